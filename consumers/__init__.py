@@ -1,0 +1,1 @@
+"""Kafka: what leaves the ledger for other departments and for analytics."""

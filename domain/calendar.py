@@ -1,0 +1,131 @@
+"""Dates of the law: months that clamp, the permit's yearly term, days that count as working.
+
+The law counts in dates of Asia/Shanghai; the audit trail counts in instants of UTC. China has kept
+one offset since 1991, longer than there are residence permits, so a fixed one is exact here.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Protocol
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+MONTHS_A_YEAR = 12
+ONE_DAY = timedelta(days=1)
+
+
+def shanghai_date(instant: datetime) -> date:
+    """The legal date at an instant (aware)."""
+    return instant.astimezone(SHANGHAI).date()
+
+
+def add_months(day: date, months: int) -> date:
+    """``day`` moved by whole months, clamped to the end of a shorter month."""
+    year, month0 = divmod(day.year * MONTHS_A_YEAR + day.month - 1 + months, MONTHS_A_YEAR)
+    last = calendar.monthrange(year, month0 + 1)[1]
+    return date(year, month0 + 1, min(day.day, last))
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Full years of age; someone born on 29 February has a birthday on 1 March of other years."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Days from ``opens`` to ``closes``, both included."""
+
+    opens: date
+    closes: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.opens <= day <= self.closes
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How long a permit holds: the anchor (issue date) and the years granted since.
+
+    Everything else is computed, so that the two tracks can't disagree about it and nothing has to
+    run at midnight. Anniversaries count from the original anchor: 29 February comes back.
+    """
+
+    anchor: date
+    years: int = 1
+
+    @property
+    def anniversary(self) -> date:
+        """First day that is no longer covered."""
+        return self.anniversary_of(self.years)
+
+    def anniversary_of(self, year: int) -> date:
+        """Anchor + 12·year months, clamped to the month's end."""
+        return add_months(self.anchor, MONTHS_A_YEAR * year)
+
+    @property
+    def last_valid_day(self) -> date:
+        return self.anniversary - ONE_DAY
+
+    @property
+    def current_year_start(self) -> date:
+        """First day of the last year granted."""
+        return self.anniversary_of(self.years - 1)
+
+    @property
+    def endorsement_window(self) -> Window:
+        """The month before the anniversary (签注期). [N10]"""
+        return Window(add_months(self.anniversary, -1), self.last_valid_day)
+
+    def is_overdue(self, today: date) -> bool:
+        """From the anniversary on, un-endorsed, the permit's use is suspended. [N10]"""
+        return today >= self.anniversary
+
+    def grace_ends(self, grace_days: int) -> date:
+        """Last day on which a late endorsement keeps the anchor. [J]"""
+        return self.anniversary + timedelta(days=grace_days)
+
+    def endorsed(self) -> Term:
+        """One more year, from the anniversary and not from the visit."""
+        return replace(self, years=self.years + 1)
+
+    @classmethod
+    def through(cls, anchor: date, last_valid_day: date) -> Term | None:
+        """The term that starts at ``anchor`` and ends on ``last_valid_day``, if there is one."""
+        years = max(last_valid_day.year - anchor.year, 1)
+        for candidate in (cls(anchor, years), cls(anchor, years + 1)):
+            if candidate.last_valid_day == last_valid_day:
+                return candidate
+        return None
+
+
+class WorkdayCalendar(Protocol):
+    """Knows which days are worked, make-up days included."""
+
+    def is_workday(self, day: date) -> bool | None:
+        """``None`` for a day past the years it knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueDate:
+    """A due date; ``provisional`` where the calendar did not yet know every day on the way."""
+
+    day: date
+    provisional: bool
+
+
+def due_date(start: date, working_days: int, workdays: WorkdayCalendar) -> DueDate:
+    """The day on which ``working_days`` have passed; the start itself is not counted.
+
+    Past the calendar's known years Monday to Friday stand in, and the answer says so.
+    """
+    day, left, provisional = start, working_days, False
+    while left > 0:
+        day += ONE_DAY
+        worked = workdays.is_workday(day)
+        if worked is None:
+            provisional, worked = True, day.isoweekday() <= 5  # noqa: PLR2004  Friday
+        left -= worked
+    return DueDate(day, provisional)

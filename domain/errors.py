@@ -1,0 +1,159 @@
+"""Why the domain says no.
+
+::
+
+    DomainError
+    ├── Invalid                 the facts given can't be true, whatever the permit's state
+    │   └── InvalidDetails      one or more fields, all named at once
+    └── Refused                 the facts are fine; a rule forbids the act now
+        ├── NotEligible, GuardianRequired, AlreadyHoldsPermit        issue
+        ├── TooEarlyToEndorse, ReissueFirst                          endorse
+        ├── NotReportedLost, OldCardNotReturned                      lose, reissue, replace
+        ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
+        │   TooManyDevices, UnknownDevice                            electronic
+        └── PermitEnded                                              anything after the end
+
+The first line of each docstring is the message a person reads when no other is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """The permit ledger can't do this."""
+
+    code: ClassVar[str]
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").partition("\n")[0]
+        super().__init__(self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One field that can't be accepted: its name, the code for programs, the reason for people."""
+
+    field: str
+    reason: str
+    code: str = "INVALID_REQUEST"
+
+
+class Invalid(DomainError):
+    """The facts given can't be true."""
+
+    code = "INVALID_REQUEST"
+
+
+class InvalidDetails(Invalid):
+    """Some fields can't be accepted."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{p.field}: {p.reason}" for p in self.problems))
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # the worst of its fields
+        codes = {problem.code for problem in self.problems}
+        return "INVALID_CITIZEN_ID" if "INVALID_CITIZEN_ID" in codes else "INVALID_REQUEST"
+
+
+class Refused(DomainError):
+    """A rule forbids this."""
+
+
+class Incomplete(Refused):
+    """Something is missing.
+
+    ``missing`` names every missing thing at once, so that nobody has to come back twice.
+    """
+
+    def __init__(self, missing: Sequence[str], detail: str | None = None) -> None:
+        self.missing = tuple(missing)
+        super().__init__(detail or f"{type(self).__doc__} Missing: {', '.join(self.missing)}.")
+
+
+class NotEligible(Incomplete):
+    """The conditions for a residence permit are not met."""
+
+    code = "NOT_ELIGIBLE"
+
+
+class GuardianRequired(Incomplete):
+    """Someone under sixteen applies through a guardian."""
+
+    code = "GUARDIAN_REQUIRED"
+
+
+class AlreadyHoldsPermit(Refused):
+    """This person already holds a residence permit in the province."""
+
+    code = "ALREADY_HOLDS_PERMIT"
+
+
+class TooEarlyToEndorse(Refused):
+    """The endorsement window has not opened yet."""
+
+    code = "TOO_EARLY"
+
+    def __init__(self, opens: date) -> None:
+        self.opens = opens
+        super().__init__(f"The endorsement window opens on {opens.isoformat()}.")
+
+
+class ReissueFirst(Refused):
+    """The card is reported lost: reissue it first; the receipt for it then counts as the card."""
+
+    code = "REISSUE_FIRST"
+
+
+class NotReportedLost(Refused):
+    """The card is not reported lost."""
+
+    code = "NOT_REPORTED_LOST"
+
+
+class OldCardNotReturned(Refused):
+    """A damaged card is replaced only against the old card."""
+
+    code = "OLD_CARD_NOT_RETURNED"
+
+
+class NoPhysicalPermit(Refused):
+    """No physical permit was ever issued to this holder, so there is nothing to claim."""
+
+    code = "NO_PHYSICAL_PERMIT"
+
+
+class FaceMatchRequired(Refused):
+    """The identity provider's live-portrait match is required."""
+
+    code = "FACE_MATCH_REQUIRED"
+
+
+class NotConfirmed(Refused):
+    """The holder has to confirm that the details are right."""
+
+    code = "NOT_CONFIRMED"
+
+
+class TooManyDevices(Refused):
+    """This permit is bound to as many devices as the policy allows: revoke one first."""
+
+    code = "TOO_MANY_DEVICES"
+
+
+class UnknownDevice(Refused):
+    """This device is not bound to the permit."""
+
+    code = "UNKNOWN_DEVICE"
+
+
+class PermitEnded(Refused):
+    """This permit has ended; its history stays, and nothing more can happen to it."""
+
+    code = "PERMIT_ENDED"

@@ -1,0 +1,321 @@
+"""Everything that can happen to a permit, and what each event does to it.
+
+A topic is a promise to whoever reads the log in twenty years: it names the event and its version,
+never a Python path. A changed event is a new version with an upcast from the old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from eventsourcing.domain import CanInitAggregate, CanMutateAggregate, MetaDomainEvent
+from eventsourcing.utils import register_topic
+
+from .calendar import Term
+from .card import Card
+from .device import Device, FaceMatch
+from .person import Guardian, Identity, Residence
+
+if TYPE_CHECKING:
+    from .permit import Permit
+
+
+class Ground(StrEnum):
+    """Why someone may have a permit (居住证申领条件). [N2]"""
+
+    EMPLOYMENT = "employment"
+    DWELLING = "dwelling"
+    SCHOOLING = "schooling"
+
+
+class CardPresented(StrEnum):
+    """What stands for the card at an endorsement. [P9]"""
+
+    CARD = "card"
+    REISSUE_RECEIPT = "reissue_receipt"
+
+
+class EndorsementKind(StrEnum):
+    """When an endorsement came, which decides what it does to the anchor. [N10, J]"""
+
+    ON_TIME = "on_time"
+    IN_GRACE = "in_grace"
+    RE_ANCHORED = "re_anchored"
+
+
+class ReplacementReason(StrEnum):
+    DAMAGED = "damaged"
+    DETAILS_CHANGED = "details_changed"
+    OFFICE_ERROR = "office_error"
+
+
+class CancellationReason(StrEnum):
+    MOVED_AWAY = "moved_away"
+    LOCAL_HUKOU = "local_hukou"
+    DECEASED = "deceased"
+    RENOUNCED = "renounced"
+
+
+class End(StrEnum):
+    """How a permit came to its end."""
+
+    ENDED = "ended"
+    VOIDED = "voided"
+
+
+class PermitEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
+    """What every event of a permit carries: which permit, who, where, under which policy, why."""
+
+    TOPIC: ClassVar[str]
+
+    originator_id: str
+    originator_version: int
+    timestamp: datetime
+    actor: str
+    station: str | None
+    policy_version: str
+    correlation_id: str
+
+    def apply(self, aggregate: Permit) -> None:
+        raise NotImplementedError
+
+
+class PermitIssued(CanInitAggregate[str], PermitEvent):
+    """办证: the permit and its first card; taken over from elsewhere, it keeps its years."""
+
+    TOPIC = "permit.issued.v1"
+
+    originator_topic: str
+    holder_id: str
+    identity: Identity
+    residence: Residence
+    residence_registered_on: date
+    ground: Ground
+    guardian: Guardian | None
+    anchor: date
+    years: int
+    card_serial: int
+    card_due_on: date
+    fee_yuan: int
+    taken_over_from: str | None
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.holder_id = self.holder_id
+        aggregate.identity = self.identity
+        aggregate.residence = self.residence
+        aggregate.issuing_authority = self.station
+        aggregate.issued_on = self.anchor
+        aggregate.term = Term(self.anchor, self.years)
+        aggregate.endorsements = self.years - 1
+        aggregate.endorsed_on = None
+        aggregate.card = Card(self.card_serial, self.card_due_on)
+        aggregate.devices = {}
+        aggregate.claimed = False
+        aggregate.end = None
+
+
+class ElectronicPermitClaimed(PermitEvent):
+    """申领电子居住证: from now on the permit can be shown live on this device."""
+
+    TOPIC = "permit.electronic-claimed.v1"
+
+    device: Device
+    face_match: FaceMatch
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.claimed = True
+        aggregate.devices = {self.device.thumbprint: self.device}
+
+
+class DeviceBound(PermitEvent):
+    """One more phone."""
+
+    TOPIC = "permit.device-bound.v1"
+
+    device: Device
+    face_match: FaceMatch
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.devices = {**aggregate.devices, self.device.thumbprint: self.device}
+
+
+class DeviceRevoked(PermitEvent):
+    """A phone that was sold, lost or stolen shows the permit no more."""
+
+    TOPIC = "permit.device-revoked.v1"
+
+    thumbprint: str
+
+    def apply(self, aggregate: Permit) -> None:
+        kept = aggregate.devices.items()
+        aggregate.devices = {t: device for t, device in kept if t != self.thumbprint}
+
+
+class PermitEndorsed(PermitEvent):
+    """签注: one more year for both tracks at once."""
+
+    TOPIC = "permit.endorsed.v1"
+
+    endorsed_on: date
+    card_presented: CardPresented
+    kind: EndorsementKind
+    anchor: date
+    years: int
+    fee_yuan: int
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.term = Term(self.anchor, self.years)
+        aggregate.endorsements += 1
+        aggregate.endorsed_on = self.endorsed_on
+
+
+class CardReportedLost(PermitEvent):
+    """挂失: the card has no effect from here; the electronic permit keeps its own."""
+
+    TOPIC = "permit.card-reported-lost.v1"
+
+    reported_on: date
+    card_serial: int
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.card = aggregate.card.reported_lost()
+
+
+class LossLifted(PermitEvent):
+    """解除挂失: found before a reissue."""
+
+    TOPIC = "permit.loss-lifted.v1"
+
+    lifted_on: date
+    card_serial: int
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.card = aggregate.card.found()
+
+
+class CardReissued(PermitEvent):
+    """补领: a new card for the lost one; the old serial is dead for ever."""
+
+    TOPIC = "permit.card-reissued.v1"
+
+    card_serial: int
+    card_due_on: date
+    fee_yuan: int
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.card = Card(self.card_serial, self.card_due_on)
+
+
+class CardReplaced(PermitEvent):
+    """换领: a new card for one that is damaged, out of date or wrong."""
+
+    TOPIC = "permit.card-replaced.v1"
+
+    card_serial: int
+    reason: ReplacementReason
+    old_card_returned: bool
+    card_due_on: date
+    fee_yuan: int
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.card = Card(self.card_serial, self.card_due_on)
+
+
+class CardDelivered(PermitEvent):
+    """领证: the card is in its holder's hands."""
+
+    TOPIC = "permit.card-delivered.v1"
+
+    card_serial: int
+    delivered_on: date
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.card = aggregate.card.delivered(self.delivered_on)
+
+
+class AddressChanged(PermitEvent):
+    """住址变更: a move inside the province, same permit."""
+
+    TOPIC = "permit.address-changed.v1"
+
+    residence: Residence
+    moved_on: date
+    reported_late: bool
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.residence = self.residence
+
+
+class IdentityCorrected(PermitEvent):
+    """身份信息更正: fields that were wrong, each ``None`` where it stays."""
+
+    TOPIC = "permit.identity-corrected.v1"
+
+    name: str | None
+    citizen_id_number: str | None
+    hukou_address: str | None
+
+    @property
+    def outdates_card(self) -> bool:
+        """Whether the card in use now shows a wrong name or number. [P26]"""
+        return self.name is not None or self.citizen_id_number is not None
+
+    def corrected(self, identity: Identity) -> Identity:
+        return replace(
+            identity,
+            name=self.name or identity.name,
+            citizen_id_number=self.citizen_id_number or identity.citizen_id_number,
+            hukou_address=self.hukou_address or identity.hukou_address,
+        )
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.identity = self.corrected(aggregate.identity)
+        if self.outdates_card:
+            aggregate.card = aggregate.card.outdated()
+
+
+class PermitCancelled(PermitEvent):
+    """注销: both tracks end; history stays."""
+
+    TOPIC = "permit.cancelled.v1"
+
+    reason: CancellationReason
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.end = End.ENDED
+
+
+class PermitVoided(PermitEvent):
+    """Obtained by fraud: void from discovery; past checks stay as they were answered. [N18]"""
+
+    TOPIC = "permit.voided.v1"
+
+    finding: str
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.end = End.VOIDED
+
+
+EVENTS: tuple[type[PermitEvent], ...] = (
+    PermitIssued,
+    ElectronicPermitClaimed,
+    DeviceBound,
+    DeviceRevoked,
+    PermitEndorsed,
+    CardReportedLost,
+    LossLifted,
+    CardReissued,
+    CardReplaced,
+    CardDelivered,
+    AddressChanged,
+    IdentityCorrected,
+    PermitCancelled,
+    PermitVoided,
+)
+"""The whole lifecycle; what is not in here can't be in the log."""
+
+for _event in EVENTS:
+    register_topic(_event.TOPIC, _event)

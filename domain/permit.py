@@ -1,0 +1,448 @@
+"""The permit (居住证): one right, two tracks, and the commands that may change it.
+
+Each command decides first, under the rules named beside it, and then triggers at most one event.
+A command whose wish is already true triggers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import ClassVar
+
+from eventsourcing.domain import BaseAggregate
+from eventsourcing.utils import register_topic
+
+from . import citizen_id, fields
+from .calendar import Term, add_months, age_on
+from .card import Card
+from .context import CommandContext
+from .device import Device, FaceMatch
+from .errors import (
+    FaceMatchRequired,
+    FieldProblem,
+    GuardianRequired,
+    InvalidDetails,
+    NotConfirmed,
+    NotEligible,
+    NotReportedLost,
+    OldCardNotReturned,
+    PermitEnded,
+    ReissueFirst,
+    TooEarlyToEndorse,
+    TooManyDevices,
+    UnknownDevice,
+)
+from .events import (
+    AddressChanged,
+    CancellationReason,
+    CardDelivered,
+    CardPresented,
+    CardReissued,
+    CardReplaced,
+    CardReportedLost,
+    DeviceBound,
+    DeviceRevoked,
+    ElectronicPermitClaimed,
+    End,
+    EndorsementKind,
+    Ground,
+    IdentityCorrected,
+    LossLifted,
+    PermitCancelled,
+    PermitEndorsed,
+    PermitIssued,
+    PermitVoided,
+    ReplacementReason,
+)
+from .person import Guardian, Identity, Residence
+from .policy import Policy
+
+FINDING_LENGTH_MAX = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What someone brings to the counter to get a permit.
+
+    ``issued_on`` is the anchor; ``years`` and ``card_serial`` are above one only for a permit taken
+    over from another system, named in ``taken_over_from``.
+    """
+
+    identity: Identity
+    residence: Residence
+    residence_registered_on: date | None
+    ground: str | None
+    issued_on: date
+    guardian: Guardian | None = None
+    years: int = 1
+    card_serial: int = 1
+    taken_over_from: str | None = None
+
+
+class Permit(BaseAggregate[str]):
+    """The aggregate; its id is the permit number. State holds facts, never what follows from a date
+    (see :mod:`domain.standing` for that)."""
+
+    TOPIC: ClassVar[str] = "permit"
+
+    holder_id: str
+    identity: Identity
+    residence: Residence
+    issuing_authority: str | None
+    issued_on: date
+    term: Term
+    endorsements: int
+    endorsed_on: date | None
+    card: Card
+    claimed: bool
+    devices: dict[str, Device]
+    end: End | None
+
+    # -- issue ---------------------------------------------------------------------------------
+
+    @classmethod
+    def issue(
+        cls, permit_number: str, holder_id: str, application: Application, context: CommandContext
+    ) -> Permit:
+        """办证 [N2, N9]: P1, P3, P4, P5.
+
+        Raises:
+            InvalidDetails: fields that can't be true, all of them.
+            NotEligible: naming every missing thing, a guardian included.
+            GuardianRequired: when nothing but the guardian is missing.
+        """
+        policy = context.policy
+        identity = application.identity.normalised()
+        residence = application.residence.normalised()
+        guardian = application.guardian and application.guardian.normalised()
+        _require_valid(
+            *identity.problems(policy, context.today),
+            *residence.problems(policy),
+            *(guardian.problems(policy, identity) if guardian else ()),
+            *_date_problems(application, context.today),
+        )
+        registered_on, ground = _require_eligible(application, policy)
+        return cls._create(
+            PermitIssued,
+            id=permit_number,
+            holder_id=holder_id,
+            identity=identity,
+            residence=residence,
+            residence_registered_on=registered_on,
+            ground=ground,
+            guardian=guardian,
+            anchor=application.issued_on,
+            years=application.years,
+            card_serial=application.card_serial,
+            card_due_on=application.issued_on + timedelta(days=policy.card_due_days),
+            fee_yuan=policy.fees.first_issue,
+            taken_over_from=application.taken_over_from,
+            **context.stamp,
+        )
+
+    # -- endorse -------------------------------------------------------------------------------
+
+    def endorse(self, presented: CardPresented, context: CommandContext) -> None:
+        """签注 [N10, J]: P6-P11, one event for both tracks.
+
+        Raises:
+            PermitEnded, ReissueFirst, TooEarlyToEndorse
+        """
+        self._require_open()
+        if self.card.is_lost:
+            raise ReissueFirst
+        if presented is CardPresented.REISSUE_RECEIPT and self.card.serial == 1:
+            raise ReissueFirst("No reissue is on record whose receipt could stand for the card.")
+        today = context.today
+        if self._is_endorsed_for(today):
+            return
+        if today < self.term.endorsement_window.opens:
+            raise TooEarlyToEndorse(self.term.endorsement_window.opens)
+        kind, term = self._endorsement(today, context.policy)
+        self.trigger_event(
+            PermitEndorsed,
+            endorsed_on=today,
+            card_presented=presented,
+            kind=kind,
+            anchor=term.anchor,
+            years=term.years,
+            fee_yuan=context.policy.fees.endorsement,
+            **context.stamp,
+        )
+
+    def _is_endorsed_for(self, today: date) -> bool:
+        """Asked again in the window, or on the day, in which it was endorsed. [P8]"""
+        if self.endorsed_on is None:
+            return False
+        return self.endorsed_on <= today < self.term.current_year_start or (
+            today == self.endorsed_on
+        )
+
+    def _endorsement(self, today: date, policy: Policy) -> tuple[EndorsementKind, Term]:
+        if not self.term.is_overdue(today):
+            return EndorsementKind.ON_TIME, self.term.endorsed()
+        if today <= self.term.grace_ends(policy.late_grace_days):
+            return EndorsementKind.IN_GRACE, self.term.endorsed()
+        return EndorsementKind.RE_ANCHORED, Term(today)
+
+    # -- lose, find, reissue, replace ----------------------------------------------------------
+
+    def report_loss(self, context: CommandContext) -> None:
+        """挂失 [W5]: P12, P13."""
+        self._require_open()
+        if self.card.is_lost:
+            return
+        self.trigger_event(
+            CardReportedLost,
+            reported_on=context.today,
+            card_serial=self.card.serial,
+            **context.stamp,
+        )
+
+    def lift_loss(self, context: CommandContext) -> None:
+        """解除挂失: P14. After a reissue there is no loss to lift: the old serial stays dead.
+
+        Raises:
+            PermitEnded, NotReportedLost
+        """
+        self._require_open()
+        if not self.card.is_lost:
+            raise NotReportedLost
+        self.trigger_event(
+            LossLifted, lifted_on=context.today, card_serial=self.card.serial, **context.stamp
+        )
+
+    def reissue(self, context: CommandContext) -> None:
+        """补领 [W5]: P15-P17. The anchor does not move.
+
+        Raises:
+            PermitEnded, NotReportedLost
+        """
+        self._require_open()
+        if not self.card.is_lost:
+            raise NotReportedLost
+        self.trigger_event(
+            CardReissued,
+            card_serial=self.card.serial + 1,
+            card_due_on=context.today + timedelta(days=context.policy.card_due_days),
+            fee_yuan=context.policy.fees.reissue,
+            **context.stamp,
+        )
+
+    def replace(
+        self, reason: ReplacementReason, *, old_card_returned: bool, context: CommandContext
+    ) -> None:
+        """换领: P15, P16. A card that is lost is reissued, not replaced.
+
+        Raises:
+            PermitEnded, ReissueFirst, OldCardNotReturned
+        """
+        self._require_open()
+        if self.card.is_lost:
+            raise ReissueFirst("The card is reported lost: a lost card is reissued, not replaced.")
+        if reason is ReplacementReason.DAMAGED and not old_card_returned:
+            raise OldCardNotReturned
+        fees = context.policy.fees
+        by_office = reason is ReplacementReason.OFFICE_ERROR
+        self.trigger_event(
+            CardReplaced,
+            card_serial=self.card.serial + 1,
+            reason=reason,
+            old_card_returned=old_card_returned,
+            card_due_on=context.today + timedelta(days=context.policy.card_due_days),
+            fee_yuan=fees.office_error if by_office else fees.replacement,
+            **context.stamp,
+        )
+
+    def deliver_card(self, context: CommandContext) -> None:
+        """领证: the holder has collected the current card."""
+        self._require_open()
+        if self.card.delivered_on is not None:
+            return
+        self.trigger_event(
+            CardDelivered,
+            card_serial=self.card.serial,
+            delivered_on=context.today,
+            **context.stamp,
+        )
+
+    # -- electronic ----------------------------------------------------------------------------
+
+    def claim(
+        self,
+        device: Device,
+        face_match: FaceMatch | None,
+        *,
+        confirmed: bool,
+        context: CommandContext,
+    ) -> None:
+        """申领电子居住证 [W2]: P18, P19. A lost card is no hindrance.
+
+        The first device claims, a second one is bound, the same one again changes nothing.
+
+        Raises:
+            PermitEnded, FaceMatchRequired, NotConfirmed, TooManyDevices
+        """
+        self._require_open()
+        if face_match is None or not face_match.matched:
+            raise FaceMatchRequired
+        if not confirmed:
+            raise NotConfirmed
+        if device.thumbprint in self.devices:
+            return
+        if len(self.devices) >= context.policy.devices_max:
+            raise TooManyDevices
+        self.trigger_event(
+            DeviceBound if self.claimed else ElectronicPermitClaimed,
+            device=device,
+            face_match=face_match,
+            **context.stamp,
+        )
+
+    def revoke_device(self, thumbprint: str, context: CommandContext) -> None:
+        """Take a phone's right to show the permit; the claim itself stays.
+
+        Raises:
+            PermitEnded, UnknownDevice
+        """
+        self._require_open()
+        if thumbprint not in self.devices:
+            raise UnknownDevice
+        self.trigger_event(DeviceRevoked, thumbprint=thumbprint, **context.stamp)
+
+    # -- change --------------------------------------------------------------------------------
+
+    def change_address(self, residence: Residence, moved_on: date, context: CommandContext) -> None:
+        """住址变更: P25. A late report is a warning on the event, never a refusal.
+
+        Raises:
+            PermitEnded, InvalidDetails
+        """
+        self._require_open()
+        residence = residence.normalised()
+        problems = list(residence.problems(context.policy))
+        if moved_on > context.today:
+            problems.append(FieldProblem("moved_on", "a move is reported once it has happened"))
+        _require_valid(*problems)
+        if residence == self.residence:
+            return
+        report_by = moved_on + timedelta(days=context.policy.address_report_days)
+        self.trigger_event(
+            AddressChanged,
+            residence=residence,
+            moved_on=moved_on,
+            reported_late=context.today > report_by,
+            **context.stamp,
+        )
+
+    def correct_identity(
+        self,
+        *,
+        name: str | None,
+        citizen_id_number: str | None,
+        hukou_address: str | None,
+        context: CommandContext,
+    ) -> None:
+        """身份信息更正: P26. ``None`` leaves a field; what is already so is left out.
+
+        Raises:
+            PermitEnded, InvalidDetails
+        """
+        self._require_open()
+        current = self.identity
+        name = _changed(current.name, name and fields.normalise_text(name))
+        hukou_address = _changed(
+            current.hukou_address, hukou_address and fields.normalise_text(hukou_address)
+        )
+        citizen_id_number = _changed(
+            current.citizen_id_number,
+            citizen_id_number and citizen_id.normalise(citizen_id_number),
+        )
+        problems = (
+            name and fields.name_problem("name", name),
+            hukou_address and fields.address_problem("hukou_address", hukou_address),
+            citizen_id_number
+            and fields.citizen_number_problem(
+                "citizen_id_number",
+                citizen_id_number,
+                context.policy,
+                birth_date=current.birth_date,
+                sex=current.sex,
+            ),
+        )
+        _require_valid(*(problem for problem in problems if isinstance(problem, FieldProblem)))
+        if name is None and citizen_id_number is None and hukou_address is None:
+            return
+        self.trigger_event(
+            IdentityCorrected,
+            name=name,
+            citizen_id_number=citizen_id_number,
+            hukou_address=hukou_address,
+            **context.stamp,
+        )
+
+    # -- end -----------------------------------------------------------------------------------
+
+    def cancel(self, reason: CancellationReason, context: CommandContext) -> None:
+        """注销: P23. Both tracks end at once; who returns gets a new permit, never an edit."""
+        self._require_open()
+        self.trigger_event(PermitCancelled, reason=reason, **context.stamp)
+
+    def void(self, finding: str, context: CommandContext) -> None:
+        """Obtained by fraud [N18]: P24."""
+        self._require_open()
+        finding = finding.strip()
+        if not 1 <= len(finding) <= FINDING_LENGTH_MAX:
+            reason = f"a finding has 1 to {FINDING_LENGTH_MAX} characters"
+            raise InvalidDetails([FieldProblem("finding", reason)])
+        self.trigger_event(PermitVoided, finding=finding, **context.stamp)
+
+    def _require_open(self) -> None:
+        """P11, and the same for every other act."""
+        if self.end is not None:
+            raise PermitEnded
+
+
+register_topic(Permit.TOPIC, Permit)
+
+
+def _require_valid(*problems: FieldProblem) -> None:
+    if problems:
+        raise InvalidDetails(problems)
+
+
+def _date_problems(application: Application, today: date) -> Iterable[FieldProblem]:
+    if application.issued_on > today:
+        yield FieldProblem("issued_on", "a permit is not issued ahead of time")
+    if application.issued_on < application.identity.birth_date:
+        yield FieldProblem("issued_on", "a permit is not issued before its holder's birth")
+
+
+def _require_eligible(application: Application, policy: Policy) -> tuple[date, Ground]:
+    """P1 and P3: every missing thing at once."""
+    registered_on, ground = application.residence_registered_on, application.ground
+    missing = []
+    if registered_on is None or not _has_lived_here(registered_on, application.issued_on, policy):
+        missing.append("residence_registered_six_months")
+    if ground not in policy.grounds:
+        missing.append("ground")
+    age = age_on(application.identity.birth_date, application.issued_on)
+    guardian_missing = age < policy.guardian_below_age and application.guardian is None
+    if missing:
+        raise NotEligible([*missing, "guardian"] if guardian_missing else missing)
+    if guardian_missing:
+        raise GuardianRequired(["guardian"])
+    assert registered_on is not None and ground is not None  # noqa: S101, PT018  for the types
+    return registered_on, Ground(ground)
+
+
+def _has_lived_here(registered_on: date, issued_on: date, policy: Policy) -> bool:
+    if registered_on > issued_on:
+        return False
+    return add_months(registered_on, policy.residence_months_min) <= issued_on
+
+
+def _changed(current: str, wanted: str | None) -> str | None:
+    return None if wanted in (None, current) else wanted

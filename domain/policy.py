@@ -1,0 +1,53 @@
+"""The policy: every figure and list that differs by place or changes by decree.
+
+A policy has a version, and every event records the version it was decided under. New scenarios,
+fees and grace days come as a new policy, never as new code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """In yuan. [N19, N21, J]"""
+
+    first_issue: int
+    endorsement: int
+    reissue: int
+    replacement: int
+    office_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one place from one day on."""
+
+    version: str
+    province_prefix: str
+    """First two digits of every division of the province (GB/T 2260)."""
+    divisions: Mapping[str, str]
+    """Divisions of the city, code → Chinese name."""
+    retired_divisions: Mapping[str, str]
+    """Codes no longer given out → the division that took over."""
+    residence_months_min: int
+    """Registered residence before a first issue. [N2]"""
+    grounds: tuple[str, ...]
+    """Any one of these is enough. [N2]"""
+    guardian_below_age: int
+    """[N9]"""
+    card_due_days: int
+    """From acceptance to the card, calendar days. [N9]"""
+    late_grace_days: int
+    """A late endorsement within these days keeps the anchor. [J]"""
+    address_report_days: int
+    """Later than this after a move is a warning on the event."""
+    devices_max: int
+    """Phones that may be bound to one permit at a time."""
+    fees: Fees
+    scenarios: Mapping[str, tuple[str, ...]]
+    """Scenario → the fields of the permit that it needs to see. [W1]"""
+    synthetic_people: bool = field(default=False, kw_only=True)
+    """Accept the made-up people of area 99: for samples and tests, never for a real register."""

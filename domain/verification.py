@@ -1,0 +1,86 @@
+"""What a check of a permit answers, and why. [W1, W4-W6]
+
+Reasons that belong to the permit come before reasons that belong to one track: equal state gives
+the equal answer on both. Anything unknown is not good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .policy import Policy
+from .standing import PermitStatus, Standing
+
+
+class Track(StrEnum):
+    PHYSICAL = "physical"
+    ELECTRONIC = "electronic"
+
+
+class Outcome(StrEnum):
+    EFFECTIVE = "effective"
+    NOT_EFFECTIVE = "not_effective"
+
+
+class Reason(StrEnum):
+    """Why a permit is not effective for this check."""
+
+    USE_SUSPENDED = "use_suspended"
+    REPORTED_LOST = "reported_lost"
+    SUPERSEDED_CARD = "superseded_card"
+    ENDED = "ended"
+    VOIDED = "voided"
+    UNKNOWN_PERMIT = "unknown_permit"
+    NOT_LIVE = "not_live"
+    IDENTITY_STALE = "identity_stale"
+    SCENARIO_NOT_ALLOWED = "scenario_not_allowed"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Effective, or the one reason why not."""
+
+    reason: Reason | None
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.NOT_EFFECTIVE if self.reason else Outcome.EFFECTIVE
+
+
+def scenario_fields(
+    policy: Policy, scenario: str, registered: frozenset[str]
+) -> tuple[str, ...] | None:
+    """The fields a verifier may see, or ``None`` where the scenario is not its own. [P22]"""
+    return policy.scenarios.get(scenario) if scenario in registered else None
+
+
+def verify_card(standing: Standing | None, card_serial: int) -> Verdict:
+    """Check a card by its permit and serial; ``None`` stands for a permit that does not exist."""
+    if standing is None or card_serial > standing.facts.card.serial:
+        return Verdict(Reason.UNKNOWN_PERMIT)
+    return Verdict(_permit_reason(standing) or _card_reason(standing, card_serial))
+
+
+def _permit_reason(standing: Standing) -> Reason | None:
+    match standing.status:
+        case PermitStatus.VOIDED:
+            return Reason.VOIDED
+        case PermitStatus.ENDED:
+            return Reason.ENDED
+        case PermitStatus.USE_SUSPENDED:
+            return Reason.USE_SUSPENDED
+        case PermitStatus.IN_FORCE:
+            return None
+
+
+def _card_reason(standing: Standing, card_serial: int) -> Reason | None:
+    card = standing.facts.card
+    if card_serial < card.serial:
+        return Reason.SUPERSEDED_CARD
+    if card.is_lost:
+        return Reason.REPORTED_LOST
+    if card.identity_stale:
+        return Reason.IDENTITY_STALE
+    return None

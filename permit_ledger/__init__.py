@@ -1,0 +1,1 @@
+"""The permit ledger put together: settings, wiring, commands, the sample city."""

@@ -1,0 +1,28 @@
+"""Reads a policy file (TOML): one of those that come with the ledger, or the operator's own."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from domain.policy import Policy
+
+DEFAULT_POLICY = "wuxi-2026"
+_POLICY = TypeAdapter(Policy)
+
+
+def load_policy(name_or_file: str = DEFAULT_POLICY, *, synthetic_people: bool = False) -> Policy:
+    """A policy by the name of one that comes with the ledger, or by the path of a ``.toml`` file.
+
+    Raises:
+        FileNotFoundError: there is no such policy.
+        pydantic.ValidationError: the file lacks something or says something impossible.
+    """
+    own = Path(name_or_file)
+    source = own if own.suffix == ".toml" else files(__package__) / "policies" / f"{own.name}.toml"
+    policy = _POLICY.validate_python(tomllib.loads(source.read_text(encoding="utf-8")))
+    return replace(policy, synthetic_people=synthetic_people)
