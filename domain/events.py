@@ -103,18 +103,7 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
     taken_over_from: str | None
 
     def apply(self, aggregate: Permit) -> None:
-        aggregate.holder_id = self.holder_id
-        aggregate.identity = self.identity
-        aggregate.residence = self.residence
-        aggregate.issuing_authority = self.station
-        aggregate.issued_on = self.anchor
-        aggregate.term = Term(self.anchor, self.years)
-        aggregate.endorsements = self.years - 1
-        aggregate.endorsed_on = None
-        aggregate.card = Card(self.card_serial, self.card_due_on)
-        aggregate.devices = {}
-        aggregate.claimed = False
-        aggregate.end = None
+        """Nothing more to do: the permit is made from this event's fields."""
 
 
 class ElectronicPermitClaimed(PermitEvent):

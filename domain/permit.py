@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import ClassVar
 
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
@@ -85,20 +84,33 @@ class Permit(BaseAggregate[str]):
     """The aggregate; its id is the permit number. State holds facts, never what follows from a date
     (see :mod:`domain.standing` for that)."""
 
-    TOPIC: ClassVar[str] = "permit"
+    TOPIC = "permit"
 
-    holder_id: str
-    identity: Identity
-    residence: Residence
-    issuing_authority: str | None
-    issued_on: date
-    term: Term
-    endorsements: int
-    endorsed_on: date | None
-    card: Card
-    claimed: bool
-    devices: dict[str, Device]
-    end: End | None
+    def __init__(
+        self,
+        *,
+        holder_id: str,
+        identity: Identity,
+        residence: Residence,
+        station: str | None,
+        anchor: date,
+        years: int,
+        card_serial: int,
+        card_due_on: date,
+    ) -> None:
+        """The state after :class:`PermitIssued`, from the event's own fields."""
+        self.holder_id = holder_id
+        self.identity = identity
+        self.residence = residence
+        self.issuing_authority = station
+        self.issued_on = anchor
+        self.term = Term(anchor, years)
+        self.endorsements = years - 1
+        self.endorsed_on: date | None = None
+        self.card = Card(card_serial, card_due_on)
+        self.claimed = False
+        self.devices: dict[str, Device] = {}
+        self.end: End | None = None
 
     # -- issue ---------------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""Finding a person by citizen number without storing the number.
+
+A keyed HMAC-SHA-256: equal numbers give equal indexes, and without the key an index can't be turned
+back by trying all numbers. The key lies outside the database.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from domain import citizen_id
+
+KEY_BYTES = 32
+
+
+class BlindIndex:
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a blind-index key has {KEY_BYTES} bytes")
+        self._key = key
+
+    def of(self, citizen_id_number: str) -> bytes:
+        """32 bytes for a number in any accepted spelling."""
+        return self._digest("citizen", citizen_id.normalise(citizen_id_number).encode())
+
+    def fingerprint(self, request: bytes) -> bytes:
+        """32 bytes for a request, which may hold a person's details."""
+        return self._digest("request", request)
+
+    def _digest(self, purpose: str, message: bytes) -> bytes:
+        return hmac.digest(self._key, purpose.encode() + b"\0" + message, "sha256")

@@ -1,0 +1,70 @@
+"""Many appends in few transactions, through the same order as every other append."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from domain.permit import Permit
+
+from .application import PermitLedger
+from .holders import HolderChange
+from .idempotency import PendingAnswer
+from .portraits import Portrait
+from .recorder import Append
+
+BATCH_EVENTS_MAX = 1000
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+
+
+class BulkAppender:
+    """Collects what permits have decided and writes it batch by batch; the last on leaving.
+
+    Not safe for several threads. Holds at most one batch in memory.
+    """
+
+    def __init__(self, ledger: PermitLedger) -> None:
+        self._ledger = ledger
+        self._batch: list[Append] = []
+        self._events = 0
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is None:
+            self.flush()
+
+    def add(
+        self,
+        permit: Permit,
+        holder_changes: Sequence[HolderChange] = (),
+        *,
+        portrait: Portrait | None = None,
+        answer: PendingAnswer | None = None,
+    ) -> None:
+        """Take the permit's pending events, in the order in which they are to stand in the log.
+
+        Raises:
+            VersionTaken, HolderTaken, KeyTaken: of the batch this filled; none of it was written.
+        """
+        stored = [self._ledger.mapper.to_stored_event(event) for event in permit.collect_events()]
+        self._batch.append(Append(stored, holder_changes, answer, portrait))
+        self._events += len(stored)
+        self._bytes += sum(len(event.state) for event in stored)
+        self._bytes += len(portrait.image) if portrait else 0
+        if self._events >= BATCH_EVENTS_MAX or self._bytes >= BATCH_BYTES_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is collected; afterwards nothing is, whether it was written or not."""
+        batch, self._batch = self._batch, []
+        self._events = self._bytes = 0
+        self._ledger.log.append(batch)

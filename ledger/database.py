@@ -1,0 +1,73 @@
+"""Connections to PostgreSQL, and its errors translated once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.errors import UniqueViolation
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from .errors import HolderTaken, KeyTaken, Unavailable, VersionTaken
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+CHANNEL = "permit_ledger_log"
+"""NOTIFY on it says that the head has moved; the payload is empty."""
+
+CONNECT_TIMEOUT_S = 5
+POOL_WAIT_S = 10.0
+POOL_WAITING_MAX = 1000
+
+_CONFLICTS = {
+    "events_stream_version": VersionTaken,
+    "answers_key": KeyTaken,
+    "holders_citizen": HolderTaken,
+    "holders_holder_id_key": HolderTaken,
+    "holders_permit_number_key": HolderTaken,
+}
+
+
+def connect(database_url: str, *, application_name: str = "permit-ledger") -> Connection:
+    """One connection in autocommit mode."""
+    return psycopg.connect(
+        database_url,
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        application_name=application_name,
+    )
+
+
+def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:
+    """A pool of autocommit connections, opened; the caller closes it."""
+    return ConnectionPool(
+        database_url,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        min_size=1,
+        max_size=connections_max,
+        timeout=POOL_WAIT_S,
+        max_waiting=POOL_WAITING_MAX,
+        check=ConnectionPool.check_connection,
+        open=True,
+    )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """PostgreSQL's errors as the ledger's: a known unique key, or out of reach."""
+    try:
+        yield
+    except UniqueViolation as error:
+        conflict = _CONFLICTS.get(error.diag.constraint_name or "")
+        if conflict is None:
+            raise
+        raise conflict from error
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        PoolTimeout,
+        PoolClosed,
+        TooManyRequests,
+    ) as error:
+        raise Unavailable from error

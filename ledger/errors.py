@@ -1,0 +1,80 @@
+"""What can go wrong around the log, besides a refusal of the domain.
+
+::
+
+    LedgerError
+    ├── UnknownPermit        there is none, or none of yours                     404
+    ├── Conflict             somebody else was faster
+    │   ├── StaleVersion     the version in If-Match is no longer the last       412
+    │   └── Contended        lost the race too often; nothing was appended       409
+    ├── KeyReused            the idempotency key belongs to another request      422
+    ├── Unavailable          try again: nothing is known to be wrong             503
+    └── Corrupt              stop and say so: an operator has to look
+        ├── UnreadableEvent
+        └── SchemaMismatch
+
+    AppendConflict           between recorder and application only
+    ├── VersionTaken, KeyTaken, HolderTaken
+"""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """The ledger can't do this."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").partition("\n")[0]
+        super().__init__(self.detail)
+
+
+class UnknownPermit(LedgerError):
+    """There is no such permit."""
+
+
+class Conflict(LedgerError):
+    """Somebody else changed this permit at the same time."""
+
+
+class StaleVersion(Conflict):
+    """The permit has changed since the version you named: read it again."""
+
+
+class Contended(Conflict):
+    """Too many changes to this permit at once: nothing was done, try again."""
+
+
+class KeyReused(LedgerError):
+    """This Idempotency-Key was used for another request."""
+
+
+class Unavailable(LedgerError):
+    """The ledger is out of reach for the moment: try again."""
+
+
+class Corrupt(LedgerError):
+    """The ledger holds something that this program can't trust."""
+
+
+class UnreadableEvent(Corrupt):
+    """An event in the log can't be read."""
+
+
+class SchemaMismatch(Corrupt):
+    """The database was set up by other migrations than these."""
+
+
+class AppendConflict(Exception):
+    """An append met a row that is already there."""
+
+
+class VersionTaken(AppendConflict):
+    """That version of the stream exists."""
+
+
+class KeyTaken(AppendConflict):
+    """That idempotency key has an answer."""
+
+
+class HolderTaken(AppendConflict):
+    """That person holds a permit, or has a holder id by now."""

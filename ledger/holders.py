@@ -1,0 +1,44 @@
+"""One person, one permit: what an append changes about who holds what. [P2]
+
+A citizen number has at most one row (under its blind index), a row at most one permit. The row is
+written in the append's transaction, so of two issues in the same instant exactly one wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The person behind the index now holds this permit."""
+
+    citizen_index: bytes
+    holder_id: str
+    permit_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The permit has ended; its holder may get another."""
+
+    permit_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reindex:
+    """The permit's holder is found under another citizen number from now on."""
+
+    permit_number: str
+    citizen_index: bytes
+
+
+HolderChange = Take | Release | Reindex
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A person on record; ``permit_number`` is the permit held now, if any."""
+
+    holder_id: str
+    permit_number: str | None

@@ -1,0 +1,72 @@
+"""Events to bytes and back: orjson, with each event's own field types checked on the way in."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import Any, cast
+
+import orjson
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from pydantic import TypeAdapter, ValidationError
+
+from domain.events import EVENTS, PermitEvent
+
+from .errors import UnreadableEvent
+
+_NOT_IN_STATE = frozenset({"originator_id", "originator_version"})
+_BY_TOPIC = {event.TOPIC: event for event in EVENTS}
+
+
+class OrjsonTranscoder(Transcoder):
+    """JSON with dates and instants in ISO 8601; reading gives plain JSON values."""
+
+    def encode(self, obj: Any) -> bytes:
+        return orjson.dumps(obj)
+
+    def decode(self, data: bytes) -> Any:
+        return orjson.loads(data)
+
+
+class EventMapper(Mapper[str]):
+    """Finds an event's class by its topic alone, never by a Python path."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        state = {k: v for k, v in vars(domain_event).items() if k not in _NOT_IN_STATE}
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=cast("PermitEvent", domain_event).TOPIC,
+            state=self.transcoder.encode(state),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> PermitEvent:
+        """
+        Raises:
+            UnreadableEvent: an unknown topic, or a state that is not this topic's. The message
+                names where it is and which fields are at fault, never what they hold.
+        """
+        where = f"version {stored_event.originator_version} of {stored_event.originator_id}"
+        event_class = _BY_TOPIC.get(stored_event.topic)
+        if event_class is None:
+            raise UnreadableEvent(f"{where} has the unknown topic {stored_event.topic}")
+        try:
+            state = self.transcoder.decode(stored_event.state)
+            adapter, known = _reader(event_class)
+            if unknown := state.keys() - known:
+                raise UnreadableEvent(f"{where} has unknown fields: {', '.join(sorted(unknown))}")
+            state["originator_id"] = stored_event.originator_id
+            state["originator_version"] = stored_event.originator_version
+            return adapter.validate_python(state)
+        except ValidationError as error:
+            at_fault = {".".join(map(str, line["loc"])) for line in error.errors()}
+            raise UnreadableEvent(f"{where} can't be read: {', '.join(sorted(at_fault))}") from None
+        except (orjson.JSONDecodeError, AttributeError):
+            raise UnreadableEvent(f"{where} does not hold a JSON object") from None
+
+
+@cache
+def _reader(event_class: type[PermitEvent]) -> tuple[TypeAdapter[PermitEvent], frozenset[str]]:
+    known = frozenset(field.name for field in fields(cast("Any", event_class)))
+    return TypeAdapter(event_class), known - _NOT_IN_STATE

@@ -1,0 +1,42 @@
+"""What the library finds by ``PERSISTENCE_MODULE=ledger.persistence``: a factory for our parts."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from eventsourcing.persistence import InfrastructureFactory, NotSupportedError, TrackingRecorder
+from eventsourcing.utils import Environment, EnvType
+
+from .database import open_pool
+from .recorder import LedgerRecorder
+
+
+class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
+    """Owns the command side's connection pool.
+
+    Reads ``DATABASE_URL`` and ``DATABASE_CONNECTIONS_MAX`` from the application's environment.
+    """
+
+    DATABASE_URL = "DATABASE_URL"
+    CONNECTIONS_MAX = "DATABASE_CONNECTIONS_MAX"
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        self.pool = open_pool(
+            self.env[self.DATABASE_URL], connections_max=int(self.env[self.CONNECTIONS_MAX])
+        )
+
+    def application_recorder(self) -> LedgerRecorder:
+        return LedgerRecorder(self.pool)
+
+    def close(self) -> None:
+        self.pool.close()
+
+    def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
+        raise NotSupportedError(f"the ledger keeps no {purpose} beside its log")
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:  # noqa: ARG002
+        raise NotSupportedError("projections keep their own positions")
+
+    def process_recorder(self) -> NoReturn:
+        raise NotSupportedError("projections keep their own positions")
