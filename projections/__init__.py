@@ -1,0 +1,1 @@
+"""The views that people read: folded from the log, both tracks in one transaction."""

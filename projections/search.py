@@ -1,0 +1,37 @@
+"""Finding a person's permits by citizen number, through the blind index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.events import IdentityCorrected, PermitEvent, PermitIssued
+from ledger.blind_index import BlindIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchEntry:
+    """A row of ``views.permit_search``."""
+
+    permit_number: str
+    citizen_index: str
+
+
+class SearchView:
+    """Holds the index's key, and nothing else."""
+
+    def __init__(self, blind_index: BlindIndex) -> None:
+        self._blind_index = blind_index
+
+    def evolve(self, row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
+        """The entry after one more event; most events leave it."""
+        match event:
+            case PermitIssued():
+                return self._entry(event.originator_id, event.identity.citizen_id_number)
+            case IdentityCorrected(citizen_id_number=str(number)):
+                return self._entry(event.originator_id, number)
+            case _:
+                return row
+
+    def _entry(self, permit_number: str, citizen_id_number: str) -> SearchEntry:
+        index = self._blind_index.of(citizen_id_number).hex()
+        return SearchEntry(permit_number=permit_number, citizen_index=index)

@@ -1,0 +1,44 @@
+-- Every query gives the position beside the rows, from one snapshot; it gives one row of NULLs
+-- beside the position where there is no such permit.
+
+-- name: permit
+SELECT position AS as_of_position, permits.*
+FROM views.position LEFT JOIN views.permits ON permit_number = %(permit_number)s;
+
+-- name: permit_of_holder
+-- The permit that is open comes first, then the one issued last.
+SELECT position AS as_of_position, permits.*
+FROM views.position LEFT JOIN views.permits
+  ON permit_number IN (SELECT permit_number FROM views.electronic_permits
+                       WHERE holder_id = %(holder_id)s)
+ORDER BY ended IS NOT NULL, issued_on DESC LIMIT 1;
+
+-- name: search
+SELECT position AS as_of_position, permits.*
+FROM views.position LEFT JOIN views.permits
+  ON permit_number IN (SELECT permit_number FROM views.permit_search
+                       WHERE citizen_index = %(citizen_index)s)
+ORDER BY ended IS NOT NULL, issued_on DESC LIMIT %(rows_max)s;
+
+-- name: physical
+SELECT position AS as_of_position, physical_permits.*, portraits.image AS portrait_image
+FROM views.position
+LEFT JOIN views.physical_permits ON permit_number = %(permit_number)s
+LEFT JOIN ledger.portraits ON digest = decode(portrait, 'hex');
+
+-- name: electronic
+SELECT position AS as_of_position, electronic_permits.*, portraits.image AS portrait_image
+FROM views.position
+LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
+LEFT JOIN ledger.portraits ON digest = decode(portrait, 'hex');
+
+-- name: check
+-- What a check needs: the permit, how far the views are, and how far the log is.
+SELECT position.position AS as_of_position, head.position AS head, permits.*,
+       portraits.image AS portrait_image
+FROM views.position CROSS JOIN ledger.head
+LEFT JOIN views.permits ON permit_number = %(permit_number)s
+LEFT JOIN ledger.portraits ON digest = decode(portrait, 'hex');
+
+-- name: positions
+SELECT position.position AS views, head.position AS log FROM views.position CROSS JOIN ledger.head;
