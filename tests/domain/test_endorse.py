@@ -30,8 +30,8 @@ def test_p06_before_the_window_it_is_too_early(given_permit, on, day):
     with pytest.raises(TooEarlyToEndorse, match="2026-02-28") as refusal:
         permit.endorse(CARD, on(day))
 
-    assert WINDOW_OPENS == refusal.value.opens
-    assert "TOO_EARLY" == refusal.value.code
+    assert refusal.value.opens == WINDOW_OPENS
+    assert refusal.value.code == "TOO_EARLY"
 
 
 @pytest.mark.parametrize("day", [WINDOW_OPENS, date(2026, 3, 15), LAST_DAY])
@@ -63,7 +63,7 @@ def test_p08_twice_in_the_window_is_one_endorsement(given_permit, on, when, agai
     permit = given_permit(ISSUED)
     permit.endorse(CARD, on(date(2026, 3, 1)))
 
-    assert [] == when(permit.endorse, CARD, on(again))
+    assert when(permit.endorse, CARD, on(again)) == []
     assert Term(ISSUED, 2) == permit.term
 
 
@@ -73,7 +73,7 @@ def test_p08_twice_on_the_day_of_a_late_endorsement_is_one(given_permit, on, whe
     permit = given_permit(ISSUED)
     permit.endorse(CARD, on(late))
 
-    assert [] == when(permit.endorse, CARD, on(late))
+    assert when(permit.endorse, CARD, on(late)) == []
 
 
 def test_p08_the_next_year_is_another_endorsement(given_permit, on, when):
@@ -83,8 +83,8 @@ def test_p08_the_next_year_is_another_endorsement(given_permit, on, when):
 
     [event] = when(permit.endorse, CARD, on(date(2027, 3, 1)))
 
-    assert 3 == event.years
-    assert 2 == permit.endorsements
+    assert event.years == 3
+    assert permit.endorsements == 2
 
 
 @pytest.mark.parametrize("presented", [CARD, RECEIPT])
@@ -97,7 +97,7 @@ def test_p09_a_lost_card_is_reissued_first(given_permit, on, presented, day):
     with pytest.raises(ReissueFirst) as refusal:
         permit.endorse(presented, on(day))
 
-    assert "REISSUE_FIRST" == refusal.value.code
+    assert refusal.value.code == "REISSUE_FIRST"
 
 
 def test_p09_one_visit_can_reissue_and_endorse(given_permit, on, when):
@@ -147,7 +147,7 @@ def test_p10_after_grace_the_years_start_again(given_permit, on, when, standing,
     assert Term(late, 1) == permit.term
     assert late == standing(permit, late).valid_from
     assert standing(permit, late).electronic_effective
-    assert ISSUED == permit.issued_on
+    assert permit.issued_on == ISSUED
 
 
 def test_p10_the_leap_day_permit_has_grace_through_30_march(given_permit, on):
@@ -171,7 +171,7 @@ def test_p10_the_national_regulations_know_no_grace(given_permit, on, when, nati
 
     assert EndorsementKind.RE_ANCHORED is event.kind
     assert Term(late, 1) == permit.term
-    assert "national-2016.1" == event.policy_version
+    assert event.policy_version == "national-2016.1"
 
 
 @pytest.mark.parametrize("day", [ISSUED, date(2026, 3, 1), date(2026, 9, 1)])
@@ -188,4 +188,4 @@ def test_p11_an_ended_permit_is_not_endorsed(given_permit, on, day, ended_by):
     for presented in CardPresented:
         with pytest.raises(PermitEnded) as refusal:
             permit.endorse(presented, on(day))
-        assert "PERMIT_ENDED" == refusal.value.code
+        assert refusal.value.code == "PERMIT_ENDED"

@@ -25,7 +25,7 @@ def test_p01_any_one_ground_and_half_a_year_are_enough(issue, ground):
     assert ground == event.ground
     assert Term(TODAY, 1) == permit.term
     assert date(2027, 6, 30) == permit.term.last_valid_day
-    assert 1 == permit.version
+    assert permit.version == 1
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_p01_less_than_half_a_year_is_not_eligible(issue, registered_on):
     with pytest.raises(NotEligible) as refusal:
         issue(TODAY, residence_registered_on=registered_on)
 
-    assert ("residence_registered_six_months",) == refusal.value.missing
-    assert "NOT_ELIGIBLE" == refusal.value.code
+    assert refusal.value.missing == ("residence_registered_six_months",)
+    assert refusal.value.code == "NOT_ELIGIBLE"
 
 
 @pytest.mark.parametrize("ground", [None, "", "tourism", "EMPLOYMENT"])
@@ -55,7 +55,7 @@ def test_p01_no_ground_of_the_list_is_not_eligible(issue, ground):
     with pytest.raises(NotEligible) as refusal:
         issue(TODAY, ground=ground)
 
-    assert ("ground",) == refusal.value.missing
+    assert refusal.value.missing == ("ground",)
 
 
 def test_p01_every_missing_thing_is_named_at_once(issue, child):
@@ -63,7 +63,7 @@ def test_p01_every_missing_thing_is_named_at_once(issue, child):
     with pytest.raises(NotEligible) as refusal:
         issue(date(2022, 7, 1), identity=child, residence_registered_on=None, ground=None)
 
-    assert ("residence_registered_six_months", "ground", "guardian") == refusal.value.missing
+    assert refusal.value.missing == ("residence_registered_six_months", "ground", "guardian")
     assert all(thing in str(refusal.value) for thing in refusal.value.missing)
 
 
@@ -72,8 +72,8 @@ def test_p03_under_sixteen_a_guardian_is_required(issue, child):
     with pytest.raises(GuardianRequired) as refusal:
         issue(date(2024, 2, 28), identity=child)
 
-    assert ("guardian",) == refusal.value.missing
-    assert "GUARDIAN_REQUIRED" == refusal.value.code
+    assert refusal.value.missing == ("guardian",)
+    assert refusal.value.code == "GUARDIAN_REQUIRED"
 
 
 def test_p03_from_sixteen_nobody_need_come_along(issue, child):
@@ -87,7 +87,7 @@ def test_p03_the_guardian_or_agent_is_on_record_with_an_own_number(issue, child,
     """For a child, and for an adult who is unable to come."""
     holder = child if who == "child" else identity()
     [event] = issue(date(2022, 7, 1), identity=holder, guardian=MOTHER).collect_events()
-    assert MOTHER == event.guardian
+    assert event.guardian == MOTHER
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_p04_a_number_that_does_not_fit_its_person_is_invalid(issue, identity, c
     with pytest.raises(InvalidDetails) as refusal:
         issue(TODAY, identity=identity(**changes))
 
-    assert ["holder.citizen_id_number"] == [p.field for p in refusal.value.problems]
-    assert "INVALID_CITIZEN_ID" == refusal.value.code
+    assert [p.field for p in refusal.value.problems] == ["holder.citizen_id_number"]
+    assert refusal.value.code == "INVALID_CITIZEN_ID"
 
 
 def test_p04_a_retired_area_prefix_is_accepted(issue, identity):
     """320202 was dissolved; its people keep their numbers. (Nobody born in 1850 had one.)"""
     holder = identity(birth_date=date(1850, 1, 1), citizen_id_number="320202185001010019")
-    assert "320202185001010019" == issue(TODAY, identity=holder).identity.citizen_id_number
+    assert issue(TODAY, identity=holder).identity.citizen_id_number == "320202185001010019"
 
 
 def test_p04_all_fields_are_judged_at_once(issue, identity):
@@ -141,7 +141,7 @@ def test_p04_all_fields_are_judged_at_once(issue, identity):
     of_holder = {"name", "ethnicity", "hukou_address", "citizen_id_number"}
     assert {f"holder.{field}" for field in of_holder} < named
     assert {"residence.division", "residence.address"} < named
-    assert "INVALID_CITIZEN_ID" == refusal.value.code
+    assert refusal.value.code == "INVALID_CITIZEN_ID"
 
 
 def test_p05_the_card_is_due_within_fifteen_days(issue):
@@ -155,7 +155,7 @@ def test_a_permit_is_issued_on_a_day_its_holder_has_seen(application, on, issued
     with pytest.raises(InvalidDetails) as refusal:
         Permit.issue("7Q2M9K4T8XW5", "holder-1", application(issued_on), on(TODAY))
 
-    assert ["issued_on"] == [problem.field for problem in refusal.value.problems]
+    assert [problem.field for problem in refusal.value.problems] == ["issued_on"]
 
 
 def test_a_permit_taken_over_keeps_its_years_and_serial(application, on):
@@ -164,10 +164,10 @@ def test_a_permit_taken_over_keeps_its_years_and_serial(application, on):
     permit = Permit.issue("7Q2M9K4T8XW5", "holder-1", taken, on(TODAY))
 
     [event] = permit.collect_events()
-    assert "old-system" == event.taken_over_from
+    assert event.taken_over_from == "old-system"
     assert date(2026, 12, 31) == permit.term.last_valid_day
-    assert 3 == permit.card.serial
-    assert 5 == permit.endorsements
+    assert permit.card.serial == 3
+    assert permit.endorsements == 5
 
 
 def test_details_are_stored_normalised(issue, identity):

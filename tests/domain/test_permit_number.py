@@ -19,14 +19,14 @@ def numbers(choose):
 
 def test_the_check_character_is_iso_7064_mod_37_36():
     """The published example of the Global Release Identifier, A1-2425G-ABC1234002-M."""
-    assert "M" == check_character("A12425GABC1234002")
+    assert check_character("A12425GABC1234002") == "M"
 
 
 @given(numbers())
 def test_a_drawn_number_is_valid_and_safe_to_print(number):
     """Twelve characters, none of them I, L, O or U."""
     assert is_valid(number)
-    assert 12 == len(number)
+    assert len(number) == 12
     assert not set("ILOU") & set(number)
 
 
@@ -56,7 +56,7 @@ def test_a_body_whose_check_character_would_be_misread_is_drawn_again():
     )
     characters = iter(unprintable + "7Q2M9K4T8XW")
 
-    assert "7Q2M9K4T8XW5" == draw(lambda _: next(characters))
+    assert draw(lambda _: next(characters)) == "7Q2M9K4T8XW5"
 
 
 @given(numbers(), st.integers(0, 11), st.sampled_from(ALPHABET))

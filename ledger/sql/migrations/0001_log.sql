@@ -66,6 +66,12 @@ CREATE TABLE ledger.checks (
 );
 CREATE INDEX checks_of_permit ON ledger.checks (permit_number, checked_at DESC);
 
+-- A value made with each key kept outside the database, to notice when it is another key.
+CREATE TABLE ledger.key_checks (
+    key_name text PRIMARY KEY,
+    check_value bytea NOT NULL
+);
+
 -- Development only: how far the service's clock is ahead of the machine's.
 CREATE TABLE ledger.clock (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

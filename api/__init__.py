@@ -1,0 +1,1 @@
+"""HTTP: one router a caller, problems for everything that goes wrong."""

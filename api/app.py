@@ -1,0 +1,59 @@
+"""The application: routers, problems and the frame around every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from . import holder, operations, problems, registrar, verifier
+from .middleware import RequestFrame
+
+DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
+
+Every write takes an `Idempotency-Key` and answers with `Ledger-Position`; every read takes
+`min_position` and says which position it is as of. Errors are RFC 9457 problem documents.
+"""
+
+
+def create_app(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    *,
+    version: str,
+    development: APIRouter | None = None,
+) -> FastAPI:
+    """The ASGI application; ``lifespan`` puts :class:`api.services.Services` into its state."""
+    app = FastAPI(
+        title="Permit ledger",
+        version=version,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
+    )
+    for router in (registrar.router, holder.router, verifier.router, operations.router):
+        app.include_router(router)
+    if development:
+        app.include_router(development)
+    problems.install(app)
+    app.add_middleware(RequestFrame)
+    _declare_problem_schema(app)
+    return app
+
+
+def _declare_problem_schema(app: FastAPI) -> None:
+    """FastAPI documents its own validation answer unless told of ours."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        schemas = schema["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,0 +1,151 @@
+"""Development mode: a token issuer and a clock to play with. Never beside a real issuer."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from pydantic import AwareDatetime, Field, model_validator
+
+from ledger.clock import DevelopmentClock
+
+from .documents import DOCUMENTED_PROBLEMS
+from .schemas import RequestBody
+from .scopes import Scope
+
+TOKEN_TTL_S = 8 * 60 * 60
+YEARS = (2000, 2100)
+
+
+class Role(StrEnum):
+    REGISTRAR = "registrar"
+    HOLDER = "holder"
+    VERIFIER = "verifier"
+    INVESTIGATOR = "investigator"
+    OPERATOR = "operator"
+
+
+ROLE_SCOPES: dict[Role, tuple[Scope, ...]] = {
+    Role.REGISTRAR: (Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE),
+    Role.HOLDER: (Scope.HOLDER,),
+    Role.VERIFIER: (Scope.VERIFY,),
+    Role.INVESTIGATOR: (Scope.AUDIT_READ, Scope.ERASE),
+    Role.OPERATOR: (Scope.OPERATE, Scope.ERASE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopmentIssuer:
+    """Signs tokens for anyone who asks."""
+
+    key: ECKey
+    issuer: str
+    audience: str
+    station: str
+    scenarios: tuple[str, ...]
+
+    def token(
+        self,
+        role: Role,
+        *,
+        station: str | None = None,
+        holder_id: str | None = None,
+        scenarios: list[str] | None = None,
+        case: str | None = None,
+    ) -> str:
+        """A bearer token for a role; a registrar gets a station, a verifier every scenario,
+        unless told otherwise."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": holder_id if role is Role.HOLDER else f"{role}@development",
+            "scope": " ".join(ROLE_SCOPES[role]),
+            "iat": now,
+            "exp": now + TOKEN_TTL_S,
+            "jti": secrets.token_urlsafe(12),
+        }
+        if role is Role.REGISTRAR:
+            claims["station"] = station or self.station
+        if role is Role.VERIFIER:
+            claims["scenarios"] = list(self.scenarios) if scenarios is None else scenarios
+        if case:
+            claims["case"] = case
+        header = {"alg": "ES256", "typ": "JWT", "kid": self.key.kid}
+        return jwt.encode(header, claims, self.key)
+
+
+Claim = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.@:/#+-]+$")]
+
+
+class TokenRequest(RequestBody):
+    """Who to be."""
+
+    role: Role
+    station: Claim | None = None
+    holder_id: Claim | None = None
+    scenarios: Annotated[list[Claim], Field(max_length=50)] | None = None
+    case: Claim | None = None
+
+    @model_validator(mode="after")
+    def _holder_has_an_id(self) -> TokenRequest:
+        if self.role is Role.HOLDER and self.holder_id is None:
+            raise ValueError("a holder's token needs a holder_id")
+        return self
+
+
+class Token(RequestBody):
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105  the type's name
+    expires_in: int = TOKEN_TTL_S
+
+
+class ClockSetting(RequestBody):
+    """An instant, with its offset."""
+
+    now: Annotated[AwareDatetime, Field(examples=["2026-12-20T09:00:00+08:00"])]
+
+    @model_validator(mode="after")
+    def _is_near(self) -> ClockSetting:
+        first, last = YEARS
+        if not first <= self.now.year < last:
+            raise ValueError(f"a year from {first} to {last - 1}")
+        return self
+
+
+def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
+    """The endpoints that exist in development mode only."""
+    routes = APIRouter(prefix="/v1/dev", tags=["development"])
+
+    @routes.post("/tokens", responses=DOCUMENTED_PROBLEMS[422])
+    def make_token(body: TokenRequest) -> Token:
+        """A bearer token for a role (development mode only)."""
+        return Token(
+            access_token=issuer.token(
+                body.role,
+                station=body.station,
+                holder_id=body.holder_id,
+                scenarios=body.scenarios,
+                case=body.case,
+            )
+        )
+
+    @routes.put("/clock", responses=DOCUMENTED_PROBLEMS[422] | DOCUMENTED_PROBLEMS[503])
+    def set_clock(body: ClockSetting) -> ClockSetting:
+        """Put the service's clock to an instant, from which it runs on (development mode only)."""
+        clock.set(body.now.astimezone(UTC))
+        return ClockSetting(now=clock.now())
+
+    @routes.get("/clock")
+    def get_clock() -> ClockSetting:
+        """What time it is for the service."""
+        return ClockSetting(now=clock.now())
+
+    return routes

@@ -1,0 +1,88 @@
+"""The holder's endpoints: claim the electronic permit, see the own one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from starlette.responses import Response
+
+from domain.device import Device
+from ledger.application import Command
+
+from . import documents
+from .answers import PermitAnswer
+from .problems import HttpProblem
+from .reading import caught_up, known, shown_permit, well_formed
+from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
+from .scopes import Scope
+from .security import require
+from .services import Services, services
+from .tokens import Principal
+from .writing import answered, command_by
+
+router = APIRouter(tags=["holder"])
+
+Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
+HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get("/v1/me/permit", responses=documents.READ | {200: {"model": PermitAnswer}})
+async def own_permit(
+    holder: Holder, service: Service, _: Annotated[None, Depends(caught_up)]
+) -> Response:
+    """The own permit."""
+    seen = await service.reader.of_holder(holder.subject)
+    return shown_permit(service, known(seen.facts), seen.as_of_position)
+
+
+@router.post(
+    "/v1/permits/{permit_number}/electronic/claims",
+    status_code=201,
+    responses=documents.WRITE | {201: {"model": PermitAnswer, "description": "claimed"}},
+)
+def claim(
+    permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
+) -> Response:
+    """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
+    answer = service.ledger.claim(
+        well_formed(permit_number),
+        command.context.actor,
+        _device(body.device_key),
+        body.face_match.face_match() if body.face_match else None,
+        command,
+        confirmed=body.confirmed,
+    )
+    return answered(answer, 201)
+
+
+@router.post(
+    "/v1/permits/{permit_number}/electronic/device-revocations",
+    responses=documents.WRITE | {200: {"model": PermitAnswer, "description": "revoked"}},
+)
+def revoke_device(
+    permit_number: str, body: DeviceRevocationBody, command: HolderCommand, service: Service
+) -> Response:
+    """Take a lost or sold phone's right to show the permit."""
+    holder_id = command.context.actor
+    return answered(
+        service.ledger.revoke_device(well_formed(permit_number), holder_id, body.device, command)
+    )
+
+
+def _device(key: DeviceKeyBody) -> Device:
+    """The device behind a public JWK.
+
+    Raises:
+        HttpProblem: 422 where x and y are no point of the curve.
+    """
+    public_key: dict[str, str] = {"kty": key.kty, "crv": key.crv, "x": key.x, "y": key.y}
+    try:
+        imported = ECKey.import_key(dict(public_key))
+        _ = imported.public_key
+    except (JoseError, ValueError):
+        raise HttpProblem(422, "INVALID_REQUEST", "device_key: not a point on P-256") from None
+    return Device(imported.thumbprint(), public_key)

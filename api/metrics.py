@@ -1,0 +1,28 @@
+"""What is measured. Labels are routes and statuses: never a number, a name or a token."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "permit_ledger_http_requests_total",
+    "requests answered",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+DURATION = Histogram(
+    "permit_ledger_http_request_seconds",
+    "time from the request's arrival to its answer",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+LOG_POSITION = Gauge("permit_ledger_log_position", "last position of the log", registry=REGISTRY)
+VIEWS_POSITION = Gauge(
+    "permit_ledger_views_position", "position that the views have reached", registry=REGISTRY
+)
+VIEWS_LAG = Gauge(
+    "permit_ledger_views_lag_events", "events in the log but not in the views", registry=REGISTRY
+)

@@ -1,0 +1,95 @@
+"""Around every request: a correlation id, a bound on the body, one log line, two measurements."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .metrics import DURATION, REQUESTS
+from .problems import document, response
+
+BODY_BYTES_MAX = 256 * 1024
+CORRELATION_HEADER = "X-Correlation-ID"
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+_log = structlog.get_logger("access")
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than the bound allows."""
+
+
+class RequestFrame:
+    """Innermost but for the application; everything that it adds is in the headers and the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        correlation_id = _correlation_id(Headers(scope=scope))
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+            await send(message)
+
+        try:
+            await self._bounded(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            method, route = scope["method"], _route(scope)
+            REQUESTS.labels(method, route, status).inc()
+            DURATION.labels(method, route).observe(seconds)
+            _log.info(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                correlation_id=correlation_id,
+                caller=scope["state"].get("caller"),
+            )
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > BODY_BYTES_MAX:
+                raise BodyTooLarge
+            return message
+
+        announced = Headers(scope=scope).get("content-length", "0")
+        try:
+            if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
+                raise BodyTooLarge
+            await self._app(scope, receive_bounded, send)
+        except BodyTooLarge:
+            detail = f"A request has at most {BODY_BYTES_MAX} bytes."
+            await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
+
+
+def _correlation_id(headers: Headers) -> str:
+    """The caller's own, if it is short and plain, else a new one."""
+    given = headers.get(CORRELATION_HEADER, "")
+    return given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, so that no number becomes a label; unknown paths share one."""
+    return str(getattr(scope.get("route"), "path", "unknown"))

@@ -1,0 +1,192 @@
+"""What a caller is told when something goes wrong: RFC 9457 problem documents, never a trace.
+
+======================  ======  =============================================================
+what happened           status  code
+======================  ======  =============================================================
+bad input               422     ``INVALID_REQUEST``, ``INVALID_CITIZEN_ID``,
+                                ``IDEMPOTENCY_KEY_REUSED``
+no or a bad token       401     ``UNAUTHENTICATED``
+wrong scope             403     ``FORBIDDEN``
+no such permit or path  404     ``UNKNOWN_PERMIT``, ``NOT_FOUND``
+refused by a rule       409     the refusal's own, see :mod:`domain.errors`
+lost a race             412     ``CONFLICT`` (409 where no version was named)
+out of reach            503     ``UNAVAILABLE``, with ``Retry-After``
+======================  ======  =============================================================
+
+Input is never repeated in an answer: it may be somebody's details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from domain.errors import DomainError, Incomplete, InvalidDetails, Refused, TooEarlyToEndorse
+from ledger.errors import (
+    Contended,
+    Corrupt,
+    KeyReused,
+    LedgerError,
+    StaleVersion,
+    Unavailable,
+    UnknownPermit,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+PROBLEMS_MAX = 20
+
+_log = structlog.get_logger(__name__)
+
+_LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
+    UnknownPermit: (404, "UNKNOWN_PERMIT"),
+    StaleVersion: (412, "CONFLICT"),
+    Contended: (409, "CONFLICT"),
+    KeyReused: (422, "IDEMPOTENCY_KEY_REUSED"),
+    Unavailable: (503, "UNAVAILABLE"),
+}
+_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
+
+
+class FieldError(BaseModel):
+    """One field that can't be accepted."""
+
+    field: str
+    reason: str
+    code: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, with ``code`` for programs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:permit-ledger:problem:not-eligible",
+                    "title": "Conflict",
+                    "status": 409,
+                    "code": "NOT_ELIGIBLE",
+                    "detail": "The conditions for a residence permit are not met."
+                    " Missing: residence_registered_six_months, ground.",
+                    "missing": ["residence_registered_six_months", "ground"],
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    missing: list[str] | None = Field(None, description="everything that is missing, at once")
+    errors: list[FieldError] | None = Field(None, description="every field at fault")
+    opens: str | None = Field(None, description="when the endorsement window opens (TOO_EARLY)")
+
+
+class HttpProblem(Exception):
+    """A problem found by HTTP's own means: a token, a header, a scope."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = headers
+        super().__init__(detail)
+
+
+def document(status: int, code: str, detail: str, **more: Any) -> bytes:
+    """The bytes of a problem document."""
+    return orjson.dumps(
+        {
+            "type": f"urn:permit-ledger:problem:{code.lower().replace('_', '-')}",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "code": code,
+            "detail": detail,
+            **more,
+        }
+    )
+
+
+def refusal_document(refusal: Refused) -> bytes:
+    """A refusal by rule: 409, with everything a person needs to come back prepared."""
+    more: dict[str, Any] = {}
+    if isinstance(refusal, Incomplete):
+        more["missing"] = refusal.missing
+    if isinstance(refusal, TooEarlyToEndorse):
+        more["opens"] = refusal.opens
+    return document(409, refusal.code, refusal.detail, **more)
+
+
+def response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Turn every exception that can reach the top into a problem document."""
+
+    @app.exception_handler(DomainError)
+    def domain_error(_: Request, error: DomainError) -> Response:
+        if isinstance(error, Refused):
+            return response(409, refusal_document(error))
+        problems: Sequence[Any] = error.problems if isinstance(error, InvalidDetails) else ()
+        more = {"errors": [asdict(problem) for problem in problems]} if problems else {}
+        return response(422, document(422, error.code, error.detail, **more))
+
+    @app.exception_handler(LedgerError)
+    def ledger_error(request: Request, error: LedgerError) -> Response:
+        if isinstance(error, Corrupt):
+            _log.error("corrupt", reason=error.detail, path=request.url.path)
+            return unavailable("The ledger holds something it can't read; an operator has to look.")
+        status, code = _LEDGER_PROBLEMS[type(error)]
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return unavailable(error.detail)
+        return response(status, document(status, code, error.detail))
+
+    @app.exception_handler(HttpProblem)
+    def http_problem(_: Request, error: HttpProblem) -> Response:
+        return response(
+            error.status, document(error.status, error.code, error.detail), error.headers
+        )
+
+    @app.exception_handler(RequestValidationError)
+    def validation_error(_: Request, error: RequestValidationError) -> Response:
+        errors = [
+            {"field": _place(line["loc"]), "reason": line["msg"], "code": "INVALID_REQUEST"}
+            for line in error.errors()[:PROBLEMS_MAX]
+        ]
+        detail = "; ".join(f"{line['field']}: {line['reason']}" for line in errors)
+        return response(422, document(422, "INVALID_REQUEST", detail, errors=errors))
+
+    @app.exception_handler(HTTPException)
+    def http_exception(_: Request, error: HTTPException) -> Response:
+        code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
+        body = document(error.status_code, code, HTTPStatus(error.status_code).description)
+        return response(error.status_code, body, error.headers)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        _log.error("unexpected", error=type(error).__name__, path=request.url.path, exc_info=error)
+        return response(500, document(500, "INTERNAL", "Something is wrong on our side."))
+
+
+def unavailable(detail: str) -> Response:
+    return response(503, document(503, "UNAVAILABLE", detail), {"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _place(location: Sequence[int | str]) -> str:
+    """Where in the request, without the part that FastAPI puts in front."""
+    inner = [str(part) for part in location if part != "body"]
+    return ".".join(inner) or "body"

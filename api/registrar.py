@@ -1,0 +1,216 @@
+"""The registrar's endpoints (派出所, 受理点): issue, find, endorse, lose, reissue, change, end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Security
+from starlette.responses import Response
+
+from domain.standing import Facts
+from ledger.application import Command
+
+from . import documents
+from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
+from .presentation import (
+    electronic_document,
+    permit_document,
+    physical_document,
+    with_position,
+)
+from .reading import caught_up, known, shown, shown_permit, well_formed
+from .schemas import (
+    AddressChangeBody,
+    CancellationBody,
+    Empty,
+    EndorsementBody,
+    IdentityCorrectionBody,
+    IssueBody,
+    ReplacementBody,
+    SearchBody,
+    VoidingBody,
+)
+from .scopes import Scope
+from .security import require
+from .services import Services, services
+from .tokens import Principal
+from .writing import answered, command_by
+
+router = APIRouter(tags=["registrar"])
+
+Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]
+RegistrarOrHolder = Annotated[Principal, Security(require(Scope.PERMITS_WRITE, Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+CaughtUp = Depends(caught_up)
+
+_WRITE = documents.WRITE | {200: {"model": PermitAnswer, "description": "the permit as it now is"}}
+
+
+@router.post(
+    "/v1/permits",
+    status_code=201,
+    responses=documents.WRITE | {201: {"model": PermitAnswer, "description": "issued"}},
+)
+def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
+    """Issue a permit (办证): both tracks, one validity."""
+    application = body.application(command.context.today)
+    answer = service.ledger.issue(application, command, body.holder.picture())
+    return answered(answer, 201)
+
+
+@router.post("/v1/permits/searches", responses=documents.READ | {200: {"model": PermitsAnswer}})
+async def search(
+    body: SearchBody, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
+) -> Response:
+    """A person's permits by citizen number, which travels in the body and into no log."""
+    index = service.ledger.blind_index.of(body.citizen_id_number)
+    position, found = await service.reader.search(index)
+
+    def one(facts: Facts) -> dict[str, object]:
+        return with_position(permit_document(service.standing(facts)), position)
+
+    content = orjson.dumps({"permits": [one(facts) for facts in found], "as_of_position": position})
+    return Response(content, 200, {"Ledger-Position": str(position)}, "application/json")
+
+
+@router.get(
+    "/v1/permits/{permit_number}", responses=documents.READ | {200: {"model": PermitAnswer}}
+)
+async def read(
+    permit_number: str, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
+) -> Response:
+    """The permit, both tracks."""
+    seen = await service.reader.permit(well_formed(permit_number))
+    return shown_permit(service, known(seen.facts), seen.as_of_position)
+
+
+@router.get(
+    "/v1/permits/{permit_number}/physical",
+    responses=documents.READ | {200: {"model": PhysicalFaceAnswer}},
+)
+async def read_physical(
+    permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
+) -> Response:
+    """The physical view by itself; a holder sees the own one."""
+    seen = await service.reader.physical(well_formed(permit_number))
+    standing = service.standing(known(seen.facts, holder_id=_own(caller)))
+    document = physical_document(standing, seen.face)
+    return shown(document, standing.facts.version, seen.as_of_position)
+
+
+@router.get(
+    "/v1/permits/{permit_number}/electronic",
+    responses=documents.READ | {200: {"model": ElectronicFaceAnswer}},
+)
+async def read_electronic(
+    permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
+) -> Response:
+    """The electronic view by itself; a holder sees the own one."""
+    seen = await service.reader.electronic(well_formed(permit_number))
+    standing = service.standing(known(seen.facts, holder_id=_own(caller)))
+    document = electronic_document(standing, seen.face)
+    return shown(document, standing.facts.version, seen.as_of_position)
+
+
+def _own(caller: Principal) -> str | None:
+    """Whose permits a caller is confined to; a registrar to nobody's."""
+    return None if Scope.PERMITS_WRITE in caller.scopes else caller.subject
+
+
+@router.post("/v1/permits/{permit_number}/endorsements", responses=_WRITE)
+def endorse(
+    permit_number: str, body: EndorsementBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """Endorse (签注): both tracks for one more year."""
+    number = well_formed(permit_number)
+    return answered(service.ledger.endorse(number, body.card_presented, command))
+
+
+@router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
+def report_loss(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """Report the card lost (挂失): the electronic permit stays."""
+    return answered(service.ledger.report_loss(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)
+def lift_loss(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """The card was found before a reissue (解除挂失)."""
+    return answered(service.ledger.lift_loss(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/reissues", responses=_WRITE)
+def reissue(permit_number: str, _: Empty, command: RegistrarCommand, service: Service) -> Response:
+    """A new card for the lost one (补领)."""
+    return answered(service.ledger.reissue(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/replacements", responses=_WRITE)
+def replace(
+    permit_number: str, body: ReplacementBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """A new card for one that is damaged, out of date or wrong (换领)."""
+    return answered(
+        service.ledger.replace(
+            well_formed(permit_number),
+            body.reason,
+            command,
+            old_card_returned=body.old_card_returned,
+        )
+    )
+
+
+@router.post("/v1/permits/{permit_number}/card-deliveries", responses=_WRITE)
+def deliver_card(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """The holder has collected the current card (领证)."""
+    return answered(service.ledger.deliver_card(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)
+def change_address(
+    permit_number: str, body: AddressChangeBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """A move inside the province (住址变更)."""
+    residence = body.residence.residence()
+    return answered(
+        service.ledger.change_address(well_formed(permit_number), residence, body.moved_on, command)
+    )
+
+
+@router.post("/v1/permits/{permit_number}/identity-corrections", responses=_WRITE)
+def correct_identity(
+    permit_number: str, body: IdentityCorrectionBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """Correct a name or number (身份信息更正): the card in use is stale until a new one is made."""
+    return answered(
+        service.ledger.correct_identity(
+            well_formed(permit_number),
+            command,
+            name=body.name,
+            citizen_id_number=body.citizen_id_number,
+            hukou_address=body.hukou_address,
+        )
+    )
+
+
+@router.post("/v1/permits/{permit_number}/cancellations", responses=_WRITE)
+def cancel(
+    permit_number: str, body: CancellationBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """End the permit (注销): both tracks at once."""
+    return answered(service.ledger.cancel(well_formed(permit_number), body.reason, command))
+
+
+@router.post("/v1/permits/{permit_number}/voidings", responses=_WRITE)
+def void(
+    permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """The permit was obtained by fraud: void from discovery."""
+    return answered(service.ledger.void(well_formed(permit_number), body.finding, command))

@@ -1,0 +1,238 @@
+"""What callers send. Shapes and bounds are checked here; what a value may mean, in the domain."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from domain.device import FaceMatch
+from domain.events import CancellationReason, CardPresented, ReplacementReason
+from domain.permit import Application
+from domain.person import Guardian, Identity, Residence
+from ledger.portraits import SIZE_BYTES_MAX, Portrait
+
+BASE64_LENGTH_MAX = (SIZE_BYTES_MAX + 2) // 3 * 4
+CARD_SERIAL_MAX = 10_000
+FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2100, 1, 1)
+
+
+class RequestBody(BaseModel):
+    """An object with the fields named here and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _code(value: Any) -> Any:
+    """A code of a national standard may come as a number as well."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _ethnicity(value: Any) -> Any:
+    code = _code(value)
+    return code.zfill(2) if isinstance(code, str) and code.isascii() else code
+
+
+Text = Annotated[str, Field(max_length=400)]
+Date = Annotated[date, Field(strict=False, ge=FIRST_DATE, lt=LAST_DATE)]
+CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
+Sex = Annotated[str, BeforeValidator(_code, str | int), Field(max_length=8, examples=["1"])]
+Ethnicity = Annotated[
+    str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"])
+]
+
+
+class Empty(RequestBody):
+    """Nothing to say."""
+
+
+class HolderBody(RequestBody):
+    """The person, as on the card's face."""
+
+    name: Annotated[Text, Field(examples=["欧阳测试"])]
+    sex: Sex
+    ethnicity: Ethnicity
+    birth_date: Annotated[Date, Field(examples=["1990-01-01"])]
+    citizen_id_number: CitizenNumber
+    hukou_address: Annotated[Text, Field(examples=["安徽省合肥市蜀山区示例路1号"])]
+    portrait: Annotated[
+        str | None,
+        Field(
+            max_length=BASE64_LENGTH_MAX, description="JPEG or PNG, base64, at most 64 KiB decoded"
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _portrait_is_a_picture(self) -> HolderBody:
+        self.picture()
+        return self
+
+    def picture(self) -> Portrait | None:
+        if self.portrait is None:
+            return None
+        try:
+            return Portrait.of(base64.b64decode(self.portrait, validate=True))
+        except binascii.Error:
+            raise ValueError("a portrait is base64") from None
+
+
+class GuardianBody(RequestBody):
+    """The guardian or agent, with an own number."""
+
+    name: Text
+    citizen_id_number: CitizenNumber
+
+
+class ResidenceBody(RequestBody):
+    """A division of the province (GB/T 2260) and an address in it."""
+
+    division: Annotated[str, Field(max_length=40, examples=["320211"])]
+    address: Annotated[Text, Field(examples=["滨湖区示例新村8号101室"])]
+
+    def residence(self) -> Residence:
+        return Residence(self.division, self.address)
+
+
+class IssueBody(RequestBody):
+    """An application for a residence permit (申领居住证)."""
+
+    holder: HolderBody
+    residence: ResidenceBody
+    residence_registered_on: Annotated[Date | None, Field(examples=["2025-01-15"])] = None
+    ground: Annotated[
+        str | None,
+        Field(
+            max_length=40, examples=["employment"], description="employment, dwelling, schooling"
+        ),
+    ] = None
+    issued_on: Annotated[Date | None, Field(description="today, if left out")] = None
+    guardian: GuardianBody | None = None
+
+    def application(self, today: date) -> Application:
+        holder, guardian = self.holder, self.guardian
+        return Application(
+            identity=Identity(
+                name=holder.name,
+                sex=holder.sex,
+                ethnicity=holder.ethnicity,
+                birth_date=holder.birth_date,
+                citizen_id_number=holder.citizen_id_number,
+                hukou_address=holder.hukou_address,
+            ),
+            residence=self.residence.residence(),
+            residence_registered_on=self.residence_registered_on,
+            ground=self.ground,
+            issued_on=self.issued_on or today,
+            guardian=Guardian(guardian.name, guardian.citizen_id_number) if guardian else None,
+        )
+
+
+class SearchBody(RequestBody):
+    citizen_id_number: CitizenNumber
+
+
+class EndorsementBody(RequestBody):
+    card_presented: CardPresented
+
+
+class ReplacementBody(RequestBody):
+    reason: ReplacementReason
+    old_card_returned: bool
+
+
+class AddressChangeBody(RequestBody):
+    residence: ResidenceBody
+    moved_on: Annotated[Date, Field(examples=["2026-03-01"])]
+
+
+class IdentityCorrectionBody(RequestBody):
+    """At least one field; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: Text | None = None
+    citizen_id_number: CitizenNumber | None = None
+    hukou_address: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> IdentityCorrectionBody:
+        if self.name is None and self.citizen_id_number is None and self.hukou_address is None:
+            raise ValueError("name at least one field to correct")
+        return self
+
+
+class CancellationBody(RequestBody):
+    reason: CancellationReason
+
+
+class VoidingBody(RequestBody):
+    finding: Annotated[str, Field(min_length=1, max_length=2000, examples=["forged lease"])]
+
+
+class FaceMatchBody(RequestBody):
+    """What the identity provider's live-portrait comparison said."""
+
+    provider: Annotated[str, Field(min_length=1, max_length=100, examples=["national-identity"])]
+    score: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, examples=[0.97])]
+    matched: bool
+
+    def face_match(self) -> FaceMatch:
+        return FaceMatch(self.provider, self.score, self.matched)
+
+
+class DeviceKeyBody(BaseModel):
+    """A public JWK on P-256; a private part is refused, other members are not kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    y: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_public(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "d" in value:
+            raise ValueError("a private key must never leave the device: send the public part only")
+        return value
+
+
+class ClaimBody(RequestBody):
+    """A claim of the electronic permit (申领电子居住证)."""
+
+    confirmed: bool = False
+    face_match: FaceMatchBody | None = None
+    device_key: DeviceKeyBody
+
+
+class DeviceRevocationBody(RequestBody):
+    device: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="the key's thumbprint (RFC 7638)")
+    ]
+
+
+Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"])]
+
+
+class PhysicalCheckBody(RequestBody):
+    """A check of a card by what is printed on it."""
+
+    scenario: Scenario
+    track: Literal["physical"]
+    permit_number: Annotated[str, Field(max_length=64, examples=["84G7ZWYRD6Z1"])]
+    card_serial: Annotated[int, Field(ge=1, le=CARD_SERIAL_MAX)]
+
+
+class ElectronicCheckBody(RequestBody):
+    """A check of the code that a phone shows live."""
+
+    scenario: Scenario
+    track: Literal["electronic"]
+    code: Annotated[str, Field(max_length=512)]
+
+
+CheckBody = Annotated[PhysicalCheckBody | ElectronicCheckBody, Field(discriminator="track")]

@@ -1,0 +1,55 @@
+"""What the routers work with; made once, by whoever composes the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from domain.calendar import shanghai_date
+from domain.context import CommandContext
+from domain.policy import Policy
+from domain.standing import Facts, Standing
+from ledger.application import PermitLedger
+from ledger.clock import Clock
+from projections.reading import PermitReader, ReadPool
+from projections.waiting import ViewPosition
+
+from .receipts import ReceiptSigner
+from .tokens import Principal, TokenVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
+    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready."""
+
+    ledger: PermitLedger
+    pool: ReadPool
+    reader: PermitReader
+    views: ViewPosition
+    clock: Clock
+    policy: Policy
+    tokens: TokenVerifier
+    receipts: ReceiptSigner
+    min_position_wait_s: float = 2.0
+    check_wait_s: float = 1.0
+    ready_lag_events_max: int = 1000
+
+    def standing(self, facts: Facts) -> Standing:
+        """Where a permit stands today."""
+        return Standing(facts, shanghai_date(self.clock.now()))
+
+    def context(self, principal: Principal, correlation_id: str) -> CommandContext:
+        return CommandContext(
+            actor=principal.subject,
+            station=principal.station,
+            correlation_id=correlation_id,
+            at=self.clock.now(),
+            policy=self.policy,
+        )
+
+
+async def services(request: Request) -> Services:
+    return cast("Services", request.app.state.services)

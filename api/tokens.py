@@ -1,0 +1,81 @@
+"""Bearer tokens: JWTs of the issuer that this service trusts, checked against its JWKS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
+LEEWAY_S = 30
+TOKEN_LENGTH_MAX = 8192
+CLAIM_LENGTH_MAX = 200
+
+
+class BadToken(Exception):
+    """The token can't be trusted; the message says why, fit for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, as the issuer says."""
+
+    subject: str
+    scopes: frozenset[str]
+    station: str | None = None
+    scenarios: frozenset[str] = frozenset()
+    case: str | None = None
+
+
+class TokenVerifier:
+    """``keys`` is asked for every token, so that the issuer may rotate."""
+
+    def __init__(self, keys: Callable[[], KeySet], *, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            sub={"essential": True},
+            exp={"essential": True},
+        )
+
+    def verify(self, token: str) -> Principal:
+        """
+        Raises:
+            BadToken: malformed, signed by nobody we know, expired, or for somebody else.
+        """
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise BadToken("the token is too long")
+        try:
+            decoded = jwt.decode(token, self._keys(), algorithms=ALGORITHMS)
+            self._claims.validate(decoded.claims)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise BadToken("the token is not valid here, or no longer") from error
+        return _principal(decoded.claims)
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    scenarios = claims.get("scenarios") or []
+    if not isinstance(scenarios, list) or not all(isinstance(s, str) for s in scenarios):
+        raise BadToken("the claim 'scenarios' is a list of names")
+    return Principal(
+        subject=_text(claims, "sub") or "",
+        scopes=frozenset((_text(claims, "scope") or "").split()),
+        station=_text(claims, "station"),
+        scenarios=frozenset(scenarios),
+        case=_text(claims, "case"),
+    )
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is not None and not (
+        isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and value.isprintable()
+    ):
+        raise BadToken(f"the claim '{name}' is a text of at most {CLAIM_LENGTH_MAX} characters")
+    return value

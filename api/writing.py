@@ -1,0 +1,83 @@
+"""What every write shares: its headers in, the answer with its headers out."""
+
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from ledger.application import Command
+from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
+
+from .presentation import place
+from .problems import HttpProblem, response
+from .scopes import Scope
+from .security import require
+from .services import Services, services
+from .tokens import Principal
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
+
+
+def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
+    """A dependency: the command's context, idempotency key and expected version."""
+
+    async def command(
+        request: Request,
+        service: Annotated[Services, Depends(services)],
+        principal: Annotated[Principal, Depends(require(scope))],
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                max_length=KEY_LENGTH_MAX,
+                min_length=1,
+                description="a retry with the same key and body gets the first answer",
+            ),
+        ] = None,
+        if_match: Annotated[
+            str | None,
+            Header(max_length=32, description='the version seen last, as in `"3"`; 412 if not it'),
+        ] = None,
+    ) -> Command:
+        key = None
+        if idempotency_key is not None:
+            fingerprint = service.ledger.blind_index.fingerprint(await _canonical(request))
+            key = IdempotencyKey(principal.subject, idempotency_key, fingerprint)
+        return Command(
+            context=service.context(principal, request.state.correlation_id),
+            key=key,
+            expected_version=_expected_version(if_match),
+        )
+
+    return command
+
+
+async def _canonical(request: Request) -> bytes:
+    """Method, path and body, so that spaces and the order of members make no other request."""
+    body = await request.body()
+    with suppress(orjson.JSONDecodeError):  # it will be refused for that; until then it is bytes
+        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+    return b"\0".join([request.method.encode(), request.url.path.encode(), body])
+
+
+def _expected_version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if not (tag := _ENTITY_TAG.fullmatch(if_match.strip())):
+        raise HttpProblem(422, "INVALID_REQUEST", 'If-Match holds one version, as in "3".')
+    return int(tag[1])
+
+
+def answered(answer: Answer, status: int = 200) -> Response:
+    """The HTTP form of what a command came to."""
+    headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
+    if answer.position is not None:
+        headers["Ledger-Position"] = str(answer.position)
+    if not answer.accepted:
+        return response(409, answer.body, headers)
+    headers["ETag"] = f'"{answer.version}"'
+    body = place(answer.body, answer.position or 0)
+    return Response(body, status, headers, "application/json")

@@ -1,0 +1,262 @@
+"""The command line: ``permit-ledger COMMAND --help`` says what each one takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from api.development import Role
+from domain.calendar import SHANGHAI
+from domain.context import CommandContext
+from ledger.errors import LedgerError
+
+from . import logs
+from .settings import Settings
+
+app = typer.Typer(
+    help="An event-sourced ledger for residence permits (居住证).",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Keys and the embedded database; default ./data.")
+]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
+]
+
+_console = Console()
+_errors = Console(stderr=True)
+
+
+def _settings(**given: Any) -> Settings:
+    """Settings from the environment, and from options where they are given."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        _errors.print("These settings can't be used:", *lines, sep="\n")
+        raise typer.Exit(2) from None
+    logs.configure(settings)
+    return settings
+
+
+@contextmanager
+def _explained(*expected: type[Exception]) -> Iterator[None]:
+    """Expected failures end with a sentence and exit code 1, not with a trace."""
+    failures: tuple[type[Exception], ...] = (LedgerError, *expected)
+    try:
+        yield
+    except failures as error:
+        _errors.print(f"[red]permit-ledger:[/red] {error}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def _instant(text: str | None) -> datetime | None:
+    """ISO 8601; without an offset it is Shanghai's."""
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("an instant looks like 2026-12-20T09:00:00+08:00") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=SHANGHAI)
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8000.")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    empty: Annotated[bool, typer.Option("--empty", help="No sample city.")] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="Permits in the sample city.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Development mode: start the clock at this instant.")
+    ] = None,
+) -> None:
+    """Run the whole service on this machine."""
+    from .sample import SAMPLE_PERMITS  # noqa: PLC0415  keeps the other commands quick to start
+    from .supervisor import RoleFailed  # noqa: PLC0415
+    from .up import CannotStart  # noqa: PLC0415
+    from .up import up as run  # noqa: PLC0415
+
+    settings = _settings(port=port, data_dir=data_dir, database_url=database_url)
+    quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "warning"}
+    mode = {} if settings.issuer else {"development": True}
+    settings = settings.model_copy(update={**quiet, **mode})
+    logs.configure(settings)
+    clock_at = _instant(clock)
+    if clock_at and not settings.development:
+        raise typer.BadParameter("the clock can be set in development mode only")
+    permits = 0 if empty or not settings.development else sample or SAMPLE_PERMITS
+    with _explained(CannotStart, RoleFailed):
+        run(settings, _console, sample_permits=permits, clock_at=clock_at)
+
+
+@app.command()
+def api(
+    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Serve the HTTP API."""
+    from .roles import serve  # noqa: PLC0415
+    from .wiring import NoIssuer  # noqa: PLC0415
+
+    with _explained(NoIssuer):
+        serve(_settings(port=port, data_dir=data_dir, database_url=database_url))
+
+
+@app.command()
+def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Keep the views in step with the log."""
+    from .roles import project as run  # noqa: PLC0415
+
+    with _explained():
+        run(_settings(data_dir=data_dir, database_url=database_url))
+
+
+@app.command()
+def token(
+    role: Role,
+    station: Annotated[str | None, typer.Option(help="A registrar's station.")] = None,
+    holder: Annotated[str | None, typer.Option(help="A holder's id.")] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="A verifier's scenario; may be repeated.")
+    ] = None,
+    case: Annotated[str | None, typer.Option(help="An investigator's case number.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print a bearer token of the development issuer."""
+    from .wiring import development_issuer  # noqa: PLC0415
+
+    settings = _settings(data_dir=data_dir)
+    if settings.issuer:
+        raise typer.BadParameter("a real issuer is configured: tokens come from there")
+    if role is Role.HOLDER and not holder:
+        raise typer.BadParameter("a holder's token needs --holder")
+    issuer = development_issuer(settings)
+    typer.echo(
+        issuer.token(role, station=station, holder_id=holder, scenarios=scenario or None, case=case)
+    )
+
+
+@app.command()
+def simulate(
+    permits: Annotated[int, typer.Option(min=1, help="Permits issued in the period.")],
+    days: Annotated[int, typer.Option(min=1, max=36500, help="Length of the period.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same district.")],
+    until: Annotated[
+        str | None, typer.Option(help="Last instant of the period; default now.")
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Append a district's believable life."""
+    from .simulate import SimulationConflict  # noqa: PLC0415
+    from .simulate import simulate as run  # noqa: PLC0415
+    from .terminal import progress  # noqa: PLC0415
+    from .workbench import workbench  # noqa: PLC0415
+
+    settings = _settings(data_dir=data_dir, database_url=database_url)
+    settings = settings.model_copy(update={} if settings.issuer else {"development": True})
+    with (
+        _explained(SimulationConflict),
+        workbench(settings) as bench,
+        progress(_errors, "simulating", permits) as report,
+    ):
+        result = run(
+            bench.ledger,
+            permits=permits,
+            days=days,
+            seed=seed,
+            until=_instant(until) or bench.clock.now(),
+            policy=bench.policy,
+            progress=report,
+        )
+    _console.print(result.summary())
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path | None, typer.Argument(help="CSV in UTF-8.")] = None,
+    errors: Annotated[
+        Path | None, typer.Option(help="Where refused rows go; default FILE.errors.csv.")
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a file to begin with.")
+    ] = False,
+    station: Annotated[str, typer.Option(help="The station that takes the permits over.")] = (
+        "320211-01"
+    ),
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Take over existing permits from another system."""
+    from . import importing  # noqa: PLC0415
+    from .terminal import progress  # noqa: PLC0415
+    from .workbench import workbench  # noqa: PLC0415
+
+    if template:
+        typer.echo(importing.template(), nl=False)
+        return
+    if file is None:
+        raise typer.BadParameter("name a file, or ask for --template")
+    settings = _settings(data_dir=data_dir, database_url=database_url)
+    settings = settings.model_copy(update={} if settings.issuer else {"development": True})
+    errors = errors or file.with_name(f"{file.name}.errors.csv")
+    with (
+        _explained(importing.UnusableFile, OSError),
+        workbench(settings) as bench,
+        progress(_errors, "importing", None) as report,
+    ):
+        context = CommandContext(
+            actor="import",
+            station=station,
+            correlation_id=f"import:{file.name}"[:64],
+            at=bench.clock.now(),
+            policy=bench.policy,
+        )
+        result = importing.import_csv(
+            bench.ledger, file, context=context, errors=errors, progress=report
+        )
+    _console.print(result.summary(errors))
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Option(help="A service in development mode.")] = (
+        "http://127.0.0.1:8000"
+    ),
+) -> None:
+    """Play one permit's life against a running service."""
+    from .demo import Demo, DemoFailed  # noqa: PLC0415
+
+    with _explained(DemoFailed):
+        Demo(url, _console).play()
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """How far the log and the views are."""
+    from .status import read_status, status_table  # noqa: PLC0415
+
+    with _explained():
+        found = read_status(_settings(data_dir=data_dir, database_url=database_url))
+    if as_json:
+        typer.echo(json.dumps(found.as_dict()))
+    else:
+        _console.print(status_table(found))

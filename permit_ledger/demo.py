@@ -1,0 +1,176 @@
+"""``permit-ledger demo``: one permit's life against a running service, both views at each step."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import httpx
+from joserfc.jwk import ECKey
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from domain import citizen_id
+from domain.calendar import add_months, shanghai_date
+
+TIMEOUT_S = 10
+BIRTH_DATE = date(1990, 1, 1)
+ENDORSABLE_AFTER_DAYS = 350
+"""A permit issued this long ago is in its endorsement window today."""
+
+PANEL_WIDTH = 38
+
+Json = dict[str, Any]
+
+
+class DemoFailed(Exception):
+    """The service did not answer as expected; the message says how."""
+
+
+class Demo:
+    """Talks to the service like its callers do: by HTTP, each with an own token."""
+
+    def __init__(self, url: str, console: Console) -> None:
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+        self._console = console
+
+    def play(self) -> None:
+        """
+        Raises:
+            DemoFailed
+        """
+        registrar, verifier = self._token("registrar"), self._token("verifier")
+        today = shanghai_date(datetime.fromisoformat(self._get("/v1/dev/clock", registrar)["now"]))
+        issued_on = today - timedelta(days=ENDORSABLE_AFTER_DAYS)
+
+        permit = self._post("/v1/permits", registrar, _application(issued_on))
+        number, path = permit["permit_number"], f"/v1/permits/{permit['permit_number']}"
+        holder = self._token("holder", holder_id=permit["holder_id"])
+        show = self._shower(path, registrar)
+        show("办证 · issued", f"{issued_on}, so that its endorsement window is open today", permit)
+
+        permit = self._post(f"{path}/electronic/claims", holder, _claim())
+        show("申领电子证 · claimed on a phone", "with a live-portrait match", permit)
+
+        permit = self._post(f"{path}/endorsements", registrar, {"card_presented": "card"})
+        show("签注 · endorsed", "both tracks, one more year, in one event", permit)
+
+        permit = self._post(f"{path}/loss-reports", registrar, {})
+        show("挂失 · card reported lost", "the electronic permit stays effective", permit)
+        self._check(verifier, number, card_serial=1)
+
+        permit = self._post(f"{path}/reissues", registrar, {})
+        show("补领 · reissued", "the phone shows the new serial in the same instant", permit)
+        self._check(verifier, number, card_serial=1)
+        self._check(verifier, number, card_serial=2)
+
+        permit = self._post(f"{path}/cancellations", registrar, {"reason": "moved_away"})
+        show("注销 · cancelled", "both tracks end at once; history stays", permit)
+        self._check(verifier, number, card_serial=2)
+
+    # -- what people see -----------------------------------------------------------------------
+
+    def _shower(self, path: str, token: str) -> Callable[[str, str, Json], None]:
+        """Shows a step: both views as they are once they have seen it."""
+
+        def show(step: str, remark: str, permit: Json) -> None:
+            position = permit["as_of_position"]
+            views = [
+                self._get(f"{path}/{track}?min_position={position}", token)
+                for track in ("physical", "electronic")
+            ]
+            self._console.print(f"\n[bold]{step}[/bold] — {remark}")
+            beside = Table.grid(padding=(0, 1))
+            beside.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
+            self._console.print(beside)
+
+        return show
+
+    def _check(self, token: str, number: str, *, card_serial: int) -> None:
+        check = self._post(
+            "/v1/verifications",
+            token,
+            {
+                "scenario": "patrol_inspection",
+                "track": "physical",
+                "permit_number": number,
+                "card_serial": card_serial,
+            },
+        )
+        colour = "green" if check["outcome"] == "effective" else "red"
+        reason = f" ({check['reason']})" if check["reason"] else ""
+        self._console.print(
+            f"核验 · an officer checks card {card_serial}:"
+            f" [{colour}]{check['outcome']}{reason}[/{colour}]"
+        )
+
+    # -- how the service is asked --------------------------------------------------------------
+
+    def _token(self, role: str, **more: str) -> str:
+        token: str = self._post("/v1/dev/tokens", None, {"role": role, **more})["access_token"]
+        return token
+
+    def _get(self, path: str, token: str) -> Json:
+        return self._ask("GET", path, token, None)
+
+    def _post(self, path: str, token: str | None, body: Json) -> Json:
+        return self._ask("POST", path, token, body)
+
+    def _ask(self, method: str, path: str, token: str | None, body: Json | None) -> Json:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            answer = self._http.request(method, path, json=body, headers=headers)
+        except httpx.TransportError:
+            raise DemoFailed(
+                f"no service answers at {self._http.base_url}: start one with ./dev up,"
+                " or name it with --url"
+            ) from None
+        document: Json = answer.json()
+        if not answer.is_success:
+            raise DemoFailed(f"{method} {path}: {answer.status_code} {document.get('detail')}")
+        return document
+
+
+def _application(issued_on: date) -> Json:
+    """A synthetic person; the sequence is drawn, so that the demo can be played again."""
+    sequence = secrets.randbelow(500) * 2 + 1
+    area = f"99{secrets.randbelow(10_000):04d}"
+    return {
+        "holder": {
+            "name": "欧阳测试",
+            "sex": "1",
+            "ethnicity": "01",
+            "birth_date": BIRTH_DATE.isoformat(),
+            "citizen_id_number": citizen_id.compose(area, BIRTH_DATE, sequence),
+            "hukou_address": "安徽省合肥市蜀山区示例路1号",
+        },
+        "residence": {"division": "320211", "address": "滨湖区示例新村8号101室"},
+        "residence_registered_on": add_months(issued_on, -8).isoformat(),
+        "ground": "employment",
+        "issued_on": issued_on.isoformat(),
+    }
+
+
+def _claim() -> Json:
+    key = ECKey.generate_key("P-256", private=True)
+    return {
+        "confirmed": True,
+        "face_match": {"provider": "demo", "score": 0.98, "matched": True},
+        "device_key": key.as_dict(private=False),
+    }
+
+
+def _panel(title: str, view: Json) -> Panel:
+    effective = view["effective"]
+    lines = [
+        f"{view['name']}  {view['permit_number']}",
+        f"card serial  {view['card_serial']}",
+        f"status       {view['status']}",
+        f"valid        {view['valid_from']} … {view['valid_until']}",
+        "[green]✔ effective[/green]" if effective else "[red]✘ not effective[/red]",
+    ]
+    colour = "green" if effective else "red"
+    return Panel("\n".join(lines), title=title, border_style=colour, width=PANEL_WIDTH)

@@ -1,0 +1,37 @@
+"""The sample city: a believable year of a few hundred permits, grown once into an empty log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+
+from .settings import Settings
+from .simulate import simulate
+from .terminal import progress
+from .workbench import workbench
+
+SAMPLE_PERMITS = 300
+SAMPLE_DAYS = 730
+SAMPLE_SEED = 20160101
+"""The day the national regulations came into force; any number would do."""
+
+
+def grow_sample_city(
+    settings: Settings, database_url: str, until: datetime, permits: int, console: Console
+) -> None:
+    """Nothing happens where the log already holds something."""
+    own = settings.model_copy(update={"database_url": database_url})
+    with workbench(own) as bench:
+        if bench.ledger.log.head():
+            return
+        with progress(console, "sample city", permits) as report:
+            simulate(
+                bench.ledger,
+                permits=permits,
+                days=SAMPLE_DAYS,
+                seed=SAMPLE_SEED,
+                until=until,
+                policy=bench.policy,
+                progress=report,
+            )

@@ -1,0 +1,75 @@
+"""Every setting of the service, from ``PERMIT_LEDGER_*`` in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .policy import DEFAULT_POLICY
+
+DEVELOPMENT_ISSUER = "permit-ledger-development"
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Paths that are not absolute are taken from the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix="PERMIT_LEDGER_", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="keys, and the embedded database")
+    database_url: str | None = Field(
+        None, description="PostgreSQL, as `postgresql://…`; none: the embedded server"
+    )
+    host: str = Field("127.0.0.1", description="address that the API listens on")
+    port: int = Field(8000, ge=1, le=65535, description="port that the API listens on")
+    development: bool = Field(
+        False, description="issue tokens to anyone, let the clock be set, accept area 99"
+    )
+    issuer: str | None = Field(None, description="`iss` of the tokens to trust")
+    audience: str = Field("permit-ledger", description="`aud` of the tokens to trust")
+    jwks: str | None = Field(None, description="the issuer's JWKS: a file, or an https address")
+    policy: str = Field(DEFAULT_POLICY, description="name of a policy, or path of its `.toml` file")
+    blind_index_key_file: Path | None = Field(
+        None, description="32 bytes, hex; none: `keys/blind-index.key` in the data folder"
+    )
+    receipt_key_file: Path | None = Field(
+        None, description="JWK on P-256; none: `keys/receipts.jwk` in the data folder"
+    )
+    database_connections_max: int = Field(
+        8, ge=2, le=200, description="for commands, and again for reads"
+    )
+    min_position_wait_s: float = Field(
+        2.0, gt=0, le=30, description="how long a read waits for `min_position`"
+    )
+    check_wait_s: float = Field(
+        1.0, gt=0, le=10, description="how long a check waits for the views to catch up"
+    )
+    ready_lag_events_max: int = Field(
+        1000, ge=0, description="events the views may be behind while `/readyz` says ready"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged, to standard error"
+    )
+    log_format: Literal["json", "console"] = Field("json", description="for machines or for people")
+
+    @model_validator(mode="after")
+    def _one_issuer(self) -> Settings:
+        if self.development and self.issuer:
+            raise ValueError(
+                "PERMIT_LEDGER_DEVELOPMENT and PERMIT_LEDGER_ISSUER exclude each other:"
+                " whoever trusts a real issuer must not hand out tokens to anyone"
+            )
+        if self.issuer and not self.jwks:
+            raise ValueError("PERMIT_LEDGER_ISSUER needs PERMIT_LEDGER_JWKS, its public keys")
+        return self
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.data_dir / "keys"
+
+    @property
+    def url(self) -> str:
+        """Where people find the API on this machine."""
+        return f"http://{self.host}:{self.port}"

@@ -1,0 +1,1 @@
+"""What the simulated district is made of: its rates, its people, its offices, its days."""

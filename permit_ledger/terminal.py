@@ -1,0 +1,37 @@
+"""What people see on the terminal while something takes its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+@contextmanager
+def progress(
+    console: Console, what: str, total: int | None
+) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar; call what it gives with how much is done, and of how much."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        def report(done: int, of: int | None) -> None:
+            bar.update(task, completed=done, total=of)
+
+        yield report

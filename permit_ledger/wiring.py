@@ -1,0 +1,129 @@
+"""Puts the HTTP service together: which settings become which objects, and who closes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from joserfc.jwk import KeySet
+
+from api.app import create_app
+from api.development import DevelopmentIssuer
+from api.development import router as development_router
+from api.presentation import JsonRenderer
+from api.receipts import ReceiptSigner
+from api.services import Services
+from api.tokens import TokenVerifier
+from ledger.application import PermitLedger
+from ledger.clock import DevelopmentClock
+from ledger.errors import Unavailable
+from projections.reading import PermitReader, read_pool
+from projections.waiting import ViewPosition
+
+from . import keys
+from .issuer import IssuerKeys
+from .settings import DEVELOPMENT_ISSUER, Settings
+from .workbench import policy_in_force, service_clock
+
+DEVELOPMENT_STATION = "320211-01"
+CLOCK_RELOAD_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class NoIssuer(Exception):
+    """Nobody is trusted to say who is who."""
+
+
+def development_issuer(settings: Settings) -> DevelopmentIssuer:
+    """Whoever signs tokens in development mode."""
+    return DevelopmentIssuer(
+        key=keys.development_issuer_key(settings),
+        issuer=DEVELOPMENT_ISSUER,
+        audience=settings.audience,
+        station=DEVELOPMENT_STATION,
+        scenarios=tuple(policy_in_force(settings).scenarios),
+    )
+
+
+def http_service(settings: Settings, database_url: str) -> FastAPI:
+    """The HTTP application; everything it needs is opened and closed in its lifespan.
+
+    Raises:
+        NoIssuer: neither a real issuer nor development mode is set.
+    """
+    if not settings.development and not settings.issuer:
+        raise NoIssuer(
+            "set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or PERMIT_LEDGER_DEVELOPMENT=true"
+        )
+    clock = service_clock(settings, database_url)
+    issuer_keys = IssuerKeys(settings.jwks) if settings.jwks else None
+    development = None
+    if isinstance(clock, DevelopmentClock):
+        development = development_router(development_issuer(settings), clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if issuer_keys:
+                await issuer_keys.load()
+                _in_background(stack, issuer_keys.keep_fresh())
+            if isinstance(clock, DevelopmentClock):
+                _in_background(stack, _follow_clock(clock))
+            ledger = PermitLedger(
+                database_url,
+                blind_index=keys.blind_index(settings),
+                renderer=JsonRenderer(),
+                connections_max=settings.database_connections_max,
+            )
+            stack.enter_context(closing(ledger))
+            pool = await stack.enter_async_context(
+                read_pool(database_url, connections_max=settings.database_connections_max)
+            )
+            app.state.services = Services(
+                ledger=ledger,
+                pool=pool,
+                reader=PermitReader(pool),
+                views=await stack.enter_async_context(ViewPosition(database_url)),
+                clock=clock,
+                policy=policy_in_force(settings),
+                tokens=_token_verifier(settings, issuer_keys),
+                receipts=ReceiptSigner(
+                    [keys.receipt_key(settings)], issuer=settings.issuer or DEVELOPMENT_ISSUER
+                ),
+                min_position_wait_s=settings.min_position_wait_s,
+                check_wait_s=settings.check_wait_s,
+                ready_lag_events_max=settings.ready_lag_events_max,
+            )
+            yield
+
+    return create_app(lifespan, version=version("permit-ledger"), development=development)
+
+
+def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:
+    trusted: Callable[[], KeySet]
+    if issuer_keys and settings.issuer:
+        trusted, issuer = issuer_keys, settings.issuer
+    else:
+        own = KeySet([keys.development_issuer_key(settings)])
+        trusted, issuer = lambda: own, DEVELOPMENT_ISSUER
+    return TokenVerifier(trusted, issuer=issuer, audience=settings.audience)
+
+
+def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+    stack.callback(task.cancel)
+
+
+async def _follow_clock(clock: DevelopmentClock) -> None:
+    """Another process may set the clock as well."""
+    while True:
+        await asyncio.sleep(CLOCK_RELOAD_S)
+        try:
+            await asyncio.to_thread(clock.load)
+        except Unavailable:
+            _log.debug("clock not reloaded")

@@ -1,0 +1,76 @@
+"""The database and a ledger on it, for whoever needs them for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from domain.policy import Policy
+from ledger.application import PermitLedger
+from ledger.blind_index import BlindIndex
+from ledger.clock import Clock, DevelopmentClock, SystemClock
+from ledger.database import connect
+
+from . import keys
+from .embedded import EmbeddedPostgres
+from .policy import load_policy
+from .settings import Settings
+from .setup import prepare
+
+
+@contextmanager
+def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
+    """The URL of a prepared database; the embedded server runs meanwhile where none is set."""
+    if settings.database_url:
+        _prepare(settings, settings.database_url)
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(settings.data_dir, keep=keep) as server:
+        _prepare(settings, server.url)
+        yield server.url
+
+
+def _prepare(settings: Settings, database_url: str) -> None:
+    with connect(database_url) as connection:
+        prepare(connection, keys.blind_index(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What commands on the command line work with."""
+
+    database_url: str
+    ledger: PermitLedger
+    clock: Clock
+    policy: Policy
+    blind_index: BlindIndex
+
+
+@contextmanager
+def workbench(settings: Settings) -> Iterator[Workbench]:
+    """A ledger to work on directly, without the API."""
+    with database(settings) as database_url:
+        blind_index = keys.blind_index(settings)
+        with closing(PermitLedger(database_url, blind_index=blind_index)) as ledger:
+            yield Workbench(
+                database_url=database_url,
+                ledger=ledger,
+                clock=service_clock(settings, database_url),
+                policy=policy_in_force(settings),
+                blind_index=blind_index,
+            )
+
+
+def policy_in_force(settings: Settings) -> Policy:
+    """The policy to decide under; only development mode admits made-up people."""
+    return load_policy(settings.policy, synthetic_people=settings.development)
+
+
+def service_clock(settings: Settings, database_url: str) -> Clock:
+    """The machine's clock, or in development mode the one that can be set."""
+    if not settings.development:
+        return SystemClock()
+    clock = DevelopmentClock(database_url)
+    clock.load()
+    return clock

@@ -1,0 +1,75 @@
+"""A real PostgreSQL for all tests, a fresh copy of a prepared database for each."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from domain.context import CommandContext
+from domain.policy import Policy
+from ledger.application import PermitLedger
+from ledger.blind_index import BlindIndex
+from ledger.database import connect
+from permit_ledger.embedded import EmbeddedPostgres
+from permit_ledger.policy import load_policy
+from permit_ledger.setup import prepare
+
+TEMPLATE = "template_for_tests"
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def blind_index() -> BlindIndex:
+    return BlindIndex(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(
+    tmp_path_factory: pytest.TempPathFactory, blind_index: BlindIndex
+) -> Iterator[str]:
+    """A server for the whole run, with a prepared template database."""
+    with EmbeddedPostgres(Path(tmp_path_factory.mktemp("pg"))) as server:
+        with psycopg.connect(server.url, autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {TEMPLATE}")
+        with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
+            prepare(connection, blind_index)
+        yield server.url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A prepared database with an empty log, dropped after the test."""
+    name = f"test_{next(_database_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        yield make_conninfo(postgres_url, dbname=name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[PermitLedger]:
+    with closing(PermitLedger(database_url, blind_index=blind_index)) as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    return load_policy(synthetic_people=True)
+
+
+@pytest.fixture
+def context(policy: Policy) -> CommandContext:
+    return CommandContext(
+        actor="officer-1",
+        station="320211-01",
+        correlation_id="a-request",
+        at=NOW,
+        policy=policy,
+    )

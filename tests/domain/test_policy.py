@@ -1,0 +1,132 @@
+"""The policy file: figures and lists that change by decree, read and never coded."""
+
+from dataclasses import fields, replace
+from importlib.resources import files
+
+import pytest
+from pydantic import ValidationError
+
+from domain.policy import Fees
+from domain.verification import scenario_fields
+from permit_ledger.policy import DEFAULT_POLICY, load_policy
+
+SCENARIOS = {
+    "vehicle_management",
+    "entry_exit",
+    "patrol_inspection",
+    "law_enforcement",
+    "population_registration",
+}
+
+
+@pytest.fixture
+def own_policy(tmp_path):
+    """``own_policy(old, new)``: an operator's file, like ours but for one piece of its text."""
+
+    def own_policy(old="", new=""):
+        ours = files("permit_ledger") / "policies" / f"{DEFAULT_POLICY}.toml"
+        text = ours.read_text(encoding="utf-8")
+        assert old in text
+        own = tmp_path / "own.toml"
+        own.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return str(own)
+
+    return own_policy
+
+
+def test_the_figures_of_wuxi(policy):
+    """Each as its source gives it [N2, N9, J]."""
+    assert policy.version == "wuxi-2026.1"
+    assert (
+        policy.residence_months_min,
+        policy.guardian_below_age,
+        policy.card_due_days,
+    ) == (6, 16, 15)
+    assert (policy.late_grace_days, policy.address_report_days) == (30, 10)
+    assert policy.grounds == ("employment", "dwelling", "schooling")
+    assert {"320202", "320203", "320204"} == set(policy.retired_divisions)
+    assert len(policy.divisions) == 7
+
+
+def test_the_fees_of_wuxi(policy):
+    """[N19, N21, J] Only a card made anew costs anything, and not if the office erred."""
+    fees = Fees(first_issue=0, endorsement=0, reissue=20, replacement=20, office_error=0)
+    assert fees == policy.fees
+
+
+def test_an_own_file_says_the_same_as_the_one_it_copies(own_policy, policy):
+    """A policy by path is read like a policy by name."""
+    assert policy == load_policy(own_policy(), synthetic_people=True)
+
+
+def test_an_own_file_may_say_something_else(own_policy, policy):
+    """What differs in the file differs in the policy, and nothing else does."""
+    own = load_policy(own_policy("late_grace_days = 30", "late_grace_days = 0"))
+
+    assert replace(policy, late_grace_days=0, synthetic_people=False) == own
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("late_grace_days = 30", "", id="a-figure-left-out"),
+        pytest.param("reissue = 20", "", id="a-fee-left-out"),
+        pytest.param("card_due_days = 15", 'card_due_days = "soon"', id="a-word-for-a-figure"),
+        pytest.param('["employment", "dwelling", "schooling"]', "7", id="a-figure-for-a-list"),
+    ],
+)
+def test_a_file_with_a_hole_is_no_policy(own_policy, old, new):
+    """Nothing is filled in by guess."""
+    with pytest.raises(ValidationError):
+        load_policy(own_policy(old, new))
+
+
+def test_there_is_no_policy_of_an_unknown_name():
+    """A name that comes with no file."""
+    with pytest.raises(FileNotFoundError):
+        load_policy("atlantis-2026")
+
+
+def test_made_up_people_are_not_admitted_by_a_file(own_policy):
+    """Whoever starts the program decides, never the policy's text."""
+    text = 'version = "wuxi-2026.1"'
+    own = own_policy(text, f"{text}\nsynthetic_people = true")
+
+    assert not load_policy(own).synthetic_people
+    assert not load_policy().synthetic_people
+
+
+def test_the_scenarios_are_the_five_of_the_notice(policy):
+    """[W1]"""
+    assert set(policy.scenarios) == SCENARIOS
+
+
+@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
+def test_every_scenario_shows_whose_permit_holds_how_long(policy, scenario):
+    """Name and last valid day; no field twice."""
+    shown = policy.scenarios[scenario]
+
+    assert {"name", "valid_until"} <= set(shown)
+    assert len(set(shown)) == len(shown)
+
+
+def test_only_two_scenarios_show_the_citizen_number(policy):
+    """Nobody else needs it."""
+    shown = {name for name, seen in policy.scenarios.items() if "citizen_id_number" in seen}
+
+    assert {"law_enforcement", "entry_exit"} == shown
+
+
+def test_scenarios_show_fields_that_a_permit_has(policy, identity):
+    """A misspelt field would be an empty one in front of an officer."""
+    on_card = {field.name for field in fields(identity())} | {"residence", "valid_until"}
+
+    assert {field for shown in policy.scenarios.values() for field in shown} <= on_card
+
+
+def test_p22_a_new_scenario_comes_by_policy(policy):
+    """Not by code: the next policy lists it, and verifiers can be registered for it."""
+    scenario, shown = "school_admission", ("name", "valid_until")
+    new = replace(policy, scenarios={**policy.scenarios, scenario: shown})
+
+    assert shown == scenario_fields(new, scenario, frozenset({scenario}))

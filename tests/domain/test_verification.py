@@ -1,0 +1,118 @@
+"""P20, P22 and section 4: what a check of a card answers, and what a verifier may see."""
+
+from datetime import date
+from itertools import combinations
+
+import pytest
+
+from domain.events import CancellationReason, ReplacementReason
+from domain.verification import Outcome, Reason, Verdict, scenario_fields, verify_card
+
+ISSUED = date(2025, 3, 31)
+IN_FORCE, OVERDUE = date(2025, 9, 1), date(2026, 9, 1)
+
+TROUBLES = ("voided", "use_suspended", "superseded_card", "reported_lost", "identity_stale")
+"""In the order in which one reason hides the next."""
+
+
+@pytest.fixture
+def troubled(given_permit, on):
+    """``troubled(troubles)``: a permit in all of these troubles, the day and the card to check."""
+
+    def troubled(troubles):
+        permit, now = given_permit(ISSUED, claimed=True), on(IN_FORCE)
+        if "superseded_card" in troubles:
+            permit.replace(ReplacementReason.DAMAGED, old_card_returned=True, context=now)
+        if "identity_stale" in troubles:
+            permit.correct_identity(
+                name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
+            )
+        if "reported_lost" in troubles:
+            permit.report_loss(now)
+        if "voided" in troubles:
+            permit.void("forged proof of employment", now)
+        return permit, OVERDUE if "use_suspended" in troubles else IN_FORCE
+
+    return troubled
+
+
+def test_a_card_of_a_permit_in_force_is_effective(given_permit, standing):
+    """One outcome, no reason."""
+    verdict = verify_card(standing(given_permit(ISSUED), IN_FORCE), 1)
+
+    assert Verdict(reason=None) == verdict
+    assert Outcome.EFFECTIVE is verdict.outcome
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_each_trouble_has_its_reason(troubled, standing, trouble):
+    """One reason, and the outcome is not effective."""
+    verdict = verify_card(standing(*troubled({trouble})), 1)
+
+    assert Verdict(Reason(trouble)) == verdict
+    assert Outcome.NOT_EFFECTIVE is verdict.outcome
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(TROUBLES, 2)))
+def test_p20_the_permits_reasons_come_before_the_cards(troubled, standing, first, second):
+    """Of two troubles the check names the one that both tracks share, or that is worse."""
+    assert Verdict(Reason(first)) == verify_card(standing(*troubled({first, second})), 1)
+
+
+def test_a_cancelled_permit_is_ended_before_all_else(given_permit, on, standing):
+    """Overdue and lost no longer matter."""
+    permit = given_permit(ISSUED)
+    permit.report_loss(on(IN_FORCE))
+    permit.cancel(CancellationReason.MOVED_AWAY, on(IN_FORCE))
+
+    assert Verdict(Reason.ENDED) == verify_card(standing(permit, OVERDUE), 1)
+
+
+def test_a_superseded_serial_is_dead_while_the_new_one_is_lost(given_permit, on, standing):
+    """Each serial answers for itself."""
+    permit = given_permit(ISSUED)
+    permit.replace(ReplacementReason.DAMAGED, old_card_returned=True, context=on(IN_FORCE))
+    permit.report_loss(on(IN_FORCE))
+    now = standing(permit, IN_FORCE)
+
+    assert Verdict(Reason.SUPERSEDED_CARD) == verify_card(now, 1)
+    assert Verdict(Reason.REPORTED_LOST) == verify_card(now, 2)
+
+
+@pytest.mark.parametrize("serial", [2, 99])
+@pytest.mark.parametrize("trouble", [None, "voided", "use_suspended", "reported_lost"])
+def test_a_serial_never_issued_is_unknown(troubled, standing, serial, trouble):
+    """A card nobody made says nothing of the permit whose number it bears."""
+    assert Verdict(Reason.UNKNOWN_PERMIT) == verify_card(standing(*troubled({trouble})), serial)
+
+
+def test_a_permit_never_issued_is_unknown():
+    """No standing, no effect."""
+    assert Verdict(Reason.UNKNOWN_PERMIT) == verify_card(None, 1)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_any_reason_is_not_effective(reason):
+    """Fail closed: undetermined is not good either."""
+    assert Outcome.NOT_EFFECTIVE is Verdict(reason).outcome
+
+
+def test_p22_a_verifier_sees_the_fields_of_its_own_scenario(policy):
+    """As many as the scenario needs."""
+    fields = scenario_fields(policy, "patrol_inspection", frozenset({"patrol_inspection"}))
+
+    assert fields == ("name", "portrait", "valid_until")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "registered"),
+    [
+        pytest.param("entry_exit", {"patrol_inspection"}, id="anothers"),
+        pytest.param("entry_exit", set(), id="registered-for-nothing"),
+        pytest.param("hotel_check_in", {"patrol_inspection"}, id="not-in-the-policy"),
+        pytest.param("hotel_check_in", {"hotel_check_in"}, id="registered-for-no-scenario"),
+    ],
+)
+def test_p22_any_other_scenario_is_not_allowed(policy, scenario, registered):
+    """It takes both: the policy's list and the verifier's registration."""
+    assert scenario_fields(policy, scenario, frozenset(registered)) is None
