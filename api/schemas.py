@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from domain.application import Application
 from domain.device import FaceMatch
 from domain.events import CancellationReason, CardPresented, ReplacementReason
-from domain.permit import Application
 from domain.person import Guardian, Identity, Residence
 from ledger.portraits import SIZE_BYTES_MAX, Portrait
 

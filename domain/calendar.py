@@ -83,8 +83,8 @@ class Term:
         return today >= self.anniversary
 
     def grace_ends(self, grace_days: int) -> date:
-        """Last day on which a late endorsement keeps the anchor. [J]"""
-        return self.anniversary + timedelta(days=grace_days)
+        """Last day on which a late endorsement keeps the anchor; none without grace. [J]"""
+        return self.anniversary + timedelta(days=grace_days) if grace_days else self.last_valid_day
 
     def endorsed(self) -> Term:
         """One more year, from the anniversary and not from the visit."""

@@ -62,6 +62,15 @@ class InvalidDetails(Invalid):
         return "INVALID_CITIZEN_ID" if "INVALID_CITIZEN_ID" in codes else "INVALID_REQUEST"
 
 
+def require_valid(*problems: FieldProblem) -> None:
+    """
+    Raises:
+        InvalidDetails: if there is any problem.
+    """
+    if problems:
+        raise InvalidDetails(problems)
+
+
 class Refused(DomainError):
     """A rule forbids this."""
 

@@ -6,25 +6,23 @@ A command whose wish is already true triggers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
 from . import citizen_id, fields
-from .calendar import Term, add_months, age_on
+from .application import Application
+from .calendar import Term
 from .card import Card
 from .context import CommandContext
 from .device import Device, FaceMatch
 from .errors import (
     FaceMatchRequired,
     FieldProblem,
-    GuardianRequired,
     InvalidDetails,
     NotConfirmed,
-    NotEligible,
     NotReportedLost,
     OldCardNotReturned,
     PermitEnded,
@@ -32,6 +30,7 @@ from .errors import (
     TooEarlyToEndorse,
     TooManyDevices,
     UnknownDevice,
+    require_valid,
 )
 from .events import (
     AddressChanged,
@@ -46,7 +45,6 @@ from .events import (
     ElectronicPermitClaimed,
     End,
     EndorsementKind,
-    Ground,
     IdentityCorrected,
     LossLifted,
     PermitCancelled,
@@ -55,29 +53,10 @@ from .events import (
     PermitVoided,
     ReplacementReason,
 )
-from .person import Guardian, Identity, Residence
+from .person import Identity, Residence
 from .policy import Policy
 
 FINDING_LENGTH_MAX = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What someone brings to the counter to get a permit.
-
-    ``issued_on`` is the anchor; ``years`` and ``card_serial`` are above one only for a permit taken
-    over from another system, named in ``taken_over_from``.
-    """
-
-    identity: Identity
-    residence: Residence
-    residence_registered_on: date | None
-    ground: str | None
-    issued_on: date
-    guardian: Guardian | None = None
-    years: int = 1
-    card_serial: int = 1
-    taken_over_from: str | None = None
 
 
 class Permit(BaseAggregate[str]):
@@ -125,31 +104,23 @@ class Permit(BaseAggregate[str]):
             NotEligible: naming every missing thing, a guardian included.
             GuardianRequired: when nothing but the guardian is missing.
         """
-        policy = context.policy
-        identity = application.identity.normalised()
-        residence = application.residence.normalised()
-        guardian = application.guardian and application.guardian.normalised()
-        _require_valid(
-            *identity.problems(policy, context.today),
-            *residence.problems(policy),
-            *(guardian.problems(policy, identity) if guardian else ()),
-            *_date_problems(application, context.today),
-        )
-        registered_on, ground = _require_eligible(application, policy)
+        application = application.normalised()
+        application.require_valid(context)
+        registered_on, ground = application.require_eligible(context.policy)
         return cls._create(
             PermitIssued,
             id=permit_number,
             holder_id=holder_id,
-            identity=identity,
-            residence=residence,
+            identity=application.identity,
+            residence=application.residence,
             residence_registered_on=registered_on,
             ground=ground,
-            guardian=guardian,
+            guardian=application.guardian,
             anchor=application.issued_on,
             years=application.years,
             card_serial=application.card_serial,
-            card_due_on=application.issued_on + timedelta(days=policy.card_due_days),
-            fee_yuan=policy.fees.first_issue,
+            card_due_on=application.issued_on + timedelta(days=context.policy.card_due_days),
+            fee_yuan=context.policy.fees.first_issue,
             taken_over_from=application.taken_over_from,
             **context.stamp,
         )
@@ -337,7 +308,7 @@ class Permit(BaseAggregate[str]):
         problems = list(residence.problems(context.policy))
         if moved_on > context.today:
             problems.append(FieldProblem("moved_on", "a move is reported once it has happened"))
-        _require_valid(*problems)
+        require_valid(*problems)
         if residence == self.residence:
             return
         report_by = moved_on + timedelta(days=context.policy.address_report_days)
@@ -364,27 +335,27 @@ class Permit(BaseAggregate[str]):
         """
         self._require_open()
         current = self.identity
-        name = _changed(current.name, name and fields.normalise_text(name))
-        hukou_address = _changed(
-            current.hukou_address, hukou_address and fields.normalise_text(hukou_address)
-        )
+        name = _changed(current.name, name, fields.normalise_text)
         citizen_id_number = _changed(
-            current.citizen_id_number,
-            citizen_id_number and citizen_id.normalise(citizen_id_number),
+            current.citizen_id_number, citizen_id_number, citizen_id.normalise
         )
-        problems = (
-            name and fields.name_problem("name", name),
-            hukou_address and fields.address_problem("hukou_address", hukou_address),
-            citizen_id_number
-            and fields.citizen_number_problem(
-                "citizen_id_number",
-                citizen_id_number,
-                context.policy,
-                birth_date=current.birth_date,
-                sex=current.sex,
-            ),
-        )
-        _require_valid(*(problem for problem in problems if isinstance(problem, FieldProblem)))
+        hukou_address = _changed(current.hukou_address, hukou_address, fields.normalise_text)
+        problems: list[FieldProblem | None] = []
+        if name is not None:
+            problems.append(fields.name_problem("name", name))
+        if hukou_address is not None:
+            problems.append(fields.address_problem("hukou_address", hukou_address))
+        if citizen_id_number is not None:
+            problems.append(
+                fields.citizen_number_problem(
+                    "citizen_id_number",
+                    citizen_id_number,
+                    context.policy,
+                    birth_date=current.birth_date,
+                    sex=current.sex,
+                )
+            )
+        require_valid(*filter(None, problems))
         if name is None and citizen_id_number is None and hukou_address is None:
             return
         self.trigger_event(
@@ -420,41 +391,8 @@ class Permit(BaseAggregate[str]):
 register_topic(Permit.TOPIC, Permit)
 
 
-def _require_valid(*problems: FieldProblem) -> None:
-    if problems:
-        raise InvalidDetails(problems)
-
-
-def _date_problems(application: Application, today: date) -> Iterable[FieldProblem]:
-    if application.issued_on > today:
-        yield FieldProblem("issued_on", "a permit is not issued ahead of time")
-    if application.issued_on < application.identity.birth_date:
-        yield FieldProblem("issued_on", "a permit is not issued before its holder's birth")
-
-
-def _require_eligible(application: Application, policy: Policy) -> tuple[date, Ground]:
-    """P1 and P3: every missing thing at once."""
-    registered_on, ground = application.residence_registered_on, application.ground
-    missing = []
-    if registered_on is None or not _has_lived_here(registered_on, application.issued_on, policy):
-        missing.append("residence_registered_six_months")
-    if ground not in policy.grounds:
-        missing.append("ground")
-    age = age_on(application.identity.birth_date, application.issued_on)
-    guardian_missing = age < policy.guardian_below_age and application.guardian is None
-    if missing:
-        raise NotEligible([*missing, "guardian"] if guardian_missing else missing)
-    if guardian_missing:
-        raise GuardianRequired(["guardian"])
-    assert registered_on is not None and ground is not None  # noqa: S101, PT018  for the types
-    return registered_on, Ground(ground)
-
-
-def _has_lived_here(registered_on: date, issued_on: date, policy: Policy) -> bool:
-    if registered_on > issued_on:
-        return False
-    return add_months(registered_on, policy.residence_months_min) <= issued_on
-
-
-def _changed(current: str, wanted: str | None) -> str | None:
-    return None if wanted in (None, current) else wanted
+def _changed(current: str, wanted: str | None, normalise: Callable[[str], str]) -> str | None:
+    """The normalised new value, or ``None`` where nothing is to change."""
+    if wanted is None or (new := normalise(wanted)) == current:
+        return None
+    return new

@@ -17,11 +17,11 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import Mapper
 
 from domain import permit_number
+from domain.application import Application as PermitApplication
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit, Refused
 from domain.events import CancellationReason, CardPresented, ReplacementReason
-from domain.permit import Application as PermitApplication
 from domain.permit import Permit
 from domain.person import Residence
 

@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from domain import permit_number
+from domain.application import Application
 from domain.calendar import MONTHS_A_YEAR, Term, add_months, age_on, shanghai_date
 from domain.context import CommandContext
 from domain.events import Ground
-from domain.permit import Application, Permit
+from domain.permit import Permit
 from domain.person import Identity, Residence
 from ledger.holders import Take
 from ledger.portraits import Portrait

@@ -11,11 +11,12 @@ from datetime import date, datetime, time
 import pytest
 from hypothesis import settings
 
+from domain.application import Application
 from domain.calendar import SHANGHAI, add_months
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.events import PermitEvent
-from domain.permit import Application, Permit
+from domain.permit import Permit
 from domain.person import Identity, Residence
 from domain.policy import Policy
 from domain.standing import Facts, Standing

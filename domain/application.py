@@ -1,0 +1,87 @@
+"""An application for a permit (申领): what is brought to the counter, and whether it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from .calendar import add_months, age_on
+from .context import CommandContext
+from .errors import FieldProblem, GuardianRequired, NotEligible, require_valid
+from .events import Ground
+from .person import Guardian, Identity, Residence
+from .policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What someone brings to the counter to get a permit.
+
+    ``issued_on`` is the anchor; ``years`` and ``card_serial`` are above one only for a permit taken
+    over from another system, named in ``taken_over_from``.
+    """
+
+    identity: Identity
+    residence: Residence
+    residence_registered_on: date | None
+    ground: str | None
+    issued_on: date
+    guardian: Guardian | None = None
+    years: int = 1
+    card_serial: int = 1
+    taken_over_from: str | None = None
+
+    def normalised(self) -> Application:
+        return replace(
+            self,
+            identity=self.identity.normalised(),
+            residence=self.residence.normalised(),
+            guardian=self.guardian.normalised() if self.guardian else None,
+        )
+
+    def require_valid(self, context: CommandContext) -> None:
+        """
+        Raises:
+            InvalidDetails: fields that can't be true, all of them. [P4]
+        """
+        policy, today = context.policy, context.today
+        require_valid(
+            *self.identity.problems(policy, today),
+            *self.residence.problems(policy),
+            *(self.guardian.problems(policy, self.identity) if self.guardian else ()),
+            *self._date_problems(today),
+        )
+
+    def require_eligible(self, policy: Policy) -> tuple[date, Ground]:
+        """The registration date and the ground, now known to be there. [P1, P3]
+
+        Raises:
+            NotEligible: naming every missing thing, a guardian included.
+            GuardianRequired: when nothing but the guardian is missing.
+        """
+        missing = []
+        if not self._has_lived_here(policy):
+            missing.append("residence_registered_six_months")
+        if self.ground not in policy.grounds:
+            missing.append("ground")
+        age = age_on(self.identity.birth_date, self.issued_on)
+        guardian_missing = age < policy.guardian_below_age and self.guardian is None
+        if missing:
+            raise NotEligible([*missing, "guardian"] if guardian_missing else missing)
+        if guardian_missing:
+            raise GuardianRequired(["guardian"])
+        assert self.residence_registered_on is not None and self.ground  # noqa: S101, PT018
+        return self.residence_registered_on, Ground(self.ground)
+
+    def _has_lived_here(self, policy: Policy) -> bool:
+        registered_on = self.residence_registered_on
+        if registered_on is None or registered_on > self.issued_on:
+            return False
+        return add_months(registered_on, policy.residence_months_min) <= self.issued_on
+
+    def _date_problems(self, today: date) -> Iterator[FieldProblem]:
+        if self.issued_on > today:
+            yield FieldProblem("issued_on", "a permit is not issued ahead of time")
+        if self.issued_on < self.identity.birth_date:
+            yield FieldProblem("issued_on", "a permit is not issued before its holder's birth")

@@ -1,0 +1,101 @@
+"""``permit-ledger import``: existing permits out of another system, from a CSV file.
+
+Every good row is appended once, however often the file is imported; every bad row is reported with
+its line and reason. Only a chunk of rows is ever held in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from types import MappingProxyType
+
+from domain.context import CommandContext
+from ledger.application import PermitLedger
+
+from .takeover.first_lines import FirstLines
+from .takeover.lines import LineReader
+from .takeover.refusals import Refusals
+from .takeover.rows import COLUMNS, UnusableFile, read_header, template
+from .takeover.run import Takeover
+
+__all__ = ["COLUMNS", "ImportReport", "UnusableFile", "import_csv", "template"]
+
+CHUNK_ROWS_MAX = 500
+"""Durable together; fewer than a batch of the bulk appender, so in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of the rows; ``codes`` says how many were refused for which reason."""
+
+    rows_read: int
+    imported: int
+    already_imported: int
+    codes: Mapping[str, int]
+    seconds: float
+
+    @property
+    def refused(self) -> int:
+        return sum(self.codes.values())
+
+    def summary(self, errors: Path | None = None) -> str:
+        """A few lines for the terminal, without anything personal."""
+        lines = [
+            f"{self.rows_read:,} rows read, {self.imported:,} imported, {self.already_imported:,}"
+            f" already there, {self.refused:,} refused, in {self.seconds:.1f} s"
+        ]
+        lines += [f"  {code}: {rows:,}" for code, rows in sorted(self.codes.items())]
+        if self.refused and errors:
+            lines.append(f"refused rows: {errors}")
+        return "\n".join(lines)
+
+
+def import_csv(
+    ledger: PermitLedger,
+    source: Path,
+    *,
+    context: CommandContext,
+    errors: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+) -> ImportReport:
+    """Import the permits of ``source``, a CSV file with the columns of :func:`template`.
+
+    ``context`` says who imports, for which station and under which policy; time runs on from its
+    instant, and each row's correlation id is the context's with the line number. Refused rows go
+    to the file ``errors``. ``progress`` hears of bytes read and bytes in all whenever a chunk is
+    durable.
+
+    Raises:
+        UnusableFile: the header is not this import's; nothing was imported.
+        OSError: a file can't be read or written.
+        ledger.errors.Unavailable: the chunks reported so far are durable; import again.
+    """
+    started = monotonic()
+
+    def context_of(line: int) -> CommandContext:
+        at = context.at + timedelta(seconds=monotonic() - started)
+        return replace(context, at=at, correlation_id=f"{context.correlation_id}:{line}")
+
+    if errors and errors.exists() and errors.samefile(source):
+        raise UnusableFile("The errors file would overwrite the file to import.")
+    with source.open("rb") as file:
+        reader = LineReader(file)
+        lines = iter(reader)
+        header = read_header(next(lines, None))
+        with Refusals(errors) as refusals, FirstLines() as first_lines:
+            run = Takeover(ledger, context_of, header, refusals, first_lines)
+            while chunk := list(islice(lines, CHUNK_ROWS_MAX)):
+                run.take(chunk)
+                progress(reader.bytes_read, source.stat().st_size)
+    return ImportReport(
+        rows_read=run.rows_read,
+        imported=run.imported,
+        already_imported=run.already_imported,
+        codes=MappingProxyType(dict(refusals.codes)),
+        seconds=monotonic() - started,
+    )

@@ -1,0 +1,1 @@
+"""Permits from another system: the file they come in, row by row."""

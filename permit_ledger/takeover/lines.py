@@ -1,0 +1,67 @@
+"""A CSV file line by line, so that no line can harm another.
+
+One row is one line: no column may hold a line break, so a forgotten quotation mark spoils its own
+line and not the rest of the file. UTF-8 with or without BOM; lines end with LF or CRLF.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+LINE_BYTES_MAX = 16 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, counted from 1 for the header; cells as they stand, or why there are none."""
+
+    number: int
+    cells: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class LineReader:
+    """Yields every line that is not blank; holds one at a time, of bounded length."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.bytes_read = 0
+
+    def __iter__(self) -> Iterator[Line]:
+        number = 0
+        while raw := self._read():
+            number += 1
+            too_long = len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n")
+            if too_long:
+                self._skip_rest()
+                yield Line(number, problem=f"the line is longer than {LINE_BYTES_MAX} bytes")
+                continue
+            line = _split(number, raw.removeprefix(_BOM) if number == 1 else raw)
+            if line.problem or any(cell.strip() for cell in line.cells):
+                yield line
+
+    def _read(self) -> bytes:
+        raw = self._file.readline(LINE_BYTES_MAX + 1)
+        self.bytes_read += len(raw)
+        return raw
+
+    def _skip_rest(self) -> None:
+        while (rest := self._read()) and not rest.endswith(b"\n"):
+            pass
+
+
+def _split(number: int, raw: bytes) -> Line:
+    if b"\0" in raw:
+        return Line(number, problem="the line holds a NUL byte")
+    try:
+        text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        cells = next(csv.reader([text], strict=True), [])
+    except UnicodeDecodeError:
+        return Line(number, problem="the line is not UTF-8")
+    except csv.Error as error:
+        return Line(number, problem=f"the line is not CSV: {error}")
+    return Line(number, tuple(cells))

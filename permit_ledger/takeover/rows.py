@@ -1,0 +1,213 @@
+"""What a row says: the columns, and how their text becomes an application."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+
+import orjson
+
+from domain import citizen_id
+from domain.application import Application
+from domain.calendar import Term
+from domain.errors import FieldProblem, InvalidDetails
+from domain.fields import normalise_text
+from domain.person import Guardian, Identity, Residence
+
+from .lines import Line
+
+EXAMPLE: Mapping[str, str] = {
+    "reference": "WX-2024-000123",
+    "name": "欧阳示例",
+    "sex": "1",
+    "ethnicity": "01",
+    "birth_date": "1990-01-01",
+    "citizen_id_number": "990000199001010017",
+    "hukou_address": "安徽省阜阳市颍州区柳树村7号",
+    "division": "320211",
+    "address": "蠡湖大道100号梧桐苑3幢502室",
+    "residence_registered_on": "2023-06-15",
+    "ground": "employment",
+    "anchor": "2024-03-01",
+    "valid_until": "2027-02-28",
+    "card_serial": "1",
+    "guardian_name": "",
+    "guardian_citizen_id_number": "",
+}
+COLUMNS: tuple[str, ...] = tuple(EXAMPLE)
+REPORT_COLUMNS = ("line", "code", "reason")
+"""What a file of refused rows says besides: not read, so that it can be corrected and imported."""
+REFERENCE_LENGTH_MAX = 100
+CARD_SERIAL_MAX = 99
+_YEAR_MIN, _YEAR_MAX = 1900, 2199
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SERIAL = re.compile(r"[1-9][0-9]?")
+_COLUMN_OF = {
+    "issued_on": "anchor",
+    "guardian.name": "guardian_name",
+    "guardian.citizen_id_number": "guardian_citizen_id_number",
+}
+
+
+class UnusableFile(Exception):
+    """This is no file of permits: nothing was imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one line by column, trimmed and in NFC."""
+
+    line: int
+    cells: Mapping[str, str]
+
+    @property
+    def reference(self) -> str:
+        """The permit's number in the other system."""
+        return self.cells["reference"]
+
+    @property
+    def citizen_id_number(self) -> str:
+        return self.cells["citizen_id_number"]
+
+    @property
+    def canonical(self) -> bytes:
+        """The same bytes for the same facts, however the file was written."""
+        return orjson.dumps([self.cells[column] for column in COLUMNS])
+
+
+def template() -> str:
+    """A file to begin with: the header, and one row of someone made up."""
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(EXAMPLE)
+    return text.getvalue()
+
+
+def read_header(line: Line | None) -> tuple[str, ...]:
+    """The columns in the file's own order.
+
+    Raises:
+        UnusableFile: naming every column that is missing, unknown or there twice.
+    """
+    if line is None:
+        raise UnusableFile("The file is empty: it has to begin with a header.")
+    if line.problem:
+        raise UnusableFile(f"The header can't be read: {line.problem}.")
+    names = tuple(cell.strip() for cell in line.cells)
+    faults = (
+        ("missing columns", [column for column in COLUMNS if column not in names]),
+        ("unknown columns", sorted({*names} - {*COLUMNS, *REPORT_COLUMNS})),
+        ("columns there twice", sorted({name for name in names if names.count(name) > 1})),
+    )
+    found = [f"{fault}: {', '.join(map(repr, which))}" for fault, which in faults if which]
+    if found:
+        raise UnusableFile(f"The header is not this import's: {'; '.join(found)}.")
+    return names
+
+
+def read_row(line: Line, header: tuple[str, ...]) -> Row:
+    """
+    Raises:
+        ValueError: with the reason, when the line has no cells, or not one for each column.
+    """
+    if line.problem:
+        raise ValueError(line.problem)
+    if len(line.cells) != len(header):
+        raise ValueError(f"the line has {len(line.cells)} columns instead of {len(header)}")
+    cells = map(normalise_text, line.cells)
+    return Row(line.number, dict(zip(header, cells, strict=True)))
+
+
+def reference_problem(row: Row) -> str | None:
+    """A reference goes into the log as it is, so it must not give the person away."""
+    if not 1 <= len(row.reference) <= REFERENCE_LENGTH_MAX or not row.reference.isprintable():
+        return f"reference: 1 to {REFERENCE_LENGTH_MAX} printable characters"
+    number = citizen_id.normalise(row.citizen_id_number)
+    if number and number in citizen_id.normalise(row.reference):
+        return "reference: it holds the citizen number, which must not stand in the log"
+    return None
+
+
+def read_application(row: Row, today: date) -> Application:
+    """What the row applies for; whether that may be granted is for the permit to say.
+
+    Raises:
+        InvalidDetails: naming every column whose text can't be understood.
+    """
+    cells, problems = row.cells, list[FieldProblem]()
+    birth_date = _date(cells, "birth_date", problems)
+    anchor = _date(cells, "anchor", problems)
+    valid_until = _date(cells, "valid_until", problems)
+    registered_on = None
+    if cells["residence_registered_on"]:
+        registered_on = _date(cells, "residence_registered_on", problems)
+    if not _SERIAL.fullmatch(cells["card_serial"]):
+        problems.append(FieldProblem("card_serial", f"a number from 1 to {CARD_SERIAL_MAX}"))
+    if bool(cells["guardian_name"]) != bool(cells["guardian_citizen_id_number"]):
+        problems.append(FieldProblem("guardian_name", "a guardian has a name and a number"))
+    term = _term(anchor, valid_until, today, problems)
+    if problems or birth_date is None or anchor is None or term is None:
+        raise InvalidDetails(problems)
+    guardian = Guardian(cells["guardian_name"], cells["guardian_citizen_id_number"])
+    return Application(
+        identity=Identity(
+            name=cells["name"],
+            sex=cells["sex"],
+            ethnicity=cells["ethnicity"].zfill(2),  # spreadsheets drop the zero
+            birth_date=birth_date,
+            citizen_id_number=cells["citizen_id_number"],
+            hukou_address=cells["hukou_address"],
+        ),
+        residence=Residence(cells["division"], cells["address"]),
+        residence_registered_on=registered_on,
+        ground=cells["ground"] or None,
+        issued_on=anchor,
+        guardian=guardian if guardian.name else None,
+        years=term.years,
+        card_serial=int(cells["card_serial"]),
+        taken_over_from=row.reference,
+    )
+
+
+def explain(problems: Iterable[FieldProblem]) -> str:
+    """The reasons, under the names of the file's columns."""
+    return "; ".join(f"{_column(problem.field)}: {problem.reason}" for problem in problems)
+
+
+def _column(field: str) -> str:
+    return _COLUMN_OF.get(field, field.removeprefix("holder.").removeprefix("residence."))
+
+
+def _date(cells: Mapping[str, str], column: str, problems: list[FieldProblem]) -> date | None:
+    text = cells[column]
+    try:
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        problems.append(FieldProblem(column, "a day of the calendar, written like 2024-03-01"))
+    elif not _YEAR_MIN <= day.year <= _YEAR_MAX:
+        problems.append(FieldProblem(column, f"a year from {_YEAR_MIN} to {_YEAR_MAX}"))
+    else:
+        return day
+    return None
+
+
+def _term(
+    anchor: date | None, valid_until: date | None, today: date, problems: list[FieldProblem]
+) -> Term | None:
+    if anchor is None or valid_until is None:
+        return None
+    term = Term.through(anchor, valid_until)
+    if term is None:
+        reason = "not the last day of a year counted from the anchor"
+        problems.append(FieldProblem("valid_until", reason))
+    elif term.years > 1 and today < Term(anchor, term.years - 1).endorsement_window.opens:
+        reason = "further ahead than any endorsement could have taken it by today"
+        problems.append(FieldProblem("valid_until", reason))
+    return term
