@@ -6,7 +6,6 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -17,28 +16,11 @@ from pydantic import AwareDatetime, Field, model_validator
 from ledger.clock import DevelopmentClock
 
 from .documents import DOCUMENTED_PROBLEMS
+from .roles import ROLE_SCOPES, Role
 from .schemas import RequestBody
-from .scopes import Scope
 
 TOKEN_TTL_S = 8 * 60 * 60
 YEARS = (2000, 2100)
-
-
-class Role(StrEnum):
-    REGISTRAR = "registrar"
-    HOLDER = "holder"
-    VERIFIER = "verifier"
-    INVESTIGATOR = "investigator"
-    OPERATOR = "operator"
-
-
-ROLE_SCOPES: dict[Role, tuple[Scope, ...]] = {
-    Role.REGISTRAR: (Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE),
-    Role.HOLDER: (Scope.HOLDER,),
-    Role.VERIFIER: (Scope.VERIFY,),
-    Role.INVESTIGATOR: (Scope.AUDIT_READ, Scope.ERASE),
-    Role.OPERATOR: (Scope.OPERATE, Scope.ERASE),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from . import documents
 from .answers import PermitAnswer
 from .problems import HttpProblem
 from .reading import caught_up, known, shown_permit, well_formed
+from .roles import Scope
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
-from .scopes import Scope
 from .security import require
 from .services import Services, services
 from .tokens import Principal

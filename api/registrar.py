@@ -20,6 +20,7 @@ from .presentation import (
     with_position,
 )
 from .reading import caught_up, known, shown, shown_permit, well_formed
+from .roles import Scope
 from .schemas import (
     AddressChangeBody,
     CancellationBody,
@@ -31,7 +32,6 @@ from .schemas import (
     SearchBody,
     VoidingBody,
 )
-from .scopes import Scope
 from .security import require
 from .services import Services, services
 from .tokens import Principal

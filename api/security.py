@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from .problems import HttpProblem
-from .scopes import Scope
+from .roles import Scope
 from .services import Services, services
 from .tokens import BadToken, Principal
 

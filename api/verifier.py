@@ -18,8 +18,8 @@ from projections.reading import Seen
 from . import documents
 from .answers import CheckAnswer
 from .presentation import Json, disclosed
+from .roles import Scope
 from .schemas import CheckBody, PhysicalCheckBody
-from .scopes import Scope
 from .security import require
 from .services import Services, services
 from .tokens import Principal

@@ -14,7 +14,7 @@ from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .presentation import place
 from .problems import HttpProblem, response
-from .scopes import Scope
+from .roles import Scope
 from .security import require
 from .services import Services, services
 from .tokens import Principal

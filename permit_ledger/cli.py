@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from api.development import Role
+from api.roles import Role
 from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from ledger.errors import LedgerError
@@ -109,7 +109,7 @@ def api(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the HTTP API."""
-    from .roles import serve  # noqa: PLC0415
+    from .serving import serve  # noqa: PLC0415
     from .wiring import NoIssuer  # noqa: PLC0415
 
     with _explained(NoIssuer):
@@ -119,7 +119,7 @@ def api(
 @app.command()
 def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Keep the views in step with the log."""
-    from .roles import project as run  # noqa: PLC0415
+    from .projecting import project as run  # noqa: PLC0415
 
     with _explained():
         run(_settings(data_dir=data_dir, database_url=database_url))

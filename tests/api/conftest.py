@@ -37,8 +37,11 @@ class Service:
     def start(self, *options: str) -> "Service":
         """Returns once it says that it is ready."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "permit_ledger", "up", "--empty", "--port", str(self.port)]
-            + ["--data-dir", str(self.data_dir), *options],
+            [
+                *(sys.executable, "-m", "permit_ledger", "up", "--empty"),
+                *("--port", str(self.port), "--data-dir", str(self.data_dir)),
+                *options,
+            ],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -174,7 +177,11 @@ def application() -> Callable[..., Json]:
     """``application(issued_on="2026-01-05", …)``: a new synthetic person each time."""
 
     def make(
-        *, birth_date: date = date(1990, 1, 1), sex: str = "1", name: str = "欧阳测试", **changes: Any
+        *,
+        birth_date: date = date(1990, 1, 1),
+        sex: str = "1",
+        name: str = "欧阳测试",
+        **changes: Any,
     ) -> Json:
         area, sequence = divmod(next(_people), 499)
         number = citizen_id.compose(

@@ -1,16 +1,9 @@
-"""One role each, for deployments that run them apart: ``api``, ``project``."""
+"""The ``api`` role: one HTTP server."""
 
 from __future__ import annotations
 
-import signal
-from threading import Event
-
 import uvicorn
 
-from projections.runner import Projector
-from projections.view import all_views
-
-from . import keys
 from .settings import Settings
 from .supervisor import tie_to_supervisor
 from .wiring import http_service
@@ -38,13 +31,3 @@ def serve(settings: Settings) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
-
-
-def project(settings: Settings) -> None:
-    """Keep the views, until SIGTERM."""
-    tie_to_supervisor()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with database(settings) as database_url:
-        Projector(database_url, all_views(keys.blind_index(settings)), stop).run()

@@ -1,0 +1,32 @@
+"""The roles that people have, and the scopes that each one's token carries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    PERMITS_WRITE = "permits:write"
+    APPLICATIONS_WRITE = "applications:write"
+    HOLDER = "holder"
+    VERIFY = "verify"
+    AUDIT_READ = "audit:read"
+    ERASE = "erase"
+    OPERATE = "operate"
+
+
+class Role(StrEnum):
+    REGISTRAR = "registrar"
+    HOLDER = "holder"
+    VERIFIER = "verifier"
+    INVESTIGATOR = "investigator"
+    OPERATOR = "operator"
+
+
+ROLE_SCOPES: dict[Role, tuple[Scope, ...]] = {
+    Role.REGISTRAR: (Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE),
+    Role.HOLDER: (Scope.HOLDER,),
+    Role.VERIFIER: (Scope.VERIFY,),
+    Role.INVESTIGATOR: (Scope.AUDIT_READ, Scope.ERASE),
+    Role.OPERATOR: (Scope.OPERATE, Scope.ERASE),
+}
