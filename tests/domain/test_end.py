@@ -50,6 +50,14 @@ def test_p24_a_voided_permit_is_void_from_discovery(given_permit, on, when, stan
     assert not after.electronic_effective
 
 
+@pytest.mark.parametrize("finding", ["伪", "伪" * 2000])
+def test_p24_a_finding_has_up_to_2000_characters(given_permit, on, when, finding):
+    """Both bounds included."""
+    [event] = when(given_permit(ISSUED).void, finding, on(TODAY))
+
+    assert finding == event.finding
+
+
 @pytest.mark.parametrize("finding", ["", " \n", "伪" * 2001])
 def test_p24_voiding_needs_a_finding(given_permit, on, finding):
     """Nobody's permit is voided without a stated reason of bounded length."""

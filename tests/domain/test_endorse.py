@@ -34,6 +34,16 @@ def test_p06_before_the_window_it_is_too_early(given_permit, on, day):
     assert refusal.value.code == "TOO_EARLY"
 
 
+@pytest.mark.parametrize("day", [ANNIVERSARY, date(2027, 2, 27)])
+def test_p06_an_endorsed_permit_waits_for_its_next_window(given_permit, on, day):
+    """Once the new year has begun, a visit is for the year after it."""
+    permit = given_permit(ISSUED)
+    permit.endorse(CARD, on(LAST_DAY))
+
+    with pytest.raises(TooEarlyToEndorse, match="2027-02-28"):
+        permit.endorse(CARD, on(day))
+
+
 @pytest.mark.parametrize("day", [WINDOW_OPENS, date(2026, 3, 15), LAST_DAY])
 def test_p07_in_the_window_both_tracks_extend_in_one_event(given_permit, on, when, standing, day):
     """A year from the anniversary, not from the visit, for the card and the phone alike."""
@@ -42,12 +52,8 @@ def test_p07_in_the_window_both_tracks_extend_in_one_event(given_permit, on, whe
     [event] = when(permit.endorse, CARD, on(day))
 
     assert PermitEndorsed is type(event)
-    assert (EndorsementKind.ON_TIME, day, ISSUED, 2) == (
-        event.kind,
-        event.endorsed_on,
-        event.anchor,
-        event.years,
-    )
+    assert (EndorsementKind.ON_TIME, day) == (event.kind, event.endorsed_on)
+    assert Term(ISSUED, 2) == Term(event.anchor, event.years) == permit.term
     last_day = standing(permit, date(2027, 3, 30))
     assert date(2027, 3, 30) == last_day.valid_until
     assert last_day.physical_effective

@@ -148,6 +148,7 @@ def test_any_other_division_is_refused_with_its_reason(residence_problems, divis
     ("address", "accepted"),
     [
         pytest.param("江苏省无锡市滨湖区蠡湖大道1号3栋2单元501室", True, id="an-address"),
+        pytest.param("路", True, id="one-character"),
         pytest.param("路" * 200, True, id="two-hundred-characters"),
         pytest.param("路" * 201, False, id="two-hundred-and-one"),
         pytest.param("", False, id="empty"),

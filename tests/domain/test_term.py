@@ -11,7 +11,8 @@ from domain.events import CardPresented, EndorsementKind
 
 ONE_DAY = timedelta(days=1)
 DAYS = st.dates(date(2016, 1, 1), date(2090, 12, 31))
-ANCHORS = DAYS | st.just(date(2024, 2, 29)) | st.just(date(2025, 3, 31))
+EDGES = st.sampled_from([date(2024, 2, 29), date(2025, 3, 31), date(2021, 1, 1)])
+ANCHORS = DAYS | EDGES
 YEARS = st.integers(1, 60)
 TERMS = st.builds(Term, ANCHORS, YEARS)
 
@@ -76,24 +77,32 @@ def test_no_term_ends_between_two_anniversaries(term, days_past):
 
 
 @pytest.mark.parametrize(
-    ("last_valid_day", "term"),
+    ("anchor", "last_valid_day", "years"),
     [
-        (date(2025, 2, 27), Term(date(2024, 2, 29), 1)),
-        (date(2028, 2, 28), Term(date(2024, 2, 29), 4)),
-        (date(2025, 2, 28), None),
-        (date(2024, 2, 28), None),
-        (date(2020, 2, 27), None),
+        (date(2024, 2, 29), date(2025, 2, 27), 1),
+        (date(2024, 2, 29), date(2028, 2, 28), 4),
+        (date(2021, 1, 1), date(2021, 12, 31), 1),
+        (date(2021, 1, 1), date(2022, 12, 31), 2),
     ],
 )
-def test_through_reads_the_clamped_years_of_a_leap_day(last_valid_day, term):
-    """The year that ends on the eve of 28 or 29 February, and no other."""
-    assert term == Term.through(date(2024, 2, 29), last_valid_day)
+def test_through_counts_the_years(anchor, last_valid_day, years):
+    """Also those that end on the eve of a clamped day, or of New Year."""
+    assert Term(anchor, years) == Term.through(anchor, last_valid_day)
 
 
-@given(TERMS, st.integers(0, 400))
+@pytest.mark.parametrize(
+    "last_valid_day", [date(2025, 2, 28), date(2024, 2, 28), date(2020, 2, 27)]
+)
+def test_no_term_of_a_leap_day_ends_then(last_valid_day):
+    """A day late, on the eve of its start, or before there was a permit."""
+    assert Term.through(date(2024, 2, 29), last_valid_day) is None
+
+
+@given(TERMS, st.integers(1, 400))
 def test_grace_is_counted_from_the_anniversary(term, grace_days):
-    """The anniversary is day zero."""
+    """The anniversary is day zero; no days of grace are none at all, not the anniversary."""
     assert timedelta(days=grace_days) == term.grace_ends(grace_days) - term.anniversary
+    assert term.last_valid_day == term.grace_ends(0)
 
 
 @given(TERMS)

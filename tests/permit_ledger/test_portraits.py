@@ -30,11 +30,11 @@ def test_a_portrait_is_a_whole_palette_png_under_2_kib(variant):
     image = portrait(variant).image
     (header, size), (palette, colours), (data, packed), end = chunks(image)
 
-    assert 2048 > len(image)
-    assert [b"IHDR", b"PLTE", b"IDAT", (b"IEND", b"")] == [header, palette, data, end]
-    assert (WIDTH_PX, HEIGHT_PX, 8, 3) == struct.unpack(">IIBBxxx", size)
+    assert len(image) < 2048
+    assert [header, palette, data, end] == [b"IHDR", b"PLTE", b"IDAT", (b"IEND", b"")]
+    assert struct.unpack(">IIBBxxx", size) == (WIDTH_PX, HEIGHT_PX, 8, 3)
     rows = zlib.decompress(packed)
-    assert (WIDTH_PX + 1) * HEIGHT_PX == len(rows)
+    assert len(rows) == (WIDTH_PX + 1) * HEIGHT_PX
     assert {0} == set(rows[:: WIDTH_PX + 1]), "every row begins with the filter type none"
     assert len(colours) // 3 > max(rows)
 
@@ -65,4 +65,4 @@ def test_a_face_suits_its_bearer(female, age, grey):
     faces = [FACES[variant_for(female=female, age=age, pick=pick)] for pick in range(100)]
 
     assert {(female, grey)} == {(face.female, face.grey) for face in faces}
-    assert 6 == len(set(faces))
+    assert len(set(faces)) == 6

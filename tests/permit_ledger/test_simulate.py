@@ -1,7 +1,7 @@
 """A simulated district: the same for a seed, in order, and believable."""
 
+import itertools
 from collections import Counter, defaultdict
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -25,7 +25,6 @@ from domain.events import (
     PermitIssued,
     PermitVoided,
 )
-from ledger.application import PermitLedger
 from permit_ledger.policy import load_policy
 from permit_ledger.simulate import Rates, SimulationConflict, simulate
 
@@ -92,7 +91,7 @@ def test_the_same_arguments_give_the_same_log_byte_for_byte(run, log, forget):
     forget()
     run()
 
-    assert 60 < len(first)
+    assert len(first) > 60
     assert first == log()
 
 
@@ -127,7 +126,7 @@ def test_positions_are_contiguous_and_versions_count_up(run, log):
         assert position == notification.id
         versions[notification.originator_id].append(notification.originator_version)
 
-    assert 60 == len(versions)
+    assert len(versions) == 60
     assert all(list(range(1, len(found) + 1)) == found for found in versions.values())
 
 
@@ -171,7 +170,7 @@ def test_shares_are_plausible(run, events, policy):
     years = Counter(event.kind for event in of(PermitEndorsed, found))
     moves = of(AddressChanged, found)
 
-    assert 480 == len([event for event in issued if event.taken_over_from])
+    assert len([event for event in issued if event.taken_over_from]) == 480
     assert 0.75 < years[EndorsementKind.ON_TIME] / years.total() < 0.97
     assert 0.03 < years[EndorsementKind.IN_GRACE] / years.total() < 0.20
     assert 0.005 < years[EndorsementKind.RE_ANCHORED] / years.total() < 0.08
@@ -209,7 +208,7 @@ def test_children_have_a_guardian_and_no_phone(run, events):
     assert 5 < len(young) < 60
     for event in young:
         guardian = citizen_id.parse(event.guardian.citizen_id_number)
-        assert 18 <= age_on(guardian.birth_date, event.identity.birth_date)
+        assert age_on(guardian.birth_date, event.identity.birth_date) >= 18
         age_at_end = age_on(event.identity.birth_date, LAST_DAY)
         assert event.originator_id not in claimed or age_at_end >= 16
 
@@ -239,7 +238,7 @@ def test_phones_have_real_keys_known_by_their_thumbprints(run, events):
     for phone in phones:
         key = ECKey.import_key(phone.public_key)
         assert phone.thumbprint == key.thumbprint()
-        assert "P-256" == key.curve_name
+        assert key.curve_name == "P-256"
 
 
 def test_office_days_are_busy_and_sundays_are_not(run, events):
@@ -303,7 +302,7 @@ def test_one_visit_can_reissue_and_endorse(run, events):
     found = events()
     both = [
         (event, following)
-        for event, following in zip(found, found[1:], strict=False)
+        for event, following in itertools.pairwise(found)
         if isinstance(event, CardReissued) and isinstance(following, PermitEndorsed)
         if event.correlation_id == following.correlation_id
     ]
@@ -379,22 +378,20 @@ def test_an_impossible_plan_is_refused(run, ledger, impossible):
     """Before anything is written."""
     with pytest.raises(ValueError, match=r"a simulation has|until is an instant"):
         run(**impossible)
-    assert 0 == ledger.log.head()
+    assert ledger.log.head() == 0
 
 
 def test_a_real_register_takes_no_made_up_people(run, ledger):
     """Outside development the policy refuses area 99, and the run with it."""
     with pytest.raises(InvalidDetails, match="made up for tests"):
         run(policy=load_policy())
-    assert 0 == ledger.log.head()
+    assert ledger.log.head() == 0
 
 
-def test_two_runs_into_one_log_share_nobody(run, events, database_url, blind_index):
+def test_two_runs_into_one_log_share_nobody(run, events):
     """Different seeds begin counting their people far from one another."""
     run()
     run(seed=2)
     numbers = [event.identity.citizen_id_number for event in of(PermitIssued, events())]
 
     assert 120 == len(numbers) == len(set(numbers))
-    with closing(PermitLedger(database_url, blind_index=blind_index)) as other:
-        assert other.permit(other.log.select_notifications(1, 1)[0].originator_id).version
