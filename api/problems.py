@@ -150,7 +150,7 @@ def install(app: FastAPI) -> None:
         if isinstance(error, Corrupt):
             _log.error("corrupt", reason=error.detail, path=request.url.path)
             return unavailable("The ledger holds something it can't read; an operator has to look.")
-        status, code = _LEDGER_PROBLEMS[type(error)]
+        status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             return unavailable(error.detail)
         return response(status, document(status, code, error.detail))

@@ -9,9 +9,11 @@ from datetime import date
 from .calendar import add_months, age_on
 from .context import CommandContext
 from .errors import FieldProblem, GuardianRequired, NotEligible, require_valid
-from .events import Ground
 from .person import Guardian, Identity, Residence
-from .policy import Policy
+from .policy import Ground, Policy
+
+YEARS_MAX = 100
+CARD_SERIAL_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Application:
             *self.residence.problems(policy),
             *(self.guardian.problems(policy, self.identity) if self.guardian else ()),
             *self._date_problems(today),
+            *self._number_problems(),
         )
 
     def require_eligible(self, policy: Policy) -> tuple[date, Ground]:
@@ -79,6 +82,13 @@ class Application:
         if registered_on is None or registered_on > self.issued_on:
             return False
         return add_months(registered_on, policy.residence_months_min) <= self.issued_on
+
+    def _number_problems(self) -> Iterator[FieldProblem]:
+        taken_over = self.taken_over_from is not None
+        if not 1 <= self.years <= (YEARS_MAX if taken_over else 1):
+            yield FieldProblem("years", "a new permit has one year; one taken over has its own")
+        if not 1 <= self.card_serial <= (CARD_SERIAL_MAX if taken_over else 1):
+            yield FieldProblem("card_serial", "a new permit has card 1; one taken over has its own")
 
     def _date_problems(self, today: date) -> Iterator[FieldProblem]:
         if self.issued_on > today:

@@ -18,17 +18,10 @@ from .calendar import Term
 from .card import Card
 from .device import Device, FaceMatch
 from .person import Guardian, Identity, Residence
+from .policy import Ground
 
 if TYPE_CHECKING:
     from .permit import Permit
-
-
-class Ground(StrEnum):
-    """Why someone may have a permit (居住证申领条件). [N2]"""
-
-    EMPLOYMENT = "employment"
-    DWELLING = "dwelling"
-    SCHOOLING = "schooling"
 
 
 class CardPresented(StrEnum):

@@ -26,11 +26,12 @@ SEXES = frozenset("0129")
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f\U00030000-\U0003347f"
 _NAME = re.compile(f"[{_HAN}]+(?:{MIDDLE_DOT}[{_HAN}]+)*")
 _DIVISION = re.compile(r"[0-9]{6}")
+_WHOLE_CITY = "00"
 
 
 def normalise_text(text: str) -> str:
-    """NFC, without white space around."""
-    return unicodedata.normalize("NFC", text).strip()
+    """NFC, without white space around; the full-width space becomes a plain one."""
+    return unicodedata.normalize("NFC", text.replace("\u3000", " ")).strip()
 
 
 def name_problem(field: str, name: str) -> FieldProblem | None:
@@ -63,6 +64,8 @@ def division_problem(field: str, division: str, policy: Policy) -> FieldProblem 
             field, "this division lies outside the province: a permit there ends by cancellation"
         )
     city_prefixes = {code[:4] for code in policy.divisions}
+    if division.endswith(_WHOLE_CITY):
+        return FieldProblem(field, "this is a whole city or province: a division is a county")
     if division[:4] in city_prefixes and division not in policy.divisions:
         return FieldProblem(field, "the city has no such division")
     return None

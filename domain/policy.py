@@ -8,6 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+LATE_GRACE_DAYS_MAX = 180
+DISCLOSABLE = frozenset(
+    {
+        "name",
+        "sex",
+        "ethnicity",
+        "birth_date",
+        "citizen_id_number",
+        "portrait",
+        "hukou_address",
+        "residence",
+        "valid_until",
+    }
+)
+"""Fields of a permit that a scenario may ask to see."""
+ALWAYS_DISCLOSED = frozenset({"name", "valid_until"})
+
+
+class Ground(StrEnum):
+    """Why someone may have a permit (居住证申领条件). [N2]"""
+
+    EMPLOYMENT = "employment"
+    DWELLING = "dwelling"
+    SCHOOLING = "schooling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +60,7 @@ class Policy:
     """Codes no longer given out → the division that took over."""
     residence_months_min: int
     """Registered residence before a first issue. [N2]"""
-    grounds: tuple[str, ...]
+    grounds: tuple[Ground, ...]
     """Any one of these is enough. [N2]"""
     guardian_below_age: int
     """[N9]"""
@@ -51,3 +77,25 @@ class Policy:
     """Scenario → the fields of the permit that it needs to see. [W1]"""
     synthetic_people: bool = field(default=False, kw_only=True)
     """Accept the made-up people of area 99: for samples and tests, never for a real register."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ValueError: a figure or a list that no policy can mean.
+        """
+        positive = {
+            "residence_months_min": self.residence_months_min,
+            "guardian_below_age": self.guardian_below_age,
+            "card_due_days": self.card_due_days,
+            "address_report_days": self.address_report_days,
+            "devices_max": self.devices_max,
+        }
+        if wrong := [name for name, figure in positive.items() if figure < 1]:
+            raise ValueError(f"{', '.join(wrong)}: a number above 0")
+        if not 0 <= self.late_grace_days <= LATE_GRACE_DAYS_MAX:
+            raise ValueError(f"late_grace_days: from 0 to {LATE_GRACE_DAYS_MAX}")
+        for scenario, shown in self.scenarios.items():
+            if unknown := set(shown) - DISCLOSABLE:
+                raise ValueError(f"{scenario}: unknown fields {', '.join(sorted(unknown))}")
+            if lacking := ALWAYS_DISCLOSED - set(shown):
+                raise ValueError(f"{scenario}: lacks {', '.join(sorted(lacking))}")

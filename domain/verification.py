@@ -58,7 +58,7 @@ def scenario_fields(
 
 def verify_card(standing: Standing | None, card_serial: int) -> Verdict:
     """Check a card by its permit and serial; ``None`` stands for a permit that does not exist."""
-    if standing is None or card_serial > standing.facts.card.serial:
+    if standing is None or not 1 <= card_serial <= standing.facts.card.serial:
         return Verdict(Reason.UNKNOWN_PERMIT)
     return Verdict(_permit_reason(standing) or _card_reason(standing, card_serial))
 

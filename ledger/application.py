@@ -214,7 +214,13 @@ class PermitLedger(Application[str]):
                 context=command.context,
             )
             after = permit.identity.citizen_id_number
-            return [] if after == before else [Reindex(permit.id, self.blind_index.of(after))]
+            if after == before:
+                return []
+            index = self.blind_index.of(after)
+            other = self.log.holders([index]).get(index)
+            if other and other.permit_number is not None:
+                raise AlreadyHoldsPermit
+            return [Reindex(permit.id, index)]
 
         return self._change(number, command, correct)
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from .errors import HolderTaken, KeyTaken, Unavailable, VersionTaken
+from .errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -48,7 +48,6 @@ def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Conn
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
-        check=ConnectionPool.check_connection,
         open=True,
     )
 
@@ -63,11 +62,7 @@ def translated_errors() -> Iterator[None]:
         if conflict is None:
             raise
         raise conflict from error
-    except (
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-        PoolTimeout,
-        PoolClosed,
-        TooManyRequests,
-    ) as error:
+    except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ConnectionLost from error

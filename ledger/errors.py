@@ -9,6 +9,7 @@
     │   └── Contended        lost the race too often; nothing was appended       409
     ├── KeyReused            the idempotency key belongs to another request      422
     ├── Unavailable          try again: nothing is known to be wrong             503
+    │   └── ConnectionLost   the database did not answer; what was asked may have been done
     └── Corrupt              stop and say so: an operator has to look
         ├── UnreadableEvent
         └── SchemaMismatch
@@ -50,6 +51,10 @@ class KeyReused(LedgerError):
 
 class Unavailable(LedgerError):
     """The ledger is out of reach for the moment: try again."""
+
+
+class ConnectionLost(Unavailable):
+    """The database did not answer: try again."""
 
 
 class Corrupt(LedgerError):

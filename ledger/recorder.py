@@ -22,7 +22,7 @@ from psycopg import Cursor
 from psycopg_pool import ConnectionPool
 
 from .database import CHANNEL, Connection, translated_errors
-from .errors import HolderTaken, Unavailable
+from .errors import ConnectionLost, HolderTaken
 from .holders import Holder, HolderChange, Reindex, Release, Take
 from .idempotency import Answer, IdempotencyKey, PendingAnswer
 from .named_sql import Queries
@@ -77,15 +77,19 @@ class LedgerRecorder(ApplicationRecorder):
         if not events and not any(append.answer for append in appends):
             return []
         try:
-            with translated_errors(), self._pool.connection() as connection:
-                with connection.transaction(), connection.cursor() as cursor:
-                    positions = _write(cursor, appends, events)
-                if events:
-                    connection.execute(f"NOTIFY {CHANNEL}")
-        except Unavailable:
-            if (settled := self._settle(events)) is None:
-                raise
-            positions = settled
+            return self._append(appends, events)
+        except ConnectionLost:
+            self._pool.check()
+            if (settled := self._settle(events)) is not None:
+                return settled
+            return self._append(appends, events)
+
+    def _append(self, appends: Sequence[Append], events: Sequence[StoredEvent]) -> list[int]:
+        with translated_errors(), self._pool.connection() as connection:
+            with connection.transaction(), connection.cursor() as cursor:
+                positions = _write(cursor, appends, events)
+            if events:
+                connection.execute(f"NOTIFY {CHANNEL}")
         return positions
 
     def _settle(self, events: Sequence[StoredEvent]) -> list[int] | None:
@@ -181,6 +185,14 @@ class LedgerRecorder(ApplicationRecorder):
         return LogSubscription(self, cast("str", self._pool.conninfo), gt=gt, topics=topics)
 
     def _rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
+        """A read; once more on another connection where the first had died in the pool."""
+        try:
+            return self._read(query, parameters)
+        except ConnectionLost:
+            self._pool.check()
+            return self._read(query, parameters)
+
+    def _read(self, query: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
         with translated_errors(), self._pool.connection() as connection:
             return connection.execute(cast("Any", query), parameters).fetchall()
 

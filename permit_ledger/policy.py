@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,9 +20,12 @@ def load_policy(name_or_file: str = DEFAULT_POLICY, *, synthetic_people: bool = 
 
     Raises:
         FileNotFoundError: there is no such policy.
-        pydantic.ValidationError: the file lacks something or says something impossible.
+        ValueError: the file lacks something, or says something unknown or impossible.
     """
     own = Path(name_or_file)
     source = own if own.suffix == ".toml" else files(__package__) / "policies" / f"{own.name}.toml"
-    policy = _POLICY.validate_python(tomllib.loads(source.read_text(encoding="utf-8")))
+    content = tomllib.loads(source.read_text(encoding="utf-8"))
+    if unknown := content.keys() - {field.name for field in fields(Policy)}:
+        raise ValueError(f"{source.name}: unknown settings {', '.join(sorted(unknown))}")
+    policy = _POLICY.validate_python(content)
     return replace(policy, synthetic_people=synthetic_people)

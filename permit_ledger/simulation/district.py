@@ -9,9 +9,9 @@ from domain import permit_number
 from domain.application import Application
 from domain.calendar import MONTHS_A_YEAR, Term, add_months, age_on, shanghai_date
 from domain.context import CommandContext
-from domain.events import Ground
 from domain.permit import Permit
 from domain.person import Identity, Residence
+from domain.policy import Ground
 from ledger.holders import Take
 from ledger.portraits import Portrait
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -68,12 +68,16 @@ class Takeover:
         """Import a chunk: afterwards its good rows are durable and its bad ones reported."""
         self.rows_read += len(lines)
         rows = [row for line in lines if (row := self._row(line))]
+        imported = self._imported_fingerprints(rows)
         holders = self._ledger.log.holders(map(self._citizen_index, rows))
         candidates = []
         for row in rows:
             holder = holders.get(self._citizen_index(row))
             with self._reporting(row):
-                if candidate := self._judge(row, holder):
+                candidate = self._judge(row, imported.get(row.reference), holder)
+                if candidate is None:
+                    self.already_imported += 1
+                else:
                     candidates.append(candidate)
         self._append(candidates)
         self._refusals.flush()
@@ -88,8 +92,8 @@ class Takeover:
             self._refusals.add(line.number, "UNREADABLE_ROW", str(reason), readable)
             return None
 
-    def _judge(self, row: Row, holder: Holder | None) -> _Candidate | None:
-        """``None`` for a row that was imported before.
+    def _judge(self, row: Row, imported: bytes | None, holder: Holder | None) -> _Candidate | None:
+        """``None`` for a row that was imported before; ``imported`` is that one's fingerprint.
 
         Raises:
             RowRefused
@@ -102,21 +106,19 @@ class Takeover:
         if (line := self._first_lines.find(b"person", person)) is not None:
             raise RowRefused("DUPLICATE_PERSON", f"the same person as on line {line}")
         key = IdempotencyKey(CALLER, row.reference, self._fingerprint(row))
-        known = self._is_imported(key)
-        candidate = None if known else _Candidate(row, key, person, self._permit(row, holder))
+        candidate = None
+        if imported is None:
+            candidate = _Candidate(row, key, person, self._permit(row, holder))
+        else:
+            _require_unchanged(imported, key)
         self._first_lines.note(b"reference", reference, row.line)
         self._first_lines.note(b"person", person, row.line)
-        self.already_imported += known
         return candidate
 
-    def _is_imported(self, key: IdempotencyKey) -> bool:
-        if (kept := self._ledger.log.answer(key)) is None:
-            return False
-        fingerprint, _ = kept
-        if not secrets.compare_digest(fingerprint, key.fingerprint):
-            reason = "the row has changed since it was imported: change the permit instead"
-            raise RowRefused("CHANGED_SINCE_IMPORT", reason)
-        return True
+    def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
+        """By reference, of those rows that were imported before, as they were then."""
+        keys = [IdempotencyKey(CALLER, row.reference, b"") for row in rows]
+        return {key.key: kept[0] for key in keys if (kept := self._ledger.log.answer(key))}
 
     def _permit(self, row: Row, holder: Holder | None) -> Permit:
         context = self._context(row.line)
@@ -152,7 +154,8 @@ class Takeover:
 
     def _append_alone(self, candidate: _Candidate) -> None:
         row, index = candidate.row, candidate.citizen_index
-        if self._is_imported(candidate.key):
+        if imported := self._imported_fingerprints([row]).get(row.reference):
+            _require_unchanged(imported, candidate.key)
             self.already_imported += 1
             return
         permit = self._permit(row, self._ledger.log.holders([index]).get(index))
@@ -180,3 +183,9 @@ class Takeover:
             yield
         except RowRefused as refused:
             self._refusals.add(row.line, refused.code, refused.reason, row.cells)
+
+
+def _require_unchanged(imported: bytes, key: IdempotencyKey) -> None:
+    if not secrets.compare_digest(imported, key.fingerprint):
+        reason = "the row has changed since it was imported: change the permit instead"
+        raise RowRefused("CHANGED_SINCE_IMPORT", reason)

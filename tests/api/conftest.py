@@ -1,84 +1,26 @@
 """The real service, started as its users start it, and callers with their tokens."""
 
 import itertools
-import os
-import signal
+import json
 import socket
-import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from domain import citizen_id
+from tests.api.service import Caller, Json, Service
 
-READY_TIMEOUT_S = 60
-Json = dict[str, Any]
-
-
-@dataclass
-class Service:
-    """``permit-ledger up --empty`` in a process group of its own."""
-
-    data_dir: Path
-    port: int
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, *options: str) -> "Service":
-        """Returns once it says that it is ready."""
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "permit_ledger", "up", "--empty"),
-                *("--port", str(self.port), "--data-dir", str(self.data_dir)),
-                *options,
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.strip() == f"ready {self.url}":
-                return self
-        raise AssertionError(f"the service ended with {self.process.wait()}")
-
-    def stop(self) -> int:
-        """SIGTERM, as an operator would; returns the exit code."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(READY_TIMEOUT_S)
-
-    def kill(self) -> None:
-        """``kill -9`` of every process of the service, database server included."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        pid_file = self.data_dir / "postgresql" / "postmaster.pid"
-        os.kill(int(pid_file.read_text().partition("\n")[0]), signal.SIGKILL)
-
-    def status(self) -> Json:
-        """What ``permit-ledger status --json`` says."""
-        import json  # noqa: PLC0415
-
-        command = [sys.executable, "-m", "permit_ledger", "status", "--json"]
-        run = subprocess.run(
-            [*command, "--data-dir", str(self.data_dir)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        status: Json = json.loads(run.stdout)
-        return status
+POLL_S = 0.02
 
 
 def free_port() -> int:
@@ -99,8 +41,7 @@ def make_service(tmp_path: Path) -> Iterator[Callable[[], Service]]:
 
     yield make
     for service in made:
-        if service.process and service.process.poll() is None:
-            service.stop()
+        service.end()
 
 
 @pytest.fixture(scope="session")
@@ -109,23 +50,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("service"), free_port()).start()
     yield service
     assert service.stop() == 0
-
-
-@dataclass
-class Caller:
-    """Somebody with a token. Every method returns the answer, whatever it is."""
-
-    http: httpx.Client
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def get(self, path: str, **parameters: Any) -> httpx.Response:
-        return self.http.get(path, params=parameters, headers=self.headers)
-
-    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """``headers`` by their names with underscores: ``idempotency_key="k"``."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        body = {} if body is None else body
-        return self.http.post(path, json=body, headers={**self.headers, **named})
 
 
 @pytest.fixture(scope="session")
@@ -138,12 +62,7 @@ def http(service: Service) -> Iterator[httpx.Client]:
 def caller(http: httpx.Client) -> Callable[..., Caller]:
     """``caller("verifier", scenarios=[…])``: somebody in a role."""
 
-    def make(role: str, **claims: Any) -> Caller:
-        answer = http.post("/v1/dev/tokens", json={"role": role, **claims})
-        assert answer.status_code == 200, answer.text
-        return Caller(http, {"Authorization": f"Bearer {answer.json()['access_token']}"})
-
-    return make
+    return partial(Caller.with_token, http)
 
 
 @pytest.fixture(scope="session")
@@ -154,6 +73,33 @@ def registrar(caller: Callable[..., Caller]) -> Caller:
 @pytest.fixture(scope="session")
 def verifier(caller: Callable[..., Caller]) -> Caller:
     return caller("verifier")
+
+
+@pytest.fixture(scope="session")
+def signed(service: Service, http: httpx.Client) -> Callable[..., Caller]:
+    """``signed(sub="officer-2", exp=0, …)``: a registrar whose token says what the test wants.
+
+    ``key`` and ``header`` replace the development issuer's own; ``None`` leaves a claim out.
+    """
+    issuer = json.loads((service.data_dir / "keys" / "development-issuer.jwk").read_text())
+
+    def make(key: Any = None, header: Json | None = None, **changes: Any) -> Caller:
+        claims = {
+            "iss": "permit-ledger-development",
+            "aud": "permit-ledger",
+            "sub": "officer-1",
+            "scope": "permits:write",
+            "station": "320211-01",
+            "exp": int(time.time()) + 600,
+            **changes,
+        }
+        claims = {name: value for name, value in claims.items() if value is not None}
+        header = {"alg": "ES256", "typ": "JWT"} if header is None else header
+        key = ECKey.import_key(issuer) if key is None else key
+        token = jwt.encode(header, claims, key, algorithms=[header["alg"]])
+        return Caller(http, {"Authorization": f"Bearer {token}"})
+
+    return make
 
 
 @pytest.fixture
@@ -233,5 +179,65 @@ def claim_body() -> Callable[[], Json]:
     return make
 
 
-def day_after(day: str, days: int) -> str:
-    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+@pytest.fixture
+def act(registrar: Caller) -> Callable[..., Json]:
+    """``act(number, "loss-reports")``: what the registrar does, and the permit as it then is."""
+
+    def make(number: str, what: str, **body: Any) -> Json:
+        answer = registrar.post(f"/v1/permits/{number}/{what}", body)
+        assert answer.status_code == 200, answer.text
+        permit: Json = answer.json()
+        return permit
+
+    return make
+
+
+@pytest.fixture
+def holder_of(caller: Callable[..., Caller]) -> Callable[[Json], Caller]:
+    """Whose permit it is."""
+    return lambda permit: caller("holder", holder_id=permit["holder_id"])
+
+
+@pytest.fixture
+def check(verifier: Caller) -> Callable[..., Json]:
+    """``check(number, card_serial=1)``: what an officer is told of a card."""
+
+    def make(number: str, card_serial: int = 1, scenario: str = "patrol_inspection") -> Json:
+        card = {"track": "physical", "permit_number": number, "card_serial": card_serial}
+        answer = verifier.post("/v1/verifications", {"scenario": scenario, **card})
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def together() -> Callable[..., list[Any]]:
+    """``together(16, ask)``: ``ask(0)`` … ``ask(15)`` in the same instant; what each one got."""
+
+    def make(callers: int, ask: Callable[[int], Any]) -> list[Any]:
+        start = Barrier(callers)
+
+        def one(number: int) -> Any:
+            start.wait()
+            return ask(number)
+
+        with ThreadPoolExecutor(callers) as threads:
+            return list(threads.map(one, range(callers)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """``eventually(condition)``: what it gives once that is true; fails after a bound."""
+
+    def make(condition: Callable[[], Any], within_s: float = 30) -> Any:
+        deadline = time.monotonic() + within_s
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"not within {within_s} s"
+            time.sleep(POLL_S)
+        return value
+
+    return make

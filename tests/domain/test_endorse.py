@@ -82,6 +82,16 @@ def test_p08_twice_on_the_day_of_a_late_endorsement_is_one(given_permit, on, whe
     assert when(permit.endorse, CARD, on(late)) == []
 
 
+def test_p08_a_late_endorsement_is_not_repeated_within_the_grace_days(given_permit, on, when):
+    """Asked again the next day, and through the last of the thirty; after that it is early."""
+    permit = given_permit(ISSUED)
+    permit.endorse(CARD, on(ANNIVERSARY))
+
+    assert [] == when(permit.endorse, CARD, on(LAST_OF_GRACE))
+    with pytest.raises(TooEarlyToEndorse):
+        permit.endorse(CARD, on(LAST_OF_GRACE + timedelta(days=1)))
+
+
 def test_p08_the_next_year_is_another_endorsement(given_permit, on, when):
     """One event for each year."""
     permit = given_permit(ISSUED)

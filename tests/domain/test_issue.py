@@ -177,3 +177,26 @@ def test_details_are_stored_normalised(issue, identity):
 
     assert identity(citizen_id_number="99000019900101005X") == permit.identity
     assert Residence("320211", "蠡湖大道1号") == permit.residence
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"years": 0}, {"years": 2}, {"card_serial": 0}, {"card_serial": 2}]
+)
+def test_a_new_permit_begins_with_one_year_and_card_one(issue, numbers):
+    """Only a permit taken over from another system brings years and cards with it."""
+    with pytest.raises(InvalidDetails):
+        issue(TODAY, **numbers)
+
+
+@pytest.mark.parametrize("numbers", [{"years": 0}, {"years": 101}, {"card_serial": 10_001}])
+def test_a_permit_taken_over_has_believable_numbers(issue, numbers):
+    """From one to a hundred years, up to ten thousand cards."""
+    with pytest.raises(InvalidDetails):
+        issue(TODAY, taken_over_from="old-1", **numbers)
+
+
+def test_a_permit_taken_over_keeps_its_years_and_card(issue):
+    """Its term and serial go on where the other system left them."""
+    permit = issue(TODAY, taken_over_from="old-1", years=3, card_serial=2)
+
+    assert (3, 2, 2) == (permit.term.years, permit.endorsements, permit.card.serial)

@@ -130,3 +130,21 @@ def test_p22_a_new_scenario_comes_by_policy(policy):
     new = replace(policy, scenarios={**policy.scenarios, scenario: shown})
 
     assert shown == scenario_fields(new, scenario, frozenset({scenario}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("late_grace_days = 30", "late_grace_days = -1"),
+        ("late_grace_days = 30", "late_grace_days = 181"),
+        ("devices_max = 5", "devices_max = 0"),
+        ('grounds = ["employment"', 'grounds = ["family_reunion"'),
+        ('patrol_inspection = ["name", ', 'patrol_inspection = ["nickname", "name", '),
+        ('patrol_inspection = ["name", ', "patrol_inspection = ["),
+        ("devices_max = 5", "devices_max = 5\ndevices_min = 1"),
+    ],
+)
+def test_a_policy_that_nothing_can_mean_is_refused(own_policy, old, new):
+    """A figure out of bounds, an unknown ground, field or setting: refused when it is read."""
+    with pytest.raises(ValueError, match=r"\w"):
+        load_policy(own_policy(old, new))

@@ -116,3 +116,11 @@ def test_p22_a_verifier_sees_the_fields_of_its_own_scenario(policy):
 def test_p22_any_other_scenario_is_not_allowed(policy, scenario, registered):
     """It takes both: the policy's list and the verifier's registration."""
     assert scenario_fields(policy, scenario, frozenset(registered)) is None
+
+
+@pytest.mark.parametrize("serial", [0, -1, 2])
+def test_a_serial_that_was_never_issued_is_unknown(given_permit, standing, serial):
+    """Below the first card and above the last there is nothing to check."""
+    verdict = verify_card(standing(given_permit(ISSUED), IN_FORCE), serial)
+
+    assert Verdict(Reason.UNKNOWN_PERMIT) == verdict

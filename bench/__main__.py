@@ -1,0 +1,29 @@
+"""``./dev bench [name] [--quick]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from .append import bench_append
+
+BENCHMARKS: dict[str, Callable[..., None]] = {"append": bench_append}
+
+_console = Console()
+
+
+def main(
+    name: Annotated[str | None, typer.Argument(help=f"{', '.join(BENCHMARKS)}; none: all")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Within a minute each.")] = False,
+) -> None:
+    """Measure, print a table, and write bench/results/<name>.json."""
+    if name is not None and name not in BENCHMARKS:
+        raise typer.BadParameter(f"there is {', '.join(BENCHMARKS)}, and no {name}")
+    for benchmark in [BENCHMARKS[name]] if name else BENCHMARKS.values():
+        benchmark(_console, quick=quick)
+
+
+typer.run(main)

@@ -1,0 +1,149 @@
+"""The service as its users start it, and the people who call it."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+READY_TIMEOUT_S = 60
+Json = dict[str, Any]
+
+
+@dataclass
+class Caller:
+    """Somebody with a token. Every method returns the answer, whatever it is."""
+
+    http: httpx.Client
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def with_token(cls, http: httpx.Client, role: str, **claims: Any) -> "Caller":
+        """Somebody in a role, with the development issuer's token for it."""
+        answer = http.post("/v1/dev/tokens", json={"role": role, **claims})
+        assert answer.status_code == 200, answer.text
+        return cls(http, {"Authorization": f"Bearer {answer.json()['access_token']}"})
+
+    def get(self, path: str, **parameters: Any) -> httpx.Response:
+        return self.http.get(path, params=parameters, headers=self.headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """``headers`` by their names with underscores: ``idempotency_key="k"``."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = {} if body is None else body
+        return self.http.post(path, json=body, headers={**self.headers, **named})
+
+
+@dataclass
+class Service:
+    """``permit-ledger up --empty`` in a process group of its own."""
+
+    data_dir: Path
+    port: int
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *options: str) -> "Service":
+        """Returns once it says that it is ready."""
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "permit_ledger", "up", "--empty"),
+                *("--port", str(self.port), "--data-dir", str(self.data_dir)),
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.strip() == f"ready {self.url}":
+                return self
+        raise AssertionError(f"the service ended with {self.process.wait()}")
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator would; returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(READY_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """``kill -9`` of every process of the service, database server included."""
+        for process in self.processes():
+            process.kill()
+        assert self.process is not None
+        self.process.wait()
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        if self.process and self.process.poll() is None:
+            self.stop()
+        for process in self._database_server():
+            process.kill()
+
+    def processes(self) -> list[psutil.Process]:
+        """``up`` first, then its roles and the database server with all its workers."""
+        assert self.process is not None
+        up = psutil.Process(self.process.pid)
+        return [up, *up.children(recursive=True), *self._database_server()]
+
+    def role(self, name: str) -> psutil.Process:
+        """The process of ``api`` or ``project``."""
+        return next(process for process in self.processes() if process.cmdline()[-1:] == [name])
+
+    def _database_server(self) -> list[psutil.Process]:
+        try:
+            server = psutil.Process(int(self._pid_file()[0]))
+            return [server, *server.children()] if server.name() == "postgres" else []
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return []
+
+    def _pid_file(self) -> list[str]:
+        return (self.data_dir / "postgresql" / "postmaster.pid").read_text().splitlines()
+
+    @property
+    def database_url(self) -> str:
+        """The embedded server, by the socket folder in its pid file's fifth line."""
+        return make_conninfo(host=self._pid_file()[4], user="postgres", dbname="permit_ledger")
+
+    def rows(self, query: Any, *parameters: Any) -> list[Any]:
+        """What the database holds."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def event(self, position: int) -> Json:
+        """What the log holds at a position."""
+        [(state,)] = self.rows("SELECT state FROM ledger.events WHERE position = %s", position)
+        event: Json = json.loads(state)
+        return event
+
+    def caller(self, role: str, **claims: Any) -> Caller:
+        """Somebody in a role, with connections of their own."""
+        return Caller.with_token(httpx.Client(base_url=self.url, timeout=30), role, **claims)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A ``permit-ledger`` command on this service's data folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "permit_ledger", *arguments, "--data-dir", str(self.data_dir)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=READY_TIMEOUT_S,
+        )
+
+    def status(self) -> Json:
+        """What ``permit-ledger status --json`` says."""
+        run = self.command("status", "--json")
+        assert run.returncode == 0, run.stderr
+        status: Json = json.loads(run.stdout)
+        return status

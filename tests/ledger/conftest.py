@@ -1,0 +1,215 @@
+"""The givens of the ledger's tests: made-up people, commands on a day, the bare recorder.
+
+``issue`` gives a permit's number, ``at_once`` starts many things in the same instant, ``until``
+waits for a condition instead of sleeping.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, datetime
+from threading import Barrier, Event
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from domain import citizen_id
+from domain.application import Application
+from domain.calendar import SHANGHAI
+from domain.context import CommandContext
+from domain.device import Device, FaceMatch
+from domain.person import Identity, Residence
+from ledger.application import Command, PermitLedger
+from ledger.database import Connection, connect, open_pool
+from ledger.idempotency import IdempotencyKey
+from ledger.recorder import LedgerRecorder
+
+WAIT_S = 30
+POLL_S = 0.01
+BORN_ON = date(1990, 1, 1)
+ISSUED_ON = date(2026, 1, 5)
+
+_people = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], Any]], None]:
+    """``until(condition)``: returns as soon as it holds, fails where it never does."""
+
+    def until(condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            Event().wait(POLL_S)
+
+    return until
+
+
+@pytest.fixture(scope="session")
+def at_once() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
+    """``at_once(acts)``: each act in a thread of its own, all released by one barrier; gives what
+    each returned or raised."""
+
+    def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+        barrier = Barrier(len(acts))
+
+        def run(act: Callable[[], Any]) -> Any:
+            barrier.wait(WAIT_S)
+            try:
+                return act()
+            except Exception as error:  # noqa: BLE001  an outcome like any other
+                return error
+
+        with ThreadPoolExecutor(len(acts)) as threads:
+            return list(threads.map(run, acts))
+
+    return at_once
+
+
+# -- people and commands -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def citizen_number() -> Callable[[], str]:
+    """``citizen_number()``: of a man whom no other test knows."""
+
+    def citizen_number() -> str:
+        area, sequence = divmod(next(_people), 500)
+        return citizen_id.compose(f"99{area:04d}", BORN_ON, sequence * 2 + 1)
+
+    return citizen_number
+
+
+@pytest.fixture(scope="session")
+def application(citizen_number: Callable[[], str]) -> Callable[..., Application]:
+    """``application(number=…)``: all in order, for this person or for somebody new."""
+
+    def application(number: str | None = None, **changes: object) -> Application:
+        in_order = Application(
+            identity=Identity(
+                name="欧阳测试",
+                sex="1",
+                ethnicity="01",
+                birth_date=BORN_ON,
+                citizen_id_number=number or citizen_number(),
+                hukou_address="安徽省合肥市测试路1号",
+            ),
+            residence=Residence("320211", "蠡湖大道1号"),
+            residence_registered_on=date(2020, 1, 15),
+            ground="employment",
+            issued_on=ISSUED_ON,
+        )
+        return replace(in_order, **changes)
+
+    return application
+
+
+@pytest.fixture
+def command(context: CommandContext) -> Callable[..., Command]:
+    """``command(on=…, key=…, request=…, expected_version=…)``: officer-1 in Binhu."""
+
+    def command(
+        *,
+        on: date | None = None,
+        key: str | None = None,
+        caller: str = "officer-1",
+        request: bytes = b"the request",
+        expected_version: int | None = None,
+        **changes: object,
+    ) -> Command:
+        at = datetime(on.year, on.month, on.day, 12, tzinfo=SHANGHAI) if on else context.at
+        named = IdempotencyKey(caller, key, request) if key else None
+        return Command(replace(context, at=at, **changes), named, expected_version)
+
+    return command
+
+
+@pytest.fixture
+def issue(
+    ledger: PermitLedger,
+    application: Callable[..., Application],
+    command: Callable[..., Command],
+) -> Callable[..., str]:
+    """``issue(number=…)``: a permit in the log; gives its number."""
+
+    def issue(number: str | None = None, *, by: PermitLedger = ledger, **changes: object) -> str:
+        answer = by.issue(application(number, **changes), command())
+        assert answer.position is not None
+        [issued] = by.log.select_notifications(answer.position, 1)
+        return str(issued.originator_id)
+
+    return issue
+
+
+@pytest.fixture(scope="session")
+def phone() -> Callable[[int], Device]:
+    """``phone(n)``: one phone for each number."""
+
+    def phone(number: int) -> Device:
+        return Device(f"thumbprint-{number}", {"kty": "OKP", "crv": "Ed25519", "x": str(number)})
+
+    return phone
+
+
+@pytest.fixture(scope="session")
+def face_match() -> FaceMatch:
+    """The provider's yes."""
+    return FaceMatch("identity-provider", 0.98, matched=True)
+
+
+# -- the log -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
+    """``new_recorder()``: one with a pool of its own, as another process has."""
+    pools = []
+
+    def new_recorder() -> LedgerRecorder:
+        pools.append(open_pool(database_url, connections_max=8))
+        return LedgerRecorder(pools[-1])
+
+    yield new_recorder
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture
+def recorder(new_recorder: Callable[[], LedgerRecorder]) -> LedgerRecorder:
+    return new_recorder()
+
+
+@pytest.fixture(scope="session")
+def stored() -> Callable[..., StoredEvent]:
+    """``stored(stream, version)``: bytes that no mapper ever saw."""
+
+    def stored(
+        stream: str, version: int, state: bytes = b"{}", topic: str = "test.happened.v1"
+    ) -> StoredEvent:
+        return StoredEvent(stream, version, topic, state)
+
+    return stored
+
+
+@pytest.fixture
+def admin(database_url: str) -> Iterator[Connection]:
+    """A connection of the operator's own."""
+    with connect(database_url, application_name="operator") as connection:
+        yield connection
+
+
+@pytest.fixture
+def kill(admin: Connection) -> Callable[[str], int]:
+    """``kill(application_name)``: ends these backends; gives how many there were."""
+
+    def kill(application_name: str) -> int:
+        return admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s",
+            [application_name],
+        ).rowcount
+
+    return kill
