@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from starlette.responses import Response
 
 from domain.device import Device
-from ledger.application import Command
+from ledger.commands import Command
 
 from . import documents
 from .answers import PermitAnswer

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
 from domain.standing import Facts
-from ledger.application import Command
+from ledger.commands import Command
 
 from . import documents
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer

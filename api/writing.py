@@ -9,7 +9,7 @@ import orjson
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from ledger.application import Command
+from ledger.commands import Command
 from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .presentation import place

@@ -24,8 +24,9 @@ from domain.application import Application
 from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
-from ledger.application import Command, PermitLedger
+from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
+from ledger.commands import Command
 from ledger.database import connect
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy

@@ -17,6 +17,7 @@ from eventsourcing.utils import register_topic
 from .calendar import Term
 from .card import Card
 from .device import Device, FaceMatch
+from .endorsement import EndorsementKind
 from .person import Guardian, Identity, Residence
 from .policy import Ground
 
@@ -29,14 +30,6 @@ class CardPresented(StrEnum):
 
     CARD = "card"
     REISSUE_RECEIPT = "reissue_receipt"
-
-
-class EndorsementKind(StrEnum):
-    """When an endorsement came, which decides what it does to the anchor. [N10, J]"""
-
-    ON_TIME = "on_time"
-    IN_GRACE = "in_grace"
-    RE_ANCHORED = "re_anchored"
 
 
 class ReplacementReason(StrEnum):

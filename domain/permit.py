@@ -18,6 +18,7 @@ from .calendar import Term
 from .card import Card
 from .context import CommandContext
 from .device import Device, FaceMatch
+from .endorsement import endorsement, is_endorsed_for
 from .errors import (
     FaceMatchRequired,
     FieldProblem,
@@ -44,7 +45,6 @@ from .events import (
     DeviceRevoked,
     ElectronicPermitClaimed,
     End,
-    EndorsementKind,
     IdentityCorrected,
     LossLifted,
     PermitCancelled,
@@ -54,7 +54,6 @@ from .events import (
     ReplacementReason,
 )
 from .person import Identity, Residence
-from .policy import Policy
 
 FINDING_LENGTH_MAX = 2000
 
@@ -139,11 +138,11 @@ class Permit(BaseAggregate[str]):
         if presented is CardPresented.REISSUE_RECEIPT and self.card.serial == 1:
             raise ReissueFirst("No reissue is on record whose receipt could stand for the card.")
         today = context.today
-        if self._is_endorsed_for(today, context.policy):
+        if is_endorsed_for(self.term, self.endorsed_on, today, context.policy):
             return
         if today < self.term.endorsement_window.opens:
             raise TooEarlyToEndorse(self.term.endorsement_window.opens)
-        kind, term = self._endorsement(today, context.policy)
+        kind, term = endorsement(self.term, today, context.policy)
         self.trigger_event(
             PermitEndorsed,
             endorsed_on=today,
@@ -154,27 +153,6 @@ class Permit(BaseAggregate[str]):
             fee_yuan=context.policy.fees.endorsement,
             **context.stamp,
         )
-
-    def _is_endorsed_for(self, today: date, policy: Policy) -> bool:
-        """Asked again for the year that was just granted. [P8]
-
-        Endorsed in the window, that is until the window closes; endorsed late, through the day
-        itself and the grace days of the year that the endorsement began.
-        """
-        if self.endorsed_on is None:
-            return False
-        year_start = self.term.current_year_start
-        if self.endorsed_on < year_start:
-            return today < year_start
-        grace = timedelta(days=policy.late_grace_days)
-        return today <= max(self.endorsed_on, year_start + grace)
-
-    def _endorsement(self, today: date, policy: Policy) -> tuple[EndorsementKind, Term]:
-        if not self.term.is_overdue(today):
-            return EndorsementKind.ON_TIME, self.term.endorsed()
-        if today <= self.term.grace_ends(policy.late_grace_days):
-            return EndorsementKind.IN_GRACE, self.term.endorsed()
-        return EndorsementKind.RE_ANCHORED, Term(today)
 
     # -- lose, find, reissue, replace ----------------------------------------------------------
 

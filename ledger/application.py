@@ -8,68 +8,28 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Protocol, cast
 from uuid import uuid4
 
-from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import Mapper
-
 from domain import permit_number
-from domain.application import Application as PermitApplication
-from domain.context import CommandContext
+from domain.application import Application
 from domain.device import Device, FaceMatch
-from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit, Refused
+from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.permit import Permit
 from domain.person import Residence
 
 from .blind_index import BlindIndex
-from .errors import (
-    Contended,
-    HolderTaken,
-    KeyReused,
-    KeyTaken,
-    StaleVersion,
-    UnknownPermit,
-    VersionTaken,
-)
+from .commands import CONNECTIONS_MAX, Command, CommandService, Renderer
+from .errors import UnknownPermit
 from .holders import HolderChange, Reindex, Release, Take
-from .idempotency import Answer, IdempotencyKey, PendingAnswer
-from .mapper import EventMapper, OrjsonTranscoder
+from .idempotency import Answer
 from .portraits import Portrait
-from .recorder import LedgerRecorder
-
-ATTEMPTS_MAX = 8
-"""How often a command decides anew after losing a race."""
-CONNECTIONS_MAX = 8
 
 
-class Renderer(Protocol):
-    """Puts an outcome into the bytes that the caller gets, now and on every retry."""
-
-    def permit(self, permit: Permit, context: CommandContext) -> bytes: ...
-
-    def refusal(self, refusal: Refused) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What comes with every command besides its facts.
-
-    ``expected_version`` is the version that the caller saw last, if it cares.
-    """
-
-    context: CommandContext
-    key: IdempotencyKey | None = None
-    expected_version: int | None = None
-
-
-class PermitLedger(Application[str]):
+class PermitLedger(CommandService):
     """All commands; safe for use by many threads."""
-
-    name = "permits"
 
     def __init__(
         self,
@@ -81,46 +41,16 @@ class PermitLedger(Application[str]):
         new_permit_number: Callable[[], str] = lambda: permit_number.draw(secrets.choice),
         new_holder_id: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        super().__init__(
-            {
-                "PERSISTENCE_MODULE": "ledger.persistence:LedgerFactory",
-                "DATABASE_URL": database_url,
-                "DATABASE_CONNECTIONS_MAX": str(connections_max),
-            }
-        )
+        super().__init__(database_url, renderer=renderer, connections_max=connections_max)
         self.blind_index = blind_index
-        self._renderer = renderer
         self._new_permit_number = new_permit_number
         self._new_holder_id = new_holder_id
-
-    def construct_transcoder(self) -> OrjsonTranscoder:
-        return OrjsonTranscoder()
-
-    def construct_mapper(self) -> Mapper[str]:
-        return EventMapper(self.construct_transcoder())
-
-    @property
-    def log(self) -> LedgerRecorder:  # type: ignore[override]  # the library deprecated its own
-        return cast("LedgerRecorder", self.recorder)
-
-    # -- read ----------------------------------------------------------------------------------
-
-    def permit(self, number: str) -> Permit:
-        """The permit, folded from its events.
-
-        Raises:
-            UnknownPermit
-        """
-        try:
-            return self.repository.get(number)
-        except AggregateNotFoundError:
-            raise UnknownPermit from None
 
     # -- issue ---------------------------------------------------------------------------------
 
     def issue(
         self,
-        application: PermitApplication,
+        application: Application,
         command: Command,
         portrait: Portrait | None = None,
     ) -> Answer:
@@ -287,72 +217,3 @@ class PermitLedger(Application[str]):
     def _require_own(permit: Permit, holder_id: str) -> None:
         if permit.holder_id != holder_id:
             raise UnknownPermit
-
-    # -- how a command runs --------------------------------------------------------------------
-
-    def _change(
-        self,
-        number: str,
-        command: Command,
-        act: Callable[[Permit], Sequence[HolderChange] | None],
-    ) -> Answer:
-        def attempt() -> Answer:
-            permit = self.permit(number)
-            if command.expected_version not in {None, permit.version}:
-                raise StaleVersion
-            return self._append(permit, command, act(permit) or ())
-
-        return self._decide(command, attempt)
-
-    def _decide(self, command: Command, attempt: Callable[[], Answer]) -> Answer:
-        """Run ``attempt`` until it wins or loses for good; a known key is answered at once."""
-        for _ in range(ATTEMPTS_MAX):
-            if answer := self._kept_answer(command):
-                return answer
-            try:
-                return attempt()
-            except Refused as refusal:
-                self._keep_refusal(refusal, command)
-                raise
-            except (VersionTaken, HolderTaken, KeyTaken):
-                continue
-        raise Contended
-
-    def _kept_answer(self, command: Command) -> Answer | None:
-        if command.key is None or (kept := self.log.answer(command.key)) is None:
-            return None
-        fingerprint, answer = kept
-        if not secrets.compare_digest(fingerprint, command.key.fingerprint):
-            raise KeyReused
-        return answer
-
-    def _append(
-        self,
-        permit: Permit,
-        command: Command,
-        holder_changes: Sequence[HolderChange],
-        portrait: Portrait | None = None,
-    ) -> Answer:
-        body = self._renderer.permit(permit, command.context) if self._renderer else b""
-        changed = bool(permit.pending_events)
-        position = None if changed else self.log.last_position(permit.id)
-        pending = command.key and PendingAnswer(
-            command.key, accepted=True, body=body, version=permit.version, position=position
-        )
-        recordings = self.save(
-            permit, holder_changes=holder_changes, answer=pending, portrait=portrait
-        )
-        if recordings:
-            position = recordings[-1].notification.id
-        return Answer(True, body, permit.version, position)
-
-    def _keep_refusal(self, refusal: Refused, command: Command) -> None:
-        """A refusal is an answer too: the same key gets it again, whatever has changed since."""
-        if command.key is None:
-            return
-        body = self._renderer.refusal(refusal) if self._renderer else b""
-        pending = PendingAnswer(command.key, accepted=False, body=body, version=None)
-        try:
-            self.save(answer=pending)
-        except KeyTaken:
-            return

@@ -193,6 +193,20 @@ def act(registrar: Caller) -> Callable[..., Json]:
 
 
 @pytest.fixture
+def read(registrar: Caller) -> Callable[..., Json]:
+    """``read(permit, "/physical")``: what the views say today, having seen this permit."""
+
+    def make(permit: Json, view: str = "") -> Json:
+        path = f"/v1/permits/{permit['permit_number']}{view}"
+        answer = registrar.get(path, min_position=permit["as_of_position"])
+        assert answer.status_code == 200, answer.text
+        seen: Json = answer.json()
+        return seen
+
+    return make
+
+
+@pytest.fixture
 def holder_of(caller: Callable[..., Caller]) -> Callable[[Json], Caller]:
     """Whose permit it is."""
     return lambda permit: caller("holder", holder_id=permit["holder_id"])

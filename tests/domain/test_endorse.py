@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from domain.calendar import Term
+from domain.endorsement import EndorsementKind
 from domain.errors import PermitEnded, ReissueFirst, TooEarlyToEndorse
 from domain.events import (
     CancellationReason,
     CardPresented,
     CardReissued,
-    EndorsementKind,
     PermitEndorsed,
     ReplacementReason,
 )

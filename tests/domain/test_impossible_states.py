@@ -14,8 +14,9 @@ from hypothesis.stateful import (
 )
 
 from domain.device import FaceMatch
+from domain.endorsement import EndorsementKind
 from domain.errors import DomainError
-from domain.events import CancellationReason, CardPresented, EndorsementKind, ReplacementReason
+from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.verification import verify_card

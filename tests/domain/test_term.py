@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import Term, add_months
-from domain.events import CardPresented, EndorsementKind
+from domain.endorsement import EndorsementKind
+from domain.events import CardPresented
 
 ONE_DAY = timedelta(days=1)
 DAYS = st.dates(date(2016, 1, 1), date(2090, 12, 31))

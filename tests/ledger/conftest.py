@@ -22,7 +22,8 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
-from ledger.application import Command, PermitLedger
+from ledger.application import PermitLedger
+from ledger.commands import Command
 from ledger.database import Connection, connect, open_pool
 from ledger.idempotency import IdempotencyKey
 from ledger.recorder import LedgerRecorder

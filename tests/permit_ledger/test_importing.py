@@ -17,7 +17,7 @@ from domain.errors import InvalidDetails
 from domain.events import PermitIssued
 from domain.permit import Application
 from domain.person import Guardian, Identity, Residence
-from ledger.application import Command
+from ledger.commands import Command
 from permit_ledger.importing import COLUMNS, UnusableFile, import_csv, template
 from permit_ledger.policy import load_policy
 

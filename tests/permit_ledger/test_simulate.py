@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey
 from domain import citizen_id
 from domain.calendar import age_on, shanghai_date
 from domain.errors import InvalidDetails
+from domain.endorsement import EndorsementKind
 from domain.events import (
     EVENTS,
     AddressChanged,
@@ -18,7 +19,6 @@ from domain.events import (
     CardReissued,
     DeviceBound,
     ElectronicPermitClaimed,
-    EndorsementKind,
     IdentityCorrected,
     PermitCancelled,
     PermitEndorsed,

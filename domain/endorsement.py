@@ -1,0 +1,44 @@
+"""What an endorsement (签注) on a day does to a term. [N10, J]"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+
+from .calendar import Term
+from .policy import Policy
+
+
+class EndorsementKind(StrEnum):
+    """When an endorsement came, which decides what it does to the anchor."""
+
+    ON_TIME = "on_time"
+    IN_GRACE = "in_grace"
+    RE_ANCHORED = "re_anchored"
+
+
+def endorsement(term: Term, today: date, policy: Policy) -> tuple[EndorsementKind, Term]:
+    """The term after an endorsement on a day that is not before the window. [P7, P10]
+
+    On time and within the grace days the anchor stays; later the years of residence start again.
+    """
+    if not term.is_overdue(today):
+        return EndorsementKind.ON_TIME, term.endorsed()
+    if today <= term.grace_ends(policy.late_grace_days):
+        return EndorsementKind.IN_GRACE, term.endorsed()
+    return EndorsementKind.RE_ANCHORED, Term(today)
+
+
+def is_endorsed_for(term: Term, endorsed_on: date | None, today: date, policy: Policy) -> bool:
+    """Whether an endorsement asked for today was given already. [P8]
+
+    Endorsed in the window, that is until the window closes; endorsed late, through the day itself
+    and the grace days of the year that the endorsement began.
+    """
+    if endorsed_on is None:
+        return False
+    year_start = term.current_year_start
+    if endorsed_on < year_start:
+        return today < year_start
+    grace = timedelta(days=policy.late_grace_days)
+    return today <= max(endorsed_on, year_start + grace)

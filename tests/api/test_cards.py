@@ -1,0 +1,160 @@
+"""Cards: reported lost, found, reissued, replaced, delivered. P12-P17."""
+
+import pytest
+
+DAMAGED = {"reason": "damaged", "old_card_returned": True}
+
+
+@pytest.fixture
+def permit(at, issue):
+    at("2026-06-01")
+    return issue(issued_on="2026-01-05")
+
+
+@pytest.fixture
+def number(permit):
+    return permit["permit_number"]
+
+
+@pytest.fixture
+def claimed(permit, number, holder_of, claim_body):
+    """The number of a permit that is also on a phone."""
+    path = f"/v1/permits/{number}/electronic/claims"
+    assert 201 == holder_of(permit).post(path, claim_body()).status_code
+    return number
+
+
+def test_p12_a_lost_card_has_no_effect_and_the_phone_keeps_its_own(act, claimed):
+    """Physical reported lost, electronic active."""
+    permit = act(claimed, "loss-reports")
+
+    lost = {"card_serial": 1, "status": "reported_lost", "effective": False}
+    phone = {"status": "active", "card_serial": 1, "effective": True, "devices": 1}
+    assert (lost, phone) == (permit["physical"], permit["electronic"])
+
+
+def test_p12_reported_twice_is_one_event(act, number):
+    """The second report finds it so."""
+    assert act(number, "loss-reports") == act(number, "loss-reports")
+
+
+def test_p13_a_loss_while_suspended_is_recorded(at, act, claimed):
+    """And the electronic permit stays suspended."""
+    at("2027-01-05")
+
+    permit = act(claimed, "loss-reports")
+
+    assert ("reported_lost", "use_suspended") == (
+        permit["physical"]["status"],
+        permit["electronic"]["status"],
+    )
+
+
+def test_p14_found_before_a_reissue_the_card_works_again(act, check, number):
+    """The same serial is effective as before."""
+    act(number, "loss-reports")
+
+    permit = act(number, "loss-lifts")
+
+    assert {"card_serial": 1, "status": "issued", "effective": True} == permit["physical"]
+    assert "effective" == check(number, 1)["outcome"]
+
+
+def test_p14_found_after_a_reissue_the_old_card_stays_dead(act, registrar, check, number):
+    """There is no loss to lift any more."""
+    act(number, "loss-reports")
+    act(number, "reissues")
+
+    answer = registrar.post(f"/v1/permits/{number}/loss-lifts")
+
+    assert (409, "NOT_REPORTED_LOST") == (answer.status_code, answer.json()["code"])
+    assert "superseded_card" == check(number, 1)["reason"]
+    assert "effective" == check(number, 2)["outcome"]
+
+
+def test_p15_a_reissue_shows_on_the_phone_in_the_same_instant(act, service, claimed):
+    """One event, one more serial on both tracks; the fee is on the event."""
+    lost = act(claimed, "loss-reports")
+
+    permit = act(claimed, "reissues")
+
+    assert {"card_serial": 2, "status": "issued", "effective": True} == permit["physical"]
+    assert 2 == permit["electronic"]["card_serial"]
+    assert lost["version"] + 1 == permit["version"]
+    event = service.event(permit["as_of_position"])
+    assert (20, "2026-06-16") == (event["fee_yuan"], event["card_due_on"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "returned", "fee"),
+    [("damaged", True, 20), ("details_changed", False, 20), ("office_error", False, 0)],
+)
+def test_p15_a_replacement_is_a_new_card(act, service, claimed, reason, returned, fee):
+    """The office's own error costs nothing."""
+    permit = act(claimed, "replacements", reason=reason, old_card_returned=returned)
+
+    assert (2, 2) == (permit["physical"]["card_serial"], permit["electronic"]["card_serial"])
+    assert fee == service.event(permit["as_of_position"])["fee_yuan"]
+
+
+def test_p15_a_damaged_card_is_replaced_against_the_old_one(registrar, number):
+    """Without it, refused."""
+    body = {"reason": "damaged", "old_card_returned": False}
+
+    answer = registrar.post(f"/v1/permits/{number}/replacements", body)
+
+    assert (409, "OLD_CARD_NOT_RETURNED") == (answer.status_code, answer.json()["code"])
+
+
+def test_a_lost_card_is_not_replaced(act, registrar, number):
+    """It is reissued."""
+    act(number, "loss-reports")
+
+    answer = registrar.post(f"/v1/permits/{number}/replacements", DAMAGED)
+
+    assert (409, "REISSUE_FIRST") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize("what", ["reissues", "replacements"])
+def test_p16_a_new_card_moves_no_date(at, act, claimed, what):
+    """Anchor and validity stay, and a card made while suspended is suspended too."""
+    at("2027-02-01")
+    if what == "reissues":
+        act(claimed, "loss-reports")
+
+    permit = act(claimed, what, **(DAMAGED if what == "replacements" else {}))
+
+    assert ("2026-01-05", "2027-01-04") == (permit["anchor"], permit["valid_until"])
+    assert ("use_suspended", 2, False) == (
+        permit["status"],
+        permit["physical"]["card_serial"],
+        permit["physical"]["effective"],
+    )
+    assert "use_suspended" == permit["electronic"]["status"]
+
+
+@pytest.mark.parametrize("what", ["reissues", "loss-lifts"])
+def test_p17_without_a_loss_there_is_nothing_to_cure(registrar, number, what):
+    """Neither a reissue nor a lift."""
+    answer = registrar.post(f"/v1/permits/{number}/{what}")
+
+    assert (409, "NOT_REPORTED_LOST") == (answer.status_code, answer.json()["code"])
+
+
+def test_a_card_is_delivered_once(act, read, number):
+    """The physical view knows the day; a second delivery changes nothing."""
+    first, second = act(number, "card-deliveries"), act(number, "card-deliveries")
+
+    assert first == second
+    view = read(first, "/physical")
+    assert ("2026-06-01", 1) == (view["card_delivered_on"], view["card_serial"])
+
+
+def test_a_new_card_is_yet_to_be_delivered(act, read, number):
+    """The delivery belonged to the card before."""
+    act(number, "card-deliveries")
+
+    permit = act(number, "replacements", **DAMAGED)
+
+    view = read(permit, "/physical")
+    assert (None, "2026-06-16") == (view["card_delivered_on"], view["card_due_on"])

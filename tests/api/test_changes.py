@@ -1,0 +1,142 @@
+"""Changes of address and corrections of identity. P25, P26."""
+
+import pytest
+
+MOVED = {"residence": {"division": "320281", "address": "江阴市示例路9号"}}
+
+
+@pytest.fixture
+def number(at, issue):
+    at("2026-06-01")
+    return issue()["permit_number"]
+
+
+@pytest.fixture
+def faces(read):
+    """``faces(permit)``: what both tracks show once they have seen it."""
+    return lambda permit: [read(permit, track) for track in ("/physical", "/electronic")]
+
+
+def test_p25_a_move_inside_the_province_shows_on_both_tracks(act, faces, service, number):
+    """The same permit with the new address; in time, so without a warning."""
+    permit = act(number, "address-changes", **MOVED, moved_on="2026-05-22")
+
+    assert [MOVED["residence"]] * 2 == [face["residence"] for face in faces(permit)]
+    assert (2, "in_force") == (permit["version"], permit["status"])
+    assert service.event(permit["as_of_position"])["reported_late"] is False
+
+
+def test_p25_reported_late_is_a_warning_on_the_event(act, service, number):
+    """Eleven days after the move; never a refusal."""
+    permit = act(number, "address-changes", **MOVED, moved_on="2026-05-21")
+
+    assert service.event(permit["as_of_position"])["reported_late"] is True
+
+
+def test_the_same_address_again_is_no_event(act, number):
+    """White space around it makes it no other."""
+    first = act(number, "address-changes", **MOVED, moved_on="2026-05-30")
+    spaced = {**MOVED["residence"], "address": f" {MOVED['residence']['address']} "}
+
+    assert first == act(number, "address-changes", residence=spaced, moved_on="2026-05-30")
+
+
+@pytest.mark.parametrize(
+    ("division", "hint"),
+    [("310101", "cancellation"), ("320202", "320213"), ("320299", "no such"), ("3202", "six")],
+)
+def test_p25_a_division_that_will_not_do(registrar, number, division, hint):
+    """Outside the province, dissolved, unknown, or none: bad input with a hint."""
+    body = {"residence": {"division": division, "address": "示例路1号"}, "moved_on": "2026-05-30"}
+
+    answer = registrar.post(f"/v1/permits/{number}/address-changes", body)
+
+    assert 422 == answer.status_code
+    [error] = answer.json()["errors"]
+    assert "residence.division" == error["field"]
+    assert hint in error["reason"]
+
+
+def test_a_move_is_reported_once_it_has_happened(registrar, number):
+    """Not the day before."""
+    body = {**MOVED, "moved_on": "2026-06-02"}
+
+    answer = registrar.post(f"/v1/permits/{number}/address-changes", body)
+
+    assert (422, "moved_on") == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+def test_p26_a_corrected_name_makes_the_card_stale(act, faces, check, number):
+    """Both faces show the new name; the old card has no effect until there is a new one."""
+    permit = act(number, "identity-corrections", name="欧阳更正")
+
+    assert ["欧阳更正"] * 2 == [face["name"] for face in faces(permit)]
+    assert faces(permit)[0]["identity_stale"] is True
+    assert permit["physical"]["effective"] is False
+    assert "identity_stale" == check(number, 1)["reason"]
+
+    act(number, "replacements", reason="details_changed", old_card_returned=True)
+    assert ("effective", "欧阳更正") == (
+        check(number, 2)["outcome"],
+        check(number, 2)["permit"]["name"],
+    )
+
+
+def test_p26_another_household_address_does_not_outdate_the_card(act, faces, check, number):
+    """Name and number are what a check compares."""
+    permit = act(number, "identity-corrections", hukou_address="安徽省黄山市示例街2号")
+
+    assert ["安徽省黄山市示例街2号"] * 2 == [face["hukou_address"] for face in faces(permit)]
+    assert "effective" == check(number, 1)["outcome"]
+
+
+def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, application):
+    """The person is found by the new number, and the old one is free again."""
+    person, other = application(), application()
+    number = registrar.post("/v1/permits", person).json()["permit_number"]
+    new = other["holder"]["citizen_id_number"]
+
+    position = act(number, "identity-corrections", citizen_id_number=new)["as_of_position"]
+
+    def found(citizen_id_number):
+        body = {"citizen_id_number": citizen_id_number}
+        answer = registrar.post(f"/v1/permits/searches?min_position={position}", body)
+        return [permit["permit_number"] for permit in answer.json()["permits"]]
+
+    assert ([number], []) == (found(new), found(person["holder"]["citizen_id_number"]))
+    assert "ALREADY_HOLDS_PERMIT" == registrar.post("/v1/permits", other).json()["code"]
+    assert 201 == registrar.post("/v1/permits", person).status_code
+
+
+def test_p02_a_number_cannot_be_corrected_into_another_holders(registrar, application):
+    """Two permits would be one person's: refused by that rule, not as a lost race."""
+    person, other = application(), application()
+    number = registrar.post("/v1/permits", person).json()["permit_number"]
+    registrar.post("/v1/permits", other)
+    body = {"citizen_id_number": other["holder"]["citizen_id_number"]}
+
+    answer = registrar.post(f"/v1/permits/{number}/identity-corrections", body)
+
+    assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize("body", [{}, {"name": None}])
+def test_a_correction_corrects_something(registrar, number, body):
+    """Nothing named is bad input."""
+    answer = registrar.post(f"/v1/permits/{number}/identity-corrections", body)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+
+
+def test_a_correction_to_what_is_already_so_is_no_event(act, number):
+    """The permit comes back as it is."""
+    assert 1 == act(number, "identity-corrections", name="欧阳测试")["version"]
+
+
+def test_p04_a_corrected_number_has_to_be_one(registrar, number):
+    """A wrong check character is named as such."""
+    body = {"citizen_id_number": "990000199001010018"}
+
+    answer = registrar.post(f"/v1/permits/{number}/identity-corrections", body)
+
+    assert (422, "INVALID_CITIZEN_ID") == (answer.status_code, answer.json()["code"])

@@ -1,0 +1,173 @@
+"""POST /v1/permits: issuing a permit (办证). P1-P5."""
+
+from datetime import date
+
+import pytest
+
+from domain import citizen_id
+
+NOW = "2026-11-23"
+
+
+def test_a_new_permit_comes_with_both_tracks_and_one_validity(at, registrar, application):
+    """The answer is the permit in the contract's shape, at the position of its event."""
+    at(NOW)
+
+    answer = registrar.post("/v1/permits", application(issued_on="2026-01-05"))
+
+    assert 201 == answer.status_code
+    permit = answer.json()
+    assert {
+        "permit_number": permit["permit_number"],
+        "holder_id": permit["holder_id"],
+        "version": 1,
+        "status": "in_force",
+        "anchor": "2026-01-05",
+        "valid_from": "2026-01-05",
+        "valid_until": "2027-01-04",
+        "endorsement_window": {"opens": "2026-12-05", "closes": "2027-01-04"},
+        "endorsements": 0,
+        "physical": {"card_serial": 1, "status": "issued", "effective": True},
+        "electronic": {"status": "unclaimed", "card_serial": 1, "effective": False, "devices": 0},
+        "as_of_position": int(answer.headers["Ledger-Position"]),
+    } == permit
+    assert '"1"' == answer.headers["ETag"]
+
+
+def test_the_event_says_who_where_and_under_which_policy(at, service, caller, application):
+    """Station and officer of the token, the fee, and a card due within 15 days. P5"""
+    at(NOW)
+    registrar = caller("registrar", station="320213-07")
+
+    permit = registrar.post("/v1/permits", application(issued_on="2026-11-20")).json()
+
+    event = service.event(permit["as_of_position"])
+    assert ("registrar@development", "320213-07") == (event["actor"], event["station"])
+    assert ("wuxi-2026.1", 0) == (event["policy_version"], event["fee_yuan"])
+    assert "2026-12-05" == event["card_due_on"]
+
+
+@pytest.mark.parametrize(
+    ("instant", "day"),
+    [("2026-03-01T00:30:00+08:00", "2026-03-01"), ("2026-02-28T23:30:00+08:00", "2026-02-28")],
+)
+def test_today_is_the_date_in_shanghai(at, issue, instant, day):
+    """Left out, the day of issue is today there, whatever the date in UTC."""
+    at(instant)
+
+    assert day == issue()["anchor"]
+
+
+def test_p01_everything_missing_is_told_at_once(registrar, application):
+    """Who lacks the residence, the ground and a guardian hears so in one answer."""
+    child = application(birth_date=date(2015, 1, 1), ground=None, residence_registered_on=None)
+
+    answer = registrar.post("/v1/permits", child)
+
+    assert 409 == answer.status_code
+    assert "NOT_ELIGIBLE" == answer.json()["code"]
+    missing = ["residence_registered_six_months", "ground", "guardian"]
+    assert missing == answer.json()["missing"]
+
+
+@pytest.mark.parametrize(("registered_on", "status"), [("2026-05-23", 201), ("2026-05-24", 409)])
+def test_p01_six_months_of_registered_residence(at, registrar, application, registered_on, status):
+    """Six months to the day are enough, a day less is not."""
+    at(NOW)
+    body = application(residence_registered_on=registered_on, issued_on="2026-11-23")
+
+    assert status == registrar.post("/v1/permits", body).status_code
+
+
+@pytest.mark.parametrize("ground", ["employment", "dwelling", "schooling"])
+def test_p01_any_one_ground_is_enough(issue, ground):
+    """Work, a home or a school."""
+    assert "in_force" == issue(ground=ground)["status"]
+
+
+def test_p01_any_other_ground_is_none(registrar, application):
+    """The ground is named as missing."""
+    answer = registrar.post("/v1/permits", application(ground="tourism"))
+
+    assert (409, ["ground"]) == (answer.status_code, answer.json()["missing"])
+
+
+def test_p02_one_person_holds_one_permit(registrar, application):
+    """The second application is refused."""
+    person = application()
+    registrar.post("/v1/permits", person)
+
+    answer = registrar.post("/v1/permits", person)
+
+    assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
+
+
+def test_p02_a_small_x_is_the_same_person(service, registrar, application):
+    """A check character is accepted in both cases and kept as X."""
+    person = application()
+    while not person["holder"]["citizen_id_number"].endswith("X"):
+        person = application()
+    person["holder"]["citizen_id_number"] = person["holder"]["citizen_id_number"].lower()
+    issued = registrar.post("/v1/permits", person).json()
+    person["holder"]["citizen_id_number"] = person["holder"]["citizen_id_number"].upper()
+
+    again = registrar.post("/v1/permits", person)
+
+    assert "ALREADY_HOLDS_PERMIT" == again.json()["code"]
+    kept = service.event(issued["as_of_position"])["identity"]["citizen_id_number"]
+    assert person["holder"]["citizen_id_number"] == kept
+
+
+def test_p03_under_sixteen_a_guardian_comes_along(at, registrar, application):
+    """Until the sixteenth birthday; the refusal names what is missing."""
+    at(NOW)
+    child = application(birth_date=date(2010, 11, 24))
+    of_age = application(birth_date=date(2010, 11, 23))
+
+    refused = registrar.post("/v1/permits", child)
+
+    assert (409, "GUARDIAN_REQUIRED") == (refused.status_code, refused.json()["code"])
+    assert ["guardian"] == refused.json()["missing"]
+    assert 201 == registrar.post("/v1/permits", of_age).status_code
+
+
+def test_p03_the_guardian_is_on_record(service, issue, application):
+    """With a name and an own number."""
+    number = application()["holder"]["citizen_id_number"]
+    guardian = {"name": "欧阳示例", "citizen_id_number": number}
+
+    permit = issue(birth_date=date(2015, 1, 1), guardian=guardian)
+
+    assert guardian == service.event(permit["as_of_position"])["guardian"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"birth_date": "1990-01-02"}, {"sex": "2"}, {"citizen_id_number": "1" * 18}]
+)
+def test_p04_a_number_that_contradicts_the_rest_is_refused(registrar, application, changes):
+    """The check character, the birth date and the sex in the number all have to fit."""
+    person = application()
+    person["holder"].update(changes)
+
+    answer = registrar.post("/v1/permits", person)
+
+    assert (422, "INVALID_CITIZEN_ID") == (answer.status_code, answer.json()["code"])
+    assert ["holder.citizen_id_number"] == [error["field"] for error in answer.json()["errors"]]
+
+
+def test_p04_a_retired_area_is_no_reason_to_refuse(registrar, application):
+    """People keep the number of a county that was merged away."""
+    person = application()
+    person["holder"]["citizen_id_number"] = citizen_id.compose("320203", date(1990, 1, 1), 17)
+
+    assert 201 == registrar.post("/v1/permits", person).status_code
+
+
+def test_a_permit_is_not_issued_ahead_of_time(at, registrar, application):
+    """Tomorrow's date is bad input."""
+    at(NOW)
+
+    answer = registrar.post("/v1/permits", application(issued_on="2026-11-24"))
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert ["issued_on"] == [error["field"] for error in answer.json()["errors"]]

@@ -1,0 +1,91 @@
+"""POST /v1/permits/searches: a person's permits by citizen number."""
+
+import pytest
+
+
+@pytest.fixture
+def search(registrar):
+    """``search(number, position)``: what the registrar finds, once the views are there."""
+
+    def ask(citizen_id_number, position):
+        body = {"citizen_id_number": citizen_id_number}
+        answer = registrar.post(f"/v1/permits/searches?min_position={position}", body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return ask
+
+
+def test_a_person_is_found_by_citizen_number(registrar, application, search):
+    """The whole permit, as of a position that is not before it."""
+    person = application()
+    permit = registrar.post("/v1/permits", person).json()
+
+    found = search(person["holder"]["citizen_id_number"], permit["as_of_position"])
+
+    [one] = found["permits"]
+    assert permit == {**one, "as_of_position": permit["as_of_position"]}
+    assert permit["as_of_position"] <= found["as_of_position"] == one["as_of_position"]
+
+
+def test_a_small_x_finds_the_same_person(registrar, application, search):
+    """The spelling of the check character does not matter."""
+    person = application()
+    while not person["holder"]["citizen_id_number"].endswith("X"):
+        person = application()
+    permit = registrar.post("/v1/permits", person).json()
+
+    found = search(person["holder"]["citizen_id_number"].lower(), permit["as_of_position"])
+
+    assert [permit["permit_number"]] == [one["permit_number"] for one in found["permits"]]
+
+
+def test_all_of_a_persons_permits_are_found_the_open_one_first(registrar, act, application, search):
+    """Ended ones stay findable: history stays."""
+    person = application()
+    numbers = []
+    for _ in range(3):
+        permit = registrar.post("/v1/permits", person).json()
+        numbers.append(permit["permit_number"])
+        if len(numbers) < 3:
+            act(permit["permit_number"], "cancellations", reason="moved_away")
+
+    found = search(person["holder"]["citizen_id_number"], permit["as_of_position"])
+
+    assert set(numbers) == {one["permit_number"] for one in found["permits"]}
+    assert (numbers[-1], "in_force") == (
+        found["permits"][0]["permit_number"],
+        found["permits"][0]["status"],
+    )
+
+
+@pytest.mark.parametrize("number", ["990000199001019999", "", "nobody", "%", "'; --"])
+def test_who_is_not_on_record_is_not_found(registrar, number):
+    """An empty list, whatever was asked for."""
+    answer = registrar.post("/v1/permits/searches", {"citizen_id_number": number})
+
+    assert (200, []) == (answer.status_code, answer.json()["permits"])
+
+
+def test_the_number_lies_in_the_database_as_a_keyed_digest_only(
+    service, registrar, application, search
+):
+    """Neither the search view nor the index of holders holds a citizen number."""
+    person = application()
+    position = registrar.post("/v1/permits", person).json()["as_of_position"]
+    number = person["holder"]["citizen_id_number"]
+    assert 1 == len(search(number, position)["permits"])
+
+    for table in ("views.permit_search", "ledger.holders"):
+        rows = service.rows(f"SELECT t::text FROM {table} AS t")
+        assert rows
+        assert not [row for row in rows if number in row[0] or number.encode().hex() in row[0]]
+
+
+@pytest.mark.parametrize("body", [{}, {"citizen_id_number": None}, {"citizen_id_number": "1" * 41}])
+def test_a_search_needs_a_number(registrar, body):
+    """Missing, null or far too long is bad input, and is not repeated."""
+    answer = registrar.post("/v1/permits/searches", body)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert "1" * 41 not in answer.text
