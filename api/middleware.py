@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import DURATION, REQUESTS
@@ -20,8 +21,11 @@ _CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _log = structlog.get_logger("access")
 
 
-class BodyTooLarge(Exception):
+class BodyTooLarge(HTTPException):
     """More bytes came than the bound allows."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 class RequestFrame:

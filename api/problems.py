@@ -172,9 +172,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_exception(_: Request, error: HTTPException) -> Response:
-        code = _HTTP_CODES.get(error.status_code, "INVALID_REQUEST")
-        body = document(error.status_code, code, HTTPStatus(error.status_code).description)
-        return response(error.status_code, body, error.headers)
+        status = 422 if error.status_code == HTTPStatus.BAD_REQUEST else error.status_code
+        code = _HTTP_CODES.get(status, "INVALID_REQUEST")
+        detail = HTTPStatus(status).description or HTTPStatus(status).phrase
+        return response(status, document(status, code, detail), error.headers)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:

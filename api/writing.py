@@ -42,6 +42,8 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
             Header(max_length=32, description='the version seen last, as in `"3"`; 412 if not it'),
         ] = None,
     ) -> Command:
+        if scope is Scope.PERMITS_WRITE and principal.station is None:
+            raise HttpProblem(403, "FORBIDDEN", "The token names no station.")
         key = None
         if idempotency_key is not None:
             fingerprint = service.ledger.blind_index.fingerprint(await _canonical(request))

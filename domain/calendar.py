@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Protocol
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -19,6 +19,11 @@ ONE_DAY = timedelta(days=1)
 def shanghai_date(instant: datetime) -> date:
     """The legal date at an instant (aware)."""
     return instant.astimezone(SHANGHAI).date()
+
+
+def last_midnight(instant: datetime) -> datetime:
+    """The instant at which the legal date of ``instant`` began."""
+    return datetime.combine(shanghai_date(instant), time(), SHANGHAI)
 
 
 def add_months(day: date, months: int) -> date:

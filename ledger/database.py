@@ -18,6 +18,7 @@ CHANNEL = "permit_ledger_log"
 
 CONNECT_TIMEOUT_S = 5
 POOL_WAIT_S = 10.0
+LOCK_WAIT_S = 10
 POOL_WAITING_MAX = 1000
 
 _CONFLICTS = {
@@ -48,8 +49,14 @@ def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Conn
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
+        configure=_bound_waiting,
         open=True,
     )
+
+
+def _bound_waiting(connection: Connection) -> None:
+    """A lock that somebody does not give back ends in an error, not in a queue without end."""
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from api.roles import Role
-from domain.calendar import SHANGHAI
+from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
 from ledger.errors import LedgerError
 
@@ -156,7 +156,7 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, max=36500, help="Length of the period.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same district.")],
     until: Annotated[
-        str | None, typer.Option(help="Last instant of the period; default now.")
+        str | None, typer.Option(help="Last instant of the period; default last midnight.")
     ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -179,7 +179,7 @@ def simulate(
             permits=permits,
             days=days,
             seed=seed,
-            until=_instant(until) or bench.clock.now(),
+            until=_instant(until) or last_midnight(bench.clock.now()),
             policy=bench.policy,
             progress=report,
         )

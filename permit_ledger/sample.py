@@ -6,6 +6,8 @@ from datetime import datetime
 
 from rich.console import Console
 
+from domain.calendar import last_midnight
+
 from .settings import Settings
 from .simulate import simulate
 from .terminal import progress
@@ -31,7 +33,7 @@ def grow_sample_city(
                 permits=permits,
                 days=SAMPLE_DAYS,
                 seed=SAMPLE_SEED,
-                until=until,
+                until=last_midnight(until),
                 policy=bench.policy,
                 progress=report,
             )
