@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import MAXYEAR, date, datetime, time, timedelta, timezone
 from typing import Protocol
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -98,11 +98,11 @@ class Term:
     @classmethod
     def through(cls, anchor: date, last_valid_day: date) -> Term | None:
         """The term that starts at ``anchor`` and ends on ``last_valid_day``, if there is one."""
-        years = max(last_valid_day.year - anchor.year, 1)
-        for candidate in (cls(anchor, years), cls(anchor, years + 1)):
-            if candidate.last_valid_day == last_valid_day:
-                return candidate
-        return None
+        if last_valid_day < anchor or last_valid_day.year >= MAXYEAR:
+            return None
+        years = last_valid_day.year - anchor.year
+        candidates = (cls(anchor, max(years, 1)), cls(anchor, years + 1))
+        return next((c for c in candidates if c.last_valid_day == last_valid_day), None)
 
 
 class WorkdayCalendar(Protocol):

@@ -192,11 +192,13 @@ class PermitLedger(CommandService):
         """
 
         def claim(permit: Permit) -> None:
-            self._require_own(permit, holder_id)
             permit.claim(device, face_match, confirmed=confirmed, context=command.context)
 
+        return self._change(number, command, claim, load=lambda: self._claimable(number, holder_id))
+
+    def _claimable(self, number: str, holder_id: str) -> Permit:
         try:
-            return self._change(number, command, claim)
+            return self._own(number, holder_id)
         except UnknownPermit:
             if self.log.last_position(number) is None and not self.log.knows_holder(holder_id):
                 raise NoPhysicalPermit from None
@@ -208,12 +210,12 @@ class PermitLedger(CommandService):
         """Take a phone's right to show the permit."""
 
         def revoke(permit: Permit) -> None:
-            self._require_own(permit, holder_id)
             permit.revoke_device(thumbprint, command.context)
 
-        return self._change(number, command, revoke)
+        return self._change(number, command, revoke, load=lambda: self._own(number, holder_id))
 
-    @staticmethod
-    def _require_own(permit: Permit, holder_id: str) -> None:
+    def _own(self, number: str, holder_id: str) -> Permit:
+        permit = self.permit(number)
         if permit.holder_id != holder_id:
             raise UnknownPermit
+        return permit

@@ -97,9 +97,11 @@ class CommandService(Application[str]):
         number: str,
         command: Command,
         act: Callable[[Permit], Sequence[HolderChange] | None],
+        *,
+        load: Callable[[], Permit] | None = None,
     ) -> Answer:
         def attempt() -> Answer:
-            permit = self.permit(number)
+            permit = load() if load else self.permit(number)
             if command.expected_version not in {None, permit.version}:
                 raise StaleVersion
             return self._append(permit, command, act(permit) or ())
@@ -114,17 +116,24 @@ class CommandService(Application[str]):
             try:
                 return attempt()
             except Refused as refusal:
-                self._keep_refusal(refusal, command)
+                if self._keep_refusal(refusal, command):
+                    raise
+            except StaleVersion:
+                if answer := self._kept_answer(command):
+                    return answer
                 raise
             except (VersionTaken, HolderTaken, KeyTaken):
                 continue
         raise Contended
 
     def _kept_answer(self, command: Command) -> Answer | None:
-        if command.key is None or (kept := self.log.answer(command.key)) is None:
+        if (key := command.key) is None:
             return None
-        fingerprint, answer = kept
-        if not secrets.compare_digest(fingerprint, command.key.fingerprint):
+        kept = self.log.answers(key.caller, [key.key])
+        if key.key not in kept:
+            return None
+        fingerprint, answer = kept[key.key]
+        if not secrets.compare_digest(fingerprint, key.fingerprint):
             raise KeyReused
         return answer
 
@@ -148,13 +157,18 @@ class CommandService(Application[str]):
             position = recordings[-1].notification.id
         return Answer(True, body, permit.version, position)
 
-    def _keep_refusal(self, refusal: Refused, command: Command) -> None:
-        """A refusal is an answer too: the same key gets it again, whatever has changed since."""
+    def _keep_refusal(self, refusal: Refused, command: Command) -> bool:
+        """A refusal is an answer too: the same key gets it again, whatever has changed since.
+
+        ``False`` where the key has an answer by now: the request that this one repeats was faster,
+        and may be what this one was refused for.
+        """
         if command.key is None:
-            return
+            return True
         body = self._renderer.refusal(refusal) if self._renderer else b""
         pending = PendingAnswer(command.key, accepted=False, body=body, version=None)
         try:
             self.save(answer=pending)
         except KeyTaken:
-            return
+            return False
+        return True

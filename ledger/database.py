@@ -25,8 +25,8 @@ _CONFLICTS = {
     "events_stream_version": VersionTaken,
     "answers_key": KeyTaken,
     "holders_citizen": HolderTaken,
-    "holders_holder_id_key": HolderTaken,
-    "holders_permit_number_key": HolderTaken,
+    "holders_id": HolderTaken,
+    "holders_permit": HolderTaken,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from domain.events import EVENTS, PermitEvent
 
@@ -53,20 +53,25 @@ class EventMapper(Mapper[str]):
             raise UnreadableEvent(f"{where} has the unknown topic {stored_event.topic}")
         try:
             state = self.transcoder.decode(stored_event.state)
-            adapter, known = _reader(event_class)
-            if unknown := state.keys() - known:
+            if unknown := state.keys() - _state_fields(event_class):
                 raise UnreadableEvent(f"{where} has unknown fields: {', '.join(sorted(unknown))}")
             state["originator_id"] = stored_event.originator_id
             state["originator_version"] = stored_event.originator_version
-            return adapter.validate_python(state)
+            return _reader(event_class).validate_python([state])[0]
         except ValidationError as error:
-            at_fault = {".".join(map(str, line["loc"])) for line in error.errors()}
+            at_fault = {".".join(map(str, line["loc"][1:])) for line in error.errors()}
             raise UnreadableEvent(f"{where} can't be read: {', '.join(sorted(at_fault))}") from None
         except (orjson.JSONDecodeError, AttributeError):
             raise UnreadableEvent(f"{where} does not hold a JSON object") from None
 
 
 @cache
-def _reader(event_class: type[PermitEvent]) -> tuple[TypeAdapter[PermitEvent], frozenset[str]]:
-    known = frozenset(field.name for field in fields(cast("Any", event_class)))
-    return TypeAdapter(event_class), known - _NOT_IN_STATE
+def _state_fields(event_class: type[PermitEvent]) -> frozenset[str]:
+    return frozenset(field.name for field in fields(cast("Any", event_class))) - _NOT_IN_STATE
+
+
+@cache
+def _reader(event_class: type[PermitEvent]) -> TypeAdapter[list[PermitEvent]]:
+    """Reads a list of one: pydantic lets a list say that nothing unknown may be left out, down to
+    the values that the event holds; of a dataclass alone it would not."""
+    return TypeAdapter(list[event_class], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]

@@ -8,7 +8,7 @@ positions contiguous and equal to commit order, and what keeps two appends from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from psycopg_pool import ConnectionPool
 from .database import CHANNEL, Connection, translated_errors
 from .errors import ConnectionLost, HolderTaken
 from .holders import Holder, HolderChange, Reindex, Release, Take
-from .idempotency import Answer, IdempotencyKey, PendingAnswer
+from .idempotency import Answer, PendingAnswer
 from .named_sql import Queries
 from .portraits import Portrait
 from .subscription import LogSubscription
@@ -86,8 +86,8 @@ class LedgerRecorder(ApplicationRecorder):
 
     def _append(self, appends: Sequence[Append], events: Sequence[StoredEvent]) -> list[int]:
         with translated_errors(), self._pool.connection() as connection:
-            with connection.transaction(), connection.cursor() as cursor:
-                positions = _write(cursor, appends, events)
+            with connection.transaction():
+                positions = _write(connection, appends, events)
             if events:
                 connection.execute(f"NOTIFY {CHANNEL}")
         return positions
@@ -160,14 +160,14 @@ class LedgerRecorder(ApplicationRecorder):
         rows = self._rows(_sql.last_position, stream=stream)
         return cast("int", rows[0][0]) if rows else None
 
-    def answer(self, key: IdempotencyKey) -> tuple[bytes, Answer] | None:
-        """The answer kept under a key, with the fingerprint of the request that it answers."""
-        rows = self._rows(_sql.select_answer, caller=key.caller, key=key.key)
-        if not rows:
-            return None
-        row = cast("tuple[bytes, bool, bytes, int | None, int | None]", rows[0])
-        fingerprint, accepted, body, version, position = row
-        return fingerprint, Answer(accepted, body, version, position, replayed=True)
+    def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:
+        """The answers kept under these keys, each with its request's fingerprint before it."""
+        rows = self._rows(_sql.select_answers, caller=caller, keys=list(keys))
+        typed = cast("list[tuple[str, bytes, bool, bytes, int | None, int | None]]", rows)
+        return {
+            key: (fingerprint, Answer(accepted, body, version, position, replayed=True))
+            for key, fingerprint, accepted, body, version, position in typed
+        }
 
     def holders(self, citizen_indexes: Iterable[bytes]) -> dict[bytes, Holder]:
         """Who is on record under these blind indexes."""
@@ -198,68 +198,60 @@ class LedgerRecorder(ApplicationRecorder):
 
 
 def _write(
-    cursor: Cursor[tuple[object, ...]], appends: Sequence[Append], events: Sequence[StoredEvent]
+    connection: Connection, appends: Sequence[Append], events: Sequence[StoredEvent]
 ) -> list[int]:
-    cursor.execute(_sql.advance_head, {"n": len(events)})
-    head = cast("tuple[int]", cursor.fetchone())[0]
+    row = connection.execute(_sql.advance_head, {"n": len(events)}).fetchone()
+    head = cast("tuple[int]", row)[0]
     positions = list(range(head - len(events) + 1, head + 1))
     last = head - len(events)
-    for append in appends:
-        last += len(append.events)
-        for change in append.holder_changes:
-            _change_holder(cursor, change)
-        if append.portrait:
-            digest, image = bytes.fromhex(append.portrait.digest), append.portrait.image
-            cursor.execute(_sql.insert_portrait, {"digest": digest, "image": image})
-        if append.answer:
-            _insert_answer(cursor, append.answer, last if append.events else None)
-    _insert_events(cursor, positions, events)
+    with connection.pipeline():
+        takes = []
+        for append in appends:
+            last += len(append.events)
+            for change in append.holder_changes:
+                takes += _change_holder(connection, change)
+            if append.portrait:
+                digest, image = bytes.fromhex(append.portrait.digest), append.portrait.image
+                connection.execute(_sql.insert_portrait, {"digest": digest, "image": image})
+            if append.answer:
+                _insert_answer(connection, append.answer, last if append.events else None)
+    if any(take.rowcount == 0 for take in takes):
+        raise HolderTaken
+    _insert_events(connection, positions, events)
     return positions
 
 
 def _insert_events(
-    cursor: Cursor[tuple[object, ...]], positions: Sequence[int], events: Sequence[StoredEvent]
+    connection: Connection, positions: Sequence[int], events: Sequence[StoredEvent]
 ) -> None:
     rows = [
         (position, str(e.originator_id), e.originator_version, e.topic, e.state)
         for position, e in zip(positions, events, strict=True)
     ]
     if len(rows) >= COPY_FROM_EVENTS:
-        with cursor.copy(_sql.copy_events) as copy:
+        with connection.cursor() as cursor, cursor.copy(_sql.copy_events) as copy:
             copy.set_types(_COLUMN_TYPES)
             for row in rows:
                 copy.write_row(row)
     elif rows:
-        cursor.execute(_sql.insert_events, [list(column) for column in zip(*rows, strict=True)])
+        connection.execute(_sql.insert_events, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _change_holder(cursor: Cursor[tuple[object, ...]], change: HolderChange) -> None:
+def _change_holder(connection: Connection, change: HolderChange) -> list[Cursor[object]]:
+    """Send a change; the cursors of those that must have found a row."""
     match change:
-        case Take(citizen_index, holder_id, permit_number):
-            cursor.execute(
-                _sql.take_holder,
-                {
-                    "citizen_index": citizen_index,
-                    "holder_id": holder_id,
-                    "permit_number": permit_number,
-                },
-            )
-            if cursor.fetchone() is None:
-                raise HolderTaken
-        case Release(permit_number):
-            cursor.execute(_sql.release_holder, {"permit_number": permit_number})
-        case Reindex(permit_number, citizen_index):
-            cursor.execute(_sql.merge_holder, {"citizen_index": citizen_index})
-            cursor.execute(
-                _sql.reindex_holder,
-                {"permit_number": permit_number, "citizen_index": citizen_index},
-            )
+        case Take():
+            return [connection.execute(_sql.take_holder, asdict(change))]
+        case Release():
+            connection.execute(_sql.release_holder, asdict(change))
+        case Reindex():
+            connection.execute(_sql.merge_holder, asdict(change))
+            connection.execute(_sql.reindex_holder, asdict(change))
+    return []
 
 
-def _insert_answer(
-    cursor: Cursor[tuple[object, ...]], answer: PendingAnswer, position: int | None
-) -> None:
-    cursor.execute(
+def _insert_answer(connection: Connection, answer: PendingAnswer, position: int | None) -> None:
+    connection.execute(
         _sql.insert_answer,
         {
             "caller": answer.key.caller,

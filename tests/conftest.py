@@ -1,10 +1,11 @@
 """A real PostgreSQL for all tests, a fresh copy of a prepared database for each."""
 
 import itertools
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -31,11 +32,17 @@ def blind_index() -> BlindIndex:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(
-    tmp_path_factory: pytest.TempPathFactory, blind_index: BlindIndex
-) -> Iterator[str]:
+def make_data_dir() -> Iterator[Callable[[], Path]]:
+    """Folders for database servers. Not pytest's own: as root the server has another user, and
+    every pytest that starts closes the folder above its temporary ones to others."""
+    with ExitStack() as stack:
+        yield lambda: Path(stack.enter_context(TemporaryDirectory(prefix="permit-ledger-")))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(make_data_dir: Callable[[], Path], blind_index: BlindIndex) -> Iterator[str]:
     """A server for the whole run, with a prepared template database."""
-    with EmbeddedPostgres(Path(tmp_path_factory.mktemp("pg"))) as server:
+    with EmbeddedPostgres(make_data_dir()) as server:
         with psycopg.connect(server.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:

@@ -50,9 +50,9 @@ SELECT position FROM ledger.events WHERE stream = %(stream)s ORDER BY version DE
 INSERT INTO ledger.answers (caller, key, fingerprint, accepted, body, version, position)
 VALUES (%(caller)s, %(key)s, %(fingerprint)s, %(accepted)s, %(body)s, %(version)s, %(position)s);
 
--- name: select_answer
-SELECT fingerprint, accepted, body, version, position FROM ledger.answers
-WHERE caller = %(caller)s AND key = %(key)s;
+-- name: select_answers
+SELECT key, fingerprint, accepted, body, version, position FROM ledger.answers
+WHERE caller = %(caller)s AND key = ANY(%(keys)s);
 
 -- name: take_holder
 -- No row comes back where the person holds a permit already, or got a holder id meanwhile.
@@ -67,7 +67,8 @@ UPDATE ledger.holders SET permit_number = NULL WHERE permit_number = %(permit_nu
 
 -- name: merge_holder
 -- A corrected number may belong to an earlier record of the same person: that one gives way.
-DELETE FROM ledger.holders WHERE citizen_index = %(citizen_index)s AND permit_number IS NULL;
+UPDATE ledger.holders SET citizen_index = NULL
+WHERE citizen_index = %(citizen_index)s AND permit_number IS NULL;
 
 -- name: reindex_holder
 UPDATE ledger.holders SET citizen_index = %(citizen_index)s WHERE permit_number = %(permit_number)s;

@@ -117,8 +117,8 @@ class Takeover:
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
         """By reference, of those rows that were imported before, as they were then."""
-        keys = [IdempotencyKey(CALLER, row.reference, b"") for row in rows]
-        return {key.key: kept[0] for key in keys if (kept := self._ledger.log.answer(key))}
+        kept = self._ledger.log.answers(CALLER, [row.reference for row in rows])
+        return {reference: fingerprint for reference, (fingerprint, _) in kept.items()}
 
     def _permit(self, row: Row, holder: Holder | None) -> Permit:
         context = self._context(row.line)

@@ -13,14 +13,21 @@ from threading import Barrier
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from domain import citizen_id
 from tests.api.service import Caller, Json, Service
+from tests.api.writers import Writers
 
 POLL_S = 0.02
+LOG_IS_CONTIGUOUS = """
+    SELECT count(*) = max(position) AND min(position) = 1
+           AND max(position) = (SELECT position FROM ledger.head)
+    FROM ledger.events
+"""
 
 
 def free_port() -> int:
@@ -42,6 +49,51 @@ def make_service(tmp_path: Path) -> Iterator[Callable[[], Service]]:
     yield make
     for service in made:
         service.end()
+
+
+@pytest.fixture
+def running(make_service: Callable[[], Service]) -> Service:
+    """A service of the test's own, started."""
+    return make_service().start()
+
+
+@pytest.fixture
+def writers(running: Service, application: Callable[..., Json]) -> Writers:
+    """Clients of that service: ``with writers: …``."""
+    return Writers(running, application)
+
+
+@pytest.fixture
+def assert_nothing_lost(
+    running: Service, eventually: Callable[..., Any]
+) -> Callable[[Writers], None]:
+    """Every acknowledged permit is in the views with its version, and the log has no gap."""
+
+    def verify(writers: Writers) -> None:
+        eventually(lambda: running.status()["lag_events"] == 0)
+        assert [(True,)] == running.rows(LOG_IS_CONTIGUOUS)
+        views = dict(running.rows("SELECT permit_number, version FROM views.permits"))
+        acknowledged = {p["permit_number"]: p["version"] for p in writers.acknowledged}
+        assert acknowledged
+        assert acknowledged.items() <= views.items()
+        path = f"/v1/permits/{writers.acknowledged[-1]['permit_number']}"
+        registrar = running.caller("registrar")
+        eventually(lambda: registrar.get(path).status_code == httpx.codes.OK)
+
+    return verify
+
+
+@pytest.fixture(scope="session")
+def gone() -> Callable[[list[psutil.Process]], bool]:
+    """``gone(processes)``: they have ended by now; reaping them is not their affair."""
+
+    def has_ended(process: psutil.Process) -> bool:
+        try:
+            return bool(process.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
+
+    return lambda processes: all(has_ended(process) for process in processes)
 
 
 @pytest.fixture(scope="session")

@@ -88,20 +88,20 @@ class Service:
         """Leave nothing behind, whatever the test did."""
         if self.process and self.process.poll() is None:
             self.stop()
-        for process in self._database_server():
+        for process in self.database_server():
             process.kill()
 
     def processes(self) -> list[psutil.Process]:
         """``up`` first, then its roles and the database server with all its workers."""
         assert self.process is not None
         up = psutil.Process(self.process.pid)
-        return [up, *up.children(recursive=True), *self._database_server()]
+        return [up, *up.children(recursive=True), *self.database_server()]
 
     def role(self, name: str) -> psutil.Process:
         """The process of ``api`` or ``project``."""
         return next(process for process in self.processes() if process.cmdline()[-1:] == [name])
 
-    def _database_server(self) -> list[psutil.Process]:
+    def database_server(self) -> list[psutil.Process]:
         try:
             server = psutil.Process(int(self._pid_file()[0]))
             return [server, *server.children()] if server.name() == "postgres" else []

@@ -28,60 +28,15 @@ def rows(admin):
     return rows
 
 
-@pytest.fixture
-def five(recorder, stored):
-    """Five events of two streams in the log: a1 b1 a2 a3 b2."""
-    for stream, version in [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)]:
-        topic = f"test.{stream}.v1"
-        recorder.insert_events([stored(stream, version, f"{stream}{version}".encode(), topic)])
-    return recorder
+def test_positions_count_from_one_in_commit_order(recorder, stored):
+    """1, 2, 3 … as the appends committed; the last one is the head, and its stream's last."""
+    for stream, version in [("a", 1), ("b", 1), ("a", 2)]:
+        recorder.insert_events([stored(stream, version, f"{stream}{version}".encode())])
 
-
-def test_positions_count_from_one_in_commit_order(five):
-    """1, 2, 3 … as the appends committed."""
-    log = five.select_notifications(None, 10)
-
-    assert [1, 2, 3, 4, 5] == [event.id for event in log]
-    assert [b"a1", b"b1", b"a2", b"a3", b"b2"] == [event.state for event in log]
-
-
-@pytest.mark.parametrize(
-    ("window", "versions"),
-    [
-        ({}, [1, 2, 3]),
-        ({"gt": 1}, [2, 3]),
-        ({"lte": 2}, [1, 2]),
-        ({"gt": 1, "lte": 2}, [2]),
-        ({"desc": True}, [3, 2, 1]),
-        ({"desc": True, "limit": 1}, [3]),
-        ({"limit": 2}, [1, 2]),
-        ({"gt": 3}, []),
-    ],
-)
-def test_a_window_of_a_stream(five, window, versions):
-    """Versions above ``gt`` and up to ``lte``, ``limit`` at most, and of this stream only."""
-    read = five.select_events("a", **window)
-
-    assert versions == [event.originator_version for event in read]
-    assert [f"a{version}".encode() for version in versions] == [event.state for event in read]
-
-
-@pytest.mark.parametrize(
-    ("window", "positions"),
-    [
-        ({"start": None, "limit": 10}, [1, 2, 3, 4, 5]),
-        ({"start": 1, "limit": 2}, [1, 2]),
-        ({"start": 4, "limit": 10}, [4, 5]),
-        ({"start": 4, "limit": 10, "inclusive_of_start": False}, [5]),
-        ({"start": 2, "limit": 10, "stop": 3}, [2, 3]),
-        ({"start": None, "limit": 10, "topics": ["test.b.v1"]}, [2, 5]),
-        ({"start": 3, "limit": 1, "topics": ["test.b.v1", "test.a.v1"]}, [3]),
-        ({"start": 6, "limit": 10}, []),
-    ],
-)
-def test_a_window_of_the_log(five, window, positions):
-    """Positions from ``start`` to ``stop``, ``limit`` at most, of these topics."""
-    assert positions == [event.id for event in five.select_notifications(**window)]
+    log = recorder.select_notifications(None, 10)
+    assert [(1, b"a1"), (2, b"b1"), (3, b"a2")] == [(event.id, event.state) for event in log]
+    assert (3, 3) == (recorder.head(), recorder.max_notification_id())
+    assert (3, 2) == (recorder.last_position("a"), recorder.last_position("b"))
 
 
 def test_the_head_of_an_empty_log(recorder):
@@ -89,13 +44,6 @@ def test_the_head_of_an_empty_log(recorder):
     assert recorder.max_notification_id() is None
     assert recorder.head() == 0
     assert recorder.last_position("a") is None
-
-
-def test_the_head_of_a_log(five):
-    """The last position, of the log and of each stream."""
-    assert five.max_notification_id() == 5
-    assert five.head() == 5
-    assert (4, 5) == (five.last_position("a"), five.last_position("b"))
 
 
 def test_nothing_to_write_takes_no_position(recorder, rows):
@@ -150,14 +98,15 @@ def test_appends_of_one_batch_stand_in_its_order(recorder, stored):
     assert [1, 2, 3, 4] == positions
     log = recorder.select_notifications(None, 10)
     assert ["a", "a", "b", "c"] == [event.originator_id for event in log]
-    assert (2, 4) == tuple(recorder.answer(key)[1].position for key in (KEY, second_key))
+    kept = recorder.answers("officer-1", ["key-1", "key-2", "key-3"])
+    assert {"key-1": 2, "key-2": 4} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
 def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
     """A refusal, or a wish that was true already."""
     assert [] == recorder.append([Append([], answer=ANSWER)])
 
-    fingerprint, answer = recorder.answer(KEY)
+    fingerprint, answer = recorder.answers("officer-1", ["key-1"])["key-1"]
     assert b"fingerprint" == fingerprint
     assert (True, b"body", 1, None, True) == (
         answer.accepted,
@@ -170,22 +119,21 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
 
 
 @pytest.mark.parametrize(
-    ("losing", "conflict"),
+    ("version", "losing", "conflict"),
     [
-        ({"version": 1}, VersionTaken),
-        ({"answer": ANSWER}, KeyTaken),
-        ({"holder_changes": [Take(b"person", "holder-2", "c")]}, HolderTaken),
-        ({"holder_changes": [Take(b"another", "holder-1", "c")]}, HolderTaken),
-        ({"holder_changes": [Take(b"another", "holder-2", "a")]}, HolderTaken),
+        (1, {}, VersionTaken),
+        (2, {"answer": ANSWER}, KeyTaken),
+        (2, {"holder_changes": [Take(b"person", "holder-2", "c")]}, HolderTaken),
+        (2, {"holder_changes": [Take(b"another", "holder-1", "c")]}, HolderTaken),
+        (2, {"holder_changes": [Take(b"another", "holder-2", "a")]}, HolderTaken),
     ],
     ids=["version", "key", "person holds a permit", "holder id", "permit number"],
 )
-def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, losing, conflict):
+def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version, losing, conflict):
     """One append's lost race takes its neighbours along, and leaves no gap."""
     take = Take(b"person", "holder-1", "a")
     recorder.append([Append([stored("a", 1)], [take], ANSWER)])
     before = rows()
-    version = losing.pop("version", 2)
 
     with pytest.raises(conflict):
         recorder.append(

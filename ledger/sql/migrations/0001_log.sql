@@ -37,11 +37,14 @@ CREATE TABLE ledger.answers (
 COMMENT ON COLUMN ledger.answers.fingerprint IS 'keyed digest of the request, to tell a retry from another request';
 
 -- One person, one permit: a citizen number (as a blind index) and the permit it holds now, if any.
+-- A record whose number turned out to be another record's keeps its id and loses the index.
 CREATE TABLE ledger.holders (
-    citizen_index bytea NOT NULL,
-    holder_id text NOT NULL UNIQUE,
-    permit_number text UNIQUE,
-    CONSTRAINT holders_citizen PRIMARY KEY (citizen_index)
+    holder_id text NOT NULL,
+    citizen_index bytea,
+    permit_number text,
+    CONSTRAINT holders_id PRIMARY KEY (holder_id),
+    CONSTRAINT holders_citizen UNIQUE (citizen_index),
+    CONSTRAINT holders_permit UNIQUE (permit_number)
 );
 
 -- Pictures, by the SHA-256 digest that the event carries.

@@ -1,0 +1,178 @@
+"""Idempotency-Key: a retry gets the first answer, and nothing happens twice."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+
+@pytest.fixture
+def key():
+    return str(uuid4())
+
+
+@pytest.fixture
+def head(service):
+    """``head()``: the log's last position."""
+    return lambda: service.rows("SELECT position FROM ledger.head")[0][0]
+
+
+def test_the_same_request_gets_the_same_bytes(registrar, application, key, head):
+    """Status, body, position and version of the first answer; nothing is appended."""
+    body = application()
+    first = registrar.post("/v1/permits", body, idempotency_key=key)
+    position = head()
+
+    again = registrar.post("/v1/permits", body, idempotency_key=key)
+
+    assert (201, first.content) == (again.status_code, again.content)
+    assert "Idempotency-Replayed" not in first.headers
+    assert "true" == again.headers["Idempotency-Replayed"]
+    for name in ("Ledger-Position", "ETag", "Content-Type"):
+        assert first.headers[name] == again.headers[name]
+    assert position == head()
+
+
+def test_a_retry_is_answered_as_it_was_then(registrar, act, issue, key):
+    """Whatever has happened to the permit since."""
+    number = issue()["permit_number"]
+    path = f"/v1/permits/{number}/loss-reports"
+    first = registrar.post(path, idempotency_key=key)
+    act(number, "reissues")
+
+    again = registrar.post(path, idempotency_key=key)
+
+    assert first.content == again.content
+    assert "reported_lost" == again.json()["physical"]["status"]
+
+
+def test_a_wish_that_was_already_true_is_kept_as_well(registrar, act, issue, key):
+    """A second report of the same loss appends nothing and has the position of the first."""
+    number = issue()["permit_number"]
+    path = f"/v1/permits/{number}/loss-reports"
+    reported = act(number, "loss-reports")
+
+    first = registrar.post(path, idempotency_key=key)
+    again = registrar.post(path, idempotency_key=key)
+
+    assert reported == first.json() == again.json()
+    assert "true" == again.headers["Idempotency-Replayed"]
+
+
+def test_a_refusal_is_told_again(registrar, act, issue, key):
+    """Even when the same request would be granted by now."""
+    number = issue()["permit_number"]
+    path = f"/v1/permits/{number}/reissues"
+    first = registrar.post(path, idempotency_key=key)
+    act(number, "loss-reports")
+
+    again = registrar.post(path, idempotency_key=key)
+
+    assert (409, "NOT_REPORTED_LOST") == (again.status_code, again.json()["code"])
+    assert first.content == again.content
+    assert "true" == again.headers["Idempotency-Replayed"]
+    assert 200 == registrar.post(path).status_code
+
+
+def test_bad_input_is_not_kept(registrar, application, key):
+    """The corrected request may use the same key."""
+    bad = application(ground=["employment"])
+    assert 422 == registrar.post("/v1/permits", bad, idempotency_key=key).status_code
+
+    answer = registrar.post("/v1/permits", {**bad, "ground": "employment"}, idempotency_key=key)
+
+    assert 201 == answer.status_code
+
+
+def test_a_lost_race_is_not_kept(registrar, issue, key):
+    """Whoever read again may try again with the same key and the new version."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    assert 412 == registrar.post(path, if_match='"9"', idempotency_key=key).status_code
+
+    assert 200 == registrar.post(path, if_match='"1"', idempotency_key=key).status_code
+
+
+def test_a_retry_with_the_version_seen_first_is_a_retry(registrar, issue, key):
+    """By then the version is another, through the very request that is tried again."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    first = registrar.post(path, if_match='"1"', idempotency_key=key)
+
+    again = registrar.post(path, if_match='"1"', idempotency_key=key)
+
+    assert (200, first.content) == (again.status_code, again.content)
+
+
+def test_another_body_under_the_same_key_is_refused(registrar, application, key, head):
+    """422 IDEMPOTENCY_KEY_REUSED, and nothing is appended."""
+    registrar.post("/v1/permits", application(), idempotency_key=key)
+    position = head()
+
+    answer = registrar.post("/v1/permits", application(), idempotency_key=key)
+
+    assert (422, "IDEMPOTENCY_KEY_REUSED") == (answer.status_code, answer.json()["code"])
+    assert position == head()
+
+
+def test_another_path_under_the_same_key_is_refused(registrar, issue, key):
+    """Another permit, or another act on the same one."""
+    number, other = issue()["permit_number"], issue()["permit_number"]
+    registrar.post(f"/v1/permits/{number}/loss-reports", idempotency_key=key)
+
+    for path in (f"/v1/permits/{other}/loss-reports", f"/v1/permits/{number}/reissues"):
+        answer = registrar.post(path, idempotency_key=key)
+        assert (422, "IDEMPOTENCY_KEY_REUSED") == (answer.status_code, answer.json()["code"])
+
+
+def test_spaces_and_the_order_of_members_make_no_other_request(http, registrar, application, key):
+    """Nor do escapes: it is the JSON value that counts."""
+    body = application()
+    first = registrar.post("/v1/permits", body, idempotency_key=key)
+    turned = {name: body[name] for name in reversed(body)}
+    headers = {**registrar.headers, "Idempotency-Key": key, "Content-Type": "application/json"}
+
+    for text in (json.dumps(turned, indent=4, ensure_ascii=True), json.dumps(body)):
+        again = http.post("/v1/permits", content=text, headers=headers)
+        assert (201, first.content) == (again.status_code, again.content)
+
+
+def test_the_key_of_another_caller_is_another_key(signed, application, key):
+    """Two officers who chose the same key get an answer each."""
+    first = signed(sub="officer-1").post("/v1/permits", application(), idempotency_key=key)
+    second = signed(sub="officer-2").post("/v1/permits", application(), idempotency_key=key)
+
+    assert (201, 201) == (first.status_code, second.status_code)
+    assert first.json()["permit_number"] != second.json()["permit_number"]
+    assert "Idempotency-Replayed" not in second.headers
+
+
+def test_a_claim_is_not_repeated_either(issue, holder_of, claim_body, key):
+    """The holder's writes take a key as the registrar's do."""
+    permit = issue()
+    path = f"/v1/permits/{permit['permit_number']}/electronic/claims"
+    holder, body = holder_of(permit), claim_body()
+
+    first = holder.post(path, body, idempotency_key=key)
+    again = holder.post(path, body, idempotency_key=key)
+
+    assert (201, first.content) == (again.status_code, again.content)
+    assert "true" == again.headers["Idempotency-Replayed"]
+
+
+@pytest.mark.parametrize("rest", ["", "k" * 96, " with spaces; and, signs: {}", "\u00fc" * 64])
+def test_any_string_up_to_128_characters_is_a_key(registrar, application, rest):
+    """The first use is the first, whatever it looks like; the second replays."""
+    body, key = application(), f"{uuid4().hex}{rest}".encode("latin-1")
+
+    answers = [registrar.post("/v1/permits", body, idempotency_key=key) for _ in range(2)]
+
+    assert [201, 201] == [answer.status_code for answer in answers]
+    assert "true" == answers[1].headers["Idempotency-Replayed"]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 129, "k" * 4000])
+def test_a_key_that_is_none(registrar, application, key):
+    """Empty or longer than 128 characters is bad input, and not repeated."""
+    answer = registrar.post("/v1/permits", application(), idempotency_key=key)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert "kkkk" not in answer.text

@@ -1,0 +1,139 @@
+"""Many clients for a while: no failure, no gap in the log, and views that equal a fold of it.
+
+``PERMIT_LEDGER_TEST_LOAD_S`` (default 3) and ``PERMIT_LEDGER_TEST_LOAD_CLIENTS`` (64) say how much.
+"""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict
+from itertools import cycle
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from domain.permit import Permit
+from ledger.application import PermitLedger
+from ledger.blind_index import BlindIndex
+
+LOAD_S = float(os.environ.get("PERMIT_LEDGER_TEST_LOAD_S", "3"))
+CLIENTS = int(os.environ.get("PERMIT_LEDGER_TEST_LOAD_CLIENTS", "64"))
+
+LOSS, LIFT, REISSUE = ("loss-reports", {}), ("loss-lifts", {}), ("reissues", {})
+REPLACEMENT = ("replacements", {"reason": "office_error", "old_card_returned": True})
+DELIVERY = ("card-deliveries", {})
+HOME = {"division": "320281", "address": "江阴市示例路9号"}
+MOVE = ("address-changes", {"residence": HOME, "moved_on": "2020-01-15"})
+CORRECTION = ("identity-corrections", {"name": "欧阳更正"})
+CLAIM = ("electronic/claims", None)
+LOG_IS_CONTIGUOUS = """
+    SELECT count(*) = max(position) AND min(position) = 1
+           AND max(position) = (SELECT position FROM ledger.head)
+    FROM ledger.events
+"""
+LIVES = [
+    [],
+    [CLAIM, LOSS, REISSUE, DELIVERY],
+    [DELIVERY, LOSS, LIFT, MOVE],
+    [CORRECTION, CLAIM, REPLACEMENT, CLAIM],
+    [LOSS, CORRECTION, ("cancellations", {"reason": "moved_away"})],
+    [MOVE, REPLACEMENT, LOSS, ("voidings", {"finding": "forged lease"})],
+]
+"""What clients do to their permits in turn; every act of it is granted."""
+
+
+async def live(client, registrar, person, life, claim_body):
+    """One permit's life; yields the status of every request."""
+
+    async def holder(permit):
+        body = {"role": "holder", "holder_id": permit["holder_id"]}
+        token = (await client.post("/v1/dev/tokens", json=body)).json()["access_token"]
+        return {"Authorization": f"Bearer {token}"}
+
+    issued = await client.post("/v1/permits", json=person, headers=registrar)
+    yield issued.status_code
+    permit = issued.json()
+    for what, body in life if issued.is_success else []:
+        headers = registrar if what != CLAIM[0] else await holder(permit)
+        path = f"/v1/permits/{permit['permit_number']}/{what}"
+        answer = await client.post(
+            path, json=claim_body() if body is None else body, headers=headers
+        )
+        yield answer.status_code
+
+
+async def load(service, application, claim_body):
+    """Every client issues one permit after another; how often each status came."""
+    registrar = service.caller("registrar").headers
+    statuses, lives = Counter(), cycle(LIVES)
+
+    async def one():
+        async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+            while time.monotonic() < ends:
+                requests = live(client, registrar, application(), next(lives), claim_body)
+                statuses.update([status async for status in requests])
+
+    ends = time.monotonic() + LOAD_S
+    await asyncio.gather(*(one() for _ in range(CLIENTS)))
+    return statuses
+
+
+def shared_columns(permit: Permit) -> dict[str, object]:
+    """What both tracks' rows hold, by the aggregate alone."""
+    return {
+        **asdict(permit.identity),
+        **asdict(permit.residence),
+        "permit_number": permit.id,
+        "holder_id": permit.holder_id,
+        "version": permit.version,
+        "issuing_authority": permit.issuing_authority,
+        "issued_on": permit.issued_on,
+        "anchor": permit.term.anchor,
+        "years": permit.term.years,
+        "endorsements": permit.endorsements,
+        "ended": permit.end and permit.end.value,
+        "card_serial": permit.card.serial,
+    }
+
+
+def physical_columns(permit: Permit) -> dict[str, object]:
+    card = permit.card
+    return shared_columns(permit) | {
+        "card_status": card.status.value,
+        "identity_stale": card.identity_stale,
+        "card_due_on": card.due_on,
+        "card_delivered_on": card.delivered_on,
+    }
+
+
+def electronic_columns(permit: Permit) -> dict[str, object]:
+    return shared_columns(permit) | {"claimed": permit.claimed, "devices": list(permit.devices)}
+
+
+VIEWS = {"physical_permits": physical_columns, "electronic_permits": electronic_columns}
+
+
+def test_under_load_nothing_fails_and_the_views_equal_the_log(
+    make_service, application, claim_body, eventually
+):
+    """Positions 1 … head, each once; every column of both tracks as the events say."""
+    service = make_service().start()
+
+    statuses = asyncio.run(load(service, application, claim_body))
+
+    assert {200, 201} == set(statuses)
+    assert len(LIVES) * 4 < statuses[201]
+    eventually(lambda: service.status()["lag_events"] == 0)
+    assert [(True,)] == service.rows(LOG_IS_CONTIGUOUS)
+    with (
+        closing(PermitLedger(service.database_url, blind_index=BlindIndex(bytes(32)))) as ledger,
+        psycopg.connect(service.database_url, row_factory=dict_row) as views,
+    ):
+        streams = service.rows("SELECT DISTINCT stream FROM ledger.events")
+        folded = {number: ledger.permit(number) for (number,) in streams}
+        for table, columns in VIEWS.items():
+            rows = {row["permit_number"]: row for row in views.execute(f"TABLE views.{table}")}
+            assert {number: columns(permit) for number, permit in folded.items()} == rows

@@ -1,0 +1,101 @@
+"""Killed and started again: what was acknowledged is there, what was not may be tried again."""
+
+import httpx
+import psutil
+import pytest
+
+from tests.api.writers import WRITERS
+
+ENOUGH = 40
+
+
+@pytest.fixture
+def permit(running, application):
+    return running.caller("registrar").post("/v1/permits", application()).json()
+
+
+def test_killed_amid_writes_it_has_every_acknowledged_permit(
+    running, writers, eventually, assert_nothing_lost
+):
+    """And a retry of what was not acknowledged ends with one permit a person."""
+    with writers:
+        eventually(writers.have(ENOUGH))
+        running.kill()
+        eventually(lambda: len(writers.open) >= WRITERS)
+
+    running.start()
+
+    assert_nothing_lost(writers)
+    registrar = running.caller("registrar")
+    for person, key, _ in writers.open:
+        retried = registrar.post("/v1/permits", person, idempotency_key=key)
+        assert 201 == retried.status_code
+        position = retried.json()["as_of_position"]
+        body = {"citizen_id_number": person["holder"]["citizen_id_number"]}
+        found = registrar.post(f"/v1/permits/searches?min_position={position}", body).json()
+        assert [retried.json()["permit_number"]] == [p["permit_number"] for p in found["permits"]]
+
+
+def test_a_killed_supervisor_takes_its_roles_along(running, permit, eventually, gone):
+    """They end by themselves, and a new ``up`` on the same folder and port goes on."""
+    roles = [running.role("api"), running.role("project")]
+
+    running.process.kill()
+
+    eventually(lambda: gone(roles))
+    running.start()
+    seen = running.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
+    assert (200, permit["holder_id"]) == (seen.status_code, seen.json()["holder_id"])
+
+
+def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(running, permit):
+    """While the roles of the old one are still about to go."""
+    running.process.kill()
+    running.process.wait()
+
+    running.start()
+
+    seen = running.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
+    assert 200 == seen.status_code
+
+
+@pytest.mark.parametrize("role", ["api", "project"])
+def test_a_killed_role_is_started_again(running, writers, eventually, assert_nothing_lost, role):
+    """By the supervisor, while the rest stays; the views catch up."""
+    killed, server = running.role(role), running.database_server()[0]
+
+    def is_another():
+        try:
+            return running.role(role) != killed
+        except (StopIteration, psutil.NoSuchProcess, psutil.ZombieProcess):
+            return False
+
+    with writers:
+        eventually(writers.have(ENOUGH))
+        killed.kill()
+        eventually(is_another)
+        eventually(writers.have(ENOUGH))
+
+    assert_nothing_lost(writers)
+    assert running.database_server()[0] == server
+
+
+def test_a_second_service_on_the_same_folder_is_refused(running, make_service):
+    """With a sentence and exit code 1, and the first goes on."""
+    port = make_service().port
+
+    run = running.command("up", "--empty", "--port", str(port))
+
+    assert 1 == run.returncode
+    assert "another service runs on" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert 200 == httpx.get(f"{running.url}/readyz").status_code
+
+
+def test_a_taken_port_is_refused(service, make_service):
+    """With a sentence and exit code 1, once it had a moment to become free."""
+    run = make_service().command("up", "--empty", "--port", str(service.port))
+
+    assert 1 == run.returncode
+    assert f"port {service.port} is taken" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,210 @@
+"""POST /v1/verifications: what an officer is told of a card, and what is put on record."""
+
+import pytest
+
+from domain import permit_number
+
+FIELDS = {
+    "vehicle_management": {"name", "portrait", "residence", "valid_until"},
+    "entry_exit": {
+        *("name", "sex", "birth_date", "citizen_id_number", "portrait"),
+        *("hukou_address", "residence", "valid_until"),
+    },
+    "patrol_inspection": {"name", "portrait", "valid_until"},
+    "law_enforcement": {
+        *("name", "sex", "ethnicity", "birth_date", "citizen_id_number", "portrait"),
+        *("hukou_address", "residence", "valid_until"),
+    },
+    "population_registration": {
+        *("name", "sex", "ethnicity", "birth_date", "portrait"),
+        *("hukou_address", "residence", "valid_until"),
+    },
+}
+LOSS, REISSUE = ("loss-reports", {}), ("reissues", {})
+REPLACEMENT = ("replacements", {"reason": "damaged", "old_card_returned": True})
+CORRECTION = ("identity-corrections", {"name": "欧阳更正"})
+CANCELLATION = ("cancellations", {"reason": "deceased"})
+VOIDING = ("voidings", {"finding": "forged lease"})
+NEVER_ISSUED = permit_number.draw(lambda alphabet: alphabet[5])
+
+
+@pytest.fixture
+def permit(at, issue):
+    at("2026-06-01")
+    return issue(issued_on="2026-01-05")
+
+
+@pytest.fixture
+def number(permit):
+    return permit["permit_number"]
+
+
+def test_an_effective_card(check, permit, number):
+    """Every field of the contract, as of a position that has the permit."""
+    found = check(number, 1)
+
+    assert ("effective", None, "physical", "patrol_inspection") == (
+        found["outcome"],
+        found["reason"],
+        found["track"],
+        found["scenario"],
+    )
+    assert {"name": "欧阳测试", "portrait": None, "valid_until": "2027-01-04"} == found["permit"]
+    assert found["checked_at"].startswith("2026-06-01T01:00")
+    assert permit["as_of_position"] <= found["as_of_position"]
+
+
+@pytest.mark.parametrize("scenario", FIELDS)
+def test_a_scenario_sees_its_fields_and_no_others(service, check, permit, number, scenario):
+    """And each with the value that is on record."""
+    identity = service.event(permit["as_of_position"])["identity"]
+    whole = {
+        **identity,
+        "residence": {"division": "320211", "address": "滨湖区示例新村8号101室"},
+        "valid_until": "2027-01-04",
+    }
+
+    shown = check(number, 1, scenario)["permit"]
+
+    assert {field: whole[field] for field in FIELDS[scenario]} == shown
+
+
+@pytest.mark.parametrize(
+    ("reason", "acts", "serial"),
+    [
+        ("reported_lost", [LOSS], 1),
+        ("superseded_card", [LOSS, REISSUE], 1),
+        ("superseded_card", [REPLACEMENT], 1),
+        ("superseded_card", [LOSS, REISSUE, LOSS], 1),
+        ("reported_lost", [LOSS, REISSUE, LOSS], 2),
+        ("identity_stale", [CORRECTION], 1),
+        ("reported_lost", [CORRECTION, LOSS], 1),
+        ("ended", [CANCELLATION], 1),
+        ("ended", [LOSS, CANCELLATION], 1),
+        ("ended", [REPLACEMENT, CANCELLATION], 1),
+        ("voided", [VOIDING], 1),
+        ("voided", [CORRECTION, VOIDING], 1),
+        ("unknown_permit", [], 2),
+        ("unknown_permit", [CANCELLATION], 2),
+    ],
+)
+def test_a_card_without_effect_has_one_reason_and_shows_nothing(
+    act, check, number, reason, acts, serial
+):
+    """What is wrong with the permit comes before what is wrong with the card."""
+    for what, body in acts:
+        act(number, what, **body)
+
+    found = check(number, serial, "law_enforcement")
+
+    assert ("not_effective", reason, {}) == (found["outcome"], found["reason"], found["permit"])
+
+
+def test_from_the_anniversary_on_it_is_suspended(at, check, number):
+    """The last valid day still counts; a lost card of a suspended permit is suspended first."""
+    at("2027-01-04T23:59:00+08:00")
+    assert "effective" == check(number)["outcome"]
+    at("2027-01-05T00:01:00+08:00")
+    assert ("use_suspended", {}) == (check(number)["reason"], check(number)["permit"])
+
+
+@pytest.mark.parametrize("unknown", [NEVER_ISSUED, "nonsense", "", "%", NEVER_ISSUED.lower()])
+def test_a_permit_that_does_not_exist(check, unknown):
+    """Whether the number could be one or not."""
+    found = check(unknown)
+
+    assert ("not_effective", "unknown_permit", {}) == (
+        found["outcome"],
+        found["reason"],
+        found["permit"],
+    )
+
+
+@pytest.mark.parametrize("code", ["", "nonsense", "A" * 512])
+def test_p21_a_code_that_is_not_live_has_no_effect(verifier, code):
+    """One that never existed looks like one that has died."""
+    body = {"scenario": "patrol_inspection", "track": "electronic", "code": code}
+
+    found = verifier.post("/v1/verifications", body).json()
+
+    assert ("not_effective", "not_live", "electronic", {}) == (
+        found["outcome"],
+        found["reason"],
+        found["track"],
+        found["permit"],
+    )
+
+
+@pytest.mark.parametrize("scenario", ["law_enforcement", "dog_walking", "", "PATROL_INSPECTION"])
+@pytest.mark.parametrize("track", ["physical", "electronic"])
+def test_p22_a_scenario_that_is_not_the_verifiers(caller, number, track, scenario):
+    """Not registered for it, or not in the policy even if the token names it."""
+    verifier = caller("verifier", scenarios=["patrol_inspection", "dog_walking"])
+    what = {"physical": {"permit_number": number, "card_serial": 1}, "electronic": {"code": "x"}}
+    body = {"scenario": scenario, "track": track, **what[track]}
+
+    found = verifier.post("/v1/verifications", body).json()
+
+    assert ("not_effective", "scenario_not_allowed", {}) == (
+        found["outcome"],
+        found["reason"],
+        found["permit"],
+    )
+
+
+def test_a_loss_reported_just_before_is_refused_already(act, check, number):
+    """Fifty times: no check is answered from before a write that was acknowledged."""
+    for _ in range(50):
+        lost = act(number, "loss-reports")
+        found = check(number)
+        assert "reported_lost" == found["reason"]
+        assert lost["as_of_position"] <= found["as_of_position"]
+        act(number, "loss-lifts")
+        assert "effective" == check(number)["outcome"]
+
+
+def test_views_that_lag_behind_are_never_taken_for_good(make_service, application, eventually):
+    """While the projector stands still: undetermined, nothing shown. Then the truth."""
+    service = make_service().start()
+    registrar, verifier = service.caller("registrar"), service.caller("verifier")
+    number = registrar.post("/v1/permits", application()).json()["permit_number"]
+    body = {"scenario": "law_enforcement", "track": "physical"}
+    body |= {"permit_number": number, "card_serial": 1}
+
+    def ask():
+        found = verifier.post("/v1/verifications", body).json()
+        return found["outcome"], found["reason"], found["permit"]
+
+    assert "effective" == ask()[0]
+    service.role("project").suspend()
+    registrar.post(f"/v1/permits/{number}/loss-reports")
+    assert ("not_effective", "undetermined", {}) == ask()
+    service.role("project").resume()
+    eventually(lambda: ("not_effective", "reported_lost", {}) == ask())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"track": "telepathic"},
+        {"track": None},
+        {"card_serial": 0},
+        {"card_serial": 10**30},
+        {"card_serial": "one"},
+        {"permit_number": None},
+        {"permit_number": "A" * 65},
+        {"scenario": None},
+        {"scenario": "x" * 101},
+        {"code": "x"},
+    ],
+)
+def test_bad_input_is_no_check(service, verifier, number, changes):
+    """422, and nothing goes on record."""
+    body = {"scenario": "patrol_inspection", "track": "physical"}
+    body |= {"permit_number": number, "card_serial": 1, **changes}
+    before = service.rows("SELECT count(*) FROM ledger.checks")
+
+    answer = verifier.post("/v1/verifications", body)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert before == service.rows("SELECT count(*) FROM ledger.checks")

@@ -1,0 +1,218 @@
+"""Every command from its facts to the log, and what the log itself refuses."""
+
+import itertools
+from contextlib import closing
+from datetime import date
+
+import pytest
+
+from domain.events import CancellationReason, CardPresented, ReplacementReason
+from domain.person import Residence
+from domain.standing import Facts
+from ledger.application import PermitLedger
+from ledger.commands import ATTEMPTS_MAX
+from ledger.errors import Contended, StaleVersion, UnknownPermit, VersionTaken
+from ledger.portraits import Portrait
+
+IN_WINDOW = date(2026, 12, 20)
+NEW_HOME = Residence("320281", "澄江中路2号")
+NOBODYS = "7Q2M9K4T8XW5"
+
+
+@pytest.fixture
+def commands(ledger, phone, face_match, command):
+    """``commands(number, holder_id)``: every command a permit may get, each with its event's
+    topic, in an order in which all of them are granted."""
+
+    def commands(number, holder_id):
+        by = command(on=IN_WINDOW)
+
+        def claim(device):
+            return ledger.claim(number, holder_id, phone(device), face_match, by, confirmed=True)
+
+        def replace():
+            return ledger.replace(number, ReplacementReason.DAMAGED, by, old_card_returned=True)
+
+        return [
+            ("electronic-claimed", lambda: claim(1)),
+            ("device-bound", lambda: claim(2)),
+            ("device-revoked", lambda: ledger.revoke_device(number, holder_id, "thumbprint-1", by)),
+            ("endorsed", lambda: ledger.endorse(number, CardPresented.CARD, by)),
+            ("card-delivered", lambda: ledger.deliver_card(number, by)),
+            ("card-reported-lost", lambda: ledger.report_loss(number, by)),
+            ("loss-lifted", lambda: ledger.lift_loss(number, by)),
+            ("card-reported-lost", lambda: ledger.report_loss(number, by)),
+            ("card-reissued", lambda: ledger.reissue(number, by)),
+            ("card-replaced", replace),
+            ("address-changed", lambda: ledger.change_address(number, NEW_HOME, IN_WINDOW, by)),
+            ("identity-corrected", lambda: ledger.correct_identity(number, by, name="欧阳改名")),
+            ("cancelled", lambda: ledger.cancel(number, CancellationReason.MOVED_AWAY, by)),
+        ]
+
+    return commands
+
+
+def test_every_command_appends_its_one_event(ledger, issue, commands):
+    """One life; each answer says where its event stands in the log."""
+    number = issue()
+    topics = ["permit.issued.v1"]
+
+    for topic, act in commands(number, ledger.permit(number).holder_id):
+        answer = act()
+        topics.append(f"permit.{topic}.v1")
+        assert (True, False) == (answer.accepted, answer.replayed)
+        assert (len(topics), len(topics)) == (answer.version, answer.position)
+
+    assert topics == [event.topic for event in ledger.log.select_notifications(None, 100)]
+
+
+def test_voiding_appends_its_event(ledger, issue, command):
+    """The other end that a permit may come to."""
+    number = issue()
+
+    assert ledger.void(number, "就业证明系伪造", command()).version == 2
+
+    [event] = ledger.log.select_notifications(2, 1)
+    assert event.topic == "permit.voided.v1"
+
+
+def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, commands, context):
+    """The stamp of its command, read back from the log."""
+    number = issue()
+    for _, act in commands(number, ledger.permit(number).holder_id):
+        act()
+
+    for notification in ledger.log.select_notifications(None, 100):
+        event = ledger.mapper.to_domain_event(notification)
+        assert ("officer-1", "320211-01") == (event.actor, event.station)
+        assert ("a-request", context.policy.version) == (event.correlation_id, event.policy_version)
+        assert number == event.originator_id
+
+
+def test_nobody_is_asked_for_a_permit_that_does_not_exist(ledger, commands):
+    """Reading and every command say so, and nothing is appended."""
+    with pytest.raises(UnknownPermit):
+        ledger.permit(NOBODYS)
+    for topic, act in commands(NOBODYS, "holder-1"):
+        if topic not in {"electronic-claimed", "device-bound"}:  # P18, in test_claim
+            with pytest.raises(UnknownPermit):
+                act()
+    assert ledger.log.head() == 0
+
+
+def test_a_wish_that_is_already_true_appends_nothing(ledger, issue, command):
+    """The answer names the event that made it true."""
+    number, _ = issue(), issue()
+    lost = ledger.report_loss(number, command())
+
+    again = ledger.report_loss(number, command())
+
+    assert (True, 2, lost.position) == (again.accepted, again.version, again.position)
+    assert ledger.log.head() == lost.position == 3
+
+
+def test_a_stale_version_is_refused(ledger, issue, command):
+    """Somebody else has changed the permit since the caller read it."""
+    number = issue()
+    ledger.report_loss(number, command(expected_version=1))
+
+    with pytest.raises(StaleVersion):
+        ledger.lift_loss(number, command(expected_version=1))
+
+    assert ledger.permit(number).card.is_lost
+    assert ledger.lift_loss(number, command(expected_version=2)).version == 3
+
+
+def test_two_commands_at_once_both_come_true(ledger, issue, command, at_once):
+    """Who loses the race for a version decides anew on what is there then."""
+    number = issue()
+
+    outcomes = at_once(
+        [
+            lambda: ledger.report_loss(number, command()),
+            lambda: ledger.correct_identity(number, command(), name="欧阳改名"),
+            lambda: ledger.deliver_card(number, command()),
+            lambda: ledger.change_address(number, NEW_HOME, date(2026, 11, 1), command()),
+        ]
+    )
+
+    assert [2, 3, 4, 5] == sorted(answer.version for answer in outcomes)
+    permit = ledger.permit(number)
+    assert (True, "欧阳改名", NEW_HOME) == (
+        permit.card.is_lost,
+        permit.identity.name,
+        permit.residence,
+    )
+
+
+def test_a_command_that_always_loses_gives_up(ledger, issue, command, monkeypatch):
+    """After a bounded number of attempts, with nothing appended."""
+    number = issue()
+    attempts = []
+
+    def lose(appends):
+        attempts.append(appends)
+        raise VersionTaken
+
+    monkeypatch.setattr(ledger.log, "append", lose)
+    with pytest.raises(Contended):
+        ledger.report_loss(number, command())
+
+    assert len(attempts) == ATTEMPTS_MAX
+    assert ledger.log.head() == 1
+
+
+def test_a_permit_number_that_is_taken_is_drawn_again(
+    database_url, blind_index, application, command
+):
+    """Once in a very long time two draws are equal; the second person gets another number."""
+    numbers = itertools.chain(["000000000000"] * 3, [NOBODYS])
+    with closing(
+        PermitLedger(database_url, blind_index=blind_index, new_permit_number=lambda: next(numbers))
+    ) as ledger:
+        ledger.issue(application(), command())
+        assert ledger.issue(application(), command()).position == 2
+
+        assert (1, 1) == (ledger.permit("000000000000").version, ledger.permit(NOBODYS).version)
+
+
+def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, command):
+    """A new permit of the same person, found in the same account."""
+    person = citizen_number()
+    first = issue(person)
+    ledger.cancel(first, CancellationReason.MOVED_AWAY, command())
+
+    second = issue(person)
+
+    assert first != second
+    assert ledger.permit(first).holder_id == ledger.permit(second).holder_id
+    assert ledger.permit(issue()).holder_id != ledger.permit(second).holder_id
+
+
+def test_a_portrait_lies_beside_the_log_under_the_digest_on_the_event(
+    ledger, application, command, admin
+):
+    """Written in the transaction of the issue; a portrait given twice lies there once."""
+    portrait = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+
+    answers = [ledger.issue(application(), command(), portrait) for _ in range(2)]
+
+    assert [1, 2] == [answer.position for answer in answers]
+    [first, second] = ledger.log.select_notifications(None, 2)
+    for stored in (first, second):
+        permit = ledger.permit(stored.originator_id)
+        assert portrait.digest == permit.identity.portrait
+    assert [(bytes.fromhex(portrait.digest), portrait.image)] == admin.execute(
+        "SELECT digest, image FROM ledger.portraits"
+    ).fetchall()
+
+
+def test_another_process_reads_the_same_permit(database_url, blind_index, ledger, issue, commands):
+    """All that is known of it lies in the log."""
+    number = issue()
+    for _, act in commands(number, ledger.permit(number).holder_id):
+        act()
+
+    with closing(PermitLedger(database_url, blind_index=blind_index)) as elsewhere:
+        assert Facts.of(ledger.permit(number)) == Facts.of(elsewhere.permit(number))
+        assert ledger.permit(number).identity == elsewhere.permit(number).identity

@@ -1,0 +1,45 @@
+"""Finding a person without storing the number."""
+
+import hashlib
+import hmac
+
+import pytest
+
+from ledger.blind_index import BlindIndex
+
+NUMBER = "990000199001010017"
+WITH_X = "99000019900101011X"
+
+
+def test_the_index_of_a_number_is_for_ever(blind_index):
+    """HMAC-SHA-256 under the key: another way to count it would lose everybody."""
+    expected = hmac.new(bytes(range(32)), b"citizen\0" + NUMBER.encode(), hashlib.sha256)
+    assert expected.digest() == blind_index.of(NUMBER)
+    assert "146e9538" == blind_index.of(NUMBER).hex()[:8]
+
+
+def test_a_request_has_its_own_digest(blind_index):
+    """What is a number to one is a request to the other: the two are never equal."""
+    expected = hmac.new(bytes(range(32)), b"request\0" + NUMBER.encode(), hashlib.sha256)
+    assert expected.digest() == blind_index.fingerprint(NUMBER.encode())
+    assert blind_index.of(NUMBER) != blind_index.fingerprint(NUMBER.encode())
+
+
+def test_both_spellings_are_one_person(blind_index):
+    """x is accepted, X is kept."""
+    assert blind_index.of(WITH_X) == blind_index.of(WITH_X.lower())
+    assert blind_index.of(WITH_X) != blind_index.of(NUMBER)
+
+
+def test_another_key_finds_nobody(blind_index):
+    """The key is what stands between an index and trying all numbers."""
+    other = BlindIndex(bytes(reversed(range(32))))
+    assert blind_index.of(NUMBER) != other.of(NUMBER)
+    assert blind_index.fingerprint(b"request") != other.fingerprint(b"request")
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
+def test_a_key_has_its_length(length):
+    """32 bytes; the message does not hold them."""
+    with pytest.raises(ValueError, match=r"^a blind-index key has 32 bytes$"):
+        BlindIndex(b"k" * length)

@@ -1,0 +1,161 @@
+"""Many appends in few transactions, in the one order of the log."""
+
+import pytest
+
+from domain.events import CancellationReason
+from domain.permit import Permit
+from ledger import bulk
+from ledger.bulk import BulkAppender
+from ledger.errors import HolderTaken, KeyTaken
+from ledger.holders import Holder, Take
+from ledger.idempotency import IdempotencyKey, PendingAnswer
+from ledger.portraits import Portrait
+
+PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+KEY = IdempotencyKey("import", "line 1", b"line 1")
+
+
+@pytest.fixture
+def permit(application, context):
+    """``permit(n)``: issued, its event still pending."""
+
+    def permit(n):
+        return Permit.issue(f"permit-{n}", f"holder-{n}", application(), context)
+
+    return permit
+
+
+@pytest.fixture
+def appended(ledger, monkeypatch):
+    """How many events each transaction wrote."""
+    sizes = []
+    append = ledger.log.append
+
+    def counting(appends):
+        sizes.append(sum(len(each.events) for each in appends))
+        return append(appends)
+
+    monkeypatch.setattr(ledger.log, "append", counting)
+    return sizes
+
+
+def streams(ledger):
+    log = ledger.log.select_notifications(None, 100)
+    assert list(range(1, len(log) + 1)) == [event.id for event in log]
+    return [event.originator_id for event in log]
+
+
+def test_events_stand_in_the_order_in_which_they_were_added(ledger, permit, appended, monkeypatch):
+    """Whatever the batches; the last one is written on leaving."""
+    monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 3)
+
+    with BulkAppender(ledger) as appender:
+        for n in range(7):
+            appender.add(permit(n))
+
+    assert [f"permit-{n}" for n in range(7)] == streams(ledger)
+    assert [3, 3, 1] == appended
+
+
+def test_a_permits_events_stay_together(ledger, permit, context, appended, monkeypatch):
+    """A whole life at once, read back as it was decided."""
+    monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 3)
+    whole = permit(1)
+    for _ in range(2):
+        whole.report_loss(context)
+        whole.reissue(context)
+
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(0))
+        appender.add(whole)
+
+    assert ["permit-0", *["permit-1"] * 5] == streams(ledger)
+    assert appended[0] == 6
+    assert whole.card == ledger.permit("permit-1").card
+
+
+def test_a_batch_is_bounded_in_bytes(ledger, permit, appended, monkeypatch):
+    """Portraits count: 64 KiB each soon outweigh their events."""
+    state = ledger.mapper.to_stored_event(permit(0).collect_events()[0]).state
+    monkeypatch.setattr(bulk, "BATCH_BYTES_MAX", len(state) + len(PICTURE.image))
+
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(1), portrait=PICTURE)
+        assert [1] == appended
+        appender.add(permit(2))
+        assert [1] == appended
+
+    assert [1, 1] == appended[:2]
+
+
+def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
+    """The holder, the answer, the portrait."""
+    answer = PendingAnswer(KEY, accepted=True, body=b"done", version=1)
+
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(1))
+        take = Take(b"person", "holder-2", "permit-2")
+        appender.add(permit(2), [take], portrait=PICTURE, answer=answer)
+
+    assert {b"person": Holder("holder-2", "permit-2")} == ledger.log.holders([b"person"])
+    _, kept = ledger.log.answers("import", ["line 1"])["line 1"]
+    assert (True, b"done", 1, 2) == (kept.accepted, kept.body, kept.version, kept.position)
+    assert [(PICTURE.image,)] == admin.execute("SELECT image FROM ledger.portraits").fetchall()
+
+
+def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
+    """The batches before it stand; what was being collected is not half a batch."""
+    monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 2)
+
+    def fail_at_the_fourth():
+        with BulkAppender(ledger) as appender:
+            for n in range(3):
+                appender.add(permit(n))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_at_the_fourth()
+
+    assert ["permit-0", "permit-1"] == streams(ledger)
+
+
+@pytest.mark.parametrize("conflict", [HolderTaken, KeyTaken])
+def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, conflict):
+    """And the appender is empty afterwards: who goes on does not meet it again."""
+    monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 2)
+    answer = PendingAnswer(KEY, accepted=True, body=b"", version=1)
+
+    def with_conflict(n):
+        take = Take(b"person", f"holder-{n}", f"permit-{n}")
+        return {"holder_changes": [take]} if conflict is HolderTaken else {"answer": answer}
+
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(0), **with_conflict(0))
+        with pytest.raises(conflict):
+            appender.add(permit(1), **with_conflict(1))
+        assert [] == streams(ledger)
+        appender.add(permit(2), **with_conflict(2))
+
+    assert ["permit-2"] == streams(ledger)
+
+
+def test_nothing_added_is_nothing_written(ledger, permit, appended):
+    """A permit without pending events takes no position."""
+    idle = permit(1)
+    idle.collect_events()
+
+    with BulkAppender(ledger) as appender:
+        appender.add(idle)
+
+    assert (0, []) == (sum(appended), streams(ledger))
+
+
+def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
+    """What was appended in bulk is a permit like any other."""
+    number = issue()
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(1))
+    answer = ledger.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
+
+    assert (2, 3) == (answer.version, answer.position)
+    assert [number, "permit-1", "permit-1"] == streams(ledger)

@@ -1,0 +1,93 @@
+"""P18: what can be claimed, and by whom, as far as it takes the whole ledger to know."""
+
+from datetime import date
+
+import pytest
+
+from domain.errors import NoPhysicalPermit
+from domain.events import CancellationReason
+from ledger.errors import UnknownPermit
+
+NOBODYS = "7Q2M9K4T8XW5"
+
+
+@pytest.fixture
+def claim(ledger, phone, face_match, command):
+    """``claim(number, holder_id)``: on the holder's own phone, all in order."""
+
+    def claim(number, holder_id):
+        by = command(actor=holder_id, station=None)
+        return ledger.claim(number, holder_id, phone(1), face_match, by, confirmed=True)
+
+    return claim
+
+
+def test_p18_there_is_nothing_to_claim_without_a_physical_permit(ledger, issue, claim):
+    """[W2] No such permit, and nobody ever issued one to this holder."""
+    issue()
+
+    with pytest.raises(NoPhysicalPermit):
+        claim(NOBODYS, "holder-without-permit")
+
+    assert ledger.log.head() == 1
+
+
+def test_p18_a_lost_card_is_no_hindrance(ledger, issue, claim, command):
+    """The permit was issued, and is in its term."""
+    number = issue()
+    ledger.report_loss(number, command(on=date(2026, 6, 1)))
+
+    assert claim(number, ledger.permit(number).holder_id).version == 3
+
+
+def test_p18_a_holder_who_mistypes_the_number_is_told_that(ledger, issue, claim):
+    """Somebody with a permit hears that this is none, not that they never had one."""
+    holder_id = ledger.permit(issue()).holder_id
+
+    with pytest.raises(UnknownPermit):
+        claim(NOBODYS, holder_id)
+
+
+def test_p18_who_once_had_a_permit_is_told_that_this_is_none(ledger, issue, claim, command):
+    """A physical permit was issued to them, even if it has ended."""
+    number = issue()
+    ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+
+    with pytest.raises(UnknownPermit):
+        claim(NOBODYS, ledger.permit(number).holder_id)
+
+
+def test_p18_who_had_one_before_a_correction_is_still_known(
+    ledger, issue, claim, command, citizen_number
+):
+    """A later permit was corrected onto their number; its record took the earlier one's place."""
+    right = citizen_number()
+    earlier = issue(right)
+    ledger.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    ledger.correct_identity(issue(), command(), citizen_id_number=right)
+
+    with pytest.raises(UnknownPermit):
+        claim(NOBODYS, ledger.permit(earlier).holder_id)
+
+
+def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim, command):
+    """It is as if it were not there."""
+    number, own = issue(), issue()
+    holder_id = ledger.permit(own).holder_id
+
+    with pytest.raises(UnknownPermit):
+        claim(number, holder_id)
+    with pytest.raises(UnknownPermit):
+        ledger.revoke_device(number, holder_id, "thumbprint-1", command())
+    assert ledger.log.head() == 2
+
+
+def test_an_account_without_a_permit_can_not_tell_whether_a_number_exists(issue, claim):
+    """Trying numbers gives one and the same answer."""
+    answers = []
+    for number in (issue(), NOBODYS):
+        with pytest.raises((UnknownPermit, NoPhysicalPermit)) as refused:
+            claim(number, "holder-without-permit")
+        answers.append(refused.type)
+
+    assert len(set(answers)) == 1

@@ -1,0 +1,80 @@
+"""PostgreSQL's errors, told as the ledger's."""
+
+import psycopg
+import pytest
+from psycopg.errors import CheckViolation, DeadlockDetected, LockNotAvailable, UniqueViolation
+
+from ledger import database
+from ledger.database import open_pool, translated_errors
+from ledger.errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
+
+TWICE = {
+    VersionTaken: "INSERT INTO ledger.events VALUES (%s, 'a', 1, 'topic', '')",
+    KeyTaken: "INSERT INTO ledger.answers VALUES ('caller', 'key', '', true, '', 1, %s)",
+    HolderTaken: "INSERT INTO ledger.holders VALUES ('holder', 'person', %s)",
+}
+
+
+@pytest.mark.parametrize("conflict", TWICE, ids=lambda each: each.__name__)
+def test_a_row_that_is_there_already_is_a_lost_race(admin, conflict):
+    """Which one, the constraint's name says."""
+    admin.execute(TWICE[conflict], [1])
+
+    with pytest.raises(conflict), translated_errors():
+        admin.execute(TWICE[conflict], [2])
+
+
+def test_a_position_that_is_there_already_is_no_race(admin):
+    """Positions are handed out: this can't happen, and nobody may go on as if it could."""
+    admin.execute(TWICE[VersionTaken], [1])
+
+    with pytest.raises(UniqueViolation), translated_errors():
+        admin.execute("INSERT INTO ledger.events VALUES (1, 'b', 1, 'topic', '')")
+
+
+@pytest.mark.parametrize("error", [DeadlockDetected, LockNotAvailable, psycopg.InterfaceError])
+def test_whatever_time_may_mend_is_to_be_tried_again(error):
+    """What was asked may have been done."""
+    with pytest.raises(ConnectionLost), translated_errors():
+        raise error
+
+
+def test_a_mistake_is_not_dressed_up_as_an_outage(admin):
+    """It stays what it is."""
+    with pytest.raises(CheckViolation), translated_errors():
+        admin.execute("INSERT INTO ledger.events VALUES (0, 'b', 1, 'topic', '')")
+
+
+def test_a_database_out_of_reach_is_unavailable(monkeypatch):
+    """After a bounded wait for a connection."""
+    monkeypatch.setattr(database, "POOL_WAIT_S", 0.1)
+    pool = open_pool("host=/nowhere dbname=none", connections_max=2)
+    try:
+        with pytest.raises(Unavailable), translated_errors(), pool.connection():
+            pass
+    finally:
+        pool.close()
+    with pytest.raises(Unavailable), translated_errors(), pool.connection():
+        pass
+
+
+def test_nobody_waits_for_a_lock_without_end(new_recorder, stored, admin, monkeypatch):
+    """Whoever holds the head and does not give it back stops nobody for ever."""
+    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.1)
+    recorder = new_recorder()
+    with admin.transaction():
+        admin.execute("SELECT position FROM ledger.head FOR UPDATE")
+        with pytest.raises(Unavailable):
+            recorder.insert_events([stored("a", 1)])
+
+    assert [1] == recorder.insert_events([stored("a", 1)])
+
+
+def test_a_pool_outlives_its_connections(recorder, stored, kill):
+    """After a restart of the database, reads and appends go on without a failure."""
+    recorder.insert_events([stored("a", 1)])
+    assert kill("")
+
+    assert recorder.head() == 1
+    assert kill("")
+    assert [2] == recorder.insert_events([stored("a", 2)])

@@ -1,0 +1,155 @@
+"""P2: one person, one permit, whoever asks when."""
+
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from domain.errors import AlreadyHoldsPermit
+from domain.events import CancellationReason
+from ledger.application import PermitLedger
+
+THREADS = 8
+ROUNDS = 5
+
+
+@pytest.fixture
+def elsewhere(database_url, blind_index):
+    """The same ledger in another process."""
+    with closing(PermitLedger(database_url, blind_index=blind_index)) as elsewhere:
+        yield elsewhere
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_p02_of_many_issues_in_the_same_instant_one_wins(
+    processes, ledger, elsewhere, application, command, at_once, citizen_number
+):
+    """The others are told why, and the log holds one permit."""
+    ledgers = [ledger, elsewhere][:processes]
+    for already in range(ROUNDS):
+        wanted = application(citizen_number())
+
+        outcomes = at_once(
+            [
+                lambda by=ledgers[n % processes], wanted=wanted: by.issue(wanted, command())
+                for n in range(THREADS)
+            ]
+        )
+
+        refused = Counter(type(outcome) for outcome in outcomes)
+        assert THREADS - 1 == refused[AlreadyHoldsPermit], outcomes
+        assert already + 1 == ledger.log.head()
+
+
+def test_p02_a_second_permit_is_refused(issue, citizen_number):
+    """However the number is written."""
+    person = citizen_number()
+    while not person.endswith("X"):
+        person = citizen_number()
+    issue(person)
+
+    for spelling in (person, person.lower()):
+        with pytest.raises(AlreadyHoldsPermit):
+            issue(spelling)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "voided"])
+def test_p02_after_its_end_there_may_be_another(ledger, issue, command, citizen_number, end):
+    """And only one."""
+    person = citizen_number()
+    first = issue(person)
+    if end == "cancelled":
+        ledger.cancel(first, CancellationReason.MOVED_AWAY, command())
+    else:
+        ledger.void(first, "就业证明系伪造", command())
+
+    second = issue(person)
+
+    assert first != second
+    with pytest.raises(AlreadyHoldsPermit):
+        issue(person)
+
+
+def test_p02_many_returns_in_the_same_instant_are_one(
+    ledger, issue, application, command, at_once, citizen_number
+):
+    """Somebody known, without a permit, is guarded like somebody new."""
+    person = citizen_number()
+    ledger.cancel(issue(person), CancellationReason.MOVED_AWAY, command())
+
+    outcomes = at_once([lambda: ledger.issue(application(person), command())] * THREADS)
+
+    assert THREADS - 1 == sum(isinstance(each, AlreadyHoldsPermit) for each in outcomes)
+    assert ledger.log.head() == 3
+
+
+def test_p02_the_guard_moves_with_a_corrected_number(ledger, issue, command, citizen_number):
+    """The right number is taken from now on; the wrong one is its owner's again."""
+    wrong, right = citizen_number(), citizen_number()
+    number = issue(wrong)
+
+    ledger.correct_identity(number, command(), citizen_id_number=right)
+
+    with pytest.raises(AlreadyHoldsPermit):
+        issue(right)
+    owner = issue(wrong)
+    assert ledger.permit(owner).holder_id != ledger.permit(number).holder_id
+
+
+def test_p02_a_corrected_number_is_free_after_the_end(ledger, issue, command, citizen_number):
+    """The end releases whoever is found under the permit then."""
+    right = citizen_number()
+    number = issue()
+    ledger.correct_identity(number, command(), citizen_id_number=right)
+    ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+
+    assert issue(right)
+
+
+def test_p02_a_correction_onto_a_holders_number_is_refused(ledger, issue, command, citizen_number):
+    """Two open permits would be one person's; nothing is appended, and the key is told so again."""
+    taken, own = citizen_number(), citizen_number()
+    issue(taken)
+    number = issue(own)
+
+    with pytest.raises(AlreadyHoldsPermit):
+        ledger.correct_identity(number, command(key="key-1"), citizen_id_number=taken)
+
+    again = ledger.correct_identity(number, command(key="key-1"), citizen_id_number=taken)
+    assert (False, True) == (again.accepted, again.replayed)
+    assert own == ledger.permit(number).identity.citizen_id_number
+    assert ledger.log.head() == 2
+
+
+def test_p02_of_two_corrections_onto_one_number_one_wins(
+    ledger, issue, command, at_once, citizen_number
+):
+    """In the same instant."""
+    for _ in range(ROUNDS):
+        right = citizen_number()
+        numbers = [issue(), issue()]
+
+        outcomes = at_once(
+            [
+                lambda n=n, right=right: ledger.correct_identity(
+                    n, command(), citizen_id_number=right
+                )
+                for n in numbers
+            ]
+        )
+
+        assert 1 == sum(isinstance(each, AlreadyHoldsPermit) for each in outcomes), outcomes
+
+
+def test_p02_a_correction_onto_an_earlier_record_joins_it(ledger, issue, command, citizen_number):
+    """The person had a permit under the right number before; there is still one open permit."""
+    right = citizen_number()
+    earlier = issue(right)
+    ledger.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    number = issue()
+
+    ledger.correct_identity(number, command(), citizen_id_number=right)
+
+    with pytest.raises(AlreadyHoldsPermit):
+        issue(right)
+    assert ledger.log.knows_holder(ledger.permit(number).holder_id)
