@@ -80,7 +80,7 @@ class LedgerRecorder(ApplicationRecorder):
             return self._append(appends, events)
         except ConnectionLost:
             self._pool.check()
-            if (settled := self._settle(events)) is not None:
+            if (settled := self._settle(appends, events)) is not None:
                 return settled
             return self._append(appends, events)
 
@@ -92,22 +92,34 @@ class LedgerRecorder(ApplicationRecorder):
                 connection.execute(f"NOTIFY {CHANNEL}")
         return positions
 
-    def _settle(self, events: Sequence[StoredEvent]) -> list[int] | None:
+    def _settle(self, appends: Sequence[Append], events: Sequence[StoredEvent]) -> list[int] | None:
         """The positions of an append whose answer was lost, or ``None`` if it never happened.
 
         Every event carries its request's correlation id, so equal bytes under equal versions are
-        this append's own.
+        this append's own; without events, equal answers are.
         """
         streams = [str(event.originator_id) for event in events]
         versions = [event.originator_version for event in events]
         with translated_errors(), self._pool.connection() as connection, connection.transaction():
             connection.execute(_sql.settle_head)
             rows = connection.execute(_sql.stored_events, [streams, versions]).fetchall()
+        if not events:
+            return [] if all(self._is_kept(append.answer) for append in appends) else None
         found = [_notification(row) for row in rows]
         same = [(f.originator_id, f.originator_version, f.state) for f in found] == [
             (e.originator_id, e.originator_version, e.state) for e in events
         ]
-        return [notification.id for notification in found] if events and same else None
+        return [notification.id for notification in found] if same else None
+
+    def _is_kept(self, pending: PendingAnswer | None) -> bool:
+        if pending is None:
+            return True
+        caller, key = pending.key.caller, pending.key.key
+        fingerprint, kept = self.answers(caller, [key]).get(key, (b"", None))
+        return kept is not None and (fingerprint, kept.body) == (
+            pending.key.fingerprint,
+            pending.body,
+        )
 
     # -- read ----------------------------------------------------------------------------------
 

@@ -23,11 +23,6 @@ from tests.api.service import Caller, Json, Service
 from tests.api.writers import Writers
 
 POLL_S = 0.02
-LOG_IS_CONTIGUOUS = """
-    SELECT count(*) = max(position) AND min(position) = 1
-           AND max(position) = (SELECT position FROM ledger.head)
-    FROM ledger.events
-"""
 
 
 def free_port() -> int:
@@ -53,34 +48,22 @@ def make_service(tmp_path: Path) -> Iterator[Callable[[], Service]]:
 
 @pytest.fixture
 def running(make_service: Callable[[], Service]) -> Service:
-    """A service of the test's own, started."""
+    """A service of the test's own, started; the test may end it."""
     return make_service().start()
 
 
-@pytest.fixture
-def writers(running: Service, application: Callable[..., Json]) -> Writers:
-    """Clients of that service: ``with writers: …``."""
-    return Writers(running, application)
+@pytest.fixture(scope="session")
+def battered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that tests may hurt, as long as it is to recover by itself."""
+    service = Service(tmp_path_factory.mktemp("battered"), free_port()).start()
+    yield service
+    service.end()
 
 
 @pytest.fixture
-def assert_nothing_lost(
-    running: Service, eventually: Callable[..., Any]
-) -> Callable[[Writers], None]:
-    """Every acknowledged permit is in the views with its version, and the log has no gap."""
-
-    def verify(writers: Writers) -> None:
-        eventually(lambda: running.status()["lag_events"] == 0)
-        assert [(True,)] == running.rows(LOG_IS_CONTIGUOUS)
-        views = dict(running.rows("SELECT permit_number, version FROM views.permits"))
-        acknowledged = {p["permit_number"]: p["version"] for p in writers.acknowledged}
-        assert acknowledged
-        assert acknowledged.items() <= views.items()
-        path = f"/v1/permits/{writers.acknowledged[-1]['permit_number']}"
-        registrar = running.caller("registrar")
-        eventually(lambda: registrar.get(path).status_code == httpx.codes.OK)
-
-    return verify
+def writing(application: Callable[..., Json]) -> Callable[[Service], Writers]:
+    """``with writing(service) as writers: …``: clients that issue permits meanwhile."""
+    return lambda service: Writers(service, application)
 
 
 @pytest.fixture(scope="session")

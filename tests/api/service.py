@@ -14,6 +14,11 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 READY_TIMEOUT_S = 60
+LOG_IS_CONTIGUOUS = """
+    SELECT coalesce(count(*) = max(position) AND min(position) = 1, true)
+           AND coalesce(max(position), 0) = (SELECT position FROM ledger.head)
+    FROM ledger.events
+"""
 Json = dict[str, Any]
 
 
@@ -126,6 +131,15 @@ class Service:
         [(state,)] = self.rows("SELECT state FROM ledger.events WHERE position = %s", position)
         event: Json = json.loads(state)
         return event
+
+    def log_is_contiguous(self) -> bool:
+        """Whether the positions are 1, 2, 3 … up to the head."""
+        [(is_contiguous,)] = self.rows(LOG_IS_CONTIGUOUS)
+        return bool(is_contiguous)
+
+    def is_in_step(self) -> bool:
+        """Whether the views have all of the log."""
+        return bool(self.status()["lag_events"] == 0)
 
     def caller(self, role: str, **claims: Any) -> Caller:
         """Somebody in a role, with connections of their own."""

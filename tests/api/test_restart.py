@@ -1,6 +1,5 @@
 """Killed and started again: what was acknowledged is there, what was not may be tried again."""
 
-import httpx
 import psutil
 import pytest
 
@@ -14,18 +13,18 @@ def permit(running, application):
     return running.caller("registrar").post("/v1/permits", application()).json()
 
 
-def test_killed_amid_writes_it_has_every_acknowledged_permit(
-    running, writers, eventually, assert_nothing_lost
-):
+def test_killed_amid_writes_it_has_every_acknowledged_permit(running, writing, eventually):
     """And a retry of what was not acknowledged ends with one permit a person."""
-    with writers:
+    with writing(running) as writers:
         eventually(writers.have(ENOUGH))
         running.kill()
         eventually(lambda: len(writers.open) >= WRITERS)
 
     running.start()
 
-    assert_nothing_lost(writers)
+    eventually(running.is_in_step)
+    assert {} == writers.missing()
+    assert running.log_is_contiguous()
     registrar = running.caller("registrar")
     for person, key, _ in writers.open:
         retried = registrar.post("/v1/permits", person, idempotency_key=key)
@@ -59,37 +58,39 @@ def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(running, perm
     assert 200 == seen.status_code
 
 
-@pytest.mark.parametrize("role", ["api", "project"])
-def test_a_killed_role_is_started_again(running, writers, eventually, assert_nothing_lost, role):
+@pytest.mark.parametrize("role", ["project", "api"])
+def test_a_killed_role_is_started_again(battered, writing, eventually, role):
     """By the supervisor, while the rest stays; the views catch up."""
-    killed, server = running.role(role), running.database_server()[0]
+    killed, server = battered.role(role), battered.database_server()[0]
 
     def is_another():
         try:
-            return running.role(role) != killed
+            return battered.role(role) != killed
         except (StopIteration, psutil.NoSuchProcess, psutil.ZombieProcess):
             return False
 
-    with writers:
+    with writing(battered) as writers:
         eventually(writers.have(ENOUGH))
         killed.kill()
         eventually(is_another)
         eventually(writers.have(ENOUGH))
 
-    assert_nothing_lost(writers)
-    assert running.database_server()[0] == server
+    eventually(battered.is_in_step)
+    assert {} == writers.missing()
+    assert battered.log_is_contiguous()
+    assert battered.database_server()[0] == server
 
 
-def test_a_second_service_on_the_same_folder_is_refused(running, make_service):
+def test_a_second_service_on_the_same_folder_is_refused(service, make_service, http):
     """With a sentence and exit code 1, and the first goes on."""
     port = make_service().port
 
-    run = running.command("up", "--empty", "--port", str(port))
+    run = service.command("up", "--empty", "--port", str(port))
 
     assert 1 == run.returncode
     assert "another service runs on" in run.stderr
     assert "Traceback" not in run.stderr
-    assert 200 == httpx.get(f"{running.url}/readyz").status_code
+    assert 200 == http.get("/readyz").status_code
 
 
 def test_a_taken_port_is_refused(service, make_service):

@@ -43,6 +43,12 @@ class Writers:
         wanted = len(self.acknowledged) + more
         return lambda: len(self.acknowledged) >= wanted
 
+    def missing(self) -> Json:
+        """Permits that were acknowledged and are not in the views with their version."""
+        acknowledged = {p["permit_number"]: p["version"] for p in self.acknowledged}
+        rows = self._service.rows("SELECT permit_number, version FROM views.permits")
+        return dict(acknowledged.items() - set(rows))
+
     def _write(self) -> None:
         with httpx.Client(base_url=self._service.url, timeout=30) as http:
             while not self._stop.is_set():
