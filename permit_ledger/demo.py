@@ -169,7 +169,7 @@ def _panel(title: str, view: Json) -> Panel:
         f"{view['name']}  {view['permit_number']}",
         f"card serial  {view['card_serial']}",
         f"status       {view['status']}",
-        f"valid        {view['valid_from']} … {view['valid_until']}",
+        f"valid until  {view['valid_until']}",
         "[green]✔ effective[/green]" if effective else "[red]✘ not effective[/red]",
     ]
     colour = "green" if effective else "red"

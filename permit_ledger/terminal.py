@@ -20,7 +20,10 @@ from rich.progress import (
 def progress(
     console: Console, what: str, total: int | None
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar; call what it gives with how much is done, and of how much."""
+    """A progress bar; call what it gives with how much is done, and of how much.
+
+    Where nobody looks, in a file or a pipe, nothing is drawn.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -28,7 +31,9 @@ def progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(what, total=total)
 
         def report(done: int, of: int | None) -> None:
