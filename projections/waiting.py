@@ -79,6 +79,8 @@ class ViewPosition:
                 row = await (await connection.execute(_sql.select)).fetchone()
                 await self._reached(cast("tuple[int]", row)[0])
                 async for notification in connection.notifies(timeout=POLL_S):
+                    if not notification.payload.isdecimal():
+                        break  # whoever sent that: look for ourselves
                     await self._reached(int(notification.payload))
 
     async def _reached(self, position: int) -> None:

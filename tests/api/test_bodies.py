@@ -1,0 +1,91 @@
+"""Bodies that a stranger may send: too large, of another type, or no JSON."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+BODY_BYTES_MAX = 256 * 1024
+
+
+def assert_problem(answer):
+    """Told in the one form."""
+    assert "application/problem+json" == answer.headers["Content-Type"]
+    assert answer.status_code == answer.json()["status"]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "status"), [(BODY_BYTES_MAX, 422), (BODY_BYTES_MAX + 1, 413), (10**7, 413)]
+)
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_has_a_bound(registrar, size_bytes, status, in_chunks):
+    """256 KiB, announced or not."""
+    body = b'"' + b"x" * (size_bytes - 2) + b'"'
+    chunks = (body[at : at + 65536] for at in range(0, len(body), 65536))
+
+    answer = registrar.send("/v1/permits", chunks if in_chunks else body)
+
+    assert status == answer.status_code
+    assert_problem(answer)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/octet-stream",
+        "application",
+        "",
+        "json",
+        "application/json-seq",
+    ],
+)
+def test_another_type_is_refused(registrar, application, content_type):
+    """Even where the bytes are JSON."""
+    content = json.dumps(application()).encode()
+
+    answer = registrar.send("/v1/permits", content, content_type=content_type)
+
+    assert_problem(answer)
+    assert answer.status_code in {415, 422}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"{]",
+        b"nul",
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b'{"a": 1} {"a": 2}',
+        b"\xff\xfe\x00",
+        b'{"holder": "\xed\xa0\x80"}',
+        b'{"holder": "\xff"}',
+        b"\x1f\x8b\x08\x00",
+        b"// comment\n{}",
+    ],
+)
+def test_what_is_no_json_is_bad_input(registrar, content):
+    """422, as the contract says, on every endpoint alike."""
+    for path in ("/v1/permits", "/v1/permits/000000000000/loss-reports"):
+        answer = registrar.send(path, content, idempotency_key=str(uuid4()))
+
+        assert_problem(answer)
+        assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1", "gb18030"])
+def test_json_is_utf_8(registrar, application, encoding):
+    """RFC 8259 §8.1: nothing else is JSON between systems."""
+    content = json.dumps(application(name="é"), ensure_ascii=False).encode(encoding, "replace")
+
+    answer = registrar.send("/v1/permits", content)
+
+    assert_problem(answer)
+    assert 422 == answer.status_code

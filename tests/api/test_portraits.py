@@ -1,0 +1,113 @@
+"""Portraits: a whole JPEG or PNG of at most 64 KiB, told again byte by byte."""
+
+import base64
+import hashlib
+import struct
+import zlib
+
+import pytest
+
+SIZE_BYTES_MAX = 64 * 1024
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(size_bytes=0):
+    """One grey pixel; with a comment that fills it up to a size."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    image = chunk(b"IDAT", zlib.compress(b"\x00\x80"))
+    start, end = b"\x89PNG\r\n\x1a\n" + header, image + chunk(b"IEND", b"")
+    room = size_bytes - len(start) - len(end) - 12
+    return start + (chunk(b"tEXt", b"x" * room) if room >= 0 else b"") + end
+
+
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
+GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
+
+
+def text(image):
+    return base64.b64encode(image).decode()
+
+
+@pytest.fixture
+def apply(registrar, application):
+    """``apply(portrait)``: what an applicant with this portrait is answered."""
+
+    def post(portrait):
+        body = application()
+        body["holder"]["portrait"] = portrait
+        return registrar.post("/v1/permits", body)
+
+    return post
+
+
+@pytest.mark.parametrize("image", [png(), JPEG, png(SIZE_BYTES_MAX)], ids=["png", "jpeg", "64 KiB"])
+def test_a_portrait_comes_back_as_it_was_given(apply, read, check, image):
+    """On both tracks and in a check, from the ledger."""
+    answer = apply(text(image))
+
+    assert 201 == answer.status_code
+    permit = answer.json()
+    assert text(image) == read(permit, "/physical")["portrait"]
+    assert text(image) == read(permit, "/electronic")["portrait"]
+    assert text(image) == check(permit["permit_number"])["permit"]["portrait"]
+
+
+def test_a_portrait_stays_through_every_change(apply, act, read):
+    """A new name, a new card: the picture is the person's."""
+    number = apply(text(JPEG)).json()["permit_number"]
+    act(number, "identity-corrections", name="欧阳更正")
+
+    permit = act(number, "replacements", reason="details_changed", old_card_returned=True)
+
+    assert text(JPEG) == read(permit, "/physical")["portrait"]
+    assert text(JPEG) == read(permit, "/electronic")["portrait"]
+
+
+def test_the_log_holds_the_digest_only(service, apply):
+    """SHA-256, in the event; the picture lies beside the log."""
+    permit = apply(text(png())).json()
+
+    identity = service.event(permit["as_of_position"])["identity"]
+    assert hashlib.sha256(png()).hexdigest() == identity["portrait"]
+
+
+def test_without_a_portrait_there_is_none(issue, read):
+    """Null, on both tracks."""
+    permit = issue()
+
+    assert read(permit, "/physical")["portrait"] is None
+    assert read(permit, "/electronic")["portrait"] is None
+
+
+@pytest.mark.parametrize(
+    "portrait",
+    [
+        text(png(SIZE_BYTES_MAX + 1)),
+        text(png(SIZE_BYTES_MAX * 2)),
+        text(GIF),
+        text(png()[:-1]),
+        text(JPEG[:-1]),
+        text(b"\x00" + png()),
+        text(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "",
+        "=",
+        "not base64!",
+        text(png())[:-1],
+        text(png()) + "\n",
+        "data:image/png;base64," + text(png()),
+        base64.urlsafe_b64encode(png() + b"\xff\xef\xbe").decode(),
+        "头像",
+        "\u0000",
+        7,
+        [text(png())],
+    ],
+)
+def test_anything_else_is_bad_input(apply, portrait):
+    """Too large, another format, cut off, or no base64; and it is not repeated."""
+    answer = apply(portrait)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert len(answer.text) < 1000

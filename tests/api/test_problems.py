@@ -1,0 +1,159 @@
+"""RFC 9457 problem documents: one form for everything that goes wrong."""
+
+import json
+
+import pytest
+
+KNOWN = {"type", "title", "status", "code", "detail"}
+
+
+def assert_problem(answer, status, code, *more):
+    assert "application/problem+json" == answer.headers["Content-Type"]
+    problem = answer.json()
+    assert KNOWN | set(more) == set(problem)
+    assert (status, status, code) == (answer.status_code, problem["status"], problem["code"])
+    assert f"urn:permit-ledger:problem:{code.lower().replace('_', '-')}" == problem["type"]
+    assert problem["title"]
+    assert problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/v1", "/v1/", "/v1/permits/1/2/3/4", "/../etc/passwd"]
+)
+def test_an_unknown_path(http, path):
+    """404, whoever asks."""
+    assert_problem(http.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/v1/permits/000000000000"),
+        ("PATCH", "/v1/permits/000000000000"),
+        ("GET", "/v1/permits"),
+        ("PUT", "/v1/verifications"),
+        ("POST", "/healthz"),
+    ],
+)
+def test_a_method_that_does_not_exist_there(http, method, path):
+    """405 with Allow."""
+    answer = http.request(method, path)
+
+    assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"]
+    assert method not in answer.headers["Allow"]
+
+
+def test_an_unknown_permit(registrar):
+    """404 with a code of its own."""
+    assert_problem(registrar.get("/v1/permits/000000000000"), 404, "UNKNOWN_PERMIT")
+
+
+def test_a_refusal_names_everything_missing(registrar, application):
+    """``missing`` is a list, in a fixed order."""
+    body = application(ground=None, residence_registered_on=None)
+
+    answer = registrar.post("/v1/permits", body)
+
+    assert_problem(answer, 409, "NOT_ELIGIBLE", "missing")
+    assert ["residence_registered_six_months", "ground"] == answer.json()["missing"]
+
+
+def test_too_early_says_when(at, issue, registrar):
+    """``opens`` is a date."""
+    at("2026-06-01")
+    number = issue(issued_on="2026-01-05")["permit_number"]
+
+    answer = registrar.post(f"/v1/permits/{number}/endorsements", {"card_presented": "card"})
+
+    assert_problem(answer, 409, "TOO_EARLY", "opens")
+    assert "2026-12-05" == answer.json()["opens"]
+
+
+def test_every_field_at_fault_is_named_at_once(registrar, application):
+    """Fields that can't be true, from the person to the home."""
+    body = application()
+    body["holder"] |= {"name": "Smith", "sex": "7", "ethnicity": "99"}
+    body["holder"]["citizen_id_number"] = "990000199001010018"
+    body["residence"] = {"division": "999999", "address": ""}
+
+    answer = registrar.post("/v1/permits", body)
+
+    assert_problem(answer, 422, "INVALID_CITIZEN_ID", "errors")
+    assert {
+        "holder.name": "INVALID_REQUEST",
+        "holder.sex": "INVALID_REQUEST",
+        "holder.ethnicity": "INVALID_REQUEST",
+        "holder.citizen_id_number": "INVALID_CITIZEN_ID",
+        "residence.division": "INVALID_REQUEST",
+        "residence.address": "INVALID_REQUEST",
+    } == {error["field"]: error["code"] for error in answer.json()["errors"]}
+
+
+def test_every_field_of_a_wrong_shape_is_named_at_once(registrar, application):
+    """Missing, unknown and of a wrong type."""
+    body = application(issued_on="someday", surprise=1)
+    del body["residence"], body["holder"]["name"]
+
+    answer = registrar.post("/v1/permits", body)
+
+    assert_problem(answer, 422, "INVALID_REQUEST", "errors")
+    fields = {error["field"] for error in answer.json()["errors"]}
+    assert {"holder.name", "residence", "issued_on"} <= fields
+    assert 4 == len(answer.json()["errors"])
+
+
+def test_the_list_of_errors_has_a_bound(registrar, application):
+    """A thousand unknown fields make no long answer."""
+    answer = registrar.post("/v1/permits", application(**{f"x{n}": n for n in range(1000)}))
+
+    assert 422 == answer.status_code
+    assert len(answer.json()["errors"]) <= 20
+
+
+@pytest.mark.parametrize(
+    "if_match", ['"3"', 'W/"3"', 'W/"1"', '"0"', '"999999999"'], ids=lambda tag: tag.strip()
+)
+def test_a_version_that_is_not_the_last(registrar, read, issue, if_match):
+    """412, and nothing changes; a weak tag never matches. RFC 9110 §13.1.1"""
+    permit = issue()
+    path = f"/v1/permits/{permit['permit_number']}/loss-reports"
+
+    assert_problem(registrar.post(path, if_match=if_match), 412, "CONFLICT")
+    assert 1 == read(permit)["version"]
+
+
+@pytest.mark.parametrize("if_match", ['"1"', "*"])
+def test_the_last_version_or_any(registrar, issue, if_match):
+    """What If-Match asks for is so."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+
+    assert 200 == registrar.post(path, if_match=if_match).status_code
+
+
+@pytest.mark.parametrize("if_match", ["", '"x"', "one", '"1', "-1", '"1" and more', '"' * 400])
+def test_a_version_that_is_none(registrar, issue, if_match):
+    """Bad input, or no match: in any case nothing changes."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+
+    answer = registrar.post(path, if_match=if_match)
+
+    assert answer.status_code in {412, 422}
+    assert KNOWN <= set(answer.json())
+
+
+def test_a_problem_carries_the_correlation_id_as_well(registrar):
+    """So that somebody can be asked about it."""
+    headers = {"x_correlation_id": "a-question"}
+
+    answer = registrar.post("/v1/permits", {}, **headers)
+
+    assert (422, "a-question") == (answer.status_code, answer.headers["X-Correlation-ID"])
+
+
+def test_a_problem_is_json_without_escapes_of_its_own(registrar, issue):
+    """UTF-8 throughout."""
+    answer = registrar.post(f"/v1/permits/{issue()['permit_number']}/reissues")
+
+    assert_problem(answer, 409, "NOT_REPORTED_LOST")
+    assert json.loads(answer.content.decode("utf-8"))["code"] == "NOT_REPORTED_LOST"

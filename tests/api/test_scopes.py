@@ -1,0 +1,136 @@
+"""Scopes: every endpoint serves the roles that it is for, and nobody else."""
+
+import pytest
+
+ROLES = ["registrar", "holder", "verifier", "investigator", "operator"]
+N = "/v1/permits/{permit_number}"
+PUBLIC = {
+    ("get", "/"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("get", "/.well-known/jwks.json"),
+    ("post", "/v1/dev/tokens"),
+    ("get", "/v1/dev/clock"),
+    ("put", "/v1/dev/clock"),
+}
+ALLOWED = {
+    ("post", "/v1/permits"): {"registrar"},
+    ("post", "/v1/permits/searches"): {"registrar"},
+    ("get", N): {"registrar"},
+    ("get", f"{N}/physical"): {"registrar", "holder"},
+    ("get", f"{N}/electronic"): {"registrar", "holder"},
+    ("post", f"{N}/endorsements"): {"registrar"},
+    ("post", f"{N}/loss-reports"): {"registrar"},
+    ("post", f"{N}/loss-lifts"): {"registrar"},
+    ("post", f"{N}/reissues"): {"registrar"},
+    ("post", f"{N}/replacements"): {"registrar"},
+    ("post", f"{N}/card-deliveries"): {"registrar"},
+    ("post", f"{N}/address-changes"): {"registrar"},
+    ("post", f"{N}/identity-corrections"): {"registrar"},
+    ("post", f"{N}/cancellations"): {"registrar"},
+    ("post", f"{N}/voidings"): {"registrar"},
+    ("post", f"{N}/electronic/claims"): {"holder"},
+    ("post", f"{N}/electronic/device-revocations"): {"holder"},
+    ("get", "/v1/me/permit"): {"holder"},
+    ("post", "/v1/verifications"): {"verifier"},
+}
+
+
+@pytest.fixture(scope="module")
+def callers(caller):
+    """Somebody in every role."""
+    claims = {"holder": {"holder_id": "somebody"}, "investigator": {"case": "A-1"}}
+    return {role: caller(role, **claims.get(role, {})) for role in ROLES}
+
+
+def ask(http, method, path, headers):
+    body = {"json": {}} if method != "get" else {}
+    path = path.replace("{permit_number}", "000000000000")
+    return http.request(method, path, headers=headers, **body)
+
+
+def test_every_endpoint_is_in_the_table(http):
+    """Who adds an endpoint says here for whom."""
+    paths = http.get("/openapi.json").json()["paths"]
+
+    assert PUBLIC | set(ALLOWED) == {(method, path) for path in paths for method in paths[path]}
+
+
+@pytest.mark.parametrize(("method", "path"), ALLOWED)
+def test_nobody_without_a_token(http, method, path):
+    """401 before anything else is looked at."""
+    answer = ask(http, method, path, {})
+
+    assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
+    assert "Bearer" == answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path"), ALLOWED)
+def test_a_role_is_let_in_or_not(http, callers, method, path, role):
+    """403 for the wrong ones; for the right ones the question is another."""
+    answer = ask(http, method, path, callers[role].headers)
+
+    if role in ALLOWED[method, path]:
+        assert answer.status_code in {200, 404, 409, 422}
+        return
+    assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("scope", ["", "permits", "permits:read", "PERMITS:WRITE", "write"])
+def test_a_scope_is_a_whole_word(signed, scope):
+    """No part of it and no other case opens anything."""
+    assert 403 == signed(scope=scope or "none").get("/v1/permits/000000000000").status_code
+
+
+def test_one_of_several_scopes_is_enough(signed):
+    """They are listed with spaces between."""
+    caller = signed(scope="verify permits:write erase")
+
+    assert 404 == caller.get("/v1/permits/000000000000").status_code
+
+
+@pytest.mark.parametrize("view", ["/physical", "/electronic"])
+def test_a_holder_sees_the_own_tracks_only(issue, holder_of, view):
+    """Another's permit looks like one that does not exist."""
+    own, other = issue(), issue()
+    holder, position = holder_of(own), other["as_of_position"]
+
+    mine = holder.get(f"/v1/permits/{own['permit_number']}{view}", min_position=position)
+    theirs = holder.get(f"/v1/permits/{other['permit_number']}{view}", min_position=position)
+    nobodys = holder.get(f"/v1/permits/000000000000{view}")
+
+    assert (200, own["permit_number"]) == (mine.status_code, mine.json()["permit_number"])
+    assert (404, "UNKNOWN_PERMIT") == (theirs.status_code, theirs.json()["code"])
+    assert nobodys.content == theirs.content
+
+
+@pytest.mark.parametrize("what", ["claims", "device-revocations"])
+def test_a_holder_changes_nothing_of_anothers(issue, holder_of, claim_body, read, what):
+    """404, and the permit stays as it was."""
+    own, other = issue(), issue()
+    body = claim_body() if what == "claims" else {"device": "A" * 43}
+
+    answer = holder_of(own).post(f"/v1/permits/{other['permit_number']}/electronic/{what}", body)
+
+    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+    assert 1 == read(other)["version"]
+
+
+def test_the_station_is_the_tokens(service, signed, application):
+    """Officer and station on the event are the issuer's word, whoever else is named."""
+    registrar = signed(sub="officer-9", station="320281-03")
+
+    permit = registrar.post("/v1/permits", application()).json()
+
+    event = service.event(permit["as_of_position"])
+    assert ("officer-9", "320281-03") == (event["actor"], event["station"])
+
+
+def test_a_registrar_without_a_station_writes_nothing(signed, application):
+    """Every event carries its station, so a token has to name one."""
+    answer = signed(station=None).post("/v1/permits", application())
+
+    assert answer.status_code in {401, 403}

@@ -1,0 +1,218 @@
+"""Bearer tokens: only those of the trusted issuer, for this service, in their time. RFC 6750"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+CLAIMS = {
+    "iss": "permit-ledger-development",
+    "aud": "permit-ledger",
+    "sub": "mallory",
+    "scope": "permits:write",
+    "station": "320211-01",
+    "exp": 4102444800,
+}
+PATH = "/v1/permits/000000000000"
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def compact(header, payload, sign=lambda _: b""):
+    """A compact JWS by hand; texts are taken as they are, objects as JSON."""
+    parts = [p if isinstance(p, bytes) else json.dumps(p).encode() for p in (header, payload)]
+    signing_input = ".".join(base64url(part) for part in parts)
+    return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
+
+
+@pytest.fixture
+def issuer(service):
+    """The development issuer's key."""
+    file = service.data_dir / "keys" / "development-issuer.jwk"
+    return ECKey.import_key(json.loads(file.read_text()))
+
+
+@pytest.fixture
+def ask(http):
+    """``ask("Bearer …")``: what someone with this Authorization header is told."""
+
+    def make(authorization):
+        headers = [] if authorization is None else [("Authorization", authorization)]
+        return http.get(PATH, headers=headers)
+
+    return make
+
+
+def assert_unauthenticated(answer, token=None):
+    assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
+    assert "application/problem+json" == answer.headers["Content-Type"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert not token or token not in answer.text
+
+
+def test_a_good_token_is_good(signed):
+    """What the others below lack is nothing else: the answer is about the permit."""
+    assert (404, "UNKNOWN_PERMIT") == (
+        signed().get(PATH).status_code,
+        signed().get(PATH).json()["code"],
+    )
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "Bearer",
+        "Basic dXNlcjpwYXNz",
+        "Bearer garbage",
+        "Bearer a.b.c",
+        "Bearer ..",
+        "Bearer ....",
+        "Bearer " + "a" * 9000,
+        "Bearer \u00e9.\u00e9.\u00e9".encode("latin-1"),
+        "Token x",
+    ],
+)
+def test_no_token_and_no_token_at_all(ask, authorization):
+    """401 with a challenge."""
+    assert_unauthenticated(ask(authorization))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": 1},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"nbf": 4102444800},
+        {"iss": "https://somebody.else"},
+        {"iss": None},
+        {"aud": "another-service"},
+        {"aud": None},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": "x" * 201},
+        {"sub": "two\nlines"},
+        {"sub": ["officer-1"]},
+        {"scope": 7},
+        {"scope": ["permits:write"]},
+        {"station": {"code": "320211-01"}},
+        {"scenarios": "patrol_inspection"},
+        {"scenarios": [1]},
+    ],
+)
+def test_signed_by_the_issuer_but_not_for_this(signed, changes):
+    """Expired, too early, another's, for somebody else, or with claims of a wrong kind."""
+    assert_unauthenticated(signed(**changes).get(PATH))
+
+
+def test_just_expired_is_expired_but_for_the_leeway(signed):
+    """Half a minute is forgiven, two minutes are not."""
+    now = int(time.time())
+
+    assert 404 == signed(exp=now - 10).get(PATH).status_code
+    assert_unauthenticated(signed(exp=now - 120).get(PATH))
+
+
+@pytest.mark.parametrize("kid", ["absent", "the issuer's"])
+@pytest.mark.parametrize(
+    ("algorithm", "make_key"),
+    [
+        ("ES256", lambda: ECKey.generate_key("P-256", private=True)),
+        ("RS256", lambda: RSAKey.generate_key(2048, private=True)),
+        ("PS256", lambda: RSAKey.generate_key(2048, private=True)),
+        ("Ed25519", lambda: OKPKey.generate_key("Ed25519", private=True)),
+    ],
+)
+def test_signed_by_another_key(signed, issuer, algorithm, make_key, kid):
+    """Of any kind, and even under the issuer's name for its own."""
+    header = {"alg": algorithm, "typ": "JWT"}
+    if kid != "absent":
+        issuer.ensure_kid()
+        header["kid"] = issuer.kid
+
+    assert_unauthenticated(signed(make_key(), header).get(PATH))
+
+
+def test_a_key_that_the_token_brings_along_is_not_trusted(signed):
+    """Neither as ``jwk`` in the header."""
+    key = ECKey.generate_key("P-256", private=True)
+    header = {"alg": "ES256", "typ": "JWT", "jwk": key.as_dict(private=False)}
+
+    assert_unauthenticated(signed(key, header).get(PATH))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
+def test_unsigned(ask, algorithm):
+    """``alg: none`` in every spelling."""
+    token = compact({"alg": algorithm, "typ": "JWT"}, CLAIMS)
+
+    assert_unauthenticated(ask(f"Bearer {token}"), token)
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
+def test_signed_with_the_public_key_as_a_shared_secret(ask, issuer, form):
+    """HS256 with what everybody knows."""
+    secret = {
+        "pem": lambda: issuer.as_pem(private=False),
+        "der": lambda: issuer.as_der(private=False),
+        "jwk": lambda: json.dumps(issuer.as_dict(private=False)).encode(),
+    }[form]()
+    token = compact(
+        {"alg": "HS256", "typ": "JWT"},
+        CLAIMS,
+        lambda signing_input: hmac.digest(secret, signing_input, hashlib.sha256),
+    )
+
+    assert_unauthenticated(ask(f"Bearer {token}"), token)
+
+
+def test_altered_after_signing(signed, ask):
+    """Another scope under the same signature."""
+    token = signed(scope="holder").headers["Authorization"].removeprefix("Bearer ")
+    header, _, signature = token.split(".")
+    forged = f"{header}.{base64url(json.dumps(CLAIMS).encode())}.{signature}"
+
+    assert_unauthenticated(ask(f"Bearer {forged}"), forged)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 5000,
+        b"[1]",
+        b"1",
+        b'"ES256"',
+        b"null",
+        b"\xff\xfe",
+        b'{"alg": ["ES256"]}',
+        b'{"alg": "ES256", "kid": [1]}',
+        b'{"alg": "ES256", "kid": {}}',
+        b'{"alg": "ES256", "crit": ["x"]}',
+        b'{"alg": "ES256", "crit": 1}',
+        b'{"alg": "ES256", "crit": ["b64"], "b64": false}',
+        b'{"alg": "ES256", "jwk": 1, "x5c": 1, "jku": "http://127.0.0.1"}',
+        b'{"alg": "dir", "enc": "A128GCM"}',
+        b'{"alg": NaN}',
+        b'{"alg": ' + b"9" * 5000 + b"}",
+        b'{"alg": "ES256", "kid": "\\ud800"}',
+    ],
+)
+def test_a_header_that_is_none(ask, header):
+    """Whatever the first part decodes to."""
+    token = compact(header, CLAIMS)
+
+    assert_unauthenticated(ask(f"Bearer {token}"), token)
+
+
+def test_a_token_of_real_time_works_on_every_day_of_the_services_clock(at, registrar):
+    """Who someone is, is asked of the machine's clock."""
+    at("2090-01-01")
+
+    assert 404 == registrar.get(PATH).status_code

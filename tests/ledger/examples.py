@@ -1,0 +1,84 @@
+"""One example of every event, with every field filled where it can be."""
+
+from datetime import UTC, date, datetime
+
+from domain import events
+from domain.device import Device, FaceMatch
+from domain.person import Guardian, Identity, Residence
+
+PERMIT_NUMBER = "7Q2M9K4T8XW5"
+STAMP = {
+    "originator_id": PERMIT_NUMBER,
+    "originator_version": 2,
+    "timestamp": datetime(2026, 11, 23, 2, 0, 0, 123456, tzinfo=UTC),
+    "actor": "officer-1",
+    "station": "320211-01",
+    "policy_version": "wuxi-2026.1",
+    "correlation_id": "request-1",
+}
+BY_HOLDER = {**STAMP, "actor": "holder-1", "station": None}
+CLAIM = {
+    "device": Device("NzbLsXh8uDCc", {"kty": "EC", "crv": "P-256", "x": "MKBC", "y": "4Etl"}),
+    "face_match": FaceMatch("identity-provider", 0.98, matched=True),
+}
+EXAMPLES = (
+    events.PermitIssued(
+        **{**STAMP, "originator_version": 1},
+        originator_topic="permit",
+        holder_id="holder-1",
+        identity=Identity(
+            name="测小明",
+            sex="1",
+            ethnicity="01",
+            birth_date=date(2008, 2, 29),
+            citizen_id_number="990000200802290034",
+            hukou_address="安徽省合肥市测试路1号",
+            portrait="0f" * 32,
+        ),
+        residence=Residence("320211", "蠡湖大道1号"),
+        residence_registered_on=date(2020, 1, 15),
+        ground=events.Ground.SCHOOLING,
+        guardian=Guardian("欧阳测试", "990000199001010017"),
+        anchor=date(2024, 2, 28),
+        years=2,
+        card_serial=3,
+        card_due_on=date(2024, 3, 14),
+        fee_yuan=0,
+        taken_over_from="OLD-1",
+    ),
+    events.ElectronicPermitClaimed(**BY_HOLDER, **CLAIM),
+    events.DeviceBound(**BY_HOLDER, **CLAIM),
+    events.DeviceRevoked(**BY_HOLDER, thumbprint="NzbLsXh8uDCc"),
+    events.PermitEndorsed(
+        **STAMP,
+        endorsed_on=date(2026, 11, 23),
+        card_presented=events.CardPresented.REISSUE_RECEIPT,
+        kind=events.EndorsementKind.RE_ANCHORED,
+        anchor=date(2026, 11, 23),
+        years=1,
+        fee_yuan=0,
+    ),
+    events.CardReportedLost(**STAMP, reported_on=date(2026, 11, 23), card_serial=1),
+    events.LossLifted(**STAMP, lifted_on=date(2026, 11, 23), card_serial=1),
+    events.CardReissued(**STAMP, card_serial=2, card_due_on=date(2026, 12, 8), fee_yuan=20),
+    events.CardReplaced(
+        **STAMP,
+        card_serial=2,
+        reason=events.ReplacementReason.DETAILS_CHANGED,
+        old_card_returned=True,
+        card_due_on=date(2026, 12, 8),
+        fee_yuan=20,
+    ),
+    events.CardDelivered(**STAMP, card_serial=1, delivered_on=date(2026, 11, 23)),
+    events.AddressChanged(
+        **STAMP,
+        residence=Residence("320281", "澄江中路2号"),
+        moved_on=date(2026, 11, 1),
+        reported_late=True,
+    ),
+    events.IdentityCorrected(
+        **STAMP, name="欧阳改名", citizen_id_number="990000199001010033", hukou_address=None
+    ),
+    events.PermitCancelled(**STAMP, reason=events.CancellationReason.MOVED_AWAY),
+    events.PermitVoided(**STAMP, finding="就业证明系伪造"),
+)

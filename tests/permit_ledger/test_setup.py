@@ -1,0 +1,65 @@
+"""A database is brought to this version, and has to be ours."""
+
+import itertools
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ledger.blind_index import BlindIndex
+from ledger.database import connect
+from ledger.errors import SchemaMismatch
+from permit_ledger.setup import WrongKey, prepare
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def connection(postgres_url):
+    """To a database with nothing in it."""
+    name = f"unprepared_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        with connect(make_conninfo(postgres_url, dbname=name)) as connection:
+            yield connection
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_an_empty_database_is_prepared_once(connection, blind_index):
+    """The log's tables and the views', in this order; later there is nothing to do."""
+    applied = prepare(connection, blind_index)
+
+    assert ("ledger/0001_log.sql", "projections/0001_views.sql") == (applied[0], applied[-1])
+    assert [] == prepare(connection, blind_index)
+    assert (0, 0) == connection.execute(
+        "SELECT head.position, position.position FROM ledger.head, views.position"
+    ).fetchone()
+
+
+def test_another_key_is_refused(connection, blind_index):
+    """With it nobody would be found, and everybody could get a second permit."""
+    prepare(connection, blind_index)
+
+    with pytest.raises(WrongKey):
+        prepare(connection, BlindIndex(b"k" * 32))
+    assert [] == prepare(connection, blind_index)
+
+
+def test_the_database_does_not_hold_the_key(connection, blind_index):
+    """Only a value made with it."""
+    prepare(connection, blind_index)
+
+    [(name, value)] = connection.execute("SELECT * FROM ledger.key_checks").fetchall()
+    assert "blind-index" == name
+    assert bytes(range(32)) != bytes(value)
+
+
+def test_a_database_of_other_migrations_is_refused(connection, blind_index):
+    """Nothing is done to it, not even the key check."""
+    prepare(connection, blind_index)
+    connection.execute("UPDATE public.permit_ledger_migrations SET digest = 'another'")
+    connection.execute("DELETE FROM ledger.key_checks")
+
+    with pytest.raises(SchemaMismatch):
+        prepare(connection, blind_index)
+    assert [] == connection.execute("SELECT * FROM ledger.key_checks").fetchall()

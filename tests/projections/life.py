@@ -1,0 +1,130 @@
+"""A random life of a few people; seeded, so that a failing one can be lived again."""
+
+import itertools
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from domain import citizen_id, events
+from domain.application import Application
+from domain.calendar import SHANGHAI
+from domain.context import CommandContext
+from domain.device import Device, FaceMatch
+from domain.errors import DomainError
+from domain.person import Identity, Residence
+from ledger.application import Command, PermitLedger
+from ledger.errors import LedgerError
+
+BORN_ON = date(1990, 1, 1)
+ISSUED_ON = date(2024, 1, 5)
+FACE_MATCH = FaceMatch("identity-provider", 0.98, matched=True)
+
+_people = itertools.count(1)
+
+
+def _citizen_number() -> str:
+    area, sequence = divmod(next(_people), 500)
+    return citizen_id.compose(f"99{area:04d}", BORN_ON, sequence * 2 + 1)
+
+
+@dataclass
+class Life:
+    """What happens to a few people; every command that is refused is part of life."""
+
+    ledger: PermitLedger
+    context: CommandContext
+    chance: random.Random
+    today: date = ISSUED_ON
+    numbers: list[str] = field(default_factory=list)
+
+    def command(self) -> Command:
+        at = datetime(self.today.year, self.today.month, self.today.day, 12, tzinfo=SHANGHAI)
+        return Command(replace(self.context, at=at))
+
+    def application(self, citizen_number: str | None = None) -> Application:
+        """All in order, for this person or somebody new."""
+        return Application(
+            identity=Identity(
+                name="欧阳测试",
+                sex="1",
+                ethnicity="01",
+                birth_date=BORN_ON,
+                citizen_id_number=citizen_number or _citizen_number(),
+                hukou_address="安徽省合肥市测试路1号",
+            ),
+            residence=Residence("320211", "蠡湖大道1号"),
+            residence_registered_on=date(2020, 1, 15),
+            ground="employment",
+            issued_on=self.today,
+        )
+
+    def issue(self, citizen_number: str | None = None) -> str:
+        """A permit, issued today; gives its number."""
+        answer = self.ledger.issue(self.application(citizen_number), self.command())
+        assert answer.position is not None
+        [issued] = self.ledger.log.select_notifications(answer.position, 1)
+        self.numbers.append(str(issued.originator_id))
+        return self.numbers[-1]
+
+    def claim(self, number: str, phone: int = 1) -> None:
+        holder_id = self.ledger.permit(number).holder_id
+        device = Device(f"thumbprint-{phone}", {"kty": "EC", "x": str(phone)})
+        self.ledger.claim(number, holder_id, device, FACE_MATCH, self.command(), confirmed=True)
+
+    def revoke(self, number: str, phone: int = 1) -> None:
+        holder_id = self.ledger.permit(number).holder_id
+        self.ledger.revoke_device(number, holder_id, f"thumbprint-{phone}", self.command())
+
+    def new_card(self, number: str) -> None:
+        """Lost, reissued."""
+        self.ledger.report_loss(number, self.command())
+        self.ledger.reissue(number, self.command())
+
+    def go_on(self, commands: int) -> None:
+        """This many commands, granted or not, on days that go on."""
+        for _ in range(commands):
+            self.today += timedelta(days=self.chance.randrange(30))
+            with suppress(DomainError, LedgerError):
+                self._act()
+
+    def _act(self) -> None:
+        if not self.numbers or self.chance.random() < 0.1:
+            self.issue()
+            return
+        number, chance, by = self.chance.choice(self.numbers), self.chance, self.command()
+        ledger, phone = self.ledger, self.chance.randrange(3)
+        home = Residence(chance.choice(["320211", "320281"]), f"测试路{chance.randrange(3)}号")
+        chance.choice(
+            [
+                lambda: ledger.endorse(number, chance.choice([*events.CardPresented]), by),
+                lambda: ledger.report_loss(number, by),
+                lambda: ledger.lift_loss(number, by),
+                lambda: self.new_card(number),
+                lambda: ledger.replace(
+                    number, chance.choice([*events.ReplacementReason]), by, old_card_returned=True
+                ),
+                lambda: ledger.deliver_card(number, by),
+                lambda: self.claim(number, phone),
+                lambda: self.revoke(number, phone),
+                lambda: ledger.change_address(number, home, self.today, by),
+                lambda: ledger.correct_identity(
+                    number,
+                    by,
+                    name=chance.choice([None, "欧阳改名", "欧阳测试"]),
+                    citizen_id_number=chance.choice([None, None, _citizen_number()]),
+                    hukou_address=chance.choice([None, home.address]),
+                ),
+                lambda: self._end(number),
+            ]
+        )()
+
+    def _end(self, number: str) -> None:
+        """Now and then for one, and not for long for the person."""
+        if self.chance.random() < 0.3:
+            person = self.ledger.permit(number).identity.citizen_id_number
+            if self.chance.random() < 0.5:
+                self.ledger.cancel(number, events.CancellationReason.MOVED_AWAY, self.command())
+            else:
+                self.ledger.void(number, "就业证明系伪造", self.command())
+            self.issue(person)

@@ -1,0 +1,91 @@
+"""The electronic track: what each event does to a row."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from domain import events
+from projections.electronic import ElectronicPermit, evolve
+from tests.ledger.examples import EXAMPLES
+
+ISSUED, *LATER = EXAMPLES
+PHONE = "NzbLsXh8uDCc"
+BEGUN = ElectronicPermit(
+    permit_number="7Q2M9K4T8XW5",
+    holder_id="holder-1",
+    version=1,
+    name="测小明",
+    sex="1",
+    ethnicity="01",
+    birth_date=date(2008, 2, 29),
+    citizen_id_number="990000200802290034",
+    hukou_address="安徽省合肥市测试路1号",
+    portrait="0f" * 32,
+    division="320211",
+    address="蠡湖大道1号",
+    issuing_authority="320211-01",
+    issued_on=date(2024, 2, 28),
+    anchor=date(2024, 2, 28),
+    years=2,
+    endorsements=1,
+    ended=None,
+    card_serial=3,
+    claimed=False,
+    devices=[],
+)
+CLAIMED = replace(BEGUN, claimed=True, devices=["another phone"])
+EFFECTS = {
+    events.PermitEndorsed: {"anchor": date(2026, 11, 23), "years": 1, "endorsements": 2},
+    events.CardReportedLost: {},
+    events.LossLifted: {},
+    events.CardReissued: {"card_serial": 2},
+    events.CardReplaced: {"card_serial": 2},
+    events.CardDelivered: {},
+    events.AddressChanged: {"division": "320281", "address": "澄江中路2号"},
+    events.IdentityCorrected: {
+        "name": "欧阳改名",
+        "citizen_id_number": "990000199001010033",
+    },
+    events.PermitCancelled: {"ended": "ended"},
+    events.PermitVoided: {"ended": "voided"},
+}
+OF_PHONES = {
+    events.ElectronicPermitClaimed: ([], {"claimed": True, "devices": [PHONE]}),
+    events.DeviceBound: (["another phone"], {"devices": ["another phone", PHONE]}),
+    events.DeviceRevoked: (
+        ["another phone", PHONE, "a third"],
+        {"devices": ["another phone", "a third"]},
+    ),
+}
+OTHERS = [event for event in LATER if type(event) not in OF_PHONES]
+
+
+def test_a_row_begins_with_the_issue():
+    """Unclaimed; the holder has no phone bound."""
+    assert BEGUN == evolve(None, ISSUED)
+
+
+@pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.TOPIC)
+@pytest.mark.parametrize("before", [BEGUN, CLAIMED], ids=["begun", "claimed"])
+def test_each_event_changes_its_own_columns(before, event):
+    """And the version; a lost card is no matter to the phone. [W5]"""
+    expected = replace(before, version=2, **EFFECTS[type(event)])
+    assert expected == evolve(before, event)
+
+
+@pytest.mark.parametrize("kind", OF_PHONES, ids=lambda kind: kind.TOPIC)
+def test_phones_come_and_go(kind):
+    """In the order in which they were bound; the claim stays."""
+    [event] = [event for event in LATER if type(event) is kind]
+    phones, changes = OF_PHONES[kind]
+    before = replace(BEGUN, claimed=bool(phones), devices=[*phones])
+
+    assert replace(before, version=2, **changes) == evolve(before, event)
+    assert phones == before.devices
+
+
+def test_no_row_begins_in_the_middle():
+    """A permit whose beginning was missed is a fault of the log, not a row of guesses."""
+    with pytest.raises(AssertionError):
+        evolve(None, LATER[0])

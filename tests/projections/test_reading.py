@@ -1,0 +1,188 @@
+"""What the views answer, each time from one instant."""
+
+import asyncio
+from datetime import date
+
+import pytest
+
+from domain.events import CancellationReason
+from domain.standing import Facts
+from ledger.application import Command
+from ledger.errors import Unavailable
+from ledger.portraits import Portrait
+from projections.reading import PermitReader, read_pool
+from tests.projections import columns
+
+NOBODYS = "7Q2M9K4T8XW5"
+PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+
+
+@pytest.fixture
+def read(database_url):
+    """``read("permit", number)``: one read by a reader of its own."""
+
+    def read(method, *args):
+        async def reading():
+            async with read_pool(database_url, connections_max=2) as pool:
+                return await getattr(PermitReader(pool), method)(*args)
+
+        return asyncio.run(reading())
+
+    return read
+
+
+@pytest.fixture
+def projected(start_projector, caught_up):
+    """``projected()``: brings the views to the log's head, and leaves them there."""
+
+    def projected():
+        projecting = start_projector()
+        caught_up()
+        projecting.end()
+
+    return projected
+
+
+@pytest.fixture
+def living(life):
+    """One permit with a history, and beside it one of somebody else's."""
+    living = life()
+    number = living.issue()
+    living.claim(number, 1)
+    living.claim(number, 2)
+    living.new_card(number)
+    living.issue()
+    return living
+
+
+def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
+    """The same facts as the aggregate's, and every column of both tracks."""
+    number = living.numbers[0]
+    projected()
+
+    seen = read("permit", number)
+
+    permit = ledger.permit(number)
+    assert (6, Facts.of(permit)) == (seen.as_of_position, seen.facts)
+    expected = {
+        **columns.physical(permit),
+        **columns.electronic(permit),
+        "electronic_card_serial": 2,
+        "as_of_position": 6,
+    }
+    assert expected == seen.face
+
+
+def test_facts_of_an_ended_permit(read, living, projected, ledger):
+    """Its end is one of them."""
+    number = living.numbers[0]
+    ledger.void(number, "就业证明系伪造", living.command())
+    projected()
+
+    assert Facts.of(ledger.permit(number)) == read("permit", number).facts
+
+
+@pytest.mark.parametrize("method", ["permit", "physical", "electronic", "for_check", "of_holder"])
+def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, method):
+    """So that nobody takes a view that is behind for a permit that does not exist."""
+    projected()
+
+    seen = read(method, NOBODYS)
+
+    assert (6, None) == (seen.as_of_position, seen.facts)
+
+
+def test_the_tracks_by_themselves(read, living, projected, ledger):
+    """Each knows its own columns."""
+    number = living.numbers[0]
+    projected()
+    permit = ledger.permit(number)
+    beside = {"as_of_position": 6, "portrait_image": None}
+
+    assert {**columns.physical(permit), **beside} == read("physical", number).face
+    assert {**columns.electronic(permit), **beside} == read("electronic", number).face
+    assert permit.card == read("physical", number).facts.card
+    assert (True, 2) == (
+        (electronic := read("electronic", number).facts).claimed,
+        electronic.devices,
+    )
+
+
+def test_a_check_sees_how_far_both_are(read, living, projected, ledger):
+    """The log's head of the same instant beside the views' position."""
+    number = living.numbers[0]
+    projected()
+    ledger.cancel(number, CancellationReason.MOVED_AWAY, living.command())
+
+    seen = read("for_check", number)
+
+    assert (6, 7, None) == (seen.as_of_position, seen.head, seen.facts.end)
+    assert (7, 6) == read("positions")
+
+
+@pytest.mark.parametrize("method", ["physical", "electronic", "for_check"])
+def test_a_face_comes_with_its_picture(read, life, projected, ledger, context, method):
+    """The one whose digest the event carries."""
+    living = life()
+    living.issue()
+    application = living.application()
+    ledger.issue(application, Command(context), PICTURE)
+    [issued] = ledger.log.select_notifications(2, 1)
+    projected()
+
+    assert PICTURE.image == bytes(read(method, issued.originator_id).face["portrait_image"])
+
+
+def test_a_holders_permit_is_the_open_one(read, life, projected, ledger):
+    """Whatever else they held before; without an open one, the last."""
+    living = life()
+    first = living.issue("990000199001010017")
+    holder_id = ledger.permit(first).holder_id
+    for day in (date(2024, 6, 1), date(2024, 9, 1)):
+        living.today = day
+        ledger.cancel(living.numbers[-1], CancellationReason.MOVED_AWAY, living.command())
+        living.issue("990000199001010017")
+    last = living.numbers[-1]
+    projected()
+    assert last == read("of_holder", holder_id).facts.permit_number
+
+    ledger.cancel(last, CancellationReason.MOVED_AWAY, living.command())
+    projected()
+    assert last == read("of_holder", holder_id).facts.permit_number
+
+
+def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, ledger, blind_index):
+    """Then the later issued; nobody else's."""
+    living = life()
+    person = "990000199001010017"
+    living.issue()
+    numbers = [living.issue(person)]
+    for day in (date(2024, 6, 1), date(2024, 9, 1)):
+        living.today = day
+        ledger.cancel(numbers[-1], CancellationReason.MOVED_AWAY, living.command())
+        numbers.append(living.issue(person))
+    projected()
+
+    position, found = read("search", blind_index.of(person))
+
+    assert position == ledger.log.head()
+    assert numbers[::-1] == [facts.permit_number for facts in found]
+    assert [Facts.of(ledger.permit(number)) for number in numbers[::-1]] == found
+
+
+def test_a_search_for_nobody(read, living, projected, blind_index):
+    """Nothing, as of a position."""
+    projected()
+    assert (6, []) == read("search", blind_index.of("990000199001010025"))
+
+
+def test_views_out_of_reach_are_unavailable(database_url):
+    """To be tried again."""
+
+    async def reading():
+        async with read_pool(database_url, connections_max=1) as pool:
+            reader = PermitReader(pool)
+        await reader.positions()
+
+    with pytest.raises(Unavailable):
+        asyncio.run(reading())

@@ -1,0 +1,102 @@
+"""How a view is written: what is touched is loaded and written once a page."""
+
+import pytest
+
+from projections.view import all_views
+from tests.projections import columns
+
+
+@pytest.fixture
+def physical(blind_index):
+    return all_views(blind_index)[0]
+
+
+@pytest.fixture
+def search(blind_index):
+    return all_views(blind_index)[2]
+
+
+@pytest.fixture
+def events(ledger):
+    """``events(start)``: the log's events from a position on, read."""
+
+    def events(start=1):
+        log = ledger.log.select_notifications(start, 1000)
+        return [ledger.mapper.to_domain_event(notification) for notification in log]
+
+    return events
+
+
+@pytest.fixture
+def written(admin):
+    """``written("views.permit_search")``: which transaction wrote each row."""
+
+    def written(table):
+        return dict(admin.execute(f"SELECT permit_number, xmin::text FROM {table}").fetchall())
+
+    return written
+
+
+def test_a_page_may_touch_a_permit_many_times(life, ledger, physical, events, admin, rows):
+    """Its row is what the last event made of it."""
+    living = life()
+    numbers = [living.issue(), living.issue()]
+    for _ in range(3):
+        living.new_card(numbers[0])
+
+    physical.apply(admin, events())
+
+    assert rows("views.physical_permits") == {
+        number: columns.physical(ledger.permit(number)) for number in numbers
+    }
+
+
+def test_a_page_goes_on_from_the_rows_before_it(life, ledger, physical, events, admin, rows):
+    """One event a page comes to the same as all in one."""
+    living = life()
+    number = living.issue()
+    for _ in range(3):
+        living.new_card(number)
+
+    for event in events():
+        physical.apply(admin, [event])
+
+    assert rows("views.physical_permits") == {number: columns.physical(ledger.permit(number))}
+
+
+def test_an_equal_row_is_not_written(life, search, events, admin, written):
+    """Most events leave an entry of the search as it is."""
+    living = life()
+    numbers = [living.issue(), living.issue()]
+    search.apply(admin, events())
+    before = written("views.permit_search")
+    living.new_card(numbers[0])
+    living.ledger.correct_identity(numbers[1], living.command(), name="欧阳改名")
+
+    search.apply(admin, events(3))
+
+    assert before == written("views.permit_search")
+    assert set(numbers) == set(before)
+
+
+def test_only_the_touched_rows_are_written(life, physical, events, admin, written):
+    """A city of a million is not rewritten for one move."""
+    living = life()
+    moved, stayed = living.issue(), living.issue()
+    physical.apply(admin, events())
+    before = written("views.physical_permits")
+    living.ledger.deliver_card(moved, living.command())
+
+    physical.apply(admin, events(3))
+
+    after = written("views.physical_permits")
+    assert before[stayed] == after[stayed]
+    assert before[moved] != after[moved]
+
+
+def test_no_events_are_no_work(blind_index, admin, rows):
+    """Every view takes an empty page."""
+    for view in all_views(blind_index):
+        view.apply(admin, [])
+
+    assert {} == rows("views.permits")

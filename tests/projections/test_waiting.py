@@ -1,0 +1,157 @@
+"""Waiting for the views: told by the projector, and not deaf for ever when a line breaks."""
+
+import asyncio
+from functools import partial
+
+import pytest
+
+from projections import waiting
+from projections.waiting import ViewPosition
+
+WAIT_S = 30
+NEVER_S = 3600
+LISTENER = "permit-ledger positions"
+
+
+@pytest.fixture
+def move(admin):
+    """``move(position)``: as a projector does; ``quietly`` its notification is lost."""
+
+    def move(position, *, quietly=False):
+        admin.execute("UPDATE views.position SET position = %s", [position])
+        if not quietly:
+            admin.execute("SELECT pg_notify('permit_ledger_views', %s)", [str(position)])
+
+    return move
+
+
+@pytest.fixture
+def never_polling(monkeypatch):
+    """Only a notification wakes it."""
+    monkeypatch.setattr(waiting, "POLL_S", NEVER_S)
+
+
+@pytest.fixture
+def in_time(database_url):
+    """``in_time(scenario)``: runs ``await scenario(views)`` with a position that is watched."""
+
+    def in_time(scenario):
+        async def run():
+            async with asyncio.timeout(WAIT_S), ViewPosition(database_url) as views:
+                return await scenario(views)
+
+        return asyncio.run(run())
+
+    return in_time
+
+
+async def elsewhere(act, *args, **kwargs):
+    """What another process does meanwhile."""
+    return await asyncio.to_thread(partial(act, *args, **kwargs))
+
+
+def test_what_is_there_is_not_waited_for(in_time, move):
+    """Not even for no time at all."""
+    move(5)
+
+    async def scenario(views):
+        reached = await views.wait_for(5, WAIT_S)
+        return reached, await views.wait_for(5, 0), await views.wait_for(3, 0)
+
+    assert (True, True, True) == in_time(scenario)
+
+
+@pytest.mark.usefixtures("never_polling")
+def test_it_wakes_when_the_views_get_there(in_time, move):
+    """Everybody whose position was reached; the others go on waiting."""
+
+    async def scenario(views):
+        waits = [asyncio.create_task(views.wait_for(n, WAIT_S)) for n in (1, 2, 2, 4)]
+        await views.wait_for(0, WAIT_S)
+        for position in (1, 2):
+            await elsewhere(move, position)
+            assert await views.wait_for(position, WAIT_S)
+        assert [True, True, True] == await asyncio.gather(*waits[:3])
+        assert not waits[3].done()
+        await elsewhere(move, 7)
+        return await waits[3]
+
+    assert in_time(scenario)
+
+
+def test_it_gives_up_in_time(in_time, move):
+    """And says that it did; a later wait is not spoilt by it."""
+
+    async def scenario(views):
+        late = await views.wait_for(1, 0.05)
+        await elsewhere(move, 1)
+        return late, await views.wait_for(1, WAIT_S)
+
+    assert (False, True) == in_time(scenario)
+
+
+def test_a_lost_notification_is_made_up_for(in_time, move, monkeypatch):
+    """It looks by itself as well."""
+    monkeypatch.setattr(waiting, "POLL_S", 0.05)
+
+    async def scenario(views):
+        assert not await views.wait_for(1, 0.1)
+        await elsewhere(move, 1, quietly=True)
+        return await views.wait_for(1, WAIT_S)
+
+    assert in_time(scenario)
+
+
+@pytest.mark.usefixtures("never_polling")
+def test_a_killed_connection_is_opened_again(in_time, move, kill, until, monkeypatch):
+    """Time and again; what happened meanwhile is not missed."""
+    monkeypatch.setattr(waiting, "RECONNECT_S", 0.01)
+
+    async def scenario(views):
+        for position in (1, 3, 5):
+            await elsewhere(move, position)
+            assert await views.wait_for(position, WAIT_S)
+            await elsewhere(move, position + 1, quietly=True)
+            await elsewhere(until, lambda: kill(LISTENER))
+            assert await views.wait_for(position + 1, WAIT_S)
+        return True
+
+    assert in_time(scenario)
+
+
+@pytest.mark.usefixtures("never_polling")
+@pytest.mark.parametrize("payload", ["", "not a position"])
+def test_a_strange_notification_does_not_deafen_it(in_time, move, admin, payload):
+    """Anybody with a database console may send one."""
+
+    async def scenario(views):
+        await elsewhere(move, 1)
+        assert await views.wait_for(1, WAIT_S)
+        await elsewhere(admin.execute, "SELECT pg_notify('permit_ledger_views', %s)", [payload])
+        await elsewhere(move, 2)
+        return await views.wait_for(2, 2)
+
+    assert in_time(scenario)
+
+
+def test_it_is_told_by_a_projector(in_time, projector, life):
+    """From the command's position to both views."""
+    number = life().issue()
+
+    async def scenario(views):
+        return await views.wait_for(1, WAIT_S)
+
+    assert number
+    assert in_time(scenario)
+
+
+def test_leaving_gives_the_connection_back(in_time, admin, until, move):
+    """Nobody listens any more."""
+    move(1)
+
+    async def scenario(views):
+        return await views.wait_for(1, WAIT_S)
+
+    assert in_time(scenario)
+    listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    until(lambda: admin.execute(listening, [LISTENER]).fetchone()[0] == 0)
