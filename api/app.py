@@ -41,12 +41,12 @@ def create_app(
         app.include_router(development)
     problems.install(app)
     app.add_middleware(RequestFrame)
-    _declare_problem_schema(app)
+    _document_problems(app)
     return app
 
 
-def _declare_problem_schema(app: FastAPI) -> None:
-    """FastAPI documents its own validation answer unless told of ours."""
+def _document_problems(app: FastAPI) -> None:
+    """Our problem document, and not the validation answer that FastAPI would have given."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -54,6 +54,9 @@ def _declare_problem_schema(app: FastAPI) -> None:
         schemas = schema["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
+        own = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(own.pop("$defs"))
+        schemas["Problem"] = own
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problems import MEDIA_TYPE, Problem
+from pydantic import BaseModel
+
+from .problems import MEDIA_TYPE
 
 _DESCRIPTIONS = {
     401: "no token, or one that is not valid",
@@ -16,29 +18,53 @@ _DESCRIPTIONS = {
     422: "the request can't be understood, or its facts can't be true",
     503: "out of reach for the moment: try again after `Retry-After` seconds",
 }
-_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_INTEGER, _TEXT = {"schema": {"type": "integer"}}, {"schema": {"type": "string"}}
+_PROBLEM_HEADERS = {
+    401: {"WWW-Authenticate": _TEXT},
+    403: {"WWW-Authenticate": _TEXT},
+    503: {"Retry-After": {"description": "seconds", **_INTEGER}},
+}
 
 Responses = dict[int | str, dict[str, Any]]
-
-DOCUMENTED_PROBLEMS: dict[int, Responses] = {
-    status: {
-        status: {
-            "description": description,
-            "model": Problem,
-            "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
-        }
-    }
-    for status, description in _DESCRIPTIONS.items()
-}
 
 
 def problems(*statuses: int) -> Responses:
     """The documentation of these problem statuses."""
-    documented: Responses = {}
-    for status in statuses:
-        documented |= DOCUMENTED_PROBLEMS[status]
-    return documented
+    return {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "headers": _PROBLEM_HEADERS.get(status, {}),
+            "content": _PROBLEM,
+        }
+        for status in statuses
+    }
 
 
-READ = problems(401, 403, 404, 422, 503)
-WRITE = problems(401, 403, 404, 409, 412, 413, 422, 503)
+def read(model: type[BaseModel], *more: int) -> Responses:
+    """The answers of a read: the view at a position, or a problem."""
+    success = {
+        "model": model,
+        "headers": {
+            "Ledger-Position": {"description": "what the answer is as of", **_INTEGER},
+            "ETag": {"description": "the permit's version", **_TEXT},
+        },
+    }
+    return {200: success} | problems(401, 403, 404, 422, 503, *more)
+
+
+def written(model: type[BaseModel], status: int = 200) -> Responses:
+    """The answers of a write: the permit as it now is, or a problem."""
+    success = {
+        "model": model,
+        "description": "the permit as it now is",
+        "headers": {
+            "Ledger-Position": {"description": "of the last event", **_INTEGER},
+            "ETag": {"description": "the permit's version", **_TEXT},
+            "Idempotency-Replayed": {
+                "description": "present when this is the first answer, told again",
+                "schema": {"type": "string", "enum": ["true"]},
+            },
+        },
+    }
+    return {status: success} | problems(401, 403, 404, 409, 412, 413, 422, 503)

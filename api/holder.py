@@ -30,7 +30,7 @@ HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 
 
-@router.get("/v1/me/permit", responses=documents.READ | {200: {"model": PermitAnswer}})
+@router.get("/v1/me/permit", responses=documents.read(PermitAnswer))
 async def own_permit(
     holder: Holder, service: Service, _: Annotated[None, Depends(caught_up)]
 ) -> Response:
@@ -42,7 +42,7 @@ async def own_permit(
 @router.post(
     "/v1/permits/{permit_number}/electronic/claims",
     status_code=201,
-    responses=documents.WRITE | {201: {"model": PermitAnswer, "description": "claimed"}},
+    responses=documents.written(PermitAnswer, 201),
 )
 def claim(
     permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
@@ -61,7 +61,7 @@ def claim(
 
 @router.post(
     "/v1/permits/{permit_number}/electronic/device-revocations",
-    responses=documents.WRITE | {200: {"model": PermitAnswer, "description": "revoked"}},
+    responses=documents.written(PermitAnswer),
 )
 def revoke_device(
     permit_number: str, body: DeviceRevocationBody, command: HolderCommand, service: Service

@@ -163,10 +163,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation_error(_: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"field": _place(line["loc"]), "reason": line["msg"], "code": "INVALID_REQUEST"}
-            for line in error.errors()[:PROBLEMS_MAX]
-        ]
+        errors = [_field_error(line) for line in error.errors()[:PROBLEMS_MAX]]
         detail = "; ".join(f"{line['field']}: {line['reason']}" for line in errors)
         return response(422, document(422, "INVALID_REQUEST", detail, errors=errors))
 
@@ -185,6 +182,16 @@ def install(app: FastAPI) -> None:
 
 def unavailable(detail: str) -> Response:
     return response(503, document(503, "UNAVAILABLE", detail), {"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _field_error(line: Mapping[str, Any]) -> dict[str, str]:
+    """What pydantic says, less what the caller said: no value, and no name that is not ours."""
+    location, reason = list(line["loc"]), line["msg"]
+    if line["type"] == "extra_forbidden":
+        location, reason = location[:-1], "there is a field here that is not known"
+    elif line["type"] == "union_tag_invalid":
+        reason = f"Input should be {line['ctx']['expected_tags']}"
+    return {"field": _place(location), "reason": reason, "code": "INVALID_REQUEST"}
 
 
 def _place(location: Sequence[int | str]) -> str:

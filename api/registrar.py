@@ -45,13 +45,13 @@ RegistrarOrHolder = Annotated[Principal, Security(require(Scope.PERMITS_WRITE, S
 Service = Annotated[Services, Depends(services)]
 CaughtUp = Depends(caught_up)
 
-_WRITE = documents.WRITE | {200: {"model": PermitAnswer, "description": "the permit as it now is"}}
+_WRITE = documents.written(PermitAnswer)
 
 
 @router.post(
     "/v1/permits",
     status_code=201,
-    responses=documents.WRITE | {201: {"model": PermitAnswer, "description": "issued"}},
+    responses=documents.written(PermitAnswer, 201),
 )
 def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
@@ -60,7 +60,7 @@ def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Respo
     return answered(answer, 201)
 
 
-@router.post("/v1/permits/searches", responses=documents.READ | {200: {"model": PermitsAnswer}})
+@router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
 async def search(
     body: SearchBody, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
 ) -> Response:
@@ -75,9 +75,7 @@ async def search(
     return Response(content, 200, {"Ledger-Position": str(position)}, "application/json")
 
 
-@router.get(
-    "/v1/permits/{permit_number}", responses=documents.READ | {200: {"model": PermitAnswer}}
-)
+@router.get("/v1/permits/{permit_number}", responses=documents.read(PermitAnswer))
 async def read(
     permit_number: str, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
 ) -> Response:
@@ -88,7 +86,7 @@ async def read(
 
 @router.get(
     "/v1/permits/{permit_number}/physical",
-    responses=documents.READ | {200: {"model": PhysicalFaceAnswer}},
+    responses=documents.read(PhysicalFaceAnswer),
 )
 async def read_physical(
     permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
@@ -102,7 +100,7 @@ async def read_physical(
 
 @router.get(
     "/v1/permits/{permit_number}/electronic",
-    responses=documents.READ | {200: {"model": ElectronicFaceAnswer}},
+    responses=documents.read(ElectronicFaceAnswer),
 )
 async def read_electronic(
     permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    model_validator,
+)
 
 from domain.application import Application
 from domain.device import FaceMatch
@@ -17,6 +29,7 @@ from ledger.portraits import SIZE_BYTES_MAX, Portrait
 
 BASE64_LENGTH_MAX = (SIZE_BYTES_MAX + 2) // 3 * 4
 CARD_SERIAL_MAX = 10_000
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2100, 1, 1)
 
 
@@ -36,12 +49,29 @@ def _ethnicity(value: Any) -> Any:
     return code.zfill(2) if isinstance(code, str) and code.isascii() else code
 
 
-Text = Annotated[str, Field(max_length=400)]
-Date = Annotated[date, Field(strict=False, ge=FIRST_DATE, lt=LAST_DATE)]
-CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
-Sex = Annotated[str, BeforeValidator(_code, str | int), Field(max_length=8, examples=["1"])]
+def _without_controls(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("text without control characters is expected")
+    return text
+
+
+def _iso_date(value: Any) -> Any:
+    if isinstance(value, date):
+        return value
+    if not (isinstance(value, str) and _ISO_DATE.fullmatch(value)):
+        raise ValueError("a date is expected, as in 2026-01-05")
+    return value
+
+
+Printable = AfterValidator(_without_controls)
+Text = Annotated[str, Field(max_length=400), Printable]
+Date = Annotated[date, BeforeValidator(_iso_date, str), Field(ge=FIRST_DATE, lt=LAST_DATE)]
+CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"]), Printable]
+Sex = Annotated[
+    str, BeforeValidator(_code, str | int), Field(max_length=8, examples=["1"]), Printable
+]
 Ethnicity = Annotated[
-    str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"])
+    str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"]), Printable
 ]
 
 
@@ -89,7 +119,7 @@ class GuardianBody(RequestBody):
 class ResidenceBody(RequestBody):
     """A division of the province (GB/T 2260) and an address in it."""
 
-    division: Annotated[str, Field(max_length=40, examples=["320211"])]
+    division: Annotated[str, Field(max_length=40, examples=["320211"]), Printable]
     address: Annotated[Text, Field(examples=["滨湖区示例新村8号101室"])]
 
     def residence(self) -> Residence:
@@ -140,7 +170,7 @@ class EndorsementBody(RequestBody):
 
 class ReplacementBody(RequestBody):
     reason: ReplacementReason
-    old_card_returned: bool
+    old_card_returned: StrictBool
 
 
 class AddressChangeBody(RequestBody):
@@ -169,15 +199,19 @@ class CancellationBody(RequestBody):
 
 
 class VoidingBody(RequestBody):
-    finding: Annotated[str, Field(min_length=1, max_length=2000, examples=["forged lease"])]
+    finding: Annotated[
+        str, Field(min_length=1, max_length=2000, examples=["forged lease"]), Printable
+    ]
 
 
 class FaceMatchBody(RequestBody):
     """What the identity provider's live-portrait comparison said."""
 
-    provider: Annotated[str, Field(min_length=1, max_length=100, examples=["national-identity"])]
-    score: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, examples=[0.97])]
-    matched: bool
+    provider: Annotated[
+        str, Field(min_length=1, max_length=100, examples=["national-identity"]), Printable
+    ]
+    score: Annotated[StrictFloat, Field(ge=0, le=100, allow_inf_nan=False, examples=[0.97])]
+    matched: StrictBool
 
     def face_match(self) -> FaceMatch:
         return FaceMatch(self.provider, self.score, self.matched)
@@ -204,7 +238,7 @@ class DeviceKeyBody(BaseModel):
 class ClaimBody(RequestBody):
     """A claim of the electronic permit (申领电子居住证)."""
 
-    confirmed: bool = False
+    confirmed: StrictBool = False
     face_match: FaceMatchBody | None = None
     device_key: DeviceKeyBody
 
@@ -215,7 +249,7 @@ class DeviceRevocationBody(RequestBody):
     ]
 
 
-Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"])]
+Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"]), Printable]
 
 
 class PhysicalCheckBody(RequestBody):
@@ -223,8 +257,8 @@ class PhysicalCheckBody(RequestBody):
 
     scenario: Scenario
     track: Literal["physical"]
-    permit_number: Annotated[str, Field(max_length=64, examples=["84G7ZWYRD6Z1"])]
-    card_serial: Annotated[int, Field(ge=1, le=CARD_SERIAL_MAX)]
+    permit_number: Annotated[str, Field(max_length=64, examples=["84G7ZWYRD6Z1"]), Printable]
+    card_serial: Annotated[StrictInt, Field(ge=1, le=CARD_SERIAL_MAX)]
 
 
 class ElectronicCheckBody(RequestBody):
@@ -232,7 +266,7 @@ class ElectronicCheckBody(RequestBody):
 
     scenario: Scenario
     track: Literal["electronic"]
-    code: Annotated[str, Field(max_length=512)]
+    code: Annotated[str, Field(max_length=512), Printable]
 
 
 CheckBody = Annotated[PhysicalCheckBody | ElectronicCheckBody, Field(discriminator="track")]

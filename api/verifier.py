@@ -48,7 +48,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
         verifier=verifier.subject,
         scenario=body.scenario,
         track=body.track,
-        permit_number=seen.facts.permit_number if seen and seen.facts else None,
+        permit_number=_well_formed_number(body),
         card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,
         outcome=verdict.outcome,
         reason=verdict.reason,
@@ -63,9 +63,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
 
 async def _seen(body: CheckBody, service: Services) -> Seen | None:
     """The permit at a position that holds everything committed before this check came in."""
-    number = body.permit_number if isinstance(body, PhysicalCheckBody) else ""
-    if not permit_number.is_valid(number):
-        number = ""
+    number = _well_formed_number(body) or ""
     seen = await service.reader.for_check(number)
     head = seen.head or 0
     if seen.as_of_position >= head:
@@ -73,6 +71,14 @@ async def _seen(body: CheckBody, service: Services) -> Seen | None:
     if not await service.views.wait_for(head, service.check_wait_s):
         return None
     return await service.reader.for_check(number)
+
+
+def _well_formed_number(body: CheckBody) -> str | None:
+    """What was asked for, where it could be a permit number: known or not makes no difference, and
+    a citizen number typed into the wrong field is not kept."""
+    if isinstance(body, PhysicalCheckBody) and permit_number.is_valid(body.permit_number):
+        return body.permit_number
+    return None
 
 
 def _verdict(body: CheckBody, seen: Seen | None, service: Services) -> Verdict:

@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from ledger.commands import Command
+from ledger.errors import StaleVersion
 from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .presentation import place
@@ -19,7 +20,8 @@ from .security import require
 from .services import Services, services
 from .tokens import Principal
 
-_ENTITY_TAG = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
+_VERSION = re.compile(r'"([0-9]{1,9})"|([0-9]{1,9})')
+_WEAK = re.compile(r'W/"[^"]*"')
 
 
 def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
@@ -60,7 +62,7 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
 async def _canonical(request: Request) -> bytes:
     """Method, path and body, so that spaces and the order of members make no other request."""
     body = await request.body()
-    with suppress(orjson.JSONDecodeError):  # it will be refused for that; until then it is bytes
+    with suppress(ValueError, TypeError):  # no JSON, or too deep: it is refused for that later
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     return b"\0".join([request.method.encode(), request.url.path.encode(), body])
 
@@ -68,9 +70,11 @@ async def _canonical(request: Request) -> bytes:
 def _expected_version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
-    if not (tag := _ENTITY_TAG.fullmatch(if_match.strip())):
+    if _WEAK.fullmatch(if_match.strip()):
+        raise StaleVersion("A weak entity tag never matches (RFC 9110 §13.1.1).")
+    if not (version := _VERSION.fullmatch(if_match.strip())):
         raise HttpProblem(422, "INVALID_REQUEST", 'If-Match holds one version, as in "3".')
-    return int(tag[1])
+    return int(version[1] or version[2])
 
 
 def answered(answer: Answer, status: int = 200) -> Response:

@@ -3,14 +3,8 @@
 from collections import Counter
 
 import pytest
-import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.core.failures import AcceptedNegativeData
-from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi import checks
 
-EXAMPLES_MAX = 25
 N = "/v1/permits/{permit_number}"
 CONTRACT = {
     *("POST /v1/permits", f"GET {N}", f"GET {N}/physical", f"GET {N}/electronic"),
@@ -23,24 +17,6 @@ CONTRACT = {
 }
 """Operations that the outside world relies on."""
 
-OWN = {"GET /v1/dev/clock", f"POST {N}/card-deliveries", f"POST {N}/electronic/device-revocations"}
-"""What we added."""
-
-BY_HOLDER = {
-    *("GET /v1/me/permit", f"POST {N}/electronic/claims"),
-    f"POST {N}/electronic/device-revocations",
-}
-NOT_AT_RANDOM = {"PUT /v1/dev/clock"}
-FUZZED = sorted((CONTRACT | OWN) - NOT_AT_RANDOM)
-CONFORMANCE = [
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-    checks.response_headers_conformance,
-]
-POSITION_THAT_IS_THERE = {"min_position": 1}
-"""A position far ahead is an honest 503; waiting for it over and over tells nothing new."""
-
 
 @pytest.fixture(scope="module")
 def document(http):
@@ -50,24 +26,6 @@ def document(http):
 @pytest.fixture(scope="module")
 def schema(service):
     return schemathesis.openapi.from_url(f"{service.url}/openapi.json")
-
-
-@pytest.fixture(scope="module")
-def session():
-    with requests.Session() as session:
-        yield session
-
-
-@pytest.fixture
-def headers_for(registrar, verifier, holder_of):
-    """``headers_for("POST …", permit)``: of the one who may."""
-
-    def find(label, permit):
-        if label in BY_HOLDER:
-            return holder_of(permit).headers
-        return (verifier if label == "POST /v1/verifications" else registrar).headers
-
-    return find
 
 
 def operations(document):
@@ -124,92 +82,6 @@ def test_problems_are_documented_as_problems_only(document):
     assert {frozenset({"application/problem+json"})} == {
         frozenset(kinds) for kinds in media.values()
     }
-
-
-def test_the_documents_own_example_is_granted(schema, session, registrar, at):
-    """Who copies the examples of an issue gets a permit, or has one already."""
-    at("2026-11-23")
-    operation = schema["/v1/permits"]["POST"]
-    statuses = []
-
-    @settings(max_examples=1, database=None, phases=[Phase.generate])
-    @given(operation.get_strategies_from_examples()[0])
-    def send(case):
-        case.body.pop("guardian")  # has no example of its own, and is not needed
-        statuses.append(case.call(headers=registrar.headers, session=session).status_code)
-
-    send()
-    assert statuses[0] in {201, 409}
-
-
-@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
-@pytest.mark.parametrize("label", FUZZED)
-def test_whatever_is_sent_the_answer_is_documented(
-    schema, session, issue, headers_for, label, mode
-):
-    """Status, media type, headers and schema as the document says; what it forbids is refused."""
-    permit = issue()
-    method, path = label.split()
-    operation, headers = schema[path][method], headers_for(label, permit)
-    given_parameters = {"headers": dict(headers)}
-    if "{" in path:
-        given_parameters["path_parameters"] = {"permit_number": permit["permit_number"]}
-    if any(parameter.name == "min_position" for parameter in operation.query):
-        given_parameters["query"] = POSITION_THAT_IS_THERE
-    seen = Counter()
-
-    @settings(
-        max_examples=EXAMPLES_MAX,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(operation.as_strategy(mode, **given_parameters))
-    def send(case):
-        response = case.call(headers=headers, session=session)
-        seen[response.status_code] += 1
-        assert response.status_code < 500, response.text
-        case.validate_response(response, checks=CONFORMANCE, headers=headers)
-
-    send()
-    assert seen
-
-
-@pytest.mark.parametrize("label", sorted(label for label in FUZZED if label.startswith("POST")))
-def test_a_body_that_the_document_forbids_is_refused(schema, session, issue, headers_for, label):
-    """Bad input is 422, whatever else may be wrong with the request."""
-    permit = issue()
-    method, path = label.split()
-    operation, headers = schema[path][method], headers_for(label, permit)
-    accepted = []
-
-    @settings(
-        max_examples=EXAMPLES_MAX,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(
-        operation.as_strategy(
-            GenerationMode.NEGATIVE,
-            headers=dict(headers),
-            query={},
-            path_parameters={"permit_number": permit["permit_number"]},
-        )
-    )
-    def send(case):
-        response = case.call(headers=headers, session=session)
-        try:
-            case.validate_response(response, checks=[checks.negative_data_rejection])
-        except* AcceptedNegativeData:
-            accepted.append((response.status_code, case.body))
-
-    send()
-    assert [] == accepted
 
 
 def test_a_life_reads_as_the_document_says(

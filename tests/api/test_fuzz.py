@@ -1,0 +1,184 @@
+"""Requests made up from /openapi.json, good ones and bad ones: all answers are documented."""
+
+from collections import Counter
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi import checks
+
+SETTINGS = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+CONFORMANCE = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+]
+POSITION_THAT_IS_THERE = {"min_position": 1}
+"""A position far ahead is an honest 503; waiting for it over and over tells nothing new."""
+
+N = "/v1/permits/{permit_number}"
+READS = {
+    f"GET {N}": "registrar",
+    f"GET {N}/physical": "holder",
+    f"GET {N}/electronic": "registrar",
+    "GET /v1/me/permit": "holder",
+}
+WRITES = {
+    "POST /v1/permits": "registrar",
+    "POST /v1/permits/searches": "registrar",
+    f"POST {N}/endorsements": "registrar",
+    f"POST {N}/loss-reports": "registrar",
+    f"POST {N}/loss-lifts": "registrar",
+    f"POST {N}/reissues": "registrar",
+    f"POST {N}/replacements": "registrar",
+    f"POST {N}/card-deliveries": "registrar",
+    f"POST {N}/address-changes": "registrar",
+    f"POST {N}/identity-corrections": "registrar",
+    f"POST {N}/cancellations": "registrar",
+    f"POST {N}/voidings": "registrar",
+    f"POST {N}/electronic/claims": "holder",
+    f"POST {N}/electronic/device-revocations": "holder",
+    "POST /v1/verifications": "verifier",
+    "POST /v1/dev/tokens": "registrar",
+}
+"""All that take a body but the clock: that one is everybody's."""
+
+
+@pytest.fixture(scope="module")
+def schema(service):
+    return schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def session():
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture
+def permit(issue, read):
+    permit = issue()
+    read(permit)
+    return permit
+
+
+@pytest.fixture
+def send_many(schema, session, permit, registrar, verifier, holder_of):
+    """``send_many(label, mode, role, judge)``: ``judge(case, response)`` for each request.
+
+    Returns how often each status came.
+    """
+    callers = {"registrar": registrar, "verifier": verifier, "holder": holder_of(permit)}
+
+    def send(label, mode, role, judge, **fixed):
+        method, path = label.split()
+        headers, seen = callers[role].headers, Counter()
+        strategy = schema[path][method].as_strategy(mode, headers=dict(headers), **fixed)
+
+        @SETTINGS
+        @given(strategy)
+        def one(case):
+            response = case.call(headers=headers, session=session)
+            seen[response.status_code] += 1
+            judge(case, response)
+
+        one()
+        return seen
+
+    return send
+
+
+def assert_documented(case, response):
+    assert response.status_code < 500, response.text
+    case.validate_response(response, checks=CONFORMANCE)
+
+
+def test_every_write_is_in_the_table(http):
+    """Who adds an endpoint has it fuzzed."""
+    paths = http.get("/openapi.json").json()["paths"]
+
+    assert set(WRITES) == {f"POST {path}" for path in paths if "post" in paths[path]}
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
+def test_a_write_answers_as_documented(send_many, permit, label, role, mode):
+    """Status, media type, headers and schema, for a permit that exists."""
+    number = {"permit_number": permit["permit_number"]}
+
+    seen = send_many(
+        label, mode, role, assert_documented, path_parameters=number, query=POSITION_THAT_IS_THERE
+    )
+
+    assert not {401, 403, 404, 405} & set(seen)
+
+
+@pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
+def test_a_write_for_any_number_answers_as_documented(send_many, label, role):
+    """Whatever stands where a permit's number belongs."""
+    seen = send_many(
+        label, GenerationMode.POSITIVE, role, assert_documented, query=POSITION_THAT_IS_THERE
+    )
+
+    assert not {401, 403, 405} & set(seen)
+
+
+@pytest.mark.parametrize(("label", "role"), READS.items(), ids=READS)
+def test_a_good_read_answers_as_documented(send_many, label, role):
+    """Known and unknown numbers."""
+    seen = send_many(
+        label, GenerationMode.POSITIVE, role, assert_documented, query=POSITION_THAT_IS_THERE
+    )
+
+    assert seen
+
+
+@pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
+def test_a_body_that_the_document_forbids_is_refused(send_many, permit, label, role):
+    """Whatever else may be wrong with the request."""
+    accepted = []
+
+    def note(case, response):
+        try:
+            case.validate_response(response, checks=[checks.negative_data_rejection])
+        except* AcceptedNegativeData:
+            accepted.append((response.status_code, case.body))
+
+    fixed = {"permit_number": permit["permit_number"]}
+    send_many(
+        label,
+        GenerationMode.NEGATIVE,
+        role,
+        note,
+        path_parameters=fixed,
+        query=POSITION_THAT_IS_THERE,
+    )
+
+    assert [] == accepted
+
+
+def test_the_documents_own_example_is_granted(schema, session, registrar, at):
+    """Who copies the example of an application gets a permit."""
+    at("2026-11-23")
+    [examples, *_] = schema["/v1/permits"]["POST"].get_strategies_from_examples()
+    statuses = []
+
+    @settings(SETTINGS, max_examples=1)
+    @given(examples)
+    def one(case):
+        case.body.pop("guardian")  # has no example of its own, and is not needed
+        statuses.append(case.call(headers=registrar.headers, session=session).status_code)
+
+    one()
+    assert [201] == statuses
