@@ -1,10 +1,11 @@
 """The projector: the views are what the log says, whatever happens to the projector."""
 
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
 import psycopg
 import pytest
+from psycopg.errors import CheckViolation
 from structlog.testing import capture_logs
 
 from ledger.follow import follow
@@ -90,28 +91,44 @@ def test_the_views_can_be_built_again(
     views_are_the_log()
 
 
-def test_rows_and_position_are_one_transaction(
-    life, database_url, blind_index, admin, rows, ledger
-):
-    """A failure after some of a page's rows leaves neither rows nor position."""
+@pytest.fixture
+def first_page(life, ledger):
+    """One permit, issued."""
     life().issue()
-    page = ledger.log.select_notifications(None, 10)
-    views = all_views(blind_index)
-    before = [rows(table) for table in TABLES]
+    return ledger.log.select_notifications(None, 10)
+
+
+def test_rows_are_not_written_without_the_position(
+    first_page, database_url, blind_index, admin, rows
+):
+    """It can't be moved after the rows were written: the next try finds it all as it was."""
+    projector = Projector(database_url, all_views(blind_index), Event())
+    admin.execute("ALTER TABLE views.position ADD CONSTRAINT stand_still CHECK (position = 0)")
+
+    with pytest.raises(CheckViolation):
+        projector.apply(admin, first_page)
+    assert (0, [{}, {}, {}]) == (position(admin), [rows(table) for table in TABLES])
+
+    admin.execute("ALTER TABLE views.position DROP CONSTRAINT stand_still")
+    projector.apply(admin, first_page)
+    assert (1, [1, 1, 1]) == (position(admin), [len(rows(table)) for table in TABLES])
+
+
+def test_no_view_is_written_without_the_others(first_page, database_url, blind_index, admin, rows):
+    """Nor the position without all of them."""
+    projector = Projector(database_url, [*all_views(blind_index), Failing()], Event())
 
     with pytest.raises(ZeroDivisionError):
-        Projector(database_url, [*views, Failing()], None).apply(admin, page)
-    assert (0, before) == (position(admin), [rows(table) for table in TABLES])
+        projector.apply(admin, first_page)
 
-    Projector(database_url, views, None).apply(admin, page)
-    assert (1, [1, 1, 1]) == (position(admin), [len(rows(table)) for table in TABLES])
+    assert (0, [{}, {}, {}]) == (position(admin), [rows(table) for table in TABLES])
 
 
 def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, admin, ledger):
     """Neither twice nor over a gap: somebody else has moved them."""
     life().go_on(20)
     first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
-    projector = Projector(database_url, all_views(blind_index), None)
+    projector = Projector(database_url, all_views(blind_index), Event())
 
     with pytest.raises(Overtaken):
         projector.apply(admin, second)

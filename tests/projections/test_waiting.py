@@ -134,14 +134,17 @@ def test_a_strange_notification_does_not_deafen_it(in_time, move, admin, payload
     assert in_time(scenario)
 
 
-def test_it_is_told_by_a_projector(in_time, projector, life):
-    """From the command's position to both views."""
-    number = life().issue()
+@pytest.mark.usefixtures("never_polling", "projector")
+def test_it_is_told_by_a_projector(in_time, life):
+    """Of every page that it has applied."""
+    living = life()
 
     async def scenario(views):
-        return await views.wait_for(1, WAIT_S)
+        for position in (1, 2, 3):
+            await elsewhere(living.issue)
+            assert await views.wait_for(position, WAIT_S)
+        return True
 
-    assert number
     assert in_time(scenario)
 
 
