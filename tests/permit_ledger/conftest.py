@@ -1,9 +1,14 @@
-"""An import of a few rows, and what it left behind."""
+"""An import of a few rows, a simulated district, and what they left behind."""
 
+import psycopg
 import pytest
 
-from domain.events import PermitIssued
+from domain.events import (
+    PermitIssued,
+)
 from permit_ledger.importing import import_csv
+from permit_ledger.simulate import simulate
+from tests.permit_ledger.districts import DAYS, UNTIL
 from tests.permit_ledger.permit_rows import read, text_of
 
 
@@ -46,3 +51,47 @@ def references(ledger):
         return [event.taken_over_from for event in events]
 
     return references
+
+
+@pytest.fixture
+def simulated(ledger, policy):
+    """Simulate a small district, unless told otherwise."""
+
+    def simulated(**changed):
+        plan = {"permits": 60, "days": DAYS, "seed": 1, "until": UNTIL, "policy": policy}
+        return simulate(ledger, **{**plan, **changed})
+
+    return simulated
+
+
+@pytest.fixture
+def log(ledger):
+    """Everything in the log, from its first position."""
+
+    def log():
+        found = []
+        while page := ledger.log.select_notifications(len(found) + 1, 1000):
+            found += page
+        return found
+
+    return log
+
+
+@pytest.fixture
+def events(ledger, log):
+    """The same as events of the domain."""
+    return lambda: [ledger.mapper.to_domain_event(notification) for notification in log()]
+
+
+@pytest.fixture
+def forget(database_url):
+    """Empty the database."""
+
+    def forget():
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits"
+            )
+            connection.execute("UPDATE ledger.head SET position = 0")
+
+    return forget
