@@ -31,6 +31,7 @@ def create_app(
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",

@@ -42,14 +42,19 @@ class RequestFrame:
         correlation_id = _correlation_id(Headers(scope=scope))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         status = 500
+        is_head = scope["method"] == "HEAD"
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
+        if is_head:  # GET without the body (RFC 9110 §9.3.2), for every path alike
+            scope = {**scope, "method": "GET"}
         try:
             await self._bounded(scope, receive, send_with_id)
         finally:

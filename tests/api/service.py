@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 READY_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 20
 LOG_IS_CONTIGUOUS = """
     SELECT coalesce(count(*) = max(position) AND min(position) = 1, true)
            AND coalesce(max(position), 0) = (SELECT position FROM ledger.head)
@@ -146,6 +148,18 @@ class Service:
     def is_in_step(self) -> bool:
         """Whether the views have all of the log."""
         return bool(self.status()["lag_events"] == 0)
+
+    def say(self, sent: bytes) -> bytes:
+        """What is answered to these bytes until the connection is closed."""
+        received = b""
+        with socket.create_connection(("127.0.0.1", self.port), ANSWER_TIMEOUT_S) as stream:
+            try:
+                stream.sendall(sent)
+                while part := stream.recv(65536):
+                    received += part
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it had heard enough
+        return received
 
     def caller(self, role: str, **claims: Any) -> Caller:
         """Somebody in a role, with connections of their own."""

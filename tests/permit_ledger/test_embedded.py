@@ -3,9 +3,10 @@
 import shutil
 import stat
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import psutil
 import psycopg
@@ -21,7 +22,7 @@ def until(condition):
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        Event().wait(POLL_S)
+        threading.Event().wait(POLL_S)
 
 
 def run(server, statement):
@@ -125,6 +126,28 @@ def test_a_visitor_leaves_it_as_it_was_found(data_dir):
 
     with EmbeddedPostgres(data_dir, keep=True):
         process = postmaster(data_dir)
+    assert has_ended(process)
+
+
+def test_two_that_start_at_the_same_moment_share_one(data_dir):
+    """As two roles that an operator starts together do; one of them starts it."""
+    servers = [EmbeddedPostgres(data_dir) for _ in range(2)]
+    barrier = threading.Barrier(len(servers))
+
+    def start(server):
+        barrier.wait(WAIT_S)
+        return server.__enter__().url
+
+    with ThreadPoolExecutor(len(servers)) as threads:
+        urls = set(threads.map(start, servers))
+
+    try:
+        assert len(urls) == 1
+        process = postmaster(data_dir)
+        assert [1, 1] == [run(server, "SELECT 1") for server in servers]
+    finally:
+        for server in servers:
+            server.__exit__(None, None, None)
     assert has_ended(process)
 
 

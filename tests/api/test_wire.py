@@ -1,0 +1,148 @@
+"""What comes through a socket: bytes that are no request, or mean to be two."""
+
+import socket
+
+import pytest
+
+CLOSE = b"Host: x\r\nConnection: close\r\n"
+JSON = b"Content-Type: application/json\r\n"
+HEADER_BYTES = 1_000_000
+
+
+@pytest.fixture
+def bearer(registrar):
+    return f"Authorization: {registrar.headers['Authorization']}\r\n".encode()
+
+
+@pytest.fixture
+def loss(issue, bearer):
+    """A permit's number, and ``loss(headers, body)``: a raw report of its loss."""
+    number = issue()["permit_number"]
+    start = f"POST /v1/permits/{number}/loss-reports HTTP/1.1\r\n".encode() + CLOSE + bearer
+    return number, lambda headers, body=b"{}": start + JSON + headers + b"\r\n" + body
+
+
+@pytest.fixture
+def version(service):
+    """``version(number)``: how many events the log holds of a permit."""
+    query = "SELECT count(*) FROM ledger.events WHERE stream = %s"
+    return lambda number: service.rows(query, number)[0][0]
+
+
+def status(answer):
+    """The status of a raw answer, ``None`` where there is none."""
+    return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"hello\r\n\r\n",
+        b"get /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n",
+        b"FOO /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\n" + CLOSE + b"\r\n",
+        bytes.fromhex("160301020001000001fc0303") + bytes(500),
+        b"GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-A: a\r\n folded\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-A: a\x00b\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-A: a\x01b\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n" + CLOSE + b": nameless\r\n\r\n",
+        b"GET /healthz\x00 HTTP/1.1\r\n" + CLOSE + b"\r\n",
+    ],
+    ids=lambda request: repr(request[:40]),
+)
+def test_what_is_no_request_is_answered_400_at_most(service, request_):
+    """And the connection is closed."""
+    assert status(service.say(request_)) in {400, None}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 2\r\nContent-Length: 3\r\n", b"{} "),
+        (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"{}"),
+        (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked, identity\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"zz\r\n{}\r\n0\r\n\r\n"),
+        (b"Content-Length: -2\r\n", b"{}"),
+        (b"Content-Length: +2\r\n", b"{}"),
+        (b"Content-Length: 0x2\r\n", b"{}"),
+        (b"Content-Length: 2, 2\r\n", b"{}"),
+        (b"Content-Length: 99999999999999999999999\r\n", b"{}"),
+        ("Content-Length: ２\r\n".encode(), b"{}"),
+    ],
+    ids=lambda part: repr(part[:60]),
+)
+def test_a_length_that_can_be_read_in_two_ways_is_refused(service, loss, version, headers, body):
+    """Nothing is appended: no second request can be smuggled in behind the first."""
+    number, report = loss
+
+    assert 400 == status(service.say(report(headers, body)))
+    assert 1 == version(number)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Idempotency-Key: one\r\nIdempotency-Key: two\r\n",
+        b'If-Match: "8"\r\nIf-Match: "9"\r\n',
+        b"Content-Type: text/plain\r\n",
+        b"Authorization: Bearer nobody\r\n",
+        b"Authorization: Basic dXNlcjpwYXNz\r\n",
+        b"X-Correlation-ID: a\r\nX-Correlation-ID: b\r\n",
+        b"Host: y\r\n",
+        b"X-HTTP-Method-Override: DELETE\r\n",
+        b"X-Forwarded-For: 1.2.3.4, ::1, nonsense\r\nX-Forwarded-Proto: javascript\r\n",
+        b"Forwarded: for=;proto=\r\n",
+        b"Expect: 200-maybe\r\n",
+        b"Content-Encoding: gzip\r\n",
+        b"Range: bytes=0-0\r\n",
+        b"Cookie: " + b"a=b; " * 1000 + b"\r\n",
+    ],
+    ids=lambda header: repr(header[:40]),
+)
+def test_headers_twice_or_without_meaning_break_nothing(service, loss, version, header):
+    """Served or refused, never half: the log says the same as the answer."""
+    number, report = loss
+
+    answer = service.say(report(header + b"Content-Length: 2\r\n"))
+
+    assert status(answer) in {200, 400, 401, 412, 415, 417, 422}
+    assert (2 if status(answer) == 200 else 1) == version(number)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"GET /healthz?"],
+    ids=["header", "address"],
+)
+def test_what_comes_before_the_body_has_a_bound(service, start):
+    """A megabyte of it is refused and not kept in memory for whoever asks."""
+    end = b" HTTP/1.1\r\n" + CLOSE if b"?" in start else b"\r\n"
+
+    answer = service.say(start + b"a" * HEADER_BYTES + end + b"\r\n")
+
+    assert status(answer) in {400, 414, 431, None}
+
+
+def test_requests_in_a_row_are_answered_in_a_row(service):
+    """Pipelined on one connection."""
+    paths = [b"/healthz", b"/nowhere", b"/"]
+    requests = [b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths]
+    last = b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n"
+
+    answers = service.say(b"".join(requests) + last).split(b"HTTP/1.1 ")[1:]
+
+    assert [b"200", b"404", b"200", b"200"] == [answer[:3] for answer in answers]
+
+
+def test_a_caller_who_leaves_amid_a_request_leaves_nothing(service, loss, version, http):
+    """A body that was announced and never came appends nothing."""
+    number, report = loss
+    with socket.create_connection(("127.0.0.1", service.port)) as stream:
+        stream.sendall(report(b"Content-Length: 1000\r\n"))
+
+    assert 200 == http.get("/readyz").status_code
+    assert 1 == version(number)
