@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from .errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
@@ -71,5 +71,7 @@ def translated_errors() -> Iterator[None]:
         raise conflict from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable from error
+    except ReadOnlySqlTransaction as error:
+        raise Unavailable("The database can only be read for the moment.") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise ConnectionLost from error

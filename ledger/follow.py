@@ -7,7 +7,7 @@ lost connection is opened again, with growing and jittered pauses.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from threading import Event
 from typing import cast
 
@@ -50,7 +50,7 @@ def follow(
     stop: Event,
     topics: Sequence[str] = (),
     page_events_max: int = PAGE_EVENTS_MAX,
-) -> Iterator[list[Notification]]:
+) -> Generator[list[Notification], None, None]:
     """Pages of events with positions above ``after``, in order, each event once, until ``stop``.
 
     A page is never empty. Owns one connection while it is iterated.

@@ -23,12 +23,18 @@ class LogSubscription(Subscription[ApplicationRecorder]):
     ) -> None:
         super().__init__(recorder, gt, topics)
         self._stop = Event()
-        pages = follow(database_url, after=gt or 0, stop=self._stop, topics=topics)
-        self._events: Iterator[Notification] = chain.from_iterable(pages)
+        self._pages = follow(database_url, after=gt or 0, stop=self._stop, topics=topics)
+        self._events: Iterator[Notification] = chain.from_iterable(self._pages)
 
     def stop(self) -> None:
         super().stop()
         self._stop.set()
 
+    def __exit__(self, *args: object, **kwargs: object) -> None:
+        super().__exit__(*args, **kwargs)
+        self._pages.close()
+
     def __next__(self) -> Notification:
+        if self._stop.is_set():
+            raise StopIteration
         return next(self._events)

@@ -19,6 +19,7 @@ from domain.context import CommandContext
 from ledger.errors import LedgerError
 
 from . import logs
+from .keys import UnusableKey
 from .settings import Settings
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ def _settings(**given: Any) -> Settings:
 @contextmanager
 def _explained(*expected: type[Exception]) -> Iterator[None]:
     """Expected failures end with a sentence and exit code 1, not with a trace."""
-    failures: tuple[type[Exception], ...] = (LedgerError, *expected)
+    failures: tuple[type[Exception], ...] = (LedgerError, UnusableKey, OSError, *expected)
     try:
         yield
     except failures as error:
@@ -215,7 +216,7 @@ def import_(
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     errors = errors or file.with_name(f"{file.name}.errors.csv")
     with (
-        _explained(importing.UnusableFile, OSError),
+        _explained(importing.UnusableFile),
         workbench(settings) as bench,
         progress(_errors, "importing", None) as report,
     ):

@@ -7,6 +7,7 @@ passable for that user.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -75,6 +76,12 @@ class EmbeddedPostgres:
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._server = PostgresServer(self._folder, cleanup_mode=None)
+        with (self._folder.parent / "postgresql.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one starter at a time; it goes with the process
+            self._find_or_start()
+        return self
+
+    def _find_or_start(self) -> None:
         self._found_running = self._is_running()
         deadline, backoff = time.monotonic() + START_TIMEOUT_S, Backoff(Event())
         while True:  # a server that was found may be starting up still, or about to die
@@ -88,7 +95,7 @@ class EmbeddedPostgres:
                     raise
                 backoff.pause()
             else:
-                return self
+                return
 
     def __exit__(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import orjson
 import structlog
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 REFRESH_S = 300
@@ -34,7 +35,12 @@ class IssuerKeys:
         Raises:
             OSError, httpx.HTTPError, ValueError: the keys can't be had or read.
         """
-        self._keys = KeySet.import_key_set(orjson.loads(await self._read()))
+        text = await self._read()
+        try:
+            keys = KeySet.import_key_set(orjson.loads(text))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError("the issuer's JWKS is none that can be read") from error
+        self._keys = keys
 
     async def keep_fresh(self) -> None:
         """Until cancelled; the last good keys stay where a refresh fails."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from ledger.blind_index import KEY_BYTES, BlindIndex
@@ -15,30 +17,53 @@ from ledger.blind_index import KEY_BYTES, BlindIndex
 from .settings import Settings
 
 
+class UnusableKey(ValueError):
+    """A key file that holds no key; the message names the file, never its contents."""
+
+
 def blind_index(settings: Settings) -> BlindIndex:
     """The index by which people are found.
 
     Raises:
-        ValueError: the file holds no 32 bytes of hex.
+        UnusableKey: the file holds no 32 bytes of hex.
+        OSError: the operator's own file can't be read.
     """
-    file = settings.blind_index_key_file or settings.keys_dir / "blind-index.key"
-    return BlindIndex(bytes.fromhex(_read_or_make(file, lambda: secrets.token_hex(KEY_BYTES))))
+    own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
+    try:
+        return BlindIndex(bytes.fromhex(_text(own, default, lambda: secrets.token_hex(KEY_BYTES))))
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 
 
 def receipt_key(settings: Settings) -> ECKey:
-    """The key that signs receipts of checks."""
-    return _ec_key(settings.receipt_key_file or settings.keys_dir / "receipts.jwk")
+    """The key that signs receipts of checks.
+
+    Raises:
+        UnusableKey: the file holds no private key on P-256 as a JWK.
+        OSError: the operator's own file can't be read.
+    """
+    return _ec_key(settings.receipt_key_file, settings.keys_dir / "receipts.jwk")
 
 
 def development_issuer_key(settings: Settings) -> ECKey:
     """The key that signs tokens in development mode."""
-    return _ec_key(settings.keys_dir / "development-issuer.jwk")
+    return _ec_key(None, settings.keys_dir / "development-issuer.jwk")
 
 
-def _ec_key(file: Path) -> ECKey:
-    key = ECKey.import_key(orjson.loads(_read_or_make(file, _new_ec_key)))
-    key.ensure_kid()
+def _ec_key(own: Path | None, default: Path) -> ECKey:
+    try:
+        key = ECKey.import_key(orjson.loads(_text(own, default, _new_ec_key)))
+        if not key.is_private or key.curve_name != "P-256":
+            raise ValueError("another kind of key")
+        key.ensure_kid()
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise UnusableKey(f"{own or default} holds no private key on P-256 as a JWK") from None
     return key
+
+
+def _text(own: Path | None, default: Path, make: Callable[[], str]) -> str:
+    """What the operator's own file holds, which has to be there, or else ours."""
+    return own.read_text(encoding="ascii").strip() if own else _read_or_make(default, make)
 
 
 def _new_ec_key() -> str:
@@ -52,8 +77,9 @@ def _read_or_make(file: Path, make: Callable[[], str]) -> str:
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         pass
-    draft = file.with_suffix(f".{os.getpid()}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # mode 0600
+    draft = Path(name)
+    with os.fdopen(descriptor, "w", encoding="ascii") as handle:
         handle.write(make())
         handle.flush()
         os.fsync(handle.fileno())

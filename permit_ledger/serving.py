@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
+from .protocol import BoundedHttp
 from .settings import Settings
 from .supervisor import tie_to_supervisor
 from .wiring import http_service
@@ -23,7 +24,7 @@ def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             backlog=BACKLOG,
             log_config=None,
             access_log=False,

@@ -37,11 +37,11 @@ _people = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def until() -> Callable[[Callable[[], Any]], None]:
+def until() -> Callable[..., None]:
     """``until(condition)``: returns as soon as it holds, fails where it never does."""
 
-    def until(condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + WAIT_S
+    def until(condition: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
+        deadline = time.monotonic() + wait_s
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
             Event().wait(POLL_S)

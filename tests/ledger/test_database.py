@@ -39,6 +39,14 @@ def test_whatever_time_may_mend_is_to_be_tried_again(error):
         raise error
 
 
+def test_a_database_that_may_only_be_read_is_unavailable(admin):
+    """For maintenance, or a stand-by that is not yet the primary: time may mend that."""
+    admin.execute("SET default_transaction_read_only = on")
+
+    with pytest.raises(Unavailable), translated_errors():
+        admin.execute(TWICE[VersionTaken], [1])
+
+
 def test_a_mistake_is_not_dressed_up_as_an_outage(admin):
     """It stays what it is."""
     with pytest.raises(CheckViolation), translated_errors():

@@ -71,3 +71,15 @@ def test_the_librarys_own_subscription_stands_on_it(ledger):
         type(event) for event, _ in read
     ]
     assert [1, 2, 3, 4] == [tracking.notification_id for _, tracking in read]
+
+
+@pytest.mark.usefixtures("life")
+def test_leaving_a_subscription_gives_its_connection_back(ledger, admin, until):
+    """Whoever has seen enough keeps none, whatever is left to read."""
+    with ledger.log.subscribe() as subscription:
+        assert next(subscription).id == 1
+
+    listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    until(lambda: admin.execute(listening, ["permit-ledger follow"]).fetchone() == (0,), wait_s=3)
+    with pytest.raises(StopIteration):
+        next(subscription)

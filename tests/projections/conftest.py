@@ -16,6 +16,7 @@ from ledger.blind_index import BlindIndex
 from ledger.database import Connection, connect
 from projections.runner import Projector
 from projections.view import all_views
+from tests.projections import columns
 from tests.projections.life import Life
 
 WAIT_S = 30
@@ -144,3 +145,30 @@ def rows(admin: Connection) -> Callable[[str], dict[str, dict[str, Any]]]:
         return {row["permit_number"]: row for row in found}
 
     return rows
+
+
+@pytest.fixture
+def views_are_the_log(
+    ledger: PermitLedger,
+    blind_index: BlindIndex,
+    rows: Callable[[str], dict[str, dict[str, Any]]],
+    lag: Callable[[], int],
+) -> Callable[[], None]:
+    """``views_are_the_log()``: every column of every permit, compared with the aggregate."""
+
+    def views_are_the_log() -> None:
+        assert lag() == 0
+        log = ledger.log.select_notifications(None, 100_000)
+        permits = [ledger.permit(number) for number in {str(e.originator_id) for e in log}]
+        assert permits
+        assert rows("views.physical_permits") == {p.id: columns.physical(p) for p in permits}
+        assert rows("views.electronic_permits") == {p.id: columns.electronic(p) for p in permits}
+        assert rows("views.permit_search") == {
+            p.id: {
+                "permit_number": p.id,
+                "citizen_index": blind_index.of(p.identity.citizen_id_number).hex(),
+            }
+            for p in permits
+        }
+
+    return views_are_the_log

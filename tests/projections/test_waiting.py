@@ -37,7 +37,7 @@ def in_time(database_url):
 
     def in_time(scenario):
         async def run():
-            async with asyncio.timeout(WAIT_S), ViewPosition(database_url) as views:
+            async with ViewPosition(database_url) as views, asyncio.timeout(WAIT_S):
                 return await scenario(views)
 
         return asyncio.run(run())
@@ -143,6 +143,22 @@ def test_it_is_told_by_a_projector(in_time, life):
         for position in (1, 2, 3):
             await elsewhere(living.issue)
             assert await views.wait_for(position, WAIT_S)
+        return True
+
+    assert in_time(scenario)
+
+
+def test_it_goes_back_with_views_that_are_built_again(in_time, move, monkeypatch):
+    """What it knows is never ahead of the truth: the views may be emptied while it runs."""
+    monkeypatch.setattr(waiting, "POLL_S", 0.05)
+
+    async def scenario(views):
+        await elsewhere(move, 5)
+        assert await views.wait_for(5, WAIT_S)
+        await elsewhere(move, 0)
+        async with asyncio.timeout(3):
+            while await views.wait_for(5, 0):  # noqa: ASYNC110  going back wakes nobody
+                await asyncio.sleep(0.01)
         return True
 
     assert in_time(scenario)
