@@ -70,7 +70,8 @@ async def _seen(body: CheckBody, service: Services) -> Seen | None:
         return seen
     if not await service.views.wait_for(head, service.check_wait_s):
         return None
-    return await service.reader.for_check(number)
+    seen = await service.reader.for_check(number)
+    return seen if seen.as_of_position >= head else None
 
 
 def _well_formed_number(body: CheckBody) -> str | None:

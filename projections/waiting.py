@@ -84,7 +84,8 @@ class ViewPosition:
                     await self._reached(int(notification.payload))
 
     async def _reached(self, position: int) -> None:
-        if position > self._position:
+        """Mostly forward; back where the views are built anew."""
+        if position != self._position:
             self._position = position
             async with self._moved:
                 self._moved.notify_all()

@@ -66,8 +66,8 @@ class Service:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, *options: str) -> "Service":
-        """Returns once it says that it is ready."""
+    def launch(self, *options: str) -> None:
+        """Begin to start it."""
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "permit_ledger", "up", "--empty"),
@@ -78,7 +78,12 @@ class Service:
             text=True,
             start_new_session=True,
         )
-        assert self.process.stdout is not None
+
+    def start(self, *options: str) -> "Service":
+        """Returns once it says that it is ready."""
+        self.launch(*options)
+        assert self.process
+        assert self.process.stdout
         for line in self.process.stdout:
             if line.strip() == f"ready {self.url}":
                 return self

@@ -78,7 +78,8 @@ def test_a_method_that_is_not_served(http, registrar, method, path):
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"])
 def test_head_is_get_without_the_body(http, path):
-    """RFC 9110 §9.1: what answers GET answers HEAD."""
+    """RFC 9110 §9.1: what answers GET answers HEAD, with the same headers."""
     answer = http.head(path)
 
     assert (200, b"") == (answer.status_code, answer.content)
+    assert http.get(path).headers["Content-Type"] == answer.headers["Content-Type"]

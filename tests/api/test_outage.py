@@ -22,6 +22,9 @@ def test_lost_connections_are_opened_again(battered, writing, eventually):
     assert battered.log_is_contiguous()
     assert {status for *_, status in writers.open} <= {503}
     assert roles == [battered.role("api"), battered.role("project")]
+    registrar = battered.caller("registrar")
+    for person, key, _ in writers.open:
+        assert 201 == registrar.post("/v1/permits", person, idempotency_key=key).status_code
 
 
 def test_checks_and_reads_work_again_after_lost_connections(

@@ -1,5 +1,8 @@
 """Killed and started again: what was acknowledged is there, what was not may be tried again."""
 
+import os
+import signal
+
 import psutil
 import pytest
 
@@ -33,6 +36,19 @@ def test_killed_amid_writes_it_has_every_acknowledged_permit(running, writing, e
         body = {"citizen_id_number": person["holder"]["citizen_id_number"]}
         found = registrar.post(f"/v1/permits/searches?min_position={position}", body).json()
         assert [retried.json()["permit_number"]] == [p["permit_number"] for p in found["permits"]]
+
+
+def test_killed_amid_its_very_first_start_it_starts_anew(make_service, eventually):
+    """Half a database is none."""
+    service = make_service()
+    service.launch()
+    eventually((service.data_dir / "postgresql" / "PG_VERSION").exists)
+    os.killpg(service.process.pid, signal.SIGKILL)
+    service.process.wait()
+
+    service.start()
+
+    assert 0 == service.status()["log_position"]
 
 
 def test_a_killed_supervisor_takes_its_roles_along(running, permit, eventually, gone):

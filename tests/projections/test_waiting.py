@@ -157,7 +157,7 @@ def test_it_goes_back_with_views_that_are_built_again(in_time, move, monkeypatch
         assert await views.wait_for(5, WAIT_S)
         await elsewhere(move, 0)
         async with asyncio.timeout(3):
-            while await views.wait_for(5, 0):  # noqa: ASYNC110  going back wakes nobody
+            while await views.wait_for(5, 0):
                 await asyncio.sleep(0.01)
         return True
 
