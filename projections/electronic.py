@@ -29,8 +29,8 @@ class ElectronicPermit(TrackRow):
 def evolve(row: ElectronicPermit | None, event: PermitEvent) -> ElectronicPermit:
     """The row after one more event; a permit begins with :class:`PermitIssued`."""
     if isinstance(event, PermitIssued):
-        return ElectronicPermit(
-            **begin(event), card_serial=event.card_serial, claimed=False, devices=[]
+        return begin(
+            ElectronicPermit, event, card_serial=event.card_serial, claimed=False, devices=[]
         )
     assert row is not None  # noqa: S101  a stream starts with its first version
     row = advance(row, event)

@@ -34,8 +34,9 @@ class PhysicalPermit(TrackRow):
 def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
     """The row after one more event; a permit begins with :class:`PermitIssued`."""
     if isinstance(event, PermitIssued):
-        return PhysicalPermit(
-            **begin(event),
+        return begin(
+            PhysicalPermit,
+            event,
             card_serial=event.card_serial,
             card_status=CardStatus.ISSUED.value,
             identity_stale=False,

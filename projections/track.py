@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from domain.events import (
     AddressChanged,
@@ -45,33 +45,10 @@ class TrackRow:
 Row = TypeVar("Row", bound=TrackRow)
 
 
-class TrackFields(TypedDict):
-    """The fields of :class:`TrackRow`, for a row that begins."""
-
-    permit_number: str
-    holder_id: str
-    version: int
-    name: str
-    sex: str
-    ethnicity: str
-    birth_date: date
-    citizen_id_number: str
-    hukou_address: str
-    portrait: str | None
-    division: str
-    address: str
-    issuing_authority: str | None
-    issued_on: date
-    anchor: date
-    years: int
-    endorsements: int
-    ended: str | None
-
-
-def begin(event: PermitIssued) -> TrackFields:
-    """The fields with which every track of a permit begins."""
+def begin(row_type: type[Row], event: PermitIssued, **own: Any) -> Row:
+    """The row with which a permit begins on a track; ``own`` are the fields that only it has."""
     identity = event.identity
-    return TrackFields(
+    return row_type(
         permit_number=event.originator_id,
         holder_id=event.holder_id,
         version=event.originator_version,
@@ -90,6 +67,7 @@ def begin(event: PermitIssued) -> TrackFields:
         years=event.years,
         endorsements=event.years - 1,
         ended=None,
+        **own,
     )
 
 
