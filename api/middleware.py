@@ -48,7 +48,9 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+                headers = MutableHeaders(scope=message)
+                headers[CORRELATION_HEADER] = correlation_id
+                headers.setdefault("Cache-Control", "no-store")  # it may be somebody's details
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -128,8 +129,8 @@ class EmbeddedPostgres:
         )
 
     def _start(self) -> None:
-        server = self._wheel
-        server.ensure_pgdata_inited()
+        self._initialise()
+        self._wheel.ensure_pgdata_inited()
         (self._folder / "postmaster.pid").unlink(missing_ok=True)
         self._configure()
         deadline, backoff = time.monotonic() + BURIAL_TIMEOUT_S, Backoff(Event())
@@ -142,6 +143,17 @@ class EmbeddedPostgres:
                 backoff.pause()
             else:
                 return
+
+    def _initialise(self) -> None:
+        """Make a database beside the folder and put it there whole: a start that is killed leaves
+        no half of one."""
+        if (self._folder / "PG_VERSION").exists():
+            return
+        draft = self._folder.with_name("postgresql.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        PostgresServer(draft, cleanup_mode=None).ensure_pgdata_inited()
+        draft.rename(self._folder)
 
     def _configure(self) -> None:
         socket_dir = _socket_dir(self._folder)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with a bound on what comes before a body.
+"""HTTP/1.1 as uvicorn speaks it, with a bound on what is not a body.
 
-The parser keeps an address or a header for as long as it goes on; a stranger could let it go on for
-ever.
+The parser keeps an address, a header or a trailer for as long as it goes on; a stranger could let
+it go on for ever.
 """
 
 from __future__ import annotations
@@ -10,29 +10,37 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_BYTES_MAX = 64 * 1024
+SILENT_BYTES_MAX = 64 * 1024
+"""Bytes in a row, packet by packet, in which no message began, no head ended, no body arrived."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Refuses a request whose address and headers don't end within the bound, and hangs up."""
+    """Hangs up on whoever sends bytes and gets nowhere with them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head = False
-        self._head_bytes = 0
+        self._got_somewhere = False
+        self._silent_bytes = 0
 
     def data_received(self, data: bytes) -> None:
+        self._got_somewhere = False
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self.send_400_response("The address and headers are too long.")
+        self._silent_bytes = 0 if self._got_somewhere else self._silent_bytes + len(data)
+        if self._silent_bytes > SILENT_BYTES_MAX and not self.transport.is_closing():
+            self.send_400_response("The address, the headers or the trailers are too long.")
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._got_somewhere = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._got_somewhere = True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._got_somewhere = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._got_somewhere = True
+        super().on_message_complete()

@@ -20,6 +20,7 @@ from ledger.database import (
     POOL_WAITING_MAX,
     translated_errors,
 )
+from ledger.errors import ConnectionLost
 from ledger.named_sql import Queries
 
 SEARCH_ROWS_MAX = 50
@@ -104,6 +105,15 @@ class PermitReader:
         return Seen(row["as_of_position"], facts, row, row.get("head"))
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
+        """A read; once more on another connection where the first had died in the pool."""
+        try:
+            return await self._read(query, parameters)
+        except ConnectionLost:
+            with translated_errors():
+                await self._pool.check()
+            return await self._read(query, parameters)
+
+    async def _read(self, query: str, parameters: dict[str, object]) -> list[DictRow]:
         with translated_errors():
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(cast("Any", query), parameters)

@@ -113,18 +113,44 @@ def test_headers_twice_or_without_meaning_break_nothing(service, loss, version, 
     assert (2 if status(answer) == 200 else 1) == version(number)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"GET /healthz?"],
-    ids=["header", "address"],
-)
-def test_what_comes_before_the_body_has_a_bound(service, start):
-    """A megabyte of it is refused and not kept in memory for whoever asks."""
-    end = b" HTTP/1.1\r\n" + CLOSE if b"?" in start else b"\r\n"
+CHUNKED = b"POST /v1/verifications HTTP/1.1\r\n" + CLOSE + b"Transfer-Encoding: chunked\r\n\r\n"
 
-    answer = service.say(start + b"a" * HEADER_BYTES + end + b"\r\n")
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"\r\n\r\n"),
+        (b"GET /healthz?", b" HTTP/1.1\r\n" + CLOSE + b"\r\n"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nX-Long: ", b"\r\n\r\n"),
+    ],
+    ids=["header", "address", "trailer"],
+)
+def test_what_is_no_body_has_a_bound(service, start, end):
+    """A megabyte of it is refused and not kept in memory for whoever asks."""
+    answer = service.say(start + b"a" * HEADER_BYTES + end)
 
     assert status(answer) in {400, 414, 431, None}
+
+
+@pytest.mark.parametrize("body_bytes", range(100_000, 200_000, 10_000))
+def test_a_request_behind_a_large_one_is_no_large_one(service, bearer, body_bytes):
+    """Its own address and headers count, not what came before it in the same packet."""
+    small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    large = b"POST /v1/permits HTTP/1.1\r\nHost: x\r\n" + bearer + JSON
+    large += b"Content-Length: %d\r\n\r\n" % body_bytes + b"[" * body_bytes
+    half, rest = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConn", b"ection: close\r\n\r\n"
+
+    received = b""
+    with socket.create_connection(("127.0.0.1", service.port), 20) as stream:
+        stream.sendall(small * 3 + large + half)
+        while received.count(b"HTTP/1.1 ") < 4 and (part := stream.recv(65536)):
+            received += part
+        stream.sendall(rest)
+        while part := stream.recv(65536):
+            received += part
+
+    statuses = [answer[:3] for answer in received.split(b"HTTP/1.1 ")[1:]]
+    assert [b"200", b"200", b"200", b"422", b"200"] == statuses
 
 
 def test_requests_in_a_row_are_answered_in_a_row(service):

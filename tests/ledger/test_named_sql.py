@@ -1,5 +1,7 @@
 """SQL by its name, from the file beside the module."""
 
+import sys
+
 import pytest
 
 from ledger.named_sql import Queries
@@ -23,6 +25,7 @@ def queries(tmp_path, monkeypatch):
     (tmp_path / "queried" / "__init__.py").touch()
     (folder / "some.sql").write_text(TEXT, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "queried", raising=False)
     return Queries("queried", "sql/some.sql")
 
 

@@ -153,6 +153,21 @@ def test_a_command_survives_a_lost_answer(ledger, issue, command, breaks):
     assert ledger.log.head() == 2
 
 
+def test_a_command_of_unknown_outcome_is_answered_when_it_is_asked_again(
+    ledger, issue, command, breaks
+):
+    """Two connections broke, the second after its COMMIT: the key tells what came of it."""
+    number = issue()
+    breaks("before", None, "after")
+
+    with pytest.raises(Unavailable):
+        ledger.report_loss(number, command(key="key-1"))
+
+    again = ledger.report_loss(number, command(key="key-1"))
+    assert (True, 2, 2) == (again.replayed, again.version, again.position)
+    assert ledger.log.head() == 2
+
+
 def test_a_refusal_survives_a_lost_answer(ledger, issue, command, breaks):
     """It is kept once, and told again whatever has changed since."""
     number = issue()

@@ -1,6 +1,7 @@
 """A database is brought to this version, and has to be ours."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -15,14 +16,19 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def connection(postgres_url):
-    """To a database with nothing in it."""
+def unprepared(postgres_url):
+    """The URL of a database with nothing in it."""
     name = f"unprepared_{next(_numbers)}"
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-        with connect(make_conninfo(postgres_url, dbname=name)) as connection:
-            yield connection
+        yield make_conninfo(postgres_url, dbname=name)
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def connection(unprepared):
+    with connect(unprepared) as connection:
+        yield connection
 
 
 def test_an_empty_database_is_prepared_once(connection, blind_index):
@@ -34,6 +40,20 @@ def test_an_empty_database_is_prepared_once(connection, blind_index):
     assert (0, 0) == connection.execute(
         "SELECT head.position, position.position FROM ledger.head, views.position"
     ).fetchone()
+
+
+def test_roles_that_start_together_prepare_it_once(unprepared, blind_index):
+    """One does the work; the others wait for it."""
+
+    def start(_):
+        with connect(unprepared) as connection:
+            return prepare(connection, blind_index)
+
+    with ThreadPoolExecutor(4) as roles:
+        applied = sorted(roles.map(start, range(4)))
+
+    assert [[], [], []] == applied[:3]
+    assert "ledger/0001_log.sql" in applied[3]
 
 
 def test_another_key_is_refused(connection, blind_index):
