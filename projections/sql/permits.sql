@@ -6,19 +6,24 @@ SELECT position AS as_of_position, permits.*
 FROM views.position LEFT JOIN views.permits ON permit_number = %(permit_number)s;
 
 -- name: permit_of_holder
--- The permit that is open comes first, then the one issued last.
+-- The permit that is open comes first, then the one issued last: by the log, since one that was
+-- taken over may bear any date.
 SELECT position AS as_of_position, permits.*
 FROM views.position LEFT JOIN views.permits
   ON permit_number IN (SELECT permit_number FROM views.electronic_permits
                        WHERE holder_id = %(holder_id)s)
-ORDER BY ended IS NOT NULL, issued_on DESC LIMIT 1;
+ORDER BY ended IS NOT NULL,
+         (SELECT events.position FROM ledger.events WHERE stream = permit_number AND version = 1) DESC
+LIMIT 1;
 
 -- name: search
 SELECT position AS as_of_position, permits.*
 FROM views.position LEFT JOIN views.permits
   ON permit_number IN (SELECT permit_number FROM views.permit_search
                        WHERE citizen_index = %(citizen_index)s)
-ORDER BY ended IS NOT NULL, issued_on DESC LIMIT %(rows_max)s;
+ORDER BY ended IS NOT NULL,
+         (SELECT events.position FROM ledger.events WHERE stream = permit_number AND version = 1) DESC
+LIMIT %(rows_max)s;
 
 -- name: physical
 SELECT position AS as_of_position, physical_permits.*, portraits.image AS portrait_image

@@ -151,6 +151,24 @@ def test_a_holders_permit_is_the_open_one(read, life, projected, ledger):
     assert last == read("of_holder", holder_id).facts.permit_number
 
 
+def test_of_permits_of_one_day_the_one_issued_last_counts(
+    read, life, projected, ledger, blind_index
+):
+    """The log says which that was, not the date on it."""
+    living, person = life(), "990000199001010017"
+    numbers = [living.issue(person)]
+    for _ in range(3):
+        ledger.void(numbers[-1], "就业证明系伪造", living.command())
+        numbers.append(living.issue(person))
+    ledger.void(numbers[-1], "就业证明系伪造", living.command())
+    projected()
+
+    holder_id = ledger.permit(numbers[0]).holder_id
+    assert numbers[-1] == read("of_holder", holder_id).facts.permit_number
+    _, found = read("search", blind_index.of(person))
+    assert numbers[::-1] == [facts.permit_number for facts in found]
+
+
 def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, ledger, blind_index):
     """Then the later issued; nobody else's."""
     living = life()
