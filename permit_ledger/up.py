@@ -19,6 +19,7 @@ from ledger.clock import DevelopmentClock
 
 from .sample import grow_sample_city
 from .settings import Settings
+from .stopping import stop_on
 from .supervisor import Supervisor
 from .workbench import database, service_clock
 
@@ -42,9 +43,7 @@ def up(
         CannotStart
         RoleFailed: a part of the service does not stay up.
     """
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     with _only_one(settings), database(settings, keep=False) as database_url:
         _wait_for_port(settings, stop)
         clock = service_clock(settings, database_url)

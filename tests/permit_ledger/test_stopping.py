@@ -1,0 +1,46 @@
+"""Being asked to stop, whatever the main thread is doing."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WAIT_S = 30
+BUSY_WITH_ITS_LOCK = """
+import os, signal
+from permit_ledger.stopping import stop_on
+stop = stop_on(signal.SIGTERM)
+with stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        pass
+print(stop.wait(20))
+"""
+ASKED_TWICE = """
+import os, signal
+from permit_ledger.stopping import stop_on
+stop = stop_on(signal.SIGTERM, signal.SIGINT)
+os.kill(os.getpid(), {number})
+os.kill(os.getpid(), {number})
+print(stop.wait(20))
+"""
+
+
+def output(script):
+    """What a program says before it ends well."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=WAIT_S
+    ).stdout
+
+
+def test_a_signal_while_the_events_lock_is_held_is_heard():
+    """The handler waits for nothing that the interrupted code holds."""
+    assert "True\n" == output(BUSY_WITH_ITS_LOCK)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_signals_asked_for_stop(number):
+    """Each of them, and more than once."""
+    assert "True\n" == output(ASKED_TWICE.format(number=int(number)))
