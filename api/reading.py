@@ -11,11 +11,10 @@ from starlette.responses import Response
 from domain import permit_number
 from domain.standing import Facts
 from ledger.errors import Unavailable, UnknownPermit
+from ledger.follow import POSITION_MAX
 
 from .presentation import Json, permit_document, with_position
 from .services import Services, services
-
-POSITION_MAX = 2**63 - 1
 
 
 async def caught_up(

@@ -21,14 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from domain.application import Application
+from domain.application import CARD_SERIAL_MAX, Application
 from domain.device import FaceMatch
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.person import Guardian, Identity, Residence
 from ledger.portraits import SIZE_BYTES_MAX, Portrait
 
 BASE64_LENGTH_MAX = (SIZE_BYTES_MAX + 2) // 3 * 4
-CARD_SERIAL_MAX = 10_000
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2100, 1, 1)
 

@@ -24,7 +24,7 @@ BACKOFF_FIRST_S = 0.05
 BACKOFF_MAX_S = 5.0
 
 _sql = Queries("ledger", "sql/queries.sql")
-_POSITION_MAX = 2**63 - 1
+POSITION_MAX = 2**63 - 1
 
 
 class Backoff:
@@ -86,10 +86,12 @@ def _page(
 ) -> list[Notification]:
     rows = connection.execute(
         _sql.select_log_of_topics if topics else _sql.select_log,
-        {"start": after + 1, "stop": _POSITION_MAX, "limit": limit, "topics": list(topics)},
+        {"start": after + 1, "stop": POSITION_MAX, "limit": limit, "topics": list(topics)},
     ).fetchall()
-    typed = cast("list[tuple[int, str, int, str, bytes]]", rows)
-    return [
-        Notification(stream, version, topic, state, id=position)
-        for position, stream, version, topic, state in typed
-    ]
+    return [notification(row) for row in rows]
+
+
+def notification(row: tuple[object, ...]) -> Notification:
+    """A row of the log, its columns in the order of ``select_log``."""
+    position, stream, version, topic, state = cast("tuple[int, str, int, str, bytes]", row)
+    return Notification(stream, version, topic, state, id=position)

@@ -23,6 +23,7 @@ from psycopg_pool import ConnectionPool
 
 from .database import CHANNEL, Connection, translated_errors
 from .errors import ConnectionLost, HolderTaken
+from .follow import POSITION_MAX, notification
 from .holders import Holder, HolderChange, Reindex, Release, Take
 from .idempotency import Answer, PendingAnswer
 from .named_sql import Queries
@@ -30,7 +31,6 @@ from .portraits import Portrait
 from .subscription import LogSubscription
 
 VERSION_MAX = 2**31 - 1
-POSITION_MAX = 2**63 - 1
 COPY_FROM_EVENTS = 64
 """From this many events on, COPY is faster than one INSERT from arrays."""
 
@@ -105,11 +105,11 @@ class LedgerRecorder(ApplicationRecorder):
             rows = connection.execute(_sql.stored_events, [streams, versions]).fetchall()
         if not events:
             return [] if all(self._is_kept(append.answer) for append in appends) else None
-        found = [_notification(row) for row in rows]
+        found = [notification(row) for row in rows]
         same = [(f.originator_id, f.originator_version, f.state) for f in found] == [
             (e.originator_id, e.originator_version, e.state) for e in events
         ]
-        return [notification.id for notification in found] if same else None
+        return [recorded.id for recorded in found] if same else None
 
     def _is_kept(self, pending: PendingAnswer | None) -> bool:
         if pending is None:
@@ -158,7 +158,7 @@ class LedgerRecorder(ApplicationRecorder):
             limit=limit,
             topics=list(topics),
         )
-        return [_notification(row) for row in rows]
+        return [notification(row) for row in rows]
 
     def max_notification_id(self) -> int | None:
         return self.head() or None
@@ -275,8 +275,3 @@ def _insert_answer(connection: Connection, answer: PendingAnswer, position: int 
             "position": answer.position if position is None else position,
         },
     )
-
-
-def _notification(row: tuple[object, ...]) -> Notification:
-    position, stream, version, topic, state = cast("tuple[int, str, int, str, bytes]", row)
-    return Notification(stream, version, topic, state, id=position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -34,13 +35,16 @@ class View(Generic[Row]):
     row_type: type[Row]
     evolve: Callable[[Row | None, PermitEvent], Row | None]
 
+    @cached_property
+    def _sql(self) -> Queries:
+        return Queries("projections", f"sql/{self.name}.sql")
+
     def apply(self, connection: Connection[Any], events: Iterable[PermitEvent]) -> None:
         """Fold a page of events, in order, in two statements: load what is touched, write it."""
         events = list(events)
-        sql = Queries("projections", f"sql/{self.name}.sql")
         touched = list({event.originator_id for event in events})
         with connection.cursor(row_factory=class_row(self.row_type)) as cursor:
-            before = {row.permit_number: row for row in cursor.execute(sql.load, [touched])}
+            before = {row.permit_number: row for row in cursor.execute(self._sql.load, [touched])}
         rows: dict[str, Row] = dict(before)
         for event in events:
             row = self.evolve(rows.get(event.originator_id), event)
@@ -48,7 +52,7 @@ class View(Generic[Row]):
                 rows[event.originator_id] = row
         changed = [row for number, row in rows.items() if row != before.get(number)]
         if changed:
-            connection.execute(sql.save, [orjson.dumps(changed).decode()])
+            connection.execute(self._sql.save, [orjson.dumps(changed).decode()])
 
 
 def all_views(blind_index: BlindIndex) -> list[View[Any]]:

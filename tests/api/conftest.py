@@ -287,7 +287,7 @@ def eventually() -> Callable[..., Any]:
         deadline = time.monotonic() + within_s
         while not (value := condition()):
             assert time.monotonic() < deadline, f"not within {within_s} s"
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # between two looks at a condition, with a bound
         return value
 
     return make
