@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ class Service:
     def kill(self) -> None:
         """``kill -9`` of every process of the service, database server included."""
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it went with one that was killed before it
+                process.kill()
         assert self.process is not None
         self.process.wait()
 
@@ -107,7 +109,8 @@ class Service:
         if self.process and self.process.poll() is None:
             self.stop()
         for process in self.database_server():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def processes(self) -> list[psutil.Process]:
         """``up`` first, then its roles and the database server with all its workers."""
