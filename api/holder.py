@@ -44,11 +44,11 @@ async def own_permit(
     status_code=201,
     responses=documents.written(PermitAnswer, 201),
 )
-def claim(
+async def claim(
     permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
 ) -> Response:
     """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
-    answer = service.ledger.claim(
+    answer = await service.ledger.claim(
         well_formed(permit_number),
         command.context.actor,
         _device(body.device_key),
@@ -63,13 +63,15 @@ def claim(
     "/v1/permits/{permit_number}/electronic/device-revocations",
     responses=documents.written(PermitAnswer),
 )
-def revoke_device(
+async def revoke_device(
     permit_number: str, body: DeviceRevocationBody, command: HolderCommand, service: Service
 ) -> Response:
     """Take a lost or sold phone's right to show the permit."""
     holder_id = command.context.actor
     return answered(
-        service.ledger.revoke_device(well_formed(permit_number), holder_id, body.device, command)
+        await service.ledger.revoke_device(
+            well_formed(permit_number), holder_id, body.device, command
+        )
     )
 
 

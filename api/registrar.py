@@ -53,10 +53,10 @@ _WRITE = documents.written(PermitAnswer)
     status_code=201,
     responses=documents.written(PermitAnswer, 201),
 )
-def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
+async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
     application = body.application(command.context.today)
-    answer = service.ledger.issue(application, command, body.holder.picture())
+    answer = await service.ledger.issue(application, command, body.holder.picture())
     return answered(answer, 201)
 
 
@@ -118,43 +118,45 @@ def _own(caller: Principal) -> str | None:
 
 
 @router.post("/v1/permits/{permit_number}/endorsements", responses=_WRITE)
-def endorse(
+async def endorse(
     permit_number: str, body: EndorsementBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """Endorse (签注): both tracks for one more year."""
     number = well_formed(permit_number)
-    return answered(service.ledger.endorse(number, body.card_presented, command))
+    return answered(await service.ledger.endorse(number, body.card_presented, command))
 
 
 @router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
-def report_loss(
+async def report_loss(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """Report the card lost (挂失): the electronic permit stays."""
-    return answered(service.ledger.report_loss(well_formed(permit_number), command))
+    return answered(await service.ledger.report_loss(well_formed(permit_number), command))
 
 
 @router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)
-def lift_loss(
+async def lift_loss(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The card was found before a reissue (解除挂失)."""
-    return answered(service.ledger.lift_loss(well_formed(permit_number), command))
+    return answered(await service.ledger.lift_loss(well_formed(permit_number), command))
 
 
 @router.post("/v1/permits/{permit_number}/reissues", responses=_WRITE)
-def reissue(permit_number: str, _: Empty, command: RegistrarCommand, service: Service) -> Response:
+async def reissue(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
     """A new card for the lost one (补领)."""
-    return answered(service.ledger.reissue(well_formed(permit_number), command))
+    return answered(await service.ledger.reissue(well_formed(permit_number), command))
 
 
 @router.post("/v1/permits/{permit_number}/replacements", responses=_WRITE)
-def replace(
+async def replace(
     permit_number: str, body: ReplacementBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """A new card for one that is damaged, out of date or wrong (换领)."""
     return answered(
-        service.ledger.replace(
+        await service.ledger.replace(
             well_formed(permit_number),
             body.reason,
             command,
@@ -164,31 +166,33 @@ def replace(
 
 
 @router.post("/v1/permits/{permit_number}/card-deliveries", responses=_WRITE)
-def deliver_card(
+async def deliver_card(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The holder has collected the current card (领证)."""
-    return answered(service.ledger.deliver_card(well_formed(permit_number), command))
+    return answered(await service.ledger.deliver_card(well_formed(permit_number), command))
 
 
 @router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)
-def change_address(
+async def change_address(
     permit_number: str, body: AddressChangeBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """A move inside the province (住址变更)."""
     residence = body.residence.residence()
     return answered(
-        service.ledger.change_address(well_formed(permit_number), residence, body.moved_on, command)
+        await service.ledger.change_address(
+            well_formed(permit_number), residence, body.moved_on, command
+        )
     )
 
 
 @router.post("/v1/permits/{permit_number}/identity-corrections", responses=_WRITE)
-def correct_identity(
+async def correct_identity(
     permit_number: str, body: IdentityCorrectionBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """Correct a name or number (身份信息更正): the card in use is stale until a new one is made."""
     return answered(
-        service.ledger.correct_identity(
+        await service.ledger.correct_identity(
             well_formed(permit_number),
             command,
             name=body.name,
@@ -199,16 +203,16 @@ def correct_identity(
 
 
 @router.post("/v1/permits/{permit_number}/cancellations", responses=_WRITE)
-def cancel(
+async def cancel(
     permit_number: str, body: CancellationBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """End the permit (注销): both tracks at once."""
-    return answered(service.ledger.cancel(well_formed(permit_number), body.reason, command))
+    return answered(await service.ledger.cancel(well_formed(permit_number), body.reason, command))
 
 
 @router.post("/v1/permits/{permit_number}/voidings", responses=_WRITE)
-def void(
+async def void(
     permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """The permit was obtained by fraud: void from discovery."""
-    return answered(service.ledger.void(well_formed(permit_number), body.finding, command))
+    return answered(await service.ledger.void(well_formed(permit_number), body.finding, command))

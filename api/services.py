@@ -11,8 +11,8 @@ from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
-from ledger.application import PermitLedger
 from ledger.clock import Clock
+from ledger.permit_commands import PermitCommands
 from projections.reading import PermitReader, ReadPool
 from projections.waiting import ViewPosition
 
@@ -25,7 +25,7 @@ class Services:
     """``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
     ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready."""
 
-    ledger: PermitLedger
+    ledger: PermitCommands
     pool: ReadPool
     reader: PermitReader
     views: ViewPosition

@@ -56,7 +56,7 @@ class StockLedger(EventSourcedApplication[str]):
         return EventMapper(self.construct_transcoder())
 
     def issue(self, application: Application, context: CommandContext) -> None:
-        number = permit_number.draw(secrets.choice)
+        number = permit_number.draw(secrets.randbits)
         self.save(Permit.issue(number, secrets.token_hex(16), application, context))
 
 

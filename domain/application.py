@@ -35,12 +35,11 @@ class Application:
     taken_over_from: str | None = None
 
     def normalised(self) -> Application:
-        return replace(
-            self,
-            identity=self.identity.normalised(),
-            residence=self.residence.normalised(),
-            guardian=self.guardian.normalised() if self.guardian else None,
-        )
+        identity, residence = self.identity.normalised(), self.residence.normalised()
+        guardian = self.guardian.normalised() if self.guardian else None
+        if (identity, residence, guardian) == (self.identity, self.residence, self.guardian):
+            return self
+        return replace(self, identity=identity, residence=residence, guardian=guardian)
 
     def require_valid(self, context: CommandContext) -> None:
         """

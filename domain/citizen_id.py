@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from operator import mul
 
 SYNTHETIC_AREA = "99"
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
@@ -20,7 +21,7 @@ MALE, FEMALE = "1", "2"
 
 def check_character(first_17: str) -> str:
     """The 18th character for 17 digits (ISO 7064 MOD 11-2)."""
-    total = sum(int(digit) * weight for digit, weight in zip(first_17, _WEIGHTS, strict=True))
+    total = sum(map(mul, map(int, first_17), _WEIGHTS))
     return _CHECK_CHARACTERS[total % 11]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BODY_LENGTH = 11
+BODY_BITS = 5 * BODY_LENGTH
 _ISO_7064 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SHAPE = re.compile(f"[{ALPHABET}]{{{BODY_LENGTH + 1}}}")
 
@@ -31,10 +32,11 @@ def is_valid(number: str) -> bool:
     return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
 
 
-def draw(choice: Callable[[str], str]) -> str:
-    """A new number from a source of randomness: ``choice`` picks one character of a string."""
+def draw(random_bits: Callable[[int], int]) -> str:
+    """A new number from a source of randomness: ``random_bits(k)`` gives an integer below 2^k."""
     while True:
-        body = "".join(choice(ALPHABET) for _ in range(BODY_LENGTH))
+        bits = random_bits(BODY_BITS)
+        body = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, BODY_BITS, 5)])
         check = check_character(body)
         if check in ALPHABET:
             return body + check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from . import citizen_id, fields
@@ -29,11 +29,11 @@ class Identity:
     portrait: str | None = None
 
     def normalised(self) -> Identity:
-        return replace(
-            self,
-            name=fields.normalise_text(self.name),
-            citizen_id_number=citizen_id.normalise(self.citizen_id_number),
-            hukou_address=fields.normalise_text(self.hukou_address),
+        name = fields.normalise_text(self.name)
+        number = citizen_id.normalise(self.citizen_id_number)
+        hukou_address = fields.normalise_text(self.hukou_address)
+        return Identity(
+            name, self.sex, self.ethnicity, self.birth_date, number, hukou_address, self.portrait
         )
 
     def problems(self, policy: Policy, today: date) -> Iterator[FieldProblem]:
@@ -90,7 +90,7 @@ class Residence:
     address: str
 
     def normalised(self) -> Residence:
-        return replace(self, address=fields.normalise_text(self.address))
+        return Residence(self.division, fields.normalise_text(self.address))
 
     def problems(self, policy: Policy) -> Iterator[FieldProblem]:
         found = (

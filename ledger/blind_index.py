@@ -17,7 +17,7 @@ class BlindIndex:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a blind-index key has {KEY_BYTES} bytes")
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
 
     def of(self, citizen_id_number: str) -> bytes:
         """32 bytes for a number in any accepted spelling."""
@@ -28,4 +28,6 @@ class BlindIndex:
         return self._digest("request", request)
 
     def _digest(self, purpose: str, message: bytes) -> bytes:
-        return hmac.digest(self._key, purpose.encode() + b"\0" + message, "sha256")
+        mac = self._keyed.copy()
+        mac.update(purpose.encode() + b"\0" + message)
+        return mac.digest()

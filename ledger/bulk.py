@@ -8,11 +8,11 @@ from typing import Self
 
 from domain.permit import Permit
 
+from .append import Append
 from .application import PermitLedger
-from .holders import HolderChange
+from .holders import HolderChange, Release
 from .idempotency import PendingAnswer
 from .portraits import Portrait
-from .recorder import Append
 
 BATCH_EVENTS_MAX = 1000
 BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -27,6 +27,7 @@ class BulkAppender:
     def __init__(self, ledger: PermitLedger) -> None:
         self._ledger = ledger
         self._batch: list[Append] = []
+        self._people: set[bytes] = set()
         self._events = 0
         self._bytes = 0
 
@@ -55,16 +56,21 @@ class BulkAppender:
         Raises:
             VersionTaken, HolderTaken, KeyTaken: of the batch this filled; none of it was written.
         """
+        people = {c.citizen_index for c in holder_changes if not isinstance(c, Release)}
+        if not people.isdisjoint(self._people):
+            self.flush()
         stored = [self._ledger.mapper.to_stored_event(event) for event in permit.collect_events()]
-        self._batch.append(Append(stored, holder_changes, answer, portrait))
+        append = Append(stored, holder_changes, answer, portrait)
+        self._batch.append(append)
+        self._people |= people
         self._events += len(stored)
-        self._bytes += sum(len(event.state) for event in stored)
-        self._bytes += len(portrait.image) if portrait else 0
+        self._bytes += append.size_bytes
         if self._events >= BATCH_EVENTS_MAX or self._bytes >= BATCH_BYTES_MAX:
             self.flush()
 
     def flush(self) -> None:
         """Write what is collected; afterwards nothing is, whether it was written or not."""
         batch, self._batch = self._batch, []
+        self._people = set()
         self._events = self._bytes = 0
-        self._ledger.log.append(batch)
+        self._ledger.log.append_all(batch)

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
-from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import Mapper
 
 from domain.context import CommandContext
-from domain.errors import Refused
+from domain.errors import AlreadyHoldsPermit, DomainError, Refused
 from domain.permit import Permit
 
+from .append import Append
 from .errors import (
+    AppendConflict,
     Contended,
     HolderTaken,
     KeyReused,
     KeyTaken,
     StaleVersion,
     UnknownPermit,
-    VersionTaken,
 )
 from .holders import HolderChange
 from .idempotency import Answer, IdempotencyKey, PendingAnswer
-from .mapper import EventMapper, OrjsonTranscoder
+from .log_access import LogAccess
 from .portraits import Portrait
-from .recorder import LedgerRecorder
 
 ATTEMPTS_MAX = 8
 """How often a command decides anew after losing a race."""
-CONNECTIONS_MAX = 8
 
 
 class Renderer(Protocol):
@@ -54,82 +52,57 @@ class Command:
     expected_version: int | None = None
 
 
-class CommandService(Application[str]):
-    """The library's application with our parts in it, and the way a command takes through them."""
-
-    name = "permits"
+class CommandRunner:
+    """The way that every command takes."""
 
     def __init__(
-        self, database_url: str, *, renderer: Renderer | None, connections_max: int
+        self, log: LogAccess, mapper: Mapper[str], *, renderer: Renderer | None = None
     ) -> None:
-        super().__init__(
-            {
-                "PERSISTENCE_MODULE": "ledger.persistence:LedgerFactory",
-                "DATABASE_URL": database_url,
-                "DATABASE_CONNECTIONS_MAX": str(connections_max),
-            }
-        )
+        self.log = log
+        self._mapper = mapper
         self._renderer = renderer
 
-    def construct_transcoder(self) -> OrjsonTranscoder:
-        return OrjsonTranscoder()
-
-    def construct_mapper(self) -> Mapper[str]:
-        return EventMapper(self.construct_transcoder())
-
-    @property
-    def log(self) -> LedgerRecorder:  # type: ignore[override]  # the library deprecated its own
-        return cast("LedgerRecorder", self.recorder)
-
-    def permit(self, number: str) -> Permit:
-        """The permit, folded from its events.
-
-        Raises:
-            UnknownPermit
-        """
-        try:
-            return self.repository.get(number)
-        except AggregateNotFoundError:
-            raise UnknownPermit from None
-
-    def _change(
+    async def _change(
         self,
         number: str,
         command: Command,
         act: Callable[[Permit], Sequence[HolderChange] | None],
         *,
-        load: Callable[[], Permit] | None = None,
+        load: Callable[[], Awaitable[Permit]] | None = None,
     ) -> Answer:
-        def attempt() -> Answer:
-            permit = load() if load else self.permit(number)
+        async def attempt() -> Answer:
+            permit = await (load() if load else self.log.permit(number))
             if command.expected_version not in {None, permit.version}:
                 raise StaleVersion
-            return self._append(permit, command, act(permit) or ())
-
-        return self._decide(command, attempt)
-
-    def _decide(self, command: Command, attempt: Callable[[], Answer]) -> Answer:
-        """Run ``attempt`` until it wins or loses for good; a known key is answered at once."""
-        for _ in range(ATTEMPTS_MAX):
-            if answer := self._kept_answer(command):
-                return answer
             try:
-                return attempt()
-            except Refused as refusal:
-                if self._keep_refusal(refusal, command):
-                    raise
-            except StaleVersion:
-                if answer := self._kept_answer(command):
+                return await self._append(permit, command, act(permit) or ())
+            except HolderTaken:
+                raise AlreadyHoldsPermit from None
+
+        return await self._decide(command, attempt)
+
+    async def _decide(self, command: Command, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Run ``attempt`` until it wins or loses for good.
+
+        A command that was answered before can't win again: its key is taken. Whatever it comes to
+        now, it gets that first answer.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                return await attempt()
+            except (AppendConflict, DomainError, UnknownPermit, StaleVersion) as error:
+                if answer := await self._kept_answer(command):
                     return answer
-                raise
-            except (VersionTaken, HolderTaken, KeyTaken):
-                continue
+                if isinstance(error, AppendConflict):
+                    continue
+                if not isinstance(error, Refused) or await self._keep_refusal(error, command):
+                    raise
         raise Contended
 
-    def _kept_answer(self, command: Command) -> Answer | None:
+    async def _kept_answer(self, command: Command) -> Answer | None:
         if (key := command.key) is None:
             return None
-        kept = self.log.answers(key.caller, [key.key])
+        kept = await self.log.answers(key.caller, [key.key])
         if key.key not in kept:
             return None
         fingerprint, answer = kept[key.key]
@@ -137,7 +110,7 @@ class CommandService(Application[str]):
             raise KeyReused
         return answer
 
-    def _append(
+    async def _append(
         self,
         permit: Permit,
         command: Command,
@@ -145,19 +118,17 @@ class CommandService(Application[str]):
         portrait: Portrait | None = None,
     ) -> Answer:
         body = self._renderer.permit(permit, command.context) if self._renderer else b""
-        changed = bool(permit.pending_events)
-        position = None if changed else self.log.last_position(permit.id)
-        pending = command.key and PendingAnswer(
-            command.key, accepted=True, body=body, version=permit.version, position=position
-        )
-        recordings = self.save(
-            permit, holder_changes=holder_changes, answer=pending, portrait=portrait
-        )
-        if recordings:
-            position = recordings[-1].notification.id
-        return Answer(True, body, permit.version, position)
+        position = None if permit.pending_events else await self.log.last_position(permit.id)
+        pending = None
+        if command.key:
+            pending = PendingAnswer(
+                command.key, accepted=True, body=body, version=permit.version, position=position
+            )
+        events = [self._mapper.to_stored_event(event) for event in permit.collect_events()]
+        positions = await self.log.append(Append(events, holder_changes, pending, portrait))
+        return Answer(True, body, permit.version, positions[-1] if positions else position)
 
-    def _keep_refusal(self, refusal: Refused, command: Command) -> bool:
+    async def _keep_refusal(self, refusal: Refused, command: Command) -> bool:
         """A refusal is an answer too: the same key gets it again, whatever has changed since.
 
         ``False`` where the key has an answer by now: the request that this one repeats was faster,
@@ -168,7 +139,7 @@ class CommandService(Application[str]):
         body = self._renderer.refusal(refusal) if self._renderer else b""
         pending = PendingAnswer(command.key, accepted=False, body=body, version=None)
         try:
-            self.save(answer=pending)
+            await self.log.append(Append([], answer=pending))
         except KeyTaken:
             return False
         return True

@@ -19,6 +19,8 @@ CHANNEL = "permit_ledger_log"
 CONNECT_TIMEOUT_S = 5
 POOL_WAIT_S = 10.0
 LOCK_WAIT_S = 10
+APPEND_LOCK_WAIT_S = 5
+APPEND_STATEMENT_S = 8
 POOL_WAITING_MAX = 1000
 
 _CONFLICTS = {
@@ -38,6 +40,14 @@ def connect(database_url: str, *, application_name: str = "permit-ledger") -> Co
         connect_timeout=CONNECT_TIMEOUT_S,
         application_name=application_name,
     )
+
+
+def connect_to_append(database_url: str) -> Connection:
+    """The group commit's connection: no statement on it outlasts those who wait for it."""
+    connection = connect(database_url, application_name="permit-ledger append")
+    connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
+    connection.execute(f"SET statement_timeout = '{APPEND_STATEMENT_S}s'")
+    return connection
 
 
 def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:

@@ -9,7 +9,8 @@
     │   └── Contended        lost the race too often; nothing was appended       409
     ├── KeyReused            the idempotency key belongs to another request      422
     ├── Unavailable          try again: nothing is known to be wrong             503
-    │   └── ConnectionLost   the database did not answer; what was asked may have been done
+    │   ├── ConnectionLost   the database did not answer
+    │   └── OutcomeUnknown   what was asked may have been done
     └── Corrupt              stop and say so: an operator has to look
         ├── UnreadableEvent
         └── SchemaMismatch
@@ -55,6 +56,10 @@ class Unavailable(LedgerError):
 
 class ConnectionLost(Unavailable):
     """The database did not answer: try again."""
+
+
+class OutcomeUnknown(Unavailable):
+    """Whether this was done is not known yet: repeat it with the same Idempotency-Key, or read."""
 
 
 class Corrupt(LedgerError):

@@ -7,12 +7,13 @@ from typing import Any, NoReturn
 from eventsourcing.persistence import InfrastructureFactory, NotSupportedError, TrackingRecorder
 from eventsourcing.utils import Environment, EnvType
 
-from .database import open_pool
+from .database import connect_to_append, open_pool
+from .group_commit import GroupCommit
 from .recorder import LedgerRecorder
 
 
 class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
-    """Owns the command side's connection pool.
+    """Owns the command side's connections: a pool to read, one to append.
 
     Reads ``DATABASE_URL`` and ``DATABASE_CONNECTIONS_MAX`` from the application's environment.
     """
@@ -22,14 +23,15 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
 
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
-        self.pool = open_pool(
-            self.env[self.DATABASE_URL], connections_max=int(self.env[self.CONNECTIONS_MAX])
-        )
+        url = self.env[self.DATABASE_URL]
+        self.pool = open_pool(url, connections_max=int(self.env[self.CONNECTIONS_MAX]))
+        self.commits = GroupCommit(lambda: connect_to_append(url))
 
     def application_recorder(self) -> LedgerRecorder:
-        return LedgerRecorder(self.pool)
+        return LedgerRecorder(self.pool, self.commits)
 
     def close(self) -> None:
+        self.commits.close()
         self.pool.close()
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:

@@ -19,8 +19,10 @@ from api.receipts import ReceiptSigner
 from api.services import Services
 from api.tokens import TokenVerifier
 from ledger.application import PermitLedger
+from ledger.async_log import AsyncLog
 from ledger.clock import DevelopmentClock
 from ledger.errors import Unavailable
+from ledger.permit_commands import PermitCommands
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
 
@@ -77,15 +79,20 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             ledger = PermitLedger(
                 database_url,
                 blind_index=keys.blind_index(settings),
-                renderer=JsonRenderer(),
                 connections_max=settings.database_connections_max,
             )
             stack.enter_context(closing(ledger))
             pool = await stack.enter_async_context(
                 read_pool(database_url, connections_max=settings.database_connections_max)
             )
+            commands = PermitCommands(
+                AsyncLog(ledger.log.commits, pool, ledger.mapper),
+                ledger.mapper,
+                blind_index=ledger.blind_index,
+                renderer=JsonRenderer(),
+            )
             app.state.services = Services(
-                ledger=ledger,
+                ledger=commands,
                 pool=pool,
                 reader=PermitReader(pool),
                 views=await stack.enter_async_context(ViewPosition(database_url)),

@@ -128,7 +128,7 @@ class District:
         portrait: Portrait,
         context: CommandContext,
     ) -> Life:
-        number = permit_number.draw(self._numbers.choice)
+        number = permit_number.draw(self._numbers.getrandbits)
         permit = Permit.issue(number, holder_id, application, context)
         index = self._index(permit.identity)
         self._city.record(permit, [Take(index, holder_id, number)], portrait)

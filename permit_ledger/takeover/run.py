@@ -125,7 +125,7 @@ class Takeover:
         holder_id = holder.holder_id if holder else uuid4().hex
         try:
             application = read_application(row, context.today)
-            number = permit_number.draw(secrets.choice)
+            number = permit_number.draw(secrets.randbits)
             permit = Permit.issue(number, holder_id, application, context)
             if holder and holder.permit_number is not None:
                 raise AlreadyHoldsPermit

@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime
 from threading import Barrier, Event
@@ -24,7 +25,8 @@ from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
 from ledger.application import PermitLedger
 from ledger.commands import Command
-from ledger.database import Connection, connect, open_pool
+from ledger.database import Connection, connect, connect_to_append, open_pool
+from ledger.group_commit import GroupCommit
 from ledger.idempotency import IdempotencyKey
 from ledger.recorder import LedgerRecorder
 
@@ -167,15 +169,16 @@ def face_match() -> FaceMatch:
 @pytest.fixture
 def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
     """``new_recorder()``: one with a pool of its own, as another process has."""
-    pools = []
+    with ExitStack() as stack:
 
-    def new_recorder() -> LedgerRecorder:
-        pools.append(open_pool(database_url, connections_max=8))
-        return LedgerRecorder(pools[-1])
+        def new_recorder(**how: float) -> LedgerRecorder:
+            commits = GroupCommit(lambda: connect_to_append(database_url), **how)
+            pool = open_pool(database_url, connections_max=8)
+            stack.callback(pool.close)
+            stack.callback(commits.close)
+            return LedgerRecorder(pool, commits)
 
-    yield new_recorder
-    for pool in pools:
-        pool.close()
+        yield new_recorder
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from domain.permit import Permit
 from ledger import bulk
 from ledger.bulk import BulkAppender
 from ledger.errors import HolderTaken, KeyTaken
-from ledger.holders import Holder, Take
+from ledger.holders import Holder, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
 from ledger.portraits import Portrait
 
@@ -29,13 +29,13 @@ def permit(application, context):
 def appended(ledger, monkeypatch):
     """How many events each transaction wrote."""
     sizes = []
-    append = ledger.log.append
+    append = ledger.log.append_all
 
     def counting(appends):
         sizes.append(sum(len(each.events) for each in appends))
         return append(appends)
 
-    monkeypatch.setattr(ledger.log, "append", counting)
+    monkeypatch.setattr(ledger.log, "append_all", counting)
     return sizes
 
 
@@ -131,12 +131,28 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
 
     with BulkAppender(ledger) as appender:
         appender.add(permit(0), **with_conflict(0))
+        appender.flush()
+        appender.add(permit(1))
         with pytest.raises(conflict):
-            appender.add(permit(1), **with_conflict(1))
-        assert [] == streams(ledger)
-        appender.add(permit(2), **with_conflict(2))
+            appender.add(permit(2), **with_conflict(2))
+        assert ["permit-0"] == streams(ledger)
+        appender.add(permit(3))
 
-    assert ["permit-2"] == streams(ledger)
+    assert ["permit-0", "permit-3"] == streams(ledger)
+
+
+def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, appended):
+    """A batch knows each person once: who gets a permit, loses it and gets the next one is not
+    mistaken for somebody with two."""
+    first, second = Take(b"person", "holder-1", "permit-1"), Take(b"person", "holder-1", "permit-2")
+
+    with BulkAppender(ledger) as appender:
+        appender.add(permit(1), [first])
+        appender.add(permit(0), [Release("permit-1")])
+        appender.add(permit(2), [second])
+
+    assert [2, 1] == appended
+    assert {b"person": Holder("holder-1", "permit-2")} == ledger.log.holders([b"person"])
 
 
 def test_nothing_added_is_nothing_written(ledger, permit, appended):

@@ -166,37 +166,39 @@ def test_the_same_request_twice_at_once_is_one(ledger, issue, command, at_once):
         assert ledger.log.head() == head + 1
 
 
-@pytest.mark.parametrize("act", ["issue", "reissue", "cancel", "expect a version"])
+@pytest.mark.parametrize("act", ["issue", "reissue", "cancel", "expect a version", "refused"])
 def test_a_retry_overtaken_by_the_first_request_gets_its_answer(
     ledger, issue, application, command, monkeypatch, act
 ):
-    """The retry found no answer yet; what the first request then did is no reason to refuse it."""
+    """The retry was on its way to the log; what the first request then did is no reason to refuse
+    it, and neither is what it was refused for itself."""
     number, wanted = issue(), application()
-    ledger.report_loss(number, command())
+    if act != "refused":
+        ledger.report_loss(number, command())
     by = command(key="key-1", expected_version=2 if act == "expect a version" else None)
 
     def request():
         match act:
             case "issue":
                 return ledger.issue(wanted, by)
-            case "reissue":
+            case "reissue" | "refused":
                 return ledger.reissue(number, by)
             case "cancel":
                 return ledger.cancel(number, CancellationReason.MOVED_AWAY, by)
             case _:
                 return ledger.lift_loss(number, by)
 
-    look = ledger.log.answers
+    append = ledger.log.append
     firsts = []
 
-    def look_and_lose(caller, keys):
-        found = look(caller, keys)
-        if not firsts:
-            firsts.append(None)
-            firsts[0] = request()
-        return found
+    def append_late(late):
+        monkeypatch.setattr(ledger.log, "append", append)
+        if act == "refused":
+            ledger.report_loss(number, command())
+        firsts.append(request())
+        return append(late)
 
-    monkeypatch.setattr(ledger.log, "answers", look_and_lose)
+    monkeypatch.setattr(ledger.log, "append", append_late)
     answer = request()
 
     [first] = firsts

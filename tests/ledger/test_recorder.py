@@ -2,11 +2,11 @@
 
 import pytest
 
+from ledger.append import Append
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.holders import Holder, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
 from ledger.portraits import Portrait
-from ledger.recorder import Append
 
 NASTY = bytes(range(256)) + '"\\.\t\n居住证'.encode()
 KEY = IdempotencyKey("officer-1", "key-1", b"fingerprint")
@@ -48,15 +48,13 @@ def test_the_head_of_an_empty_log(recorder):
 
 def test_nothing_to_write_takes_no_position(recorder, rows):
     """Not even a round trip's worth."""
-    assert [] == recorder.append([])
-    assert [] == recorder.append([Append([])])
+    assert [] == recorder.append_all([])
+    assert [] == recorder.append_all([Append([])])
     assert (0, 0, 0, 0, 0) == rows()
 
 
-@pytest.mark.parametrize("copy_from_events", [1, 10_000], ids=["COPY", "INSERT"])
-def test_both_ways_in_store_what_they_were_given(recorder, stored, monkeypatch, copy_from_events):
+def test_what_is_stored_is_what_was_given(recorder, stored):
     """Byte by byte, whatever the bytes are."""
-    monkeypatch.setattr("ledger.recorder.COPY_FROM_EVENTS", copy_from_events)
     given = [
         stored("居住证", 1, NASTY),
         stored("居住证", 2, b""),
@@ -71,23 +69,13 @@ def test_both_ways_in_store_what_they_were_given(recorder, stored, monkeypatch, 
     ]
 
 
-@pytest.mark.parametrize("events", [63, 64, 65])
-def test_there_is_no_seam_between_the_two_ways_in(recorder, stored, events):
-    """From 64 events on an append is a COPY; nobody can tell."""
-    recorder.insert_events([stored("a", n, b"%d" % n) for n in range(1, events + 1)])
-
-    assert [(n, b"%d" % n) for n in range(1, events + 1)] == [
-        (event.id, event.state) for event in recorder.select_notifications(None, 100)
-    ]
-
-
 def test_appends_of_one_batch_stand_in_its_order(recorder, stored):
     """Each append's answer names its own last position."""
     first = PendingAnswer(KEY, accepted=True, body=b"1", version=2)
     second_key = IdempotencyKey("officer-1", "key-2", b"fingerprint")
     second = PendingAnswer(second_key, accepted=True, body=b"2", version=1)
 
-    positions = recorder.append(
+    positions = recorder.append_all(
         [
             Append([stored("a", 1), stored("a", 2)], answer=first),
             Append([stored("b", 1)]),
@@ -104,7 +92,7 @@ def test_appends_of_one_batch_stand_in_its_order(recorder, stored):
 
 def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
     """A refusal, or a wish that was true already."""
-    assert [] == recorder.append([Append([], answer=ANSWER)])
+    assert [] == recorder.append_all([Append([], answer=ANSWER)])
 
     fingerprint, answer = recorder.answers("officer-1", ["key-1"])["key-1"]
     assert b"fingerprint" == fingerprint
@@ -132,11 +120,11 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
 def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version, losing, conflict):
     """One append's lost race takes its neighbours along, and leaves no gap."""
     take = Take(b"person", "holder-1", "a")
-    recorder.append([Append([stored("a", 1)], [take], ANSWER)])
+    recorder.append_all([Append([stored("a", 1)], [take], ANSWER)])
     before = rows()
 
     with pytest.raises(conflict):
-        recorder.append(
+        recorder.append_all(
             [
                 Append([stored("b", 1)], [Take(b"b", "holder-b", "b")], portrait=PICTURE),
                 Append([stored("a", version)], **losing),
@@ -149,9 +137,9 @@ def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version,
 
 def test_the_holder_of_a_permit_is_found_until_it_is_released(recorder, stored):
     """By the blind index; the holder id stays when the permit is gone."""
-    recorder.append([Append([stored("a", 1)], [Take(b"person", "holder-1", "a")])])
+    recorder.append_all([Append([stored("a", 1)], [Take(b"person", "holder-1", "a")])])
     assert {b"person": Holder("holder-1", "a")} == recorder.holders([b"person", b"nobody"])
 
-    recorder.append([Append([stored("a", 2)], [Release("a")])])
+    recorder.append_all([Append([stored("a", 2)], [Release("a")])])
     assert {b"person": Holder("holder-1", None)} == recorder.holders([b"person"])
     assert (True, False) == (recorder.knows_holder("holder-1"), recorder.knows_holder("holder-2"))

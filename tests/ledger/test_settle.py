@@ -1,14 +1,14 @@
-"""Invariant 2: when the answer to COMMIT is lost, the log itself says what happened."""
+"""Invariant 2: when the answer to an append is lost, the log itself says what happened."""
 
 import socket
-from contextlib import contextmanager
 from threading import Thread
 
 import psycopg
 import pytest
 
 from domain.errors import NotReportedLost
-from ledger.errors import Unavailable, VersionTaken
+from ledger import group_commit
+from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 
 COMMITTING = 20260105
 """An advisory lock that a COMMIT waits for."""
@@ -16,31 +16,40 @@ COMMITTING = 20260105
 
 @pytest.fixture
 def breaks(monkeypatch, admin):
-    """``breaks("before", "after")``: the connections of the next appends die around their COMMIT;
-    with ``meanwhile`` something happens then, before anybody looks."""
-    transaction = psycopg.Connection.transaction
+    """``breaks("before", "after")``: the connections of the next writes die before or after they
+    are done; with ``meanwhile`` something happens then, before anybody looks."""
     coming = []
 
     def die(connection, meanwhile):
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
         meanwhile()
 
-    @contextmanager
-    def breaking(connection):
-        when, meanwhile = coming.pop(0) if coming else (None, None)
-        with transaction(connection) as current:
-            yield current
-            if when == "before":
+    def breaking(act, *, writes):
+        def broken(connection, appends):
+            when, meanwhile = coming.pop(0) if coming else (None, None)
+            if when == "before" or (when == "look" and not writes):
                 die(connection, meanwhile)
-        if when == "after":
-            die(connection, meanwhile)
-            connection.execute("SELECT")
+            outcome = act(connection, appends)
+            if when == "after":
+                die(connection, meanwhile)
+                connection.execute("SELECT")
+            return outcome
+
+        return broken
 
     def breaks(*when, meanwhile=lambda: None):
         coming.extend((each, meanwhile) for each in when)
 
-    monkeypatch.setattr(psycopg.Connection, "transaction", breaking)
+    for act in (group_commit.write, group_commit.settle):
+        broken = breaking(act, writes=act is group_commit.write)
+        monkeypatch.setattr(group_commit, act.__name__, broken)
     return breaks
+
+
+@pytest.fixture
+def impatient(new_recorder):
+    """A recorder whose callers wait a second and a half, less the one that the writer keeps."""
+    return new_recorder(wait_s=group_commit.ANSWER_S + 0.5)
 
 
 def test_a_commit_whose_answer_is_lost_is_found(recorder, stored, breaks):
@@ -66,16 +75,53 @@ def test_a_break_before_the_commit_is_made_up_for(recorder, stored, breaks):
     assert [1] == [event.originator_version for event in recorder.select_events("a")]
 
 
-@pytest.mark.parametrize("settling", ["append", "look"])
-def test_who_can_not_be_told_what_happened_is_told_so(recorder, stored, breaks, settling):
-    """Nothing was written, the caller may try again, and the position is not lost."""
-    breaks("before", *([None] if settling == "append" else []), "before")
+def test_it_is_looked_up_for_as_long_as_somebody_waits(recorder, stored, breaks):
+    """A second connection may die as well, before the look or in it."""
+    breaks("after", "look", "look")
 
-    with pytest.raises(Unavailable):
-        recorder.insert_events([stored("a", 1)])
-
-    assert (0, []) == (recorder.head(), recorder.select_events("a"))
     assert [1] == recorder.insert_events([stored("a", 1)])
+
+    assert 1 == recorder.head()
+
+
+def test_who_can_not_be_told_in_time_is_told_so(impatient, stored, admin, database_url):
+    """It was sent and is stored, and nobody can say so yet; asked again, it is found."""
+    commits = impatient.commits
+    assert [1] == impatient.insert_events([stored("a", 1)])
+    connect_again = commits._connect
+
+    def unreachable():
+        raise psycopg.OperationalError("no route to host")
+
+    def write_and_break(connection, appends):
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+        return write(connection, appends)
+
+    write = group_commit.write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commits, "_connect", unreachable)
+        patch.setattr(group_commit, "write", write_and_break)
+        with pytest.raises(OutcomeUnknown):
+            impatient.insert_events([stored("a", 2)])
+
+    assert commits._connect == connect_again
+    assert [2] == impatient.insert_events([stored("a", 2)])
+
+
+def test_what_was_never_sent_is_known_not_to_be_written(impatient, stored, monkeypatch):
+    """The database can't be reached: no doubt about the outcome, and nothing comes later."""
+
+    def unreachable():
+        raise psycopg.OperationalError("no route to host")
+
+    monkeypatch.setattr(impatient.commits, "_connect", unreachable)
+    with pytest.raises(Unavailable) as caught:
+        impatient.insert_events([stored("a", 1)])
+    monkeypatch.undo()
+
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert [1] == impatient.insert_events([stored("b", 1)])
+    assert [] == impatient.select_events("a")
 
 
 @pytest.mark.parametrize(
@@ -108,14 +154,6 @@ def test_a_commit_under_way_is_waited_for(recorder, stored, admin, monkeypatch, 
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION committing()"
     )
     admin.execute("SELECT pg_advisory_lock(%s)", [COMMITTING])
-    used = []
-    transaction = psycopg.Connection.transaction
-
-    def noting(connection):
-        used.append(connection)
-        return transaction(connection)
-
-    monkeypatch.setattr(psycopg.Connection, "transaction", noting)
     outcome = []
     writer = Thread(target=lambda: outcome.append(recorder.insert_events([stored("a", 1)])))
 
@@ -128,10 +166,10 @@ def test_a_commit_under_way_is_waited_for(recorder, stored, admin, monkeypatch, 
 
     writer.start()
     until(lambda: waiting("advisory"))
-    with socket.socket(fileno=used[0].fileno()) as line:
+    with socket.socket(fileno=recorder.commits._connection.fileno()) as line:
         line.shutdown(socket.SHUT_RDWR)
         line.detach()
-    until(lambda: len(used) == 2 and waiting("transactionid"))
+    until(lambda: waiting("transactionid"))
     assert outcome == []
     admin.execute("SELECT pg_advisory_unlock(%s)", [COMMITTING])
     writer.join()
@@ -153,18 +191,27 @@ def test_a_command_survives_a_lost_answer(ledger, issue, command, breaks):
     assert ledger.log.head() == 2
 
 
-def test_a_command_of_unknown_outcome_is_answered_when_it_is_asked_again(
-    ledger, issue, command, breaks
-):
-    """Two connections broke, the second after its COMMIT: the key tells what came of it."""
+def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, command, breaks):
+    """Its first sending got through after the look, and the second one loses to it: it has won."""
     number = issue()
-    breaks("before", None, "after")
+    writes = []
+    write = group_commit.write
 
-    with pytest.raises(Unavailable):
-        ledger.report_loss(number, command(key="key-1"))
+    def late(connection, appends):
+        """The server runs what the broken connection had sent, after the look found nothing."""
+        writes.append(appends)
+        if len(writes) == 2:
+            write(connection, appends)
+        return write(connection, appends)
 
-    again = ledger.report_loss(number, command(key="key-1"))
-    assert (True, 2, 2) == (again.replayed, again.version, again.position)
+    with pytest.MonkeyPatch.context() as patch:
+        breaks("before")
+        write = group_commit.write
+        patch.setattr(group_commit, "write", late)
+        answer = ledger.report_loss(number, command())
+
+    assert 2 == len(writes)
+    assert (2, 2) == (answer.version, answer.position)
     assert ledger.log.head() == 2
 
 

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.database import connect, open_pool
+from ledger.database import connect, connect_to_append, open_pool
+from ledger.group_commit import GroupCommit
 from ledger.migrations import migrate
 from ledger.recorder import LedgerRecorder
 
@@ -18,11 +19,13 @@ def five(postgres_url, stored):
         with connect(url) as connection:
             migrate(connection, "ledger")
         pool = open_pool(url, connections_max=1)
-        recorder = LedgerRecorder(pool)
+        commits = GroupCommit(lambda: connect_to_append(url))
+        recorder = LedgerRecorder(pool, commits)
         for stream, version in [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)]:
             topic = f"test.{stream}.v1"
             recorder.insert_events([stored(stream, version, f"{stream}{version}".encode(), topic)])
         yield recorder
+        commits.close()
         pool.close()
         admin.execute("DROP DATABASE windows WITH (FORCE)")
 
