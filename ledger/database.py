@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequest
 from .errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
 
 Connection = psycopg.Connection[tuple[object, ...]]
+AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
 """NOTIFY on it says that the head has moved; the payload is empty."""
@@ -48,6 +49,18 @@ def connect_to_append(database_url: str) -> Connection:
     connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
     connection.execute(f"SET statement_timeout = '{APPEND_STATEMENT_S}s'")
     return connection
+
+
+async def connect_async(
+    database_url: str, *, application_name: str = "permit-ledger"
+) -> AsyncConnection:
+    """The same for asyncio."""
+    return await psycopg.AsyncConnection.connect(
+        database_url,
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        application_name=application_name,
+    )
 
 
 def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:

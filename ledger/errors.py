@@ -13,7 +13,9 @@
     │   └── OutcomeUnknown   what was asked may have been done
     └── Corrupt              stop and say so: an operator has to look
         ├── UnreadableEvent
-        └── SchemaMismatch
+        ├── SchemaMismatch
+        ├── LogGap           a position is missing
+        └── LogBehind        the log is shorter than it was
 
     AppendConflict           between recorder and application only
     ├── VersionTaken, KeyTaken, HolderTaken
@@ -72,6 +74,14 @@ class UnreadableEvent(Corrupt):
 
 class SchemaMismatch(Corrupt):
     """The database was set up by other migrations than these."""
+
+
+class LogGap(Corrupt):
+    """The log has lost an event."""
+
+
+class LogBehind(Corrupt):
+    """The log ends before what was read already."""
 
 
 class AppendConflict(Exception):

@@ -1,46 +1,34 @@
-"""Reading the log forward, for as long as someone wants to.
+"""Reading the log forward, for as long as someone wants to: the one way to do it.
 
 Woken by NOTIFY, and looking by itself as well: a lost notification costs a poll, never an event. A
-lost connection is opened again, with growing and jittered pauses.
+lost connection is opened again, with growing and jittered pauses. :mod:`ledger.follow_async` is the
+same for asyncio.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator, Sequence
 from threading import Event
 from typing import cast
 
-import psycopg
 from eventsourcing.persistence import Notification
 
 from .database import CHANNEL, Connection, connect
+from .errors import LogBehind
+from .log_cursor import PAGE_EVENTS_MAX, LogCursor
 from .named_sql import Queries
+from .outage import OUTAGES, Outage
 
-PAGE_EVENTS_MAX = 500
-POLL_S = 0.5
+APPLICATION_NAME = "permit-ledger follow"
 STOP_CHECK_S = 0.1
-BACKOFF_FIRST_S = 0.05
-BACKOFF_MAX_S = 5.0
-
-_sql = Queries("ledger", "sql/queries.sql")
+LOCK_WAIT_S = 2
 POSITION_MAX = 2**63 - 1
 
+LISTEN = f"SET lock_timeout = '{LOCK_WAIT_S}s'; LISTEN {CHANNEL}"
+"""Before the first read, so that whatever is not read is heard of. A table that somebody locks
+counts as an outage: nobody would hear a stop while waiting for it."""
 
-class Backoff:
-    """Pauses that double up to a bound, each with jitter, until something works again."""
-
-    def __init__(self, stop: Event) -> None:
-        self._stop = stop
-        self._next_s = BACKOFF_FIRST_S
-
-    def pause(self) -> None:
-        """Wait, or return at once when asked to stop."""
-        self._stop.wait(self._next_s * random.uniform(0.5, 1.0))  # noqa: S311  spreads load only
-        self._next_s = min(self._next_s * 2, BACKOFF_MAX_S)
-
-    def reset(self) -> None:
-        self._next_s = BACKOFF_FIRST_S
+_sql = Queries("ledger", "sql/queries.sql")
 
 
 def follow(
@@ -53,42 +41,65 @@ def follow(
 ) -> Generator[list[Notification], None, None]:
     """Pages of events with positions above ``after``, in order, each event once, until ``stop``.
 
-    A page is never empty. Owns one connection while it is iterated.
+    A page is never empty; it ends with the event that brings it to ``page_events_max`` or 4 MiB.
+    Owns one connection while it is iterated, and no thread. A stop is heard within a tenth of a
+    second, while connecting within 5 s, while a lock is waited for within 2 s.
+
+    For some ``topics`` the log is looked through in windows, each once; where nothing was found
+    is not told, so whoever starts again looks again from the last event it was given.
+
+    Follow the primary: a stand-by refuses, and is tried again until it is promoted. One that has
+    lost the last commits of the old primary is ``LogBehind``.
+
+    Raises:
+        LogGap, LogBehind: the log is not the one that was read so far; nothing is skipped.
+        psycopg.Error: whatever waiting does not mend, such as a missing schema or privilege.
     """
-    backoff = Backoff(stop)
+    cursor, outage = LogCursor(after, topics, page_events_max=page_events_max), Outage()
     while not stop.is_set():
         try:
-            with connect(database_url, application_name="permit-ledger follow") as connection:
-                connection.execute(f"LISTEN {CHANNEL}")
-                while not stop.is_set():
-                    page = _page(connection, after, topics, page_events_max)
-                    backoff.reset()
+            with connect(database_url, application_name=APPLICATION_NAME) as connection:
+                connection.execute(LISTEN)
+                pause_s = 0.0
+                while True:
+                    wait_for_notification(connection, stop, pause_s)
+                    if stop.is_set():
+                        return
+                    found = connection.execute(_sql.follow_log, cursor.window, binary=True)
+                    page = take(cursor, found.fetchall())
+                    outage.is_over()
                     if page:
                         yield page
-                        after = page[-1].id
-                    else:
-                        wait_for_notification(connection, stop)
-        except psycopg.OperationalError:
-            backoff.pause()
+                    pause_s = cursor.pause_s
+        except OUTAGES as error:
+            stop.wait(outage.pause_s(error))
 
 
-def wait_for_notification(connection: Connection, stop: Event, timeout_s: float = POLL_S) -> None:
-    """Return when something was notified, when it is time to look anyway, or when to stop."""
+def wait_for_notification(connection: Connection, stop: Event, timeout_s: float) -> None:
+    """Return when something was notified, when it is time to look anyway, or when to stop.
+
+    Forgets what was notified so far: the read that comes next sees it. Otherwise a follower that
+    is always behind would collect notifications without end.
+    """
     waited_s = 0.0
-    while waited_s < timeout_s and not stop.is_set():
-        for _ in connection.notifies(timeout=STOP_CHECK_S, stop_after=1):
+    while not stop.is_set():
+        slice_s = min(STOP_CHECK_S, timeout_s - waited_s)
+        waited_s += slice_s
+        if list(connection.notifies(timeout=slice_s, stop_after=1)) or waited_s >= timeout_s:
             return
-        waited_s += STOP_CHECK_S
 
 
-def _page(
-    connection: Connection, after: int, topics: Sequence[str], limit: int
-) -> list[Notification]:
-    rows = connection.execute(
-        _sql.select_log_of_topics if topics else _sql.select_log,
-        {"start": after + 1, "stop": POSITION_MAX, "limit": limit, "topics": list(topics)},
-    ).fetchall()
-    return [notification(row) for row in rows]
+def take(cursor: LogCursor, rows: Sequence[tuple[object, ...]]) -> list[Notification]:
+    """The page in the rows of ``follow_log``; the cursor has moved over it.
+
+    Raises:
+        LogGap, LogBehind
+    """
+    if not rows:
+        raise LogBehind("The log has no head.")
+    page = [notification(row[1:]) for row in rows if row[1] is not None]
+    cursor.take(cast("int", rows[0][0]), page)
+    return page
 
 
 def notification(row: tuple[object, ...]) -> Notification:

@@ -26,7 +26,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from ledger.follow import Backoff
+from ledger.backoff import Backoff
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a service has not

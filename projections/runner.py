@@ -10,9 +10,10 @@ import psycopg
 import structlog
 from eventsourcing.persistence import Notification
 
+from ledger.backoff import Backoff
 from ledger.database import Connection, connect
 from ledger.errors import LedgerError
-from ledger.follow import Backoff, follow
+from ledger.follow import follow
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.named_sql import Queries
 

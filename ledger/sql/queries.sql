@@ -29,6 +29,23 @@ SELECT position, stream, version, topic, state FROM ledger.events
 WHERE position >= %(start)s AND position <= %(stop)s AND topic = ANY(%(topics)s)
 ORDER BY position LIMIT %(limit)s;
 
+-- name: follow_log
+-- The head and, of the same snapshot, the events of a window; the page ends with the event that fills
+-- it. A row of the head alone where there are none.
+SELECT head.position, page.position, stream, version, topic, state
+FROM ledger.head LEFT JOIN LATERAL (
+  SELECT found.*,
+    sum(octet_length(state)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING)
+      - octet_length(state) AS bytes_before
+  FROM (
+    SELECT position, stream, version, topic, state FROM ledger.events
+    WHERE position > %(after)s AND position <= least(%(until)s, head.position)
+      AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s))
+    ORDER BY position LIMIT %(events_max)s
+  ) AS found
+) AS page ON page.bytes_before < %(bytes_max)s
+ORDER BY page.position;
+
 -- name: stored_events
 -- What is stored under these versions of these streams, for settling an append of unknown outcome.
 SELECT position, events.stream, events.version, topic, state FROM ledger.events

@@ -8,9 +8,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from threading import Barrier, Event
 from typing import Any
 
@@ -29,6 +30,7 @@ from ledger.database import Connection, connect, connect_to_append, open_pool
 from ledger.group_commit import GroupCommit
 from ledger.idempotency import IdempotencyKey
 from ledger.recorder import LedgerRecorder
+from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
 
 WAIT_S = 30
 POLL_S = 0.01
@@ -217,3 +219,56 @@ def kill(admin: Connection) -> Callable[[str], int]:
         ).rowcount
 
     return kill
+
+
+# -- followers ---------------------------------------------------------------------------------
+
+FOLLOWER = "permit-ledger follow"
+
+
+@pytest.fixture(params=[ThreadFollower, TaskFollower], ids=["thread", "task"])
+def following_at(
+    request: pytest.FixtureRequest,
+) -> Callable[..., AbstractContextManager[Follower]]:
+    """``with following_at(url, after=0, …) as follower``: in each of the two forms."""
+
+    @contextmanager
+    def following_at(url: str, *, after: int = 0, **options: object) -> Iterator[Follower]:
+        follower = request.param(url, after=after, **options)
+        follower.start()
+        try:
+            yield follower
+        finally:
+            follower.end()
+
+    return following_at
+
+
+@pytest.fixture
+def following(
+    following_at: Callable[..., AbstractContextManager[Follower]], database_url: str
+) -> Callable[..., AbstractContextManager[Follower]]:
+    """``with following(after=0, …) as follower``: of this test's log."""
+    return partial(following_at, database_url)
+
+
+@pytest.fixture
+def listening(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
+    """``listening()``: waits until somebody listens and has nothing to read."""
+
+    def idle() -> bool:
+        sql = (
+            "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = %s AND state = 'idle'"
+        )
+        rows = admin.execute(sql, [FOLLOWER]).fetchall()
+        return any("ledger.events" in str(query) for (query,) in rows)
+
+    return lambda: until(idle)
+
+
+@pytest.fixture
+def nobody_follows(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
+    """``nobody_follows()``: waits until every follower's connection is gone."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    return lambda: until(lambda: admin.execute(sql, [FOLLOWER]).fetchone() == (0,))

@@ -1,64 +1,34 @@
-"""Following the log: every event once, in order, whatever is lost on the way."""
+"""Following the log, in a thread or a task: every event once, in order, whatever is lost."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import pairwise
 from threading import Event, Thread
 
 import pytest
 
-from ledger import follow as module
-from ledger.follow import follow
+from ledger.database import CHANNEL, connect
+from ledger.follow import wait_for_notification
+from ledger.log_cursor import PAGE_BYTES_MAX
+from ledger.outage import Outage
 
-LISTENER = "permit-ledger follow"
-THREADS = 8
-APPENDS = 20
+FOLLOWER = "permit-ledger follow"
+WAIT_S = 30
 NEVER_S = 3600
-
-
-@pytest.fixture
-def following(database_url):
-    """``with following(after=0, …) as pages``: a thread that collects pages until the end."""
-
-    @contextmanager
-    def following(*, after=0, **options):
-        stop, pages = Event(), []
-
-        def collect():
-            for page in follow(database_url, after=after, stop=stop, **options):
-                pages.append(page)  # noqa: PERF402  the test looks while it grows
-
-        thread = Thread(target=collect)
-        thread.start()
-        try:
-            yield pages
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive(), "asked to stop, it goes on"
-
-    return following
+WRITERS = 8
+APPENDS = 20
+KILLS = 10
 
 
 @pytest.fixture
 def never_polling(monkeypatch):
     """Only a notification wakes it."""
-    waiting = partial(module.wait_for_notification, timeout_s=NEVER_S)
-    monkeypatch.setattr(module, "wait_for_notification", waiting)
+    monkeypatch.setattr("ledger.log_cursor.POLL_S", NEVER_S)
 
 
 @pytest.fixture
-def listening(admin, until):
-    """``listening()``: waits until somebody listens and has nothing to read."""
-
-    def idle():
-        sql = (
-            "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = %s AND state = 'idle'"
-        )
-        return [query for (query,) in admin.execute(sql, [LISTENER]) if "ledger.events" in query]
-
-    return lambda: until(idle)
+def quickly_back(monkeypatch):
+    """It does not wait long between two attempts."""
+    monkeypatch.setattr("ledger.backoff.MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -78,25 +48,56 @@ def append_unnoticed(admin):
     return append_unnoticed
 
 
-def positions(pages):
-    return [event.id for page in pages for event in page]
-
-
-def test_every_event_comes_once_and_in_order(
-    following, new_recorder, recorder, stored, at_once, until
-):
-    """While many threads of two processes append."""
+@pytest.fixture
+def writing(recorder, new_recorder, stored, at_once):
+    """``writing()``: a thread in which many threads of two processes append."""
     recorders = [recorder, new_recorder()]
 
     def write(number):
         for turn in range(APPENDS):
             recorders[number % 2].insert_events([stored(f"{number}-{turn}", 1)])
 
-    with following() as pages:
-        at_once([partial(write, number) for number in range(THREADS)])
-        until(lambda: len(positions(pages)) >= THREADS * APPENDS)
+    def writing():
+        writers = Thread(target=at_once, args=[[partial(write, n) for n in range(WRITERS)]])
+        writers.start()
+        return writers
 
-    assert list(range(1, THREADS * APPENDS + 1)) == positions(pages)
+    return writing
+
+
+@pytest.fixture
+def closed(admin, postgres_url):
+    """``with closed():`` nobody new is let into the database."""
+    [(name,)] = admin.execute("SELECT current_database()").fetchall()
+
+    @contextmanager
+    def closed():
+        with connect(postgres_url) as elsewhere:
+            elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            yield
+            elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    return closed
+
+
+EVERYTHING = list(range(1, WRITERS * APPENDS + 1))
+
+
+# -- what comes --------------------------------------------------------------------------------
+
+
+def test_every_event_comes_once_and_in_order(following, writing, until):
+    """To each of several followers, whenever it starts while many append."""
+    with ExitStack() as stack:
+        followers = [stack.enter_context(following())]
+        writers = writing()
+        for position in EVERYTHING[:: len(EVERYTHING) // 4]:
+            until(lambda position=position: position in followers[0].positions)
+            followers.append(stack.enter_context(following()))
+        writers.join()
+        until(lambda: all(len(each.positions) >= len(EVERYTHING) for each in followers))
+
+    assert [EVERYTHING] * 5 == [each.positions for each in followers]
 
 
 def test_an_event_is_read_as_it_was_stored(following, recorder, stored, until):
@@ -104,10 +105,10 @@ def test_an_event_is_read_as_it_was_stored(following, recorder, stored, until):
     given = stored("居住证", 7, b"\x00\xff", "test.other.v2")
     recorder.insert_events([given])
 
-    with following() as pages:
-        until(lambda: pages)
+    with following() as follower:
+        until(lambda: follower.pages)
 
-    [[read]] = pages
+    [[read]] = follower.pages
     assert ("居住证", 7, "test.other.v2", b"\x00\xff", 1) == (
         read.originator_id,
         read.originator_version,
@@ -121,101 +122,136 @@ def test_a_page_is_full_or_the_last_and_never_empty(following, recorder, stored,
     """What it holds in memory has a bound."""
     recorder.insert_events([stored("a", version) for version in range(1, 8)])
 
-    with following(page_events_max=3) as pages:
-        until(lambda: len(positions(pages)) == 7)
+    with following(page_events_max=3) as follower:
+        until(lambda: len(follower.positions) == 7)
 
-    assert [[1, 2, 3], [4, 5, 6], [7]] == [[event.id for event in page] for page in pages]
+    assert [[1, 2, 3], [4, 5, 6], [7]] == [[event.id for event in page] for page in follower.pages]
+
+
+@pytest.mark.parametrize("topics", [(), ("test.happened.v1",)], ids=["all", "some"])
+def test_a_page_of_large_events_is_shorter(following, recorder, stored, until, topics):
+    """It ends with the event that brings it to its bound in bytes, however large that is."""
+    third = PAGE_BYTES_MAX // 3
+    for version, size in enumerate([third, third, third + 2, 2 * PAGE_BYTES_MAX, third, 1], 1):
+        recorder.insert_events([stored("a", version, bytes(size))])
+
+    with following(topics=topics) as follower:
+        until(lambda: len(follower.positions) == 6)
+
+    assert [[1, 2, 3], [4], [5, 6]] == [[event.id for event in page] for page in follower.pages]
 
 
 def test_it_begins_after_a_position(following, recorder, stored, until):
     """What was seen before does not come again."""
     recorder.insert_events([stored("a", version) for version in range(1, 6)])
 
-    with following(after=3) as pages:
-        until(lambda: len(positions(pages)) == 2)
+    with following(after=3) as follower:
+        until(lambda: len(follower.positions) == 2)
 
-    assert [4, 5] == positions(pages)
+    assert [4, 5] == follower.positions
 
 
-def test_only_the_topics_asked_for_come(following, recorder, stored, until):
-    """In the log's order, and the ones between are passed over."""
-    topics = ["a", "b", "c", "a", "c", "b"]
-    for version, topic in enumerate(topics, 1):
+@pytest.mark.parametrize("window", [1, 2, 1000])
+def test_only_the_topics_asked_for_come(following, recorder, stored, until, monkeypatch, window):
+    """In the log's order; the ones between are passed over, in windows of whatever size."""
+    monkeypatch.setattr("ledger.log_cursor.WINDOW_POSITIONS", window)
+    for version, topic in enumerate("accccbccc", 1):
         recorder.insert_events([stored("s", version, topic=topic)])
 
-    with following(topics=["a", "b"], page_events_max=2) as pages:
-        until(lambda: len(positions(pages)) == 4)
-        recorder.insert_events([stored("s", 7, topic="c"), stored("s", 8, topic="a")])
-        until(lambda: len(positions(pages)) == 5)
+    with following(topics=["a", "b"], page_events_max=2) as follower:
+        until(lambda: len(follower.positions) == 2)
+        recorder.insert_events([stored("s", 10, topic="c"), stored("s", 11, topic="a")])
+        until(lambda: len(follower.positions) == 3)
 
-    assert [1, 2, 4, 6, 8] == positions(pages)
+    assert [1, 6, 11] == follower.positions
+
+
+# -- what wakes it -----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("never_polling")
 def test_a_notification_wakes_it(following, recorder, stored, until, listening):
     """Every append notifies, and nothing else wakes it here."""
-    with following() as pages:
+    with following() as follower:
         for version in range(1, 4):
             listening()
             recorder.insert_events([stored("a", version)])
-            until(lambda version=version: len(positions(pages)) == version)
+            until(lambda version=version: len(follower.positions) == version)
 
-    assert [1, 2, 3] == positions(pages)
+    assert [1, 2, 3] == follower.positions
 
 
 @pytest.mark.usefixtures("never_polling")
+@pytest.mark.parametrize("page_events_max", [1, 500])
 def test_no_notification_is_lost_between_reading_and_waiting(
-    following, recorder, stored, until, at_once
+    following, writing, until, page_events_max
 ):
     """It listens before it reads: an append at any moment is seen."""
-    with following(page_events_max=1) as pages:
-        writers = [
-            lambda n=n: [recorder.insert_events([stored(f"{n}-{turn}", 1)]) for turn in range(25)]
-            for n in range(4)
-        ]
-        at_once(writers)
-        until(lambda: len(positions(pages)) == 100)
+    with following(page_events_max=page_events_max) as follower:
+        writers = writing()
+        until(lambda: len(follower.positions) >= len(EVERYTHING))
+        writers.join()
 
-    assert all(b == a + 1 for a, b in pairwise(positions(pages)))
+    assert EVERYTHING == follower.positions
 
 
 def test_a_lost_notification_is_made_up_for(following, append_unnoticed, listening, until):
     """It looks by itself as well."""
-    with following() as pages:
+    with following() as follower:
         listening()
         append_unnoticed("a")
-        until(lambda: positions(pages) == [1])
+        until(lambda: follower.positions == [1])
 
 
-def test_a_killed_connection_is_opened_again(following, recorder, stored, kill, listening, until):
-    """Time and again, and nothing is seen twice or left out."""
-    with following() as pages:
-        for version in range(1, 4):
+def test_what_was_notified_before_a_read_is_forgotten(admin, recorder, stored):
+    """A follower that is always behind would collect it without end."""
+    admin.execute(f"LISTEN {CHANNEL}")
+    for version in range(1, 4):
+        recorder.insert_events([stored("a", version)])
+        admin.execute("SELECT 1")  # reads the notification too
+
+    wait_for_notification(admin, Event(), 0)
+
+    assert [] == list(admin.notifies(timeout=0))
+
+
+# -- what is lost ------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("quickly_back")
+@pytest.mark.parametrize("topics", [(), ("test.happened.v1",)], ids=["all", "some"])
+def test_a_killed_connection_is_opened_again(following, writing, kill, until, topics):
+    """Time and again, while many append, and nothing is seen twice or left out."""
+    with following(topics=topics, page_events_max=7) as follower:
+        writers = writing()
+        for _ in range(KILLS):
+            until(lambda: kill(FOLLOWER))
+        until(lambda: len(follower.positions) >= len(EVERYTHING))
+        writers.join()
+
+    assert EVERYTHING == follower.positions
+
+
+@pytest.mark.usefixtures("quickly_back")
+def test_an_outage_is_told_once_and_so_is_its_end(
+    following, closed, kill, listening, append_unnoticed, until, caplog, monkeypatch
+):
+    """However many attempts it takes; neither says where or who."""
+    caplog.set_level("INFO", "ledger.outage")
+    attempts, pause_s = [], Outage.pause_s
+    monkeypatch.setattr(Outage, "pause_s", lambda *given: attempts.append(1) or pause_s(*given))
+
+    with following() as follower:
+        for outage in (1, 2):
             listening()
-            assert kill(LISTENER) == 1
-            recorder.insert_events([stored("a", version)])
-            until(lambda version=version: len(positions(pages)) >= version)
+            with closed():
+                until(lambda: kill(FOLLOWER))
+                attempts.clear()
+                until(lambda: len(attempts) >= 3)
+                append_unnoticed(f"{outage}")
+            until(lambda outage=outage: len(follower.positions) >= outage)
 
-    assert [1, 2, 3] == positions(pages)
-
-
-def test_stop_ends_it_while_it_waits(following, listening):
-    """At the end of the log, with nothing to read."""
-    with following() as pages:
-        listening()
-    assert pages == []
-
-
-def test_stop_ends_it_while_the_database_is_out_of_reach():
-    """Also between two attempts to connect."""
-    stop = Event()
-    ended = []
-    nowhere = "host=/nowhere dbname=none"
-    thread = Thread(
-        target=lambda: ended.append(list(follow(nowhere, after=0, stop=stop))), daemon=True
-    )
-    thread.start()
-    stop.set()
-    thread.join(30)
-
-    assert [[]] == ended
+    assert [1, 2] == follower.positions
+    told = [r.message for r in caplog.records if r.name == "ledger.outage"]
+    assert ["log out of reach", "log in reach again"] * 2 == [m.partition(":")[0] for m in told]
+    assert {"AdminShutdown", "OperationalError", ""} >= {m.partition(": ")[2] for m in told}

@@ -6,6 +6,7 @@ import pytest
 from eventsourcing.projection import ApplicationSubscription
 
 from domain.events import CardReportedLost, LossLifted, PermitIssued
+from ledger.errors import LogBehind
 
 
 @pytest.fixture
@@ -59,6 +60,13 @@ def test_a_subscription_that_is_stopped_ends(ledger, issue):
 
     assert not reader.is_alive()
     assert [event.id for event in read] in ([], [1])
+
+
+@pytest.mark.usefixtures("life")
+def test_a_subscription_to_a_log_that_was_longer_ends(ledger):
+    """It does not wait for others' events to come under positions that were read."""
+    with ledger.log.subscribe(gt=5) as subscription, pytest.raises(LogBehind):
+        next(subscription)
 
 
 @pytest.mark.usefixtures("life")

@@ -67,7 +67,7 @@ def start_projector(
     database_url: str, blind_index: BlindIndex, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Running]]:
     """``start_projector(extra views …)``: one more; what still runs ends with the test."""
-    monkeypatch.setattr("ledger.follow.BACKOFF_MAX_S", 0.1)
+    monkeypatch.setattr("ledger.backoff.MAX_S", 0.1)
     started: list[Running] = []
 
     def start_projector(*extra_views: Any) -> Running:

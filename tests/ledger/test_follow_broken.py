@@ -1,0 +1,121 @@
+"""What a follower does not live through: a log that is not the one it read, a wrong database."""
+
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import InsufficientPrivilege, ProgrammingError, UndefinedTable
+
+from ledger.errors import Corrupt, LogBehind, LogGap
+
+STRANGER = "follower_without_rights"
+RARE = "test.rare.v1"
+
+
+@pytest.fixture
+def five(recorder, stored):
+    """Five events; the third of a rare topic."""
+    for version in range(1, 6):
+        topic = RARE if version == 3 else "test.happened.v1"
+        recorder.insert_events([stored("a", version, topic=topic)])
+
+
+@pytest.fixture
+def stranger(admin):
+    """A user who may connect and nothing else."""
+    admin.execute(f"CREATE ROLE {STRANGER} LOGIN")
+    yield STRANGER
+    admin.execute(f"DROP ROLE {STRANGER}")
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("missing", [1, 3, 5], ids=["the first", "one between", "the last"])
+def test_a_missing_event_ends_it(following, admin, nobody_follows, missing):
+    """It never goes on behind a gap that somebody's hand or a wrong backup has left."""
+    admin.execute("DELETE FROM ledger.events WHERE position = %s", [missing])
+
+    with following(page_events_max=1) as follower:
+        failure = follower.failure()
+
+    assert (LogGap, True) == (type(failure), isinstance(failure, Corrupt))
+    assert f"no event at position {missing};" in failure.detail
+    assert list(range(1, missing)) == follower.positions
+    nobody_follows()
+
+
+@pytest.mark.usefixtures("five")
+def test_a_gap_that_opens_later_ends_it(following, admin, listening, until):
+    """The head has moved and nothing came."""
+    with following() as follower:
+        until(lambda: len(follower.positions) == 5)
+        listening()
+        admin.execute("UPDATE ledger.head SET position = 6")
+        failure = follower.failure()
+
+    assert LogGap is type(failure)
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("topics", [(), (RARE,)], ids=["all topics", "some topics"])
+def test_a_log_that_ends_before_the_start_ends_it(following, topics):
+    """An older backup: other events would come under positions that were read."""
+    with following(after=6, topics=topics) as follower:
+        failure = follower.failure()
+
+    assert LogBehind is type(failure)
+    assert failure.detail == "The log ends at position 5 and was read up to 6 before."
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("topics", [(), (RARE,)], ids=["all topics", "some topics"])
+def test_a_log_that_becomes_shorter_ends_it(following, admin, listening, until, topics):
+    """Also where what is gone was of no topic that was asked for."""
+    with following(topics=topics) as follower:
+        until(lambda: 3 in follower.positions)
+        listening()
+        with admin.transaction():
+            admin.execute("DELETE FROM ledger.events WHERE position > 4")
+            admin.execute("UPDATE ledger.head SET position = 4")
+        failure = follower.failure()
+
+    assert LogBehind is type(failure)
+
+
+def test_a_log_without_a_head_ends_it(following, admin):
+    """There is no telling where it ends."""
+    admin.execute("DELETE FROM ledger.head")
+
+    with following() as follower:
+        assert LogBehind is type(follower.failure())
+
+
+def test_appends_are_never_taken_for_a_gap(following, recorder, stored, at_once, until):
+    """Head and events are seen as of one moment, however many append, one or several at once."""
+    appends = [
+        lambda n=n: [
+            recorder.insert_events([stored(f"{n}-{turn}", v) for v in range(1, 2 + turn % 3)])
+            for turn in range(12)
+        ]
+        for n in range(4)
+    ]
+    with following() as follower, following(topics=[RARE], page_events_max=1):
+        at_once(appends)
+        until(lambda: len(follower.positions) == 4 * 24)
+
+    assert list(range(1, 4 * 24 + 1)) == follower.positions
+
+
+def test_a_database_without_the_schema_ends_it(following_at, postgres_url):
+    """It is told, not tried for ever."""
+    with following_at(make_conninfo(postgres_url, dbname="postgres")) as follower:
+        assert UndefinedTable is type(follower.failure())
+
+
+def test_a_user_without_rights_ends_it(following_at, database_url, stranger):
+    """Nor is this."""
+    with following_at(make_conninfo(database_url, user=stranger)) as follower:
+        assert InsufficientPrivilege is type(follower.failure())
+
+
+def test_an_address_that_is_none_ends_it(following_at):
+    """A slip in a setting."""
+    with following_at("postgresql//nowhere") as follower:
+        assert isinstance(follower.failure(), ProgrammingError)

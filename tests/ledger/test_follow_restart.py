@@ -1,0 +1,77 @@
+"""A follower and its database server: stopped, killed, or not yet the primary."""
+
+import shutil
+
+import psutil
+import pytest
+
+from ledger.database import connect, open_pool
+from ledger.migrations import migrate
+from ledger.recorder import LedgerRecorder
+from permit_ledger.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(autouse=True)
+def quickly_back(monkeypatch):
+    """A follower does not wait long between two attempts."""
+    monkeypatch.setattr("ledger.backoff.MAX_S", 0.1)
+
+
+@pytest.fixture
+def data_dir(make_data_dir):
+    """An empty log in a server of its own, which is not running."""
+    data_dir = make_data_dir()
+    with EmbeddedPostgres(data_dir) as server, connect(server.url) as connection:
+        migrate(connection, "ledger")
+    return data_dir
+
+
+def append(url, event):
+    """As another process does."""
+    pool = open_pool(url, connections_max=1)
+    try:
+        LedgerRecorder(pool).insert_events([event])
+    finally:
+        pool.close()
+
+
+@pytest.fixture
+def postmaster(data_dir):
+    """``postmaster()``: the server's first process, by its pid file."""
+    pid_file = data_dir / "postgresql" / "postmaster.pid"
+    return lambda: psutil.Process(int(pid_file.read_text().partition("\n")[0]))
+
+
+def test_a_server_is_stopped_or_killed(data_dir, following_at, stored, until, postmaster):
+    """Down for a while or gone in an instant: nothing is seen twice or left out."""
+    with EmbeddedPostgres(data_dir) as server:
+        url = server.url
+        append(url, stored("a", 1))
+    with following_at(url) as follower:
+        for version in (2, 3, 4):
+            with EmbeddedPostgres(data_dir):
+                append(url, stored("a", version))
+                until(lambda version=version: version in follower.positions)
+                if version == 3:
+                    postmaster().kill()
+
+    assert [1, 2, 3, 4] == follower.positions
+
+
+def test_a_stand_by_is_waited_for_until_it_is_promoted(
+    data_dir, following_at, stored, until, caplog
+):
+    """It may be behind without anything being lost; and it would not notify anybody."""
+    folder = data_dir / "postgresql"
+    with EmbeddedPostgres(data_dir) as server:
+        append(server.url, stored("a", 1))
+        (folder / "standby.signal").touch()
+        shutil.chown(folder / "standby.signal", folder.owner())
+        server._pg_ctl("restart", "-l", str(folder / "log"))
+
+        with following_at(server.url, after=1) as follower:
+            until(lambda: "log out of reach: ReadOnlySqlTransaction" in caplog.text)
+            with connect(server.url) as connection:
+                connection.execute("SELECT pg_promote()")
+            append(server.url, stored("a", 2))
+            until(lambda: follower.positions == [2])
