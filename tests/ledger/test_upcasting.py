@@ -1,0 +1,169 @@
+"""An event of an old version is read as the newest one, or not at all."""
+
+import traceback
+from dataclasses import replace
+from types import MappingProxyType
+
+import orjson
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from domain.events import EVENTS
+from ledger.errors import UnreadableEvent
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.upcasting import Step, Upcasting
+from tests.ledger.made_up import FIRST, SECOND, STATES, STEPS, THIRD, NameGiven
+
+SECRET = "蠡湖大道1号"
+WHERE = "version 7 of 7Q2M9K4T8XW5"
+
+
+def same(state):
+    return state
+
+
+@pytest.fixture
+def mapper():
+    """``mapper(steps)``: knows the made-up event beside the project's own."""
+
+    def mapper(steps=STEPS):
+        return EventMapper(OrjsonTranscoder(), events=[*EVENTS, NameGiven], steps=steps)
+
+    return mapper
+
+
+def stored(topic, **changes):
+    """As this version stored it; ``...`` leaves a field out."""
+    state = {name: v for name, v in {**STATES[topic], **changes}.items() if v is not ...}
+    return StoredEvent("7Q2M9K4T8XW5", 7, topic, orjson.dumps(state))
+
+
+@pytest.fixture
+def reason(mapper):
+    """``reason(event, steps)``: with what it is refused; no line of a trace holds the secret."""
+
+    def reason(event, steps=STEPS):
+        with pytest.raises(UnreadableEvent) as refused:
+            mapper(steps).to_domain_event(event)
+        assert SECRET not in "".join(traceback.format_exception(refused.value))
+        return str(refused.value)
+
+    return reason
+
+
+@pytest.mark.parametrize("topic", [FIRST, SECOND])
+def test_an_old_version_is_read_as_the_newest(mapper, topic):
+    """One step after the other; the stamp and the place in the log are its own."""
+    event = stored(topic)
+
+    read = mapper().to_domain_event(event)
+
+    assert mapper().to_domain_event(stored(THIRD)) == read
+    assert (NameGiven, "OUYANG", "Ceshi") == (type(read), read.family, read.given)
+    assert stored(topic) == event
+
+
+def test_the_newest_version_takes_no_step(mapper):
+    """Even where one would fail."""
+    steps = {topic: Step(step.topic, None) for topic, step in STEPS.items()}
+
+    assert "OUYANG" == mapper(steps).to_domain_event(stored(THIRD)).family
+
+
+def test_what_is_read_is_written_as_the_newest(mapper):
+    """An old version is never written again."""
+    written = mapper().to_stored_event(mapper().to_domain_event(stored(FIRST)))
+
+    assert stored(THIRD) == written
+
+
+def test_a_step_may_do_to_its_state_what_it_likes(mapper):
+    """It gets one of its own each time, and what it gives back stays its own too."""
+    seen = []
+
+    def emptying(state):
+        seen.append(dict(state))
+        state.clear()
+        return MappingProxyType(STATES[THIRD])
+
+    reading = mapper({SECOND: Step(THIRD, emptying)})
+    events = [reading.to_domain_event(stored(SECOND)) for _ in range(2)]
+
+    assert [STATES[SECOND]] * 2 == seen
+    assert events[0] == events[1]
+
+
+def test_the_readable_topics_are_the_old_and_the_new(mapper):
+    """What a start compares the log with."""
+    assert {FIRST, SECOND, THIRD, *(event.TOPIC for event in EVENTS)} == mapper().topics
+
+
+def test_a_step_that_fails_is_named(reason):
+    """With the error's type; a KeyError's text may be what the event holds."""
+    lookup = {FIRST: Step(SECOND, lambda state: {}[state["name"]]), SECOND: STEPS[SECOND]}
+
+    expected = f"{WHERE} can't be read: KeyError in the step from {FIRST} to {SECOND}"
+    assert expected == reason(stored(FIRST, name=SECRET), lookup)
+    assert expected == reason(stored(FIRST, name=...))
+
+
+def test_a_later_step_is_named_as_itself(reason):
+    """What the first one made of the state is not what the second expects."""
+    expected = f"{WHERE} can't be read: AttributeError in the step from {SECOND} to {THIRD}"
+    assert expected == reason(stored(FIRST, name=[SECRET]))
+
+
+@pytest.mark.parametrize("given", [None, [], "text", 1])
+def test_a_step_has_to_give_a_state(reason, given):
+    """Whatever it was thinking of."""
+    expected = f"{WHERE} can't be read: TypeError in the step from {SECOND} to {THIRD}"
+    assert expected == reason(stored(SECOND), {SECOND: Step(THIRD, lambda _: given)})
+
+
+def test_fields_that_nobody_knows_are_named(reason):
+    """Those of an old state are not dropped on the way."""
+    expected = f"{WHERE} (as {THIRD}, from {FIRST}) has unknown fields: hint"
+    assert expected == reason(stored(FIRST, hint=SECRET))
+
+
+def test_what_the_steps_made_of_it_is_checked(reason):
+    """Like any state; the message says how it came to be."""
+    wrong = {SECOND: Step(THIRD, lambda state: {**STATES[THIRD], "family": [state["full_name"]]})}
+
+    expected = f"{WHERE} (as {THIRD}, from {SECOND}) can't be read: family"
+    assert expected == reason(stored(SECOND, full_name=SECRET), wrong)
+
+
+@pytest.mark.parametrize("state", [b"", b"[]", b"null", SECRET.encode()])
+def test_an_old_state_is_a_json_object(reason, state):
+    """No step gets anything else."""
+    expected = f"{WHERE} does not hold a JSON object"
+    assert expected == reason(replace(stored(FIRST), state=state))
+
+
+def test_a_version_that_is_not_registered_is_unknown(reason):
+    """Older or newer than all that are."""
+    assert f"{WHERE} has the unknown topic {FIRST}" == reason(
+        stored(FIRST), {SECOND: STEPS[SECOND]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ({THIRD: Step("test.name-given.v4", same)}, f"{THIRD} is still written"),
+        ({FIRST: STEPS[FIRST]}, f"{FIRST} leads to {SECOND}, which nobody reads"),
+        ({FIRST: Step(THIRD, same)}, f"{FIRST} is followed by {SECOND}, not {THIRD}"),
+        ({FIRST: Step(FIRST, same)}, f"{FIRST} is followed by {SECOND}, not {FIRST}"),
+        ({SECOND: Step(FIRST, same), FIRST: STEPS[FIRST]}, f"{SECOND} is followed by {THIRD}, not"),
+        ({SECOND: Step("test.name-taken.v3", same)}, f"{SECOND} is followed by {THIRD}, not"),
+        ({"test.name-given": Step(THIRD, same)}, "test.name-given does not end with a version"),
+        ({"test.name-given.v0": Step(FIRST, same)}, "test.name-given.v0 does not end"),
+        ({"test.name-given.v02": Step(THIRD, same)}, "test.name-given.v02 does not end"),
+    ],
+    ids=["written", "dead end", "leap", "itself", "circle", "other name", "none", "v0", "v02"],
+)
+def test_steps_that_lead_nowhere_are_refused(steps, message):
+    """When they are put together, not when the first old event is read."""
+    with pytest.raises(ValueError, match=message):
+        Upcasting(steps, {THIRD})
