@@ -1,5 +1,6 @@
-"""One example of every event, with every field filled where it can be."""
+"""One example of every event, with all fields filled where they can be, and the variants of it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from domain import events
@@ -82,3 +83,51 @@ EXAMPLES = (
     events.PermitCancelled(**STAMP, reason=events.CancellationReason.MOVED_AWAY),
     events.PermitVoided(**STAMP, finding="就业证明系伪造"),
 )
+
+_BY_TOPIC = {example.TOPIC: example for example in EXAMPLES}
+_VARIANTS = {
+    "permit.issued.v1": {
+        "adult": {"guardian": None, "ground": events.Ground.EMPLOYMENT, "taken_over_from": None},
+        "no-portrait": {
+            "identity": replace(_BY_TOPIC["permit.issued.v1"].identity, portrait=None),
+            "ground": events.Ground.DWELLING,
+        },
+    },
+    "permit.endorsed.v1": {
+        "on-time": {
+            "card_presented": events.CardPresented.CARD,
+            "kind": events.EndorsementKind.ON_TIME,
+        },
+        "in-grace": {"kind": events.EndorsementKind.IN_GRACE},
+    },
+    "permit.card-replaced.v1": {
+        "damaged": {"reason": events.ReplacementReason.DAMAGED},
+        "office-error": {
+            "reason": events.ReplacementReason.OFFICE_ERROR,
+            "old_card_returned": False,
+            "fee_yuan": 0,
+        },
+    },
+    "permit.address-changed.v1": {"in-time": {"reported_late": False}},
+    "permit.identity-corrected.v1": {
+        "hukou": {
+            "name": None,
+            "citizen_id_number": None,
+            "hukou_address": "安徽省合肥市测试路2号",
+        },
+    },
+    "permit.cancelled.v1": {
+        "local-hukou": {"reason": events.CancellationReason.LOCAL_HUKOU},
+        "deceased": {"reason": events.CancellationReason.DECEASED},
+        "renounced": {"reason": events.CancellationReason.RENOUNCED},
+    },
+}
+GOLDEN_EXAMPLES = {
+    **_BY_TOPIC,
+    **{
+        f"{topic}.{variant}": replace(_BY_TOPIC[topic], **changes)
+        for topic, variants in _VARIANTS.items()
+        for variant, changes in variants.items()
+    },
+}
+"""By the name of the golden file that each has."""

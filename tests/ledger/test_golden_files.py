@@ -1,0 +1,137 @@
+"""Golden files notice when what was stored would be read otherwise, or not at all."""
+
+import orjson
+import pytest
+
+from domain.events import PermitEvent
+from ledger.upcasting import Step
+from tests.ledger.golden_files import golden_problems
+from tests.ledger.made_up import FIRST, SECOND, STATES, STEPS, THIRD, NameGiven
+
+
+class OfAnother(PermitEvent):
+    """Like the newest version, but a field is new and may be missing."""
+
+    TOPIC = THIRD
+
+    family: str
+    given: str | None
+    title: str | None = None
+
+
+class Narrower(PermitEvent):
+    """Like the newest version, but a field may no longer be missing."""
+
+    TOPIC = THIRD
+
+    family: str
+    given: str
+
+
+class Turned(PermitEvent):
+    """Like the newest version, but in another order."""
+
+    TOPIC = THIRD
+
+    given: str | None
+    family: str
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """``folder("upcast/…")``: a file in a folder where nothing is missing."""
+    (tmp_path / "upcast").mkdir()
+    newest = {**STATES[THIRD]}
+    for topic, state in STATES.items():
+        (tmp_path / f"{topic}.json").write_bytes(orjson.dumps(state) + b"\n")
+    for topic in (FIRST, SECOND):
+        (tmp_path / "upcast" / f"{topic}.json").write_bytes(orjson.dumps(newest) + b"\n")
+    nameless = orjson.dumps({**newest, "given": None})
+    (tmp_path / f"{THIRD}.one-name.json").write_bytes(nameless + b"\n")
+    return tmp_path
+
+
+@pytest.fixture
+def problems(folder):
+    """``problems(event)``: of the folder, for this class of the newest version."""
+
+    def problems(event=NameGiven, steps=STEPS):
+        return golden_problems(folder, events=[event], steps=steps)
+
+    return problems
+
+
+def test_nothing_is_wrong_with_a_whole_folder(problems):
+    """What follows is found for its own fault."""
+    assert [] == problems()
+
+
+@pytest.mark.parametrize("topic", [FIRST, SECOND])
+def test_an_old_version_needs_a_golden_file(problems, folder, topic):
+    """It was stored: somebody may still hold it."""
+    (folder / f"{topic}.json").unlink()
+    (folder / "upcast" / f"{topic}.json").unlink()
+
+    assert [f"{topic} has no golden file"] == problems()
+
+
+def test_the_newest_version_needs_a_golden_file(problems, folder):
+    """Each class has a topic, each topic a file."""
+    for file in folder.glob(f"{THIRD}*.json"):
+        file.unlink()
+
+    assert [f"{THIRD} has no golden file"] == problems()
+
+
+@pytest.mark.parametrize("name", ["test.name-taken.v1.json", "README", "test.name-given.json"])
+def test_a_file_that_nobody_reads_is_found(problems, folder, name):
+    """Its event was deleted, or it is none."""
+    (folder / name).write_bytes(b"{}\n")
+
+    assert [f"{name} is of a topic that nobody reads"] == problems()
+
+
+def test_a_step_that_was_taken_away_is_found(problems):
+    """What was stored so could not be read any more."""
+    assert [
+        f"{FIRST}.json is of a topic that nobody reads",
+        f"{FIRST}.json in upcast/ is of no old version",
+    ] == problems(steps={SECOND: STEPS[SECOND]})
+
+
+def test_a_field_that_was_added_is_found(problems):
+    """Even one that may be missing: it is written from now on, by the same topic."""
+    files = [f"{THIRD}.json", f"{THIRD}.one-name.json"]
+    found = problems(OfAnother)
+    assert {f"{file} is written differently now" for file in files} < set(found)
+    assert {f"{old}.json is not read as upcast/ expects" for old in (FIRST, SECOND)} < set(found)
+
+
+def test_a_field_that_was_narrowed_is_found(problems):
+    """By the variant that holds what is forbidden now."""
+    file = f"{THIRD}.one-name.json"
+    message = f"{file} can't be read any more: version 1 of 7Q2M9K4T8XW5 can't be read: given"
+    assert [message] == problems(Narrower)
+
+
+def test_another_order_of_fields_is_found(problems):
+    """The bytes are the promise."""
+    assert f"{THIRD}.json is written differently now" in problems(Turned)
+
+
+def test_a_step_that_reads_otherwise_is_found(problems):
+    """For every version that takes it."""
+    shouting = Step(THIRD, lambda state: {**STATES[THIRD], "family": state["full_name"].upper()})
+    assert [
+        f"{FIRST}.json is not read as upcast/ expects",
+        f"{SECOND}.json is not read as upcast/ expects",
+    ] == problems(steps={**STEPS, SECOND: shouting})
+
+
+def test_an_old_version_needs_an_expectation(problems, folder):
+    """The message says what it would be."""
+    (folder / "upcast" / f"{FIRST}.json").unlink()
+
+    today = (folder / f"{THIRD}.json").read_text().strip()
+    expected = f"{FIRST}.json has no expectation in upcast/; today it is {today}"
+    assert [expected] == problems()
