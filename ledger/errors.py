@@ -13,6 +13,7 @@
     │   └── OutcomeUnknown   what was asked may have been done
     └── Corrupt              stop and say so: an operator has to look
         ├── UnreadableEvent
+        ├── UnreadableTopics
         ├── SchemaMismatch
         ├── LogGap           a position is missing
         └── LogBehind        the log is shorter than it was
@@ -70,6 +71,10 @@ class Corrupt(LedgerError):
 
 class UnreadableEvent(Corrupt):
     """An event in the log can't be read."""
+
+
+class UnreadableTopics(Corrupt):
+    """The log holds kinds of events that this version can't read."""
 
 
 class SchemaMismatch(Corrupt):

@@ -1,4 +1,4 @@
-"""Bringing a database to what this version expects, and making sure that it is ours."""
+"""Bringing a database to what this version expects, and making sure that it is ours to work on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import cast
 from ledger.blind_index import BlindIndex
 from ledger.database import Connection
 from ledger.errors import Corrupt
+from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.migrations import migrate
+from ledger.topics import require_readable
 
 PACKAGES = ("ledger", "projections")
 
@@ -18,13 +20,15 @@ class WrongKey(Corrupt):
 
 
 def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
-    """Apply missing migrations and check the key; returns the migrations applied.
+    """Apply missing migrations, check the log's topics and the key; returns what was applied.
 
     Raises:
         SchemaMismatch: the database was set up by other migrations.
+        UnreadableTopics: the log holds events of a version that is newer than this one.
         WrongKey: nobody would be found, and everybody could get a second permit.
     """
     applied = migrate(connection, *PACKAGES)
+    require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
     expected = blind_index.fingerprint(b"key check")
     connection.execute(
         "INSERT INTO ledger.key_checks (key_name, check_value) VALUES ('blind-index', %s)"

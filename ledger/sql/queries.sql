@@ -85,3 +85,16 @@ SELECT ahead FROM ledger.clock;
 -- name: set_clock
 INSERT INTO ledger.clock (ahead) VALUES (%(ahead)s)
 ON CONFLICT (only_row) DO UPDATE SET ahead = excluded.ahead;
+
+-- name: topics
+-- Every topic once, each found from the one before: as many looks at the index as there are topics.
+WITH RECURSIVE found (topic) AS (
+    (SELECT topic FROM ledger.events ORDER BY topic LIMIT 1)
+    UNION ALL
+    SELECT (SELECT topic FROM ledger.events WHERE topic > found.topic ORDER BY topic LIMIT 1)
+    FROM found WHERE topic IS NOT NULL
+)
+SELECT topic FROM found WHERE topic IS NOT NULL;
+
+-- name: events_of_topic
+SELECT count(*), min(position) FROM ledger.events WHERE topic = %(topic)s;

@@ -6,6 +6,7 @@ import pytest
 from domain.events import (
     PermitIssued,
 )
+from ledger.database import connect
 from permit_ledger.importing import import_csv
 from permit_ledger.simulate import simulate
 from tests.permit_ledger.districts import DAYS, UNTIL
@@ -95,3 +96,10 @@ def forget(database_url):
             connection.execute("UPDATE ledger.head SET position = 0")
 
     return forget
+
+
+@pytest.fixture
+def admin(database_url):
+    """A connection of the operator's own."""
+    with connect(database_url, application_name="operator") as connection:
+        yield connection

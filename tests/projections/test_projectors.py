@@ -4,6 +4,7 @@ from threading import Thread
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent
 from structlog.testing import capture_logs
 
 COMMANDS = 120
@@ -98,6 +99,28 @@ def test_an_unreadable_event_holds_all_views(
     admin.execute(f"UPDATE ledger.events SET {column} = %s WHERE position = 3", [good])
     caught_up()
     views_are_the_log()
+
+
+def test_what_a_newer_version_writes_is_waited_before(
+    life, start_projector, caught_up, ledger, rows, lag, until
+):
+    """A projector that was running already says so and skips nothing, whatever follows."""
+    start_projector()
+    living = life()
+    number = living.issue()
+    caught_up()
+    newer = StoredEvent(number, 2, "permit.renamed.v1", b'{"name": "secret"}')
+
+    with capture_logs() as logs:
+        ledger.log.insert_events([newer])
+        living.issue()
+        until(lambda: len(logs) >= 3)
+
+    reason = f"version 2 of {number} has the unknown topic permit.renamed.v1"
+    assert {("error", "views stand still", reason)} == {
+        (line["log_level"], line["event"], line["reason"]) for line in logs
+    }
+    assert (2, [number]) == (lag(), list(rows("views.permits")))
 
 
 def test_other_permits_wait_with_the_unreadable_one(life, start_projector, admin, rows, lag, until):
