@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import (
+    InsufficientPrivilege,
+    InvalidParameterValue,
+    ReadOnlySqlTransaction,
+    UniqueViolation,
+)
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from .errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
+from .errors import (
+    ConnectionLost,
+    HolderTaken,
+    KeyTaken,
+    RightsMissing,
+    Unavailable,
+    VersionTaken,
+)
 
 Connection = psycopg.Connection[tuple[object, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
 """NOTIFY on it says that the head has moved; the payload is empty."""
+
+SERVICE_ROLE = "permit_ledger_service"
+"""What the service acts as: the migrations make it, with the few rights that it needs."""
 
 CONNECT_TIMEOUT_S = 5
 POOL_WAIT_S = 10.0
@@ -31,6 +48,43 @@ _CONFLICTS = {
     "holders_id": HolderTaken,
     "holders_permit": HolderTaken,
 }
+
+
+def as_service(database_url: str) -> str:
+    """The same database, acting as the service's role from the first statement on.
+
+    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
+    the connection string has none.
+    """
+    options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
+    ours = f"-c role={SERVICE_ROLE}"
+    if str(options).endswith(ours):
+        return database_url
+    return make_conninfo(database_url, options=f"{options} {ours}".strip())
+
+
+@contextmanager
+def acting_as_service(connection: Connection) -> Iterator[None]:
+    """A transaction in the service's role, on a connection that has its own user's rights.
+
+    Raises:
+        RightsMissing: there is no such role, or this user is no member of it.
+    """
+    with connection.transaction():
+        try:
+            connection.execute(f"SET LOCAL ROLE {SERVICE_ROLE}")
+        except InvalidParameterValue:
+            raise RightsMissing(
+                f"There is no role {SERVICE_ROLE}, though the migration that makes it was applied:"
+                " this database came from another server. docs/operations.md says how to move it."
+            ) from None
+        except InsufficientPrivilege:
+            user = connection.info.user
+            raise RightsMissing(
+                f"The database user {user} may not act as {SERVICE_ROLE}:"
+                f' run GRANT {SERVICE_ROLE} TO "{user}" as an administrator.'
+            ) from None
+        yield
 
 
 def connect(database_url: str, *, application_name: str = "permit-ledger") -> Connection:

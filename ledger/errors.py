@@ -15,6 +15,8 @@
         ├── UnreadableEvent
         ├── UnreadableTopics
         ├── SchemaMismatch
+        │   └── SchemaBehind
+        ├── RightsMissing
         ├── LogGap           a position is missing
         └── LogBehind        the log is shorter than it was
 
@@ -87,6 +89,14 @@ class LogGap(Corrupt):
 
 class LogBehind(Corrupt):
     """The log ends before what was read already."""
+
+
+class SchemaBehind(SchemaMismatch):
+    """The database lacks migrations, and this user may not apply them."""
+
+
+class RightsMissing(Corrupt):
+    """The database user lacks a right that is needed."""
 
 
 class AppendConflict(Exception):

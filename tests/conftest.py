@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from domain.context import CommandContext
 from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
-from ledger.database import connect
+from ledger.database import as_service, connect
 from permit_ledger.embedded import EmbeddedPostgres
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
@@ -24,6 +25,7 @@ TEMPLATE = "template_for_tests"
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 _database_numbers = itertools.count(1)
+_logins = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +63,47 @@ def database_url(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    name = f"empty_{next(_database_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield make_conninfo(postgres_url, dbname=name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def new_login(postgres_url: str) -> Callable[..., str]:
+    """``new_login("IN ROLE …")``: the name of a database user with nothing else. They go with the
+    server."""
+
+    def new_login(attributes: str = "") -> str:
+        name = f"login_{next(_logins)}"
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute(f"CREATE ROLE {name} LOGIN {attributes}")
+        return name
+
+    return new_login
+
+
+@pytest.fixture
+def rewrite_log(database_url: str) -> Callable[..., None]:
+    """``rewrite_log(statement, parameters)``: what only the log's owner can do, having put its
+    trigger aside."""
+
+    def rewrite_log(statement: Any, parameters: Any = None) -> None:
+        with connect(database_url) as owner, owner.transaction():
+            owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
+            owner.execute(statement, parameters)
+            owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only")
+
+    return rewrite_log
+
+
+@pytest.fixture
 def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[PermitLedger]:
-    with closing(PermitLedger(database_url, blind_index=blind_index)) as ledger:
+    """With the service's rights and no more, as it has them in use."""
+    with closing(PermitLedger(as_service(database_url), blind_index=blind_index)) as ledger:
         yield ledger
 
 

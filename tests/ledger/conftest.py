@@ -26,7 +26,7 @@ from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
 from ledger.application import PermitLedger
 from ledger.commands import Command
-from ledger.database import Connection, connect, connect_to_append, open_pool
+from ledger.database import Connection, as_service, connect, connect_to_append, open_pool
 from ledger.group_commit import GroupCommit
 from ledger.idempotency import IdempotencyKey
 from ledger.recorder import LedgerRecorder
@@ -171,11 +171,12 @@ def face_match() -> FaceMatch:
 @pytest.fixture
 def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
     """``new_recorder()``: one with a pool of its own, as another process has."""
+    service = as_service(database_url)
     with ExitStack() as stack:
 
         def new_recorder(**how: float) -> LedgerRecorder:
-            commits = GroupCommit(lambda: connect_to_append(database_url), **how)
-            pool = open_pool(database_url, connections_max=8)
+            commits = GroupCommit(lambda: connect_to_append(service), **how)
+            pool = open_pool(service, connections_max=8)
             stack.callback(pool.close)
             stack.callback(commits.close)
             return LedgerRecorder(pool, commits)

@@ -5,24 +5,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from ledger.database import connect
 from ledger.errors import SchemaMismatch
 from ledger.migrations import migrate
 
-_databases = itertools.count(1)
 _packages = itertools.count(1)
-
-
-@pytest.fixture
-def empty_database(postgres_url):
-    """The URL of a database with nothing in it."""
-    name = f"empty_{next(_databases)}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield make_conninfo(postgres_url, dbname=name)
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -85,14 +85,12 @@ def events(ledger, log):
 
 
 @pytest.fixture
-def forget(database_url):
+def forget(database_url, rewrite_log):
     """Empty the database."""
 
     def forget():
+        rewrite_log("TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits")
         with psycopg.connect(database_url) as connection:
-            connection.execute(
-                "TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits"
-            )
             connection.execute("UPDATE ledger.head SET position = 0")
 
     return forget

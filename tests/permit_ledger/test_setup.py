@@ -1,33 +1,18 @@
 """A database is brought to this version, and has to be ours."""
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from ledger.blind_index import BlindIndex
 from ledger.database import connect
 from ledger.errors import SchemaMismatch
 from permit_ledger.setup import WrongKey, prepare
 
-_numbers = itertools.count(1)
-
 
 @pytest.fixture
-def unprepared(postgres_url):
-    """The URL of a database with nothing in it."""
-    name = f"unprepared_{next(_numbers)}"
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield make_conninfo(postgres_url, dbname=name)
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def connection(unprepared):
-    with connect(unprepared) as connection:
+def connection(empty_database):
+    with connect(empty_database) as connection:
         yield connection
 
 
@@ -35,18 +20,18 @@ def test_an_empty_database_is_prepared_once(connection, blind_index):
     """The log's tables and the views', in this order; later there is nothing to do."""
     applied = prepare(connection, blind_index)
 
-    assert ("ledger/0001_log.sql", "projections/0001_views.sql") == (applied[0], applied[-1])
+    assert ("ledger/0001_log.sql", "projections/0002_service_role.sql") == (applied[0], applied[-1])
     assert [] == prepare(connection, blind_index)
     assert (0, 0) == connection.execute(
         "SELECT head.position, position.position FROM ledger.head, views.position"
     ).fetchone()
 
 
-def test_roles_that_start_together_prepare_it_once(unprepared, blind_index):
+def test_roles_that_start_together_prepare_it_once(empty_database, blind_index):
     """One does the work; the others wait for it."""
 
     def start(_):
-        with connect(unprepared) as connection:
+        with connect(empty_database) as connection:
             return prepare(connection, blind_index)
 
     with ThreadPoolExecutor(4) as roles:

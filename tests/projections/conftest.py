@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from domain.context import CommandContext
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
-from ledger.database import Connection, connect
+from ledger.database import Connection, as_service, connect
 from projections.runner import Projector
 from projections.view import all_views
 from tests.projections import columns
@@ -72,7 +72,8 @@ def start_projector(
 
     def start_projector(*extra_views: Any) -> Running:
         stop = Event()
-        projector = Projector(database_url, [*all_views(blind_index), *extra_views], stop)
+        views = [*all_views(blind_index), *extra_views]
+        projector = Projector(as_service(database_url), views, stop)
         thread = Thread(target=projector.run, name=f"projector-{len(started)}")
         started.append(Running(stop, thread))
         thread.start()

@@ -1,0 +1,84 @@
+"""The log is only ever added to: by privilege for the service, by a trigger for everybody."""
+
+import pytest
+from psycopg.errors import InsufficientPrivilege, RestrictViolation
+
+from ledger.database import as_service, connect
+
+INSERT = "INSERT INTO ledger.events VALUES (1, 'a', 1, 'topic', '{}')"
+CHANGES = {
+    "update": "UPDATE ledger.events SET state = ''",
+    "update of nothing": "UPDATE ledger.events SET state = '' WHERE false",
+    "delete": "DELETE FROM ledger.events",
+    "truncate": "TRUNCATE ledger.events",
+    "upsert": f"{INSERT} ON CONFLICT (position) DO UPDATE SET state = ''",
+    "merge to update": """
+        MERGE INTO ledger.events USING (VALUES (1)) AS other (position)
+        ON events.position = other.position WHEN MATCHED THEN UPDATE SET state = ''""",
+    "merge to delete": """
+        MERGE INTO ledger.events USING (VALUES (1)) AS other (position)
+        ON events.position = other.position WHEN MATCHED THEN DELETE""",
+}
+
+
+@pytest.fixture
+def service(database_url):
+    with connect(as_service(database_url)) as connection:
+        yield connection
+
+
+@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
+def change(request, admin):
+    """One way to change the log, which holds one event."""
+    admin.execute(INSERT)
+    yield request.param
+    assert [(1, "a", 1, "topic", b"{}")] == admin.execute("SELECT * FROM ledger.events").fetchall()
+
+
+def test_the_service_has_no_right_to_change_the_log(service, change):
+    """It is stopped before the trigger."""
+    with pytest.raises(InsufficientPrivilege, match="permission denied for table events"):
+        service.execute(change)
+
+
+def test_the_owner_is_refused_too(admin, change):
+    """With a message that says why; no row has to match."""
+    with pytest.raises(RestrictViolation, match=r"the log is only ever added to"):
+        admin.execute(change)
+
+
+def test_a_session_that_calls_itself_a_replica_is_refused_too(admin, change):
+    """Its ordinary triggers would not fire."""
+    admin.execute("SET session_replication_role = replica")
+
+    with pytest.raises(RestrictViolation):
+        admin.execute(change)
+
+
+def test_a_refusal_undoes_the_transaction(admin):
+    """An event that came in the same transaction is not there either."""
+    with pytest.raises(RestrictViolation):
+        admin.execute(f"{INSERT}; DELETE FROM ledger.events")
+
+    assert (0,) == admin.execute("SELECT count(*) FROM ledger.events").fetchone()
+
+
+def test_adding_goes_on(service):
+    """By INSERT and COPY, and past a row that is there already."""
+    service.execute(INSERT)
+    service.execute(f"{INSERT} ON CONFLICT DO NOTHING")
+    with service.cursor() as cursor, cursor.copy("COPY ledger.events FROM STDIN") as copy:
+        copy.write_row((2, "a", 2, "topic", b"{}"))
+
+    assert [(1,), (2,)] == service.execute("SELECT position FROM ledger.events").fetchall()
+
+
+def test_it_is_hygiene_not_proof(admin, rewrite_log):
+    """An owner who puts the trigger aside can change the log; afterwards it is there again."""
+    admin.execute(INSERT)
+
+    rewrite_log("UPDATE ledger.events SET topic = 'another'")
+
+    assert ("another",) == admin.execute("SELECT topic FROM ledger.events").fetchone()
+    with pytest.raises(RestrictViolation):
+        admin.execute("DELETE FROM ledger.events")

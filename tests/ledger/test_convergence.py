@@ -1,0 +1,161 @@
+"""From wherever a database stands, the migrations lead to the same schema, and lose nothing."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import DuplicateTable
+
+from ledger import migrations
+from ledger.database import connect
+from ledger.migrations import migrate
+from tests.ledger.schema import schema_of
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("ledger", "projections")
+FILES = {
+    package: len([*(ROOT / package / "sql" / "migrations").glob("*.sql")]) for package in PACKAGES
+}
+EARLIER = [*product(*(range(files + 1) for files in FILES.values()))]
+STATES = [
+    (file.name.removesuffix(".json"), file.read_bytes().removesuffix(b"\n"))
+    for file in sorted(Path(__file__).parent.joinpath("golden").glob("*.json"))
+]
+LEDGER_ROWS = {
+    "ledger.events": [
+        {"position": n, "stream": "7Q2M9K4T8XW5", "version": n, "topic": topic, "state": state}
+        for n, (topic, state) in enumerate(STATES, start=1)
+    ],
+    "ledger.holders": [{"holder_id": "h", "citizen_index": b"i", "permit_number": "7Q2M9K4T8XW5"}],
+    "ledger.portraits": [{"digest": b"d", "image": b"an image"}],
+}
+VIEWS_ROWS = {"views.permit_search": [{"permit_number": "7Q2M9K4T8XW5", "citizen_index": "69"}]}
+
+
+@pytest.fixture
+def connection(empty_database):
+    with connect(empty_database) as connection:
+        yield connection
+
+
+@pytest.fixture
+def migrate_to(connection, monkeypatch):
+    """``migrate_to(1, 0)``: as a program did that had these many files of each package."""
+    every = migrations._migrations
+
+    def migrate_to(*files):
+        known = dict(zip(PACKAGES, files, strict=True))
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrations, "_migrations", lambda name: every(name)[: known[name]])
+            migrate(connection, *PACKAGES)
+
+    return migrate_to
+
+
+@pytest.fixture(scope="module")
+def fresh(database_of_today):
+    with connect(database_of_today) as connection:
+        return schema_of(connection)
+
+
+@pytest.fixture(scope="module")
+def database_of_today(postgres_url):
+    """A database that was empty before today's migrations."""
+    with connect(postgres_url) as admin:
+        admin.execute("CREATE DATABASE of_today")
+        url = make_conninfo(postgres_url, dbname="of_today")
+        with connect(url) as connection:
+            migrate(connection, *PACKAGES)
+        yield url
+        admin.execute("DROP DATABASE of_today WITH (FORCE)")
+
+
+def insert(connection, rows_of):
+    for table, rows in rows_of.items():
+        for row in rows:
+            connection.execute(
+                sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+                    sql.Identifier(*table.split(".")),
+                    sql.SQL(", ").join(map(sql.Identifier, row)),
+                    sql.SQL(", ").join(sql.Placeholder() * len(row)),
+                ),
+                [*row.values()],
+            )
+
+
+def found(connection, rows_of):
+    """The same columns of every row that is there."""
+    return {
+        table: [
+            dict(zip(rows[0], row, strict=True))
+            for row in connection.execute(
+                f"SELECT {', '.join(rows[0])} FROM {table} ORDER BY 1"
+            ).fetchall()
+        ]
+        for table, rows in rows_of.items()
+    }
+
+
+@pytest.mark.parametrize(("ledger_files", "projections_files"), EARLIER)
+def test_every_earlier_version_becomes_this_one(
+    connection, migrate_to, fresh, ledger_files, projections_files
+):
+    """To the last grant and comment, with every row that was there; and there it stays."""
+    migrate_to(ledger_files, projections_files)
+    rows = {**(LEDGER_ROWS if ledger_files else {}), **(VIEWS_ROWS if projections_files else {})}
+    insert(connection, rows)
+    if ledger_files:
+        connection.execute("UPDATE ledger.head SET position = %s", [len(STATES)])
+
+    applied = migrate(connection, *PACKAGES)
+
+    assert sum(FILES.values()) - ledger_files - projections_files == len(applied)
+    assert fresh == schema_of(connection)
+    assert rows == found(connection, rows)
+    if ledger_files:
+        assert (len(STATES),) == connection.execute("SELECT position FROM ledger.head").fetchone()
+    assert [] == migrate(connection, *PACKAGES)
+
+
+def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_to, fresh):
+    """No grant, trigger or index of it; the obstacle gone, it is applied from its beginning."""
+    migrate_to(1, 0)
+    before = schema_of(connection)
+    connection.execute("CREATE VIEW ledger.readable_events AS SELECT 1 AS in_the_way")
+
+    with pytest.raises(DuplicateTable):
+        migrate(connection, *PACKAGES)
+    connection.execute("DROP VIEW ledger.readable_events")
+
+    assert before == schema_of(connection)
+    migrate(connection, *PACKAGES)
+    assert fresh == schema_of(connection)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "GRANT DELETE ON ledger.events TO permit_ledger_service",
+        "GRANT SELECT (topic) ON ledger.events TO PUBLIC",
+        "GRANT CREATE ON SCHEMA views TO permit_ledger_service",
+        "REVOKE EXECUTE ON FUNCTION ledger.state_as_json FROM PUBLIC",
+        "ALTER TABLE ledger.events ENABLE TRIGGER append_only",
+        "ALTER TABLE ledger.answers ALTER version SET DEFAULT 1",
+        "ALTER TABLE ledger.answers DROP CONSTRAINT answers_key",
+        "ALTER TABLE views.position SET (fillfactor = 50)",
+        "ALTER FUNCTION ledger.state_as_json STABLE",
+        "DROP INDEX ledger.events_topic",
+        "COMMENT ON TRIGGER append_only ON ledger.events IS NULL",
+        "COMMENT ON COLUMN ledger.events.stream IS 'another'",
+        "CREATE OR REPLACE VIEW views.permits AS SELECT * FROM views.permits WHERE false",
+        "ALTER TABLE ledger.holders OWNER TO permit_ledger_service",
+    ],
+)
+def test_the_comparison_sees_a_difference(database_of_today, fresh, change):
+    """Otherwise two schemas would be equal for want of looking."""
+    with connect(database_of_today) as connection, connection.transaction(force_rollback=True):
+        connection.execute(change)
+
+        assert fresh != schema_of(connection)

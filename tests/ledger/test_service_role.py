@@ -1,0 +1,283 @@
+"""The role that the service acts as: who makes it, what it may do, and what others are told."""
+
+import itertools
+from threading import Thread
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger.database import SERVICE_ROLE, acting_as_service, as_service, connect
+from ledger.errors import RightsMissing, SchemaBehind
+from ledger.migrations import migrate
+from permit_ledger.embedded import EmbeddedPostgres
+
+PACKAGES = ("ledger", "projections")
+RIGHTS = {
+    "public.permit_ledger_migrations": {"SELECT"},
+    "ledger.events": {"SELECT", "INSERT"},
+    "ledger.head": {"SELECT", "UPDATE"},
+    "ledger.answers": {"SELECT", "INSERT"},
+    "ledger.holders": {"SELECT", "INSERT", "UPDATE"},
+    "ledger.portraits": {"SELECT", "INSERT"},
+    "ledger.checks": {"SELECT", "INSERT"},
+    "ledger.key_checks": {"SELECT", "INSERT"},
+    "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
+    "views.position": {"SELECT", "UPDATE"},
+    "views.physical_permits": {"SELECT", "INSERT", "UPDATE"},
+    "views.electronic_permits": {"SELECT", "INSERT", "UPDATE"},
+    "views.permit_search": {"SELECT", "INSERT", "UPDATE"},
+    "views.permits": {"SELECT"},
+}
+EVERY_RIGHT = (
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REFERENCES",
+    "TRIGGER",
+    "MAINTAIN",
+)
+
+_databases = itertools.count(1)
+
+
+# -- what it may do ----------------------------------------------------------------------------
+
+
+def test_its_rights_are_these_and_no_others(admin):
+    """On every table and view there is, a new one too: whoever adds one decides here."""
+    rows = admin.execute(
+        "SELECT nspname || '.' || relname, privilege"
+        " FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace,"
+        " unnest(%s::text[]) AS privilege"
+        " WHERE nspname IN ('ledger', 'views', 'public') AND relkind IN ('r', 'v', 'm', 'p', 'S')"
+        " AND has_table_privilege(%s, pg_class.oid, privilege)",
+        [[*EVERY_RIGHT], SERVICE_ROLE],
+    ).fetchall()
+
+    found = {table: {right for name, right in rows if name == table} for table, _ in rows}
+    assert RIGHTS == found
+
+
+def test_it_makes_and_owns_nothing(admin):
+    """Neither in the schemas nor beside them; and nobody logs in as it."""
+    assert (False, False, False, False, False) == admin.execute(
+        "SELECT rolcanlogin, has_schema_privilege(rolname, 'ledger', 'CREATE'),"
+        " has_schema_privilege(rolname, 'views', 'CREATE'),"
+        " has_schema_privilege(rolname, 'public', 'CREATE'),"
+        " has_database_privilege(rolname, current_database(), 'CREATE')"
+        " FROM pg_roles WHERE rolname = %s",
+        [SERVICE_ROLE],
+    ).fetchone()
+
+
+# -- acting as it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["", "-c statement_timeout=7000", "-c work_mem=7MB -c jit=on"])
+def test_options_that_are_there_stay(database_url, given):
+    """The role comes after them; twice is once."""
+    url = make_conninfo(database_url, options=given)
+
+    acting = as_service(url)
+
+    assert f"{given} -c role={SERVICE_ROLE}".strip() == conninfo_to_dict(acting)["options"]
+    assert acting == as_service(acting)
+
+
+def test_options_from_the_environment_stay(database_url, monkeypatch):
+    """Which libpq would not look at any more."""
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=7000")
+
+    with connect(as_service(database_url)) as connection:
+        assert (SERVICE_ROLE, "7s") == connection.execute(
+            "SELECT current_user, current_setting('statement_timeout')"
+        ).fetchone()
+
+
+def test_an_address_stays_the_same_database():
+    """An URL too, with what has to be escaped in it."""
+    acting = conninfo_to_dict(as_service("postgresql://a:b%20c@host:7/db?sslmode=require"))
+
+    assert {
+        **conninfo_to_dict("postgresql://a:b%20c@host:7/db?sslmode=require"),
+        "options": f"-c role={SERVICE_ROLE}",
+    } == acting
+
+
+def test_reset_role_is_no_way_out(database_url):
+    """Only what asks for it by name gets the user's own rights back."""
+    with connect(as_service(database_url)) as connection:
+        connection.execute("RESET ROLE")
+
+        assert (SERVICE_ROLE,) == connection.execute("SELECT current_user").fetchone()
+
+
+def test_it_is_acted_as_for_a_transaction(admin):
+    """Afterwards the connection is its user's own again."""
+    with acting_as_service(admin):
+        assert (SERVICE_ROLE,) == admin.execute("SELECT current_user").fetchone()
+
+    assert ("postgres",) == admin.execute("SELECT current_user").fetchone()
+
+
+def test_who_is_no_member_is_told_what_to_ask_for(database_url, new_login):
+    """By name, as a statement."""
+    name = new_login()
+    with (
+        connect(make_conninfo(database_url, user=name)) as stranger,
+        pytest.raises(RightsMissing, match=f'run GRANT permit_ledger_service TO "{name}"'),
+        acting_as_service(stranger),
+    ):
+        pass
+
+
+# -- making it: on a server where it is not there yet ------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def other_server(make_data_dir):
+    with EmbeddedPostgres(make_data_dir()) as server, connect(server.url) as admin:
+        yield admin, server.url
+
+
+@pytest.fixture
+def new_database(other_server):
+    """``new_database("CREATEROLE")``: an URL for the owner of an empty database, a user with these
+    attributes; and the role goes with the test."""
+    admin, url = other_server
+    made = []
+
+    def new_database(attributes):
+        name = f"owned_{next(_databases)}"
+        admin.execute(f"CREATE ROLE {name} LOGIN {attributes}")
+        admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        made.append(name)
+        return make_conninfo(url, dbname=name, user=name)
+
+    yield new_database
+    for name in made:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.execute(f"DROP ROLE IF EXISTS {SERVICE_ROLE}")
+    for name in made:
+        admin.execute(f"DROP ROLE {name}")
+
+
+def migrated(url):
+    with connect(url) as connection:
+        return migrate(connection, *PACKAGES)
+
+
+def test_an_owner_who_may_make_roles_can_migrate_and_serve(new_database):
+    """With one connection string, though not a superuser; and acts with the few rights only."""
+    url = new_database("CREATEROLE")
+
+    assert migrated(url)
+
+    with connect(as_service(url)) as connection:
+        assert (0,) == connection.execute("SELECT position FROM ledger.head").fetchone()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM ledger.events")
+
+
+def test_an_owner_who_may_not_make_roles_is_told_what_to_ask_for(new_database, other_server):
+    """The administrator's statements, in full; once they were run it goes on from there."""
+    url = new_database("")
+    user = conninfo_to_dict(url)["user"]
+
+    with pytest.raises(RightsMissing) as refused:
+        migrated(url)
+
+    message = str(refused.value)
+    statements = [
+        "CREATE ROLE permit_ledger_service NOLOGIN;",
+        f"GRANT permit_ledger_service TO {user};",
+    ]
+    assert message.startswith("ledger/0002_append_only.sql was not applied: there is no role")
+    assert all(statement in message for statement in statements)
+    with connect(url) as connection:
+        assert [("0001_log.sql",)] == connection.execute(
+            "SELECT file FROM public.permit_ledger_migrations"
+        ).fetchall()
+        assert (None, None) == connection.execute(
+            "SELECT to_regclass('ledger.events_topic'), to_regproc('ledger.refuse_change')"
+        ).fetchone()
+
+    admin, _url = other_server
+    for statement in statements:
+        admin.execute(statement)
+    assert "ledger/0002_append_only.sql" in migrated(url)
+    with connect(as_service(url)) as connection:
+        assert (SERVICE_ROLE,) == connection.execute("SELECT current_user").fetchone()
+
+
+def test_another_database_may_make_it_in_the_same_instant(new_database, other_server, until):
+    """The role is the server's: whoever comes second takes the first one's."""
+    admin, server_url = other_server
+    url = new_database("SUPERUSER")
+    applied = []
+    migrating = Thread(target=lambda: applied.extend(migrated(url)))
+
+    with connect(server_url) as other:
+        with other.transaction():
+            other.execute(f"CREATE ROLE {SERVICE_ROLE} NOLOGIN")
+            migrating.start()
+            until(
+                lambda: admin.execute(
+                    "SELECT 1 FROM pg_stat_activity"
+                    " WHERE datname = %s AND wait_event_type = 'Lock'",
+                    [conninfo_to_dict(url)["dbname"]],
+                ).fetchone()
+            )
+        migrating.join()
+
+    assert "ledger/0002_append_only.sql" in applied
+
+
+def test_two_databases_share_it(new_database):
+    """One after the other, each with rights of its own."""
+    one, other = new_database("SUPERUSER"), new_database("SUPERUSER")
+
+    assert migrated(one) == migrated(other)
+
+    for url in (one, other):
+        with connect(as_service(url)) as connection:
+            assert (0,) == connection.execute("SELECT position FROM views.position").fetchone()
+
+
+def test_a_database_from_another_server_lacks_it(new_database, other_server):
+    """It does not come with a dump: the message names the document that says how to move one."""
+    url = new_database("SUPERUSER")
+    migrated(url)
+    with connect(url) as connection:
+        connection.execute(f"DROP OWNED BY {SERVICE_ROLE}")
+        connection.execute(f"DROP ROLE {SERVICE_ROLE}")
+
+        with (
+            pytest.raises(RightsMissing, match=r"docs/operations\.md"),
+            acting_as_service(connection),
+        ):
+            pass
+
+
+# -- who may migrate ---------------------------------------------------------------------------
+
+
+def test_only_the_owner_goes_on(empty_database, new_login):
+    """Who may create in the database as well is sent away before anything is done."""
+    stranger = new_login()
+    with connect(empty_database) as owner:
+        migrate(owner, "ledger")
+        owner.execute(f"GRANT SELECT ON public.permit_ledger_migrations TO {stranger}")
+        owner.execute(f"GRANT CREATE ON SCHEMA public TO {stranger}")
+        owner.execute(f"GRANT CREATE ON DATABASE {owner.info.dbname} TO {stranger}")
+
+        with (
+            connect(make_conninfo(empty_database, user=stranger)) as connection,
+            pytest.raises(SchemaBehind, match=r"lacks projections/0001_views\.sql, .*owner"),
+        ):
+            migrate(connection, *PACKAGES)
+
+        assert (None,) == owner.execute("SELECT to_regnamespace('views')").fetchone()
