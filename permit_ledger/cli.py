@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from psycopg import OperationalError
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -124,6 +125,27 @@ def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
     with _explained():
         run(_settings(data_dir=data_dir, database_url=database_url))
+
+
+@app.command()
+def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Bring a database to this version, as its owner."""
+    from ledger.database import connect  # noqa: PLC0415
+
+    from .setup import bring_up_to_date  # noqa: PLC0415
+    from .workbench import server  # noqa: PLC0415
+
+    settings = _settings(data_dir=data_dir, database_url=database_url)
+    with (
+        _explained(OperationalError),
+        server(settings) as found,
+        connect(found, application_name="permit-ledger migrate") as connection,
+    ):
+        applied = bring_up_to_date(connection)
+    for name in applied:
+        typer.echo(f"applied {name}")
+    if not applied:
+        typer.echo("nothing to apply: every migration is there")
 
 
 @app.command()

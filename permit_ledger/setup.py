@@ -6,38 +6,58 @@ import hmac
 from typing import cast
 
 from ledger.blind_index import BlindIndex
-from ledger.database import Connection
+from ledger.database import Connection, acting_as_service
 from ledger.errors import Corrupt
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.migrations import migrate
+from ledger.named_sql import Queries
 from ledger.topics import require_readable
 
 PACKAGES = ("ledger", "projections")
+
+_sql = Queries("permit_ledger", "sql/setup.sql")
 
 
 class WrongKey(Corrupt):
     """The blind-index key is not the one this ledger was written with."""
 
 
-def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
-    """Apply missing migrations, check the log's topics and the key; returns what was applied.
+def bring_up_to_date(connection: Connection) -> list[str]:
+    """Apply missing migrations; returns their names.
 
     Raises:
-        SchemaMismatch: the database was set up by other migrations.
+        SchemaMismatch: the database was set up by other migrations; as SchemaBehind, migrations
+            are missing that only the database's owner may apply.
+        RightsMissing: a migration asks for a right that this user has not.
+    """
+    return migrate(connection, *PACKAGES)
+
+
+def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
+    """Bring the database up to date, check the log's topics and the key; returns what was applied.
+
+    ``connection`` has the rights of its own user: an owner's are needed where migrations are
+    missing, otherwise those of a member of the service's role are enough.
+
+    Raises:
+        SchemaMismatch, SchemaBehind: as :func:`bring_up_to_date`.
+        RightsMissing: likewise; or this user may not act as the service's role.
         UnreadableTopics: the log holds events of a version that is newer than this one.
         WrongKey: nobody would be found, and everybody could get a second permit.
     """
-    applied = migrate(connection, *PACKAGES)
-    require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
+    applied = bring_up_to_date(connection)
     expected = blind_index.fingerprint(b"key check")
-    connection.execute(
-        "INSERT INTO ledger.key_checks (key_name, check_value) VALUES ('blind-index', %s)"
-        " ON CONFLICT DO NOTHING",
-        [expected],
-    )
-    row = connection.execute(
-        "SELECT check_value FROM ledger.key_checks WHERE key_name = 'blind-index'"
-    ).fetchone()
-    if not hmac.compare_digest(cast("tuple[bytes]", row)[0], expected):
+    with acting_as_service(connection):
+        require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
+        found = _key_check(connection)
+        if found is None:
+            connection.execute(_sql.insert_key_check, [expected])
+            found = _key_check(connection)  # another's, where two started in the same instant
+    if found is None or not hmac.compare_digest(found, expected):
         raise WrongKey
     return applied
+
+
+def _key_check(connection: Connection) -> bytes | None:
+    row = cast("tuple[bytes] | None", connection.execute(_sql.key_check).fetchone())
+    return row[0] if row else None

@@ -10,7 +10,7 @@ from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.clock import Clock, DevelopmentClock, SystemClock
-from ledger.database import connect
+from ledger.database import as_service, connect
 
 from . import keys
 from .embedded import EmbeddedPostgres
@@ -20,20 +20,22 @@ from .setup import prepare
 
 
 @contextmanager
-def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The URL of a prepared database; the embedded server runs meanwhile where none is set."""
+def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
+    """The URL of the database as it is; the embedded server runs meanwhile where none is set."""
     if settings.database_url:
-        _prepare(settings, settings.database_url)
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.data_dir, keep=keep) as server:
-        _prepare(settings, server.url)
-        yield server.url
+    with EmbeddedPostgres(settings.data_dir, keep=keep) as embedded:
+        yield embedded.url
 
 
-def _prepare(settings: Settings, database_url: str) -> None:
-    with connect(database_url) as connection:
-        prepare(connection, keys.blind_index(settings))
+@contextmanager
+def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
+    """The URL of a prepared database; whoever connects with it acts as the service's role."""
+    with server(settings, keep=keep) as database_url:
+        with connect(database_url) as connection:
+            prepare(connection, keys.blind_index(settings))
+        yield as_service(database_url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""A database user who is a member of the service's role and nothing else runs everything."""
+
+from contextlib import closing
+from threading import Event
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ledger.application import PermitLedger
+from ledger.clock import DevelopmentClock
+from ledger.commands import Command
+from ledger.database import SERVICE_ROLE, as_service, connect
+from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
+from permit_ledger.settings import Settings
+from permit_ledger.setup import bring_up_to_date, prepare
+from permit_ledger.workbench import database
+from projections.runner import Projector
+from projections.view import all_views
+from tests.permit_ledger.permit_rows import application, person
+
+MEMBER = "IN ROLE permit_ledger_service"
+
+
+@pytest.fixture
+def as_member(new_login):
+    """``as_member(url)``: the same database for a new user, who owns and inherits nothing more."""
+    return lambda url: make_conninfo(url, user=new_login(MEMBER))
+
+
+@pytest.fixture
+def migrated(empty_database):
+    """A database that its owner has migrated, and no service has seen yet."""
+    with connect(empty_database) as owner:
+        bring_up_to_date(owner)
+    return empty_database
+
+
+def test_an_owner_serves_with_the_few_rights_too(empty_database, tmp_path):
+    """Where one user does all: the owner's rights end with the migrations."""
+    settings = Settings(data_dir=tmp_path, database_url=empty_database)
+
+    with database(settings) as url, connect(url) as connection:
+        assert (SERVICE_ROLE,) == connection.execute("SELECT current_user").fetchone()
+
+
+def test_a_migrated_database_is_prepared_with_reads_and_the_key_check(
+    migrated, as_member, blind_index
+):
+    """The key is the service's own: the owner who migrates never has it."""
+    with connect(as_member(migrated)) as member:
+        assert [] == prepare(member, blind_index)
+        assert [("blind-index",)] == member.execute(
+            "SELECT key_name FROM ledger.key_checks"
+        ).fetchall()
+        member.execute("SET default_transaction_read_only = on")
+        assert [] == prepare(member, blind_index)
+
+
+def test_an_unmigrated_database_is_refused(empty_database, as_member, blind_index):
+    """With what is missing and who is to do what; nothing is begun."""
+    with connect(as_member(empty_database)) as member:
+        with pytest.raises(
+            SchemaBehind, match=r"lacks ledger/0001_log\.sql, .* run `permit-ledger migrate` as the"
+        ):
+            prepare(member, blind_index)
+
+        assert (None,) == member.execute("SELECT to_regnamespace('ledger')").fetchone()
+
+
+def test_a_newer_database_is_refused(migrated, as_member, blind_index):
+    """Of which this version has no file."""
+    with connect(migrated) as owner:
+        owner.execute(
+            "INSERT INTO public.permit_ledger_migrations VALUES ('ledger', '9999_later.sql', '')"
+        )
+
+    with (
+        connect(as_member(migrated)) as member,
+        pytest.raises(SchemaMismatch, match=r"ledger no longer has .* 9999_later\.sql") as refused,
+    ):
+        prepare(member, blind_index)
+    assert not isinstance(refused.value, SchemaBehind)
+
+
+def test_who_is_no_member_is_refused(migrated, new_login, blind_index):
+    """With the statement that would help."""
+    name = new_login()
+
+    with (
+        connect(make_conninfo(migrated, user=name)) as stranger,
+        pytest.raises(RightsMissing, match=f'run GRANT permit_ledger_service TO "{name}"'),
+    ):
+        prepare(stranger, blind_index)
+
+
+def test_a_permit_is_issued_and_seen(migrated, as_member, blind_index, context):
+    """Commands, views and clock: all that the roles do, none of it with the owner's rights."""
+    url = as_service(as_member(migrated))
+    with closing(PermitLedger(url, blind_index=blind_index)) as ledger:
+        answer = ledger.issue(application(person(1)), Command(context))
+        page = ledger.log.select_notifications(1, 10)
+    projector = Projector(url, all_views(blind_index), Event())
+    with connect(url) as member:
+        projector.apply(member, page)
+
+        assert [(page[0].originator_id, 1)] == member.execute(
+            "SELECT permit_number, position FROM views.permits, views.position"
+        ).fetchall()
+    assert answer.accepted
+    clock = DevelopmentClock(url)
+    clock.set(context.at)
+    clock.load()
