@@ -7,7 +7,6 @@ one permit in the same transaction. Rounds alternate between the sides.
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +23,7 @@ from domain.application import Application
 from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
+from ledger import randomness
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.commands import Command
@@ -40,6 +40,7 @@ QUICK_ROUNDS, QUICK_ROUND_S = 3, 1.0
 
 _policy = load_policy(synthetic_people=True)
 _numbers = itertools.count()
+_requests = itertools.count()
 
 Operation = Callable[[], object]
 
@@ -56,8 +57,9 @@ class StockLedger(EventSourcedApplication[str]):
         return EventMapper(self.construct_transcoder())
 
     def issue(self, application: Application, context: CommandContext) -> None:
-        number = permit_number.draw(secrets.randbits)
-        self.save(Permit.issue(number, secrets.token_hex(16), application, context))
+        number = permit_number.draw(randomness.source.bits)
+        holder_id = randomness.source.take(16).hex()
+        self.save(Permit.issue(number, holder_id, application, context))
 
 
 def bench_append(console: Console, *, quick: bool) -> None:
@@ -132,7 +134,7 @@ def _context() -> CommandContext:
     return CommandContext(
         actor="officer",
         station="320211-01",
-        correlation_id=secrets.token_hex(8),
+        correlation_id=f"{next(_requests):016x}",
         at=datetime.now(UTC),
         policy=_policy,
     )

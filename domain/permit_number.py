@@ -15,6 +15,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BODY_LENGTH = 11
 BODY_BITS = 5 * BODY_LENGTH
 _ISO_7064 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_ISO_7064)}
 _SHAPE = re.compile(f"[{ALPHABET}]{{{BODY_LENGTH + 1}}}")
 
 
@@ -22,7 +23,7 @@ def check_character(body: str) -> str:
     """ISO/IEC 7064, hybrid system MOD 37,36."""
     product = 36
     for character in body:
-        total = (product + _ISO_7064.index(character)) % 36 or 36
+        total = (product + _VALUES[character]) % 36 or 36
         product = total * 2 % 37
     return _ISO_7064[(37 - product) % 36]
 

@@ -51,7 +51,9 @@ class EventMapper(Mapper[str]):
         """All that can be read, those of old versions too."""
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        state = {k: v for k, v in vars(domain_event).items() if k not in _NOT_IN_STATE}
+        state = vars(domain_event).copy()
+        for name in _NOT_IN_STATE:
+            del state[name]
         return StoredEvent(
             originator_id=domain_event.originator_id,
             originator_version=domain_event.originator_version,

@@ -6,7 +6,6 @@ true in the same instant: the answer for retries, who holds what, the portrait.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.permit import Permit
 from domain.person import Residence
 
+from . import randomness
 from .blind_index import BlindIndex
 from .commands import Command, CommandRunner, Renderer
 from .errors import HolderTaken, UnknownPermit
@@ -40,8 +40,8 @@ class PermitCommands(CommandRunner):
         *,
         blind_index: BlindIndex,
         renderer: Renderer | None = None,
-        new_permit_number: Callable[[], str] = lambda: permit_number.draw(secrets.randbits),
-        new_holder_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        new_permit_number: Callable[[], str] = lambda: permit_number.draw(randomness.source.bits),
+        new_holder_id: Callable[[], str] = lambda: randomness.source.take(16).hex(),
     ) -> None:
         super().__init__(log, mapper, renderer=renderer)
         self.blind_index = blind_index
