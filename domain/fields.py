@@ -54,6 +54,8 @@ def address_problem(field: str, address: str) -> FieldProblem | None:
 
 def division_problem(field: str, division: str, policy: Policy) -> FieldProblem | None:
     """A division of the province that is still in use (GB/T 2260)."""
+    if division in policy.divisions:
+        return None
     if not _DIVISION.fullmatch(division):
         return FieldProblem(field, "a division is a six-digit code (GB/T 2260)")
     if division in policy.retired_divisions:
@@ -63,10 +65,9 @@ def division_problem(field: str, division: str, policy: Policy) -> FieldProblem 
         return FieldProblem(
             field, "this division lies outside the province: a permit there ends by cancellation"
         )
-    city_prefixes = {code[:4] for code in policy.divisions}
     if division.endswith(_WHOLE_CITY):
         return FieldProblem(field, "this is a whole city or province: a division is a county")
-    if division[:4] in city_prefixes and division not in policy.divisions:
+    if division[:4] in {code[:4] for code in policy.divisions}:
         return FieldProblem(field, "the city has no such division")
     return None
 

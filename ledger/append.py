@@ -82,7 +82,7 @@ class Append:
         return size + (len(self.portrait.image) if self.portrait else 0)
 
     @property
-    def claims(self) -> frozenset[Hashable]:
+    def claims(self) -> set[Hashable]:
         """What it can lose a race for: permits, its key, people. Appends that share none of these
         are independent of each other."""
         claims: set[Hashable] = {event.originator_id for event in self.events}
@@ -92,7 +92,7 @@ class Append:
                 claims.add(change.citizen_index)
         if self.answer:
             claims.add((self.answer.key.caller, self.answer.key.key))
-        return frozenset(claims)
+        return claims
 
 
 def write(connection: Connection, appends: Sequence[Append]) -> int | Losers:

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.permit import Permit
 
 from .append import Append
+from .async_append import AsyncAppends
 from .database import translated_errors
 from .errors import ConnectionLost, UnknownPermit
 from .group_commit import GroupCommit
@@ -34,13 +35,13 @@ class AsyncLog:
     """Belongs to one event loop; owns neither the pool nor the group commit."""
 
     def __init__(self, commits: GroupCommit, pool: Pool, mapper: Mapper[str]) -> None:
-        self._commits = commits
+        self._appends = AsyncAppends(commits)
         self._pool = pool
         self._mapper = mapper
         self._streams = GroupRead(self._read_streams)
 
     async def append(self, append: Append) -> list[int]:
-        return [] if append.is_empty else await self._commits.append_async(append)
+        return [] if append.is_empty else await self._appends.append(append)
 
     async def permit(self, number: str) -> Permit:
         events = map(self._mapper.to_domain_event, await self._streams.get(number) or ())

@@ -7,7 +7,6 @@ command that finds it idle goes alone and at once: nobody ever waits for company
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
@@ -41,7 +40,9 @@ class GroupCommit:
 
     def __init__(self, connect: Callable[[], Connection], *, wait_s: float = WAIT_S) -> None:
         self._connect = connect
-        self._wait_s = wait_s
+        self.wait_s = wait_s
+        """How long a caller waits."""
+        self.answer_in_s = wait_s - ANSWER_S
         self._connection: Connection | None = None
         self._changed = Condition()
         self._queue: deque[Ticket] = deque()
@@ -60,21 +61,11 @@ class GroupCommit:
             Unavailable: nothing was written, and nothing will be.
             OutcomeUnknown: it was sent, and the database did not say in time what became of it.
         """
-        ticket = Ticket(append, answer_in_s=self._wait_s - ANSWER_S)
-        self._enqueue(ticket)
-        return ticket.result() if ticket.wait(self._wait_s) else self._give_up(ticket)
-
-    async def append_async(self, append: Append) -> Positions:
-        """The same for a coroutine. One that is cancelled takes its append back if it still can."""
-        loop = asyncio.get_running_loop()
-        ticket = Ticket(append, answer_in_s=self._wait_s - ANSWER_S, loop=loop)
-        self._enqueue(ticket)
-        try:
-            in_time = await ticket.answered(self._wait_s)
-        except asyncio.CancelledError:
-            self._withdraw(ticket)
-            raise
-        return ticket.result() if in_time else self._give_up(ticket)
+        ticket = Ticket(append, self.answer_in_s)
+        self.submit(ticket)
+        if not ticket.wait(self.wait_s):
+            raise self.given_up(ticket)
+        return ticket.result()
 
     def close(self) -> None:
         """Write what waits, and end; what comes afterwards is refused."""
@@ -84,7 +75,12 @@ class GroupCommit:
         if self._thread:
             self._thread.join()
 
-    def _enqueue(self, ticket: Ticket) -> None:
+    def submit(self, ticket: Ticket) -> None:
+        """Queue it.
+
+        Raises:
+            Unavailable: the queue is full, or closed.
+        """
         with self._changed:
             if self._closed:
                 raise Unavailable
@@ -95,23 +91,18 @@ class GroupCommit:
                 raise Unavailable("Too many commands are waiting: try again.")
             self._queue.append(ticket)
             self._queued_bytes += ticket.size_bytes
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="group-commit", daemon=True)
-                self._thread.start()
-            elif self._idle:
+            if self._idle:
                 self._idle = False
                 self._changed.notify()
+            elif self._thread is None:
+                self._thread = Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
 
-    def _give_up(self, ticket: Ticket) -> Positions:
-        if self._withdraw(ticket):
-            raise Unavailable
-        raise OutcomeUnknown
-
-    def _withdraw(self, ticket: Ticket) -> bool:
-        """Take it back; ``False`` when the writer has it by now."""
+    def given_up(self, ticket: Ticket) -> Unavailable:
+        """Take it back, because its caller waits no longer; what to tell the caller."""
         with self._changed:
             ticket.withdrawn = not ticket.taken
-        return ticket.withdrawn
+        return Unavailable() if ticket.withdrawn else OutcomeUnknown()
 
     # -- the writer's side ---------------------------------------------------------------------
 

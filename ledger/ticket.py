@@ -1,8 +1,4 @@
-"""One append's way through the group commit, from its caller's hand to its caller's ear.
-
-A caller is a thread, which sleeps on a lock, or a coroutine, which awaits a future of its loop. A
-batch wakes each loop once, however many of its coroutines wait.
-"""
+"""One append's way through the group commit, from its caller's hand to its caller's ear."""
 
 from __future__ import annotations
 
@@ -18,47 +14,38 @@ Positions = list[int]
 
 
 class Ticket:
-    """Belongs to its caller until it is taken from the queue, then to the writer."""
+    """A thread's: it sleeps until it is answered. Belongs to the writer once it is ``taken``."""
 
     __slots__ = (
-        *("append", "claims", "size_bytes", "deadline", "in_doubt", "taken", "withdrawn"),
-        *("positions", "error", "_loop", "_future", "_woken"),
+        *("append", "claims", "size_bytes", "deadline"),
+        *("taken", "withdrawn", "in_doubt", "positions", "error", "_woken"),
     )
 
-    def __init__(
-        self, append: Append, *, answer_in_s: float, loop: asyncio.AbstractEventLoop | None = None
-    ) -> None:
-        """``loop`` is the caller's, if it is a coroutine; ``answer_in_s`` is for the writer."""
+    def __init__(self, append: Append, answer_in_s: float) -> None:
+        """``answer_in_s`` is how long the writer may take."""
         self.append = append
-        self.claims: frozenset[Hashable] = append.claims
+        self.claims: set[Hashable] = append.claims
         self.size_bytes = append.size_bytes
         self.deadline = time.monotonic() + answer_in_s
-        self.in_doubt = False
         self.taken = False
         self.withdrawn = False
+        self.in_doubt = False
+        """Was sent, and the connection was lost before the outcome was known."""
         self.positions: Positions | None = None
         self.error: Exception | None = None
-        self._loop = loop
-        self._future: asyncio.Future[bool] | None = loop.create_future() if loop else None
+        self._prepare()
+
+    def _prepare(self) -> None:
         self._woken = Lock()
         self._woken.acquire()
-
-    @property
-    def is_answered(self) -> bool:
-        return self.positions is not None or self.error is not None
 
     def wait(self, timeout_s: float) -> bool:
         """Block until it is answered; ``False`` when that took too long."""
         return self._woken.acquire(timeout=timeout_s)
 
-    async def answered(self, timeout_s: float) -> bool:
-        """Await the answer; ``False`` when that took too long."""
-        assert self._loop and self._future  # noqa: S101, PT018
-        timer = self._loop.call_later(timeout_s, _tell, self._future, False)
-        try:
-            return await self._future
-        finally:
-            timer.cancel()
+    @property
+    def is_answered(self) -> bool:
+        return self.positions is not None or self.error is not None
 
     def result(self) -> Positions:
         """What it was answered with: positions returned, or an error raised."""
@@ -67,25 +54,35 @@ class Ticket:
         assert self.positions is not None  # noqa: S101
         return self.positions
 
-    @staticmethod
-    def wake(tickets: Iterable[Ticket]) -> None:
+    @classmethod
+    def wake(cls, tickets: Iterable[Ticket]) -> None:
         """Let the callers of answered tickets go on."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
+        awaited: dict[asyncio.AbstractEventLoop, list[AwaitedTicket]] = {}
         for ticket in tickets:
-            if ticket._loop and ticket._future:
-                by_loop.setdefault(ticket._loop, []).append(ticket._future)
+            if isinstance(ticket, AwaitedTicket):
+                awaited.setdefault(ticket.loop, []).append(ticket)
             else:
                 ticket._woken.release()
-        for loop, futures in by_loop.items():
+        for loop, theirs in awaited.items():
             with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
-                loop.call_soon_threadsafe(_tell_all, futures)
+                loop.call_soon_threadsafe(AwaitedTicket.tell, theirs)
 
 
-def _tell_all(futures: Iterable[asyncio.Future[bool]]) -> None:
-    for future in futures:
-        _tell(future, True)
+class AwaitedTicket(Ticket):
+    """A coroutine's: it awaits a future. A batch wakes a loop once, however many wait there."""
 
+    __slots__ = ("future", "loop")
 
-def _tell(future: asyncio.Future[bool], answered: bool) -> None:
-    if not future.done():
-        future.set_result(answered)
+    def _prepare(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Positions] = self.loop.create_future()
+
+    @staticmethod
+    def tell(tickets: Iterable[AwaitedTicket]) -> None:
+        """In the loop: hand each its answer, where it still waits."""
+        for ticket in tickets:
+            if not ticket.future.done():
+                if ticket.error is None:
+                    ticket.future.set_result(ticket.positions or [])
+                else:
+                    ticket.future.set_exception(ticket.error)
