@@ -7,9 +7,9 @@ are not looked up: numbers keep the code of a county that has long been merged a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from operator import mul
+from typing import NamedTuple
 
 SYNTHETIC_AREA = "99"
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
@@ -30,8 +30,7 @@ def normalise(number: str) -> str:
     return number.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class CitizenId:
+class CitizenId(NamedTuple):
     """A well-formed number and what it says of its person."""
 
     number: str

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from eventsourcing.domain import CanInitAggregate, CanMutateAggregate, MetaDomainEvent
-from eventsourcing.utils import register_topic
+from eventsourcing.utils import register_topic, resolve_topic
 
 from .calendar import Term
 from .card import Card
@@ -88,8 +88,24 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
     fee_yuan: int
     taken_over_from: str | None
 
-    def apply(self, aggregate: Permit) -> None:
-        """Nothing more to do: the permit is made from this event's fields."""
+    def mutate(self, aggregate: Permit | None) -> Permit:  # type: ignore[override]
+        """The permit in its first state. The library finds out anew for each which of the fields
+        it takes; here that is said."""
+        assert aggregate is None  # noqa: S101
+        permit_class: type[Permit] = resolve_topic(self.originator_topic)
+        permit = permit_class.__new__(permit_class)
+        permit.__base_init__(self.originator_id, self.originator_version, self.timestamp)
+        permit.__init__(  # type: ignore[misc]
+            holder_id=self.holder_id,
+            identity=self.identity,
+            residence=self.residence,
+            station=self.station,
+            anchor=self.anchor,
+            years=self.years,
+            card_serial=self.card_serial,
+            card_due_on=self.card_due_on,
+        )
+        return permit
 
 
 class ElectronicPermitClaimed(PermitEvent):

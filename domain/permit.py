@@ -106,9 +106,10 @@ class Permit(BaseAggregate[str]):
         application = application.normalised()
         application.require_valid(context)
         registered_on, ground = application.require_eligible(context.policy)
-        return cls._create(
-            PermitIssued,
-            id=permit_number,
+        issued = PermitIssued(  # type: ignore[call-arg,misc]  # a dataclass by its metaclass
+            originator_id=permit_number,
+            originator_version=cls.INITIAL_VERSION,
+            originator_topic=cls.TOPIC,
             holder_id=holder_id,
             identity=application.identity,
             residence=application.residence,
@@ -123,6 +124,9 @@ class Permit(BaseAggregate[str]):
             taken_over_from=application.taken_over_from,
             **context.stamp,
         )
+        permit = issued.mutate(None)
+        permit.pending_events.append(issued)
+        return permit
 
     # -- endorse -------------------------------------------------------------------------------
 

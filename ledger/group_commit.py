@@ -17,7 +17,7 @@ import psycopg
 import structlog
 
 from .append import Append, Losers, positions, write
-from .database import CHANNEL, Connection, translated_errors
+from .database import Connection, translated_errors
 from .errors import ConnectionLost, OutcomeUnknown, Unavailable
 from .settlement import settle
 from .ticket import Positions, Ticket
@@ -38,8 +38,16 @@ _pause = Event()  # never set
 class GroupCommit:
     """Safe for use by many threads. Owns one connection and one thread, both made when needed."""
 
-    def __init__(self, connect: Callable[[], Connection], *, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        *,
+        committed: Callable[[], None] = lambda: None,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        """``committed`` is called after each commit and must return at once."""
         self._connect = connect
+        self._committed = committed
         self.wait_s = wait_s
         """How long a caller waits."""
         self.answer_in_s = wait_s - ANSWER_S
@@ -171,7 +179,7 @@ class GroupCommit:
                 continue
             if isinstance(outcome, int):
                 _resolve(batch, positions(outcome, [ticket.append for ticket in batch]))
-                self._wake_followers(connection)
+                self._committed()
                 return
             batch = self._without_losers(batch, outcome)
 
@@ -193,11 +201,6 @@ class GroupCommit:
                     return [ticket for ticket in batch if not ticket.is_answered]
             _pause.wait(RECONNECT_S)
         return []
-
-    def _wake_followers(self, connection: Connection) -> None:
-        """After the commit, and of no consequence where it fails: followers look by themselves."""
-        with suppress(psycopg.Error):
-            connection.execute(f"NOTIFY {CHANNEL}")
 
     def _connected(self) -> Connection | None:
         if self._connection is None or self._connection.closed:

@@ -7,10 +7,10 @@ written in the append's transaction, so of two issues in the same instant exactl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """The person behind the index now holds this permit."""
 
     citizen_index: bytes
@@ -18,15 +18,13 @@ class Take:
     permit_number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """The permit has ended; its holder may get another."""
 
     permit_number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reindex:
+class Reindex(NamedTuple):
     """The permit's holder is found under another citizen number from now on."""
 
     permit_number: str

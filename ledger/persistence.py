@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 from eventsourcing.persistence import InfrastructureFactory, NotSupportedError, TrackingRecorder
 from eventsourcing.utils import Environment, EnvType
 
-from .database import connect_to_append, open_pool
+from .bell import Bell
+from .database import connect, connect_to_append, open_pool
 from .group_commit import GroupCommit
 from .recorder import LedgerRecorder
 
@@ -25,13 +26,15 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
         super().__init__(env)
         url = self.env[self.DATABASE_URL]
         self.pool = open_pool(url, connections_max=int(self.env[self.CONNECTIONS_MAX]))
-        self.commits = GroupCommit(lambda: connect_to_append(url))
+        self.bell = Bell(lambda: connect(url, application_name="permit-ledger bell"))
+        self.commits = GroupCommit(lambda: connect_to_append(url), committed=self.bell.ring)
 
     def application_recorder(self) -> LedgerRecorder:
-        return LedgerRecorder(self.pool, self.commits)
+        return LedgerRecorder(self.pool, self.commits, committed=self.bell.ring)
 
     def close(self) -> None:
         self.commits.close()
+        self.bell.close()
         self.pool.close()
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:

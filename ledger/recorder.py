@@ -7,7 +7,7 @@ commit order, and what keeps two appends from deadlocking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, cast
 from uuid import UUID
@@ -21,7 +21,7 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 
 from .append import Append, Losers, positions, write
-from .database import CHANNEL, Connection, translated_errors
+from .database import Connection, translated_errors
 from .errors import ConnectionLost
 from .follow import POSITION_MAX, notification
 from .group_commit import GroupCommit
@@ -39,8 +39,16 @@ _sql = Queries("ledger", "sql/queries.sql")
 class LedgerRecorder(ApplicationRecorder):
     """Safe for use by many threads. Borrows a connection from the pool for each read."""
 
-    def __init__(self, pool: ConnectionPool[Connection], commits: GroupCommit) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection],
+        commits: GroupCommit,
+        *,
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``committed`` is called after what ``commits`` did not write itself."""
         self._pool = pool
+        self._committed = committed
         self.commits = commits
 
     # -- append --------------------------------------------------------------------------------
@@ -86,7 +94,7 @@ class LedgerRecorder(ApplicationRecorder):
     def _write_all(self, appends: Sequence[Append]) -> int | Losers:
         with translated_errors(), self._pool.connection() as connection:
             outcome = write(connection, appends)
-            connection.execute(f"NOTIFY {CHANNEL}")
+        self._committed()
         return outcome
 
     def _stored(self, appends: Sequence[Append]) -> list[int] | None:

@@ -23,32 +23,36 @@ CREATE FUNCTION ledger.append(
     portrait_digest bytea[] DEFAULT '{}', portrait_image bytea[] DEFAULT '{}'
 ) RETURNS TABLE (before bigint, loser integer, lost_to text)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 BEGIN
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
-    -- From here on nobody else appends: what is not there now will not be there before commit.
+    -- From here on nobody else appends: what is not there now will not be there before commit. Each
+    -- look is a scalar subquery, so that it stays a look into an index for each row of the batch,
+    -- whatever the planner believed about the tables' sizes when it made its plan.
     RETURN QUERY
         SELECT append.before, command, 'key'
         FROM unnest(answer_command, answer_caller, answer_key) AS own (command, caller, key)
-        JOIN ledger.answers USING (caller, key)
+        WHERE (SELECT true FROM ledger.answers
+               WHERE answers.caller = own.caller AND answers.key = own.key)
         UNION ALL
         SELECT append.before, command, 'version'
         FROM unnest(event_command, event_stream, event_version) AS own (command, stream, version)
-        JOIN ledger.events USING (stream, version)
+        WHERE (SELECT true FROM ledger.events
+               WHERE events.stream = own.stream AND events.version = own.version)
         UNION ALL
         SELECT append.before, command, 'holder'
         FROM unnest(take_command, take_citizen_index, take_holder_id)
             AS own (command, citizen_index, holder_id)
-        JOIN ledger.holders USING (citizen_index)
-        WHERE holders.permit_number IS NOT NULL OR holders.holder_id <> own.holder_id
+        WHERE (SELECT holders.permit_number IS NOT NULL OR holders.holder_id <> own.holder_id
+               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
         UNION ALL
         SELECT append.before, command, 'holder'
         FROM unnest(reindex_command, reindex_citizen_index, reindex_permit_number)
             AS own (command, citizen_index, permit_number)
-        JOIN ledger.holders USING (citizen_index)
-        WHERE holders.permit_number <> own.permit_number;
+        WHERE (SELECT holders.permit_number <> own.permit_number
+               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
     IF FOUND THEN
         RETURN;
     END IF;
