@@ -30,7 +30,7 @@ class AsyncAppends:
         try:
             return await ticket.future
         except asyncio.CancelledError:
-            self._commits.given_up(ticket)
+            self._commits.take_back(ticket)
             raise
         finally:
             self._waiting.discard(ticket)
@@ -40,5 +40,5 @@ class AsyncAppends:
         latest = time.monotonic() - (self._commits.wait_s - self._commits.answer_in_s)
         for ticket in self._waiting:
             if ticket.deadline <= latest and not ticket.future.done():
-                ticket.future.set_exception(self._commits.given_up(ticket))
+                ticket.future.set_exception(self._commits.take_back(ticket))
         self._timer = loop.call_later(SWEEP_S, self._sweep, loop) if self._waiting else None

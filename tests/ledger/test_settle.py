@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from domain.errors import NotReportedLost
-from ledger import group_commit
+from ledger import batch_writer, group_commit
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 
 COMMITTING = 20260105
@@ -40,9 +40,9 @@ def breaks(monkeypatch, admin):
     def breaks(*when, meanwhile=lambda: None):
         coming.extend((each, meanwhile) for each in when)
 
-    for act in (group_commit.write, group_commit.settle):
-        broken = breaking(act, writes=act is group_commit.write)
-        monkeypatch.setattr(group_commit, act.__name__, broken)
+    for act in (batch_writer.write, batch_writer.settle):
+        broken = breaking(act, writes=act is batch_writer.write)
+        monkeypatch.setattr(batch_writer, act.__name__, broken)
     return breaks
 
 
@@ -88,7 +88,7 @@ def test_who_can_not_be_told_in_time_is_told_so(impatient, stored, admin, databa
     """It was sent and is stored, and nobody can say so yet; asked again, it is found."""
     commits = impatient.commits
     assert [1] == impatient.insert_events([stored("a", 1)])
-    connect_again = commits._connect
+    connect_again = commits._writer._connect
 
     def unreachable():
         raise psycopg.OperationalError("no route to host")
@@ -97,14 +97,14 @@ def test_who_can_not_be_told_in_time_is_told_so(impatient, stored, admin, databa
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
         return write(connection, appends)
 
-    write = group_commit.write
+    write = batch_writer.write
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commits, "_connect", unreachable)
-        patch.setattr(group_commit, "write", write_and_break)
+        patch.setattr(commits._writer, "_connect", unreachable)
+        patch.setattr(batch_writer, "write", write_and_break)
         with pytest.raises(OutcomeUnknown):
             impatient.insert_events([stored("a", 2)])
 
-    assert commits._connect == connect_again
+    assert commits._writer._connect == connect_again
     assert [2] == impatient.insert_events([stored("a", 2)])
 
 
@@ -114,7 +114,7 @@ def test_what_was_never_sent_is_known_not_to_be_written(impatient, stored, monke
     def unreachable():
         raise psycopg.OperationalError("no route to host")
 
-    monkeypatch.setattr(impatient.commits, "_connect", unreachable)
+    monkeypatch.setattr(impatient.commits._writer, "_connect", unreachable)
     with pytest.raises(Unavailable) as caught:
         impatient.insert_events([stored("a", 1)])
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_a_commit_under_way_is_waited_for(recorder, stored, admin, monkeypatch, 
 
     writer.start()
     until(lambda: waiting("advisory"))
-    with socket.socket(fileno=recorder.commits._connection.fileno()) as line:
+    with socket.socket(fileno=recorder.commits._writer._connection.fileno()) as line:
         line.shutdown(socket.SHUT_RDWR)
         line.detach()
     until(lambda: waiting("transactionid"))
@@ -195,7 +195,7 @@ def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, c
     """Its first sending got through after the look, and the second one loses to it: it has won."""
     number = issue()
     writes = []
-    write = group_commit.write
+    write = batch_writer.write
 
     def late(connection, appends):
         """The server runs what the broken connection had sent, after the look found nothing."""
@@ -206,8 +206,8 @@ def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, c
 
     with pytest.MonkeyPatch.context() as patch:
         breaks("before")
-        write = group_commit.write
-        patch.setattr(group_commit, "write", late)
+        write = batch_writer.write
+        patch.setattr(batch_writer, "write", late)
         answer = ledger.report_loss(number, command())
 
     assert 2 == len(writes)
