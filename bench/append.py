@@ -1,155 +1,244 @@
-"""One command after another through the application: ours against the library's stock recorder.
+"""Many commands at a time, through the application: ours against the library's stock recorder, and
+against what PostgreSQL does by itself.
 
-Both sides issue permits with the same aggregate, mapper and server; ours also guards one person,
-one permit in the same transaction. Rounds alternate between the sides.
+Ours and the stock recorder issue permits with the same aggregate, mapper and server; ours also
+guards one person, one permit in the same transaction. Ours runs as it does in the service, as
+coroutines of one uvloop. Rounds alternate between the sides; a ratio is the median of the rounds'.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+import asyncio
+import os
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
-from eventsourcing.application import Application as EventSourcedApplication
-from eventsourcing.persistence import Mapper
-from psycopg.conninfo import conninfo_to_dict
+import uvloop
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-from domain import citizen_id, permit_number
 from domain.application import Application
-from domain.context import CommandContext
-from domain.permit import Permit
-from domain.person import Identity, Residence
-from ledger import randomness
+from ledger.append import Append
 from ledger.application import PermitLedger
-from ledger.blind_index import BlindIndex
+from ledger.async_log import AsyncLog
 from ledger.commands import Command
-from ledger.database import connect
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.policy import load_policy
-from permit_ledger.setup import prepare
+from ledger.database import Connection, connect
+from ledger.permit_commands import PermitCommands
+from permit_ledger.serving import SWITCH_INTERVAL_S
+from projections.reading import read_pool
 
-from .harness import Rates, Result, fresh_database, run_for, server
+from . import raw, sides
+from .harness import Rates, Result, Round, fresh_database, run_for, server
 
-CLIENTS = (1, 8, 64)
-ROUNDS, ROUND_S = 5, 3.0
-QUICK_ROUNDS, QUICK_ROUND_S = 3, 1.0
+CLIENTS = (1, 8, 64, 256)
+ROUNDS, ROUND_S = 5, 1.5
+QUICK_ROUNDS, QUICK_ROUND_S = 3, 0.4
+ISSUES_A_SECOND_MAX = 20_000
+ROWS_A_SECOND_MAX = 60_000
+"""What is made ready before a round, for each second of it."""
+FSYNCS, PAGE_BYTES = 300, 8192
 
-_policy = load_policy(synthetic_people=True)
-_numbers = itertools.count()
-_requests = itertools.count()
-
-Operation = Callable[[], object]
-
-
-class StockLedger(EventSourcedApplication[str]):
-    """The same permits on the recorder that comes with the library."""
-
-    name = "stock"
-
-    def construct_transcoder(self) -> OrjsonTranscoder:
-        return OrjsonTranscoder()
-
-    def construct_mapper(self) -> Mapper[str]:
-        return EventMapper(self.construct_transcoder())
-
-    def issue(self, application: Application, context: CommandContext) -> None:
-        number = permit_number.draw(randomness.source.bits)
-        holder_id = randomness.source.take(16).hex()
-        self.save(Permit.issue(number, holder_id, application, context))
+Side = Callable[[int, float], Round]
+"""Clients, seconds → what they got done."""
 
 
 def bench_append(console: Console, *, quick: bool) -> None:
-    """A table of events a second and latencies, at 1, 8 and 64 commands at a time."""
+    """Events a second and latencies of each side, at 1, 8, 64 and 256 commands at a time."""
     rounds, seconds = (QUICK_ROUNDS, QUICK_ROUND_S) if quick else (ROUNDS, ROUND_S)
     result = Result("append")
-    table = Table("side", "clients", "events/s", "p50 ms", "p99 ms", title="append")
+    table = Table(
+        "side", "at a time", "events/s", "p50 ms", "p95 ms", "p99 ms", "of stock", title="append"
+    )
     with ExitStack() as stack:
-        embedded = stack.enter_context(server())
-        ours = stack.enter_context(_ours(stack.enter_context(fresh_database(embedded, "ours"))))
-        stock = stack.enter_context(_stock(stack.enter_context(fresh_database(embedded, "stock"))))
-        for clients in CLIENTS:
-            rates = _alternate({"ours": ours, "stock": stock}, clients, rounds, seconds)
-            for side, rate in rates.items():
-                table.add_row(
-                    side,
-                    str(clients),
-                    f"{rate.median:,.0f}",
-                    f"{rate.p50_ms:.2f}",
-                    f"{rate.p99_ms:.2f}",
-                )
-                result.figures[f"{side}_{clients}_clients"] = {
-                    "events_per_s": rate.median,
-                    "p50_ms": rate.p50_ms,
-                    "p99_ms": rate.p99_ms,
-                }
-            ratio = rates["ours"].median / rates["stock"].median
-            result.ratios[f"append_{clients}_clients_vs_stock"] = ratio
+        folder, embedded = stack.enter_context(server())
+        urls = {
+            name: stack.enter_context(fresh_database(embedded, name))
+            for name in ("ours", "stock", "raw")
+        }
+        contestants = _sides(stack, urls)
+        plan = [(clients, n) for clients in CLIENTS for n in range(rounds)]
+        measured: dict[int, list[dict[str, Round]]] = {clients: [] for clients in CLIENTS}
+        for clients, _ in track(plan, "append", console=console, transient=True):
+            measured[clients].append(
+                {name: side(clients, seconds) for name, side in contestants.items()}
+            )
+        result.figures["fsync_p50_ms"] = _fsync_p50_ms(folder)
+    for clients, of_clients in measured.items():
+        _report(result, table, clients, of_clients)
+    table.caption = f"one fsync of a page: {result.figures['fsync_p50_ms']:.2f} ms (p50)"
     result.show(console, table)
 
 
-def _alternate(
-    sides: dict[str, Operation], clients: int, rounds: int, seconds: float
-) -> dict[str, Rates]:
-    """Rates of each side, measured in turns so that a noisy moment meets both."""
-    measured: dict[str, tuple[list[float], list[float]]] = {side: ([], []) for side in sides}
-    for _ in range(rounds):
-        for side, operation in sides.items():
-            done, latencies = run_for(seconds, clients, operation)
-            measured[side][0].append(done / seconds)
-            measured[side][1].extend(latencies)
-    return {side: Rates(*lists) for side, lists in measured.items()}
+def _report(result: Result, table: Table, clients: int, rounds: list[dict[str, Round]]) -> None:
+    for name in rounds[0]:
+        rates = Rates([each[name] for each in rounds])
+        ratio = statistics.median(each[name].rate / each["stock"].rate for each in rounds)
+        table.add_row(
+            name,
+            str(clients),
+            f"{rates.median:,.0f}",
+            *(f"{ms:.2f}" for ms in (rates.p50_ms, rates.p95_ms, rates.p99_ms)),
+            f"{ratio:.2f}",
+            end_section=name == list(rounds[0])[-1],
+        )
+        result.figures[f"{name}_{clients}"] = {
+            "events_per_s": rates.median,
+            "p50_ms": rates.p50_ms,
+            "p95_ms": rates.p95_ms,
+            "p99_ms": rates.p99_ms,
+        }
+    for baseline in ("stock", "raw_insert", "raw_unnest", "raw_copy"):
+        ratio = statistics.median(each["ours"].rate / each[baseline].rate for each in rounds)
+        result.ratios[f"append_{clients}_vs_{baseline}"] = ratio
+    ratio = statistics.median(each["ours_recorder"].rate / each["stock"].rate for each in rounds)
+    result.ratios[f"recorder_alone_{clients}_vs_stock"] = ratio
 
 
-@contextmanager
-def _ours(database_url: str) -> Iterator[Operation]:
-    blind_index = BlindIndex(bytes(32))
-    with connect(database_url) as connection:
-        prepare(connection, blind_index)
-    with closing(PermitLedger(database_url, blind_index=blind_index)) as ledger:
-        yield lambda: ledger.issue(_application(), Command(_context()))
-
-
-@contextmanager
-def _stock(database_url: str) -> Iterator[Operation]:
-    where: dict[str, Any] = conninfo_to_dict(database_url)
-    environment = {
-        "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": where["dbname"],
-        "POSTGRES_HOST": where["host"],
-        "POSTGRES_USER": where["user"],
-        "POSTGRES_PASSWORD": "",
-        "POSTGRES_POOL_SIZE": "8",
-        "POSTGRES_MAX_OVERFLOW": "0",
-        "ORIGINATOR_ID_TYPE": "text",
+def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
+    url = stack.enter_context(sides.prepared(urls["ours"]))
+    ledger = stack.enter_context(closing(PermitLedger(url, blind_index=sides.BLIND_INDEX)))
+    stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
+    raw.create(urls["raw"])
+    return {
+        "ours": _ours(ledger, url),
+        "ours_recorder": _recorder(ledger, url),
+        "ours_threads": _threads(lambda a: ledger.issue(a, Command(sides.context()))),
+        "stock": _threads(lambda a: stock.issue(a, sides.context())),
+        "raw_insert": _raw_inserts(urls["raw"]),
+        "raw_unnest": _raw_batches(urls["raw"], raw.unnest),
+        "raw_copy": _raw_batches(urls["raw"], raw.copy),
     }
-    with closing(StockLedger(environment)) as ledger:
-        yield lambda: ledger.issue(_application(), _context())
 
 
-def _context() -> CommandContext:
-    return CommandContext(
-        actor="officer",
-        station="320211-01",
-        correlation_id=f"{next(_requests):016x}",
-        at=datetime.now(UTC),
-        policy=_policy,
-    )
+def _ours(ledger: PermitLedger, url: str) -> Side:
+    """The service's way: coroutines, each issuing one permit after the other."""
+
+    def run(clients: int, seconds: float) -> Round:
+        wanted = deque(sides.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
+
+        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+            commands = PermitCommands(log, ledger.mapper, blind_index=ledger.blind_index)
+            return lambda: commands.issue(wanted.popleft(), Command(sides.context()))
+
+        return _run_coroutines(ledger, url, clients, seconds, operation)
+
+    return run
 
 
-def _application() -> Application:
-    """A new synthetic person each time."""
-    days, sequence = divmod(next(_numbers), 499)
-    area, days = divmod(days, 10_000)
-    birth_date = date(1970, 1, 1) + timedelta(days=days)
-    number = citizen_id.compose(f"99{area:04d}", birth_date, sequence * 2 + 1)
-    return Application(
-        identity=Identity("欧阳测试", "1", "01", birth_date, number, "安徽省合肥市示例路1号"),
-        residence=Residence("320211", "滨湖区示例新村8号101室"),
-        residence_registered_on=date(2025, 1, 15),
-        ground="employment",
-        issued_on=date(2026, 1, 5),
-    )
+def _recorder(ledger: PermitLedger, url: str) -> Side:
+    """The group commit by itself: events that were made before."""
+
+    def run(clients: int, seconds: float) -> Round:
+        events = deque(sides.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
+
+        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+            return lambda: log.append(Append([events.popleft()]))
+
+        return _run_coroutines(ledger, url, clients, seconds, operation)
+
+    return run
+
+
+def _run_coroutines(
+    ledger: PermitLedger,
+    url: str,
+    clients: int,
+    seconds: float,
+    operation_on: Callable[[AsyncLog], Callable[[], Awaitable[object]]],
+) -> Round:
+    async def client(operation: Callable[[], Awaitable[object]], end: float) -> list[float]:
+        latencies = []
+        while (started := time.perf_counter()) < end:
+            await operation()
+            latencies.append((time.perf_counter() - started) * 1000)
+        return latencies
+
+    async def main() -> Round:
+        async with read_pool(url, connections_max=2) as pool:
+            operation = operation_on(AsyncLog(ledger.log.commits, pool, ledger.mapper))
+            started = time.perf_counter()
+            done = await asyncio.gather(
+                *(client(operation, started + seconds) for _ in range(clients))
+            )
+            took_s = time.perf_counter() - started
+        latencies = [ms for of_client in done for ms in of_client]
+        return Round(len(latencies) / took_s, latencies)
+
+    with _switching_often():
+        return uvloop.run(main())
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    """As the service does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _threads(issue: Callable[[Application], object]) -> Side:
+    def run(clients: int, seconds: float) -> Round:
+        wanted = deque(sides.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
+        return run_for(seconds, [lambda: issue(wanted.popleft())] * clients)
+
+    return run
+
+
+def _raw_inserts(url: str) -> Side:
+    """A connection for each client, at most 16."""
+
+    def run(clients: int, seconds: float) -> Round:
+        rows = deque(raw.rows(sides.issued_events(int(ROWS_A_SECOND_MAX * seconds))))
+        with ExitStack() as stack:
+            connections = [
+                stack.enter_context(connect(url))
+                for _ in range(min(clients, raw.INSERT_CONNECTIONS_MAX))
+            ]
+            return run_for(
+                seconds,
+                [lambda c=c: raw.insert(c, [rows.popleft()]) for c in connections],  # type: ignore[misc]
+            )
+
+    return run
+
+
+def _raw_batches(url: str, write: Callable[[Connection, list[raw.Row]], None]) -> Side:
+    """One connection that writes as many rows at a time as there are clients."""
+
+    def run(clients: int, seconds: float) -> Round:
+        latencies: list[float] = []
+        with connect(url) as connection:
+            while sum(latencies) < seconds * 1000:
+                batch = raw.rows(sides.issued_events(clients))
+                started = time.perf_counter()
+                write(connection, batch)
+                latencies.append((time.perf_counter() - started) * 1000)
+        return Round(len(latencies) * clients / sum(latencies) * 1000, latencies)
+
+    return run
+
+
+def _fsync_p50_ms(folder: Path) -> float:
+    """Of a page at a time, where the database has its files."""
+    latencies = []
+    file = folder / "fsync.probe"
+    descriptor = os.open(file, os.O_CREAT | os.O_WRONLY)
+    try:
+        for _ in range(FSYNCS):
+            os.write(descriptor, bytes(PAGE_BYTES))
+            started = time.perf_counter()
+            os.fdatasync(descriptor)
+            latencies.append((time.perf_counter() - started) * 1000)
+    finally:
+        os.close(descriptor)
+        file.unlink()
+    return statistics.median(latencies)

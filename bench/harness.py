@@ -50,33 +50,48 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Operations a second in each round, and the latency of one."""
+class Round:
+    """What was done in one round of one side: how many a second, and how long each took."""
 
-    rounds: Sequence[float]
+    rate: float
     latencies_ms: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """All rounds of one side."""
+
+    rounds: Sequence[Round]
 
     @property
     def median(self) -> float:
-        return statistics.median(self.rounds)
+        return statistics.median(each.rate for each in self.rounds)
 
     @property
     def p50_ms(self) -> float:
-        return statistics.median(self.latencies_ms)
+        return statistics.median(self._latencies_ms)
+
+    @property
+    def p95_ms(self) -> float:
+        return statistics.quantiles(self._latencies_ms, n=100)[94]
 
     @property
     def p99_ms(self) -> float:
-        return statistics.quantiles(self.latencies_ms, n=100)[98]
+        return statistics.quantiles(self._latencies_ms, n=100)[98]
+
+    @property
+    def _latencies_ms(self) -> list[float]:
+        return [ms for each in self.rounds for ms in each.latencies_ms]
 
 
 @contextmanager
-def server() -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL of the benchmark's own, flushing to disk as it should."""
+def server() -> Iterator[tuple[Path, EmbeddedPostgres]]:
+    """A PostgreSQL of the benchmark's own, flushing to disk as it should, and its folder."""
     with (
         tempfile.TemporaryDirectory(prefix="permit-ledger-bench-") as folder,
         EmbeddedPostgres(Path(folder)) as embedded,
     ):
-        yield embedded
+        yield Path(folder), embedded
 
 
 @contextmanager
@@ -89,24 +104,20 @@ def fresh_database(embedded: EmbeddedPostgres, name: str) -> Iterator[str]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def run_for(
-    seconds: float, clients: int, operation: Callable[[], object]
-) -> tuple[int, list[float]]:
-    """``clients`` threads call ``operation`` until time is up: how often, and each one's ms."""
-    end = time.perf_counter() + seconds
+def run_for(seconds: float, clients: Sequence[Callable[[], object]]) -> Round:
+    """A thread for each client, which does the same again until time is up."""
+    started = time.perf_counter()
 
-    def client(_: int) -> list[float]:
+    def client(operation: Callable[[], object]) -> list[float]:
         latencies = []
-        while (started := time.perf_counter()) < end:
+        while (before := time.perf_counter()) < started + seconds:
             operation()
-            latencies.append((time.perf_counter() - started) * 1000)
+            latencies.append((time.perf_counter() - before) * 1000)
         return latencies
 
-    with ThreadPoolExecutor(clients) as executor:
-        all_latencies = [
-            ms for latencies in executor.map(client, range(clients)) for ms in latencies
-        ]
-    return len(all_latencies), all_latencies
+    with ThreadPoolExecutor(len(clients)) as executor:
+        latencies = [ms for of_client in executor.map(client, clients) for ms in of_client]
+    return Round(len(latencies) / (time.perf_counter() - started), latencies)
 
 
 def _machine() -> dict[str, Any]:

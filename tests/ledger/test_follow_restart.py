@@ -1,13 +1,15 @@
 """A follower and its database server: stopped, killed, or not yet the primary."""
 
 import shutil
+from contextlib import closing
 
 import psutil
 import pytest
 
-from ledger.database import connect, open_pool
+from ledger.append import Append
+from ledger.database import connect, connect_to_append
+from ledger.group_commit import GroupCommit
 from ledger.migrations import migrate
-from ledger.recorder import LedgerRecorder
 from permit_ledger.embedded import EmbeddedPostgres
 
 
@@ -28,11 +30,8 @@ def data_dir(make_data_dir):
 
 def append(url, event):
     """As another process does."""
-    pool = open_pool(url, connections_max=1)
-    try:
-        LedgerRecorder(pool).insert_events([event])
-    finally:
-        pool.close()
+    with closing(GroupCommit(lambda: connect_to_append(url))) as commits:
+        commits.append(Append([event]))
 
 
 @pytest.fixture

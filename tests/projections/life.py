@@ -13,7 +13,8 @@ from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.errors import DomainError
 from domain.person import Identity, Residence
-from ledger.application import Command, PermitLedger
+from ledger.application import PermitLedger
+from ledger.commands import Command
 from ledger.errors import LedgerError
 
 BORN_ON = date(1990, 1, 1)

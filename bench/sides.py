@@ -1,0 +1,114 @@
+"""The ways to write to the log that the benchmarks compare, each on a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from eventsourcing.application import Application as EventSourcedApplication
+from eventsourcing.persistence import Mapper, StoredEvent
+from psycopg.conninfo import conninfo_to_dict
+
+from domain import citizen_id, permit_number
+from domain.application import Application
+from domain.context import CommandContext
+from domain.permit import Permit
+from domain.person import Identity, Residence
+from ledger import randomness
+from ledger.blind_index import BlindIndex
+from ledger.database import connect
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from permit_ledger.policy import load_policy
+from permit_ledger.setup import prepare
+
+BLIND_INDEX = BlindIndex(bytes(32))
+STOCK_CONNECTIONS = 8
+_policy = load_policy(synthetic_people=True)
+_people = itertools.count()
+_requests = itertools.count()
+_mapper = EventMapper(OrjsonTranscoder())
+
+
+def context() -> CommandContext:
+    """Of a request that has come in just now."""
+    return CommandContext(
+        actor="officer",
+        station="320211-01",
+        correlation_id=f"{next(_requests):016x}",
+        at=datetime.now(UTC),
+        policy=_policy,
+    )
+
+
+def application() -> Application:
+    """A new synthetic person each time."""
+    days, sequence = divmod(next(_people), 499)
+    area, days = divmod(days, 10_000)
+    birth_date = date(1970, 1, 1) + timedelta(days=days)
+    number = citizen_id.compose(f"99{area:04d}", birth_date, sequence * 2 + 1)
+    return Application(
+        identity=Identity("欧阳测试", "1", "01", birth_date, number, "安徽省合肥市示例路1号"),
+        residence=Residence("320211", "滨湖区示例新村8号101室"),
+        residence_registered_on=date(2025, 1, 15),
+        ground="employment",
+        issued_on=date(2026, 1, 5),
+    )
+
+
+def new_permit() -> Permit:
+    """Decided, its event still pending."""
+    number = permit_number.draw(randomness.source.bits)
+    return Permit.issue(number, randomness.source.take(16).hex(), application(), context())
+
+
+def issued_events(n: int) -> list[StoredEvent]:
+    """Of ``n`` permits; the same facts under ``n`` numbers, for those who look at none."""
+    event = _mapper.to_stored_event(new_permit().collect_events()[0])
+    return [
+        StoredEvent(randomness.source.take(6).hex(), 1, event.topic, event.state) for _ in range(n)
+    ]
+
+
+class StockLedger(EventSourcedApplication[str]):
+    """The same permits on the recorder that comes with the library."""
+
+    name = "stock"
+
+    def construct_transcoder(self) -> OrjsonTranscoder:
+        return OrjsonTranscoder()
+
+    def construct_mapper(self) -> Mapper[str]:
+        return EventMapper(self.construct_transcoder())
+
+    def issue(self, wanted: Application, by: CommandContext) -> None:
+        number = permit_number.draw(randomness.source.bits)
+        self.save(Permit.issue(number, randomness.source.take(16).hex(), wanted, by))
+
+
+@contextmanager
+def stock_ledger(database_url: str) -> Iterator[StockLedger]:
+    """On an empty database."""
+    where: dict[str, Any] = conninfo_to_dict(database_url)
+    environment = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": where["dbname"],
+        "POSTGRES_HOST": where["host"],
+        "POSTGRES_USER": where["user"],
+        "POSTGRES_PASSWORD": "",
+        "POSTGRES_POOL_SIZE": str(STOCK_CONNECTIONS),
+        "POSTGRES_MAX_OVERFLOW": "0",
+        "ORIGINATOR_ID_TYPE": "text",
+    }
+    with closing(StockLedger(environment)) as ledger:
+        yield ledger
+
+
+@contextmanager
+def prepared(database_url: str) -> Iterator[str]:
+    """A database with the ledger's schema."""
+    with connect(database_url) as connection:
+        prepare(connection, BLIND_INDEX)
+    yield database_url
