@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from .append import bench_append
+from .bulk import bench_bulk
 
-BENCHMARKS: dict[str, Callable[..., None]] = {"append": bench_append}
+BENCHMARKS: dict[str, Callable[..., None]] = {"append": bench_append, "bulk": bench_bulk}
 
 _console = Console()
 

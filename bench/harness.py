@@ -69,19 +69,20 @@ class Rates:
 
     @property
     def p50_ms(self) -> float:
-        return statistics.median(self._latencies_ms)
+        return self._percentile(50)
 
     @property
     def p95_ms(self) -> float:
-        return statistics.quantiles(self._latencies_ms, n=100)[94]
+        return self._percentile(95)
 
     @property
     def p99_ms(self) -> float:
-        return statistics.quantiles(self._latencies_ms, n=100)[98]
+        return self._percentile(99)
 
-    @property
-    def _latencies_ms(self) -> list[float]:
-        return [ms for each in self.rounds for ms in each.latencies_ms]
+    def _percentile(self, percent: int) -> float:
+        """0 where a side did all at once."""
+        latencies = [ms for each in self.rounds for ms in each.latencies_ms]
+        return statistics.quantiles(latencies, n=100)[percent - 1] if len(latencies) > 1 else 0
 
 
 @contextmanager

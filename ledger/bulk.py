@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -21,13 +22,16 @@ BATCH_BYTES_MAX = 8 * 1024 * 1024
 class BulkAppender:
     """Collects what permits have decided and writes it batch by batch; the last on leaving.
 
-    Not safe for several threads. Holds at most one batch in memory.
+    One batch is written while the next is collected: no more than these two are in memory. What
+    comes after a batch that failed is not written. Not safe for several threads.
     """
 
     def __init__(self, ledger: PermitLedger) -> None:
         self._ledger = ledger
         self._batch: list[Append] = []
         self._people: set[bytes] = set()
+        self._thread = ThreadPoolExecutor(1, "bulk")
+        self._writing: Future[list[int]] | None = None
         self._events = 0
         self._bytes = 0
 
@@ -40,8 +44,11 @@ class BulkAppender:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exc is None:
-            self.flush()
+        try:
+            if exc is None:
+                self.flush()
+        finally:
+            self._thread.shutdown()
 
     def add(
         self,
@@ -54,11 +61,12 @@ class BulkAppender:
         """Take the permit's pending events, in the order in which they are to stand in the log.
 
         Raises:
-            VersionTaken, HolderTaken, KeyTaken: of the batch this filled; none of it was written.
+            VersionTaken, HolderTaken, KeyTaken: of an earlier batch; nothing of it was written,
+                nor of what was collected since.
         """
         people = {c.citizen_index for c in holder_changes if not isinstance(c, Release)}
         if not people.isdisjoint(self._people):
-            self.flush()
+            self._hand_over()
         stored = [self._ledger.mapper.to_stored_event(event) for event in permit.collect_events()]
         append = Append(stored, holder_changes, answer, portrait)
         self._batch.append(append)
@@ -66,11 +74,25 @@ class BulkAppender:
         self._events += len(stored)
         self._bytes += append.size_bytes
         if self._events >= BATCH_EVENTS_MAX or self._bytes >= BATCH_BYTES_MAX:
-            self.flush()
+            self._hand_over()
 
     def flush(self) -> None:
-        """Write what is collected; afterwards nothing is, whether it was written or not."""
+        """Write what is collected, and return when it is; afterwards nothing is collected.
+
+        Raises:
+            VersionTaken, HolderTaken, KeyTaken: as :meth:`add`, and of what is collected now.
+        """
+        self._hand_over()
+        self._wait()
+
+    def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
         self._people = set()
         self._events = self._bytes = 0
-        self._ledger.log.append_all(batch)
+        self._wait()
+        self._writing = self._thread.submit(self._ledger.log.append_all, batch)
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing:
+            writing.result()

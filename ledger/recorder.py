@@ -20,7 +20,8 @@ from eventsourcing.persistence import (
 )
 from psycopg_pool import ConnectionPool
 
-from .append import Append, Losers, positions, write
+from .append import Append, Losers, positions
+from .append_bulk import write_bulk
 from .database import Connection, translated_errors
 from .errors import ConnectionLost
 from .follow import POSITION_MAX, notification
@@ -93,7 +94,7 @@ class LedgerRecorder(ApplicationRecorder):
 
     def _write_all(self, appends: Sequence[Append]) -> int | Losers:
         with translated_errors(), self._pool.connection() as connection:
-            outcome = write(connection, appends)
+            outcome = write_bulk(connection, appends)
         self._committed()
         return outcome
 

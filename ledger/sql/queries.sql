@@ -1,3 +1,10 @@
+-- name: advance_head
+-- Take n positions; holds the row's lock until commit.
+UPDATE ledger.head SET position = position + %(n)s RETURNING position;
+
+-- name: copy_events
+COPY ledger.events (position, stream, version, topic, state) FROM STDIN (FORMAT BINARY);
+
 -- name: head
 SELECT position FROM ledger.head;
 

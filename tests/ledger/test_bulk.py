@@ -133,8 +133,10 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
         appender.add(permit(0), **with_conflict(0))
         appender.flush()
         appender.add(permit(1))
+        appender.add(permit(2), **with_conflict(2))
+        appender.add(permit(3), [Take(b"somebody", "holder-3", "permit-3")])
         with pytest.raises(conflict):
-            appender.add(permit(2), **with_conflict(2))
+            appender.flush()
         assert ["permit-0"] == streams(ledger)
         appender.add(permit(3))
 

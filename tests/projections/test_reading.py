@@ -7,7 +7,7 @@ import pytest
 
 from domain.events import CancellationReason
 from domain.standing import Facts
-from ledger.application import Command
+from ledger.commands import Command
 from ledger.errors import Unavailable
 from ledger.portraits import Portrait
 from projections.reading import PermitReader, read_pool
