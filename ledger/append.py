@@ -46,8 +46,13 @@ _COLUMNS = {
         "holder_id": "text",
         "permit_number": "text",
     },
-    "reindex": {"command": "integer", "citizen_index": "bytea", "permit_number": "text"},
-    "release": {"permit_number": "text"},
+    "reindex": {
+        "command": "integer",
+        "citizen_index": "bytea",
+        "permit_number": "text",
+        "new_citizen_index": "bytea",
+    },
+    "release": {"citizen_index": "bytea", "permit_number": "text"},
     "portrait": {"digest": "bytea", "image": "bytea"},
 }
 """The columns of each kind of row that a command may bring, as ``ledger.append`` takes them: an
@@ -87,9 +92,7 @@ class Append:
         are independent of each other."""
         claims: set[Hashable] = {event.originator_id for event in self.events}
         for change in self.holder_changes:
-            claims.add(change.permit_number)
-            if not isinstance(change, Release):
-                claims.add(change.citizen_index)
+            claims |= change.people
         if self.answer:
             claims.add((self.answer.key.caller, self.answer.key.key))
         return claims
@@ -150,10 +153,10 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
             match change:
                 case Take(citizen_index, holder_id, number):
                     rows["take"].append((command, citizen_index, holder_id, number))
-                case Reindex(number, citizen_index):
-                    rows["reindex"].append((command, citizen_index, number))
-                case Release(number):
-                    rows["release"].append((number,))
+                case Reindex(citizen_index, number, new_citizen_index):
+                    rows["reindex"].append((command, citizen_index, number, new_citizen_index))
+                case Release(citizen_index, number):
+                    rows["release"].append((citizen_index, number))
         if answer := append.answer:
             last_event = len(events) if append.events else None
             rows["answer"].append((command, *_answer_columns(answer), last_event))

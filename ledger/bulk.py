@@ -11,7 +11,7 @@ from domain.permit import Permit
 
 from .append import Append
 from .application import PermitLedger
-from .holders import HolderChange, Release
+from .holders import HolderChange
 from .idempotency import PendingAnswer
 from .portraits import Portrait
 
@@ -64,7 +64,7 @@ class BulkAppender:
             VersionTaken, HolderTaken, KeyTaken: of an earlier batch; nothing of it was written,
                 nor of what was collected since.
         """
-        people = {c.citizen_index for c in holder_changes if not isinstance(c, Release)}
+        people = {person for change in holder_changes for person in change.people}
         if not people.isdisjoint(self._people):
             self._hand_over()
         stored = [self._ledger.mapper.to_stored_event(event) for event in permit.collect_events()]

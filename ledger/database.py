@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -35,6 +36,7 @@ SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
 
 CONNECT_TIMEOUT_S = 5
+NETWORK_SILENCE_MS = 10_000
 POOL_WAIT_S = 10.0
 LOCK_WAIT_S = 10
 APPEND_LOCK_WAIT_S = 5
@@ -46,7 +48,6 @@ _CONFLICTS = {
     "answers_key": KeyTaken,
     "holders_citizen": HolderTaken,
     "holders_id": HolderTaken,
-    "holders_permit": HolderTaken,
 }
 
 
@@ -87,14 +88,19 @@ def acting_as_service(connection: Connection) -> Iterator[None]:
         yield
 
 
+def connection_options() -> dict[str, Any]:
+    """Of every connection: each statement its own transaction, and a network that has fallen silent
+    is given up after a while."""
+    return {
+        "autocommit": True,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": NETWORK_SILENCE_MS,
+    }
+
+
 def connect(database_url: str, *, application_name: str = "permit-ledger") -> Connection:
     """One connection in autocommit mode."""
-    return psycopg.connect(
-        database_url,
-        autocommit=True,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        application_name=application_name,
-    )
+    return psycopg.connect(database_url, application_name=application_name, **connection_options())
 
 
 def connect_to_append(database_url: str) -> Connection:
@@ -110,10 +116,7 @@ async def connect_async(
 ) -> AsyncConnection:
     """The same for asyncio."""
     return await psycopg.AsyncConnection.connect(
-        database_url,
-        autocommit=True,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        application_name=application_name,
+        database_url, application_name=application_name, **connection_options()
     )
 
 
@@ -121,7 +124,7 @@ def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Conn
     """A pool of autocommit connections, opened; the caller closes it."""
     return ConnectionPool(
         database_url,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        kwargs=connection_options(),
         min_size=1,
         max_size=connections_max,
         timeout=POOL_WAIT_S,
@@ -132,8 +135,10 @@ def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Conn
 
 
 def _bound_waiting(connection: Connection) -> None:
-    """A lock that somebody does not give back ends in an error, not in a queue without end."""
+    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
+    does a transaction of ours keep its own for long when its process has stopped in the middle."""
     connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """One person, one permit: what an append changes about who holds what. [P2]
 
 A citizen number has at most one row (under its blind index), a row at most one permit. The row is
-written in the append's transaction, so of two issues in the same instant exactly one wins.
+written in the append's transaction, so of two issues in the same instant exactly one wins. Every
+change names the person by the index that its row has, or has from then on: changes that name no
+person in common don't depend on each other.
 """
 
 from __future__ import annotations
@@ -17,18 +19,32 @@ class Take(NamedTuple):
     holder_id: str
     permit_number: str
 
+    @property
+    def people(self) -> set[bytes]:
+        return {self.citizen_index}
+
 
 class Release(NamedTuple):
     """The permit has ended; its holder may get another."""
 
+    citizen_index: bytes
     permit_number: str
+
+    @property
+    def people(self) -> set[bytes]:
+        return {self.citizen_index}
 
 
 class Reindex(NamedTuple):
     """The permit's holder is found under another citizen number from now on."""
 
-    permit_number: str
     citizen_index: bytes
+    permit_number: str
+    new_citizen_index: bytes
+
+    @property
+    def people(self) -> set[bytes]:
+        return {self.citizen_index, self.new_citizen_index}
 
 
 HolderChange = Take | Release | Reindex

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 import psycopg
+import structlog
 from psycopg.errors import ReadOnlySqlTransaction
 
 from .backoff import Delays
@@ -12,7 +11,7 @@ from .backoff import Delays
 OUTAGES = (psycopg.OperationalError, ReadOnlySqlTransaction)
 """What time may mend. A stand-by refuses LISTEN as a read-only server until it is promoted."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Outage:
@@ -26,7 +25,7 @@ class Outage:
         """Seconds to wait before the next attempt."""
         if not self._lasts:
             self._lasts = True
-            _log.warning("log out of reach: %s", type(error).__name__)
+            _log.warning("log out of reach", error=type(error).__name__)
         return self._delays.next_s()
 
     def is_over(self) -> None:

@@ -74,7 +74,7 @@ class PermitCommands(CommandRunner):
             permit = Permit.issue(
                 self._new_permit_number(), holder_id, application, command.context
             )
-            index = self.blind_index.of(permit.identity.citizen_id_number)
+            index = self._citizen_index(permit)
             try:
                 return await self._append(
                     permit, command, [Take(index, holder_id, permit.id)], portrait
@@ -156,7 +156,8 @@ class PermitCommands(CommandRunner):
             after = permit.identity.citizen_id_number
             if after == before:
                 return []
-            return [Reindex(permit.id, self.blind_index.of(after))]
+            of = self.blind_index.of
+            return [Reindex(of(before), permit.id, of(after))]
 
         return await self._change(number, command, correct)
 
@@ -165,7 +166,7 @@ class PermitCommands(CommandRunner):
 
         def cancel(permit: Permit) -> Sequence[HolderChange]:
             permit.cancel(reason, command.context)
-            return [Release(permit.id)]
+            return [Release(self._citizen_index(permit), permit.id)]
 
         return await self._change(number, command, cancel)
 
@@ -174,9 +175,12 @@ class PermitCommands(CommandRunner):
 
         def void(permit: Permit) -> Sequence[HolderChange]:
             permit.void(finding, command.context)
-            return [Release(permit.id)]
+            return [Release(self._citizen_index(permit), permit.id)]
 
         return await self._change(number, command, void)
+
+    def _citizen_index(self, permit: Permit) -> bytes:
+        return self.blind_index.of(permit.identity.citizen_id_number)
 
     # -- holder --------------------------------------------------------------------------------
 

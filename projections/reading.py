@@ -15,9 +15,9 @@ from domain.card import Card, CardStatus
 from domain.events import End
 from domain.standing import Facts
 from ledger.database import (
-    CONNECT_TIMEOUT_S,
     POOL_WAIT_S,
     POOL_WAITING_MAX,
+    connection_options,
     translated_errors,
 )
 from ledger.errors import ConnectionLost
@@ -35,8 +35,7 @@ def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
     return AsyncConnectionPool(
         database_url,
         kwargs={
-            "autocommit": True,
-            "connect_timeout": CONNECT_TIMEOUT_S,
+            **connection_options(),
             "row_factory": dict_row,
         },
         min_size=1,

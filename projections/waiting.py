@@ -10,7 +10,7 @@ from typing import LiteralString, Self, cast
 import psycopg
 import structlog
 
-from ledger.database import CONNECT_TIMEOUT_S
+from ledger.database import connect_async
 from ledger.named_sql import Queries
 
 VIEWS_CHANNEL: LiteralString = "permit_ledger_views"
@@ -68,11 +68,8 @@ class ViewPosition:
                 await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
-        async with await psycopg.AsyncConnection.connect(
-            self._database_url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            application_name="permit-ledger positions",
+        async with await connect_async(
+            self._database_url, application_name="permit-ledger positions"
         ) as connection:
             await connection.execute(f"LISTEN {VIEWS_CHANNEL}")
             while True:

@@ -8,7 +8,7 @@ from functools import partial
 from domain.calendar import ONE_DAY, age_on, shanghai_date
 from domain.context import CommandContext
 from domain.events import CancellationReason, ReplacementReason
-from ledger.holders import HolderChange, Reindex, Release
+from ledger.holders import HolderChange, Reindex
 
 from .cards import Cards
 from .chance import Weighted
@@ -115,6 +115,8 @@ class Corrections:
     def _decide(self, context: CommandContext) -> list[HolderChange]:
         life, rates = self._life, self._life.city.rates
         permit, people = life.permit, life.city.people
+        index = life.city.blind_index.of
+        before = permit.identity.citizen_id_number
         name = number = hukou = None
         drawn = life.city.chance.random()
         if drawn < rates.corrected_name_share:
@@ -126,7 +128,7 @@ class Corrections:
         permit.correct_identity(
             name=name, citizen_id_number=number, hukou_address=hukou, context=context
         )
-        return [Reindex(permit.id, life.city.blind_index.of(number))] if number else []
+        return [Reindex(index(before), permit.id, index(number))] if number else []
 
 
 class Ends:
@@ -149,4 +151,4 @@ class Ends:
 
     def _void(self, at: datetime) -> None:
         self._life.permit.void(_FINDING, self._life.at_counter(at))
-        self._life.record(Release(self._life.permit.id))
+        self._life.record(self._life.release())

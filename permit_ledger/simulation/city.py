@@ -15,7 +15,7 @@ from domain.person import Identity
 from domain.policy import Policy
 from ledger.blind_index import BlindIndex
 from ledger.bulk import BulkAppender
-from ledger.holders import HolderChange
+from ledger.holders import HolderChange, Release
 from ledger.portraits import Portrait
 
 from .agenda import Act, Agenda
@@ -98,6 +98,11 @@ class Life:
 
     def record(self, *holder_changes: HolderChange) -> None:
         self.city.record(self.permit, holder_changes)
+
+    def release(self) -> Release:
+        """The permit has ended: its holder may get another."""
+        number = self.permit.identity.citizen_id_number
+        return Release(self.city.blind_index.of(number), self.permit.id)
 
     def visit(self, day: date, act: Act, *, after: datetime) -> None:
         """Plan to come to the counter on ``day``, or when it is open next."""

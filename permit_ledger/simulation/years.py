@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from domain.calendar import Term, shanghai_date
 from domain.context import CommandContext
 from domain.events import CancellationReason, CardPresented
-from ledger.holders import Release
 
 from .cards import Cards
 from .city import Emigrant, Life
@@ -90,7 +89,7 @@ class Years:
 def cancel(life: Life, reason: CancellationReason, at: datetime) -> None:
     """End the permit, and remember its holder if they may come back."""
     life.permit.cancel(reason, life.at_counter(at))
-    life.record(Release(life.permit.id))
+    life.record(life.release())
     if reason in {CancellationReason.MOVED_AWAY, CancellationReason.RENOUNCED}:
         gone = Emigrant(life.permit.identity, life.permit.holder_id, shanghai_date(at))
         life.city.emigrants.append(gone)

@@ -6,7 +6,7 @@ waits for a condition instead of sleeping.
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from structlog.testing import capture_logs
 
 from domain import citizen_id
 from domain.application import Application
@@ -199,6 +200,13 @@ def stored() -> Callable[..., StoredEvent]:
         return StoredEvent(stream, version, topic, state)
 
     return stored
+
+
+@pytest.fixture
+def outages() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What followers have said of outages, as it is said."""
+    with capture_logs() as logs:
+        yield logs
 
 
 @pytest.fixture

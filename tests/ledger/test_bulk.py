@@ -150,10 +150,10 @@ def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, append
 
     with BulkAppender(ledger) as appender:
         appender.add(permit(1), [first])
-        appender.add(permit(0), [Release("permit-1")])
+        appender.add(permit(0), [Release(b"person", "permit-1")])
         appender.add(permit(2), [second])
 
-    assert [2, 1] == appended
+    assert [1, 1, 1] == appended
     assert {b"person": Holder("holder-1", "permit-2")} == ledger.log.holders([b"person"])
 
 

@@ -234,10 +234,9 @@ def test_a_killed_connection_is_opened_again(following, writing, kill, until, to
 
 @pytest.mark.usefixtures("quickly_back")
 def test_an_outage_is_told_once_and_so_is_its_end(
-    following, closed, kill, listening, append_unnoticed, until, caplog, monkeypatch
+    following, closed, kill, listening, append_unnoticed, until, outages, monkeypatch
 ):
     """However many attempts it takes; neither says where or who."""
-    caplog.set_level("INFO", "ledger.outage")
     attempts, pause_s = [], Outage.pause_s
     monkeypatch.setattr(Outage, "pause_s", lambda *given: attempts.append(1) or pause_s(*given))
 
@@ -252,6 +251,5 @@ def test_an_outage_is_told_once_and_so_is_its_end(
             until(lambda outage=outage: len(follower.positions) >= outage)
 
     assert [1, 2] == follower.positions
-    told = [r.message for r in caplog.records if r.name == "ledger.outage"]
-    assert ["log out of reach", "log in reach again"] * 2 == [m.partition(":")[0] for m in told]
-    assert {"AdminShutdown", "OperationalError", ""} >= {m.partition(": ")[2] for m in told}
+    assert ["log out of reach", "log in reach again"] * 2 == [told["event"] for told in outages]
+    assert {"AdminShutdown", "OperationalError", None} >= {told.get("error") for told in outages}

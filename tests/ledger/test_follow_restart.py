@@ -58,7 +58,7 @@ def test_a_server_is_stopped_or_killed(data_dir, following_at, stored, until, po
 
 
 def test_a_stand_by_is_waited_for_until_it_is_promoted(
-    data_dir, following_at, stored, until, caplog
+    data_dir, following_at, stored, until, outages
 ):
     """It may be behind without anything being lost; and it would not notify anybody."""
     folder = data_dir / "postgresql"
@@ -69,7 +69,7 @@ def test_a_stand_by_is_waited_for_until_it_is_promoted(
         server._pg_ctl("restart", "-l", str(folder / "log"))
 
         with following_at(server.url, after=1) as follower:
-            until(lambda: "log out of reach: ReadOnlySqlTransaction" in caplog.text)
+            until(lambda: "ReadOnlySqlTransaction" in [told["error"] for told in outages])
             with connect(server.url) as connection:
                 connection.execute("SELECT pg_promote()")
             append(server.url, stored("a", 2))

@@ -50,11 +50,11 @@ def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monke
     assert follower.pages == []
 
 
-def test_stop_ends_it_between_two_attempts(following_at, caplog, until, monkeypatch):
+def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeypatch):
     """However long it would have waited."""
     monkeypatch.setattr("ledger.backoff.FIRST_S", NEVER_S)
     with following_at("host=/nowhere dbname=none") as follower:
-        until(lambda: "log out of reach" in caplog.text)
+        until(lambda: outages)
     assert follower.pages == []
 
 
@@ -74,13 +74,13 @@ def test_stop_ends_it_while_a_lock_is_waited_for(following, locked):
         assert follower.pages == []
 
 
-def test_a_lock_is_outlasted(following, recorder, stored, locked, until, caplog):
+def test_a_lock_is_outlasted(following, recorder, stored, locked, until, outages):
     """It counts as an outage; what it hid comes when it is gone."""
     recorder.insert_events([stored("a", 1)])
     with ExitStack() as stack:
         with locked():
             follower = stack.enter_context(following())
-            until(lambda: "log out of reach: LockNotAvailable" in caplog.text)
+            until(lambda: "LockNotAvailable" in [told["error"] for told in outages])
         until(lambda: follower.positions == [1])
 
 

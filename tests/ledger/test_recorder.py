@@ -113,9 +113,8 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
         (2, {"answer": ANSWER}, KeyTaken),
         (2, {"holder_changes": [Take(b"person", "holder-2", "c")]}, HolderTaken),
         (2, {"holder_changes": [Take(b"another", "holder-1", "c")]}, HolderTaken),
-        (2, {"holder_changes": [Take(b"another", "holder-2", "a")]}, HolderTaken),
     ],
-    ids=["version", "key", "person holds a permit", "holder id", "permit number"],
+    ids=["version", "key", "person holds a permit", "holder id"],
 )
 def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version, losing, conflict):
     """One append's lost race takes its neighbours along, and leaves no gap."""
@@ -140,6 +139,6 @@ def test_the_holder_of_a_permit_is_found_until_it_is_released(recorder, stored):
     recorder.append_all([Append([stored("a", 1)], [Take(b"person", "holder-1", "a")])])
     assert {b"person": Holder("holder-1", "a")} == recorder.holders([b"person", b"nobody"])
 
-    recorder.append_all([Append([stored("a", 2)], [Release("a")])])
+    recorder.append_all([Append([stored("a", 2)], [Release(b"person", "a")])])
     assert {b"person": Holder("holder-1", None)} == recorder.holders([b"person"])
     assert (True, False) == (recorder.knows_holder("holder-1"), recorder.knows_holder("holder-2"))

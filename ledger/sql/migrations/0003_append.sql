@@ -9,18 +9,37 @@
 -- some commands lose to what is already stored, nothing is written, and each loser comes back with
 -- what it lost to. Who calls leaves the losers out and tries again with the rest.
 
+-- A row is found by its person. That a permit has one holder follows from its stream having one
+-- first version.
+ALTER TABLE ledger.holders DROP CONSTRAINT holders_permit;
+
 CREATE FUNCTION ledger.append(
-    event_command integer[] DEFAULT '{}', event_stream text[] DEFAULT '{}', event_version integer[] DEFAULT '{}',
-    event_topic text[] DEFAULT '{}', event_state bytea[] DEFAULT '{}',
-    answer_command integer[] DEFAULT '{}', answer_caller text[] DEFAULT '{}', answer_key text[] DEFAULT '{}', answer_fingerprint bytea[] DEFAULT '{}',
-    answer_accepted boolean[] DEFAULT '{}', answer_body bytea[] DEFAULT '{}', answer_version integer[] DEFAULT '{}',
+    event_command integer[] DEFAULT '{}',
+    event_stream text[] DEFAULT '{}',
+    event_version integer[] DEFAULT '{}',
+    event_topic text[] DEFAULT '{}',
+    event_state bytea[] DEFAULT '{}',
+    answer_command integer[] DEFAULT '{}',
+    answer_caller text[] DEFAULT '{}',
+    answer_key text[] DEFAULT '{}',
+    answer_fingerprint bytea[] DEFAULT '{}',
+    answer_accepted boolean[] DEFAULT '{}',
+    answer_body bytea[] DEFAULT '{}',
+    answer_version integer[] DEFAULT '{}',
     answer_position bigint[] DEFAULT '{}', -- a stored position; null: that of event number …
-    answer_event integer[] DEFAULT '{}',   -- … of this batch, from 1
-    take_command integer[] DEFAULT '{}', take_citizen_index bytea[] DEFAULT '{}', take_holder_id text[] DEFAULT '{}',
+    answer_event integer[] DEFAULT '{}', -- … of this batch, from 1
+    take_command integer[] DEFAULT '{}',
+    take_citizen_index bytea[] DEFAULT '{}',
+    take_holder_id text[] DEFAULT '{}',
     take_permit_number text[] DEFAULT '{}',
-    reindex_command integer[] DEFAULT '{}', reindex_citizen_index bytea[] DEFAULT '{}', reindex_permit_number text[] DEFAULT '{}',
+    reindex_command integer[] DEFAULT '{}',
+    reindex_citizen_index bytea[] DEFAULT '{}',
+    reindex_permit_number text[] DEFAULT '{}',
+    reindex_new_citizen_index bytea[] DEFAULT '{}',
+    release_citizen_index bytea[] DEFAULT '{}',
     release_permit_number text[] DEFAULT '{}',
-    portrait_digest bytea[] DEFAULT '{}', portrait_image bytea[] DEFAULT '{}'
+    portrait_digest bytea[] DEFAULT '{}',
+    portrait_image bytea[] DEFAULT '{}'
 ) RETURNS TABLE (before bigint, loser integer, lost_to text)
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -49,9 +68,8 @@ BEGIN
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
         UNION ALL
         SELECT append.before, command, 'holder'
-        FROM unnest(reindex_command, reindex_citizen_index, reindex_permit_number)
-            AS own (command, citizen_index, permit_number)
-        WHERE (SELECT holders.permit_number <> own.permit_number
+        FROM unnest(reindex_command, reindex_new_citizen_index) AS own (command, citizen_index)
+        WHERE (SELECT holders.permit_number IS NOT NULL
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
     IF FOUND THEN
         RETURN;
@@ -83,16 +101,20 @@ BEGIN
     IF cardinality(reindex_permit_number) > 0 THEN
         -- A corrected number may belong to an earlier record of the same person, which gives way.
         UPDATE ledger.holders SET citizen_index = NULL
-        WHERE citizen_index = ANY (reindex_citizen_index) AND permit_number IS NULL;
-        UPDATE ledger.holders SET citizen_index = own.citizen_index
-        FROM unnest(reindex_citizen_index, reindex_permit_number)
-            AS own (citizen_index, permit_number)
-        WHERE holders.permit_number = own.permit_number;
+        WHERE citizen_index = ANY (reindex_new_citizen_index);
+        UPDATE ledger.holders SET citizen_index = own.new_citizen_index
+        FROM unnest(reindex_citizen_index, reindex_permit_number, reindex_new_citizen_index)
+            AS own (citizen_index, permit_number, new_citizen_index)
+        WHERE holders.citizen_index = own.citizen_index
+          AND holders.permit_number = own.permit_number;
     END IF;
 
     IF cardinality(release_permit_number) > 0 THEN
         UPDATE ledger.holders SET permit_number = NULL
-        WHERE permit_number = ANY (release_permit_number);
+        FROM unnest(release_citizen_index, release_permit_number)
+            AS own (citizen_index, permit_number)
+        WHERE holders.citizen_index = own.citizen_index
+          AND holders.permit_number = own.permit_number;
     END IF;
 
     IF cardinality(portrait_digest) > 0 THEN
