@@ -26,6 +26,7 @@ from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
 from ledger.application import PermitLedger
+from ledger.bell import Bell
 from ledger.commands import Command
 from ledger.database import Connection, as_service, connect, connect_to_append, open_pool
 from ledger.group_commit import GroupCommit
@@ -176,11 +177,13 @@ def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
     with ExitStack() as stack:
 
         def new_recorder(**how: float) -> LedgerRecorder:
-            commits = GroupCommit(lambda: connect_to_append(service), **how)
+            bell = Bell(lambda: connect(service))
+            commits = GroupCommit(lambda: connect_to_append(service), committed=bell.ring, **how)
             pool = open_pool(service, connections_max=8)
             stack.callback(pool.close)
+            stack.callback(bell.close)
             stack.callback(commits.close)
-            return LedgerRecorder(pool, commits)
+            return LedgerRecorder(pool, commits, committed=bell.ring)
 
         yield new_recorder
 

@@ -28,9 +28,9 @@ def stranger(admin):
 
 @pytest.mark.usefixtures("five")
 @pytest.mark.parametrize("missing", [1, 3, 5], ids=["the first", "one between", "the last"])
-def test_a_missing_event_ends_it(following, admin, nobody_follows, missing):
+def test_a_missing_event_ends_it(following, rewrite_log, nobody_follows, missing):
     """It never goes on behind a gap that somebody's hand or a wrong backup has left."""
-    admin.execute("DELETE FROM ledger.events WHERE position = %s", [missing])
+    rewrite_log("DELETE FROM ledger.events WHERE position = %s", [missing])
 
     with following(page_events_max=1) as follower:
         failure = follower.failure()
@@ -66,14 +66,15 @@ def test_a_log_that_ends_before_the_start_ends_it(following, topics):
 
 @pytest.mark.usefixtures("five")
 @pytest.mark.parametrize("topics", [(), (RARE,)], ids=["all topics", "some topics"])
-def test_a_log_that_becomes_shorter_ends_it(following, admin, listening, until, topics):
+def test_a_log_that_becomes_shorter_ends_it(following, rewrite_log, listening, until, topics):
     """Also where what is gone was of no topic that was asked for."""
     with following(topics=topics) as follower:
         until(lambda: 3 in follower.positions)
         listening()
-        with admin.transaction():
-            admin.execute("DELETE FROM ledger.events WHERE position > 4")
-            admin.execute("UPDATE ledger.head SET position = 4")
+        rewrite_log(
+            "WITH gone AS (DELETE FROM ledger.events WHERE position > 4)"
+            " UPDATE ledger.head SET position = 4"
+        )
         failure = follower.failure()
 
     assert LogBehind is type(failure)
