@@ -44,34 +44,48 @@ CREATE FUNCTION ledger.append(
 LANGUAGE plpgsql
 SET enable_seqscan = off
 AS $$
+DECLARE
+    lost boolean := false;
 BEGIN
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
     -- From here on nobody else appends: what is not there now will not be there before commit. Each
     -- look is a scalar subquery, so that it stays a look into an index for each row of the batch,
     -- whatever the planner believed about the tables' sizes when it made its plan.
-    RETURN QUERY
+    IF cardinality(answer_command) > 0 THEN
+        RETURN QUERY
         SELECT append.before, command, 'key'
         FROM unnest(answer_command, answer_caller, answer_key) AS own (command, caller, key)
         WHERE (SELECT true FROM ledger.answers
-               WHERE answers.caller = own.caller AND answers.key = own.key)
-        UNION ALL
+               WHERE answers.caller = own.caller AND answers.key = own.key);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(event_command) > 0 THEN
+        RETURN QUERY
         SELECT append.before, command, 'version'
         FROM unnest(event_command, event_stream, event_version) AS own (command, stream, version)
         WHERE (SELECT true FROM ledger.events
-               WHERE events.stream = own.stream AND events.version = own.version)
-        UNION ALL
+               WHERE events.stream = own.stream AND events.version = own.version);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(take_command) > 0 THEN
+        RETURN QUERY
         SELECT append.before, command, 'holder'
         FROM unnest(take_command, take_citizen_index, take_holder_id)
             AS own (command, citizen_index, holder_id)
         WHERE (SELECT holders.permit_number IS NOT NULL OR holders.holder_id <> own.holder_id
-               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
-        UNION ALL
+               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(reindex_command) > 0 THEN
+        RETURN QUERY
         SELECT append.before, command, 'holder'
         FROM unnest(reindex_command, reindex_new_citizen_index) AS own (command, citizen_index)
         WHERE (SELECT holders.permit_number IS NOT NULL
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
-    IF FOUND THEN
+        lost := lost OR FOUND;
+    END IF;
+    IF lost THEN
         RETURN;
     END IF;
 
