@@ -1,0 +1,102 @@
+"""More commands than the database can take: the rest is refused at once, memory stays bounded."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ledger.append import Append
+from ledger.append_queue import QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX
+from ledger.errors import OutcomeUnknown, Unavailable
+from ledger.idempotency import IdempotencyKey, PendingAnswer
+from tests.chaos.workload import Acknowledgement, Request
+
+AT_ONCE_S = 1.0
+LARGE_BYTES = QUEUE_BYTES_MAX // 8
+WAIT_S = 20
+
+
+@pytest.fixture
+def stuck(stranger, waiting, until):
+    """``stuck(start)``: what is started waits for a stranger, and the writer with it."""
+
+    def stuck(start):
+        stranger.execute("SELECT FROM ledger.head FOR UPDATE")
+        started = start()
+        until(waiting)
+        return started
+
+    return stuck
+
+
+def refused_at_once(act):
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="Too many commands are waiting") as caught:
+        act()
+    assert time.monotonic() - started < AT_ONCE_S
+    assert not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_too_many_commands(services, stuck, stranger, queued, until, problems):
+    """Those that wait are done when the database is free again; of the refused one nothing is."""
+    service = services("task")
+    first = stuck(lambda: service.start(Request("w1-0")))
+    requests = [Request(f"w1-{n}") for n in range(1, QUEUE_APPENDS_MAX + 1)]
+    started = [service.start(request) for request in requests]
+    until(lambda: queued(service) == QUEUE_APPENDS_MAX)
+
+    refused = Request("w2-1")
+    refused_at_once(lambda: service.run(refused))
+    stranger.rollback()
+
+    told = [Acknowledgement.of(Request("w1-0"), first.result(WAIT_S))]
+    told += [
+        Acknowledgement.of(request, future.result(WAIT_S))
+        for request, future in zip(requests, started, strict=True)
+    ]
+    assert {} == problems(told)
+    assert QUEUE_APPENDS_MAX + 1 == service.ledger.log.head()
+    again = Acknowledgement.of(refused, service.run(refused))
+    assert (QUEUE_APPENDS_MAX + 2, False) == (again.position, again.replayed)
+
+
+def test_too_many_bytes(services, stuck, stranger, queued, until):
+    """A few large ones are too many as well."""
+    service = services()
+    recorder = service.ledger.log
+
+    def large(n):
+        key = IdempotencyKey("chaos", f"large-{n}", b"")
+        answer = PendingAnswer(key, accepted=True, body=bytes(LARGE_BYTES), version=None)
+        return recorder.append(Append([], answer=answer))
+
+    with ThreadPoolExecutor(9) as threads:
+        first = stuck(lambda: threads.submit(large, 0))
+        others = [threads.submit(large, n) for n in range(1, 9)]
+        until(lambda: queued(service) == len(others))
+        refused_at_once(lambda: large(9))
+        stranger.rollback()
+        assert [[]] * 9 == [future.result(WAIT_S) for future in [first, *others]]
+
+    kept = recorder.answers("chaos", [f"large-{n}" for n in range(10)])
+    assert {f"large-{n}" for n in range(9)} == set(kept)
+
+
+def test_who_no_longer_waits_is_left_out(services, stuck, stranger, queued, until, problems):
+    """A cancelled command that was not sent yet is taken back, whoever is written beside it."""
+    service = services("task")
+    first = stuck(lambda: service.start(Request("w1-1")))
+    cancelled, behind = service.start(Request("w1-2")), service.start(Request("w1-3"))
+    until(lambda: queued(service) == 2)
+
+    cancelled.cancel()
+    until(lambda: queued(service) == 1)
+    stranger.rollback()
+
+    told = [
+        Acknowledgement.of(Request(key), future.result(WAIT_S))
+        for key, future in (("w1-1", first), ("w1-3", behind))
+    ]
+    assert [1, 2] == [answer.position for answer in told]
+    assert 2 == service.ledger.log.head()
+    assert {} == problems(told)

@@ -1,0 +1,73 @@
+"""Invariant 2: the network loses what it was given, for a while or for good, and says nothing."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ledger.errors import OutcomeUnknown
+from tests.chaos.workload import Acknowledgement, Request
+
+PATIENCE_S = 2.0
+BOUND_S = 4.0
+RECOVERY_S = 3.0
+REQUEST = Request("w1-1")
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the writer waits for a silent connection without end, and all with it"
+)
+@pytest.mark.parametrize(
+    ("form", "persisted"), [("thread", False), ("task", True)], ids=["not persisted", "persisted"]
+)
+def test_a_silent_connection_is_given_up(
+    form, services, patience, proxy, persisted, sent_until_done, problems
+):
+    """Its caller is told in time that nobody knows, and the next ones get another connection."""
+    patience(PATIENCE_S)
+    service = services(form, url=proxy.url)
+    proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
+
+    started = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        service.run(REQUEST)
+    assert time.monotonic() - started < BOUND_S
+    try:
+        told = sent_until_done(service, REQUEST, wait_s=RECOVERY_S)
+    finally:
+        proxy.break_off()
+
+    assert (1, persisted) == (told.position, told.replayed)
+    assert {} == problems([told], done=[REQUEST.key])
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what is refused on its second sending is called undone, in doubt or not"
+)
+def test_what_may_still_arrive_is_not_called_undone(
+    form, services, proxy, stranger, until, monkeypatch, problems
+):
+    """A connection broke with the statement in the network. It was looked for and not found, and
+    sending it again was refused: all the while it is on its way, and nobody may say that nothing of
+    it was written. Sent again, it gets the answer of the one that arrived."""
+    monkeypatch.setattr("ledger.database.APPEND_LOCK_WAIT_S", 1)
+    service = services(form, url=proxy.url)
+    proxy.strike(REQUEST.marker, reaches=False, cut=True)
+    proxy.strike(REQUEST.marker, reaches=False, cut=False)
+
+    with ThreadPoolExecutor(1) as threads:
+        outcome = threads.submit(service.run, REQUEST)
+        until(lambda: proxy.sendings == 2)
+        stranger.execute("SELECT FROM ledger.head FOR UPDATE")
+        proxy.let_go(1)
+        try:
+            error = outcome.exception(BOUND_S)
+        finally:
+            stranger.rollback()
+    proxy.let_go(0)
+    until(lambda: service.ledger.log.head() == 1)
+
+    assert isinstance(error, OutcomeUnknown)
+    told = Acknowledgement.of(REQUEST, service.run(REQUEST))
+    assert (1, True) == (told.position, told.replayed)
+    assert {} == problems([told], done=[REQUEST.key])

@@ -1,0 +1,56 @@
+"""A command that PostgreSQL can't hold goes with good ones in one batch: only it fails."""
+
+import random
+from functools import partial
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from ledger.errors import Unavailable
+
+GOOD = 6
+TOO_LONG = random.Random(1).randbytes(3000).hex()  # noqa: S311
+"""For an index, compressed as well."""
+REFUSES_ALL = pytest.mark.xfail(
+    strict=True, reason="ProgramLimitExceeded is an OperationalError: the whole batch is refused"
+)
+
+
+@pytest.fixture
+def append(services):
+    """``append(stream)``: the first event of a stream."""
+    service = services()
+
+    def append(stream, version=1):
+        event = StoredEvent(stream, version, "test.happened.v1", b"{}")
+        return service.ledger.log.insert_events([event])
+
+    append.service = service
+    return append
+
+
+@pytest.mark.parametrize(
+    ("stream", "version", "error"),
+    [
+        ("a\x00b", 1, psycopg.DataError),
+        ("a\ud800b", 1, UnicodeEncodeError),
+        ("a", 2**40, psycopg.DataError),
+        ("a", 0, psycopg.errors.CheckViolation),
+        pytest.param(TOO_LONG, 1, psycopg.errors.ProgramLimitExceeded, marks=REFUSES_ALL),
+    ],
+    ids=["zero byte", "half a character", "large number", "no version", "too long for an index"],
+)
+def test_only_the_poisoned_command_fails(append, together, stream, version, error):
+    """With an error of its own; its neighbours have their positions, without a gap."""
+    acts = [partial(append, f"good-{n}") for n in range(GOOD)]
+    acts.insert(GOOD // 2, partial(append, stream, version))
+
+    outcomes = together(append.service, partial(append, "first"), acts)
+
+    poisoned = outcomes.pop(GOOD // 2)
+    assert isinstance(poisoned, error)
+    assert not isinstance(poisoned, Unavailable)
+    assert list(range(2, GOOD + 2)) == sorted(position for [position] in outcomes)
+    assert GOOD + 1 == append.service.ledger.log.head()
+    assert [GOOD + 2] == append("afterwards")

@@ -1,0 +1,75 @@
+"""Invariant 2: a broken connection is followed by one to a server that can only be read.
+
+As after a fail-over, where the address leads to a stand-by for a while. Sessions that begin then
+stay as they are, like one on a stand-by that is never promoted.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from ledger.errors import Unavailable
+from tests.chaos.backends import append_backends
+from tests.chaos.workload import Acknowledgement, Request
+
+PATIENCE_S = 2.0
+BOUND_S = 8
+FIRST, NEXT = Request("w1-1"), Request("w1-2")
+
+
+@pytest.fixture
+def only_reading(admin):
+    """``only_reading(True)``: sessions that begin from now on may not write."""
+
+    def only_reading(on):
+        database = Identifier(admin.info.dbname)
+        value = SQL("on" if on else "off")
+        admin.execute(
+            SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(database, value)
+        )
+
+    return only_reading
+
+
+@pytest.mark.xfail(
+    strict=True, reason="settling on a read-only server raises PostgreSQL's own error to the caller"
+)
+def test_what_became_of_an_append_is_asked_until_it_can_be_told(
+    form, services, proxy, only_reading, appender, until, database_url, problems
+):
+    """It was committed, and the next server can't tell yet; the one after it can."""
+    service = services(form, url=proxy.url)
+    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    before = appender()
+    only_reading(True)
+    proxy.strike(NEXT.marker, reaches=True, cut=True)
+
+    with ThreadPoolExecutor(1) as threads:
+        outcome = threads.submit(service.run, NEXT)
+        until(lambda: outcome.done() or append_backends(database_url) not in ([], [before]))
+        only_reading(False)
+        told.append(Acknowledgement.of(NEXT, outcome.result(BOUND_S)))
+
+    assert [(1, False), (2, False)] == [(answer.position, answer.replayed) for answer in told]
+    assert {} == problems(told, done=[FIRST.key, NEXT.key])
+
+
+@pytest.mark.xfail(strict=True, reason="the writer stays with a server that can only be read")
+def test_a_server_that_can_only_be_read_is_left(
+    form, services, patience, only_reading, admin, appender, sent_until_done, problems
+):
+    """Commands are refused for the moment, and go to one that writes once there is one."""
+    patience(PATIENCE_S)
+    service = services(form)
+    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    only_reading(True)
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", [appender()])
+    with pytest.raises(Unavailable):
+        service.run(NEXT)
+    only_reading(False)
+
+    told.append(sent_until_done(service, NEXT, wait_s=BOUND_S / 2))
+
+    assert [1, 2] == [answer.position for answer in told]
+    assert {} == problems(told, done=[FIRST.key, NEXT.key])

@@ -1,0 +1,106 @@
+"""Somebody locks what an append needs, in a transaction that they forget to end."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ledger.errors import OutcomeUnknown, Unavailable
+from tests.chaos.workload import Acknowledgement, Request
+
+BOUND_S = 6
+
+HEAD = "SELECT FROM ledger.head FOR UPDATE"
+HOLDERS = "SELECT FROM ledger.holders FOR UPDATE"
+LOG = "LOCK TABLE ledger.events"
+LOCKS = pytest.mark.parametrize(
+    ("lock", "change"),
+    [
+        (HEAD, {}),
+        (HOLDERS, {"ends": True}),
+        (LOG, {}),
+    ],
+    ids=["the head", "a holder", "the log"],
+)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Every wait for a lock is a second."""
+    monkeypatch.setattr("ledger.database.APPEND_LOCK_WAIT_S", 1)
+    monkeypatch.setattr("ledger.database.LOCK_WAIT_S", 1)
+
+
+@LOCKS
+def test_what_is_held_is_given_up(
+    form, impatient, permits, stranger, services, lock, change, problems
+):
+    """In bounded time, with nothing written; afterwards the same command is done."""
+    [permit] = permits(1)
+    request = Request("w1-1", permit.number if change else None, **change)
+    service = services(form)
+    stranger.execute(lock)
+
+    with ThreadPoolExecutor(1) as threads:
+        outcome = threads.submit(service.run, request)
+        try:
+            error = outcome.exception(BOUND_S)
+        finally:
+            stranger.rollback()
+
+    assert isinstance(error, Unavailable)
+    assert not isinstance(error, OutcomeUnknown)
+    assert {} == problems([permit])
+    told = Acknowledgement.of(request, service.run(request))
+    assert (2, False) == (told.position, told.replayed)
+    assert {} == problems([permit, told], done=["w1-1"])
+
+
+@LOCKS
+def test_what_is_let_go_is_waited_for(
+    form, permits, stranger, services, lock, change, waiting, until, problems
+):
+    """The command succeeds as if nothing had been."""
+    [permit] = permits(1)
+    request = Request("w1-1", permit.number if change else None, **change)
+    service = services(form)
+    stranger.execute(lock)
+
+    with ThreadPoolExecutor(1) as threads:
+        outcome = threads.submit(service.run, request)
+        try:
+            until(waiting)
+        finally:
+            stranger.rollback()
+        told = Acknowledgement.of(request, outcome.result(BOUND_S))
+
+    assert (2, False) == (told.position, told.replayed)
+    assert {} == problems([permit, told], done=["w1-1"])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "thread",
+        pytest.param(
+            "task",
+            marks=pytest.mark.xfail(
+                strict=True, reason="the pool for coroutines waits for locks without end"
+            ),
+        ),
+    ],
+)
+def test_a_read_of_what_is_held_is_given_up(form, impatient, permits, stranger, services, problems):
+    """A command that has to read a permit first does not wait for ever either."""
+    [permit] = permits(1)
+    service = services(form)
+    stranger.execute(LOG)
+
+    with ThreadPoolExecutor(1) as threads:
+        outcome = threads.submit(service.run, Request("w1-1", permit.number))
+        try:
+            error = outcome.exception(BOUND_S)
+        finally:
+            stranger.rollback()
+
+    assert isinstance(error, Unavailable)
+    assert {} == problems([permit])
