@@ -10,8 +10,13 @@ from rich.console import Console
 
 from .append import bench_append
 from .bulk import bench_bulk
+from .kills import bench_kills
 
-BENCHMARKS: dict[str, Callable[..., None]] = {"append": bench_append, "bulk": bench_bulk}
+BENCHMARKS: dict[str, Callable[..., None]] = {
+    "append": bench_append,
+    "bulk": bench_bulk,
+    "kills": bench_kills,
+}
 
 _console = Console()
 
