@@ -21,10 +21,10 @@ class RandomBits:
         os.register_at_fork(after_in_child=self._forget)
 
     def take(self, n_bytes: int) -> bytes:
-        """``n_bytes`` that nobody was given before, at most a block of them."""
+        """``n_bytes`` that nobody was given before."""
         with self._lock:
             if self._used + n_bytes > len(self._block):
-                self._block, self._used = os.urandom(BLOCK_BYTES), 0
+                self._block, self._used = os.urandom(max(n_bytes, BLOCK_BYTES)), 0
             start = self._used
             self._used += n_bytes
             return self._block[start : self._used]
