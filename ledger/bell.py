@@ -14,6 +14,8 @@ import psycopg
 
 from .database import CHANNEL, Connection
 
+CLOSE_WAIT_S = 5.0
+
 
 class Bell:
     """One thread, one connection, both made when needed. Whoever rings while it is ringing is heard
@@ -37,22 +39,22 @@ class Bell:
                     self._thread.start()
 
     def close(self) -> None:
-        """Ring what was rung for, and end."""
+        """Ring what was rung for, and end; a ring that hangs is left behind."""
         with self._starting:
             self._closed = True
         self._rung.set()
         if self._thread:
-            self._thread.join()
+            self._thread.join(CLOSE_WAIT_S)
 
     def _run(self) -> None:
-        while True:
+        closed = False
+        while not closed:
             self._rung.wait()
             self._rung.clear()
+            closed = self._closed  # before it rings: what was rung for until then is heard
             with suppress(psycopg.Error):
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
                 self._connection.execute(f"NOTIFY {CHANNEL}")
-            if self._closed:
-                break
         if self._connection:
             self._connection.close()
