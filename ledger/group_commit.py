@@ -70,10 +70,13 @@ class GroupCommit:
         return self._queue.take_back(ticket)
 
     def close(self) -> None:
-        """Write what waits, and end; what comes afterwards is refused."""
+        """Write what waits, and end; what comes afterwards is refused.
+
+        A writer that hangs is left behind when nobody waits for it any more.
+        """
         self._queue.close()
         if self._thread:
-            self._thread.join()
+            self._thread.join(self.wait_s)
 
     def _start(self) -> None:
         with self._starting:
