@@ -85,10 +85,17 @@ class BatchWriter:
         for ticket in batch:
             ticket.in_doubt = True
         while batch := _in_time(batch):
-            with suppress(psycopg.OperationalError):
+            try:
                 if connection := self._connected():
                     _resolve(batch, settle(connection, [ticket.append for ticket in batch]))
                     return [ticket for ticket in batch if not ticket.is_answered]
+            except psycopg.OperationalError:
+                pass
+            except psycopg.DataError:  # what can't be looked for can't have been written
+                if len(batch) == 1:
+                    return batch
+                middle = len(batch) // 2
+                return [*self._settle(batch[:middle]), *self._settle(batch[middle:])]
             _pause.wait(RECONNECT_S)
         return []
 
@@ -121,12 +128,14 @@ def _resolve(batch: Sequence[Ticket], found: Sequence[Positions | None]) -> None
 
 
 def _refuse(batch: Sequence[Ticket], error: Exception) -> None:
-    """The database is there and said no: nothing of the batch was written."""
+    """The database is there and said no: nothing was written, unless by an earlier sending."""
     try:
         with translated_errors():
             raise error
-    except ConnectionLost:
-        _fail(batch, Unavailable())
+    except Unavailable as translated:
+        refusal = Unavailable() if isinstance(translated, ConnectionLost) else translated
+        for ticket in batch:
+            _fail([ticket], OutcomeUnknown() if ticket.in_doubt else refusal)
     except Exception as translated:  # noqa: BLE001  it is its caller's
         _fail(batch, translated)
 
