@@ -1,19 +1,20 @@
 """The givens of the ledger's tests: made-up people, commands on a day, the bare recorder.
 
 ``issue`` gives a permit's number, ``at_once`` starts many things in the same instant, ``until``
-waits for a condition instead of sleeping.
+waits for a condition instead of sleeping, ``in_one_batch`` makes a group commit of its appends.
 """
 
+import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from threading import Barrier, Event
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from eventsourcing.persistence import StoredEvent
@@ -25,14 +26,18 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
+from ledger.append import Append
 from ledger.application import PermitLedger
 from ledger.bell import Bell
 from ledger.commands import Command
 from ledger.database import Connection, as_service, connect, connect_to_append, open_pool
 from ledger.group_commit import GroupCommit
-from ledger.idempotency import IdempotencyKey
+from ledger.idempotency import IdempotencyKey, PendingAnswer
 from ledger.recorder import LedgerRecorder
+from ledger.ticket import Ticket
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
+
+T = TypeVar("T")
 
 WAIT_S = 30
 POLL_S = 0.01
@@ -40,6 +45,7 @@ BORN_ON = date(1990, 1, 1)
 ISSUED_ON = date(2026, 1, 5)
 
 _people = itertools.count(1)
+_batches = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -231,6 +237,94 @@ def kill(admin: Connection) -> Callable[[str], int]:
         ).rowcount
 
     return kill
+
+
+# -- group commits -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def head_held(database_url: str) -> Callable[[], AbstractContextManager[None]]:
+    """``with head_held():`` every append waits, as for another process that is committing."""
+
+    @contextmanager
+    def head_held() -> Iterator[None]:
+        with connect(database_url, application_name="operator") as holder, holder.transaction():
+            holder.execute("SELECT position FROM ledger.head FOR UPDATE")
+            yield
+
+    return head_held
+
+
+@pytest.fixture
+def writer_waits(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
+    """``writer_waits()``: until a group commit has come to a head that is held."""
+    sql = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'permit-ledger append' AND wait_event_type = 'Lock'"
+    )
+    return lambda: until(lambda: admin.execute(sql).fetchone())
+
+
+@pytest.fixture
+def gathering(
+    head_held: Callable[[], AbstractContextManager[None]], writer_waits: Callable[[], None]
+) -> Callable[[GroupCommit], AbstractContextManager[None]]:
+    """``with gathering(commits):`` what is submitted goes to the database afterwards, together.
+
+    Its writer is busy with an answer meanwhile, which takes no position.
+    """
+
+    @contextmanager
+    def gathering(commits: GroupCommit) -> Iterator[None]:
+        key = IdempotencyKey("gathering", str(next(_batches)), b"")
+        busy = Ticket(Append([], answer=PendingAnswer(key, True, b"", None)), WAIT_S)
+        with head_held():
+            commits.submit(busy)
+            writer_waits()
+            yield
+        assert busy.wait(WAIT_S)
+
+    return gathering
+
+
+@pytest.fixture
+def in_one_batch(
+    recorder: LedgerRecorder, gathering: Callable[[GroupCommit], AbstractContextManager[None]]
+) -> Callable[..., list[Any]]:
+    """``in_one_batch(append, …)``: what each comes to, its positions or its error."""
+
+    def outcome(ticket: Ticket) -> Any:
+        assert ticket.wait(WAIT_S), "it was never answered"
+        return ticket.positions if ticket.error is None else ticket.error
+
+    def in_one_batch(*appends: Append) -> list[Any]:
+        tickets = [Ticket(append, WAIT_S) for append in appends]
+        with gathering(recorder.commits):
+            for ticket in tickets:
+                recorder.commits.submit(ticket)
+        return [outcome(ticket) for ticket in tickets]
+
+    return in_one_batch
+
+
+@pytest.fixture
+def transactions(admin: Connection) -> Callable[[], list[list[int]]]:
+    """``transactions()``: the positions that each transaction wrote, in order."""
+    sql = (
+        "SELECT array_agg(position ORDER BY position) FROM ledger.events"
+        " GROUP BY xmin::text ORDER BY 1"
+    )
+    return lambda: [positions for (positions,) in admin.execute(sql).fetchall()]
+
+
+@pytest.fixture(scope="session")
+def awaited() -> Callable[[Coroutine[Any, Any, T]], T]:
+    """``awaited(coroutine)``: run in an event loop of its own, within bounds."""
+
+    def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(asyncio.wait_for(coroutine, WAIT_S))
+
+    return awaited
 
 
 # -- followers ---------------------------------------------------------------------------------

@@ -1,0 +1,246 @@
+"""A batch of appends in the database: who loses does so alone, the rest is written entirely."""
+
+import pytest
+
+from ledger.append import Append, positions, write
+from ledger.errors import HolderTaken, KeyTaken, VersionTaken
+from ledger.holders import Holder, Reindex, Release, Take
+from ledger.idempotency import IdempotencyKey, PendingAnswer
+from ledger.portraits import SIZE_BYTES_MAX, Portrait
+from tests.ledger.appends import answer, kinds, on, streams
+
+# -- losing alone ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("losing", "lost_to"),
+    [
+        (on("a"), VersionTaken),
+        (on("new", key="taken"), KeyTaken),
+        (Append([], answer=answer("taken")), KeyTaken),
+        (on("new", Take(b"a", "holder-a", "new")), HolderTaken),
+        (on("new", Take(b"gone", "another id", "new")), HolderTaken),
+        (on("new", Take(b"new", "holder-a", "new")), HolderTaken),
+        (on("new", Take(b"new", "holder-new", "a")), HolderTaken),
+        (on("a", Reindex("a", b"b"), version=2), HolderTaken),
+    ],
+    ids=[
+        *("version", "key", "key of an answer alone", "person holds a permit"),
+        *("person has another id", "id is another's", "permit is another's"),
+        "number is another's who holds a permit",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, lost_to, place):
+    """Its neighbours are written as if it had never been there."""
+    recorder.append(on("a", Take(b"a", "holder-a", "a"), key="taken"))
+    recorder.append(on("b", Take(b"b", "holder-b", "b")))
+    recorder.append(on("gone", Take(b"gone", "holder-gone", "gone")))
+    recorder.append(on("gone", Release("gone"), version=2))
+    before = recorder.holders([b"a", b"b", b"gone", b"new"])
+    batch = [on("first", Take(b"1", "holder-1", "first"), key="1"), on("second", key="2")]
+    batch.insert(place, losing)
+
+    outcomes = in_one_batch(*batch)
+
+    assert lost_to is type(outcomes.pop(place))
+    assert [[5], [6]] == outcomes
+    assert ["a", "b", "gone", "gone", "first", "second"] == streams(recorder)
+    assert before == recorder.holders([b"a", b"b", b"gone", b"new"])
+    assert {b"1": Holder("holder-1", "first")} == recorder.holders([b"1"])
+    kept = recorder.answers("officer-1", ["1", "2"])
+    assert {"1": 5, "2": 6} == {key: answer.position for key, (_, answer) in kept.items()}
+
+
+def test_each_loser_is_told_what_it_lost_to(recorder, in_one_batch):
+    """Several in one batch, each for its own reason; a taken key counts before all others."""
+    recorder.append(on("a", Take(b"a", "holder-a", "a"), key="taken"))
+
+    outcomes = in_one_batch(
+        on("a"),
+        on("b"),
+        on("c", key="taken"),
+        on("d", Take(b"a", "holder-d", "d")),
+        on("e"),
+        on("a", Take(b"a", "holder-f", "f"), key="taken", version=2),
+    )
+
+    assert [VersionTaken, [2], KeyTaken, HolderTaken, [3], KeyTaken] == kinds(outcomes)
+    assert ["a", "b", "e"] == streams(recorder)
+
+
+def test_a_batch_of_losers_writes_nothing(recorder, in_one_batch):
+    """The next append takes the next position."""
+    recorder.append(on("a", key="taken"))
+
+    outcomes = in_one_batch(on("a"), on("b", key="taken"))
+
+    assert [VersionTaken, KeyTaken] == kinds(outcomes)
+    assert [2] == recorder.append(on("c"))
+    assert ["a", "c"] == streams(recorder)
+
+
+def test_of_two_with_one_holder_id_the_first_wins(recorder, in_one_batch):
+    """Once in a very long time two draws are equal: nothing but the table itself can tell."""
+    outcomes = in_one_batch(
+        on("a", Take(b"a", "same id", "a")), on("b", Take(b"b", "same id", "b")), on("c")
+    )
+
+    assert [[1], HolderTaken, [2]] == kinds(outcomes)
+    assert ["a", "c"] == streams(recorder)
+
+
+# -- what comes with events --------------------------------------------------------------------
+
+
+def test_each_answer_gets_its_own_last_position(recorder, in_one_batch):
+    """Of the batch's positions that of its append's last event."""
+    in_one_batch(on("a", events=2, key="a"), on("b"), on("c", events=3, key="c"), on("d", key="d"))
+
+    kept = recorder.answers("officer-1", ["a", "c", "d"])
+    assert {"a": 2, "c": 6, "d": 7} == {key: answer.position for key, (_, answer) in kept.items()}
+
+
+def test_answers_without_events_go_along(recorder, in_one_batch):
+    """They take no position; one that names a position keeps it."""
+    true_already = PendingAnswer(IdempotencyKey("officer-1", "2", b""), True, b"", 1, position=1)
+
+    outcomes = in_one_batch(
+        on("a", key="0"), Append([], answer=answer("1")), Append([], answer=true_already), on("b")
+    )
+
+    assert [[1], [], [], [2]] == outcomes
+    assert ["a", "b"] == streams(recorder)
+    kept = recorder.answers("officer-1", ["0", "1", "2"])
+    assert {"0": 1, "1": None, "2": 1} == {key: kept.position for key, (_, kept) in kept.items()}
+
+
+def test_equal_keys_of_two_callers_are_two_answers(recorder, in_one_batch):
+    """Two offices may count their requests alike."""
+    outcomes = in_one_batch(
+        *(Append([], answer=answer("1", caller.encode(), caller)) for caller in ("one", "other"))
+    )
+
+    assert [[], []] == outcomes
+    for caller in ("one", "other"):
+        assert caller.encode() == recorder.answers(caller, ["1"])["1"][1].body
+
+
+def test_a_portrait_is_stored_once(recorder, in_one_batch, admin):
+    """Twice in a batch, and again in a later one; the largest there may be."""
+    largest = Portrait.of(b"\xff\xd8\xff".ljust(SIZE_BYTES_MAX - 2, b"\0") + b"\xff\xd9")
+    small = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+
+    outcomes = in_one_batch(
+        *(on("a", portrait=largest), on("b", portrait=small), on("c", portrait=largest))
+    )
+    assert [4] == recorder.append(on("d", portrait=largest))
+
+    assert [[1], [2], [3]] == outcomes
+    sql = "SELECT digest, image FROM ledger.portraits ORDER BY octet_length(image)"
+    assert [(bytes.fromhex(each.digest), each.image) for each in (small, largest)] == admin.execute(
+        sql
+    ).fetchall()
+
+
+def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
+    """Beside somebody new, and somebody whose permit ends."""
+    recorder.append(on("a", Take(b"back", "holder-1", "a")))
+    recorder.append(on("a", Release("a"), version=2))
+    recorder.append(on("b", Take(b"leaving", "holder-2", "b")))
+
+    outcomes = in_one_batch(
+        on("c", Take(b"back", "holder-1", "c")),
+        on("d", Take(b"new", "holder-3", "d")),
+        on("b", Release("b"), version=2),
+    )
+
+    assert [[4], [5], [6]] == outcomes
+    assert {
+        b"back": Holder("holder-1", "c"),
+        b"new": Holder("holder-3", "d"),
+        b"leaving": Holder("holder-2", None),
+    } == recorder.holders([b"back", b"new", b"leaving"])
+
+
+def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one_batch):
+    """That record gives way and keeps its id; other people's corrections go along."""
+    recorder.append(on("old", Take(b"right", "holder-old", "old")))
+    recorder.append(on("old", Release("old"), version=2))
+    recorder.append(on("a", Take(b"wrong", "holder-a", "a")))
+    recorder.append(on("b", Take(b"b before", "holder-b", "b")))
+
+    outcomes = in_one_batch(
+        on("a", Reindex("a", b"right"), version=2), on("b", Reindex("b", b"b after"), version=2)
+    )
+
+    assert [[5], [6]] == outcomes
+    indexes = [b"right", b"wrong", b"b before", b"b after"]
+    assert {
+        b"right": Holder("holder-a", "a"),
+        b"b after": Holder("holder-b", "b"),
+    } == recorder.holders(indexes)
+    assert recorder.knows_holder("holder-old")
+
+
+def test_a_number_corrected_to_what_it_was_is_no_conflict(recorder, in_one_batch):
+    """The permit's own record is nobody else's."""
+    recorder.append(on("a", Take(b"person", "holder-a", "a")))
+
+    assert [[2]] == in_one_batch(on("a", Reindex("a", b"person"), version=2))
+
+    assert {b"person": Holder("holder-a", "a")} == recorder.holders([b"person"])
+
+
+# -- on its way there --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_of_several_reasons_the_first_counts(recorder, admin, place):
+    """A taken key means that the command was heard before, whatever else has changed since; with
+    losers nothing is written, and each is named by its place."""
+    recorder.append(on("a", Take(b"a", "holder-a", "a"), events=2, key="taken"))
+    batch = [on("free")]
+    batch.insert(place, on("a", Take(b"a", "holder-b", "b"), events=2, key="taken"))
+
+    assert {place: KeyTaken} == write(admin, batch)
+
+    batch[place] = on("a", Take(b"a", "holder-b", "b"), events=2)
+    assert {place: VersionTaken} == write(admin, batch)
+    batch[place] = on("b", Take(b"a", "holder-b", "b"))
+    assert {place: HolderTaken} == write(admin, batch)
+    assert ["a", "a"] == streams(recorder)
+
+
+def test_what_is_written_comes_after_what_was_there(recorder, admin):
+    """The position before the first event; each append's own follow from it."""
+    recorder.append(on("a"))
+    batch = [on("b", events=2), Append([], answer=answer("1")), on("c")]
+
+    assert 1 == write(admin, batch)
+
+    assert [[2, 3], [], [4]] == positions(1, batch)
+    assert ["a", "b", "b", "c"] == streams(recorder)
+
+
+def test_an_append_claims_all_that_it_can_lose_a_race_for():
+    """Its permits, the people whose record it changes, its caller's key."""
+    changes = [Take(b"taken", "holder-1", "p1"), Reindex("p2", b"found"), Release("p3")]
+
+    append = Append([*on("a", events=2).events, *on("b").events], changes, answer("1"))
+
+    assert {"a", "b", "p1", b"taken", "p2", b"found", "p3", ("officer-1", "1")} == append.claims
+
+
+def test_an_append_weighs_what_it_carries():
+    """States, the answer's body and the portrait: what memory is bounded by."""
+    picture = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+
+    append = Append(on("a", events=3).events, (), answer("1", body=b"12345"), picture)
+
+    assert 3 * len(b"{}") + 5 + len(picture.image) == append.size_bytes
+    assert (True, False, False) == (
+        Append([]).is_empty,
+        on("a").is_empty,
+        Append([], answer=answer("1")).is_empty,
+    )

@@ -1,0 +1,198 @@
+"""Whatever waits when the database is free shares a transaction, and nobody waits for company."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import psycopg
+import pytest
+
+from ledger import group_commit
+from ledger.append_queue import BATCH_EVENTS_MAX
+from ledger.database import as_service, connect, connect_to_append
+from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
+from ledger.group_commit import GroupCommit
+from ledger.holders import Take
+from ledger.ticket import Ticket
+from tests.ledger.appends import kinds, on, streams
+
+THREADS = 8
+MANY = 20
+WAIT_S = 30
+
+
+def test_what_comes_while_the_database_is_busy_is_one_transaction(in_one_batch, transactions):
+    """As many events as a batch takes; each gets its own position, in the order they came."""
+    outcomes = in_one_batch(*(on(str(n)) for n in range(BATCH_EVENTS_MAX)))
+
+    assert [[n + 1] for n in range(500)] == outcomes
+    assert [list(range(1, 501))] == transactions()
+
+
+def test_who_finds_it_idle_goes_alone(recorder, transactions):
+    """One after the other: nobody waits for company."""
+    for n in range(5):
+        assert [n + 1] == recorder.append(on(str(n)))
+
+    assert [[1], [2], [3], [4], [5]] == transactions()
+
+
+def test_positions_are_in_the_order_of_submission(recorder, in_one_batch, transactions):
+    """An append's own events are next to each other, however many there are."""
+    outcomes = in_one_batch(*(on(f"stream {n}", events=n) for n in (2, 3, 1, 4)))
+
+    assert [[1, 2], [3, 4, 5], [6], [7, 8, 9, 10]] == outcomes
+    assert [list(range(1, 11))] == transactions()
+    assert [f"stream {n}" for n in (2, 3, 1, 4) for _ in range(n)] == streams(recorder)
+
+
+def test_appends_of_one_permit_follow_on_each_other(in_one_batch, transactions):
+    """Each finds what the one before it has written; their neighbours do not wait for them."""
+    outcomes = in_one_batch(
+        on("a"), on("a", version=2), on("b"), on("a", version=3), on("a", version=3)
+    )
+
+    assert [[1], [3], [2], [4], VersionTaken] == kinds(outcomes)
+    assert [[1, 2], [3], [4]] == transactions()
+
+
+# -- the database's side -----------------------------------------------------------------------
+
+
+def test_no_transaction_is_left_open_between_round_trips(recorder, at_once, database_url):
+    """A process that stops in the middle would hold up every other one."""
+    numbers = itertools.count()
+    done = []
+    idle = (
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state LIKE 'idle in transaction%'"
+    )
+
+    def write():
+        for _ in range(MANY):
+            n = str(next(numbers))
+            recorder.append(on(n, Take(n.encode(), f"holder-{n}", n), key=n))
+        done.append(True)
+
+    def look():
+        found = []
+        with connect(database_url) as connection:
+            while len(done) < THREADS:
+                found += connection.execute(idle).fetchall()
+        return found
+
+    *_, found = at_once([*[write] * THREADS, look])
+
+    assert [] == found
+    assert THREADS * MANY == recorder.head()
+
+
+def test_nothing_is_locked_after_a_batch(recorder, in_one_batch, admin):
+    """Neither after one that was written nor after losers and what can't be stored."""
+    in_one_batch(on("a", key="1"), on("a"), on("\0"), on("b", version=0), on("c"))
+
+    others = (
+        "SELECT locktype, mode FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert [] == admin.execute(others).fetchall()
+    assert [(2,)] == admin.execute("SELECT position FROM ledger.head FOR UPDATE NOWAIT").fetchall()
+
+
+# -- beginning and ending ----------------------------------------------------------------------
+
+
+def test_nothing_is_connected_before_the_first_append(recorder, admin):
+    """A process that only reads has no writer."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger append'"
+    assert (0,) == admin.execute(sql).fetchone()
+
+    recorder.append(on("a"))
+
+    assert (1,) == admin.execute(sql).fetchone()
+
+
+def test_the_first_appends_of_many_threads_have_one_writer(recorder, at_once, admin):
+    """Two would write past each other's order."""
+    outcomes = at_once([lambda n=n: recorder.append(on(str(n))) for n in range(THREADS)])
+
+    assert [[n + 1] for n in range(THREADS)] == sorted(outcomes)
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger append'"
+    assert (1,) == admin.execute(sql).fetchone()
+
+
+def test_what_waits_at_the_end_is_written_and_the_rest_refused(recorder, gathering, until):
+    """Who was accepted is answered; who comes later hears it at once."""
+    commits = recorder.commits
+    waiting = [Ticket(on(name), WAIT_S) for name in ("a", "b", "a")]
+
+    with ThreadPoolExecutor(1) as thread:
+        with gathering(commits):
+            for ticket in waiting:
+                commits.submit(ticket)
+            closing = thread.submit(commits.close)
+            until(lambda: commits._queue._closed)
+            with pytest.raises(Unavailable):
+                commits.append(on("late"))
+        closing.result(WAIT_S)
+
+    assert [True] * 3 == [ticket.is_answered for ticket in waiting]
+    assert ["a", "b"] == streams(recorder)
+
+
+@pytest.fixture
+def hanging(database_url, monkeypatch):
+    """``hanging``: a group commit that hangs in its first connecting, until ``go`` is set; its
+    callers wait a fifth of a second."""
+    monkeypatch.setattr(group_commit, "ANSWER_S", 0.1)
+    connecting, go = Event(), Event()
+
+    def connect_late():
+        connecting.set()
+        if not go.wait(WAIT_S):
+            raise psycopg.OperationalError("timeout")
+        return connect_to_append(as_service(database_url))
+
+    commits = GroupCommit(connect_late, wait_s=0.2)
+    commits.connecting, commits.go = connecting, go
+    yield commits
+    go.set()
+    commits._queue.close()
+    if commits._thread:
+        commits._thread.join(WAIT_S)
+
+
+def test_a_thread_does_not_wait_for_a_writer_that_hangs(hanging, recorder, until):
+    """Who is in its hands can't know; who still waited for it is not written, then or later."""
+    with ThreadPoolExecutor(1) as thread:
+        taken = thread.submit(hanging.append, on("taken"))
+        until(hanging.connecting.is_set)
+        with pytest.raises(Unavailable) as queued:
+            hanging.append(on("queued"))
+        assert OutcomeUnknown is type(taken.exception(WAIT_S))
+
+    assert Unavailable is type(queued.value)
+    hanging.go.set()
+    until(lambda: kinds([outcome(hanging, on("next"))]) != [Unavailable])
+    assert "queued" not in streams(recorder)
+
+
+def outcome(commits, append):
+    try:
+        return commits.append(append)
+    except Unavailable as error:
+        return error
+
+
+def test_closing_does_not_wait_for_a_writer_that_hangs(hanging, until):
+    """Not for longer than its callers do: a service has to be able to stop."""
+    hanging.submit(Ticket(on("taken"), 0.1))
+    until(hanging.connecting.is_set)
+
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            thread.submit(hanging.close).result(5)
+        finally:
+            hanging.go.set()
+
+    until(lambda: not hanging._thread.is_alive())
