@@ -22,7 +22,7 @@ def on(stream, *changes, version=1, events=1, key=None, portrait=None):
 
 def kinds(outcomes):
     """Errors by their kind, positions as they are."""
-    return [type(each) if isinstance(each, Exception) else each for each in outcomes]
+    return [type(each) if isinstance(each, BaseException) else each for each in outcomes]
 
 
 def streams(recorder):

@@ -26,6 +26,7 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
+from ledger import group_commit
 from ledger.append import Append
 from ledger.application import PermitLedger
 from ledger.bell import Bell
@@ -305,6 +306,29 @@ def in_one_batch(
         return [outcome(ticket) for ticket in tickets]
 
     return in_one_batch
+
+
+class HangingCommits(GroupCommit):
+    """Hangs in its first connecting until ``go`` is set."""
+
+    def __init__(self, database_url: str, **how: float) -> None:
+        super().__init__(lambda: self._connect_late(as_service(database_url)), **how)
+        self.connecting, self.go = Event(), Event()
+
+    def _connect_late(self, url: str) -> Connection:
+        self.connecting.set()
+        assert self.go.wait(WAIT_S), "it was never let go"
+        return connect_to_append(url)
+
+
+@pytest.fixture
+def hanging(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingCommits]:
+    """A group commit whose writer hangs; its callers wait a fifth of a second."""
+    monkeypatch.setattr(group_commit, "ANSWER_S", 0.1)
+    commits = HangingCommits(database_url, wait_s=0.2)
+    yield commits
+    commits.go.set()
+    commits.close()
 
 
 @pytest.fixture

@@ -2,16 +2,12 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 
-import psycopg
 import pytest
 
-from ledger import group_commit
 from ledger.append_queue import BATCH_EVENTS_MAX
-from ledger.database import as_service, connect, connect_to_append
+from ledger.database import connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
-from ledger.group_commit import GroupCommit
 from ledger.holders import Take
 from ledger.ticket import Ticket
 from tests.ledger.appends import kinds, on, streams
@@ -138,28 +134,6 @@ def test_what_waits_at_the_end_is_written_and_the_rest_refused(recorder, gatheri
 
     assert [True] * 3 == [ticket.is_answered for ticket in waiting]
     assert ["a", "b"] == streams(recorder)
-
-
-@pytest.fixture
-def hanging(database_url, monkeypatch):
-    """``hanging``: a group commit that hangs in its first connecting, until ``go`` is set; its
-    callers wait a fifth of a second."""
-    monkeypatch.setattr(group_commit, "ANSWER_S", 0.1)
-    connecting, go = Event(), Event()
-
-    def connect_late():
-        connecting.set()
-        if not go.wait(WAIT_S):
-            raise psycopg.OperationalError("timeout")
-        return connect_to_append(as_service(database_url))
-
-    commits = GroupCommit(connect_late, wait_s=0.2)
-    commits.connecting, commits.go = connecting, go
-    yield commits
-    go.set()
-    commits._queue.close()
-    if commits._thread:
-        commits._thread.join(WAIT_S)
 
 
 def test_a_thread_does_not_wait_for_a_writer_that_hangs(hanging, recorder, until):
