@@ -23,7 +23,7 @@ from psycopg_pool import ConnectionPool
 from .append import Append, Losers, positions
 from .append_bulk import write_bulk
 from .database import Connection, translated_errors
-from .errors import ConnectionLost
+from .errors import ConnectionLost, OutcomeUnknown, Unavailable
 from .follow import POSITION_MAX, notification
 from .group_commit import GroupCommit
 from .holders import Holder
@@ -85,9 +85,12 @@ class LedgerRecorder(ApplicationRecorder):
             outcome = self._write_all(appends)
         except ConnectionLost:
             self._pool.check()
-            if (stored := self._stored(appends)) is not None:
-                return stored
-            outcome = self._write_all(appends)
+            try:
+                if (stored := self._stored(appends)) is not None:
+                    return stored
+                outcome = self._write_all(appends)
+            except Unavailable as error:
+                raise OutcomeUnknown from error
         if not isinstance(outcome, int):
             raise outcome[min(outcome)]
         return list(chain.from_iterable(positions(outcome, appends)))
