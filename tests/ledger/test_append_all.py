@@ -1,0 +1,68 @@
+"""A batch in one transaction, when connections break: written once, or said to be in doubt."""
+
+import pytest
+
+from ledger import recorder as recorder_module
+from ledger.errors import OutcomeUnknown
+from tests.ledger.appends import on, streams
+
+BATCH = [on("a", events=2), on("b", key="1")]
+
+
+@pytest.fixture
+def breaks(monkeypatch, admin):
+    """``breaks("write before", "write after", "look")``: the connection of each write, or look at
+    what became of one, dies before it begins or after it is done."""
+    coming = []
+
+    def die(connection):
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+
+    def breaking(act, kind):
+        def broken(connection, appends):
+            when = coming.pop(0) if coming and coming[0].startswith(kind) else ""
+            if when in {"write before", "look"}:
+                die(connection)
+            outcome = act(connection, appends)
+            if when == "write after":
+                die(connection)
+                connection.execute("SELECT")
+            return outcome
+
+        return broken
+
+    for name, kind in (("write", "write"), ("settle", "look")):
+        act = getattr(recorder_module, name)
+        monkeypatch.setattr(recorder_module, name, breaking(act, kind))
+    return lambda *when: coming.extend(when)
+
+
+@pytest.mark.parametrize("when", ["write before", "write after"])
+def test_a_break_is_made_up_for(recorder, breaks, when):
+    """What was written is found, what was not is written: once, in either case."""
+    breaks(when)
+
+    assert [1, 2, 3] == recorder.append_all(BATCH)
+
+    assert ["a", "a", "b"] == streams(recorder)
+    assert {"1"} == set(recorder.answers("officer-1", ["1"]))
+
+
+@pytest.mark.parametrize(
+    ("breaking", "written"),
+    [
+        (["write after", "look"], True),
+        (["write before", "look"], False),
+        (["write before", "write after"], True),
+        (["write before", "write before"], False),
+    ],
+    ids=["not found", "not looked for", "second answer lost", "second sending lost"],
+)
+def test_what_breaks_twice_is_in_doubt(recorder, breaks, breaking, written):
+    """Nobody has looked at the end: it may be there, and the caller is told just that."""
+    breaks(*breaking)
+
+    with pytest.raises(OutcomeUnknown):
+        recorder.append_all(BATCH)
+
+    assert (["a", "a", "b"] if written else []) == streams(recorder)
