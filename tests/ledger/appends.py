@@ -1,9 +1,15 @@
-"""Appends as one command writes them, and what became of a batch of them."""
+"""Appends as one command writes them, what became of a batch of them, and a writer that hangs."""
+
+from threading import Event
 
 from eventsourcing.persistence import StoredEvent
 
 from ledger.append import Append
+from ledger.database import as_service, connect_to_append
+from ledger.group_commit import GroupCommit
 from ledger.idempotency import IdempotencyKey, PendingAnswer
+
+WAIT_S = 30
 
 
 def answer(name, body=b"", caller="officer-1"):
@@ -31,3 +37,21 @@ def streams(recorder):
     assert list(range(1, len(log) + 1)) == [event.id for event in log]
     assert len(log) == recorder.head()
     return [event.originator_id for event in log]
+
+
+class HangingCommits(GroupCommit):
+    """Hangs in its first connecting until it is let go."""
+
+    def __init__(self, database_url, **how):
+        super().__init__(lambda: self._connect_late(as_service(database_url)), **how)
+        self.connecting, self._go = Event(), Event()
+
+    def let_go(self):
+        """From now on its callers have time."""
+        self.wait_s, self.answer_in_s = WAIT_S + 1, WAIT_S
+        self._go.set()
+
+    def _connect_late(self, url):
+        self.connecting.set()
+        assert self._go.wait(WAIT_S), "it was never let go"
+        return connect_to_append(url)

@@ -36,6 +36,7 @@ from ledger.group_commit import GroupCommit
 from ledger.idempotency import IdempotencyKey, PendingAnswer
 from ledger.recorder import LedgerRecorder
 from ledger.ticket import Ticket
+from tests.ledger.appends import HangingCommits
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
 
 T = TypeVar("T")
@@ -308,26 +309,13 @@ def in_one_batch(
     return in_one_batch
 
 
-class HangingCommits(GroupCommit):
-    """Hangs in its first connecting until ``go`` is set."""
-
-    def __init__(self, database_url: str, **how: float) -> None:
-        super().__init__(lambda: self._connect_late(as_service(database_url)), **how)
-        self.connecting, self.go = Event(), Event()
-
-    def _connect_late(self, url: str) -> Connection:
-        self.connecting.set()
-        assert self.go.wait(WAIT_S), "it was never let go"
-        return connect_to_append(url)
-
-
 @pytest.fixture
 def hanging(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingCommits]:
-    """A group commit whose writer hangs; its callers wait a fifth of a second."""
-    monkeypatch.setattr(group_commit, "ANSWER_S", 0.1)
-    commits = HangingCommits(database_url, wait_s=0.2)
+    """A group commit whose writer hangs; its callers wait a second until it is ``let_go``."""
+    monkeypatch.setattr(group_commit, "ANSWER_S", 0.2)
+    commits = HangingCommits(database_url, wait_s=1.0)
     yield commits
-    commits.go.set()
+    commits.let_go()
     commits.close()
 
 

@@ -55,6 +55,12 @@ def filled(queue):
     return filled
 
 
+def batches(queue):
+    """All that it gives, closed: where nothing more comes, nobody waits."""
+    queue.close()
+    return list(iter(queue.next_batch, []))
+
+
 # -- independence ------------------------------------------------------------------------------
 
 
@@ -89,7 +95,7 @@ def test_who_shares_a_claim_waits_for_the_next_batch(queue, first, second):
     for ticket in (first, second, third):
         queue.put(ticket)
 
-    assert [[first, third], [second]] == [queue.next_batch(), queue.next_batch()]
+    assert [[first, third], [second]] == batches(queue)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_who_is_held_back_holds_back_who_follows_it(filled):
 
     queue = filled(first, second, third, fourth)
 
-    assert [[first], [second], [third], [fourth]] == [queue.next_batch() for _ in range(4)]
+    assert [[first], [second], [third], [fourth]] == batches(queue)
 
 
 def test_who_was_held_back_goes_before_who_came_later(filled):
@@ -123,10 +129,19 @@ def test_who_was_held_back_goes_before_who_came_later(filled):
     late = on("a")
     queue.put(late)
 
-    for _ in same:
-        taken += queue.next_batch()
+    taken += itertools.chain(*batches(queue))
 
     assert [*same, late] == taken
+
+
+def test_who_was_held_back_goes_before_who_was_not_looked_at(filled, monkeypatch):
+    """The batch was full before it came to the third of the same permit."""
+    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
+    first, second, other, third = on("a"), on("a"), on("b"), on("a")
+
+    queue = filled(first, second, other, third)
+
+    assert [[first, other], [second], [third]] == batches(queue)
 
 
 @given(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1), max_size=40), st.data())
@@ -139,14 +154,14 @@ def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data)
     withdrawn = data.draw(st.sets(st.sampled_from(range(len(tickets))))) if tickets else set()
     for n in withdrawn:
         queue.take_back(tickets[n])
-    queue.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(append_queue, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
+        found = batches(queue)
 
-    batches = list(iter(queue.next_batch, []))
-
-    for batch in batches:
+    for batch in found:
         claims = [claim for ticket in batch for claim in ticket.claims]
         assert len(set(claims)) == len(claims)
-    taken = list(itertools.chain(*batches))
+    taken = list(itertools.chain(*found))
     staying = [ticket for n, ticket in enumerate(tickets) if n not in withdrawn]
     for stream in "abcdef":
         assert [t for t in staying if stream in t.claims] == [
@@ -165,7 +180,7 @@ def test_a_batch_is_bounded_in_events(filled, monkeypatch):
 
     queue = filled(*tickets)
 
-    assert [tickets[:2], tickets[2:4], tickets[4:]] == [queue.next_batch() for _ in range(3)]
+    assert [tickets[:2], tickets[2:4], tickets[4:]] == batches(queue)
 
 
 def test_answers_without_events_count_too(filled, monkeypatch):
@@ -175,7 +190,7 @@ def test_answers_without_events_count_too(filled, monkeypatch):
 
     queue = filled(*tickets)
 
-    assert [tickets[:2], tickets[2:]] == [queue.next_batch(), queue.next_batch()]
+    assert [tickets[:2], tickets[2:]] == batches(queue)
 
 
 def test_a_batch_is_bounded_in_bytes(filled, monkeypatch):
@@ -186,7 +201,7 @@ def test_a_batch_is_bounded_in_bytes(filled, monkeypatch):
 
     queue = filled(*tickets)
 
-    assert [tickets[:2], tickets[2:4], tickets[4:]] == [queue.next_batch() for _ in range(3)]
+    assert [tickets[:2], tickets[2:4], tickets[4:]] == batches(queue)
 
 
 @pytest.mark.parametrize("bound", ["BATCH_EVENTS_MAX", "BATCH_BYTES_MAX"])
@@ -197,7 +212,7 @@ def test_an_append_larger_than_a_batch_goes_alone(filled, monkeypatch, bound):
 
     queue = filled(large, small)
 
-    assert [[large], [small]] == [queue.next_batch(), queue.next_batch()]
+    assert [[large], [small]] == batches(queue)
 
 
 def test_the_bounds_leave_room_for_portraits():
