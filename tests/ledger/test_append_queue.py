@@ -79,14 +79,17 @@ def test_what_is_independent_goes_together_in_order(filled):
         (on("a", key=key("1")), on("b", key=key("1"))),
         (on(key=key("1")), on(key=key("1"))),
         (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Take(b"p", "h2", "b")])),
-        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Reindex("b", b"p")])),
-        (on("a", changes=[Reindex("a", b"p")]), on("b", changes=[Reindex("b", b"p")])),
-        (on("a"), on("b", changes=[Release("a")])),
-        (on("b", changes=[Reindex("a", b"p")]), on("a")),
+        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Reindex(b"q", "b", b"p")])),
+        (
+            on("a", changes=[Reindex(b"q", "a", b"p")]),
+            on("b", changes=[Reindex(b"r", "b", b"p")]),
+        ),
+        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Take(b"p", "h1", "b")])),
+        (on("a", changes=[Reindex(b"p", "a", b"q")]), on("b", changes=[Take(b"p", "h2", "b")])),
     ],
     ids=[
         *("permit", "permit among several", "key", "key of answers alone", "person taken twice"),
-        *("person taken and found", "person found twice", "permit released", "permit found anew"),
+        *("person taken and found", "person found twice", "person free again", "number free again"),
     ],
 )
 def test_who_shares_a_claim_waits_for_the_next_batch(queue, first, second):
@@ -103,7 +106,7 @@ def test_who_shares_a_claim_waits_for_the_next_batch(queue, first, second):
     [
         (on("a", key=key("1")), on("b", key=key("1", caller="officer-2"))),
         (on("a", changes=[Take(b"p", "h", "a")]), on("b", changes=[Take(b"q", "h", "b")])),
-        (on("a", changes=[Release("a")]), on("b", changes=[Release("b")])),
+        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Release(b"q", "b")])),
     ],
     ids=["another caller's key", "another person", "another permit"],
 )

@@ -80,8 +80,9 @@ BEGIN
     IF cardinality(reindex_command) > 0 THEN
         RETURN QUERY
         SELECT append.before, command, 'holder'
-        FROM unnest(reindex_command, reindex_new_citizen_index) AS own (command, citizen_index)
-        WHERE (SELECT holders.permit_number IS NOT NULL
+        FROM unnest(reindex_command, reindex_permit_number, reindex_new_citizen_index)
+            AS own (command, permit_number, citizen_index)
+        WHERE (SELECT holders.permit_number <> own.permit_number
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
         lost := lost OR FOUND;
     END IF;
@@ -115,7 +116,7 @@ BEGIN
     IF cardinality(reindex_permit_number) > 0 THEN
         -- A corrected number may belong to an earlier record of the same person, which gives way.
         UPDATE ledger.holders SET citizen_index = NULL
-        WHERE citizen_index = ANY (reindex_new_citizen_index);
+        WHERE citizen_index = ANY (reindex_new_citizen_index) AND permit_number IS NULL;
         UPDATE ledger.holders SET citizen_index = own.new_citizen_index
         FROM unnest(reindex_citizen_index, reindex_permit_number, reindex_new_citizen_index)
             AS own (citizen_index, permit_number, new_citizen_index)
