@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from threading import Event
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
 
 import psycopg
 import structlog
+from psycopg.errors import ProgramLimitExceeded, ReadOnlySqlTransaction
 
 from .append import Losers, positions, write
 from .append_queue import AppendQueue
-from .database import Connection, translated_errors
+from .database import APPEND_STATEMENT_S, Connection, hang_up, translated_errors
 from .errors import ConnectionLost, OutcomeUnknown, Unavailable
 from .settlement import settle
 from .ticket import Positions, Ticket
 
 RECONNECT_S = 0.05
+SILENT_S = APPEND_STATEMENT_S + 1
+"""After so long without an answer the server is not at work any more: the network is."""
 
 _log = structlog.get_logger(__name__)
 _pause = Event()  # never set
@@ -36,6 +39,15 @@ class BatchWriter:
         self._connect = connect
         self._committed = committed
         self._connection: Connection | None = None
+        self._asking = Lock()
+        self._asked_at: float | None = None
+
+    def hang_up_if_silent(self) -> None:
+        """For callers who have waited in vain: the writer itself can't tell."""
+        with self._asking:  # the writer can't go on and close the connection meanwhile
+            asked_at, connection = self._asked_at, self._connection
+            if asked_at is not None and connection and time.monotonic() - asked_at > SILENT_S:
+                hang_up(connection)
 
     def run(self) -> None:
         """Write what the queue gives, until it is closed and at its end."""
@@ -55,11 +67,14 @@ class BatchWriter:
                 _pause.wait(RECONNECT_S)
                 continue
             try:
-                outcome = write(connection, [ticket.append for ticket in batch])
+                with self._asks():
+                    outcome = write(connection, [ticket.append for ticket in batch])
             except Exception as error:  # noqa: BLE001  also of what no statement can hold
                 if connection.closed:
                     batch = self._settle(batch)
-                elif isinstance(error, psycopg.OperationalError) or len(batch) == 1:
+                elif _is_everybodys(error) or len(batch) == 1:
+                    if isinstance(error, ReadOnlySqlTransaction):
+                        self._disconnect()  # the next one may lead to a server that writes
                     _refuse(batch, error)
                     return
                 else:  # one of them is at fault: find it, and let its neighbours pass
@@ -87,7 +102,9 @@ class BatchWriter:
         while batch := _in_time(batch):
             try:
                 if connection := self._connected():
-                    _resolve(batch, settle(connection, [ticket.append for ticket in batch]))
+                    with self._asks():
+                        found = settle(connection, [ticket.append for ticket in batch])
+                    _resolve(batch, found)
                     return [ticket for ticket in batch if not ticket.is_answered]
             except psycopg.OperationalError:
                 pass
@@ -96,8 +113,20 @@ class BatchWriter:
                     return batch
                 middle = len(batch) // 2
                 return [*self._settle(batch[:middle]), *self._settle(batch[middle:])]
+            except ReadOnlySqlTransaction:
+                self._disconnect()
             _pause.wait(RECONNECT_S)
         return []
+
+    @contextmanager
+    def _asks(self) -> Iterator[None]:
+        """While the database is waited for."""
+        self._asked_at = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._asking:
+                self._asked_at = None
 
     def _connected(self) -> Connection | None:
         if self._connection is None or self._connection.closed:
@@ -128,16 +157,23 @@ def _resolve(batch: Sequence[Ticket], found: Sequence[Positions | None]) -> None
 
 
 def _refuse(batch: Sequence[Ticket], error: Exception) -> None:
-    """The database is there and said no: nothing was written, unless by an earlier sending."""
+    """The database is there and said no: nothing of the batch was written this time. What was sent
+    before, over a connection that broke, may be under way still."""
+    _fail([ticket for ticket in batch if ticket.in_doubt], OutcomeUnknown())
     try:
         with translated_errors():
             raise error
-    except Unavailable as translated:
-        refusal = Unavailable() if isinstance(translated, ConnectionLost) else translated
-        for ticket in batch:
-            _fail([ticket], OutcomeUnknown() if ticket.in_doubt else refusal)
+    except ConnectionLost:
+        _fail(batch, Unavailable())
     except Exception as translated:  # noqa: BLE001  it is its caller's
         _fail(batch, translated)
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Whether no command of a batch can pass; otherwise one of them is at fault, as is one that is
+    too long for an index."""
+    outages = (psycopg.OperationalError, ReadOnlySqlTransaction)
+    return isinstance(error, outages) and not isinstance(error, ProgramLimitExceeded)
 
 
 def _fail(batch: Sequence[Ticket], error: Exception) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
     InsufficientPrivilege,
     InvalidParameterValue,
+    ProgramLimitExceeded,
     ReadOnlySqlTransaction,
     UniqueViolation,
 )
@@ -106,9 +108,19 @@ def connect(database_url: str, *, application_name: str = "permit-ledger") -> Co
 def connect_to_append(database_url: str) -> Connection:
     """The group commit's connection: no statement on it outlasts those who wait for it."""
     connection = connect(database_url, application_name="permit-ledger append")
+    connection.execute("SET synchronous_commit = on")  # whatever the server's default is
     connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
     connection.execute(f"SET statement_timeout = '{APPEND_STATEMENT_S}s'")
     return connection
+
+
+def hang_up(connection: Connection) -> None:
+    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def connect_async(
@@ -134,6 +146,11 @@ def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Conn
     )
 
 
+async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
+    """For pools of coroutines: as :func:`open_pool` has it."""
+    await connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+
+
 def _bound_waiting(connection: Connection) -> None:
     """A lock that somebody does not give back ends in an error, not in a queue without end; nor
     does a transaction of ours keep its own for long when its process has stopped in the middle."""
@@ -155,5 +172,7 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:
         raise Unavailable("The database can only be read for the moment.") from error
+    except ProgramLimitExceeded:  # an operational error by its class, and the command's own fault
+        raise
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise ConnectionLost from error

@@ -67,6 +67,7 @@ class GroupCommit:
 
     def take_back(self, ticket: Ticket) -> Unavailable:
         """Its caller waits no longer; returns what to tell the caller."""
+        self._writer.hang_up_if_silent()
         return self._queue.take_back(ticket)
 
     def close(self) -> None:

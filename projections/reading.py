@@ -17,6 +17,7 @@ from domain.standing import Facts
 from ledger.database import (
     POOL_WAIT_S,
     POOL_WAITING_MAX,
+    bound_waiting,
     connection_options,
     translated_errors,
 )
@@ -42,6 +43,7 @@ def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
+        configure=bound_waiting,
         open=False,
     )
 

@@ -11,20 +11,19 @@ from tests.chaos.workload import Acknowledgement, Request
 PATIENCE_S = 2.0
 BOUND_S = 4.0
 RECOVERY_S = 3.0
+SILENT_S = 1.5
 REQUEST = Request("w1-1")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the writer waits for a silent connection without end, and all with it"
-)
 @pytest.mark.parametrize(
     ("form", "persisted"), [("thread", False), ("task", True)], ids=["not persisted", "persisted"]
 )
 def test_a_silent_connection_is_given_up(
-    form, services, patience, proxy, persisted, sent_until_done, problems
+    form, services, patience, proxy, persisted, sent_until_done, problems, monkeypatch
 ):
     """Its caller is told in time that nobody knows, and the next ones get another connection."""
     patience(PATIENCE_S)
+    monkeypatch.setattr("ledger.batch_writer.SILENT_S", SILENT_S)
     service = services(form, url=proxy.url)
     proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
 
@@ -41,9 +40,6 @@ def test_a_silent_connection_is_given_up(
     assert {} == problems([told], done=[REQUEST.key])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is refused on its second sending is called undone, in doubt or not"
-)
 def test_what_may_still_arrive_is_not_called_undone(
     form, services, proxy, stranger, until, monkeypatch, problems
 ):

@@ -32,9 +32,6 @@ def only_reading(admin):
     return only_reading
 
 
-@pytest.mark.xfail(
-    strict=True, reason="settling on a read-only server raises PostgreSQL's own error to the caller"
-)
 def test_what_became_of_an_append_is_asked_until_it_can_be_told(
     form, services, proxy, only_reading, appender, until, database_url, problems
 ):
@@ -55,7 +52,6 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
     assert {} == problems(told, done=[FIRST.key, NEXT.key])
 
 
-@pytest.mark.xfail(strict=True, reason="the writer stays with a server that can only be read")
 def test_a_server_that_can_only_be_read_is_left(
     form, services, patience, only_reading, admin, appender, sent_until_done, problems
 ):

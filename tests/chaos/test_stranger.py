@@ -77,18 +77,6 @@ def test_what_is_let_go_is_waited_for(
     assert {} == problems([permit, told], done=["w1-1"])
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "thread",
-        pytest.param(
-            "task",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the pool for coroutines waits for locks without end"
-            ),
-        ),
-    ],
-)
 def test_a_read_of_what_is_held_is_given_up(form, impatient, permits, stranger, services, problems):
     """A command that has to read a permit first does not wait for ever either."""
     [permit] = permits(1)

@@ -31,7 +31,7 @@ def breaks(monkeypatch, admin):
 
         return broken
 
-    for name, kind in (("write", "write"), ("settle", "look")):
+    for name, kind in (("write_bulk", "write"), ("settle", "look")):
         act = getattr(recorder_module, name)
         monkeypatch.setattr(recorder_module, name, breaking(act, kind))
     return lambda *when: coming.extend(when)

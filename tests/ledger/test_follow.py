@@ -203,12 +203,13 @@ def test_a_lost_notification_is_made_up_for(following, append_unnoticed, listeni
         until(lambda: follower.positions == [1])
 
 
-def test_what_was_notified_before_a_read_is_forgotten(admin, recorder, stored):
+def test_what_was_notified_before_a_read_is_forgotten(admin, database_url):
     """A follower that is always behind would collect it without end."""
     admin.execute(f"LISTEN {CHANNEL}")
-    for version in range(1, 4):
-        recorder.insert_events([stored("a", version)])
-        admin.execute("SELECT 1")  # reads the notification too
+    with connect(database_url) as writer:
+        for _ in range(3):
+            writer.execute(f"NOTIFY {CHANNEL}")
+            admin.execute("SELECT 1")  # reads the notification too
 
     wait_for_notification(admin, Event(), 0)
 
