@@ -158,13 +158,13 @@ def _resolve(batch: Sequence[Ticket], found: Sequence[Positions | None]) -> None
 
 def _refuse(batch: Sequence[Ticket], error: Exception) -> None:
     """The database is there and said no: nothing of the batch was written this time. What was sent
-    before, over a connection that broke, may be under way still."""
-    _fail([ticket for ticket in batch if ticket.in_doubt], OutcomeUnknown())
+    before, over a connection that broke, may be under way still, if it can be written at all."""
     try:
         with translated_errors():
             raise error
-    except ConnectionLost:
-        _fail(batch, Unavailable())
+    except Unavailable as translated:
+        _fail([ticket for ticket in batch if ticket.in_doubt], OutcomeUnknown())
+        _fail(batch, Unavailable() if isinstance(translated, ConnectionLost) else translated)
     except Exception as translated:  # noqa: BLE001  it is its caller's
         _fail(batch, translated)
 
