@@ -9,8 +9,10 @@ from ledger.database import as_service, connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.group_commit import GroupCommit
 from ledger.holders import Take
+from ledger.ticket import Ticket
 from tests.ledger.appends import kinds, on, streams
 
+WAIT_S = 30
 NUL, SURROGATE = "a\0b", "a\ud800b"
 
 
@@ -120,21 +122,33 @@ def test_who_waits_behind_the_poisoned_is_not_lost(recorder, in_one_batch):
 # -- a database that says no -------------------------------------------------------------------
 
 
-def test_a_lock_that_nobody_gives_back_is_no_doubt(commits_by, recorder, head_held):
-    """The server gave up before it wrote: all may try again, and the next finds it well."""
+def test_a_lock_that_nobody_gives_back_is_no_doubt(commits_by, recorder, head_held, monkeypatch):
+    """The server gave up before it wrote: all may try again, and nobody waits for it once for each
+    of them. The next finds it well."""
+    write = batch_writer.write
+    written = []
 
     def impatient(url):
         connection = connect_to_append(url)
         connection.execute("SET lock_timeout = '50ms'")
         return connection
 
-    commits = commits_by(impatient)
-    with head_held(), pytest.raises(Unavailable) as refused:
-        commits.append(on("a"))
+    def counted(connection, appends):
+        written.append(len(appends))
+        return write(connection, appends)
 
-    assert Unavailable is type(refused.value)
-    assert [] == streams(recorder)
-    assert [1] == commits.append(on("b"))
+    commits = commits_by(impatient)
+    monkeypatch.setattr(batch_writer, "write", counted)
+    tickets = [Ticket(on(str(n)), WAIT_S) for n in range(4)]
+    with head_held():
+        for ticket in tickets[:-1]:
+            commits._queue.put(ticket)  # the writer begins with the last of them
+        commits.submit(tickets[-1])
+        assert [True] * 4 == [ticket.wait(WAIT_S) for ticket in tickets]
+
+    assert [Unavailable] * 4 == [type(ticket.error) for ticket in tickets]
+    assert ([4], []) == (written, streams(recorder))
+    assert [1] == commits.append(on("0"))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 
+from ledger import group_commit
 from ledger.append_queue import BATCH_EVENTS_MAX
 from ledger.database import connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
@@ -108,13 +110,20 @@ def test_nothing_is_connected_before_the_first_append(recorder, admin):
     assert (1,) == admin.execute(sql).fetchone()
 
 
-def test_the_first_appends_of_many_threads_have_one_writer(recorder, at_once, admin):
-    """Two would write past each other's order."""
+def test_the_first_appends_of_many_threads_have_one_writer(recorder, at_once, until, monkeypatch):
+    """Two would write past each other's order: none is made before all have asked for it."""
+    made = []
+
+    def make(*args, **how):
+        until(lambda: len(recorder.commits._queue._tickets) == THREADS)
+        made.append(Thread(*args, **how))
+        return made[-1]
+
+    monkeypatch.setattr(group_commit, "Thread", make)
     outcomes = at_once([lambda n=n: recorder.append(on(str(n))) for n in range(THREADS)])
 
     assert [[n + 1] for n in range(THREADS)] == sorted(outcomes)
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger append'"
-    assert (1,) == admin.execute(sql).fetchone()
+    assert [recorder.commits._thread] == made
 
 
 def test_what_waits_at_the_end_is_written_and_the_rest_refused(recorder, gathering, until):
