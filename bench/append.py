@@ -34,7 +34,7 @@ from permit_ledger.serving import SWITCH_INTERVAL_S
 from projections.reading import read_pool
 
 from . import raw, sides
-from .harness import Rates, Result, Round, fresh_database, run_for, server
+from .harness import Rates, Result, Round, forget_garbage, fresh_database, run_for, server
 
 CLIENTS = (1, 8, 64, 256)
 ROUNDS, ROUND_S = 5, 1.5
@@ -170,6 +170,7 @@ def _run_coroutines(
         latencies = [ms for of_client in done for ms in of_client]
         return Round(len(latencies) / took_s, latencies)
 
+    forget_garbage()
     with _switching_often():
         return uvloop.run(main())
 

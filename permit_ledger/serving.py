@@ -15,7 +15,7 @@ from .workbench import database
 GRACEFUL_SHUTDOWN_S = 5
 KEEP_ALIVE_S = 30
 BACKLOG = 2048
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.001
 """The group commit's thread hands over a batch between two commands; at the interpreter's 5 ms the
 database would rest for that long each time."""
 
