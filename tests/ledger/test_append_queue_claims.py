@@ -1,0 +1,116 @@
+"""A batch's appends are independent of each other, and no permit's appends change their order."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import append_queue
+from ledger.holders import Reindex, Release, Take
+from tests.ledger.tickets import batches, filled, key, on
+
+
+def test_what_is_independent_goes_together_in_order():
+    """All at once, as they came."""
+    tickets = [on("c"), on("a"), on("b")]
+
+    assert tickets == filled(*tickets).next_batch()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (on("a"), on("a")),
+        (on("a"), on("b", "a")),
+        (on("a", key=key("1")), on("b", key=key("1"))),
+        (on(key=key("1")), on(key=key("1"))),
+        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Take(b"p", "h2", "b")])),
+        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Reindex(b"q", "b", b"p")])),
+        (
+            on("a", changes=[Reindex(b"q", "a", b"p")]),
+            on("b", changes=[Reindex(b"r", "b", b"p")]),
+        ),
+        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Take(b"p", "h1", "b")])),
+        (on("a", changes=[Reindex(b"p", "a", b"q")]), on("b", changes=[Take(b"p", "h2", "b")])),
+    ],
+    ids=[
+        *("permit", "permit among several", "key", "key of answers alone", "person taken twice"),
+        *("person taken and found", "person found twice", "person free again", "number free again"),
+    ],
+)
+def test_who_shares_a_claim_waits_for_the_next_batch(first, second):
+    """They could lose a race to each other; a third that shares nothing is not held up."""
+    third = on("third")
+
+    assert [[first, third], [second]] == batches(filled(first, second, third))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (on("a", key=key("1")), on("b", key=key("1", caller="officer-2"))),
+        (on("a", changes=[Take(b"p", "h", "a")]), on("b", changes=[Take(b"q", "h", "b")])),
+        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Release(b"q", "b")])),
+    ],
+    ids=["another caller's key", "another person", "another permit"],
+)
+def test_who_shares_none_goes_along(first, second):
+    """Keys are a caller's own, and people are told apart by their number alone."""
+    assert [first, second] == filled(first, second).next_batch()
+
+
+def test_who_is_held_back_holds_back_who_follows_it():
+    """Otherwise the third would overtake the second, with which it shares a permit."""
+    first, second, third, fourth = on("a"), on("a", "b"), on("b", "c"), on("c")
+
+    queue = filled(first, second, third, fourth)
+
+    assert [[first], [second], [third], [fourth]] == batches(queue)
+
+
+def test_who_was_held_back_goes_before_who_came_later():
+    """The order of each permit's appends is that in which they came."""
+    same = [on("a") for _ in range(4)]
+    queue = filled(*same)
+    taken = queue.next_batch()
+    late = on("a")
+    queue.put(late)
+
+    taken += itertools.chain(*batches(queue))
+
+    assert [*same, late] == taken
+
+
+def test_who_was_held_back_goes_before_who_was_not_looked_at(monkeypatch):
+    """The batch was full before it came to the third of the same permit."""
+    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
+    first, second, other, third = on("a"), on("a"), on("b"), on("a")
+
+    queue = filled(first, second, other, third)
+
+    assert [[first, other], [second], [third]] == batches(queue)
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1), max_size=40), st.data())
+def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data):
+    """Whatever is wanted, and whoever gives up meanwhile: each of the others is taken once."""
+    tickets = [on(*sorted(streams)) for streams in wanted]
+    queue = filled(*tickets)
+    withdrawn = data.draw(st.sets(st.sampled_from(range(len(tickets))))) if tickets else set()
+    for n in withdrawn:
+        queue.take_back(tickets[n])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(append_queue, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
+        found = batches(queue)
+
+    for batch in found:
+        claims = [claim for ticket in batch for claim in ticket.claims]
+        assert len(set(claims)) == len(claims)
+    taken = list(itertools.chain(*found))
+    staying = [ticket for n, ticket in enumerate(tickets) if n not in withdrawn]
+    for stream in "abcdef":
+        assert [t for t in staying if stream in t.claims] == [
+            t for t in taken if stream in t.claims
+        ]
+    assert queue._size_bytes == 0
