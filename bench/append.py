@@ -34,7 +34,16 @@ from permit_ledger.serving import SWITCH_INTERVAL_S
 from projections.reading import read_pool
 
 from . import raw, sides
-from .harness import Rates, Result, Round, forget_garbage, fresh_database, run_for, server
+from .harness import (
+    Rates,
+    Result,
+    Round,
+    flush_dirty_pages,
+    forget_garbage,
+    fresh_database,
+    run_for,
+    server,
+)
 
 CLIENTS = (1, 8, 64, 256)
 ROUNDS, ROUND_S = 5, 1.5
@@ -65,9 +74,11 @@ def bench_append(console: Console, *, quick: bool) -> None:
         plan = [(clients, n) for clients in CLIENTS for n in range(rounds)]
         measured: dict[int, list[dict[str, Round]]] = {clients: [] for clients in CLIENTS}
         for clients, _ in track(plan, "append", console=console, transient=True):
-            measured[clients].append(
-                {name: side(clients, seconds) for name, side in contestants.items()}
-            )
+            done = {}
+            for name, side in contestants.items():
+                flush_dirty_pages(embedded)
+                done[name] = side(clients, seconds)
+            measured[clients].append(done)
         result.figures["fsync_p50_ms"] = _fsync_p50_ms(folder)
     for clients, of_clients in measured.items():
         _report(result, table, clients, of_clients)
