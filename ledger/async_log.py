@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, cast
+from typing import cast
 
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import Mapper, StoredEvent
-from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
-from psycopg_pool import AsyncConnectionPool
 
 from domain.permit import Permit
 
 from .append import Append
 from .async_append import AsyncAppends
-from .database import translated_errors
-from .errors import ConnectionLost, UnknownPermit
+from .async_reads import Pool, read_rows
+from .errors import UnknownPermit
 from .group_commit import GroupCommit
 from .group_read import GroupRead
 from .holders import Holder
@@ -27,8 +25,6 @@ from .named_sql import Queries
 from .recorder import answers_in, holders_in
 
 _sql = Queries("ledger", "sql/queries.sql")
-
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 
 class AsyncLog:
@@ -74,19 +70,4 @@ class AsyncLog:
         }
 
     async def _rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
-        """A read; once more on another connection where the first had died in the pool."""
-        try:
-            return await self._read(query, parameters)
-        except ConnectionLost:
-            with translated_errors():
-                await self._pool.check()
-            return await self._read(query, parameters)
-
-    async def _read(self, query: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
-        with translated_errors():
-            async with (
-                self._pool.connection() as connection,
-                connection.cursor(row_factory=tuple_row) as cursor,
-            ):
-                await cursor.execute(cast("Any", query), parameters)
-                return await cursor.fetchall()
+        return await read_rows(self._pool, query, parameters, tuple_row)

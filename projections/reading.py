@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
@@ -14,14 +14,13 @@ from domain.calendar import Term
 from domain.card import Card, CardStatus
 from domain.events import End
 from domain.standing import Facts
+from ledger.async_reads import read_rows
 from ledger.database import (
     POOL_WAIT_S,
     POOL_WAITING_MAX,
     bound_waiting,
     connection_options,
-    translated_errors,
 )
-from ledger.errors import ConnectionLost
 from ledger.named_sql import Queries
 
 SEARCH_ROWS_MAX = 50
@@ -106,19 +105,7 @@ class PermitReader:
         return Seen(row["as_of_position"], facts, row, row.get("head"))
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
-        """A read; once more on another connection where the first had died in the pool."""
-        try:
-            return await self._read(query, parameters)
-        except ConnectionLost:
-            with translated_errors():
-                await self._pool.check()
-            return await self._read(query, parameters)
-
-    async def _read(self, query: str, parameters: dict[str, object]) -> list[DictRow]:
-        with translated_errors():
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(cast("Any", query), parameters)
-                return await cursor.fetchall()
+        return await read_rows(self._pool, query, parameters, dict_row)
 
 
 def _facts(row: Mapping[str, Any]) -> Facts:
