@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import psycopg
@@ -32,9 +31,9 @@ from tests.chaos.retry import retry
 from tests.chaos.services import FORMS, Service, service_at
 from tests.chaos.workload import BLIND_INDEX, Acknowledgement, Request, Workload
 from tests.chaos.writer_process import WriterProcess
+from tests.waiting import until as wait_until
 
 WAIT_S = 20
-POLL_S = 0.01
 TEMPLATE = "template_for_chaos"
 
 
@@ -53,14 +52,7 @@ def chance(seed: int) -> random.Random:
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
     """``until(condition)``: returns as soon as it holds, fails where it never does."""
-
-    def until(condition: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
-        deadline = time.monotonic() + wait_s
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            Event().wait(POLL_S)
-
-    return until
+    return partial(wait_until, wait_s=WAIT_S)
 
 
 @pytest.fixture(params=FORMS)

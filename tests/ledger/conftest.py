@@ -6,14 +6,13 @@ waits for a condition instead of sleeping, ``in_one_batch`` makes a group commit
 
 import asyncio
 import itertools
-import time
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any, TypeVar
 
 import pytest
@@ -38,11 +37,11 @@ from ledger.recorder import LedgerRecorder
 from ledger.ticket import Ticket
 from tests.ledger.appends import HangingCommits
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
+from tests.waiting import until as wait_until
 
 T = TypeVar("T")
 
 WAIT_S = 30
-POLL_S = 0.01
 BORN_ON = date(1990, 1, 1)
 ISSUED_ON = date(2026, 1, 5)
 
@@ -53,14 +52,7 @@ _batches = itertools.count(1)
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
     """``until(condition)``: returns as soon as it holds, fails where it never does."""
-
-    def until(condition: Callable[[], Any], *, wait_s: float = WAIT_S) -> None:
-        deadline = time.monotonic() + wait_s
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            Event().wait(POLL_S)
-
-    return until
+    return partial(wait_until, wait_s=WAIT_S)
 
 
 @pytest.fixture(scope="session")

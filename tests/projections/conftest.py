@@ -1,9 +1,9 @@
 """The givens of the views' tests: random lives, projectors in threads, rows to look at."""
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -18,22 +18,15 @@ from projections.runner import Projector
 from projections.view import all_views
 from tests.projections import columns
 from tests.projections.life import Life
+from tests.waiting import until as wait_until
 
 WAIT_S = 30
-POLL_S = 0.01
 
 
 @pytest.fixture(scope="session")
-def until() -> Callable[[Callable[[], Any]], None]:
+def until() -> Callable[..., None]:
     """``until(condition)``: returns as soon as it holds, fails where it never does."""
-
-    def until(condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            Event().wait(POLL_S)
-
-    return until
+    return partial(wait_until, wait_s=WAIT_S)
 
 
 @pytest.fixture
