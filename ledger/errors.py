@@ -14,6 +14,7 @@
     └── Corrupt              stop and say so: an operator has to look
         ├── UnreadableEvent
         ├── UnreadableTopics
+        ├── KeyUnusable      a holder's key, or what it is wrapped with
         ├── SchemaMismatch
         │   └── SchemaBehind
         ├── RightsMissing
@@ -77,6 +78,10 @@ class UnreadableEvent(Corrupt):
 
 class UnreadableTopics(Corrupt):
     """The log holds kinds of events that this version can't read."""
+
+
+class KeyUnusable(Corrupt):
+    """A key is missing, damaged or another one."""
 
 
 class SchemaMismatch(Corrupt):
