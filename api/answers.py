@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
+from domain.standing import ElectronicStatus, PermitStatus, PersonalData, PhysicalStatus
 from domain.verification import Outcome, Reason, Track
 
 
@@ -42,6 +42,7 @@ class PermitAnswer(BaseModel):
     valid_until: date
     endorsement_window: WindowAnswer
     endorsements: int
+    personal_data: PersonalData = Field(description="restricted: kept, not used; erased: gone")
     physical: PhysicalAnswer
     electronic: ElectronicAnswer
     as_of_position: int
@@ -54,23 +55,25 @@ class PermitsAnswer(BaseModel):
 
 class ResidenceAnswer(BaseModel):
     division: str
-    address: str
+    address: str | None
 
 
 class FaceAnswer(BaseModel):
-    """One track by itself, with every field of the card's face."""
+    """One track by itself, with every field of the card's face; what tells of the person is null
+    where ``personal_data`` is not ``held``."""
 
     permit_number: str
     holder_id: str
     version: int
     permit_status: PermitStatus
-    name: str
-    sex: str
-    ethnicity: str
-    birth_date: date
-    citizen_id_number: str
+    personal_data: PersonalData
+    name: str | None
+    sex: str | None
+    ethnicity: str | None
+    birth_date: date | None
+    citizen_id_number: str | None
     portrait: str | None = Field(description="base64")
-    hukou_address: str
+    hukou_address: str | None
     residence: ResidenceAnswer
     issuing_authority: str | None
     issued_on: date
@@ -114,3 +117,37 @@ class Readiness(BaseModel):
     log_position: int
     views_position: int
     lag_events: int
+
+
+class HolderAnswer(BaseModel):
+    """How a holder's details stand, over all permits that the holder ever had."""
+
+    holder_id: str
+    permit_numbers: list[str]
+    personal_data: PersonalData
+    as_of_position: int
+
+
+class DestroyedAnswer(BaseModel):
+    """What an erasure has destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
+
+    holder_key: str
+    search_index: bool
+    portraits: bool
+    views: bool
+
+
+class ErasureAnswer(HolderAnswer):
+    """The certificate of an erasure, for the file and for the person."""
+
+    erased_at: datetime
+    legal_basis: str
+    case: str
+    approvals: list[str]
+    destroyed: DestroyedAnswer
+    backups_hold_key_until: date = Field(
+        description="last day on which copies of the database made before may hold the key"
+    )
+    certificate: str = Field(
+        description="the same, signed: compact JWS, typ erasure-certificate+jwt"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from . import holder, operations, problems, registrar, verifier
+from . import data_protection, holder, operations, problems, registrar, verifier
 from .middleware import RequestFrame
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
@@ -36,7 +36,13 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
     )
-    for router in (registrar.router, holder.router, verifier.router, operations.router):
+    for router in (
+        registrar.router,
+        holder.router,
+        verifier.router,
+        data_protection.router,
+        operations.router,
+    ):
         app.include_router(router)
     if development:
         app.include_router(development)

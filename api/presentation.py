@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from domain.context import CommandContext
 from domain.errors import Refused
 from domain.permit import Permit
 from domain.standing import Facts, Standing
+from projections.reading import Person, Seen
 
 from .problems import refusal_document
 
@@ -31,6 +32,7 @@ def permit_document(standing: Standing) -> Json:
         "valid_until": standing.valid_until,
         "endorsement_window": {"opens": window.opens, "closes": window.closes},
         "endorsements": facts.endorsements,
+        "personal_data": facts.personal_data,
         "physical": {
             "card_serial": facts.card.serial,
             "status": standing.physical_status,
@@ -45,57 +47,88 @@ def permit_document(standing: Standing) -> Json:
     }
 
 
-def physical_document(standing: Standing, face: Mapping[str, Any]) -> Json:
+def physical_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
     """The physical view by itself."""
+    row = seen.row
     return {
-        **_face_document(standing, face),
+        **_face_document(standing, seen, person),
         "status": standing.physical_status,
         "effective": standing.physical_effective,
-        "identity_stale": face["identity_stale"],
-        "card_due_on": face["card_due_on"],
-        "card_delivered_on": face["card_delivered_on"],
+        "identity_stale": row["identity_stale"],
+        "card_due_on": row["card_due_on"],
+        "card_delivered_on": row["card_delivered_on"],
     }
 
 
-def electronic_document(standing: Standing, face: Mapping[str, Any]) -> Json:
+def electronic_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
     """The electronic view by itself."""
     return {
-        **_face_document(standing, face),
+        **_face_document(standing, seen, person),
         "status": standing.electronic_status,
         "effective": standing.electronic_effective,
         "devices": standing.facts.devices,
     }
 
 
-def disclosed(fields: tuple[str, ...], standing: Standing, face: Mapping[str, Any]) -> Json:
+def disclosed(fields: tuple[str, ...], standing: Standing, seen: Seen, person: Person) -> Json:
     """Those fields of a permit that a scenario may see, and no others."""
-    whole = _face_document(standing, face)
+    whole = _face_document(standing, seen, person)
     return {field: whole[field] for field in fields}
 
 
-def _face_document(standing: Standing, face: Mapping[str, Any]) -> Json:
-    image = face["portrait_image"]
-    facts = standing.facts
+def _face_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+    """``null`` in every field that tells of a person who may not be shown."""
+    facts, row = standing.facts, seen.row
+    face = person.face if person else None
+    image = person.portrait if person else None
     return {
         "permit_number": facts.permit_number,
         "holder_id": facts.holder_id,
         "version": facts.version,
         "permit_status": standing.status,
-        "name": face["name"],
-        "sex": face["sex"],
-        "ethnicity": face["ethnicity"],
-        "birth_date": face["birth_date"],
-        "citizen_id_number": face["citizen_id_number"],
+        "personal_data": facts.personal_data,
+        "name": face and face.name,
+        "sex": face and face.sex,
+        "ethnicity": face and face.ethnicity,
+        "birth_date": face and face.birth_date,
+        "citizen_id_number": face and face.citizen_id_number,
         "portrait": base64.b64encode(image).decode() if image is not None else None,
-        "hukou_address": face["hukou_address"],
-        "residence": {"division": face["division"], "address": face["address"]},
-        "issuing_authority": face["issuing_authority"],
-        "issued_on": face["issued_on"],
+        "hukou_address": face and face.hukou_address,
+        "residence": {"division": row["division"], "address": face and face.address},
+        "issuing_authority": row["issuing_authority"],
+        "issued_on": row["issued_on"],
         "anchor": facts.term.anchor,
         "valid_from": standing.valid_from,
         "valid_until": standing.valid_until,
         "endorsements": facts.endorsements,
         "card_serial": facts.card.serial,
+    }
+
+
+def holder_document(permits: Sequence[Permit]) -> Json:
+    """How a holder's details stand, without the position that it is as of; for somebody erased it
+    is what a certificate says."""
+    standing = {
+        "holder_id": permits[0].holder_id,
+        "permit_numbers": [permit.id for permit in permits],
+        "personal_data": Facts.of(permits[-1]).personal_data,
+    }
+    erasure = permits[-1].erasure
+    if erasure is None:
+        return standing
+    return {
+        **standing,
+        "erased_at": erasure.erased_at,
+        "legal_basis": erasure.legal_basis,
+        "case": erasure.case,
+        "approvals": erasure.approvals,
+        "destroyed": {
+            "holder_key": erasure.key,
+            "search_index": True,
+            "portraits": True,
+            "views": True,
+        },
+        "backups_hold_key_until": erasure.backups_hold_key_until,
     }
 
 
@@ -108,6 +141,9 @@ class JsonRenderer:
 
     def permit(self, permit: Permit, context: CommandContext) -> bytes:
         return orjson.dumps(permit_document(Standing(Facts.of(permit), context.today)))
+
+    def holder(self, permits: Sequence[Permit]) -> bytes:
+        return orjson.dumps(holder_document(permits))
 
     def refusal(self, refusal: Refused) -> bytes:
         return refusal_document(refusal)

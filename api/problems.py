@@ -7,7 +7,7 @@ bad input               422     ``INVALID_REQUEST``, ``INVALID_CITIZEN_ID``,
                                 ``IDEMPOTENCY_KEY_REUSED``
 no or a bad token       401     ``UNAUTHENTICATED``
 wrong scope             403     ``FORBIDDEN``
-no such permit or path  404     ``UNKNOWN_PERMIT``, ``NOT_FOUND``
+no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_HOLDER``, ``NOT_FOUND``
 refused by a rule       409     the refusal's own, see :mod:`domain.errors`
 lost a race             412     ``CONFLICT`` (409 where no version was named)
 out of reach            503     ``UNAVAILABLE``, with ``Retry-After``
@@ -39,6 +39,7 @@ from ledger.errors import (
     LedgerError,
     StaleVersion,
     Unavailable,
+    UnknownHolder,
     UnknownPermit,
 )
 
@@ -50,6 +51,7 @@ _log = structlog.get_logger(__name__)
 
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
+    UnknownHolder: (404, "UNKNOWN_HOLDER"),
     StaleVersion: (412, "CONFLICT"),
     Contended: (409, "CONFLICT"),
     KeyReused: (422, "IDEMPOTENCY_KEY_REUSED"),

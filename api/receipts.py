@@ -1,4 +1,4 @@
-"""A signed receipt for every check, which the verifier keeps and anyone can verify."""
+"""What the ledger signs, for whoever keeps it: receipts of checks, certificates of erasures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import orjson
 from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
 
-TYPE: Final = "permit-check-receipt+jwt"
+CHECK: Final = "permit-check-receipt+jwt"
+ERASURE: Final = "erasure-certificate+jwt"
 
 
 class ReceiptSigner:
@@ -19,9 +20,9 @@ class ReceiptSigner:
         self._key = keys[0]
         self._issuer = issuer
 
-    def sign(self, claims: dict[str, Any]) -> str:
-        """A compact JWS over the claims; ``iss`` is added."""
-        header = {"alg": "ES256", "typ": TYPE, "kid": self._key.kid}
+    def sign(self, claims: dict[str, Any], *, kind: str = CHECK) -> str:
+        """A compact JWS over the claims, of the type ``kind``; ``iss`` is added."""
+        header = {"alg": "ES256", "typ": kind, "kid": self._key.kid}
         return jws.serialize_compact(
             header, orjson.dumps({"iss": self._issuer, **claims}), self._key
         )

@@ -94,7 +94,8 @@ async def read_physical(
     """The physical view by itself; a holder sees the own one."""
     seen = await service.reader.physical(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
-    document = physical_document(standing, seen.face)
+    person = await service.reader.person(seen, "physical")
+    document = physical_document(standing, seen, person)
     return shown(document, standing.facts.version, seen.as_of_position)
 
 
@@ -108,7 +109,8 @@ async def read_electronic(
     """The electronic view by itself; a holder sees the own one."""
     seen = await service.reader.electronic(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
-    document = electronic_document(standing, seen.face)
+    person = await service.reader.person(seen, "electronic")
+    document = electronic_document(standing, seen, person)
     return shown(document, standing.facts.version, seen.as_of_position)
 
 

@@ -22,11 +22,13 @@ from pydantic import (
 )
 
 from domain.application import CARD_SERIAL_MAX, Application
+from domain.data_protection import Order
 from domain.device import FaceMatch
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.person import Guardian, Identity, Residence
 from ledger.portraits import SIZE_BYTES_MAX, Portrait
 
+APPROVALS_MAX = 10
 BASE64_LENGTH_MAX = (SIZE_BYTES_MAX + 2) // 3 * 4
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2100, 1, 1)
@@ -245,6 +247,24 @@ class ClaimBody(RequestBody):
 class DeviceRevocationBody(RequestBody):
     device: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="the key's thumbprint (RFC 7638)")
+    ]
+
+
+class OrderBody(RequestBody):
+    """On what legal basis, in which case: both stay in the log in the clear, without a name."""
+
+    legal_basis: Annotated[Text, Field(examples=["个人信息保护法第四十七条"])]
+    case: Annotated[Text, Field(examples=["2026-DP-17"])]
+
+    def order(self) -> Order:
+        return Order(self.legal_basis, self.case)
+
+
+class ErasureBody(OrderBody):
+    """The officers who approve, by their account names."""
+
+    approvals: Annotated[
+        list[Text], Field(max_length=APPROVALS_MAX, examples=[["officer-1", "officer-2"]])
     ]
 
 

@@ -12,6 +12,7 @@ from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
 from ledger.clock import Clock
+from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.reading import PermitReader, ReadPool
 from projections.waiting import ViewPosition
@@ -23,9 +24,11 @@ from .tokens import Principal, TokenVerifier
 @dataclass(frozen=True, slots=True)
 class Services:
     """``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
-    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready."""
+    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
+    ``backup_retention_days`` is how long copies of the database are kept."""
 
     ledger: PermitCommands
+    holders: HolderCommands
     pool: ReadPool
     reader: PermitReader
     views: ViewPosition
@@ -36,6 +39,7 @@ class Services:
     min_position_wait_s: float = 2.0
     check_wait_s: float = 1.0
     ready_lag_events_max: int = 1000
+    backup_retention_days: int = 35
 
     def standing(self, facts: Facts) -> Standing:
         """Where a permit stands today."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
@@ -13,7 +14,8 @@ from domain import permit_number
 from domain.verification import Reason, Verdict, scenario_fields, verify_card
 from ledger.checks import Check
 from ledger.database import translated_errors
-from projections.reading import Seen
+from ledger.errors import Corrupt
+from projections.reading import Person, Seen
 
 from . import documents
 from .answers import CheckAnswer
@@ -25,6 +27,8 @@ from .services import Services, services
 from .tokens import Principal
 
 router = APIRouter(tags=["verifier"])
+
+_log = structlog.get_logger(__name__)
 
 Verifier = Annotated[Principal, Security(require(Scope.VERIFY))]
 Service = Annotated[Services, Depends(services)]
@@ -41,7 +45,10 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     verdict = _verdict(body, seen, service) if fields else Verdict(Reason.SCENARIO_NOT_ALLOWED)
     permit: Json = {}
     if fields and seen and seen.facts and verdict.reason is None:
-        permit = disclosed(fields, service.standing(seen.facts), seen.face)
+        if person := await _person(seen, service):
+            permit = disclosed(fields, service.standing(seen.facts), seen, person)
+        else:
+            verdict = Verdict(Reason.UNDETERMINED)
     check = Check(
         check_id=uuid4(),
         checked_at=service.clock.now(),
@@ -72,6 +79,15 @@ async def _seen(body: CheckBody, service: Services) -> Seen | None:
         return None
     seen = await service.reader.for_check(number)
     return seen if seen.as_of_position >= head else None
+
+
+async def _person(seen: Seen, service: Services) -> Person | None:
+    """Who is to be shown. A record that can't be opened is not shown as somebody else's."""
+    try:
+        return await service.reader.person(seen, "physical")
+    except Corrupt as error:
+        _log.error("corrupt", reason=error.detail)
+        return None
 
 
 def _well_formed_number(body: CheckBody) -> str | None:

@@ -79,11 +79,17 @@ def _expected_version(if_match: str | None) -> int | None:
 
 def answered(answer: Answer, status: int = 200) -> Response:
     """The HTTP form of what a command came to."""
+    if not answer.accepted:
+        return response(409, answer.body, headers_of(answer))
+    body = place(answer.body, answer.position or 0)
+    return Response(body, status, headers_of(answer), "application/json")
+
+
+def headers_of(answer: Answer) -> dict[str, str]:
+    """Where it stands in the log, which version it is, and whether it was told before."""
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
-    if not answer.accepted:
-        return response(409, answer.body, headers)
-    headers["ETag"] = f'"{answer.version}"'
-    body = place(answer.body, answer.position or 0)
-    return Response(body, status, headers, "application/json")
+    if answer.accepted:
+        headers["ETag"] = f'"{answer.version}"'
+    return headers

@@ -32,6 +32,7 @@ from ledger.database import Connection, connect
 from ledger.permit_commands import PermitCommands
 from permit_ledger.serving import SWITCH_INTERVAL_S
 from projections.reading import read_pool
+from tests.keks import keyring
 
 from . import raw, sides
 from .harness import (
@@ -113,7 +114,9 @@ def _report(result: Result, table: Table, clients: int, rounds: list[dict[str, R
 
 def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     url = stack.enter_context(sides.prepared(urls["ours"]))
-    ledger = stack.enter_context(closing(PermitLedger(url, blind_index=sides.BLIND_INDEX)))
+    ledger = stack.enter_context(
+        closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+    )
     stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
     raw.create(urls["raw"])
     return {
@@ -134,7 +137,7 @@ def _ours(ledger: PermitLedger, url: str) -> Side:
         wanted = deque(sides.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
 
         def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
-            commands = PermitCommands(log, ledger.mapper, blind_index=ledger.blind_index)
+            commands = PermitCommands(log, ledger.event_mapper, blind_index=ledger.blind_index)
             return lambda: commands.issue(wanted.popleft(), Command(sides.context()))
 
         return _run_coroutines(ledger, url, clients, seconds, operation)
@@ -172,7 +175,9 @@ def _run_coroutines(
 
     async def main() -> Round:
         async with read_pool(url, connections_max=2) as pool:
-            operation = operation_on(AsyncLog(ledger.log.commits, pool, ledger.mapper))
+            operation = operation_on(
+                AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
+            )
             started = time.perf_counter()
             done = await asyncio.gather(
                 *(client(operation, started + seconds) for _ in range(clients))

@@ -26,6 +26,7 @@ from ledger.bulk import BATCH_EVENTS_MAX, BulkAppender
 from ledger.database import connect
 from ledger.holders import Take
 from ledger.mapper import EventMapper, OrjsonTranscoder
+from tests.keks import keyring
 
 from . import raw, sides
 from .harness import Rates, Result, Round, fresh_database, server
@@ -51,7 +52,9 @@ def bench_bulk(console: Console, *, quick: bool) -> None:
             for name in ("ours", "stock", "raw")
         }
         url = stack.enter_context(sides.prepared(urls["ours"]))
-        ledger = stack.enter_context(closing(PermitLedger(url, blind_index=sides.BLIND_INDEX)))
+        ledger = stack.enter_context(
+            closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+        )
         stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
         raw.create(urls["raw"])
         for _ in track(range(rounds), "bulk", console=console, transient=True):
@@ -90,7 +93,7 @@ def _life() -> Permit:
 def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
     events = sum(len(permit.pending_events) for permit in lives)
     takes = [
-        Take(ledger.blind_index.of(p.identity.citizen_id_number), p.holder_id, p.id) for p in lives
+        Take(ledger.blind_index.of(p.person.citizen_id_number), p.holder_id, p.id) for p in lives
     ]
     started = time.perf_counter()
     with BulkAppender(ledger) as bulk:

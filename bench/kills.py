@@ -31,6 +31,7 @@ from tests.chaos.retry import retry
 from tests.chaos.services import FORMS
 from tests.chaos.workload import BLIND_INDEX, Acknowledgement, Workload
 from tests.chaos.writer_process import WriterProcess
+from tests.keks import keyring
 
 from .harness import Result, server
 
@@ -57,7 +58,7 @@ def bench_kills(console: Console, *, quick: bool) -> None:
     with ExitStack() as stack:
         _, embedded = stack.enter_context(server())
         with connect(embedded.url) as connection:
-            prepare(connection, BLIND_INDEX)
+            prepare(connection, BLIND_INDEX, keyring())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="permit-ledger-")))
         field = Battlefield(embedded.url, folder / "positions", SEED)
         with field, Progress(console=console, transient=True) as progress:

@@ -10,6 +10,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.database import Connection, connect
 from permit_ledger.setup import prepare
+from tests.keks import keyring
 
 from .sides import BLIND_INDEX
 
@@ -24,7 +25,7 @@ Row = tuple[int, str, int, str, bytes]
 def create(database_url: str) -> None:
     """A table ``raw`` like the log's, indexes and all."""
     with connect(database_url) as connection:
-        prepare(connection, BLIND_INDEX)
+        prepare(connection, BLIND_INDEX, keyring())
         connection.execute("CREATE TABLE raw (LIKE ledger.events INCLUDING ALL)")
 
 

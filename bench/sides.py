@@ -23,6 +23,7 @@ from ledger.database import connect
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
+from tests.keks import keyring
 
 BLIND_INDEX = BlindIndex(bytes(32))
 STOCK_CONNECTIONS = 8
@@ -110,5 +111,5 @@ def stock_ledger(database_url: str) -> Iterator[StockLedger]:
 def prepared(database_url: str) -> Iterator[str]:
     """A database with the ledger's schema."""
     with connect(database_url) as connection:
-        prepare(connection, BLIND_INDEX)
+        prepare(connection, BLIND_INDEX, keyring())
     yield database_url

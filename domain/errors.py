@@ -11,6 +11,7 @@
         ├── NotReportedLost, OldCardNotReturned                      lose, reissue, replace
         ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
         │   TooManyDevices, UnknownDevice                            electronic
+        ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         └── PermitEnded                                              anything after the end
 
 The first line of each docstring is the message a person reads when no other is given.
@@ -166,3 +167,21 @@ class PermitEnded(Refused):
     """This permit has ended; its history stays, and nothing more can happen to it."""
 
     code = "PERMIT_ENDED"
+
+
+class HolderIsRestricted(Refused):
+    """The holder's details are restricted: kept, and not used until that is lifted."""
+
+    code = "HOLDER_RESTRICTED"
+
+
+class NotRestricted(Refused):
+    """The holder's details are not restricted."""
+
+    code = "NOT_RESTRICTED"
+
+
+class TwoOfficersRequired(Refused):
+    """An erasure can't be undone: two different officers approve it."""
+
+    code = "TWO_OFFICERS_REQUIRED"

@@ -18,7 +18,8 @@ from .calendar import Term
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
-from .person import Guardian, Identity, Residence
+from .person import Erasure, Guardian, Identity, Residence
+from .personal import ERASED, Erased, Personal, Plain
 from .policy import Ground
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ class PermitEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
 
     TOPIC: ClassVar[str]
 
-    originator_id: str
+    originator_id: Plain[str]
     originator_version: int
     timestamp: datetime
-    actor: str
-    station: str | None
-    policy_version: str
-    correlation_id: str
+    actor: Plain[str]
+    station: Plain[str | None]
+    policy_version: Plain[str]
+    correlation_id: Plain[str]
 
     def apply(self, aggregate: Permit) -> None:
         raise NotImplementedError
@@ -74,19 +75,19 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
 
     TOPIC = "permit.issued.v1"
 
-    originator_topic: str
-    holder_id: str
-    identity: Identity
+    originator_topic: Plain[str]
+    holder_id: Plain[str]
+    identity: Personal[Identity]
     residence: Residence
     residence_registered_on: date
     ground: Ground
-    guardian: Guardian | None
+    guardian: Personal[Guardian | None]
     anchor: date
     years: int
     card_serial: int
     card_due_on: date
     fee_yuan: int
-    taken_over_from: str | None
+    taken_over_from: Personal[str | None]
 
     def mutate(self, aggregate: Permit | None) -> Permit:  # type: ignore[override]
         """The permit in its first state. The library finds out anew for each which of the fields
@@ -113,12 +114,12 @@ class ElectronicPermitClaimed(PermitEvent):
 
     TOPIC = "permit.electronic-claimed.v1"
 
-    device: Device
-    face_match: FaceMatch
+    device: Personal[Device]
+    face_match: Personal[FaceMatch]
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.claimed = True
-        aggregate.devices = {self.device.thumbprint: self.device}
+        aggregate.devices = _with({}, self.device)
 
 
 class DeviceBound(PermitEvent):
@@ -126,11 +127,11 @@ class DeviceBound(PermitEvent):
 
     TOPIC = "permit.device-bound.v1"
 
-    device: Device
-    face_match: FaceMatch
+    device: Personal[Device]
+    face_match: Personal[FaceMatch]
 
     def apply(self, aggregate: Permit) -> None:
-        aggregate.devices = {**aggregate.devices, self.device.thumbprint: self.device}
+        aggregate.devices = _with(aggregate.devices, self.device)
 
 
 class DeviceRevoked(PermitEvent):
@@ -138,7 +139,7 @@ class DeviceRevoked(PermitEvent):
 
     TOPIC = "permit.device-revoked.v1"
 
-    thumbprint: str
+    thumbprint: Personal[str]
 
     def apply(self, aggregate: Permit) -> None:
         kept = aggregate.devices.items()
@@ -245,16 +246,23 @@ class IdentityCorrected(PermitEvent):
 
     TOPIC = "permit.identity-corrected.v1"
 
-    name: str | None
-    citizen_id_number: str | None
-    hukou_address: str | None
+    name: Personal[str | None]
+    citizen_id_number: Personal[str | None]
+    hukou_address: Personal[str | None]
 
     @property
     def outdates_card(self) -> bool:
         """Whether the card in use now shows a wrong name or number. [P26]"""
         return self.name is not None or self.citizen_id_number is not None
 
-    def corrected(self, identity: Identity) -> Identity:
+    def corrected(self, identity: Identity | Erased) -> Identity | Erased:
+        if (
+            identity is ERASED
+            or self.name is ERASED
+            or self.citizen_id_number is ERASED
+            or self.hukou_address is ERASED
+        ):
+            return ERASED
         return replace(
             identity,
             name=self.name or identity.name,
@@ -284,10 +292,67 @@ class PermitVoided(PermitEvent):
 
     TOPIC = "permit.voided.v1"
 
-    finding: str
+    finding: Personal[str]
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.end = End.VOIDED
+
+
+class HolderRestricted(PermitEvent):
+    """限制处理: the person is kept and not used any more; no check is answered from it."""
+
+    TOPIC = "permit.holder-restricted.v1"
+
+    legal_basis: Plain[str]
+    case: Plain[str]
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.restricted = True
+
+
+class HolderRestrictionLifted(PermitEvent):
+    """解除限制: the person is used again."""
+
+    TOPIC = "permit.holder-restriction-lifted.v1"
+
+    legal_basis: Plain[str]
+    case: Plain[str]
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.restricted = False
+
+
+class HolderErased(PermitEvent):
+    """删除个人信息: the holder's key is destroyed with this event, which ends the permit.
+
+    It stands in every permit that the holder ever had, as its last event.
+    """
+
+    TOPIC = "permit.holder-erased.v1"
+
+    holder_id: Plain[str]
+    legal_basis: Plain[str]
+    case: Plain[str]
+    approvals: Plain[list[str]]
+    key: Plain[str]
+    backups_hold_key_until: date
+
+    def apply(self, aggregate: Permit) -> None:
+        """The same, whether what came before was read with the key or without."""
+        aggregate.identity = ERASED
+        aggregate.residence = replace(aggregate.residence, address=ERASED)
+        aggregate.devices = {}
+        aggregate.card = replace(aggregate.card, identity_stale=False)
+        aggregate.end = aggregate.end or End.ENDED
+        aggregate.restricted = False
+        aggregate.erasure = Erasure(
+            erased_at=self.timestamp,
+            legal_basis=self.legal_basis,
+            case=self.case,
+            approvals=tuple(self.approvals),
+            key=self.key,
+            backups_hold_key_until=self.backups_hold_key_until,
+        )
 
 
 EVENTS: tuple[type[PermitEvent], ...] = (
@@ -305,8 +370,16 @@ EVENTS: tuple[type[PermitEvent], ...] = (
     IdentityCorrected,
     PermitCancelled,
     PermitVoided,
+    HolderRestricted,
+    HolderRestrictionLifted,
+    HolderErased,
 )
 """The whole lifecycle; what is not in here can't be in the log."""
+
+
+def _with(devices: dict[str, Device], device: Device | Erased) -> dict[str, Device]:
+    return devices if device is ERASED else {**devices, device.thumbprint: device}
+
 
 for _event in EVENTS:
     register_topic(_event.TOPIC, _event)

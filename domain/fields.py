@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date
 
 from . import citizen_id
@@ -32,6 +33,13 @@ _WHOLE_CITY = "00"
 def normalise_text(text: str) -> str:
     """NFC, without white space around; the full-width space becomes a plain one."""
     return unicodedata.normalize("NFC", text.replace("\u3000", " ")).strip()
+
+
+def changed(current: str, wanted: str | None, normalise: Callable[[str], str]) -> str | None:
+    """The normalised new value, or ``None`` where nothing is to change."""
+    if wanted is None or (new := normalise(wanted)) == current:
+        return None
+    return new
 
 
 def name_problem(field: str, name: str) -> FieldProblem | None:

@@ -6,7 +6,6 @@ A command whose wish is already true triggers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 
 from eventsourcing.domain import BaseAggregate
@@ -22,6 +21,7 @@ from .endorsement import endorsement, is_endorsed_for
 from .errors import (
     FaceMatchRequired,
     FieldProblem,
+    HolderIsRestricted,
     InvalidDetails,
     NotConfirmed,
     NotReportedLost,
@@ -53,7 +53,8 @@ from .events import (
     PermitVoided,
     ReplacementReason,
 )
-from .person import Identity, Residence
+from .person import Erasure, Identity, Residence
+from .personal import ERASED, Erased
 
 FINDING_LENGTH_MAX = 2000
 
@@ -68,7 +69,7 @@ class Permit(BaseAggregate[str]):
         self,
         *,
         holder_id: str,
-        identity: Identity,
+        identity: Identity | Erased,
         residence: Residence,
         station: str | None,
         anchor: date,
@@ -89,6 +90,8 @@ class Permit(BaseAggregate[str]):
         self.claimed = False
         self.devices: dict[str, Device] = {}
         self.end: End | None = None
+        self.restricted = False
+        self.erasure: Erasure | None = None
 
     # -- issue ---------------------------------------------------------------------------------
 
@@ -322,12 +325,12 @@ class Permit(BaseAggregate[str]):
             PermitEnded, InvalidDetails
         """
         self._require_open()
-        current = self.identity
-        name = _changed(current.name, name, fields.normalise_text)
-        citizen_id_number = _changed(
+        current = self.person
+        name = fields.changed(current.name, name, fields.normalise_text)
+        citizen_id_number = fields.changed(
             current.citizen_id_number, citizen_id_number, citizen_id.normalise
         )
-        hukou_address = _changed(current.hukou_address, hukou_address, fields.normalise_text)
+        hukou_address = fields.changed(current.hukou_address, hukou_address, fields.normalise_text)
         problems: list[FieldProblem | None] = []
         if name is not None:
             problems.append(fields.name_problem("name", name))
@@ -370,17 +373,27 @@ class Permit(BaseAggregate[str]):
             raise InvalidDetails([FieldProblem("finding", reason)])
         self.trigger_event(PermitVoided, finding=finding, **context.stamp)
 
+    @property
+    def erased(self) -> bool:
+        return self.erasure is not None
+
+    @property
+    def person(self) -> Identity:
+        """The holder.
+
+        Raises:
+            PermitEnded: erased; with the person the permit has ended.
+        """
+        if self.identity is ERASED:
+            raise PermitEnded
+        return self.identity
+
     def _require_open(self) -> None:
-        """P11, and the same for every other act."""
+        """P11, and the same for every other act; a restricted holder's details are not used."""
         if self.end is not None:
             raise PermitEnded
+        if self.restricted:
+            raise HolderIsRestricted
 
 
 register_topic(Permit.TOPIC, Permit)
-
-
-def _changed(current: str, wanted: str | None, normalise: Callable[[str], str]) -> str | None:
-    """The normalised new value, or ``None`` where nothing is to change."""
-    if wanted is None or (new := normalise(wanted)) == current:
-        return None
-    return new

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from . import citizen_id, fields
 from .errors import FieldProblem
+from .personal import ERASED, Personal, Plain
 from .policy import Policy
 
 PORTRAIT_DIGEST_LENGTH = 64
@@ -83,18 +84,38 @@ class Guardian:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """What stays of an erased person: when and why it was done, and that it was.
+
+    ``key`` is the commitment to the key that was destroyed; up to ``backups_hold_key_until`` copies
+    of the database that were made before may still hold it.
+    """
+
+    erased_at: datetime
+    legal_basis: str
+    case: str
+    approvals: tuple[str, ...]
+    key: str
+    backups_hold_key_until: date
+
+
+@dataclass(frozen=True, slots=True)
 class Residence:
     """Where the holder lives (居住地): a division of the province and an address in it."""
 
-    division: str
-    address: str
+    division: Plain[str]
+    address: Personal[str]
 
     def normalised(self) -> Residence:
+        if self.address is ERASED:
+            return self
         return Residence(self.division, fields.normalise_text(self.address))
 
     def problems(self, policy: Policy) -> Iterator[FieldProblem]:
         found = (
             fields.division_problem("residence.division", self.division, policy),
-            fields.address_problem("residence.address", self.address),
+            None
+            if self.address is ERASED
+            else fields.address_problem("residence.address", self.address),
         )
         yield from filter(None, found)

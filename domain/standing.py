@@ -36,6 +36,21 @@ class ElectronicStatus(StrEnum):
     ENDED = "ended"
 
 
+class PersonalData(StrEnum):
+    """Whether the person behind a permit may be shown."""
+
+    HELD = "held"
+    RESTRICTED = "restricted"
+    ERASED = "erased"
+
+    @classmethod
+    def of(cls, *, restricted: bool, erased: bool) -> PersonalData:
+        """Erased comes before restricted: there is nothing left to restrict."""
+        if erased:
+            return cls.ERASED
+        return cls.RESTRICTED if restricted else cls.HELD
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is on record of one permit, without the person."""
@@ -49,6 +64,7 @@ class Facts:
     claimed: bool
     devices: int
     end: End | None
+    personal_data: PersonalData = PersonalData.HELD
 
     @classmethod
     def of(cls, permit: Permit) -> Facts:
@@ -62,6 +78,7 @@ class Facts:
             claimed=permit.claimed,
             devices=len(permit.devices),
             end=permit.end,
+            personal_data=PersonalData.of(restricted=permit.restricted, erased=permit.erased),
         )
 
 
@@ -101,7 +118,7 @@ class Standing:
     @property
     def physical_effective(self) -> bool:
         card = self.facts.card
-        return self._in_force and not card.is_lost and not card.identity_stale
+        return self._counts and not card.is_lost and not card.identity_stale
 
     @property
     def electronic_status(self) -> ElectronicStatus:
@@ -114,7 +131,16 @@ class Standing:
     @property
     def electronic_effective(self) -> bool:
         """The right is in force and claimed; whether it is *shown live* each check asks anew."""
-        return self.electronic_status is ElectronicStatus.ACTIVE
+        return self._counts and self.electronic_status is ElectronicStatus.ACTIVE
+
+    @property
+    def is_restricted(self) -> bool:
+        """The record is kept and not used: no check is answered from it."""
+        return self.facts.personal_data is PersonalData.RESTRICTED
+
+    @property
+    def _counts(self) -> bool:
+        return self._in_force and not self.is_restricted
 
     @property
     def _in_force(self) -> bool:

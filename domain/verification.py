@@ -64,6 +64,8 @@ def verify_card(standing: Standing | None, card_serial: int) -> Verdict:
 
 
 def _permit_reason(standing: Standing) -> Reason | None:
+    if standing.is_restricted:
+        return Reason.UNDETERMINED
     match standing.status:
         case PermitStatus.VOIDED:
             return Reason.VOIDED

@@ -10,15 +10,17 @@ from typing import LiteralString, cast
 from eventsourcing.persistence import StoredEvent
 
 from .database import Connection
-from .errors import AppendConflict, HolderTaken, KeyTaken, VersionTaken
-from .holders import HolderChange, Reindex, Release, Take
+from .errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTaken
+from .holder_keys import WrappedKey
+from .holders import Erase, HolderChange, Reindex, Release, Take
 from .idempotency import PendingAnswer
-from .portraits import Portrait
+from .portraits import SealedPortrait
 
 _LOST_TO: dict[str, type[AppendConflict]] = {
     "key": KeyTaken,
     "version": VersionTaken,
     "holder": HolderTaken,
+    "kek": KekClosed,
 }
 
 _COLUMNS = {
@@ -53,7 +55,9 @@ _COLUMNS = {
         "new_citizen_index": "bytea",
     },
     "release": {"citizen_index": "bytea", "permit_number": "text"},
-    "portrait": {"digest": "bytea", "image": "bytea"},
+    "key": {"command": "integer", "holder_id": "text", "kek_id": "text", "wrapped": "bytea"},
+    "portrait": {"stream": "text", "version": "integer", "image": "bytea"},
+    "erase": {"command": "integer", "holder_id": "text", "permits": "integer"},
 }
 """The columns of each kind of row that a command may bring, as ``ledger.append`` takes them: an
 array for each, ``kind_column``."""
@@ -67,13 +71,15 @@ Losers = dict[int, type[AppendConflict]]
 class Append:
     """What one command writes, all of it or nothing.
 
-    ``events`` may be empty for a command that changed nothing but whose answer is to be kept.
+    ``events`` may be empty for a command that changed nothing but whose answer is to be kept;
+    ``holder_key`` is a new holder's.
     """
 
     events: Sequence[StoredEvent]
     holder_changes: Sequence[HolderChange] = ()
     answer: PendingAnswer | None = None
-    portrait: Portrait | None = None
+    portrait: SealedPortrait | None = None
+    holder_key: WrappedKey | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -157,11 +163,15 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
                     rows["reindex"].append((command, citizen_index, number, new_citizen_index))
                 case Release(citizen_index, number):
                     rows["release"].append((citizen_index, number))
+                case Erase(holder_id, _, permits):
+                    rows["erase"].append((command, holder_id, permits))
         if answer := append.answer:
             last_event = len(events) if append.events else None
             rows["answer"].append((command, *_answer_columns(answer), last_event))
         if portrait := append.portrait:
-            rows["portrait"].append((bytes.fromhex(portrait.digest), portrait.image))
+            rows["portrait"].append(portrait)
+        if key := append.holder_key:
+            rows["key"].append((command, *key))
     return {kind: of_kind for kind, of_kind in rows.items() if of_kind}
 
 

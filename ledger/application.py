@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import Mapper
+from eventsourcing.application import Application, project_aggregate
+from eventsourcing.persistence import StoredEvent
 
+from domain.events import PermitEvent
 from domain.permit import Permit
 
 from .blind_index import BlindIndex
 from .commands import Renderer
 from .errors import UnknownPermit
+from .holder_commands import HolderCommands
+from .holder_keys import HolderKeys, Keys
+from .key_encryption import Keyring
 from .log_access import BlockingLog, complete
-from .mapper import EventMapper, OrjsonTranscoder
+from .mapper import EventMapper, OrjsonTranscoder, holders_of
 from .permit_commands import PermitCommands
 from .recorder import LedgerRecorder
 
@@ -22,18 +26,28 @@ CONNECTIONS_MAX = 8
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", PermitCommands, HolderCommands)
 
 
 def _blocking(
-    command: Callable[Concatenate[PermitCommands, P], Coroutine[Any, Any, R]],
+    command: Callable[Concatenate[C, P], Coroutine[Any, Any, R]],
+    runner: Callable[[PermitLedger], C],
 ) -> Callable[Concatenate[PermitLedger, P], R]:
     """The same command for a thread, which waits in it."""
 
     def run(ledger: PermitLedger, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return complete(command(ledger.commands, *args, **kwargs))
+        return complete(command(runner(ledger), *args, **kwargs))
 
     run.__doc__ = command.__doc__
     return run
+
+
+def _permits(ledger: PermitLedger) -> PermitCommands:
+    return ledger.commands
+
+
+def _holders(ledger: PermitLedger) -> HolderCommands:
+    return ledger.holder_commands
 
 
 class PermitLedger(Application[str]):
@@ -49,6 +63,7 @@ class PermitLedger(Application[str]):
         database_url: str,
         *,
         blind_index: BlindIndex,
+        keyring: Keyring,
         renderer: Renderer | None = None,
         connections_max: int = CONNECTIONS_MAX,
         **sources: Callable[[], str],
@@ -61,19 +76,23 @@ class PermitLedger(Application[str]):
             }
         )
         self.blind_index = blind_index
+        self.holder_keys = HolderKeys(keyring)
+        access = BlockingLog(self.log, self.permit, self.holder_keys)
         self.commands = PermitCommands(
-            BlockingLog(self.log, self.permit),
-            self.mapper,
-            blind_index=blind_index,
-            renderer=renderer,
-            **sources,
+            access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
         )
+        self.holder_commands = HolderCommands(access, self.event_mapper, renderer=renderer)
 
     def construct_transcoder(self) -> OrjsonTranscoder:
         return OrjsonTranscoder()
 
-    def construct_mapper(self) -> Mapper[str]:
+    def construct_mapper(self) -> EventMapper:
         return EventMapper(self.construct_transcoder())
+
+    @property
+    def event_mapper(self) -> EventMapper:
+        """Between events and what is stored of them."""
+        return cast("EventMapper", self.mapper)
 
     @property
     def log(self) -> LedgerRecorder:  # type: ignore[override]  # the library deprecated its own
@@ -85,21 +104,38 @@ class PermitLedger(Application[str]):
         Raises:
             UnknownPermit
         """
-        try:
-            return self.repository.get(number)
-        except AggregateNotFoundError:
-            raise UnknownPermit from None
+        events = self.opened(self.log.select_events(number))
+        permit: Permit | None = project_aggregate(None, iter(events))
+        if permit is None:
+            raise UnknownPermit
+        return permit
 
-    issue = _blocking(PermitCommands.issue)
-    endorse = _blocking(PermitCommands.endorse)
-    report_loss = _blocking(PermitCommands.report_loss)
-    lift_loss = _blocking(PermitCommands.lift_loss)
-    reissue = _blocking(PermitCommands.reissue)
-    replace = _blocking(PermitCommands.replace)
-    deliver_card = _blocking(PermitCommands.deliver_card)
-    change_address = _blocking(PermitCommands.change_address)
-    correct_identity = _blocking(PermitCommands.correct_identity)
-    cancel = _blocking(PermitCommands.cancel)
-    void = _blocking(PermitCommands.void)
-    claim = _blocking(PermitCommands.claim)
-    revoke_device = _blocking(PermitCommands.revoke_device)
+    def opened(self, stored_events: Iterable[StoredEvent]) -> list[PermitEvent]:
+        """What is stored, read.
+
+        Raises:
+            UnreadableEvent
+        """
+        sealed = [self.event_mapper.parse(event) for event in stored_events]
+        return self.event_mapper.open(sealed, self.keys_of(holders_of(sealed)))
+
+    def keys_of(self, holder_ids: Sequence[str]) -> Keys:
+        """The keys of those who have or had one."""
+        return complete(self.commands.log.holder_keys(holder_ids))
+
+    issue = _blocking(PermitCommands.issue, _permits)
+    endorse = _blocking(PermitCommands.endorse, _permits)
+    report_loss = _blocking(PermitCommands.report_loss, _permits)
+    lift_loss = _blocking(PermitCommands.lift_loss, _permits)
+    reissue = _blocking(PermitCommands.reissue, _permits)
+    replace = _blocking(PermitCommands.replace, _permits)
+    deliver_card = _blocking(PermitCommands.deliver_card, _permits)
+    change_address = _blocking(PermitCommands.change_address, _permits)
+    correct_identity = _blocking(PermitCommands.correct_identity, _permits)
+    cancel = _blocking(PermitCommands.cancel, _permits)
+    void = _blocking(PermitCommands.void, _permits)
+    claim = _blocking(PermitCommands.claim, _permits)
+    revoke_device = _blocking(PermitCommands.revoke_device, _permits)
+    restrict = _blocking(HolderCommands.restrict, _holders)
+    lift_restriction = _blocking(HolderCommands.lift_restriction, _holders)
+    erase = _blocking(HolderCommands.erase, _holders)

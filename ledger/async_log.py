@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import cast
 
 from eventsourcing.application import project_aggregate
-from eventsourcing.persistence import Mapper, StoredEvent
+from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
 from domain.permit import Permit
@@ -19,10 +20,12 @@ from .async_reads import Pool, read_rows
 from .errors import UnknownPermit
 from .group_commit import GroupCommit
 from .group_read import GroupRead
-from .holders import Holder
+from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey, wrapped_keys_in
+from .holders import Holder, HolderRecord
 from .idempotency import Answer
+from .mapper import EventMapper, holders_of
 from .named_sql import Queries
-from .recorder import answers_in, holders_in
+from .recorder import answers_in, holder_in, holders_in
 
 _sql = Queries("ledger", "sql/queries.sql")
 
@@ -30,17 +33,23 @@ _sql = Queries("ledger", "sql/queries.sql")
 class AsyncLog:
     """Belongs to one event loop; owns neither the pool nor the group commit."""
 
-    def __init__(self, commits: GroupCommit, pool: Pool, mapper: Mapper[str]) -> None:
+    def __init__(
+        self, commits: GroupCommit, pool: Pool, mapper: EventMapper, keys: HolderKeys
+    ) -> None:
         self._appends = AsyncAppends(commits)
         self._pool = pool
         self._mapper = mapper
+        self._keys = keys
         self._streams = GroupRead(self._read_streams)
+        self._wrapped = GroupRead(self._read_wrapped)
 
     async def append(self, append: Append) -> list[int]:
         return [] if append.is_empty else await self._appends.append(append)
 
     async def permit(self, number: str) -> Permit:
-        events = map(self._mapper.to_domain_event, await self._streams.get(number) or ())
+        stored = await self._streams.get(number) or ()
+        sealed = [self._mapper.parse(event) for event in stored]
+        events = self._mapper.open(sealed, await self.holder_keys(holders_of(sealed)))
         permit: Permit | None = project_aggregate(None, events)
         if permit is None:
             raise UnknownPermit
@@ -60,6 +69,26 @@ class AsyncLog:
     async def last_position(self, stream: str) -> int | None:
         rows = await self._rows(_sql.last_position, stream=stream)
         return cast("int", rows[0][0]) if rows else None
+
+    async def holder(self, holder_id: str) -> HolderRecord | None:
+        return holder_in(await self._rows(_sql.select_holder, holder_id=holder_id))
+
+    async def holder_keys(self, holder_ids: Sequence[str]) -> Keys:
+        keys, missing = self._keys.known(holder_ids)
+        for holder_id in missing:
+            if wrapped := await self._wrapped.get(holder_id):
+                keys |= await self._keys.unwrap_async([wrapped])
+        return keys
+
+    async def new_holder_key(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
+        return await self._keys.new_async(holder_id)
+
+    async def look_for_keks(self) -> None:
+        await asyncio.to_thread(self._keys.keyring.reload)
+
+    async def _read_wrapped(self, holder_ids: list[str]) -> Mapping[str, WrappedKey]:
+        rows = await self._rows(_sql.select_holder_keys, holder_ids=holder_ids)
+        return {wrapped.holder_id: wrapped for wrapped in wrapped_keys_in(rows)}
 
     async def _read_streams(self, streams: list[str]) -> Mapping[str, list[StoredEvent]]:
         rows = await self._rows(_sql.select_streams, streams=streams)

@@ -8,11 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from domain.permit import Permit
+from domain.personal import ERASED
 
 from .append import Append
 from .application import PermitLedger
+from .errors import KeyUnusable
+from .holder_keys import HolderKey, WrappedKey, require
 from .holders import HolderChange
 from .idempotency import PendingAnswer
+from .mapper import is_personal
 from .portraits import Portrait
 
 BATCH_EVENTS_MAX = 1000
@@ -24,10 +28,15 @@ class BulkAppender:
 
     One batch is written while the next is collected: no more than these two are in memory. What
     comes after a batch that failed is not written. Not safe for several threads.
+
+    ``keeps_keys``: for whoever comes back to permits that it has added, the keys of their holders
+    are kept (some 200 bytes each) instead of being asked for.
     """
 
-    def __init__(self, ledger: PermitLedger) -> None:
+    def __init__(self, ledger: PermitLedger, *, keeps_keys: bool = False) -> None:
         self._ledger = ledger
+        self._keeps_keys = keeps_keys
+        self._secrets: dict[str, bytes] = {}
         self._batch: list[Append] = []
         self._people: set[bytes] = set()
         self._thread = ThreadPoolExecutor(1, "bulk")
@@ -55,10 +64,13 @@ class BulkAppender:
         permit: Permit,
         holder_changes: Sequence[HolderChange] = (),
         *,
+        new_holder: bool = False,
         portrait: Portrait | None = None,
         answer: PendingAnswer | None = None,
     ) -> None:
         """Take the permit's pending events, in the order in which they are to stand in the log.
+
+        A ``new_holder`` gets a key; one who is on record has one. A portrait is of the first event.
 
         Raises:
             VersionTaken, HolderTaken, KeyTaken: of an earlier batch; nothing of it was written,
@@ -67,8 +79,15 @@ class BulkAppender:
         people = {person for change in holder_changes for person in change.people}
         if not people.isdisjoint(self._people):
             self._hand_over()
-        stored = [self._ledger.mapper.to_stored_event(event) for event in permit.collect_events()]
-        append = Append(stored, holder_changes, answer, portrait)
+        events = permit.collect_events()
+        key, wrapped = None, None
+        if new_holder:
+            key, wrapped = self._new_key(permit.holder_id)
+        elif any(map(is_personal, events)):
+            key = self._key(permit.holder_id)
+        stored = [self._ledger.event_mapper.to_stored_event(event, key) for event in events]
+        sealed = portrait.seal(key, permit.id, Permit.INITIAL_VERSION) if portrait and key else None
+        append = Append(stored, holder_changes, answer, sealed, wrapped)
         self._batch.append(append)
         self._people |= people
         self._events += len(stored)
@@ -84,6 +103,21 @@ class BulkAppender:
         """
         self._hand_over()
         self._wait()
+
+    def _new_key(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
+        key, wrapped = self._ledger.holder_keys.new(holder_id)
+        if self._keeps_keys:
+            self._secrets[holder_id] = key.secret
+        return key, wrapped
+
+    def _key(self, holder_id: str) -> HolderKey:
+        if secret := self._secrets.get(holder_id):
+            return HolderKey(holder_id, secret)
+        self.flush()  # it may be in what is collected
+        key = require(self._ledger.keys_of([holder_id]), holder_id)
+        if key is ERASED:
+            raise KeyUnusable(f"The key of holder {holder_id} is destroyed.")
+        return key
 
     def _hand_over(self) -> None:
         batch, self._batch = self._batch, []

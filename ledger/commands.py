@@ -5,28 +5,32 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-from eventsourcing.persistence import Mapper
+from typing import NamedTuple, Protocol
 
 from domain.context import CommandContext
 from domain.errors import AlreadyHoldsPermit, DomainError, Refused
 from domain.permit import Permit
+from domain.personal import ERASED
 
 from .append import Append
 from .errors import (
     AppendConflict,
     Contended,
     HolderTaken,
+    KekClosed,
     KeyReused,
     KeyTaken,
     StaleVersion,
+    UnknownHolder,
     UnknownPermit,
+    VersionTaken,
 )
+from .holder_keys import HolderKey, WrappedKey, require
 from .holders import HolderChange
 from .idempotency import Answer, IdempotencyKey, PendingAnswer
 from .log_access import LogAccess
-from .portraits import Portrait
+from .mapper import EventMapper, is_personal
+from .portraits import SealedPortrait
 
 ATTEMPTS_MAX = 8
 """How often a command decides anew after losing a race."""
@@ -36,6 +40,8 @@ class Renderer(Protocol):
     """Puts an outcome into the bytes that the caller gets, now and on every retry."""
 
     def permit(self, permit: Permit, context: CommandContext) -> bytes: ...
+
+    def holder(self, permits: Sequence[Permit]) -> bytes: ...
 
     def refusal(self, refusal: Refused) -> bytes: ...
 
@@ -52,11 +58,27 @@ class Command:
     expected_version: int | None = None
 
 
+class Beside(NamedTuple):
+    """What goes with a permit's first event: the key that seals it, wrapped too where its holder is
+    new, and the portrait."""
+
+    key: HolderKey | None = None
+    wrapped_key: WrappedKey | None = None
+    portrait: SealedPortrait | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
 class CommandRunner:
     """The way that every command takes."""
 
     def __init__(
-        self, log: LogAccess, mapper: Mapper[str], *, renderer: Renderer | None = None
+        self,
+        log: LogAccess,
+        mapper: EventMapper,
+        *,
+        renderer: Renderer | None = None,
     ) -> None:
         self.log = log
         self._mapper = mapper
@@ -90,9 +112,17 @@ class CommandRunner:
         for _ in range(ATTEMPTS_MAX):
             try:
                 return await attempt()
-            except (AppendConflict, DomainError, UnknownPermit, StaleVersion) as error:
+            except (
+                AppendConflict,
+                DomainError,
+                UnknownPermit,
+                UnknownHolder,
+                StaleVersion,
+            ) as error:
                 if answer := await self._kept_answer(command):
                     return answer
+                if isinstance(error, KekClosed):
+                    await self.log.look_for_keks()
                 if isinstance(error, AppendConflict):
                     continue
                 if not isinstance(error, Refused) or await self._keep_refusal(error, command):
@@ -114,19 +144,49 @@ class CommandRunner:
         self,
         permit: Permit,
         command: Command,
-        holder_changes: Sequence[HolderChange],
-        portrait: Portrait | None = None,
+        holder_changes: Sequence[HolderChange] = (),
+        beside: Beside = NOTHING_BESIDE,
     ) -> Answer:
         body = self._renderer.permit(permit, command.context) if self._renderer else b""
-        position = None if permit.pending_events else await self.log.last_position(permit.id)
+        return await self._write([permit], body, command, holder_changes, beside)
+
+    async def _write(
+        self,
+        permits: Sequence[Permit],
+        body: bytes,
+        command: Command,
+        holder_changes: Sequence[HolderChange],
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Answer:
+        """Append what permits of one holder have decided; ``body`` is the answer."""
+        version, position = permits[-1].version, None
+        events = [event for permit in permits for event in permit.collect_events()]
+        if not events:
+            position = max([await self.log.last_position(permit.id) or 0 for permit in permits])
         pending = None
         if command.key:
             pending = PendingAnswer(
-                command.key, accepted=True, body=body, version=permit.version, position=position
+                command.key, accepted=True, body=body, version=version, position=position
             )
-        events = [self._mapper.to_stored_event(event) for event in permit.collect_events()]
-        positions = await self.log.append(Append(events, holder_changes, pending, portrait))
-        return Answer(True, body, permit.version, positions[-1] if positions else position)
+        key = beside.key
+        if key is None and any(map(is_personal, events)):
+            key = await self._key_of(permits[-1].holder_id)
+        stored = [self._mapper.to_stored_event(event, key) for event in events]
+        positions = await self.log.append(
+            Append(stored, holder_changes, pending, beside.portrait, beside.wrapped_key)
+        )
+        return Answer(True, body, version, positions[-1] if positions else position)
+
+    async def _key_of(self, holder_id: str) -> HolderKey:
+        """
+        Raises:
+            KeyUnusable: there is none.
+            VersionTaken: it was destroyed, with an event that was not there a moment ago.
+        """
+        key = require(await self.log.holder_keys([holder_id]), holder_id)
+        if key is ERASED:
+            raise VersionTaken
+        return key
 
     async def _keep_refusal(self, refusal: Refused, command: Command) -> bool:
         """A refusal is an answer too: the same key gets it again, whatever has changed since.

@@ -4,6 +4,7 @@
 
     LedgerError
     ├── UnknownPermit        there is none, or none of yours                     404
+    ├── UnknownHolder        nobody has that holder id                           404
     ├── Conflict             somebody else was faster
     │   ├── StaleVersion     the version in If-Match is no longer the last       412
     │   └── Contended        lost the race too often; nothing was appended       409
@@ -15,6 +16,7 @@
         ├── UnreadableEvent
         ├── UnreadableTopics
         ├── KeyUnusable      a holder's key, or what it is wrapped with
+        ├── SealBroken       what was sealed can't be opened
         ├── SchemaMismatch
         │   └── SchemaBehind
         ├── RightsMissing
@@ -22,7 +24,7 @@
         └── LogBehind        the log is shorter than it was
 
     AppendConflict           between recorder and application only
-    ├── VersionTaken, KeyTaken, HolderTaken
+    ├── VersionTaken, KeyTaken, HolderTaken, KekClosed
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ class LedgerError(Exception):
 
 class UnknownPermit(LedgerError):
     """There is no such permit."""
+
+
+class UnknownHolder(LedgerError):
+    """There is no such holder."""
 
 
 class Conflict(LedgerError):
@@ -84,6 +90,10 @@ class KeyUnusable(Corrupt):
     """A key is missing, damaged or another one."""
 
 
+class SealBroken(Corrupt):
+    """What was sealed has been changed or moved, or was sealed with another key."""
+
+
 class SchemaMismatch(Corrupt):
     """The database was set up by other migrations than these."""
 
@@ -118,3 +128,7 @@ class KeyTaken(AppendConflict):
 
 class HolderTaken(AppendConflict):
     """That person holds a permit, or has a holder id by now."""
+
+
+class KekClosed(AppendConflict):
+    """The key-encryption key was rotated out while a new holder's key was wrapped with it."""

@@ -47,7 +47,23 @@ class Reindex(NamedTuple):
         return {self.citizen_index, self.new_citizen_index}
 
 
-HolderChange = Take | Release | Reindex
+class Erase(NamedTuple):
+    """The holder's key, portraits and index are destroyed; a returning person is somebody new.
+
+    ``permits`` is how many permits the holder was known to have had: with another one, which would
+    not be told of it, nothing is written.
+    """
+
+    holder_id: str
+    citizen_index: bytes | None
+    permits: int
+
+    @property
+    def people(self) -> set[bytes]:
+        return {self.citizen_index} if self.citizen_index else set()
+
+
+HolderChange = Take | Release | Reindex | Erase
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +72,13 @@ class Holder:
 
     holder_id: str
     permit_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRecord:
+    """What is on record of a holder: ``citizen_index`` is none for somebody erased, and for a
+    record that gave way to another of the same person."""
+
+    holder_id: str
+    citizen_index: bytes | None
+    permit_numbers: tuple[str, ...]

@@ -91,6 +91,10 @@ class Keyring:
         """What new keys are wrapped with."""
         return self._keys[max(self._keys)]
 
+    def find(self, kek_id: str) -> KeyEncryptionKey | None:
+        """The KEK, if it is known by now."""
+        return self._keys.get(kek_id)
+
     def get(self, kek_id: str) -> KeyEncryptionKey:
         """
         Raises:

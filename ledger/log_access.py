@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar
 from domain.permit import Permit
 
 from .append import Append
-from .holders import Holder
+from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
+from .holders import Holder, HolderRecord
 from .idempotency import Answer
 from .recorder import LedgerRecorder
 
@@ -37,13 +38,33 @@ class LogAccess(Protocol):
 
     async def last_position(self, stream: str) -> int | None: ...
 
+    async def holder(self, holder_id: str) -> HolderRecord | None: ...
+
+    async def holder_keys(self, holder_ids: Sequence[str]) -> Keys:
+        """The keys of those who have or had one."""
+        ...
+
+    async def new_holder_key(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
+        """A key for somebody new, and what the database is to keep of it."""
+        ...
+
+    async def look_for_keks(self) -> None:
+        """See which key-encryption keys there are by now."""
+        ...
+
 
 class BlockingLog:
     """Access for threads: nothing here is ever pending, see :func:`complete`."""
 
-    def __init__(self, recorder: LedgerRecorder, permit: Callable[[str], Permit]) -> None:
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        permit: Callable[[str], Permit],
+        keys: HolderKeys,
+    ) -> None:
         self._recorder = recorder
         self._permit = permit
+        self._keys = keys
 
     async def append(self, append: Append) -> list[int]:
         return self._recorder.append(append)
@@ -62,6 +83,19 @@ class BlockingLog:
 
     async def last_position(self, stream: str) -> int | None:
         return self._recorder.last_position(stream)
+
+    async def holder(self, holder_id: str) -> HolderRecord | None:
+        return self._recorder.holder(holder_id)
+
+    async def holder_keys(self, holder_ids: Sequence[str]) -> Keys:
+        keys, missing = self._keys.known(holder_ids)
+        return keys | self._keys.unwrap(self._recorder.holder_keys(missing)) if missing else keys
+
+    async def new_holder_key(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
+        return self._keys.new(holder_id)
+
+    async def look_for_keks(self) -> None:
+        self._keys.keyring.reload()
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,11 +1,11 @@
-"""Events to bytes and back: orjson, with each event's own field types checked on the way in."""
+"""Events to bytes and back: the personal part sealed, field types checked on the way in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
@@ -13,11 +13,15 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from domain.events import EVENTS, PermitEvent
+from domain.personal import ERASED, parts
 
-from .errors import UnreadableEvent
+from . import envelope
+from .envelope import Envelope, place_of
+from .errors import Corrupt, KeyUnusable, UnreadableEvent
+from .holder_keys import HolderKey, Keys, require
 from .upcasting import STEPS, State, Step, Upcasting
 
-_NOT_IN_STATE = frozenset({"originator_id", "originator_version"})
+_NOT_IN_STATE = ("originator_id", "originator_version")
 
 
 class OrjsonTranscoder(Transcoder):
@@ -28,6 +32,23 @@ class OrjsonTranscoder(Transcoder):
 
     def decode(self, data: bytes) -> Any:
         return orjson.loads(data)
+
+
+class SealedEvent(NamedTuple):
+    """An event as it is stored, its envelope still closed; without one it has no personal part."""
+
+    stored: StoredEvent
+    state: State
+    envelope: Envelope | None
+
+    @property
+    def where(self) -> str:
+        return f"version {self.stored.originator_version} of {self.stored.originator_id}"
+
+
+def holders_of(events: Iterable[SealedEvent]) -> list[str]:
+    """Whose keys it takes to open these, each once."""
+    return list(dict.fromkeys(event.envelope.holder for event in events if event.envelope))
 
 
 class EventMapper(Mapper[str]):
@@ -50,56 +71,122 @@ class EventMapper(Mapper[str]):
         self.topics = frozenset(self._by_topic).union(steps)
         """All that can be read, those of old versions too."""
 
-    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        state = vars(domain_event).copy()
+    # -- to bytes ------------------------------------------------------------------------------
+
+    def to_stored_event(
+        self, domain_event: DomainEventProtocol[str], key: HolderKey | None = None
+    ) -> StoredEvent:
+        """``key`` is the holder's; needed where :func:`is_personal` says so.
+
+        Raises:
+            KeyUnusable: it is needed, and there is none.
+        """
+        event = cast("PermitEvent", domain_event)
+        state = vars(event).copy()
         for name in _NOT_IN_STATE:
             del state[name]
+        if is_personal(event):
+            if key is None:
+                raise KeyUnusable(f"{event.TOPIC} is sealed with its holder's key: there is none")
+            place = (event.originator_id, str(event.originator_version), event.TOPIC)
+            personal = envelope.divide(state, parts(type(event)))
+            state[envelope.FIELD] = Envelope.seal(personal, key, place)._asdict()
         return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
-            topic=cast("PermitEvent", domain_event).TOPIC,
+            originator_id=event.originator_id,
+            originator_version=event.originator_version,
+            topic=event.TOPIC,
             state=self.transcoder.encode(state),
         )
 
+    # -- and back ------------------------------------------------------------------------------
+
     def to_domain_event(self, stored_event: StoredEvent) -> PermitEvent:
-        """The event, of an old version as the newest one.
+        """One event without a personal part; :meth:`open` is for all others."""
+        return self.open([self.parse(stored_event)], {})[0]
+
+    def parse(self, stored_event: StoredEvent) -> SealedEvent:
+        """What can be read without a key.
 
         Raises:
-            UnreadableEvent: an unknown topic, or a state that is not this topic's. The message
-                names where it is and which fields are at fault, never what they hold.
+            UnreadableEvent: an unknown topic, no JSON object, or a personal field in the clear. The
+                message names where it is and which fields are at fault, never what they hold.
         """
-        where = f"version {stored_event.originator_version} of {stored_event.originator_id}"
-        event_class = self._by_topic.get(stored_event.topic)
-        if event_class is None and stored_event.topic not in self.topics:
-            raise UnreadableEvent(f"{where} has the unknown topic {stored_event.topic}")
-        state = self._state(stored_event, where)
+        event = SealedEvent(stored_event, {}, None)
+        topic = stored_event.topic
+        if topic not in self.topics:
+            raise UnreadableEvent(f"{event.where} has the unknown topic {topic}")
+        try:
+            state = self.transcoder.decode(stored_event.state)
+        except orjson.JSONDecodeError:
+            state = None
+        if not isinstance(state, dict):
+            raise UnreadableEvent(f"{event.where} does not hold a JSON object")
+        if not (paths := self._personal(topic)):
+            return event._replace(state=state)
+        if field := envelope.clear_field(state, paths):
+            raise UnreadableEvent(f"{event.where} holds {field} in the clear")
+        if envelope.FIELD not in state:
+            raise UnreadableEvent(f"{event.where} has no sealed part")
+        try:
+            sealed = Envelope.of(state.pop(envelope.FIELD))
+        except Corrupt as error:
+            raise UnreadableEvent(f"{event.where}: {error.detail}") from None
+        return SealedEvent(stored_event, state, sealed)
+
+    def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[PermitEvent]:
+        """The events, of old versions as the newest ones; ``keys`` holds those of all their holders
+        (:func:`holders_of`). A destroyed key leaves ``ERASED`` in the personal fields.
+
+        Raises:
+            UnreadableEvent: a seal that does not open, or a state that is not its topic's.
+        """
+        return [self._open(event, keys) for event in events]
+
+    def _open(self, event: SealedEvent, keys: Keys) -> PermitEvent:
+        stored, where = event.stored, event.where
+        topic, state = stored.topic, event.state
+        if event.envelope:
+            self._unseal(event, event.envelope, keys)
+        event_class = self._by_topic.get(topic)
         if event_class is None:
-            topic, state = self._upcasting.upcast(stored_event.topic, state, where)
-            where = f"{where} (as {topic}, from {stored_event.topic})"
+            topic, state = self._upcasting.upcast(topic, state, where)
+            where = f"{where} (as {topic}, from {stored.topic})"
             event_class = self._by_topic[topic]
         if unknown := state.keys() - _state_fields(event_class):
             raise UnreadableEvent(f"{where} has unknown fields: {', '.join(sorted(unknown))}")
-        state["originator_id"] = stored_event.originator_id
-        state["originator_version"] = stored_event.originator_version
+        state["originator_id"] = stored.originator_id
+        state["originator_version"] = stored.originator_version
         try:
             return _reader(event_class).validate_python([state])[0]
         except ValidationError as error:
             at_fault = {".".join(map(str, line["loc"][1:])) for line in error.errors()}
             raise UnreadableEvent(f"{where} can't be read: {', '.join(sorted(at_fault))}") from None
 
-    def _state(self, stored_event: StoredEvent, where: str) -> State:
+    def _unseal(self, event: SealedEvent, sealed: Envelope, keys: Keys) -> None:
         try:
-            state = self.transcoder.decode(stored_event.state)
-        except orjson.JSONDecodeError:
-            state = None
-        if not isinstance(state, dict):
-            raise UnreadableEvent(f"{where} does not hold a JSON object")
-        return state
+            key = require(keys, sealed.holder)
+            if key is ERASED:
+                envelope.blank(event.state, self._personal(event.stored.topic))
+            else:
+                envelope.join(event.state, sealed.open(key, place_of(event.stored)))
+        except Corrupt as error:
+            raise UnreadableEvent(f"{event.where} can't be opened: {error.detail}") from None
+
+    def _personal(self, topic: str) -> tuple[str, ...]:
+        if event_class := self._by_topic.get(topic):
+            return parts(event_class).paths
+        return self._upcasting.personal(topic)
+
+
+def is_personal(event: DomainEventProtocol[str]) -> bool:
+    """Whether something of it is to be sealed."""
+    return bool(parts(type(event)).paths)
 
 
 @cache
 def _state_fields(event_class: type[PermitEvent]) -> frozenset[str]:
-    return frozenset(field.name for field in fields(cast("Any", event_class))) - _NOT_IN_STATE
+    names = frozenset(field.name for field in fields(cast("Any", event_class)))
+    return names.difference(_NOT_IN_STATE)
 
 
 @cache

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
-from eventsourcing.persistence import Mapper
-
 from domain import permit_number
 from domain.application import Application
 from domain.device import Device, FaceMatch
@@ -22,11 +20,12 @@ from domain.person import Residence
 
 from . import randomness
 from .blind_index import BlindIndex
-from .commands import Command, CommandRunner, Renderer
+from .commands import Beside, Command, CommandRunner, Renderer
 from .errors import HolderTaken, UnknownPermit
 from .holders import Holder, HolderChange, Reindex, Release, Take
 from .idempotency import Answer
 from .log_access import LogAccess
+from .mapper import EventMapper
 from .portraits import Portrait
 
 
@@ -36,7 +35,7 @@ class PermitCommands(CommandRunner):
     def __init__(
         self,
         log: LogAccess,
-        mapper: Mapper[str],
+        mapper: EventMapper,
         *,
         blind_index: BlindIndex,
         renderer: Renderer | None = None,
@@ -75,9 +74,10 @@ class PermitCommands(CommandRunner):
                 self._new_permit_number(), holder_id, application, command.context
             )
             index = self._citizen_index(permit)
+            beside = await self._beside(permit, portrait, is_known=known is not None)
             try:
                 return await self._append(
-                    permit, command, [Take(index, holder_id, permit.id)], portrait
+                    permit, command, [Take(index, holder_id, permit.id)], beside
                 )
             except HolderTaken:
                 known = (await self.log.holders([index])).get(index)
@@ -86,6 +86,14 @@ class PermitCommands(CommandRunner):
                 raise
 
         return await self._decide(command, attempt)
+
+    async def _beside(self, permit: Permit, portrait: Portrait | None, *, is_known: bool) -> Beside:
+        if is_known:
+            key, wrapped = await self._key_of(permit.holder_id), None
+        else:
+            key, wrapped = await self.log.new_holder_key(permit.holder_id)
+        sealed = portrait.seal(key, permit.id, permit.version) if portrait else None
+        return Beside(key, wrapped, sealed)
 
     # -- registrar -----------------------------------------------------------------------------
 
@@ -146,14 +154,14 @@ class PermitCommands(CommandRunner):
         """身份信息更正. [P26]"""
 
         def correct(permit: Permit) -> Sequence[HolderChange]:
-            before = permit.identity.citizen_id_number
+            before = permit.person.citizen_id_number
             permit.correct_identity(
                 name=name,
                 citizen_id_number=citizen_id_number,
                 hukou_address=hukou_address,
                 context=command.context,
             )
-            after = permit.identity.citizen_id_number
+            after = permit.person.citizen_id_number
             if after == before:
                 return []
             of = self.blind_index.of
@@ -180,7 +188,7 @@ class PermitCommands(CommandRunner):
         return await self._change(number, command, void)
 
     def _citizen_index(self, permit: Permit) -> bytes:
-        return self.blind_index.of(permit.identity.citizen_id_number)
+        return self.blind_index.of(permit.person.citizen_id_number)
 
     # -- holder --------------------------------------------------------------------------------
 

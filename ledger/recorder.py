@@ -26,7 +26,8 @@ from .database import Connection, translated_errors
 from .errors import ConnectionLost, OutcomeUnknown, Unavailable
 from .follow import POSITION_MAX, notification
 from .group_commit import GroupCommit
-from .holders import Holder
+from .holder_keys import WrappedKey, wrapped_keys_in
+from .holders import Holder, HolderRecord
 from .idempotency import Answer
 from .named_sql import Queries
 from .settlement import settle
@@ -171,6 +172,14 @@ class LedgerRecorder(ApplicationRecorder):
         """Whether this holder was ever issued a permit."""
         return bool(self._rows(_sql.holder_exists, holder_id=holder_id))
 
+    def holder(self, holder_id: str) -> HolderRecord | None:
+        """What is on record of a holder."""
+        return holder_in(self._rows(_sql.select_holder, holder_id=holder_id))
+
+    def holder_keys(self, holder_ids: Iterable[str]) -> list[WrappedKey]:
+        """The keys of those who have or had one."""
+        return wrapped_keys_in(self._rows(_sql.select_holder_keys, holder_ids=list(holder_ids)))
+
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
     ) -> Subscription[ApplicationRecorder]:
@@ -202,3 +211,13 @@ def holders_in(rows: Sequence[tuple[object, ...]]) -> dict[bytes, Holder]:
     """Rows of ``select_holders``: under each blind index who it is."""
     typed = cast("Sequence[tuple[bytes, str, str | None]]", rows)
     return {index: Holder(holder_id, number) for index, holder_id, number in typed}
+
+
+def holder_in(rows: Sequence[tuple[object, ...]]) -> HolderRecord | None:
+    """The row of ``select_holder``, if there is one."""
+    if not rows:
+        return None
+    [(holder_id, citizen_index, numbers)] = cast(
+        "Sequence[tuple[str, bytes | None, list[str]]]", rows
+    )
+    return HolderRecord(holder_id, citizen_index, tuple(numbers))

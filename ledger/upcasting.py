@@ -25,10 +25,14 @@ class Step(NamedTuple):
     ``upcast`` is a pure function; it gets a state of its own, of plain JSON values, which it may
     change and give back. It adds and takes away by name and keeps the rest: what it does not know
     is then found by whoever reads the newest version, not dropped in silence.
+
+    ``personal`` are the old version's personal fields, dotted where they lie in a value
+    (:attr:`domain.personal.Parts.paths`). They hold ``ERASED`` for somebody who was erased.
     """
 
     topic: str
     upcast: Callable[[State], State]
+    personal: tuple[str, ...] = ()
 
 
 STEPS: Mapping[str, Step] = MappingProxyType({})
@@ -53,6 +57,10 @@ class Upcasting:
                 raise ValueError(f"{topic} leads to {step.topic}, which nobody reads")
         # Each step goes up by one and none leads nowhere: there is no circle, and every way ends.
         self._steps = dict(steps)
+
+    def personal(self, topic: str) -> tuple[str, ...]:
+        """The personal fields of an old version."""
+        return self._steps[topic].personal
 
     def upcast(self, topic: str, state: State, where: str) -> tuple[str, State]:
         """The newest version's topic and state; ``where`` is said of an event that has none.

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     blind_index_key_file: Path | None = Field(
         None, description="32 bytes, hex; none: `keys/blind-index.key` in the data folder"
     )
+    backup_retention_days: int = Field(
+        35, ge=0, le=3650, description="how long copies of the database are kept"
+    )
     receipt_key_file: Path | None = Field(
         None, description="JWK on P-256; none: `keys/receipts.jwk` in the data folder"
     )

@@ -8,6 +8,8 @@ from typing import cast
 from ledger.blind_index import BlindIndex
 from ledger.database import Connection, acting_as_service
 from ledger.errors import Corrupt
+from ledger.kek_register import introduce
+from ledger.key_encryption import Keyring
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.migrations import migrate
 from ledger.named_sql import Queries
@@ -33,8 +35,8 @@ def bring_up_to_date(connection: Connection) -> list[str]:
     return migrate(connection, *PACKAGES)
 
 
-def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
-    """Bring the database up to date, check the log's topics and the key; returns what was applied.
+def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -> list[str]:
+    """Bring the database up to date, check the log's topics and the keys; returns what was applied.
 
     ``connection`` has the rights of its own user: an owner's are needed where migrations are
     missing, otherwise those of a member of the service's role are enough.
@@ -44,6 +46,7 @@ def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
         RightsMissing: likewise; or this user may not act as the service's role.
         UnreadableTopics: the log holds events of a version that is newer than this one.
         WrongKey: nobody would be found, and everybody could get a second permit.
+        KeyUnusable: somebody's details could not be opened.
     """
     applied = bring_up_to_date(connection)
     expected = blind_index.fingerprint(b"key check")
@@ -53,6 +56,7 @@ def prepare(connection: Connection, blind_index: BlindIndex) -> list[str]:
         if found is None:
             connection.execute(_sql.insert_key_check, [expected])
             found = _key_check(connection)  # another's, where two started in the same instant
+        introduce(connection, keyring)
     if found is None or not hmac.compare_digest(found, expected):
         raise WrongKey
     return applied

@@ -95,7 +95,7 @@ def simulate(
         raise ValueError("until is an instant: it needs its offset from UTC")
     started = perf_counter()
     try:
-        with BulkAppender(ledger) as bulk:
+        with BulkAppender(ledger, keeps_keys=True) as bulk:
             city = _city(ledger, bulk, rates, policy, seed, until)
             district = District(city, Random(f"permit numbers of seed {seed}"))  # noqa: S311
             _run(district, city, permits, days, until, progress)

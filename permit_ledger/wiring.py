@@ -22,12 +22,14 @@ from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
 from ledger.clock import DevelopmentClock
 from ledger.errors import Unavailable
+from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
 
 from . import keys
 from .issuer import IssuerKeys
+from .key_encryption import keyring
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .workbench import policy_in_force, service_clock
 
@@ -79,22 +81,22 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             ledger = PermitLedger(
                 database_url,
                 blind_index=keys.blind_index(settings),
+                keyring=keyring(settings),
                 connections_max=settings.database_connections_max,
             )
             stack.enter_context(closing(ledger))
             pool = await stack.enter_async_context(
                 read_pool(database_url, connections_max=settings.database_connections_max)
             )
+            log = AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
             commands = PermitCommands(
-                AsyncLog(ledger.log.commits, pool, ledger.mapper),
-                ledger.mapper,
-                blind_index=ledger.blind_index,
-                renderer=JsonRenderer(),
+                log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
             )
             app.state.services = Services(
                 ledger=commands,
+                holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
                 pool=pool,
-                reader=PermitReader(pool),
+                reader=PermitReader(pool, ledger.holder_keys),
                 views=await stack.enter_async_context(ViewPosition(database_url)),
                 clock=clock,
                 policy=policy_in_force(settings),
@@ -105,6 +107,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
                 ready_lag_events_max=settings.ready_lag_events_max,
+                backup_retention_days=settings.backup_retention_days,
             )
             yield
 

@@ -14,6 +14,7 @@ from ledger.database import as_service, connect
 
 from . import keys
 from .embedded import EmbeddedPostgres
+from .key_encryption import keyring
 from .policy import load_policy
 from .settings import Settings
 from .setup import prepare
@@ -34,7 +35,7 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     """The URL of a prepared database; whoever connects with it acts as the service's role."""
     with server(settings, keep=keep) as database_url:
         with connect(database_url) as connection:
-            prepare(connection, keys.blind_index(settings))
+            prepare(connection, keys.blind_index(settings), keyring(settings))
         yield as_service(database_url)
 
 
@@ -54,7 +55,9 @@ def workbench(settings: Settings) -> Iterator[Workbench]:
     """A ledger to work on directly, without the API."""
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
-        with closing(PermitLedger(database_url, blind_index=blind_index)) as ledger:
+        with closing(
+            PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
+        ) as ledger:
             yield Workbench(
                 database_url=database_url,
                 ledger=ledger,

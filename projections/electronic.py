@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from domain.device import Device
 from domain.events import (
     CardReissued,
     CardReplaced,
     DeviceBound,
     DeviceRevoked,
     ElectronicPermitClaimed,
+    HolderErased,
     PermitEvent,
     PermitIssued,
 )
+from domain.personal import ERASED, Erased
 
 from .track import TrackRow, advance, begin
 
@@ -38,11 +41,17 @@ def evolve(row: ElectronicPermit | None, event: PermitEvent) -> ElectronicPermit
         case CardReissued() | CardReplaced():
             return replace(row, card_serial=event.card_serial)
         case ElectronicPermitClaimed():
-            return replace(row, claimed=True, devices=[event.device.thumbprint])
+            return replace(row, claimed=True, devices=_with([], event.device))
         case DeviceBound():
-            return replace(row, devices=[*row.devices, event.device.thumbprint])
+            return replace(row, devices=_with(row.devices, event.device))
+        case HolderErased():
+            return replace(row, devices=[])
         case DeviceRevoked():
             kept = [thumbprint for thumbprint in row.devices if thumbprint != event.thumbprint]
             return replace(row, devices=kept)
         case _:
             return row
+
+
+def _with(devices: list[str], device: Device | Erased) -> list[str]:
+    return devices if device is ERASED else [*devices, device.thumbprint]

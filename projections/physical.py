@@ -11,6 +11,7 @@ from domain.events import (
     CardReissued,
     CardReplaced,
     CardReportedLost,
+    HolderErased,
     IdentityCorrected,
     LossLifted,
     PermitEvent,
@@ -63,5 +64,7 @@ def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
             return replace(row, card_delivered_on=event.delivered_on)
         case IdentityCorrected() if event.outdates_card:
             return replace(row, identity_stale=True)
+        case HolderErased():
+            return replace(row, identity_stale=False)
         case _:
             return row

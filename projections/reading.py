@@ -13,7 +13,8 @@ from psycopg_pool import AsyncConnectionPool
 from domain.calendar import Term
 from domain.card import Card, CardStatus
 from domain.events import End
-from domain.standing import Facts
+from domain.personal import ERASED
+from domain.standing import Facts, PersonalData
 from ledger.async_reads import read_rows
 from ledger.database import (
     POOL_WAIT_S,
@@ -21,7 +22,12 @@ from ledger.database import (
     bound_waiting,
     connection_options,
 )
+from ledger.errors import KeyUnusable, SealBroken
+from ledger.holder_keys import HolderKey, HolderKeys, WrappedKey
 from ledger.named_sql import Queries
+from ledger.portraits import SealedPortrait
+
+from .face import Face, SealedFace
 
 SEARCH_ROWS_MAX = 50
 
@@ -51,21 +57,30 @@ def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
 class Seen:
     """A permit as the views have it at a position; ``None`` where they have none.
 
-    ``face`` holds the row's columns (those of the track asked for), the portrait's bytes under
-    ``portrait_image``.
+    ``row`` holds the columns of the track asked for; what they show of the person is sealed in
+    them, and :meth:`PermitReader.person` opens it for whom may see it.
     """
 
     as_of_position: int
     facts: Facts | None
-    face: Mapping[str, Any]
+    row: Mapping[str, Any]
     head: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The holder as the face shows them, with the portrait's bytes."""
+
+    face: Face
+    portrait: bytes | None
 
 
 class PermitReader:
     """Borrows a connection for each read."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: ReadPool, keys: HolderKeys) -> None:
         self._pool = pool
+        self._keys = keys
 
     async def permit(self, permit_number: str) -> Seen:
         return await self._one(_sql.permit, permit_number=permit_number)
@@ -85,6 +100,27 @@ class PermitReader:
     async def for_check(self, permit_number: str) -> Seen:
         """Both views, and the log's head at the same instant."""
         return await self._one(_sql.check, permit_number=permit_number)
+
+    async def person(self, seen: Seen, view: str) -> Person | None:
+        """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
+        restricted or erased.
+
+        Raises:
+            SealBroken, KeyUnusable: the face, the portrait or the key is not what it was.
+            Unavailable: the key can't be unwrapped for the moment.
+        """
+        facts, box = seen.facts, seen.row["face"]
+        if facts is None or box is None or facts.personal_data is not PersonalData.HELD:
+            return None
+        row = seen.row
+        if not row["has_key"]:
+            raise KeyUnusable(f"There is no key of holder {facts.holder_id}.")
+        wrapped = WrappedKey(facts.holder_id, row["kek_id"], row["wrapped"])
+        key = (await self._keys.unwrap_async([wrapped]))[facts.holder_id]
+        if key is ERASED:
+            return None
+        face = SealedFace(box).open(key, view, facts.permit_number)
+        return Person(face, _portrait(row, face, key))
 
     async def search(self, citizen_index: bytes) -> tuple[int, list[Facts]]:
         """The position, and a person's permits, the open one first."""
@@ -108,6 +144,15 @@ class PermitReader:
         return await read_rows(self._pool, query, parameters, dict_row)
 
 
+def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | None:
+    if face.portrait is None:
+        return None
+    if row["portrait_image"] is None:
+        raise SealBroken("the portrait that the event names is not there")
+    sealed = SealedPortrait(row["permit_number"], row["portrait_version"], row["portrait_image"])
+    return sealed.open(key, face.portrait)
+
+
 def _facts(row: Mapping[str, Any]) -> Facts:
     """The facts in a row; a track by itself knows nothing of the other's and says the least."""
     return Facts(
@@ -126,4 +171,5 @@ def _facts(row: Mapping[str, Any]) -> Facts:
         claimed=row.get("claimed", False),
         devices=len(row.get("devices", ())),
         end=End(row["ended"]) if row["ended"] else None,
+        personal_data=PersonalData.of(restricted=row["restricted"], erased=row["erased"]),
     )

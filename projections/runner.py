@@ -8,18 +8,21 @@ from typing import Any, cast
 
 import psycopg
 import structlog
-from eventsourcing.persistence import Notification
+from eventsourcing.persistence import Notification, StoredEvent
 
+from domain.events import PermitEvent
 from ledger.backoff import Backoff
 from ledger.database import Connection, connect
 from ledger.errors import LedgerError
 from ledger.follow import follow
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.holder_keys import HolderKeys, Keys, wrapped_keys_in
+from ledger.mapper import EventMapper, OrjsonTranscoder, holders_of
 from ledger.named_sql import Queries
 
 from .view import View
 
 _sql = Queries("projections", "sql/position.sql")
+_ledger_sql = Queries("ledger", "sql/queries.sql")
 _log = structlog.get_logger(__name__)
 
 
@@ -35,8 +38,11 @@ class Projector:
     step with each other and visibly behind the log.
     """
 
-    def __init__(self, database_url: str, views: Sequence[View[Any]], stop: Event) -> None:
+    def __init__(
+        self, database_url: str, views: Sequence[View[Any]], keys: HolderKeys, stop: Event
+    ) -> None:
         self._database_url = database_url
+        self._keys = keys
         self._views = views
         self._stop = stop
         self._mapper = EventMapper(OrjsonTranscoder())
@@ -64,18 +70,29 @@ class Projector:
 
         Raises:
             Overtaken: the views are not just before the page; nothing was written.
-            UnreadableEvent: nothing was written.
+            UnreadableEvent, SealBroken, KeyUnusable, Unavailable: nothing was written.
         """
-        events = [self._mapper.to_domain_event(notification) for notification in page]
+        events, keys = self._opened(connection, page)
         reached = page[-1].id
         with connection.transaction():
             row = connection.execute(_sql.lock).fetchone()
             if row != (page[0].id - 1,):
                 raise Overtaken
             for view in self._views:
-                view.apply(connection, events)
+                view.apply(connection, events, keys)
             connection.execute(_sql.move, [reached])
         connection.execute(_sql.notify, [reached])
+
+    def _opened(
+        self, connection: Connection, page: Sequence[StoredEvent]
+    ) -> tuple[list[PermitEvent], Keys]:
+        """The events, and the keys of everybody who is in them."""
+        sealed = [self._mapper.parse(event) for event in page]
+        keys, missing = self._keys.known(holders_of(sealed))
+        if missing:
+            rows = connection.execute(_ledger_sql.select_holder_keys, {"holder_ids": missing})
+            keys |= self._keys.unwrap(wrapped_keys_in(rows.fetchall()))
+        return self._mapper.open(sealed, keys), keys
 
 
 def _describe(error: Exception) -> str:

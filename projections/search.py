@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.events import IdentityCorrected, PermitEvent, PermitIssued
+from domain.events import HolderErased, IdentityCorrected, PermitEvent, PermitIssued
+from domain.personal import ERASED
 from ledger.blind_index import BlindIndex
 
 
@@ -13,7 +14,8 @@ class SearchEntry:
     """A row of ``views.permit_search``."""
 
     permit_number: str
-    citizen_index: str
+    citizen_index: str | None
+    """Of somebody erased there is none."""
 
 
 class SearchView:
@@ -25,8 +27,10 @@ class SearchView:
     def evolve(self, row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
         """The entry after one more event; most events leave it."""
         match event:
-            case PermitIssued():
+            case PermitIssued() if event.identity is not ERASED:
                 return self._entry(event.originator_id, event.identity.citizen_id_number)
+            case PermitIssued() | HolderErased():
+                return SearchEntry(permit_number=event.originator_id, citizen_index=None)
             case IdentityCorrected(citizen_id_number=str(number)):
                 return self._entry(event.originator_id, number)
             case _:

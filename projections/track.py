@@ -1,4 +1,8 @@
-"""What the rows of both tracks have in common, and how events change it."""
+"""What the rows of both tracks have in common, and how events change it.
+
+The face is the one part that is not there for everybody: in the table it is sealed, and of an
+erased holder there is none. Before an event that changes it the row's face is opened.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from typing import Any, TypeVar
 from domain.events import (
     AddressChanged,
     End,
+    HolderErased,
+    HolderRestricted,
+    HolderRestrictionLifted,
     IdentityCorrected,
     PermitCancelled,
     PermitEndorsed,
@@ -16,30 +23,35 @@ from domain.events import (
     PermitIssued,
     PermitVoided,
 )
+from domain.personal import ERASED
+
+from .face import AnyFace, Face
+
+CHANGES_FACE = (AddressChanged, IdentityCorrected)
+"""Events before which the face has to be opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRow:
-    """One permit on one track: the person, the home, the term. Columns by these names."""
+    """One permit on one track: the person, the home, the term. Columns by these names.
+
+    ``portrait_version`` is the version of the event that brought the portrait.
+    """
 
     permit_number: str
     holder_id: str
     version: int
-    name: str
-    sex: str
-    ethnicity: str
-    birth_date: date
-    citizen_id_number: str
-    hukou_address: str
-    portrait: str | None
+    face: AnyFace
+    portrait_version: int | None
     division: str
-    address: str
     issuing_authority: str | None
     issued_on: date
     anchor: date
     years: int
     endorsements: int
     ended: str | None
+    restricted: bool
+    erased: bool
 
 
 Row = TypeVar("Row", bound=TrackRow)
@@ -47,26 +59,23 @@ Row = TypeVar("Row", bound=TrackRow)
 
 def begin(row_type: type[Row], event: PermitIssued, **own: Any) -> Row:
     """The row with which a permit begins on a track; ``own`` are the fields that only it has."""
-    identity = event.identity
+    face = Face.of(event)
+    has_portrait = isinstance(face, Face) and face.portrait is not None
     return row_type(
         permit_number=event.originator_id,
         holder_id=event.holder_id,
         version=event.originator_version,
-        name=identity.name,
-        sex=identity.sex,
-        ethnicity=identity.ethnicity,
-        birth_date=identity.birth_date,
-        citizen_id_number=identity.citizen_id_number,
-        hukou_address=identity.hukou_address,
-        portrait=identity.portrait,
+        face=face,
+        portrait_version=event.originator_version if has_portrait else None,
         division=event.residence.division,
-        address=event.residence.address,
         issuing_authority=event.station,
         issued_on=event.anchor,
         anchor=event.anchor,
         years=event.years,
         endorsements=event.years - 1,
         ended=None,
+        restricted=False,
+        erased=False,
         **own,
     )
 
@@ -85,16 +94,33 @@ def _shared_changes(row: TrackRow, event: PermitEvent) -> dict[str, Any]:
                 "endorsements": row.endorsements + 1,
             }
         case AddressChanged():
-            return {"division": event.residence.division, "address": event.residence.address}
+            face = _opened(row)
+            moved = face.moved(event.residence.address) if face else ERASED
+            return {"division": event.residence.division, "face": moved}
         case IdentityCorrected():
-            return {
-                "name": event.name or row.name,
-                "citizen_id_number": event.citizen_id_number or row.citizen_id_number,
-                "hukou_address": event.hukou_address or row.hukou_address,
-            }
+            face = _opened(row)
+            return {"face": face.corrected(event) if face else ERASED}
         case PermitCancelled():
             return {"ended": End.ENDED.value}
         case PermitVoided():
             return {"ended": End.VOIDED.value}
+        case HolderRestricted():
+            return {"restricted": True}
+        case HolderRestrictionLifted():
+            return {"restricted": False}
+        case HolderErased():
+            return {
+                "face": ERASED,
+                "portrait_version": None,
+                "ended": row.ended or End.ENDED.value,
+                "restricted": False,
+                "erased": True,
+            }
         case _:
             return {}
+
+
+def _opened(row: TrackRow) -> Face | None:
+    """The row's face, which somebody has opened; ``None`` where its key is destroyed."""
+    assert row.face is ERASED or isinstance(row.face, Face)  # noqa: S101  see CHANGES_FACE
+    return None if row.face is ERASED else row.face

@@ -20,6 +20,7 @@ from ledger.database import as_service, connect
 from permit_ledger.embedded import EmbeddedPostgres
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
+from tests.keks import keyring
 
 TEMPLATE = "template_for_tests"
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -48,7 +49,7 @@ def postgres_url(make_data_dir: Callable[[], Path], blind_index: BlindIndex) -> 
         with psycopg.connect(server.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
-            prepare(connection, blind_index)
+            prepare(connection, blind_index, keyring())
         yield server.url
 
 
@@ -103,7 +104,9 @@ def rewrite_log(database_url: str) -> Callable[..., None]:
 @pytest.fixture
 def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[PermitLedger]:
     """With the service's rights and no more, as it has them in use."""
-    with closing(PermitLedger(as_service(database_url), blind_index=blind_index)) as ledger:
+    with closing(
+        PermitLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
+    ) as ledger:
         yield ledger
 
 

@@ -80,6 +80,12 @@ WHERE citizen_index = ANY(%(citizen_indexes)s);
 -- name: holder_exists
 SELECT 1 FROM ledger.holders WHERE holder_id = %(holder_id)s;
 
+-- name: select_holder
+SELECT holder_id, citizen_index, permit_numbers FROM ledger.holders WHERE holder_id = %(holder_id)s;
+
+-- name: select_holder_keys
+SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = ANY(%(holder_ids)s);
+
 -- name: insert_check
 INSERT INTO ledger.checks (check_id, checked_at, verifier, scenario, track, permit_number,
                            card_serial, outcome, reason, fields, as_of_position)

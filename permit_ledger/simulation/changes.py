@@ -30,7 +30,7 @@ class ElectronicTrack:
 
     def plan(self, now: datetime, *, mean_days: float) -> None:
         life, rates = self._life, self._life.city.rates
-        age = age_on(life.permit.identity.birth_date, shanghai_date(now))
+        age = age_on(life.permit.person.birth_date, shanghai_date(now))
         if age >= rates.own_account_from_age and life.city.chance.happens(rates.adoption_share):
             life.online_in(life.city.chance.days(mean_days), self._claim, after=now)
 
@@ -116,13 +116,13 @@ class Corrections:
         life, rates = self._life, self._life.city.rates
         permit, people = life.permit, life.city.people
         index = life.city.blind_index.of
-        before = permit.identity.citizen_id_number
+        before = permit.person.citizen_id_number
         name = number = hukou = None
         drawn = life.city.chance.random()
         if drawn < rates.corrected_name_share:
-            name = people.other_name(permit.identity)
+            name = people.other_name(permit.person)
         elif drawn < rates.corrected_name_share + rates.corrected_number_share:
-            number = people.other_number(permit.identity)
+            number = people.other_number(permit.person)
         else:
             hukou = people.hukou_address()
         permit.correct_identity(

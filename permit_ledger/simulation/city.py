@@ -58,12 +58,14 @@ class City:
         permit: Permit,
         holder_changes: Sequence[HolderChange] = (),
         portrait: Portrait | None = None,
+        *,
+        new_holder: bool = False,
     ) -> None:
         """Append what the permit has decided, behind everything recorded before."""
         for event in permit.pending_events:
             assert isinstance(event, PermitEvent)  # noqa: S101  for the types
             self.events[event.TOPIC] += 1
-        self.bulk.add(permit, holder_changes, portrait=portrait)
+        self.bulk.add(permit, holder_changes, portrait=portrait, new_holder=new_holder)
 
     def context(self, actor: str, station: str | None, at: datetime) -> CommandContext:
         return CommandContext(actor, station, self.chance.hex(32), at, self.policy)
@@ -101,7 +103,7 @@ class Life:
 
     def release(self) -> Release:
         """The permit has ended: its holder may get another."""
-        number = self.permit.identity.citizen_id_number
+        number = self.permit.person.citizen_id_number
         return Release(self.city.blind_index.of(number), self.permit.id)
 
     def visit(self, day: date, act: Act, *, after: datetime) -> None:

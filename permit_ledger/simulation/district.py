@@ -56,7 +56,7 @@ class District:
             taken_over_from=f"old-system/{self.permits + 1:08d}",
         )
         context = city.context(TAKEOVER_ACTOR, city.office.station(home.division), at)
-        life = self._issue(application, chance.hex(32), person.portrait, context)
+        life = self._issue(application, None, person.portrait, context)
         cards = self._live(life, at, city.rates.stock_claimed_after_days_mean)
         cards.keep(at)
 
@@ -65,11 +65,10 @@ class District:
         city = self._city
         today = shanghai_date(at)
         home = city.people.home()
-        person, holder_id = self._returning(today) or (city.people.person(today), None)
+        person, known = self._returning(today) or (city.people.person(today), None)
         application = self._application(person, home, today)
         context = city.counter(home.division, at)
-        holder_id = holder_id or city.chance.hex(32)
-        life = self._issue(application, holder_id, person.portrait, context)
+        life = self._issue(application, known, person.portrait, context)
         cards = self._live(life, at, city.rates.claimed_after_days_mean)
         cards.expect(at)
 
@@ -124,14 +123,17 @@ class District:
     def _issue(
         self,
         application: Application,
-        holder_id: str,
+        known: str | None,
         portrait: Portrait,
         context: CommandContext,
     ) -> Life:
+        """``known`` is the holder id of someone who is on record."""
         number = permit_number.draw(self._numbers.getrandbits)
+        holder_id = known or self._city.chance.hex(32)
         permit = Permit.issue(number, holder_id, application, context)
-        index = self._index(permit.identity)
-        self._city.record(permit, [Take(index, holder_id, number)], portrait)
+        index = self._index(permit.person)
+        take = Take(index, holder_id, number)
+        self._city.record(permit, [take], portrait, new_holder=known is None)
         self.permits += 1
         return Life(self._city, permit)
 

@@ -91,5 +91,5 @@ def cancel(life: Life, reason: CancellationReason, at: datetime) -> None:
     life.permit.cancel(reason, life.at_counter(at))
     life.record(life.release())
     if reason in {CancellationReason.MOVED_AWAY, CancellationReason.RENOUNCED}:
-        gone = Emigrant(life.permit.identity, life.permit.holder_id, shanghai_date(at))
+        gone = Emigrant(life.permit.person, life.permit.holder_id, shanghai_date(at))
         life.city.emigrants.append(gone)

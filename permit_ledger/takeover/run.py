@@ -44,6 +44,8 @@ class _Candidate:
     key: IdempotencyKey
     citizen_index: bytes
     permit: Permit
+    is_new: bool
+    """Nobody of that number is on record."""
 
 
 class Takeover:
@@ -108,7 +110,7 @@ class Takeover:
         key = IdempotencyKey(CALLER, row.reference, self._fingerprint(row))
         candidate = None
         if imported is None:
-            candidate = _Candidate(row, key, person, self._permit(row, holder))
+            candidate = _Candidate(row, key, person, self._permit(row, holder), holder is None)
         else:
             _require_unchanged(imported, key)
         self._first_lines.note(b"reference", reference, row.line)
@@ -147,7 +149,9 @@ class Takeover:
         try:
             self._write(candidates)
         except AppendConflict:
-            # Somebody issued to one of these people meanwhile: find out which, row by row.
+            # Somebody issued to one of these people meanwhile: find out which, row by row. Or the
+            # key-encryption key was changed.
+            self._ledger.holder_keys.keyring.reload()
             for candidate in candidates:
                 with self._reporting(candidate.row):
                     self._append_alone(candidate)
@@ -158,9 +162,10 @@ class Takeover:
             _require_unchanged(imported, candidate.key)
             self.already_imported += 1
             return
-        permit = self._permit(row, self._ledger.log.holders([index]).get(index))
+        holder = self._ledger.log.holders([index]).get(index)
+        permit = self._permit(row, holder)
         try:
-            self._write([_Candidate(row, candidate.key, index, permit)])
+            self._write([_Candidate(row, candidate.key, index, permit, holder is None)])
         except AppendConflict:
             reason = "somebody else changed this person's record just now: import again"
             raise RowRefused("CONFLICT", reason) from None
@@ -173,7 +178,7 @@ class Takeover:
                 answer = PendingAnswer(
                     candidate.key, accepted=True, body=b"", version=permit.version
                 )
-                bulk.add(permit, [take], answer=answer)
+                bulk.add(permit, [take], new_holder=candidate.is_new, answer=answer)
         self.imported += len(candidates)
 
     @contextmanager

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from domain.permit import Permit
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
+from tests.keks import keyring
 
 LOAD_S = float(os.environ.get("PERMIT_LEDGER_TEST_LOAD_S", "3"))
 CLIENTS = int(os.environ.get("PERMIT_LEDGER_TEST_LOAD_CLIENTS", "64"))
@@ -124,7 +125,9 @@ def test_under_load_nothing_fails_and_the_views_equal_the_log(
     eventually(service.is_in_step)
     assert service.log_is_contiguous()
     with (
-        closing(PermitLedger(service.database_url, blind_index=BlindIndex(bytes(32)))) as ledger,
+        closing(
+            PermitLedger(service.database_url, blind_index=BlindIndex(bytes(32)), keyring=keyring())
+        ) as ledger,
         psycopg.connect(service.database_url, row_factory=dict_row) as views,
     ):
         streams = service.rows("SELECT DISTINCT stream FROM ledger.events")

@@ -31,6 +31,7 @@ from tests.chaos.retry import retry
 from tests.chaos.services import FORMS, Service, service_at
 from tests.chaos.workload import BLIND_INDEX, Acknowledgement, Request, Workload
 from tests.chaos.writer_process import WriterProcess
+from tests.keks import keyring
 from tests.waiting import until as wait_until
 
 WAIT_S = 20
@@ -71,7 +72,7 @@ def server(make_data_dir: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
         with psycopg.connect(server.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
-            prepare(connection, BLIND_INDEX)
+            prepare(connection, BLIND_INDEX, keyring())
         yield server
 
 

@@ -15,6 +15,7 @@ from ledger.log_access import complete
 from ledger.permit_commands import PermitCommands
 from projections.reading import read_pool
 from tests.chaos.workload import BLIND_INDEX, NumberAndVersion, Request
+from tests.keks import keyring
 
 T = TypeVar("T")
 
@@ -62,7 +63,10 @@ class TaskService:
 def ledger_at(database_url: str) -> Iterator[PermitLedger]:
     """With the service's rights, and a body that can be compared."""
     ledger = PermitLedger(
-        as_service(database_url), blind_index=BLIND_INDEX, renderer=NumberAndVersion()
+        as_service(database_url),
+        blind_index=BLIND_INDEX,
+        keyring=keyring(),
+        renderer=NumberAndVersion(),
     )
     with closing(ledger):
         yield ledger
@@ -74,8 +78,8 @@ async def commands_on(ledger: PermitLedger, database_url: str) -> AsyncIterator[
     pool = read_pool(as_service(database_url), connections_max=CONNECTIONS_MAX)
     async with pool:
         yield PermitCommands(
-            AsyncLog(ledger.log.commits, pool, ledger.mapper),
-            ledger.mapper,
+            AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys),
+            ledger.event_mapper,
             blind_index=BLIND_INDEX,
             renderer=NumberAndVersion(),
         )

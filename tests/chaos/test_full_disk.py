@@ -14,6 +14,7 @@ from tests.chaos.judge import judge
 from tests.chaos.retry import retry
 from tests.chaos.services import service_at
 from tests.chaos.workload import BLIND_INDEX, Acknowledgement, Request, Workload
+from tests.keks import keyring
 
 PATIENCE_S = 2.0
 PORTRAIT_BYTES = 60_000
@@ -102,7 +103,7 @@ def test_no_room_for_the_tables(form, tables, patience):
     data_dir, ballast = tables
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
-            prepare(connection, BLIND_INDEX)
+            prepare(connection, BLIND_INDEX, keyring())
         with service_at(server.url, form) as service:
             ballast.fill(leave_bytes=MEBIBYTE)
 
@@ -126,7 +127,7 @@ def test_no_room_for_the_write_ahead_log(write_ahead_log, patience):
     data_dir, ballast = write_ahead_log
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
-            prepare(connection, BLIND_INDEX)
+            prepare(connection, BLIND_INDEX, keyring())
         with service_at(server.url, "thread") as service:
             ballast.fill(leave_bytes=0)
             told, failed = issue_until_full(service)

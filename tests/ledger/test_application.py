@@ -13,6 +13,7 @@ from ledger.application import PermitLedger
 from ledger.commands import ATTEMPTS_MAX
 from ledger.errors import Contended, StaleVersion, UnknownPermit, VersionTaken
 from ledger.portraits import Portrait
+from tests.keks import keyring
 
 IN_WINDOW = date(2026, 12, 20)
 NEW_HOME = Residence("320281", "澄江中路2号")
@@ -83,7 +84,7 @@ def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, co
         act()
 
     for notification in ledger.log.select_notifications(None, 100):
-        event = ledger.mapper.to_domain_event(notification)
+        event = ledger.opened([notification])[0]
         assert ("officer-1", "320211-01") == (event.actor, event.station)
         assert ("a-request", context.policy.version) == (event.correlation_id, event.policy_version)
         assert number == event.originator_id
@@ -168,7 +169,12 @@ def test_a_permit_number_that_is_taken_is_drawn_again(
     """Once in a very long time two draws are equal; the second person gets another number."""
     numbers = itertools.chain(["000000000000"] * 3, [NOBODYS])
     with closing(
-        PermitLedger(database_url, blind_index=blind_index, new_permit_number=lambda: next(numbers))
+        PermitLedger(
+            database_url,
+            blind_index=blind_index,
+            keyring=keyring(),
+            new_permit_number=lambda: next(numbers),
+        )
     ) as ledger:
         ledger.issue(application(), command())
         assert ledger.issue(application(), command()).position == 2
@@ -213,6 +219,8 @@ def test_another_process_reads_the_same_permit(database_url, blind_index, ledger
     for _, act in commands(number, ledger.permit(number).holder_id):
         act()
 
-    with closing(PermitLedger(database_url, blind_index=blind_index)) as elsewhere:
+    with closing(
+        PermitLedger(database_url, blind_index=blind_index, keyring=keyring())
+    ) as elsewhere:
         assert Facts.of(ledger.permit(number)) == Facts.of(elsewhere.permit(number))
         assert ledger.permit(number).identity == elsewhere.permit(number).identity

@@ -64,7 +64,7 @@ def pool(database_url, runner):
 @pytest.fixture
 def log(ledger, pool, runner):
     async def make():
-        return AsyncLog(ledger.log.commits, pool, ledger.mapper)
+        return AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
 
     return runner(make())
 
@@ -81,7 +81,7 @@ def run(request, ledger, blind_index):
         return run
 
     runner, log = request.getfixturevalue("runner"), request.getfixturevalue("log")
-    commands = PermitCommands(log, ledger.mapper, blind_index=blind_index, renderer=Words())
+    commands = PermitCommands(log, ledger.event_mapper, blind_index=blind_index, renderer=Words())
     return lambda name, /, *facts, **further: runner(getattr(commands, name)(*facts, **further))
 
 
@@ -202,7 +202,7 @@ def test_unknown_permits(comes_to, issued, command, phone, face_match, ledger):
 def test_both_forms_at_once_on_one_permit(ledger, log, runner, blind_index, issue, command):
     """Coroutines among themselves lose races to each other, decide anew, and all come true."""
     number = issue()
-    commands = PermitCommands(log, ledger.mapper, blind_index=blind_index)
+    commands = PermitCommands(log, ledger.event_mapper, blind_index=blind_index)
 
     async def act():
         return await asyncio.gather(

@@ -76,7 +76,7 @@ def test_a_permits_events_stay_together(ledger, permit, context, appended, monke
 
 def test_a_batch_is_bounded_in_bytes(ledger, permit, appended, monkeypatch):
     """Portraits count: 64 KiB each soon outweigh their events."""
-    state = ledger.mapper.to_stored_event(permit(0).collect_events()[0]).state
+    state = ledger.event_mapper.to_stored_event(permit(0).collect_events()[0]).state
     monkeypatch.setattr(bulk, "BATCH_BYTES_MAX", len(state) + len(PICTURE.image))
 
     with BulkAppender(ledger) as appender:

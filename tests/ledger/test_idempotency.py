@@ -10,6 +10,7 @@ from domain.events import CancellationReason, CardPresented
 from domain.person import Residence
 from ledger.application import PermitLedger
 from ledger.errors import KeyReused
+from tests.keks import keyring
 
 ROUNDS = 5
 NUMBER = "7Q2M9K4T8XW5"
@@ -29,7 +30,7 @@ class Words:
 def ledger(database_url, blind_index):
     """With a renderer, as the API has one."""
     with closing(
-        PermitLedger(database_url, blind_index=blind_index, renderer=Words())
+        PermitLedger(database_url, blind_index=blind_index, keyring=keyring(), renderer=Words())
     ) as with_renderer:
         yield with_renderer
 
@@ -108,6 +109,7 @@ def test_p18_a_refused_claim_is_an_answer_too(
         PermitLedger(
             database_url,
             blind_index=blind_index,
+            keyring=keyring(),
             new_permit_number=lambda: NUMBER,
             new_holder_id=lambda: "holder-1",
         )

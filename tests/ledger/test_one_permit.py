@@ -8,6 +8,7 @@ import pytest
 from domain.errors import AlreadyHoldsPermit
 from domain.events import CancellationReason
 from ledger.application import PermitLedger
+from tests.keks import keyring
 
 THREADS = 8
 ROUNDS = 5
@@ -16,7 +17,9 @@ ROUNDS = 5
 @pytest.fixture
 def elsewhere(database_url, blind_index):
     """The same ledger in another process."""
-    with closing(PermitLedger(database_url, blind_index=blind_index)) as elsewhere:
+    with closing(
+        PermitLedger(database_url, blind_index=blind_index, keyring=keyring())
+    ) as elsewhere:
         yield elsewhere
 
 

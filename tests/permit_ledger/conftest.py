@@ -47,7 +47,7 @@ def references(ledger):
         while page:
             page = ledger.log.select_notifications(len(found) + 1, 1000)
             found += page
-        events = [ledger.mapper.to_domain_event(notification) for notification in found]
+        events = ledger.opened(found)
         assert all(isinstance(event, PermitIssued) for event in events)
         return [event.taken_over_from for event in events]
 
@@ -81,7 +81,7 @@ def log(ledger):
 @pytest.fixture
 def events(ledger, log):
     """The same as events of the domain."""
-    return lambda: [ledger.mapper.to_domain_event(notification) for notification in log()]
+    return lambda: ledger.opened(log())
 
 
 @pytest.fixture

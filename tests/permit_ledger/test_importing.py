@@ -19,7 +19,7 @@ def test_the_template_imports(run, ledger):
 
     assert counts(report) == (1, 1, 0, 0)
     [notification] = ledger.log.select_notifications(1, 10)
-    event = ledger.mapper.to_domain_event(notification)
+    event = ledger.opened([notification])[0]
     permit = ledger.permit(notification.originator_id)
     assert Term(date(2024, 3, 1), 3) == permit.term
     assert (event.taken_over_from, event.card_serial) == ("WX-2024-000123", 1)
@@ -84,7 +84,7 @@ def test_a_child_comes_with_a_guardian(run, ledger):
     run([child])
     [notification] = ledger.log.select_notifications(1, 10)
 
-    guardian = ledger.mapper.to_domain_event(notification).guardian
+    guardian = ledger.opened([notification])[0].guardian
     assert Guardian("欧阳家长", "990000199001010017") == guardian
 
 
@@ -125,7 +125,9 @@ def test_without_an_errors_file_refused_rows_are_counted(run):
 def test_time_runs_on_from_the_contexts_instant(run, ledger, context):
     """Events carry the clock that was given, later rows no earlier instants."""
     run([person(number) for number in range(20)])
-    events = [ledger.mapper.to_domain_event(n) for n in ledger.log.select_notifications(1, 50)]
+    events = [
+        ledger.event_mapper.to_domain_event(n) for n in ledger.log.select_notifications(1, 50)
+    ]
     instants = [event.timestamp for event in events]
 
     assert sorted(instants) == instants

@@ -11,11 +11,13 @@ from ledger.clock import DevelopmentClock
 from ledger.commands import Command
 from ledger.database import SERVICE_ROLE, as_service, connect
 from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
+from ledger.holder_keys import HolderKeys
 from permit_ledger.settings import Settings
 from permit_ledger.setup import bring_up_to_date, prepare
 from permit_ledger.workbench import database
 from projections.runner import Projector
 from projections.view import all_views
+from tests.keks import keyring
 from tests.permit_ledger.permit_rows import application, person
 
 MEMBER = "IN ROLE permit_ledger_service"
@@ -48,12 +50,12 @@ def test_a_migrated_database_is_prepared_with_reads_and_the_key_check(
 ):
     """The key is the service's own: the owner who migrates never has it."""
     with connect(as_member(migrated)) as member:
-        assert [] == prepare(member, blind_index)
+        assert [] == prepare(member, blind_index, keyring())
         assert [("blind-index",)] == member.execute(
             "SELECT key_name FROM ledger.key_checks"
         ).fetchall()
         member.execute("SET default_transaction_read_only = on")
-        assert [] == prepare(member, blind_index)
+        assert [] == prepare(member, blind_index, keyring())
 
 
 def test_an_unmigrated_database_is_refused(empty_database, as_member, blind_index):
@@ -62,7 +64,7 @@ def test_an_unmigrated_database_is_refused(empty_database, as_member, blind_inde
         with pytest.raises(
             SchemaBehind, match=r"lacks ledger/0001_log\.sql, .* run `permit-ledger migrate` as the"
         ):
-            prepare(member, blind_index)
+            prepare(member, blind_index, keyring())
 
         assert (None,) == member.execute("SELECT to_regnamespace('ledger')").fetchone()
 
@@ -78,7 +80,7 @@ def test_a_newer_database_is_refused(migrated, as_member, blind_index):
         connect(as_member(migrated)) as member,
         pytest.raises(SchemaMismatch, match=r"ledger no longer has .* 9999_later\.sql") as refused,
     ):
-        prepare(member, blind_index)
+        prepare(member, blind_index, keyring())
     assert not isinstance(refused.value, SchemaBehind)
 
 
@@ -90,16 +92,16 @@ def test_who_is_no_member_is_refused(migrated, new_login, blind_index):
         connect(make_conninfo(migrated, user=name)) as stranger,
         pytest.raises(RightsMissing, match=f'run GRANT permit_ledger_service TO "{name}"'),
     ):
-        prepare(stranger, blind_index)
+        prepare(stranger, blind_index, keyring())
 
 
 def test_a_permit_is_issued_and_seen(migrated, as_member, blind_index, context):
     """Commands, views and clock: all that the roles do, none of it with the owner's rights."""
     url = as_service(as_member(migrated))
-    with closing(PermitLedger(url, blind_index=blind_index)) as ledger:
+    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         answer = ledger.issue(application(person(1)), Command(context))
         page = ledger.log.select_notifications(1, 10)
-    projector = Projector(url, all_views(blind_index), Event())
+    projector = Projector(url, all_views(blind_index), HolderKeys(keyring()), Event())
     with connect(url) as member:
         projector.apply(member, page)
 

@@ -8,6 +8,7 @@ from ledger.blind_index import BlindIndex
 from ledger.database import connect
 from ledger.errors import SchemaMismatch
 from permit_ledger.setup import WrongKey, prepare
+from tests.keks import keyring
 
 
 @pytest.fixture
@@ -18,10 +19,10 @@ def connection(empty_database):
 
 def test_an_empty_database_is_prepared_once(connection, blind_index):
     """The log's tables and the views', in this order; later there is nothing to do."""
-    applied = prepare(connection, blind_index)
+    applied = prepare(connection, blind_index, keyring())
 
     assert ("ledger/0001_log.sql", "projections/0002_service_role.sql") == (applied[0], applied[-1])
-    assert [] == prepare(connection, blind_index)
+    assert [] == prepare(connection, blind_index, keyring())
     assert (0, 0) == connection.execute(
         "SELECT head.position, position.position FROM ledger.head, views.position"
     ).fetchone()
@@ -32,7 +33,7 @@ def test_roles_that_start_together_prepare_it_once(empty_database, blind_index):
 
     def start(_):
         with connect(empty_database) as connection:
-            return prepare(connection, blind_index)
+            return prepare(connection, blind_index, keyring())
 
     with ThreadPoolExecutor(4) as roles:
         applied = sorted(roles.map(start, range(4)))
@@ -43,16 +44,16 @@ def test_roles_that_start_together_prepare_it_once(empty_database, blind_index):
 
 def test_another_key_is_refused(connection, blind_index):
     """With it nobody would be found, and everybody could get a second permit."""
-    prepare(connection, blind_index)
+    prepare(connection, blind_index, keyring())
 
     with pytest.raises(WrongKey):
-        prepare(connection, BlindIndex(b"k" * 32))
-    assert [] == prepare(connection, blind_index)
+        prepare(connection, BlindIndex(b"k" * 32), keyring())
+    assert [] == prepare(connection, blind_index, keyring())
 
 
 def test_the_database_does_not_hold_the_key(connection, blind_index):
     """Only a value made with it."""
-    prepare(connection, blind_index)
+    prepare(connection, blind_index, keyring())
 
     [(name, value)] = connection.execute("SELECT * FROM ledger.key_checks").fetchall()
     assert "blind-index" == name
@@ -61,10 +62,10 @@ def test_the_database_does_not_hold_the_key(connection, blind_index):
 
 def test_a_database_of_other_migrations_is_refused(connection, blind_index):
     """Nothing is done to it, not even the key check."""
-    prepare(connection, blind_index)
+    prepare(connection, blind_index, keyring())
     connection.execute("UPDATE public.permit_ledger_migrations SET digest = 'another'")
     connection.execute("DELETE FROM ledger.key_checks")
 
     with pytest.raises(SchemaMismatch):
-        prepare(connection, blind_index)
+        prepare(connection, blind_index, keyring())
     assert [] == connection.execute("SELECT * FROM ledger.key_checks").fetchall()

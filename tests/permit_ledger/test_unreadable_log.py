@@ -9,6 +9,7 @@ from eventsourcing.persistence import StoredEvent
 from ledger.errors import UnreadableTopics
 from permit_ledger.setup import prepare
 from permit_ledger.takeover.rows import template
+from tests.keks import keyring
 
 WAIT_S = 60
 UNKNOWN = "permit.renamed.v7"
@@ -87,5 +88,5 @@ def test_preparing_a_database_looks_at_its_log(admin, blind_index):
     admin.execute("DELETE FROM ledger.key_checks")
 
     with pytest.raises(UnreadableTopics, match=UNKNOWN):
-        prepare(admin, blind_index)
+        prepare(admin, blind_index, keyring())
     assert [] == admin.execute("SELECT * FROM ledger.key_checks").fetchall()

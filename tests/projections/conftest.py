@@ -14,8 +14,10 @@ from domain.context import CommandContext
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.database import Connection, as_service, connect
+from ledger.holder_keys import HolderKeys
 from projections.runner import Projector
 from projections.view import all_views
+from tests.keks import keyring
 from tests.projections import columns
 from tests.projections.life import Life
 from tests.waiting import until as wait_until
@@ -66,7 +68,7 @@ def start_projector(
     def start_projector(*extra_views: Any) -> Running:
         stop = Event()
         views = [*all_views(blind_index), *extra_views]
-        projector = Projector(as_service(database_url), views, stop)
+        projector = Projector(as_service(database_url), views, HolderKeys(keyring()), stop)
         thread = Thread(target=projector.run, name=f"projector-{len(started)}")
         started.append(Running(stop, thread))
         thread.start()

@@ -9,8 +9,10 @@ from domain.events import CancellationReason
 from domain.standing import Facts
 from ledger.commands import Command
 from ledger.errors import Unavailable
+from ledger.holder_keys import HolderKeys
 from ledger.portraits import Portrait
 from projections.reading import PermitReader, read_pool
+from tests.keks import keyring
 from tests.projections import columns
 
 NOBODYS = "7Q2M9K4T8XW5"
@@ -24,7 +26,7 @@ def read(database_url):
     def read(method, *args):
         async def reading():
             async with read_pool(database_url, connections_max=2) as pool:
-                return await getattr(PermitReader(pool), method)(*args)
+                return await getattr(PermitReader(pool, HolderKeys(keyring())), method)(*args)
 
         return asyncio.run(reading())
 
@@ -199,7 +201,7 @@ def test_views_out_of_reach_are_unavailable(database_url):
 
     async def reading():
         async with read_pool(database_url, connections_max=1) as pool:
-            reader = PermitReader(pool)
+            reader = PermitReader(pool, HolderKeys(keyring()))
         await reader.positions()
 
     with pytest.raises(Unavailable):

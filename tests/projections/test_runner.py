@@ -7,8 +7,10 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from ledger.follow import follow
+from ledger.holder_keys import HolderKeys
 from projections.runner import Overtaken, Projector, position
 from projections.view import all_views
+from tests.keks import keyring
 
 COMMANDS = 120
 TOPICS_MIN = 12
@@ -63,7 +65,7 @@ def test_rows_are_not_written_without_the_position(
     first_page, database_url, blind_index, admin, rows
 ):
     """It can't be moved after the rows were written: the next try finds it all as it was."""
-    projector = Projector(database_url, all_views(blind_index), Event())
+    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
     admin.execute("ALTER TABLE views.position ADD CONSTRAINT stand_still CHECK (position = 0)")
 
     with pytest.raises(CheckViolation):
@@ -77,7 +79,9 @@ def test_rows_are_not_written_without_the_position(
 
 def test_no_view_is_written_without_the_others(first_page, database_url, blind_index, admin, rows):
     """Nor the position without all of them."""
-    projector = Projector(database_url, [*all_views(blind_index), Failing()], Event())
+    projector = Projector(
+        database_url, [*all_views(blind_index), Failing()], HolderKeys(keyring()), Event()
+    )
 
     with pytest.raises(ZeroDivisionError):
         projector.apply(admin, first_page)
@@ -89,7 +93,7 @@ def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, 
     """Neither twice nor over a gap: somebody else has moved them."""
     life().go_on(20)
     first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
-    projector = Projector(database_url, all_views(blind_index), Event())
+    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
 
     with pytest.raises(Overtaken):
         projector.apply(admin, second)

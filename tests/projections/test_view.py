@@ -22,7 +22,7 @@ def events(ledger):
 
     def events(start=1):
         log = ledger.log.select_notifications(start, 1000)
-        return [ledger.mapper.to_domain_event(notification) for notification in log]
+        return ledger.opened(log)
 
     return events
 

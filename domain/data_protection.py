@@ -1,0 +1,138 @@
+"""What data-protection law may ask for a holder: to be kept unused, to be used again, to be erased.
+
+A holder may have had several permits; each of them is told the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+
+from . import citizen_id, fields
+from .context import CommandContext
+from .errors import FieldProblem, NotRestricted, TwoOfficersRequired, require_valid
+from .events import HolderErased, HolderRestricted, HolderRestrictionLifted
+from .permit import Permit
+from .personal import ERASED
+
+TEXT_LENGTH_MAX = 200
+OFFICERS_MIN = 2
+_SEPARATORS = re.compile(r"[ ._:/-]")
+_EIGHTEEN = re.compile(r"(?=([0-9]{17}[0-9X]))")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """On what legal basis, in which case. Both stay in the log in the clear, for ever: neither may
+    tell who the holder is."""
+
+    legal_basis: str
+    case: str
+
+    def normalised(self) -> Order:
+        return Order(fields.normalise_text(self.legal_basis), fields.normalise_text(self.case))
+
+    def problems(self, permits: Sequence[Permit]) -> Iterator[FieldProblem]:
+        yield from _text_problems("legal_basis", self.legal_basis, permits)
+        yield from _text_problems("case", self.case, permits)
+
+
+def restrict(permits: Sequence[Permit], order: Order, context: CommandContext) -> None:
+    """限制处理: checks answer as if the record could not be read, and nobody is shown it.
+
+    Raises:
+        InvalidDetails
+    """
+    order = order.normalised()
+    require_valid(*order.problems(permits))
+    for permit in permits:
+        if not (permit.restricted or permit.erased):
+            permit.trigger_event(
+                HolderRestricted,
+                legal_basis=order.legal_basis,
+                case=order.case,
+                **context.stamp,
+            )
+
+
+def lift_restriction(permits: Sequence[Permit], order: Order, context: CommandContext) -> None:
+    """解除限制.
+
+    Raises:
+        InvalidDetails
+        NotRestricted: by none of the permits.
+    """
+    order = order.normalised()
+    require_valid(*order.problems(permits))
+    restricted = [permit for permit in permits if permit.restricted]
+    if not restricted:
+        raise NotRestricted
+    for permit in restricted:
+        permit.trigger_event(
+            HolderRestrictionLifted,
+            legal_basis=order.legal_basis,
+            case=order.case,
+            **context.stamp,
+        )
+
+
+def erase(
+    permits: Sequence[Permit],
+    order: Order,
+    approvals: Sequence[str],
+    *,
+    key: str,
+    backups_hold_key_until: date,
+    context: CommandContext,
+) -> None:
+    """删除个人信息: the last event of every permit. Erased already, nothing happens.
+
+    ``key`` is the commitment to the key that is destroyed with it.
+
+    Raises:
+        InvalidDetails
+        TwoOfficersRequired: fewer than two, or one of them twice.
+    """
+    order = order.normalised()
+    officers = [fields.normalise_text(officer) for officer in approvals]
+    problems = [
+        problem for officer in officers for problem in _text_problems("approvals", officer, permits)
+    ]
+    require_valid(*order.problems(permits), *problems)
+    if len({officer.casefold() for officer in officers}) < max(OFFICERS_MIN, len(officers)):
+        raise TwoOfficersRequired
+    for permit in permits:
+        if not permit.erased:
+            permit.trigger_event(
+                HolderErased,
+                holder_id=permit.holder_id,
+                legal_basis=order.legal_basis,
+                case=order.case,
+                approvals=officers,
+                key=key,
+                backups_hold_key_until=backups_hold_key_until,
+                **context.stamp,
+            )
+
+
+def _text_problems(field: str, text: str, permits: Sequence[Permit]) -> Iterator[FieldProblem]:
+    if not 1 <= len(text) <= TEXT_LENGTH_MAX or not text.isprintable():
+        yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
+    elif _holds_citizen_number(text) or any(_names(text, permit) for permit in permits):
+        yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
+
+
+def _holds_citizen_number(text: str) -> bool:
+    digits = _SEPARATORS.sub("", text).upper()
+    for candidate in _EIGHTEEN.findall(digits):
+        with suppress(ValueError):
+            citizen_id.parse(candidate)
+            return True
+    return False
+
+
+def _names(text: str, permit: Permit) -> bool:
+    return permit.identity is not ERASED and permit.identity.name in text

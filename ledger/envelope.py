@@ -1,0 +1,125 @@
+"""An event's personal part, sealed: ``{"holder": …, "key": …, "box": …}`` under ``sealed``.
+
+``box`` is the JSON of the personal fields under AES-256-GCM, for this stream, version and topic
+alone (base64); ``key`` the commitment to the holder's key. Plain and personal fields never mix: a
+personal field that stands in the clear is refused, so that nobody can put a name beside the seal.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
+
+import orjson
+from eventsourcing.persistence import StoredEvent
+
+from domain.personal import ERASED, Parts
+
+from .errors import SealBroken
+from .holder_keys import HolderKey
+
+FIELD = "sealed"
+
+State = dict[str, Any]
+
+
+class Envelope(NamedTuple):
+    """What stands in an event's state in place of its personal fields."""
+
+    holder: str
+    key: str
+    box: str
+
+    @classmethod
+    def seal(cls, personal: State, key: HolderKey, place: tuple[str, ...]) -> Self:
+        box = key.seal(orjson.dumps(personal), *place)
+        return cls(key.holder_id, key.commitment, b64encode(box).decode())
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """
+        Raises:
+            SealBroken: that is no envelope.
+        """
+        if not (
+            isinstance(value, dict)
+            and value.keys() == set(cls._fields)
+            and all(isinstance(part, str) for part in value.values())
+        ):
+            raise SealBroken("what stands for the sealed part is no envelope")
+        return cls(**value)
+
+    def open(self, key: HolderKey, place: tuple[str, ...]) -> State:
+        """The personal fields.
+
+        Raises:
+            SealBroken
+        """
+        if key.commitment != self.key:
+            raise SealBroken("it was sealed with another key than this holder's")
+        try:
+            box = b64decode(self.box, validate=True)
+        except NotBase64:
+            raise SealBroken from None
+        personal = orjson.loads(key.open(box, *place))
+        if not isinstance(personal, dict):
+            raise SealBroken("the sealed part holds no fields")
+        return personal
+
+
+def place_of(stored: StoredEvent) -> tuple[str, ...]:
+    """Where an event's envelope belongs, and nowhere else."""
+    return str(stored.originator_id), str(stored.originator_version), stored.topic
+
+
+def divide(state: State, parts: Parts) -> State:
+    """Take the personal fields out of ``state``, which keeps the plain ones; returns them."""
+    personal = {name: state.pop(name) for name in parts.personal}
+    for name, inner in parts.mixed.items():
+        value = state[name]
+        personal[name] = {part: getattr(value, part) for part in inner.personal}
+        state[name] = {
+            part: getattr(value, part)
+            for part in value.__dataclass_fields__
+            if part not in inner.personal
+        }
+    return personal
+
+
+def join(state: State, personal: State) -> None:
+    """Put opened fields into ``state``.
+
+    Raises:
+        SealBroken: the state holds one of them already.
+    """
+    for name, value in personal.items():
+        if name not in state:
+            state[name] = value
+        elif isinstance(value, dict) and isinstance(state[name], dict):
+            join(state[name], value)
+        else:
+            raise SealBroken("a sealed field stands beside its seal")
+
+
+def blank(state: State, paths: Iterable[str]) -> None:
+    """Put ``ERASED`` into the personal fields of ``state``."""
+    for path in paths:
+        *outer, name = path.split(".")
+        inner = state
+        for step in outer:
+            inner = inner.setdefault(step, {})
+        inner[name] = ERASED
+
+
+def clear_field(state: State, paths: Iterable[str]) -> str | None:
+    """A personal field that stands in the clear, if there is any."""
+    for path in paths:
+        *outer, name = path.split(".")
+        inner: Any = state
+        for step in outer:
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and name in inner:
+            return path
+    return None
