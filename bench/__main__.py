@@ -11,10 +11,12 @@ from rich.console import Console
 from .append import bench_append
 from .bulk import bench_bulk
 from .kills import bench_kills
+from .sealing import bench_sealing
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
     "bulk": bench_bulk,
+    "sealing": bench_sealing,
     "kills": bench_kills,
 }
 

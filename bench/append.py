@@ -120,7 +120,7 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
     raw.create(urls["raw"])
     return {
-        "ours": _ours(ledger, url),
+        "ours": issuing(ledger, url),
         "ours_recorder": _recorder(ledger, url),
         "ours_threads": _threads(lambda a: ledger.issue(a, Command(sides.context()))),
         "stock": _threads(lambda a: stock.issue(a, sides.context())),
@@ -130,7 +130,7 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     }
 
 
-def _ours(ledger: PermitLedger, url: str) -> Side:
+def issuing(ledger: PermitLedger, url: str) -> Side:
     """The service's way: coroutines, each issuing one permit after the other."""
 
     def run(clients: int, seconds: float) -> Round:

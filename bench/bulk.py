@@ -24,6 +24,7 @@ from domain.permit import Permit
 from ledger.application import PermitLedger
 from ledger.bulk import BATCH_EVENTS_MAX, BulkAppender
 from ledger.database import connect
+from ledger.holder_keys import HolderKey
 from ledger.holders import Take
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from tests.keks import keyring
@@ -37,6 +38,7 @@ SINGLE_INSERTS = 1_000
 BATCHES = (8, 64, 256, BATCH_EVENTS_MAX)
 
 T = TypeVar("T")
+KEY = HolderKey("bench", bytes(32))
 _mapper = EventMapper(OrjsonTranscoder())
 
 
@@ -59,7 +61,9 @@ def bench_bulk(console: Console, *, quick: bool) -> None:
         raw.create(urls["raw"])
         for _ in track(range(rounds), "bulk", console=console, transient=True):
             lives = [_life() for _ in range(permits)]
-            events = [_mapper.to_stored_event(e) for life in lives for e in life.pending_events]
+            events = [
+                _mapper.to_stored_event(e, KEY) for life in lives for e in life.pending_events
+            ]
             done = {"ours": _ours(ledger, lives)}
             done["stock"] = _in_batches(events, BATCH_EVENTS_MAX, stock.recorder.insert_events)
             done |= _raw(urls["raw"], events)
@@ -98,7 +102,7 @@ def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
     started = time.perf_counter()
     with BulkAppender(ledger) as bulk:
         for permit, take in zip(lives, takes, strict=True):
-            bulk.add(permit, [take])
+            bulk.add(permit, [take], new_holder=True)
     return Round(events / (time.perf_counter() - started), [])
 
 

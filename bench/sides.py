@@ -20,16 +20,20 @@ from domain.person import Identity, Residence
 from ledger import randomness
 from ledger.blind_index import BlindIndex
 from ledger.database import connect
+from ledger.holder_keys import HolderKey
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
 from tests.keks import keyring
 
+from .clear import ClearMapper
+
 BLIND_INDEX = BlindIndex(bytes(32))
 STOCK_CONNECTIONS = 8
-_policy = load_policy(synthetic_people=True)
+POLICY = load_policy(synthetic_people=True)
 _people = itertools.count()
 _requests = itertools.count()
+_KEY = HolderKey("bench", bytes(32))
 _mapper = EventMapper(OrjsonTranscoder())
 
 
@@ -40,7 +44,7 @@ def context() -> CommandContext:
         station="320211-01",
         correlation_id=f"{next(_requests):016x}",
         at=datetime.now(UTC),
-        policy=_policy,
+        policy=POLICY,
     )
 
 
@@ -67,14 +71,14 @@ def new_permit() -> Permit:
 
 def issued_events(n: int) -> list[StoredEvent]:
     """Of ``n`` permits; the same facts under ``n`` numbers, for those who look at none."""
-    event = _mapper.to_stored_event(new_permit().collect_events()[0])
+    event = _mapper.to_stored_event(new_permit().collect_events()[0], _KEY)
     return [
         StoredEvent(randomness.source.take(6).hex(), 1, event.topic, event.state) for _ in range(n)
     ]
 
 
 class StockLedger(EventSourcedApplication[str]):
-    """The same permits on the recorder that comes with the library."""
+    """The same permits on the recorder that comes with the library, in the clear."""
 
     name = "stock"
 
@@ -82,7 +86,7 @@ class StockLedger(EventSourcedApplication[str]):
         return OrjsonTranscoder()
 
     def construct_mapper(self) -> Mapper[str]:
-        return EventMapper(self.construct_transcoder())
+        return ClearMapper()
 
     def issue(self, wanted: Application, by: CommandContext) -> None:
         number = permit_number.draw(randomness.source.bits)

@@ -1,0 +1,105 @@
+"""The ledger without sealing, for comparison: personal data in the clear, and nobody has a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import StoredEvent
+
+from domain.events import PermitEvent
+from ledger.application import PermitLedger
+from ledger.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
+from ledger.mapper import EventMapper, OrjsonTranscoder, SealedEvent
+from projections.runner import Projector
+
+
+class NoKey(HolderKey):
+    """Seals nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody", bytes(32))
+
+    def seal(self, plain: bytes, *place: str) -> bytes:  # noqa: ARG002
+        return plain
+
+    def open(self, box: bytes, *place: str) -> bytes:  # noqa: ARG002
+        return box
+
+
+NO_KEY = NoKey()
+
+
+class Anybodys(dict[str, Any]):
+    """The one key, whoever is asked for."""
+
+    def __missing__(self, holder_id: str) -> HolderKey:
+        return NO_KEY
+
+
+class NoKeys(HolderKeys):
+    """Makes and keeps none."""
+
+    def __init__(self) -> None:
+        pass
+
+    def new(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:  # noqa: ARG002
+        return NO_KEY, cast("WrappedKey", None)
+
+    async def new_async(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
+        return self.new(holder_id)
+
+    def known(self, holder_ids: Iterable[str]) -> tuple[Keys, list[str]]:  # noqa: ARG002
+        return Anybodys(), []
+
+
+class ClearMapper(EventMapper):
+    """Stores all fields beside each other."""
+
+    def __init__(self) -> None:
+        super().__init__(OrjsonTranscoder())
+
+    def to_stored_event(
+        self,
+        domain_event: DomainEventProtocol[str],
+        key: HolderKey | None = None,  # noqa: ARG002
+    ) -> StoredEvent:
+        event = cast("PermitEvent", domain_event)
+        state = vars(event).copy()
+        del state["originator_id"], state["originator_version"]
+        return StoredEvent(
+            originator_id=event.originator_id,
+            originator_version=event.originator_version,
+            topic=event.TOPIC,
+            state=self.transcoder.encode(state),
+        )
+
+    def parse(self, stored_event: StoredEvent) -> SealedEvent:
+        return SealedEvent(stored_event, self.transcoder.decode(stored_event.state), None)
+
+
+class ClearLedger(PermitLedger):
+    """Everything else is the ledger's own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.holder_keys = NoKeys()
+
+    def construct_mapper(self) -> ClearMapper:
+        return ClearMapper()
+
+
+class ClearProjector(Projector):
+    """Reads that log, and writes faces in the clear."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._mapper = ClearMapper()
+
+    def _opened(
+        self,
+        connection: Any,  # noqa: ARG002
+        page: Sequence[StoredEvent],
+    ) -> tuple[list[PermitEvent], Keys]:
+        return self._mapper.open([self._mapper.parse(event) for event in page], {}), Anybodys()
