@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
 from domain import permit_number
-from domain.verification import Reason, Verdict, scenario_fields, verify_card
+from domain.verification import Reason, Verdict, scenario_fields, scenario_on_record, verify_card
 from ledger.checks import Check
 from ledger.database import translated_errors
 from ledger.errors import Corrupt
@@ -53,7 +53,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
         check_id=uuid4(),
         checked_at=service.clock.now(),
         verifier=verifier.subject,
-        scenario=body.scenario,
+        scenario=scenario_on_record(body.scenario),
         track=body.track,
         permit_number=_well_formed_number(body),
         card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,

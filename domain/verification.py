@@ -6,6 +6,7 @@ the equal answer on both. Anything unknown is not good.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,6 +48,16 @@ class Verdict:
     @property
     def outcome(self) -> Outcome:
         return Outcome.NOT_EFFECTIVE if self.reason else Outcome.EFFECTIVE
+
+
+UNNAMED_SCENARIO = "unnamed"
+_NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
+
+
+def scenario_on_record(asked: str) -> str:
+    """What a check's record says of the scenario: whatever is no name of one, as scenarios have
+    them, may be somebody's details in the wrong field and is not kept."""
+    return asked if _NAME.fullmatch(asked) else UNNAMED_SCENARIO
 
 
 def scenario_fields(

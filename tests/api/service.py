@@ -67,7 +67,9 @@ class Service:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def launch(self, *options: str) -> None:
+    def launch(
+        self, *options: str, stderr: Any = None, environment: dict[str, str] | None = None
+    ) -> None:
         """Begin to start it."""
         self.process = subprocess.Popen(
             [
@@ -76,6 +78,8 @@ class Service:
                 *options,
             ],
             stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
             text=True,
             start_new_session=True,
         )
@@ -83,6 +87,9 @@ class Service:
     def start(self, *options: str) -> "Service":
         """Returns once it says that it is ready."""
         self.launch(*options)
+        return self.wait_until_ready()
+
+    def wait_until_ready(self) -> "Service":
         assert self.process
         assert self.process.stdout
         for line in self.process.stdout:

@@ -1,0 +1,92 @@
+"""Nobody's details rest anywhere in the clear, and of somebody erased they rest nowhere at all."""
+
+from tests.privacy.life import (
+    CORRECTED_NAME,
+    CORRECTED_NUMBER,
+    NAME,
+    NUMBER,
+    PERSONAL,
+    PICTURE_TEXT,
+    Life,
+)
+from tests.privacy.traces import forms_of, traces_in, traces_of
+
+
+def test_traces_are_found_in_every_form(tmp_path):
+    """Or finding none would say nothing."""
+    for number, content in enumerate(forms_of(NAME).values()):
+        (tmp_path / f"{number}").write_bytes(b"\0 before " + content + b" behind \0")
+
+    found = traces_in(tmp_path, NAME)
+
+    assert {form in line for form in forms_of(NAME) for line in found} == {True, False}
+    assert len(forms_of(NAME)) == len({line.split(" holds ")[0] for line in found})
+    assert [] == traces_in(tmp_path, NUMBER)
+
+
+def test_a_life_leaves_no_trace_of_its_person(service, words, at_rest, thief):
+    """Not in the tables, the WAL, the log of any process, a metric, or an answer to a mistake;
+    before the erasure and after it."""
+    life = Life(service)
+    life.live()
+
+    folder = at_rest()
+    assert [] != traces_in(folder, life.number)  # what may be found is: the search looks there
+    assert [] == traces_in(folder, *PERSONAL)
+    assert [] == traces_of(words(), *PERSONAL, *life.tokens)
+    assert "request" in words()
+    assert [] == traces_of(service.caller("operator").get("/metrics").text, *PERSONAL)
+    assert [] == traces_of("\n".join(life.complaints), *PERSONAL, *life.tokens)
+    assert len(life.complaints) > 10
+
+    life.erase()
+
+    folder = at_rest()
+    assert [] == traces_in(folder, *PERSONAL)
+    assert [] == traces_of(words(), *PERSONAL, *life.tokens)
+
+
+def test_an_erased_person_is_out_of_reach_of_all_keys(service, thief):
+    """Whoever has the whole database and every key file reads everything before, nothing after."""
+    life = Life(service)
+    life.live()
+    assert service.is_in_step()
+    loot = thief.loot()
+    assert all(text in loot for text in (NAME, NUMBER, CORRECTED_NAME, PICTURE_TEXT))
+    assert thief.finds(CORRECTED_NUMBER)
+
+    certificate = life.erase()
+
+    wait_until_in_step(service, certificate["as_of_position"])
+    loot = thief.loot()
+    assert life.number in loot
+    assert [] == traces_of(loot, *PERSONAL)
+    assert not thief.finds(CORRECTED_NUMBER)
+    assert not thief.finds(NUMBER)
+
+
+def test_old_copies_of_a_key_die_with_what_wrapped_it(service, thief):
+    """A backup, the WAL, a dead row: they hold the wrapped key for a while, and can't be unwrapped
+    once the key-encryption key of their time is destroyed."""
+    life = Life(service)
+    life.live()
+    copy = thief.wrapped_key(life.holder_id)
+    life.erase()
+    assert thief.wrapped_key(life.holder_id).wrapped is None
+    assert thief.opens(copy)
+
+    rotated = service.command("keys", "rotate")
+    assert 0 == rotated.returncode, rotated.stderr
+    destroyed = service.command("keys", "destroy", str(copy.kek_id))
+    assert 0 == destroyed.returncode, destroyed.stderr
+
+    assert not thief.opens(copy)
+    assert service.caller("registrar").get(f"/v1/permits/{life.number}").is_success
+
+
+def wait_until_in_step(service, position):
+    """The views have the erasure."""
+    registrar = service.caller("registrar", station="320211-01")
+    found = {"citizen_id_number": CORRECTED_NUMBER}
+    answer = registrar.post(f"/v1/permits/searches?min_position={position}", found)
+    assert [] == answer.json()["permits"]

@@ -1,0 +1,107 @@
+"""What somebody can learn who has the whole database and every key that lies beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+
+from domain.personal import ERASED
+from ledger.blind_index import BlindIndex
+from ledger.errors import Corrupt
+from ledger.holder_keys import HolderKeys, WrappedKey
+from ledger.key_encryption import Keyring
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.portraits import SealedPortrait
+from permit_ledger.key_encryption.folder import KeyFolder
+from projections.face import SealedFace
+
+_TABLES = """
+    SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+"""
+
+
+class Thief:
+    """Knows the code, too."""
+
+    def __init__(self, database: psycopg.Connection[Any], data_dir: Path) -> None:
+        self._database = database
+        self._keks = KeyFolder(data_dir / "keys" / "key-encryption")
+        self._blind_index_key = data_dir / "keys" / "blind-index.key"
+
+    def loot(self) -> str:
+        """Everything that can be read: every table as text, and all that its keys open."""
+        return "\n".join([*self._tables(), *self._events(), *self._portraits(), *self._faces()])
+
+    def finds(self, citizen_id_number: str) -> bool:
+        """Whether the number, tried with the stolen key, is anybody's."""
+        key = bytes.fromhex(self._blind_index_key.read_text())
+        index = BlindIndex(key).of(citizen_id_number)
+        holders = self._rows("SELECT 1 FROM ledger.holders WHERE citizen_index = %s", index)
+        found = "SELECT 1 FROM views.permit_search WHERE citizen_index = %s"
+        return bool(holders or self._rows(found, index.hex()))
+
+    def wrapped_key(self, holder_id: str) -> WrappedKey:
+        """As a copy of the database from today will have it."""
+        query = "SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = %s"
+        [row] = self._rows(query, holder_id)
+        return WrappedKey(*row)
+
+    def opens(self, copy: WrappedKey) -> bool:
+        """Whether a wrapped key of an old copy can be unwrapped with any KEK that is left."""
+        assert copy.wrapped is not None
+        for kek in self._keks.load():
+            for renamed in {kek.kek_id, copy.kek_id}:
+                try:
+                    HolderKeys(Keyring(self._keks.load)).unwrap([copy._replace(kek_id=renamed)])
+                except Corrupt:
+                    continue
+                return True
+        return False
+
+    def _tables(self) -> list[str]:
+        tables = [name for (name,) in self._rows(_TABLES)]
+        rows = "SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {} AS t"
+        return [self._rows(rows.format(table))[0][0] for table in tables]
+
+    def _keys(self) -> dict[str, Any]:
+        rows = self._rows("SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys")
+        return HolderKeys(Keyring(self._keks.load)).unwrap(WrappedKey(*row) for row in rows)
+
+    def _events(self) -> list[str]:
+        mapper, keys = EventMapper(OrjsonTranscoder()), self._keys()
+        rows = self._rows("SELECT stream, version, topic, state FROM ledger.events")
+        sealed = [mapper.parse(StoredEvent(*row)) for row in rows]
+        return [repr(event) for event in mapper.open(sealed, keys)]
+
+    def _portraits(self) -> list[str]:
+        keys = [key for key in self._keys().values() if key is not ERASED]
+        rows = self._rows("SELECT stream, version, image FROM ledger.portraits")
+        found = []
+        for stream, version, image in rows:
+            for key in keys:
+                try:
+                    opened = key.open(
+                        SealedPortrait(stream, version, image).image,
+                        "portrait",
+                        stream,
+                        str(version),
+                    )
+                except Corrupt:
+                    continue
+                found.append(opened.decode("latin-1"))
+        return found
+
+    def _faces(self) -> list[str]:
+        keys, found = self._keys(), []
+        for view in ("physical", "electronic"):
+            rows = self._rows(f"SELECT permit_number, holder_id, face FROM views.{view}_permits")
+            for number, holder_id, face in rows:
+                key = keys[holder_id]
+                if face is not None and key is not ERASED:
+                    found.append(repr(SealedFace(face).open(key, view, number)))
+        return found
+
+    def _rows(self, query: Any, *parameters: Any) -> list[Any]:
+        return self._database.execute(query, parameters).fetchall()
