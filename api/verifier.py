@@ -14,7 +14,7 @@ from domain import permit_number
 from domain.verification import Reason, Verdict, scenario_fields, scenario_on_record, verify_card
 from ledger.checks import Check
 from ledger.database import translated_errors
-from ledger.errors import Corrupt
+from ledger.errors import Corrupt, Unavailable
 from projections.reading import Person, Seen
 
 from . import documents
@@ -85,8 +85,8 @@ async def _person(seen: Seen, service: Services) -> Person | None:
     """Who is to be shown. A record that can't be opened is not shown as somebody else's."""
     try:
         return await service.reader.person(seen, "physical")
-    except Corrupt as error:
-        _log.error("corrupt", reason=error.detail)
+    except (Corrupt, Unavailable) as error:
+        _log.error("a person can't be shown", reason=error.detail)
         return None
 
 
