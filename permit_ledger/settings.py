@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     receipt_key_file: Path | None = Field(
         None, description="JWK on P-256; none: `keys/receipts.jwk` in the data folder"
     )
+    key_encryption: str | None = Field(
+        None,
+        description="token that wraps holders' keys, as `pkcs11:…`;"
+        " none: `keys/key-encryption` in the data folder",
+    )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"
     )
