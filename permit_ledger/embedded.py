@@ -47,9 +47,23 @@ _CONFIGURATION = """\
 listen_addresses = ''
 unix_socket_directories = '{socket_dir}'
 port = {port}
-# Statements and key values may hold personal data: they stay out of the server's log.
-log_min_error_statement = panic
+# Statements, their parameters and key values may hold personal data: they stay out of the log.
+# An error's first line may quote a value (invalid input syntax for type date: "..."), its DETAIL
+# holds a key or a row, and that of a crash the statement. So errors of statements are told to their
+# client alone, and "log" is above "error" here: starts, stops, checkpoints, crashes are written.
+log_min_messages = log
 log_error_verbosity = terse
+log_min_error_statement = panic
+log_statement = none
+log_duration = off
+log_min_duration_statement = -1
+log_min_duration_sample = -1
+log_transaction_sample_rate = 0
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+debug_print_parse = off
+debug_print_rewritten = off
+debug_print_plan = off
 logging_collector = off
 shared_buffers = 256MB
 max_connections = 200

@@ -1,5 +1,6 @@
 """A database server of our own, found, started and found again, whatever happened to it."""
 
+import re
 import shutil
 import stat
 import subprocess
@@ -30,6 +31,14 @@ def run(server, statement):
     with psycopg.connect(server.url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchone()[0] if cursor.description else None
+
+
+def answers(server):
+    """Whether it takes connections; not while it recovers."""
+    try:
+        return run(server, "SELECT 1") == 1
+    except psycopg.OperationalError:
+        return False
 
 
 def postmaster(data_dir):
@@ -102,17 +111,54 @@ def test_it_listens_on_no_port(data_dir):
         assert postmaster(data_dir).net_connections("inet") == []
 
 
-def test_statements_and_keys_stay_out_of_the_servers_log(data_dir):
-    """They may hold personal data."""
-    insert = "WITH n AS (SELECT '990000199001010017') INSERT INTO keys TABLE n UNION ALL TABLE n"
+@pytest.mark.parametrize(
+    ("insert", "error"),
+    [
+        ("INSERT INTO kept_keys SELECT %s FROM generate_series(1, 2)", "UniqueViolation"),
+        ("INSERT INTO kept_keys SELECT nullif(n, n) FROM (SELECT %s AS n)", "NotNullViolation"),
+        ("INSERT INTO kept_keys (born) SELECT (%s)::text::date", "InvalidDatetimeFormat"),
+        ("INSERT INTO kept_keys SELECT ((%s)::text)::jsonb ->> 'a'", "InvalidTextRepresentation"),
+    ],
+)
+def test_no_value_of_a_statement_that_fails_is_in_the_servers_log(data_dir, insert, error):
+    """Neither as a parameter nor written into the statement; its client is told."""
+    name = "欧阳测试 990000199001010017"
     with EmbeddedPostgres(data_dir) as server:
-        run(server, "CREATE TABLE keys (n text PRIMARY KEY)")
-        with pytest.raises(psycopg.errors.UniqueViolation, match="990000199001010017"):
-            run(server, insert)
+        run(server, "CREATE TABLE IF NOT EXISTS kept_keys (n text PRIMARY KEY, born date)")
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            for statement, parameters in [
+                (insert, [name]),
+                (insert.replace("%s", f"'{name}'"), []),
+            ]:
+                with pytest.raises(getattr(psycopg.errors, error)):
+                    connection.execute(statement, parameters)
 
-    log = (data_dir / "postgresql" / "log").read_text()
-    assert "duplicate key value" in log
-    assert "990000199001010017" not in log
+    log = (data_dir / "postgresql" / "log").read_text(encoding="utf-8")
+    assert "ready to accept connections" in log
+    assert not re.search("欧阳测试|990000199001010017|kept_keys", log)
+
+
+def test_no_setting_of_the_server_lets_a_value_into_its_log(data_dir):
+    """As the server understands its own file."""
+    with EmbeddedPostgres(data_dir) as server:
+        names = "statement", "duration", "parameter_max_length", "parameter_max_length_on_error"
+        assert ["none", "off", "0", "0"] == [run(server, f"SHOW log_{name}") for name in names]
+
+
+def test_a_statement_of_a_server_process_that_crashed_is_not_in_its_log(data_dir):
+    """What it was at stands in a DETAIL of the crash."""
+    with EmbeddedPostgres(data_dir) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            backend = psutil.Process(connection.info.backend_pid)
+            connection.execute("SET application_name = '欧阳测试'")
+            backend.kill()
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT '欧阳测试'")
+        until(lambda: answers(server))
+
+    log = (data_dir / "postgresql" / "log").read_text(encoding="utf-8")
+    assert "was terminated by signal 9" in log
+    assert "欧阳测试" not in log
 
 
 def test_a_visitor_leaves_it_as_it_was_found(data_dir):
