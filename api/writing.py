@@ -48,8 +48,12 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
             raise HttpProblem(403, "FORBIDDEN", "The token names no station.")
         key = None
         if idempotency_key is not None:
-            fingerprint = service.ledger.blind_index.fingerprint(await _canonical(request))
-            key = IdempotencyKey(principal.subject, idempotency_key, fingerprint)
+            blind_index = service.ledger.blind_index
+            key = IdempotencyKey(
+                caller=principal.subject,
+                key=blind_index.retry_key(principal.subject, idempotency_key),
+                fingerprint=blind_index.fingerprint(await _canonical(request)),
+            )
         return Command(
             context=service.context(principal, request.state.correlation_id),
             key=key,

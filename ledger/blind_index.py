@@ -27,6 +27,13 @@ class BlindIndex:
         """32 bytes for a request, which may hold a person's details."""
         return self._digest("request", request)
 
+    def retry_key(self, caller: str, key: str) -> str:
+        """64 hex digits for a caller's idempotency key, whose text may name a person."""
+        named = caller.encode()
+        # The length first: otherwise part of one caller's name could pass for part of a key.
+        message = len(named).to_bytes(4, "big") + named + key.encode()
+        return self._digest("idempotency-key", message).hex()
+
     def _digest(self, purpose: str, message: bytes) -> bytes:
         mac = self._keyed.copy()
         mac.update(purpose.encode() + b"\0" + message)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KEY_LENGTH_MAX = 128
+"""Characters of a key that a caller sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """Who used which key for which request; ``fingerprint`` is the request's keyed digest."""
+    """Who used which key for which request.
+
+    ``key`` and ``fingerprint`` are keyed digests, of :class:`ledger.blind_index.BlindIndex`: what
+    callers send as a key may hold a citizen number, and answers are kept for ever.
+    """
 
     caller: str
     key: str

@@ -24,7 +24,7 @@ from .refusals import Refusals
 from .rows import Row, explain, read_application, read_row, reference_problem
 
 CALLER = "import"
-"""Under this name the answers of imported rows are kept, by reference."""
+"""Under this name the answers of imported rows are kept, by a digest of the reference."""
 
 
 class RowRefused(Exception):
@@ -76,7 +76,7 @@ class Takeover:
         for row in rows:
             holder = holders.get(self._citizen_index(row))
             with self._reporting(row):
-                candidate = self._judge(row, imported.get(row.reference), holder)
+                candidate = self._judge(row, imported.get(self._retry_key(row)), holder)
                 if candidate is None:
                     self.already_imported += 1
                 else:
@@ -107,7 +107,7 @@ class Takeover:
             raise RowRefused("DUPLICATE_REFERENCE", f"the same reference as on line {line}")
         if (line := self._first_lines.find(b"person", person)) is not None:
             raise RowRefused("DUPLICATE_PERSON", f"the same person as on line {line}")
-        key = IdempotencyKey(CALLER, row.reference, self._fingerprint(row))
+        key = IdempotencyKey(CALLER, self._retry_key(row), self._fingerprint(row))
         candidate = None
         if imported is None:
             candidate = _Candidate(row, key, person, self._permit(row, holder), holder is None)
@@ -118,9 +118,9 @@ class Takeover:
         return candidate
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
-        """By reference, of those rows that were imported before, as they were then."""
-        kept = self._ledger.log.answers(CALLER, [row.reference for row in rows])
-        return {reference: fingerprint for reference, (fingerprint, _) in kept.items()}
+        """By retry key, of those rows that were imported before, as they were then."""
+        kept = self._ledger.log.answers(CALLER, [self._retry_key(row) for row in rows])
+        return {key: fingerprint for key, (fingerprint, _) in kept.items()}
 
     def _permit(self, row: Row, holder: Holder | None) -> Permit:
         context = self._context(row.line)
@@ -140,6 +140,9 @@ class Takeover:
     def _citizen_index(self, row: Row) -> bytes:
         return self._ledger.blind_index.of(row.citizen_id_number)
 
+    def _retry_key(self, row: Row) -> str:
+        return self._ledger.blind_index.retry_key(CALLER, row.reference)
+
     def _fingerprint(self, row: Row) -> bytes:
         return self._ledger.blind_index.fingerprint(row.canonical)
 
@@ -158,7 +161,7 @@ class Takeover:
 
     def _append_alone(self, candidate: _Candidate) -> None:
         row, index = candidate.row, candidate.citizen_index
-        if imported := self._imported_fingerprints([row]).get(row.reference):
+        if imported := self._imported_fingerprints([row]).get(candidate.key.key):
             _require_unchanged(imported, candidate.key)
             self.already_imported += 1
             return

@@ -33,6 +33,18 @@ def test_the_same_request_gets_the_same_bytes(registrar, application, key, head)
     assert position == head()
 
 
+def test_what_a_caller_writes_into_a_key_is_not_kept(service, registrar, application):
+    """Its keyed digest is, and the retry gets its answer all the same."""
+    body, key = application(), f"issue-990000199001010017-{uuid4()}"
+    answers = [registrar.post("/v1/permits", body, idempotency_key=key) for _ in range(2)]
+
+    assert answers[0].content == answers[1].content
+    assert "true" == answers[1].headers["Idempotency-Replayed"]
+    kept = [key for (key,) in service.rows("SELECT key FROM ledger.answers")]
+    assert kept
+    assert {64} == {len(bytes.fromhex(key)) * 2 for key in kept}
+
+
 def test_a_retry_is_answered_as_it_was_then(registrar, act, issue, key):
     """Whatever has happened to the permit since."""
     number = issue()["permit_number"]

@@ -25,6 +25,32 @@ def test_a_request_has_its_own_digest(blind_index):
     assert blind_index.of(NUMBER) != blind_index.fingerprint(NUMBER.encode())
 
 
+def test_a_retry_key_is_64_hex_digits_for_ever(blind_index):
+    """HMAC-SHA-256 of caller and key: another way to count it would do every retry twice."""
+    message = b"idempotency-key\0" + b"\0\0\0\6import" + b"OLD-1"
+    expected = hmac.new(bytes(range(32)), message, hashlib.sha256)
+    assert expected.hexdigest() == blind_index.retry_key("import", "OLD-1")
+    assert 64 == len(blind_index.retry_key("王" * 200, "键" * 128))
+
+
+def test_every_purpose_has_digests_of_its_own(blind_index):
+    """Whatever the caller is called: a key of nobody's is neither a number nor a request."""
+    number = NUMBER.encode()
+    digests = {
+        blind_index.of(NUMBER),
+        blind_index.fingerprint(number),
+        blind_index.fingerprint(b"\0\0\0\0" + number),
+        bytes.fromhex(blind_index.retry_key("", NUMBER)),
+    }
+    assert 4 == len(digests)
+
+
+def test_equal_keys_of_two_callers_are_two_digests(blind_index):
+    """Also where the end of one's name is the beginning of the other's key."""
+    keys = {blind_index.retry_key(caller, key) for caller, key in [("a", "bc"), ("ab", "c")]}
+    assert 2 == len(keys)
+
+
 def test_both_spellings_are_one_person(blind_index):
     """x is accepted, X is kept."""
     assert blind_index.of(WITH_X) == blind_index.of(WITH_X.lower())
@@ -36,6 +62,7 @@ def test_another_key_finds_nobody(blind_index):
     other = BlindIndex(bytes(reversed(range(32))))
     assert blind_index.of(NUMBER) != other.of(NUMBER)
     assert blind_index.fingerprint(b"request") != other.fingerprint(b"request")
+    assert blind_index.retry_key("officer", "1") != other.retry_key("officer", "1")
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
