@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.types import Scope
 
 REGISTRY = CollectorRegistry()
 
@@ -26,3 +27,8 @@ VIEWS_POSITION = Gauge(
 VIEWS_LAG = Gauge(
     "permit_ledger_views_lag_events", "events in the log but not in the views", registry=REGISTRY
 )
+
+
+def route_of(scope: Scope) -> str:
+    """The route's pattern, so that no number becomes a label; unknown paths share one."""
+    return str(getattr(scope.get("route"), "path", "unknown"))

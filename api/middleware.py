@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .metrics import DURATION, REQUESTS
+from . import correlation
+from .metrics import DURATION, REQUESTS, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
-CORRELATION_HEADER = "X-Correlation-ID"
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 _log = structlog.get_logger("access")
 
@@ -39,7 +36,9 @@ class RequestFrame:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        correlation_id = _correlation_id(Headers(scope=scope))
+        correlation_id = correlation.correlation_id(
+            Headers(scope=scope).get(correlation.HEADER, "")
+        )
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         status = 500
         is_head = scope["method"] == "HEAD"
@@ -49,7 +48,7 @@ class RequestFrame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers[CORRELATION_HEADER] = correlation_id
+                headers[correlation.HEADER] = correlation_id
                 headers.setdefault("Cache-Control", "no-store")  # it may be somebody's details
             elif is_head:
                 message = {**message, "body": b""}
@@ -61,7 +60,7 @@ class RequestFrame:
             await self._bounded(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            method, route = scope["method"], _route(scope)
+            method, route = scope["method"], route_of(scope)
             REQUESTS.labels(method, route, status).inc()
             DURATION.labels(method, route).observe(seconds)
             _log.info(
@@ -71,6 +70,9 @@ class RequestFrame:
                 status=status,
                 ms=round(seconds * 1000, 2),
                 correlation_id=correlation_id,
+                # Who has looked at what is asked of this log, and of nothing else where only was
+                # read. The token's subject is an officer's account or a holder's pseudonym; one of
+                # another form, a name or a citizen number, is withheld (permit_ledger.redaction).
                 caller=scope["state"].get("caller"),
             )
 
@@ -93,14 +95,3 @@ class RequestFrame:
         except BodyTooLarge:
             detail = f"A request has at most {BODY_BYTES_MAX} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
-
-
-def _correlation_id(headers: Headers) -> str:
-    """The caller's own, if it is short and plain, else a new one."""
-    given = headers.get(CORRELATION_HEADER, "")
-    return given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
-
-
-def _route(scope: Scope) -> str:
-    """The route's pattern, so that no number becomes a label; unknown paths share one."""
-    return str(getattr(scope.get("route"), "path", "unknown"))

@@ -43,6 +43,9 @@ from ledger.errors import (
     UnknownPermit,
 )
 
+from . import correlation
+from .metrics import route_of
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 PROBLEMS_MAX = 20
@@ -150,7 +153,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LedgerError)
     def ledger_error(request: Request, error: LedgerError) -> Response:
         if isinstance(error, Corrupt):
-            _log.error("corrupt", reason=error.detail, path=request.url.path)
+            _log.error(
+                "corrupt",
+                reason=error.detail,
+                route=route_of(request.scope),
+                correlation_id=_correlation_id(request),
+            )
             return unavailable("The ledger holds something it can't read; an operator has to look.")
         status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -178,8 +186,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
-        _log.error("unexpected", error=type(error).__name__, path=request.url.path, exc_info=error)
-        return response(500, document(500, "INTERNAL", "Something is wrong on our side."))
+        correlation_id = _correlation_id(request)
+        _log.error(
+            "unexpected",
+            error=type(error).__name__,
+            route=route_of(request.scope),
+            correlation_id=correlation_id,
+            exc_info=error,
+        )
+        # Outside the frame that sets it on every other answer; here it is needed most.
+        headers = {correlation.HEADER: correlation_id} if correlation_id else {}
+        return response(500, document(500, "INTERNAL", "Something is wrong on our side."), headers)
+
+
+def _correlation_id(request: Request) -> str | None:
+    found: str | None = getattr(request.state, "correlation_id", None)
+    return found
 
 
 def unavailable(detail: str) -> Response:

@@ -16,6 +16,10 @@ _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_CHARACTERS = "10X98765432"
 
+LIKENESS = re.compile(r"[0-9](?:[\s_.:/-]*[0-9]){16}[\s_.:/-]*[0-9Xx]")
+"""What looks like a number anywhere in a text, however it is spelt or mistyped: somebody else's, or
+nearly somebody's, is kept out of logs as well."""
+
 MALE, FEMALE = "1", "2"
 
 

@@ -183,7 +183,46 @@ def test_a_correlation_id_is_taken_over_and_on_the_event(service, registrar, app
     assert given == service.event(answer.json()["as_of_position"])["correlation_id"]
 
 
-@pytest.mark.parametrize("given", ["x" * 65, "two words", "a=b;c", "<script>", "\u00fc", ""])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "990000199001010017",
+        "issue:9900001990-0101-0017.b",
+        "99000019900101011x",
+        "a-3_2_0_2_1_1_1_9_9_0_0_1_0_1_0_0_1_X",
+        "20261123095959990000199001010017",
+    ],
+)
+def test_a_correlation_id_that_may_be_a_citizen_number_is_replaced(
+    service, registrar, application, given
+):
+    """However it is spelt: it would stand in the log for ever."""
+    answer = registrar.post("/v1/permits", application(), x_correlation_id=given)
+
+    kept = service.event(answer.json()["as_of_position"])["correlation_id"]
+    assert kept == answer.headers["X-Correlation-ID"]
+    assert 32 == len(bytes.fromhex(kept)) * 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "01234567-8901-4234-8567-89012345678a",
+        "0123456789014234856789012345678a",
+        "0af7651916cd43dd8448eb211c80319c",
+        "2026-11-23.counter-7:000001",
+    ],
+)
+def test_a_correlation_id_with_many_digits_is_taken_over(http, given):
+    """A UUID has eighteen in a row now and then."""
+    answer = http.get("/healthz", headers={"X-Correlation-ID": given})
+
+    assert given == answer.headers["X-Correlation-ID"]
+
+
+@pytest.mark.parametrize(
+    "given", ["x" * 65, "two words", "a=b;c", "<script>", "\u00fc", "eyJhbGciOiJFUzI1NiJ9.e30", ""]
+)
 def test_a_correlation_id_of_another_form_is_replaced(http, given):
     """By one of our own: it goes into logs."""
     headers = {"X-Correlation-ID": given.encode("latin-1")}
