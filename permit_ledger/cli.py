@@ -13,19 +13,25 @@ import typer
 from psycopg import OperationalError
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
+from api.correlation import correlation_id
 from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
 from ledger.errors import LedgerError
 
 from . import logs
+from .crashes import CarefulGroup, as_role
 from .keys import UnusableKey
+from .redaction import scrub
 from .settings import Settings
 
 app = typer.Typer(
     help="An event-sourced ledger for residence permits (居住证).",
     no_args_is_help=True,
+    cls=CarefulGroup,
+    pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )
 
@@ -46,7 +52,7 @@ def _settings(**given: Any) -> Settings:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        _errors.print("These settings can't be used:", *lines, sep="\n")
+        _errors.print("These settings can't be used:", *lines, sep="\n", markup=False)
         raise typer.Exit(2) from None
     logs.configure(settings)
     return settings
@@ -54,12 +60,17 @@ def _settings(**given: Any) -> Settings:
 
 @contextmanager
 def _explained(*expected: type[Exception]) -> Iterator[None]:
-    """Expected failures end with a sentence and exit code 1, not with a trace."""
+    """Expected failures end with a sentence and exit code 1, not with a trace.
+
+    The sentence is for whoever gave the command and may name a file; it stands in a role's log too,
+    so what looks like a number, a token or a password is taken out of it.
+    """
     failures: tuple[type[Exception], ...] = (LedgerError, UnusableKey, OSError, *expected)
     try:
         yield
     except failures as error:
-        _errors.print(f"[red]permit-ledger:[/red] {error}", soft_wrap=True, highlight=False)
+        sentence = escape(scrub(str(error)))
+        _errors.print(f"[red]permit-ledger:[/red] {sentence}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from None
 
 
@@ -100,7 +111,7 @@ def up(
     if clock_at and not settings.development:
         raise typer.BadParameter("the clock can be set in development mode only")
     permits = 0 if empty or not settings.development else sample or SAMPLE_PERMITS
-    with _explained(CannotStart, RoleFailed):
+    with as_role("up"), _explained(CannotStart, RoleFailed):
         run(settings, _console, sample_permits=permits, clock_at=clock_at)
 
 
@@ -114,8 +125,9 @@ def api(
     from .serving import serve  # noqa: PLC0415
     from .wiring import NoIssuer  # noqa: PLC0415
 
-    with _explained(NoIssuer):
-        serve(_settings(port=port, data_dir=data_dir, database_url=database_url))
+    settings = _settings(port=port, data_dir=data_dir, database_url=database_url)
+    with as_role("api"), _explained(NoIssuer):
+        serve(settings)
 
 
 @app.command()
@@ -123,8 +135,9 @@ def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Keep the views in step with the log."""
     from .projecting import project as run  # noqa: PLC0415
 
-    with _explained():
-        run(_settings(data_dir=data_dir, database_url=database_url))
+    settings = _settings(data_dir=data_dir, database_url=database_url)
+    with as_role("project"), _explained():
+        run(settings)
 
 
 @app.command()
@@ -167,7 +180,8 @@ def token(
         raise typer.BadParameter("a real issuer is configured: tokens come from there")
     if role is Role.HOLDER and not holder:
         raise typer.BadParameter("a holder's token needs --holder")
-    issuer = development_issuer(settings)
+    with _explained():
+        issuer = development_issuer(settings)
     typer.echo(
         issuer.token(role, station=station, holder_id=holder, scenarios=scenario or None, case=case)
     )
@@ -245,7 +259,7 @@ def import_(
         context = CommandContext(
             actor="import",
             station=station,
-            correlation_id=f"import:{file.name}"[:64],
+            correlation_id=correlation_id(f"import:{file.name}"[:64]),  # a name may be a person's
             at=bench.clock.now(),
             policy=bench.policy,
         )

@@ -1,4 +1,8 @@
-"""Structured logs on standard error: routes, codes and positions, never people."""
+"""Structured logs on standard error: routes, codes and positions, never people.
+
+Every line takes one way, whoever writes it: :mod:`permit_ledger.redaction` decides what is told,
+:mod:`permit_ledger.tracebacks` tells exceptions without their messages; only then it is written.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,41 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import Processor
 
+from . import crashes
+from .records import RecordHandler
+from .redaction import redact
 from .settings import Settings
+from .tracebacks import tell_exception
 
 
 def configure(settings: Settings) -> None:
-    """Once a process, before anything logs."""
+    """Once a process, before anything logs; again where the settings have changed."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    processors = _processors(settings)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, RecordHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(RecordHandler(sys.stderr, processors))
+    root.setLevel(max(level, logging.WARNING))
+    crashes.install()
+
+
+def _processors(settings: Settings) -> list[Processor]:
+    """Level and time come after the redaction: what else stands under their names is replaced."""
+    return [
+        redact,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        tell_exception,
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+    ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 
 import structlog
@@ -73,6 +73,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(_telling())
             if issuer_keys:
                 await issuer_keys.load()
                 _in_background(stack, issuer_keys.keep_fresh())
@@ -122,6 +123,16 @@ def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> Token
         own = KeySet([keys.development_issuer_key(settings)])
         trusted, issuer = lambda: own, DEVELOPMENT_ISSUER
     return TokenVerifier(trusted, issuer=issuer, audience=settings.audience)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """The server gets what stops it as a text only, with values in it, which no log may tell."""
+    try:
+        yield
+    except Exception as error:
+        _log.critical("service can't run", error=type(error).__name__, exc_info=error)
+        raise
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:

@@ -1,0 +1,43 @@
+"""The log of a service at work: every request is in it, and nobody's details are."""
+
+import json
+
+from ledger.database import connect
+
+TOKEN_BEGINS = "eyJ"
+
+
+def test_the_log_of_a_service_names_nobody(make_service, application, monkeypatch, capfd):
+    """Whatever is asked, and in whatever spelling it is written."""
+    monkeypatch.setenv("PERMIT_LEDGER_LOG_LEVEL", "info")
+    service = make_service().start()
+    registrar = service.caller("registrar")
+    body = application()
+    name, number = (body["holder"][field] for field in ("name", "citizen_id_number"))
+    issued = registrar.post("/v1/permits", body, idempotency_key=f"issue-{number}")
+    permit = issued.json()["permit_number"]
+    registrar.post("/v1/permits", {**body, name: number}, x_correlation_id=f"c-{number}")
+    read = {"min_position": issued.json()["as_of_position"]}
+    assert 200 == registrar.get(f"/v1/permits/{permit}", **read).status_code
+    registrar.get(f"/{number}/{name}")
+    with connect(service.database_url) as operator:  # something nobody expected
+        operator.execute("ALTER TABLE views.physical_permits RENAME TO gone")
+    unexpected = registrar.get(f"/v1/permits/{permit}/physical")
+
+    service.stop()
+
+    log = capfd.readouterr().err
+    lines = [json.loads(line) for line in log.splitlines()]
+    requests = {line["route"]: line for line in lines if line["event"] == "request"}
+    assert {"/v1/permits", "/v1/permits/{permit_number}", "unknown"} <= set(requests)
+    assert 500 == unexpected.status_code
+    found = [
+        line
+        for line in lines
+        if line.get("correlation_id") == unexpected.headers["X-Correlation-ID"]
+    ]
+    assert {"request", "unexpected"} == {line["event"] for line in found}
+    assert "psycopg.errors.UndefinedTable (42P01)" in log
+    spellings = [name, json.dumps(name)[1:-1], number, permit, TOKEN_BEGINS, "gone"]
+    assert [] == [spelling for spelling in spellings if spelling in log]
+    assert "[withheld]" not in str(requests)
