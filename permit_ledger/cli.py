@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from psycopg import OperationalError
-from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 
 from api.correlation import correlation_id
 from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
-from ledger.errors import LedgerError
 
-from . import logs
+from . import key_commands, logs
+from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 from .crashes import CarefulGroup, as_role
-from .keys import UnusableKey
-from .redaction import scrub
-from .settings import Settings
 
 app = typer.Typer(
     help="An event-sourced ledger for residence permits (居住证).",
@@ -34,44 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )
-
-DataDir = Annotated[
-    Path | None, typer.Option(help="Keys and the embedded database; default ./data.")
-]
-DatabaseUrl = Annotated[
-    str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
-]
-
-_console = Console()
-_errors = Console(stderr=True)
-
-
-def _settings(**given: Any) -> Settings:
-    """Settings from the environment, and from options where they are given."""
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        _errors.print("These settings can't be used:", *lines, sep="\n", markup=False)
-        raise typer.Exit(2) from None
-    logs.configure(settings)
-    return settings
-
-
-@contextmanager
-def _explained(*expected: type[Exception]) -> Iterator[None]:
-    """Expected failures end with a sentence and exit code 1, not with a trace.
-
-    The sentence is for whoever gave the command and may name a file; it stands in a role's log too,
-    so what looks like a number, a token or a password is taken out of it.
-    """
-    failures: tuple[type[Exception], ...] = (LedgerError, UnusableKey, OSError, *expected)
-    try:
-        yield
-    except failures as error:
-        sentence = escape(scrub(str(error)))
-        _errors.print(f"[red]permit-ledger:[/red] {sentence}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from None
+app.add_typer(key_commands.app, name="keys")
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -102,7 +57,7 @@ def up(
     from .up import CannotStart  # noqa: PLC0415
     from .up import up as run  # noqa: PLC0415
 
-    settings = _settings(port=port, data_dir=data_dir, database_url=database_url)
+    settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "warning"}
     mode = {} if settings.issuer else {"development": True}
     settings = settings.model_copy(update={**quiet, **mode})
@@ -111,8 +66,8 @@ def up(
     if clock_at and not settings.development:
         raise typer.BadParameter("the clock can be set in development mode only")
     permits = 0 if empty or not settings.development else sample or SAMPLE_PERMITS
-    with as_role("up"), _explained(CannotStart, RoleFailed):
-        run(settings, _console, sample_permits=permits, clock_at=clock_at)
+    with as_role("up"), explained(CannotStart, RoleFailed):
+        run(settings, console, sample_permits=permits, clock_at=clock_at)
 
 
 @app.command()
@@ -125,8 +80,8 @@ def api(
     from .serving import serve  # noqa: PLC0415
     from .wiring import NoIssuer  # noqa: PLC0415
 
-    settings = _settings(port=port, data_dir=data_dir, database_url=database_url)
-    with as_role("api"), _explained(NoIssuer):
+    settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
+    with as_role("api"), explained(NoIssuer):
         serve(settings)
 
 
@@ -135,8 +90,8 @@ def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Keep the views in step with the log."""
     from .projecting import project as run  # noqa: PLC0415
 
-    settings = _settings(data_dir=data_dir, database_url=database_url)
-    with as_role("project"), _explained():
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    with as_role("project"), explained():
         run(settings)
 
 
@@ -148,9 +103,9 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     from .setup import bring_up_to_date  # noqa: PLC0415
     from .workbench import server  # noqa: PLC0415
 
-    settings = _settings(data_dir=data_dir, database_url=database_url)
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
-        _explained(OperationalError),
+        explained(OperationalError),
         server(settings) as found,
         connect(found, application_name="permit-ledger migrate") as connection,
     ):
@@ -175,12 +130,12 @@ def token(
     """Print a bearer token of the development issuer."""
     from .wiring import development_issuer  # noqa: PLC0415
 
-    settings = _settings(data_dir=data_dir)
+    settings = settings_of(data_dir=data_dir)
     if settings.issuer:
         raise typer.BadParameter("a real issuer is configured: tokens come from there")
     if role is Role.HOLDER and not holder:
         raise typer.BadParameter("a holder's token needs --holder")
-    with _explained():
+    with explained():
         issuer = development_issuer(settings)
     typer.echo(
         issuer.token(role, station=station, holder_id=holder, scenarios=scenario or None, case=case)
@@ -204,12 +159,12 @@ def simulate(
     from .terminal import progress  # noqa: PLC0415
     from .workbench import workbench  # noqa: PLC0415
 
-    settings = _settings(data_dir=data_dir, database_url=database_url)
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     with (
-        _explained(SimulationConflict),
+        explained(SimulationConflict),
         workbench(settings) as bench,
-        progress(_errors, "simulating", permits) as report,
+        progress(errors_console, "simulating", permits) as report,
     ):
         result = run(
             bench.ledger,
@@ -220,7 +175,7 @@ def simulate(
             policy=bench.policy,
             progress=report,
         )
-    _console.print(result.summary())
+    console.print(result.summary())
 
 
 @app.command("import")
@@ -248,13 +203,13 @@ def import_(
         return
     if file is None:
         raise typer.BadParameter("name a file, or ask for --template")
-    settings = _settings(data_dir=data_dir, database_url=database_url)
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     errors = errors or file.with_name(f"{file.name}.errors.csv")
     with (
-        _explained(importing.UnusableFile),
+        explained(importing.UnusableFile),
         workbench(settings) as bench,
-        progress(_errors, "importing", None) as report,
+        progress(errors_console, "importing", None) as report,
     ):
         context = CommandContext(
             actor="import",
@@ -266,7 +221,7 @@ def import_(
         result = importing.import_csv(
             bench.ledger, file, context=context, errors=errors, progress=report
         )
-    _console.print(result.summary(errors))
+    console.print(result.summary(errors))
 
 
 @app.command()
@@ -278,8 +233,8 @@ def demo(
     """Play one permit's life against a running service."""
     from .demo import Demo, DemoFailed  # noqa: PLC0415
 
-    with _explained(DemoFailed):
-        Demo(url, _console).play()
+    with explained(DemoFailed):
+        Demo(url, console).play()
 
 
 @app.command()
@@ -291,9 +246,9 @@ def status(
     """How far the log and the views are."""
     from .status import read_status, status_table  # noqa: PLC0415
 
-    with _explained():
-        found = read_status(_settings(data_dir=data_dir, database_url=database_url))
+    with explained():
+        found = read_status(settings_of(data_dir=data_dir, database_url=database_url))
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        _console.print(status_table(found))
+        console.print(status_table(found))

@@ -34,6 +34,10 @@ class Thief:
         """Everything that can be read: every table as text, and all that its keys open."""
         return "\n".join([*self._tables(), *self._events(), *self._portraits(), *self._faces()])
 
+    def log(self) -> list[Any]:
+        """Every row of it, byte by byte."""
+        return self._rows("SELECT * FROM ledger.events ORDER BY position")
+
     def finds(self, citizen_id_number: str) -> bool:
         """Whether the number, tried with the stolen key, is anybody's."""
         key = bytes.fromhex(self._blind_index_key.read_text())

@@ -1,0 +1,60 @@
+"""What all commands share: where they work, what they print to, how they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from ledger.errors import LedgerError
+
+from . import logs
+from .keys import UnusableKey
+from .redaction import scrub
+from .settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Keys and the embedded database; default ./data.")
+]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
+]
+
+console = Console()
+errors_console = Console(stderr=True)
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings from the environment, and from options where they are given."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        errors_console.print("These settings can't be used:", *lines, sep="\n", markup=False)
+        raise typer.Exit(2) from None
+    logs.configure(settings)
+    return settings
+
+
+@contextmanager
+def explained(*expected: type[Exception]) -> Iterator[None]:
+    """Expected failures end with a sentence and exit code 1, not with a trace.
+
+    The sentence is for whoever gave the command and may name a file; it stands in a role's log too,
+    so what looks like a number, a token or a password is taken out of it.
+    """
+    failures: tuple[type[Exception], ...] = (LedgerError, UnusableKey, OSError, *expected)
+    try:
+        yield
+    except failures as error:
+        sentence = escape(scrub(str(error)))
+        errors_console.print(
+            f"[red]permit-ledger:[/red] {sentence}", soft_wrap=True, highlight=False
+        )
+        raise typer.Exit(1) from None
