@@ -7,17 +7,19 @@ looks for the new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
 from .database import Connection
-from .errors import KeyUnusable
+from .errors import KeyUnusable, Unavailable
 from .kek_register import introduce, register
 from .key_encryption import KeyEncryptionKey, Keyring, KeyStore
 from .named_sql import Queries
 
 BATCH_KEYS_MAX = 1000
+_LOCK = 0x6B656B73  # "keks"
 
 _sql = Queries("ledger", "sql/keks.sql")
 
@@ -43,8 +45,23 @@ def rotate(
 
     Raises:
         KeyUnusable: a KEK is missing, or a key can't be unwrapped; what was done stays done.
-        Unavailable: the store does not answer.
+        Unavailable: the store does not answer; or another rotation is under way.
     """
+    with _alone(connection):
+        return _rotate(connection, store, progress)
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    if connection.execute(_sql.try_lock, [_LOCK]).fetchone() != (True,):
+        raise Unavailable("Another rotation is under way: wait for it.")
+    try:
+        yield
+    finally:
+        connection.execute(_sql.unlock, [_LOCK])
+
+
+def _rotate(connection: Connection, store: KeyStore, progress: Progress) -> Rotation:
     keyring = Keyring(store.load)
     resumed = _count(connection, keyring.active.kek_id) > 0
     introduce(connection, keyring)

@@ -7,19 +7,22 @@ from ledger.key_encryption import Keyring, KeyStore
 from ..keys import UnusableKey
 from ..settings import Settings
 from .folder import KeyFolder
+from .moved import MovedStore
 from .uri import EXAMPLE, SCHEME, TokenUri
 
 
 def key_store(settings: Settings) -> KeyStore:
-    """The one that the settings name. Nothing is read, made or connected to yet.
+    """The one that the settings name, and the folder beside a token as long as it holds keys that
+    were made before. Nothing is made or connected to yet.
 
     Raises:
         UnusableKey: the setting names no store, or one whose package is not installed; its value,
             in which somebody may have put a pin, is not repeated.
     """
     where = settings.key_encryption
+    folder = KeyFolder(settings.keys_dir / "key-encryption")
     if not where:
-        return KeyFolder(settings.keys_dir / "key-encryption")
+        return folder
     if not where.startswith(SCHEME):
         raise UnusableKey(f"PERMIT_LEDGER_KEY_ENCRYPTION is no PKCS#11 URI, such as {EXAMPLE}")
     try:
@@ -34,7 +37,8 @@ def key_store(settings: Settings) -> KeyStore:
         raise UnusableKey(
             "PERMIT_LEDGER_KEY_ENCRYPTION needs python-pkcs11: pip install 'permit-ledger[pkcs11]'"
         ) from None
-    return Pkcs11Store(uri)
+    token = Pkcs11Store(uri)
+    return token if folder.is_empty() else MovedStore(folder, token)
 
 
 def keyring(settings: Settings) -> Keyring:

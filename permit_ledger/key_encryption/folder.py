@@ -48,6 +48,10 @@ class KeyFolder:
                 keys = self._keys() or [self._made(existing=[])]
         return keys
 
+    def is_empty(self) -> bool:
+        """Whether there is none yet, or none any more."""
+        return not self._ids()
+
     def create(self) -> FileKey:
         """A new one, which sorts behind all others; durable on return.
 

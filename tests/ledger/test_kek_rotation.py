@@ -1,0 +1,202 @@
+"""A new key-encryption key: everything is wrapped anew, nothing is lost, no event is touched."""
+
+from contextlib import closing
+from datetime import date
+
+import pytest
+
+from domain.data_protection import Order
+from ledger import kek_rotation
+from ledger.application import PermitLedger
+from ledger.database import as_service, connect
+from ledger.errors import KeyUnusable, Unavailable
+from ledger.kek_register import destroy, introduce, register_of
+from ledger.kek_rotation import rotate
+from ledger.key_encryption import Keyring
+from tests.ledger.keks import MemoryStore, Stopped
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def owner(database_url):
+    with connect(database_url) as owner:
+        owner.execute("TRUNCATE ledger.key_encryption_keys")
+        yield owner
+
+
+@pytest.fixture
+def open_ledger(database_url, blind_index, store, owner):
+    """``open_ledger()``: a service, which knows the keys that there are when it starts."""
+
+    def open_ledger():
+        keyring = Keyring(store.load)
+        introduce(owner, keyring)
+        url = as_service(database_url)
+        return closing(PermitLedger(url, blind_index=blind_index, keyring=keyring))
+
+    return open_ledger
+
+
+@pytest.fixture
+def ledger(open_ledger):
+    with open_ledger() as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def erase(command):
+    """``erase(ledger, holder_id)``: for good."""
+
+    def erase(ledger, holder_id):
+        order, until = Order("个人信息保护法第四十七条", "2026-17"), date(2027, 1, 1)
+        ledger.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
+
+    return erase
+
+
+def stored(owner, table):
+    return owner.execute(f"SELECT * FROM ledger.{table} ORDER BY 1").fetchall()
+
+
+def test_every_key_is_wrapped_anew_and_no_event_is_touched(open_ledger, issue, owner, store):
+    """The old KEK is not needed any more; the log has the same bytes."""
+    numbers = [issue() for _ in range(5)]
+    log, before = stored(owner, "events"), stored(owner, "holder_keys")
+    [old] = store.keys
+
+    rotation = rotate(owner, store)
+
+    assert (5, False) == (rotation.rewrapped, rotation.resumed)
+    assert {rotation.kek_id} == {kek_id for _, kek_id, _ in stored(owner, "holder_keys")}
+    assert {wrapped for *_, wrapped in before}.isdisjoint(
+        wrapped for *_, wrapped in stored(owner, "holder_keys")
+    )
+    assert log == stored(owner, "events")
+    destroy(owner, store, old)
+    with open_ledger() as later:
+        assert {"欧阳测试"} == {later.permit(number).person.name for number in numbers}
+
+
+def test_progress_is_told_batch_by_batch(issue, owner, store, monkeypatch):
+    """From nothing to all."""
+    monkeypatch.setattr(kek_rotation, "BATCH_KEYS_MAX", 2)
+    for _ in range(5):
+        issue()
+    told = []
+
+    rotate(owner, store, lambda done, total: told.append((done, total)))
+
+    assert [(0, 5), (2, 5), (4, 5), (5, 5)] == told
+
+
+@pytest.mark.parametrize("wraps", range(7))
+def test_a_rotation_that_was_stopped_goes_on_where_it_was(
+    open_ledger, issue, owner, store, monkeypatch, wraps
+):
+    """Wherever it was stopped, the next run finishes it, and everybody can be read all the time."""
+    monkeypatch.setattr(kek_rotation, "BATCH_KEYS_MAX", 2)
+    numbers = [issue() for _ in range(5)]
+    store.wraps_left = wraps
+    if wraps < 6:
+        with pytest.raises(Stopped):
+            rotate(owner, store)
+    store.wraps_left = None
+    with open_ledger() as between:
+        assert {"欧阳测试"} == {between.permit(number).person.name for number in numbers}
+
+    rotate(owner, store)
+
+    newest = max(store.keys)
+    assert {newest} == {kek_id for _, kek_id, _ in stored(owner, "holder_keys")}
+    for kek_id in sorted(store.keys)[:-1]:
+        if kek_id in {kek.kek_id for kek in register_of(owner)}:
+            destroy(owner, store, kek_id)
+    with open_ledger() as later:
+        assert {"欧阳测试"} == {later.permit(number).person.name for number in numbers}
+
+
+def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, owner, store):
+    """Its append is told that the old one is closed; nobody gets a key that is about to be lost."""
+    issue()
+    old = ledger.holder_keys.keyring.active.kek_id
+
+    rotation = rotate(owner, store)
+    assert old == ledger.holder_keys.keyring.active.kek_id
+    number = issue()
+
+    holder_id = ledger.permit(number).holder_id
+    assert (rotation.kek_id,) == owner.execute(
+        "SELECT kek_id FROM ledger.holder_keys WHERE holder_id = %s", [holder_id]
+    ).fetchone()
+
+
+def test_a_destroyed_key_stays_destroyed(issue, ledger, owner, store, erase):
+    """An erased holder gets nothing back from a rotation."""
+    number = issue()
+    erase(ledger, ledger.permit(number).holder_id)
+
+    assert 0 == rotate(owner, store).rewrapped
+    assert [(None, None)] == [row[1:] for row in stored(owner, "holder_keys")]
+
+
+def test_an_erasure_in_the_middle_is_not_undone(issue, ledger, owner, store, erase, monkeypatch):
+    """The row was read before and is written after."""
+    holder_id = ledger.permit(issue()).holder_id
+    found = kek_rotation._next
+
+    def erased_meanwhile(*arguments):
+        rows = found(*arguments)
+        if rows:
+            erase(ledger, holder_id)
+        return rows
+
+    monkeypatch.setattr(kek_rotation, "_next", erased_meanwhile)
+    rotate(owner, store)
+
+    assert [(None, None)] == [row[1:] for row in stored(owner, "holder_keys")]
+
+
+def test_one_rotation_at_a_time(database_url, ledger, owner, store):
+    """The second is told to wait, and makes no key."""
+
+    def second(done, total):
+        with connect(database_url) as another, pytest.raises(Unavailable):
+            rotate(another, store)
+
+    rotate(owner, store, second)
+
+    assert 2 == len(store.keys)
+
+
+def test_a_key_in_use_is_not_destroyed(issue, ledger, owner, store):
+    """Nor the one for new keys, nor one that nobody knows."""
+    issue()
+    for kek_id in (*store.keys, "20200101T000000Z-000000"):
+        with pytest.raises(KeyUnusable):
+            destroy(owner, store, kek_id)
+    assert 1 == len(store.keys)
+
+
+def test_what_is_missing_is_said_before_anything_is_done(issue, ledger, owner, store):
+    """A service does not start, a rotation does not begin."""
+    issue()
+    store.keys.clear()
+    store.create()
+
+    with pytest.raises(KeyUnusable):
+        introduce(owner, Keyring(store.load))
+    with pytest.raises(KeyUnusable):
+        rotate(owner, store)
+
+
+def test_another_key_under_the_same_name_is_noticed(ledger, owner, store):
+    """By its check value."""
+    [kek_id] = store.keys
+    store.keys[kek_id] = type(store.keys[kek_id])(store, kek_id, b"x" * 32)
+
+    with pytest.raises(KeyUnusable):
+        introduce(owner, Keyring(store.load))
