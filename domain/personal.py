@@ -50,17 +50,16 @@ class UnknownKind(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The personal parts of a value: fields that are personal as a whole, and values that hold
-    some, by their field. Both empty: all of it is plain."""
+    """The fields of a value: those that are personal as a whole, those that are plain, and values
+    that hold some of both, by their field.
+
+    ``paths`` are all that are personal, dotted where they lie in a value; none: all of it is plain.
+    """
 
     personal: tuple[str, ...]
+    plain: tuple[str, ...]
     mixed: Mapping[str, Parts]
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every personal field, dotted where it lies in a value."""
-        inner = (f"{name}.{path}" for name, parts in self.mixed.items() for path in parts.paths)
-        return (*self.personal, *inner)
+    paths: tuple[str, ...]
 
 
 @cache
@@ -71,7 +70,7 @@ def parts(holder: type) -> Parts:
         UnknownKind: for a field of which nothing is said.
     """
     hints = type_hints(holder, include_extras=True)
-    personal, mixed = [], {}
+    personal, plain, mixed = [], [], {}
     for field in fields(holder):
         where, hint = f"{holder.__name__}.{field.name}", hints[field.name]
         kind = _declared(hint)
@@ -79,7 +78,10 @@ def parts(holder: type) -> Parts:
             personal.append(field.name)
         elif kind is None and (inner := _inner(hint, where)) and inner.paths:
             mixed[field.name] = inner
-    return Parts(tuple(personal), mixed)
+        else:
+            plain.append(field.name)
+    inner_paths = [f"{name}.{path}" for name, inner in mixed.items() for path in inner.paths]
+    return Parts(tuple(personal), tuple(plain), mixed, (*personal, *inner_paths))
 
 
 def _declared(hint: Any) -> Kind | None:

@@ -7,8 +7,9 @@ personal field that stands in the clear is refused, so that nobody can put a nam
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from binascii import Error as NotBase64
+from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
@@ -31,11 +32,6 @@ class Envelope(NamedTuple):
     holder: str
     key: str
     box: str
-
-    @classmethod
-    def seal(cls, personal: State, key: HolderKey, place: tuple[str, ...]) -> Self:
-        box = key.seal(orjson.dumps(personal), *place)
-        return cls(key.holder_id, key.commitment, b64encode(box).decode())
 
     @classmethod
     def of(cls, value: object) -> Self:
@@ -69,6 +65,12 @@ class Envelope(NamedTuple):
         return personal
 
 
+def seal(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
+    """The envelope, as it stands in the state."""
+    box = b2a_base64(key.seal(orjson.dumps(personal), *place), newline=False)
+    return {"holder": key.holder_id, "key": key.commitment, "box": box.decode()}
+
+
 def place_of(stored: StoredEvent) -> tuple[str, ...]:
     """Where an event's envelope belongs, and nowhere else."""
     return str(stored.originator_id), str(stored.originator_version), stored.topic
@@ -80,11 +82,7 @@ def divide(state: State, parts: Parts) -> State:
     for name, inner in parts.mixed.items():
         value = state[name]
         personal[name] = {part: getattr(value, part) for part in inner.personal}
-        state[name] = {
-            part: getattr(value, part)
-            for part in value.__dataclass_fields__
-            if part not in inner.personal
-        }
+        state[name] = {part: getattr(value, part) for part in inner.plain}
     return personal
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from .key_encryption import Keyring
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+_COMMITMENT = hashlib.sha256(b"permit-ledger holder key\0")
 
 
 class HolderKey:
@@ -39,8 +39,9 @@ class HolderKey:
         self.holder_id = holder_id
         self.secret = secret
         self._aead = AESGCM(secret)
-        digest = hashlib.sha256(b"permit-ledger holder key\0%b\0%b" % (holder_id.encode(), secret))
-        self.commitment = urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
+        digest = _COMMITMENT.copy()
+        digest.update(b"%b\0%b" % (holder_id.encode(), secret))
+        self.commitment = digest.hexdigest()
 
     def __repr__(self) -> str:
         return f"HolderKey({self.holder_id!r})"

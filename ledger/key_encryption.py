@@ -75,7 +75,9 @@ class Keyring:
 
     def __init__(self, load: Callable[[], Sequence[KeyEncryptionKey]]) -> None:
         self._load = load
-        self._keys: dict[str, KeyEncryptionKey] = {}
+        self._keys: dict[str, KeyEncryptionKey]
+        self.active: KeyEncryptionKey
+        """What new keys are wrapped with."""
         self.reload()
 
     def reload(self) -> None:
@@ -85,11 +87,7 @@ class Keyring:
             KeyUnusable, Unavailable: as the store; what was known stays.
         """
         self._keys = {key.kek_id: key for key in self._load()}
-
-    @property
-    def active(self) -> KeyEncryptionKey:
-        """What new keys are wrapped with."""
-        return self._keys[max(self._keys)]
+        self.active = self._keys[max(self._keys)]
 
     def find(self, kek_id: str) -> KeyEncryptionKey | None:
         """The KEK, if it is known by now."""

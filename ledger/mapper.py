@@ -85,12 +85,13 @@ class EventMapper(Mapper[str]):
         state = vars(event).copy()
         for name in _NOT_IN_STATE:
             del state[name]
-        if is_personal(event):
+        divided = parts(type(event))
+        if divided.paths:
             if key is None:
                 raise KeyUnusable(f"{event.TOPIC} is sealed with its holder's key: there is none")
             place = (event.originator_id, str(event.originator_version), event.TOPIC)
-            personal = envelope.divide(state, parts(type(event)))
-            state[envelope.FIELD] = Envelope.seal(personal, key, place)._asdict()
+            personal = envelope.divide(state, divided)
+            state[envelope.FIELD] = envelope.seal(personal, key, place)
         return StoredEvent(
             originator_id=event.originator_id,
             originator_version=event.originator_version,
