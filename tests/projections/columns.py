@@ -1,32 +1,47 @@
-"""What the rows of a permit have to be, from the aggregate itself."""
+"""What the rows of a permit have to be, from the aggregate itself, with their faces opened."""
 
 from typing import Any
 
 from domain.permit import Permit
+from domain.personal import ERASED
+from projections.face import Face
+
+
+def face(permit: Permit) -> Face | None:
+    """What both tracks show of the person; nothing of somebody erased."""
+    identity, address = permit.identity, permit.residence.address
+    if identity is ERASED or address is ERASED:
+        return None
+    return Face(
+        name=identity.name,
+        sex=identity.sex,
+        ethnicity=identity.ethnicity,
+        birth_date=identity.birth_date,
+        citizen_id_number=identity.citizen_id_number,
+        hukou_address=identity.hukou_address,
+        portrait=identity.portrait,
+        address=address,
+    )
 
 
 def shared(permit: Permit) -> dict[str, Any]:
-    """What both tracks have to say of it."""
-    identity = permit.identity
+    """What both tracks have to say of it; a picture comes with the first event only."""
+    shown = face(permit)
     return {
         "permit_number": permit.id,
         "holder_id": permit.holder_id,
         "version": permit.version,
-        "name": identity.name,
-        "sex": identity.sex,
-        "ethnicity": identity.ethnicity,
-        "birth_date": identity.birth_date,
-        "citizen_id_number": identity.citizen_id_number,
-        "hukou_address": identity.hukou_address,
-        "portrait": identity.portrait,
+        "face": shown,
+        "portrait_version": 1 if shown and shown.portrait else None,
         "division": permit.residence.division,
-        "address": permit.residence.address,
         "issuing_authority": permit.issuing_authority,
         "issued_on": permit.issued_on,
         "anchor": permit.term.anchor,
         "years": permit.term.years,
         "endorsements": permit.endorsements,
         "ended": permit.end and permit.end.value,
+        "restricted": permit.restricted,
+        "erased": permit.erased,
         "card_serial": permit.card.serial,
     }
 

@@ -1,5 +1,6 @@
 """The givens of the views' tests: random lives, projectors in threads, rows to look at."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ import pytest
 from psycopg.rows import dict_row
 
 from domain.context import CommandContext
+from domain.permit import Permit
+from domain.personal import ERASED
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.database import Connection, as_service, connect
 from ledger.holder_keys import HolderKeys
+from projections.face import SealedFace
+from projections.reading import PermitReader, Person, read_pool
 from projections.runner import Projector
 from projections.view import all_views
 from tests.keks import keyring
@@ -128,6 +133,54 @@ def kill(admin: Connection) -> Callable[[str], int]:
     return kill
 
 
+@pytest.fixture
+def projected(
+    start_projector: Callable[..., Running], caught_up: Callable[[], None]
+) -> Callable[[], None]:
+    """``projected()``: brings the views to the log's head, and leaves them there."""
+
+    def projected() -> None:
+        projecting = start_projector()
+        caught_up()
+        projecting.end()
+
+    return projected
+
+
+@pytest.fixture
+def reading(database_url: str) -> Callable[[Callable[[PermitReader], Any]], Any]:
+    """``reading(scenario)``: what ``await scenario(reader)`` gives, for a reader of its own."""
+
+    def reading(scenario: Callable[[PermitReader], Any]) -> Any:
+        async def run() -> Any:
+            async with read_pool(as_service(database_url), connections_max=2) as pool:
+                return await scenario(PermitReader(pool, HolderKeys(keyring())))
+
+        return asyncio.run(run())
+
+    return reading
+
+
+@pytest.fixture
+def read(reading: Callable[..., Any]) -> Callable[..., Any]:
+    """``read("permit", number)``: one read."""
+    return lambda method, *args: reading(lambda reader: getattr(reader, method)(*args))
+
+
+@pytest.fixture
+def person(reading: Callable[..., Any]) -> Callable[..., Person | None]:
+    """``person("for_check", "physical", number)``: who is shown by what was read from that view."""
+
+    def person(method: str, view: str, number: str) -> Person | None:
+        async def look(reader: PermitReader) -> Person | None:
+            return await reader.person(await getattr(reader, method)(number), view)
+
+        found: Person | None = reading(look)
+        return found
+
+    return person
+
+
 # -- rows --------------------------------------------------------------------------------------
 
 
@@ -144,27 +197,47 @@ def rows(admin: Connection) -> Callable[[str], dict[str, dict[str, Any]]]:
 
 
 @pytest.fixture
+def opened(
+    ledger: PermitLedger, rows: Callable[[str], dict[str, dict[str, Any]]]
+) -> Callable[[str], dict[str, dict[str, Any]]]:
+    """``opened("physical")``: every row of that track, its face opened with the holder's key."""
+
+    def one(row: dict[str, Any], view: str) -> dict[str, Any]:
+        if row["face"] is None:
+            return row
+        key = ledger.keys_of([row["holder_id"]])[row["holder_id"]]
+        assert key is not ERASED, "a face without a key"
+        return {**row, "face": SealedFace(row["face"]).open(key, view, row["permit_number"])}
+
+    def opened(view: str) -> dict[str, dict[str, Any]]:
+        found = rows(f"views.{view}_permits").items()
+        return {number: one(row, view) for number, row in found}
+
+    return opened
+
+
+@pytest.fixture
 def views_are_the_log(
     ledger: PermitLedger,
     blind_index: BlindIndex,
     rows: Callable[[str], dict[str, dict[str, Any]]],
+    opened: Callable[[str], dict[str, dict[str, Any]]],
     lag: Callable[[], int],
 ) -> Callable[[], None]:
     """``views_are_the_log()``: every column of every permit, compared with the aggregate."""
+
+    def entry(permit: Permit) -> dict[str, Any]:
+        face = columns.face(permit)
+        index = blind_index.of(face.citizen_id_number).hex() if face else None
+        return {"permit_number": permit.id, "citizen_index": index}
 
     def views_are_the_log() -> None:
         assert lag() == 0
         log = ledger.log.select_notifications(None, 100_000)
         permits = [ledger.permit(number) for number in {str(e.originator_id) for e in log}]
         assert permits
-        assert rows("views.physical_permits") == {p.id: columns.physical(p) for p in permits}
-        assert rows("views.electronic_permits") == {p.id: columns.electronic(p) for p in permits}
-        assert rows("views.permit_search") == {
-            p.id: {
-                "permit_number": p.id,
-                "citizen_index": blind_index.of(p.identity.citizen_id_number).hex(),
-            }
-            for p in permits
-        }
+        assert opened("physical") == {p.id: columns.physical(p) for p in permits}
+        assert opened("electronic") == {p.id: columns.electronic(p) for p in permits}
+        assert rows("views.permit_search") == {p.id: entry(p) for p in permits}
 
     return views_are_the_log

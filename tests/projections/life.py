@@ -10,6 +10,7 @@ from domain import citizen_id, events
 from domain.application import Application
 from domain.calendar import SHANGHAI
 from domain.context import CommandContext
+from domain.data_protection import Order
 from domain.device import Device, FaceMatch
 from domain.errors import DomainError
 from domain.person import Identity, Residence
@@ -19,6 +20,8 @@ from ledger.errors import LedgerError
 
 BORN_ON = date(1990, 1, 1)
 ISSUED_ON = date(2024, 1, 5)
+ORDER = Order("个人信息保护法第四十七条", "2026-DP-17")
+OFFICERS = ("officer-1", "officer-2")
 FACE_MATCH = FaceMatch("identity-provider", 0.98, matched=True)
 
 _people = itertools.count(1)
@@ -117,13 +120,32 @@ class Life:
                     hukou_address=chance.choice([None, home.address]),
                 ),
                 lambda: self._end(number),
+                lambda: self._protect(number),
             ]
         )()
+
+    def restrict(self, number: str) -> None:
+        """The holder behind it, on every permit."""
+        self.ledger.restrict(self._holder(number), ORDER, self.command())
+
+    def lift(self, number: str) -> None:
+        self.ledger.lift_restriction(self._holder(number), ORDER, self.command())
+
+    def erase(self, number: str) -> None:
+        until = self.today + timedelta(days=35)
+        self.ledger.erase(self._holder(number), ORDER, OFFICERS, until, self.command())
+
+    def _holder(self, number: str) -> str:
+        return self.ledger.permit(number).holder_id
+
+    def _protect(self, number: str) -> None:
+        """What data-protection law may ask."""
+        self.chance.choice([self.restrict, self.restrict, self.lift, self.erase])(number)
 
     def _end(self, number: str) -> None:
         """Now and then for one, and not for long for the person."""
         if self.chance.random() < 0.3:
-            person = self.ledger.permit(number).identity.citizen_id_number
+            person = self.ledger.permit(number).person.citizen_id_number
             if self.chance.random() < 0.5:
                 self.ledger.cancel(number, events.CancellationReason.MOVED_AWAY, self.command())
             else:

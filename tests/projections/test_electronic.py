@@ -5,16 +5,13 @@ from datetime import date
 
 import pytest
 
-from domain import events
+from domain import events, personal
 from projections.electronic import ElectronicPermit, evolve
-from tests.ledger.examples import EXAMPLES
+from projections.face import Face
+from tests.projections.happenings import ERASED, ISSUED, LATER
 
-ISSUED, *LATER = EXAMPLES
 PHONE = "NzbLsXh8uDCc"
-BEGUN = ElectronicPermit(
-    permit_number="7Q2M9K4T8XW5",
-    holder_id="holder-1",
-    version=1,
+FACE = Face(
     name="测小明",
     sex="1",
     ethnicity="01",
@@ -22,19 +19,28 @@ BEGUN = ElectronicPermit(
     citizen_id_number="990000200802290034",
     hukou_address="安徽省合肥市测试路1号",
     portrait="0f" * 32,
-    division="320211",
     address="蠡湖大道1号",
+)
+BEGUN = ElectronicPermit(
+    permit_number="7Q2M9K4T8XW5",
+    holder_id="holder-1",
+    version=1,
+    face=FACE,
+    portrait_version=1,
+    division="320211",
     issuing_authority="320211-01",
     issued_on=date(2024, 2, 28),
     anchor=date(2024, 2, 28),
     years=2,
     endorsements=1,
     ended=None,
+    restricted=False,
+    erased=False,
     card_serial=3,
     claimed=False,
     devices=[],
 )
-CLAIMED = replace(BEGUN, claimed=True, devices=["another phone"])
+CLAIMED = replace(BEGUN, claimed=True, devices=["another phone"], restricted=True)
 EFFECTS = {
     events.PermitEndorsed: {"anchor": date(2026, 11, 23), "years": 1, "endorsements": 2},
     events.CardReportedLost: {},
@@ -42,13 +48,22 @@ EFFECTS = {
     events.CardReissued: {"card_serial": 2},
     events.CardReplaced: {"card_serial": 2},
     events.CardDelivered: {},
-    events.AddressChanged: {"division": "320281", "address": "澄江中路2号"},
+    events.AddressChanged: {"division": "320281", "face": replace(FACE, address="澄江中路2号")},
     events.IdentityCorrected: {
-        "name": "欧阳改名",
-        "citizen_id_number": "990000199001010033",
+        "face": replace(FACE, name="欧阳改名", citizen_id_number="990000199001010033"),
     },
     events.PermitCancelled: {"ended": "ended"},
     events.PermitVoided: {"ended": "voided"},
+    events.HolderRestricted: {"restricted": True},
+    events.HolderRestrictionLifted: {"restricted": False},
+    events.HolderErased: {
+        "face": personal.ERASED,
+        "portrait_version": None,
+        "ended": "ended",
+        "restricted": False,
+        "erased": True,
+        "devices": [],
+    },
 }
 OF_PHONES = {
     events.ElectronicPermitClaimed: ([], {"claimed": True, "devices": [PHONE]}),
@@ -83,6 +98,12 @@ def test_phones_come_and_go(kind):
 
     assert replace(before, version=2, **changes) == evolve(before, event)
     assert phones == before.devices
+
+
+@pytest.mark.parametrize("end", ["ended", "voided"])
+def test_an_end_outlives_the_person(end):
+    """A permit that was voided is not one that merely ended, because its holder is erased."""
+    assert end == evolve(replace(BEGUN, ended=end), ERASED).ended
 
 
 def test_no_row_begins_in_the_middle():

@@ -5,15 +5,12 @@ from datetime import date
 
 import pytest
 
-from domain import events
+from domain import events, personal
+from projections.face import Face
 from projections.physical import PhysicalPermit, evolve
-from tests.ledger.examples import EXAMPLES
+from tests.projections.happenings import ERASED, ISSUED, LATER
 
-ISSUED, *LATER = EXAMPLES
-BEGUN = PhysicalPermit(
-    permit_number="7Q2M9K4T8XW5",
-    holder_id="holder-1",
-    version=1,
+FACE = Face(
     name="测小明",
     sex="1",
     ethnicity="01",
@@ -21,14 +18,23 @@ BEGUN = PhysicalPermit(
     citizen_id_number="990000200802290034",
     hukou_address="安徽省合肥市测试路1号",
     portrait="0f" * 32,
-    division="320211",
     address="蠡湖大道1号",
+)
+BEGUN = PhysicalPermit(
+    permit_number="7Q2M9K4T8XW5",
+    holder_id="holder-1",
+    version=1,
+    face=FACE,
+    portrait_version=1,
+    division="320211",
     issuing_authority="320211-01",
     issued_on=date(2024, 2, 28),
     anchor=date(2024, 2, 28),
     years=2,
     endorsements=1,
     ended=None,
+    restricted=False,
+    erased=False,
     card_serial=3,
     card_status="issued",
     identity_stale=False,
@@ -40,6 +46,7 @@ WORN = replace(
     card_status="reported_lost",
     identity_stale=True,
     card_delivered_on=date(2024, 3, 1),
+    restricted=True,
 )
 NEW_CARD = {
     "card_serial": 2,
@@ -58,14 +65,23 @@ EFFECTS = {
     events.CardReissued: NEW_CARD,
     events.CardReplaced: NEW_CARD,
     events.CardDelivered: {"card_delivered_on": date(2026, 11, 23)},
-    events.AddressChanged: {"division": "320281", "address": "澄江中路2号"},
+    events.AddressChanged: {"division": "320281", "face": replace(FACE, address="澄江中路2号")},
     events.IdentityCorrected: {
-        "name": "欧阳改名",
-        "citizen_id_number": "990000199001010033",
+        "face": replace(FACE, name="欧阳改名", citizen_id_number="990000199001010033"),
         "identity_stale": True,
     },
     events.PermitCancelled: {"ended": "ended"},
     events.PermitVoided: {"ended": "voided"},
+    events.HolderRestricted: {"restricted": True},
+    events.HolderRestrictionLifted: {"restricted": False},
+    events.HolderErased: {
+        "face": personal.ERASED,
+        "portrait_version": None,
+        "ended": "ended",
+        "restricted": False,
+        "erased": True,
+        "identity_stale": False,
+    },
 }
 
 
@@ -87,8 +103,15 @@ def test_a_corrected_address_outdates_no_card():
     [corrected] = [event for event in LATER if isinstance(event, events.IdentityCorrected)]
     moved = replace(corrected, name=None, citizen_id_number=None, hukou_address="安徽省芜湖市2号")
 
-    expected = replace(BEGUN, version=2, hukou_address="安徽省芜湖市2号")
+    face = replace(FACE, hukou_address="安徽省芜湖市2号")
+    expected = replace(BEGUN, version=2, face=face)
     assert expected == evolve(BEGUN, moved)
+
+
+@pytest.mark.parametrize("end", ["ended", "voided"])
+def test_an_end_outlives_the_person(end):
+    """A permit that was voided is not one that merely ended, because its holder is erased."""
+    assert end == evolve(replace(BEGUN, ended=end), ERASED).ended
 
 
 def test_no_row_begins_in_the_middle():

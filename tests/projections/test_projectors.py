@@ -20,7 +20,7 @@ class Tally:
         GRANT INSERT ON tally TO permit_ledger_service
     """
 
-    def apply(self, connection, events):
+    def apply(self, connection, events, _keys):
         for event in events:
             connection.execute(
                 "INSERT INTO tally VALUES (%s, %s)", [event.originator_id, event.originator_version]

@@ -20,7 +20,7 @@ TABLES = ("views.physical_permits", "views.electronic_permits", "views.permit_se
 class Failing:
     """A view that can't be written."""
 
-    def apply(self, _connection, _events):
+    def apply(self, _connection, _events, _keys):
         raise ZeroDivisionError
 
 

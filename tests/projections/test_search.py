@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from domain import personal
 from domain.events import IdentityCorrected
 from projections.search import SearchEntry, SearchView
-from tests.ledger.examples import EXAMPLES
+from tests.projections.happenings import ERASED, ISSUED, LATER
 
-ISSUED, *LATER = EXAMPLES
 [CORRECTED] = [event for event in LATER if isinstance(event, IdentityCorrected)]
 
 
@@ -44,7 +44,10 @@ def test_a_corrected_number_moves_the_entry(view, entry):
 
 @pytest.mark.parametrize(
     "event",
-    [replace(CORRECTED, citizen_id_number=None), *[e for e in LATER if e is not CORRECTED]],
+    [
+        replace(CORRECTED, citizen_id_number=None),
+        *[event for event in LATER if event not in (CORRECTED, ERASED)],
+    ],
     ids=lambda event: event.TOPIC,
 )
 def test_every_other_event_leaves_it(view, event):
@@ -52,3 +55,23 @@ def test_every_other_event_leaves_it(view, event):
     begun = view.evolve(None, ISSUED)
 
     assert begun is view.evolve(begun, event)
+
+
+def test_nobody_erased_is_found(view):
+    """The permit stays on record, under no number."""
+    begun = view.evolve(None, ISSUED)
+
+    assert SearchEntry(permit_number="7Q2M9K4T8XW5", citizen_index=None) == view.evolve(
+        begun, ERASED
+    )
+
+
+def test_what_is_read_without_its_key_is_under_no_number(view):
+    """In views that are built anew after an erasure, nobody is found even in between."""
+    issued = replace(ISSUED, identity=personal.ERASED)
+    corrected = replace(CORRECTED, citizen_id_number=personal.ERASED)
+
+    begun = view.evolve(None, issued)
+
+    assert SearchEntry(permit_number="7Q2M9K4T8XW5", citizen_index=None) == begun
+    assert begun is view.evolve(begun, corrected)
