@@ -1,14 +1,18 @@
 """An import of a few rows, a simulated district, and what they left behind."""
 
+from contextlib import closing
+
 import psycopg
 import pytest
 
 from domain.events import (
     PermitIssued,
 )
-from ledger.database import connect
+from ledger.application import PermitLedger
+from ledger.database import as_service, connect
 from permit_ledger.importing import import_csv
 from permit_ledger.simulate import simulate
+from tests.keks import keyring
 from tests.permit_ledger.districts import DAYS, UNTIL
 from tests.permit_ledger.permit_rows import read, text_of
 
@@ -79,9 +83,15 @@ def log(ledger):
 
 
 @pytest.fixture
-def events(ledger, log):
-    """The same as events of the domain."""
-    return lambda: ledger.opened(log())
+def events(log, database_url, blind_index):
+    """The same as events of the domain, read by somebody who has seen no key before."""
+
+    def events():
+        reader = PermitLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
+        with closing(reader):
+            return reader.opened(log())
+
+    return events
 
 
 @pytest.fixture
@@ -89,7 +99,10 @@ def forget(database_url, rewrite_log):
     """Empty the database."""
 
     def forget():
-        rewrite_log("TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits")
+        rewrite_log(
+            "TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits,"
+            " ledger.holder_keys"
+        )
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE ledger.head SET position = 0")
 

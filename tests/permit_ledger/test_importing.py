@@ -125,9 +125,7 @@ def test_without_an_errors_file_refused_rows_are_counted(run):
 def test_time_runs_on_from_the_contexts_instant(run, ledger, context):
     """Events carry the clock that was given, later rows no earlier instants."""
     run([person(number) for number in range(20)])
-    events = [
-        ledger.event_mapper.to_domain_event(n) for n in ledger.log.select_notifications(1, 50)
-    ]
+    events = ledger.opened(ledger.log.select_notifications(1, 50))
     instants = [event.timestamp for event in events]
 
     assert sorted(instants) == instants

@@ -98,6 +98,8 @@ def test_who_is_no_member_is_refused(migrated, new_login, blind_index):
 def test_a_permit_is_issued_and_seen(migrated, as_member, blind_index, context):
     """Commands, views and clock: all that the roles do, none of it with the owner's rights."""
     url = as_service(as_member(migrated))
+    with connect(url) as member:
+        prepare(member, blind_index, keyring())
     with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         answer = ledger.issue(application(person(1)), Command(context))
         page = ledger.log.select_notifications(1, 10)

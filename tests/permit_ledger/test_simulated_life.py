@@ -22,6 +22,7 @@ from domain.events import (
     PermitIssued,
     PermitVoided,
 )
+from ledger.portraits import SealedPortrait
 from permit_ledger.simulate import Rates
 from tests.permit_ledger.districts import LAST_DAY, of
 
@@ -177,11 +178,15 @@ def test_one_visit_can_reissue_and_endorse(simulated, events):
         assert CardPresented.REISSUE_RECEIPT is endorsed.card_presented
 
 
-def test_portraits_lie_beside_the_log(simulated, events, database_url):
-    """Every digest in an event has its picture."""
+def test_portraits_lie_beside_the_log(simulated, events, ledger, database_url):
+    """Every event that names a digest has its picture, sealed with its holder's key."""
     simulated()
-    digests = {event.identity.portrait for event in of(PermitIssued, events())}
+    issued = {event.originator_id: event for event in of(PermitIssued, events())}
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute("SELECT digest FROM ledger.portraits").fetchall()
+        rows = connection.execute("SELECT stream, version, image FROM ledger.portraits").fetchall()
 
-    assert digests == {digest.hex() for (digest,) in rows}
+    assert {(number, 1) for number in issued} == {(stream, version) for stream, version, _ in rows}
+    for portrait in map(SealedPortrait._make, rows):
+        event = issued[portrait.stream]
+        key = ledger.keys_of([event.holder_id])[event.holder_id]
+        assert portrait.open(key, event.identity.portrait)

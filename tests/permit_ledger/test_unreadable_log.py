@@ -31,8 +31,10 @@ def newer(ledger):
 
 
 @pytest.fixture
-def permit_ledger(database_url, tmp_path):
-    """``permit_ledger("status", …)``: as an operator runs it, on the test's database."""
+def permit_ledger(database_url, admin, tmp_path):
+    """``permit_ledger("status", …)``: as an operator runs it, on the test's database and with a
+    key-encryption key of its own."""
+    admin.execute("DELETE FROM ledger.key_encryption_keys")
     key = tmp_path / "blind-index.key"
     key.write_text(bytes(range(32)).hex())
     (tmp_path / "permits.csv").write_text(template(), encoding="utf-8")
