@@ -111,6 +111,12 @@ def verifier(caller: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture(scope="session")
+def investigator(caller: Callable[..., Caller]) -> Caller:
+    """Who may restrict and erase."""
+    return caller("investigator", case="2026-DP-17")
+
+
+@pytest.fixture(scope="session")
 def signed(service: Service, http: httpx.Client) -> Callable[..., Caller]:
     """``signed(sub="officer-2", exp=0, …)``: a registrar whose token says what the test wants.
 

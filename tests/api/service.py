@@ -13,7 +13,15 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import make_conninfo
+
+from domain.personal import ERASED
+from ledger.envelope import join, place_of
+from ledger.holder_keys import HolderKey, HolderKeys, wrapped_keys_in
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from permit_ledger.key_encryption import keyring
+from permit_ledger.settings import Settings
 
 READY_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 20
@@ -22,6 +30,8 @@ LOG_IS_CONTIGUOUS = """
            AND coalesce(max(position), 0) = (SELECT position FROM ledger.head)
     FROM ledger.events
 """
+EVENT = "SELECT stream, version, topic, state FROM ledger.events WHERE position = %s"
+HOLDER_KEY = "SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = %s"
 Json = dict[str, Any]
 
 
@@ -150,10 +160,21 @@ class Service:
             return connection.execute(query, parameters).fetchall()
 
     def event(self, position: int) -> Json:
-        """What the log holds at a position."""
-        [(state,)] = self.rows("SELECT state FROM ledger.events WHERE position = %s", position)
-        event: Json = json.loads(state)
-        return event
+        """What the log holds at a position, opened with its holder's key."""
+        [row] = self.rows(EVENT, position)
+        sealed = EventMapper(OrjsonTranscoder()).parse(StoredEvent(*row))
+        if sealed.envelope:
+            key = self.holder_key(sealed.envelope.holder)
+            join(sealed.state, sealed.envelope.open(key, place_of(sealed.stored)))
+        return sealed.state
+
+    def holder_key(self, holder_id: str) -> HolderKey:
+        """Of somebody who is not erased, unwrapped with what lies in the data folder."""
+        rows = self.rows(HOLDER_KEY, holder_id)
+        keys = HolderKeys(keyring(Settings(data_dir=self.data_dir))).unwrap(wrapped_keys_in(rows))
+        key = keys[holder_id]
+        assert key is not ERASED
+        return key
 
     def log_is_contiguous(self) -> bool:
         """Whether the positions are 1, 2, 3 … up to the head."""

@@ -28,6 +28,7 @@ POSITION_THAT_IS_THERE = {"min_position": 1}
 """A position far ahead is an honest 503; waiting for it over and over tells nothing new."""
 
 N = "/v1/permits/{permit_number}"
+H = "/v1/audit/holders/{holder_id}"
 READS = {
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
@@ -51,6 +52,9 @@ WRITES = {
     f"POST {N}/electronic/device-revocations": "holder",
     "POST /v1/verifications": "verifier",
     "POST /v1/dev/tokens": "registrar",
+    f"POST {H}/restrictions": "investigator",
+    f"POST {H}/restriction-lifts": "investigator",
+    f"POST {H}/erasures": "investigator",
 }
 """All that take a body but the clock: that one is everybody's."""
 
@@ -74,12 +78,17 @@ def permit(issue, read):
 
 
 @pytest.fixture
-def send_many(schema, session, permit, registrar, verifier, holder_of):
+def send_many(schema, session, permit, registrar, verifier, investigator, holder_of):
     """``send_many(label, mode, role, judge)``: ``judge(case, response)`` for each request.
 
     Returns how often each status came.
     """
-    callers = {"registrar": registrar, "verifier": verifier, "holder": holder_of(permit)}
+    callers = {
+        "registrar": registrar,
+        "verifier": verifier,
+        "investigator": investigator,
+        "holder": holder_of(permit),
+    }
 
     def send(label, mode, role, judge, **fixed):
         method, path = label.split()
@@ -99,6 +108,11 @@ def send_many(schema, session, permit, registrar, verifier, holder_of):
     return send
 
 
+def in_path(label, permit):
+    """What of the permit names it, or its holder, in this path."""
+    return {name: permit[name] for name in ("permit_number", "holder_id") if name in label}
+
+
 def assert_documented(case, response):
     assert response.status_code < 500, response.text
     case.validate_response(response, checks=CONFORMANCE)
@@ -115,10 +129,13 @@ def test_every_write_is_in_the_table(http):
 @pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
 def test_a_write_answers_as_documented(send_many, permit, label, role, mode):
     """Status, media type, headers and schema, for a permit that exists."""
-    number = {"permit_number": permit["permit_number"]}
-
     seen = send_many(
-        label, mode, role, assert_documented, path_parameters=number, query=POSITION_THAT_IS_THERE
+        label,
+        mode,
+        role,
+        assert_documented,
+        path_parameters=in_path(label, permit),
+        query=POSITION_THAT_IS_THERE,
     )
 
     assert not {401, 403, 404, 405} & set(seen)
@@ -155,13 +172,12 @@ def test_a_body_that_the_document_forbids_is_refused(send_many, permit, label, r
         except* AcceptedNegativeData:
             accepted.append((response.status_code, case.body))
 
-    fixed = {"permit_number": permit["permit_number"]}
     send_many(
         label,
         GenerationMode.NEGATIVE,
         role,
         note,
-        path_parameters=fixed,
+        path_parameters=in_path(label, permit),
         query=POSITION_THAT_IS_THERE,
     )
 

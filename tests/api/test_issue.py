@@ -27,6 +27,7 @@ def test_a_new_permit_comes_with_both_tracks_and_one_validity(at, registrar, app
         "valid_until": "2027-01-04",
         "endorsement_window": {"opens": "2026-12-05", "closes": "2027-01-04"},
         "endorsements": 0,
+        "personal_data": "held",
         "physical": {"card_serial": 1, "status": "issued", "effective": True},
         "electronic": {"status": "unclaimed", "card_serial": 1, "effective": False, "devices": 0},
         "as_of_position": int(answer.headers["Ledger-Position"]),

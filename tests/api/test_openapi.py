@@ -6,6 +6,8 @@ import pytest
 import schemathesis
 
 N = "/v1/permits/{permit_number}"
+H = "/v1/audit/holders/{holder_id}"
+ORDER = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
 CONTRACT = {
     *("POST /v1/permits", f"GET {N}", f"GET {N}/physical", f"GET {N}/electronic"),
     *("POST /v1/permits/searches", f"POST {N}/endorsements", f"POST {N}/loss-reports"),
@@ -85,7 +87,7 @@ def test_problems_are_documented_as_problems_only(document):
 
 
 def test_a_life_reads_as_the_document_says(
-    at, schema, http, registrar, verifier, holder_of, application, claim_body
+    at, schema, http, registrar, verifier, investigator, holder_of, application, claim_body
 ):
     """Every answer of a permit's life against its schema, refusals included."""
     at("2026-12-20")
@@ -93,6 +95,7 @@ def test_a_life_reads_as_the_document_says(
     issued = registrar.post("/v1/permits", person)
     permit = issued.json()
     holder, path = holder_of(permit), f"/v1/permits/{permit['permit_number']}"
+    audit = f"/v1/audit/holders/{permit['holder_id']}"
     card = {"track": "physical", "permit_number": permit["permit_number"], "card_serial": 1}
     seen = {"min_position": permit["as_of_position"]}
     number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
@@ -124,6 +127,20 @@ def test_a_life_reads_as_the_document_says(
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
         ],
+        f"POST {H}/restrictions": [
+            investigator.post(f"{audit}/restrictions", ORDER),
+            investigator.post("/v1/audit/holders/nobody/restrictions", ORDER),
+        ],
+        f"POST {H}/restriction-lifts": [
+            investigator.post(f"{audit}/restriction-lifts", ORDER),
+            investigator.post(f"{audit}/restriction-lifts", ORDER),
+        ],
+        f"POST {H}/erasures": [
+            investigator.post(f"{audit}/erasures", {**ORDER, "approvals": ["officer-1"]}),
+            erased := investigator.post(
+                f"{audit}/erasures", {**ORDER, "approvals": ["officer-1", "officer-2"]}
+            ),
+        ],
         "GET /readyz": [http.get("/readyz")],
         "GET /metrics": [http.get("/metrics")],
     }
@@ -132,5 +149,10 @@ def test_a_life_reads_as_the_document_says(
         method, route = label.split()
         for answer in given_answers:
             schema[route][method].validate_response(answer)
+    gone = {"min_position": erased.json()["as_of_position"]}
+    for track in ("physical", "electronic"):
+        answer = registrar.get(f"{path}/{track}", **gone)
+        assert answer.json()["name"] is None
+        schema[f"{N}/{track}"]["GET"].validate_response(answer)
     statuses = {answer.status_code for some in answers.values() for answer in some}
     assert {200, 201, 403, 404, 409, 412, 422} == statuses

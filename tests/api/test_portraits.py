@@ -67,11 +67,16 @@ def test_a_portrait_stays_through_every_change(apply, act, read):
 
 
 def test_the_log_holds_the_digest_only(service, apply):
-    """SHA-256, in the event; the picture lies beside the log."""
+    """SHA-256, in the event's sealed part; the picture lies beside the log, sealed as well."""
     permit = apply(text(png())).json()
 
     identity = service.event(permit["as_of_position"])["identity"]
     assert hashlib.sha256(png()).hexdigest() == identity["portrait"]
+    [(stored,)] = service.rows(
+        "SELECT image FROM ledger.portraits WHERE stream = %s", permit["permit_number"]
+    )
+    assert len(png()) < len(stored)
+    assert png()[:16] not in stored
 
 
 def test_without_a_portrait_there_is_none(issue, read):

@@ -4,6 +4,7 @@ import pytest
 
 ROLES = ["registrar", "holder", "verifier", "investigator", "operator"]
 N = "/v1/permits/{permit_number}"
+H = "/v1/audit/holders/{holder_id}"
 PUBLIC = {
     ("get", "/"),
     ("get", "/healthz"),
@@ -34,6 +35,9 @@ ALLOWED = {
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},
     ("post", "/v1/verifications"): {"verifier"},
+    ("post", f"{H}/restrictions"): {"investigator", "operator"},
+    ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
+    ("post", f"{H}/erasures"): {"investigator", "operator"},
 }
 
 
@@ -46,7 +50,7 @@ def callers(caller):
 
 def ask(http, method, path, headers):
     body = {"json": {}} if method != "get" else {}
-    path = path.replace("{permit_number}", "000000000000")
+    path = path.replace("{permit_number}", "000000000000").replace("{holder_id}", "somebody")
     return http.request(method, path, headers=headers, **body)
 
 

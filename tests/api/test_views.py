@@ -36,6 +36,7 @@ def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
         "holder_id": permit["holder_id"],
         "version": 1,
         "permit_status": "in_force",
+        "personal_data": "held",
         "residence": {"division": "320211", "address": "滨湖区示例新村8号101室"},
         "issuing_authority": "320211-01",
         "issued_on": "2026-01-05",
