@@ -1,0 +1,28 @@
+"""What data-protection law asks for a holder, as a body."""
+
+from tests.api.service import Json
+
+PERSONAL = (
+    "name",
+    "sex",
+    "ethnicity",
+    "birth_date",
+    "citizen_id_number",
+    "portrait",
+    "hukou_address",
+)
+"""The fields of a face that tell who its holder is; and the address in ``residence``."""
+TRACKS = ("physical", "electronic")
+ORDER: Json = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
+ERASURE: Json = {**ORDER, "approvals": ["officer-1", "officer-2"]}
+
+
+def orders(permit: Json, what: str) -> str:
+    """The path for what is asked for the permit's holder."""
+    return f"/v1/audit/holders/{permit['holder_id']}/{what}"
+
+
+def shown(face: Json) -> set[str]:
+    """Which of the personal fields of a view are not null."""
+    told = {field for field in PERSONAL if face[field] is not None}
+    return told | ({"address"} if face["residence"]["address"] is not None else set())
