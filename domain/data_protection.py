@@ -13,7 +13,13 @@ from datetime import date
 
 from . import citizen_id, fields
 from .context import CommandContext
-from .errors import FieldProblem, NotRestricted, TwoOfficersRequired, require_valid
+from .errors import (
+    FieldProblem,
+    HolderIsRestricted,
+    NotRestricted,
+    TwoOfficersRequired,
+    require_valid,
+)
 from .events import HolderErased, HolderRestricted, HolderRestrictionLifted
 from .permit import Permit
 from .personal import ERASED
@@ -77,6 +83,16 @@ def lift_restriction(permits: Sequence[Permit], order: Order, context: CommandCo
             case=order.case,
             **context.stamp,
         )
+
+
+def require_unrestricted(permits: Sequence[Permit]) -> None:
+    """Whose permits have all ended gets no new one while the details are kept unused.
+
+    Raises:
+        HolderIsRestricted
+    """
+    if any(permit.restricted for permit in permits):
+        raise HolderIsRestricted
 
 
 def erase(

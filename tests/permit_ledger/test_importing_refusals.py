@@ -8,7 +8,9 @@ from datetime import date
 import pytest
 
 from domain import citizen_id
+from domain.data_protection import Order
 from domain.errors import InvalidDetails
+from domain.events import CancellationReason
 from ledger.commands import Command
 from permit_ledger.importing import COLUMNS, UnusableFile, import_csv, template
 from permit_ledger.policy import load_policy
@@ -272,3 +274,19 @@ def test_a_row_says_what_the_counter_would_say(run, errors, context):
     run([row])
 
     assert str(at_the_counter.value).removeprefix("residence.") == read(errors)[0]["reason"]
+
+
+def test_a_restricted_person_gets_no_permit_by_import(run, ledger, context, refused):
+    """Also where the permit that they had has ended."""
+    command, order = Command(context), Order("个人信息保护法第四十七条", "2026-DP-17")
+    answer = ledger.issue(application(person(1)), command)
+    [issued] = ledger.opened(ledger.log.select_notifications(answer.position, 1))
+    ledger.cancel(issued.originator_id, CancellationReason.MOVED_AWAY, command)
+    ledger.restrict(issued.holder_id, order, command)
+
+    report = run([person(1), person(2)])
+
+    assert ((2, 1, 0, 1), [(2, "HOLDER_RESTRICTED")]) == (counts(report), refused())
+
+    ledger.lift_restriction(issued.holder_id, order, command)
+    assert (2, 1, 1, 0) == counts(run([person(1), person(2)]))

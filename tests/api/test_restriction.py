@@ -1,0 +1,270 @@
+"""POST …/restrictions and …/restriction-lifts: a person is kept, and neither shown nor used."""
+
+import pytest
+
+from tests.api.orders import ERASURE, ORDER, PERSONAL, TRACKS, orders, shown
+
+WITHOUT_PORTRAIT = {field for field in PERSONAL if field != "portrait"} | {"address"}
+COMMANDS = {
+    "endorsements": {"card_presented": "card"},
+    "loss-reports": {},
+    "loss-lifts": {},
+    "reissues": {},
+    "replacements": {"reason": "damaged", "old_card_returned": True},
+    "card-deliveries": {},
+    "address-changes": {
+        "residence": {"division": "320213", "address": "梁溪区示例路2号"},
+        "moved_on": "2026-05-20",
+    },
+    "identity-corrections": {"name": "欧阳更正"},
+    "cancellations": {"reason": "deceased"},
+    "voidings": {"finding": "forged lease"},
+}
+
+
+@pytest.fixture
+def permit(at, issue, holder_of, claim_body):
+    """In force on both tracks."""
+    at("2026-06-01")
+    issued = issue(issued_on="2026-01-05")
+    path = f"/v1/permits/{issued['permit_number']}/electronic/claims"
+    return holder_of(issued).post(path, claim_body()).json()
+
+
+@pytest.fixture
+def order(investigator):
+    """``order(permit, "restrictions")``: the permit as somebody has it who has seen the answer."""
+
+    def order(permit, what):
+        answer = investigator.post(orders(permit, what), ORDER)
+        assert answer.status_code == 200, answer.text
+        return {**permit, "as_of_position": answer.json()["as_of_position"]}
+
+    return order
+
+
+@pytest.fixture
+def restricted(order, permit):
+    return order(permit, "restrictions")
+
+
+def test_a_restriction_says_what_it_covers(investigator, permit):
+    """The holder, every permit, and where it stands in the log."""
+    answer = investigator.post(orders(permit, "restrictions"), ORDER)
+
+    assert {
+        "holder_id": permit["holder_id"],
+        "permit_numbers": [permit["permit_number"]],
+        "personal_data": "restricted",
+        "as_of_position": permit["as_of_position"] + 1,
+    } == answer.json()
+    assert str(permit["as_of_position"] + 1) == answer.headers["Ledger-Position"]
+
+
+def test_the_event_says_why_and_by_whom(service, restricted):
+    """In the clear: the law, the case, the officer; and nothing of the person."""
+    event = service.event(restricted["as_of_position"])
+
+    assert (ORDER["legal_basis"], ORDER["case"], "investigator@development") == (
+        event["legal_basis"],
+        event["case"],
+        event["actor"],
+    )
+
+
+def test_a_card_that_was_effective_is_undetermined(check, order, permit):
+    """No check is answered from the record: neither good nor why not."""
+    assert "effective" == check(permit["permit_number"])["outcome"]
+    order(permit, "restrictions")
+
+    found = check(permit["permit_number"], 1, "law_enforcement")
+
+    assert ("not_effective", "undetermined", {}) == (
+        found["outcome"],
+        found["reason"],
+        found["permit"],
+    )
+
+
+def test_neither_track_is_effective(read, restricted):
+    """The permit's own status stays as it was: it has not ended."""
+    seen = read(restricted)
+
+    assert ("in_force", "restricted") == (seen["status"], seen["personal_data"])
+    assert ("issued", False) == (seen["physical"]["status"], seen["physical"]["effective"])
+    assert ("active", False) == (seen["electronic"]["status"], seen["electronic"]["effective"])
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("role", ["registrar", "holder"])
+def test_no_view_shows_the_person(registrar, holder_of, restricted, track, role):
+    """Every field that tells of them is null, for whoever asks."""
+    caller = registrar if role == "registrar" else holder_of(restricted)
+    path = f"/v1/permits/{restricted['permit_number']}/{track}"
+
+    seen = caller.get(path, min_position=restricted["as_of_position"]).json()
+
+    assert set() == shown(seen)
+    assert ("restricted", False) == (seen["personal_data"], seen["effective"])
+
+
+@pytest.mark.parametrize(("what", "body"), COMMANDS.items(), ids=COMMANDS)
+def test_no_registrar_changes_anything(registrar, read, restricted, what, body):
+    """Until it is lifted; the permit stays at its version."""
+    answer = registrar.post(f"/v1/permits/{restricted['permit_number']}/{what}", body)
+
+    assert (409, "HOLDER_RESTRICTED") == (answer.status_code, answer.json()["code"])
+    assert restricted["version"] + 1 == read(restricted)["version"]
+
+
+def test_no_holder_changes_anything(holder_of, claim_body, restricted):
+    """No further phone, and none less."""
+    path = f"/v1/permits/{restricted['permit_number']}/electronic"
+    holder = holder_of(restricted)
+
+    answers = [
+        holder.post(f"{path}/claims", claim_body()),
+        holder.post(f"{path}/device-revocations", {"device": "A" * 43}),
+    ]
+
+    assert [(409, "HOLDER_RESTRICTED")] * 2 == [
+        (answer.status_code, answer.json()["code"]) for answer in answers
+    ]
+
+
+def test_lifted_all_is_as_before(read, check, act, order, restricted, permit):
+    """Shown, effective on both tracks, and open for commands."""
+    lifted = order(restricted, "restriction-lifts")
+
+    seen = read(lifted)
+    as_before = {**permit, "version": seen["version"], "as_of_position": seen["as_of_position"]}
+    assert as_before == seen
+    assert ("held", True, True) == (
+        seen["personal_data"],
+        seen["physical"]["effective"],
+        seen["electronic"]["effective"],
+    )
+    for track in TRACKS:
+        assert WITHOUT_PORTRAIT == shown(read(lifted, f"/{track}"))
+    assert "effective" == check(permit["permit_number"])["outcome"]
+    assert "reported_lost" == act(permit["permit_number"], "loss-reports")["physical"]["status"]
+
+
+def test_restricting_again_changes_nothing(order, restricted, read):
+    """No event, and the answer of the position where it happened."""
+    again = order(restricted, "restrictions")
+
+    assert restricted["as_of_position"] == again["as_of_position"]
+    assert restricted["version"] + 1 == read(again)["version"]
+
+
+def test_there_has_to_be_something_to_lift(investigator, permit, order):
+    """Never restricted, and lifted already."""
+    path = orders(permit, "restriction-lifts")
+    never = investigator.post(path, ORDER)
+    order(order(permit, "restrictions"), "restriction-lifts")
+    twice = investigator.post(path, ORDER)
+
+    assert [(409, "NOT_RESTRICTED")] * 2 == [
+        (answer.status_code, answer.json()["code"]) for answer in (never, twice)
+    ]
+
+
+def test_every_permit_of_the_holder_is_restricted_and_lifted(
+    registrar, application, act, order, read
+):
+    """Also those that have ended."""
+    person = application()
+    first = registrar.post("/v1/permits", person).json()
+    act(first["permit_number"], "cancellations", reason="moved_away")
+    second = registrar.post("/v1/permits", person).json()
+
+    restricted = order(first, "restrictions")
+    both = [{**restricted, "permit_number": p["permit_number"]} for p in (first, second)]
+    assert ["restricted"] * 2 == [read(permit)["personal_data"] for permit in both]
+
+    position = order(second, "restriction-lifts")["as_of_position"]
+    lifted = [{**permit, "as_of_position": position} for permit in both]
+    assert ["held"] * 2 == [read(permit)["personal_data"] for permit in lifted]
+
+
+def test_a_restricted_person_gets_no_new_permit(registrar, application, act, order):
+    """Where the old one had ended before: the new one would show what is not to be used."""
+    person = application()
+    old = registrar.post("/v1/permits", person).json()
+    act(old["permit_number"], "cancellations", reason="moved_away")
+    restricted = order(old, "restrictions")
+
+    refused = registrar.post("/v1/permits", person)
+    order(restricted, "restriction-lifts")
+    granted = registrar.post("/v1/permits", person)
+
+    assert (409, "HOLDER_RESTRICTED") == (refused.status_code, refused.json().get("code"))
+    assert (201, old["holder_id"]) == (granted.status_code, granted.json()["holder_id"])
+
+
+def test_somebody_restricted_can_be_erased(investigator, restricted, read):
+    """The law's last word; nothing of the restriction is left."""
+    erased = investigator.post(orders(restricted, "erasures"), ERASURE).json()
+
+    seen = read({**restricted, "as_of_position": erased["as_of_position"]})
+    assert ("ended", "erased") == (seen["status"], seen["personal_data"])
+
+
+def test_a_retry_gets_the_first_answer(investigator, permit, order):
+    """Even where it was lifted meanwhile: the same key, the same request, the same answer."""
+    path = orders(permit, "restrictions")
+    first = investigator.post(path, ORDER, idempotency_key=path)
+    order(permit, "restriction-lifts")
+
+    again = investigator.post(path, ORDER, idempotency_key=path)
+
+    assert first.content == again.content
+    assert "true" == again.headers["Idempotency-Replayed"]
+
+
+@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
+@pytest.mark.parametrize("role", ["registrar", "holder", "verifier"])
+def test_others_may_not(caller, permit, what, role):
+    """403, whoever's permit it is."""
+    claims = {"holder_id": permit["holder_id"]} if role == "holder" else {}
+
+    answer = caller(role, **claims).post(orders(permit, what), ORDER)
+
+    assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
+def test_nobody_without_a_token(http, permit, what):
+    """401."""
+    assert 401 == http.post(orders(permit, what), json=ORDER).status_code
+
+
+@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
+def test_an_unknown_holder(investigator, what):
+    """404."""
+    answer = investigator.post(f"/v1/audit/holders/nobody/{what}", ORDER)
+
+    assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"legal_basis": ""},
+        {"legal_basis": None},
+        {"legal_basis": "x" * 201},
+        {"case": "欧阳测试"},
+        {"case": "990000199001010017"},
+        {"case": ["2026-DP-17"]},
+        {"approvals": ["officer-1", "officer-2"]},
+    ],
+)
+def test_a_bad_body_changes_nothing(investigator, permit, read, what, changes):
+    """422; what would stay in the log for ever may not tell who is meant."""
+    answer = investigator.post(orders(permit, what), {**ORDER, **changes})
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert "欧阳测试" not in answer.text
+    assert "held" == read(permit)["personal_data"]
