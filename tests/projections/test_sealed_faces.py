@@ -1,0 +1,190 @@
+"""What the views show of a person lies in them sealed: for one permit, one view and one holder."""
+
+import pytest
+from psycopg import sql
+
+from domain.events import CancellationReason
+from ledger.commands import Command
+from ledger.errors import KeyUnusable, SealBroken
+from ledger.portraits import Portrait
+from projections.face import Face
+
+PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+OTHER_PICTURE = Portrait.of(b"\xff\xd8\xff another \xff\xd9")
+METHODS = [("physical", "physical"), ("electronic", "electronic"), ("for_check", "physical")]
+TRACKS = ["physical", "electronic"]
+
+
+@pytest.fixture
+def living(life):
+    return life()
+
+
+@pytest.fixture
+def issue(living, ledger, context):
+    """``issue(picture)``: a permit of somebody new, by number."""
+
+    def issue(picture=None):
+        answer = ledger.issue(living.application(), Command(context), picture)
+        [issued] = ledger.log.select_notifications(answer.position, 1)
+        return issued.originator_id
+
+    return issue
+
+
+@pytest.fixture
+def move_face(admin):
+    """``move_face(view, number, from_view, from_number)``: what only an owner can do."""
+
+    def move_face(view, number, from_view, from_number):
+        to_table, from_table = (
+            sql.Identifier("views", f"{name}_permits") for name in (view, from_view)
+        )
+        query = sql.SQL(
+            "UPDATE {} SET face = (SELECT face FROM {} WHERE permit_number = %s)"
+            " WHERE permit_number = %s"
+        ).format(to_table, from_table)
+        assert 1 == admin.execute(query, [from_number, number]).rowcount
+
+    return move_face
+
+
+def personal(face: Face):
+    """Everything in a face that would tell of the person."""
+    return [face.name, face.citizen_id_number, face.hukou_address, face.address, face.portrait]
+
+
+def test_no_column_holds_a_person_in_the_clear(issue, projected, person, admin):
+    """No name, number, home or digest in any row of any view, whatever its type."""
+    number = issue(PICTURE)
+    projected()
+    secrets = personal(person("physical", "physical", number).face)
+
+    for table in ("physical_permits", "electronic_permits", "permit_search", "permits"):
+        query = sql.SQL("SELECT * FROM {}").format(sql.Identifier("views", table))
+        [row] = admin.execute(query).fetchall()
+        values = [bytes(v) if isinstance(v, bytes) else str(v).encode() for v in row]
+        for secret in secrets:
+            forms = [secret.encode(), secret.encode().hex().encode()]
+            assert not any(form in value for form in forms for value in values)
+
+
+def test_two_rows_of_one_person_have_nothing_in_common(issue, projected, rows):
+    """Nobody can tell from the bytes that both show the same."""
+    number = issue()
+    projected()
+
+    faces = {bytes(rows(f"views.{track}_permits")[number]["face"]) for track in TRACKS}
+    assert 2 == len(faces)
+
+
+@pytest.mark.parametrize(("method", "view"), METHODS)
+def test_a_face_of_the_same_holders_other_permit_does_not_open(
+    living, ledger, projected, person, move_face, method, view
+):
+    """Though it was sealed with the same key."""
+    old = living.issue("990000199001010017")
+    ledger.cancel(old, CancellationReason.MOVED_AWAY, living.command())
+    new = living.issue("990000199001010017")
+    projected()
+    assert "欧阳测试" == person(method, view, new).face.name
+
+    move_face(view, new, view, old)
+
+    with pytest.raises(SealBroken):
+        person(method, view, new)
+    assert "欧阳测试" == person(method, view, old).face.name
+
+
+@pytest.mark.parametrize(("view", "other"), [TRACKS, TRACKS[::-1]])
+def test_a_face_of_the_other_view_does_not_open(issue, projected, person, move_face, view, other):
+    """Where it might be older than the one that belongs there."""
+    number = issue()
+    projected()
+
+    move_face(view, number, other, number)
+
+    with pytest.raises(SealBroken):
+        person(view, view, number)
+
+
+@pytest.mark.parametrize(("method", "view"), METHODS)
+def test_another_holders_face_does_not_open(issue, projected, person, move_face, method, view):
+    """Nobody is shown as somebody else."""
+    number, others = issue(), issue()
+    projected()
+
+    move_face(view, number, view, others)
+
+    with pytest.raises(SealBroken):
+        person(method, view, number)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_a_row_that_names_another_holder_does_not_open(
+    issue, projected, person, admin, rows, track
+):
+    """With that one's key the face is not the permit's."""
+    number, others = issue(), issue()
+    projected()
+    table = sql.Identifier("views", f"{track}_permits")
+    stranger = rows("views.permits")[others]["holder_id"]
+    query = sql.SQL("UPDATE {} SET holder_id = %s WHERE permit_number = %s").format(table)
+    admin.execute(query, [stranger, number])
+
+    with pytest.raises(SealBroken):
+        person(track, track, number)
+
+
+@pytest.mark.parametrize("byte", [1, 13, -1], ids=["nonce", "box", "tag"])
+@pytest.mark.parametrize(("method", "view"), METHODS)
+def test_one_changed_byte_is_noticed(issue, projected, person, admin, rows, method, view, byte):
+    """Wherever in the face it is; the others open as before."""
+    number, others = issue(), issue()
+    projected()
+    face = bytearray(rows(f"views.{view}_permits")[number]["face"])
+    face[byte] ^= 1
+    table = sql.Identifier("views", f"{view}_permits")
+    query = sql.SQL("UPDATE {} SET face = %s WHERE permit_number = %s").format(table)
+    admin.execute(query, [bytes(face), number])
+
+    with pytest.raises(SealBroken):
+        person(method, view, number)
+    assert "欧阳测试" == person(method, view, others).face.name
+
+
+@pytest.mark.parametrize(("method", "view"), METHODS)
+def test_a_picture_of_somebody_else_does_not_open(issue, projected, person, admin, method, view):
+    """Nor one that is not there; nobody is shown with another's face, or with none."""
+    number, others = issue(PICTURE), issue(OTHER_PICTURE)
+    projected()
+    assert PICTURE.image == person(method, view, number).portrait
+
+    admin.execute(
+        "UPDATE ledger.portraits SET image = (SELECT image FROM ledger.portraits"
+        " WHERE stream = %s) WHERE stream = %s",
+        [others, number],
+    )
+    with pytest.raises(SealBroken):
+        person(method, view, number)
+
+    admin.execute("DELETE FROM ledger.portraits WHERE stream = %s", [number])
+    with pytest.raises(SealBroken):
+        person(method, view, number)
+    assert OTHER_PICTURE.image == person(method, view, others).portrait
+
+
+@pytest.mark.parametrize(("method", "view"), METHODS)
+def test_without_its_key_nobody_is_shown(issue, projected, person, admin, method, view):
+    """A key that is missing, and was not destroyed, is a fault: no *erased*, no empty person."""
+    number, others = issue(), issue()
+    projected()
+    admin.execute(
+        "DELETE FROM ledger.holder_keys WHERE holder_id ="
+        " (SELECT holder_id FROM views.permits WHERE permit_number = %s)",
+        [number],
+    )
+
+    with pytest.raises(KeyUnusable, match="no key of holder"):
+        person(method, view, number)
+    assert "欧阳测试" == person(method, view, others).face.name
