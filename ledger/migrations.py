@@ -13,7 +13,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import LiteralString, cast
 
-from psycopg.errors import InsufficientPrivilege
+import psycopg
+from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
 
 from .database import Connection
 from .errors import RightsMissing, SchemaBehind, SchemaMismatch
@@ -47,7 +48,8 @@ def migrate(connection: Connection, *packages: str) -> list[str]:
     ``connection`` is in autocommit mode. Where nothing is missing, nothing but reads is done.
 
     Raises:
-        SchemaMismatch: a file that was applied reads differently now, or is gone.
+        SchemaMismatch: a file that was applied reads differently now, or is gone; or what the
+            database holds stands in the way of a file, which was not applied.
         SchemaBehind: files are missing, and this user may not apply them.
         RightsMissing: a file asks for a right that this user has not; it was not applied.
     """
@@ -122,8 +124,13 @@ def _apply(connection: Connection, migration: Migration) -> None:
             connection.execute(migration.script)
             connection.execute(_sql.record, [migration.package, migration.file, migration.digest])
     except InsufficientPrivilege as error:
-        said = f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
-        raise RightsMissing(f"{migration.name} was not applied: {said}") from error
+        raise RightsMissing(f"{migration.name} was not applied: {_said(error)}") from error
+    except ObjectNotInPrerequisiteState as error:
+        raise SchemaMismatch(f"{migration.name} was not applied: {_said(error)}") from error
+
+
+def _said(error: psycopg.Error) -> str:
+    return f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
 
 
 def _migrations(package: str) -> list[Migration]:

@@ -28,8 +28,8 @@ def bring_up_to_date(connection: Connection) -> list[str]:
     """Apply missing migrations; returns their names.
 
     Raises:
-        SchemaMismatch: the database was set up by other migrations; as SchemaBehind, migrations
-            are missing that only the database's owner may apply.
+        SchemaMismatch: the database was set up by other migrations, or holds what can't be
+            migrated; as SchemaBehind, migrations are missing that only its owner may apply.
         RightsMissing: a migration asks for a right that this user has not.
     """
     return migrate(connection, *PACKAGES)
