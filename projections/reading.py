@@ -109,17 +109,18 @@ class PermitReader:
             SealBroken, KeyUnusable: the face, the portrait or the key is not what it was.
             Unavailable: the key can't be unwrapped for the moment.
         """
-        facts, box = seen.facts, seen.row["face"]
-        if facts is None or box is None or facts.personal_data is not PersonalData.HELD:
+        facts, row = seen.facts, seen.row
+        if facts is None or facts.personal_data is not PersonalData.HELD:
             return None
-        row = seen.row
         if not row["has_key"]:
             raise KeyUnusable(f"There is no key of holder {facts.holder_id}.")
         wrapped = WrappedKey(facts.holder_id, row["kek_id"], row["wrapped"])
         key = (await self._keys.unwrap_async([wrapped]))[facts.holder_id]
         if key is ERASED:
             return None
-        face = SealedFace(box).open(key, view, facts.permit_number)
+        if row["face"] is None:
+            raise SealBroken("the face of somebody who is not erased is not there")
+        face = SealedFace(row["face"]).open(key, view, facts.permit_number)
         return Person(face, _portrait(row, face, key))
 
     async def search(self, citizen_index: bytes) -> tuple[int, list[Facts]]:

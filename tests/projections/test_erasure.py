@@ -10,7 +10,11 @@ from domain.person import Residence
 from ledger.commands import Command
 from ledger.database import connect
 from ledger.follow import follow
+from ledger.holder_keys import HolderKeys
 from ledger.portraits import Portrait
+from projections.runner import Projector
+from projections.view import all_views
+from tests.keks import keyring
 
 COMMANDS = 150
 WAIT_S = 30
@@ -188,6 +192,22 @@ def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page
     seen = rows("views.permits")
     assert (None, True) == (seen[erased]["face"], seen[erased]["erased"])
     assert seen[other]["face"] is not None
+
+
+def test_between_the_change_and_the_erasure_nobody_is_shown(
+    living, database_url, blind_index, admin, person, rows
+):
+    """Views that are built anew meet the change first, whose key is gone by then: no fault."""
+    number = living.numbers[0]
+    living.ledger.correct_identity(number, living.command(), name="欧阳改名")
+    living.erase(number)
+    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
+
+    projector.apply(admin, living.ledger.log.select_notifications(1, 4))
+
+    row = rows("views.permits")[number]
+    assert (None, False) == (row["face"], row["erased"])
+    assert [None, None] == [person(track, track, number) for track in TRACKS]
 
 
 def test_restricted_is_said_in_both_views_and_taken_back(living, projected, rows, person):

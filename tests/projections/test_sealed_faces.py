@@ -154,6 +154,19 @@ def test_one_changed_byte_is_noticed(issue, projected, person, admin, rows, meth
 
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
+def test_a_face_that_is_not_there_is_no_empty_person(issue, projected, person, admin, method, view):
+    """Only an erasure takes it away, and then the key is gone as well."""
+    number = issue()
+    projected()
+    table = sql.Identifier("views", f"{view}_permits")
+    query = sql.SQL("UPDATE {} SET face = NULL WHERE permit_number = %s").format(table)
+    admin.execute(query, [number])
+
+    with pytest.raises(SealBroken):
+        person(method, view, number)
+
+
+@pytest.mark.parametrize(("method", "view"), METHODS)
 def test_a_picture_of_somebody_else_does_not_open(issue, projected, person, admin, method, view):
     """Nor one that is not there; nobody is shown with another's face, or with none."""
     number, others = issue(PICTURE), issue(OTHER_PICTURE)
