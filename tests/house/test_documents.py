@@ -79,8 +79,12 @@ def test_every_rule_is_listed_and_has_a_test(number: int) -> None:
 
 def test_the_play_file_has_every_path() -> None:
     """docs/play.http plays every path of the API."""
-    source = "\n".join(file.read_text("utf-8") for file in (ROOT / "api").glob("*.py"))
-    paths = set(re.findall(r"\"(/v1/[\w/{}-]+|/healthz|/readyz|/metrics)\"", source)) - {"/v1/dev"}
-    play = re.sub(r"\{\{number\}\}", "{permit_number}", _text("docs/play.http"))
-    assert paths
-    assert set() == {path for path in paths if f"{{{{host}}}}{path}" not in play}
+    paths = set()
+    for file in (ROOT / "api").glob("*.py"):
+        source = file.read_text("utf-8")
+        prefix = next(iter(re.findall(r"APIRouter\(prefix=\"([^\"]+)\"", source)), "")
+        paths |= {prefix + path for path in re.findall(r"@\w+\.\w+\(\s*\"(/[^\"]*)\"", source)}
+    play = re.sub(r"\{\{(number|holder_id)\}\}", r"{\1}", _text("docs/play.http"))
+    play = play.replace("{number}", "{permit_number}")
+    assert {"/v1/permits", "/v1/audit/holders/{holder_id}/erasures"} < paths
+    assert set() == {path for path in paths - {"/"} if f"{{{{host}}}}{path}" not in play}
