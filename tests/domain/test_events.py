@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from domain.data_protection import Order, erase, lift_restriction, restrict
 from domain.events import EVENTS, CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
 
 ISSUED, TODAY = date(2025, 3, 31), date(2026, 3, 1)
+ORDER = Order("PIPL 47", "case 2026-7")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,17 @@ def lifecycle(issue, on, phone, face_match):
     permit.correct_identity(
         name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
     )
+    restrict([permit], ORDER, now)
+    lift_restriction([permit], ORDER, now)
     permit.cancel(CancellationReason.MOVED_AWAY, now)
+    erase(
+        [permit],
+        ORDER,
+        ["officer-1", "officer-2"],
+        key="commitment",
+        backups_hold_key_until=TODAY,
+        context=now,
+    )
     voided = issue(ISSUED)
     voided.void("forged proof of employment", now)
     return [*permit.collect_events(), *voided.collect_events()]

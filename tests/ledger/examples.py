@@ -18,6 +18,7 @@ STAMP = {
     "correlation_id": "request-1",
 }
 BY_HOLDER = {**STAMP, "actor": "holder-1", "station": None}
+ORDER = {"legal_basis": "PIPL 47", "case": "case-2026-7"}
 CLAIM = {
     "device": Device("NzbLsXh8uDCc", {"kty": "EC", "crv": "P-256", "x": "MKBC", "y": "4Etl"}),
     "face_match": FaceMatch("identity-provider", 0.98, matched=True),
@@ -82,6 +83,16 @@ EXAMPLES = (
     ),
     events.PermitCancelled(**STAMP, reason=events.CancellationReason.MOVED_AWAY),
     events.PermitVoided(**STAMP, finding="就业证明系伪造"),
+    events.HolderRestricted(**STAMP, **ORDER),
+    events.HolderRestrictionLifted(**STAMP, **ORDER),
+    events.HolderErased(
+        **STAMP,
+        holder_id="holder-1",
+        **ORDER,
+        approvals=["officer-1", "officer-2"],
+        key="rHp-aBrw1s2RszvFYdN49SO1Qx7AEHcnmCeTwRZbLNU",
+        backups_hold_key_until=date(2026, 12, 28),
+    ),
 )
 
 _BY_TOPIC = {example.TOPIC: example for example in EXAMPLES}

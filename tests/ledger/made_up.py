@@ -1,11 +1,18 @@
 """An event that is at its third version, and the way there; the project's own have not come so far.
 
 ``test.name-given.v1`` held one name under ``name``, v2 called it ``full_name``, and v3 splits it in
-two, the given name ``None`` where there is none.
+two, the given name ``None`` where there is none. ``test.wish-told.v1`` held a personal text under
+``text``, v2 calls it ``wish``.
 """
 
+import orjson
+from eventsourcing.persistence import StoredEvent
+
 from domain.events import PermitEvent
+from domain.personal import Personal, Plain
+from ledger.envelope import FIELD, Envelope
 from ledger.upcasting import Step
+from tests.ledger.sealing import KEY, same_nonce
 
 
 class NameGiven(PermitEvent):
@@ -13,8 +20,8 @@ class NameGiven(PermitEvent):
 
     TOPIC = "test.name-given.v3"
 
-    family: str
-    given: str | None
+    family: Plain[str]
+    given: Plain[str | None]
 
 
 def first_to_second(state):
@@ -43,3 +50,28 @@ STATES = {
     THIRD: {**STAMP, "family": "OUYANG", "given": "Ceshi"},
 }
 """The same event, as each version stored it."""
+
+
+class WishTold(PermitEvent):
+    """The newest version."""
+
+    TOPIC = "test.wish-told.v2"
+
+    wish: Personal[str]
+
+
+def text_to_wish(state):
+    state["wish"] = state.pop("text")
+    return state
+
+
+WISH, NEW_WISH = "test.wish-told.v1", WishTold.TOPIC
+WISH_STEPS = {WISH: Step(NEW_WISH, text_to_wish, personal=("text",))}
+
+
+def sealed(topic, personal, *, stream="7Q2M9K4T8XW5", version=2, **plain):
+    """An event of any topic, as it would have been stored."""
+    with same_nonce():
+        envelope = Envelope.seal(personal, KEY, (stream, str(version), topic))
+    state = {**STAMP, **plain, FIELD: envelope._asdict()}
+    return StoredEvent(stream, version, topic, orjson.dumps(state))

@@ -4,9 +4,22 @@ import orjson
 import pytest
 
 from domain.events import PermitEvent
+from domain.personal import Plain
 from ledger.upcasting import Step
 from tests.ledger.golden_files import golden_problems
-from tests.ledger.made_up import FIRST, SECOND, STATES, STEPS, THIRD, NameGiven
+from tests.ledger.made_up import (
+    FIRST,
+    NEW_WISH,
+    SECOND,
+    STATES,
+    STEPS,
+    THIRD,
+    WISH,
+    WISH_STEPS,
+    NameGiven,
+    WishTold,
+    sealed,
+)
 
 
 class OfAnother(PermitEvent):
@@ -14,9 +27,9 @@ class OfAnother(PermitEvent):
 
     TOPIC = THIRD
 
-    family: str
-    given: str | None
-    title: str | None = None
+    family: Plain[str]
+    given: Plain[str | None]
+    title: Plain[str | None] = None
 
 
 class Narrower(PermitEvent):
@@ -24,8 +37,8 @@ class Narrower(PermitEvent):
 
     TOPIC = THIRD
 
-    family: str
-    given: str
+    family: Plain[str]
+    given: Plain[str]
 
 
 class Turned(PermitEvent):
@@ -33,8 +46,8 @@ class Turned(PermitEvent):
 
     TOPIC = THIRD
 
-    given: str | None
-    family: str
+    given: Plain[str | None]
+    family: Plain[str]
 
 
 @pytest.fixture
@@ -110,7 +123,7 @@ def test_a_field_that_was_added_is_found(problems):
 def test_a_field_that_was_narrowed_is_found(problems):
     """By the variant that holds what is forbidden now."""
     file = f"{THIRD}.one-name.json"
-    message = f"{file} can't be read any more: version 1 of 7Q2M9K4T8XW5 can't be read: given"
+    message = f"{file} can't be read any more: version 2 of 7Q2M9K4T8XW5 can't be read: given"
     assert [message] == problems(Narrower)
 
 
@@ -135,3 +148,65 @@ def test_an_old_version_needs_an_expectation(problems, folder):
     today = (folder / f"{THIRD}.json").read_text().strip()
     expected = f"{FIRST}.json has no expectation in upcast/; today it is {today}"
     assert [expected] == problems()
+
+
+# -- what is sealed ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wishes(tmp_path):
+    """A folder of a personal event's two versions."""
+    (tmp_path / "upcast").mkdir()
+    newest = sealed(NEW_WISH, {"wish": "a garden"}).state + b"\n"
+    (tmp_path / f"{WISH}.json").write_bytes(sealed(WISH, {"text": "a garden"}).state + b"\n")
+    (tmp_path / f"{NEW_WISH}.json").write_bytes(newest)
+    (tmp_path / "upcast" / f"{WISH}.json").write_bytes(newest)
+    return tmp_path
+
+
+def wish_problems(folder, steps=WISH_STEPS):
+    return golden_problems(folder, events=[WishTold], steps=steps)
+
+
+def test_what_is_sealed_is_read_with_the_key_and_without(wishes):
+    """In both versions."""
+    assert [] == wish_problems(wishes)
+
+
+def test_a_step_that_does_not_expect_somebody_erased_is_found(wishes):
+    """Its field holds no text any more."""
+    shouting = Step(NEW_WISH, lambda state: {**state, "wish": state.pop("text").upper()}, ("text",))
+
+    message = (
+        f"{WISH}.json can't be read any more: version 2 of 7Q2M9K4T8XW5 can't be read:"
+        f" AttributeError in the step from {WISH} to {NEW_WISH}"
+    )
+    assert [message] == wish_problems(wishes, {WISH: shouting})
+
+
+def test_a_step_that_forgets_to_say_what_is_personal_is_found(wishes):
+    """Its version would be read as if it were not sealed."""
+    silent = Step(NEW_WISH, WISH_STEPS[WISH].upcast)
+
+    [message] = wish_problems(wishes, {WISH: silent})
+    assert f"{WISH}.json can't be read any more: " in message
+
+
+def test_what_stands_beside_its_seal_is_found(wishes):
+    """Under another name, in a field that says it is plain."""
+    told = sealed(NEW_WISH, {"wish": "a garden"}, station="beside a garden")
+    (wishes / f"{NEW_WISH}.json").write_bytes(told.state)
+
+    assert [f"{NEW_WISH}.json tells wish without the key"] == wish_problems(wishes)
+
+
+def test_another_key_or_nonce_is_found(wishes):
+    """Golden bytes are sealed as all others are."""
+    file = wishes / f"{NEW_WISH}.json"
+    box = orjson.loads(file.read_bytes())
+    box["sealed"]["key"] = "another"
+    file.write_bytes(orjson.dumps(box))
+
+    message = "version 2 of 7Q2M9K4T8XW5 can't be opened: it was sealed with another key"
+    [found] = wish_problems(wishes)
+    assert f"{NEW_WISH}.json can't be read any more: {message} than this holder's" == found
