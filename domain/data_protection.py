@@ -6,6 +6,7 @@ A holder may have had several permits; each of them is told the same.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from .personal import ERASED
 
 TEXT_LENGTH_MAX = 200
 OFFICERS_MIN = 2
-_SEPARATORS = re.compile(r"[ ._:/-]")
+_SEPARATORS = re.compile(r"[\W_]+")
 _EIGHTEEN = re.compile(r"(?=([0-9]{17}[0-9X]))")
 
 
@@ -142,8 +143,7 @@ def _text_problems(field: str, text: str, permits: Sequence[Permit]) -> Iterator
 
 
 def _holds_citizen_number(text: str) -> bool:
-    digits = _SEPARATORS.sub("", text).upper()
-    for candidate in _EIGHTEEN.findall(digits):
+    for candidate in _EIGHTEEN.findall(_run_together(text).upper()):
         with suppress(ValueError):
             citizen_id.parse(candidate)
             return True
@@ -151,4 +151,11 @@ def _holds_citizen_number(text: str) -> bool:
 
 
 def _names(text: str, permit: Permit) -> bool:
-    return permit.identity is not ERASED and permit.identity.name in text
+    if permit.identity is ERASED:
+        return False
+    return _run_together(permit.identity.name) in _run_together(text)
+
+
+def _run_together(text: str) -> str:
+    """Without whatever may stand between letters, full-width ones as plain ones."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
