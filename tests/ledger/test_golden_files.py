@@ -175,7 +175,7 @@ def test_what_is_sealed_is_read_with_the_key_and_without(wishes):
 
 def test_a_step_that_does_not_expect_somebody_erased_is_found(wishes):
     """Its field holds no text any more."""
-    shouting = Step(NEW_WISH, lambda state: {**state, "wish": state.pop("text").upper()}, ("text",))
+    shouting = Step(NEW_WISH, lambda state: {"wish": state.pop("text").upper(), **state}, ("text",))
 
     message = (
         f"{WISH}.json can't be read any more: version 2 of 7Q2M9K4T8XW5 can't be read:"

@@ -1,0 +1,160 @@
+"""What of an event is a person's: every field says so, and whoever changes it is noticed here."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+import pytest
+
+from domain.events import EVENTS, PermitEvent
+from domain.personal import ERASED, Erased, Parts, Personal, Plain, UnknownKind, parts
+
+PERSONAL = {
+    "permit.issued.v1": {"identity", "guardian", "taken_over_from", "residence.address"},
+    "permit.electronic-claimed.v1": {"device", "face_match"},
+    "permit.device-bound.v1": {"device", "face_match"},
+    "permit.device-revoked.v1": {"thumbprint"},
+    "permit.endorsed.v1": set(),
+    "permit.card-reported-lost.v1": set(),
+    "permit.loss-lifted.v1": set(),
+    "permit.card-reissued.v1": set(),
+    "permit.card-replaced.v1": set(),
+    "permit.card-delivered.v1": set(),
+    "permit.address-changed.v1": {"residence.address"},
+    "permit.identity-corrected.v1": {"name", "citizen_id_number", "hukou_address"},
+    "permit.cancelled.v1": set(),
+    "permit.voided.v1": {"finding"},
+    "permit.holder-restricted.v1": set(),
+    "permit.holder-restriction-lifted.v1": set(),
+    "permit.holder-erased.v1": set(),
+}
+"""Each topic's personal fields. Sealed or not, that is what lies in the log: a change here is a new
+version of the event."""
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Says nothing of its door."""
+
+    door: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Says of each field what it is, with a value of its own in it."""
+
+    code: Plain[str]
+    street: Personal[str]
+    floor: int
+
+
+@dataclass(frozen=True)
+class Estate:
+    place: Place
+    owner: Personal[str | None]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.TOPIC)
+def test_every_event_says_what_is_personal_in_it(event):
+    """Just these fields are sealed, and erased with the holder."""
+    assert PERSONAL[event.TOPIC] == set(parts(event).paths)
+
+
+def test_every_topic_is_told_of():
+    """One that is gone, too."""
+    assert set(PERSONAL) == {event.TOPIC for event in EVENTS}
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        str,
+        str | None,
+        int | str,
+        bytes,
+        float,
+        Any,
+        object,
+        list[str],
+        list[int],
+        tuple[date, ...],
+        dict[str, str],
+        Home,
+        Home | None,
+        Place | None,
+    ],
+    ids=str,
+)
+def test_a_field_of_which_nothing_is_said_is_refused(hint):
+    """A text, a value that holds one, a union with one, a list, whatever it is of."""
+    event = type("Told", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"})
+
+    with pytest.raises(UnknownKind, match="is neither plain nor personal: say Plain"):
+        parts(event)
+
+
+def test_the_refusal_names_the_field():
+    """Where it is declared: the value's own, where it lies in one."""
+
+    class Told(PermitEvent):
+        TOPIC = "test.told.v1"
+
+        home: Home
+
+    with pytest.raises(UnknownKind, match=r"^Home\.door is neither plain nor personal"):
+        parts(Told)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [int, bool, date, datetime, Colour, date | None, Colour | None, int | date, Plain[list[str]]],
+    ids=str,
+)
+def test_numbers_dates_codes_and_what_says_so_are_plain(hint):
+    """They need not say it."""
+    event = type("Told", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"})
+
+    assert Parts((), {}) == parts(event)
+
+
+def test_a_value_may_hold_both():
+    """Down to values in values; a personal field is personal as a whole, whatever it holds."""
+
+    class Told(PermitEvent):
+        TOPIC = "test.told.v1"
+
+        estate: Estate
+        home: Personal[Home]
+        seen_on: date
+
+    assert ("home", "estate.owner", "estate.place.street") == parts(Told).paths
+
+
+def test_a_plain_value_has_no_parts():
+    """One that holds numbers and codes alone is nowhere among what is sealed."""
+
+    @dataclass(frozen=True)
+    class Count:
+        number: int
+        colour: Colour
+
+    class Told(PermitEvent):
+        TOPIC = "test.told.v1"
+
+        count: Count
+
+    globals()["Count"] = Count
+    assert Parts((), {}) == parts(Told)
+
+
+def test_what_was_erased_says_so_and_nothing_else():
+    """One value for all, which is no text."""
+    assert "erased" == str(ERASED)
+    assert [ERASED] == list(Erased)
+    assert not isinstance(ERASED, str)
+    assert isinstance(ERASED, Enum)
