@@ -8,7 +8,6 @@ personal field that stands in the clear is refused, so that nobody can put a nam
 from __future__ import annotations
 
 from base64 import b64decode
-from binascii import Error as NotBase64
 from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
@@ -57,9 +56,12 @@ class Envelope(NamedTuple):
             raise SealBroken("it was sealed with another key than this holder's")
         try:
             box = b64decode(self.box, validate=True)
-        except NotBase64:
+        except ValueError:
             raise SealBroken from None
-        personal = orjson.loads(key.open(box, *place))
+        try:
+            personal = orjson.loads(key.open(box, *place))
+        except orjson.JSONDecodeError:
+            personal = None
         if not isinstance(personal, dict):
             raise SealBroken("the sealed part holds no fields")
         return personal
@@ -102,12 +104,18 @@ def join(state: State, personal: State) -> None:
 
 
 def blank(state: State, paths: Iterable[str]) -> None:
-    """Put ``ERASED`` into the personal fields of ``state``."""
+    """Put ``ERASED`` into the personal fields of ``state``.
+
+    Raises:
+        SealBroken: the state has something else where a value with such fields belongs.
+    """
     for path in paths:
         *outer, name = path.split(".")
         inner = state
         for step in outer:
             inner = inner.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise SealBroken("a sealed field stands beside its seal")
         inner[name] = ERASED
 
 

@@ -160,7 +160,7 @@ class EventMapper(Mapper[str]):
         try:
             return _reader(event_class).validate_python([state])[0]
         except ValidationError as error:
-            at_fault = {".".join(map(str, line["loc"][1:])) for line in error.errors()}
+            at_fault = {_field_at(line["loc"][1:], event_class) for line in error.errors()}
             raise UnreadableEvent(f"{where} can't be read: {', '.join(sorted(at_fault))}") from None
 
     def _unseal(self, event: SealedEvent, sealed: Envelope, keys: Keys) -> None:
@@ -182,6 +182,13 @@ class EventMapper(Mapper[str]):
 def is_personal(event: DomainEventProtocol[str]) -> bool:
     """Whether something of it is to be sealed."""
     return bool(parts(type(event)).paths)
+
+
+def _field_at(location: tuple[int | str, ...], event_class: type[PermitEvent]) -> str:
+    """Which field is meant, dotted; a personal one is named as a whole."""
+    found = ".".join(map(str, location))
+    personal = parts(event_class).paths
+    return next((path for path in personal if f"{found}.".startswith(f"{path}.")), found)
 
 
 @cache

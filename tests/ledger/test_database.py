@@ -11,7 +11,7 @@ from ledger.errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, Ve
 TWICE = {
     VersionTaken: "INSERT INTO ledger.events VALUES (%s, 'a', 1, 'topic', '')",
     KeyTaken: "INSERT INTO ledger.answers VALUES ('caller', 'key', '', true, '', 1, %s)",
-    HolderTaken: "INSERT INTO ledger.holders VALUES ('holder', 'person', %s)",
+    HolderTaken: "INSERT INTO ledger.holders VALUES ('holder', 'person', %s, '{}')",
 }
 
 

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from ledger.database import as_service, connect
 
+PERSONAL = ["欧阳测试", "蠡湖大道", "安徽省", "1990"]
 INSERT = "INSERT INTO ledger.events VALUES (%s, %s, 1, 'test.happened.v1', %s)"
 UNREADABLE = {
     "empty": b"",
@@ -40,7 +41,8 @@ def readable(database_url):
 
 
 def test_an_issued_permit_can_be_read(issue, ledger, readable, context):
-    """Its stamp in columns of its own, the rest as facts; nothing is left out."""
+    """Its stamp in columns of its own, the rest as facts; nothing is left out, and what is personal
+    is as sealed there as in the log."""
     number = issue()
     [stored] = ledger.log.select_events(number)
 
@@ -58,7 +60,9 @@ def test_an_issued_permit_can_be_read(issue, ledger, readable, context):
         "policy_version": context.policy.version,
         "correlation_id": "a-request",
     } == row
-    assert "欧阳测试" == facts["identity"]["name"]
+    assert {"holder", "key", "box"} == set(facts["sealed"])
+    assert not [text for text in PERSONAL if text in str(facts)]
+    assert {"division": "320211"} == facts["residence"]
     state = json.loads(stored.state)
     stamp = {"timestamp", "actor", "station", "policy_version", "correlation_id"}
     assert {name: value for name, value in state.items() if name not in stamp} == facts

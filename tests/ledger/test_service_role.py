@@ -20,6 +20,8 @@ RIGHTS = {
     "ledger.answers": {"SELECT", "INSERT"},
     "ledger.holders": {"SELECT", "INSERT", "UPDATE"},
     "ledger.portraits": {"SELECT", "INSERT"},
+    "ledger.holder_keys": {"SELECT", "INSERT"},
+    "ledger.key_encryption_keys": {"SELECT", "INSERT"},
     "ledger.checks": {"SELECT", "INSERT"},
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},

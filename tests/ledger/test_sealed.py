@@ -1,0 +1,352 @@
+"""A personal part is opened where it was sealed, with its holder's key, or not at all; what refuses
+it never tells what it holds."""
+
+import traceback
+from base64 import b64decode, b64encode
+from dataclasses import replace
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.events import DeviceBound, ElectronicPermitClaimed, IdentityCorrected, PermitVoided
+from domain.personal import ERASED
+from ledger.envelope import FIELD
+from ledger.errors import Corrupt, KeyUnusable, UnreadableEvent
+from ledger.holder_keys import NONCE_BYTES, TAG_BYTES, HolderKey
+from ledger.mapper import EventMapper, OrjsonTranscoder, holders_of
+from tests.ledger.examples import EXAMPLES
+from tests.ledger.sealing import HOLDER_ID, KEY, KEYS, NO_KEYS, read
+
+EXAMPLE_OF = {type(example): example for example in EXAMPLES}
+OTHER_ID = "holder-2"
+OTHER_KEY = HolderKey(OTHER_ID, bytes(range(96, 128)))
+BOTH_KEYS = {**KEYS, OTHER_ID: OTHER_KEY}
+WHERE = "version 2 of 7Q2M9K4T8XW5"
+BROKEN = f"{WHERE} can't be opened: What was sealed has been changed or moved, or was sealed with"
+BROKEN = f"{BROKEN} another key."
+MAPPER = EventMapper(OrjsonTranscoder())
+MOVE = next(example for example in EXAMPLES if example.TOPIC == "permit.address-changed.v1")
+SECRETS = [
+    "澄江中路2号",
+    "欧阳改名",
+    "990000199001010033",
+    "就业证明系伪造",
+    "NzbLsXh8uDCc",
+    "MKBC",
+]
+
+
+def sealed(event, key=KEY):
+    return MAPPER.to_stored_event(event, key)
+
+
+def with_state(stored, **changes):
+    """The same with other contents; ``...`` leaves a field out."""
+    state = {**orjson.loads(stored.state), **changes}
+    kept = {name: value for name, value in state.items() if value is not ...}
+    return replace(stored, state=orjson.dumps(kept))
+
+
+def with_envelope(stored, **changes):
+    """The same with another envelope."""
+    return with_state(stored, **{FIELD: {**envelope_of(stored), **changes}})
+
+
+def envelope_of(stored):
+    return orjson.loads(stored.state)[FIELD]
+
+
+def encoded(box):
+    return b64encode(box).decode()
+
+
+def resealed(text, stored):
+    """With this text sealed for its place, by somebody who has the key."""
+    place = (stored.originator_id, str(stored.originator_version), stored.topic)
+    return with_envelope(stored, box=encoded(KEY.seal(text, *place)))
+
+
+def refused(stored, keys=BOTH_KEYS):
+    """With what it is refused; no line of a trace holds a secret."""
+    with pytest.raises(UnreadableEvent) as error:
+        read(MAPPER, stored, keys=keys)
+    assert isinstance(error.value, Corrupt)
+    chained = [error.value, error.value.__cause__]
+    for each in filter(None, chained):
+        trace = "".join(traceback.format_exception(each))
+        assert not [secret for secret in SECRETS if secret in f"{trace} {vars(each)}"]
+    return str(error.value)
+
+
+# -- sealed ------------------------------------------------------------------------------------
+
+
+def test_what_is_sealed_is_told_by_its_key_alone():
+    """Nothing personal stands in the state; the rest does, and whose key it takes."""
+    stored = sealed(MOVE)
+
+    state = orjson.loads(stored.state)
+    assert "澄江" not in stored.state.decode()
+    assert ({"division": "320281"}, "2026-11-01") == (state["residence"], state["moved_on"])
+    assert [HOLDER_ID] == holders_of([MAPPER.parse(stored)] * 2)
+    assert [MOVE] == read(MAPPER, stored)
+
+
+def test_a_destroyed_key_leaves_the_plain_part():
+    """Division and day, but no address."""
+    [event] = read(MAPPER, sealed(MOVE), keys=NO_KEYS)
+
+    assert (ERASED, "320281") == (event.residence.address, event.residence.division)
+    assert replace(MOVE, residence=event.residence) == event
+
+
+def test_sealing_the_same_twice_gives_two_texts():
+    """Nobody sees from what is stored that two people live at one address."""
+    first, second = (envelope_of(sealed(MOVE)) for _ in range(2))
+
+    assert first["box"][:16] != second["box"][:16]
+    assert first["box"][16:] != second["box"][16:]
+
+
+def test_what_is_personal_is_not_stored_without_a_key():
+    """An event that has nothing personal needs none."""
+    with pytest.raises(KeyUnusable, match=r"permit\.address-changed\.v1 is sealed with its"):
+        MAPPER.to_stored_event(MOVE)
+
+    cancelled = next(each for each in EXAMPLES if each.TOPIC == "permit.cancelled.v1")
+    assert MAPPER.to_stored_event(cancelled) == MAPPER.to_stored_event(cancelled, KEY)
+    assert cancelled == MAPPER.to_domain_event(MAPPER.to_stored_event(cancelled))
+
+
+# -- moved -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moved", "where"),
+    [
+        ({"originator_version": 3}, "version 3 of 7Q2M9K4T8XW5"),
+        ({"originator_id": "AAAAAAAAAAAA"}, "version 2 of AAAAAAAAAAAA"),
+        ({"topic": DeviceBound.TOPIC}, WHERE),
+    ],
+    ids=["version", "stream", "topic"],
+)
+def test_an_event_does_not_open_elsewhere(moved, where):
+    """Though the bytes are whole, and the same fields would fit there."""
+    claim = sealed(EXAMPLE_OF[ElectronicPermitClaimed])
+    assert [EXAMPLE_OF[ElectronicPermitClaimed]] == read(MAPPER, claim)
+
+    assert BROKEN.replace(WHERE, where) == refused(replace(claim, **moved))
+
+
+def test_the_parts_of_a_place_do_not_run_into_each_other():
+    """Version 12 of a permit is not version 2 of one whose number ends with a 1."""
+    stored = sealed(replace(MOVE, originator_id="A", originator_version=12))
+
+    moved = replace(stored, originator_id="A1", originator_version=2)
+    assert "version 2 of A1 can't be opened: What was sealed" in refused(moved)
+
+
+def test_an_envelope_does_not_open_on_another_event_of_its_holder():
+    """Two addresses of one person are not exchanged."""
+    first, second = sealed(MOVE), sealed(replace(MOVE, originator_version=3))
+
+    assert BROKEN == refused(with_state(first, **{FIELD: envelope_of(second)}))
+
+
+@pytest.mark.parametrize("changes", [{}, {"originator_version": 3}], ids=["same place", "another"])
+def test_an_envelope_does_not_open_as_another_persons(changes):
+    """Neither as it is nor under the first one's name."""
+    first, second = sealed(MOVE), sealed(replace(MOVE, **changes), OTHER_KEY)
+    another = "can't be opened: it was sealed with another key than this holder's"
+
+    renamed = {**envelope_of(second), "holder": HOLDER_ID}
+    assert f"{WHERE} {another}" == refused(with_state(first, **{FIELD: renamed}))
+    posing = {**renamed, "key": KEY.commitment}
+    assert BROKEN == refused(with_state(first, **{FIELD: posing}))
+
+
+# -- changed -----------------------------------------------------------------------------------
+
+
+@settings(database=None, deadline=None, max_examples=200)
+@given(st.data())
+def test_no_bit_of_it_can_be_changed(data):
+    """Of the nonce, the text and the tag."""
+    stored = sealed(MOVE)
+    box = bytearray(b64decode(envelope_of(stored)["box"]))
+    bit = data.draw(st.integers(0, 8 * len(box) - 1))
+    box[bit // 8] ^= 1 << bit % 8
+
+    assert BROKEN == refused(with_envelope(stored, box=encoded(box)))
+
+
+@settings(database=None, deadline=None, max_examples=100)
+@given(st.data())
+def test_nothing_of_it_can_be_cut_off(data):
+    """At its end or its beginning; nor can something be put to it."""
+    stored = sealed(MOVE)
+    box = b64decode(envelope_of(stored)["box"])
+    cut = data.draw(st.integers(1, len(box)))
+
+    for changed in (box[:-cut], box[cut:], box + bytes(cut), bytes(cut) + box):
+        assert BROKEN == refused(with_envelope(stored, box=encoded(changed)))
+
+
+@pytest.mark.parametrize("size", [0, 1, NONCE_BYTES, NONCE_BYTES + 1, NONCE_BYTES + TAG_BYTES])
+def test_a_box_without_a_text_is_refused(size):
+    """However little there is."""
+    assert BROKEN == refused(with_envelope(sealed(MOVE), box=encoded(bytes(size))))
+
+
+@pytest.mark.parametrize("box", ["*", "AAA", "澄江", "AA==AA", " ", "QUFB\n", "－", "\0"])
+def test_a_box_that_is_not_base64_is_refused(box):
+    """Or more than that."""
+    assert BROKEN == refused(with_envelope(sealed(MOVE), box=box))
+
+
+def test_another_key_does_not_open_it():
+    """Even one of the same name: the envelope says under which it was sealed."""
+    wrong = HolderKey(HOLDER_ID, bytes(32))
+
+    said = refused(sealed(MOVE), {HOLDER_ID: wrong})
+    assert f"{WHERE} can't be opened: it was sealed with another key than this holder's" == said
+
+
+def test_a_key_that_would_open_it_is_refused_where_the_envelope_names_another():
+    """GCM lets a text be made that opens under two keys: what counts is the key that is named."""
+    said = refused(with_envelope(sealed(MOVE), key=OTHER_KEY.commitment))
+    assert f"{WHERE} can't be opened: it was sealed with another key than this holder's" == said
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {OTHER_ID: OTHER_KEY}, {OTHER_ID: ERASED}], ids=["none", "another's", "erased"]
+)
+def test_without_the_holders_row_it_is_not_taken_for_erased(keys):
+    """A key that is missing is no erasure."""
+    said = refused(sealed(MOVE), keys)
+    assert f"{WHERE} can't be opened: There is no key of holder {HOLDER_ID}." == said
+
+
+def test_the_envelope_of_somebody_unknown_is_refused():
+    """Whatever key it names."""
+    said = refused(with_envelope(sealed(MOVE), holder="holder-3"))
+    assert f"{WHERE} can't be opened: There is no key of holder holder-3." == said
+
+
+# -- of another shape --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "clear"),
+    [
+        (PermitVoided, "finding", "就业证明系伪造"),
+        (IdentityCorrected, "name", None),
+        (IdentityCorrected, "hukou_address", "欧阳改名"),
+        (type(MOVE), "residence.address", {"division": "320281", "address": "澄江中路2号"}),
+    ],
+    ids=["a text", "nothing", "another text", "in a value"],
+)
+@pytest.mark.parametrize("keys", [BOTH_KEYS, NO_KEYS], ids=["with the key", "erased"])
+def test_a_personal_field_in_the_clear_is_refused(event, field, clear, keys):
+    """Beside the seal or instead of it: nobody can put a name there that was not sealed."""
+    stored = sealed(EXAMPLE_OF[event])
+    beside = with_state(stored, **{field.partition(".")[0]: clear})
+
+    for each in (beside, with_state(beside, **{FIELD: ...})):
+        assert f"{WHERE} holds {field} in the clear" == refused(each, keys)
+
+
+def test_without_an_envelope_it_is_refused():
+    """A personal event is never read as a plain one."""
+    assert f"{WHERE} has no sealed part" == refused(with_state(sealed(MOVE), **{FIELD: ...}))
+
+
+def test_an_envelope_on_a_plain_event_is_refused():
+    """Nothing of it was ever sealed."""
+    plain = sealed(next(each for each in EXAMPLES if each.TOPIC == "permit.cancelled.v1"))
+
+    said = refused(with_state(plain, **{FIELD: envelope_of(sealed(MOVE))}))
+    assert f"{WHERE} has unknown fields: sealed" == said
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        None,
+        [],
+        "澄江中路2号",
+        {},
+        {"holder": HOLDER_ID, "key": KEY.commitment},
+        {"holder": HOLDER_ID, "key": KEY.commitment, "box": None},
+        {"holder": ["澄江中路2号"], "key": KEY.commitment, "box": ""},
+        {"holder": HOLDER_ID, "key": KEY.commitment, "box": "", "name": "欧阳改名"},
+    ],
+    ids=str,
+)
+def test_what_is_no_envelope_is_refused(envelope):
+    """Three texts, and nothing else."""
+    said = refused(with_state(sealed(MOVE), **{FIELD: envelope}))
+    assert f"{WHERE}: what stands for the sealed part is no envelope" == said
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]", b"null", b'"x"', b"1", b"", b"{", "澄江中路2号".encode(), b"\xff"]
+)
+def test_a_sealed_part_that_holds_no_fields_is_refused(text):
+    """Though it was sealed with the key, for this place."""
+    said = refused(resealed(text, sealed(MOVE)))
+    assert f"{WHERE} can't be opened: the sealed part holds no fields" == said
+
+
+@pytest.mark.parametrize(
+    ("personal", "message"),
+    [
+        ({}, "can't be read: residence.address"),
+        ({"residence": {}}, "can't be read: residence.address"),
+        ({"residence": {"address": 1}}, "can't be read: residence.address"),
+        ({"residence": "澄江中路2号"}, "can't be opened: a sealed field stands beside its seal"),
+        (
+            {"residence": {"address": "澄江中路2号", "division": "320211"}},
+            "can't be opened: a sealed field stands beside its seal",
+        ),
+        (
+            {"residence": {"address": "澄江中路2号", "floor": "欧阳改名"}},
+            "can't be read: residence.floor",
+        ),
+        ({"residence": {"address": "x"}, "name": "欧阳改名"}, "has unknown fields: name"),
+        (
+            {"residence": {"address": "x"}, "actor": "欧阳改名"},
+            "can't be opened: a sealed field stands beside its seal",
+        ),
+    ],
+    ids=["none", "empty", "type", "flat", "plain too", "unknown inside", "unknown", "stamp"],
+)
+def test_the_sealed_fields_are_just_the_personal_ones(personal, message):
+    """No fewer, no others; a plain one among them does not hide the one in the clear."""
+    assert f"{WHERE} {message}" == refused(resealed(orjson.dumps(personal), sealed(MOVE)))
+
+
+@pytest.mark.parametrize("residence", [None, "320281", [], 1], ids=repr)
+@pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["with the key", "erased"])
+def test_a_value_around_a_sealed_field_is_one(residence, keys):
+    """Whether it is opened or not."""
+    said = refused(with_state(sealed(MOVE), residence=residence), keys)
+    assert f"{WHERE} can't be opened: a sealed field stands beside its seal" == said
+
+
+@pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["with the key", "erased"])
+def test_the_plain_part_is_checked_too(keys):
+    """Of somebody erased as well."""
+    assert f"{WHERE} can't be read: moved_on" == refused(with_state(sealed(MOVE), moved_on=1), keys)
+    missing = with_state(sealed(MOVE), residence=...)
+    assert f"{WHERE} can't be read: residence.division" == refused(missing, keys)
+
+
+def test_erased_is_not_read_from_what_was_sealed():
+    """It is what the missing key says, never what somebody wrote."""
+    claim = sealed(EXAMPLE_OF[DeviceBound])
+    told = orjson.dumps({"device": "erased", "face_match": "erased"})
+
+    assert f"{WHERE} can't be read: device, face_match" == refused(resealed(told, claim))
