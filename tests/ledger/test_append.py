@@ -4,9 +4,10 @@ import pytest
 
 from ledger.append import Append, positions, write
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
-from ledger.holders import Holder, Reindex, Release, Take
+from ledger.holder_keys import NONCE_BYTES, TAG_BYTES
+from ledger.holders import Erase, Holder, Reindex, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import SIZE_BYTES_MAX, Portrait
+from ledger.portraits import SIZE_BYTES_MAX, SealedPortrait
 from tests.ledger.appends import answer, kinds, on, streams
 
 # -- losing alone ------------------------------------------------------------------------------
@@ -125,21 +126,18 @@ def test_equal_keys_of_two_callers_are_two_answers(recorder, in_one_batch):
         assert caller.encode() == recorder.answers(caller, ["1"])["1"][1].body
 
 
-def test_a_portrait_is_stored_once(recorder, in_one_batch, admin):
-    """Twice in a batch, and again in a later one; the largest there may be."""
-    largest = Portrait.of(b"\xff\xd8\xff".ljust(SIZE_BYTES_MAX - 2, b"\0") + b"\xff\xd9")
-    small = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+def test_each_portrait_lies_under_the_event_that_brought_it(recorder, in_one_batch, admin):
+    """Equal ones too, since each is sealed for its own place; the largest there may be."""
+    largest = bytes(SIZE_BYTES_MAX + NONCE_BYTES + TAG_BYTES)
+    pictures = [SealedPortrait("a", 1, largest), SealedPortrait("b", 1, b"sealed")]
+    pictures += [SealedPortrait("c", 1, largest), SealedPortrait("a", 2, b"a later one")]
 
-    outcomes = in_one_batch(
-        *(on("a", portrait=largest), on("b", portrait=small), on("c", portrait=largest))
-    )
-    assert [4] == recorder.append(on("d", portrait=largest))
+    outcomes = in_one_batch(*(on(each.stream, portrait=each) for each in pictures[:3]))
+    assert [4] == recorder.append(on("a", version=2, portrait=pictures[3]))
 
     assert [[1], [2], [3]] == outcomes
-    sql = "SELECT digest, image FROM ledger.portraits ORDER BY octet_length(image)"
-    assert [(bytes.fromhex(each.digest), each.image) for each in (small, largest)] == admin.execute(
-        sql
-    ).fetchall()
+    sql = "SELECT stream, version, image FROM ledger.portraits ORDER BY version, stream"
+    assert pictures == [SealedPortrait(*row) for row in admin.execute(sql).fetchall()]
 
 
 def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
@@ -229,17 +227,19 @@ def test_an_append_claims_all_that_it_can_lose_a_race_for():
         Take(b"taken", "holder-1", "a"),
         Reindex(b"lost", "b", b"found"),
         Release(b"released", "c"),
+        Erase("holder-2", b"erased", 1),
+        Erase("holder-3", None, 1),
     ]
 
     append = Append([*on("a", events=2).events, *on("b").events], changes, answer("1"))
 
-    people = {b"taken", b"lost", b"found", b"released"}
+    people = {b"taken", b"lost", b"found", b"released", b"erased"}
     assert people | {"a", "b", ("officer-1", "1")} == append.claims
 
 
 def test_an_append_weighs_what_it_carries():
     """States, the answer's body and the portrait: what memory is bounded by."""
-    picture = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+    picture = SealedPortrait("a", 1, b"sealed")
 
     append = Append(on("a", events=3).events, (), answer("1", body=b"12345"), picture)
 

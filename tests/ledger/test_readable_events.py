@@ -116,7 +116,7 @@ def test_one_event_is_found_by_its_position(admin):
 
 
 def test_it_is_not_for_the_service(database_url):
-    """Nor for anybody else who was not granted it: it shows names and citizen numbers."""
+    """Nor for anybody else who was not granted it: it shows who did what, and where."""
     with connect(as_service(database_url)) as service, pytest.raises(InsufficientPrivilege):
         service.execute("SELECT * FROM ledger.readable_events")
 

@@ -6,12 +6,12 @@ from ledger.append import Append
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.holders import Holder, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import Portrait
+from ledger.portraits import SealedPortrait
 
 NASTY = bytes(range(256)) + '"\\.\t\n居住证'.encode()
 KEY = IdempotencyKey("officer-1", "key-1", b"fingerprint")
 ANSWER = PendingAnswer(KEY, accepted=True, body=b"body", version=1)
-PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
+PICTURE = SealedPortrait("b", 1, b"sealed")
 
 
 @pytest.fixture

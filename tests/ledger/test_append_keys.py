@@ -1,0 +1,237 @@
+"""Holders' keys in the database: written with the event that is sealed with them, destroyed with
+the one that says so."""
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+from psycopg.errors import CheckViolation, RestrictViolation
+
+from domain.events import HolderErased
+from ledger.append import Append, write
+from ledger.errors import HolderTaken, KekClosed, VersionTaken
+from ledger.holder_keys import WrappedKey
+from ledger.holders import Erase, HolderRecord, Release, Take
+from ledger.portraits import SealedPortrait
+from tests.keks import KEK
+from tests.ledger.appends import answer, kinds, on, streams
+
+CLOSE = "UPDATE ledger.key_encryption_keys SET closed_at = now()"
+
+
+def wrapped(holder_id, kek_id=KEK.kek_id):
+    return WrappedKey(holder_id, kek_id, f"wrapped for {holder_id}".encode())
+
+
+def new(holder_id, stream, **how):
+    """The first permit of somebody new, with a picture."""
+    take = Take(holder_id.encode(), holder_id, stream)
+    portrait = SealedPortrait(stream, 1, f"of {stream}".encode())
+    return on(stream, take, portrait=portrait, holder_key=wrapped(holder_id), **how)
+
+
+def erasure(holder_id, *permits, version=2, known=None, told=None):
+    """The last event of these permits, and with it the key; ``known`` is how many there are said to
+    be, ``told`` which ones are told."""
+    events = [
+        StoredEvent(stream, version, HolderErased.TOPIC, b"{}")
+        for stream in (permits if told is None else told)
+    ]
+    return Append(events, [Erase(holder_id, holder_id.encode(), known or len(permits))])
+
+
+@pytest.fixture
+def rows(admin):
+    """``rows()``: all keys, holders and pictures that there are."""
+
+    def rows():
+        return [
+            admin.execute(f"SELECT {columns} FROM ledger.{table} ORDER BY 1").fetchall()
+            for table, columns in {
+                "holder_keys": "holder_id, kek_id, wrapped",
+                "holders": "holder_id, citizen_index, permit_number, permit_numbers",
+                "portraits": "stream, version, image",
+            }.items()
+        ]
+
+    return rows
+
+
+# -- a key comes -------------------------------------------------------------------------------
+
+
+def test_a_new_key_comes_with_its_event(recorder, in_one_batch):
+    """Each with its own; who loses leaves none."""
+    recorder.append(new("holder-1", "a"))
+
+    outcomes = in_one_batch(new("holder-2", "b"), new("holder-3", "a"), new("holder-4", "d"))
+
+    assert [[2], VersionTaken, [3]] == kinds(outcomes)
+    everybody = [f"holder-{n}" for n in range(1, 5)]
+    assert [wrapped(f"holder-{n}") for n in (1, 2, 4)] == sorted(recorder.holder_keys(everybody))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_key_wrapped_with_a_closed_kek_is_not_written(recorder, in_one_batch, admin, place):
+    """Its command hears why, and its neighbour goes on: it brings no key."""
+    recorder.append(new("holder-1", "a"))
+    admin.execute(CLOSE)
+    batch = [on("a", version=2)]
+    batch.insert(place, new("holder-2", "b"))
+
+    outcomes = in_one_batch(*batch)
+
+    assert KekClosed is type(outcomes.pop(place))
+    assert [[2]] == outcomes
+    assert [wrapped("holder-1")] == recorder.holder_keys(["holder-1", "holder-2"])
+
+
+def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
+    """Nobody could rotate it."""
+    append = on("a", holder_key=wrapped("holder-1", "of nobody"))
+
+    assert {0: KekClosed} == write(admin, [append])
+
+
+def test_bulk_brings_keys_and_pictures_too(recorder, rows):
+    """By COPY and in the same transaction."""
+    recorder.append_all([new("holder-1", "a"), new("holder-2", "b")])
+
+    keys, holders, portraits = rows()
+    assert [wrapped("holder-1"), wrapped("holder-2")] == keys
+    assert [("holder-1", b"holder-1", "a", ["a"]), ("holder-2", b"holder-2", "b", ["b"])] == holders
+    assert [("a", 1, b"of a"), ("b", 1, b"of b")] == portraits
+
+
+@pytest.mark.parametrize("append", [lambda r, a: r.append(a), lambda r, a: r.append_all([a])])
+def test_a_closed_kek_is_heard_of_by_either_way(recorder, admin, rows, append):
+    """Nothing is written."""
+    admin.execute(CLOSE)
+
+    with pytest.raises(KekClosed):
+        append(recorder, new("holder-1", "a"))
+
+    assert ([[], [], []], 0) == (rows(), recorder.head())
+
+
+def test_a_holder_keeps_every_permit_on_record(recorder):
+    """In their order; the key is the one of the first."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
+    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+
+    assert HolderRecord("holder-1", b"holder-1", ("a", "b")) == recorder.holder("holder-1")
+    assert recorder.holder("holder-2") is None
+    assert [wrapped("holder-1")] == recorder.holder_keys(["holder-1"])
+
+
+# -- a key goes --------------------------------------------------------------------------------
+
+
+def test_an_erasure_destroys_what_tells_who_it_was(recorder, rows):
+    """The key, the index and the pictures, of this holder alone; how many permits there were and
+    which ones stays."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
+    later = SealedPortrait("b", 1, b"older")
+    recorder.append(on("b", Take(b"holder-1", "holder-1", "b"), portrait=later))
+    recorder.append(new("holder-2", "c"))
+    recorder.append(on("b", version=2))
+
+    assert [6, 7] == recorder.append(erasure("holder-1", "a", "b", version=3))
+
+    keys, holders, portraits = rows()
+    assert [("holder-1", None, None), wrapped("holder-2")] == keys
+    assert [
+        ("holder-1", None, None, ["a", "b"]),
+        ("holder-2", b"holder-2", "c", ["c"]),
+    ] == holders
+    assert [("c", 1, b"of c")] == portraits
+    assert {} == recorder.holders([b"holder-1"])
+
+
+def test_of_two_erasures_each_has_its_own(recorder, in_one_batch, rows):
+    """In one batch, beside others."""
+    for n, stream in enumerate("abc"):
+        recorder.append(new(f"holder-{n}", stream))
+
+    outcomes = in_one_batch(
+        erasure("holder-0", "a"), on("c", version=2), erasure("holder-1", "b"), new("holder-3", "d")
+    )
+
+    assert [[4], [5], [6], [7]] == outcomes
+    assert ["holder-2", "holder-3"] == [holder for holder, kek, _ in rows()[0] if kek]
+
+
+def test_an_erasure_that_does_not_know_of_a_permit_is_lost(recorder, in_one_batch, rows):
+    """One that was issued meanwhile would not be told: nothing is written, its neighbour is."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
+    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    before = rows()
+
+    outcomes = in_one_batch(erasure("holder-1", "a", version=3), on("c"))
+
+    assert [HolderTaken, [4]] == kinds(outcomes)
+    assert before == rows()
+    assert ["a", "a", "b", "c"] == streams(recorder)
+
+
+def test_an_erasure_that_loses_its_version_destroys_nothing(recorder, in_one_batch, rows):
+    """Somebody was faster with a permit: all of it is decided anew."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(on("a", version=2))
+    before = rows()
+
+    assert [VersionTaken] == kinds(in_one_batch(erasure("holder-1", "a")))
+    assert before == rows()
+
+
+@pytest.mark.parametrize("told", [(), ("a",), ("b",)])
+def test_no_key_goes_without_the_event_of_every_permit(recorder, rows, told):
+    """The database itself sees to it; what came with it is not written either."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
+    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    recorder.append(on("b", version=2))
+    before = rows()
+    append = erasure("holder-1", "a", "b", version=3, told=told)
+    kept = Append(append.events, append.holder_changes, answer("1"))
+
+    with pytest.raises(RestrictViolation, match="does not say that holder holder-1 is erased"):
+        recorder.append(kept)
+
+    assert before == rows()
+    assert ["a", "a", "b", "b"] == streams(recorder)
+    assert {} == recorder.answers("officer-1", ["1"])
+
+
+def test_who_was_erased_comes_back_as_somebody_new(recorder):
+    """The index is free; the old id is nobody's to take again."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(erasure("holder-1", "a"))
+
+    with pytest.raises(HolderTaken):
+        recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    append = on("b", Take(b"holder-1", "holder-2", "b"), holder_key=wrapped("holder-2"))
+    assert [3] == recorder.append(append)
+
+    assert HolderRecord("holder-1", None, ("a",)) == recorder.holder("holder-1")
+    assert HolderRecord("holder-2", b"holder-1", ("b",)) == recorder.holder("holder-2")
+
+
+def test_a_destroyed_key_does_not_come_back(recorder, rows):
+    """A second key under the same id is refused: it would seem to open what came before."""
+    recorder.append(new("holder-1", "a"))
+    recorder.append(erasure("holder-1", "a"))
+    before = rows()
+
+    with pytest.raises(Exception, match="holder_keys_holder"):
+        recorder.append(on("b", holder_key=wrapped("holder-1")))
+
+    assert before == rows()
+
+
+def test_a_key_is_there_or_destroyed(admin):
+    """Never without the name of what it is wrapped with."""
+    for kek_id, key in [("'kek'", "NULL"), ("NULL", "'wrapped'")]:
+        with pytest.raises(CheckViolation):
+            admin.execute(f"INSERT INTO ledger.holder_keys VALUES ('a', {kek_id}, {key})")
