@@ -12,7 +12,7 @@ from domain.standing import Facts
 from ledger.application import PermitLedger
 from ledger.commands import ATTEMPTS_MAX
 from ledger.errors import Contended, StaleVersion, UnknownPermit, VersionTaken
-from ledger.portraits import Portrait
+from ledger.portraits import Portrait, SealedPortrait
 from tests.keks import keyring
 
 IN_WINDOW = date(2026, 12, 20)
@@ -195,22 +195,22 @@ def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, comma
     assert ledger.permit(issue()).holder_id != ledger.permit(second).holder_id
 
 
-def test_a_portrait_lies_beside_the_log_under_the_digest_on_the_event(
-    ledger, application, command, admin
-):
-    """Written in the transaction of the issue; a portrait given twice lies there once."""
+def test_a_portrait_lies_beside_the_log_sealed_for_its_event(ledger, application, command, admin):
+    """Written in the transaction of the issue, under its holder's key; the event has its digest.
+    Given twice, it lies there twice, and nobody sees that it is the same."""
     portrait = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 
     answers = [ledger.issue(application(), command(), portrait) for _ in range(2)]
 
     assert [1, 2] == [answer.position for answer in answers]
-    [first, second] = ledger.log.select_notifications(None, 2)
-    for stored in (first, second):
+    rows = admin.execute("SELECT stream, version, image FROM ledger.portraits").fetchall()
+    sealed = {row[0]: SealedPortrait(*row) for row in rows}
+    assert 2 == len({each.image for each in sealed.values()})
+    for stored in ledger.log.select_notifications(None, 2):
         permit = ledger.permit(stored.originator_id)
+        key = ledger.keys_of([permit.holder_id])[permit.holder_id]
         assert portrait.digest == permit.identity.portrait
-    assert [(bytes.fromhex(portrait.digest), portrait.image)] == admin.execute(
-        "SELECT digest, image FROM ledger.portraits"
-    ).fetchall()
+        assert portrait.image == sealed[permit.id].open(key, portrait.digest)
 
 
 def test_another_process_reads_the_same_permit(database_url, blind_index, ledger, issue, commands):

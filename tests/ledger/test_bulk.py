@@ -6,10 +6,11 @@ from domain.events import CancellationReason
 from domain.permit import Permit
 from ledger import bulk
 from ledger.bulk import BulkAppender
-from ledger.errors import HolderTaken, KeyTaken
+from ledger.errors import HolderTaken, KeyTaken, KeyUnusable
 from ledger.holders import Holder, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import Portrait
+from ledger.portraits import Portrait, SealedPortrait
+from tests.ledger import sealing
 
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 KEY = IdempotencyKey("import", "line 1", b"line 1")
@@ -51,7 +52,7 @@ def test_events_stand_in_the_order_in_which_they_were_added(ledger, permit, appe
 
     with BulkAppender(ledger) as appender:
         for n in range(7):
-            appender.add(permit(n))
+            appender.add(permit(n), new_holder=True)
 
     assert [f"permit-{n}" for n in range(7)] == streams(ledger)
     assert [3, 3, 1] == appended
@@ -66,8 +67,8 @@ def test_a_permits_events_stay_together(ledger, permit, context, appended, monke
         whole.reissue(context)
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(0))
-        appender.add(whole)
+        appender.add(permit(0), new_holder=True)
+        appender.add(whole, new_holder=True)
 
     assert ["permit-0", *["permit-1"] * 5] == streams(ledger)
     assert appended[0] == 6
@@ -76,31 +77,35 @@ def test_a_permits_events_stay_together(ledger, permit, context, appended, monke
 
 def test_a_batch_is_bounded_in_bytes(ledger, permit, appended, monkeypatch):
     """Portraits count: 64 KiB each soon outweigh their events."""
-    state = ledger.event_mapper.to_stored_event(permit(0).collect_events()[0]).state
-    monkeypatch.setattr(bulk, "BATCH_BYTES_MAX", len(state) + len(PICTURE.image))
+    state = ledger.event_mapper.to_stored_event(permit(0).collect_events()[0], sealing.KEY).state
+    picture = PICTURE.seal(sealing.KEY, "permit-1", 1).image
+    monkeypatch.setattr(bulk, "BATCH_BYTES_MAX", len(state) + len(picture))
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1), portrait=PICTURE)
+        appender.add(permit(1), new_holder=True, portrait=PICTURE)
         assert [1] == appended
-        appender.add(permit(2))
+        appender.add(permit(2), new_holder=True)
         assert [1] == appended
 
     assert [1, 1] == appended[:2]
 
 
 def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
-    """The holder, the answer, the portrait."""
+    """The holder, the key, the answer, the portrait."""
     answer = PendingAnswer(KEY, accepted=True, body=b"done", version=1)
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1))
+        appender.add(permit(1), new_holder=True)
         take = Take(b"person", "holder-2", "permit-2")
-        appender.add(permit(2), [take], portrait=PICTURE, answer=answer)
+        appender.add(permit(2), [take], portrait=PICTURE, answer=answer, new_holder=True)
 
     assert {b"person": Holder("holder-2", "permit-2")} == ledger.log.holders([b"person"])
     _, kept = ledger.log.answers("import", ["line 1"])["line 1"]
     assert (True, b"done", 1, 2) == (kept.accepted, kept.body, kept.version, kept.position)
-    assert [(PICTURE.image,)] == admin.execute("SELECT image FROM ledger.portraits").fetchall()
+    [row] = admin.execute("SELECT stream, version, image FROM ledger.portraits").fetchall()
+    key = ledger.keys_of(["holder-2"])["holder-2"]
+    assert ("permit-2", 1) == row[:2]
+    assert PICTURE.image == SealedPortrait(*row).open(key, PICTURE.digest)
 
 
 def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
@@ -110,7 +115,7 @@ def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
     def fail_at_the_fourth():
         with BulkAppender(ledger) as appender:
             for n in range(3):
-                appender.add(permit(n))
+                appender.add(permit(n), new_holder=True)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -130,15 +135,15 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
         return {"holder_changes": [take]} if conflict is HolderTaken else {"answer": answer}
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(0), **with_conflict(0))
+        appender.add(permit(0), **with_conflict(0), new_holder=True)
         appender.flush()
-        appender.add(permit(1))
-        appender.add(permit(2), **with_conflict(2))
-        appender.add(permit(3), [Take(b"somebody", "holder-3", "permit-3")])
+        appender.add(permit(1), new_holder=True)
+        appender.add(permit(2), **with_conflict(2), new_holder=True)
+        appender.add(permit(3), [Take(b"somebody", "holder-3", "permit-3")], new_holder=True)
         with pytest.raises(conflict):
             appender.flush()
         assert ["permit-0"] == streams(ledger)
-        appender.add(permit(3))
+        appender.add(permit(3), new_holder=True)
 
     assert ["permit-0", "permit-3"] == streams(ledger)
 
@@ -149,9 +154,9 @@ def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, append
     first, second = Take(b"person", "holder-1", "permit-1"), Take(b"person", "holder-1", "permit-2")
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1), [first])
-        appender.add(permit(0), [Release(b"person", "permit-1")])
-        appender.add(permit(2), [second])
+        appender.add(permit(1), [first], new_holder=True)
+        appender.add(permit(0), [Release(b"person", "permit-1")], new_holder=True)
+        appender.add(permit(2), [second], new_holder=True)
 
     assert [1, 1, 1] == appended
     assert {b"person": Holder("holder-1", "permit-2")} == ledger.log.holders([b"person"])
@@ -172,8 +177,94 @@ def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
     """What was appended in bulk is a permit like any other."""
     number = issue()
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1))
+        appender.add(permit(1), new_holder=True)
     answer = ledger.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
 
     assert (2, 3) == (answer.version, answer.position)
     assert [number, "permit-1", "permit-1"] == streams(ledger)
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(ledger, monkeypatch):
+    """Whose keys the database was asked for, each time."""
+    asked = []
+    keys_of = ledger.keys_of
+
+    def noting(holder_ids):
+        asked.append([*holder_ids])
+        return keys_of(holder_ids)
+
+    monkeypatch.setattr(ledger, "keys_of", noting)
+    return asked
+
+
+def test_a_new_holder_gets_a_key(ledger, permit, asked, admin):
+    """One for each, made here and stored with the permit; nobody has to be asked for it."""
+    with BulkAppender(ledger) as appender:
+        for n in range(3):
+            appender.add(permit(n), new_holder=True)
+
+    assert [] == asked
+    rows = admin.execute("SELECT holder_id FROM ledger.holder_keys ORDER BY 1").fetchall()
+    assert [("holder-0",), ("holder-1",), ("holder-2",)] == rows
+    assert "欧阳测试" == ledger.permit("permit-2").identity.name
+
+
+def test_a_known_holders_key_is_asked_for(ledger, permit, context, asked, appended):
+    """Where something is sealed with it; what is collected is written before, as the key may be
+    among it."""
+    first, plain = permit(1), permit(2)
+    with BulkAppender(ledger) as appender:
+        appender.add(first, new_holder=True)
+        appender.add(plain, new_holder=True)
+        plain.report_loss(context)
+        appender.add(plain)
+        assert ([], []) == (asked, appended)
+
+        first.void("就业证明系伪造", context)
+        appender.add(first)
+        assert ([["holder-1"]], [3]) == (asked, appended)
+
+    [event] = ledger.opened(ledger.log.select_events("permit-1", gt=1))
+    assert "就业证明系伪造" == event.finding
+
+
+def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
+    """Of the holders that it has added, for as long as it is used."""
+    first = permit(1)
+    with BulkAppender(ledger, keeps_keys=True) as appender:
+        appender.add(first, new_holder=True)
+        first.void("就业证明系伪造", context)
+        appender.add(first)
+
+    assert ([], [2]) == (asked, appended)
+    [event] = ledger.opened(ledger.log.select_events("permit-1", gt=1))
+    assert "就业证明系伪造" == event.finding
+
+
+def test_who_has_no_key_is_refused(ledger, permit):
+    """Somebody new of whom that was not said, and somebody whose key is destroyed: nothing of them
+    is stored in the clear, or under another key."""
+    with (
+        BulkAppender(ledger) as appender,
+        pytest.raises(KeyUnusable, match="no key of holder holder-1"),
+    ):
+        appender.add(permit(1))
+
+    assert [] == streams(ledger)
+
+
+def test_somebody_erased_is_refused(ledger, permit, admin):
+    """There is nothing left to seal with."""
+    admin.execute("INSERT INTO ledger.holder_keys VALUES ('holder-1', NULL, NULL)")
+
+    with (
+        BulkAppender(ledger) as appender,
+        pytest.raises(KeyUnusable, match="key of holder holder-1 is destroyed"),
+    ):
+        appender.add(permit(1))
+
+    assert [] == streams(ledger)

@@ -1,5 +1,6 @@
 """From wherever a database stands, the migrations lead to the same schema, and lose nothing."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from psycopg.errors import DuplicateTable
 
 from ledger import migrations
 from ledger.database import connect
+from ledger.errors import SchemaMismatch
 from ledger.migrations import migrate
 from tests.ledger.schema import schema_of
 
@@ -23,13 +25,27 @@ STATES = [
     (file.name.removesuffix(".json"), file.read_bytes().removesuffix(b"\n"))
     for file in sorted(Path(__file__).parent.joinpath("golden").glob("*.json"))
 ]
+SEALED_FROM = 4
+"""The ledger's migration that refuses a log from before it."""
+REFUSAL = {"caller": "c", "key": "k", "fingerprint": b"f", "accepted": False, "body": b"no"}
+ANSWERS = {"ledger.answers": [REFUSAL]}
 LEDGER_ROWS = {
+    **ANSWERS,
     "ledger.events": [
         {"position": n, "stream": "7Q2M9K4T8XW5", "version": n, "topic": topic, "state": state}
         for n, (topic, state) in enumerate(STATES, start=1)
     ],
-    "ledger.holders": [{"holder_id": "h", "citizen_index": b"i", "permit_number": "7Q2M9K4T8XW5"}],
-    "ledger.portraits": [{"digest": b"d", "image": b"an image"}],
+    "ledger.holders": [
+        {
+            "holder_id": "h",
+            "citizen_index": b"i",
+            "permit_number": "7Q2M9K4T8XW5",
+            "permit_numbers": ["7Q2M9K4T8XW5"],
+        }
+    ],
+    "ledger.key_encryption_keys": [{"kek_id": "kek", "check_value": b"checked"}],
+    "ledger.holder_keys": [{"holder_id": "h", "kek_id": "kek", "wrapped": b"wrapped"}],
+    "ledger.portraits": [{"stream": "7Q2M9K4T8XW5", "version": 1, "image": b"sealed"}],
 }
 VIEWS_ROWS = {"views.permit_search": [{"permit_number": "7Q2M9K4T8XW5", "citizen_index": "69"}]}
 
@@ -104,9 +120,11 @@ def test_every_earlier_version_becomes_this_one(
 ):
     """To the last grant and comment, with every row that was there; and there it stays."""
     migrate_to(ledger_files, projections_files)
-    rows = {**(LEDGER_ROWS if ledger_files else {}), **(VIEWS_ROWS if projections_files else {})}
+    has_events = ledger_files >= SEALED_FROM
+    rows = LEDGER_ROWS if has_events else ANSWERS if ledger_files else {}
+    rows = {**rows, **(VIEWS_ROWS if projections_files else {})}
     insert(connection, rows)
-    if ledger_files:
+    if has_events:
         connection.execute("UPDATE ledger.head SET position = %s", [len(STATES)])
 
     applied = migrate(connection, *PACKAGES)
@@ -114,9 +132,27 @@ def test_every_earlier_version_becomes_this_one(
     assert sum(FILES.values()) - ledger_files - projections_files == len(applied)
     assert fresh == schema_of(connection)
     assert rows == found(connection, rows)
-    if ledger_files:
+    if has_events:
         assert (len(STATES),) == connection.execute("SELECT position FROM ledger.head").fetchone()
     assert [] == migrate(connection, *PACKAGES)
+
+
+@pytest.mark.parametrize("ledger_files", range(1, SEALED_FROM))
+def test_a_log_in_the_clear_is_refused(connection, migrate_to, ledger_files):
+    """Before personal data was sealed: it stays as it is, to be read by the version that wrote it,
+    and whoever starts this one is told what to do."""
+    migrate_to(ledger_files, 0)
+    insert(connection, {"ledger.events": LEDGER_ROWS["ledger.events"]})
+
+    expected = (
+        "ledger/0004_holder_keys.sql was not applied: this log was written before personal data was"
+        " sealed, and can't be now. Start with an empty database, and import what is to be kept."
+    )
+    with pytest.raises(SchemaMismatch, match=f"^{re.escape(expected)}$"):
+        migrate(connection, *PACKAGES)
+
+    assert (len(STATES),) == connection.execute("SELECT count(*) FROM ledger.events").fetchone()
+    assert (None,) == connection.execute("SELECT to_regclass('ledger.holder_keys')").fetchone()
 
 
 def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_to, fresh):
@@ -151,6 +187,9 @@ def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_
         "COMMENT ON COLUMN ledger.events.stream IS 'another'",
         "CREATE OR REPLACE VIEW views.permits AS SELECT * FROM views.permits WHERE false",
         "ALTER TABLE ledger.holders OWNER TO permit_ledger_service",
+        "GRANT UPDATE ON ledger.holder_keys TO permit_ledger_service",
+        "GRANT EXECUTE ON FUNCTION ledger.destroy_key TO PUBLIC",
+        "ALTER FUNCTION ledger.destroy_key SECURITY INVOKER",
     ],
 )
 def test_the_comparison_sees_a_difference(database_of_today, fresh, change):

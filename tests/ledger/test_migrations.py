@@ -114,6 +114,21 @@ def test_a_failing_one_leaves_nothing_of_itself(connection, package):
     assert [(2,), (33,)] == rows(connection)
 
 
+def test_one_that_the_databases_contents_forbid_says_why(connection, package):
+    """Its message and its hint; those before it stay applied, nothing of it is there."""
+    name, folder = package
+    (folder / "0003_asking.sql").write_text(
+        "INSERT INTO first VALUES (3); DO $$ BEGIN RAISE EXCEPTION 'there is a 3'"
+        " USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Take it away.'; END $$;"
+    )
+
+    message = rf"^{name}/0003_asking\.sql was not applied: there is a 3\. Take it away\.$"
+    with pytest.raises(SchemaMismatch, match=message):
+        migrate(connection, name)
+
+    assert [(2,)] == rows(connection)
+
+
 def test_the_lock_is_given_back(connection, empty_database, package):
     """Also after a failure, by a connection that lives on."""
     name, folder = package
