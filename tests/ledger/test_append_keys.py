@@ -31,8 +31,9 @@ def new(holder_id, stream, **how):
 def erasure(holder_id, *permits, version=2, known=None, told=None):
     """The last event of these permits, and with it the key; ``known`` is how many there are said to
     be, ``told`` which ones are told."""
+    named = holder_id.encode()
     events = [
-        StoredEvent(stream, version, HolderErased.TOPIC, b"{}")
+        StoredEvent(stream, version, HolderErased.TOPIC, b'{"holder_id":"%b"}' % named)
         for stream in (permits if told is None else told)
     ]
     return Append(events, [Erase(holder_id, holder_id.encode(), known or len(permits))])

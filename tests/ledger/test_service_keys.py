@@ -1,0 +1,121 @@
+"""What the service's role may do to a holder's key: add it, and destroy it where the log says so."""
+
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import InsufficientPrivilege, RestrictViolation
+
+from ledger.database import as_service, connect
+
+HOLDER = """
+    INSERT INTO ledger.holders VALUES ('h', 'index', 'a', '{a,b}');
+    INSERT INTO ledger.holder_keys VALUES ('h', 'kek', 'wrapped'), ('other', 'kek', 'wrapped');
+    INSERT INTO ledger.portraits VALUES ('a', 1, 'sealed'), ('c', 1, 'sealed')"""
+ERASED = "INSERT INTO ledger.events VALUES (%s, %s, 1, 'permit.holder-erased.v1', %s)"
+DESTROY = "SELECT ledger.destroy_key('h')"
+OF_HOLDER = b'{"holder_id": "h"}'
+
+
+@pytest.fixture
+def service(database_url, admin):
+    """Acting as it, in a database with a holder of two permits."""
+    admin.execute(HOLDER)
+    with connect(as_service(database_url)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def left(admin):
+    """``left()``: the holder's key and index, and how many pictures there are."""
+    sql = (
+        "SELECT wrapped, citizen_index, permit_number, permit_numbers,"
+        " (SELECT count(*) FROM ledger.portraits)"
+        " FROM ledger.holders JOIN ledger.holder_keys USING (holder_id) WHERE holder_id = 'h'"
+    )
+    return lambda: admin.execute(sql).fetchone()
+
+
+WHOLE = (b"wrapped", b"index", "a", ["a", "b"], 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ledger.holder_keys SET wrapped = 'another'",
+        "UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL",
+        "DELETE FROM ledger.holder_keys",
+        "TRUNCATE ledger.holder_keys",
+        "INSERT INTO ledger.holder_keys VALUES ('h', 'kek', 'x')"
+        " ON CONFLICT (holder_id) DO UPDATE SET wrapped = excluded.wrapped",
+        "UPDATE ledger.portraits SET image = ''",
+        "DELETE FROM ledger.portraits",
+        "TRUNCATE ledger.portraits",
+        "UPDATE ledger.key_encryption_keys SET closed_at = now()",
+        "DELETE FROM ledger.key_encryption_keys",
+    ],
+)
+def test_it_changes_no_key_and_no_picture(service, left, change):
+    """It adds them; rotating keys and destroying KEKs is the owner's."""
+    with pytest.raises(InsufficientPrivilege):
+        service.execute(change)
+
+    assert WHOLE == left()
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [("a", OF_HOLDER)],
+        [("a", OF_HOLDER), ("c", OF_HOLDER)],
+        [("a", OF_HOLDER), ("b", b'{"holder_id": "other"}')],
+        [("a", OF_HOLDER), ("b", b"{}")],
+        [("a", OF_HOLDER), ("b", b"no JSON")],
+    ],
+    ids=["none", "of one", "of another permit", "of another holder", "of nobody", "unreadable"],
+)
+def test_it_destroys_no_key_without_an_event_of_each_permit(service, left, events):
+    """Also on its own, past the ledger's code: the log says of whom and when."""
+    for position, (stream, state) in enumerate(events, 1):
+        service.execute(ERASED, [position, stream, state])
+
+    with pytest.raises(RestrictViolation, match="the log does not say that holder h is erased"):
+        service.execute(DESTROY)
+
+    assert WHOLE == left()
+
+
+@pytest.mark.parametrize("permits", ["{}", "{c}"])
+def test_it_can_not_have_the_permits_forgotten(service, left, permits):
+    """It may write which there were: a key still goes only where the log names its holder."""
+    service.execute("UPDATE ledger.holders SET permit_numbers = %s", [permits])
+    service.execute(ERASED, [1, "c", b'{"holder_id": "other"}'])
+
+    with pytest.raises(RestrictViolation):
+        service.execute(DESTROY)
+
+    assert b"wrapped" == left()[0]
+
+
+def test_with_the_events_it_destroys_this_holders_key(service, left, admin):
+    """With the index and the pictures; twice is once."""
+    for position, stream in enumerate("ab", 1):
+        service.execute(ERASED, [position, stream, OF_HOLDER])
+
+    for _ in range(2):
+        service.execute(DESTROY)
+
+        assert (None, None, None, ["a", "b"], 1) == left()
+        assert [("other",)] == admin.execute(
+            "SELECT holder_id FROM ledger.holder_keys WHERE wrapped IS NOT NULL"
+        ).fetchall()
+
+
+def test_nobody_else_may_destroy_a_key(admin, database_url, new_login):
+    """What a function makes as its owner is not for everybody."""
+    stranger = new_login()
+    admin.execute(f"GRANT USAGE ON SCHEMA ledger TO {stranger}")
+    with (
+        connect(make_conninfo(database_url, user=stranger)) as connection,
+        pytest.raises(InsufficientPrivilege, match="for function destroy_key"),
+    ):
+        connection.execute(DESTROY)
