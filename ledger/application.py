@@ -17,7 +17,7 @@ from .errors import UnknownPermit
 from .holder_commands import HolderCommands
 from .holder_keys import HolderKeys, Keys
 from .key_encryption import Keyring
-from .log_access import BlockingLog, complete
+from .log_access import BlockingLog, complete, was_erased_meanwhile
 from .mapper import EventMapper, OrjsonTranscoder, holders_of
 from .permit_commands import PermitCommands
 from .recorder import LedgerRecorder
@@ -104,6 +104,10 @@ class PermitLedger(Application[str]):
         Raises:
             UnknownPermit
         """
+        permit = self._folded(number)
+        return self._folded(number) if was_erased_meanwhile(permit) else permit
+
+    def _folded(self, number: str) -> Permit:
         events = self.opened(self.log.select_events(number))
         permit: Permit | None = project_aggregate(None, iter(events))
         if permit is None:

@@ -23,6 +23,7 @@ from .group_read import GroupRead
 from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey, wrapped_keys_in
 from .holders import Holder, HolderRecord
 from .idempotency import Answer
+from .log_access import was_erased_meanwhile
 from .mapper import EventMapper, holders_of
 from .named_sql import Queries
 from .recorder import answers_in, holder_in, holders_in
@@ -47,6 +48,10 @@ class AsyncLog:
         return [] if append.is_empty else await self._appends.append(append)
 
     async def permit(self, number: str) -> Permit:
+        permit = await self._folded(number)
+        return await self._folded(number) if was_erased_meanwhile(permit) else permit
+
+    async def _folded(self, number: str) -> Permit:
         stored = await self._streams.get(number) or ()
         sealed = [self._mapper.parse(event) for event in stored]
         events = self._mapper.open(sealed, await self.holder_keys(holders_of(sealed)))

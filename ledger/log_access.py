@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from domain.permit import Permit
+from domain.personal import ERASED
 
 from .append import Append
 from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
@@ -96,6 +97,12 @@ class BlockingLog:
 
     async def look_for_keks(self) -> None:
         self._keys.keyring.reload()
+
+
+def was_erased_meanwhile(permit: Permit) -> bool:
+    """Whether the holder was erased after the permit's events were read and before the key was: the
+    last event, which says so, is there by now."""
+    return permit.identity is ERASED and not permit.erased
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:
