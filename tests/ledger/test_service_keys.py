@@ -1,4 +1,4 @@
-"""What the service's role may do to a holder's key: add it, and destroy it where the log says so."""
+"""What the service's role may do to a key: add it, and destroy it where the log says so."""
 
 import pytest
 from psycopg.conninfo import make_conninfo
