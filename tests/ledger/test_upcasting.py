@@ -9,10 +9,24 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.events import EVENTS
+from domain.personal import ERASED
 from ledger.errors import UnreadableEvent
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.upcasting import Step, Upcasting
-from tests.ledger.made_up import FIRST, SECOND, STATES, STEPS, THIRD, NameGiven
+from tests.ledger.made_up import (
+    FIRST,
+    NEW_WISH,
+    SECOND,
+    STATES,
+    STEPS,
+    THIRD,
+    WISH,
+    WISH_STEPS,
+    NameGiven,
+    WishTold,
+    sealed,
+)
+from tests.ledger.sealing import KEY, NO_KEYS, read, same_nonce
 
 SECRET = "蠡湖大道1号"
 WHERE = "version 7 of 7Q2M9K4T8XW5"
@@ -167,3 +181,44 @@ def test_steps_that_lead_nowhere_are_refused(steps, message):
     """When they are put together, not when the first old event is read."""
     with pytest.raises(ValueError, match=message):
         Upcasting(steps, {THIRD})
+
+
+# -- old versions with a personal part ---------------------------------------------------------
+
+
+@pytest.fixture
+def wishes():
+    return EventMapper(OrjsonTranscoder(), events=[*EVENTS, WishTold], steps=WISH_STEPS)
+
+
+def test_a_sealed_old_version_is_opened_and_read_as_the_newest(wishes):
+    """It opens where it was sealed, under its old topic; written, it is sealed for the new one."""
+    [event] = read(wishes, sealed(WISH, {"text": SECRET}))
+
+    assert (WishTold, SECRET) == (type(event), event.wish)
+    with same_nonce():
+        assert sealed(NEW_WISH, {"wish": SECRET}) == wishes.to_stored_event(event, KEY)
+
+
+def test_an_old_version_of_somebody_erased_is_read_as_the_newest(wishes):
+    """The step is given what says so, and passes it on."""
+    [event] = read(wishes, sealed(WISH, {"text": SECRET}), keys=NO_KEYS)
+
+    assert (WishTold, ERASED) == (type(event), event.wish)
+
+
+def test_an_old_version_keeps_its_personal_fields_sealed(wishes):
+    """In the clear they are refused, as those of the newest are."""
+    stored_so = sealed(WISH, {"text": SECRET}, text=SECRET)
+
+    with pytest.raises(UnreadableEvent) as refused:
+        read(wishes, stored_so)
+    assert "version 2 of 7Q2M9K4T8XW5 holds text in the clear" == str(refused.value)
+
+
+def test_an_old_version_does_not_open_as_the_newest(wishes):
+    """Its seal is for its own topic."""
+    moved = replace(sealed(WISH, {"wish": SECRET}), topic=NEW_WISH)
+
+    with pytest.raises(UnreadableEvent, match="can't be opened"):
+        read(wishes, moved)
