@@ -8,11 +8,17 @@ import pytest
 
 from domain.card import Card
 from domain.data_protection import TEXT_LENGTH_MAX, Order, erase, lift_restriction, restrict
-from domain.errors import HolderIsRestricted, InvalidDetails, NotRestricted, PermitEnded
-from domain.errors import TwoOfficersRequired as TwoRequired
+from domain.errors import (
+    HolderIsRestricted,
+    InvalidDetails,
+    NotRestricted,
+    PermitEnded,
+    TwoOfficersRequired,
+)
 from domain.events import CancellationReason, CardPresented, End, ReplacementReason
 from domain.person import Erasure, Residence
 from domain.personal import ERASED
+from domain.verification import Reason, verify_card
 
 ISSUED, TODAY, UNTIL = date(2025, 3, 31), date(2026, 3, 1), date(2026, 4, 5)
 ORDER = Order("PIPL 47", "case 2026-7")
@@ -100,6 +106,16 @@ def test_a_restricted_holder_is_not_used(permits, commands, on):
     assert before == permits[1]
 
 
+def test_no_check_is_answered_from_a_restricted_record(permits, standing, on):
+    """Neither yes nor why not, whether the permit is in force or has ended."""
+    restrict(permits, ORDER, on(TODAY))
+
+    for permit in permits:
+        now = standing(permit, TODAY)
+        assert Reason.UNDETERMINED == verify_card(now, 1).reason
+        assert (False, False) == (now.physical_effective, now.electronic_effective)
+
+
 def test_a_lifted_restriction_leaves_the_permit_as_it_was(permits, on):
     """But for its count of events; where none is restricted, that is said."""
     before = [facts(permit) for permit in permits]
@@ -180,7 +196,7 @@ def test_nothing_of_the_person_is_left(permits, erased, on):
 )
 def test_two_different_officers_approve(permits, erased, approvals):
     """Neither case nor space makes two of one; a third approval may not be one of the two."""
-    with pytest.raises(TwoRequired):
+    with pytest.raises(TwoOfficersRequired):
         erased(permits, approvals=approvals)
 
     assert [[], []] == topics(permits)

@@ -13,11 +13,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from domain import data_protection
+from domain.data_protection import Order
 from domain.device import FaceMatch
 from domain.endorsement import EndorsementKind
 from domain.errors import DomainError
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
+from domain.personal import ERASED
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.verification import verify_card
 
@@ -40,6 +43,9 @@ HOMES = st.builds(
 NAMES = st.sampled_from([None, "", "欧阳测试", "欧阳改名", "Ouyang"])
 NUMBERS = st.sampled_from([None, "990000199001010017", "990000199001010033", "990000199001010025"])
 HUKOU_ADDRESSES = st.sampled_from([None, "安徽省合肥市测试路1号", "安徽省芜湖市测试路2号"])
+
+
+CASES = st.sampled_from(["case 2026-7", "case 2026-8", "", "of 欧阳测试"])
 
 
 class Requests(RuleBasedStateMachine):
@@ -118,6 +124,36 @@ class Requests(RuleBasedStateMachine):
     def void(self, finding):
         self.ask(self.permit.void, finding)
 
+    @rule(case=CASES)
+    def restrict(self, case):
+        self.ask_for_holder(data_protection.restrict, Order("PIPL 47", case))
+
+    @rule(case=CASES)
+    def lift_restriction(self, case):
+        self.ask_for_holder(data_protection.lift_restriction, Order("PIPL 47", case))
+
+    @precondition(lambda self: self.permit.version >= EVENTS_BEFORE_THE_END_MIN)
+    @rule(case=CASES, officers=st.sampled_from([["a"], ["a", "a"], *[["a", "b"]] * 2]))
+    def erase(self, case, officers):
+        how = {"key": "commitment", "backups_hold_key_until": self.today}
+        self.ask_for_holder(data_protection.erase, Order("PIPL 47", case), officers, **how)
+
+    def ask_for_holder(self, command, *args, **kwargs):
+        """What ended permits are told as well; after an erasure there is nothing."""
+        before = deepcopy(self.permit)
+        try:
+            command([self.permit], *args, **kwargs, context=self.on(self.today))
+        except DomainError:
+            assert before == self.permit
+            return
+        events = self.permit.collect_events()
+        assert len(events) <= (0 if before.erased else 1)
+        if not events:
+            assert before == self.permit
+        for event in events:
+            self.check_step(before, event)
+        self.log += events
+
     def ask(self, command, *args, **kwargs):
         """One command: at most one event, and without one nothing has changed."""
         before = deepcopy(self.permit)
@@ -127,6 +163,7 @@ class Requests(RuleBasedStateMachine):
             assert before == self.permit
             return
         assert before.end is None
+        assert not before.restricted
         events = self.permit.collect_events()
         assert len(events) <= 1
         assert before.version + len(events) == self.permit.version
@@ -156,8 +193,9 @@ class Requests(RuleBasedStateMachine):
         now = self.standing(self.permit, self.today)
         in_force = now.status is PermitStatus.IN_FORCE
         ended = self.permit.end is not None
-        assert now.electronic_effective is (in_force and self.permit.claimed)
-        assert now.physical_effective <= in_force
+        counts = in_force and not self.permit.restricted
+        assert now.electronic_effective is (counts and self.permit.claimed)
+        assert now.physical_effective <= counts
         assert now.physical_effective is (verify_card(now, self.permit.card.serial).reason is None)
         assert ended is (now.physical_status is PhysicalStatus.ENDED)
         assert ended is (now.electronic_status is ElectronicStatus.ENDED)
@@ -177,6 +215,17 @@ class Requests(RuleBasedStateMachine):
         now = self.standing(self.permit, self.today)
         for serial in range(1, self.permit.card.serial):
             assert verify_card(now, serial).reason is not None
+
+    @invariant()
+    def an_erased_permit_has_ended_and_tells_nothing(self):
+        """Neither who, nor where, nor on which phone."""
+        permit = self.permit
+        told = permit.identity is not ERASED, permit.residence.address is not ERASED
+        assert (not permit.erased,) * 2 == told
+        if permit.erased:
+            assert permit.end is not None
+            assert not permit.devices
+            assert not permit.restricted
 
     def teardown(self):
         """The log alone gives the same permit again."""
