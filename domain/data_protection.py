@@ -16,7 +16,6 @@ from . import citizen_id, fields
 from .context import CommandContext
 from .errors import (
     FieldProblem,
-    HolderIsRestricted,
     NotRestricted,
     TwoOfficersRequired,
     require_valid,
@@ -84,16 +83,6 @@ def lift_restriction(permits: Sequence[Permit], order: Order, context: CommandCo
             case=order.case,
             **context.stamp,
         )
-
-
-def require_unrestricted(permits: Sequence[Permit]) -> None:
-    """Whose permits have all ended gets no new one while the details are kept unused.
-
-    Raises:
-        HolderIsRestricted
-    """
-    if any(permit.restricted for permit in permits):
-        raise HolderIsRestricted
 
 
 def erase(

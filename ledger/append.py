@@ -12,7 +12,7 @@ from eventsourcing.persistence import StoredEvent
 from .database import Connection
 from .errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTaken
 from .holder_keys import WrappedKey
-from .holders import Erase, HolderChange, Reindex, Release, Take
+from .holders import HolderChange, Protect, Reindex, Release, Take
 from .idempotency import PendingAnswer
 from .portraits import SealedPortrait
 
@@ -57,7 +57,12 @@ _COLUMNS = {
     "release": {"citizen_index": "bytea", "permit_number": "text"},
     "key": {"command": "integer", "holder_id": "text", "kek_id": "text", "wrapped": "bytea"},
     "portrait": {"stream": "text", "version": "integer", "image": "bytea"},
-    "erase": {"command": "integer", "holder_id": "text", "permits": "integer"},
+    "protect": {
+        "command": "integer",
+        "holder_id": "text",
+        "permits": "integer",
+        "measure": "text",
+    },
 }
 """The columns of each kind of row that a command may bring, as ``ledger.append`` takes them: an
 array for each, ``kind_column``."""
@@ -163,8 +168,8 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
                     rows["reindex"].append((command, citizen_index, number, new_citizen_index))
                 case Release(citizen_index, number):
                     rows["release"].append((citizen_index, number))
-                case Erase(holder_id, _, permits):
-                    rows["erase"].append((command, holder_id, permits))
+                case Protect(holder_id, _, permits, measure):
+                    rows["protect"].append((command, holder_id, permits, measure.value))
         if answer := append.answer:
             last_event = len(events) if append.events else None
             rows["answer"].append((command, *_answer_columns(answer), last_event))

@@ -11,12 +11,11 @@ from domain.permit import Permit
 from domain.personal import ERASED
 
 from .commands import Command, CommandRunner
-from .errors import UnknownHolder
-from .holder_keys import require
-from .holders import Erase, HolderChange, HolderRecord
+from .errors import StaleVersion, UnknownHolder
+from .holders import Measure, Protect
 from .idempotency import Answer
 
-Act = Callable[[Sequence[Permit]], Sequence[HolderChange]]
+Act = Callable[[Sequence[Permit]], None]
 
 
 class HolderCommands(CommandRunner):
@@ -29,12 +28,12 @@ class HolderCommands(CommandRunner):
             UnknownHolder
             InvalidDetails: by the domain.
         """
-
-        def restrict(permits: Sequence[Permit]) -> Sequence[HolderChange]:
-            data_protection.restrict(permits, order, command.context)
-            return ()
-
-        return await self._change_all(holder_id, command, restrict)
+        return await self._protect(
+            holder_id,
+            Measure.RESTRICT,
+            command,
+            lambda permits: data_protection.restrict(permits, order, command.context),
+        )
 
     async def lift_restriction(self, holder_id: str, order: Order, command: Command) -> Answer:
         """解除限制.
@@ -43,12 +42,12 @@ class HolderCommands(CommandRunner):
             UnknownHolder
             InvalidDetails, NotRestricted: by the domain.
         """
-
-        def lift(permits: Sequence[Permit]) -> Sequence[HolderChange]:
-            data_protection.lift_restriction(permits, order, command.context)
-            return ()
-
-        return await self._change_all(holder_id, command, lift)
+        return await self._protect(
+            holder_id,
+            Measure.LIFT,
+            command,
+            lambda permits: data_protection.lift_restriction(permits, order, command.context),
+        )
 
     async def erase(
         self,
@@ -66,40 +65,43 @@ class HolderCommands(CommandRunner):
             UnknownHolder
             InvalidDetails, TwoOfficersRequired: by the domain.
         """
-
-        async def attempt() -> Answer:
-            record = await self._record(holder_id)
-            permits = [await self.log.permit(number) for number in record.permit_numbers]
-            key = require(await self.log.holder_keys([holder_id]), holder_id)
-            data_protection.erase(
+        commitment = await self._commitment(holder_id)
+        return await self._protect(
+            holder_id,
+            Measure.ERASE,
+            command,
+            lambda permits: data_protection.erase(
                 permits,
                 order,
                 approvals,
-                key="" if key is ERASED else key.commitment,
+                key=commitment,
                 backups_hold_key_until=backups_hold_key_until,
                 context=command.context,
-            )
-            change = Erase(holder_id, record.citizen_index, len(permits))
-            return await self._answer(permits, command, () if key is ERASED else [change])
+            ),
+        )
 
-        return await self._decide(command, attempt)
-
-    async def _change_all(self, holder_id: str, command: Command, act: Act) -> Answer:
-        async def attempt() -> Answer:
-            record = await self._record(holder_id)
-            permits = [await self.log.permit(number) for number in record.permit_numbers]
-            return await self._answer(permits, command, act(permits))
-
-        return await self._decide(command, attempt)
-
-    async def _record(self, holder_id: str) -> HolderRecord:
-        record = await self.log.holder(holder_id)
-        if record is None:
+    async def _commitment(self, holder_id: str) -> str:
+        """To the holder's key, which never changes; nothing where it is destroyed already."""
+        keys = await self.log.holder_keys([holder_id])
+        if holder_id not in keys:
             raise UnknownHolder
-        return record
+        key = keys[holder_id]
+        return "" if key is ERASED else key.commitment
 
-    async def _answer(
-        self, permits: Sequence[Permit], command: Command, changes: Sequence[HolderChange]
+    async def _protect(
+        self, holder_id: str, measure: Measure, command: Command, act: Act
     ) -> Answer:
-        body = self._renderer.holder(permits) if self._renderer else b""
-        return await self._write(permits, body, command, changes)
+        async def attempt() -> Answer:
+            record = await self.log.holder(holder_id)
+            if record is None:
+                raise UnknownHolder
+            permits = [await self.log.permit(number) for number in record.permit_numbers]
+            if command.expected_version not in {None, permits[-1].version}:
+                raise StaleVersion
+            act(permits)
+            change = Protect(holder_id, record.citizen_index, len(permits), measure)
+            is_new = any(permit.pending_events for permit in permits)
+            body = self._renderer.holder(permits) if self._renderer else b""
+            return await self._write(permits, body, command, [change] if is_new else [])
+
+        return await self._decide(command, attempt)

@@ -9,6 +9,7 @@ person in common don't depend on each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -47,31 +48,43 @@ class Reindex(NamedTuple):
         return {self.citizen_index, self.new_citizen_index}
 
 
-class Erase(NamedTuple):
-    """The holder's key, portraits and index are destroyed; a returning person is somebody new.
+class Measure(StrEnum):
+    """What is done for a holder whose data is to be protected."""
 
-    ``permits`` is how many permits the holder was known to have had: with another one, which would
-    not be told of it, nothing is written.
+    RESTRICT = "restrict"
+    LIFT = "lift"
+    ERASE = "erase"
+    """The key, the portraits and the index are destroyed; who returns is somebody new."""
+
+
+class Protect(NamedTuple):
+    """A measure for a holder with all permits.
+
+    ``permits`` is how many the holder was known to have had: with another one, which would not be
+    told of it, nothing is written.
     """
 
     holder_id: str
     citizen_index: bytes | None
     permits: int
+    measure: Measure
 
     @property
     def people(self) -> set[bytes]:
         return {self.citizen_index} if self.citizen_index else set()
 
 
-HolderChange = Take | Release | Reindex | Erase
+HolderChange = Take | Release | Reindex | Protect
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person on record; ``permit_number`` is the permit held now, if any."""
+    """A person on record; ``permit_number`` is the permit held now, if any. Who is ``restricted``
+    gets no other."""
 
     holder_id: str
     permit_number: str | None
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

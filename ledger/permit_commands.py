@@ -12,9 +12,8 @@ from datetime import date
 
 from domain import permit_number
 from domain.application import Application
-from domain.data_protection import require_unrestricted
 from domain.device import Device, FaceMatch
-from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit
+from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, NoPhysicalPermit
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.permit import Permit
 from domain.person import Residence
@@ -71,8 +70,8 @@ class PermitCommands(CommandRunner):
         async def attempt() -> Answer:
             """Most people are new here: look them up only where the append says otherwise."""
             nonlocal known
-            if known:
-                await self._require_unrestricted(known.holder_id)
+            if known and known.restricted:
+                raise HolderIsRestricted
             holder_id = known.holder_id if known else self._new_holder_id()
             permit = Permit.issue(
                 self._new_permit_number(), holder_id, application, command.context
@@ -90,11 +89,6 @@ class PermitCommands(CommandRunner):
                 raise
 
         return await self._decide(command, attempt)
-
-    async def _require_unrestricted(self, holder_id: str) -> None:
-        record = await self.log.holder(holder_id)
-        numbers = record.permit_numbers if record else ()
-        require_unrestricted([await self.log.permit(number) for number in numbers])
 
     async def _beside(self, permit: Permit, portrait: Portrait | None, *, is_known: bool) -> Beside:
         if is_known:

@@ -209,8 +209,8 @@ def answers_in(rows: Sequence[tuple[object, ...]]) -> dict[str, tuple[bytes, Ans
 
 def holders_in(rows: Sequence[tuple[object, ...]]) -> dict[bytes, Holder]:
     """Rows of ``select_holders``: under each blind index who it is."""
-    typed = cast("Sequence[tuple[bytes, str, str | None]]", rows)
-    return {index: Holder(holder_id, number) for index, holder_id, number in typed}
+    typed = cast("Sequence[tuple[bytes, str, str | None, bool]]", rows)
+    return {index: Holder(holder_id, number, told) for index, holder_id, number, told in typed}
 
 
 def holder_in(rows: Sequence[tuple[object, ...]]) -> HolderRecord | None:

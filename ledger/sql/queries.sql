@@ -74,7 +74,7 @@ SELECT key, fingerprint, accepted, body, version, position FROM ledger.answers
 WHERE caller = %(caller)s AND key = ANY(%(keys)s);
 
 -- name: select_holders
-SELECT citizen_index, holder_id, permit_number FROM ledger.holders
+SELECT citizen_index, holder_id, permit_number, restricted FROM ledger.holders
 WHERE citizen_index = ANY(%(citizen_indexes)s);
 
 -- name: holder_exists

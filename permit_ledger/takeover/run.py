@@ -10,8 +10,7 @@ from uuid import uuid4
 
 from domain import permit_number
 from domain.context import CommandContext
-from domain.data_protection import require_unrestricted
-from domain.errors import AlreadyHoldsPermit, DomainError, InvalidDetails
+from domain.errors import AlreadyHoldsPermit, DomainError, HolderIsRestricted, InvalidDetails
 from domain.permit import Permit
 from ledger.application import PermitLedger
 from ledger.bulk import BulkAppender
@@ -132,18 +131,13 @@ class Takeover:
             permit = Permit.issue(number, holder_id, application, context)
             if holder and holder.permit_number is not None:
                 raise AlreadyHoldsPermit
-            if holder:
-                self._require_unrestricted(holder)
+            if holder and holder.restricted:
+                raise HolderIsRestricted
         except InvalidDetails as invalid:
             raise RowRefused(invalid.code, explain(invalid.problems)) from None
         except DomainError as refused:
             raise RowRefused(refused.code, refused.detail) from None
         return permit
-
-    def _require_unrestricted(self, holder: Holder) -> None:
-        record = self._ledger.log.holder(holder.holder_id)
-        numbers = record.permit_numbers if record else ()
-        require_unrestricted([self._ledger.permit(number) for number in numbers])
 
     def _citizen_index(self, row: Row) -> bytes:
         return self._ledger.blind_index.of(row.citizen_id_number)

@@ -119,7 +119,9 @@ def test_numbers_dates_codes_and_what_says_so_are_plain(hint):
     """They need not say it."""
     event = type("Told", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"})
 
-    assert Parts((), {}) == parts(event)
+    found = parts(event)
+    assert ((), {}, ()) == (found.personal, found.mixed, found.paths)
+    assert "told" in found.plain
 
 
 def test_a_value_may_hold_both():

@@ -5,7 +5,7 @@ import pytest
 from ledger.append import Append, positions, write
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.holder_keys import NONCE_BYTES, TAG_BYTES
-from ledger.holders import Erase, Holder, Reindex, Release, Take
+from ledger.holders import Holder, Measure, Protect, Reindex, Release, Take
 from ledger.idempotency import IdempotencyKey, PendingAnswer
 from ledger.portraits import SIZE_BYTES_MAX, SealedPortrait
 from tests.ledger.appends import answer, kinds, on, streams
@@ -227,8 +227,8 @@ def test_an_append_claims_all_that_it_can_lose_a_race_for():
         Take(b"taken", "holder-1", "a"),
         Reindex(b"lost", "b", b"found"),
         Release(b"released", "c"),
-        Erase("holder-2", b"erased", 1),
-        Erase("holder-3", None, 1),
+        Protect("holder-2", b"erased", 1, Measure.ERASE),
+        Protect("holder-3", None, 1, Measure.ERASE),
     ]
 
     append = Append([*on("a", events=2).events, *on("b").events], changes, answer("1"))

@@ -9,7 +9,7 @@ from domain.events import HolderErased
 from ledger.append import Append, write
 from ledger.errors import HolderTaken, KekClosed, VersionTaken
 from ledger.holder_keys import WrappedKey
-from ledger.holders import Erase, HolderRecord, Release, Take
+from ledger.holders import HolderRecord, Measure, Protect, Release, Take
 from ledger.portraits import SealedPortrait
 from tests.keks import KEK
 from tests.ledger.appends import answer, kinds, on, streams
@@ -36,7 +36,8 @@ def erasure(holder_id, *permits, version=2, known=None, told=None):
         StoredEvent(stream, version, HolderErased.TOPIC, b'{"holder_id":"%b"}' % named)
         for stream in (permits if told is None else told)
     ]
-    return Append(events, [Erase(holder_id, holder_id.encode(), known or len(permits))])
+    permits_known = known or len(permits)
+    return Append(events, [Protect(holder_id, holder_id.encode(), permits_known, Measure.ERASE)])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from domain.data_protection import Order
-from domain.errors import PermitEnded, Refused
+from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, PermitEnded, Refused
 from domain.events import CancellationReason, HolderErased, ReplacementReason
 from domain.person import Residence
 from domain.personal import ERASED
@@ -152,6 +152,32 @@ def test_an_erasure_and_new_permits_of_who_comes_back(
         assert len(granted) == len(holders) in {1, 2}
         under |= {holder == holder_id for holder in holders}
     assert under
+
+
+def test_a_restriction_and_new_permits_of_who_comes_back(
+    ledger, issue, citizen_number, application, command, at_once
+):
+    """Whose last permit has ended: what was issued first is restricted with the rest, afterwards
+    nothing is issued."""
+    granted = set()
+    for _ in range(ROUNDS):
+        person = citizen_number()
+        holder_id = ledger.permit(number := issue(person)).holder_id
+        ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+
+        restricted, *issued = at_once(
+            [lambda h=holder_id: ledger.restrict(h, ORDER, command())]
+            + [lambda p=person: ledger.issue(application(p), command())] * 5
+        )
+
+        assert isinstance(restricted, Answer)
+        assert all(isinstance(each, Answer | Refused) for each in issued), issued
+        numbers = ledger.log.holder(holder_id).permit_numbers
+        assert {True} == {ledger.permit(number).restricted for number in numbers}
+        granted.add(len(numbers))
+        with pytest.raises((AlreadyHoldsPermit, HolderIsRestricted)):
+            ledger.issue(application(person), command())
+    assert granted <= {1, 2}
 
 
 def holder_of(ledger, answer):

@@ -38,6 +38,8 @@ CREATE TABLE ledger.holder_keys (
 COMMENT ON COLUMN ledger.holder_keys.wrapped IS 'the holder''s 256-bit key, wrapped; NULL once destroyed';
 
 ALTER TABLE ledger.holders ADD COLUMN permit_numbers text[] NOT NULL;
+ALTER TABLE ledger.holders ADD COLUMN restricted boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN ledger.holders.restricted IS 'kept and not used: gets no further permit';
 COMMENT ON COLUMN ledger.holders.permit_numbers IS 'every permit that this holder ever had';
 
 -- A picture belongs to the event that brought it, and is sealed with its holder's key.
@@ -120,9 +122,10 @@ CREATE FUNCTION ledger.append(
     portrait_stream text[] DEFAULT '{}',
     portrait_version integer[] DEFAULT '{}',
     portrait_image bytea[] DEFAULT '{}',
-    erase_command integer[] DEFAULT '{}',
-    erase_holder_id text[] DEFAULT '{}',
-    erase_permits integer[] DEFAULT '{}' -- how many permits the holder was known to have had
+    protect_command integer[] DEFAULT '{}',
+    protect_holder_id text[] DEFAULT '{}',
+    protect_permits integer[] DEFAULT '{}', -- how many permits the holder was known to have had
+    protect_measure text[] DEFAULT '{}' -- restrict, lift or erase
 ) RETURNS TABLE (before bigint, loser integer, lost_to text)
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -157,6 +160,7 @@ BEGIN
         FROM unnest(take_command, take_citizen_index, take_holder_id)
             AS own (command, citizen_index, holder_id)
         WHERE (SELECT holders.permit_number IS NOT NULL OR holders.holder_id <> own.holder_id
+                      OR holders.restricted
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
         lost := lost OR FOUND;
     END IF;
@@ -177,10 +181,10 @@ BEGIN
                WHERE kek.kek_id = own.kek_id) IS NOT TRUE;
         lost := lost OR FOUND;
     END IF;
-    IF cardinality(erase_command) > 0 THEN
+    IF cardinality(protect_command) > 0 THEN
         RETURN QUERY
         SELECT append.before, command, 'holder'
-        FROM unnest(erase_command, erase_holder_id, erase_permits)
+        FROM unnest(protect_command, protect_holder_id, protect_permits)
             AS own (command, holder_id, permits)
         WHERE (SELECT cardinality(permit_numbers) <> own.permits
                FROM ledger.holders WHERE holders.holder_id = own.holder_id);
@@ -246,8 +250,13 @@ BEGIN
         SELECT * FROM unnest(portrait_stream, portrait_version, portrait_image);
     END IF;
 
-    IF cardinality(erase_holder_id) > 0 THEN
-        PERFORM ledger.destroy_key(holder_id) FROM unnest(erase_holder_id) AS own (holder_id);
+    IF cardinality(protect_holder_id) > 0 THEN
+        UPDATE ledger.holders SET restricted = (measure = 'restrict')
+        FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
+        WHERE holders.holder_id = own.holder_id;
+        PERFORM ledger.destroy_key(holder_id)
+        FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
+        WHERE measure = 'erase';
     END IF;
 
     RETURN NEXT;
