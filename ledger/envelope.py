@@ -83,8 +83,11 @@ def divide(state: State, parts: Parts) -> State:
     personal = {name: state.pop(name) for name in parts.personal}
     for name, inner in parts.mixed.items():
         value = state[name]
-        personal[name] = {part: getattr(value, part) for part in inner.personal}
-        state[name] = {part: getattr(value, part) for part in inner.plain}
+        kept = {
+            part: getattr(value, part) for part in (*inner.personal, *inner.plain, *inner.mixed)
+        }
+        personal[name] = divide(kept, inner)
+        state[name] = kept
     return personal
 
 
