@@ -3,7 +3,7 @@ it never tells what it holds."""
 
 import traceback
 from base64 import b64decode, b64encode
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import orjson
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.events import DeviceBound, ElectronicPermitClaimed, IdentityCorrected, PermitVoided
-from domain.personal import ERASED
+from domain.personal import ERASED, Personal, Plain, parts
+from ledger import envelope
 from ledger.envelope import FIELD
 from ledger.errors import Corrupt, KeyUnusable, UnreadableEvent
 from ledger.holder_keys import NONCE_BYTES, TAG_BYTES, HolderKey
@@ -118,6 +119,38 @@ def test_what_is_personal_is_not_stored_without_a_key():
     cancelled = next(each for each in EXAMPLES if each.TOPIC == "permit.cancelled.v1")
     assert MAPPER.to_stored_event(cancelled) == MAPPER.to_stored_event(cancelled, KEY)
     assert cancelled == MAPPER.to_domain_event(MAPPER.to_stored_event(cancelled))
+
+
+@dataclass(frozen=True)
+class Street:
+    town: Plain[str]
+    house: Personal[str]
+
+
+@dataclass(frozen=True)
+class Estate:
+    owner: Personal[str]
+    street: Street
+    rooms: int
+
+
+@dataclass(frozen=True)
+class Sold:
+    estate: Estate
+    price: int
+
+
+def test_a_value_in_a_value_is_divided_too():
+    """Each part once: nothing personal stays, and nothing is lost."""
+    sold = Sold(Estate("欧阳", Street("Wuxi", "7"), 3), 5)
+    state = {"estate": sold.estate, "price": 5}
+
+    personal = envelope.divide(state, parts(Sold))
+
+    assert {"estate": {"owner": "欧阳", "street": {"house": "7"}}} == personal
+    assert {"estate": {"rooms": 3, "street": {"town": "Wuxi"}}, "price": 5} == state
+    envelope.join(state, personal)
+    assert asdict(sold) == state
 
 
 # -- moved -------------------------------------------------------------------------------------
