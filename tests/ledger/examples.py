@@ -90,7 +90,7 @@ EXAMPLES = (
         holder_id="holder-1",
         **ORDER,
         approvals=["officer-1", "officer-2"],
-        key="rHp-aBrw1s2RszvFYdN49SO1Qx7AEHcnmCeTwRZbLNU",
+        key="ac7a7e681af0d6cd91b33bc561d378f523b5431ec0107727982793c1165b2cd5",
         backups_hold_key_until=date(2026, 12, 28),
     ),
 )

@@ -78,7 +78,7 @@ def test_a_commitment_is_to_holder_and_key():
     ]
 
     assert len(keys) == len({key.commitment for key in keys})
-    assert {43} == {len(key.commitment) for key in keys}
+    assert {64} == {len(key.commitment) for key in keys}
     assert HolderKey("a", bytes(32)).commitment == keys[0].commitment
 
 
