@@ -57,4 +57,7 @@ class KeyCache(Generic[K]):
     def _start_timer(self) -> None:
         self._timer = Timer(self._generation_s, self._age)
         self._timer.daemon = True
-        self._timer.start()
+        try:
+            self._timer.start()
+        except RuntimeError:  # no thread to be had: what can't be forgotten later is forgotten now
+            self._young, self._old, self._timer = {}, {}, None

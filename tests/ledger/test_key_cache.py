@@ -1,6 +1,8 @@
 """Keys in memory: few, not for long, and given back by themselves."""
 
 import time
+from threading import Timer
+from unittest.mock import Mock
 
 import pytest
 
@@ -102,3 +104,16 @@ def test_many_threads_may_use_it(at_once):
         return run
 
     assert ["done"] * 8 == at_once([work(n) for n in range(8)])
+
+
+def test_where_no_thread_is_to_be_had_nothing_is_kept(monkeypatch):
+    """A key that nobody would forget is not remembered; later ones are again."""
+    cache = KeyCache()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(Timer, "start", Mock(side_effect=RuntimeError))
+        cache.put("a", "key")
+        assert 0 == len(cache)
+
+    cache.put("b", "key")
+
+    assert "key" == cache.get("b")
