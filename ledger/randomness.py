@@ -1,6 +1,7 @@
 """Random bits of the operating system, fetched in blocks.
 
-Asking the system for each number by itself costs several times what a command costs otherwise.
+Asking the system for each number by itself costs several times what a command costs otherwise: the
+call gives up the interpreter's lock, and has to wait for it afterwards.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from threading import Lock
 
-BLOCK_BYTES = 4096
+BLOCK_BYTES = 65_536
 
 
 class RandomBits:
@@ -16,18 +17,20 @@ class RandomBits:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._block = b""
+        self._block = bytearray()
         self._used = 0
         os.register_at_fork(after_in_child=self._forget)
 
     def take(self, n_bytes: int) -> bytes:
-        """``n_bytes`` that nobody was given before."""
+        """``n_bytes`` that nobody was given before; they may be a key, and are not kept here."""
         with self._lock:
             if self._used + n_bytes > len(self._block):
-                self._block, self._used = os.urandom(max(n_bytes, BLOCK_BYTES)), 0
+                self._block, self._used = bytearray(os.urandom(max(n_bytes, BLOCK_BYTES))), 0
             start = self._used
             self._used += n_bytes
-            return self._block[start : self._used]
+            taken = bytes(self._block[start : self._used])
+            self._block[start : self._used] = bytes(n_bytes)
+            return taken
 
     def bits(self, k: int) -> int:
         """An integer below 2^k."""
@@ -36,7 +39,7 @@ class RandomBits:
 
     def _forget(self) -> None:
         self._lock = Lock()
-        self._block, self._used = b"", 0
+        self._block, self._used = bytearray(), 0
 
 
 source = RandomBits()

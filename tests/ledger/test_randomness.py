@@ -10,7 +10,7 @@ from ledger import randomness
 from ledger.randomness import BLOCK_BYTES, RandomBits
 
 THREADS = 8
-TAKES = 2_000
+TAKES = 20_000
 WORD_BYTES = 4
 DRAWS = 200
 CHILD_S = 30
@@ -120,3 +120,11 @@ def test_a_child_does_not_wait_for_a_thread_that_it_has_not(source):
         given = in_a_child(lambda: source.take(16))
 
     assert 16 == len(given)
+
+
+def test_what_was_given_is_not_kept(source):
+    """It may be somebody's key, and a key that was destroyed is nowhere."""
+    key = source.take(32)
+
+    assert key != bytes(32)
+    assert key not in bytes(source._block)
