@@ -59,6 +59,7 @@ class Parts:
     personal: tuple[str, ...]
     plain: tuple[str, ...]
     mixed: Mapping[str, Parts]
+    all: tuple[str, ...]
     paths: tuple[str, ...]
 
 
@@ -81,7 +82,13 @@ def parts(holder: type) -> Parts:
         else:
             plain.append(field.name)
     inner_paths = [f"{name}.{path}" for name, inner in mixed.items() for path in inner.paths]
-    return Parts(tuple(personal), tuple(plain), mixed, (*personal, *inner_paths))
+    return Parts(
+        personal=tuple(personal),
+        plain=tuple(plain),
+        mixed=mixed,
+        all=(*personal, *plain, *mixed),
+        paths=(*personal, *inner_paths),
+    )
 
 
 def _declared(hint: Any) -> Kind | None:

@@ -11,7 +11,6 @@ from eventsourcing.persistence import StoredEvent
 
 from .database import Connection
 from .errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTaken
-from .holder_keys import WrappedKey
 from .holders import HolderChange, Protect, Reindex, Release, Take
 from .idempotency import PendingAnswer
 from .portraits import SealedPortrait
@@ -47,6 +46,8 @@ _COLUMNS = {
         "citizen_index": "bytea",
         "holder_id": "text",
         "permit_number": "text",
+        "kek_id": "text",
+        "wrapped": "bytea",
     },
     "reindex": {
         "command": "integer",
@@ -55,7 +56,6 @@ _COLUMNS = {
         "new_citizen_index": "bytea",
     },
     "release": {"citizen_index": "bytea", "permit_number": "text"},
-    "key": {"command": "integer", "holder_id": "text", "kek_id": "text", "wrapped": "bytea"},
     "portrait": {"stream": "text", "version": "integer", "image": "bytea"},
     "protect": {
         "command": "integer",
@@ -76,15 +76,13 @@ Losers = dict[int, type[AppendConflict]]
 class Append:
     """What one command writes, all of it or nothing.
 
-    ``events`` may be empty for a command that changed nothing but whose answer is to be kept;
-    ``holder_key`` is a new holder's.
+    ``events`` may be empty for a command that changed nothing but whose answer is to be kept.
     """
 
     events: Sequence[StoredEvent]
     holder_changes: Sequence[HolderChange] = ()
     answer: PendingAnswer | None = None
     portrait: SealedPortrait | None = None
-    holder_key: WrappedKey | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -162,8 +160,9 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
             events.append((command, e.originator_id, e.originator_version, e.topic, e.state))
         for change in append.holder_changes:
             match change:
-                case Take(citizen_index, holder_id, number):
-                    rows["take"].append((command, citizen_index, holder_id, number))
+                case Take(citizen_index, holder_id, number, key):
+                    of_key = (key.kek_id, key.wrapped) if key else (None, None)
+                    rows["take"].append((command, citizen_index, holder_id, number, *of_key))
                 case Reindex(citizen_index, number, new_citizen_index):
                     rows["reindex"].append((command, citizen_index, number, new_citizen_index))
                 case Release(citizen_index, number):
@@ -175,8 +174,6 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
             rows["answer"].append((command, *_answer_columns(answer), last_event))
         if portrait := append.portrait:
             rows["portrait"].append(portrait)
-        if key := append.holder_key:
-            rows["key"].append((command, *key))
     return {kind: of_kind for kind, of_kind in rows.items() if of_kind}
 
 

@@ -14,7 +14,7 @@ from .append import Append
 from .application import PermitLedger
 from .errors import KeyUnusable
 from .holder_keys import HolderKey, WrappedKey, require
-from .holders import HolderChange
+from .holders import HolderChange, Take
 from .idempotency import PendingAnswer
 from .mapper import is_personal
 from .portraits import Portrait
@@ -70,7 +70,8 @@ class BulkAppender:
     ) -> None:
         """Take the permit's pending events, in the order in which they are to stand in the log.
 
-        A ``new_holder`` gets a key; one who is on record has one. A portrait is of the first event.
+        A ``new_holder``, who takes the permit with these changes, gets a key; one who is on record
+        has one. A portrait is of the first event.
 
         Raises:
             VersionTaken, HolderTaken, KeyTaken: of an earlier batch; nothing of it was written,
@@ -80,14 +81,15 @@ class BulkAppender:
         if not people.isdisjoint(self._people):
             self._hand_over()
         events = permit.collect_events()
-        key, wrapped = None, None
+        key = None
         if new_holder:
             key, wrapped = self._new_key(permit.holder_id)
+            holder_changes = [_with_key(change, wrapped) for change in holder_changes]
         elif any(map(is_personal, events)):
             key = self._key(permit.holder_id)
         stored = [self._ledger.event_mapper.to_stored_event(event, key) for event in events]
         sealed = portrait.seal(key, permit.id, Permit.INITIAL_VERSION) if portrait and key else None
-        append = Append(stored, holder_changes, answer, sealed, wrapped)
+        append = Append(stored, holder_changes, answer, sealed)
         self._batch.append(append)
         self._people |= people
         self._events += len(stored)
@@ -130,3 +132,7 @@ class BulkAppender:
         writing, self._writing = self._writing, None
         if writing:
             writing.result()
+
+
+def _with_key(change: HolderChange, key: WrappedKey) -> HolderChange:
+    return change._replace(key=key) if isinstance(change, Take) else change

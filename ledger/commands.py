@@ -25,7 +25,7 @@ from .errors import (
     UnknownPermit,
     VersionTaken,
 )
-from .holder_keys import HolderKey, WrappedKey, require
+from .holder_keys import HolderKey, require
 from .holders import HolderChange
 from .idempotency import Answer, IdempotencyKey, PendingAnswer
 from .log_access import LogAccess
@@ -59,11 +59,9 @@ class Command:
 
 
 class Beside(NamedTuple):
-    """What goes with a permit's first event: the key that seals it, wrapped too where its holder is
-    new, and the portrait."""
+    """What goes with a permit's first event: the key that seals it, and the portrait."""
 
     key: HolderKey | None = None
-    wrapped_key: WrappedKey | None = None
     portrait: SealedPortrait | None = None
 
 
@@ -172,9 +170,7 @@ class CommandRunner:
         if key is None and any(map(is_personal, events)):
             key = await self._key_of(permits[-1].holder_id)
         stored = [self._mapper.to_stored_event(event, key) for event in events]
-        positions = await self.log.append(
-            Append(stored, holder_changes, pending, beside.portrait, beside.wrapped_key)
-        )
+        positions = await self.log.append(Append(stored, holder_changes, pending, beside.portrait))
         return Answer(True, body, version, positions[-1] if positions else position)
 
     async def _key_of(self, holder_id: str) -> HolderKey:

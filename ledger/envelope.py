@@ -83,9 +83,7 @@ def divide(state: State, parts: Parts) -> State:
     personal = {name: state.pop(name) for name in parts.personal}
     for name, inner in parts.mixed.items():
         value = state[name]
-        kept = {
-            part: getattr(value, part) for part in (*inner.personal, *inner.plain, *inner.mixed)
-        }
+        kept = {part: getattr(value, part) for part in inner.all}
         personal[name] = divide(kept, inner)
         state[name] = kept
     return personal

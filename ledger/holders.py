@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from .holder_keys import WrappedKey
+
 
 class Take(NamedTuple):
-    """The person behind the index now holds this permit."""
+    """The person behind the index now holds this permit; somebody new brings a ``key``."""
 
     citizen_index: bytes
     holder_id: str
     permit_number: str
+    key: WrappedKey | None = None
 
     @property
     def people(self) -> set[bytes]:

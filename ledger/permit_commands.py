@@ -77,11 +77,14 @@ class PermitCommands(CommandRunner):
                 self._new_permit_number(), holder_id, application, command.context
             )
             index = self._citizen_index(permit)
-            beside = await self._beside(permit, portrait, is_known=known is not None)
+            if known:
+                key, wrapped = await self._key_of(holder_id), None
+            else:
+                key, wrapped = await self.log.new_holder_key(holder_id)
+            sealed = portrait.seal(key, permit.id, permit.version) if portrait else None
+            take = Take(index, holder_id, permit.id, wrapped)
             try:
-                return await self._append(
-                    permit, command, [Take(index, holder_id, permit.id)], beside
-                )
+                return await self._append(permit, command, [take], Beside(key, sealed))
             except HolderTaken:
                 known = (await self.log.holders([index])).get(index)
                 if known and known.permit_number is not None:
@@ -89,14 +92,6 @@ class PermitCommands(CommandRunner):
                 raise
 
         return await self._decide(command, attempt)
-
-    async def _beside(self, permit: Permit, portrait: Portrait | None, *, is_known: bool) -> Beside:
-        if is_known:
-            key, wrapped = await self._key_of(permit.holder_id), None
-        else:
-            key, wrapped = await self.log.new_holder_key(permit.holder_id)
-        sealed = portrait.seal(key, permit.id, permit.version) if portrait else None
-        return Beside(key, wrapped, sealed)
 
     # -- registrar -----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ class RandomBits:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._block = bytearray()
+        self._block = memoryview(bytearray())
         self._used = 0
         os.register_at_fork(after_in_child=self._forget)
 
@@ -25,11 +25,12 @@ class RandomBits:
         """``n_bytes`` that nobody was given before; they may be a key, and are not kept here."""
         with self._lock:
             if self._used + n_bytes > len(self._block):
-                self._block, self._used = bytearray(os.urandom(max(n_bytes, BLOCK_BYTES))), 0
-            start = self._used
+                fetched = os.urandom(max(n_bytes, BLOCK_BYTES))
+                self._block, self._used = memoryview(bytearray(fetched)), 0
+            part = self._block[self._used : self._used + n_bytes]
             self._used += n_bytes
-            taken = bytes(self._block[start : self._used])
-            self._block[start : self._used] = bytes(n_bytes)
+            taken = part.tobytes()
+            part[:] = bytes(n_bytes)
             return taken
 
     def bits(self, k: int) -> int:
@@ -39,7 +40,7 @@ class RandomBits:
 
     def _forget(self) -> None:
         self._lock = Lock()
-        self._block, self._used = bytearray(), 0
+        self._block, self._used = memoryview(bytearray()), 0
 
 
 source = RandomBits()

@@ -17,13 +17,13 @@ def answer(name, body=b"", caller="officer-1"):
     return PendingAnswer(IdempotencyKey(caller, name, b""), accepted=True, body=body, version=1)
 
 
-def on(stream, *changes, version=1, events=1, key=None, portrait=None, holder_key=None):
+def on(stream, *changes, version=1, events=1, key=None, portrait=None):
     """Of this permit, from this version on."""
     happened = [
         StoredEvent(stream, version and version + n, "test.happened.v1", b"{}")
         for n in range(events)
     ]
-    return Append(happened, changes, answer(key) if key else None, portrait, holder_key)
+    return Append(happened, changes, answer(key) if key else None, portrait)
 
 
 def kinds(outcomes):

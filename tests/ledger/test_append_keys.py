@@ -23,9 +23,9 @@ def wrapped(holder_id, kek_id=KEK.kek_id):
 
 def new(holder_id, stream, **how):
     """The first permit of somebody new, with a picture."""
-    take = Take(holder_id.encode(), holder_id, stream)
+    take = Take(holder_id.encode(), holder_id, stream, wrapped(holder_id))
     portrait = SealedPortrait(stream, 1, f"of {stream}".encode())
-    return on(stream, take, portrait=portrait, holder_key=wrapped(holder_id), **how)
+    return on(stream, take, portrait=portrait, **how)
 
 
 def erasure(holder_id, *permits, version=2, known=None, told=None):
@@ -88,7 +88,7 @@ def test_a_key_wrapped_with_a_closed_kek_is_not_written(recorder, in_one_batch, 
 
 def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
     """Nobody could rotate it."""
-    append = on("a", holder_key=wrapped("holder-1", "of nobody"))
+    append = on("a", Take(b"holder-1", "holder-1", "a", wrapped("holder-1", "of nobody")))
 
     assert {0: KekClosed} == write(admin, [append])
 
@@ -213,7 +213,7 @@ def test_who_was_erased_comes_back_as_somebody_new(recorder):
 
     with pytest.raises(HolderTaken):
         recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
-    append = on("b", Take(b"holder-1", "holder-2", "b"), holder_key=wrapped("holder-2"))
+    append = on("b", Take(b"holder-1", "holder-2", "b", wrapped("holder-2")))
     assert [3] == recorder.append(append)
 
     assert HolderRecord("holder-1", None, ("a",)) == recorder.holder("holder-1")
@@ -227,7 +227,7 @@ def test_a_destroyed_key_does_not_come_back(recorder, rows):
     before = rows()
 
     with pytest.raises(HolderTaken):
-        recorder.append(on("b", holder_key=wrapped("holder-1")))
+        recorder.append(on("b", Take(b"another", "holder-1", "b", wrapped("holder-1"))))
 
     assert before == rows()
 

@@ -18,10 +18,11 @@ KEY = IdempotencyKey("import", "line 1", b"line 1")
 
 @pytest.fixture
 def permit(application, context):
-    """``permit(n)``: issued, its event still pending."""
+    """``permit(n)``: issued, its event still pending; to ``holder-n``, or to another."""
 
-    def permit(n):
-        return Permit.issue(f"permit-{n}", f"holder-{n}", application(), context)
+    def permit(n, holder=None):
+        holder_id = f"holder-{n if holder is None else holder}"
+        return Permit.issue(f"permit-{n}", holder_id, application(), context)
 
     return permit
 
@@ -40,6 +41,16 @@ def appended(ledger, monkeypatch):
     return sizes
 
 
+def taken(permit):
+    """By somebody who is found under an index of the test's own."""
+    return Take(permit.holder_id.encode(), permit.holder_id, permit.id)
+
+
+def add_new(appender, permit, **how):
+    """The permit of somebody new."""
+    appender.add(permit, [taken(permit)], new_holder=True, **how)
+
+
 def streams(ledger):
     log = ledger.log.select_notifications(None, 100)
     assert list(range(1, len(log) + 1)) == [event.id for event in log]
@@ -52,7 +63,7 @@ def test_events_stand_in_the_order_in_which_they_were_added(ledger, permit, appe
 
     with BulkAppender(ledger) as appender:
         for n in range(7):
-            appender.add(permit(n), new_holder=True)
+            add_new(appender, permit(n))
 
     assert [f"permit-{n}" for n in range(7)] == streams(ledger)
     assert [3, 3, 1] == appended
@@ -67,8 +78,8 @@ def test_a_permits_events_stay_together(ledger, permit, context, appended, monke
         whole.reissue(context)
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(0), new_holder=True)
-        appender.add(whole, new_holder=True)
+        add_new(appender, permit(0))
+        add_new(appender, whole)
 
     assert ["permit-0", *["permit-1"] * 5] == streams(ledger)
     assert appended[0] == 6
@@ -82,9 +93,9 @@ def test_a_batch_is_bounded_in_bytes(ledger, permit, appended, monkeypatch):
     monkeypatch.setattr(bulk, "BATCH_BYTES_MAX", len(state) + len(picture))
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1), new_holder=True, portrait=PICTURE)
+        add_new(appender, permit(1), portrait=PICTURE)
         assert [1] == appended
-        appender.add(permit(2), new_holder=True)
+        add_new(appender, permit(2))
         assert [1] == appended
 
     assert [1, 1] == appended[:2]
@@ -95,7 +106,7 @@ def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
     answer = PendingAnswer(KEY, accepted=True, body=b"done", version=1)
 
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1), new_holder=True)
+        add_new(appender, permit(1))
         take = Take(b"person", "holder-2", "permit-2")
         appender.add(permit(2), [take], portrait=PICTURE, answer=answer, new_holder=True)
 
@@ -115,7 +126,7 @@ def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
     def fail_at_the_fourth():
         with BulkAppender(ledger) as appender:
             for n in range(3):
-                appender.add(permit(n), new_holder=True)
+                add_new(appender, permit(n))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -137,13 +148,13 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
     with BulkAppender(ledger) as appender:
         appender.add(permit(0), **with_conflict(0), new_holder=True)
         appender.flush()
-        appender.add(permit(1), new_holder=True)
+        add_new(appender, permit(1))
         appender.add(permit(2), **with_conflict(2), new_holder=True)
         appender.add(permit(3), [Take(b"somebody", "holder-3", "permit-3")], new_holder=True)
         with pytest.raises(conflict):
             appender.flush()
         assert ["permit-0"] == streams(ledger)
-        appender.add(permit(3), new_holder=True)
+        add_new(appender, permit(3))
 
     assert ["permit-0", "permit-3"] == streams(ledger)
 
@@ -153,10 +164,11 @@ def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, append
     mistaken for somebody with two."""
     first, second = Take(b"person", "holder-1", "permit-1"), Take(b"person", "holder-1", "permit-2")
 
-    with BulkAppender(ledger) as appender:
+    with BulkAppender(ledger, keeps_keys=True) as appender:
         appender.add(permit(1), [first], new_holder=True)
-        appender.add(permit(0), [Release(b"person", "permit-1")], new_holder=True)
-        appender.add(permit(2), [second], new_holder=True)
+        between = permit(0)
+        appender.add(between, [Release(b"person", "permit-1"), taken(between)], new_holder=True)
+        appender.add(permit(2, holder=1), [second])
 
     assert [1, 1, 1] == appended
     assert {b"person": Holder("holder-1", "permit-2")} == ledger.log.holders([b"person"])
@@ -177,7 +189,7 @@ def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
     """What was appended in bulk is a permit like any other."""
     number = issue()
     with BulkAppender(ledger) as appender:
-        appender.add(permit(1), new_holder=True)
+        add_new(appender, permit(1))
     answer = ledger.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
 
     assert (2, 3) == (answer.version, answer.position)
@@ -205,7 +217,7 @@ def test_a_new_holder_gets_a_key(ledger, permit, asked, admin):
     """One for each, made here and stored with the permit; nobody has to be asked for it."""
     with BulkAppender(ledger) as appender:
         for n in range(3):
-            appender.add(permit(n), new_holder=True)
+            add_new(appender, permit(n))
 
     assert [] == asked
     rows = admin.execute("SELECT holder_id FROM ledger.holder_keys ORDER BY 1").fetchall()
@@ -218,8 +230,8 @@ def test_a_known_holders_key_is_asked_for(ledger, permit, context, asked, append
     among it."""
     first, plain = permit(1), permit(2)
     with BulkAppender(ledger) as appender:
-        appender.add(first, new_holder=True)
-        appender.add(plain, new_holder=True)
+        add_new(appender, first)
+        add_new(appender, plain)
         plain.report_loss(context)
         appender.add(plain)
         assert ([], []) == (asked, appended)
@@ -236,7 +248,7 @@ def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
     """Of the holders that it has added, for as long as it is used."""
     first = permit(1)
     with BulkAppender(ledger, keeps_keys=True) as appender:
-        appender.add(first, new_holder=True)
+        add_new(appender, first)
         first.void("就业证明系伪造", context)
         appender.add(first)
 

@@ -109,16 +109,14 @@ CREATE FUNCTION ledger.append(
     take_citizen_index bytea[] DEFAULT '{}',
     take_holder_id text[] DEFAULT '{}',
     take_permit_number text[] DEFAULT '{}',
+    take_kek_id text[] DEFAULT '{}', -- with the key, of somebody new
+    take_wrapped bytea[] DEFAULT '{}',
     reindex_command integer[] DEFAULT '{}',
     reindex_citizen_index bytea[] DEFAULT '{}',
     reindex_permit_number text[] DEFAULT '{}',
     reindex_new_citizen_index bytea[] DEFAULT '{}',
     release_citizen_index bytea[] DEFAULT '{}',
     release_permit_number text[] DEFAULT '{}',
-    key_command integer[] DEFAULT '{}',
-    key_holder_id text[] DEFAULT '{}',
-    key_kek_id text[] DEFAULT '{}',
-    key_wrapped bytea[] DEFAULT '{}',
     portrait_stream text[] DEFAULT '{}',
     portrait_version integer[] DEFAULT '{}',
     portrait_image bytea[] DEFAULT '{}',
@@ -132,6 +130,7 @@ SET enable_seqscan = off
 AS $$
 DECLARE
     lost boolean := false;
+    open_keks text[];
 BEGIN
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
@@ -163,6 +162,12 @@ BEGIN
                       OR holders.restricted
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
         lost := lost OR FOUND;
+        open_keks := ARRAY(SELECT kek_id FROM ledger.key_encryption_keys WHERE closed_at IS NULL);
+        RETURN QUERY
+        SELECT append.before, command, 'kek'
+        FROM unnest(take_command, take_kek_id) AS own (command, kek_id)
+        WHERE NOT kek_id = ANY (open_keks);
+        lost := lost OR FOUND;
     END IF;
     IF cardinality(reindex_command) > 0 THEN
         RETURN QUERY
@@ -171,14 +176,6 @@ BEGIN
             AS own (command, permit_number, citizen_index)
         WHERE (SELECT holders.permit_number <> own.permit_number
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index);
-        lost := lost OR FOUND;
-    END IF;
-    IF cardinality(key_command) > 0 THEN
-        RETURN QUERY
-        SELECT append.before, command, 'kek'
-        FROM unnest(key_command, key_kek_id) AS own (command, kek_id)
-        WHERE (SELECT closed_at IS NULL FROM ledger.key_encryption_keys AS kek
-               WHERE kek.kek_id = own.kek_id) IS NOT TRUE;
         lost := lost OR FOUND;
     END IF;
     IF cardinality(protect_command) > 0 THEN
@@ -219,6 +216,10 @@ BEGIN
         ON CONFLICT (citizen_index) DO UPDATE SET
             permit_number = excluded.permit_number,
             permit_numbers = holders.permit_numbers || excluded.permit_number;
+        INSERT INTO ledger.holder_keys (holder_id, kek_id, wrapped)
+        SELECT * FROM unnest(take_holder_id, take_kek_id, take_wrapped)
+            AS own (holder_id, kek_id, wrapped)
+        WHERE wrapped IS NOT NULL;
     END IF;
 
     IF cardinality(reindex_permit_number) > 0 THEN
@@ -238,11 +239,6 @@ BEGIN
             AS own (citizen_index, permit_number)
         WHERE holders.citizen_index = own.citizen_index
           AND holders.permit_number = own.permit_number;
-    END IF;
-
-    IF cardinality(key_holder_id) > 0 THEN
-        INSERT INTO ledger.holder_keys (holder_id, kek_id, wrapped)
-        SELECT * FROM unnest(key_holder_id, key_kek_id, key_wrapped);
     END IF;
 
     IF cardinality(portrait_stream) > 0 THEN
