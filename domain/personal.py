@@ -9,8 +9,8 @@ type unless they stand inside something personal; every text says what it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cache
@@ -50,17 +50,22 @@ class UnknownKind(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The fields of a value: those that are personal as a whole, those that are plain, and values
-    that hold some of both, by their field.
+    """The fields of a value, in their order: those that are personal as a whole; those that are
+    ``kept`` in the clear, as a whole or in part; and of what is kept in part, the parts.
 
     ``paths`` are all that are personal, dotted where they lie in a value; none: all of it is plain.
     """
 
-    personal: tuple[str, ...]
-    plain: tuple[str, ...]
-    mixed: Mapping[str, Parts]
     all: tuple[str, ...]
+    personal: tuple[str, ...]
+    kept: tuple[str, ...]
+    mixed: Mapping[str, Parts]
     paths: tuple[str, ...]
+
+    def without(self, names: Collection[str]) -> Parts:
+        """The same of a value that lacks these fields, which are plain."""
+        kept = tuple(name for name in self.kept if name not in names)
+        return replace(self, kept=kept, all=(*self.personal, *kept))
 
 
 @cache
@@ -71,22 +76,22 @@ def parts(holder: type) -> Parts:
         UnknownKind: for a field of which nothing is said.
     """
     hints = type_hints(holder, include_extras=True)
-    personal, plain, mixed = [], [], {}
+    personal, kept, mixed = [], [], {}
     for field in fields(holder):
         where, hint = f"{holder.__name__}.{field.name}", hints[field.name]
         kind = _declared(hint)
         if kind is Kind.PERSONAL:
             personal.append(field.name)
-        elif kind is None and (inner := _inner(hint, where)) and inner.paths:
+            continue
+        kept.append(field.name)
+        if kind is None and (inner := _inner(hint, where)) and inner.paths:
             mixed[field.name] = inner
-        else:
-            plain.append(field.name)
     inner_paths = [f"{name}.{path}" for name, inner in mixed.items() for path in inner.paths]
     return Parts(
+        all=(*personal, *kept),
         personal=tuple(personal),
-        plain=tuple(plain),
+        kept=tuple(kept),
         mixed=mixed,
-        all=(*personal, *plain, *mixed),
         paths=(*personal, *inner_paths),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import b2a_base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import orjson
@@ -78,15 +78,15 @@ def place_of(stored: StoredEvent) -> tuple[str, ...]:
     return str(stored.originator_id), str(stored.originator_version), stored.topic
 
 
-def divide(state: State, parts: Parts) -> State:
-    """Take the personal fields out of ``state``, which keeps the plain ones; returns them."""
-    personal = {name: state.pop(name) for name in parts.personal}
+def divide(facts: Mapping[str, Any], parts: Parts) -> tuple[State, State]:
+    """The plain fields, and the personal ones."""
+    plain = {name: facts[name] for name in parts.kept}
+    personal = {name: facts[name] for name in parts.personal}
     for name, inner in parts.mixed.items():
-        value = state[name]
-        kept = {part: getattr(value, part) for part in inner.all}
-        personal[name] = divide(kept, inner)
-        state[name] = kept
-    return personal
+        value = facts[name]
+        of_value = {part: getattr(value, part) for part in inner.all}
+        plain[name], personal[name] = divide(of_value, inner)
+    return plain, personal
 
 
 def join(state: State, personal: State) -> None:

@@ -13,7 +13,7 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from domain.events import EVENTS, PermitEvent
-from domain.personal import ERASED, parts
+from domain.personal import ERASED, Parts, parts
 
 from . import envelope
 from .envelope import Envelope, place_of
@@ -82,15 +82,12 @@ class EventMapper(Mapper[str]):
             KeyUnusable: it is needed, and there is none.
         """
         event = cast("PermitEvent", domain_event)
-        state = vars(event).copy()
-        for name in _NOT_IN_STATE:
-            del state[name]
-        divided = parts(type(event))
-        if divided.paths:
+        divided = _stored_parts(type(event))
+        state, personal = envelope.divide(vars(event), divided)
+        if personal:
             if key is None:
                 raise KeyUnusable(f"{event.TOPIC} is sealed with its holder's key: there is none")
             place = (event.originator_id, str(event.originator_version), event.TOPIC)
-            personal = envelope.divide(state, divided)
             state[envelope.FIELD] = envelope.seal(personal, key, place)
         return StoredEvent(
             originator_id=event.originator_id,
@@ -189,6 +186,12 @@ def _field_at(location: tuple[int | str, ...], event_class: type[PermitEvent]) -
     found = ".".join(map(str, location))
     personal = parts(event_class).paths
     return next((path for path in personal if f"{found}.".startswith(f"{path}.")), found)
+
+
+@cache
+def _stored_parts(event_class: type[PermitEvent]) -> Parts:
+    """Without what columns of the log say already."""
+    return parts(event_class).without(_NOT_IN_STATE)
 
 
 @cache

@@ -13,13 +13,14 @@ from . import envelope
 class FileKey:
     """A KEK in this process's memory; safe for many threads."""
 
-    __slots__ = ("_cipher", "kek_id")
+    __slots__ = ("_bound_to", "_cipher", "kek_id")
 
     is_remote = False
 
     def __init__(self, kek_id: str, secret: bytes) -> None:
         self.kek_id = kek_id
         self._cipher = AESGCM(secret)
+        self._bound_to = envelope.associated_data(kek_id, "")
 
     def __repr__(self) -> str:
         return f"FileKey({self.kek_id!r})"
@@ -31,7 +32,7 @@ class FileKey:
             ValueError: the key has not 32 bytes.
         """
         nonce = source.take(envelope.NONCE_BYTES)
-        bound_to = envelope.associated_data(self.kek_id, holder_id)
+        bound_to = self._bound_to + holder_id.encode()
         return nonce + self._cipher.encrypt(nonce, envelope.checked(key), bound_to)
 
     def unwrap(self, wrapped: bytes, holder_id: str) -> bytes:
@@ -41,7 +42,7 @@ class FileKey:
             KeyUnusable: wrapped with another KEK, for another holder, or damaged.
         """
         nonce, sealed = envelope.opened(wrapped, self.kek_id)
-        bound_to = envelope.associated_data(self.kek_id, holder_id)
+        bound_to = self._bound_to + holder_id.encode()
         try:
             return self._cipher.decrypt(nonce, sealed, bound_to)
         except InvalidTag:

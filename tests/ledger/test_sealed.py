@@ -143,9 +143,8 @@ class Sold:
 def test_a_value_in_a_value_is_divided_too():
     """Each part once: nothing personal stays, and nothing is lost."""
     sold = Sold(Estate("欧阳", Street("Wuxi", "7"), 3), 5)
-    state = {"estate": sold.estate, "price": 5}
 
-    personal = envelope.divide(state, parts(Sold))
+    state, personal = envelope.divide(vars(sold), parts(Sold))
 
     assert {"estate": {"owner": "欧阳", "street": {"house": "7"}}} == personal
     assert {"estate": {"rooms": 3, "street": {"town": "Wuxi"}}, "price": 5} == state
