@@ -19,8 +19,6 @@ from .key_encryption import Keyring
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-TAG_BYTES = 16
-_COMMITMENT = hashlib.sha256(b"permit-ledger holder key\0")
 
 
 class HolderKey:
@@ -39,9 +37,8 @@ class HolderKey:
         self.holder_id = holder_id
         self.secret = secret
         self._aead = AESGCM(secret)
-        digest = _COMMITMENT.copy()
-        digest.update(b"%b\0%b" % (holder_id.encode(), secret))
-        self.commitment = digest.hexdigest()
+        committed = b"permit-ledger holder key\0%b\0%b" % (holder_id.encode(), secret)
+        self.commitment = hashlib.sha256(committed).hexdigest()
 
     def __repr__(self) -> str:
         return f"HolderKey({self.holder_id!r})"
