@@ -18,7 +18,8 @@ from .key_cache import KeyCache
 from .key_encryption import Keyring
 
 KEY_BYTES = 32
-NONCE_BYTES = 12
+NONCE_BYTES, TAG_BYTES = 12, 16
+"""Of AES-GCM; a box is so much longer than what is in it."""
 
 
 class HolderKey:
