@@ -27,6 +27,12 @@ from .personal import ERASED
 TEXT_LENGTH_MAX = 200
 OFFICERS_MIN = 2
 _SEPARATORS = re.compile(r"[\W_]+")
+# What isprintable() lets through and nobody sees: fillers, joiners and selectors of variants (the
+# printable ones of Unicode's Default_Ignorable_Code_Point), and the blank Braille pattern.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 _EIGHTEEN = re.compile(r"(?=([0-9]{17}[0-9X]))")
 
 
@@ -108,7 +114,7 @@ def erase(
         problem for officer in officers for problem in _text_problems("approvals", officer, permits)
     ]
     require_valid(*order.problems(permits), *problems)
-    if len({officer.casefold() for officer in officers}) < max(OFFICERS_MIN, len(officers)):
+    if len(set(map(_account, officers))) < max(OFFICERS_MIN, len(officers)):
         raise TwoOfficersRequired
     for permit in permits:
         if not permit.erased:
@@ -125,14 +131,15 @@ def erase(
 
 
 def _text_problems(field: str, text: str, permits: Sequence[Permit]) -> Iterator[FieldProblem]:
-    if not 1 <= len(text) <= TEXT_LENGTH_MAX or not text.isprintable():
+    is_seen = text.isprintable() and not _INVISIBLE.search(text)
+    if not 1 <= len(text) <= TEXT_LENGTH_MAX or not is_seen:
         yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
     elif _holds_citizen_number(text) or any(_names(text, permit) for permit in permits):
         yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
 
 
 def _holds_citizen_number(text: str) -> bool:
-    for candidate in _EIGHTEEN.findall(_run_together(text).upper()):
+    for candidate in _EIGHTEEN.findall(_in_ascii_digits(_run_together(text)).upper()):
         with suppress(ValueError):
             citizen_id.parse(candidate)
             return True
@@ -145,6 +152,17 @@ def _names(text: str, permit: Permit) -> bool:
     return _run_together(permit.identity.name) in _run_together(text)
 
 
+def _account(officer: str) -> str:
+    """The same for whatever differs in case, spaces and width alone."""
+    plain = unicodedata.normalize("NFKC", officer).casefold()
+    return "".join(unicodedata.normalize("NFKC", plain).split())
+
+
 def _run_together(text: str) -> str:
     """Without whatever may stand between letters, full-width ones as plain ones."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
+
+
+def _in_ascii_digits(text: str) -> str:
+    """Digits of every script as 0-9."""
+    return "".join(str(unicodedata.decimal(letter, letter)) for letter in text)

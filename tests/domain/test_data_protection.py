@@ -192,10 +192,14 @@ def test_nothing_of_the_person_is_left(permits, erased, on):
         ["officer-1", "officer-1"],
         ["officer-1", " Officer-1 "],
         ["officer-1", "officer-2", "OFFICER-2"],
+        ["officer-1", "ｏｆｆｉｃｅｒ－１"],
+        ["officer-1", "officer-\U0001d7cf"],
+        ["officer 1", "officer  1"],
     ],
+    ids=ascii,
 )
 def test_two_different_officers_approve(permits, erased, approvals):
-    """Neither case nor space makes two of one; a third approval may not be one of the two."""
+    """Neither case, space nor width makes two of one; a third may not be one of the two."""
     with pytest.raises(TwoOfficersRequired):
         erased(permits, approvals=approvals)
 
@@ -224,13 +228,21 @@ def test_two_different_officers_approve(permits, erased, approvals):
         "99.00.00.1990.01.01.00.17",
         "990000–19900101, 0017",
         "990000199001010017".translate({48 + n: 0xFF10 + n for n in range(10)}),
+        "990000199001010017".translate({48 + n: 0x0660 + n for n in range(10)}),
+        "\u3164".join(NUMBER),
+        "欧\u3164阳\uffa0测试",
+        "\u3164",
+        "officer-1\u2800",
+        "officer-1\ufe0f",
+        "offi\u034fcer-1",
+        "王\U000e0100",
     ],
     ids=repr,
 )
 @pytest.mark.parametrize("field", ["legal_basis", "case", "approvals"])
 def test_a_text_must_not_tell_who_is_meant(permits, erased, on, field, text):
     """It stays in the log for ever, in the clear: no name of the holder, no citizen number, however
-    it is written."""
+    it is written, and nothing that can't be seen."""
     approvals = ["officer-1", text] if field == "approvals" else OFFICERS
     order = ORDER if field == "approvals" else replace(ORDER, **{field: text})
 
