@@ -17,7 +17,7 @@ from .answers import ErasureAnswer, HolderAnswer
 from .presentation import place
 from .receipts import ERASURE
 from .roles import Scope
-from .schemas import ErasureBody, OrderBody
+from .schemas import ErasureBody, OrderBody, Printable
 from .services import Services, services
 from .writing import answered, command_by, headers_of
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"])
 
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
 Service = Annotated[Services, Depends(services)]
-HolderId = Annotated[str, Path(min_length=1, max_length=64)]
+HolderId = Annotated[str, Path(min_length=1, max_length=64), Printable]
 
 
 @router.post("/{holder_id}/restrictions", responses=documents.written(HolderAnswer))

@@ -8,7 +8,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from tests.api.orders import ERASURE, TRACKS, orders, shown
+from tests.api.orders import ERASURE, ORDER, TRACKS, orders, shown
 
 PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 NOW = "2026-06-01"
@@ -284,6 +284,7 @@ def test_an_unknown_holder(investigator):
         ["officer-1", " officer-1 "],
         ["officer-1", "officer-1\u3000"],
         ["officer-1", "officer-2", "Officer-2"],
+        ["officer-1", "ｏｆｆｉｃｅｒ－１"],
     ],
 )
 def test_two_different_officers_approve(investigator, issue, read, approvals):
@@ -335,6 +336,17 @@ def test_a_bad_body_erases_nobody(investigator, issue, read, changes):
     assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
     assert "欧阳测试" not in answer.text
     assert "held" == read(permit)["personal_data"]
+
+
+@pytest.mark.parametrize("holder_id", ["%00", "a%00b", "a%0Ab", "%7F", "x" * 65])
+@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts", "erasures"])
+def test_what_can_not_be_a_holders_id_is_refused(investigator, holder_id, what):
+    """422, not an error of the database, which others who ask in that instant would get as well."""
+    body = ERASURE if what == "erasures" else ORDER
+
+    answer = investigator.post(f"/v1/audit/holders/{holder_id}/{what}", body)
+
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_the_day_of_the_retention_is_shanghais(at, erase, issue):
