@@ -22,6 +22,8 @@ from .holder_keys import HolderKey, Keys, require
 from .upcasting import STEPS, State, Step, Upcasting
 
 _NOT_IN_STATE = ("originator_id", "originator_version")
+_HOLDER = "holder_id"
+"""Whose a permit is stands in the clear; the seal says it too, and can't be changed unnoticed."""
 
 
 class OrjsonTranscoder(Transcoder):
@@ -106,8 +108,9 @@ class EventMapper(Mapper[str]):
         """What can be read without a key.
 
         Raises:
-            UnreadableEvent: an unknown topic, no JSON object, or a personal field in the clear. The
-                message names where it is and which fields are at fault, never what they hold.
+            UnreadableEvent: an unknown topic, no JSON object, a personal field in the clear, or
+                another holder there than in the seal. The message names where it is and which
+                fields are at fault, never what they hold.
         """
         event = SealedEvent(stored_event, {}, None)
         topic = stored_event.topic
@@ -129,6 +132,8 @@ class EventMapper(Mapper[str]):
             sealed = Envelope.of(state.pop(envelope.FIELD))
         except Corrupt as error:
             raise UnreadableEvent(f"{event.where}: {error.detail}") from None
+        if state.get(_HOLDER, sealed.holder) != sealed.holder:
+            raise UnreadableEvent(f"{event.where} is one holder's and sealed for another")
         return SealedEvent(stored_event, state, sealed)
 
     def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[PermitEvent]:

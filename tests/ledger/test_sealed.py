@@ -121,6 +121,18 @@ def test_what_is_personal_is_not_stored_without_a_key():
     assert cancelled == MAPPER.to_domain_event(MAPPER.to_stored_event(cancelled))
 
 
+def test_whose_a_permit_is_can_not_be_changed_beside_the_seal():
+    """The holder in the clear, in the envelope, or one for the other: all of it is refused, so that
+    nobody is shown another's permit as the own one. Also where the other one is erased."""
+    stored = sealed(next(each for each in EXAMPLES if each.TOPIC == "permit.issued.v1"))
+    erased = {**KEYS, OTHER_ID: ERASED}
+    said = "is one holder's and sealed for another"
+
+    for keys in (BOTH_KEYS, erased):
+        assert said in refused(with_state(stored, holder_id=OTHER_ID), keys)
+        assert said in refused(with_envelope(stored, holder=OTHER_ID), keys)
+
+
 @dataclass(frozen=True)
 class Street:
     town: Plain[str]
