@@ -86,7 +86,7 @@ class Append:
 
     @property
     def is_empty(self) -> bool:
-        return not self.events and not self.answer
+        return not self.events and not self.holder_changes and not self.answer
 
     @property
     def size_bytes(self) -> int:

@@ -59,7 +59,8 @@ class HolderCommands(CommandRunner):
     ) -> Answer:
         """删除个人信息: with the event the key is gone, the portraits, and the way to find them.
 
-        Erasing somebody again changes nothing, and is answered as the first time.
+        Erasing somebody again appends nothing, and is answered as the first time; a key or a
+        portrait that was put back since, as by a backup, is destroyed again.
 
         Raises:
             UnknownHolder
@@ -101,7 +102,9 @@ class HolderCommands(CommandRunner):
             act(permits)
             change = Protect(holder_id, record.citizen_index, len(permits), measure)
             is_new = any(permit.pending_events for permit in permits)
+            # Who is erased stays erased: a key that somebody has put back is destroyed again.
+            changes = [change] if is_new or measure is Measure.ERASE else []
             body = self._renderer.holder(permits) if self._renderer else b""
-            return await self._write(permits, body, command, [change] if is_new else [])
+            return await self._write(permits, body, command, changes)
 
         return await self._decide(command, attempt)

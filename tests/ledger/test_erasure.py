@@ -244,6 +244,28 @@ def test_erasing_again_changes_nothing(ledger, holder_id, erase, on_record):
     assert GONE == on_record(holder_id)
 
 
+def test_erasing_again_destroys_a_key_that_was_put_back(
+    ledger, two_permits, holder_id, erase, on_record, admin
+):
+    """With the picture, from a copy of before; the log says already what has to be so."""
+    key = ledger.log.holder_keys([holder_id])[0]
+    picture = admin.execute(
+        "SELECT stream, version, image FROM ledger.portraits WHERE stream = %s", [two_permits[1]]
+    ).fetchone()
+    erase(holder_id)
+    erased, head = on_record(holder_id), ledger.log.head()
+    admin.execute(
+        "UPDATE ledger.holder_keys SET kek_id = %s, wrapped = %s WHERE holder_id = %s",
+        [key.kek_id, key.wrapped, holder_id],
+    )
+    admin.execute("INSERT INTO ledger.portraits VALUES (%s, %s, %s)", picture)
+    assert erased != on_record(holder_id)
+
+    erase(holder_id)
+
+    assert (erased, head) == (on_record(holder_id), ledger.log.head())
+
+
 def test_a_repeated_request_gets_the_first_answer(ledger, holder_id, erase):
     """And the same key no other one."""
     first = erase(holder_id, key="erase-1")
