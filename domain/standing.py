@@ -140,7 +140,7 @@ class Standing:
 
     @property
     def _counts(self) -> bool:
-        return self._in_force and not self.is_restricted
+        return self._in_force and self.facts.personal_data is PersonalData.HELD
 
     @property
     def _in_force(self) -> bool:

@@ -155,7 +155,12 @@ def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | Non
 
 
 def _facts(row: Mapping[str, Any]) -> Facts:
-    """The facts in a row; a track by itself knows nothing of the other's and says the least."""
+    """The facts in a row; a track by itself knows nothing of the other's and says the least.
+
+    Whether the holder is restricted or erased the ledger's own tables say at once, where they were
+    read beside the view: a view that is behind, or built again, shows nobody in the meantime.
+    """
+    is_key_destroyed = row.get("has_key", False) and row["wrapped"] is None
     return Facts(
         permit_number=row["permit_number"],
         holder_id=row["holder_id"],
@@ -172,5 +177,8 @@ def _facts(row: Mapping[str, Any]) -> Facts:
         claimed=row.get("claimed", False),
         devices=len(row.get("devices", ())),
         end=End(row["ended"]) if row["ended"] else None,
-        personal_data=PersonalData.of(restricted=row["restricted"], erased=row["erased"]),
+        personal_data=PersonalData.of(
+            restricted=row["restricted"] or bool(row.get("kept_unused")),
+            erased=row["erased"] or is_key_destroyed,
+        ),
     )

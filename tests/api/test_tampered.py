@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.api.orders import TRACKS
+from tests.api.orders import ORDER, TRACKS, orders, shown
 from tests.waiting import until
 
 PICTURES = [
@@ -201,3 +201,47 @@ def test_without_the_holders_key_nobody_is_shown(owner, check, ask, permits, wha
     assert_out_of_reach(ask(lost, "physical"))
     assert_undetermined(check(lost["permit_number"], 1, "law_enforcement"))
     assert_unaffected(check, ask, other, PICTURES[1])
+
+
+@pytest.fixture
+def shown_to_all(ask):
+    """``shown_to_all(permit)``: every personal field that anybody is shown on any track."""
+
+    def shown_to_all(permit):
+        return {
+            field
+            for track in TRACKS
+            for answer in ask(permit, track)
+            for field in shown(answer.json())
+        }
+
+    return shown_to_all
+
+
+def test_a_restriction_holds_whatever_the_views_say(
+    check, investigator, owner, permits, read, shown_to_all
+):
+    """As while they are built again, or where somebody has changed them."""
+    restricted, other = permits
+    investigator.post(orders(restricted, "restrictions"), ORDER)
+    read(restricted)
+
+    for track in TRACKS:
+        table = sql.Identifier("views", f"{track}_permits")
+        owner.execute(sql.SQL("UPDATE {} SET restricted = false").format(table))
+
+    assert_undetermined(check(restricted["permit_number"], 1, "law_enforcement"))
+    assert set() == shown_to_all(restricted)
+    assert set() != shown_to_all(other)
+
+
+def test_a_destroyed_key_is_not_called_effective(check, ask, owner, permits):
+    """Whatever the views still say: it is somebody erased, on no track in effect."""
+    tombstone = "UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL WHERE holder_id = %s"
+    owner.execute(tombstone, [permits[0]["holder_id"]])
+
+    assert_undetermined(check(permits[0]["permit_number"], 1, "law_enforcement"))
+    for track in TRACKS:
+        for answer in ask(permits[0], track):
+            face = answer.json()
+            assert ("erased", False) == (face["personal_data"], face["effective"])

@@ -79,6 +79,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     projected()
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
+    beside["kept_unused"] = False
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)
     assert {**plain(columns.electronic(permit)), **beside} == plain(read("electronic", number).row)
