@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,8 @@ from domain.personal import ERASED
 
 from .append import Append
 from .application import PermitLedger
-from .errors import KeyUnusable
+from .commands import ATTEMPTS_MAX
+from .errors import KekClosed, KeyUnusable
 from .holder_keys import HolderKey, WrappedKey, require
 from .holders import HolderChange, Take
 from .idempotency import PendingAnswer
@@ -126,7 +128,27 @@ class BulkAppender:
         self._people = set()
         self._events = self._bytes = 0
         self._wait()
-        self._writing = self._thread.submit(self._ledger.log.append_all, batch)
+        self._writing = self._thread.submit(self._write, batch)
+
+    def _write(self, batch: Sequence[Append]) -> list[int]:
+        """A rotation that closes the KEK in the middle is no conflict: nothing was written, and the
+        new holders' keys are wrapped anew."""
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return self._ledger.log.append_all(batch)
+            except KekClosed:
+                batch = [self._renewed(append) for append in batch]
+        return self._ledger.log.append_all(batch)
+
+    def _renewed(self, append: Append) -> Append:
+        renewed = self._ledger.holder_keys.renewed
+        changes = [
+            _with_key(change, renewed(change.key))
+            if isinstance(change, Take) and change.key
+            else change
+            for change in append.holder_changes
+        ]
+        return replace(append, holder_changes=changes)
 
     def _wait(self) -> None:
         writing, self._writing = self._writing, None

@@ -96,6 +96,19 @@ class HolderKeys:
         wrapped = WrappedKey(holder_id, kek.kek_id, kek.wrap(secret, holder_id))
         return HolderKey(holder_id, secret), wrapped
 
+    def renewed(self, row: WrappedKey) -> WrappedKey:
+        """The same key, wrapped with the newest KEK that there is by now.
+
+        Raises:
+            KeyUnusable, Unavailable: as :meth:`unwrap`.
+        """
+        if row.kek_id is None or row.wrapped is None:
+            return row
+        secret = self.keyring.get(row.kek_id).unwrap(row.wrapped, row.holder_id)
+        self.keyring.reload()
+        kek = self.keyring.active
+        return WrappedKey(row.holder_id, kek.kek_id, kek.wrap(secret, row.holder_id))
+
     async def new_async(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
         """The same for coroutines."""
         if self.keyring.active.is_remote:

@@ -6,10 +6,13 @@ from datetime import date
 import pytest
 
 from domain.data_protection import Order
+from domain.permit import Permit
 from ledger import kek_rotation
 from ledger.application import PermitLedger
+from ledger.bulk import BulkAppender
 from ledger.database import as_service, connect
 from ledger.errors import KeyUnusable, Unavailable
+from ledger.holders import Take
 from ledger.kek_register import destroy, introduce, register_of
 from ledger.kek_rotation import rotate
 from ledger.key_encryption import Keyring
@@ -132,6 +135,31 @@ def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, 
     assert (rotation.kek_id,) == owner.execute(
         "SELECT kek_id FROM ledger.holder_keys WHERE holder_id = %s", [holder_id]
     ).fetchone()
+
+
+def taken_by(permit):
+    """By somebody new, found under an index of the own."""
+    return [Take(permit.holder_id.encode(), permit.holder_id, permit.id)]
+
+
+def test_an_import_that_wraps_with_the_old_key_takes_the_new_one(
+    ledger, owner, store, application, context
+):
+    """A rotation is nobody's conflict: the batch is written, also where the old KEK is gone."""
+    permits = [Permit.issue(f"permit-{n}", f"holder-{n}", application(), context) for n in range(3)]
+
+    with BulkAppender(ledger, keeps_keys=True) as bulk:
+        bulk.add(permits[0], taken_by(permits[0]), new_holder=True)
+        bulk.flush()
+        bulk.add(permits[1], taken_by(permits[1]), new_holder=True)
+        [old], rotation = [*store.keys], rotate(owner, store)
+        destroy(owner, store, old)
+        bulk.flush()
+        bulk.add(permits[2], taken_by(permits[2]), new_holder=True)
+
+    assert {rotation.kek_id} == {kek_id for _, kek_id, _ in stored(owner, "holder_keys")}
+    for permit in permits:
+        assert permit.person == ledger.permit(permit.id).person
 
 
 def test_a_destroyed_key_stays_destroyed(issue, ledger, owner, store, erase):
