@@ -50,7 +50,6 @@ _CONFLICTS = {
     "answers_key": KeyTaken,
     "holders_citizen": HolderTaken,
     "holders_id": HolderTaken,
-    "holder_keys_holder": HolderTaken,
     "portraits_event": VersionTaken,
 }
 

@@ -27,32 +27,29 @@ LIMIT %(rows_max)s;
 
 -- name: physical
 SELECT position AS as_of_position, physical_permits.*, kek_id, wrapped,
-       holder_keys.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
+       holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image
 FROM views.position
 LEFT JOIN views.physical_permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.holder_keys ON holder_keys.holder_id = physical_permits.holder_id
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = physical_permits.holder_id;
 
 -- name: electronic
 SELECT position AS as_of_position, electronic_permits.*, kek_id, wrapped,
-       holder_keys.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
+       holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image
 FROM views.position
 LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.holder_keys ON holder_keys.holder_id = electronic_permits.holder_id
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = electronic_permits.holder_id;
 
 -- name: check
 -- What a check needs: the permit, how far the views are, and how far the log is.
 SELECT position.position AS as_of_position, head.position AS head, permits.*, kek_id, wrapped,
-       holder_keys.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
+       holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.holder_keys ON holder_keys.holder_id = permits.holder_id
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = permits.holder_id;
 

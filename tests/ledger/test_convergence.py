@@ -41,10 +41,11 @@ LEDGER_ROWS = {
             "citizen_index": b"i",
             "permit_number": "7Q2M9K4T8XW5",
             "permit_numbers": ["7Q2M9K4T8XW5"],
+            "kek_id": "kek",
+            "wrapped": b"wrapped",
         }
     ],
     "ledger.key_encryption_keys": [{"kek_id": "kek", "check_value": b"checked"}],
-    "ledger.holder_keys": [{"holder_id": "h", "kek_id": "kek", "wrapped": b"wrapped"}],
     "ledger.portraits": [{"stream": "7Q2M9K4T8XW5", "version": 1, "image": b"sealed"}],
 }
 VIEWS_ROWS = {"views.permit_search": [{"permit_number": "7Q2M9K4T8XW5", "citizen_index": "69"}]}
@@ -187,7 +188,7 @@ def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_
         "COMMENT ON COLUMN ledger.events.stream IS 'another'",
         "CREATE OR REPLACE VIEW views.permits AS SELECT * FROM views.permits WHERE false",
         "ALTER TABLE ledger.holders OWNER TO permit_ledger_service",
-        "GRANT UPDATE ON ledger.holder_keys TO permit_ledger_service",
+        "GRANT UPDATE (wrapped) ON ledger.holders TO permit_ledger_service",
         "GRANT EXECUTE ON FUNCTION ledger.destroy_key TO PUBLIC",
         "ALTER FUNCTION ledger.destroy_key SECURITY INVOKER",
     ],

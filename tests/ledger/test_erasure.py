@@ -108,7 +108,7 @@ def on_record(admin):
         return admin.execute(
             "SELECT kek_id, wrapped, citizen_index, permit_number,"
             " (SELECT count(*) FROM ledger.portraits WHERE stream = ANY (permit_numbers))"
-            " FROM ledger.holders JOIN ledger.holder_keys USING (holder_id) WHERE holder_id = %s",
+            " FROM ledger.holders WHERE holder_id = %s",
             [holder_id],
         ).fetchone()
 

@@ -7,8 +7,8 @@ from psycopg.errors import InsufficientPrivilege, RestrictViolation
 from ledger.database import as_service, connect
 
 HOLDER = """
-    INSERT INTO ledger.holders VALUES ('h', 'index', 'a', '{a,b}');
-    INSERT INTO ledger.holder_keys VALUES ('h', 'kek', 'wrapped'), ('other', 'kek', 'wrapped');
+    INSERT INTO ledger.holders VALUES ('h', 'index', 'a', '{a,b}', false, 'kek', 'wrapped');
+    INSERT INTO ledger.holder_keys VALUES ('other', 'kek', 'wrapped');
     INSERT INTO ledger.portraits VALUES ('a', 1, 'sealed'), ('c', 1, 'sealed')"""
 ERASED = "INSERT INTO ledger.events VALUES (%s, %s, 1, 'permit.holder-erased.v1', %s)"
 DESTROY = "SELECT ledger.destroy_key('h')"
@@ -29,7 +29,7 @@ def left(admin):
     sql = (
         "SELECT wrapped, citizen_index, permit_number, permit_numbers,"
         " (SELECT count(*) FROM ledger.portraits)"
-        " FROM ledger.holders JOIN ledger.holder_keys USING (holder_id) WHERE holder_id = 'h'"
+        " FROM ledger.holders WHERE holder_id = 'h'"
     )
     return lambda: admin.execute(sql).fetchone()
 
@@ -43,8 +43,9 @@ WHOLE = (b"wrapped", b"index", "a", ["a", "b"], 2)
         "UPDATE ledger.holder_keys SET wrapped = 'another'",
         "UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL",
         "DELETE FROM ledger.holder_keys",
-        "TRUNCATE ledger.holder_keys",
-        "INSERT INTO ledger.holder_keys VALUES ('h', 'kek', 'x')"
+        "TRUNCATE ledger.holders",
+        "UPDATE ledger.holders SET wrapped = 'another'",
+        "INSERT INTO ledger.holders (holder_id, kek_id, wrapped) VALUES ('h', 'kek', 'x')"
         " ON CONFLICT (holder_id) DO UPDATE SET wrapped = excluded.wrapped",
         "UPDATE ledger.portraits SET image = ''",
         "DELETE FROM ledger.portraits",

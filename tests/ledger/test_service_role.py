@@ -18,9 +18,9 @@ RIGHTS = {
     "ledger.events": {"SELECT", "INSERT"},
     "ledger.head": {"SELECT", "UPDATE"},
     "ledger.answers": {"SELECT", "INSERT"},
-    "ledger.holders": {"SELECT", "INSERT", "UPDATE"},
+    "ledger.holders": {"SELECT", "INSERT"},
     "ledger.portraits": {"SELECT", "INSERT"},
-    "ledger.holder_keys": {"SELECT", "INSERT"},
+    "ledger.holder_keys": {"SELECT"},
     "ledger.key_encryption_keys": {"SELECT", "INSERT"},
     "ledger.checks": {"SELECT", "INSERT"},
     "ledger.key_checks": {"SELECT", "INSERT"},
@@ -31,6 +31,7 @@ RIGHTS = {
     "views.permit_search": {"SELECT", "INSERT", "UPDATE"},
     "views.permits": {"SELECT"},
 }
+CHANGED_OF_A_HOLDER = {"citizen_index", "permit_number", "permit_numbers", "restricted"}
 EVERY_RIGHT = (
     "SELECT",
     "INSERT",
@@ -61,6 +62,16 @@ def test_its_rights_are_these_and_no_others(admin):
 
     found = {table: {right for name, right in rows if name == table} for table, _ in rows}
     assert RIGHTS == found
+
+
+def test_of_a_holder_it_changes_what_is_held_and_not_the_key(admin):
+    """Column by column."""
+    columns = admin.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'ledger.holders'::regclass"
+        " AND attnum > 0 AND has_column_privilege(%s, attrelid, attnum, 'UPDATE')",
+        [SERVICE_ROLE],
+    ).fetchall()
+    assert CHANGED_OF_A_HOLDER == {name for (name,) in columns}
 
 
 def test_it_makes_and_owns_nothing(admin):

@@ -99,10 +99,7 @@ def forget(database_url, rewrite_log):
     """Empty the database."""
 
     def forget():
-        rewrite_log(
-            "TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits,"
-            " ledger.holder_keys"
-        )
+        rewrite_log("TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits")
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE ledger.head SET position = 0")
 

@@ -28,19 +28,19 @@ COMMENT ON COLUMN ledger.key_encryption_keys.check_value IS 'wrapped with it, to
 COMMENT ON COLUMN ledger.key_encryption_keys.closed_at IS 'from then on no new key is wrapped with it';
 COMMENT ON COLUMN ledger.key_encryption_keys.destroyed_at IS 'from then on nobody has it';
 
-CREATE TABLE ledger.holder_keys (
-    holder_id text NOT NULL,
-    kek_id text,
-    wrapped bytea,
-    CONSTRAINT holder_keys_holder PRIMARY KEY (holder_id),
-    CHECK ((kek_id IS NULL) = (wrapped IS NULL))
-);
-COMMENT ON COLUMN ledger.holder_keys.wrapped IS 'the holder''s 256-bit key, wrapped; NULL once destroyed';
-
-ALTER TABLE ledger.holders ADD COLUMN permit_numbers text[] NOT NULL;
+ALTER TABLE ledger.holders ADD COLUMN permit_numbers text[] NOT NULL DEFAULT '{}';
 ALTER TABLE ledger.holders ADD COLUMN restricted boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN ledger.holders.restricted IS 'kept and not used: gets no further permit';
 COMMENT ON COLUMN ledger.holders.permit_numbers IS 'every permit that this holder ever had';
+
+ALTER TABLE ledger.holders
+    ADD COLUMN kek_id text,
+    ADD COLUMN wrapped bytea,
+    ADD CONSTRAINT holders_key CHECK ((kek_id IS NULL) = (wrapped IS NULL));
+COMMENT ON COLUMN ledger.holders.wrapped IS 'the holder''s 256-bit key, wrapped; NULL once destroyed';
+ALTER TABLE ledger.holders SET (fillfactor = 90); -- a rotation writes every row once more
+CREATE VIEW ledger.holder_keys AS SELECT holder_id, kek_id, wrapped FROM ledger.holders;
+COMMENT ON VIEW ledger.holder_keys IS 'each holder''s key, and nothing else of them';
 
 -- A picture belongs to the event that brought it, and is sealed with its holder's key.
 DROP TABLE ledger.portraits;
@@ -57,7 +57,11 @@ COMMENT ON COLUMN ledger.events.state IS 'the event as JSON (UTF-8), its persona
 COMMENT ON COLUMN ledger.answers.key IS 'keyed digest of the caller''s Idempotency-Key';
 COMMENT ON VIEW ledger.readable_events IS 'the log, readable, but for what is sealed in it';
 
-GRANT SELECT, INSERT ON ledger.key_encryption_keys, ledger.holder_keys, ledger.portraits
+GRANT SELECT, INSERT ON ledger.key_encryption_keys, ledger.portraits TO permit_ledger_service;
+GRANT SELECT ON ledger.holder_keys TO permit_ledger_service;
+-- A key comes with its holder's row and is not changed.
+REVOKE UPDATE ON ledger.holders FROM permit_ledger_service;
+GRANT UPDATE (citizen_index, permit_number, permit_numbers, restricted) ON ledger.holders
     TO permit_ledger_service;
 
 -- The only way to destroy a key, and none without its event: the service may not change or delete
@@ -79,8 +83,8 @@ BEGIN
         RAISE EXCEPTION 'the log does not say that holder % is erased', erased_holder_id
             USING ERRCODE = 'restrict_violation';
     END IF;
-    UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL WHERE holder_id = erased_holder_id;
-    UPDATE ledger.holders SET citizen_index = NULL, permit_number = NULL
+    UPDATE ledger.holders
+    SET kek_id = NULL, wrapped = NULL, citizen_index = NULL, permit_number = NULL
     WHERE holder_id = erased_holder_id;
     DELETE FROM ledger.portraits WHERE stream = ANY (permits);
 END
@@ -209,17 +213,15 @@ BEGIN
     END IF;
 
     IF cardinality(take_holder_id) > 0 THEN
-        INSERT INTO ledger.holders (citizen_index, holder_id, permit_number, permit_numbers)
-        SELECT citizen_index, holder_id, permit_number, ARRAY[permit_number]
-        FROM unnest(take_citizen_index, take_holder_id, take_permit_number)
-            AS own (citizen_index, holder_id, permit_number)
+        INSERT INTO ledger.holders (citizen_index, holder_id, permit_number, permit_numbers,
+                                    kek_id, wrapped)
+        SELECT citizen_index, holder_id, permit_number, ARRAY[permit_number], kek_id, wrapped
+        FROM unnest(take_citizen_index, take_holder_id, take_permit_number, take_kek_id,
+                    take_wrapped)
+            AS own (citizen_index, holder_id, permit_number, kek_id, wrapped)
         ON CONFLICT (citizen_index) DO UPDATE SET
             permit_number = excluded.permit_number,
             permit_numbers = holders.permit_numbers || excluded.permit_number;
-        INSERT INTO ledger.holder_keys (holder_id, kek_id, wrapped)
-        SELECT * FROM unnest(take_holder_id, take_kek_id, take_wrapped)
-            AS own (holder_id, kek_id, wrapped)
-        WHERE wrapped IS NOT NULL;
     END IF;
 
     IF cardinality(reindex_permit_number) > 0 THEN
