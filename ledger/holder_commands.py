@@ -94,7 +94,7 @@ class HolderCommands(CommandRunner):
     ) -> Answer:
         async def attempt() -> Answer:
             record = await self.log.holder(holder_id)
-            if record is None:
+            if record is None or not record.permit_numbers:
                 raise UnknownHolder
             permits = [await self.log.permit(number) for number in record.permit_numbers]
             if command.expected_version not in {None, permits[-1].version}:

@@ -356,3 +356,13 @@ def test_what_is_not_restricted_can_not_be_lifted(ledger, holder_id, erase, comm
         ledger.lift_restriction(holder_id, ORDER, command())
     assert ledger.restrict(holder_id, ORDER, command()).accepted
     assert before == ledger.log.head()
+
+
+def test_a_record_without_permits_is_nobodys(ledger, holder_id, erase, admin):
+    """Whoever has emptied it by hand: there is nothing to tell, and no key is destroyed."""
+    admin.execute("UPDATE ledger.holders SET permit_numbers = '{}'")
+
+    with pytest.raises(UnknownHolder):
+        erase(holder_id)
+
+    assert (True,) == admin.execute("SELECT wrapped IS NOT NULL FROM ledger.holders").fetchone()
