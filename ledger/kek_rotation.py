@@ -23,6 +23,8 @@ _LOCK = 0x6B656B73  # "keks"
 
 _sql = Queries("ledger", "sql/keks.sql")
 
+_Row = tuple[str, str, bytes]
+"""Holder, KEK, wrapped key."""
 Progress = Callable[[int, int], None]
 """Hears of keys done and keys in all."""
 
@@ -44,7 +46,7 @@ def rotate(
     """Wrap every key with a new KEK. ``connection`` has the rights of the tables' owner.
 
     Raises:
-        KeyUnusable: a KEK is missing, or a key can't be unwrapped; what was done stays done.
+        KeyUnusable: a KEK is missing; or, at the end, keys are left that can't be unwrapped.
         Unavailable: the store does not answer; or another rotation is under way.
     """
     with _alone(connection):
@@ -63,51 +65,66 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 def _rotate(connection: Connection, store: KeyStore, progress: Progress) -> Rotation:
     keyring = Keyring(store.load)
-    resumed = _count(connection, keyring.active.kek_id) > 0
     introduce(connection, keyring)
-    if not resumed:
+    rewrapped = _wrap_all(connection, keyring, progress)
+    resumed = rewrapped > 0
+    if not resumed:  # nothing was left, but for what can't be unwrapped
         register(connection, store.create())
         keyring.reload()
+        rewrapped = _wrap_all(connection, keyring, progress)
+    if left := _count(connection, keyring.active.kek_id):
+        raise KeyUnusable(
+            f"{left} holders' keys are still wrapped with an older KEK, which stays in use: they"
+            " can't be unwrapped, or came in just now. Run it again, and look at what is left."
+        )
+    return Rotation(keyring.active.kek_id, rewrapped, resumed)
+
+
+def _wrap_all(connection: Connection, keyring: Keyring, progress: Progress) -> int:
+    """With the active KEK, whatever is not; returns how many were."""
     kek = keyring.active
+    total = _count(connection, kek.kek_id)
+    if total:
+        progress(0, total)
+    seen, rewrapped, after = 0, 0, ""
     with connection.transaction():
         connection.execute(_sql.lock_head)
         connection.execute(_sql.close_others, {"kek_id": kek.kek_id})
-    rewrapped = _rewrap(connection, keyring, kek, progress)
-    if left := _count(connection, kek.kek_id):
-        raise KeyUnusable(f"{left} keys are still wrapped with an older KEK: run it again.")
-    return Rotation(kek.kek_id, rewrapped, resumed)
-
-
-def _rewrap(
-    connection: Connection, keyring: Keyring, kek: KeyEncryptionKey, progress: Progress
-) -> int:
-    total = _count(connection, kek.kek_id)
-    done, after = 0, ""
-    progress(done, total)
     while rows := _next(connection, kek.kek_id, after):
-        wrapped = [
-            kek.wrap(keyring.get(old).unwrap(before, holder_id), holder_id)
-            for holder_id, old, before in rows
-        ]
-        connection.execute(
-            _sql.rewrap,
-            {
-                "kek_id": kek.kek_id,
-                "holder_ids": [holder_id for holder_id, _, _ in rows],
-                "before": [before for _, _, before in rows],
-                "wrapped": wrapped,
-            },
-        )
+        rewrapped += _wrap(connection, keyring, kek, rows)
         after = rows[-1][0]
-        done += len(rows)
-        progress(done, max(done, total))
-    return done
+        seen += len(rows)
+        progress(seen, max(seen, total))
+    return rewrapped
 
 
-def _next(connection: Connection, kek_id: str, after: str) -> Sequence[tuple[str, str, bytes]]:
+def _wrap(
+    connection: Connection, keyring: Keyring, kek: KeyEncryptionKey, rows: Sequence[_Row]
+) -> int:
+    renewed = [
+        (holder_id, before, kek.wrap(secret, holder_id))
+        for holder_id, old, before in rows
+        if (secret := _unwrapped(keyring, old, before, holder_id))
+    ]
+    if not renewed:
+        return 0
+    holder_ids, before, wrapped = map(list, zip(*renewed, strict=True))
+    parameters = {"holder_ids": holder_ids, "before": before, "wrapped": wrapped}
+    return connection.execute(_sql.rewrap, {"kek_id": kek.kek_id, **parameters}).rowcount
+
+
+def _unwrapped(keyring: Keyring, kek_id: str, wrapped: bytes, holder_id: str) -> bytes | None:
+    """A key that is damaged holds up no other; it stays as it is and is counted at the end."""
+    try:
+        return keyring.get(kek_id).unwrap(wrapped, holder_id)
+    except KeyUnusable:
+        return None
+
+
+def _next(connection: Connection, kek_id: str, after: str) -> Sequence[_Row]:
     parameters = {"kek_id": kek_id, "after": after, "limit": BATCH_KEYS_MAX}
     rows = connection.execute(_sql.next_to_rewrap, parameters).fetchall()
-    return cast("Sequence[tuple[str, str, bytes]]", rows)
+    return cast("Sequence[_Row]", rows)
 
 
 def _count(connection: Connection, kek_id: str) -> int:

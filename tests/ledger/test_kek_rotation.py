@@ -228,3 +228,21 @@ def test_another_key_under_the_same_name_is_noticed(ledger, owner, store):
 
     with pytest.raises(KeyUnusable):
         introduce(owner, Keyring(store.load))
+
+
+def test_a_damaged_key_holds_up_no_other(issue, ledger, owner, store):
+    """The rotation says how many are left, and the KEK that may still open them stays."""
+    issue()
+    damaged = ledger.permit(issue()).holder_id
+    owner.execute("UPDATE ledger.holders SET wrapped = '' WHERE holder_id = %s", [damaged])
+    [old] = store.keys
+
+    for _ in range(2):  # nor the next rotation
+        with pytest.raises(KeyUnusable, match=r"^1 holders' keys"):
+            rotate(owner, store)
+
+    assert 3 == len(store.keys)
+    newest = max(store.keys)
+    assert {(damaged, old)} == {row[:2] for row in stored(owner, "holder_keys") if row[1] != newest}
+    with pytest.raises(KeyUnusable):
+        destroy(owner, store, old)
