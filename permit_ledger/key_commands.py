@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from psycopg import OperationalError
 from rich.table import Table
 
+from ledger.database import Connection
+
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
+from .settings import Settings
 
 app = typer.Typer(help="Key-encryption keys: list, rotate, destroy.", no_args_is_help=True)
 
@@ -16,13 +21,9 @@ app = typer.Typer(help="Key-encryption keys: list, rotate, destroy.", no_args_is
 @app.command("list")
 def list_keks(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Which there are and were, and how many holders' keys each one wraps."""
-    from ledger.database import connect  # noqa: PLC0415  keeps --help quick
-    from ledger.kek_register import register_of  # noqa: PLC0415
+    from ledger.kek_register import register_of  # noqa: PLC0415  keeps --help quick
 
-    from .workbench import server  # noqa: PLC0415
-
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with explained(OperationalError), server(settings) as url, connect(url) as connection:
+    with _owners(settings_of(data_dir=data_dir, database_url=database_url)) as connection:
         keks = register_of(connection)
     table = Table("key-encryption key", "introduced", "closed", "destroyed", "keys", box=None)
     for kek in keks:
@@ -35,18 +36,14 @@ def list_keks(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
 @app.command()
 def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Wrap every holder's key with a new one; may be stopped and started again."""
-    from ledger.database import connect  # noqa: PLC0415
     from ledger.kek_rotation import rotate as run  # noqa: PLC0415
 
     from .key_encryption import key_store  # noqa: PLC0415
     from .terminal import progress  # noqa: PLC0415
-    from .workbench import server  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
-        explained(OperationalError),
-        server(settings) as url,
-        connect(url, application_name="permit-ledger keys") as connection,
+        _owners(settings) as connection,
         progress(errors_console, "wrapping keys anew", None) as report,
     ):
         rotation = run(connection, key_store(settings), report)
@@ -65,17 +62,28 @@ def destroy(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Destroy one that wraps no key any more: older copies of the database can't be read then."""
-    from ledger.database import connect  # noqa: PLC0415
     from ledger.kek_register import destroy as run  # noqa: PLC0415
 
     from .key_encryption import key_store  # noqa: PLC0415
-    from .workbench import server  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
+    with _owners(settings) as connection:
+        run(connection, key_store(settings), kek_id)
+    typer.echo(f"{kek_id} is destroyed: copies of the database from before can't be opened with it")
+
+
+@contextmanager
+def _owners(settings: Settings) -> Iterator[Connection]:
+    """A connection with the rights of its own user, to a database of this version."""
+    from ledger.database import connect  # noqa: PLC0415
+
+    from .setup import bring_up_to_date  # noqa: PLC0415
+    from .workbench import server  # noqa: PLC0415
+
     with (
         explained(OperationalError),
         server(settings) as url,
         connect(url, application_name="permit-ledger keys") as connection,
     ):
-        run(connection, key_store(settings), kek_id)
-    typer.echo(f"{kek_id} is destroyed: copies of the database from before can't be opened with it")
+        bring_up_to_date(connection)
+        yield connection

@@ -165,3 +165,19 @@ def test_a_clock_is_for_development_only(permit_ledger, tmp_path):
 
     assert 2 == run.returncode
     assert "development mode only" in " ".join(run.stderr.split())
+
+
+def test_keys_list_tells_what_each_wraps(service, registrar, application):
+    """The one in use, with as many keys as there are holders; it can't be destroyed."""
+    registrar.post("/v1/permits", application())
+    [(holders,)] = service.rows("SELECT count(*) FROM ledger.holders WHERE wrapped IS NOT NULL")
+    [(kek_id,)] = service.rows("SELECT kek_id FROM ledger.key_encryption_keys")
+
+    listed = service.command("keys", "list")
+    refused = service.command("keys", "destroy", kek_id)
+
+    assert 0 == listed.returncode, listed.stderr
+    [line] = [line for line in listed.stdout.splitlines() if kek_id in line]
+    assert f"{holders:,}" == line.split()[-1]
+    assert (1, 1) == (refused.returncode, len(refused.stderr.splitlines()))
+    assert "still in use" in refused.stderr
