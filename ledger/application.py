@@ -125,7 +125,7 @@ class PermitLedger(Application[str]):
 
     def keys_of(self, holder_ids: Sequence[str]) -> Keys:
         """The keys of those who have or had one."""
-        return complete(self.commands.log.holder_keys(holder_ids))
+        return self.holder_keys.of(holder_ids, self.log.holder_keys)
 
     issue = _blocking(PermitCommands.issue, _permits)
     endorse = _blocking(PermitCommands.endorse, _permits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -125,6 +125,17 @@ class HolderKeys:
             else:
                 missing.append(holder_id)
         return found, missing
+
+    def of(
+        self, holder_ids: Iterable[str], stored: Callable[[list[str]], Iterable[WrappedKey]]
+    ) -> Keys:
+        """The keys of those who have or had one; ``stored`` gives the rows that are not in memory.
+
+        Raises:
+            KeyUnusable, Unavailable: as :meth:`unwrap`.
+        """
+        keys, missing = self.known(holder_ids)
+        return keys | self.unwrap(stored(missing)) if missing else keys
 
     def unwrap(self, rows: Iterable[WrappedKey]) -> Keys:
         """Each row's key. The row decides: one that was destroyed is forgotten here as well.

@@ -89,8 +89,7 @@ class BlockingLog:
         return self._recorder.holder(holder_id)
 
     async def holder_keys(self, holder_ids: Sequence[str]) -> Keys:
-        keys, missing = self._keys.known(holder_ids)
-        return keys | self._keys.unwrap(self._recorder.holder_keys(missing)) if missing else keys
+        return self._keys.of(holder_ids, self._recorder.holder_keys)
 
     async def new_holder_key(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
         return self._keys.new(holder_id)

@@ -15,7 +15,7 @@ from ledger.backoff import Backoff
 from ledger.database import Connection, connect
 from ledger.errors import LedgerError
 from ledger.follow import follow
-from ledger.holder_keys import HolderKeys, Keys, wrapped_keys_in
+from ledger.holder_keys import HolderKeys, Keys, WrappedKey, wrapped_keys_in
 from ledger.mapper import EventMapper, OrjsonTranscoder, holders_of
 from ledger.named_sql import Queries
 
@@ -87,11 +87,13 @@ class Projector:
         self, connection: Connection, page: Sequence[StoredEvent]
     ) -> tuple[list[PermitEvent], Keys]:
         """The events, and the keys of everybody who is in them."""
+
+        def stored(holder_ids: list[str]) -> list[WrappedKey]:
+            rows = connection.execute(_ledger_sql.select_holder_keys, {"holder_ids": holder_ids})
+            return wrapped_keys_in(rows.fetchall())
+
         sealed = [self._mapper.parse(event) for event in page]
-        keys, missing = self._keys.known(holders_of(sealed))
-        if missing:
-            rows = connection.execute(_ledger_sql.select_holder_keys, {"holder_ids": missing})
-            keys |= self._keys.unwrap(wrapped_keys_in(rows.fetchall()))
+        keys = self._keys.of(holders_of(sealed), stored)
         return self._mapper.open(sealed, keys), keys
 
 
