@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eventsourcing.domain import CanInitAggregate, CanMutateAggregate, MetaDomainEvent
 from eventsourcing.utils import register_topic, resolve_topic
@@ -51,6 +51,9 @@ class End(StrEnum):
 
     ENDED = "ended"
     VOIDED = "voided"
+
+
+AnIdentity = TypeVar("AnIdentity", bound=Identity)
 
 
 class PermitEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -255,7 +258,7 @@ class IdentityCorrected(PermitEvent):
         """Whether the card in use now shows a wrong name or number. [P26]"""
         return self.name is not None or self.citizen_id_number is not None
 
-    def corrected(self, identity: Identity | Erased) -> Identity | Erased:
+    def corrected(self, identity: AnIdentity | Erased) -> AnIdentity | Erased:
         if (
             identity is ERASED
             or self.name is ERASED

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, NamedTuple, Self
 
 import orjson
 
-from domain.events import IdentityCorrected, PermitIssued
+from domain.events import PermitIssued
+from domain.person import Identity
 from domain.personal import ERASED, Erased
 from ledger.errors import SealBroken
 from ledger.holder_keys import HolderKey
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """The person and the home; ``portrait`` is the picture's digest."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face(Identity):
+    """Who the holder is, and the home."""
 
-    name: str
-    sex: str
-    ethnicity: str
-    birth_date: date
-    citizen_id_number: str
-    hukou_address: str
-    portrait: str | None
     address: str
 
     @classmethod
@@ -32,30 +26,11 @@ class Face:
         identity, address = event.identity, event.residence.address
         if identity is ERASED or address is ERASED:
             return ERASED
-        return cls(
-            name=identity.name,
-            sex=identity.sex,
-            ethnicity=identity.ethnicity,
-            birth_date=identity.birth_date,
-            citizen_id_number=identity.citizen_id_number,
-            hukou_address=identity.hukou_address,
-            portrait=identity.portrait,
-            address=address,
-        )
+        person = {field.name: getattr(identity, field.name) for field in fields(identity)}
+        return cls(**person, address=address)
 
     def moved(self, address: str | Erased) -> Face | Erased:
         return ERASED if address is ERASED else replace(self, address=address)
-
-    def corrected(self, event: IdentityCorrected) -> Face | Erased:
-        name, number, hukou = event.name, event.citizen_id_number, event.hukou_address
-        if name is ERASED or number is ERASED or hukou is ERASED:
-            return ERASED
-        return replace(
-            self,
-            name=name or self.name,
-            citizen_id_number=number or self.citizen_id_number,
-            hukou_address=hukou or self.hukou_address,
-        )
 
     def seal(self, key: HolderKey, view: str, permit_number: str) -> SealedFace:
         """For this permit in this view, and nowhere else."""
@@ -72,9 +47,9 @@ class SealedFace(NamedTuple):
         Raises:
             SealBroken
         """
-        fields: dict[str, Any] = orjson.loads(key.open(self.box, view, permit_number))
+        shown: dict[str, Any] = orjson.loads(key.open(self.box, view, permit_number))
         try:
-            return Face(**{**fields, "birth_date": date.fromisoformat(fields["birth_date"])})
+            return Face(**{**shown, "birth_date": date.fromisoformat(shown["birth_date"])})
         except (TypeError, KeyError, ValueError):
             raise SealBroken("the sealed face holds other fields") from None
 

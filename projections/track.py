@@ -98,8 +98,7 @@ def _shared_changes(row: TrackRow, event: PermitEvent) -> dict[str, Any]:
             moved = face.moved(event.residence.address) if face else ERASED
             return {"division": event.residence.division, "face": moved}
         case IdentityCorrected():
-            face = _opened(row)
-            return {"face": face.corrected(event) if face else ERASED}
+            return {"face": event.corrected(_opened(row) or ERASED)}
         case PermitCancelled():
             return {"ended": End.ENDED.value}
         case PermitVoided():
