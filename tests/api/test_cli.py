@@ -1,10 +1,9 @@
 """The command line beside a running service: token, status, demo, up."""
 
-import subprocess
-import sys
-
 import httpx
 import pytest
+
+from tests import commands
 
 
 @pytest.fixture
@@ -12,15 +11,7 @@ def permit_ledger(tmp_path):
     """``permit_ledger("demo", …)`` in a folder of its own, with settings from the environment."""
 
     def run(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-m", "permit_ledger", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-            env={"PYTHONPATH": "", "COLUMNS": "120", **environment},
-        )
+        return commands.permit_ledger(tmp_path, environment, *arguments)
 
     return run
 

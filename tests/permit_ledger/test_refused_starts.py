@@ -1,16 +1,13 @@
 """Nothing starts without the keys that wrap holders' keys, nor on a log in the clear."""
 
-import subprocess
-import sys
-
 import pytest
 
 from ledger import migrations
 from ledger.database import connect
 from permit_ledger.setup import PACKAGES
 from permit_ledger.takeover.rows import template
+from tests import commands
 
-WAIT_S = 60
 COMMANDS = [
     ["api"],
     ["project"],
@@ -31,22 +28,12 @@ def permit_ledger(empty_database, tmp_path):
     """``permit_ledger("status", …)``: as an operator runs it, with keys in a folder of its own."""
     (tmp_path / "permits.csv").write_text(template(), encoding="utf-8")
     environment = {
-        "PYTHONPATH": "",
-        "COLUMNS": "120",
         "PERMIT_LEDGER_DATABASE_URL": empty_database,
         "PERMIT_LEDGER_DEVELOPMENT": "true",
     }
 
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "permit_ledger", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-            cwd=tmp_path,
-            env=environment,
-        )
+        return commands.permit_ledger(tmp_path, environment, *arguments)
 
     return run
 

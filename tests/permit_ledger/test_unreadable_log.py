@@ -1,17 +1,14 @@
 """A log that a newer version has written to is refused by an older one, with a sentence."""
 
-import subprocess
-import sys
-
 import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import UnreadableTopics
 from permit_ledger.setup import prepare
 from permit_ledger.takeover.rows import template
+from tests import commands
 from tests.keks import keyring
 
-WAIT_S = 60
 UNKNOWN = "permit.renamed.v7"
 COMMANDS = [
     ["api"],
@@ -39,23 +36,13 @@ def permit_ledger(database_url, admin, tmp_path):
     key.write_text(bytes(range(32)).hex())
     (tmp_path / "permits.csv").write_text(template(), encoding="utf-8")
     environment = {
-        "PYTHONPATH": "",
-        "COLUMNS": "120",
         "PERMIT_LEDGER_DATABASE_URL": database_url,
         "PERMIT_LEDGER_BLIND_INDEX_KEY_FILE": str(key),
         "PERMIT_LEDGER_DEVELOPMENT": "true",
     }
 
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "permit_ledger", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-            cwd=tmp_path,
-            env=environment,
-        )
+        return commands.permit_ledger(tmp_path, environment, *arguments)
 
     return run
 

@@ -7,20 +7,9 @@ import pytest
 
 from domain import events, personal
 from projections.electronic import ElectronicPermit, evolve
-from projections.face import Face
-from tests.projections.happenings import ERASED, ISSUED, LATER
+from tests.projections.happenings import ERASED, FACE, ISSUED, LATER
 
 PHONE = "NzbLsXh8uDCc"
-FACE = Face(
-    name="测小明",
-    sex="1",
-    ethnicity="01",
-    birth_date=date(2008, 2, 29),
-    citizen_id_number="990000200802290034",
-    hukou_address="安徽省合肥市测试路1号",
-    portrait="0f" * 32,
-    address="蠡湖大道1号",
-)
 BEGUN = ElectronicPermit(
     permit_number="7Q2M9K4T8XW5",
     holder_id="holder-1",

@@ -6,20 +6,9 @@ from datetime import date
 import pytest
 
 from domain import events, personal
-from projections.face import Face
 from projections.physical import PhysicalPermit, evolve
-from tests.projections.happenings import ERASED, ISSUED, LATER
+from tests.projections.happenings import ERASED, FACE, ISSUED, LATER
 
-FACE = Face(
-    name="测小明",
-    sex="1",
-    ethnicity="01",
-    birth_date=date(2008, 2, 29),
-    citizen_id_number="990000200802290034",
-    hukou_address="安徽省合肥市测试路1号",
-    portrait="0f" * 32,
-    address="蠡湖大道1号",
-)
 BEGUN = PhysicalPermit(
     permit_number="7Q2M9K4T8XW5",
     holder_id="holder-1",
