@@ -93,11 +93,10 @@ class StockLedger(EventSourcedApplication[str]):
         self.save(Permit.issue(number, randomness.source.take(16).hex(), wanted, by))
 
 
-@contextmanager
-def stock_ledger(database_url: str) -> Iterator[StockLedger]:
-    """On an empty database."""
+def stock_environment(database_url: str) -> dict[str, str]:
+    """What the library's own parts are told of a database."""
     where: dict[str, Any] = conninfo_to_dict(database_url)
-    environment = {
+    return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
         "POSTGRES_DBNAME": where["dbname"],
         "POSTGRES_HOST": where["host"],
@@ -107,7 +106,12 @@ def stock_ledger(database_url: str) -> Iterator[StockLedger]:
         "POSTGRES_MAX_OVERFLOW": "0",
         "ORIGINATOR_ID_TYPE": "text",
     }
-    with closing(StockLedger(environment)) as ledger:
+
+
+@contextmanager
+def stock_ledger(database_url: str) -> Iterator[StockLedger]:
+    """On an empty database."""
+    with closing(StockLedger(stock_environment(database_url))) as ledger:
         yield ledger
 
 

@@ -7,8 +7,7 @@ personal field that stands in the clear is refused, so that nobody can put a nam
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +20,7 @@ from .errors import SealBroken
 from .holder_keys import HolderKey
 
 FIELD = "sealed"
+_PARTS = 3
 
 State = dict[str, Any]
 
@@ -38,13 +38,10 @@ class Envelope(NamedTuple):
         Raises:
             SealBroken: that is no envelope.
         """
-        if not (
-            isinstance(value, dict)
-            and value.keys() == set(cls._fields)
-            and all(isinstance(part, str) for part in value.values())
-        ):
-            raise SealBroken("what stands for the sealed part is no envelope")
-        return cls(**value)
+        match value:
+            case {"holder": str(holder), "key": str(key), "box": str(box)} if len(value) == _PARTS:
+                return cls(holder, key, box)
+        raise SealBroken("what stands for the sealed part is no envelope")
 
     def open(self, key: HolderKey, place: tuple[str, ...]) -> State:
         """The personal fields.
@@ -55,7 +52,7 @@ class Envelope(NamedTuple):
         if key.commitment != self.key:
             raise SealBroken("it was sealed with another key than this holder's")
         try:
-            box = b64decode(self.box, validate=True)
+            box = a2b_base64(self.box, strict_mode=True)
         except ValueError:
             raise SealBroken from None
         try:

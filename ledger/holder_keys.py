@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ class HolderKey:
     says under which key.
     """
 
-    __slots__ = ("_aead", "commitment", "holder_id", "secret")
+    __slots__ = ("_aead", "_nonces", "commitment", "holder_id", "secret")
 
     def __init__(self, holder_id: str, secret: bytes) -> None:
         if len(secret) != KEY_BYTES:
@@ -38,6 +39,7 @@ class HolderKey:
         self.holder_id = holder_id
         self.secret = secret
         self._aead = AESGCM(secret)
+        self._nonces: bytes | None = None
         committed = b"permit-ledger holder key\0%b\0%b" % (holder_id.encode(), secret)
         self.commitment = hashlib.sha256(committed).hexdigest()
 
@@ -48,6 +50,21 @@ class HolderKey:
         """Nonce, ciphertext and tag: ``plain`` and 28 bytes. It opens at this place only."""
         nonce = randomness.source.take(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, plain, _associated(place))
+
+    def seal_alike(self, plain: bytes, *place: str) -> bytes:
+        """The same box for the same bytes at the same place, so that two copies can be compared
+        without opening them; of other bytes, or elsewhere, nothing in it is alike.
+
+        The nonce is the beginning of a keyed digest of all that goes in, as in SIV (RFC 5297 §1.3):
+        it comes again for the very same message only. 96 bits are ample for the few messages of one
+        holder.
+        """
+        associated = _associated(place)
+        if self._nonces is None:
+            self._nonces = hmac.digest(self.secret, b"permit-ledger nonces", "sha256")
+        message = b"%d\0%b%b" % (len(associated), associated, plain)
+        nonce = hmac.digest(self._nonces, message, "sha256")[:NONCE_BYTES]
+        return nonce + self._aead.encrypt(nonce, plain, associated)
 
     def open(self, box: bytes, *place: str) -> bytes:
         """

@@ -155,7 +155,8 @@ class EventMapper(Mapper[str]):
             topic, state = self._upcasting.upcast(topic, state, where)
             where = f"{where} (as {topic}, from {stored.topic})"
             event_class = self._by_topic[topic]
-        if unknown := state.keys() - _state_fields(event_class):
+        if not state.keys() <= (known := _state_fields(event_class)):
+            unknown = state.keys() - known
             raise UnreadableEvent(f"{where} has unknown fields: {', '.join(sorted(unknown))}")
         state["originator_id"] = stored.originator_id
         state["originator_version"] = stored.originator_version

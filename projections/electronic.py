@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.device import Device
 from domain.events import (
@@ -20,7 +20,7 @@ from domain.personal import ERASED, Erased
 from .track import TrackRow, advance, begin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ElectronicPermit(TrackRow):
     """A row of ``views.electronic_permits``."""
 
@@ -30,27 +30,31 @@ class ElectronicPermit(TrackRow):
 
 
 def evolve(row: ElectronicPermit | None, event: PermitEvent) -> ElectronicPermit:
-    """The row after one more event; a permit begins with :class:`PermitIssued`."""
+    """The row after one more event, changed in place; a permit begins with :class:`PermitIssued`.
+
+    Raises:
+        RowMissing, RowOutOfOrder
+    """
     if isinstance(event, PermitIssued):
         return begin(
             ElectronicPermit, event, card_serial=event.card_serial, claimed=False, devices=[]
         )
-    assert row is not None  # noqa: S101  a stream starts with its first version
     row = advance(row, event)
     match event:
         case CardReissued() | CardReplaced():
-            return replace(row, card_serial=event.card_serial)
+            row.card_serial = event.card_serial
         case ElectronicPermitClaimed():
-            return replace(row, claimed=True, devices=_with([], event.device))
+            row.claimed = True
+            row.devices = _with([], event.device)
         case DeviceBound():
-            return replace(row, devices=_with(row.devices, event.device))
+            row.devices = _with(row.devices, event.device)
         case HolderErased():
-            return replace(row, devices=[])
+            row.devices = []
         case DeviceRevoked():
-            kept = [thumbprint for thumbprint in row.devices if thumbprint != event.thumbprint]
-            return replace(row, devices=kept)
+            row.devices = [phone for phone in row.devices if phone != event.thumbprint]
         case _:
-            return row
+            pass
+    return row
 
 
 def _with(devices: list[str], device: Device | Erased) -> list[str]:

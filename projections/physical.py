@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from domain.card import CardStatus
@@ -21,7 +21,7 @@ from domain.events import (
 from .track import TrackRow, advance, begin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PhysicalPermit(TrackRow):
     """A row of ``views.physical_permits``."""
 
@@ -33,7 +33,11 @@ class PhysicalPermit(TrackRow):
 
 
 def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
-    """The row after one more event; a permit begins with :class:`PermitIssued`."""
+    """The row after one more event, changed in place; a permit begins with :class:`PermitIssued`.
+
+    Raises:
+        RowMissing, RowOutOfOrder
+    """
     if isinstance(event, PermitIssued):
         return begin(
             PhysicalPermit,
@@ -44,27 +48,24 @@ def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
             card_due_on=event.card_due_on,
             card_delivered_on=None,
         )
-    assert row is not None  # noqa: S101  a stream starts with its first version
     row = advance(row, event)
     match event:
         case CardReissued() | CardReplaced():
-            return replace(
-                row,
-                card_serial=event.card_serial,
-                card_status=CardStatus.ISSUED.value,
-                identity_stale=False,
-                card_due_on=event.card_due_on,
-                card_delivered_on=None,
-            )
+            row.card_serial = event.card_serial
+            row.card_status = CardStatus.ISSUED.value
+            row.identity_stale = False
+            row.card_due_on = event.card_due_on
+            row.card_delivered_on = None
         case CardReportedLost():
-            return replace(row, card_status=CardStatus.REPORTED_LOST.value)
+            row.card_status = CardStatus.REPORTED_LOST.value
         case LossLifted():
-            return replace(row, card_status=CardStatus.ISSUED.value)
+            row.card_status = CardStatus.ISSUED.value
         case CardDelivered():
-            return replace(row, card_delivered_on=event.delivered_on)
+            row.card_delivered_on = event.delivered_on
         case IdentityCorrected() if event.outdates_card:
-            return replace(row, identity_stale=True)
+            row.identity_stale = True
         case HolderErased():
-            return replace(row, identity_stale=False)
+            row.identity_stale = False
         case _:
-            return row
+            pass
+    return row

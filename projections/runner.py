@@ -8,21 +8,21 @@ from typing import Any, cast
 
 import psycopg
 import structlog
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import Notification
 
-from domain.events import PermitEvent
 from ledger.backoff import Backoff
 from ledger.database import Connection, connect
-from ledger.errors import LedgerError
-from ledger.follow import follow
-from ledger.holder_keys import HolderKeys, Keys, WrappedKey, wrapped_keys_in
-from ledger.mapper import EventMapper, OrjsonTranscoder, holders_of
+from ledger.errors import LedgerError, Unavailable
 from ledger.named_sql import Queries
 
+from .leadership import POLL_S, StandStill, try_to_lead
+from .opening import EventOpener, Page
+from .page_reader import PageReader
+from .quarantine import Poison, park, tell
 from .view import View
+from .writing import ONE_ROWS_FAULT, ViewWriter
 
 _sql = Queries("projections", "sql/position.sql")
-_ledger_sql = Queries("ledger", "sql/queries.sql")
 _log = structlog.get_logger(__name__)
 
 
@@ -31,70 +31,89 @@ class Overtaken(Exception):
 
 
 class Projector:
-    """Owns one connection to write with, and one more inside :func:`follow` to read with.
+    """Owns one connection to write with, and those of its :class:`~.page_reader.PageReader`.
 
-    Several may run: the position's row lock lets one at a time move the views, and who comes late
-    sees it and reads on from there. A page that can't be applied holds every view where it is, in
-    step with each other and visibly behind the log.
+    Several may run: one leads, the others wait to take over. The position's row lock decides who
+    moves the views, whoever leads; who comes late sees it and reads on from there. What can't be
+    read or applied parks its permit (:mod:`.quarantine`); what is nobody's own fault holds all
+    views where they are, in step and visibly behind the log, and is tried again.
     """
 
     def __init__(
-        self, database_url: str, views: Sequence[View[Any]], keys: HolderKeys, stop: Event
+        self, database_url: str, views: Sequence[View[Any]], opener: EventOpener, stop: Event
     ) -> None:
         self._database_url = database_url
-        self._keys = keys
-        self._views = views
+        self._opener = opener
+        self._writer = ViewWriter(views, opener.describe)
         self._stop = stop
-        self._mapper = EventMapper(OrjsonTranscoder())
+        self._backoff = Backoff(stop)
 
     def run(self) -> None:
-        """Follow the log until asked to stop, through lost connections and restarts."""
-        backoff = Backoff(self._stop)
+        """Keep the views until asked to stop, through lost connections and restarts."""
         while not self._stop.is_set():
             try:
                 with connect(self._database_url, application_name="permit-ledger project") as conn:
-                    for page in follow(self._database_url, after=position(conn), stop=self._stop):
-                        self.apply(conn, page)
-                        backoff.reset()
+                    conn.execute(_sql.prepare)
+                    self._take_turns(conn)
             except Overtaken:
                 continue
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, Unavailable) as error:
                 _log.warning("database out of reach", error=type(error).__name__)
-                backoff.pause()
+                self._backoff.pause()
             except Exception as error:  # noqa: BLE001  standing still beats ending: it can be seen
                 _log.error("views stand still", reason=_describe(error))
-                backoff.pause()
+                self._backoff.pause()
 
-    def apply(self, connection: Connection, page: Sequence[Notification]) -> None:
-        """Fold one page into every view.
+    def apply(self, connection: Connection, stored: Sequence[Notification]) -> None:
+        """Open a page and fold it into every view.
 
         Raises:
             Overtaken: the views are not just before the page; nothing was written.
-            UnreadableEvent, SealBroken, KeyUnusable, Unavailable: nothing was written.
+            QuarantineFull, Unavailable, psycopg.Error: nothing was written.
         """
-        events, keys = self._opened(connection, page)
-        reached = page[-1].id
+        self._apply(connection, self._opener.open(connection, stored))
+
+    def _take_turns(self, connection: Connection) -> None:
+        """Lead, or wait for the leader's end."""
+        stand_still = StandStill()
+        while not self._stop.is_set():
+            if try_to_lead(connection):
+                self._follow(connection, until=None)
+            elif stand_still.lasts(connection):
+                _log.warning("leader stands still, stepping in")
+                head = cast("tuple[int, int]", connection.execute(_sql.progress).fetchone())[1]
+                self._follow(connection, until=head)
+            else:
+                self._stop.wait(POLL_S)
+
+    def _follow(self, connection: Connection, *, until: int | None) -> None:
+        """Apply pages from where the views are, for good or until they have this position."""
+        with PageReader(
+            self._database_url, self._opener, after=position(connection), stop=self._stop
+        ) as pages:
+            for page in pages:
+                self._apply(connection, page)
+                self._backoff.reset()
+                if until is not None and page.until >= until:
+                    return
+
+    def _apply(self, connection: Connection, page: Page) -> None:
+        try:
+            poison = self._write(connection, page, careful=False)
+        except ONE_ROWS_FAULT:
+            poison = self._write(connection, page, careful=True)
+        tell(poison)
+
+    def _write(self, connection: Connection, page: Page, *, careful: bool) -> list[Poison]:
+        """Rows, quarantine and position, or nothing."""
         with connection.transaction():
-            row = connection.execute(_sql.lock).fetchone()
-            if row != (page[0].id - 1,):
+            if connection.execute(_sql.lock).fetchone() != (page.before,):
                 raise Overtaken
-            for view in self._views:
-                view.apply(connection, events, keys)
-            connection.execute(_sql.move, [reached])
-        connection.execute(_sql.notify, [reached])
-
-    def _opened(
-        self, connection: Connection, page: Sequence[StoredEvent]
-    ) -> tuple[list[PermitEvent], Keys]:
-        """The events, and the keys of everybody who is in them."""
-
-        def stored(holder_ids: list[str]) -> list[WrappedKey]:
-            rows = connection.execute(_ledger_sql.select_holder_keys, {"holder_ids": holder_ids})
-            return wrapped_keys_in(rows.fetchall())
-
-        sealed = [self._mapper.parse(event) for event in page]
-        keys = self._keys.of(holders_of(sealed), stored)
-        return self._mapper.open(sealed, keys), keys
+            poison = self._writer.write(connection, page, careful=careful)
+            park(connection, poison)
+            connection.execute(_sql.move, [page.until])
+            connection.execute(_sql.notify, [page.until])
+        return poison
 
 
 def _describe(error: Exception) -> str:

@@ -24,8 +24,8 @@ class SearchView:
     def __init__(self, blind_index: BlindIndex) -> None:
         self._blind_index = blind_index
 
-    def evolve(self, row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
-        """The entry after one more event; most events leave it."""
+    def evolve(self, _row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
+        """The entry that the event makes, whatever was there; ``None`` for those that make none."""
         match event:
             case PermitIssued() if event.identity is not ERASED:
                 return self._entry(event.originator_id, event.identity.citizen_id_number)
@@ -34,7 +34,7 @@ class SearchView:
             case IdentityCorrected(citizen_id_number=str(number)):
                 return self._entry(event.originator_id, number)
             case _:
-                return row
+                return None
 
     def _entry(self, permit_number: str, citizen_id_number: str) -> SearchEntry:
         index = self._blind_index.of(citizen_id_number).hex()

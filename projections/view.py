@@ -5,25 +5,30 @@ What a row shows of a person is sealed in the table; it is opened for the events
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar, cast
+from operator import attrgetter
+from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
 
 import orjson
-from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
 from domain.events import PermitEvent
 from domain.personal import ERASED
 from ledger.blind_index import BlindIndex
+from ledger.database import Connection
 from ledger.holder_keys import Keys, require
 from ledger.named_sql import Queries
 
 from . import electronic, physical
 from .face import Face, SealedFace
+from .generation import Generation
 from .search import SearchEntry, SearchView
-from .track import CHANGES_FACE, TrackRow
+from .track import TrackRow
+
+Record = dict[str, object]
+"""A row as its table has it, by column."""
 
 
 class PermitRow(Protocol):
@@ -36,78 +41,111 @@ Row = TypeVar("Row", bound=PermitRow)
 
 @dataclass(frozen=True)
 class View(Generic[Row]):
-    """``evolve(row, event)`` gives the row after the event; equal rows are not written."""
+    """``evolve(row, event)`` gives the row to write after the event, or ``None`` for none; it may
+    change the row that it is given. ``reads_rows``: whether it looks at that row at all."""
 
     name: str
+    table: str
     row_type: type[Row]
     evolve: Callable[[Row | None, PermitEvent], Row | None]
+    reads_rows: bool = True
+
+    def query(self, name: str, generation: Generation = Generation.LIVE) -> LiteralString:
+        """A query of this view's own file, on the table of one generation."""
+        text: str = getattr(self._sql, name)
+        return cast("LiteralString", text.replace("{generation}", generation))
+
+    def load(
+        self,
+        connection: Connection,
+        numbers: Sequence[str],
+        generation: Generation = Generation.LIVE,
+    ) -> dict[str, Row]:
+        """The rows of these permits, by number, each one the caller's own."""
+        with connection.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(self.query("load", generation), [list(numbers)]).fetchall()
+        return {record["permit_number"]: self.row(record) for record in found}
+
+    def row(self, record: dict[str, Any]) -> Row:
+        """A row, from the columns of the table."""
+        if self._has_face:
+            record["face"] = SealedFace.of(record["face"])
+        return self.row_type(**record)
+
+    def open_face(self, row: Row | None, keys: Keys) -> None:
+        """Before an event that changes it (:data:`~.track.CHANGES_FACE`); ``keys`` are those of the
+        holders whose details the event holds.
+
+        Raises:
+            SealBroken, KeyUnusable
+        """
+        if isinstance(row, TrackRow) and isinstance(row.face, SealedFace):
+            key = require(keys, row.holder_id)
+            row.face = ERASED if key is ERASED else row.face.open(key, self.name, row.permit_number)
+
+    def record(self, row: Row, keys: Keys) -> Record:
+        """The row as the table has it, its face sealed.
+
+        Raises:
+            KeyUnusable: the face is open, and its holder has no key.
+        """
+        names, values = self._columns
+        record: Record = dict(zip(names, values(row), strict=True))
+        if isinstance(row, TrackRow):
+            record["face"] = self._box(row, keys)
+        return record
+
+    def save(
+        self,
+        connection: Connection,
+        records: Sequence[Record],
+        generation: Generation = Generation.LIVE,
+    ) -> None:
+        """Write them in one statement, over those that are there."""
+        if records:
+            connection.execute(
+                self.query("save", generation), [orjson.dumps(records, default=_hex).decode()]
+            )
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """What its rows hold, by the table's names."""
+        return self._columns[0]
+
+    @cached_property
+    def _columns(self) -> tuple[tuple[str, ...], Callable[[Row], tuple[object, ...]]]:
+        names = tuple(field.name for field in fields(cast("Any", self.row_type)))
+        return names, attrgetter(*names)
+
+    @cached_property
+    def _has_face(self) -> bool:
+        return issubclass(self.row_type, TrackRow)
 
     @cached_property
     def _sql(self) -> Queries:
         return Queries("projections", f"sql/{self.name}.sql")
 
-    def apply(self, connection: Connection[Any], events: Iterable[PermitEvent], keys: Keys) -> None:
-        """Fold a page of events, in order, in two statements: load what is touched, write it.
-
-        ``keys`` are those of the holders whose details the events hold.
-
-        Raises:
-            SealBroken: a face in the table can't be opened; nothing was written.
-        """
-        events = list(events)
-        touched = list({event.originator_id for event in events})
-        before = self._load(connection, touched)
-        rows: dict[str, Row] = dict(before)
-        for event in events:
-            row = rows.get(event.originator_id)
-            if isinstance(event, CHANGES_FACE) and isinstance(row, TrackRow):
-                row = cast("Row", self._opened(row, keys))
-            row = self.evolve(row, event)
-            if row is not None:
-                rows[event.originator_id] = row
-        changed = [row for number, row in rows.items() if row != before.get(number)]
-        if changed:
-            columns = [self._columns(row, keys) for row in changed]
-            connection.execute(self._sql.save, [orjson.dumps(columns).decode()])
-
-    def _load(self, connection: Connection[Any], numbers: list[str]) -> dict[str, Row]:
-        with connection.cursor(row_factory=class_row(self.row_type)) as cursor:
-            rows = cursor.execute(self._sql.load, [numbers]).fetchall()
-        return {row.permit_number: _with_face(row) for row in rows}
-
-    def _opened(self, row: TrackRow, keys: Keys) -> TrackRow:
-        if not isinstance(row.face, SealedFace):
-            return row
-        key = require(keys, row.holder_id)
-        face = ERASED if key is ERASED else row.face.open(key, self.name, row.permit_number)
-        return replace(row, face=face)
-
-    def _columns(self, row: Row, keys: Keys) -> dict[str, object]:
-        """The row as the table has it."""
-        columns = {field.name: getattr(row, field.name) for field in fields(cast("Any", row))}
-        if isinstance(row, TrackRow):
-            columns["face"] = self._box(row, keys)
-        return columns
-
-    def _box(self, row: TrackRow, keys: Keys) -> str | None:
+    def _box(self, row: TrackRow, keys: Keys) -> bytes | None:
         face = row.face
         if isinstance(face, Face):
             key = require(keys, row.holder_id)
             face = ERASED if key is ERASED else face.seal(key, self.name, row.permit_number)
-        return None if face is ERASED else f"\\x{face.box.hex()}"
+        return None if face is ERASED else face.box
 
 
-def _with_face(row: Row) -> Row:
-    """A loaded row, whose ``face`` is still the column's bytes."""
-    if not isinstance(row, TrackRow):
-        return row
-    return cast("Row", replace(row, face=SealedFace.of(cast("bytes | None", row.face))))
+def _hex(value: object) -> str:
+    """Bytes as PostgreSQL reads them out of JSON."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)
 
 
 def all_views(blind_index: BlindIndex) -> list[View[Any]]:
     """Every view that shares the one position."""
     return [
-        View("physical", physical.PhysicalPermit, physical.evolve),
-        View("electronic", electronic.ElectronicPermit, electronic.evolve),
-        View("search", SearchEntry, SearchView(blind_index).evolve),
+        View("physical", "physical_permits", physical.PhysicalPermit, physical.evolve),
+        View("electronic", "electronic_permits", electronic.ElectronicPermit, electronic.evolve),
+        View(
+            "search", "permit_search", SearchEntry, SearchView(blind_index).evolve, reads_rows=False
+        ),
     ]

@@ -15,6 +15,7 @@ from ledger.holder_keys import HolderKeys
 from permit_ledger.settings import Settings
 from permit_ledger.setup import bring_up_to_date, prepare
 from permit_ledger.workbench import database
+from projections.opening import EventOpener
 from projections.runner import Projector
 from projections.view import all_views
 from tests.keks import keyring
@@ -103,7 +104,7 @@ def test_a_permit_is_issued_and_seen(migrated, as_member, blind_index, context):
     with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         answer = ledger.issue(application(person(1)), Command(context))
         page = ledger.log.select_notifications(1, 10)
-    projector = Projector(url, all_views(blind_index), HolderKeys(keyring()), Event())
+    projector = Projector(url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event())
     with connect(url) as member:
         projector.apply(member, page)
 

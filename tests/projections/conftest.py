@@ -19,6 +19,7 @@ from ledger.blind_index import BlindIndex
 from ledger.database import Connection, as_service, connect
 from ledger.holder_keys import HolderKeys
 from projections.face import SealedFace
+from projections.opening import EventOpener
 from projections.reading import PermitReader, Person, read_pool
 from projections.runner import Projector
 from projections.view import all_views
@@ -73,7 +74,8 @@ def start_projector(
     def start_projector(*extra_views: Any) -> Running:
         stop = Event()
         views = [*all_views(blind_index), *extra_views]
-        projector = Projector(as_service(database_url), views, HolderKeys(keyring()), stop)
+        opener = EventOpener(HolderKeys(keyring()))
+        projector = Projector(as_service(database_url), views, opener, stop)
         thread = Thread(target=projector.run, name=f"projector-{len(started)}")
         started.append(Running(stop, thread))
         thread.start()

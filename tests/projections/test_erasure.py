@@ -1,6 +1,5 @@
 """Erased: what the views showed of a person goes from all of them in one transaction."""
 
-from functools import partial
 from threading import Event, Thread
 
 import pytest
@@ -9,9 +8,9 @@ from structlog.testing import capture_logs
 from domain.person import Residence
 from ledger.commands import Command
 from ledger.database import connect
-from ledger.follow import follow
 from ledger.holder_keys import HolderKeys
 from ledger.portraits import Portrait
+from projections.opening import EventOpener
 from projections.runner import Projector
 from projections.view import all_views
 from tests.keks import keyring
@@ -66,7 +65,7 @@ def page_size(monkeypatch):
     """``page_size(n)``: how many events a projector applies at once."""
 
     def page_size(n):
-        monkeypatch.setattr("projections.runner.follow", partial(follow, page_events_max=n))
+        monkeypatch.setattr("projections.page_reader.PAGE_EVENTS_MAX", n)
 
     return page_size
 
@@ -201,7 +200,9 @@ def test_between_the_change_and_the_erasure_nobody_is_shown(
     number = living.numbers[0]
     living.ledger.correct_identity(number, living.command(), name="欧阳改名")
     living.erase(number)
-    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
+    projector = Projector(
+        database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
+    )
 
     projector.apply(admin, living.ledger.log.select_notifications(1, 4))
 

@@ -1,15 +1,14 @@
 """What a projector does: the views are a fold of the log, page by page."""
 
-from functools import partial
 from threading import Event
 
 import pytest
 from psycopg.errors import CheckViolation
 
-from ledger.follow import follow
 from ledger.holder_keys import HolderKeys
+from projections.opening import EventOpener
 from projections.runner import Overtaken, Projector, position
-from projections.view import all_views
+from projections.view import View, all_views
 from tests.keks import keyring
 
 COMMANDS = 120
@@ -17,10 +16,10 @@ TOPICS_MIN = 12
 TABLES = ("views.physical_permits", "views.electronic_permits", "views.permit_search")
 
 
-class Failing:
-    """A view that can't be written."""
+class Failing(View):
+    """One that can't be written, through no fault of a permit."""
 
-    def apply(self, _connection, _events, _keys):
+    def save(self, _connection, _records, _generation=None):
         raise ZeroDivisionError
 
 
@@ -40,7 +39,7 @@ def test_the_views_can_be_built_again(
     life, start_projector, caught_up, views_are_the_log, admin, monkeypatch
 ):
     """Emptied, they are built from the log alone, a page at a time."""
-    monkeypatch.setattr("projections.runner.follow", partial(follow, page_events_max=7))
+    monkeypatch.setattr("projections.page_reader.PAGE_EVENTS_MAX", 7)
     life(4).go_on(COMMANDS)
     projecting = start_projector()
     caught_up()
@@ -65,7 +64,9 @@ def test_rows_are_not_written_without_the_position(
     first_page, database_url, blind_index, admin, rows
 ):
     """It can't be moved after the rows were written: the next try finds it all as it was."""
-    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
+    projector = Projector(
+        database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
+    )
     admin.execute("ALTER TABLE views.position ADD CONSTRAINT stand_still CHECK (position = 0)")
 
     with pytest.raises(CheckViolation):
@@ -79,8 +80,12 @@ def test_rows_are_not_written_without_the_position(
 
 def test_no_view_is_written_without_the_others(first_page, database_url, blind_index, admin, rows):
     """Nor the position without all of them."""
+    views = all_views(blind_index)
     projector = Projector(
-        database_url, [*all_views(blind_index), Failing()], HolderKeys(keyring()), Event()
+        database_url,
+        [*views, Failing(**vars(views[0]))],
+        EventOpener(HolderKeys(keyring())),
+        Event(),
     )
 
     with pytest.raises(ZeroDivisionError):
@@ -93,7 +98,9 @@ def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, 
     """Neither twice nor over a gap: somebody else has moved them."""
     life().go_on(20)
     first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
-    projector = Projector(database_url, all_views(blind_index), HolderKeys(keyring()), Event())
+    projector = Projector(
+        database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
+    )
 
     with pytest.raises(Overtaken):
         projector.apply(admin, second)

@@ -1,0 +1,117 @@
+"""Folding events into rows, permit by permit: what fails in one does not reach another.
+
+All views of a permit go through the same events. Where one of them can't take an event, none of
+them does, so that they stay in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.events import PermitEvent
+from ledger.errors import LedgerError, Unavailable
+from ledger.holder_keys import Keys
+
+from .opening import Describe, Page, Unreadable
+from .quarantine import Poison
+from .track import CHANGES_FACE
+from .view import Record, View
+
+Rows = list[Any]
+"""A permit's row of each view, ``None`` where there is none."""
+Records = list[Record | None]
+"""What is to be written of a permit, view by view; ``None`` for nothing."""
+FreshRows = Callable[[str], Rows]
+"""A permit's rows as they were before the page, the caller's own to change."""
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a page makes of the permits in it, by number."""
+
+    records: dict[str, Records] = field(default_factory=dict)
+    poison: list[Poison] = field(default_factory=list)
+
+
+class Folder:
+    """Of some views; holds nothing between calls."""
+
+    def __init__(self, views: Sequence[View[Any]], describe: Describe) -> None:
+        self.views = views
+        self._describe = describe
+
+    def fold(self, page: Page, mine: dict[str, list[int]], fresh: FreshRows) -> Folded:
+        """``mine`` says which of the page's events are to be folded, by permit.
+
+        Whoever fails is folded once more, from fresh rows: what went wrong by chance goes right.
+
+        Raises:
+            Unavailable: keys are out of reach for the moment.
+        """
+        folded = Folded()
+        for number, places in mine.items():
+            events = [page.events[n] for n in places]
+            try:
+                folded.records[number] = self._fold(fresh(number), events, page.keys)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001  whatever it is, it is this permit's
+                self._fold_as_far_as_possible(page, places, fresh, folded)
+        return folded
+
+    def _fold(self, rows: Rows, events: Sequence[PermitEvent | Unreadable], keys: Keys) -> Records:
+        views = self.views
+        touched = [False] * len(views)
+        for event in events:
+            if isinstance(event, Unreadable):
+                raise _CannotBeRead(event)
+            if isinstance(event, CHANGES_FACE):
+                for n, view in enumerate(views):
+                    view.open_face(rows[n], keys)
+            for n, view in enumerate(views):
+                row = view.evolve(rows[n], event)
+                if row is not None:
+                    rows[n], touched[n] = row, True
+        return [
+            view.record(row, keys) if is_touched else None
+            for view, row, is_touched in zip(views, rows, touched, strict=True)
+        ]
+
+    def _fold_as_far_as_possible(
+        self, page: Page, places: Sequence[int], fresh: FreshRows, folded: Folded
+    ) -> None:
+        """The events before the first that fails in any view."""
+        number = str(page.stored[places[0]].originator_id)
+        for length in range(1, len(places) + 1):
+            events = [page.events[n] for n in places[:length]]
+            try:
+                folded.records[number] = self._fold(fresh(number), events, page.keys)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001
+                failed = page.stored[places[length - 1]]
+                folded.poison.append(self.poison(failed, error))
+                return
+
+    def poison(self, stored: Any, error: Exception) -> Poison:
+        """What is put on record of an event that can't be applied."""
+        if isinstance(error, _CannotBeRead):
+            reason, trace = error.event.reason, error.event.trace
+        else:
+            reason = error.detail if isinstance(error, LedgerError) else type(error).__name__
+            trace = self._describe(error)
+        return Poison(
+            permit_number=str(stored.originator_id),
+            position=stored.id,
+            version=stored.originator_version,
+            topic=stored.topic,
+            reason=reason,
+            trace=trace,
+        )
+
+
+class _CannotBeRead(Exception):
+    def __init__(self, event: Unreadable) -> None:
+        self.event = event

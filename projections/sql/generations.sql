@@ -1,0 +1,2 @@
+-- name: forget
+SELECT views.forget(%s);
