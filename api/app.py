@@ -8,7 +8,16 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from . import data_protection, holder, operations, problems, registrar, verifier
+from . import (
+    data_protection,
+    display,
+    holder,
+    operations,
+    own_checks,
+    problems,
+    registrar,
+    verifier,
+)
 from .middleware import RequestFrame
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
@@ -39,6 +48,8 @@ def create_app(
     for router in (
         registrar.router,
         holder.router,
+        display.router,
+        own_checks.router,
         verifier.router,
         data_protection.router,
         operations.router,
