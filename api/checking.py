@@ -50,14 +50,15 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _look_up(body, verifier_index, service)
     service.limits.check(verifier_index, asked.permit_number)
-    found = await service.checks.look_up(asked)
-    seen = await _present(body, found, service)
-    verdict = _verdict(body, found, seen, service) if fields else _NOT_ALLOWED
+    found, is_present = await _present(body, await service.checks.look_up(asked), service)
+    verdict = _NOT_ALLOWED
+    if fields:
+        verdict = _verdict(body, found, service) if is_present else _UNDETERMINED
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
-    if fields and seen and seen.facts and verdict.reason is None:
-        if person := await _person(seen, service):
-            permit = disclosed(fields, service.standing(seen.facts), seen, person)
+    if fields and found.seen.facts and verdict.reason is None:
+        if person := await _person(found.seen, service):
+            permit = disclosed(fields, service.standing(found.seen.facts), found.seen, person)
         else:
             verdict = _UNDETERMINED
     check = Check(
@@ -73,7 +74,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         outcome=verdict.outcome,
         reason=verdict.reason,
         fields=list(permit),
-        as_of_position=(seen or found.seen).as_of_position,
+        as_of_position=found.seen.as_of_position,
     )
     await service.checks.record(check.record(verifier_index, key))
     return Answered(check, permit)
@@ -103,20 +104,21 @@ def _well_formed(number: str) -> str | None:
     return number if permit_number.is_valid(number) else None
 
 
-async def _present(body: CheckBody, found: Found, service: Services) -> Seen | None:
-    """The permit at a position that holds everything committed before this check came in."""
+async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Found, bool]:
+    """What was found, and whether it holds everything committed before this check came in; looked
+    up once more where the views were behind. What became of the code stays."""
     seen, head = found.seen, found.seen.head or 0
     if seen.as_of_position >= head or (isinstance(body, ElectronicCheckBody) and not found.is_live):
-        return seen  # a code that is not live says nothing of any permit
+        return found, True  # a code that is not live says nothing of any permit
     if not await service.views.wait_for(head, service.check_wait_s):
-        return None
+        return found, False
     again = await service.checks.look_up(LookUp(service.clock.now(), found.permit_number))
-    return again.seen if again.seen.as_of_position >= head else None
+    now = found._replace(seen=again.seen, key_row=again.key_row)
+    return now, now.seen.as_of_position >= head
 
 
-def _verdict(body: CheckBody, found: Found, seen: Seen | None, service: Services) -> Verdict:
-    if seen is None:
-        return _UNDETERMINED
+def _verdict(body: CheckBody, found: Found, service: Services) -> Verdict:
+    seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
         return verify_card(standing, body.card_serial)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from psycopg.rows import tuple_row
 
+from domain import permit_number
 from domain.errors import ChallengeNotOpen
 
 from . import randomness
@@ -22,7 +23,7 @@ from .errors import ConnectionLost, ProofReplayed, Unavailable
 from .named_sql import Queries
 
 KEY_BYTES = 32
-ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ALPHABET: Final = permit_number.ALPHABET
 """Crockford's base 32: upper case, so that a QR code holds it in little space."""
 CODE_LENGTH = 26
 """130 random bits, all of which count: no other text is the same code."""
