@@ -34,6 +34,7 @@ from projections.waiting import ViewPosition
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
+from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .workbench import policy_in_force, service_clock
 
@@ -114,7 +115,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 policy=policy_in_force(settings),
                 tokens=_token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
-                    [keys.receipt_key(settings)], issuer=settings.issuer or DEVELOPMENT_ISSUER
+                    WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
                 public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
