@@ -60,7 +60,7 @@ def asked(code, at=NOW):
 
 @pytest.fixture
 def on_lines(database_url):
-    """``on_lines(act, lines=2)``: what ``act(line, …)`` gives, each line with its own connection."""
+    """``on_lines(act, lines=2)``: what ``act(line, …)`` gives; a connection for each line."""
 
     def run(act, lines=1):
         async def within():
