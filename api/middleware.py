@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import correlation
-from .metrics import DURATION, REQUESTS, route_of
+from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
@@ -58,8 +58,8 @@ class RequestFrame:
         finally:
             seconds = time.perf_counter() - started
             method, route = scope["method"], route_of(scope)
-            REQUESTS.labels(method, route, status).inc()
-            DURATION.labels(method, route).observe(seconds)
+            request_counter(method, route, status).inc()
+            request_timer(method, route).observe(seconds)
             _log.info(
                 "request",
                 method=method,

@@ -8,7 +8,7 @@ has nobody to hide it from, and says it in the clear.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -63,35 +63,16 @@ class Check:
             state[envelope.FIELD] = envelope.seal(personal, key, _place(self.check_id))
         state |= {"type": TYPE, "verifier_index": verifier_index.hex()}
         content = orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
-        return CheckRecord(
-            self.check_id,
-            self.checked_at,
-            self.permit_number,
-            self.track,
-            self.scenario,
-            self.outcome,
-            self.reason,
-            verifier_index,
-            self.as_of_position,
-            content,
-        )
+        return CheckRecord(self.check_id, content)
 
 
 _FIELDS = tuple(field.name for field in fields(Check))
 
 
 class CheckRecord(NamedTuple):
-    """A row of ``ledger.checks``, but for its position."""
+    """What goes into ``ledger.checks``, where the state is divided into columns."""
 
     check_id: UUID
-    checked_at: datetime
-    permit_number: str | None
-    track: str
-    scenario: str
-    outcome: str
-    reason: str | None
-    verifier_index: bytes
-    as_of_position: int
     state: bytes
 
     @property
@@ -144,15 +125,6 @@ def new_check_id() -> UUID:
     tail[0] = 0x70 | tail[0] & 0x0F
     tail[2] = 0x80 | tail[2] & 0x3F
     return UUID(bytes=milliseconds.to_bytes(6) + bytes(tail))
-
-
-def columns(records: Sequence[CheckRecord]) -> dict[str, list[Any]]:
-    """The rows by column, as ``ledger.check_batch`` takes them."""
-    turned = zip(*records, strict=True) if records else [[] for _ in CheckRecord._fields]
-    return {
-        f"record_{name}": list(column)
-        for name, column in zip(CheckRecord._fields, turned, strict=True)
-    }
 
 
 def stored_positions(connection: Connection, records: Iterable[CheckRecord]) -> dict[UUID, int]:

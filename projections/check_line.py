@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 from psycopg.rows import dict_row
 
 from ledger.async_append import AsyncAppends
-from ledger.checks import CheckRecord, columns, stored_positions
+from ledger.checks import CheckRecord, stored_positions
 from ledger.database import Connection, connect_to_append
 from ledger.group_commit import SharedCommit
 from ledger.named_sql import Queries
@@ -85,7 +85,7 @@ class CheckWork:
     def write(self, connection: Connection, items: Sequence[Item]) -> list[Outcome]:
         records = [item for item in items if isinstance(item, CheckRecord)]
         look_ups = [item for item in items if isinstance(item, LookUp)]
-        parameters = {**columns(records), **_look_up_columns(look_ups)}
+        parameters = _columns(records, look_ups)
         with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             rows = cursor.execute(_sql.check, parameters, prepare=True).fetchall()
         positions = iter(range(1, len(records) + 1))
@@ -147,9 +147,10 @@ def connecting(database_url: str) -> Callable[[], Connection]:
     return connect
 
 
-def _look_up_columns(look_ups: Sequence[LookUp]) -> dict[str, object]:
+def _columns(records: Sequence[CheckRecord], look_ups: Sequence[LookUp]) -> dict[str, object]:
     codes = [(n, each) for n, each in enumerate(look_ups, 1) if each.code_digest]
     return {
+        "record_state": [each.state for each in records],
         "permit_number": [each.permit_number for each in look_ups],
         "code_number": [n for n, _ in codes],
         "code_digest": [each.code_digest for _, each in codes],

@@ -100,6 +100,10 @@ class PermitReader:
         """The electronic view by itself."""
         return await self._one(_sql.electronic, permit_number=permit_number)
 
+    async def for_check(self, permit_number: str) -> Seen:
+        """Both views, and the log's head at the same instant."""
+        return await self._one(_sql.check, permit_number=permit_number)
+
     async def person(self, seen: Seen, view: str, key: HolderKey | None = None) -> Person | None:
         """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
         restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.

@@ -7,10 +7,7 @@
 -- Of a code that is not live nothing is read but whose it was, for the record's seal.
 WITH done AS MATERIALIZED (
     SELECT * FROM ledger.check_batch(
-        %(record_check_id)b::uuid[], %(record_checked_at)b::timestamptz[],
-        %(record_permit_number)b::text[], %(record_track)b::text[], %(record_scenario)b::text[],
-        %(record_outcome)b::text[], %(record_reason)b::text[], %(record_verifier_index)b::bytea[],
-        %(record_as_of_position)b::bigint[], %(record_state)b::bytea[],
+        %(record_state)b::bytea[],
         %(code_number)b::integer[], %(code_digest)b::bytea[], %(code_challenge_digest)b::bytea[],
         %(code_verifier_index)b::bytea[], %(code_scenario)b::text[], %(at)b, %(ahead_max)b)
 ), asked AS MATERIALIZED (

@@ -114,17 +114,15 @@ BEGIN
 END
 $$;
 
--- One batch of checks: puts those that were decided on record, then uses the codes of those that are
--- to be decided next. All of it or nothing, in this order: whoever has the head's lock may wait for
+-- One batch of checks: puts those that were decided on record, their columns made of what the state
+-- says, so that they can't say anything else; then uses the codes of those that are to be decided next. All of it or nothing, in this order: whoever has the head's lock may wait for
 -- a code, and whoever has a code never waits for the head.
 --
 -- A row comes back for each code, by its place; and one with the position before the first record,
 -- whose place is null. A code is live for one row at most, whatever else is going on: the look that
 -- decides sees what the locks have waited for.
 CREATE FUNCTION ledger.check_batch(
-    record_check_id uuid[], record_checked_at timestamptz[], record_permit_number text[],
-    record_track text[], record_scenario text[], record_outcome text[], record_reason text[],
-    record_verifier_index bytea[], record_as_of_position bigint[], record_state bytea[],
+    record_state bytea[],
     code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
@@ -133,19 +131,19 @@ LANGUAGE plpgsql
 SET enable_seqscan = off
 AS $$
 BEGIN
-    IF cardinality(record_check_id) > 0 THEN
-        UPDATE ledger.checks_head SET position = position + cardinality(record_check_id)
-        RETURNING position - cardinality(record_check_id) INTO before;
+    IF cardinality(record_state) > 0 THEN
+        UPDATE ledger.checks_head SET position = position + cardinality(record_state)
+        RETURNING position - cardinality(record_state) INTO before;
         INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
                                    outcome, reason, verifier_index, as_of_position, state)
-        SELECT check_batch.before + own.number, own.check_id, own.checked_at, own.permit_number,
-               own.track, own.scenario, own.outcome, own.reason, own.verifier_index,
-               own.as_of_position, own.state
-        FROM unnest(record_check_id, record_checked_at, record_permit_number, record_track,
-                    record_scenario, record_outcome, record_reason, record_verifier_index,
-                    record_as_of_position, record_state) WITH ORDINALITY
-            AS own (check_id, checked_at, permit_number, track, scenario, outcome, reason,
-                    verifier_index, as_of_position, state, number);
+        SELECT check_batch.before + own.number, said.check_id, said.checked_at, said.permit_number,
+               said.track, said.scenario, said.outcome, said.reason,
+               decode(said.verifier_index, 'hex'), said.as_of_position, own.state
+        FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
+             json_to_record(convert_from(own.state, 'UTF8')::json)
+            AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
+                     scenario text, outcome text, reason text, verifier_index text,
+                     as_of_position bigint);
     END IF;
     RETURN NEXT;
 
