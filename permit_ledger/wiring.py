@@ -15,21 +15,26 @@ from api.app import create_app
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
 from api.presentation import JsonRenderer
+from api.rate_limits import CheckLimits
 from api.receipts import ReceiptSigner
 from api.services import Services
 from api.tokens import TokenVerifier
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
+from ledger.check_history import CheckHistory
 from ledger.clock import DevelopmentClock
+from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.check_line import CheckLine
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
 
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
+from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .workbench import policy_in_force, service_clock
 
@@ -96,15 +101,23 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
-                pool=pool,
                 reader=PermitReader(pool, ledger.holder_keys),
+                checks=stack.enter_context(closing(CheckLine(database_url))),
+                history=CheckHistory(pool, ledger.holder_keys),
+                codes=DisplayCodes(pool, keys.display_codes(settings)),
+                limits=CheckLimits(
+                    ledger.blind_index,
+                    per_verifier_per_minute=settings.checks_per_verifier_per_minute,
+                    per_permit_per_minute=settings.checks_per_permit_per_minute,
+                ),
                 views=await stack.enter_async_context(ViewPosition(database_url)),
                 clock=clock,
                 policy=policy_in_force(settings),
                 tokens=_token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
-                    [keys.receipt_key(settings)], issuer=settings.issuer or DEVELOPMENT_ISSUER
+                    WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
+                public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
                 ready_lag_events_max=settings.ready_lag_events_max,
@@ -113,6 +126,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             yield
 
     return create_app(lifespan, version=version("permit-ledger"), development=development)
+
+
+def _public_url(settings: Settings) -> str | None:
+    """What a request says of its host is believed in development mode alone."""
+    return settings.public_url or (None if settings.development else settings.url)
 
 
 def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:

@@ -50,13 +50,17 @@ WRITES = {
     f"POST {N}/voidings": "registrar",
     f"POST {N}/electronic/claims": "holder",
     f"POST {N}/electronic/device-revocations": "holder",
+    f"POST {N}/electronic/display-codes": "holder",
     "POST /v1/verifications": "verifier",
+    "POST /v1/verifications/challenges": "verifier",
     "POST /v1/dev/tokens": "registrar",
     f"POST {H}/restrictions": "investigator",
     f"POST {H}/restriction-lifts": "investigator",
     f"POST {H}/erasures": "investigator",
 }
 """All that take a body but the clock: that one is everybody's."""
+NO_PROOF = {f"POST {N}/electronic/display-codes": {401}}
+"""What is made up here is signed by no phone."""
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +142,7 @@ def test_a_write_answers_as_documented(send_many, permit, label, role, mode):
         query=POSITION_THAT_IS_THERE,
     )
 
-    assert not {401, 403, 404, 405} & set(seen)
+    assert not ({401, 403, 404, 405} - NO_PROOF.get(label, set())) & set(seen)
 
 
 @pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
@@ -148,7 +152,7 @@ def test_a_write_for_any_number_answers_as_documented(send_many, label, role):
         label, GenerationMode.POSITIVE, role, assert_documented, query=POSITION_THAT_IS_THERE
     )
 
-    assert not {401, 403, 405} & set(seen)
+    assert not ({401, 403, 405} - NO_PROOF.get(label, set())) & set(seen)
 
 
 @pytest.mark.parametrize(("label", "role"), READS.items(), ids=READS)
