@@ -105,16 +105,26 @@ def _well_formed(number: str) -> str | None:
 
 
 async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Found, bool]:
-    """What was found, and whether it holds everything committed before this check came in; looked
-    up once more where the views were behind. What became of the code stays."""
-    seen, head = found.seen, found.seen.head or 0
-    if seen.as_of_position >= head or (isinstance(body, ElectronicCheckBody) and not found.is_live):
+    """What was found, and whether it holds everything committed before this check came in.
+
+    Where the views are behind: they may lack nothing of this permit; else they are waited for, a
+    moment; else the permit's own events tell. What became of the code stays.
+    """
+    if isinstance(body, ElectronicCheckBody) and not found.is_live:
         return found, True  # a code that is not live says nothing of any permit
-    if not await service.views.wait_for(head, service.check_wait_s):
+    if found.is_present or found.is_parked:
+        return found, not found.is_parked
+    if await service.views.wait_for(found.seen.head or 0, service.check_wait_s):
+        again = await service.checks.look_up(LookUp(service.clock.now(), found.permit_number))
+        found = found.with_permit_of(again)
+        if found.is_present or found.is_parked:
+            return found, not found.is_parked
+    try:
+        seen = await service.present.permit(found.permit_number or "")
+    except (Corrupt, Unavailable) as error:
+        _log.error("a permit's events can't tell how it stands", reason=error.detail)
         return found, False
-    again = await service.checks.look_up(LookUp(service.clock.now(), found.permit_number))
-    now = found._replace(seen=again.seen, key_row=again.key_row)
-    return now, now.seen.as_of_position >= head
+    return found._replace(seen=seen, key_row=seen.row), True
 
 
 def _verdict(body: CheckBody, found: Found, service: Services) -> Verdict:

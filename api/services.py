@@ -17,6 +17,7 @@ from ledger.display_codes import DisplayCodes
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.check_line import CheckLine
+from projections.present import PresentPermits
 from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
@@ -36,6 +37,7 @@ class Services:
     ledger: PermitCommands
     holders: HolderCommands
     reader: PermitReader
+    present: PresentPermits
     views: ViewPosition
     checks: CheckLine
     history: CheckHistory
@@ -47,7 +49,7 @@ class Services:
     receipts: ReceiptSigner
     public_url: str | None = None
     min_position_wait_s: float = 2.0
-    check_wait_s: float = 1.0
+    check_wait_s: float = 0.1
     ready_lag_events_max: int = 1000
     backup_retention_days: int = 35
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.events import PermitEvent
 from ledger.application import PermitLedger
 from ledger.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.mapper import EventMapper, OrjsonTranscoder, SealedEvent
-from projections.runner import Projector
+from projections.opening import EventOpener, Page
 
 
 class NoKey(HolderKey):
@@ -22,6 +22,9 @@ class NoKey(HolderKey):
         super().__init__("nobody", bytes(32))
 
     def seal(self, plain: bytes, *place: str) -> bytes:  # noqa: ARG002
+        return plain
+
+    def seal_alike(self, plain: bytes, *place: str) -> bytes:  # noqa: ARG002
         return plain
 
     def open(self, box: bytes, *place: str) -> bytes:  # noqa: ARG002
@@ -90,16 +93,12 @@ class ClearLedger(PermitLedger):
         return ClearMapper()
 
 
-class ClearProjector(Projector):
-    """Reads that log, and writes faces in the clear."""
+class ClearOpener(EventOpener):
+    """Reads that log; what is written back is in the clear as well."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._mapper = ClearMapper()
+    def __init__(self) -> None:
+        super().__init__(NoKeys(), mapper=ClearMapper())
 
-    def _opened(
-        self,
-        connection: Any,  # noqa: ARG002
-        page: Sequence[StoredEvent],
-    ) -> tuple[list[PermitEvent], Keys]:
-        return self._mapper.open([self._mapper.parse(event) for event in page], {}), Anybodys()
+    def open(self, connection: Any, stored: Sequence[Notification]) -> Page:  # noqa: ARG002
+        sealed = [self._mapper.parse(event) for event in stored]
+        return Page(stored, self._mapper.open(sealed, {}), Anybodys())

@@ -25,13 +25,14 @@ from ledger.follow import follow
 from ledger.holder_keys import HolderKeys
 from ledger.holders import Take
 from permit_ledger.simulate import simulate
+from projections.opening import EventOpener
 from projections.runner import Projector, position
 from projections.view import all_views
 from tests.keks import keyring
 
 from . import sides
 from .append import issuing
-from .clear import ClearLedger, ClearProjector, NoKeys
+from .clear import ClearLedger, ClearOpener
 from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fresh_database, server
 
 ROUNDS, ROUND_S, PERMITS, DISTRICT = 7, 0.6, 4_000, 4_000
@@ -71,8 +72,8 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
         }
         contests["bulk"] = (lambda: _bulk(sealed, permits), lambda: _bulk(clear, permits))
         contests["catch_up"] = (
-            _catching_up(stack, PermitLedger, Projector, urls["sealed_district"], district),
-            _catching_up(stack, ClearLedger, ClearProjector, urls["clear_district"], district),
+            _catching_up(stack, PermitLedger, urls["sealed_district"], district),
+            _catching_up(stack, ClearLedger, urls["clear_district"], district),
         )
         plan = [(name, n) for name in contests for n in range(_rounds(name, rounds))]
         for name, n in track(plan, "sealing", console=console, transient=True):
@@ -125,19 +126,18 @@ def _bulk(ledger: PermitLedger, permits: int) -> Round:
 def _catching_up(
     stack: ExitStack,
     kind: type[PermitLedger],
-    projector_kind: type[Projector],
     url: str,
     permits: int,
 ) -> Work:
     """From an empty view to the head of a district's log, which is filled here."""
     ledger = _ledger(stack, kind, url)
     simulate(ledger, permits=permits, days=400, seed=1, until=UNTIL, policy=sides.POLICY)
-    keys = NoKeys() if kind is ClearLedger else HolderKeys(keyring())
+    opener = ClearOpener() if kind is ClearLedger else EventOpener(HolderKeys(keyring()))
     head = ledger.log.head()
 
     def run() -> Round:
         stop = Event()
-        projector = projector_kind(url, all_views(ledger.blind_index), keys, stop)
+        projector = Projector(url, all_views(ledger.blind_index), opener, stop)
         with connect(url) as connection:
             connection.execute("TRUNCATE views.physical_permits, views.electronic_permits")
             connection.execute("TRUNCATE views.permit_search")

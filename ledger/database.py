@@ -15,6 +15,7 @@ from psycopg.errors import (
     InvalidParameterValue,
     ProgramLimitExceeded,
     ReadOnlySqlTransaction,
+    UndefinedTable,
     UniqueViolation,
 )
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
@@ -175,6 +176,10 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:
         raise Unavailable("The database can only be read for the moment.") from error
+    except UndefinedTable as error:  # a view, which a rebuild will put back
+        raise Unavailable(
+            "A table of the database is not there: an operator has to look."
+        ) from error
     except ProgramLimitExceeded:  # an operational error by its class, and the command's own fault
         raise
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

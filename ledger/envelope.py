@@ -33,7 +33,7 @@ class Envelope(NamedTuple):
     box: str
 
     @classmethod
-    def of(cls, value: object) -> Self:
+    def of(cls, value: Any) -> Self:
         """
         Raises:
             SealBroken: that is no envelope.

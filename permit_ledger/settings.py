@@ -69,7 +69,10 @@ class Settings(BaseSettings):
         2.0, gt=0, le=30, description="how long a read waits for `min_position`"
     )
     check_wait_s: float = Field(
-        1.0, gt=0, le=10, description="how long a check waits for the views to catch up"
+        0.1,
+        gt=0,
+        le=10,
+        description="how long a check waits for the views, before it asks the log itself",
     )
     ready_lag_events_max: int = Field(
         1000, ge=0, description="events the views may be behind while `/readyz` says ready"

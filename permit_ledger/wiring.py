@@ -28,6 +28,7 @@ from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.check_line import CheckLine
+from projections.present import PresentPermits
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
 
@@ -102,6 +103,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
                 reader=PermitReader(pool, ledger.holder_keys),
+                present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
                 checks=stack.enter_context(closing(CheckLine(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),

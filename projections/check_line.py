@@ -11,6 +11,7 @@ the answer of the look-up is lost, the code is dead and nobody was answered.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -72,6 +73,24 @@ class Found(NamedTuple):
     permit_number: str | None
     device: str | None
     key_row: Mapping[str, Any]
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether the permit's views stand still: nobody knows how it stands."""
+        return bool(self.key_row["is_parked"])
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the views hold everything of this permit that was committed before the look."""
+        seen = self.seen
+        if seen.as_of_position >= (seen.head or 0):
+            return True
+        version = seen.facts.version if seen.facts else None
+        return bool(version == self.key_row["last_version"])
+
+    def with_permit_of(self, other: Found) -> Found:
+        """The same code, and the permit as another look has it."""
+        return self._replace(seen=other.seen, key_row=other.key_row)
 
 
 Item = LookUp | CheckRecord
@@ -164,10 +183,13 @@ def _columns(records: Sequence[CheckRecord], look_ups: Sequence[LookUp]) -> dict
 
 
 def _found(asked: LookUp, row: Mapping[str, Any]) -> Found:
-    return Found(
+    found = Found(
         seen=seen_in(row),
         is_live=row["is_live"],
         permit_number=asked.permit_number or row["shown_permit"],
         device=row["shown_by"],
         key_row=row,
     )
+    if found.is_present:  # of this permit there is nothing between the views' position and the head
+        return found._replace(seen=replace(found.seen, as_of_position=row["head"]))
+    return found

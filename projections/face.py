@@ -15,7 +15,6 @@ from domain.personal import ERASED, Erased
 from ledger.errors import SealBroken
 from ledger.holder_keys import HolderKey
 
-
 _IDENTITY = tuple(field.name for field in fields(Identity))
 _identity = attrgetter(*_IDENTITY)
 
@@ -37,8 +36,8 @@ class Face(Identity):
         return ERASED if address is ERASED else replace(self, address=address)
 
     def seal(self, key: HolderKey, view: str, permit_number: str) -> SealedFace:
-        """For this permit in this view, and nowhere else; an equal face gives an equal box there, so
-        that two builds of a view can be compared."""
+        """For this permit in this view, and nowhere else; an equal face gives an equal box there,
+        so that two builds of a view can be compared."""
         return SealedFace(key.seal_alike(orjson.dumps(self), view, permit_number))
 
 

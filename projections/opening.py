@@ -31,8 +31,8 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the log in its order: ``events[n]`` is what ``stored[n]`` holds. ``keys`` are those of
-    the holders who are in it."""
+    """Some of the log in its order: ``events[n]`` is what ``stored[n]`` holds. ``keys`` are those
+    of the holders who are in it."""
 
     stored: Sequence[Notification]
     events: Sequence[PermitEvent | Unreadable]

@@ -15,7 +15,7 @@ import structlog
 from psycopg.rows import class_row
 
 from ledger.database import Connection
-from ledger.errors import Corrupt
+from ledger.errors import Corrupt, Unavailable
 from ledger.named_sql import Queries
 
 PERMITS_MAX = 1_000
@@ -30,6 +30,10 @@ _log = structlog.get_logger(__name__)
 
 class QuarantineFull(Corrupt):
     """So many permits can't be kept that something is wrong with all of them."""
+
+
+class PermitParked(Unavailable):
+    """An event of this permit can't be read or applied: an operator has to look."""
 
 
 @dataclass(frozen=True, slots=True)

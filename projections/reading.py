@@ -28,6 +28,7 @@ from ledger.named_sql import Queries
 from ledger.portraits import SealedPortrait
 
 from .face import Face, SealedFace
+from .quarantine import PermitParked
 
 SEARCH_ROWS_MAX = 50
 DECOY = "nobody"
@@ -100,10 +101,6 @@ class PermitReader:
         """The electronic view by itself."""
         return await self._one(_sql.electronic, permit_number=permit_number)
 
-    async def for_check(self, permit_number: str) -> Seen:
-        """Both views, and the log's head at the same instant."""
-        return await self._one(_sql.check, permit_number=permit_number)
-
     async def person(self, seen: Seen, view: str, key: HolderKey | None = None) -> Person | None:
         """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
         restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.
@@ -156,7 +153,7 @@ class PermitReader:
         rows = await self._rows(
             _sql.search, citizen_index=citizen_index.hex(), rows_max=SEARCH_ROWS_MAX
         )
-        found = [_facts(row) for row in rows if row["permit_number"] is not None]
+        found = [_facts(_standing_still(row)) for row in rows if row["permit_number"] is not None]
         return rows[0]["as_of_position"], found
 
     async def positions(self) -> tuple[int, int]:
@@ -165,10 +162,21 @@ class PermitReader:
         return row["log"], row["views"]
 
     async def _one(self, query: str, **parameters: object) -> Seen:
-        return seen_in((await self._rows(query, **parameters))[0])
+        return seen_in(_standing_still((await self._rows(query, **parameters))[0]))
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
         return await read_rows(self._pool, query, parameters, dict_row)
+
+
+def _standing_still(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, unless the permit is parked: what the views have of it is not what it is.
+
+    Raises:
+        PermitParked
+    """
+    if row["is_parked"]:
+        raise PermitParked
+    return row
 
 
 def seen_in(row: Mapping[str, Any]) -> Seen:

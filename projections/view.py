@@ -52,7 +52,7 @@ class View(Generic[Row]):
 
     def query(self, name: str, generation: Generation = Generation.LIVE) -> LiteralString:
         """A query of this view's own file, on the table of one generation."""
-        text: str = getattr(self._sql, name)
+        text = getattr(self._sql, name)
         return cast("LiteralString", text.replace("{generation}", generation))
 
     def load(
@@ -140,12 +140,17 @@ def _hex(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
+PHYSICAL = View("physical", "physical_permits", physical.PhysicalPermit, physical.evolve)
+ELECTRONIC = View(
+    "electronic", "electronic_permits", electronic.ElectronicPermit, electronic.evolve
+)
+
+
 def all_views(blind_index: BlindIndex) -> list[View[Any]]:
     """Every view that shares the one position."""
+    search = SearchView(blind_index)
     return [
-        View("physical", "physical_permits", physical.PhysicalPermit, physical.evolve),
-        View("electronic", "electronic_permits", electronic.ElectronicPermit, electronic.evolve),
-        View(
-            "search", "permit_search", SearchEntry, SearchView(blind_index).evolve, reads_rows=False
-        ),
+        PHYSICAL,
+        ELECTRONIC,
+        View("search", "permit_search", SearchEntry, search.evolve, reads_rows=False),
     ]

@@ -19,8 +19,8 @@ from .quarantine import Poison, parked
 from .view import View
 
 ONE_ROWS_FAULT = (DataError, IntegrityError, ProgramLimitExceeded)
-"""What PostgreSQL says of a row that it can't hold. All else is everybody's: a table that is gone, a
-right that is missing, a server that stops."""
+"""What PostgreSQL says of a row that it can't hold. All else is everybody's: a table that is gone,
+a right that is missing, a server that stops."""
 
 _sql = Queries("projections", "sql/generations.sql")
 

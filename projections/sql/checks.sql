@@ -4,6 +4,7 @@
 -- far the views are and how far the log is. A row for each look-up, by its place; one with the place
 -- null where there is none.
 --
+-- Where the views are behind, the permit's last version tells whether they lack anything of this one.
 -- Of a code that is not live nothing is read but whose it was, for the record's seal.
 WITH done AS MATERIALIZED (
     SELECT * FROM ledger.check_batch(
@@ -22,7 +23,11 @@ SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
        position.position AS as_of_position, head.position AS head, permits.*,
        holders.holder_id AS key_of, kek_id, wrapped,
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
-       portraits.image AS portrait_image
+       portraits.image AS portrait_image,
+       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_parked,
+       CASE WHEN position.position < head.position
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
+       END AS last_version
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN asked ON true
 LEFT JOIN views.permits ON permit_number = wanted

@@ -171,7 +171,7 @@ def read(reading: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 def person(reading: Callable[..., Any]) -> Callable[..., Person | None]:
-    """``person("for_check", "physical", number)``: who is shown by what was read from that view."""
+    """``person("physical", "physical", number)``: who is shown by what was read from that view."""
 
     def person(method: str, view: str, number: str) -> Person | None:
         async def look(reader: PermitReader) -> Person | None:

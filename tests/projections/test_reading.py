@@ -50,6 +50,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
         **columns.electronic(permit),
         "electronic_card_serial": 2,
         "as_of_position": 6,
+        "is_parked": False,
     }
     assert plain(expected) == plain(seen.row)
 
@@ -63,7 +64,7 @@ def test_facts_of_an_ended_permit(read, living, projected, ledger):
     assert Facts.of(ledger.permit(number)) == read("permit", number).facts
 
 
-@pytest.mark.parametrize("method", ["permit", "physical", "electronic", "for_check", "of_holder"])
+@pytest.mark.parametrize("method", ["permit", "physical", "electronic", "of_holder"])
 def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, method):
     """So that nobody takes a view that is behind for a permit that does not exist."""
     projected()
@@ -79,7 +80,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     projected()
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
-    beside["kept_unused"] = False
+    beside |= {"kept_unused": False, "is_parked": False}
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)
     assert {**plain(columns.electronic(permit)), **beside} == plain(read("electronic", number).row)
@@ -90,21 +91,9 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     )
 
 
-def test_a_check_sees_how_far_both_are(read, living, projected, ledger):
-    """The log's head of the same instant beside the views' position."""
-    number = living.numbers[0]
-    projected()
-    ledger.cancel(number, CancellationReason.MOVED_AWAY, living.command())
-
-    seen = read("for_check", number)
-
-    assert (6, 7, None) == (seen.as_of_position, seen.head, seen.facts.end)
-    assert (7, 6) == read("positions")
-
-
 @pytest.mark.parametrize(
     ("method", "view"),
-    [("physical", "physical"), ("electronic", "electronic"), ("for_check", "physical")],
+    [("physical", "physical"), ("electronic", "electronic")],
 )
 def test_a_face_comes_with_its_picture(person, life, projected, ledger, context, method, view):
     """The one whose digest the event carries."""

@@ -11,7 +11,7 @@ from projections.face import Face
 
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 OTHER_PICTURE = Portrait.of(b"\xff\xd8\xff another \xff\xd9")
-METHODS = [("physical", "physical"), ("electronic", "electronic"), ("for_check", "physical")]
+METHODS = [("physical", "physical"), ("electronic", "electronic")]
 TRACKS = ["physical", "electronic"]
 
 
