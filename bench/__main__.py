@@ -12,11 +12,13 @@ from .append import bench_append
 from .bulk import bench_bulk
 from .checks import bench_checks
 from .kills import bench_kills
+from .projections import bench_projections
 from .sealing import bench_sealing
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
     "bulk": bench_bulk,
+    "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
     "kills": bench_kills,

@@ -77,6 +77,12 @@ def issued_events(n: int) -> list[StoredEvent]:
     ]
 
 
+def sealed(permit: Permit) -> tuple[StoredEvent, HolderKey]:
+    """Its first event as it is stored, and the key that opens it."""
+    key = HolderKey(permit.holder_id, randomness.source.take(32))
+    return _mapper.to_stored_event(permit.collect_events()[0], key), key
+
+
 class StockLedger(EventSourcedApplication[str]):
     """The same permits on the recorder that comes with the library, in the clear."""
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import psycopg
 import structlog
 from eventsourcing.persistence import Notification
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from ledger.backoff import Backoff
 from ledger.database import Connection, connect
@@ -57,7 +58,11 @@ class Projector:
                     self._take_turns(conn)
             except Overtaken:
                 continue
-            except (psycopg.OperationalError, Unavailable) as error:
+            except (
+                psycopg.OperationalError,
+                IdleInTransactionSessionTimeout,
+                Unavailable,
+            ) as error:
                 _log.warning("database out of reach", error=type(error).__name__)
                 self._backoff.pause()
             except Exception as error:  # noqa: BLE001  standing still beats ending: it can be seen

@@ -159,6 +159,11 @@ class Service:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query, parameters).fetchall()
 
+    def execute(self, statements: Any) -> None:
+        """As the database's owner."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statements)
+
     def event(self, position: int) -> Json:
         """What the log holds at a position, opened with its holder's key."""
         [row] = self.rows(EVENT, position)

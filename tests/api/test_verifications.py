@@ -163,24 +163,70 @@ def test_a_loss_reported_just_before_is_refused_already(act, check, number):
         assert "effective" == check(number)["outcome"]
 
 
-def test_views_that_lag_behind_are_never_taken_for_good(make_service, application, eventually):
-    """While the projector stands still: undetermined, nothing shown. Then the truth."""
-    service = make_service().start()
-    registrar, verifier = service.caller("registrar"), service.caller("verifier")
-    number = registrar.post("/v1/permits", application()).json()["permit_number"]
-    body = {"scenario": "law_enforcement", "track": "physical"}
-    body |= {"permit_number": number, "card_serial": 1}
+@pytest.fixture
+def alone(make_service, application):
+    """``alone()``: a service of its own, whose projector stands still; a permit from before; and
+    ``ask(number)``, what an officer is told of its card."""
 
-    def ask():
-        found = verifier.post("/v1/verifications", body).json()
-        return found["outcome"], found["reason"], found["permit"]
+    def alone():
+        service = make_service().start()
+        registrar, verifier = service.caller("registrar"), service.caller("verifier")
+        number = registrar.post("/v1/permits", application()).json()["permit_number"]
 
-    assert "effective" == ask()[0]
-    service.role("project").suspend()
+        def ask(number, card_serial=1):
+            body = {"scenario": "law_enforcement", "track": "physical"}
+            body |= {"permit_number": number, "card_serial": card_serial}
+            return verifier.post("/v1/verifications", body).json()
+
+        assert "effective" == ask(number)["outcome"]
+        service.role("project").suspend()
+        return service, registrar, number, ask
+
+    return alone
+
+
+def test_a_check_sees_what_the_views_do_not_have_yet(alone, application):
+    """While the projector stands still: a loss just reported, a card just made, a permit just
+    issued, each as of its own position. One whose views lack nothing is not affected."""
+    _service, registrar, number, ask = alone()
+    untouched = number
+    issued = registrar.post("/v1/permits", application()).json()
+
+    found = ask(issued["permit_number"])
+    assert ("effective", issued["as_of_position"]) == (found["outcome"], found["as_of_position"])
+    assert application()["holder"]["name"] == found["permit"]["name"]
+
+    lost = registrar.post(f"/v1/permits/{issued['permit_number']}/loss-reports").json()
+    found = ask(issued["permit_number"])
+    assert ("reported_lost", {}) == (found["reason"], found["permit"])
+    assert lost["as_of_position"] <= found["as_of_position"]
+
+    registrar.post(f"/v1/permits/{issued['permit_number']}/reissues")
+    assert "superseded_card" == ask(issued["permit_number"])["reason"]
+    assert "effective" == ask(issued["permit_number"], 2)["outcome"]
+
+    found = ask(untouched)
+    assert "effective" == found["outcome"]
+    assert lost["as_of_position"] < found["as_of_position"]
+
+
+def test_a_permit_whose_events_cant_be_read_is_undetermined(alone, eventually):
+    """Whether the projector has seen it or not; it is never taken for good."""
+    service, registrar, number, ask = alone()
     registrar.post(f"/v1/permits/{number}/loss-reports")
-    assert ("not_effective", "undetermined", {}) == ask()
+    service.execute(
+        "ALTER TABLE ledger.events DISABLE TRIGGER append_only;"
+        " UPDATE ledger.events SET state = '' WHERE topic = 'permit.card-reported-lost.v1'"
+        f" AND stream = '{number}';"
+        " ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only"
+    )
+    assert ("undetermined", {}) == ((found := ask(number))["reason"], found["permit"])
+
     service.role("project").resume()
-    eventually(lambda: ("not_effective", "reported_lost", {}) == ask())
+    eventually(lambda: service.rows("SELECT count(*) FROM views.quarantine") == [(1,)])
+    assert ("undetermined", {}) == ((found := ask(number))["reason"], found["permit"])
+    answer = registrar.get(f"/v1/permits/{number}")
+    assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
 
 
 @pytest.mark.parametrize(

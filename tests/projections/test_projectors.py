@@ -1,18 +1,33 @@
 """Projectors that live through what happens: company, lost connections, unreadable events."""
 
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
 
 import psycopg
 import pytest
-from eventsourcing.persistence import StoredEvent
 from structlog.testing import capture_logs
+
+from ledger.database import connect
+from ledger.errors import Corrupt
+from projections.leadership import LOCK, try_to_lead
+from projections.quarantine import list_parked
+from projections.view import View
 
 COMMANDS = 120
 KILLS = 6
 PROJECTOR, FOLLOWER = "permit-ledger project", "permit-ledger follow"
 
 
-class Tally:
+@dataclass
+class Told:
+    """The versions of a permit that one page told of."""
+
+    permit_number: str
+    versions: list[int]
+
+
+class Tally(View):
     """A view that writes down each event it was given, in the page's transaction."""
 
     CREATE = """
@@ -20,11 +35,50 @@ class Tally:
         GRANT INSERT ON tally TO permit_ledger_service
     """
 
-    def apply(self, connection, events, _keys):
-        for event in events:
-            connection.execute(
-                "INSERT INTO tally VALUES (%s, %s)", [event.originator_id, event.originator_version]
-            )
+    def __init__(self):
+        super().__init__("tally", "tally", Told, self.tell, reads_rows=False)
+
+    @staticmethod
+    def tell(row, event):
+        row = row or Told(event.originator_id, [])
+        row.versions.append(event.originator_version)
+        return row
+
+    def save(self, connection, records, _generation=None):
+        for record in records:
+            for version in record["versions"]:
+                connection.execute(
+                    "INSERT INTO tally VALUES (%s, %s)", [record["permit_number"], version]
+                )
+
+
+class Raising(View):
+    """A view whose handler raises for some events, as often as it is told to."""
+
+    def __init__(self, times, versions=(2,)):
+        super().__init__("raising", "raising", Told, self.handle, reads_rows=False)
+        object.__setattr__(self, "left", times)
+        object.__setattr__(self, "versions", versions)
+
+    def handle(self, _row, event):
+        if event.originator_version in self.versions and self.left > 0:
+            object.__setattr__(self, "left", self.left - 1)
+            raise ZeroDivisionError
+
+    def save(self, _connection, _records, _generation=None):
+        pass
+
+
+@pytest.fixture
+def parked(admin):
+    """``parked()``: the permits that stand still, each with position, version and reason."""
+
+    def parked():
+        return {
+            one.permit_number: (one.position, one.version, one.reason) for one in list_parked(admin)
+        }
+
+    return parked
 
 
 def test_two_projectors_apply_each_event_once(
@@ -41,9 +95,8 @@ def test_two_projectors_apply_each_event_once(
     caught_up()
 
     log = ledger.log.select_notifications(None, 100_000)
-    assert [(event.originator_id, event.originator_version) for event in log] == admin.execute(
-        "SELECT stream, version FROM tally ORDER BY ctid"
-    ).fetchall()
+    told = admin.execute("SELECT stream, version FROM tally").fetchall()
+    assert sorted((event.originator_id, event.originator_version) for event in log) == sorted(told)
     views_are_the_log()
 
 
@@ -75,81 +128,208 @@ def test_killed_connections_are_opened_again(
         ("state", b'{"a": "secret"}'),
     ],
 )
-def test_an_unreadable_event_holds_all_views(
-    life,
-    start_projector,
-    caught_up,
-    views_are_the_log,
-    admin,
-    rows,
-    lag,
-    until,
-    column,
-    value,
-    rewrite_log,
+@pytest.mark.parametrize("place", ["head", "middle", "twice"])
+def test_an_unreadable_event_parks_its_permit_alone(
+    life, start_projector, caught_up, rows, parked, column, value, place, rewrite_log, admin
 ):
-    """In step with each other and visibly behind; mended, they go on by themselves."""
-    projecting = start_projector()
+    """At the beginning of its permit's life, later, or more than once; all others flow on."""
     living = life(7)
-    number = living.issue()
-    living.claim(number)
-    caught_up()
-    projecting.end()
-    living.new_card(number)
-    [(good,)] = admin.execute(f"SELECT {column} FROM ledger.events WHERE position = 3").fetchall()
-    rewrite_log(f"UPDATE ledger.events SET {column} = %s WHERE position = 3", [value])
+    number, other = living.issue(), living.issue()
+    for one in (number, other):
+        living.claim(one)
+        living.new_card(one)
+    versions = {"head": [1], "middle": [2], "twice": [2, 4]}[place]
+    rewrite_log(
+        f"UPDATE ledger.events SET {column} = %s WHERE stream = %s AND version = ANY(%s)",
+        [value, number, versions],
+    )
 
     with capture_logs() as logs:
         start_projector()
-        until(lambda: len(logs) >= 3)
+        caught_up()
 
-    assert {"views stand still"} == {line["event"] for line in logs}
-    assert "secret" not in str(logs)
-    assert lag() == 2
-    row = rows("views.permits")[number]
-    assert (1, 1, 2) == (row["card_serial"], row["electronic_card_serial"], row["version"])
+    [(stopped, (position, version, reason))] = parked().items()
+    assert (number, versions[0]) == (stopped, version)
+    assert [("error", "permit parked", reason, position)] == [
+        (line["log_level"], line["event"], line["reason"], line["position"])
+        for line in logs
+        if "reason" in line
+    ]
+    assert "secret" not in str(logs) + str(list_parked(admin))
+    there = rows("views.permits")
+    assert 2 == there[other]["card_serial"] == there[other]["electronic_card_serial"]
+    assert (place != "head") == (number in there)
+    if number in there:
+        assert versions[0] - 1 == there[number]["version"]
 
-    rewrite_log(f"UPDATE ledger.events SET {column} = %s WHERE position = 3", [good])
+
+def test_later_events_wait_in_order_behind_the_first(
+    life, start_projector, caught_up, rows, parked, rewrite_log, admin, lag
+):
+    """None of them is applied, and each is counted."""
+    living = life()
+    number = living.issue()
+    living.claim(number)
+    rewrite_log("UPDATE ledger.events SET state = '' WHERE position = 2")
+    start_projector()
     caught_up()
+
+    with suppress(Corrupt):
+        living.new_card(number)  # a command has to read it as well
+    other = living.issue()
+    caught_up()
+
+    assert {number} == set(parked())
+    assert 1 == rows("views.permits")[number]["version"]
+    assert other in rows("views.permits")
+    [one] = list_parked(admin)
+    log = living.ledger.log.select_notifications(None, 100)
+    assert len([e for e in log if e.originator_id == number]) - 1 == one.events_waiting
+
+
+def test_a_handler_that_raises_once_loses_nothing(
+    life, start_projector, caught_up, parked, views_are_the_log
+):
+    """It is asked again, and answers."""
+    start_projector(raising := Raising(times=1))
+    living = life()
+    living.claim(living.issue())
+    caught_up()
+
+    assert (0, {}) == (raising.left, parked())
     views_are_the_log()
 
 
-def test_what_a_newer_version_writes_is_waited_before(
-    life, start_projector, caught_up, ledger, rows, lag, until
+def test_a_handler_that_goes_on_raising_parks_the_permit_in_all_views(
+    life, start_projector, caught_up, parked, rows
 ):
-    """A projector that was running already says so and skips nothing, whatever follows."""
-    start_projector()
+    """Though the other views could go on: they stay in step."""
+    start_projector(Raising(times=1000))
     living = life()
     number = living.issue()
+    living.claim(number)
     caught_up()
-    newer = StoredEvent(number, 2, "permit.renamed.v1", b'{"name": "secret"}')
+
+    assert {number: (2, 2, "ZeroDivisionError")} == parked()
+    row = rows("views.permits")[number]
+    assert (1, False) == (row["version"], row["claimed"])
+
+
+def test_a_row_that_the_database_refuses_parks_its_permit(
+    life, start_projector, caught_up, parked, rows, admin
+):
+    """Found among the others of its page; of a permit no view has a row that another lacks."""
+    living = life()
+    numbers = [living.issue() for _ in range(9)]
+    admin.execute(
+        "ALTER TABLE views.electronic_permits ADD CHECK (permit_number <> %s)".replace(
+            "%s", f"'{numbers[5]}'"
+        )
+    )
+
+    start_projector()
+    caught_up()
+
+    assert {numbers[5]: (6, 1, "CheckViolation")} == parked()
+    others = {number for number in numbers if number != numbers[5]}
+    assert others == set(rows("views.physical_permits")) == set(rows("views.electronic_permits"))
+    assert others == set(rows("views.permit_search"))
+
+
+def test_too_many_parked_permits_hold_all_views(
+    life, start_projector, parked, lag, until, monkeypatch
+):
+    """Then it is not the permits: nothing is written, and it says so."""
+    monkeypatch.setattr("projections.quarantine.PERMITS_MAX", 3)
+    living = life()
+    for _ in range(5):
+        living.issue()
 
     with capture_logs() as logs:
-        ledger.log.insert_events([newer])
-        living.issue()
-        until(lambda: len(logs) >= 3)
+        start_projector(Raising(times=10**9, versions=(1,)))
+        until(lambda: len(logs) >= 2)
 
-    reason = f"version 2 of {number} has the unknown topic permit.renamed.v1"
-    assert {("error", "views stand still", reason)} == {
-        (line["log_level"], line["event"], line["reason"]) for line in logs
-    }
-    assert (2, [number]) == (lag(), list(rows("views.permits")))
+    assert {"views stand still"} == {line["event"] for line in logs}
+    assert (5, {}) == (lag(), parked())
 
 
-def test_other_permits_wait_with_the_unreadable_one(
-    life, start_projector, rewrite_log, rows, lag, until
+def test_a_view_table_dropped_by_hand_holds_all_views(
+    life, start_projector, caught_up, lag, until, parked, admin
 ):
-    """Nothing behind it is applied: a position says that everything before it was."""
+    """It is nobody's own fault: no permit is parked, and all go on when it is back."""
     living = life()
     living.issue()
-    living.issue()
-    rewrite_log("UPDATE ledger.events SET state = '' WHERE position = 1")
+    start_projector()
+    caught_up()
+    admin.execute("ALTER TABLE views.electronic_permits RENAME TO gone")
 
     with capture_logs() as logs:
-        start_projector()
-        until(lambda: logs)
+        living.issue()
+        until(lambda: len(logs) >= 2)
 
-    assert (2, {}) == (lag(), rows("views.permits"))
+    assert ({"views stand still"}, 1, {}) == ({line["event"] for line in logs}, lag(), parked())
+    admin.execute("ALTER TABLE views.gone RENAME TO electronic_permits")
+    caught_up()
+
+
+def test_one_projector_leads(start_projector, caught_up, admin, life):
+    """Of three that start in the same moment; the others read nothing meanwhile."""
+    for _ in range(3):
+        start_projector()
+    life().go_on(10)
+    caught_up()
+
+    leaders = admin.execute(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database() AND objid = %s AND granted",
+        [LOCK],
+    ).fetchone()
+    assert (1,) == leaders
+
+
+def test_another_takes_over_from_a_killed_leader(
+    life, start_projector, caught_up, views_are_the_log, kill, until, admin, lag
+):
+    """As long as there is one, the views go on."""
+    start_projector()
+    start_projector()
+    living = life(11)
+    for _ in range(3):
+        living.go_on(20)
+        until(lambda: kill(PROJECTOR))
+        caught_up()
+
+    views_are_the_log()
+
+
+def test_a_leader_that_stands_still_is_passed_by(
+    life, start_projector, caught_up, database_url, admin
+):
+    """Somebody holds the lock and does nothing: the follower steps in, without it."""
+    with connect(database_url) as frozen:
+        assert try_to_lead(frozen)
+        start_projector()
+        life().issue()
+
+        with capture_logs() as logs:
+            caught_up()
+
+    assert "leader stands still, stepping in" in {line["event"] for line in logs}
+
+
+def test_a_leader_that_stops_in_the_middle_of_a_page_is_put_out(
+    life, start_projector, caught_up, database_url, views_are_the_log
+):
+    """The server ends its transaction after a while, and with it the lock on the position."""
+    with suppress(psycopg.Error), connect(database_url) as frozen:
+        frozen.execute("SET idle_in_transaction_session_timeout = '1s'")
+        frozen.execute("BEGIN")
+        frozen.execute("SELECT * FROM views.position FOR UPDATE")
+        life().issue()
+        start_projector()
+        caught_up()
+
+    views_are_the_log()
 
 
 def test_a_projector_waits_for_the_database(

@@ -8,6 +8,7 @@ from psycopg.errors import CheckViolation
 from ledger.holder_keys import HolderKeys
 from projections.opening import EventOpener
 from projections.runner import Overtaken, Projector, position
+from projections.search import SearchEntry
 from projections.view import View, all_views
 from tests.keks import keyring
 
@@ -83,7 +84,7 @@ def test_no_view_is_written_without_the_others(first_page, database_url, blind_i
     views = all_views(blind_index)
     projector = Projector(
         database_url,
-        [*views, Failing(**vars(views[0]))],
+        [*views, Failing("failing", "failing", SearchEntry, views[2].evolve, reads_rows=False)],
         EventOpener(HolderKeys(keyring())),
         Event(),
     )

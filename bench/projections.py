@@ -1,0 +1,220 @@
+"""Keeping the views: ours and the library's projection runner, the same handlers, in one run.
+
+Catching up with a believable district's log, and how long after its commit an event is visible in
+both views to whoever waits for it. Rounds alternate between the sides; a ratio is the median of the
+rounds'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+from eventsourcing.persistence import Notification
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ledger.application import PermitLedger
+from ledger.commands import Command
+from ledger.database import connect
+from ledger.follow import follow
+from ledger.holder_keys import HolderKeys, Keys
+from permit_ledger.simulate import simulate
+from projections.opening import EventOpener
+from projections.runner import Projector, position
+from projections.view import all_views
+from projections.waiting import ViewPosition
+from tests.keks import keyring
+
+from . import sides, stock_projection
+from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fresh_database, server
+
+ROUNDS, PERMITS, STOCK_EVENTS, COMMITS = 5, 20_000, 3_000, 100
+QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS = 3, 5_000, 800, 30
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX = 30, 10, 50
+WAIT_S = 120
+PAUSE_S = 0.02
+"""Between two commits, so that each finds an idle machine."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """One log, held by each side in its own way."""
+
+    ledger: PermitLedger
+    url: str
+    stock_url: str
+    log: list[Notification]
+    keys: Keys
+    stock_events: int
+
+
+def bench_projections(console: Console, *, quick: bool) -> None:
+    """Events a second catching up, and milliseconds from a commit until it is seen."""
+    rounds, permits, stock_events, commits = (
+        (QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS)
+        if quick
+        else (ROUNDS, PERMITS, STOCK_EVENTS, COMMITS)
+    )
+    result = Result("projections")
+    measured: dict[str, list[tuple[Round, Round]]] = {"catch_up": [], "visible": []}
+    with ExitStack() as stack:
+        _, embedded = stack.enter_context(server())
+        urls = [
+            stack.enter_context(sides.prepared(stack.enter_context(fresh_database(embedded, name))))
+            for name in ("ours", "stock")
+        ]
+        both = _fill(stack, urls[0], urls[1], permits, stock_events)
+        contests: dict[str, tuple[Callable[[], Round], Callable[[], Round]]] = {
+            "catch_up": (lambda: _our_catch_up(both), lambda: _stock_catch_up(both)),
+            "visible": (lambda: _our_visible(both, commits), lambda: _stock_visible(both, commits)),
+        }
+        plan = [(name, n) for name in contests for n in range(rounds)]
+        for name, n in track(plan, "projections", console=console, transient=True):
+            done = []
+            for work in contests[name] if n % 2 else reversed(contests[name]):
+                flush_dirty_pages(embedded)
+                forget_garbage()
+                done.append(work())
+            ours, theirs = done if n % 2 else reversed(done)
+            measured[name].append((ours, theirs))
+    _report(result, measured, console)
+
+
+def _report(result: Result, measured: dict[str, list[tuple[Round, Round]]], to: Console) -> None:
+    table = Table("work", "ours", "stock runner", "ratio", "goal", title="projections")
+    rates = [Rates([each[side] for each in measured["catch_up"]]).median for side in (0, 1)]
+    ratio = statistics.median(ours.rate / theirs.rate for ours, theirs in measured["catch_up"])
+    goal = f"≥ {CATCH_UP_MIN}: {'reached' if ratio >= CATCH_UP_MIN else 'SHORT'}"
+    table.add_row("catching up, events/s", *(f"{r:,.0f}" for r in rates), f"{ratio:.1f}", goal)
+    result.ratios["catch_up_vs_stock"] = ratio
+    result.figures["catch_up"] = {"ours_events_per_s": rates[0], "stock_events_per_s": rates[1]}
+
+    ours, theirs = (Rates([each[side] for each in measured["visible"]]) for side in (0, 1))
+    sooner = theirs.p50_ms / ours.p50_ms
+    goal = f"≥ {SOONER_MIN}: {'reached' if sooner >= SOONER_MIN else 'SHORT'}"
+    p50s = (f"{side.p50_ms:.1f}" for side in (ours, theirs))
+    table.add_row("commit to visible, p50 ms", *p50s, f"{sooner:.1f}", goal)
+    goal = f"< {P99_MS_MAX} ms: {'reached' if ours.p99_ms < P99_MS_MAX else 'SHORT'}"
+    table.add_row("… p99 ms", f"{ours.p99_ms:.1f}", f"{theirs.p99_ms:.1f}", "", goal)
+    result.ratios["visible_sooner_vs_stock"] = sooner
+    result.figures["visible_ms"] = {
+        name: {"p50": side.p50_ms, "p99": side.p99_ms}
+        for name, side in (("ours", ours), ("stock", theirs))
+    }
+    result.show(to, table)
+
+
+def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events: int) -> Sides:
+    ledger = stack.enter_context(
+        closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+    )
+    simulate(ledger, permits=permits, days=400, seed=1, until=UNTIL, policy=sides.POLICY)
+    head = ledger.log.head()
+    pages = follow(url, after=0, stop=Event())
+    log: list[Notification] = []
+    while len(log) < head:
+        log += next(pages)
+    pages.close()
+    first = log[:stock_events]
+    stock_projection.fill(stock_url, first)
+    sealed = [ledger.event_mapper.parse(event) for event in first]
+    holders = {event.envelope.holder for event in sealed if event.envelope}
+    return Sides(ledger, url, stock_url, log, ledger.keys_of([*holders]), len(first))
+
+
+# -- catching up -------------------------------------------------------------------------------
+
+
+def _empty(url: str) -> None:
+    with connect(url) as connection:
+        connection.execute("TRUNCATE views.physical_permits, views.electronic_permits")
+        connection.execute("TRUNCATE views.permit_search")
+        connection.execute("UPDATE views.position SET position = 0")
+        connection.execute("DROP TABLE IF EXISTS stockviews_tracking")
+
+
+@contextmanager
+def _projecting(url: str) -> Iterator[None]:
+    stop = Event()
+    projector = Projector(
+        url, all_views(sides.BLIND_INDEX), EventOpener(HolderKeys(keyring())), stop
+    )
+    thread = Thread(target=projector.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _our_catch_up(both: Sides) -> Round:
+    """From empty views to the log's head, with the projector as it runs in the service."""
+    _empty(both.url)
+    head = both.ledger.log.head()
+    with connect(both.url) as connection:
+        started = time.perf_counter()
+        with _projecting(both.url):
+            while position(connection) < head:
+                Event().wait(0.02)
+            return Round(head / (time.perf_counter() - started), [])
+
+
+def _stock_catch_up(both: Sides) -> Round:
+    """The same handlers, event by event, as far into the same log as its patience goes."""
+    _empty(both.stock_url)
+    started = time.perf_counter()
+    with stock_projection.running(both.stock_url, both.keys) as runner:
+        runner.wait(both.stock_events, timeout=WAIT_S)
+        return Round(both.stock_events / (time.perf_counter() - started), [])
+
+
+# -- from a commit until it is seen ------------------------------------------------------------
+
+
+def _our_visible(both: Sides, commits: int) -> Round:
+    """A command of the application, then whoever waits for its position."""
+
+    async def run() -> list[float]:
+        waited = []
+        async with ViewPosition(both.url) as views:
+            await views.wait_for(both.ledger.log.head(), WAIT_S)
+            for _ in range(commits):
+                await asyncio.sleep(PAUSE_S)
+                answer = await asyncio.to_thread(
+                    both.ledger.issue, sides.application(), Command(sides.context())
+                )
+                committed = time.perf_counter()
+                if not await views.wait_for(answer.position or 0, WAIT_S):
+                    raise TimeoutError
+                waited.append((time.perf_counter() - committed) * 1000)
+        return waited
+
+    with _projecting(both.url):
+        return Round(0, asyncio.run(run()))
+
+
+def _stock_visible(both: Sides, commits: int) -> Round:
+    """An event of the library's application, then the library's own wait."""
+    waited = []
+    with stock_projection.running(both.stock_url, both.keys) as runner:
+        recorder = runner.app.recorder
+        runner.wait(recorder.max_notification_id(), timeout=WAIT_S)
+        for permit in [sides.new_permit() for _ in range(commits)]:
+            Event().wait(PAUSE_S)
+            stored, key = sides.sealed(permit)
+            stock_projection.OpeningMapper.KEYS[key.holder_id] = key
+            [number] = recorder.insert_events([stored]) or [0]
+            committed = time.perf_counter()
+            runner.wait(number, timeout=WAIT_S)
+            waited.append((time.perf_counter() - committed) * 1000)
+    return Round(0, waited)
