@@ -62,7 +62,7 @@ class View(Generic[Row]):
         generation: Generation = Generation.LIVE,
     ) -> dict[str, Row]:
         """The rows of these permits, by number, each one the caller's own."""
-        with connection.cursor(row_factory=dict_row) as cursor:
+        with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             found = cursor.execute(self.query("load", generation), [list(numbers)]).fetchall()
         return {record["permit_number"]: self.row(record) for record in found}
 
