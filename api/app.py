@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from . import data_protection, holder, operations, problems, registrar, verifier
+from . import data_protection, holder, operations, problems, quarantine, registrar, verifier
 from .middleware import RequestFrame
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
@@ -41,6 +41,7 @@ def create_app(
         holder.router,
         verifier.router,
         data_protection.router,
+        quarantine.router,
         operations.router,
     ):
         app.include_router(router)

@@ -14,6 +14,7 @@ from domain.standing import Facts, Standing
 from ledger.clock import Clock
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.desk import QuarantineDesk
 from projections.reading import PermitReader, ReadPool
 from projections.waiting import ViewPosition
 
@@ -32,6 +33,7 @@ class Services:
     pool: ReadPool
     reader: PermitReader
     views: ViewPosition
+    quarantine: QuarantineDesk
     clock: Clock
     policy: Policy
     tokens: TokenVerifier

@@ -24,13 +24,16 @@ from ledger.clock import DevelopmentClock
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.desk import QuarantineDesk
 from projections.reading import PermitReader, read_pool
+from projections.view import all_views
 from projections.waiting import ViewPosition
 
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
 from .settings import DEVELOPMENT_ISSUER, Settings
+from .tracebacks import describe
 from .workbench import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
@@ -99,6 +102,9 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 pool=pool,
                 reader=PermitReader(pool, ledger.holder_keys),
                 views=await stack.enter_async_context(ViewPosition(database_url)),
+                quarantine=QuarantineDesk(
+                    database_url, all_views(ledger.blind_index), ledger.holder_keys, describe
+                ),
                 clock=clock,
                 policy=policy_in_force(settings),
                 tokens=_token_verifier(settings, issuer_keys),

@@ -37,7 +37,9 @@ def spoil(admin, rewrite_log):
         ).fetchall()
 
         def write(state):
-            rewrite_log("UPDATE ledger.events SET state = %s WHERE position = %s", [state, position])
+            rewrite_log(
+                "UPDATE ledger.events SET state = %s WHERE position = %s", [state, position]
+            )
 
         write(BROKEN)
         return lambda: write(good)
