@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -163,6 +163,39 @@ class Readiness(BaseModel):
     log_position: int
     views_position: int
     lag_events: int
+
+
+class ParkedAnswer(BaseModel):
+    """A permit whose views stand still, and why; `trace` says where in the code, without values."""
+
+    permit_number: str
+    position: int = Field(description="the first that the views do not hold")
+    version: int
+    topic: str
+    found_by: Literal["projector", "auditor"]
+    reason: str
+    trace: str
+    parked_at: datetime
+    retries: int
+    retried_at: datetime | None
+    events_waiting: int
+
+
+class QuarantineAnswer(BaseModel):
+    """At most 1,000 of them, by position."""
+
+    permits: list[ParkedAnswer]
+    as_of_position: int
+
+
+class RetriedAnswer(BaseModel):
+    """What a retry came to; where it was in vain, `position` and `reason` say what stands in the way."""
+
+    permit_number: str
+    released: bool
+    position: int | None
+    reason: str | None
+    as_of_position: int
 
 
 class HolderAnswer(BaseModel):

@@ -16,6 +16,7 @@ from . import (
     operations,
     own_checks,
     problems,
+    quarantine,
     registrar,
     verifier,
 )
@@ -69,6 +70,7 @@ def create_app(
         own_checks.router,
         verifier.router,
         data_protection.router,
+        quarantine.router,
         operations.router,
     ):
         app.include_router(router)

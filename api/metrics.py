@@ -7,6 +7,8 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+from projections.vitals import Vitals
+
 REGISTRY = CollectorRegistry()
 
 REQUESTS = Counter(
@@ -29,6 +31,35 @@ VIEWS_POSITION = Gauge(
 VIEWS_LAG = Gauge(
     "permit_ledger_views_lag_events", "events in the log but not in the views", registry=REGISTRY
 )
+QUARANTINED_PERMITS = Gauge(
+    "permit_ledger_quarantined_permits", "permits whose views stand still", registry=REGISTRY
+)
+AUDITED_PERMITS = Gauge(
+    "permit_ledger_audited_permits",
+    "permits that the auditor has compared since the ledger began",
+    registry=REGISTRY,
+)
+AUDIT_DIFFERENCES = Gauge(
+    "permit_ledger_audit_differences",
+    "permits that the auditor found to differ from the log since the ledger began",
+    registry=REGISTRY,
+)
+PROJECTORS = Gauge(
+    "permit_ledger_projectors",
+    "projectors that run, the one that leads and others",
+    registry=REGISTRY,
+)
+
+
+def set_vitals(vitals: Vitals) -> None:
+    """What the database tells, all of one instant."""
+    LOG_POSITION.set(vitals.log)
+    VIEWS_POSITION.set(vitals.views)
+    VIEWS_LAG.set(vitals.log - vitals.views)
+    QUARANTINED_PERMITS.set(vitals.quarantined)
+    AUDITED_PERMITS.set(vitals.audited)
+    AUDIT_DIFFERENCES.set(vitals.differences)
+    PROJECTORS.set(vitals.projectors)
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from ledger.errors import Unavailable
+from projections.vitals import read_vitals
 
 from . import documents
 from .answers import Readiness
-from .metrics import LOG_POSITION, REGISTRY, VIEWS_LAG, VIEWS_POSITION
+from .metrics import REGISTRY, set_vitals
 from .services import Services, services
 
 router = APIRouter(tags=["operations"])
@@ -54,15 +55,11 @@ async def ready(service: Service) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(service: Service) -> Response:
-    """Prometheus text; without the positions while the database is out of reach."""
+    """Prometheus text; without what the database tells while the database is out of reach."""
     try:
-        log, views = await service.reader.positions()
+        set_vitals(await read_vitals(service.pool))
     except Unavailable:
         pass  # the scrape still shows what this process knows
-    else:
-        LOG_POSITION.set(log)
-        VIEWS_POSITION.set(views)
-        VIEWS_LAG.set(log - views)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -17,6 +17,7 @@ from ledger.display_codes import DisplayCodes
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.check_line import CheckLine
+from projections.desk import QuarantineDesk
 from projections.present import PresentPermits
 from projections.reading import PermitReader
 from projections.waiting import ViewPosition
@@ -43,6 +44,7 @@ class Services:
     history: CheckHistory
     codes: DisplayCodes
     limits: CheckLimits
+    quarantine: QuarantineDesk
     clock: Clock
     policy: Policy
     tokens: TokenVerifier

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     ready_lag_events_max: int = Field(
         1000, ge=0, description="events the views may be behind while `/readyz` says ready"
     )
+    audit_permits_per_s: int = Field(
+        5, ge=0, le=1000, description="permits that the auditor compares with the log; 0: none"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged, to standard error"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Any, cast
 
+from rich.markup import escape
 from rich.table import Table
 
 from ledger.database import connect
@@ -16,9 +17,21 @@ from .workbench import database
 _sql = Queries("permit_ledger", "sql/status.sql")
 
 
+QUARANTINE_ROWS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """A permit in quarantine."""
+
+    permit_number: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Positions are of the log; ``lag_events`` is what the views have yet to see."""
+    """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
+    names the first few of the permits in it."""
 
     log_position: int
     views_position: int
@@ -27,16 +40,22 @@ class Status:
     permits_open: int
     electronic_claimed: int
     checks: int
+    quarantined_permits: int
+    audited_permits: int
+    audit_differences: int
+    quarantine: list[Standstill]
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
-    log, views, permits, permits_open, claimed, checks = cast("tuple[int, ...]", row)
-    return Status(log, views, log - views, permits, permits_open, claimed, checks)
+        parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
+    log, views, *figures = cast("tuple[int, int, int, int, int, int, int, int, int]", row)
+    standing_still = [Standstill(*one) for one in cast("list[tuple[str, str]]", parked)]
+    return Status(log, views, log - views, *figures, standing_still)
 
 
 def status_table(status: Status) -> Table:
@@ -50,4 +69,16 @@ def status_table(status: Status) -> Table:
     table.add_row("permits", f"{status.permits:,} ({status.permits_open:,} open)")
     table.add_row("electronic permits claimed", f"{status.electronic_claimed:,}")
     table.add_row("checks on record", f"{status.checks:,}")
+    differences = (
+        f"{status.audit_differences:,} differed" if status.audit_differences else "all equal"
+    )
+    audited = (
+        f"{status.audited_permits:,} ({differences})" if status.audited_permits else "none yet"
+    )
+    table.add_row("permits audited", audited)
+    table.add_row("permits in quarantine", f"{status.quarantined_permits:,}")
+    for one in status.quarantine:
+        table.add_row(f"  {one.permit_number}", escape(one.reason))
+    if status.quarantined_permits > len(status.quarantine):
+        table.add_row("  …", "permit-ledger quarantine list")
     return table

@@ -28,8 +28,10 @@ from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.check_line import CheckLine
+from projections.desk import QuarantineDesk
 from projections.present import PresentPermits
 from projections.reading import PermitReader, read_pool
+from projections.view import all_views
 from projections.waiting import ViewPosition
 
 from . import keys
@@ -37,6 +39,7 @@ from .issuer import IssuerKeys
 from .key_encryption import keyring
 from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
+from .tracebacks import describe
 from .workbench import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
@@ -113,6 +116,9 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     per_permit_per_minute=settings.checks_per_permit_per_minute,
                 ),
                 views=await stack.enter_async_context(ViewPosition(database_url)),
+                quarantine=QuarantineDesk(
+                    database_url, all_views(ledger.blind_index), ledger.holder_keys, describe
+                ),
                 clock=clock,
                 policy=policy_in_force(settings),
                 tokens=_token_verifier(settings, issuer_keys),

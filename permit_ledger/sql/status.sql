@@ -1,5 +1,9 @@
 -- name: status
 SELECT (SELECT position FROM ledger.head), (SELECT position FROM views.position),
        count(*), count(*) FILTER (WHERE ended IS NULL), count(*) FILTER (WHERE claimed),
-       (SELECT position FROM ledger.checks_head)
+       (SELECT position FROM ledger.checks_head), (SELECT count(*) FROM views.quarantine),
+       (SELECT permits FROM views.audit), (SELECT differences FROM views.audit)
 FROM views.permits;
+
+-- name: quarantine
+SELECT permit_number, reason FROM views.quarantine ORDER BY position LIMIT %s;

@@ -118,6 +118,12 @@ def investigator(caller: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture(scope="session")
+def operator(caller: Callable[..., Caller]) -> Caller:
+    """Who looks after the service."""
+    return caller("operator")
+
+
+@pytest.fixture(scope="session")
 def signed(service: Service, http: httpx.Client) -> Callable[..., Caller]:
     """``signed(sub="officer-2", exp=0, …)``: a registrar whose token says what the test wants.
 

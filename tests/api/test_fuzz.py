@@ -29,6 +29,7 @@ POSITION_THAT_IS_THERE = {"min_position": 1}
 
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
+Q = "/v1/operations/quarantine"
 READS = {
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
@@ -57,6 +58,7 @@ WRITES = {
     f"POST {H}/restrictions": "investigator",
     f"POST {H}/restriction-lifts": "investigator",
     f"POST {H}/erasures": "investigator",
+    f"POST {Q}/{{permit_number}}/retries": "operator",
 }
 """All that take a body but the clock: that one is everybody's."""
 NO_PROOF = {f"POST {N}/electronic/display-codes": {401}}
@@ -82,7 +84,7 @@ def permit(issue, read):
 
 
 @pytest.fixture
-def send_many(schema, session, permit, registrar, verifier, investigator, holder_of):
+def send_many(schema, session, permit, registrar, verifier, investigator, operator, holder_of):
     """``send_many(label, mode, role, judge)``: ``judge(case, response)`` for each request.
 
     Returns how often each status came.
@@ -91,6 +93,7 @@ def send_many(schema, session, permit, registrar, verifier, investigator, holder
         "registrar": registrar,
         "verifier": verifier,
         "investigator": investigator,
+        "operator": operator,
         "holder": holder_of(permit),
     }
 

@@ -5,6 +5,7 @@ import pytest
 ROLES = ["registrar", "holder", "verifier", "investigator", "operator"]
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
+Q = "/v1/operations/quarantine"
 PUBLIC = {
     ("get", "/"),
     ("get", "/healthz"),
@@ -42,6 +43,8 @@ ALLOWED = {
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
     ("post", f"{H}/erasures"): {"investigator", "operator"},
+    ("get", Q): {"operator"},
+    ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }
 
 

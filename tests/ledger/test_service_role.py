@@ -30,9 +30,13 @@ RIGHTS = {
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
     "views.position": {"SELECT", "UPDATE"},
-    "views.physical_permits": {"SELECT", "INSERT", "UPDATE"},
-    "views.electronic_permits": {"SELECT", "INSERT", "UPDATE"},
-    "views.permit_search": {"SELECT", "INSERT", "UPDATE"},
+    "views.physical_permits": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "views.electronic_permits": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "views.permit_search": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "views.quarantine": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "views.audit": {"SELECT", "UPDATE"},
+    "views.builds": {"SELECT"},
+    "views.differences": {"SELECT"},
     "views.permits": {"SELECT"},
 }
 CHANGED_OF_A_HOLDER = {"citizen_index", "permit_number", "permit_numbers", "restricted"}

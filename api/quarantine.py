@@ -1,0 +1,43 @@
+"""For those who run the service: permits whose views stand still, and out again with them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+
+from . import documents
+from .answers import ParkedAnswer, QuarantineAnswer, RetriedAnswer
+from .reading import well_formed
+from .roles import Scope
+from .schemas import Empty
+from .security import require
+from .services import Services, services
+from .tokens import Principal
+
+router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"])
+
+Operator = Annotated[Principal, Security(require(Scope.OPERATE))]
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get("", responses=documents.problems(401, 403, 503))
+async def parked(_: Operator, service: Service) -> QuarantineAnswer:
+    """The permits in quarantine: what stopped each one, and how many events wait behind it."""
+    position, permits = await asyncio.to_thread(service.quarantine.parked)
+    return QuarantineAnswer(
+        permits=[ParkedAnswer.model_validate(asdict(permit)) for permit in permits],
+        as_of_position=position,
+    )
+
+
+@router.post(
+    "/{permit_number}/retries",
+    responses=documents.problems(401, 403, 404, 413, 422, 503),
+)
+async def retry(permit_number: str, _: Empty, __: Operator, service: Service) -> RetriedAnswer:
+    """Fold a parked permit from the log once more; released if nothing stands in the way."""
+    retried = await asyncio.to_thread(service.quarantine.retry, well_formed(permit_number))
+    return RetriedAnswer.model_validate(asdict(retried))

@@ -1,0 +1,52 @@
+"""Permits picked by chance: some from the log, some from the views, so that neither hides any."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ledger.database import Connection
+from ledger.named_sql import Queries
+
+from .view import View
+
+_sql = Queries("projections", "sql/auditor.sql")
+
+
+class Picker:
+    """By events, those with many come more often; by rows, each about as often as any other."""
+
+    def __init__(self, views: Sequence[View[Any]], chance: random.Random) -> None:
+        self._tables = [view.table for view in views]
+        self._chance = chance
+
+    def pick(self, connection: Connection, count: int, position: int) -> list[str]:
+        """At most ``count`` permits' numbers, each once; of the log as far as ``position``."""
+        from_views = [self._row(connection) for _ in range(count // 2)]
+        if count % 2 and self._chance.random() < 1 / 2:
+            from_views.append(self._row(connection))
+        found = {number for number in from_views if number is not None}
+        return sorted(found | self._streams(connection, count - len(from_views), position))
+
+    def _streams(self, connection: Connection, count: int, position: int) -> set[str]:
+        if not position:
+            return set()
+        positions = [self._chance.randint(1, position) for _ in range(count)]
+        return {cast("str", stream) for (stream,) in connection.execute(_sql.streams, [positions])}
+
+    def _row(self, connection: Connection) -> str | None:
+        """``None`` where no row lies in the part of the table that was chosen."""
+        table = self._chance.choice(self._tables)
+        blocks = cast("int", connection.execute(_of(table, _sql.blocks)).fetchall()[0][0])
+        if not blocks:
+            return None
+        block = self._chance.randrange(blocks)
+        found = connection.execute(
+            _of(table, _sql.row_in_block), {"first": f"({block},0)", "beyond": f"({block + 1},0)"}
+        ).fetchone()
+        return None if found is None else cast("str", found[0])
+
+
+def _of(table: str, query: str) -> Any:
+    return query.replace("{table}", table)

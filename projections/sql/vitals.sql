@@ -1,0 +1,11 @@
+-- name: vitals
+-- How everything is, at one instant. Of projectors there are as many as hold the lock that each one
+-- shares: who is connected is hidden from the service's role, and who holds a lock is not.
+SELECT head.position AS log, position.position AS views,
+       (SELECT count(*) FROM views.quarantine) AS quarantined,
+       audit.permits AS audited, audit.differences AS differences,
+       (SELECT count(*) FROM pg_locks
+        WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
+                                                    WHERE datname = current_database())
+          AND classid = 0 AND objid = 1886547818 AND objsubid = 1 AND granted) AS projectors
+FROM ledger.head CROSS JOIN views.position CROSS JOIN views.audit;

@@ -1,0 +1,37 @@
+"""How log, views, quarantine and auditor are: what metrics are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from ledger.async_reads import read_rows
+from ledger.named_sql import Queries
+
+from .reading import ReadPool
+
+_sql = Queries("projections", "sql/vitals.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Positions are of the log; ``audited`` and ``differences`` are permits, counted since the
+    ledger began, ``quarantined`` and ``projectors`` those that there are now."""
+
+    log: int
+    views: int
+    quarantined: int
+    audited: int
+    differences: int
+    projectors: int
+
+
+async def read_vitals(pool: ReadPool) -> Vitals:
+    """In one statement.
+
+    Raises:
+        Unavailable
+    """
+    [vitals] = await read_rows(pool, _sql.vitals, {}, class_row(Vitals))
+    return vitals

@@ -1,0 +1,252 @@
+"""The auditor: finds what the log does not account for, and nothing else."""
+
+import random
+from threading import Event, Thread
+
+import pytest
+from structlog.testing import capture_logs
+
+from ledger.database import as_service, connect
+from ledger.holder_keys import HolderKeys
+from projections.auditor import Auditor
+from projections.opening import EventOpener
+from projections.quarantine import list_parked
+from projections.view import all_views
+from tests.keks import keyring
+
+PERMITS = 400
+"""Picked by chance so often that a permit of a handful is not missed: once in 10^17."""
+TABLES = ("physical_permits", "electronic_permits", "permit_search")
+
+
+@pytest.fixture
+def make_auditor(database_url, blind_index):
+    """``make_auditor(permits_per_s=…)``: with chances of its own, always the same."""
+
+    def make_auditor(permits_per_s=1_000, stop=None):
+        return Auditor(
+            as_service(database_url),
+            all_views(blind_index),
+            EventOpener(HolderKeys(keyring())),
+            stop or Event(),
+            permits_per_s=permits_per_s,
+            chance=random.Random(1),  # noqa: S311  chance, not secrecy
+        )
+
+    return make_auditor
+
+
+@pytest.fixture
+def audit(database_url, make_auditor):
+    """``audit()``: looks at all there is, most likely, with the service's rights."""
+    with connect(as_service(database_url)) as connection:
+        auditor = make_auditor()
+        yield lambda: auditor.audit(connection, PERMITS)
+
+
+@pytest.fixture
+def counted(admin):
+    """``counted()``: permits and differences on record."""
+    return lambda: admin.execute("SELECT permits, differences FROM views.audit").fetchone()
+
+
+@pytest.fixture
+def lived(life, projected):
+    """A few permits, and the number of the last; the views are where the log is."""
+    living = life(3)
+    living.issue()
+    living.go_on(40)
+    last = living.issue()
+    living.claim(last)
+    living.new_card(last)
+    projected()
+    return last
+
+
+@pytest.mark.parametrize(
+    ("change", "columns"),
+    [
+        ("UPDATE views.physical_permits SET version = 7, ended = 'voided'", "version, ended"),
+        ("UPDATE views.electronic_permits SET devices = '{secret}'", "electronic.devices"),
+        ("UPDATE views.electronic_permits SET years = years + 1", "electronic.years"),
+        ("UPDATE views.physical_permits SET issued_on = issued_on - 1", "physical.issued_on"),
+        ("UPDATE views.physical_permits SET face = face || '\\x00'", "physical.face"),
+        ("UPDATE views.electronic_permits SET face = NULL", "electronic.face"),
+        ("UPDATE views.permit_search SET citizen_index = NULL", "search.citizen_index"),
+        ("DELETE FROM views.physical_permits", "physical lacks its row"),
+        ("DELETE FROM views.permit_search", "search lacks its row"),
+    ],
+)
+def test_what_was_changed_is_found_and_parked(lived, audit, admin, change, columns, counted):
+    """By view and column, and no value; once, since who is parked is passed over."""
+    admin.execute(f"{change} WHERE permit_number = %s", [lived])
+
+    with capture_logs() as logs:
+        assert (1, 0) == (audit(), audit())
+
+    [parked] = list_parked(admin)
+    assert (lived, "auditor", 0) == (parked.permit_number, parked.found_by, parked.events_waiting)
+    expected = columns.replace("version, ended", "physical.version, physical.ended")
+    assert f"not what the log makes of it: {expected}" == parked.reason
+    assert 1 == counted()[1]
+    assert ["error"] == [line["log_level"] for line in logs]
+    assert parked.reason == logs[0]["reason"]
+
+
+def test_a_row_that_no_event_made_is_found(lived, audit, admin):
+    """Copied, under a number that the log does not have."""
+    for table in TABLES:
+        admin.execute(
+            f"CREATE TEMP TABLE copied AS SELECT * FROM views.{table}"
+            f" WHERE permit_number = '{lived}';"
+            "UPDATE copied SET permit_number = '000000000000';"
+            f"INSERT INTO views.{table} SELECT * FROM copied; DROP TABLE copied"
+        )
+
+    with capture_logs():
+        assert 1 == audit()
+
+    [parked] = list_parked(admin)
+    assert ("000000000000", 1, "") == (parked.permit_number, parked.version, parked.topic)
+    assert parked.reason.endswith("physical has a row, electronic has a row, search has a row")
+
+
+def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rewrite_log):
+    """The views may be right; nobody can tell."""
+    rewrite_log(
+        "UPDATE ledger.events SET state = 'secret' WHERE stream = %s AND version = 2", [lived]
+    )
+
+    with capture_logs():
+        assert 1 == audit()
+
+    [parked] = list_parked(admin)
+    assert ("auditor", 2) == (parked.found_by, parked.version)
+    assert parked.reason.endswith("does not hold a JSON object")
+
+
+def test_what_is_equal_is_left_alone(lived, audit, admin, counted, make_auditor, database_url):
+    """Every permit there is, and it is counted."""
+    assert 0 == audit()
+
+    assert [] == list_parked(admin)
+    auditor = make_auditor()
+    with connect(as_service(database_url)) as connection:
+        auditor.audit(connection, 10)
+        auditor.count(connection)
+    assert 0 < counted()[0] <= 10
+    assert 0 == counted()[1]
+
+
+def test_an_empty_database_is_audited(audit):
+    """Without a permit."""
+    assert 0 == audit()
+
+
+def test_other_streams_are_passed_over(lived, audit, admin):
+    """What the log holds beside permits makes no rows."""
+    admin.execute(
+        "INSERT INTO ledger.events (position, stream, version, topic, state)"
+        " SELECT position + 1, 'checkpoints', 1, 'log.checkpoint.v1', '{}' FROM ledger.head"
+    )
+    admin.execute("UPDATE ledger.head SET position = position + 1")
+    admin.execute("UPDATE views.position SET position = position + 1")
+
+    assert 0 == audit()
+
+
+def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
+    """The key is destroyed at once; the views hold the old box until they see the event, or have
+    been made without one."""
+    living = life(9)
+    number = living.issue()
+    projected()
+    living.erase(number)
+
+    assert 0 == audit()
+    admin.execute(
+        "UPDATE views.physical_permits SET face = NULL, portrait_version = NULL"
+        f" WHERE permit_number = '{number}'"
+    )
+    assert 0 == audit()
+    assert [] == list_parked(admin)
+
+
+def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch, counted):
+    """They are counted; parking all of them would be an outage of the auditor's own making."""
+    monkeypatch.setattr("projections.auditor.PARKED_MAX", 2)
+    admin.execute("UPDATE views.physical_permits SET years = years + 1")
+
+    with capture_logs():
+        differences = audit()
+
+    assert differences > 2
+    assert (2, differences) == (len(list_parked(admin)), counted()[1])
+
+
+def test_no_false_alarm_while_life_goes_on(
+    life, start_projector, start_auditor, caught_up, views_are_the_log, admin, counted, until
+):
+    """With erasures, and a projector that is in the middle of it."""
+    start_projector()
+    start_auditor()
+    living = life(11)
+    living.issue()
+    living.go_on(400)
+    caught_up()
+    before = counted()[0]
+    until(lambda: counted()[0] > before + PERMITS)
+
+    assert [] == list_parked(admin)
+    assert 0 == counted()[1]
+    views_are_the_log()
+
+
+def test_only_one_audits_and_another_takes_over(
+    lived, start_auditor, admin, counted, until, kill, monkeypatch
+):
+    """As soon as the first one's connection is lost."""
+    stop, thread = start_auditor()
+    until(lambda: counted()[0])
+    start_auditor()
+
+    def holding():
+        return admin.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [0x61756474],
+        ).fetchone()[0]
+
+    assert 1 == holding()
+    with capture_logs():
+        assert kill("permit-ledger audit")
+        before = counted()[0]
+        until(lambda: counted()[0] > before)
+    assert 1 == holding()
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    before = counted()[0]
+    until(lambda: counted()[0] > before)
+
+
+@pytest.fixture
+def start_auditor(make_auditor, monkeypatch):
+    """``start_auditor()``: in a thread of its own; ends with the test."""
+    monkeypatch.setattr("projections.auditor.TALLY_S", 0)
+    monkeypatch.setattr("projections.auditor.POLL_S", 0.05)
+    monkeypatch.setattr("ledger.backoff.MAX_S", 0.1)
+    started = []
+
+    def start_auditor():
+        stop = Event()
+        thread = Thread(target=make_auditor(stop=stop).run)
+        started.append((stop, thread))
+        thread.start()
+        return started[-1]
+
+    yield start_auditor
+    for stop, thread in started:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()

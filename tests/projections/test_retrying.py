@@ -1,0 +1,192 @@
+"""Out of quarantine: a permit that stands still is folded once more, all of it, in its order."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from ledger.database import as_service, connect
+from ledger.holder_keys import HolderKeys
+from projections.opening import EventOpener
+from projections.quarantine import Poison, list_parked, park
+from projections.retrying import NotParked, Retrier
+from projections.view import all_views
+from tests.keks import keyring
+
+BROKEN = b'{"name": "secret"'
+
+
+@pytest.fixture
+def as_service_connection(database_url):
+    with connect(as_service(database_url)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def retry(as_service_connection, blind_index):
+    """``retry(number)``, with the service's rights and no more."""
+    retrier = Retrier(all_views(blind_index), EventOpener(HolderKeys(keyring())))
+    return lambda number: retrier.retry(as_service_connection, number)
+
+
+@pytest.fixture
+def spoil(admin, rewrite_log):
+    """``spoil(3)``: the event at this position can't be read; ``mend = spoil(3)`` puts it right."""
+
+    def spoil(position):
+        [(good,)] = admin.execute(
+            "SELECT state FROM ledger.events WHERE position = %s", [position]
+        ).fetchall()
+
+        def write(state):
+            rewrite_log(
+                "UPDATE ledger.events SET state = %s WHERE position = %s", [state, position]
+            )
+
+        write(BROKEN)
+        return lambda: write(good)
+
+    return spoil
+
+
+@pytest.fixture
+def versions(rows):
+    """``versions(number)``: how far the permit's rows of both tracks are."""
+
+    def versions(number):
+        tables = ("views.physical_permits", "views.electronic_permits")
+        return [rows(table)[number]["version"] if number in rows(table) else 0 for table in tables]
+
+    return versions
+
+
+@pytest.fixture
+def lived(life):
+    """A permit with five events, at positions 1, 3, 4, 5, 6, and another one at 2."""
+    living = life()
+    number = living.issue()
+    other = living.issue()
+    living.claim(number)
+    living.new_card(number)
+    living.claim(number, phone=2)
+    return number, other
+
+
+@pytest.mark.parametrize(("position", "held"), [(1, 0), (3, 1), (4, 2), (6, 4)])
+def test_mended_it_is_drained_in_order(
+    lived, spoil, projected, retry, versions, views_are_the_log, admin, position, held
+):
+    """Wherever it stood still: at its issue, in the middle, at its last event."""
+    number, other = lived
+    mend = spoil(position)
+    with capture_logs():
+        projected()
+    assert [held, held] == versions(number)
+    assert [1, 1] == versions(other)
+    mend()
+
+    retried = retry(number)
+
+    assert (True, 6, None) == (retried.released, retried.as_of_position, retried.reason)
+    assert [] == list_parked(admin)
+    views_are_the_log()
+
+
+def test_in_vain_it_stays_with_the_new_reason(lived, spoil, projected, retry, versions, admin):
+    """Of two that can't be read the second is next, and the rows go as far as it."""
+    number, _other = lived
+    mend_first, _mend_second = spoil(3), spoil(5)
+    with capture_logs():
+        projected()
+    mend_first()
+
+    retried = retry(number)
+
+    [parked] = list_parked(admin, number)
+    assert (False, 5, parked.reason) == (retried.released, retried.position, retried.reason)
+    assert (5, 4, 1, 2) == (parked.position, parked.version, parked.retries, parked.events_waiting)
+    assert parked.retried_at
+    assert "secret" not in str(parked)
+    assert [3, 3] == versions(number)
+
+
+def test_twice_in_the_same_permit_takes_two_retries(
+    lived, spoil, projected, retry, views_are_the_log
+):
+    """One after the other."""
+    number, _other = lived
+    mends = [spoil(3), spoil(6)]
+    with capture_logs():
+        projected()
+
+    found = []
+    for mend in mends:
+        mend()
+        found.append(retry(number).released)
+
+    assert [False, True] == found
+    views_are_the_log()
+
+
+def test_later_events_wait_and_follow_after_release(
+    lived, life, spoil, projected, retry, views_are_the_log, versions
+):
+    """Those that came meanwhile are in; those that come afterwards are the projector's again."""
+    number, _other = lived
+    mend = spoil(4)
+    with capture_logs():
+        projected()
+    mend()
+    living = life(1)
+    living.revoke(number, 1)
+    projected()
+    assert [2, 2] == versions(number)
+
+    assert retry(number).released
+    living.revoke(number, 2)
+    projected()
+
+    assert [7, 7] == versions(number)
+    views_are_the_log()
+
+
+def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, retry, rows, admin):
+    """In no view, though there were some before it was spoilt."""
+    number, other = lived
+    projected()
+    spoil(1)
+    found = Poison(number, 7, 6, "", "differs", "", found_by="auditor")
+    park(admin, [found])
+
+    assert not retry(number).released
+
+    for table in ("physical_permits", "electronic_permits", "permit_search"):
+        assert [other] == list(rows(f"views.{table}"))
+
+
+def test_a_row_that_the_database_refuses_stays_where_it_can_be(
+    lived, projected, retry, admin, versions
+):
+    """Up to the event before, in both tracks."""
+    number, _other = lived
+    admin.execute(
+        "ALTER TABLE views.physical_permits ADD CONSTRAINT one_card CHECK (card_serial = 1)"
+    )
+    with capture_logs():
+        projected()
+
+    retried = retry(number)
+
+    assert (False, "CheckViolation") == (retried.released, retried.reason)
+    assert [3, 3] == versions(number)
+    admin.execute("ALTER TABLE views.physical_permits DROP CONSTRAINT one_card")
+    assert retry(number).released
+    assert [5, 5] == versions(number)
+
+
+def test_who_is_not_parked_is_not_touched(lived, projected, retry, views_are_the_log):
+    """Nor one that nobody knows."""
+    projected()
+
+    for number in (lived[0], "000000000000"):
+        with pytest.raises(NotParked):
+            retry(number)
+    views_are_the_log()
