@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,7 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from ledger.errors import Unavailable
-from projections.vitals import read_vitals
 
 from . import documents
 from .answers import Readiness
@@ -56,10 +56,8 @@ async def ready(service: Service) -> JSONResponse:
 @router.get("/metrics", response_class=Response)
 async def metrics(service: Service) -> Response:
     """Prometheus text; without what the database tells while the database is out of reach."""
-    try:
-        set_vitals(await read_vitals(service.pool))
-    except Unavailable:
-        pass  # the scrape still shows what this process knows
+    with suppress(Unavailable):  # the scrape still shows what this process knows
+        set_vitals(await service.reader.vitals())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -53,9 +53,22 @@ def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
-    log, views, *figures = cast("tuple[int, int, int, int, int, int, int, int, int]", row)
+    log, views, *others = cast("tuple[int, ...]", row)
+    permits, permits_open, claimed, checks, quarantined, audited, differences = others
     standing_still = [Standstill(*one) for one in cast("list[tuple[str, str]]", parked)]
-    return Status(log, views, log - views, *figures, standing_still)
+    return Status(
+        log_position=log,
+        views_position=views,
+        lag_events=log - views,
+        permits=permits,
+        permits_open=permits_open,
+        electronic_claimed=claimed,
+        checks=checks,
+        quarantined_permits=quarantined,
+        audited_permits=audited,
+        audit_differences=differences,
+        quarantine=standing_still,
+    )
 
 
 def status_table(status: Status) -> Table:

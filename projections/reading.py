@@ -29,6 +29,7 @@ from ledger.portraits import SealedPortrait
 
 from .face import Face, SealedFace
 from .quarantine import PermitParked
+from .vitals import Vitals, read_vitals
 
 SEARCH_ROWS_MAX = 50
 DECOY = "nobody"
@@ -160,6 +161,10 @@ class PermitReader:
         """How far the log is, and how far the views are."""
         row = (await self._rows(_sql.positions))[0]
         return row["log"], row["views"]
+
+    async def vitals(self) -> Vitals:
+        """How log, views, quarantine and auditor are."""
+        return await read_vitals(self._pool)
 
     async def _one(self, query: str, **parameters: object) -> Seen:
         return seen_in(_standing_still((await self._rows(query, **parameters))[0]))

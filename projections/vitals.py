@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from ledger.async_reads import read_rows
+from ledger.async_reads import Pool, read_rows
 from ledger.named_sql import Queries
-
-from .reading import ReadPool
 
 _sql = Queries("projections", "sql/vitals.sql")
 
@@ -27,7 +25,7 @@ class Vitals:
     projectors: int
 
 
-async def read_vitals(pool: ReadPool) -> Vitals:
+async def read_vitals(pool: Pool) -> Vitals:
     """In one statement.
 
     Raises:
