@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from . import data_protection, holder, operations, problems, registrar, verifier
+from . import data_protection, frames, holder, live, operations, problems, registrar, verifier
 from .middleware import RequestFrame
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
@@ -23,8 +23,12 @@ def create_app(
     *,
     version: str,
     development: APIRouter | None = None,
+    pages: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The ASGI application; ``lifespan`` puts :class:`api.services.Services` into its state."""
+    """The ASGI application; ``lifespan`` puts :class:`api.services.Services` into its state.
+
+    ``pages`` come first: where both have an address, they answer whom they are for.
+    """
     app = FastAPI(
         title="Permit ledger",
         version=version,
@@ -37,9 +41,12 @@ def create_app(
         generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
     )
     for router in (
+        *pages,
         registrar.router,
         holder.router,
         verifier.router,
+        frames.router,
+        live.router,
         data_protection.router,
         operations.router,
     ):

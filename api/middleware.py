@@ -10,10 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import correlation
+from .decoding import FRAME_BYTES_MAX
 from .metrics import DURATION, REQUESTS, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
+BODY_BYTES_MAX_OF = {"/v1/verifications/frames": FRAME_BYTES_MAX}
 
 _log = structlog.get_logger("access")
 
@@ -77,21 +79,21 @@ class RequestFrame:
             )
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        received, bytes_max = 0, BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
 
         async def receive_bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > BODY_BYTES_MAX:
+            if received > bytes_max:
                 raise BodyTooLarge
             return message
 
         announced = Headers(scope=scope).get("content-length", "0")
         try:
-            if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
+            if announced.isdecimal() and int(announced[:20]) > bytes_max:
                 raise BodyTooLarge
             await self._app(scope, receive_bounded, send)
         except BodyTooLarge:
-            detail = f"A request has at most {BODY_BYTES_MAX} bytes."
+            detail = f"A request has at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from socket import socket
 
 import uvicorn
+
+from api.services import Services
 
 from .protocol import BoundedHttp
 from .settings import Settings
@@ -15,6 +19,7 @@ from .workbench import database
 GRACEFUL_SHUTDOWN_S = 5
 KEEP_ALIVE_S = 30
 BACKLOG = 2048
+STARTUP_FAILURE = 3
 SWITCH_INTERVAL_S = 0.001
 """The group commit's thread hands over a batch between two commands; at the interpreter's 5 ms the
 database would rest for that long each time."""
@@ -25,8 +30,9 @@ def serve(settings: Settings) -> None:
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with database(settings) as database_url:
-        uvicorn.run(
-            http_service(settings, database_url),
+        app = http_service(settings, database_url)
+        config = uvicorn.Config(
+            app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -38,3 +44,18 @@ def serve(settings: Settings) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
+        server = _Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
+
+
+class _Server(uvicorn.Server):
+    """Ends live streams first: it waits for open answers, and those would go on by themselves."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        services: Services | None = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # a FastAPI
+        if services:
+            services.stop_streaming()
+        await super().shutdown(sockets)

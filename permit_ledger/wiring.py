@@ -12,11 +12,14 @@ from fastapi import FastAPI
 from joserfc.jwk import KeySet
 
 from api.app import create_app
+from api.decoding import Decoders
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
 from api.presentation import JsonRenderer
+from api.pulse import PulseFeed
 from api.receipts import ReceiptSigner
 from api.services import Services
+from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
@@ -24,8 +27,11 @@ from ledger.clock import DevelopmentClock
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.changes import PermitChanges
+from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
+from web import pages
 
 from . import keys
 from .issuer import IssuerKeys
@@ -70,6 +76,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     if isinstance(clock, DevelopmentClock):
         development = development_router(development_issuer(settings), clock)
 
+    policy = policy_in_force(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -93,18 +101,28 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             commands = PermitCommands(
                 log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
             )
+            reader = PermitReader(pool, ledger.holder_keys)
+            views = await stack.enter_async_context(ViewPosition(database_url))
+            public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
+            pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
+            _in_background(stack, pulse.run())
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
                 pool=pool,
-                reader=PermitReader(pool, ledger.holder_keys),
-                views=await stack.enter_async_context(ViewPosition(database_url)),
+                reader=reader,
+                views=views,
                 clock=clock,
-                policy=policy_in_force(settings),
+                policy=policy,
                 tokens=_token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
                     [keys.receipt_key(settings)], issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
+                changes=await stack.enter_async_context(PermitChanges(pool, views)),
+                streams=Streams(),
+                public_streams=public_streams,
+                pulse=pulse,
+                decoders=Decoders(),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
                 ready_lag_events_max=settings.ready_lag_events_max,
@@ -112,7 +130,18 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             )
             yield
 
-    return create_app(lifespan, version=version("permit-ledger"), development=development)
+    return create_app(
+        lifespan,
+        version=version("permit-ledger"),
+        development=development,
+        pages=[
+            pages.router(
+                is_development=settings.development,
+                scenarios=tuple(policy.scenarios),
+                divisions=policy.divisions,
+            )
+        ],
+    )
 
 
 def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:
