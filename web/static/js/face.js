@@ -37,34 +37,34 @@ export function faceOf(face, { permit, isOff = false, canUncover = true } = {}) 
     uncover.textContent = text(isShown ? "face.show_number" : "face.hide_number");
     number.textContent = isShown ? hidden(face.citizen_id_number) : face.citizen_id_number;
   });
-  const rows = [
-    ["name", face.name ?? text("face.withheld"), "face__name"],
-    ["sex", text(`sexes.${face.sex}`)],
-    ["birth_date", day(face.birth_date)],
-    ["residence", face.residence?.address ?? text("face.withheld")],
-    ["hukou_address", face.hukou_address ?? text("face.withheld")],
-  ];
+  const pair = (name, ...value) => [h("dt", {}, text(`face.${name}`)), h("dd", {}, ...value)];
+  const known = (value) => value ?? text("face.withheld");
   return h(
     "article",
     { class: isOff ? "face face--off" : "face" },
-    h("h3", { class: "face__title" }, text("face.title"), h("small", { lang: "und" }, text("face.other_title"))),
+    h("h3", { class: "face__title" }, text("face.title"), h("small", { lang: text("site.other_tag") }, text("face.other_title"))),
     h(
       "dl",
       { class: "face__facts" },
-      ...rows.flatMap(([name, value, className]) => [
-        h("dt", {}, text(`face.${name}`)),
-        h("dd", { class: className ?? null }, value),
-      ]),
-      h("dt", {}, text("face.citizen_id_number")),
-      h("dd", {}, number, face.citizen_id_number && canUncover ? uncover : null),
+      h("dt", { class: "visually-hidden" }, text("face.name")),
+      h("dd", { class: "face__name", lang: "zh-CN" }, known(face.name)),
+      ...pair("sex", text(`sexes.${face.sex}`)),
+      ...pair("birth_date", day(face.birth_date)),
+      ...pair("valid_until", h("b", { "data-until": true }, day(permit.valid_until))),
     ),
     portrait(face.portrait),
+    h(
+      "dl",
+      { class: "face__wide" },
+      h("div", {}, ...pair("citizen_id_number", number, face.citizen_id_number && canUncover ? uncover : null)),
+      h("div", {}, ...pair("residence", h("span", { lang: "zh-CN" }, known(face.residence?.address)))),
+      h("div", {}, ...pair("hukou_address", h("span", { lang: "zh-CN" }, known(face.hukou_address)))),
+    ),
     h(
       "p",
       { class: "face__foot" },
       h("span", { class: "code" }, permit.permit_number),
       h("span", { class: "number" }, `${text("face.card_serial")} `, h("b", { "data-serial": true }, String(permit.physical.card_serial))),
-      h("span", {}, `${text("face.valid_until")} `, h("b", { "data-until": true }, day(permit.valid_until))),
     ),
   );
 }

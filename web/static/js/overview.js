@@ -59,7 +59,7 @@ function draw() {
   put(
     byId("rate"),
     ...bars.map((value, index) => {
-      const height = value ? Math.max(5, (value / most) * 60) : 2;
+      const height = value ? Math.max(6, (value / most) * 60) : 0;
       return svg("rect", { x: index * width + 2, y: 64 - height, width: width - 4, height, rx: 2 });
     }),
   );
