@@ -112,6 +112,52 @@ class CheckAnswer(BaseModel):
     receipt: str = Field(description="compact JWS, typ permit-check-receipt+jwt")
 
 
+class ChallengeAnswer(BaseModel):
+    """Digits that the checker shows, for the holder to type."""
+
+    challenge: Annotated[str, Field(examples=["40718263"])]
+    expires_at: datetime
+
+
+class DisplayCodeAnswer(BaseModel):
+    """A live code; it is dead once it was checked, and at ``expires_at`` at the latest."""
+
+    code: Annotated[str, Field(examples=["3ZQ8K5V0N1C7W2RXG4T9J6MEHA"])]
+    issued_at: datetime
+    expires_at: datetime
+    refresh_after_s: int = Field(description="then it is time to ask for the next one")
+    url: str = Field(description="what the QR code holds: upper case throughout")
+    qr_svg: str | None = Field(description="null where the service's address is too long for one")
+
+
+class OwnCheckAnswer(BaseModel):
+    """A check, as the holder sees it; what was erased is null."""
+
+    position: int = Field(description="among all checks; for `before`")
+    check_id: UUID
+    checked_at: datetime
+    permit_number: str | None
+    track: Track
+    scenario: str
+    outcome: Outcome
+    reason: Reason | None
+    as_of_position: int
+    verifier: str | None = Field(description="the account that looked")
+    fields: list[str] | None = Field(description="what was shown, by name")
+    card_serial: int | None
+    device: str | None = Field(description="thumbprint of the phone whose code it was")
+
+
+class OwnChecksAnswer(BaseModel):
+    checks: list[OwnCheckAnswer]
+    next_before: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class ReceiptAnswer(BaseModel):
+    check_id: UUID
+    receipt: str = Field(description="compact JWS, typ permit-check-receipt+jwt")
+
+
 class Readiness(BaseModel):
     ready: bool
     log_position: int

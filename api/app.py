@@ -8,7 +8,18 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from . import data_protection, frames, holder, live, operations, problems, registrar, verifier
+from . import (
+    data_protection,
+    display,
+    frames,
+    holder,
+    live,
+    operations,
+    own_checks,
+    problems,
+    registrar,
+    verifier,
+)
 from .middleware import RequestFrame
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
@@ -44,6 +55,8 @@ def create_app(
         *pages,
         registrar.router,
         holder.router,
+        display.router,
+        own_checks.router,
         verifier.router,
         frames.router,
         live.router,

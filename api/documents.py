@@ -16,6 +16,7 @@ _DESCRIPTIONS = {
     412: "the permit has changed since the version in If-Match",
     413: "the body is too large",
     422: "the request can't be understood, or its facts can't be true",
+    429: "too often: try again after `Retry-After` seconds",
     503: "out of reach for the moment: try again after `Retry-After` seconds",
 }
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -23,6 +24,7 @@ _INTEGER, _TEXT = {"schema": {"type": "integer"}}, {"schema": {"type": "string"}
 _PROBLEM_HEADERS = {
     401: {"WWW-Authenticate": _TEXT},
     403: {"WWW-Authenticate": _TEXT},
+    429: {"Retry-After": {"description": "seconds", **_INTEGER}},
     503: {"Retry-After": {"description": "seconds", **_INTEGER}},
 }
 

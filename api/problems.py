@@ -10,6 +10,7 @@ wrong scope             403     ``FORBIDDEN``
 no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_HOLDER``, ``NOT_FOUND``
 refused by a rule       409     the refusal's own, see :mod:`domain.errors`
 lost a race             412     ``CONFLICT`` (409 where no version was named)
+too often               429     ``RATE_LIMITED``, with ``Retry-After``
 out of reach            503     ``UNAVAILABLE``, with ``Retry-After``
 ======================  ======  =============================================================
 
@@ -39,6 +40,7 @@ from ledger.errors import (
     LedgerError,
     StaleVersion,
     Unavailable,
+    UnknownCheck,
     UnknownHolder,
     UnknownPermit,
 )
@@ -55,6 +57,7 @@ _log = structlog.get_logger(__name__)
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
+    UnknownCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
     Contended: (409, "CONFLICT"),
     KeyReused: (422, "IDEMPOTENCY_KEY_REUSED"),

@@ -271,6 +271,19 @@ class ErasureBody(OrderBody):
 Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"]), Printable]
 
 
+Challenge = Annotated[str, Field(pattern=r"^[0-9]{8}$", examples=["40718263"])]
+
+
+class DisplayCodeBody(RequestBody):
+    """What the checker shows, where it shows something."""
+
+    challenge: Challenge | None = None
+
+
+class ChallengeBody(RequestBody):
+    scenario: Scenario
+
+
 class PhysicalCheckBody(RequestBody):
     """A check of a card by what is printed on it."""
 
@@ -285,7 +298,10 @@ class ElectronicCheckBody(RequestBody):
 
     scenario: Scenario
     track: Literal["electronic"]
-    code: Annotated[str, Field(max_length=512), Printable]
+    code: Annotated[str, Field(max_length=512, examples=["3ZQ8K5V0N1C7W2RXG4T9J6MEHA"]), Printable]
+    challenge: Annotated[
+        Challenge | None, Field(description="the one that the code is to answer")
+    ] = None
 
 
 CheckBody = Annotated[PhysicalCheckBody | ElectronicCheckBody, Field(discriminator="track")]

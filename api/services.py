@@ -11,15 +11,19 @@ from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
+from ledger.check_history import CheckHistory
 from ledger.clock import Clock
+from ledger.display_codes import DisplayCodes
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.changes import PermitChanges
-from projections.reading import PermitReader, ReadPool
+from projections.check_line import CheckLine
+from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
 from .decoding import Decoders
 from .pulse import PulseFeed
+from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
@@ -27,15 +31,20 @@ from .tokens import Principal, TokenVerifier
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
+    """``public_url`` is the origin by which callers know us; ``None``: what each request says.
+
+    ``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
     ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
     ``backup_retention_days`` is how long copies of the database are kept."""
 
     ledger: PermitCommands
     holders: HolderCommands
-    pool: ReadPool
     reader: PermitReader
     views: ViewPosition
+    checks: CheckLine
+    history: CheckHistory
+    codes: DisplayCodes
+    limits: CheckLimits
     clock: Clock
     policy: Policy
     tokens: TokenVerifier
@@ -45,6 +54,7 @@ class Services:
     public_streams: Streams
     pulse: PulseFeed
     decoders: Decoders
+    public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 1.0
     ready_lag_events_max: int = 1000

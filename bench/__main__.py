@@ -10,6 +10,7 @@ from rich.console import Console
 
 from .append import bench_append
 from .bulk import bench_bulk
+from .checks import bench_checks
 from .kills import bench_kills
 from .sealing import bench_sealing
 
@@ -17,6 +18,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
     "bulk": bench_bulk,
     "sealing": bench_sealing,
+    "checks": bench_checks,
     "kills": bench_kills,
 }
 

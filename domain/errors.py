@@ -11,6 +11,7 @@
         ├── NotReportedLost, OldCardNotReturned                      lose, reissue, replace
         ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
         │   TooManyDevices, UnknownDevice                            electronic
+        ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         └── PermitEnded                                              anything after the end
 
@@ -161,6 +162,18 @@ class UnknownDevice(Refused):
     """This device is not bound to the permit."""
 
     code = "UNKNOWN_DEVICE"
+
+
+class ScenarioNotAllowed(Refused):
+    """In this scenario you may not ask for that. [W1]"""
+
+    code = "SCENARIO_NOT_ALLOWED"
+
+
+class ChallengeNotOpen(Refused):
+    """There is no open challenge with these digits: have the checker show a new one."""
+
+    code = "CHALLENGE_NOT_OPEN"
 
 
 class PermitEnded(Refused):

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 LATE_GRACE_DAYS_MAX = 180
+DISPLAY_CODE_LIFE_S_MIN, DISPLAY_CODE_LIFE_S_MAX = 5, 30
+"""A code has to outlive the walk from one phone to the other, and no more than that. [W6]"""
+CHALLENGE_LIFE_S_MAX = 600
 DISCLOSABLE = frozenset(
     {
         "name",
@@ -72,9 +75,15 @@ class Policy:
     """Later than this after a move is a warning on the event."""
     devices_max: int
     """Phones that may be bound to one permit at a time."""
+    display_code_life_s: int
+    """How long a live code (亮证码) may be shown. [W6]"""
+    challenge_life_s: int
+    """How long a checker's challenge may be answered."""
     fees: Fees
     scenarios: Mapping[str, tuple[str, ...]]
     """Scenario → the fields of the permit that it needs to see. [W1]"""
+    challenge_scenarios: tuple[str, ...]
+    """Scenarios of high risk, in which the checker may ask for a challenge to be answered."""
     synthetic_people: bool = field(default=False, kw_only=True)
     """Accept the made-up people of area 99: for samples and tests, never for a real register."""
 
@@ -94,6 +103,16 @@ class Policy:
             raise ValueError(f"{', '.join(wrong)}: a number above 0")
         if not 0 <= self.late_grace_days <= LATE_GRACE_DAYS_MAX:
             raise ValueError(f"late_grace_days: from 0 to {LATE_GRACE_DAYS_MAX}")
+        if not DISPLAY_CODE_LIFE_S_MIN <= self.display_code_life_s <= DISPLAY_CODE_LIFE_S_MAX:
+            raise ValueError(
+                f"display_code_life_s: from {DISPLAY_CODE_LIFE_S_MIN} to {DISPLAY_CODE_LIFE_S_MAX}"
+            )
+        if not self.display_code_life_s <= self.challenge_life_s <= CHALLENGE_LIFE_S_MAX:
+            raise ValueError(
+                f"challenge_life_s: from display_code_life_s to {CHALLENGE_LIFE_S_MAX}"
+            )
+        if strange := set(self.challenge_scenarios) - self.scenarios.keys():
+            raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")
         for scenario, shown in self.scenarios.items():
             if unknown := set(shown) - DISCLOSABLE:
                 raise ValueError(f"{scenario}: unknown fields {', '.join(sorted(unknown))}")

@@ -74,6 +74,23 @@ def verify_card(standing: Standing | None, card_serial: int) -> Verdict:
     return Verdict(_permit_reason(standing) or _card_reason(standing, card_serial))
 
 
+def verify_display(standing: Standing | None, *, is_live: bool, is_bound: bool) -> Verdict:
+    """Check what a phone shows: ``is_live`` says that its code is, ``is_bound`` that the phone may
+    show this permit. [P20, P21]
+
+    A code that is not live says nothing of the permit, whoever's it was.
+    """
+    if not is_live or standing is None:
+        return Verdict(Reason.NOT_LIVE)
+    shown = None if is_bound and standing.facts.claimed else Reason.NOT_LIVE
+    return Verdict(_permit_reason(standing) or shown)
+
+
+def may_challenge(policy: Policy, scenario: str, registered: frozenset[str]) -> bool:
+    """Whether this verifier may ask the holder's phone to answer a challenge."""
+    return scenario in registered and scenario in policy.challenge_scenarios
+
+
 def _permit_reason(standing: Standing) -> Reason | None:
     if standing.is_restricted:
         return Reason.UNDETERMINED

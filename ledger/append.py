@@ -14,6 +14,7 @@ from .errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTak
 from .holders import HolderChange, Protect, Reindex, Release, Take
 from .idempotency import PendingAnswer
 from .portraits import SealedPortrait
+from .work import Losers
 
 _LOST_TO: dict[str, type[AppendConflict]] = {
     "key": KeyTaken,
@@ -68,8 +69,6 @@ _COLUMNS = {
 array for each, ``kind_column``."""
 
 Row = tuple[object, ...]
-Losers = dict[int, type[AppendConflict]]
-"""Which appends of a batch met something that is stored already, by their place, and what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,11 @@ class Append:
         size = sum(len(event.state) for event in self.events)
         size += len(self.answer.body) if self.answer else 0
         return size + (len(self.portrait.image) if self.portrait else 0)
+
+    @property
+    def rows(self) -> int:
+        """Events; an answer alone is a row as well."""
+        return len(self.events) or 1
 
     @property
     def claims(self) -> set[Hashable]:

@@ -8,9 +8,10 @@ from typing import cast
 
 import psycopg
 
-from .append import Append, Losers, positions, write
+from .append import Append, positions, write
 from .database import Connection
 from .named_sql import Queries
+from .work import Losers
 
 _sql = Queries("ledger", "sql/queries.sql")
 _COLUMN_TYPES = ("int8", "text", "int4", "text", "bytea")

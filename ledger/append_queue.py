@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from threading import Condition
+from typing import Generic
 
 from .errors import OutcomeUnknown, Unavailable
 from .ticket import Ticket
+from .work import I, R
 
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 4 * 1024 * 1024
@@ -15,17 +17,17 @@ QUEUE_APPENDS_MAX = 2_000
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 
 
-class AppendQueue:
+class AppendQueue(Generic[I, R]):
     """Filled by many threads, emptied by one."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._tickets: deque[Ticket] = deque()
+        self._tickets: deque[Ticket[I, R]] = deque()
         self._size_bytes = 0
         self._is_awaited = False
         self._closed = False
 
-    def put(self, ticket: Ticket) -> None:
+    def put(self, ticket: Ticket[I, R]) -> None:
         """
         Raises:
             Unavailable: it is full, or closed.
@@ -41,13 +43,13 @@ class AppendQueue:
             if self._is_awaited:
                 self._changed.notify()
 
-    def take_back(self, ticket: Ticket) -> Unavailable:
+    def take_back(self, ticket: Ticket[I, R]) -> Unavailable:
         """Its caller waits no longer; returns what to tell the caller."""
         with self._changed:
             ticket.withdrawn = not ticket.taken
         return Unavailable() if ticket.withdrawn else OutcomeUnknown()
 
-    def next_batch(self) -> list[Ticket]:
+    def next_batch(self) -> list[Ticket[I, R]]:
         """What waits and is independent of each other, in order, within the bounds; waits for the
         first of it, and for nothing more. Empty when the queue is closed and at its end."""
         with self._changed:
@@ -63,9 +65,9 @@ class AppendQueue:
             self._closed = True
             self._changed.notify()
 
-    def _take_independent(self) -> list[Ticket]:
-        batch: list[Ticket] = []
-        deferred: list[Ticket] = []
+    def _take_independent(self) -> list[Ticket[I, R]]:
+        batch: list[Ticket[I, R]] = []
+        deferred: list[Ticket[I, R]] = []
         claimed: set[Hashable] = set()
         events = size_bytes = 0
         while self._tickets and events < BATCH_EVENTS_MAX and size_bytes < BATCH_BYTES_MAX:
@@ -76,7 +78,7 @@ class AppendQueue:
             if claimed.isdisjoint(ticket.claims):
                 ticket.taken = True
                 batch.append(ticket)
-                events += len(ticket.append.events) or 1
+                events += ticket.item.rows
                 size_bytes += ticket.size_bytes
             else:
                 deferred.append(ticket)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Generic
 
-from .append import Append
-from .group_commit import GroupCommit
-from .ticket import AwaitedTicket, Positions
+from .group_commit import SharedCommit
+from .ticket import AwaitedTicket
+from .work import I, R
 
 SWEEP_S = 0.5
 
 
-class AsyncAppends:
+class AsyncAppends(Generic[I, R]):
     """Bounds each wait with one timer for all: a timer for each would cost more than the append."""
 
-    def __init__(self, commits: GroupCommit) -> None:
+    def __init__(self, commits: SharedCommit[I, R]) -> None:
         self._commits = commits
-        self._waiting: set[AwaitedTicket] = set()
+        self._waiting: set[AwaitedTicket[I, R]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def append(self, append: Append) -> Positions:
-        """As :meth:`GroupCommit.append`; who is cancelled takes the append back if that can be."""
-        ticket = AwaitedTicket(append, self._commits.answer_in_s)
+    async def append(self, item: I) -> R:
+        """As :meth:`SharedCommit.append`; who is cancelled takes the item back if that can be."""
+        ticket: AwaitedTicket[I, R] = AwaitedTicket(item, self._commits.answer_in_s)
         self._commits.submit(ticket)
         self._waiting.add(ticket)
         if self._timer is None:

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
+from typing import Any, Generic
 
 import psycopg
 import structlog
 from psycopg.errors import ProgramLimitExceeded, ReadOnlySqlTransaction
 
-from .append import Losers, positions, write
 from .append_queue import AppendQueue
 from .database import APPEND_STATEMENT_S, Connection, hang_up, translated_errors
 from .errors import ConnectionLost, OutcomeUnknown, Unavailable
-from .settlement import settle
-from .ticket import Positions, Ticket
+from .ticket import Ticket
+from .work import I, Losers, R, Work
 
 RECONNECT_S = 0.05
 SILENT_S = APPEND_STATEMENT_S + 1
@@ -26,16 +26,18 @@ _log = structlog.get_logger(__name__)
 _pause = Event()  # never set
 
 
-class BatchWriter:
+class BatchWriter(Generic[I, R]):
     """One thread's; owns one connection, made when needed."""
 
     def __init__(
         self,
-        queue: AppendQueue,
+        queue: AppendQueue[I, R],
+        work: Work[I, R],
         connect: Callable[[], Connection],
         committed: Callable[[], None],
     ) -> None:
         self._queue = queue
+        self._work = work
         self._connect = connect
         self._committed = committed
         self._connection: Connection | None = None
@@ -59,7 +61,7 @@ class BatchWriter:
                 _fail(batch, error)
         self._disconnect()
 
-    def _commit(self, batch: list[Ticket]) -> None:
+    def _commit(self, batch: list[Ticket[I, R]]) -> None:
         """Write the batch, less those who lose; every one of it gets its answer."""
         while batch := _in_time(batch):
             connection = self._connected()
@@ -68,7 +70,7 @@ class BatchWriter:
                 continue
             try:
                 with self._asks():
-                    outcome = write(connection, [ticket.append for ticket in batch])
+                    outcome = self._work.write(connection, [ticket.item for ticket in batch])
             except Exception as error:  # noqa: BLE001  also of what no statement can hold
                 if connection.closed:
                     batch = self._settle(batch)
@@ -82,28 +84,29 @@ class BatchWriter:
                     self._commit(batch[:middle])
                     batch = batch[middle:]
                 continue
-            if isinstance(outcome, int):
-                _resolve(batch, positions(outcome, [ticket.append for ticket in batch]))
-                self._committed()
-                return
-            batch = self._without_losers(batch, outcome)
+            if isinstance(outcome, dict):
+                batch = self._without_losers(batch, outcome)
+                continue
+            _resolve(batch, outcome)
+            self._committed()
+            return
 
-    def _without_losers(self, batch: list[Ticket], losers: Losers) -> list[Ticket]:
+    def _without_losers(self, batch: list[Ticket[I, R]], losers: Losers) -> list[Ticket[I, R]]:
         """The rest. Who was sent twice may have lost to itself, and has won then."""
         self._settle([ticket for n, ticket in enumerate(batch) if n in losers and ticket.in_doubt])
         for n, lost_to in losers.items():
             _fail([batch[n]], lost_to())
         return [ticket for n, ticket in enumerate(batch) if n not in losers]
 
-    def _settle(self, batch: list[Ticket]) -> list[Ticket]:
-        """Look up what became of appends whose answer was lost; returns those that never were."""
+    def _settle(self, batch: list[Ticket[I, R]]) -> list[Ticket[I, R]]:
+        """Look up what became of items whose answer was lost; returns those that never were."""
         for ticket in batch:
             ticket.in_doubt = True
         while batch := _in_time(batch):
             try:
                 if connection := self._connected():
                     with self._asks():
-                        found = settle(connection, [ticket.append for ticket in batch])
+                        found = self._work.settle(connection, [ticket.item for ticket in batch])
                     _resolve(batch, found)
                     return [ticket for ticket in batch if not ticket.is_answered]
             except psycopg.OperationalError:
@@ -141,7 +144,7 @@ class BatchWriter:
             self._connection = None
 
 
-def _in_time(batch: list[Ticket]) -> list[Ticket]:
+def _in_time(batch: list[Ticket[I, R]]) -> list[Ticket[I, R]]:
     """Those whose callers still wait; the others are told, just before they stop waiting."""
     now = time.monotonic()
     late = [ticket for ticket in batch if ticket.deadline <= now]
@@ -150,13 +153,13 @@ def _in_time(batch: list[Ticket]) -> list[Ticket]:
     return [ticket for ticket in batch if ticket.deadline > now] if late else batch
 
 
-def _resolve(batch: Sequence[Ticket], found: Sequence[Positions | None]) -> None:
-    for ticket, of_its_events in zip(batch, found, strict=True):
-        ticket.positions = of_its_events
+def _resolve(batch: Sequence[Ticket[Any, Any]], found: Sequence[object]) -> None:
+    for ticket, outcome in zip(batch, found, strict=True):
+        ticket.outcome = outcome
     Ticket.wake(ticket for ticket in batch if ticket.is_answered)
 
 
-def _refuse(batch: Sequence[Ticket], error: Exception) -> None:
+def _refuse(batch: Sequence[Ticket[Any, Any]], error: Exception) -> None:
     """The database is there and said no: nothing of the batch was written this time. What was sent
     before, over a connection that broke, may be under way still, if it can be written at all."""
     try:
@@ -176,7 +179,7 @@ def _is_everybodys(error: Exception) -> bool:
     return isinstance(error, outages) and not isinstance(error, ProgramLimitExceeded)
 
 
-def _fail(batch: Sequence[Ticket], error: Exception) -> None:
+def _fail(batch: Sequence[Ticket[Any, Any]], error: Exception) -> None:
     unanswered = [ticket for ticket in batch if not ticket.is_answered]
     for ticket in unanswered:
         ticket.error = error

@@ -34,6 +34,10 @@ class BlindIndex:
         message = len(named).to_bytes(4, "big") + named + key.encode()
         return self._digest("idempotency-key", message).hex()
 
+    def of_verifier(self, subject: str) -> bytes:
+        """32 bytes for a verifier's account, to find its checks by."""
+        return self._digest("verifier", subject.encode())
+
     def _digest(self, purpose: str, message: bytes) -> bytes:
         mac = self._keyed.copy()
         mac.update(purpose.encode() + b"\0" + message)

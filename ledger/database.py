@@ -106,9 +106,11 @@ def connect(database_url: str, *, application_name: str = "permit-ledger") -> Co
     return psycopg.connect(database_url, application_name=application_name, **connection_options())
 
 
-def connect_to_append(database_url: str) -> Connection:
-    """The group commit's connection: no statement on it outlasts those who wait for it."""
-    connection = connect(database_url, application_name="permit-ledger append")
+def connect_to_append(
+    database_url: str, *, application_name: str = "permit-ledger append"
+) -> Connection:
+    """A group commit's connection: no statement on it outlasts those who wait for it."""
+    connection = connect(database_url, application_name=application_name)
     connection.execute("SET synchronous_commit = on")  # whatever the server's default is
     connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
     connection.execute(f"SET statement_timeout = '{APPEND_STATEMENT_S}s'")

@@ -4,10 +4,12 @@
 
     LedgerError
     ├── UnknownPermit        there is none, or none of yours                     404
+    ├── UnknownCheck         there is none, or none of yours                     404
     ├── UnknownHolder        nobody has that holder id                           404
     ├── Conflict             somebody else was faster
     │   ├── StaleVersion     the version in If-Match is no longer the last       412
     │   └── Contended        lost the race too often; nothing was appended       409
+    ├── ProofReplayed        a device's proof that was heard before              401
     ├── KeyReused            the idempotency key belongs to another request      422
     ├── Unavailable          try again: nothing is known to be wrong             503
     │   ├── ConnectionLost   the database did not answer
@@ -42,6 +44,10 @@ class UnknownPermit(LedgerError):
     """There is no such permit."""
 
 
+class UnknownCheck(LedgerError):
+    """There is no such check of your permits."""
+
+
 class UnknownHolder(LedgerError):
     """There is no such holder."""
 
@@ -60,6 +66,10 @@ class Contended(Conflict):
 
 class KeyReused(LedgerError):
     """This Idempotency-Key was used for another request."""
+
+
+class ProofReplayed(LedgerError):
+    """This proof of the device's key was used before."""
 
 
 class Unavailable(LedgerError):

@@ -9,25 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock, Thread
+from typing import Any, Generic
 
 from .append import Append
 from .append_queue import AppendQueue
+from .append_work import AppendWork, Positions
 from .batch_writer import BatchWriter
 from .database import Connection
 from .errors import Unavailable
-from .ticket import Positions, Ticket
+from .ticket import Ticket
+from .work import I, R, Work
 
 WAIT_S = 10.0
 ANSWER_S = 1.0
 """How long before its caller gives up the writer gives up, to say what it knows."""
 
 
-class GroupCommit:
+class SharedCommit(Generic[I, R]):
     """Safe for use by many threads. Its thread and its connection are made when needed."""
 
     def __init__(
         self,
         connect: Callable[[], Connection],
+        work: Work[I, R],
         *,
         committed: Callable[[], None] = lambda: None,
         wait_s: float = WAIT_S,
@@ -36,26 +40,26 @@ class GroupCommit:
         self.wait_s = wait_s
         """How long a caller waits."""
         self.answer_in_s = wait_s - ANSWER_S
-        self._queue = AppendQueue()
-        self._writer = BatchWriter(self._queue, connect, committed)
+        self._queue: AppendQueue[I, R] = AppendQueue()
+        self._writer = BatchWriter(self._queue, work, connect, committed)
         self._starting = Lock()
         self._thread: Thread | None = None
 
-    def append(self, append: Append) -> Positions:
-        """Write it with whatever else is waiting; returns the positions of its events.
+    def append(self, item: I) -> R:
+        """Write it with whatever else is waiting; returns what it came to.
 
         Raises:
             VersionTaken, KeyTaken, HolderTaken: nothing was written.
             Unavailable: nothing was written, and nothing will be.
             OutcomeUnknown: it was sent, and the database did not say in time what became of it.
         """
-        ticket = Ticket(append, self.answer_in_s)
+        ticket: Ticket[I, R] = Ticket(item, self.answer_in_s)
         self.submit(ticket)
         if not ticket.wait(self.wait_s):
             raise self.take_back(ticket)
         return ticket.result()
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: Ticket[I, R]) -> None:
         """Queue it.
 
         Raises:
@@ -65,7 +69,7 @@ class GroupCommit:
         if self._thread is None:
             self._start()
 
-    def take_back(self, ticket: Ticket) -> Unavailable:
+    def take_back(self, ticket: Ticket[I, R]) -> Unavailable:
         """Its caller waits no longer; returns what to tell the caller."""
         self._writer.hang_up_if_silent()
         return self._queue.take_back(ticket)
@@ -84,3 +88,11 @@ class GroupCommit:
             if self._thread is None:
                 self._thread = Thread(target=self._writer.run, name="group-commit", daemon=True)
                 self._thread.start()
+
+
+class GroupCommit(SharedCommit[Append, Positions]):
+    """Of the log of events."""
+
+    def __init__(self, connect: Callable[[], Connection], **how: Any) -> None:
+        """``how`` is as :class:`SharedCommit` has it."""
+        super().__init__(connect, AppendWork(), **how)

@@ -20,7 +20,7 @@ from eventsourcing.persistence import (
 )
 from psycopg_pool import ConnectionPool
 
-from .append import Append, Losers, positions
+from .append import Append, positions
 from .append_bulk import write_bulk
 from .database import Connection, translated_errors
 from .errors import ConnectionLost, OutcomeUnknown, Unavailable
@@ -32,6 +32,7 @@ from .idempotency import Answer
 from .named_sql import Queries
 from .settlement import settle
 from .subscription import LogSubscription
+from .work import Losers
 
 VERSION_MAX = 2**31 - 1
 

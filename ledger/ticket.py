@@ -1,37 +1,37 @@
-"""One append's way through the group commit, from its caller's hand to its caller's ear."""
+"""One item's way through a group commit, from its caller's hand to its caller's ear."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Hashable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from threading import Lock
+from typing import Any, Generic
 
-from .append import Append
-
-Positions = list[int]
+from .work import I, R
 
 
-class Ticket:
+class Ticket(Generic[I, R]):
     """A thread's: it sleeps until it is answered. Belongs to the writer once it is ``taken``."""
 
     __slots__ = (
-        *("append", "claims", "size_bytes", "deadline"),
-        *("taken", "withdrawn", "in_doubt", "positions", "error", "_woken"),
+        *("item", "claims", "size_bytes", "deadline"),
+        *("taken", "withdrawn", "in_doubt", "outcome", "error", "_woken"),
     )
 
-    def __init__(self, append: Append, answer_in_s: float) -> None:
+    def __init__(self, item: I, answer_in_s: float) -> None:
         """``answer_in_s`` is how long the writer may take."""
-        self.append = append
-        self.claims: set[Hashable] = append.claims
-        self.size_bytes = append.size_bytes
+        self.item = item
+        self.claims: AbstractSet[Hashable] = item.claims
+        self.size_bytes = item.size_bytes
         self.deadline = time.monotonic() + answer_in_s
         self.taken = False
         self.withdrawn = False
         self.in_doubt = False
         """Was sent, and the connection was lost before the outcome was known."""
-        self.positions: Positions | None = None
+        self.outcome: R | None = None
         self.error: Exception | None = None
         self._prepare()
 
@@ -45,19 +45,19 @@ class Ticket:
 
     @property
     def is_answered(self) -> bool:
-        return self.positions is not None or self.error is not None
+        return self.outcome is not None or self.error is not None
 
-    def result(self) -> Positions:
-        """What it was answered with: positions returned, or an error raised."""
+    def result(self) -> R:
+        """What it was answered with: an outcome returned, or an error raised."""
         if self.error is not None:
             raise self.error
-        assert self.positions is not None  # noqa: S101
-        return self.positions
+        assert self.outcome is not None  # noqa: S101
+        return self.outcome
 
-    @classmethod
-    def wake(cls, tickets: Iterable[Ticket]) -> None:
+    @staticmethod
+    def wake(tickets: Iterable[Ticket[Any, Any]]) -> None:
         """Let the callers of answered tickets go on."""
-        awaited: dict[asyncio.AbstractEventLoop, list[AwaitedTicket]] = {}
+        awaited: dict[asyncio.AbstractEventLoop, list[AwaitedTicket[Any, Any]]] = {}
         for ticket in tickets:
             if isinstance(ticket, AwaitedTicket):
                 awaited.setdefault(ticket.loop, []).append(ticket)
@@ -68,21 +68,21 @@ class Ticket:
                 loop.call_soon_threadsafe(AwaitedTicket.tell, theirs)
 
 
-class AwaitedTicket(Ticket):
+class AwaitedTicket(Ticket[I, R]):
     """A coroutine's: it awaits a future. A batch wakes a loop once, however many wait there."""
 
     __slots__ = ("future", "loop")
 
     def _prepare(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Positions] = self.loop.create_future()
+        self.future: asyncio.Future[R] = self.loop.create_future()
 
     @staticmethod
-    def tell(tickets: Iterable[AwaitedTicket]) -> None:
+    def tell(tickets: Iterable[AwaitedTicket[Any, Any]]) -> None:
         """In the loop: hand each its answer, where it still waits."""
         for ticket in tickets:
             if not ticket.future.done():
                 if ticket.error is None:
-                    ticket.future.set_result(ticket.positions or [])
+                    ticket.future.set_result(ticket.outcome)
                 else:
                     ticket.future.set_exception(ticket.error)

@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from ledger.blind_index import KEY_BYTES, BlindIndex
+from ledger.display_codes import CodeDigests
 
 from .settings import Settings
 
@@ -31,6 +32,20 @@ def blind_index(settings: Settings) -> BlindIndex:
     own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
     try:
         return BlindIndex(bytes.fromhex(_text(own, default, lambda: secrets.token_hex(KEY_BYTES))))
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+
+
+def display_codes(settings: Settings) -> CodeDigests:
+    """What turns live codes into digests.
+
+    Raises:
+        UnusableKey: the file holds no 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
+    try:
+        return CodeDigests(bytes.fromhex(_text(own, default, lambda: secrets.token_hex(KEY_BYTES))))
     except ValueError:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 

@@ -34,6 +34,22 @@ class Settings(BaseSettings):
     blind_index_key_file: Path | None = Field(
         None, description="32 bytes, hex; none: `keys/blind-index.key` in the data folder"
     )
+    display_code_key_file: Path | None = Field(
+        None, description="32 bytes, hex; none: `keys/display-codes.key` in the data folder"
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[a-z0-9.:\[\]-]+$",
+        max_length=100,
+        description="origin by which callers know the service; none: `http://` host and port,"
+        " in development mode what a request says",
+    )
+    checks_per_verifier_per_minute: int = Field(
+        30_000, ge=1, le=10_000_000, description="of one account, in each API process; then 429"
+    )
+    checks_per_permit_per_minute: int = Field(
+        600, ge=1, le=10_000_000, description="of one permit's card, and codes for it; then 429"
+    )
     backup_retention_days: int = Field(
         35, ge=0, le=3650, description="how long copies of the database are kept"
     )

@@ -17,17 +17,21 @@ from api.development import DevelopmentIssuer
 from api.development import router as development_router
 from api.presentation import JsonRenderer
 from api.pulse import PulseFeed
+from api.rate_limits import CheckLimits
 from api.receipts import ReceiptSigner
 from api.services import Services
 from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
+from ledger.check_history import CheckHistory
 from ledger.clock import DevelopmentClock
+from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from projections.changes import PermitChanges
+from projections.check_line import CheckLine
 from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
 from projections.waiting import ViewPosition
@@ -109,8 +113,15 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
-                pool=pool,
                 reader=reader,
+                checks=stack.enter_context(closing(CheckLine(database_url))),
+                history=CheckHistory(pool, ledger.holder_keys),
+                codes=DisplayCodes(pool, keys.display_codes(settings)),
+                limits=CheckLimits(
+                    ledger.blind_index,
+                    per_verifier_per_minute=settings.checks_per_verifier_per_minute,
+                    per_permit_per_minute=settings.checks_per_permit_per_minute,
+                ),
                 views=views,
                 clock=clock,
                 policy=policy,
@@ -123,6 +134,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 public_streams=public_streams,
                 pulse=pulse,
                 decoders=Decoders(),
+                public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
                 ready_lag_events_max=settings.ready_lag_events_max,
@@ -142,6 +154,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             )
         ],
     )
+
+
+def _public_url(settings: Settings) -> str | None:
+    """What a request says of its host is believed in development mode alone."""
+    return settings.public_url or (None if settings.development else settings.url)
 
 
 def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:

@@ -30,6 +30,8 @@ from ledger.portraits import SealedPortrait
 from .face import Face, SealedFace
 
 SEARCH_ROWS_MAX = 50
+DECOY = "nobody"
+"""Who has a key, and is no holder: ids of holders are hexadecimal."""
 
 _sql = Queries("projections", "sql/permits.sql")
 
@@ -81,6 +83,7 @@ class PermitReader:
     def __init__(self, pool: ReadPool, keys: HolderKeys) -> None:
         self._pool = pool
         self._keys = keys
+        self._decoy: WrappedKey | None = None
 
     async def permit(self, permit_number: str) -> Seen:
         return await self._one(_sql.permit, permit_number=permit_number)
@@ -96,10 +99,6 @@ class PermitReader:
     async def electronic(self, permit_number: str) -> Seen:
         """The electronic view by itself."""
         return await self._one(_sql.electronic, permit_number=permit_number)
-
-    async def for_check(self, permit_number: str) -> Seen:
-        """Both views, and the log's head at the same instant."""
-        return await self._one(_sql.check, permit_number=permit_number)
 
     async def person(self, seen: Seen, view: str) -> Person | None:
         """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
@@ -123,6 +122,29 @@ class PermitReader:
         face = SealedFace(row["face"]).open(key, view, facts.permit_number)
         return Person(face, _portrait(row, face, key))
 
+    async def key_in(self, row: Mapping[str, Any]) -> HolderKey | None:
+        """The key of the holder whom a look-up has found, to seal with; ``None`` where there is
+        nobody, or nobody any more.
+
+        Raises:
+            KeyUnusable: the key is not what it was.
+            Unavailable: it can't be unwrapped for the moment.
+        """
+        if row["key_of"] is None:
+            return None
+        wrapped = WrappedKey(row["key_of"], row["kek_id"], row["wrapped"])
+        key = (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
+        return None if key is ERASED else key
+
+    async def unwrap_decoy(self) -> None:
+        """Do what opening somebody's key takes, for nobody."""
+        if self._decoy is None:
+            _, self._decoy = await self._keys.new_async(DECOY)
+        try:
+            await self._keys.unwrap_async([self._decoy])
+        except KeyUnusable:  # its KEK was destroyed meanwhile
+            self._decoy = None
+
     async def search(self, citizen_index: bytes) -> tuple[int, list[Facts]]:
         """The position, and a person's permits, the open one first."""
         rows = await self._rows(
@@ -142,12 +164,16 @@ class PermitReader:
         return row["log"], row["views"]
 
     async def _one(self, query: str, **parameters: object) -> Seen:
-        row = (await self._rows(query, **parameters))[0]
-        facts = None if row["permit_number"] is None else _facts(row)
-        return Seen(row["as_of_position"], facts, row, row.get("head"))
+        return seen_in((await self._rows(query, **parameters))[0])
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
         return await read_rows(self._pool, query, parameters, dict_row)
+
+
+def seen_in(row: Mapping[str, Any]) -> Seen:
+    """What a row of a look at the views shows."""
+    facts = None if row["permit_number"] is None else _facts(row)
+    return Seen(row["as_of_position"], facts, row, row.get("head"))
 
 
 def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | None:

@@ -86,12 +86,6 @@ SELECT holder_id, citizen_index, permit_numbers FROM ledger.holders WHERE holder
 -- name: select_holder_keys
 SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = ANY(%(holder_ids)s);
 
--- name: insert_check
-INSERT INTO ledger.checks (check_id, checked_at, verifier, scenario, track, permit_number,
-                           card_serial, outcome, reason, fields, as_of_position)
-VALUES (%(check_id)s, %(checked_at)s, %(verifier)s, %(scenario)s, %(track)s, %(permit_number)s,
-        %(card_serial)s, %(outcome)s, %(reason)s, %(fields)s, %(as_of_position)s);
-
 -- name: select_clock
 SELECT ahead FROM ledger.clock;
 

@@ -43,16 +43,6 @@ LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = electronic_permits.holder_id;
 
--- name: check
--- What a check needs: the permit, how far the views are, and how far the log is.
-SELECT position.position AS as_of_position, head.position AS head, permits.*, kek_id, wrapped,
-       holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
-       portraits.image AS portrait_image
-FROM views.position CROSS JOIN ledger.head
-LEFT JOIN views.permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
-LEFT JOIN ledger.holders ON holders.holder_id = permits.holder_id;
-
 -- name: positions
 SELECT position.position AS views, head.position AS log FROM views.position CROSS JOIN ledger.head;
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from joserfc import jws
@@ -9,17 +10,14 @@ from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet
 
 from domain import permit_number
+from domain.personal import ERASED
+from ledger.checks import Check, SealedCheck
 
 CLAIMS = {
     *("check_id", "outcome", "reason", "scenario", "track"),
     *("checked_at", "as_of_position", "iss", "iat"),
 }
 NEVER_ISSUED = permit_number.draw(lambda bits: 6 * (2**bits // 31))
-RECORD = """
-    SELECT verifier, scenario, track, permit_number, card_serial, outcome, reason, fields,
-           as_of_position, checked_at
-    FROM ledger.checks WHERE check_id = %s
-"""
 
 
 @pytest.fixture
@@ -92,25 +90,55 @@ def test_a_receipt_does_not_tell_which_permits_exist(check, claims, issue, scena
     assert set(claims(issued)) == set(claims(never_issued))
 
 
-def test_a_check_is_on_record(service, check, issue):
+@pytest.fixture
+def record(service):
+    """``record(found, permit)``: the check as the log has it, opened with its holder's key."""
+
+    def read(found, permit=None):
+        sql = "SELECT position, state FROM ledger.checks WHERE check_id = %s"
+        [row] = service.rows(sql, found["check_id"])
+        key = service.holder_key(permit["holder_id"]) if permit else ERASED
+        return SealedCheck(*row).open(key)
+
+    return read
+
+
+def test_a_check_is_on_record(check, issue, record):
     """Who, which scenario, which card, what was answered and shown, at which position."""
-    number = issue()["permit_number"]
+    permit = issue()
 
-    found = check(number, 1)
+    found = check(permit["permit_number"], 1)
 
-    [(*record, checked_at)] = service.rows(RECORD, found["check_id"])
-    assert [
-        "verifier@development",
-        "patrol_inspection",
-        "physical",
-        number,
-        1,
-        "effective",
-        None,
-        ["name", "portrait", "valid_until"],
-        found["as_of_position"],
-    ] == record
-    assert datetime.fromisoformat(found["checked_at"]) == checked_at
+    assert Check(
+        check_id=UUID(found["check_id"]),
+        checked_at=datetime.fromisoformat(found["checked_at"]),
+        verifier="verifier@development",
+        scenario="patrol_inspection",
+        track="physical",
+        permit_number=permit["permit_number"],
+        card_serial=1,
+        code=None,
+        device=None,
+        outcome="effective",
+        reason=None,
+        fields=["name", "portrait", "valid_until"],
+        as_of_position=found["as_of_position"],
+    ) == record(found, permit)
+
+
+def test_who_looked_is_sealed(service, check, issue, record):
+    """Without the holder's key the log tells neither the account nor what it was shown."""
+    permit = issue()
+
+    found = check(permit["permit_number"], 1)
+
+    [(state,)] = service.rows(
+        "SELECT state FROM ledger.checks WHERE check_id = %s", found["check_id"]
+    )
+    assert b"verifier@development" not in state
+    assert {"sealed", "verifier_index"} <= set(json.loads(state))
+    erased = record(found)
+    assert (ERASED, ERASED, ERASED) == (erased.verifier, erased.fields, erased.card_serial)
 
 
 @pytest.mark.parametrize(
@@ -118,30 +146,36 @@ def test_a_check_is_on_record(service, check, issue):
     [("patrol_inspection", 7, "unknown_permit"), ("dog_walking", 1, "scenario_not_allowed")],
 )
 def test_a_refused_check_is_on_record_with_nothing_shown(
-    service, check, issue, scenario, serial, reason
+    check, issue, record, scenario, serial, reason
 ):
     """The permit that was asked for is named there, for its holder to see."""
-    number = issue()["permit_number"]
+    permit = issue()
 
-    found = check(number, serial, scenario)
+    found = check(permit["permit_number"], serial, scenario)
 
-    [row] = service.rows(RECORD, found["check_id"])
-    assert (number, serial, "not_effective", reason, []) == row[3:8]
+    said = record(found, permit)
+    assert (permit["permit_number"], serial) == (said.permit_number, said.card_serial)
+    assert ("not_effective", reason, []) == (said.outcome, said.reason, said.fields)
 
 
-def test_a_check_of_an_unknown_permit_is_on_record(service, check):
+def test_a_check_of_an_unknown_permit_is_on_record(check, record):
     """Without the number: it is nobody's, and may hold anything."""
     found = check("990000199001010017")
 
-    [row] = service.rows(RECORD, found["check_id"])
-    assert (None, 1, "not_effective", "unknown_permit", []) == row[3:8]
+    said = record(found)
+    assert (None, 1) == (said.permit_number, said.card_serial)
+    assert ("not_effective", "unknown_permit", []) == (said.outcome, said.reason, said.fields)
 
 
-def test_a_check_of_a_code_is_on_record(service, verifier):
-    """Without the code."""
+def test_a_check_of_a_code_is_on_record(verifier, record):
+    """Without the code: by a keyed digest."""
     body = {"scenario": "patrol_inspection", "track": "electronic", "code": "c" * 43}
 
     found = verifier.post("/v1/verifications", body).json()
 
-    [row] = service.rows(RECORD, found["check_id"])
-    assert ("electronic", None, None, "not_effective", "not_live", []) == row[2:8]
+    said = record(found)
+    assert ("electronic", None, None) == (said.track, said.permit_number, said.card_serial)
+    assert ("not_effective", "not_live", []) == (said.outcome, said.reason, said.fields)
+    assert isinstance(said.code, str)
+    assert 64 == len(said.code)
+    assert "c" * 43 != said.code

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ledger.checks import SealedCheck
 from tests.api.orders import ORDER, TRACKS, orders, shown
 from tests.waiting import until
 
@@ -139,8 +140,10 @@ def test_a_check_that_could_not_be_read_is_on_record(service, check, flip, permi
 
     found = check(broken["permit_number"], 1, "law_enforcement")
 
-    record = "SELECT outcome, reason, fields FROM ledger.checks WHERE check_id = %s"
-    assert [("not_effective", "undetermined", [])] == service.rows(record, found["check_id"])
+    record = "SELECT outcome, reason, position, state FROM ledger.checks WHERE check_id = %s"
+    [(outcome, reason, *stored)] = service.rows(record, found["check_id"])
+    said = SealedCheck(*stored).open(service.holder_key(broken["holder_id"]))
+    assert ("not_effective", "undetermined", []) == (outcome, reason, said.fields)
 
 
 def test_swapped_portraits_show_nobody(owner, check, ask, permits, issue, read):

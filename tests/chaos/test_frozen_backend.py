@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from ledger import batch_writer
+from ledger import append_work
 from ledger.errors import OutcomeUnknown, Unavailable
 from tests.chaos.backends import append_backends
 from tests.chaos.workload import Acknowledgement, Request
@@ -37,13 +37,13 @@ def freeze():
 @pytest.fixture
 def sending(monkeypatch):
     """Set when the writer begins to send a batch."""
-    sending, write = Event(), batch_writer.write
+    sending, write = Event(), append_work.write
 
     def noted(connection, appends):
         sending.set()
         return write(connection, appends)
 
-    monkeypatch.setattr(batch_writer, "write", noted)
+    monkeypatch.setattr(append_work, "write", noted)
     return sending
 
 

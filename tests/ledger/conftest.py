@@ -289,7 +289,7 @@ def in_one_batch(
 
     def outcome(ticket: Ticket) -> Any:
         assert ticket.wait(WAIT_S), "it was never answered"
-        return ticket.positions if ticket.error is None else ticket.error
+        return ticket.outcome if ticket.error is None else ticket.error
 
     def in_one_batch(*appends: Append) -> list[Any]:
         tickets = [Ticket(append, WAIT_S) for append in appends]

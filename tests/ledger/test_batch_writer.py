@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
 
-from ledger import batch_writer
+from ledger import append_work
 from ledger.database import as_service, connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.group_commit import GroupCommit
@@ -35,7 +35,7 @@ def commits_by(database_url):
 def loses_answers(admin, monkeypatch):
     """``loses_answers(n)``: of the next n batches with events the connection dies before they
     are written; ``then`` is what the server says to the next."""
-    write = batch_writer.write
+    write = append_work.write
 
     def loses_answers(times, then=None):
         left = [*[None] * times, *([then] if then else [])]
@@ -48,7 +48,7 @@ def loses_answers(admin, monkeypatch):
             admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
             return write(connection, appends)
 
-        monkeypatch.setattr(batch_writer, "write", losing)
+        monkeypatch.setattr(append_work, "write", losing)
 
     return loses_answers
 
@@ -125,7 +125,7 @@ def test_who_waits_behind_the_poisoned_is_not_lost(recorder, in_one_batch):
 def test_a_lock_that_nobody_gives_back_is_no_doubt(commits_by, recorder, head_held, monkeypatch):
     """The server gave up before it wrote: all may try again, and nobody waits for it once for each
     of them. The next finds it well."""
-    write = batch_writer.write
+    write = append_work.write
     written = []
 
     def impatient(url):
@@ -138,7 +138,7 @@ def test_a_lock_that_nobody_gives_back_is_no_doubt(commits_by, recorder, head_he
         return write(connection, appends)
 
     commits = commits_by(impatient)
-    monkeypatch.setattr(batch_writer, "write", counted)
+    monkeypatch.setattr(append_work, "write", counted)
     tickets = [Ticket(on(str(n)), WAIT_S) for n in range(4)]
     with head_held():
         for ticket in tickets[:-1]:

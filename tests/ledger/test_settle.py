@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from domain.errors import NotReportedLost
-from ledger import batch_writer, group_commit
+from ledger import append_work, group_commit
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 
 COMMITTING = 20260105
@@ -40,9 +40,9 @@ def breaks(monkeypatch, admin):
     def breaks(*when, meanwhile=lambda: None):
         coming.extend((each, meanwhile) for each in when)
 
-    for act in (batch_writer.write, batch_writer.settle):
-        broken = breaking(act, writes=act is batch_writer.write)
-        monkeypatch.setattr(batch_writer, act.__name__, broken)
+    for act in (append_work.write, append_work.settle):
+        broken = breaking(act, writes=act is append_work.write)
+        monkeypatch.setattr(append_work, act.__name__, broken)
     return breaks
 
 
@@ -97,10 +97,10 @@ def test_who_can_not_be_told_in_time_is_told_so(impatient, stored, admin, databa
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
         return write(connection, appends)
 
-    write = batch_writer.write
+    write = append_work.write
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commits._writer, "_connect", unreachable)
-        patch.setattr(batch_writer, "write", write_and_break)
+        patch.setattr(append_work, "write", write_and_break)
         with pytest.raises(OutcomeUnknown):
             impatient.insert_events([stored("a", 2)])
 
@@ -195,7 +195,7 @@ def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, c
     """Its first sending got through after the look, and the second one loses to it: it has won."""
     number = issue()
     writes = []
-    write = batch_writer.write
+    write = append_work.write
 
     def late(connection, appends):
         """The server runs what the broken connection had sent, after the look found nothing."""
@@ -206,8 +206,8 @@ def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, c
 
     with pytest.MonkeyPatch.context() as patch:
         breaks("before")
-        write = batch_writer.write
-        patch.setattr(batch_writer, "write", late)
+        write = append_work.write
+        patch.setattr(append_work, "write", late)
         answer = ledger.report_loss(number, command())
 
     assert 2 == len(writes)

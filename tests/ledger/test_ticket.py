@@ -17,7 +17,7 @@ def test_a_thread_sleeps_until_it_is_answered():
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(ticket.wait, WAIT_S)
         assert not waiting.done()
-        ticket.positions = [1]
+        ticket.outcome = [1]
         Ticket.wake([ticket])
 
         assert waiting.result(WAIT_S)
@@ -40,7 +40,7 @@ def test_a_thread_stops_waiting():
 def test_no_positions_are_an_answer_too(positions):
     """What changed nothing is answered with none."""
     ticket = Ticket(on("a"), WAIT_S)
-    ticket.positions = positions
+    ticket.outcome = positions
 
     assert (True, positions) == (ticket.is_answered, ticket.result())
 
@@ -52,7 +52,7 @@ def test_each_is_told_its_own(awaited):
         answered = [kind(on("a"), WAIT_S) for kind in (Ticket, AwaitedTicket) * 2]
         for n, ticket in enumerate(answered):
             if n < 2:
-                ticket.positions = [n]
+                ticket.outcome = [n]
             else:
                 ticket.error = KeyError(n)
         await asyncio.to_thread(Ticket.wake, answered)
@@ -74,7 +74,7 @@ def test_who_was_told_by_somebody_else_is_not_told_twice(awaited):
         late.future.set_exception(TimeoutError())
         cancelled.future.cancel()
         for ticket in (late, cancelled, waiting):
-            ticket.positions = [1]
+            ticket.outcome = [1]
         Ticket.wake([late, cancelled, waiting])
         assert [1] == await waiting.future
         return type(late.future.exception()), cancelled.future.cancelled()
@@ -94,7 +94,7 @@ def test_loops_that_have_ended_do_not_keep_the_others_from_hearing(awaited):
         here, thread = AwaitedTicket(on("a"), WAIT_S), Ticket(on("a"), WAIT_S)
         batch = [gone, here, thread]
         for n, ticket in enumerate(batch):
-            ticket.positions = [n]
+            ticket.outcome = [n]
         Ticket.wake(batch)
         return await here.future, thread.wait(WAIT_S)
 

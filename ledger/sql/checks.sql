@@ -1,0 +1,22 @@
+-- name: settle_checks_head
+-- Waits for whoever is committing: afterwards a check whose answer was lost is there or never will be.
+SELECT position FROM ledger.checks_head FOR UPDATE;
+
+-- name: stored_checks
+SELECT check_id, position FROM ledger.checks WHERE check_id = ANY(%s);
+
+-- name: checks_of_holder
+-- The newest first, of every permit that the holder ever had.
+SELECT checks.position, state, holders.holder_id, kek_id, wrapped
+FROM ledger.holders CROSS JOIN LATERAL (
+    SELECT * FROM ledger.checks
+    WHERE permit_number = ANY (permit_numbers) AND position < %(before)s
+    ORDER BY position DESC LIMIT %(limit)s
+) AS checks
+WHERE holders.holder_id = %(holder_id)s
+ORDER BY checks.position DESC;
+
+-- name: check_of_holder
+SELECT checks.position, state, holders.holder_id, kek_id, wrapped
+FROM ledger.checks JOIN ledger.holders ON permit_number = ANY (permit_numbers)
+WHERE check_id = %(check_id)s AND holders.holder_id = %(holder_id)s;

@@ -1,0 +1,34 @@
+-- name: check
+-- One batch: checks that were decided go on record, codes are used, and what the next checks need to
+-- be decided is read, of one instant: each permit on both tracks, its holder's key, the portrait, how
+-- far the views are and how far the log is. A row for each look-up, by its place; one with the place
+-- null where there is none.
+--
+-- Of a code that is not live nothing is read but whose it was, for the record's seal.
+WITH done AS MATERIALIZED (
+    SELECT * FROM ledger.check_batch(
+        %(record_check_id)b::uuid[], %(record_checked_at)b::timestamptz[],
+        %(record_permit_number)b::text[], %(record_track)b::text[], %(record_scenario)b::text[],
+        %(record_outcome)b::text[], %(record_reason)b::text[], %(record_verifier_index)b::bytea[],
+        %(record_as_of_position)b::bigint[], %(record_state)b::bytea[],
+        %(code_number)b::integer[], %(code_digest)b::bytea[], %(code_challenge_digest)b::bytea[],
+        %(code_verifier_index)b::bytea[], %(code_scenario)b::text[], %(at)b, %(ahead_max)b)
+), asked AS MATERIALIZED (
+    SELECT own.place, done.permit_number AS shown_permit, done.holder_id AS shown_holder,
+           done.device AS shown_by, coalesce(done.is_live, false) AS is_live,
+           CASE WHEN done.is_live THEN done.permit_number ELSE own.permit_number END AS wanted
+    FROM unnest(%(permit_number)b::text[]) WITH ORDINALITY AS own (permit_number, place)
+    LEFT JOIN done ON done.number = own.place
+)
+SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
+       place, shown_permit, shown_by, is_live,
+       position.position AS as_of_position, head.position AS head, permits.*,
+       holders.holder_id AS key_of, kek_id, wrapped,
+       holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
+       portraits.image AS portrait_image
+FROM views.position CROSS JOIN ledger.head
+LEFT JOIN asked ON true
+LEFT JOIN views.permits ON permit_number = wanted
+LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
+LEFT JOIN ledger.holders ON holders.holder_id = coalesce(permits.holder_id, shown_holder)
+ORDER BY place;
