@@ -13,10 +13,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Security
 
 from domain.standing import Facts
-from ledger.errors import LedgerError
+from ledger.errors import Unavailable
+from projections.changes import Watch
 
 from . import documents
-from .presentation import permit_document, with_position
+from .presentation import Json, permit_document, with_position
 from .pulse import PulseFeed
 from .reading import known, well_formed
 from .roles import Scope
@@ -52,40 +53,52 @@ async def permit(permit_number: str, caller: Registrar, service: Service) -> Eve
 
 @router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
 async def own_permit(caller: Holder, service: Service) -> EventStream:
-    """A `permit` event with the own permit, now and whenever it changes."""
+    """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
+    position of the last check, now and whenever somebody looks."""
     seen = await service.reader.of_holder(caller.subject)
-    return _permit_stream(known(seen.facts), caller, service)
+    return _permit_stream(known(seen.facts), caller, service, tells_checks=True)
 
 
-def _permit_stream(facts: Facts, caller: Principal, service: Services) -> EventStream:
+def _permit_stream(
+    facts: Facts, caller: Principal, service: Services, *, tells_checks: bool = False
+) -> EventStream:
     with ExitStack() as held:
         stream = held.enter_context(service.streams.open(caller.subject))
-        held.enter_context(service.changes.watching(facts.permit_number, stream.wake))
-        return EventStream(_permit(stream, facts.permit_number, service), held.pop_all())
+        watch = held.enter_context(service.changes.watching(facts.permit_number, stream.wake))
+        parts = _permit(stream, watch, service, tells_checks=tells_checks)
+        return EventStream(parts, held.pop_all())
 
 
-async def _permit(stream: Stream, number: str, service: Services) -> AsyncIterator[bytes]:
-    """Read when it was woken; judged anew at each heartbeat, since a day may have ended."""
-    told, is_changed = None, True
-    seen = await service.reader.permit(number)
+async def _permit(
+    stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
+) -> AsyncIterator[bytes]:
+    """Read anew where its version is another; judged anew each time, since a day may have ended."""
+    seen = await service.reader.permit(watch.permit_number)
+    told: Json | None = None
+    told_check: int | None = None
     while not stream.is_over:
-        if is_changed:
+        facts = known(seen.facts)
+        if watch.mark and watch.mark.version != facts.version:
             try:
-                seen = await service.reader.permit(number)
-            except LedgerError:
+                seen = await service.reader.permit(watch.permit_number)
+            except Unavailable:
                 break
-        document = permit_document(service.standing(known(seen.facts)))
-        if document != told:
-            told = document
+            facts = known(seen.facts)
+        standing, is_quiet = service.standing(facts), True
+        if (document := {**permit_document(standing), "today": standing.today}) != told:
+            told, is_quiet = document, False
             yield event("permit", with_position(document, seen.as_of_position))
-        elif not is_changed:
+        if tells_checks and watch.mark and watch.mark.checked != told_check:
+            told_check, is_quiet = watch.mark.checked, False
+            yield event("checked", {"position": told_check})
+        if is_quiet:
             yield HEARTBEAT
-        is_changed = await stream.woken()
+        await stream.woken()
     yield END
 
 
 async def _pulse(stream: Stream, feed: PulseFeed) -> AsyncIterator[bytes]:
-    told = None
+    told: bytes | None = None
     while not stream.is_over:
         latest = feed.latest
         if latest is not None and latest != told:

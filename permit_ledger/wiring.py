@@ -146,13 +146,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         lifespan,
         version=version("permit-ledger"),
         development=development,
-        pages=[
-            pages.router(
-                is_development=settings.development,
-                scenarios=tuple(policy.scenarios),
-                divisions=policy.divisions,
-            )
-        ],
+        pages=[pages.router(policy, is_development=settings.development)],
     )
 
 

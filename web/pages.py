@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,16 +14,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from domain.policy import Policy
+
 from . import languages
 from .assets import Assets
 from .headers import ASSET_HEADERS, PAGE_HEADERS
 from .languages import Language
 
-CODE_LENGTH_MAX = 128
 COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
 NAVIGATION = (("/", "overview"), ("/me", "me"), ("/verify", "verify"), ("/counter", "counter"))
-HIGH_RISK = ("law_enforcement", "entry_exit")
-"""Scenarios in which a checker may ask for a challenge."""
 
 
 class HtmlRoute(APIRoute):
@@ -38,9 +36,7 @@ class HtmlRoute(APIRoute):
 class Pages:
     """Renders templates in the language that the request asks for."""
 
-    def __init__(
-        self, *, is_development: bool, scenarios: Sequence[str], divisions: Mapping[str, str]
-    ) -> None:
+    def __init__(self, policy: Policy, *, is_development: bool) -> None:
         self.assets = Assets("web", "static")
         self._languages = languages.load()
         self._environment = Environment(
@@ -54,8 +50,7 @@ class Pages:
             asset=self.assets.address,
             navigation=NAVIGATION,
             is_development=is_development,
-            divisions=divisions,
-            scenarios=[(name, name in HIGH_RISK) for name in scenarios],
+            policy=policy,
         )
 
     def page(self, request: Request, template: str, **values: Any) -> Response:
@@ -94,11 +89,9 @@ def _data(language: Language) -> str:
     return orjson.dumps(language.texts).decode().replace("<", "\\u003c")
 
 
-def router(
-    *, is_development: bool, scenarios: Sequence[str], divisions: Mapping[str, str]
-) -> APIRouter:
+def router(policy: Policy, *, is_development: bool) -> APIRouter:
     """The pages, and the files that they load."""
-    pages = Pages(is_development=is_development, scenarios=scenarios, divisions=divisions)
+    pages = Pages(policy, is_development=is_development)
     routes = APIRouter(include_in_schema=False, tags=["pages"])
 
     async def overview(request: Request) -> Response:
@@ -123,6 +116,7 @@ def router(
         return pages.page(request, "counter.html")
 
     @routes.get("/v/{code}")
+    @routes.get("/V/{code}")  # as it stands in the QR code, which holds upper case in less space
     async def shown(request: Request, code: str) -> Response:  # noqa: ARG001  the page reads it
         """What a stranger's camera opens. Says the same of every code: alive, dead or made up."""
         return pages.page(request, "shown.html")

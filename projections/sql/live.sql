@@ -1,6 +1,12 @@
--- name: versions
+-- name: checks_head
+SELECT position FROM ledger.checks_head;
+
+-- name: marks
 -- Of the permits that are watched: one statement for all of them.
-SELECT permit_number, version FROM views.electronic_permits
+SELECT permit_number, version,
+       (SELECT coalesce(max(position), 0) FROM ledger.checks
+        WHERE checks.permit_number = electronic_permits.permit_number) AS checked
+FROM views.electronic_permits
 WHERE permit_number = ANY (%(permit_numbers)s);
 
 -- name: first_since
