@@ -57,7 +57,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
     if fields and found.seen.facts and verdict.reason is None:
-        if person := await _person(found.seen, service):
+        if person := await _person(found.seen, key, service):
             permit = disclosed(fields, service.standing(found.seen.facts), found.seen, person)
         else:
             verdict = _UNDETERMINED
@@ -141,10 +141,10 @@ async def _key(
     return key, verdict
 
 
-async def _person(seen: Seen, service: Services) -> Person | None:
+async def _person(seen: Seen, key: HolderKey | None, service: Services) -> Person | None:
     """Who is to be shown. A record that can't be opened is not shown as somebody else's."""
     try:
-        return await service.reader.person(seen, "physical")
+        return await service.reader.person(seen, "physical", key)
     except (Corrupt, Unavailable) as error:
         _log.error("a person can't be shown", reason=error.detail)
         return None

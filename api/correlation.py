@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
+from uuid import UUID
 
 from domain import citizen_id
+from ledger import randomness
 
 HEADER = "X-Correlation-ID"
 _PLAIN = re.compile(r"(?!eyJ)[A-Za-z0-9_.:-]{1,64}")
@@ -28,4 +29,6 @@ def is_fit(text: str) -> bool:
 
 def correlation_id(given: str) -> str:
     """What the caller gave, if it is fit, else a new one."""
-    return given if is_fit(given) else uuid4().hex
+    if given and is_fit(given):
+        return given
+    return UUID(bytes=randomness.source.take(16), version=4).hex

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,7 @@ from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
 BODY_BYTES_MAX_OF = {"/v1/verifications/frames": FRAME_BYTES_MAX}
+CORRELATION_HEADER = correlation.HEADER.lower().encode()
 
 _log = structlog.get_logger("access")
 
@@ -38,9 +39,7 @@ class RequestFrame:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        correlation_id = correlation.correlation_id(
-            Headers(scope=scope).get(correlation.HEADER, "")
-        )
+        correlation_id = correlation.correlation_id(_header(scope, CORRELATION_HEADER))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         status = 500
         is_head = scope["method"] == "HEAD"
@@ -49,15 +48,14 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[correlation.HEADER] = correlation_id
-                headers.setdefault("Cache-Control", "no-store")  # it may be somebody's details
+                message = {**message, "headers": _with_ours(message["headers"], correlation_id)}
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
 
         if is_head:  # GET without the body (RFC 9110 §9.3.2), for every path alike
             scope = {**scope, "method": "GET"}
+            scope["state"]["is_head"] = True
         try:
             await self._bounded(scope, receive, send_with_id)
         finally:
@@ -89,7 +87,7 @@ class RequestFrame:
                 raise BodyTooLarge
             return message
 
-        announced = Headers(scope=scope).get("content-length", "0")
+        announced = _header(scope, b"content-length") or "0"
         try:
             if announced.isdecimal() and int(announced[:20]) > bytes_max:
                 raise BodyTooLarge
@@ -97,3 +95,19 @@ class RequestFrame:
         except BodyTooLarge:
             detail = f"A request has at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    """Its value, or nothing; of several the first."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
+
+
+def _with_ours(headers: list[tuple[bytes, bytes]], correlation_id: str) -> list[Any]:
+    """Read by every request, so without any machinery."""
+    kept = [each for each in headers if each[0] != CORRELATION_HEADER]
+    if not any(name == b"cache-control" for name, _ in kept):
+        kept.append((b"cache-control", b"no-store"))  # it may be somebody's details
+    return [*kept, (CORRELATION_HEADER, correlation_id.encode("latin-1"))]

@@ -19,7 +19,7 @@ Input is never repeated in an answer: it may be somebody's details.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -144,62 +144,81 @@ def response(status: int, body: bytes, headers: Mapping[str, str] | None = None)
 
 def install(app: FastAPI) -> None:
     """Turn every exception that can reach the top into a problem document."""
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.add_exception_handler(Exception, unexpected)
 
-    @app.exception_handler(DomainError)
-    def domain_error(_: Request, error: DomainError) -> Response:
-        if isinstance(error, Refused):
-            return response(409, refusal_document(error))
-        problems: Sequence[Any] = error.problems if isinstance(error, InvalidDetails) else ()
-        more = {"errors": [asdict(problem) for problem in problems]} if problems else {}
-        return response(422, document(422, error.code, error.detail, **more))
 
-    @app.exception_handler(LedgerError)
-    def ledger_error(request: Request, error: LedgerError) -> Response:
-        if isinstance(error, Corrupt):
-            _log.error(
-                "corrupt",
-                reason=error.detail,
-                route=route_of(request.scope),
-                correlation_id=_correlation_id(request),
-            )
-            return unavailable("The ledger holds something it can't read; an operator has to look.")
-        status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return unavailable(error.detail)
-        return response(status, document(status, code, error.detail))
+def of(request: Request, error: Exception) -> Response:
+    """The problem document of whatever was raised."""
+    for kind, handler in _HANDLERS.items():
+        if isinstance(error, kind):
+            return handler(request, error)
+    return unexpected(request, error)
 
-    @app.exception_handler(HttpProblem)
-    def http_problem(_: Request, error: HttpProblem) -> Response:
-        return response(
-            error.status, document(error.status, error.code, error.detail), error.headers
-        )
 
-    @app.exception_handler(RequestValidationError)
-    def validation_error(_: Request, error: RequestValidationError) -> Response:
-        errors = [_field_error(line) for line in error.errors()[:PROBLEMS_MAX]]
-        detail = "; ".join(f"{line['field']}: {line['reason']}" for line in errors)
-        return response(422, document(422, "INVALID_REQUEST", detail, errors=errors))
+def _domain_error(_: Request, error: Any) -> Response:
+    if isinstance(error, Refused):
+        return response(409, refusal_document(error))
+    problems: Sequence[Any] = error.problems if isinstance(error, InvalidDetails) else ()
+    more = {"errors": [asdict(problem) for problem in problems]} if problems else {}
+    return response(422, document(422, error.code, error.detail, **more))
 
-    @app.exception_handler(HTTPException)
-    def http_exception(_: Request, error: HTTPException) -> Response:
-        status = 422 if error.status_code == HTTPStatus.BAD_REQUEST else error.status_code
-        code = _HTTP_CODES.get(status, "INVALID_REQUEST")
-        detail = HTTPStatus(status).description or HTTPStatus(status).phrase
-        return response(status, document(status, code, detail), error.headers)
 
-    @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> Response:
-        correlation_id = _correlation_id(request)
+def _ledger_error(request: Request, error: Any) -> Response:
+    if isinstance(error, Corrupt):
         _log.error(
-            "unexpected",
-            error=type(error).__name__,
+            "corrupt",
+            reason=error.detail,
             route=route_of(request.scope),
-            correlation_id=correlation_id,
-            exc_info=error,
+            correlation_id=_correlation_id(request),
         )
-        # Outside the frame that sets it on every other answer; here it is needed most.
-        headers = {correlation.HEADER: correlation_id} if correlation_id else {}
-        return response(500, document(500, "INTERNAL", "Something is wrong on our side."), headers)
+        return unavailable("The ledger holds something it can't read; an operator has to look.")
+    status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return unavailable(error.detail)
+    return response(status, document(status, code, error.detail))
+
+
+def _http_problem(_: Request, error: Any) -> Response:
+    return response(error.status, document(error.status, error.code, error.detail), error.headers)
+
+
+def _validation_error(_: Request, error: Any) -> Response:
+    errors = [_field_error(line) for line in error.errors()[:PROBLEMS_MAX]]
+    detail = "; ".join(f"{line['field']}: {line['reason']}" for line in errors)
+    return response(422, document(422, "INVALID_REQUEST", detail, errors=errors))
+
+
+def _http_exception(_: Request, error: Any) -> Response:
+    status = 422 if error.status_code == HTTPStatus.BAD_REQUEST else error.status_code
+    code = _HTTP_CODES.get(status, "INVALID_REQUEST")
+    detail = HTTPStatus(status).description or HTTPStatus(status).phrase
+    return response(status, document(status, code, detail), error.headers)
+
+
+_HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Response]] = {
+    DomainError: _domain_error,
+    LedgerError: _ledger_error,
+    HttpProblem: _http_problem,
+    RequestValidationError: _validation_error,
+    HTTPException: _http_exception,
+}
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """What nobody has thought of."""
+    correlation_id = _correlation_id(request)
+    _log.error(
+        "unexpected",
+        error=type(error).__name__,
+        route=route_of(request.scope),
+        correlation_id=correlation_id,
+        exc_info=error,
+    )
+    # Outside the frame that sets it on every other answer; here it is needed most.
+    headers = {correlation.HEADER: correlation_id} if correlation_id else {}
+    return response(500, document(500, "INTERNAL", "Something is wrong on our side."), headers)
 
 
 def _correlation_id(request: Request) -> str | None:

@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from .problems import HttpProblem
 from .roles import Scope
 from .services import Services, services
-from .tokens import BadToken, Principal
+from .tokens import BadToken, Principal, TokenVerifier
 
 _bearer = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", description="RFC 6750", auto_error=False
@@ -24,27 +24,43 @@ def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
         service: Annotated[Services, Depends(services)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Principal:
-        if credentials is None:
-            challenge = {"WWW-Authenticate": "Bearer"}
-            raise HttpProblem(401, "UNAUTHENTICATED", "A bearer token is required.", challenge)
-        try:
-            caller = service.tokens.verify(credentials.credentials)
-        except BadToken as error:
-            raise HttpProblem(
-                401,
-                "UNAUTHENTICATED",
-                f"Not authenticated: {error}.",
-                {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            ) from None
-        if not caller.scopes.intersection(scopes):
-            wanted = " ".join(scopes)
-            raise HttpProblem(
-                403,
-                "FORBIDDEN",
-                f"The token lacks the scope {wanted}.",
-                {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'},
-            )
+        token = credentials.credentials if credentials else None
+        caller = _verified(service.tokens, token, scopes)
         request.state.caller = caller.subject
         return caller
 
     return principal
+
+
+def admitted(tokens: TokenVerifier, authorization: bytes | None, *scopes: Scope) -> Principal:
+    """The same for who has the header's value in hand (RFC 6750 §2.1).
+
+    Raises:
+        HttpProblem: 401 or 403.
+    """
+    scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
+    return _verified(tokens, token if scheme.lower() == "bearer" else None, scopes)
+
+
+def _verified(tokens: TokenVerifier, token: str | None, scopes: tuple[Scope, ...]) -> Principal:
+    if not token:
+        challenge = {"WWW-Authenticate": "Bearer"}
+        raise HttpProblem(401, "UNAUTHENTICATED", "A bearer token is required.", challenge)
+    try:
+        caller = tokens.verify(token)
+    except BadToken as error:
+        raise HttpProblem(
+            401,
+            "UNAUTHENTICATED",
+            f"Not authenticated: {error}.",
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        ) from None
+    if not caller.scopes.intersection(scopes):
+        wanted = " ".join(scopes)
+        raise HttpProblem(
+            403,
+            "FORBIDDEN",
+            f"The token lacks the scope {wanted}.",
+            {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'},
+        )
+    return caller

@@ -124,6 +124,8 @@ class EventStream(StreamingResponse):
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["state"].get("is_head"):
+            self.body_iterator = _nothing()
         try:
             async with asyncio.timeout(STREAM_S_MAX + 2 * HEARTBEAT_S):
                 await super().__call__(scope, receive, send)
@@ -131,3 +133,9 @@ class EventStream(StreamingResponse):
             return  # nobody reads it; the server closes what is left of it
         finally:
             self._held.close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """What a HEAD waits for."""
+    return
+    yield b""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +16,8 @@ ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 8192
 CLAIM_LENGTH_MAX = 200
+KNOWN_MAX = 10_000
+"""Tokens that are remembered; then all of them are forgotten."""
 
 
 class BadToken(Exception):
@@ -32,10 +36,16 @@ class Principal:
 
 
 class TokenVerifier:
-    """``keys`` is asked for every token, so that the issuer may rotate."""
+    """``keys`` is asked for every token, so that the issuer may rotate.
+
+    A token that was good is good until it expires, as long as the keys are the same; it is known
+    by its digest, so that none lies in memory. Belongs to one event loop.
+    """
 
     def __init__(self, keys: Callable[[], KeySet], *, issuer: str, audience: str) -> None:
         self._keys = keys
+        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._known_by: KeySet | None = None
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_S,
             iss={"essential": True, "value": issuer},
@@ -51,12 +61,24 @@ class TokenVerifier:
         """
         if len(token) > TOKEN_LENGTH_MAX:
             raise BadToken("the token is too long")
+        keys = self._keys()
+        if keys is not self._known_by or len(self._known) >= KNOWN_MAX:
+            self._known, self._known_by = {}, keys
+        digest = hashlib.sha256(token.encode(errors="replace")).digest()
+        until, caller = self._known.get(digest, (0.0, None))
+        if caller is None or time.time() >= until:
+            caller, expires_at = self._verified(token, keys)
+            self._known[digest] = (expires_at, caller)
+        return caller
+
+    def _verified(self, token: str, keys: KeySet) -> tuple[Principal, float]:
+        """The caller, and until when that need not be asked again."""
         try:
-            decoded = jwt.decode(token, self._keys(), algorithms=ALGORITHMS)
+            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
             self._claims.validate(decoded.claims)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise BadToken("the token is not valid here, or no longer") from error
-        return _principal(decoded.claims)
+        return _principal(decoded.claims), float(decoded.claims["exp"])
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

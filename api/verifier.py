@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Security
@@ -23,12 +23,14 @@ from .tokens import Principal
 
 router = APIRouter(tags=["verifier"])
 
+VERIFICATIONS: Final = "/v1/verifications"
+
 Verifier = Annotated[Principal, Security(require(Scope.VERIFY))]
 Service = Annotated[Services, Depends(services)]
 
 
 @router.post(
-    "/v1/verifications",
+    VERIFICATIONS,
     responses=documents.problems(401, 403, 413, 422, 429, 503) | {200: {"model": CheckAnswer}},
 )
 async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:

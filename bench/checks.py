@@ -1,8 +1,9 @@
 """Checks over HTTP, records included, on both tracks, against FastAPI doing one plain SELECT.
 
 Service, baseline and load are a process each, beside a database server that flushes; rounds
-alternate between the sides, and a ratio is the median of the rounds'. ``PERMIT_LEDGER_BENCH_PERMITS``
-names the size of the larger city (2,000,000 takes some minutes to settle; quick: none).
+alternate between the sides, and a ratio is the median of the rounds'. The size of the larger city
+is what ``PERMIT_LEDGER_BENCH_PERMITS`` says, else 2,000,000, which takes some minutes to settle;
+quick: none.
 """
 
 from __future__ import annotations

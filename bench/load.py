@@ -1,8 +1,8 @@
 """A client process: so many connections, each with one request under way, until time is up.
 
 ``python -m bench.load`` reads ``{"port", "connections", "seconds", "requests": [text, …]}`` as
-JSON, sends the requests in turns, and writes what it was answered. It does as little as it can: on a
-small machine what it takes is missing to the service.
+JSON, sends the requests in turns, and writes what it was answered. It does as little as it can: on
+a small machine what it takes is missing to the service.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Client(asyncio.Protocol):
         self._sent_at = time.perf_counter()
         self._transport.write(request)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
         self._run.left()
 
 
@@ -100,10 +100,9 @@ class Run:
 
 
 async def _run(order: dict[str, Any]) -> Load:
-    requests = map(str.encode, order["requests"])
-    if order["again"]:
-        requests = itertools.cycle(list(requests))
-    run = Run(iter(requests), order["seconds"], order["connections"])
+    texts: list[str] = order["requests"]
+    requests = (text.encode() for text in (itertools.cycle(texts) if order["again"] else texts))
+    run = Run(requests, order["seconds"], order["connections"])
     loop = asyncio.get_running_loop()
     for _ in range(order["connections"]):
         await loop.create_connection(lambda: Client(run), "127.0.0.1", order["port"])

@@ -15,7 +15,7 @@ from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
 
-from . import key_commands, logs
+from . import key_commands, logs, receipt_key_commands
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 from .crashes import CarefulGroup, as_role
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(receipt_key_commands.app, name="receipt-keys")
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -31,7 +31,9 @@ def blind_index(settings: Settings) -> BlindIndex:
     """
     own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
     try:
-        return BlindIndex(bytes.fromhex(_text(own, default, lambda: secrets.token_hex(KEY_BYTES))))
+        return BlindIndex(
+            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
+        )
     except ValueError:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 
@@ -45,19 +47,11 @@ def display_codes(settings: Settings) -> CodeDigests:
     """
     own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
     try:
-        return CodeDigests(bytes.fromhex(_text(own, default, lambda: secrets.token_hex(KEY_BYTES))))
+        return CodeDigests(
+            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
+        )
     except ValueError:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
-
-
-def receipt_key(settings: Settings) -> ECKey:
-    """The key that signs receipts of checks.
-
-    Raises:
-        UnusableKey: the file holds no private key on P-256 as a JWK.
-        OSError: the operator's own file can't be read.
-    """
-    return _ec_key(settings.receipt_key_file, settings.keys_dir / "receipts.jwk")
 
 
 def development_issuer_key(settings: Settings) -> ECKey:
@@ -67,7 +61,7 @@ def development_issuer_key(settings: Settings) -> ECKey:
 
 def _ec_key(own: Path | None, default: Path) -> ECKey:
     try:
-        key = ECKey.import_key(orjson.loads(_text(own, default, _new_ec_key)))
+        key = ECKey.import_key(orjson.loads(text_of(own, default, new_ec_key)))
         if not key.is_private or key.curve_name != "P-256":
             raise ValueError("another kind of key")
         key.ensure_kid()
@@ -76,12 +70,13 @@ def _ec_key(own: Path | None, default: Path) -> ECKey:
     return key
 
 
-def _text(own: Path | None, default: Path, make: Callable[[], str]) -> str:
+def text_of(own: Path | None, default: Path, make: Callable[[], str]) -> str:
     """What the operator's own file holds, which has to be there, or else ours."""
     return own.read_text(encoding="ascii").strip() if own else _read_or_make(default, make)
 
 
-def _new_ec_key() -> str:
+def new_ec_key() -> str:
+    """A private key on P-256, as a JWK."""
     return orjson.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).decode()
 
 

@@ -40,6 +40,7 @@ from web import pages
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
+from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .workbench import policy_in_force, service_clock
 
@@ -127,7 +128,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 policy=policy,
                 tokens=_token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
-                    [keys.receipt_key(settings)], issuer=settings.issuer or DEVELOPMENT_ISSUER
+                    WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
                 changes=await stack.enter_async_context(PermitChanges(pool, views)),
                 streams=Streams(),

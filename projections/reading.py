@@ -100,9 +100,9 @@ class PermitReader:
         """The electronic view by itself."""
         return await self._one(_sql.electronic, permit_number=permit_number)
 
-    async def person(self, seen: Seen, view: str) -> Person | None:
+    async def person(self, seen: Seen, view: str, key: HolderKey | None = None) -> Person | None:
         """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
-        restricted or erased.
+        restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.
 
         Raises:
             SealBroken, KeyUnusable: the face, the portrait or the key is not what it was.
@@ -113,10 +113,12 @@ class PermitReader:
             return None
         if not row["has_key"]:
             raise KeyUnusable(f"There is no key of holder {facts.holder_id}.")
-        wrapped = WrappedKey(facts.holder_id, row["kek_id"], row["wrapped"])
-        key = (await self._keys.unwrap_async([wrapped]))[facts.holder_id]
-        if key is ERASED:
-            return None
+        if key is None:
+            wrapped = WrappedKey(facts.holder_id, row["kek_id"], row["wrapped"])
+            found = (await self._keys.unwrap_async([wrapped]))[facts.holder_id]
+            if found is ERASED:
+                return None
+            key = found
         if row["face"] is None:
             raise SealBroken("the face of somebody who is not erased is not there")
         face = SealedFace(row["face"]).open(key, view, facts.permit_number)

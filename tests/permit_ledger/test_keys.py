@@ -11,13 +11,14 @@ import pytest
 from joserfc.jwk import ECKey, OKPKey
 
 from permit_ledger import keys
+from permit_ledger.receipt_keys import receipt_keys
 from permit_ledger.settings import Settings
 
 PROCESSES = 8
 NUMBER = "990000199001010017"
 MAKERS = {
     "blind-index.key": lambda settings: keys.blind_index(settings).of(NUMBER).hex(),
-    "receipts.jwk": lambda settings: keys.receipt_key(settings).thumbprint(),
+    "receipts.jwk": lambda settings: receipt_keys(settings)[0].key.thumbprint(),
     "development-issuer.jwk": lambda settings: keys.development_issuer_key(settings).thumbprint(),
 }
 a_key = pytest.mark.parametrize("name", MAKERS)
@@ -94,7 +95,7 @@ def test_an_operators_own_files_are_read(tmp_path, settings):
     settings = settings.model_copy(update=own)
 
     assert keys.blind_index(settings).of(NUMBER).hex().startswith("146e9538")
-    assert receipt.thumbprint() == keys.receipt_key(settings).kid
+    assert receipt.thumbprint() == receipt_keys(settings)[0].key.kid
     assert not settings.keys_dir.exists()
 
 
@@ -105,7 +106,7 @@ def test_an_operators_own_file_that_is_missing_is_missed(tmp_path, settings, set
     settings = settings.model_copy(update={setting: own})
 
     with pytest.raises(OSError, match=own.name):
-        keys.blind_index(settings) if "blind" in setting else keys.receipt_key(settings)
+        keys.blind_index(settings) if "blind" in setting else receipt_keys(settings)
     assert not own.exists()
 
 

@@ -44,7 +44,7 @@ COMMENT ON TABLE ledger.device_proofs IS
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.display_codes, ledger.challenges
     TO permit_ledger_service;
-GRANT SELECT, INSERT, DELETE ON ledger.device_proofs TO permit_ledger_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.device_proofs TO permit_ledger_service;
 
 -- A code for a device whose proof is new. `refused` names what stood in the way, with nothing
 -- written but the proof.

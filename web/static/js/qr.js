@@ -1,6 +1,7 @@
 // The service's QR picture, taken apart and drawn anew: only the strokes of its one path are used.
 import { svg } from "./dom.js";
 
+const CUT = 2;
 const STROKES = /^[-\d.\sMmHhVvLlZz]+$/;
 
 /** An <svg> of dark strokes on white; null where the picture is not what it should be. */
@@ -11,8 +12,14 @@ export function drawQr(picture, label) {
   if (!box || !STROKES.test(path)) return null;
   return svg(
     "svg",
-    { viewBox: box, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    { viewBox: cropped(box), role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
     svg("rect", { width: "100%", height: "100%", fill: "#fff" }),
     svg("path", { d: path, stroke: "#0a1412", "stroke-width": 1, fill: "none" }),
   );
+}
+
+/** Two modules of the quiet zone are cut off: the white frame around the picture makes up for them. */
+function cropped(box) {
+  const [, , width, height] = box.split(/\s+/).map(Number);
+  return `${CUT} ${CUT} ${width - 2 * CUT} ${height - 2 * CUT}`;
 }

@@ -15,7 +15,7 @@ export function showTracks(permit, face) {
       h("div", {}, h("p", { class: "eyebrow" }, text("face.permit_number")), h("h2", { class: "code summary__number" }, permit.permit_number)),
       h("div", { class: "row" }, chip(permit.status), h("span", { class: "soft small number" }, text("counter.version", { version: permit.version }))),
     ),
-    termLine(permit, new Date().toISOString().slice(0, 10)),
+    termLine(permit, permit.today),
   );
   put(
     byId("tracks"),

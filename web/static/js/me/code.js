@@ -89,7 +89,7 @@ export class LiveCode {
     const picture = code.qr_svg && drawQr(code.qr_svg, text("me.code_label"));
     put(byId("qr"), picture ?? h("span", {}));
     byId("qr").dataset.url = code.url;
-    put(byId("code-text"), code.code.replace(/(.{5})(?=.)/g, "$1 "));
+    put(byId("code-text"), code.code.replace(/(.{13})(?=.)/g, "$1 "));
     put(byId("code-state"));
     this.tick();
   }

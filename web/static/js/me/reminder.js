@@ -17,7 +17,7 @@ export function reminderFor(permit) {
   else if (daysBetween(permit.today, opens) <= SOON_DAYS) {
     notices.push(h("p", { class: "notice" }, text("me.remind_opens", { opens: day(opens), closes: day(closes) })));
   }
-  return h("div", { class: "stack stack--tight" }, ...notices);
+  return notices.length ? h("div", { class: "stack stack--tight" }, ...notices) : "";
 }
 
 function notice(tone, name, values = {}) {

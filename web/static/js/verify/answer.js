@@ -9,7 +9,8 @@ const SHAPES = {
   not_effective: [["path", { d: "M38 8h44l30 30v44l-30 30H38L8 82V38z" }], ["path", { class: "cut", d: "M40 40l40 40M80 40l-40 40" }]],
   undetermined: [["path", { d: "M60 8l54 100H6z" }], ["path", { class: "cut", d: "M60 44v30M60 90v1" }]],
 };
-const FIELDS = ["sex", "ethnicity", "birth_date", "citizen_id_number", "residence", "hukou_address", "valid_until"];
+const FIELDS = ["valid_until", "sex", "birth_date", "ethnicity", "citizen_id_number", "residence", "hukou_address"];
+const LONG = ["citizen_id_number", "residence", "hukou_address"];
 
 /** What came of a check; anything but "effective" by that very word is not good. */
 export function showAnswer(answer) {
@@ -39,13 +40,14 @@ function person(permit) {
       "dl",
       { class: "facts answer__facts" },
       ...FIELDS.filter((name) => permit[name] !== undefined).map((name) =>
-        h("div", {}, h("dt", {}, text(`face.${name}`)), h("dd", {}, shown(name, permit[name]))),
+        h("div", { class: LONG.includes(name) ? "answer__long" : null }, h("dt", {}, text(`face.${name}`)), h("dd", {}, shown(name, permit[name]))),
       ),
     ),
   );
 }
 
 function shown(name, value) {
+  if (name === "ethnicity") return text(`ethnicities.${value}`);
   if (name === "sex") return text(`sexes.${value}`);
   if (name === "residence") return value?.address ?? "–";
   if (["birth_date", "valid_until"].includes(name)) return day(value);
