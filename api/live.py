@@ -19,7 +19,7 @@ from projections.changes import Watch
 from . import documents
 from .presentation import Json, permit_document, with_position
 from .pulse import PulseFeed
-from .reading import known, well_formed
+from .reading import caught_up, known, well_formed
 from .roles import Scope
 from .security import require
 from .services import Services, services
@@ -33,6 +33,7 @@ PUBLIC = ""
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
+CaughtUp = Annotated[None, Depends(caught_up)]
 
 
 @router.get("/v1/live", responses=documents.streamed())
@@ -45,14 +46,16 @@ async def pulse(service: Service) -> EventStream:
 
 
 @router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
-async def permit(permit_number: str, caller: Registrar, service: Service) -> EventStream:
+async def permit(
+    permit_number: str, caller: Registrar, service: Service, _: CaughtUp
+) -> EventStream:
     """A `permit` event with the permit, both tracks, now and whenever it changes."""
     seen = await service.reader.permit(well_formed(permit_number))
     return _permit_stream(known(seen.facts), caller, service)
 
 
 @router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
-async def own_permit(caller: Holder, service: Service) -> EventStream:
+async def own_permit(caller: Holder, service: Service, _: CaughtUp) -> EventStream:
     """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
     position of the last check, now and whenever somebody looks."""
     seen = await service.reader.of_holder(caller.subject)

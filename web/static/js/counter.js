@@ -77,7 +77,8 @@ function open(found) {
   happened.length = 0;
   put(byId("happened"));
   byId("opened").hidden = false;
-  stream = listen(`/v1/permits/${found.permit_number}/live`, { token, heard: (_, now) => changed(now) });
+  if (matchMedia("(max-width: 60rem)").matches) byId("work").scrollIntoView();
+  stream = listen(`/v1/permits/${found.permit_number}/live?min_position=${found.as_of_position}`, { token, heard: (_, now) => changed(now) });
 }
 
 async function changed(now) {

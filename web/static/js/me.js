@@ -19,6 +19,7 @@ let permit = null;
 let faceVersion = null;
 let code = null;
 let shown = null;
+let lastCheck = null;
 let looked = null;
 
 signIn("holder", byId("signin"), (value) => {
@@ -27,7 +28,7 @@ signIn("holder", byId("signin"), (value) => {
   looked = new Looked({ token, list: byId("looked") });
   listen("/v1/me/live", {
     token,
-    heard: (name, content) => (name === "permit" ? changed(content) : checked()),
+    heard: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),
     told: (state) => (state === "refused" ? refused() : showLight(state)),
   });
 });
@@ -36,10 +37,11 @@ function refused() {
   put(byId("problem"), h("p", { class: "notice notice--bad" }, text("errors.UNKNOWN_PERMIT")));
 }
 
-/** Somebody has looked: the code on the screen may be dead. */
-function checked() {
+/** Somebody has looked since the last time: the code on the screen may be dead. */
+function checked(position) {
   looked.refresh();
-  code?.used();
+  if (lastCheck !== null && position > lastCheck) code?.used();
+  lastCheck = position;
 }
 
 async function changed(now) {

@@ -9,6 +9,7 @@ export const isDevelopment = document.body.dataset.development === "yes";
 
 /** Shows the way in at `place` until somebody is in, then calls `entered(token)`. */
 export async function signIn(role, place, entered) {
+  await null; // never before the page's own module is complete
   const known = token(role);
   if (known && isGood(known, role)) {
     put(place);
@@ -82,7 +83,6 @@ async function development(role, enter, problem) {
         {
           type: "button",
           class: "person",
-          "aria-label": text("signin.as_holder", { name: person.name }),
           onclick: trying(() => as(person.holder_id)),
         },
         h("b", {}, person.name),

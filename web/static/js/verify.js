@@ -43,8 +43,13 @@ byId("panel-typed").addEventListener("submit", (event) => {
   checkCode(codeIn(byId("code").value));
 });
 
-const scenarios = () => [...document.querySelectorAll("input[name=scenario]")];
-const scenario = () => scenarios().find((choice) => choice.checked);
+function scenarios() {
+  return [...document.querySelectorAll("input[name=scenario]")];
+}
+
+function scenario() {
+  return scenarios().find((choice) => choice.checked);
+}
 
 /** The code in an address as QR codes hold it, or a code by itself. */
 function codeIn(value) {

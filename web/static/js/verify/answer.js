@@ -9,7 +9,7 @@ const SHAPES = {
   not_effective: [["path", { d: "M38 8h44l30 30v44l-30 30H38L8 82V38z" }], ["path", { class: "cut", d: "M40 40l40 40M80 40l-40 40" }]],
   undetermined: [["path", { d: "M60 8l54 100H6z" }], ["path", { class: "cut", d: "M60 44v30M60 90v1" }]],
 };
-const FIELDS = ["valid_until", "sex", "birth_date", "ethnicity", "citizen_id_number", "residence", "hukou_address"];
+const SHORT = ["valid_until", "sex", "birth_date", "ethnicity"];
 const LONG = ["citizen_id_number", "residence", "hukou_address"];
 
 /** What came of a check; anything but "effective" by that very word is not good. */
@@ -36,14 +36,16 @@ function person(permit) {
     { class: "answer__person" },
     portrait(permit.portrait, "answer__portrait"),
     h("p", { class: "answer__name", lang: "zh-CN" }, permit.name),
-    h(
-      "dl",
-      { class: "facts answer__facts" },
-      ...FIELDS.filter((name) => permit[name] !== undefined).map((name) =>
-        h("div", { class: LONG.includes(name) ? "answer__long" : null }, h("dt", {}, text(`face.${name}`)), h("dd", {}, shown(name, permit[name]))),
-      ),
-    ),
+    facts("facts answer__facts", SHORT, permit),
+    facts("facts answer__facts answer__long", LONG, permit),
   );
+}
+
+function facts(className, names, permit) {
+  const there = names.filter((name) => permit[name] !== undefined);
+  if (there.length === 0) return null;
+  const one = (name) => h("div", {}, h("dt", {}, text(`face.${name}`)), h("dd", {}, shown(name, permit[name])));
+  return h("dl", { class: className }, ...there.map(one));
 }
 
 function shown(name, value) {
@@ -71,7 +73,7 @@ function show(kind, told, who, remarks) {
       h("p", { class: "answer__told" }, told),
       who,
       h("ul", { class: "answer__remarks" }, ...remarks.map((remark) => h("li", {}, remark))),
-      h("button", { type: "button", class: "button button--wide answer__again", id: "again", autofocus: true, onclick: () => dialog.close() }, text("answer.again")),
+      h("div", { class: "answer__bar" }, h("button", { type: "button", class: "button button--wide answer__again", id: "again", autofocus: true, onclick: () => dialog.close() }, text("answer.again"))),
     ),
   );
   if (!dialog.open) dialog.showModal();
