@@ -51,6 +51,7 @@ WRITES = {
     f"POST {N}/electronic/claims": "holder",
     f"POST {N}/electronic/device-revocations": "holder",
     "POST /v1/verifications": "verifier",
+    "POST /v1/verifications/frames": "verifier",
     "POST /v1/dev/tokens": "registrar",
     f"POST {H}/restrictions": "investigator",
     f"POST {H}/restriction-lifts": "investigator",

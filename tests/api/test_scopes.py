@@ -14,6 +14,8 @@ PUBLIC = {
     ("post", "/v1/dev/tokens"),
     ("get", "/v1/dev/clock"),
     ("put", "/v1/dev/clock"),
+    ("get", "/v1/dev/people"),
+    ("get", "/v1/live"),
 }
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},
@@ -34,7 +36,10 @@ ALLOWED = {
     ("post", f"{N}/electronic/claims"): {"holder"},
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},
+    ("get", "/v1/me/live"): {"holder"},
+    ("get", f"{N}/live"): {"registrar"},
     ("post", "/v1/verifications"): {"verifier"},
+    ("post", "/v1/verifications/frames"): {"verifier"},
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
     ("post", f"{H}/erasures"): {"investigator", "operator"},
