@@ -99,7 +99,7 @@ async def _own(number: str, holder: Principal, service: Services) -> Permit:
 def _qr(url: str) -> str | None:
     """An SVG, in the alphanumeric mode that upper case allows; none for an address too long."""
     try:
-        code = segno.make_qr(url, error="m", version=None, boost_error=False)
+        code = segno.make_qr(url, error="m", boost_error=False)
     except segno.DataOverflowError:
         return None
     if int(code.version) > QR_VERSION_MAX:

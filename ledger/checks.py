@@ -8,10 +8,10 @@ has nobody to hide it from, and says it in the clear.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import orjson
@@ -19,12 +19,15 @@ import orjson
 from domain.personal import ERASED, Erased
 
 from . import envelope, randomness
+from .database import Connection
 from .errors import SealBroken, UnreadableEvent
 from .holder_keys import HolderKey
+from .named_sql import Queries
 
 TYPE = "permit.checked.v1"
 PERSONAL = frozenset({"card_serial", "code", "device", "fields", "verifier"})
 """What tells who looked at somebody, with which of their phones and for what."""
+_sql = Queries("ledger", "sql/checks.sql")
 _NOT_OF_THE_CHECK = {"type", "verifier_index", envelope.FIELD}
 
 
@@ -150,6 +153,16 @@ def columns(records: Sequence[CheckRecord]) -> dict[str, list[Any]]:
         f"record_{name}": list(column)
         for name, column in zip(CheckRecord._fields, turned, strict=True)
     }
+
+
+def stored_positions(connection: Connection, records: Iterable[CheckRecord]) -> dict[UUID, int]:
+    """Of those that are on record. Waits for whoever is writing checks: afterwards a check is there
+    or never will be."""
+    ids = [record.check_id for record in records]
+    with connection.transaction():
+        connection.execute(_sql.settle_checks_head)
+        rows = connection.execute(_sql.stored_checks, [ids]).fetchall()
+    return dict(cast("list[tuple[UUID, int]]", rows))
 
 
 def _place(check_id: UUID) -> tuple[str, ...]:

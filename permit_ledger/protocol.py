@@ -6,12 +6,40 @@ it go on for ever.
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SILENT_BYTES_MAX = 64 * 1024
 """Bytes in a row, packet by packet, in which no message began, no head ended, no body arrived."""
+
+
+class HeldTransport:
+    """Sends what one turn of the loop writes in one go: a head without its body would wake the
+    other side for nothing."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self._transport.write(b"".join(held))
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -21,6 +49,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._got_somewhere = False
         self._silent_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(cast("Any", HeldTransport(transport)))
 
     def data_received(self, data: bytes) -> None:
         self._got_somewhere = False

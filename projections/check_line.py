@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 from psycopg.rows import dict_row
 
 from ledger.async_append import AsyncAppends
-from ledger.checks import CheckRecord, columns
+from ledger.checks import CheckRecord, columns, stored_positions
 from ledger.database import Connection, connect_to_append
 from ledger.group_commit import SharedCommit
 from ledger.named_sql import Queries
@@ -30,7 +30,6 @@ AHEAD_MAX = timedelta(seconds=5)
 """How far the clock of the process that made a code may be ahead of ours."""
 
 _sql = Queries("projections", "sql/checks.sql")
-_ledger_sql = Queries("ledger", "sql/checks.sql")
 
 
 class LookUp(NamedTuple):
@@ -99,11 +98,8 @@ class CheckWork:
 
     def settle(self, connection: Connection, items: Sequence[Item]) -> list[Outcome | None]:
         """A record is found by its id. A look-up is sent again: its code may be dead by then."""
-        ids = [item.check_id for item in items if isinstance(item, CheckRecord)]
-        with connection.transaction():
-            connection.execute(_ledger_sql.settle_checks_head)
-            rows = connection.execute(_ledger_sql.stored_checks, [ids]).fetchall()
-        stored = cast("dict[Any, int]", dict(cast("list[tuple[Any, int]]", rows)))
+        records = [item for item in items if isinstance(item, CheckRecord)]
+        stored = stored_positions(connection, records)
         return [
             stored.get(item.check_id) if isinstance(item, CheckRecord) else None for item in items
         ]

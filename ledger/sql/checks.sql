@@ -10,7 +10,7 @@ SELECT check_id, position FROM ledger.checks WHERE check_id = ANY(%s);
 SELECT checks.position, state, holders.holder_id, kek_id, wrapped
 FROM ledger.holders CROSS JOIN LATERAL (
     SELECT * FROM ledger.checks
-    WHERE permit_number = ANY (permit_numbers) AND position < %(before)s
+    WHERE checks.permit_number = ANY (holders.permit_numbers) AND checks.position < %(before)s
     ORDER BY position DESC LIMIT %(limit)s
 ) AS checks
 WHERE holders.holder_id = %(holder_id)s
@@ -18,5 +18,5 @@ ORDER BY checks.position DESC;
 
 -- name: check_of_holder
 SELECT checks.position, state, holders.holder_id, kek_id, wrapped
-FROM ledger.checks JOIN ledger.holders ON permit_number = ANY (permit_numbers)
+FROM ledger.checks JOIN ledger.holders ON checks.permit_number = ANY (permit_numbers)
 WHERE check_id = %(check_id)s AND holders.holder_id = %(holder_id)s;

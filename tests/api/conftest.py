@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from domain import citizen_id
+from tests.api.phones import Phone
 from tests.api.service import Caller, Json, Service
 from tests.api.writers import Writers
 
@@ -252,6 +253,32 @@ def read(registrar: Caller) -> Callable[..., Json]:
 def holder_of(caller: Callable[..., Caller]) -> Callable[[Json], Caller]:
     """Whose permit it is."""
     return lambda permit: caller("holder", holder_id=permit["holder_id"])
+
+
+@pytest.fixture
+def phone_of(holder_of: Callable[[Json], Caller]) -> Callable[[Json], Phone]:
+    """A phone of the holder's that has claimed the permit."""
+    return lambda permit: Phone(holder_of(permit), permit).claim()
+
+
+@pytest.fixture
+def show(verifier: Caller) -> Callable[..., Json]:
+    """``show(code)``: what an officer is told of a code; ``by`` is another officer."""
+
+    def make(
+        code: str,
+        scenario: str = "patrol_inspection",
+        challenge: str | None = None,
+        by: Caller = verifier,
+    ) -> Json:
+        body = {"scenario": scenario, "track": "electronic", "code": code}
+        body |= {"challenge": challenge} if challenge else {}
+        answer = by.post("/v1/verifications", body)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    return make
 
 
 @pytest.fixture

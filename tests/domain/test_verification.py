@@ -4,9 +4,22 @@ from datetime import date
 from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from domain.events import CancellationReason, ReplacementReason
-from domain.verification import Outcome, Reason, Verdict, scenario_fields, verify_card
+from domain.calendar import Term
+from domain.card import Card, CardStatus
+from domain.events import CancellationReason, End, ReplacementReason
+from domain.standing import Facts, PersonalData, Standing
+from domain.verification import (
+    Outcome,
+    Reason,
+    Verdict,
+    may_challenge,
+    scenario_fields,
+    verify_card,
+    verify_display,
+)
 
 ISSUED = date(2025, 3, 31)
 IN_FORCE, OVERDUE = date(2025, 9, 1), date(2026, 9, 1)
@@ -124,3 +137,67 @@ def test_a_serial_that_was_never_issued_is_unknown(given_permit, standing, seria
     verdict = verify_card(standing(given_permit(ISSUED), IN_FORCE), serial)
 
     assert Verdict(Reason.UNKNOWN_PERMIT) == verdict
+
+
+# -- both tracks -------------------------------------------------------------------------------
+
+CARDS = st.builds(
+    Card,
+    serial=st.integers(1, 4),
+    due_on=st.just(ISSUED),
+    status=st.sampled_from(CardStatus),
+    identity_stale=st.booleans(),
+    delivered_on=st.none(),
+)
+FACTS = st.builds(
+    Facts,
+    permit_number=st.just("7Q2M9K4T8XW5"),
+    holder_id=st.just("holder"),
+    version=st.integers(1, 50),
+    term=st.builds(Term, st.dates(date(2020, 1, 1), date(2026, 1, 1)), st.integers(1, 9)),
+    endorsements=st.integers(0, 9),
+    card=CARDS,
+    claimed=st.booleans(),
+    devices=st.integers(0, 5),
+    end=st.none() | st.sampled_from(End),
+    personal_data=st.sampled_from(PersonalData),
+)
+DAYS = st.dates(date(2020, 1, 1), date(2036, 1, 1))
+OF_THE_CARD = {Reason.SUPERSEDED_CARD, Reason.REPORTED_LOST, Reason.IDENTITY_STALE}
+
+
+@given(FACTS, DAYS, st.booleans())
+def test_p20_equal_state_equal_answer(facts, today, is_bound):
+    """Whatever the permit's state: but for what is wrong with the card alone, or with the phone
+    alone, both tracks answer the same."""
+    standing = Standing(facts, today)
+    card = verify_card(standing, facts.card.serial)
+    shown = verify_display(standing, is_live=True, is_bound=is_bound)
+
+    if card.reason not in OF_THE_CARD and facts.claimed and is_bound:
+        assert card == shown
+    if shown.reason is Reason.NOT_LIVE:
+        assert card.reason in OF_THE_CARD | {None}
+    assert shown.reason not in OF_THE_CARD
+
+
+@given(FACTS, DAYS, st.booleans())
+def test_p21_what_is_not_live_tells_nothing(facts, today, is_bound):
+    """Of any permit, in any state."""
+    shown = verify_display(Standing(facts, today), is_live=False, is_bound=is_bound)
+    assert Verdict(Reason.NOT_LIVE) == shown == verify_display(None, is_live=False, is_bound=False)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "registered", "may"),
+    [
+        ("law_enforcement", {"law_enforcement"}, True),
+        ("entry_exit", {"entry_exit", "law_enforcement"}, True),
+        ("law_enforcement", {"entry_exit"}, False),
+        ("patrol_inspection", {"patrol_inspection"}, False),
+        ("dog_walking", {"dog_walking"}, False),
+    ],
+)
+def test_who_may_ask_for_a_challenge(policy, scenario, registered, may):
+    """In the policy's scenarios of high risk, whoever is registered for them."""
+    assert may is may_challenge(policy, scenario, frozenset(registered))

@@ -27,6 +27,23 @@ def service(database_url):
         yield connection
 
 
+CHECKS = {
+    "update": "UPDATE ledger.checks SET outcome = 'effective'",
+    "update of nothing": "UPDATE ledger.checks SET state = '' WHERE false",
+    "delete": "DELETE FROM ledger.checks",
+    "truncate": "TRUNCATE ledger.checks",
+}
+
+
+@pytest.mark.parametrize("change", CHECKS.values(), ids=CHECKS)
+def test_checks_are_only_ever_added_to(admin, service, change):
+    """By the service for want of the right, by the owner for the trigger."""
+    with pytest.raises(InsufficientPrivilege, match="permission denied for table checks"):
+        service.execute(change)
+    with pytest.raises(RestrictViolation, match=r"of ledger\.checks is refused"):
+        admin.execute(change)
+
+
 @pytest.fixture(params=CHANGES.values(), ids=CHANGES)
 def change(request, admin):
     """One way to change the log, which holds one event."""

@@ -1,16 +1,18 @@
-"""Checks are on record before they are answered."""
+"""A check as it is stored: canonical, its personal part sealed, and read again."""
 
-import asyncio
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-import psycopg
+import orjson
 import pytest
-from psycopg.rows import dict_row
 
-from ledger.checks import Check
-from ledger.errors import Unavailable
+from domain.personal import ERASED
+from ledger.checks import PERSONAL, Check, SealedCheck, new_check_id
+from ledger.database import connect
+from ledger.errors import UnreadableEvent
+from ledger.holder_keys import HolderKey
+from ledger.migrations import _migrations, migrate
 
 CHECK = Check(
     check_id=UUID(int=1),
@@ -20,53 +22,109 @@ CHECK = Check(
     track="physical",
     permit_number="7Q2M9K4T8XW5",
     card_serial=2,
+    code=None,
+    device=None,
     outcome="effective",
     reason=None,
     fields=["name", "valid_until"],
     as_of_position=7,
 )
-REFUSED = replace(
-    CHECK,
-    check_id=UUID(int=2),
-    permit_number=None,
-    card_serial=None,
-    outcome="not_effective",
-    reason="scenario_not_allowed",
-    fields=[],
+NOBODYS = replace(CHECK, permit_number=None, outcome="not_effective", reason="not_live", fields=[])
+KEY, OTHER = HolderKey("holder-1", bytes(32)), HolderKey("holder-1", bytes(range(32)))
+INDEX = bytes(range(32))
+
+
+def stored(check, key=KEY):
+    return SealedCheck(1, check.record(INDEX, key).state)
+
+
+def test_what_was_written_is_read():
+    """With the holder's key; and in the clear what is nobody's."""
+    assert CHECK == stored(CHECK).open(KEY)
+    assert NOBODYS == stored(NOBODYS, None).open(ERASED)
+
+
+def test_the_state_is_canonical():
+    """Members sorted, nothing between them: the same check has the same bytes anywhere."""
+    state = stored(NOBODYS, None).state
+
+    assert state == orjson.dumps(orjson.loads(state), option=orjson.OPT_SORT_KEYS)
+    assert (
+        b'{"as_of_position":7,"card_serial":2,"check_id":"00000000-0000-0000-0000-000000000001",'
+        b'"checked_at":"2026-11-23T02:00:00+00:00","code":null,"device":null,"fields":[],'
+        b'"outcome":"not_effective","permit_number":null,"reason":"not_live",'
+        b'"scenario":"entry_exit","track":"physical","type":"permit.checked.v1",'
+        b'"verifier":"verifier-1","verifier_index":"' + INDEX.hex().encode() + b'"}'
+    ) == state
+
+
+def test_what_is_personal_is_sealed():
+    """None of it stands beside the seal."""
+    state = orjson.loads(stored(CHECK).state)
+    assert PERSONAL.isdisjoint(state)
+    assert b"verifier-1" not in stored(CHECK).state
+
+
+def test_of_somebody_erased_the_rest_is_read():
+    """That there was a check, and what it came to."""
+    erased = stored(CHECK).open(ERASED)
+    assert replace(CHECK, **dict.fromkeys(PERSONAL, ERASED)) == erased
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        stored(CHECK).state.replace(b"0001", b"0002"),
+        stored(CHECK).state.replace(b'"box":"', b'"box":"A'),
+        stored(CHECK).state.replace(b'"track"', b'"tracks"'),
+        stored(NOBODYS, None).state.replace(b"2026-11", b"2026-77"),
+    ],
 )
+def test_what_can_not_be_read_says_where(broken):
+    """An operator has to look; nothing of it is told."""
+    with pytest.raises(UnreadableEvent, match="check 1 can't be read"):
+        SealedCheck(1, broken).open(KEY)
 
 
-@pytest.fixture
-def record(database_url):
-    def record(check):
-        async def recording():
-            async with await psycopg.AsyncConnection.connect(
-                database_url, autocommit=True
-            ) as connection:
-                await check.record(connection)
-
-        asyncio.run(recording())
-
-    return record
+def test_another_key_does_not_open_it():
+    """Though it is called the same holder's."""
+    with pytest.raises(UnreadableEvent):
+        stored(CHECK).open(OTHER)
 
 
-def test_every_check_is_on_record(record, database_url):
-    """Refused ones too, with everything that was asked and answered."""
-    record(CHECK)
-    record(REFUSED)
+def test_new_ids_are_of_their_time():
+    """UUIDs of version 7: different, and later ones sort later by the millisecond."""
+    ids = [new_check_id() for _ in range(1000)]
 
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        rows = connection.execute("SELECT * FROM ledger.checks ORDER BY check_id").fetchall()
-    assert [asdict(CHECK), asdict(REFUSED)] == rows
+    assert 1000 == len(set(ids))
+    assert {7} == {one.version for one in ids}
+    assert [one.int >> 80 for one in ids] == sorted(one.int >> 80 for one in ids)
 
 
-def test_a_check_that_can_not_be_recorded_is_not_answered(database_url):
-    """The caller hears of it in the ledger's words."""
+def test_checks_of_before_stay_on_record(empty_database, monkeypatch):
+    """In the order of their instants, readable as they were: in the clear."""
+    old = [m for m in _migrations("ledger") if m.file < "0005"]
+    with connect(empty_database) as owner:
+        with monkeypatch.context() as before:
+            before.setattr("ledger.migrations._migrations", lambda _: old)
+            migrate(owner, "ledger")
+        for n, minute in ((1, 5), (2, 3), (3, 4)):
+            owner.execute(
+                "INSERT INTO ledger.checks VALUES (%s, %s, 'verifier-1', 'entry_exit', 'physical',"
+                " '7Q2M9K4T8XW5', 2, 'effective', NULL, '{name}', 7)",
+                [UUID(int=n), datetime(2026, 11, 23, 2, minute, tzinfo=UTC)],
+            )
+        migrate(owner, "ledger")
 
-    async def recording():
-        connection = await psycopg.AsyncConnection.connect(database_url)
-        await connection.close()
-        await CHECK.record(connection)
+        rows = owner.execute("SELECT position, state FROM ledger.checks ORDER BY 1").fetchall()
+        head = owner.execute("SELECT position FROM ledger.checks_head").fetchone()
 
-    with pytest.raises(Unavailable):
-        asyncio.run(recording())
+    read = [SealedCheck(*row).open(ERASED) for row in rows]
+    assert [2, 3, 1] == [one.check_id.int for one in read]
+    assert (3,) == head
+    moved = datetime(2026, 11, 23, 2, 3, tzinfo=UTC)
+    assert replace(CHECK, check_id=UUID(int=2), checked_at=moved, fields=["name"]) == read[0]

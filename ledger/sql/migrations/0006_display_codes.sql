@@ -42,9 +42,9 @@ CREATE INDEX device_proofs_expiry ON ledger.device_proofs (expires_at);
 COMMENT ON TABLE ledger.device_proofs IS
     'proofs of a device''s key that were heard, so that none is heard twice; by the server''s clock';
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.display_codes, ledger.challenges
-    TO permit_ledger_service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.device_proofs TO permit_ledger_service;
+-- A row lock asks for UPDATE as well, where nothing is updated.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.display_codes, ledger.challenges,
+                                        ledger.device_proofs TO permit_ledger_service;
 
 -- A code for a device whose proof is new. `refused` names what stood in the way, with nothing
 -- written but the proof.

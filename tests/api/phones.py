@@ -1,0 +1,68 @@
+"""A holder's phone: its key, and the proofs that it makes with it."""
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+from tests.api.service import Caller, Json
+
+CLAIM = {"confirmed": True, "face_match": {"provider": "test", "score": 0.97, "matched": True}}
+
+
+class Phone:
+    """Bound to one permit once it has claimed it."""
+
+    def __init__(self, holder: Caller, permit: Json, key: ECKey | None = None) -> None:
+        self.holder = holder
+        self.number: str = permit["permit_number"]
+        self.key = key or ECKey.generate_key("P-256", private=True)
+        self.path = f"/v1/permits/{self.number}/electronic/display-codes"
+
+    @property
+    def thumbprint(self) -> str:
+        return str(self.key.thumbprint())
+
+    def claim(self) -> "Phone":
+        body = {**CLAIM, "device_key": self.key.as_dict(private=False)}
+        answer = self.holder.post(f"/v1/permits/{self.number}/electronic/claims", body)
+        assert answer.status_code == 201, answer.text
+        return self
+
+    def revoke(self, other: "Phone") -> None:
+        """Take another phone's right, or its own."""
+        path = f"/v1/permits/{self.number}/electronic/device-revocations"
+        answer = self.holder.post(path, {"device": other.thumbprint})
+        assert answer.status_code == 200, answer.text
+
+    def proof(self, header: Json | None = None, key: ECKey | None = None, **claims: Any) -> str:
+        """Of a request for a code; whatever is given replaces what would be right, ``None`` leaves
+        it out."""
+        right = {
+            "jti": uuid4().hex,
+            "htm": "POST",
+            "htu": f"{self.holder.http.base_url}".rstrip("/") + self.path,
+            "iat": int(time.time()),
+        }
+        said = {name: value for name, value in (right | claims).items() if value is not None}
+        named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.as_dict(private=False)}
+        named = {name: value for name, value in (named | (header or {})).items() if value}
+        algorithms = [named["alg"]]
+        return jws.serialize_compact(
+            named, json.dumps(said).encode(), key or self.key, algorithms=algorithms
+        )
+
+    def ask(self, proof: str | None = None, challenge: str | None = None) -> httpx.Response:
+        """For a code, whatever the answer is."""
+        body = {"challenge": challenge} if challenge else {}
+        return self.holder.post(self.path, body, dpop=proof or self.proof())
+
+    def code(self, challenge: str | None = None) -> str:
+        """A live one."""
+        answer = self.ask(challenge=challenge)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["code"])

@@ -1,0 +1,147 @@
+"""Challenges: in scenarios of high risk a code that was passed on from elsewhere has no effect."""
+
+import pytest
+
+LAW, BORDER, PATROL = "law_enforcement", "entry_exit", "patrol_inspection"
+PATH = "/v1/verifications/challenges"
+
+
+@pytest.fixture
+def phone(at, issue, phone_of):
+    at("2026-06-01")
+    return phone_of(issue(issued_on="2026-01-05"))
+
+
+@pytest.fixture
+def challenge(verifier):
+    """``challenge()``: the digits that an officer's screen shows."""
+
+    def ask(scenario=LAW, by=verifier):
+        answer = by.post(PATH, {"scenario": scenario})
+        assert 201 == answer.status_code, answer.text
+        return answer.json()["challenge"]
+
+    return ask
+
+
+@pytest.fixture
+def other(signed):
+    """Another officer."""
+    return signed(sub="officer-7", scope="verify", scenarios=[LAW, BORDER])
+
+
+def test_eight_digits_for_two_minutes(at, verifier):
+    """By the ledger's clock."""
+    at("2026-06-01T10:00:00+08:00")
+    said = verifier.post(PATH, {"scenario": LAW}).json()
+
+    assert said["challenge"].isdecimal()
+    assert 8 == len(said["challenge"])
+    assert said["expires_at"].startswith("2026-06-01T02:02:0")
+
+
+def test_a_code_that_answers_it_is_good(phone, challenge, show):
+    """Once."""
+    digits = challenge()
+    code = phone.code(digits)
+
+    assert "effective" == show(code, LAW, digits)["outcome"]
+    assert "not_live" == show(code, LAW, digits)["reason"]
+
+
+def test_a_challenge_is_answered_once(phone, challenge, show):
+    """Not by a second code of the same phone."""
+    digits = challenge()
+    codes = [phone.code(digits), phone.code(digits)]
+
+    assert ["effective", "not_effective"] == [show(c, LAW, digits)["outcome"] for c in codes]
+
+
+def test_two_codes_for_one_challenge_in_the_same_instant(phone, challenge, show, together):
+    """One of them is good."""
+    digits = challenge()
+    codes = [phone.code(digits) for _ in range(3)]
+
+    found = together(3, lambda n: show(codes[n], LAW, digits)["outcome"])
+
+    assert ["effective", "not_effective", "not_effective"] == sorted(found)
+
+
+def test_a_plain_code_does_not_answer_it(phone, challenge, show):
+    """It may come from anywhere."""
+    assert "not_live" == show(phone.code(), LAW, challenge())["reason"]
+
+
+def test_a_code_for_another_challenge_does_not_answer_it(phone, challenge, show):
+    """Though it is the same officer's."""
+    first, second = challenge(), challenge()
+    assert "not_live" == show(phone.code(first), LAW, second)["reason"]
+
+
+def test_a_code_for_a_challenge_is_no_plain_code(phone, challenge, show):
+    """Where nothing was asked, it was meant for somebody else."""
+    assert "not_live" == show(phone.code(challenge()), LAW)["reason"]
+
+
+def test_a_code_for_anothers_challenge_is_not_live(phone, challenge, other, show):
+    """Relayed: the digits were another officer's, and that officer gets nothing either."""
+    digits = challenge(by=other)
+    code = phone.code(digits)
+
+    assert "not_live" == show(code, LAW, digits)["reason"]
+    assert "not_live" == show(code, LAW, digits, by=other)["reason"]
+
+
+def test_a_challenge_is_for_its_scenario(phone, challenge, show):
+    """And for no other of the same officer's."""
+    digits = challenge(LAW)
+    assert "not_live" == show(phone.code(digits), BORDER, digits)["reason"]
+
+
+def test_where_nothing_was_asked_a_plain_code_is_enough(phone, show):
+    """In the same scenario."""
+    assert "effective" == show(phone.code(), LAW)["outcome"]
+
+
+def test_a_challenge_dies(at, phone, challenge, show):
+    """After two minutes nobody answers it, nor is a code good that did in time."""
+    at("2026-06-01T10:00:00+08:00")
+    digits = challenge()
+    at("2026-06-01T10:01:55+08:00")
+    code = phone.code(digits)
+    at("2026-06-01T10:02:05+08:00")
+
+    refused = phone.ask(challenge=digits)
+
+    assert (409, "CHALLENGE_NOT_OPEN") == (refused.status_code, refused.json()["code"])
+    assert "not_live" == show(code, LAW, digits)["reason"]
+
+
+def test_digits_that_nobody_shows_are_not_answered(phone):
+    """A phone can't prepare for a challenge that is yet to come."""
+    refused = phone.ask(challenge="00000000")
+    assert (409, "CHALLENGE_NOT_OPEN") == (refused.status_code, refused.json()["code"])
+
+
+@pytest.mark.parametrize("scenario", [PATROL, "dog_walking", ""])
+def test_only_in_scenarios_of_high_risk(verifier, scenario):
+    """Of the policy's list."""
+    refused = verifier.post(PATH, {"scenario": scenario})
+    assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
+
+
+def test_only_by_who_is_registered_for_the_scenario(caller):
+    """As with checks."""
+    refused = caller("verifier", scenarios=[PATROL]).post(PATH, {"scenario": LAW})
+    assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
+
+
+@pytest.mark.parametrize(
+    "digits", ["", "1234567", "123456789", "1234567a", "１２３４５６７８", 12345678]
+)
+def test_other_texts_are_no_challenge(phone, verifier, digits):
+    """422, of the phone and of the officer."""
+    asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())
+    check = {"scenario": LAW, "track": "electronic", "code": "x", "challenge": digits}
+    checked = verifier.post("/v1/verifications", check)
+    assert [422, 422] == [asked.status_code, checked.status_code]

@@ -1,0 +1,143 @@
+"""DPoP (RFC 9449): whoever asks for a code proves that it is the phone, with this very request."""
+
+import base64
+import hashlib
+import time
+
+import pytest
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from tests.api.phones import Phone
+
+OTHER_KEY = ECKey.generate_key("P-256", private=True)
+
+
+@pytest.fixture(scope="module")
+def phone(caller, registrar, application):
+    permit = registrar.post("/v1/permits", application()).json()
+    return Phone(caller("holder", holder_id=permit["holder_id"]), permit).claim()
+
+
+def assert_refused(answer):
+    assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
+    assert answer.headers["WWW-Authenticate"].startswith("DPoP ")
+
+
+def test_what_the_others_lack_is_nothing_else(phone):
+    """A right proof is heard."""
+    assert 201 == phone.ask().status_code
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"htm": "GET"},
+        {"htm": None},
+        {"htm": "post"},
+        {"htu": None},
+        {"htu": 7},
+        {"htu": "not an address"},
+        {"htu": "http://evil.example/v1"},
+        {"htu": "http://user@127.0.0.1/"},
+        {"htu": "http://127.0.0.1:99999999/"},
+        {"iat": None},
+        {"iat": "now"},
+        {"iat": True},
+        {"iat": 10**30},
+        {"iat": int(time.time()) - 3600},
+        {"iat": int(time.time()) + 3600},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": 7},
+        {"jti": "x" * 257},
+        {"jti": "a\0b"},
+        {"ath": "A" * 43},
+    ],
+    ids=repr,
+)
+def test_a_proof_of_another_request(phone, claims):
+    """Another method, address, minute, token; or no name of its own."""
+    assert_refused(phone.ask(phone.proof(**claims)))
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ({"typ": "JWT"}, None),
+        ({"typ": None}, None),
+        ({"jwk": None}, None),
+        ({"jwk": OTHER_KEY.as_dict(private=False)}, None),
+        ({}, OTHER_KEY),
+        ({"jwk": OTHER_KEY.as_dict(private=False)}, OTHER_KEY),
+        ({"jwk": OTHER_KEY.as_dict(private=True)}, OTHER_KEY),
+        (
+            {"alg": "RS256", "jwk": (rsa := RSAKey.generate_key(2048)).as_dict(private=False)},
+            rsa,
+        ),
+        ({"alg": "HS256", "jwk": (octets := OctKey.generate_key(256)).as_dict()}, octets),
+    ],
+    ids=[
+        *("another type", "no type", "no key", "another's key named", "another's signature"),
+        *("a key that is not bound", "a private key", "RSA", "a shared secret"),
+    ],
+)
+def test_a_proof_of_another_key(phone, header, key):
+    """Or of another kind of key."""
+    assert_refused(phone.ask(phone.proof(header, key)))
+
+
+@pytest.mark.parametrize("proof", ["", "x", "a.b.c", "A" * 5000, "e30.e30.e30", "居住证"])
+def test_nonsense(phone, proof):
+    """Is no proof, and no error of ours."""
+    headers = {**phone.holder.headers, "DPoP": proof.encode()}
+    assert_refused(phone.holder.http.post(phone.path, json={}, headers=headers))
+
+
+def test_no_proof_and_two_proofs(phone):
+    """One is required (RFC 9449 §4.3)."""
+    bearer = list(phone.holder.headers.items())
+    for proofs in ([], [("DPoP", phone.proof()), ("DPoP", phone.proof())]):
+        assert_refused(phone.holder.http.post(phone.path, json={}, headers=[*bearer, *proofs]))
+
+
+def test_the_same_proof_is_heard_once(phone, together):
+    """Of sixteen in the same instant one gets a code; and none later."""
+    proof = phone.proof()
+
+    statuses = together(16, lambda _: phone.ask(proof).status_code)
+
+    assert [201, *[401] * 15] == sorted(statuses)
+    assert_refused(phone.ask(proof))
+
+
+def test_a_proof_for_another_permit_is_none(phone):
+    """The address holds the permit's number."""
+    path = phone.path.replace(phone.number, "000000000000")
+    answer = phone.holder.post(path, {}, dpop=phone.proof())
+    assert_refused(answer)
+
+
+def test_spelling_of_the_address_does_not_matter(service, phone):
+    """Case of scheme and host, query and fragment (RFC 9449 §4.3)."""
+    address = f"HTTP://127.0.0.1:{service.port}{phone.path}?a=b#c"
+    assert 201 == phone.ask(phone.proof(htu=address)).status_code
+
+
+def test_a_proof_that_names_this_token(phone):
+    """`ath` may be there, and then it is the token's."""
+    token = phone.holder.headers["Authorization"].removeprefix("Bearer ")
+    digest = hashlib.sha256(token.encode()).digest()
+    ath = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    assert 201 == phone.ask(phone.proof(ath=ath)).status_code
+
+
+def test_proofs_live_by_real_time(at, phone):
+    """The ledger's clock may be anywhere: who somebody is has nothing to do with it."""
+    at("2031-01-01")
+    assert 201 == phone.ask().status_code
+
+
+def test_a_proof_is_no_token(http, phone):
+    """It comes beside one."""
+    answer = http.post(phone.path, json={}, headers={"DPoP": phone.proof()})
+    assert (401, "Bearer") == (answer.status_code, answer.headers["WWW-Authenticate"])

@@ -1,0 +1,159 @@
+"""Who looked: every check of the own permits, for the holder; and the verifier's receipt."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+
+@pytest.fixture
+def permit(at, issue):
+    at("2026-06-01")
+    return issue(issued_on="2026-01-05")
+
+
+@pytest.fixture
+def phone(phone_of, permit):
+    return phone_of(permit)
+
+
+@pytest.fixture
+def holder(phone):
+    return phone.holder
+
+
+@pytest.fixture
+def claims(http):
+    """``claims(receipt)``: what it says, its signature verified."""
+    keys = KeySet.import_key_set(http.get("/.well-known/jwks.json").json())
+
+    def read(receipt):
+        return json.loads(jws.deserialize_compact(receipt, keys, algorithms=["ES256"]).payload)
+
+    return read
+
+
+def test_both_tracks_newest_first(permit, phone, holder, check, show):
+    """With who looked, in which scenario, what was shown, and by which phone."""
+    first = check(permit["permit_number"])
+    second = show(phone.code(), "law_enforcement")
+
+    seen = holder.get("/v1/me/checks").json()["checks"]
+
+    assert [second["check_id"], first["check_id"]] == [one["check_id"] for one in seen]
+    electronic, physical = seen
+    assert "verifier@development" == electronic["verifier"] == physical["verifier"]
+    assert set(second["permit"]) == set(electronic["fields"])
+    assert phone.thumbprint == electronic["device"]
+    assert (1, None) == (physical["card_serial"], electronic["card_serial"])
+    assert permit["permit_number"] == electronic["permit_number"]
+
+
+def test_refused_ones_too(act, permit, phone, holder, check, show):
+    """A used code, a lost card, a scenario that is not allowed: tried, and seen to be tried."""
+    code = phone.code()
+    show(code)
+    show(code)
+    act(permit["permit_number"], "loss-reports")
+    check(permit["permit_number"])
+    check(permit["permit_number"], 1, "dog_walking")
+
+    seen = holder.get("/v1/me/checks").json()["checks"]
+
+    reasons = [one["reason"] for one in seen]
+    assert ["scenario_not_allowed", "reported_lost", "not_live", None] == reasons
+    assert [[], [], []] == [one["fields"] for one in seen[:3]]
+
+
+def test_page_by_page(permit, holder, check):
+    """Each once, whatever is checked meanwhile."""
+    made = [check(permit["permit_number"])["check_id"] for _ in range(7)]
+
+    seen, before = [], None
+    while True:
+        page = holder.get("/v1/me/checks", limit=3, **({"before": before} if before else {}))
+        seen += [one["check_id"] for one in page.json()["checks"]]
+        check(permit["permit_number"])
+        if (before := page.json()["next_before"]) is None:
+            break
+
+    assert made[::-1] == seen
+
+
+def test_only_the_own_ones(issue, check, permit, holder, holder_of):
+    """Neither the list nor a receipt tells of another's."""
+    other = issue()
+    theirs = check(other["permit_number"])
+    own = check(permit["permit_number"])
+
+    seen = [one["check_id"] for one in holder.get("/v1/me/checks").json()["checks"]]
+    refused = holder.get(f"/v1/me/receipts/{theirs['check_id']}")
+    unknown = holder.get(f"/v1/me/receipts/{uuid4()}")
+
+    assert [own["check_id"]] == seen
+    assert (404, "NOT_FOUND") == (refused.status_code, refused.json()["code"])
+    assert unknown.content == refused.content
+
+
+def test_of_every_permit_that_the_holder_ever_had(act, registrar, application, caller, check):
+    """An ended one's stay."""
+    person = application()
+    first = registrar.post("/v1/permits", person).json()
+    old = check(first["permit_number"])
+    act(first["permit_number"], "cancellations", reason="moved_away")
+    second = registrar.post("/v1/permits", person).json()
+    new = check(second["permit_number"])
+
+    holder = caller("holder", holder_id=first["holder_id"])
+    seen = [one["check_id"] for one in holder.get("/v1/me/checks").json()["checks"]]
+
+    assert [new["check_id"], old["check_id"]] == seen
+
+
+@pytest.mark.parametrize("acts", [[], ["loss-reports"]])
+def test_the_receipt_says_what_the_verifiers_says(act, permit, holder, check, claims, acts):
+    """Effective or not, to the letter."""
+    for what in acts:
+        act(permit["permit_number"], what)
+    found = check(permit["permit_number"])
+
+    own = holder.get(f"/v1/me/receipts/{found['check_id']}").json()
+
+    assert found["check_id"] == own["check_id"]
+    assert claims(found["receipt"]) == claims(own["receipt"])
+
+
+def test_the_receipt_of_a_code(phone, holder, show, claims):
+    """The live one's names the permit that was shown, the dead one's none."""
+    code = phone.code()
+    live, dead = show(code), show(code)
+
+    own = [holder.get(f"/v1/me/receipts/{one['check_id']}").json() for one in (live, dead)]
+
+    assert [claims(live["receipt"]), claims(dead["receipt"])] == [
+        claims(one["receipt"]) for one in own
+    ]
+    assert phone.number == claims(live["receipt"])["permit_number"]
+    assert "permit_number" not in claims(dead["receipt"])
+
+
+def test_what_was_erased_is_null(permit, holder, check, investigator):
+    """That somebody looked, when and why stays; who it was is gone with the person."""
+    check(permit["permit_number"])
+    order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
+    order["approvals"] = ["officer-1", "officer-2"]
+    path = f"/v1/audit/holders/{permit['holder_id']}/erasures"
+    assert 200 == investigator.post(path, order).status_code
+
+    [seen] = holder.get("/v1/me/checks").json()["checks"]
+
+    assert (None, None, None) == (seen["verifier"], seen["fields"], seen["card_serial"])
+    assert "patrol_inspection" == seen["scenario"]
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 201}, {"before": 0}, {"before": "x"}])
+def test_pages_have_bounds(holder, query):
+    """422."""
+    assert 422 == holder.get("/v1/me/checks", **query).status_code

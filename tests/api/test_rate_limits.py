@@ -1,0 +1,112 @@
+"""Who asks too often waits: per account and per permit, in bounded memory."""
+
+import os
+
+import pytest
+
+from api.problems import HttpProblem
+from api.rate_limits import RateLimit
+from tests.api.conftest import free_port
+from tests.api.phones import Phone
+from tests.api.service import Service
+
+
+def spends(limit, key, times, now):
+    """How many of so many are let through."""
+    refused = []
+    for _ in range(times):
+        try:
+            limit.spend(key, now)
+        except HttpProblem as problem:
+            refused.append((problem.status, problem.code, int(problem.headers["Retry-After"])))
+    assert all(one[:2] == (429, "RATE_LIMITED") and 1 <= one[2] <= 60 for one in refused)
+    return times - len(refused)
+
+
+def test_a_minutes_allowance_may_be_spent_at_once():
+    """And comes back evenly."""
+    limit = RateLimit(60, what="checks")
+    assert 60 == spends(limit, "a", 100, now=1000)
+    assert 0 == spends(limit, "a", 5, now=1000.5)
+    assert 1 == spends(limit, "a", 5, now=1001.1)
+    assert 10 == spends(limit, "a", 50, now=1011.1)
+    assert 60 == spends(limit, "a", 100, now=2000)
+
+
+def test_each_key_has_its_own():
+    """One account's haste is not another's."""
+    limit = RateLimit(5, what="checks")
+    assert [5, 5] == [spends(limit, key, 9, now=1000) for key in ("a", "b")]
+
+
+def test_what_to_wait_is_enough():
+    """After Retry-After there is one again."""
+    limit = RateLimit(2, what="checks")
+    spends(limit, "a", 2, now=1000)
+    with pytest.raises(HttpProblem) as refused:
+        limit.spend("a", 1000)
+    limit.spend("a", 1000 + int(refused.value.headers["Retry-After"]))
+
+
+def test_memory_is_bounded():
+    """Whoever was not heard of for longest is forgotten first; who hurries is not."""
+    limit = RateLimit(5, what="checks", keys_max=100)
+    for n in range(1000):
+        limit.spend(n, 1000)
+        spends(limit, "hasty", 1, now=1000)
+    assert len(limit) <= 100
+    assert 0 == spends(limit, "hasty", 3, now=1000)
+
+
+def test_who_has_all_back_is_forgotten():
+    """There is nothing to know of them."""
+    limit = RateLimit(60, what="checks")
+    for n in range(1000):
+        limit.spend(n, 1000 + n * 2)
+    assert len(limit) < 10
+
+
+@pytest.fixture(scope="module")
+def strict(make_data_dir):
+    """A service that allows few."""
+    service = Service(make_data_dir(), free_port())
+    few = {
+        "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
+        "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "4",
+    }
+    service.launch(environment={**os.environ, **few})
+    yield service.wait_until_ready()
+    service.end()
+
+
+def test_of_one_permit(strict, application):
+    """429 with Retry-After, and nothing on record; another permit is not concerned. Its codes are
+    bounded, and so the checks of them."""
+    registrar, verifier = strict.caller("registrar"), strict.caller("verifier")
+    first, second = (registrar.post("/v1/permits", application()).json() for _ in range(2))
+
+    def check(permit):
+        card = {"track": "physical", "permit_number": permit["permit_number"], "card_serial": 1}
+        return verifier.post("/v1/verifications", {"scenario": "patrol_inspection", **card})
+
+    answers = [check(first) for _ in range(6)]
+
+    assert [200] * 4 + [429] * 2 == [answer.status_code for answer in answers]
+    assert "RATE_LIMITED" == answers[-1].json()["code"]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert [(4,)] == strict.rows("SELECT count(*) FROM ledger.checks")
+    assert 200 == check(second).status_code
+    phone = Phone(strict.caller("holder", holder_id=first["holder_id"]), first).claim()
+    assert [201] * 4 + [429] == [phone.ask().status_code for _ in range(5)]
+
+
+def test_of_one_account(strict):
+    """However many permits and codes it asks for; the challenges that it asks count as well."""
+    verifier = strict.caller("verifier")
+    body = {"scenario": "patrol_inspection", "track": "electronic", "code": "x"}
+
+    statuses = [verifier.post("/v1/verifications", body).status_code for _ in range(20)]
+
+    assert {200, 429} == set(statuses)
+    challenge = verifier.post("/v1/verifications/challenges", {"scenario": "entry_exit"})
+    assert 429 == challenge.status_code

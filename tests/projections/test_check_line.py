@@ -1,0 +1,218 @@
+"""The line on which checks go to the database: shared, in order, each code used once."""
+
+import asyncio
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ledger.checks import Check, new_check_id
+from ledger.database import as_service, connect
+from ledger.display_codes import CodeDigests, new_code
+from ledger.errors import Unavailable
+from projections.check_line import CheckLine, LookUp
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+DIGESTS = CodeDigests(bytes(32))
+INDEX = bytes(32)
+WAIT_S = 30
+CHECK_BACKENDS = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE application_name = 'permit-ledger check' AND datname = current_database()"""
+
+
+def a_check(n):
+    return Check(
+        check_id=new_check_id(),
+        checked_at=NOW,
+        verifier=f"verifier-{n}",
+        scenario="entry_exit",
+        track="electronic",
+        permit_number="7Q2M9K4T8XW5",
+        card_serial=None,
+        code=None,
+        device=None,
+        outcome="not_effective",
+        reason="not_live",
+        fields=[],
+        as_of_position=0,
+    ).record(INDEX, None)
+
+
+@pytest.fixture
+def code(admin):
+    """``code()``: a live one, as a phone has it."""
+
+    def mint(issued_at=NOW, life=timedelta(seconds=30)):
+        made = new_code()
+        admin.execute(
+            "INSERT INTO ledger.display_codes VALUES (%s, '7Q2M9K4T8XW5', 'h', 'd', NULL, %s, %s)",
+            [DIGESTS.of_code(made), issued_at, issued_at + life],
+        )
+        return made
+
+    return mint
+
+
+def asked(code, at=NOW):
+    return LookUp(at, code_digest=DIGESTS.of_code(code), verifier_index=INDEX, scenario="x")
+
+
+@pytest.fixture
+def on_lines(database_url):
+    """``on_lines(act, lines=2)``: what ``act(line, …)`` gives; a connection for each line."""
+
+    def run(act, lines=1):
+        async def within():
+            made = [CheckLine(as_service(database_url)) for _ in range(lines)]
+            try:
+                return await asyncio.wait_for(act(*made), WAIT_S)
+            finally:
+                for line in made:
+                    await asyncio.to_thread(line.close)
+
+        return asyncio.run(within())
+
+    return run
+
+
+@pytest.fixture
+def positions(admin):
+    """All that is on record, with the head."""
+
+    def read():
+        rows = admin.execute("SELECT position FROM ledger.checks ORDER BY 1").fetchall()
+        head = admin.execute("SELECT position FROM ledger.checks_head").fetchone()
+        return [position for (position,) in rows], head
+
+    return read
+
+
+def test_positions_are_gapless_whoever_writes(on_lines, positions):
+    """Three lines as of three processes, 300 checks: 1, 2, 3 … each told its own."""
+
+    async def act(*lines):
+        records = [lines[n % 3].record(a_check(n)) for n in range(300)]
+        return await asyncio.gather(*records)
+
+    told = on_lines(act, lines=3)
+
+    assert list(range(1, 301)) == sorted(told)
+    assert (list(range(1, 301)), (300,)) == positions()
+
+
+def test_neighbours_share_a_statement(on_lines, admin):
+    """A hundred at once take a few transactions; one alone takes its own."""
+
+    async def act(line):
+        await asyncio.gather(*(line.record(a_check(n)) for n in range(100)))
+
+    on_lines(act)
+
+    [(transactions,)] = admin.execute(
+        "SELECT count(DISTINCT xmin::text) FROM ledger.checks"
+    ).fetchall()
+    assert transactions < 10
+
+
+def test_look_ups_and_records_travel_together(on_lines, code):
+    """Each gets its own answer, whatever is beside it."""
+    codes = [code() for _ in range(20)]
+
+    async def act(line):
+        mixed = [
+            work
+            for n, c in enumerate(codes)
+            for work in (line.look_up(asked(c)), line.record(a_check(n)))
+        ]
+        return await asyncio.gather(*mixed)
+
+    found = on_lines(act)
+
+    assert [True] * 20 == [one.is_live for one in found[::2]]
+    assert list(range(1, 21)) == sorted(found[1::2])
+
+
+def test_a_code_is_used_once_across_processes(on_lines, code):
+    """Sixty-four look-ups on four lines: one of them finds it alive, all find whose it was."""
+    shown = code()
+
+    async def act(*lines):
+        return await asyncio.gather(*(lines[n % 4].look_up(asked(shown)) for n in range(64)))
+
+    found = on_lines(act, lines=4)
+
+    assert 1 == sum(one.is_live for one in found)
+    assert {"7Q2M9K4T8XW5"} == {one.permit_number for one in found}
+
+
+def test_many_codes_in_any_order_on_many_lines(on_lines, code):
+    """Nobody waits for somebody who waits: each is used once, and none is lost."""
+    codes = [code() for _ in range(60)]
+
+    async def act(*lines):
+        async def one(line, order):
+            return await asyncio.gather(*(line.look_up(asked(c)) for c in order))
+
+        turns = [codes, codes[::-1], codes[30:] + codes[:30]]
+        return await asyncio.gather(
+            *(one(line, turn) for line, turn in zip(lines, turns, strict=True))
+        )
+
+    found = on_lines(act, lines=3)
+
+    assert len(codes) == sum(one.is_live for turn in found for one in turn)
+
+
+@pytest.mark.parametrize(
+    ("later", "is_live"), [(-6, False), (-4, True), (0, True), (29, True), (30, False), (99, False)]
+)
+def test_a_code_lives_by_the_clock_that_is_given(on_lines, code, later, is_live):
+    """Some seconds early, as of a process whose clock is behind; never later than its end."""
+    shown = code()
+    found = on_lines(lambda line: line.look_up(asked(shown, NOW + timedelta(seconds=later))))
+    assert is_live is found.is_live
+
+
+def test_what_never_was_is_not_live(on_lines):
+    """And nobody's."""
+    found = on_lines(lambda line: line.look_up(asked(new_code())))
+    assert (False, None, None) == (found.is_live, found.permit_number, found.device)
+
+
+def test_a_lost_connection_records_no_check_twice(on_lines, positions, database_url):
+    """Killed again and again while checks go on: each answered one is there once."""
+
+    async def act(line):
+        async def killing():
+            for _ in range(5):
+                await asyncio.sleep(0.05)  # between two kills
+
+                def kill():
+                    with connect(database_url) as owner:
+                        owner.execute(CHECK_BACKENDS)
+
+                await asyncio.to_thread(kill)
+
+        async def checking(n):
+            return [await line.record(a_check(n)) for _ in range(40)]
+
+        *told, _ = await asyncio.gather(*(checking(n) for n in range(8)), killing())
+        return [position for of_one in told for position in of_one]
+
+    told = on_lines(act)
+
+    assert list(range(1, 321)) == sorted(told)
+    assert (list(range(1, 321)), (320,)) == positions()
+
+
+def test_a_database_out_of_reach_is_told(empty_database):
+    """In the ledger's words, and nothing is answered."""
+
+    async def act():
+        with closing(CheckLine(as_service(empty_database) + " host=/nowhere")) as line:
+            line._commits.wait_s, line._commits.answer_in_s = 1.5, 0.5
+            with pytest.raises(Unavailable):
+                await line.record(a_check(0))
+
+    asyncio.run(act())
