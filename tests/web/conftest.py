@@ -47,13 +47,14 @@ def pass_seconds(http: httpx.Client) -> Iterator[Callable[[int], None]]:
     assert http.put("/v1/dev/clock", json={"now": before}).status_code == 200
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Runs an event loop in the main thread, so it is gone before tests that run one of their own."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     with chromium(playwright) as browser:
         yield browser

@@ -44,16 +44,24 @@ function checked(position) {
   lastCheck = position;
 }
 
+/** What a command has answered is known before the stream tells of it. */
+function answered(answer) {
+  return changed({ ...answer, today: permit.today });
+}
+
 async function changed(now) {
+  if (permit && now.as_of_position < permit.as_of_position) return;
   if (permit?.permit_number !== now.permit_number) shown = null;
   permit = now;
   try {
-    if (faceVersion !== now.version) {
+    const isOff = ["ended", "use_suspended"].includes(now.electronic.status);
+    const version = `${now.version} ${isOff}`;
+    if (faceVersion !== version) {
       const path = `/v1/permits/${now.permit_number}/electronic?min_position=${now.as_of_position}`;
       const face = await call("GET", path, { token });
       if (permit !== now) return;
-      faceVersion = now.version;
-      put(byId("face"), faceOf(face, { permit: now, isOff: !now.electronic.effective }));
+      faceVersion = version;
+      put(byId("face"), faceOf(face, { permit: now, isOff }));
     }
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -69,7 +77,7 @@ async function changed(now) {
 async function decideWhatToShow() {
   const { status } = permit.electronic;
   const device = status === "unclaimed" ? null : await deviceOf(holder);
-  showDevices({ place: byId("devices"), token, holder, permit, device, changed: decideWhatToShow });
+  showDevices({ place: byId("devices"), token, holder, permit, device, changed: answered });
   if (["ended", "use_suspended"].includes(status)) show("nothing");
   else show(device ? "code" : "claim", device);
 }
@@ -82,7 +90,7 @@ function show(what, device = null) {
   code = null;
   const place = byId("show");
   if (what === "nothing") put(place, h("h2", {}, text("me.show")), h("p", { class: "notice notice--bad" }, text("me.no_effect")));
-  if (what === "claim") offerClaim({ place, token, holder, permit, claimed: decideWhatToShow });
+  if (what === "claim") offerClaim({ place, token, holder, permit, claimed: answered });
   if (what === "code") {
     code = new LiveCode({ token, permit, device, place, unbound: () => show("claim") });
     code.start();

@@ -21,14 +21,12 @@ export function offerClaim({ place, token, holder, permit, claimed }) {
     put(problem);
     try {
       const device = await deviceFor(holder);
-      await call("POST", `/v1/permits/${permit.permit_number}/electronic/claims`, {
+      const answer = await call("POST", `/v1/permits/${permit.permit_number}/electronic/claims`, {
         token,
         body: { confirmed: right.checked, face_match: faceMatch ?? undefined, device_key: device.jwk },
         headers: { "idempotency-key": crypto.randomUUID() },
       });
-      // The stream tells of the change. Where the permit knew this phone already, nothing changes.
-      permit.electronic.status = "active";
-      await claimed();
+      await claimed(answer);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       put(problem, h("p", { class: "notice notice--bad" }, error.told));

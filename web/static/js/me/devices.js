@@ -11,13 +11,13 @@ export function showDevices({ place, token, holder, permit, device, changed }) {
   const sure = h("div", { class: "notice notice--warn", hidden: true });
   const revoke = async () => {
     try {
-      await call("POST", `/v1/permits/${permit.permit_number}/electronic/device-revocations`, {
+      const answer = await call("POST", `/v1/permits/${permit.permit_number}/electronic/device-revocations`, {
         token,
         body: { device: device.thumbprint },
         headers: { "idempotency-key": crypto.randomUUID() },
       });
       await forgetDevice(holder);
-      await changed();
+      await changed(answer);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       put(problem, h("p", { class: "notice notice--bad" }, error.told));
