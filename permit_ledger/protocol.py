@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SILENT_BYTES_MAX = 64 * 1024
 """Bytes in a row, packet by packet, in which no message began, no head ended, no body arrived."""
+HELD_BYTES_MAX = 64 * 1024
 
 
 class HeldTransport:
@@ -22,12 +23,16 @@ class HeldTransport:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._loop = asyncio.get_running_loop()
 
     def write(self, data: bytes) -> None:
         if not self._held:
             self._loop.call_soon(self._send)
         self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > HELD_BYTES_MAX:
+            self._send()  # so that whoever writes more hears when it is too much
 
     def close(self) -> None:
         self._send()
@@ -38,7 +43,7 @@ class HeldTransport:
 
     def _send(self) -> None:
         if self._held:
-            held, self._held = self._held, []
+            held, self._held, self._held_bytes = self._held, [], 0
             self._transport.write(b"".join(held))
 
 

@@ -54,7 +54,8 @@ class Settings(BaseSettings):
         35, ge=0, le=3650, description="how long copies of the database are kept"
     )
     receipt_key_file: Path | None = Field(
-        None, description="JWK on P-256; none: `keys/receipts.jwk` in the data folder"
+        None,
+        description="JWK on P-256, or a set of them; none: `keys/receipts.jwk` in the data folder",
     )
     key_encryption: str | None = Field(
         None,
