@@ -49,7 +49,7 @@ def pass_seconds(http: httpx.Client) -> Iterator[Callable[[int], None]]:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Runs an event loop in the main thread, so it is gone before tests that run one of their own."""
+    """Runs an event loop in the main thread: gone before tests that run one of their own."""
     with sync_playwright() as playwright:
         yield playwright
 
