@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 from . import (
     data_protection,
     display,
+    frames,
     holder,
+    live,
     operations,
     own_checks,
     problems,
@@ -50,8 +52,12 @@ def create_app(
     *,
     version: str,
     development: APIRouter | None = None,
+    pages: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The ASGI application; ``lifespan`` puts :class:`api.services.Services` into its state."""
+    """The ASGI application; ``lifespan`` puts :class:`api.services.Services` into its state.
+
+    ``pages`` come first: where both have an address, they answer whom they are for.
+    """
     app = Application(
         title="Permit ledger",
         version=version,
@@ -64,11 +70,14 @@ def create_app(
         generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
     )
     for router in (
+        *pages,
         registrar.router,
         holder.router,
         display.router,
         own_checks.router,
         verifier.router,
+        frames.router,
+        live.router,
         data_protection.router,
         quarantine.router,
         operations.router,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
@@ -18,7 +18,9 @@ from ledger.clock import DevelopmentClock
 from .documents import problems
 from .roles import ROLE_SCOPES, Role
 from .schemas import RequestBody
+from .services import Services, services
 
+PEOPLE_MAX = 6
 TOKEN_TTL_S = 8 * 60 * 60
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -101,6 +103,19 @@ class ClockAnswer(BaseModel):
     now: AwareDatetime
 
 
+class PersonAnswer(BaseModel):
+    """Somebody made up, to try the pages with."""
+
+    permit_number: str
+    holder_id: str
+    name: str
+    citizen_id_number: str
+
+
+class PeopleAnswer(BaseModel):
+    people: list[PersonAnswer]
+
+
 def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
     """The endpoints that exist in development mode only."""
     routes = APIRouter(prefix="/v1/dev", tags=["development"])
@@ -128,5 +143,23 @@ def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
     def get_clock() -> ClockAnswer:
         """What time it is for the service."""
         return ClockAnswer(now=clock.now())
+
+    @routes.get("/people", responses=problems(503))
+    async def some_people(service: Annotated[Services, Depends(services)]) -> PeopleAnswer:
+        """A few people who hold a permit (development mode only)."""
+        people = []
+        for number in await service.reader.some_numbers(PEOPLE_MAX):
+            seen = await service.reader.electronic(number)
+            person = await service.reader.person(seen, "electronic")
+            if seen.facts and person:
+                people.append(
+                    PersonAnswer(
+                        permit_number=number,
+                        holder_id=seen.facts.holder_id,
+                        name=person.face.name,
+                        citizen_id_number=person.face.citizen_id_number,
+                    )
+                )
+        return PeopleAnswer(people=people)
 
     return routes

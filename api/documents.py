@@ -70,3 +70,12 @@ def written(model: type[BaseModel], status: int = 200) -> Responses:
         },
     }
     return {status: success} | problems(401, 403, 404, 409, 412, 413, 422, 503)
+
+
+def streamed(*more: int) -> Responses:
+    """The answers of a live stream: events without end, or a problem."""
+    success = {
+        "description": "server-sent events; ended by the service after ten minutes",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+    return {200: success} | problems(422, 503, *more)

@@ -10,10 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import correlation
+from .decoding import FRAME_BYTES_MAX
 from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
+BODY_BYTES_MAX_OF = {"/v1/verifications/frames": FRAME_BYTES_MAX}
 CORRELATION_HEADER = correlation.HEADER.lower().encode()
 
 _log = structlog.get_logger("access")
@@ -53,6 +55,7 @@ class RequestFrame:
 
         if is_head:  # GET without the body (RFC 9110 §9.3.2), for every path alike
             scope = {**scope, "method": "GET"}
+            scope["state"]["is_head"] = True
         try:
             await self._bounded(scope, receive, send_with_id)
         finally:
@@ -74,23 +77,23 @@ class RequestFrame:
             )
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        received, bytes_max = 0, BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
 
         async def receive_bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > BODY_BYTES_MAX:
+            if received > bytes_max:
                 raise BodyTooLarge
             return message
 
         announced = _header(scope, b"content-length") or "0"
         try:
-            if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
+            if announced.isdecimal() and int(announced[:20]) > bytes_max:
                 raise BodyTooLarge
             await self._app(scope, receive_bounded, send)
         except BodyTooLarge:
-            detail = f"A request has at most {BODY_BYTES_MAX} bytes."
+            detail = f"A request has at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
 
 

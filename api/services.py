@@ -16,14 +16,18 @@ from ledger.clock import Clock
 from ledger.display_codes import DisplayCodes
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
 from projections.present import PresentPermits
 from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
+from .decoding import Decoders
+from .pulse import PulseFeed
 from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
+from .streams import Streams
 from .tokens import Principal, TokenVerifier
 
 
@@ -49,11 +53,21 @@ class Services:
     policy: Policy
     tokens: TokenVerifier
     receipts: ReceiptSigner
+    changes: PermitChanges
+    streams: Streams
+    public_streams: Streams
+    pulse: PulseFeed
+    decoders: Decoders
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1
     ready_lag_events_max: int = 1000
     backup_retention_days: int = 35
+
+    def stop_streaming(self) -> None:
+        """End what would go on by itself, so that a server that stops has nothing to wait for."""
+        self.streams.close()
+        self.public_streams.close()
 
     def standing(self, facts: Facts) -> Standing:
         """Where a permit stands today."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
+from socket import socket
 
 import uvicorn
+
+from api.services import Services
 
 from .protocol import BoundedHttp
 from .settings import Settings
@@ -16,6 +20,7 @@ from .workbench import database
 GRACEFUL_SHUTDOWN_S = 5
 KEEP_ALIVE_S = 30
 BACKLOG = 2048
+STARTUP_FAILURE = 3
 GARBAGE_THRESHOLDS = 20_000, 20, 20
 """Requests under way are no garbage: to look through them every 700 objects finds nothing, and
 takes a tenth of a check. What the program consists of is not looked through at all."""
@@ -32,7 +37,7 @@ def serve(settings: Settings) -> None:
         service = http_service(settings, database_url)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
-        uvicorn.run(
+        config = uvicorn.Config(
             service,
             host=settings.host,
             port=settings.port,
@@ -45,3 +50,18 @@ def serve(settings: Settings) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
+        server = _Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
+
+
+class _Server(uvicorn.Server):
+    """Ends live streams first: it waits for open answers, and those would go on by themselves."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        services: Services | None = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # a FastAPI
+        if services:
+            services.stop_streaming()
+        await super().shutdown(sockets)

@@ -12,12 +12,15 @@ from fastapi import FastAPI
 from joserfc.jwk import KeySet
 
 from api.app import create_app
+from api.decoding import Decoders
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
 from api.presentation import JsonRenderer
+from api.pulse import PulseFeed
 from api.rate_limits import CheckLimits
 from api.receipts import ReceiptSigner
 from api.services import Services
+from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
@@ -27,12 +30,15 @@ from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
 from projections.present import PresentPermits
+from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
 from projections.view import all_views
 from projections.waiting import ViewPosition
+from web import pages
 
 from . import keys
 from .issuer import IssuerKeys
@@ -79,6 +85,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     if isinstance(clock, DevelopmentClock):
         development = development_router(development_issuer(settings), clock)
 
+    policy = policy_in_force(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -102,10 +110,15 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             commands = PermitCommands(
                 log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
             )
+            reader = PermitReader(pool, ledger.holder_keys)
+            views = await stack.enter_async_context(ViewPosition(database_url))
+            public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
+            pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
+            _in_background(stack, pulse.run())
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
-                reader=PermitReader(pool, ledger.holder_keys),
+                reader=reader,
                 present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
                 checks=stack.enter_context(closing(CheckLine(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
@@ -115,16 +128,21 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     per_verifier_per_minute=settings.checks_per_verifier_per_minute,
                     per_permit_per_minute=settings.checks_per_permit_per_minute,
                 ),
-                views=await stack.enter_async_context(ViewPosition(database_url)),
+                views=views,
                 quarantine=QuarantineDesk(
                     database_url, all_views(ledger.blind_index), ledger.holder_keys, describe
                 ),
                 clock=clock,
-                policy=policy_in_force(settings),
+                policy=policy,
                 tokens=_token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
                     WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
+                changes=await stack.enter_async_context(PermitChanges(pool, views)),
+                streams=Streams(),
+                public_streams=public_streams,
+                pulse=pulse,
+                decoders=Decoders(),
                 public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
@@ -133,7 +151,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             )
             yield
 
-    return create_app(lifespan, version=version("permit-ledger"), development=development)
+    return create_app(
+        lifespan,
+        version=version("permit-ledger"),
+        development=development,
+        pages=[pages.router(policy, is_development=settings.development)],
+    )
 
 
 def _public_url(settings: Settings) -> str | None:

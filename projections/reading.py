@@ -157,6 +157,11 @@ class PermitReader:
         found = [_facts(_standing_still(row)) for row in rows if row["permit_number"] is not None]
         return rows[0]["as_of_position"], found
 
+    async def some_numbers(self, numbers_max: int) -> list[str]:
+        """A few permits that are open, whichever."""
+        rows = await self._rows(_sql.some, rows_max=numbers_max)
+        return [row["permit_number"] for row in rows]
+
     async def positions(self) -> tuple[int, int]:
         """How far the log is, and how far the views are."""
         row = (await self._rows(_sql.positions))[0]

@@ -59,6 +59,20 @@ class ViewPosition:
             return False
         return True
 
+    @property
+    def position(self) -> int:
+        """How far the views are known to be."""
+        return self._position
+
+    async def moved(self, since: int, timeout_s: float) -> bool:
+        """Whether the views were elsewhere than at ``since`` within ``timeout_s`` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self._position != since)
+        except TimeoutError:
+            return False
+        return True
+
     async def _watch(self) -> None:
         while True:
             try:

@@ -1,1 +1,1 @@
-"""The pages people see: templates and static files, served as they lie here."""
+"""The pages: templates, style and small modules of our own, served as they lie here."""

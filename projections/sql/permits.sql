@@ -55,3 +55,7 @@ LEFT JOIN ledger.holders ON holders.holder_id = electronic_permits.holder_id;
 
 -- name: positions
 SELECT position.position AS views, head.position AS log FROM views.position CROSS JOIN ledger.head;
+
+-- name: some
+SELECT permit_number FROM views.electronic_permits WHERE ended IS NULL
+ORDER BY permit_number LIMIT %(rows_max)s;

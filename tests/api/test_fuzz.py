@@ -54,6 +54,7 @@ WRITES = {
     f"POST {N}/electronic/display-codes": "holder",
     "POST /v1/verifications": "verifier",
     "POST /v1/verifications/challenges": "verifier",
+    "POST /v1/verifications/frames": "verifier",
     "POST /v1/dev/tokens": "registrar",
     f"POST {H}/restrictions": "investigator",
     f"POST {H}/restriction-lifts": "investigator",

@@ -15,6 +15,8 @@ PUBLIC = {
     ("post", "/v1/dev/tokens"),
     ("get", "/v1/dev/clock"),
     ("put", "/v1/dev/clock"),
+    ("get", "/v1/dev/people"),
+    ("get", "/v1/live"),
 }
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},
@@ -35,6 +37,9 @@ ALLOWED = {
     ("post", f"{N}/electronic/claims"): {"holder"},
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},
+    ("get", "/v1/me/live"): {"holder"},
+    ("get", f"{N}/live"): {"registrar"},
+    ("post", "/v1/verifications/frames"): {"verifier"},
     ("post", f"{N}/electronic/display-codes"): {"holder"},
     ("get", "/v1/me/checks"): {"holder"},
     ("get", "/v1/me/receipts/{check_id}"): {"holder"},

@@ -1,0 +1,53 @@
+"""Reading the code in a camera's picture, for checkers whose browser can't."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Security
+from pydantic import BaseModel, Field
+
+from . import documents
+from .decoding import FRAME_PIXELS_MAX, TEXT_LENGTH_MAX, NotAPicture
+from .problems import HttpProblem
+from .roles import Scope
+from .security import require
+from .services import Services, services
+from .tokens import Principal
+
+MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG"}
+
+router = APIRouter(tags=["verifier"])
+
+
+class FrameAnswer(BaseModel):
+    """What the code in the picture says; ``null`` where there is none, or it can't be read."""
+
+    text: Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None
+
+
+_PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+
+
+@router.post(
+    "/v1/verifications/frames",
+    responses=documents.problems(401, 403, 413, 422, 503) | {200: {"model": FrameAnswer}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, _PICTURE)}
+    },
+)
+async def read_frame(
+    request: Request,
+    _: Annotated[Principal, Security(require(Scope.VERIFY))],
+    service: Annotated[Services, Depends(services)],
+) -> FrameAnswer:
+    """What the QR code in a camera's picture says; the picture is not kept."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    form = MEDIA_TYPES.get(media_type)
+    if form is None:
+        raise HttpProblem(422, "INVALID_REQUEST", "body: a JPEG or PNG picture is expected")
+    try:
+        return FrameAnswer(text=await service.decoders.text_in(await request.body(), form))
+    except NotAPicture:
+        detail = f"body: a picture of at most {FRAME_PIXELS_MAX} pixels is expected"
+        raise HttpProblem(422, "INVALID_REQUEST", detail) from None

@@ -1,0 +1,171 @@
+"""Live streams: how things are, then what changes; bounded, and ended when the service stops."""
+
+import json
+from contextlib import ExitStack, contextmanager
+
+import httpx
+import pytest
+
+PUBLIC_KEYS = {"log_position", "views_position", "lag_events", "today", "events_today"}
+STREAMS_A_CALLER_MAX = 8
+
+
+@pytest.fixture
+def listen(service):
+    """``with listen(path, caller) as heard: next(heard)``: the events, as (name, data)."""
+
+    @contextmanager
+    def open_stream(path, caller=None, of=None):
+        headers = dict(caller.headers) if caller else {}
+        with (
+            httpx.Client(base_url=(of or service).url, timeout=20) as http,
+            http.stream("GET", path, headers=headers) as answer,
+        ):
+            assert 200 == answer.status_code, answer.read()
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            yield _events(answer.iter_lines())
+
+    return open_stream
+
+
+def _events(lines):
+    name = None
+    for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def _address(permit):
+    position = permit["as_of_position"]
+    return f"/v1/permits/{permit['permit_number']}/live?min_position={position}"
+
+
+def test_a_registrar_sees_a_permit_change(listen, registrar, issue, act):
+    """First as it is, both tracks, then as it becomes."""
+    permit = issue()
+    with listen(_address(permit), registrar) as heard:
+        name, before = next(heard)
+        act(permit["permit_number"], "loss-reports")
+        _, after = next(heard)
+
+    assert ("permit", True) == (name, before["physical"]["effective"])
+    assert (False, before["version"] + 1) == (after["physical"]["effective"], after["version"])
+    assert after["as_of_position"] > before["as_of_position"]
+
+
+def test_a_reissue_is_never_seen_on_one_track_alone(listen, registrar, issue, act):
+    """P15: every event of the stream has both tracks with one serial."""
+    permit = issue()
+    with listen(_address(permit), registrar) as heard:
+        next(heard)
+        act(permit["permit_number"], "loss-reports")
+        act(permit["permit_number"], "reissues")
+        seen = [next(heard)[1]]
+        while seen[-1]["version"] < 3:
+            seen.append(next(heard)[1])
+
+    assert all(one["physical"]["card_serial"] == one["electronic"]["card_serial"] for one in seen)
+    assert 2 == seen[-1]["physical"]["card_serial"]
+
+
+def test_a_holder_hears_of_checks(listen, issue, holder_of, check):
+    """With the position of the last one; a refused check as well."""
+    permit = issue()
+    with listen(f"/v1/me/live?min_position={permit['as_of_position']}", holder_of(permit)) as heard:
+        first = {next(heard)[0], next(heard)[0]}
+        check(permit["permit_number"], card_serial=7)
+        name, told = next(heard)
+
+    assert {"permit", "checked"} == first
+    assert "checked" == name
+    assert told["position"] > 0
+
+
+def test_a_day_that_ends_is_told(listen, registrar, issue, read, at):
+    """Nothing runs at midnight: whenever it is woken, the stream judges anew."""
+    at("2026-12-20")
+    permit = issue(issued_on="2026-01-05")
+    read(permit)
+    with listen(_address(permit), registrar) as heard:
+        _, before = next(heard)
+        at("2027-01-05")
+        registrar.post(f"/v1/permits/{permit['permit_number']}/loss-reports")
+        _, after = next(heard)
+
+    assert ("in_force", "2026-12-20") == (before["status"], before["today"])
+    assert ("use_suspended", "2027-01-05") == (after["status"], after["today"])
+
+
+def test_anybody_may_hear_the_pulse_and_nothing_personal_is_in_it(listen, issue):
+    """Positions and counts."""
+    with listen("/v1/live") as heard:
+        name, before = next(heard)
+        issue()
+        pulse = next(heard)[1]
+        while pulse["lag_events"]:
+            pulse = next(heard)[1]
+
+    assert ("pulse", PUBLIC_KEYS) == (name, set(pulse))
+    assert pulse["log_position"] > before["log_position"]
+    issued = "permit.issued.v1"
+    assert pulse["events_today"][issued] == before["events_today"].get(issued, 0) + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status", "code"),
+    [
+        ("/v1/me/live", None, 401, "UNAUTHENTICATED"),
+        ("/v1/me/live", "registrar", 403, "FORBIDDEN"),
+        ("/v1/permits/0KXYGXBAVBS3/live", "verifier", 403, "FORBIDDEN"),
+        ("/v1/permits/nonsense/live", "registrar", 404, "UNKNOWN_PERMIT"),
+        ("/v1/permits/nonsense/live?min_position=x", "registrar", 422, "INVALID_REQUEST"),
+    ],
+)
+def test_a_stream_that_may_not_be_is_a_problem(http, caller, path, role, status, code):
+    """Before anything is streamed."""
+    answer = http.get(path, headers=caller(role).headers if role else {})
+
+    assert (status, code) == (answer.status_code, answer.json()["code"])
+
+
+def test_a_holder_without_a_permit_hears_404(caller):
+    """As everywhere."""
+    assert 404 == caller("holder", holder_id="nobody").get("/v1/me/live").status_code
+
+
+def test_a_caller_has_so_many_streams_and_gets_another_when_one_is_left(
+    listen, http, issue, holder_of, eventually
+):
+    """503 with Retry-After beyond; whoever leaves makes room."""
+    permit = issue()
+    holder, path = holder_of(permit), f"/v1/me/live?min_position={permit['as_of_position']}"
+
+    def is_refused():
+        with http.stream("GET", path, headers=holder.headers) as answer:
+            return answer.status_code == 503 and "retry-after" in answer.headers
+
+    with ExitStack() as stack:
+        streams = [stack.enter_context(listen(path, holder)) for _ in range(STREAMS_A_CALLER_MAX)]
+        assert ["permit"] * STREAMS_A_CALLER_MAX == [next(heard)[0] for heard in streams]
+        assert is_refused()
+    eventually(lambda: not is_refused())
+
+
+def test_a_head_is_answered_without_the_stream(http):
+    """RFC 9110 §9.3.2: the same headers, and an end."""
+    answer = http.head("/v1/live")
+
+    assert (200, b"") == (answer.status_code, answer.content)
+
+
+def test_streams_end_when_the_service_stops(running, listen):
+    """With an event that says so; a stop does not wait for who listens."""
+    with listen("/v1/live", of=running) as heard:
+        next(heard)
+        running.process.terminate()
+        rest = [name for name, _ in heard]
+
+    assert "end" == rest[-1]
+    assert 0 == running.process.wait(30)

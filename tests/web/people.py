@@ -1,0 +1,126 @@
+"""The three people of the play, each at their own page."""
+
+from io import BytesIO
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.web.browsers import Visitor
+
+CAMERA_PX = (640, 480)
+
+
+class Registrar:
+    """At the counter."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.page = visitor.open("/counter")
+        self.page.locator(".signin .button").click()
+
+    def issue(self) -> str:
+        """A permit for somebody made up, whose citizen number this is."""
+        self.page.locator("#new").click()
+        self.page.locator("#made-up").click()
+        citizen: str = self.page.locator("#issue [name=citizen_id_number]").input_value()
+        self.page.locator("#issue .button:not(.button--quiet)").click()
+        expect(self.track("physical")).to_be_visible()
+        return citizen
+
+    def find(self, citizen_id_number: str) -> None:
+        self.page.locator("#citizen").fill(citizen_id_number)
+        self.page.locator("#find .button").first.click()
+        expect(self.track("physical")).to_be_visible()
+
+    def act(self, name: str) -> None:
+        self.page.locator(f"[data-action={name}]").click()
+
+    def track(self, name: str):
+        return self.page.locator(f"#track-{name}")
+
+    def serial(self, name: str):
+        return self.track(name).locator("[data-fact=card_serial]")
+
+    def number(self) -> str:
+        return self.page.locator(".summary__number").inner_text()
+
+
+class Holder:
+    """With a phone."""
+
+    def __init__(self, visitor: Visitor, citizen_id_number: str) -> None:
+        self.page = visitor.open("/me")
+        self.page.locator("#signin-citizen").fill(citizen_id_number)
+        self.page.locator("#signin form .button").click()
+
+    def claim(self) -> None:
+        """After saying that the details are right."""
+        self.page.locator("#compare").click()
+        self.page.locator("#right").check()
+        self.page.locator("#claim").click()
+
+    def code(self) -> str:
+        """The address in the QR code on the screen."""
+        self.page.bring_to_front()
+        shown = self.page.locator("#qr[data-url]")
+        expect(shown.locator("svg")).to_be_visible()
+        return str(shown.get_attribute("data-url"))
+
+    def code_other_than(self, before: str) -> str:
+        """The one that has taken its place."""
+        self.page.bring_to_front()
+        self.page.locator(f'#qr[data-url]:not([data-url="{before}"])').wait_for()
+        return self.code()
+
+    def photograph(self) -> bytes:
+        """What a camera sees that is held before the screen, as a JPEG."""
+        screen = Image.open(BytesIO(self.page.locator(".code-frame").screenshot())).convert("RGB")
+        picture = Image.new("RGB", CAMERA_PX, (90, 94, 92))
+        screen.thumbnail((400, 400))
+        picture.paste(screen, ((CAMERA_PX[0] - screen.width) // 2, 40))
+        content = BytesIO()
+        picture.save(content, "JPEG", quality=90)
+        return content.getvalue()
+
+
+class Checker:
+    """An officer."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.visitor = visitor
+        self.page = visitor.open("/verify")
+        self.page.locator("#signin .button").click()
+        self.scenario("patrol_inspection")
+
+    def scenario(self, name: str) -> None:
+        self.page.bring_to_front()
+        self.page.locator(f"input[value={name}]").check()
+
+    def scan(self) -> Page:
+        self.page.locator("#tab-camera").click()
+        self.page.locator("#camera").click()
+        return self._answered()
+
+    def type_code(self, code: str) -> Page:
+        self.page.locator("#tab-typed").click()
+        self.page.locator("#code").fill(code)
+        self.page.locator("#panel-typed .button").click()
+        return self._answered()
+
+    def type_card(self, number: str, serial: int) -> Page:
+        self.page.locator("#tab-card").click()
+        self.page.locator("#number").fill(number)
+        self.page.locator("#serial").fill(str(serial))
+        self.page.locator("#panel-card .button").click()
+        return self._answered()
+
+    def _answered(self) -> Page:
+        self.page.locator("#answer[open]").wait_for()
+        return self.page
+
+    def verdict(self) -> tuple[str, str]:
+        """Of the answer on the screen, which is closed: what kind it is, and the word on it."""
+        answer = self.page.locator("#answer[open]")
+        said = str(answer.get_attribute("data-kind")), answer.locator(".answer__word").inner_text()
+        self.page.locator("#again").click()
+        expect(answer).to_have_count(0)
+        return said

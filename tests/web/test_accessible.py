@@ -1,0 +1,115 @@
+"""Every page, in both languages and colour schemes: usable by all, and as wide as a phone."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.browsers import PHONE, required
+from tests.web.people import Checker, Holder, Registrar
+
+AXE = Path(__file__).parents[2] / ".test-tools" / "node_modules" / "axe-core" / "axe.min.js"
+SERIOUS = {"serious", "critical"}
+STATES = ("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers")
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    required(AXE.is_file(), "axe-core")
+    return AXE.read_text("utf-8")
+
+
+@pytest.fixture
+def states(visitor, registrar, http):
+    """``states("zh", "dark")``: the name of each state of each page, and the page in it."""
+
+    def each(language, scheme):
+        someone = visitor(language=language, scheme=scheme, viewport=PHONE)
+        yield "overview", _overview(someone)
+        yield "shown", someone.open("/v/" + "0" * 26)
+        for address in ("/me", "/verify", "/counter"):
+            page = someone.open(address)
+            expect(page.locator(".signin")).to_be_visible()
+            yield "signed out", page
+            page.close()
+        counter = Registrar(someone)
+        citizen = counter.issue()
+        yield "counter", counter.page
+        counter.act("loss")
+        expect(counter.page.locator("[data-action=reissue]")).to_be_visible()
+        yield "counter", counter.page
+        counter.page.locator("#new").click()
+        yield "form", counter.page
+        holder = Holder(someone, citizen)
+        expect(holder.page.locator("#claim")).to_be_visible()
+        yield "claim", holder.page
+        holder.claim()
+        code = holder.code()
+        checker = Checker(someone)
+        checker.scenario("law_enforcement")
+        checker.page.locator("#ask-challenge").click()
+        expect(checker.page.locator("#digits")).to_be_visible()
+        yield "verify", checker.page
+        checker.scenario("population_registration")
+        yield "answers", checker.type_code(code)
+        checker.verdict()
+        yield "answers", checker.type_code(code)
+        holder.page.bring_to_front()
+        expect(holder.page.locator(".look")).to_have_count(2)
+        yield "me", holder.page
+
+    return each
+
+
+def _overview(someone) -> Page:
+    page = someone.open("/")
+    expect(page.locator("#log-position")).not_to_have_text("–")
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(states, axe, language, scheme):
+    """In every state of every page."""
+    found, wide, seen = [], [], set()
+    for name, page in states(language, scheme):
+        page.bring_to_front()
+        seen.add(name)
+        page.evaluate(axe)
+        violations = page.evaluate("async () => (await axe.run()).violations")
+        found += [
+            (name, one["id"], [node["html"][:160] for node in one["nodes"]][:3])
+            for one in violations
+            if one["impact"] in SERIOUS
+        ]
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+            wide.append(name)
+
+    assert ([], []) == (found, wide)
+    assert set(STATES) == seen
+
+
+def test_the_answer_is_told_by_shape_too(visitor, registrar):
+    """Without its colours: another figure for each kind, and a word of its own."""
+    page = visitor().open("/verify")
+    figures = page.evaluate(
+        """async () => {
+            const script = document.querySelector("script[src$='verify.js']").src;
+            const { showAnswer, showFailure } = await import(script.replace(".js", "/answer.js"));
+            const look = () => [document.querySelector(".answer__shape").firstChild.outerHTML,
+                                document.querySelector(".answer__word").textContent];
+            const tell = (more) => { showAnswer({ ...answer, ...more }); looks.push(look()); };
+            const looks = [];
+            const answer = { track: "physical", scenario: "entry_exit", as_of_position: 1,
+                             checked_at: "2026-01-01T00:00:00Z", permit: { name: "某某" } };
+            tell({ outcome: "effective", reason: null });
+            tell({ outcome: "not_effective", reason: "ended" });
+            tell({ outcome: "something new", reason: "ended" });
+            showFailure({ told: "" }); looks.push(look());
+            return looks;
+        }"""
+    )
+
+    good, bad, unheard_of, unknown = map(tuple, figures)
+    assert bad == unheard_of
+    assert 3 == len({good[0], bad[0], unknown[0]}) == len({good[1], bad[1], unknown[1]})

@@ -1,0 +1,205 @@
+"""The whole play: counter, phone and checker, each in a browser, with a camera between the last."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.browsers import DESK, chromium, moving_picture
+from tests.web.people import Checker, Holder, Registrar
+
+GOOD = ("effective", "Effective")
+BAD = ("not_effective", "Not effective")
+
+
+@pytest.fixture(scope="module")
+def camera_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    file.touch()
+    return file
+
+
+@pytest.fixture(scope="module")
+def camera(playwright, camera_file):
+    """A browser whose camera shows ``camera_file``."""
+    with chromium(
+        playwright,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_file}",
+    ) as browser:
+        yield browser
+
+
+@pytest.fixture
+def counter(visitor):
+    return Registrar(visitor(viewport=DESK))
+
+
+@pytest.fixture
+def checker(visitor):
+    return Checker(visitor(language="en"))
+
+
+@pytest.fixture
+def phone(visitor, counter):
+    """Of somebody who has just got a permit and claimed it."""
+    holder = Holder(visitor(), counter.issue())
+    holder.claim()
+    holder.code()
+    return holder
+
+
+def test_a_permit_is_issued_claimed_and_shown_to_a_camera(
+    visitor, counter, camera, camera_file, service
+):
+    """The code goes from the phone's screen through the camera to the service and back; the name
+    comes from the ledger, and the same code is dead afterwards."""
+    citizen = counter.issue()
+    expect(counter.track("electronic")).to_contain_text("Not claimed")
+    holder = Holder(visitor(), citizen)
+    expect(holder.page.locator("#claim")).to_be_visible()
+    holder.claim()
+    shown = holder.code()
+    expect(counter.track("electronic")).to_contain_text("Active")
+
+    moving_picture(holder.photograph(), camera_file)
+    checker = Checker(visitor(camera, permissions=["camera"]))
+    answer = checker.scan()
+
+    name = holder.page.locator(".face__name").inner_text()
+    expect(answer.locator(".answer__name")).to_have_text(name)
+    assert GOOD == checker.verdict()
+    checker.type_code(shown)
+    assert BAD == checker.verdict()
+
+
+def test_a_used_code_is_replaced_on_the_phone_and_the_holder_sees_who_looked(phone, checker):
+    """Without a reload, refused checks too."""
+    first = phone.code()
+    checker.type_code(first)
+    assert GOOD == checker.verdict()
+    second = phone.code_other_than(first)
+    expect(phone.page.locator(".look")).to_have_count(1)
+    expect(phone.page.locator(".look").first).to_contain_text("Patrol inspection")
+    expect(phone.page.locator(".look").first).to_contain_text("name, portrait, validity")
+
+    checker.type_code(first)
+    assert BAD == checker.verdict()
+    expect(phone.page.locator(".look")).to_have_count(2)
+    checker.type_code(phone.code_other_than(second))
+    assert GOOD == checker.verdict()
+
+
+def test_a_screenshot_is_worth_nothing_after_half_a_minute(phone, checker, pass_seconds):
+    """By the service's clock."""
+    screenshot = phone.code()
+
+    pass_seconds(31)
+    checker.type_code(screenshot)
+
+    expect(checker.page.locator(".answer__told")).to_contain_text("not live")
+    assert BAD == checker.verdict()
+
+
+def test_a_lost_card_leaves_the_phone_effective_and_a_new_one_shows_at_once(
+    counter, phone, checker
+):
+    """Both tracks beside each other at the counter; the phone shows the new serial by itself."""
+    number = counter.number()
+    counter.page.bring_to_front()
+    counter.act("loss")
+    expect(counter.track("physical")).to_contain_text("Reported lost")
+    expect(counter.track("physical")).to_contain_text("Not effective")
+    expect(counter.track("electronic")).not_to_contain_text("Not effective")
+    checker.type_card(number, 1)
+    assert BAD == checker.verdict()
+    checker.type_code(phone.code())
+    assert GOOD == checker.verdict()
+    phone.page.evaluate("window.isTheSamePage = true")
+
+    counter.page.bring_to_front()
+    counter.act("reissue")
+
+    expect(counter.serial("physical")).to_have_text("2")
+    expect(counter.serial("electronic")).to_have_text("2")
+    expect(phone.page.locator("[data-serial]")).to_have_text("2")
+    assert phone.page.evaluate("window.isTheSamePage")
+    checker.type_card(number, 1)
+    assert BAD == checker.verdict()
+    checker.type_card(number, 2)
+    assert GOOD == checker.verdict()
+
+
+def test_a_challenge_is_answered_by_the_phone(phone, checker):
+    """An ordinary code is not enough where the checker has asked; the answering one is."""
+    checker.scenario("law_enforcement")
+    checker.page.locator("#ask-challenge").click()
+    digits = checker.page.locator("#digits").inner_text()
+    before = phone.code()
+    phone.page.locator(".challenge summary").click()
+    phone.page.locator("#challenge-digits").fill(digits)
+    phone.page.locator(".challenge .button").click()
+
+    checker.page.bring_to_front()
+    checker.type_code(phone.code_other_than(before))
+
+    assert GOOD == checker.verdict()
+    expect(checker.page.locator("#digits")).to_have_count(0)
+
+
+def test_a_phone_that_is_removed_shows_nothing(phone):
+    """And may be claimed for again, with another key."""
+    phone.page.locator("#revoke").click()
+    phone.page.locator("#revoke-yes").click()
+
+    expect(phone.page.locator("#claim")).to_be_visible()
+    expect(phone.page.locator("#qr")).to_have_count(0)
+    phone.claim()
+    assert phone.code()
+
+
+def test_the_key_of_a_phone_cannot_be_read(phone):
+    """Not by the page either: WebCrypto keeps it."""
+    held = phone.page.evaluate(
+        """async () => {
+            const got = (request) =>
+                new Promise((done) => { request.onsuccess = () => done(request.result); });
+            const database = await got(indexedDB.open("permit-ledger", 1));
+            const [keys] = await got(
+                database.transaction("devices").objectStore("devices").getAll());
+            const { extractable, usages } = keys.privateKey;
+            const exported = crypto.subtle.exportKey("jwk", keys.privateKey);
+            const outcome = await exported.catch((error) => error.name);
+            return { extractable, usages, outcome, kept: Object.keys(localStorage).length };
+        }"""
+    )
+
+    assert {
+        "extractable": False,
+        "usages": ["sign"],
+        "outcome": "InvalidAccessError",
+        "kept": 0,
+    } == held
+
+
+def test_a_strangers_camera_is_told_nothing_and_a_checker_carries_the_code_on(phone, checker):
+    """The same page for every code; the code travels behind a "#", which reaches no server."""
+    page = checker.page
+    page.goto(phone.code())
+    stranger = page.locator("main").inner_text()
+    page.locator("#carry").click()
+    page.locator("#carried").click()
+    page.locator("#answer[open]").wait_for()
+    assert GOOD == checker.verdict()
+
+    page.goto("/v/" + "0" * 26)
+    assert stranger == page.locator("main").inner_text()
+
+
+def test_no_answer_is_never_good(visitor, counter):
+    """Where the service can't be reached, the screen says so in amber."""
+    checker = Checker(visitor())
+    checker.page.route("**/v1/verifications", lambda route: route.abort())
+    checker.type_code("0" * 26)
+
+    assert checker.visitor.complaints.pop().endswith("net::ERR_FAILED")
+    assert ("undetermined", "Can't tell") == checker.verdict()

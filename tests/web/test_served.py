@@ -1,0 +1,134 @@
+"""How pages and files are served: languages, caches, and what a browser may do with them."""
+
+import re
+
+import pytest
+
+PAGES = ["/", "/me", "/verify", "/counter", "/v/ABC", "/V/ABC"]
+HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(autouse=True)
+def no_choice_is_left(http):
+    """A client keeps what a test has chosen."""
+    yield
+    http.cookies.clear()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_runs_nothing_that_is_not_ours(http, address):
+    """No inline script or style, nobody else's origin, no framing, no HTML from strings."""
+    answer = http.get(address, headers=HTML)
+    policy = dict(
+        part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; ")
+    )
+
+    assert 200 == answer.status_code
+    assert ("'none'", "'self'", "'self'") == (
+        policy["default-src"],
+        policy["script-src"],
+        policy["style-src"],
+    )
+    assert ("'none'", "'script'") == (
+        policy["frame-ancestors"],
+        policy["require-trusted-types-for"],
+    )
+    assert ("nosniff", "no-referrer") == (
+        answer.headers["x-content-type-options"],
+        answer.headers["referrer-policy"],
+    )
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=\"(?!/)", answer.text)
+    assert not re.search(
+        r"<script(?![^>]*(?:src=|type=\"application/json\"))|\sstyle=|\son\w+=", answer.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("accepted", "stored", "expected"),
+    [
+        ("", None, "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", None, "zh-CN"),
+        ("zh-TW", None, "zh-CN"),
+        ("en-GB,zh;q=0.9", None, "en"),
+        ("fr,zh;q=0.5,en;q=0.3", None, "zh-CN"),
+        ("zh;q=0", None, "en"),
+        ("zh;q=much,en", None, "en"),
+        ("," * 5000, None, "en"),
+        ("en", "zh", "zh-CN"),
+        ("zh", "en", "en"),
+        ("zh", "<script>", "zh-CN"),
+    ],
+)
+def test_the_language_is_the_stored_choice_then_the_browsers(http, accepted, stored, expected):
+    """And English where neither says."""
+    cookie = {"cookie": f"language={stored}"} if stored else {}
+    answer = http.get("/me", headers={**HTML, "accept-language": accepted, **cookie})
+
+    assert f'<html lang="{expected}">' in answer.text
+
+
+def test_a_chosen_language_is_kept(http):
+    """Works without a script; only the languages that there are."""
+    answer = http.get("/me?language=zh", headers=HTML)
+    assert (303, "/me") == (answer.status_code, answer.headers["location"])
+    assert "language=zh;" in answer.headers["set-cookie"]
+
+    answer = http.get("/me?language=tlh", headers=HTML)
+    assert (200, None) == (answer.status_code, answer.headers.get("set-cookie"))
+
+
+def test_a_page_is_asked_for_again_and_not_sent_again(http):
+    """An entity tag over its content; another language has another."""
+    first = http.get("/verify", headers=HTML)
+    tag = first.headers["etag"]
+    again = http.get("/verify", headers={**HTML, "if-none-match": tag})
+    other = http.get("/verify", headers={**HTML, "if-none-match": tag, "accept-language": "zh"})
+
+    assert ("no-cache", 304, b"") == (
+        first.headers["cache-control"],
+        again.status_code,
+        again.content,
+    )
+    assert 200 == other.status_code
+    assert {"Accept-Language", "Cookie"} <= set(first.headers["vary"].split(", "))
+
+
+def test_every_file_of_a_page_is_there_and_kept_for_ever(http):
+    """Under an address that is its version's; modules that it imports as well."""
+    for page in PAGES:
+        files = re.findall(r'(?:src|href)="(/static/[^"]+)"', http.get(page, headers=HTML).text)
+        assert files
+        for file in files:
+            answer = http.get(file)
+            assert (200, "public, max-age=31536000, immutable") == (
+                answer.status_code,
+                answer.headers["cache-control"],
+            )
+            for imported in re.findall(r'from "(\./[^"]+|\.\./[^"]+)"', answer.text):
+                assert 200 == http.get(file.rsplit("/", 1)[0] + "/" + imported).status_code
+
+
+@pytest.mark.parametrize(
+    "file", ["js/nothing.js", "../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "js/", ""]
+)
+def test_nothing_else_is_served(http, file):
+    """No file that is not in the folder, and no folder."""
+    version = re.search(r"/static/(\w+)/", http.get("/", headers=HTML).text)
+    assert version
+    assert 404 == http.get(f"/static/{version[1]}/{file}").status_code
+
+
+def test_another_versions_file_is_not_served(http):
+    """Two versions never mix in one page."""
+    assert 404 == http.get("/static/0000000000000000/js/me.js").status_code
+
+
+def test_a_program_gets_the_index_as_json(http):
+    """Who does not ask for HTML is no browser."""
+    for accepted in ("application/json", "*/*"):
+        assert "/openapi.json" == http.get("/", headers={"accept": accepted}).json()["openapi"]
+
+
+def test_pages_are_not_in_the_apis_description(http):
+    """They are for people."""
+    assert not {"/me", "/verify", "/counter"} & set(http.get("/openapi.json").json()["paths"])

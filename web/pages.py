@@ -1,0 +1,132 @@
+"""The pages' addresses. Everything personal is asked for by the page itself, with a token."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from domain.policy import Policy
+
+from . import languages
+from .assets import Assets
+from .headers import ASSET_HEADERS, PAGE_HEADERS
+from .languages import Language
+
+COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
+NAVIGATION = (("/", "overview"), ("/me", "me"), ("/verify", "verify"), ("/counter", "counter"))
+
+
+class HtmlRoute(APIRoute):
+    """Answers whoever asks for HTML; others get what the API has at the same address."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        return super().matches(scope) if b"text/html" in accepted else (Match.NONE, {})
+
+
+class Pages:
+    """Renders templates in the language that the request asks for."""
+
+    def __init__(self, policy: Policy, *, is_development: bool) -> None:
+        self.assets = Assets("web", "static")
+        self._languages = languages.load()
+        self._environment = Environment(
+            loader=PackageLoader("web", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            asset=self.assets.address,
+            navigation=NAVIGATION,
+            is_development=is_development,
+            policy=policy,
+        )
+
+    def page(self, request: Request, template: str, **values: Any) -> Response:
+        """A page, or the way back to it once a language was chosen."""
+        if (chosen := request.query_params.get("language")) in languages.LANGUAGES:
+            response: Response = RedirectResponse(request.url.path, 303, PAGE_HEADERS)
+            response.set_cookie(
+                languages.COOKIE, chosen, COOKIE_MAX_AGE_S, httponly=True, samesite="lax"
+            )
+            return response
+        language = self._language(request)
+        content = self._environment.get_template(template).render(
+            language=language,
+            text=language.texts,
+            texts_for_scripts=_data(language),
+            path=request.url.path,
+            **values,
+        )
+        return self._tagged(request, content.encode())
+
+    def _language(self, request: Request) -> Language:
+        stored = request.cookies.get(languages.COOKIE)
+        accepted = request.headers.get("accept-language", "")
+        return self._languages[languages.preferred(stored, accepted)]
+
+    def _tagged(self, request: Request, content: bytes) -> Response:
+        tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+        headers = {**PAGE_HEADERS, "ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(None, 304, headers)
+        return Response(content, 200, headers, "text/html; charset=utf-8")
+
+
+def _data(language: Language) -> str:
+    """The catalogue for a ``script`` of type JSON, which nothing in it can end."""
+    return orjson.dumps(language.texts).decode().replace("<", "\\u003c")
+
+
+def router(policy: Policy, *, is_development: bool) -> APIRouter:
+    """The pages, and the files that they load."""
+    pages = Pages(policy, is_development=is_development)
+    routes = APIRouter(include_in_schema=False, tags=["pages"])
+
+    async def overview(request: Request) -> Response:
+        """What this is, and how it is doing."""
+        return pages.page(request, "overview.html")
+
+    routes.add_api_route("/", overview, route_class_override=HtmlRoute)
+
+    @routes.get("/me")
+    async def me(request: Request) -> Response:
+        """The holder's phone."""
+        return pages.page(request, "me.html")
+
+    @routes.get("/verify")
+    async def verify(request: Request) -> Response:
+        """The officer who checks."""
+        return pages.page(request, "verify.html")
+
+    @routes.get("/counter")
+    async def counter(request: Request) -> Response:
+        """The registrar."""
+        return pages.page(request, "counter.html")
+
+    @routes.get("/v/{code}")
+    @routes.get("/V/{code}")  # as it stands in the QR code, which holds upper case in less space
+    async def shown(request: Request, code: str) -> Response:  # noqa: ARG001  the page reads it
+        """What a stranger's camera opens. Says the same of every code: alive, dead or made up."""
+        return pages.page(request, "shown.html")
+
+    @routes.get("/static/{version}/{name:path}")
+    async def static(version: str, name: str) -> Response:
+        """A file, under an address that is its version's own."""
+        asset = pages.assets.get(version, name)
+        if asset is None:
+            raise HTTPException(404)
+        return Response(asset.content, 200, ASSET_HEADERS, asset.media_type)
+
+    return routes

@@ -1,0 +1,127 @@
+// The registrar's counter: find or issue, then act; both tracks change live beside each other.
+import { Problem, call } from "./api.js";
+import { actionsFor } from "./counter/actions.js";
+import { prepareIssue } from "./counter/issue.js";
+import { showTracks } from "./counter/tracks.js";
+import { byId, h, put } from "./dom.js";
+import { claims } from "./session.js";
+import { isDevelopment, signIn, signOut } from "./signin.js";
+import { listen } from "./stream.js";
+import { text } from "./texts.js";
+
+const HAPPENED_MAX = 8;
+let token = null;
+let stream = null;
+let permit = null;
+const happened = [];
+
+signIn("registrar", byId("signin"), async (value) => {
+  token = value;
+  byId("counter").hidden = false;
+  byId("find").append(
+    h("p", { class: "row row--apart small soft" }, text("counter.registered_office", { station: claims(value).station ?? "–" }), signOut("registrar")),
+  );
+  prepareIssue({ token, issued });
+  if (isDevelopment) await offerPeople();
+});
+
+byId("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  find(byId("citizen").value.trim());
+});
+byId("new").addEventListener("click", () => {
+  leave();
+  byId("issue").hidden = false;
+  byId("issue").querySelector("input").focus();
+});
+
+async function offerPeople() {
+  const { people } = await call("GET", "/v1/dev/people").catch(() => ({ people: [] }));
+  if (!people.length) return;
+  const choose = (person) => () => {
+    byId("citizen").value = person.citizen_id_number;
+    find(person.citizen_id_number);
+  };
+  const list = people.map((person) =>
+    h("li", {}, h("button", { type: "button", class: "person", onclick: choose(person) }, h("b", {}, person.name), h("span", { class: "code small soft" }, person.citizen_id_number))),
+  );
+  put(byId("people"), h("h3", { class: "label" }, text("counter.try")), h("ul", { class: "people" }, ...list));
+}
+
+async function find(citizen_id_number) {
+  await trying(async () => {
+    const { permits } = await call("POST", "/v1/permits/searches", { token, body: { citizen_id_number } });
+    leave();
+    if (permits.length) return open(permits[0]);
+    byId("empty").hidden = false;
+    return put(byId("empty"), h("p", { role: "status" }, text("counter.none")));
+  });
+}
+
+function issued(answer) {
+  open(answer);
+  note(text("counter.done_issue", { number: answer.permit_number }), answer.as_of_position);
+}
+
+function leave() {
+  stream?.stop();
+  byId("issue").hidden = true;
+  byId("empty").hidden = true;
+  byId("opened").hidden = true;
+  put(byId("problem"));
+}
+
+function open(found) {
+  leave();
+  permit = null;
+  happened.length = 0;
+  put(byId("happened"));
+  byId("opened").hidden = false;
+  if (matchMedia("(max-width: 60rem)").matches) byId("work").scrollIntoView();
+  stream = listen(`/v1/permits/${found.permit_number}/live?min_position=${found.as_of_position}`, { token, heard: (_, now) => changed(now) });
+}
+
+async function changed(now) {
+  if (permit && now.as_of_position < permit.as_of_position) return;
+  permit = now;
+  await trying(async () => {
+    const path = `/v1/permits/${now.permit_number}/physical?min_position=${now.as_of_position}`;
+    const face = await call("GET", path, { token });
+    if (permit !== now) return; // it has changed again meanwhile
+    showTracks(now, face);
+    put(byId("actions"), ...actionsFor(now, act));
+  });
+}
+
+/** One command, and what came of it; the tracks follow by the stream. */
+async function act(path, body, done) {
+  await trying(async () => {
+    const answer = await call("POST", `/v1/permits/${permit.permit_number}/${path}`, {
+      token,
+      body,
+      headers: { "idempotency-key": crypto.randomUUID() },
+    });
+    note(done(answer), answer.as_of_position);
+  });
+}
+
+function note(told, position) {
+  happened.unshift([told, position]);
+  happened.length = Math.min(happened.length, HAPPENED_MAX);
+  put(
+    byId("happened"),
+    ...happened.map(([what, at]) =>
+      h("li", { class: "row row--apart" }, h("span", {}, what), h("span", { class: "soft small number" }, text("counter.position", { position: at }))),
+    ),
+  );
+}
+
+async function trying(work) {
+  put(byId("problem"));
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    put(byId("problem"), h("p", { class: "notice notice--bad" }, error.told));
+  }
+}

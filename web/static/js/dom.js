@@ -1,0 +1,30 @@
+// Elements without markup in strings: nothing that was received is ever parsed as HTML.
+const SVG = "http://www.w3.org/2000/svg";
+
+/** h("p", { class: "soft", onclick }, "text", child, …); null and false are left out. */
+export function h(name, properties = {}, ...children) {
+  return fill(document.createElement(name), properties, children);
+}
+
+/** The same for SVG. */
+export function svg(name, properties = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), properties, children);
+}
+
+/** Replaces what is in an element. */
+export function put(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== false));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+function fill(element, properties, children) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === false || value === undefined) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  put(element, ...children);
+  return element;
+}

@@ -1,0 +1,60 @@
+// Everybody who looked, newest first; with the receipt that they got.
+import { call } from "../api.js";
+import { h, put } from "../dom.js";
+import { instant, text } from "../texts.js";
+
+const PAGE = 10;
+
+export class Looked {
+  constructor({ token, list }) {
+    this.token = token;
+    this.list = list;
+    this.shown = PAGE;
+  }
+
+  async refresh() {
+    const path = `/v1/me/checks?limit=${this.shown}`;
+    const answer = await call("GET", path, { token: this.token }).catch(() => null);
+    if (answer) this.show(answer);
+  }
+
+  show({ checks, next_before }) {
+    const more = () => {
+      this.shown = Math.min(this.shown + PAGE, 100);
+      this.refresh();
+    };
+    put(
+      this.list,
+      checks.length === 0 && h("li", { class: "soft" }, text("me.nobody")),
+      ...checks.map((check) => this.one(check)),
+      next_before &&
+        this.shown < 100 &&
+        h("li", {}, h("button", { type: "button", class: "button button--quiet", onclick: more }, text("me.more"))),
+    );
+  }
+
+  one(check) {
+    const isGood = check.outcome === "effective";
+    const fields = (check.fields ?? []).map((name) => text(`fields.${name}`)).join(text("site.comma"));
+    return h(
+      "li",
+      { class: "look" },
+      h("p", { class: "row row--apart" }, h("b", {}, text(`scenarios.${check.scenario}`)), h("span", { class: `chip chip--${isGood ? "good" : "bad"}` }, text(`outcomes.${check.outcome}`))),
+      h("p", { class: "soft small" }, `${instant(check.checked_at)} · ${text(`tracks.${check.track}`)} · `, h("span", { class: "code" }, check.verifier ?? "–")),
+      check.reason && h("p", { class: "small" }, text(`reasons.${check.reason}`)),
+      h("p", { class: "small" }, fields ? text("me.shown_fields", { fields }) : text("me.shown_nothing")),
+      this.receipt(check.check_id),
+    );
+  }
+
+  receipt(id) {
+    const place = h("div", { class: "receipt" });
+    const details = h("details", { class: "small" }, h("summary", {}, text("me.receipt")), place);
+    details.addEventListener("toggle", async () => {
+      if (!details.open || place.childElementCount) return;
+      const answer = await call("GET", `/v1/me/receipts/${id}`, { token: this.token }).catch(() => null);
+      if (answer) put(place, h("p", { class: "soft" }, text("me.receipt_text")), h("p", { class: "code receipt__text", tabindex: "0" }, answer.receipt));
+    });
+    return details;
+  }
+}

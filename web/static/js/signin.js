@@ -1,0 +1,128 @@
+// Signing in. In development mode by choosing whom to be; else with a token of the organisation's.
+import { call } from "./api.js";
+import { h, put } from "./dom.js";
+import { claims, forget, keep, token } from "./session.js";
+import { text } from "./texts.js";
+
+const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder" };
+export const isDevelopment = document.body.dataset.development === "yes";
+
+/** Shows the way in at `place` until somebody is in, then calls `entered(token)`. */
+export async function signIn(role, place, entered) {
+  await null; // never before the page's own module is complete
+  const known = token(role);
+  if (known && isGood(known, role)) {
+    put(place);
+    return entered(known);
+  }
+  forget(role);
+  const problem = h("p", { role: "alert" });
+  const enter = (value) => {
+    if (!isGood(value, role)) return tell(problem, text("signin.bad_token"));
+    keep(role, value);
+    put(place);
+    return entered(value);
+  };
+  const ways = isDevelopment ? await development(role, enter, problem) : [production(enter)];
+  const panel = h(
+    "section",
+    { class: "panel stack signin", "aria-labelledby": "signin-title" },
+    h("h2", { id: "signin-title" }, text(`signin.title_${role}`)),
+    ...ways,
+    problem,
+  );
+  put(place, panel);
+}
+
+/** A link that signs out and begins anew. */
+export function signOut(role) {
+  const leave = () => {
+    forget(role);
+    location.reload();
+  };
+  return h("button", { type: "button", class: "button button--quiet", onclick: leave }, text("signin.out"));
+}
+
+/** A development token for a role. */
+export async function developmentToken(role, more = {}) {
+  return (await call("POST", "/v1/dev/tokens", { body: { role, ...more } })).access_token;
+}
+
+function isGood(value, role) {
+  const { exp, scope = "" } = claims(value);
+  return exp * 1000 > Date.now() && scope.split(" ").includes(SCOPES[role]);
+}
+
+function tell(problem, told) {
+  put(problem, told);
+  problem.className = "notice notice--bad";
+}
+
+async function development(role, enter, problem) {
+  const intro = h("p", { class: "soft" }, text("signin.development"));
+  const trying = (work) => async (event) => {
+    event.preventDefault();
+    try {
+      await work(event);
+    } catch (error) {
+      tell(problem, error.told ?? String(error));
+    }
+  };
+  if (role !== "holder") {
+    const go = trying(async () => enter(await developmentToken(role)));
+    return [intro, h("button", { type: "button", class: "button", onclick: go }, text(`signin.as_${role}`))];
+  }
+  const as = async (holder_id) => enter(await developmentToken("holder", { holder_id }));
+  const { people } = await call("GET", "/v1/dev/people").catch(() => ({ people: [] }));
+  const choices = people.map((person) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: "person",
+          onclick: trying(() => as(person.holder_id)),
+        },
+        h("b", {}, person.name),
+        h("span", { class: "code small soft" }, person.citizen_id_number),
+      ),
+    ),
+  );
+  const field = h("input", { class: "input code", id: "signin-citizen", maxlength: 18, required: true, autocomplete: "off" });
+  const search = trying(async () => {
+    const registrar = await developmentToken("registrar");
+    const body = { citizen_id_number: field.value.trim() };
+    const { permits } = await call("POST", "/v1/permits/searches", { token: registrar, body });
+    if (!permits.length) return tell(problem, text("signin.not_found"));
+    return as(permits[0].holder_id);
+  });
+  return [
+    intro,
+    choices.length
+      ? h("div", {}, h("h3", { class: "label" }, text("signin.people")), h("ul", { class: "people" }, ...choices))
+      : h("p", { class: "notice" }, text("signin.no_people")),
+    h(
+      "form",
+      { class: "stack stack--tight", onsubmit: search },
+      h("div", { class: "field" }, h("label", { for: "signin-citizen" }, text("signin.citizen")), field),
+      h("button", { class: "button" }, text("signin.find")),
+    ),
+  ];
+}
+
+function production(enter) {
+  const field = h("textarea", { class: "input", id: "signin-token", maxlength: 8000, required: true, spellcheck: "false" });
+  const use = (event) => {
+    event.preventDefault();
+    enter(field.value.trim());
+  };
+  return h(
+    "form",
+    { class: "stack stack--tight", onsubmit: use },
+    h("p", { class: "soft" }, text("signin.production")),
+    h("div", { class: "field" }, h("label", { for: "signin-token" }, text("signin.token")), field),
+    h("button", { class: "button" }, text("signin.use")),
+  );
+}

@@ -1,0 +1,34 @@
+// The catalogue that came with the page.
+const catalogue = JSON.parse(document.getElementById("texts").textContent);
+
+export const locale = document.documentElement.lang;
+
+/** The text at "section.key", with {names} filled in; the key itself where there is none. */
+export function text(key, values = {}) {
+  const [section, ...rest] = key.split(".");
+  const found = catalogue[section]?.[rest.join(".")];
+  if (found === undefined) return rest.join(".");
+  return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** Whether there is such a text. */
+export function has(key) {
+  const [section, ...rest] = key.split(".");
+  return catalogue[section]?.[rest.join(".")] !== undefined;
+}
+
+const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+const instants = new Intl.DateTimeFormat(locale, {
+  dateStyle: "medium",
+  timeStyle: "short",
+  timeZone: "Asia/Shanghai",
+});
+const numbers = new Intl.NumberFormat(locale);
+
+/** A legal date (YYYY-MM-DD), which has no time zone. */
+export const day = (iso) => (iso ? dates.format(new Date(`${iso}T00:00:00Z`)) : "–");
+
+/** An instant, as clocks in Shanghai show it. */
+export const instant = (iso) => instants.format(new Date(iso));
+
+export const number = (value) => numbers.format(value);

@@ -1,0 +1,24 @@
+// Tabs as WAI-ARIA describes them: arrows move, the chosen one alone is in the tab order.
+import { byId } from "../dom.js";
+
+export function prepareTabs(names, left) {
+  const tabs = names.map((name) => byId(`tab-${name}`));
+  const choose = (index) => {
+    left();
+    tabs.forEach((tab, place) => {
+      tab.setAttribute("aria-selected", String(place === index));
+      tab.tabIndex = place === index ? 0 : -1;
+      byId(`panel-${names[place]}`).hidden = place !== index;
+    });
+  };
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => choose(index));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = (index + step + tabs.length) % tabs.length;
+      choose(next);
+      tabs[next].focus();
+    });
+  });
+}
