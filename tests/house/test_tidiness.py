@@ -58,7 +58,7 @@ def test_every_named_query_is_used() -> None:
         f"{file.relative_to(ROOT)}: {name}"
         for file in _tracked(".sql")
         for name in re.findall(r"^-- name: (\w+)$", file.read_text("utf-8"), re.MULTILINE)
-        if not re.search(rf"\b_?sql\.{name}\b", source)
+        if not re.search(rf"""\b_?sql\.{name}\b|\.query\("{name}\"""", source)
     ]
     assert [] == unused
 
