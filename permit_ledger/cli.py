@@ -15,7 +15,7 @@ from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
 
-from . import key_commands, logs, quarantine_commands, receipt_key_commands
+from . import key_commands, logs, quarantine_commands, rebuild_command, receipt_key_commands
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 from .crashes import CarefulGroup, as_role
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(receipt_key_commands.app, name="receipt-keys")
 app.add_typer(quarantine_commands.app, name="quarantine")
+app.command()(rebuild_command.rebuild)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -40,3 +40,27 @@ def progress(
             bar.update(task, completed=done, total=of)
 
         yield report
+
+
+@contextmanager
+def stages(console: Console, what: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """The same for work in several stages, with its rate; call it with the stage as well."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def report(stage: str, done: int, of: int | None) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.0f}/s" if speed else ""
+            bar.update(task, description=f"{what}: {stage}", completed=done, total=of, rate=rate)
+
+        yield report

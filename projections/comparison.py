@@ -1,0 +1,142 @@
+"""Two generations of a view beside each other: equal, bucket by bucket, or which permits differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from ledger.database import Connection
+from ledger.named_sql import Queries
+
+from .generation import Generation
+from .view import View
+
+_sql = Queries("projections", "sql/generations.sql")
+
+_CHECKSUMS = sql.SQL(
+    "SELECT left(permit_number, 2), count(*),"
+    " sha256(convert_to(string_agg(ROW({columns})::text, E'\\n'"
+    "        ORDER BY permit_number COLLATE \"C\"), 'UTF8'))"
+    " FROM {table} GROUP BY 1"
+)
+_DIFFERENCES = sql.SQL(
+    "SELECT permit_number, to_jsonb(live), to_jsonb(fresh)"
+    " FROM (SELECT {columns} FROM {live} WHERE {wanted}) AS live"
+    " FULL JOIN (SELECT {columns} FROM {fresh} WHERE {wanted}) AS fresh USING (permit_number)"
+    " WHERE live IS DISTINCT FROM fresh ORDER BY permit_number"
+)
+_IN_BUCKETS = sql.SQL("left(permit_number, 2) = ANY(%(these)s)")
+_OF_PERMITS = sql.SQL("permit_number = ANY(%(these)s)")
+_SEALED = "face"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One permit, and the columns in which it differs; ``None`` for a row that is not there."""
+
+    permit_number: str
+    columns: list[str]
+    live: dict[str, Any] | None
+    fresh: dict[str, Any] | None
+    reason: str | None = None
+    """Why it can't be built, if so: its row goes as far as its events can be read."""
+
+    @property
+    def is_unbuilt(self) -> bool:
+        return self.reason is not None
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"can't be built: {self.reason}"
+        if self.live is None or self.fresh is None:
+            return "only built" if self.live is None else "only live"
+        return ", ".join(
+            f"{name}: sealed, differs"
+            if name == _SEALED
+            else f"{name}: {self.live.get(name)} → {self.fresh.get(name)}"
+            for name in self.columns
+        )
+
+    def keep(self, connection: Connection, build_id: int) -> None:
+        """On record with the build."""
+        connection.execute(
+            _sql.keep_difference,
+            {
+                "build_id": build_id,
+                "permit_number": self.permit_number,
+                "columns": self.columns,
+                "live": self.live and Jsonb(_of(self.live, self.columns)),
+                "fresh": self.fresh and Jsonb(_of(self.fresh, self.columns)),
+            },
+        )
+
+
+class Comparison:
+    """Of the live generation of a view with the next one, in the columns that both have."""
+
+    def __init__(self, connection: Connection, view: View[Any]) -> None:
+        self._connection = connection
+        self._live = sql.Identifier(Generation.LIVE, view.table)
+        self._fresh = sql.Identifier(Generation.NEXT, view.table)
+        common = [
+            name
+            for name, _ in _columns(connection, view, Generation.LIVE)
+            if name in dict(_columns(connection, view, Generation.NEXT))
+        ]
+        self._columns = sql.SQL(", ").join(map(sql.Identifier, common))
+
+    def buckets(self) -> tuple[int, list[str]]:
+        """How many there are, and which of them differ."""
+        live, fresh = (
+            {
+                bucket: rest
+                for bucket, *rest in cast(
+                    "list[tuple[str, int, bytes]]",
+                    self._connection.execute(
+                        _CHECKSUMS.format(columns=self._columns, table=table)
+                    ).fetchall(),
+                )
+            }
+            for table in (self._live, self._fresh)
+        )
+        every = live.keys() | fresh.keys()
+        return len(every), sorted(each for each in every if live.get(each) != fresh.get(each))
+
+    def in_buckets(self, buckets: Iterable[str]) -> list[Difference]:
+        """Permit by permit."""
+        return self._differences(_IN_BUCKETS, buckets)
+
+    def of_permits(self, permit_numbers: Iterable[str]) -> list[Difference]:
+        """Those of these permits that differ."""
+        return self._differences(_OF_PERMITS, permit_numbers)
+
+    def _differences(self, wanted: sql.SQL, these: Iterable[str]) -> list[Difference]:
+        query = _DIFFERENCES.format(
+            columns=self._columns, live=self._live, fresh=self._fresh, wanted=wanted
+        )
+        rows = self._connection.execute(query, {"these": list(these)}).fetchall()
+        return [_difference(*row) for row in cast("list[tuple[str, Any, Any]]", rows)]
+
+
+def _columns(
+    connection: Connection, view: View[Any], generation: Generation
+) -> list[tuple[str, str]]:
+    found = connection.execute(_sql.columns, [f"{generation}.{view.table}"]).fetchall()
+    return cast("list[tuple[str, str]]", found)
+
+
+def _difference(
+    number: str, live: dict[str, Any] | None, fresh: dict[str, Any] | None
+) -> Difference:
+    differs = [
+        name for name in (live or fresh or {}) if (live or {}).get(name) != (fresh or {}).get(name)
+    ]
+    return Difference(number, differs, live, fresh)
+
+
+def _of(row: dict[str, Any], columns: list[str]) -> dict[str, Any]:
+    return {name: "sealed" if name == _SEALED and row[name] else row[name] for name in columns}

@@ -1,0 +1,307 @@
+"""Views built anew beside those that serve."""
+
+from collections import Counter
+from threading import Event, Thread
+
+import pytest
+from psycopg import sql
+
+from ledger.database import connect
+from projections.generation import Generation
+from projections.quarantine import list_parked
+from projections.rebuild import Building, NothingBefore, Rebuild
+from tests.projections.parts import parts
+
+VIEWS = ["physical", "electronic", "search"]
+TABLES = dict(zip(VIEWS, ["physical_permits", "electronic_permits", "permit_search"], strict=True))
+COMMANDS = 150
+SHAPE = """
+    SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname
+"""
+INDEXES = """
+    SELECT replace(pg_get_indexdef(indexrelid), nspname || '.', '') FROM pg_index
+    JOIN pg_class ON pg_class.oid = indrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE indrelid = %s::regclass ORDER BY 1
+"""
+RIGHTS = """
+    SELECT array_agg(privilege ORDER BY privilege)
+    FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+    WHERE has_table_privilege('permit_ledger_service', %s, privilege)
+"""
+
+
+@pytest.fixture
+def rebuild(database_url):
+    """``rebuild(view, …)``: one run, with the rights of the database's owner."""
+
+    def rebuild(view, **options):
+        with connect(database_url) as connection:
+            build = Rebuild(connection, database_url, parts, view)
+            return build.run(**{"workers": 1, **options})
+
+    return rebuild
+
+
+@pytest.fixture
+def roll_back(database_url):
+    """``roll_back(view)``: gives the position."""
+
+    def roll_back(view):
+        with connect(database_url) as connection:
+            return Rebuild(connection, database_url, parts, view).roll_back()
+
+    return roll_back
+
+
+@pytest.fixture
+def shape(admin):
+    """``shape(table)``: columns, indexes and the service's rights."""
+
+    def shape(table):
+        return [admin.execute(query, [table]).fetchall() for query in (SHAPE, INDEXES, RIGHTS)]
+
+    return shape
+
+
+@pytest.fixture
+def lived(life, projected):
+    """A random life that the views have."""
+    living = life(21)
+    living.go_on(COMMANDS)
+    projected()
+    return living
+
+
+def test_it_is_equal_and_serves(lived, rebuild, views_are_the_log, projected, admin):
+    """Every view in turn, and life goes on in what was built."""
+    for view in VIEWS:
+        built = rebuild(view)
+        assert ([], True, True) == (built.differences, built.switched, built.had_live)
+        assert built.permits == len({*lived.numbers})
+        assert built.buckets > 0
+    views_are_the_log()
+
+    lived.go_on(COMMANDS // 3)
+    projected()
+    views_are_the_log()
+
+
+def test_several_processes_build_the_same(lived, rebuild, views_are_the_log, monkeypatch):
+    """As one does."""
+    monkeypatch.setattr("projections.loading.IN_PROCESS_EVENTS_MAX", 10)
+
+    built = rebuild("physical", workers=2)
+
+    assert ([], True) == (built.differences, built.switched)
+    views_are_the_log()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_built_is_what_the_migrations_made(lived, rebuild, shape, view):
+    """Columns, indexes, rights: whoever adds a column adds it in both places."""
+    table = f"views.{TABLES[view]}"
+    columns, indexes, rights = shape(table)
+
+    rebuild(view)
+
+    there = shape(table)
+    assert (columns, rights) == (there[0], there[2])
+    assert len(indexes) == len(there[1])
+    assert Counter(line.partition(" USING ")[2] for (line,) in indexes) == Counter(
+        line.partition(" USING ")[2] for (line,) in there[1]
+    )
+
+
+def test_it_is_built_while_life_goes_on(
+    life, start_projector, caught_up, rebuild, views_are_the_log, database_url
+):
+    """No reader hears of it: none fails, and none sees the tracks disagree."""
+    start_projector()
+    living = life(22)
+    living.go_on(COMMANDS)
+    done, seen, wrong = Event(), Counter(), []
+
+    def read():
+        with connect(database_url) as connection:
+            while not done.is_set():
+                rows = connection.execute(
+                    "SELECT permit_number, physical.version, electronic.version,"
+                    " physical.card_serial, electronic.card_serial"
+                    " FROM views.physical_permits AS physical"
+                    " FULL JOIN views.electronic_permits AS electronic USING (permit_number)"
+                ).fetchall()
+                seen.update(["reads"])
+                wrong.extend(row for row in rows if row[1] != row[2] or row[3] != row[4])
+
+    readers = [Thread(target=read) for _ in range(2)]
+    writer = Thread(target=living.go_on, args=[COMMANDS])
+    for thread in (*readers, writer):
+        thread.start()
+    try:
+        built = [rebuild(view) for view in VIEWS for _ in range(2)]
+    finally:
+        writer.join()
+        caught_up()
+        done.set()
+        for reader in readers:
+            reader.join()
+
+    assert [([], True)] * len(built) == [(one.differences, one.switched) for one in built]
+    assert ([], True) == (wrong, seen["reads"] > 2)
+    views_are_the_log()
+
+
+def test_a_difference_is_refused_and_listed(lived, rebuild, admin, rows):
+    """By permit and column; what serves stays as it is, and nobody's face is told."""
+    number, other = lived.numbers[:2]
+    admin.execute(
+        "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
+    )
+    admin.execute("UPDATE views.physical_permits SET face = 'x' WHERE permit_number = %s", [other])
+
+    built = rebuild("physical")
+
+    assert not built.switched
+    assert {number: ["card_serial"], other: ["face"]} == {
+        one.permit_number: one.columns for one in built.differences
+    }
+    assert 9 == rows("views.physical_permits")[number]["card_serial"]
+    kept = admin.execute(
+        "SELECT permit_number, columns, live, fresh FROM views.differences WHERE build_id = %s",
+        [built.build_id],
+    ).fetchall()
+    assert 2 == len(kept)
+    assert {"face": "sealed"} == {n: live for n, _, live, _ in kept}[other]
+    assert ("refused",) == admin.execute("SELECT state FROM views.builds").fetchone()
+
+
+def test_differences_can_be_accepted(lived, rebuild, admin, views_are_the_log):
+    """What was built serves, and the list stays."""
+    number = lived.numbers[0]
+    admin.execute(
+        "UPDATE views.electronic_permits SET claimed = NOT claimed WHERE permit_number = %s",
+        [number],
+    )
+
+    built = rebuild("electronic", accept_differences=True)
+
+    assert ([["claimed"]], True) == ([one.columns for one in built.differences], built.switched)
+    assert (1,) == admin.execute("SELECT count(*) FROM views.differences").fetchone()
+    views_are_the_log()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_there_is_a_way_back_and_forth(
+    lived, rebuild, roll_back, projected, views_are_the_log, view
+):
+    """To where the views are by then, whatever has happened since, erasures too."""
+    rebuild(view)
+    lived.go_on(COMMANDS // 3)
+    lived.erase(lived.issue())
+    projected()
+
+    assert lived.ledger.log.head() == roll_back(view)
+    views_are_the_log()
+    lived.go_on(COMMANDS // 5)
+    projected()
+    roll_back(view)
+    views_are_the_log()
+
+
+def test_nobody_erased_is_found_in_what_is_kept(lived, rebuild, projected, admin):
+    """The previous build does not follow the log, but forgets with it."""
+    number = lived.issue()
+    projected()
+    rebuild("search")
+    lived.erase(number)
+    projected()
+
+    assert (None,) == admin.execute(
+        "SELECT citizen_index FROM views_previous.permit_search WHERE permit_number = %s", [number]
+    ).fetchone()
+
+
+def test_there_is_no_way_back_from_the_first(lived, roll_back):
+    """And it says so."""
+    with pytest.raises(NothingBefore):
+        roll_back("physical")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_table_that_was_dropped_is_mended(
+    lived, rebuild, admin, start_projector, caught_up, views_are_the_log, view
+):
+    """With whatever hung on it; the projector stands still meanwhile and goes on afterwards."""
+    admin.execute(
+        sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(Generation.LIVE, TABLES[view]))
+    )
+    start_projector()
+    lived.issue()
+
+    # The views can't move meanwhile: it is built as far as they are.
+    built = rebuild(view)
+
+    assert (False, True) == (built.had_live, built.switched)
+    caught_up()
+    views_are_the_log()
+
+
+def test_one_is_built_at_a_time(lived, rebuild, database_url, admin):
+    """The second is told."""
+    with connect(database_url) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [0x6275696C])
+        with pytest.raises(Building):
+            rebuild("physical")
+
+    assert rebuild("physical").switched
+
+
+def test_one_that_was_cut_off_is_begun_again(lived, rebuild, admin, monkeypatch, rows):
+    """What serves was not touched."""
+    before = rows("views.permits")
+
+    def cut_off(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr("projections.switching.Tables.index_next", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild("physical")
+    assert before == rows("views.permits")
+
+    assert rebuild("physical").switched
+    states = admin.execute("SELECT state FROM views.builds ORDER BY build_id").fetchall()
+    assert {("failed",), ("live",), ("previous",)} == set(states)
+
+
+def test_a_parked_permit_holds_up_no_rebuild(
+    lived, rebuild, start_projector, caught_up, rewrite_log, admin
+):
+    """It is as far as it can be read, and stays parked."""
+    number = lived.issue()
+    lived.claim(number)
+    lived.ledger.deliver_card(number, lived.command())
+    rewrite_log("UPDATE ledger.events SET state = '' WHERE stream = %s AND version = 2", [number])
+    start_projector()
+    caught_up()
+
+    built = rebuild("physical")
+
+    assert ([], True) == (built.differences, built.switched)
+    assert [number] == [one.permit_number for one in list_parked(admin)]
+
+
+def test_an_event_that_cant_be_read_any_more_is_a_difference(
+    lived, rebuild, rewrite_log, projected
+):
+    """The views have it, and a rebuild would lose it: it is refused."""
+    number = lived.issue()
+    lived.claim(number)
+    projected()
+    rewrite_log("UPDATE ledger.events SET state = '' WHERE stream = %s AND version = 1", [number])
+
+    built = rebuild("physical")
+
+    assert not built.switched
+    assert number in {one.permit_number for one in built.differences}
