@@ -143,7 +143,7 @@ class QuarantineAnswer(BaseModel):
 
 
 class RetriedAnswer(BaseModel):
-    """What a retry came to; where it was in vain, `position` and `reason` say what stands in the way."""
+    """What a retry came to; in vain, `position` and `reason` say what stands in the way."""
 
     permit_number: str
     released: bool

@@ -107,6 +107,7 @@ FIELDS: Mapping[str, Kind] = {
     "route": text(r"[\w{}/.:-]{1,120}"),
     "status": number(100, 599),
     "ms": number(0),
+    "position": number(0),
     "correlation_id": text(r".{1,64}", fit=is_fit),
     # Bounded and plain: an account name, or a holder's id, which is a UUID.
     "caller": text(r"[\w.@+:|-]{1,64}", fit=_subject),

@@ -33,6 +33,7 @@ class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
     names the first few of the permits in it."""
 
+    quarantine: list[Standstill]
     log_position: int
     views_position: int
     lag_events: int
@@ -43,7 +44,6 @@ class Status:
     quarantined_permits: int
     audited_permits: int
     audit_differences: int
-    quarantine: list[Standstill]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,9 +53,9 @@ def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
-    log, views, *figures = cast("tuple[int, int, int, int, int, int, int, int, int]", row)
+    log, views, *figures = cast("tuple[int, ...]", row)
     standing_still = [Standstill(*one) for one in cast("list[tuple[str, str]]", parked)]
-    return Status(log, views, log - views, *figures, standing_still)
+    return Status(standing_still, log, views, log - views, *figures)
 
 
 def status_table(status: Status) -> Table:
