@@ -59,6 +59,8 @@ WRITES = {
     f"POST {Q}/{{permit_number}}/retries": "operator",
 }
 """All that take a body but the clock: that one is everybody's."""
+OF_WHO_IS_PARKED = {f"POST {Q}/{{permit_number}}/retries"}
+"""A permit that nothing is wrong with is not found there."""
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,8 @@ def test_a_write_answers_as_documented(send_many, permit, label, role, mode):
         query=POSITION_THAT_IS_THERE,
     )
 
-    assert not {401, 403, 404, 405} & set(seen)
+    wrong = {401, 403, 405} if label in OF_WHO_IS_PARKED else {401, 403, 404, 405}
+    assert not wrong & set(seen)
 
 
 @pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
