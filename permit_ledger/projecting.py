@@ -38,12 +38,12 @@ def project(settings: Settings) -> None:
         views = all_views(keys.blind_index(settings))
         gc.freeze()
         gc.set_threshold(GC_OBJECTS)
-        with _auditor(settings, database_url, holder_keys, stop):
+        with auditing(settings, database_url, holder_keys, stop):
             Projector(database_url, views, EventOpener(holder_keys, describe), stop).run()
 
 
 @contextmanager
-def _auditor(
+def auditing(
     settings: Settings, database_url: str, holder_keys: HolderKeys, stop: Event
 ) -> Iterator[None]:
     """In a thread of its own, unless it is turned off; no thread outlives the role."""

@@ -129,18 +129,14 @@ def _only(permits: list[Parked]) -> Parked:
 
 
 def _table(permits: list[Parked]) -> Table:
-    columns = ("permit", "position", "topic", "found by", "waiting", "retries", "since", "reason")
-    table = Table(*columns, box=None)
+    table = Table(box=None)
+    table.add_column("permit", no_wrap=True)
+    for name in ("position", "waiting", "retries"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reason", overflow="fold")
     for one in permits:
-        figures = (f"{one.events_waiting:,}", f"{one.retries:,}", f"{one.parked_at:%Y-%m-%d %H:%M}")
-        table.add_row(
-            one.permit_number,
-            f"{one.position:,}",
-            escape(one.topic),
-            one.found_by,
-            *figures,
-            escape(one.reason),
-        )
+        figures = (one.position, one.events_waiting, one.retries)
+        table.add_row(one.permit_number, *(f"{n:,}" for n in figures), escape(one.reason))
     return table
 
 

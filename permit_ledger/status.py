@@ -33,6 +33,7 @@ class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
     names the first few of the permits in it."""
 
+    quarantine: list[Standstill]
     log_position: int
     views_position: int
     lag_events: int
@@ -43,7 +44,6 @@ class Status:
     quarantined_permits: int
     audited_permits: int
     audit_differences: int
-    quarantine: list[Standstill]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

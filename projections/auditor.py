@@ -123,8 +123,11 @@ class Auditor:
                 return False
             connection.execute(_sql.count_difference)
             there = cast("tuple[int]", connection.execute(_sql.parked_by_auditor).fetchone())[0]
-            if is_parked := there < PARKED_MAX:
+            is_parked = there < PARKED_MAX
+            if is_parked:
                 park(connection, difference)
-        what = "views differ from the log, permit parked"
-        _log.error(what if is_parked else "views differ from the log", reason=difference[0].reason)
+        if is_parked:
+            _log.error("views differ from the log, permit parked", reason=difference[0].reason)
+        else:
+            _log.error("views differ from the log", reason=difference[0].reason)
         return True

@@ -9,6 +9,7 @@ from tests.api.orders import ERASURE, ORDER
 
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
+Q = "/v1/operations/quarantine"
 CONTRACT = {
     *("POST /v1/permits", f"GET {N}", f"GET {N}/physical", f"GET {N}/electronic"),
     *("POST /v1/permits/searches", f"POST {N}/endorsements", f"POST {N}/loss-reports"),
@@ -88,7 +89,16 @@ def test_problems_are_documented_as_problems_only(document):
 
 
 def test_a_life_reads_as_the_document_says(
-    at, schema, http, registrar, verifier, investigator, holder_of, application, claim_body
+    at,
+    schema,
+    http,
+    registrar,
+    verifier,
+    investigator,
+    operator,
+    holder_of,
+    application,
+    claim_body,
 ):
     """Every answer of a permit's life against its schema, refusals included."""
     at("2026-12-20")
@@ -139,6 +149,11 @@ def test_a_life_reads_as_the_document_says(
         f"POST {H}/erasures": [
             investigator.post(f"{audit}/erasures", {**ORDER, "approvals": ["officer-1"]}),
             erased := investigator.post(f"{audit}/erasures", ERASURE),
+        ],
+        f"GET {Q}": [operator.get(Q), registrar.get(Q)],
+        f"POST {Q}/{{permit_number}}/retries": [
+            operator.post(f"{Q}/{permit['permit_number']}/retries"),
+            operator.post(f"{Q}/{permit['permit_number']}/retries", {"force": True}),
         ],
         "GET /readyz": [http.get("/readyz")],
         "GET /metrics": [http.get("/metrics")],

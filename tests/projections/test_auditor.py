@@ -199,6 +199,8 @@ def test_no_false_alarm_while_life_goes_on(
 
     assert [] == list_parked(admin)
     assert 0 == counted()[1]
+    erased = admin.execute("SELECT count(*) FROM views.permits WHERE erased").fetchone()
+    assert erased > (3,)
     views_are_the_log()
 
 

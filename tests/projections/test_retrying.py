@@ -1,5 +1,7 @@
 """Out of quarantine: a permit that stands still is folded once more, all of it, in its order."""
 
+from threading import Thread
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -180,6 +182,31 @@ def test_a_row_that_the_database_refuses_stays_where_it_can_be(
     admin.execute("ALTER TABLE views.physical_permits DROP CONSTRAINT one_card")
     assert retry(number).released
     assert [5, 5] == versions(number)
+
+
+def test_who_is_released_while_life_goes_on_has_missed_nothing(
+    lived, life, start_projector, retry, admin, caught_up, views_are_the_log
+):
+    """Parked and released over and over, with a projector that writes all the time."""
+    number, _other = lived
+    start_projector()
+    living = life(2)
+    living.numbers.append(number)
+    writer = Thread(target=living.go_on, args=[200])
+    writer.start()
+    turns = 0
+    while writer.is_alive():
+        with admin.transaction():
+            [(until,)] = admin.execute("SELECT position FROM views.position FOR UPDATE").fetchall()
+            park(admin, [Poison(number, until + 1, 1, "", "differs", "", found_by="auditor")])
+        assert retry(number).released
+        turns += 1
+    writer.join()
+    caught_up()
+
+    assert turns > 3
+    assert [] == list_parked(admin)
+    views_are_the_log()
 
 
 def test_who_is_not_parked_is_not_touched(lived, projected, retry, views_are_the_log):

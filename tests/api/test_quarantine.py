@@ -1,0 +1,210 @@
+"""Permits that stand still: what an operator sees of them, and how they get out again."""
+
+import json
+
+import psycopg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.waiting import until
+
+PATH = "/v1/operations/quarantine"
+BROKEN = b'{"name": "secret"'
+PARK = """
+    INSERT INTO views.quarantine (permit_number, position, version, topic, found_by, reason, trace)
+    SELECT stream, position, version, topic, 'projector', 'a reason', 'a place in the code'
+    FROM ledger.events WHERE stream = %s AND version = 2
+"""
+VALUES = """
+    SELECT state FROM ledger.events WHERE stream = %s AND version = 2
+"""
+
+
+@pytest.fixture
+def alter(service):
+    """``alter(statement, …)``: as only the log's owner can."""
+
+    def alter(statement, *parameters):
+        with psycopg.connect(service.database_url) as owner:
+            owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
+            owner.execute(statement, parameters)
+            owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only")
+
+    return alter
+
+
+@pytest.fixture
+def lost(issue, registrar, read):
+    """The number of a permit with two events, seen by the views."""
+    number = issue()["permit_number"]
+    read(registrar.post(f"/v1/permits/{number}/loss-reports").json())
+    return number
+
+
+@pytest.fixture
+def parked(lost, alter, service, operator):
+    """Its number, once it is in quarantine; whatever was done to it, it is well afterwards."""
+    [(good,)] = service.rows(VALUES, lost)
+    alter(PARK, lost)
+    yield lost
+    alter("UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2", good, lost)
+    assert operator.post(f"{PATH}/{lost}/retries").status_code in {200, 404}
+
+
+@pytest.fixture
+def spoil(parked, alter):
+    """``spoil()``: its second event can't be read any more."""
+    change = "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2"
+    return lambda: alter(change, BROKEN, parked)
+
+
+def row_of(number, operator):
+    answer = operator.get(PATH)
+    assert 200 == answer.status_code
+    return next((p for p in answer.json()["permits"] if p["permit_number"] == number), None)
+
+
+def test_the_operator_sees_who_stands_still_and_why(operator, parked):
+    """By position, with how many events wait."""
+    row = row_of(parked, operator)
+
+    assert {"version": 2, "events_waiting": 1, "retries": 0, "retried_at": None}.items() <= set(
+        row.items()
+    )
+    assert ("projector", "a reason") == (row["found_by"], row["reason"])
+    assert "permit.card-reported-lost.v1" == row["topic"]
+    assert operator.get(PATH).json()["as_of_position"] >= row["position"]
+
+
+def test_a_retry_releases_it(operator, registrar, parked):
+    """And a second one finds nothing to do."""
+    path = f"{PATH}/{parked}/retries"
+
+    answer = operator.post(path)
+
+    assert (200, True, None) == (
+        answer.status_code,
+        answer.json()["released"],
+        answer.json()["reason"],
+    )
+    assert row_of(parked, operator) is None
+    assert "reported_lost" in registrar.get(f"/v1/permits/{parked}").text
+    again = operator.post(path)
+    assert (404, "UNKNOWN_PERMIT") == (again.status_code, again.json()["code"])
+
+
+def test_a_retry_in_vain_says_why(operator, parked, spoil):
+    """200, and not released; it is counted."""
+    spoil()
+
+    answer = operator.post(f"{PATH}/{parked}/retries")
+
+    assert (200, False) == (answer.status_code, answer.json()["released"])
+    row = row_of(parked, operator)
+    assert (1, answer.json()["reason"]) == (row["retries"], row["reason"])
+    assert answer.json()["reason"].endswith("does not hold a JSON object")
+    assert "secret" not in json.dumps(row)
+
+
+@pytest.mark.parametrize("number", ["000000000000", "nonsense", "%00", "居住证"])
+def test_who_is_not_parked_is_not_found(operator, number):
+    """Whether there is such a permit or not."""
+    answer = operator.post(f"{PATH}/{number}/retries")
+
+    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+
+
+# -- the command line --------------------------------------------------------------------------
+
+
+def test_the_commands_list_show_and_retry(service, parked):
+    """What stopped it, where, and what to do."""
+    listed = service.command("quarantine", "list", "--json")
+    table = service.command("quarantine", "list")
+    shown = service.command("quarantine", "show", parked)
+    retried = service.command("quarantine", "retry", parked)
+
+    assert parked in [p["permit_number"] for p in json.loads(listed.stdout)["permits"]]
+    assert parked in table.stdout
+    assert "a place in the code" in shown.stdout
+    assert f"permit-ledger quarantine retry {parked}" in shown.stdout
+    assert (0, True) == (retried.returncode, f"{parked}: released" in retried.stdout)
+
+
+def test_the_command_says_what_stands_in_the_way(service, parked, spoil):
+    """Exit code 1, for one as for all; once it is mended, 0."""
+    spoil()
+
+    one = service.command("quarantine", "retry", parked)
+    everyone = service.command("quarantine", "retry", "--all")
+
+    assert [1, 1] == [one.returncode, everyone.returncode]
+    for run in (one, everyone):
+        assert f"{parked}: stands still at position" in run.stderr
+        assert f"permit-ledger quarantine show {parked}" in run.stderr
+
+
+def test_all_are_retried(service, parked):
+    """Each one there is."""
+    run = service.command("quarantine", "retry", "--all")
+
+    assert f"{parked}: released" in run.stdout
+    assert not [
+        n for (n,) in service.rows("SELECT permit_number FROM views.quarantine") if n == parked
+    ]
+
+
+@pytest.mark.parametrize("command", ["show", "retry"])
+def test_the_command_knows_who_is_not_parked(service, command):
+    """And says where to look."""
+    run = service.command("quarantine", command, "000000000000")
+
+    assert 1 == run.returncode
+    assert "permit-ledger quarantine list" in run.stderr
+
+
+def test_one_or_all_have_to_be_named(service, parked):
+    """Neither and both are usage errors."""
+    assert 2 == service.command("quarantine", "retry").returncode
+    assert 2 == service.command("quarantine", "retry", parked, "--all").returncode
+
+
+# -- metrics and status ------------------------------------------------------------------------
+
+
+def metrics(http):
+    families = text_string_to_metric_families(http.get("/metrics").text)
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+def test_it_is_counted(service, http, parked):
+    """In metrics, and in the status, which names the first few."""
+    assert metrics(http)["permit_ledger_quarantined_permits"] >= 1
+    assert 1 == metrics(http)["permit_ledger_projectors"]
+
+    status = service.status()
+    assert status["quarantined_permits"] >= 1
+    assert 1 <= len(status["quarantine"]) <= 5
+    assert {"permit_number", "reason"} == set(status["quarantine"][0])
+    assert "permits in quarantine" in service.command("status").stdout
+
+
+def test_the_auditor_runs_beside_the_projector(http, lost):
+    """Nobody has to start it."""
+    before = metrics(http)["permit_ledger_audited_permits"]
+    until(lambda: metrics(http)["permit_ledger_audited_permits"] > before, wait_s=30)
+
+
+def test_what_was_changed_is_found_by_the_service_itself(service, http, operator, alter, lost):
+    """Parked within moments, by name; a retry makes the row from the log again."""
+    before = metrics(http)["permit_ledger_audit_differences"]
+    alter("UPDATE views.physical_permits SET years = 9 WHERE permit_number = %s", lost)
+
+    until(lambda: row_of(lost, operator), wait_s=120)
+
+    assert "not what the log makes of it: physical.years" == row_of(lost, operator)["reason"]
+    assert metrics(http)["permit_ledger_audit_differences"] > before
+    assert operator.post(f"{PATH}/{lost}/retries").json()["released"]
+    assert [(1,)] == service.rows(
+        "SELECT years FROM views.physical_permits WHERE permit_number = %s", lost
+    )
