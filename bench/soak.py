@@ -6,11 +6,13 @@ The load, the faults and the judge are those of ``tests/chaos/test_projectors_so
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -34,6 +36,8 @@ RSS_MIB_MAX = 300
 def bench_soak(console: Console, *, quick: bool, minutes: float | None = None) -> None:
     """A table of faults and of what was seen meanwhile; exits with 1 where anything is wrong."""
     seconds = 60 * (minutes or (QUICK_MINUTES if quick else MINUTES))
+    logging.disable(logging.WARNING)  # each outage would be some
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with server() as (_, embedded):
         with connect(embedded.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())

@@ -1,4 +1,4 @@
-"""A projector as its parent sees it: killed, frozen, started again, and how much memory it takes."""
+"""A projector as its parent sees it: killed, frozen, started again, and its memory."""
 
 import signal
 import subprocess

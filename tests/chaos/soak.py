@@ -9,14 +9,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from threading import Event, Thread
 from typing import Any, cast
 
 import psycopg
 
 from ledger.application import PermitLedger
-from ledger.database import Connection, connect
+from ledger.database import as_service, connect
 from ledger.holder_keys import HolderKeys
 from permit_ledger.embedded import EmbeddedPostgres
 from projections.leadership import LOCK
@@ -26,7 +26,6 @@ from projections.retrying import NotParked, Retrier
 from projections.view import all_views
 from tests.chaos.poison import Poisoner
 from tests.chaos.projector_process import ProjectorProcess
-from tests.chaos.services import ledger_at
 from tests.chaos.soak_judge import what_is_wrong
 from tests.chaos.soak_load import Waited, live, wait_and_look
 from tests.chaos.soak_readers import Seen, read_both, read_faces
@@ -76,7 +75,7 @@ class Soak:
 
     def __init__(self, server: EmbeddedPostgres, database_url: str, seed: int) -> None:
         self._server, self._url = server, database_url
-        self._chance = random.Random(seed)
+        self._chance = random.Random(seed)  # noqa: S311  chance, not secrecy
         self._seed = seed
         self._stop = Event()
         self._stack = ExitStack()
@@ -104,7 +103,9 @@ class Soak:
     def __enter__(self) -> "Soak":
         with connect(self._url) as owner:
             Poisoner.prepare(owner)
-        self._ledger: PermitLedger = self._stack.enter_context(ledger_at(self._url))
+        self._ledger: PermitLedger = self._stack.enter_context(
+            closing(PermitLedger(as_service(self._url), blind_index=BLIND_INDEX, keyring=keyring()))
+        )
         self._stack.callback(self._end_threads)
         for n in (1, 2):
             projector = ProjectorProcess(self._url, f"projector_{n}")
