@@ -88,6 +88,7 @@ def _table(figures: dict[str, Any]) -> Table:
     table.add_row("… max s", f"{takeover['max']:.2f}", goal)
     frozen = ", ".join(f"{seconds:.2f}" for seconds in figures["frozen_takeover_s"])
     table.add_row("stepped in for a frozen leader, s", frozen, "")
+    table.add_row("frozen in a page, for 3 s", str(figures["frozen_in_a_page"]), "")
     table.add_row("commit to visible, p50 ms", f"{visible['p50']:.1f}", "")
     table.add_row("… p99 ms, faults included", f"{visible['p99']:.0f}", "")
     goal = _goal(f"< {RSS_MIB_MAX} MiB", reached=figures["rss_mib_max"] < RSS_MIB_MAX)

@@ -67,6 +67,11 @@ _IN_A_PAGE = """
     AND datname = current_database()
 """
 
+_HOLDS_A_PAGE = """
+    SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND xact_start IS NOT NULL
+    AND application_name = 'permit-ledger project' AND datname = current_database()
+"""
+
 _pause = Event()  # never set
 
 
@@ -86,6 +91,7 @@ class Soak:
         self.faults: Counter[str] = Counter()
         self.takeovers_s: list[float] = []
         self.frozen_s: list[float] = []
+        self.frozen_in_a_page = 0
         self.seen, self.waited = Seen(), Waited()
         self.wrong: dict[str, list[str]] = {}
         self._faults: dict[str, Callable[[], None]] = {
@@ -175,6 +181,7 @@ class Soak:
             "lost": len(self.waited.lost),
             "takeover_s": sorted(self.takeovers_s),
             "frozen_takeover_s": sorted(self.frozen_s),
+            "frozen_in_a_page": self.frozen_in_a_page,
             "rss_mib_max": max(map(max, lives), default=0) / 2**20,
             "rss_growth_mib": growth / 2**20,
         }
@@ -202,10 +209,14 @@ class Soak:
                 if moved_s is None and self._position() > before:
                     moved_s = time.monotonic() - frozen_at
                 _pause.wait(POLL_S)
+            if moved_s is not None:
+                self.frozen_s.append(moved_s)
+            elif self._ask(_HOLDS_A_PAGE, leader.user) != (0,):
+                self.frozen_in_a_page += 1  # the server puts it out, later than this
+            else:
+                self.wrong.setdefault("nobody stepped in", []).append(leader.user)
         finally:
             leader.go_on()
-        if moved_s is not None:
-            self.frozen_s.append(moved_s)
 
     def _cut(self, application_name: str) -> None:
         self._ask(_CUT, application_name)

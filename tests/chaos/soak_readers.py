@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Lock
 from typing import Any, cast
 
 import psycopg
@@ -54,6 +54,13 @@ class Seen:
     rows: int = 0
     faces: int = 0
     disagreements: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def note(self, *, rows: int = 0, faces: int = 0, wrong: list[str] | None = None) -> None:
+        """One read."""
+        with self._lock:
+            self.reads, self.rows, self.faces = self.reads + 1, self.rows + rows, self.faces + faces
+            self.disagreements += wrong or []
 
 
 def read_both(url: str, seen: Seen, stop: Event) -> None:
@@ -63,8 +70,7 @@ def read_both(url: str, seen: Seen, stop: Event) -> None:
     def read(connection: Connection) -> None:
         row = connection.execute(IN_STEP).fetchone()
         count, wrong = cast("tuple[int, list[str] | None]", row)
-        seen.reads, seen.rows = seen.reads + 1, seen.rows + count
-        seen.disagreements += wrong or []
+        seen.note(rows=count, wrong=wrong)
 
     _over_and_over(url, read, stop)
 
@@ -74,11 +80,13 @@ def read_faces(url: str, seen: Seen, stop: Event) -> None:
     keys = HolderKeys(keyring())
 
     def read(connection: Connection) -> None:
-        for number, card, phone, *key in connection.execute(FACES).fetchall():
-            seen.faces += 1
-            if _differ(keys, str(number), (card, phone), WrappedKey(*cast("Any", key))):
-                seen.disagreements.append(f"{number}: another face")
-        seen.reads += 1
+        rows = connection.execute(FACES).fetchall()
+        wrong = [
+            f"{number}: another face"
+            for number, card, phone, *key in rows
+            if _differ(keys, str(number), (card, phone), WrappedKey(*cast("Any", key)))
+        ]
+        seen.note(faces=len(rows), wrong=wrong)
 
     _over_and_over(url, read, stop)
 
