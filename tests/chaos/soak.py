@@ -92,6 +92,7 @@ class Soak:
         self.takeovers_s: list[float] = []
         self.frozen_s: list[float] = []
         self.frozen_in_a_page = 0
+        self.restarts_in_a_page = 0
         self.seen, self.waited = Seen(), Waited()
         self.wrong: dict[str, list[str]] = {}
         self._faults: dict[str, Callable[[], None]] = {
@@ -182,6 +183,7 @@ class Soak:
             "takeover_s": sorted(self.takeovers_s),
             "frozen_takeover_s": sorted(self.frozen_s),
             "frozen_in_a_page": self.frozen_in_a_page,
+            "restarts_in_a_page": self.restarts_in_a_page,
             "rss_mib_max": max(map(max, lives), default=0) / 2**20,
             "rss_growth_mib": growth / 2**20,
         }
@@ -226,8 +228,10 @@ class Soak:
         mode = self._chance.choice(["fast", "immediate"])
         with connect(self._url) as admin:
             deadline = time.monotonic() + MIDDLE_WAIT_S
-            while admin.execute(_IN_A_PAGE).fetchone() == (0,) and time.monotonic() < deadline:
-                pass
+            while not (seen := admin.execute(_IN_A_PAGE).fetchone() != (0,)):
+                if time.monotonic() > deadline:
+                    break
+        self.restarts_in_a_page += seen
         folder = self._server._folder
         self._server._pg_ctl("restart", "-m", mode, "-l", str(folder / "log"))
 
