@@ -1,4 +1,4 @@
-"""``./dev bench [name] [--quick]``."""
+"""``./dev bench [name] [--quick] [--minutes N]``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .checks import bench_checks
 from .kills import bench_kills
 from .projections import bench_projections
 from .sealing import bench_sealing
+from .soak import bench_soak
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "sealing": bench_sealing,
     "checks": bench_checks,
     "kills": bench_kills,
+    "soak": bench_soak,
 }
 
 _console = Console()
@@ -30,12 +32,18 @@ _console = Console()
 def main(
     name: Annotated[str | None, typer.Argument(help=f"{', '.join(BENCHMARKS)}; none: all")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Within a minute each.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.1, max=10_000, help="How long to soak.")
+    ] = None,
 ) -> None:
     """Measure, print a table, and write bench/results/<name>.json."""
     if name is not None and name not in BENCHMARKS:
         raise typer.BadParameter(f"there is {', '.join(BENCHMARKS)}, and no {name}")
+    if minutes is not None and name != "soak":
+        raise typer.BadParameter("only soak lasts for so many minutes")
     for benchmark in [BENCHMARKS[name]] if name else BENCHMARKS.values():
-        benchmark(_console, quick=quick)
+        lasting = {"minutes": minutes} if minutes is not None else {}
+        benchmark(_console, quick=quick, **lasting)
 
 
 if __name__ == "__main__":  # not in the processes that a rebuild starts

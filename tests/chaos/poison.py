@@ -1,0 +1,57 @@
+"""Events that can't be read, in the log from their first moment on, and put right later.
+
+What is written to the log is replaced as it is inserted, so that no projector has ever seen the
+good bytes; they are kept beside it. Only the log's owner can do either.
+"""
+
+from psycopg import sql
+
+from ledger.database import Connection
+
+_PREPARE = """
+    CREATE SCHEMA soak;
+    CREATE TABLE soak.armed (n integer);
+    CREATE TABLE soak.good (position bigint PRIMARY KEY, stream text, state bytea);
+    CREATE FUNCTION soak.poison() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        DELETE FROM soak.armed WHERE ctid = (SELECT min(ctid) FROM soak.armed);
+        IF FOUND THEN
+            INSERT INTO soak.good VALUES (NEW.position, NEW.stream, NEW.state);
+            NEW.state := '{"unreadable'::bytea;
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER poison BEFORE INSERT ON ledger.events
+        FOR EACH ROW EXECUTE FUNCTION soak.poison();
+"""
+
+
+class Poisoner:
+    """On the owner's connections."""
+
+    @staticmethod
+    def prepare(owner: Connection) -> None:
+        """Once a database."""
+        owner.execute(_PREPARE)
+
+    @staticmethod
+    def poison(owner: Connection) -> None:
+        """The next event that is appended."""
+        owner.execute("INSERT INTO soak.armed VALUES (1)")
+
+    @staticmethod
+    def cure(owner: Connection) -> list[str]:
+        """Put all good bytes back; gives the permits whose events they are."""
+        with owner.transaction():
+            owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
+            owner.execute(
+                "UPDATE ledger.events SET state = good.state"
+                " FROM soak.good WHERE good.position = events.position"
+            )
+            owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only")
+            cured = owner.execute("DELETE FROM soak.good RETURNING stream").fetchall()
+        return sorted({str(stream) for (stream,) in cured})
+
+    @staticmethod
+    def disarm(owner: Connection) -> None:
+        owner.execute(sql.SQL("DELETE FROM soak.armed"))

@@ -1,0 +1,99 @@
+"""Those who write while the views are hurt: lives of people, and somebody who waits to see what
+became of it."""
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Event
+from typing import cast
+
+import psycopg
+
+from domain.context import CommandContext
+from ledger.application import PermitLedger
+from ledger.database import connect
+from ledger.errors import LedgerError
+from permit_ledger.policy import load_policy
+from projections.waiting import ViewPosition
+from tests.projections.life import Life
+
+COMMANDS_PER_LIFE = 100
+"""A few years; then other people's turn comes."""
+PAUSE_S = 0.005
+WAIT_S = 30.0
+WAITER_PAUSE_S = 0.02
+
+_VISIBLE = """
+    SELECT position, EXISTS (
+        SELECT FROM views.physical_permits JOIN views.electronic_permits USING (permit_number)
+        WHERE permit_number = %(number)s
+    ) OR EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(number)s)
+    FROM views.position
+"""
+
+
+@dataclass
+class Waited:
+    """``lost``: positions that did not come in time, or came without their permit."""
+
+    visible_ms: list[float] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def context() -> CommandContext:
+    return CommandContext(
+        actor="officer-1",
+        station="320211-01",
+        correlation_id="soak",
+        at=datetime.now(UTC),
+        policy=load_policy(synthetic_people=True),
+    )
+
+
+def live(ledger: PermitLedger, seed: int, stop: Event) -> None:
+    """One life after the other; what is refused or out of reach is part of it."""
+    chance, by = random.Random(seed), context()  # noqa: S311  chance, not secrecy
+    while not stop.is_set():
+        life = Life(ledger, by, random.Random(chance.random()))  # noqa: S311
+        for _ in range(COMMANDS_PER_LIFE):
+            if stop.wait(PAUSE_S):
+                return
+            life.go_on(1)
+
+
+def wait_and_look(url: str, ledger: PermitLedger, waited: Waited, stop: Event) -> None:
+    """Issue, wait for the position, and look into the views: over and over."""
+    life = Life(ledger, replace(context(), actor="officer-2"), random.Random(0))  # noqa: S311
+
+    async def run() -> None:
+        async with ViewPosition(url) as views:
+            while not stop.is_set():
+                with suppress(LedgerError):
+                    await look(views)
+                await asyncio.sleep(WAITER_PAUSE_S)
+
+    async def look(views: ViewPosition) -> None:
+        answer = await asyncio.to_thread(ledger.issue, life.application(), life.command())
+        committed = time.perf_counter()
+        assert answer.position is not None
+        if not await views.wait_for(answer.position, WAIT_S):
+            waited.lost.append(f"{answer.position} not visible in time")
+            return
+        waited.visible_ms.append((time.perf_counter() - committed) * 1000)
+        [issued] = await asyncio.to_thread(ledger.log.select_notifications, answer.position, 1)
+        if not await asyncio.to_thread(_is_there, url, str(issued.originator_id), answer.position):
+            waited.lost.append(f"{answer.position} not in the views")
+
+    asyncio.run(run())
+
+
+def _is_there(url: str, number: str, position: int) -> bool:
+    """In both tracks, or parked; views that a crash has put back a little are excused."""
+    with suppress(psycopg.OperationalError), connect(url, application_name="waiter") as connection:
+        row = connection.execute(_VISIBLE, {"number": number}).fetchone()
+        at, there = cast("tuple[int, bool]", row)
+        return there or at < position
+    return True

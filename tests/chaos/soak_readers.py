@@ -1,0 +1,104 @@
+"""Those who read the views while they are hurt: each a loop of its own, until told to stop."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+
+from domain.personal import ERASED
+from ledger.database import Connection, connect
+from ledger.holder_keys import HolderKeys, WrappedKey
+from projections.face import SealedFace
+from projections.track import TrackRow
+from tests.keks import keyring
+
+SAMPLE_ROWS = 40
+PAUSE_S = 0.02
+
+SHARED = [*(name for name in TrackRow.__dataclass_fields__ if name != "face"), "card_serial"]
+_DIFFERS = sql.SQL(" OR ").join(
+    [
+        *(
+            sql.SQL("physical.{0} IS DISTINCT FROM electronic.{0}").format(sql.Identifier(name))
+            for name in SHARED
+        ),
+        sql.SQL("(physical.face IS NULL) <> (electronic.face IS NULL)"),
+    ]
+)
+_BOTH = (
+    " FROM views.physical_permits AS physical"
+    " FULL JOIN views.electronic_permits AS electronic USING (permit_number)"
+)
+IN_STEP = sql.SQL("SELECT count(*), array_agg(permit_number) FILTER (WHERE {})").format(
+    _DIFFERS
+) + sql.SQL(_BOTH)
+FACES = (
+    sql.SQL(
+        "SELECT permit_number, physical.face, electronic.face, physical.holder_id, kek_id, wrapped"
+    )
+    + sql.SQL(_BOTH)
+    + sql.SQL(" JOIN ledger.holder_keys ON holder_keys.holder_id = physical.holder_id")
+    + sql.SQL(" ORDER BY random() LIMIT {}").format(SAMPLE_ROWS)
+)
+
+
+@dataclass
+class Seen:
+    """By all of them together."""
+
+    reads: int = 0
+    rows: int = 0
+    faces: int = 0
+    disagreements: list[str] = field(default_factory=list)
+
+
+def read_both(url: str, seen: Seen, stop: Event) -> None:
+    """All permits on both tracks in one statement: every shared column, and whether there is a
+    face."""
+
+    def read(connection: Connection) -> None:
+        row = connection.execute(IN_STEP).fetchone()
+        count, wrong = cast("tuple[int, list[str] | None]", row)
+        seen.reads, seen.rows = seen.reads + 1, seen.rows + count
+        seen.disagreements += wrong or []
+
+    _over_and_over(url, read, stop)
+
+
+def read_faces(url: str, seen: Seen, stop: Event) -> None:
+    """Some permits on both tracks in one statement, each face opened from the box of its track."""
+    keys = HolderKeys(keyring())
+
+    def read(connection: Connection) -> None:
+        for number, card, phone, *key in connection.execute(FACES).fetchall():
+            seen.faces += 1
+            if _differ(keys, str(number), (card, phone), WrappedKey(*cast("Any", key))):
+                seen.disagreements.append(f"{number}: another face")
+        seen.reads += 1
+
+    _over_and_over(url, read, stop)
+
+
+def _differ(keys: HolderKeys, number: str, boxes: tuple[Any, Any], row: WrappedKey) -> bool:
+    """Whether the tracks show different people; one whose key is destroyed is shown by neither."""
+    key = keys.unwrap([row])[row.holder_id]
+    if key is ERASED or None in boxes:
+        return (boxes[0] is None) is not (boxes[1] is None)
+    physical, electronic = (
+        SealedFace(box).open(key, view, number)
+        for view, box in zip(("physical", "electronic"), boxes, strict=True)
+    )
+    return physical != electronic
+
+
+def _over_and_over(url: str, read: Callable[[Connection], None], stop: Event) -> None:
+    """On a connection that is opened again when it breaks."""
+    while not stop.is_set():
+        with suppress(psycopg.OperationalError), connect(url, application_name="reader") as conn:
+            while not stop.wait(PAUSE_S):
+                read(conn)
+        stop.wait(PAUSE_S)
