@@ -46,4 +46,5 @@ def main(
         benchmark(_console, quick=quick, **lasting)
 
 
-typer.run(main)
+if __name__ == "__main__":  # not in the processes that a rebuild starts
+    typer.run(main)

@@ -2,12 +2,14 @@
 
 Catching up with a believable district's log, and how long after its commit an event is visible in
 both views to whoever waits for it. Rounds alternate between the sides; a ratio is the median of the
-rounds'.
+rounds'. Besides, building a view anew beside the live one, with its proof that both are equal: its
+rate over our own catching up, and the memory of the processes that build.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,9 @@ from ledger.database import connect
 from ledger.follow import follow
 from ledger.holder_keys import HolderKeys, Keys
 from permit_ledger.simulate import simulate
+from projections.loading import Parts
 from projections.opening import EventOpener
+from projections.rebuild import Rebuild
 from projections.runner import Projector, position
 from projections.view import all_views
 from projections.waiting import ViewPosition
@@ -39,7 +43,8 @@ from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fr
 ROUNDS, PERMITS, STOCK_EVENTS, COMMITS = 5, 20_000, 3_000, 100
 QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS = 3, 5_000, 800, 30
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
-CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX = 30, 10, 50
+CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX, PEAK_MIB_MAX = 30, 10, 50, 300
+VIEWS, REBUILDS = ("physical", "electronic", "search"), 1
 WAIT_S = 120
 PAUSE_S = 0.02
 """Between two commits, so that each finds an idle machine."""
@@ -86,10 +91,16 @@ def bench_projections(console: Console, *, quick: bool) -> None:
                 done.append(work())
             ours, theirs = done if n % 2 else reversed(done)
             measured[name].append((ours, theirs))
-    _report(result, measured, console)
+        rebuilds = [_rebuild(both, view) for view in VIEWS for _ in range(REBUILDS)]
+    _report(result, measured, rebuilds, console)
 
 
-def _report(result: Result, measured: dict[str, list[tuple[Round, Round]]], to: Console) -> None:
+def _report(
+    result: Result,
+    measured: dict[str, list[tuple[Round, Round]]],
+    rebuilds: list[Round],
+    to: Console,
+) -> None:
     table = Table("work", "ours", "stock runner", "ratio", "goal", title="projections")
     rates = [Rates([each[side] for each in measured["catch_up"]]).median for side in (0, 1)]
     ratio = statistics.median(ours.rate / theirs.rate for ours, theirs in measured["catch_up"])
@@ -97,6 +108,13 @@ def _report(result: Result, measured: dict[str, list[tuple[Round, Round]]], to: 
     table.add_row("catching up, events/s", *(f"{r:,.0f}" for r in rates), f"{ratio:.1f}", goal)
     result.ratios["catch_up_vs_stock"] = ratio
     result.figures["catch_up"] = {"ours_events_per_s": rates[0], "stock_events_per_s": rates[1]}
+
+    rebuilt = Rates(rebuilds).median
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    table.add_row("rebuild, events/s", f"{rebuilt:,.0f}", "-", f"{rebuilt / rates[0]:.1f}", "")
+    table.add_row("… peak MiB of a process", f"{peak_mib:,.0f}", "-", "", f"< {PEAK_MIB_MAX}")
+    result.ratios["rebuild_vs_catch_up"] = rebuilt / rates[0]
+    result.figures["rebuild"] = {"events_per_s": rebuilt, "peak_mib": peak_mib}
 
     ours, theirs = (Rates([each[side] for each in measured["visible"]]) for side in (0, 1))
     sooner = theirs.p50_ms / ours.p50_ms
@@ -176,6 +194,25 @@ def _stock_catch_up(both: Sides) -> Round:
     with stock_projection.running(both.stock_url, both.keys) as runner:
         runner.wait(both.stock_events, timeout=WAIT_S)
         return Round(both.stock_events / (time.perf_counter() - started), [])
+
+
+# -- building anew -----------------------------------------------------------------------------
+
+
+def parts() -> Parts:
+    """What a rebuild works with, in whichever process asks."""
+    return all_views(sides.BLIND_INDEX), EventOpener(HolderKeys(keyring()))
+
+
+def _rebuild(both: Sides, view: str) -> Round:
+    """From the log to the switch, the comparison in between."""
+    with connect(both.url) as connection:
+        started = time.perf_counter()
+        built = Rebuild(connection, both.url, parts, view).run()
+        seconds = time.perf_counter() - started
+    if built.differences or not built.switched:
+        raise SystemExit(f"{len(built.differences)} permits differ in {view}")
+    return Round(built.events / seconds, [])
 
 
 # -- from a commit until it is seen ------------------------------------------------------------

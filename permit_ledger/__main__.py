@@ -2,4 +2,5 @@
 
 from .cli import app
 
-app(prog_name="permit-ledger")
+if __name__ == "__main__":  # not in the processes that a rebuild starts
+    app(prog_name="permit-ledger")

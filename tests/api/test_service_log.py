@@ -21,7 +21,9 @@ def test_the_log_of_a_service_names_nobody(make_service, application, monkeypatc
     assert 200 == registrar.get(f"/v1/permits/{permit}", **read).status_code
     registrar.get(f"/{number}/{name}")
     with connect(service.database_url) as operator:  # something nobody expected
-        operator.execute("ALTER TABLE views.physical_permits RENAME TO gone")
+        operator.execute(
+            "ALTER TABLE views.physical_permits RENAME COLUMN portrait_version TO gone"
+        )
     unexpected = registrar.get(f"/v1/permits/{permit}/physical")
 
     service.stop()
@@ -37,7 +39,7 @@ def test_the_log_of_a_service_names_nobody(make_service, application, monkeypatc
         if line.get("correlation_id") == unexpected.headers["X-Correlation-ID"]
     ]
     assert {"request", "unexpected"} == {line["event"] for line in found}
-    assert "psycopg.errors.UndefinedTable (42P01)" in log
+    assert "psycopg.errors.UndefinedColumn (42703)" in log
     spellings = [name, json.dumps(name)[1:-1], number, permit, TOKEN_BEGINS, "gone"]
     assert [] == [spelling for spelling in spellings if spelling in log]
     assert "[withheld]" not in str(requests)

@@ -42,7 +42,7 @@ SELECT format('index %s', pg_get_indexdef(indexrelid))
 FROM pg_index JOIN relations ON relations.oid = indrelid
 UNION ALL
 SELECT format('trigger %s %s', tgenabled, pg_get_triggerdef(pg_trigger.oid))
-FROM pg_trigger JOIN relations ON relations.oid = tgrelid
+FROM pg_trigger JOIN relations ON relations.oid = tgrelid WHERE NOT tgisinternal
 UNION ALL
 SELECT format('view %s %s', name, pg_get_viewdef(oid)) FROM relations WHERE relkind = 'v'
 UNION ALL

@@ -21,7 +21,10 @@ def test_an_empty_database_is_prepared_once(connection, blind_index):
     """The log's tables and the views', in this order; later there is nothing to do."""
     applied = prepare(connection, blind_index, keyring())
 
-    assert ("ledger/0001_log.sql", "projections/0003_sealed_faces.sql") == (applied[0], applied[-1])
+    assert ("ledger/0001_log.sql", "projections/0004_quarantine_and_generations.sql") == (
+        applied[0],
+        applied[-1],
+    )
     assert [] == prepare(connection, blind_index, keyring())
     assert (0, 0) == connection.execute(
         "SELECT head.position, position.position FROM ledger.head, views.position"
