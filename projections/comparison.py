@@ -31,7 +31,9 @@ _DIFFERENCES = sql.SQL(
 )
 _IN_BUCKETS = sql.SQL("left(permit_number, 2) = ANY(%(these)s)")
 _OF_PERMITS = sql.SQL("permit_number = ANY(%(these)s)")
-_SEALED = "face"
+_SEALED = {"face", "citizen_index"}
+"""By which somebody is shown or found: told to nobody, kept nowhere else."""
+_GOES_WITH_THE_KEY = {"face", "portrait_version", "citizen_index"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ class Difference:
     def is_unbuilt(self) -> bool:
         return self.reason is not None
 
+    @property
+    def goes_with_the_key(self) -> bool:
+        """Whether an erasure that the views have yet to see explains all of it."""
+        fresh = self.fresh
+        return (
+            not self.is_unbuilt
+            and self.live is not None
+            and fresh is not None
+            and _GOES_WITH_THE_KEY.issuperset(self.columns)
+            and all(fresh[name] is None for name in self.columns)
+        )
+
     def __str__(self) -> str:
         if self.reason:
             return f"can't be built: {self.reason}"
@@ -56,7 +70,7 @@ class Difference:
             return "only built" if self.live is None else "only live"
         return ", ".join(
             f"{name}: sealed, differs"
-            if name == _SEALED
+            if name in _SEALED
             else f"{name}: {self.live.get(name)} → {self.fresh.get(name)}"
             for name in self.columns
         )
@@ -139,4 +153,4 @@ def _difference(
 
 
 def _of(row: dict[str, Any], columns: list[str]) -> dict[str, Any]:
-    return {name: "sealed" if name == _SEALED and row[name] else row[name] for name in columns}
+    return {name: "sealed" if name in _SEALED and row[name] else row[name] for name in columns}

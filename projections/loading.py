@@ -25,6 +25,7 @@ from .generation import Generation
 from .opening import EventOpener
 from .quarantine import Poison
 from .view import Record, View
+from .writing import not_parked
 
 CHUNK_EVENTS = 2_000
 IN_PROCESS_EVENTS_MAX = 20_000
@@ -129,7 +130,10 @@ class _Loader:
         with self._reading.transaction(), self._writing.transaction():
             for stored in self._whole_permits(within):
                 page = self._opener.open(self._reading, stored)
-                folded = self._folder.fold(page, page.by_permit, lambda _number: [None])
+                # COPY would cut a number down to its column's size: what a row can't hold is left
+                # out by the quarantine, not by the database.
+                mine = not_parked(self._reading, page)
+                folded = self._folder.fold(page, mine, lambda _number: [None])
                 records = [row for [row] in folded.records.values() if row is not None]
                 self._copy(records)
                 loaded.add(Loaded(len(records), len(stored), folded.poison))

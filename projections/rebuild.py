@@ -17,6 +17,7 @@ from typing import cast
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from domain.events import HolderErased
 from ledger.backoff import Backoff
 from ledger.database import Connection
 from ledger.errors import LedgerError, Unavailable
@@ -28,9 +29,10 @@ from .loading import Loaded, Parts, Source, load
 from .switching import Tables
 
 LOCK = 0x6275696C  # "buil"
+LOCK_TRIES = 5
 WORKERS_MAX = 8
 ATTEMPTS_MAX = 40
-"""To find the moment for the switch: others may read for long, holders may be erased meanwhile."""
+"""To find the moment for the switch: others may read for long."""
 SUSPECTS_MAX = 10_000
 """More that differ are not looked at once more under the lock: that is no coincidence."""
 
@@ -47,6 +49,14 @@ class Building(LedgerError):
 
 class NothingBefore(LedgerError):
     """There is no earlier generation of this view to go back to."""
+
+
+class OtherColumns(LedgerError):
+    """The earlier generation is another version's, with other columns: build the view anew."""
+
+
+class NotWhole(LedgerError):
+    """The earlier generation can't be brought to where the views are: build the view anew."""
 
 
 class NoMoment(Unavailable):
@@ -135,25 +145,34 @@ class Rebuild:
         that position. The one that served until now is kept in turn.
 
         Raises:
-            Building, NothingBefore, NoMoment, Unavailable
+            Building, NothingBefore, OtherColumns, NotWhole, NoMoment, Unavailable
         """
         self._only_one()
         row = self._connection.execute(_sql.previous, [self._view.name]).fetchone()
         if row is None or not self._tables.exists(Generation.PREVIOUS):
             raise NothingBefore
+        if not self._tables.is_of_this_version(Generation.PREVIOUS):
+            raise OtherColumns
         build_id = cast("tuple[int]", row)[0]
         for _ in self._attempts():
             self._tables.catch_up(Generation.PREVIOUS, build_id, self._tables.live_position())
             with suppress(LockNotAvailable, DeadlockDetected), self._connection.transaction():
                 position = self._tables.lock_live()
                 self._tables.catch_up(Generation.PREVIOUS, build_id, position)
+                if self._tables.mend(Generation.PREVIOUS, build_id, position):
+                    raise NotWhole
                 self._tables.put_in_place(Generation.PREVIOUS, build_id, position)
                 return position
         raise NoMoment
 
     def _only_one(self) -> None:
-        if self._connection.execute(_sql.try_to_build, [LOCK]).fetchone() != (True,):
-            raise Building
+        """A projector that sees to an erasure has the lock for an instant (``views.forget``)."""
+        for _ in range(LOCK_TRIES):
+            if self._connection.execute(_sql.try_to_build, [LOCK]).fetchone() == (True,):
+                self._patience.reset()
+                return
+            self._patience.pause()
+        raise Building
 
     def _begin(self) -> int:
         row = self._connection.execute(_sql.begin, [self._view.name, 0]).fetchone()
@@ -185,31 +204,39 @@ class Rebuild:
             with suppress(LockNotAvailable, DeadlockDetected), self._connection.transaction():
                 built.position = self._tables.lock_live()
                 self._tables.catch_up(Generation.NEXT, built.build_id, built.position)
-                if self._is_settled(built, suspects, begun_at):
-                    self._end(built, accept_differences=accept_differences)
-                    return
+                self._tables.mend(Generation.NEXT, built.build_id, built.position)
+                built.differences = self._differences(built, suspects, begun_at)
+                self._end(built, accept_differences=accept_differences)
+                return
         raise NoMoment
 
-    def _is_settled(self, built: Rebuilt, suspects: list[Difference], begun_at: int) -> bool:
+    def _differences(
+        self, built: Rebuilt, suspects: list[Difference], begun_at: int
+    ) -> list[Difference]:
         """Under the lock on the views' position: what differs now, of the suspects and of whoever
-        has moved since. No, where events that the views do not have yet may explain it: a key that
-        is destroyed already."""
+        has moved since."""
         if not built.had_live:
-            return True
+            return []
         if len(suspects) > SUSPECTS_MAX:
-            built.differences = suspects
-            return True
+            return suspects
         numbers = {one.permit_number for one in suspects}
         numbers |= self._touched(begun_at, built.position)
-        built.differences = self._standing(numbers, suspects)
+        standing = self._standing(numbers, suspects)
+        erased = self._erased_since(standing, built.position)
+        return [
+            one for one in standing if not (one.goes_with_the_key and one.permit_number in erased)
+        ]
+
+    def _erased_since(self, differences: list[Difference], position: int) -> set[str]:
         rows = self._connection.execute(
-            _sql.still_moving,
+            _sql.erased_since,
             {
-                "permit_numbers": [one.permit_number for one in built.differences],
-                "after": built.position,
+                "permit_numbers": [one.permit_number for one in differences],
+                "after": position,
+                "topic": HolderErased.TOPIC,
             },
         ).fetchall()
-        return not rows
+        return {cast("str", number) for (number,) in rows}
 
     def _end(self, built: Rebuilt, *, accept_differences: bool) -> None:
         if built.differences and not accept_differences:

@@ -14,6 +14,8 @@ from ledger.named_sql import Queries
 
 from .generation import Generation
 from .opening import EventOpener
+from .quarantine import Poison
+from .refold import Refolder
 from .view import View
 from .writing import ViewWriter
 
@@ -73,9 +75,39 @@ class Tables:
             stored = self._page(after, until)
             page = self._opener.open(self._connection, stored)
             with self._connection.transaction():
-                writer.write(self._connection, page, careful=True)
+                poison = writer.write(self._connection, page, careful=True)
                 after = page.until
-                self._connection.execute(_sql.reached, [after, build_id])
+                self._connection.execute(
+                    _sql.reached,
+                    {
+                        "position": after,
+                        "poisoned": [one.permit_number for one in poison],
+                        "build_id": build_id,
+                    },
+                )
+
+    def mend(self, generation: Generation, build_id: int, position: int) -> list[Poison]:
+        """Make the rows anew that :meth:`catch_up` had to leave behind: of permits that stood still
+        and were released since, or could not be carried on. Gives those that still can't be made.
+        """
+        rows = self._connection.execute(_sql.behind, [build_id]).fetchall()
+        numbers = [cast("str", number) for (number,) in rows]
+        if not numbers:
+            return []
+        refolder = Refolder([self._view], self._opener)
+        made = refolder.at(self._connection, numbers, position).values()
+        records = [record for one in made for record in one.rows if record is not None]
+        self._view.save(self._connection, records, generation)
+        self._connection.execute(_sql.mended, [build_id])
+        return [one.poison for one in made if one.poison]
+
+    def is_of_this_version(self, generation: Generation) -> bool:
+        """Whether it has the columns of the one that serves."""
+        columns = [
+            self._connection.execute(_sql.columns, [f"{each}.{self._view.table}"]).fetchall()
+            for each in (Generation.LIVE, generation)
+        ]
+        return not columns[0] or columns[0] == columns[1]
 
     def put_in_place(self, generation: Generation, build_id: int, position: int) -> None:
         """In the caller's transaction, which holds :meth:`lock_live`: the one that serves is kept

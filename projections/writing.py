@@ -25,6 +25,17 @@ a right that is missing, a server that stops."""
 _sql = Queries("projections", "sql/generations.sql")
 
 
+def not_parked(connection: Connection, page: Page) -> dict[str, list[int]]:
+    """Which of the page's events are to be folded, by permit: of one that stands still those before
+    the event that it stands still at."""
+    mine = page.by_permit
+    for number, position in parked(connection, mine).items():
+        mine[number] = [n for n in mine[number] if page.stored[n].id < position]
+        if not mine[number]:
+            del mine[number]
+    return mine
+
+
 class ViewWriter:
     """Folds what a page holds into the rows that are there; a few statements a view."""
 
@@ -47,11 +58,7 @@ class ViewWriter:
         Raises:
             Unavailable, psycopg.Error: nothing is to be committed.
         """
-        mine = page.by_permit
-        for number, position in parked(connection, mine).items():
-            mine[number] = [n for n in mine[number] if page.stored[n].id < position]
-            if not mine[number]:
-                del mine[number]
+        mine = not_parked(connection, page)
         folded = self._folder.fold(page, mine, self._rows_before(connection, page, mine))
         if careful:
             folded.poison += self._save_each(connection, folded.records, page, mine)

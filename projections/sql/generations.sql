@@ -5,7 +5,9 @@ SELECT views.forget(%s);
 SELECT pg_try_advisory_lock(%s);
 
 -- name: begin
-INSERT INTO views.builds (view, state, position) VALUES (%s, 'building', %s) RETURNING build_id;
+-- Before anything is read: who stands still now may be released before the end.
+INSERT INTO views.builds (view, state, position, behind)
+VALUES (%s, 'building', %s, ARRAY(SELECT permit_number FROM views.quarantine)) RETURNING build_id;
 
 -- name: left_over
 -- Builds that were cut off.
@@ -16,7 +18,19 @@ UPDATE views.builds SET position = %(position)s, permits = %(permits)s, events =
 WHERE build_id = %(build_id)s;
 
 -- name: reached
-UPDATE views.builds SET position = %s WHERE build_id = %s;
+UPDATE views.builds
+SET position = %(position)s,
+    behind = ARRAY(SELECT unnest(behind) UNION SELECT unnest(%(poisoned)s::text[])
+                   UNION SELECT permit_number FROM views.quarantine)
+WHERE build_id = %(build_id)s;
+
+-- name: behind
+-- Who is still in quarantine waits there.
+SELECT number FROM views.builds, unnest(behind) AS number
+WHERE build_id = %s AND number NOT IN (SELECT permit_number FROM views.quarantine);
+
+-- name: mended
+UPDATE views.builds SET behind = ARRAY(SELECT permit_number FROM views.quarantine) WHERE build_id = %s;
 
 -- name: position_of
 SELECT position FROM views.builds WHERE build_id = %s;
@@ -35,11 +49,14 @@ SELECT build_id FROM views.builds WHERE view = %s AND state = 'previous';
 WITH gone AS (
     UPDATE views.builds SET state = 'gone' WHERE view = %(view)s AND state = 'previous'
 ), demoted AS (
-    UPDATE views.builds SET state = 'previous', position = %(position)s
+    UPDATE views.builds
+    SET state = 'previous', position = %(position)s,
+        behind = ARRAY(SELECT permit_number FROM views.quarantine)
     WHERE view = %(view)s AND state = 'live' RETURNING 1
 )
-INSERT INTO views.builds (view, state, position, finished_at)
-SELECT %(view)s, 'previous', %(position)s, now() WHERE NOT EXISTS (SELECT FROM demoted);
+INSERT INTO views.builds (view, state, position, behind, finished_at)
+SELECT %(view)s, 'previous', %(position)s, ARRAY(SELECT permit_number FROM views.quarantine), now()
+WHERE NOT EXISTS (SELECT FROM demoted);
 
 -- name: promote
 UPDATE views.builds SET state = 'live' WHERE build_id = %s;
@@ -78,9 +95,10 @@ WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(e
 -- name: touched
 SELECT DISTINCT stream FROM ledger.events WHERE position > %(after)s AND position <= %(until)s;
 
--- name: still_moving
--- Those of which the log knows more than the views.
-SELECT DISTINCT stream FROM ledger.events WHERE stream = ANY(%(permit_numbers)s) AND position > %(after)s;
+-- name: erased_since
+-- Those whose holder's key is gone, while the views do not know it yet.
+SELECT DISTINCT stream FROM ledger.events
+WHERE stream = ANY(%(permit_numbers)s) AND position > %(after)s AND topic = %(topic)s;
 
 -- name: parked
 SELECT permit_number FROM views.quarantine;

@@ -1,0 +1,221 @@
+"""What may have happened between one build of a view and the next: erasures, retries, upgrades."""
+
+import pytest
+
+from ledger.database import connect
+from projections.quarantine import list_parked
+from projections.rebuild import OtherColumns, Rebuild
+from projections.retrying import Retrier
+from projections.switching import Tables
+from tests.projections.parts import parts
+
+COMMANDS = 60
+
+
+@pytest.fixture
+def rebuild(database_url):
+    """``rebuild(view, …)``: one run, with the rights of the database's owner."""
+
+    def rebuild(view, **options):
+        with connect(database_url) as connection:
+            build = Rebuild(connection, database_url, parts, view)
+            return build.run(**{"workers": 1, **options})
+
+    return rebuild
+
+
+@pytest.fixture
+def roll_back(database_url):
+    """``roll_back(view)``: gives the position."""
+
+    def roll_back(view):
+        with connect(database_url) as connection:
+            return Rebuild(connection, database_url, parts, view).roll_back()
+
+    return roll_back
+
+
+@pytest.fixture
+def lived(life, projected):
+    """A random life that the views have."""
+    living = life(31)
+    living.go_on(COMMANDS)
+    projected()
+    return living
+
+
+@pytest.fixture
+def indexes_anywhere(admin):
+    """``indexes_anywhere(index)``: the tables of any generation, and the records of differences,
+    that hold this blind index."""
+
+    def indexes_anywhere(index):
+        tables = [
+            name
+            for (name,) in admin.execute(
+                "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+                " WHERE table_schema LIKE 'views%' AND table_type = 'BASE TABLE'"
+            ).fetchall()
+        ]
+        return [
+            table
+            for table in tables
+            if admin.execute(
+                f"SELECT 1 FROM {table} AS t WHERE t::text LIKE %s LIMIT 1",
+                [f"%{index}%"],
+            ).fetchone()
+        ]
+
+    return indexes_anywhere
+
+
+def test_nobody_erased_is_found_in_what_was_refused(
+    lived, rebuild, projected, admin, rows, indexes_anywhere
+):
+    """Neither in the tables of a build that did not come to serve, nor in its differences."""
+    number = lived.issue()
+    projected()
+    index = rows("views.permit_search")[number]["citizen_index"]
+    admin.execute(
+        "UPDATE views.permit_search SET citizen_index = 'other' WHERE permit_number = %s", [number]
+    )
+    assert not rebuild("search").switched
+
+    lived.erase(number)
+    projected()
+
+    assert [] == indexes_anywhere(index)
+
+
+def test_nobody_erased_is_found_in_what_was_cut_off(
+    lived, rebuild, projected, rows, indexes_anywhere, monkeypatch
+):
+    """Whoever is erased before the rebuild is begun again is gone from what it left."""
+    number = lived.issue()
+    projected()
+    index = rows("views.permit_search")[number]["citizen_index"]
+
+    def cut_off(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr("projections.rebuild.Rebuild._suspects", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild("search")
+    lived.erase(number)
+    projected()
+
+    assert [] == indexes_anywhere(index)
+
+
+def test_who_was_released_since_has_missed_nothing_after_the_way_back(
+    lived, rebuild, roll_back, projected, rewrite_log, admin, views_are_the_log
+):
+    """A permit that stood still when the build ceased to serve, and does not any more."""
+    number = lived.issue()
+    lived.claim(number)
+    lived.ledger.deliver_card(number, lived.command())
+    [(state,)] = admin.execute(
+        "SELECT state FROM ledger.events WHERE stream = %s AND version = 2", [number]
+    ).fetchall()
+    rewrite = "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2"
+    rewrite_log(rewrite, [b"", number])
+    projected()
+    assert rebuild("physical").switched
+    rewrite_log(rewrite, [state, number])
+    views, opener = parts()
+    assert Retrier(views, opener).retry(admin, number).released
+
+    roll_back("physical")
+
+    views_are_the_log()
+
+
+def test_a_row_that_the_database_refuses_holds_up_no_rebuild(
+    lived, rebuild, projected, rewrite_log, admin, rows
+):
+    """Its permit is parked, and built as far as it was."""
+    number = lived.issue()
+    lived.new_card(number)
+    rewrite_log(
+        "UPDATE ledger.events SET state = convert_to(jsonb_set(convert_from(state, 'UTF8')::jsonb,"
+        " '{card_serial}', '9999999999')::text, 'UTF8') WHERE stream = %s AND version = 3",
+        [number],
+    )
+    projected()
+    assert [(number, "NumericValueOutOfRange")] == [
+        (one.permit_number, one.reason) for one in list_parked(admin)
+    ]
+    before = rows("views.physical_permits")
+
+    built = rebuild("physical")
+
+    assert ([], True) == (built.differences, built.switched)
+    assert before == rows("views.physical_permits")
+
+
+def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_back, admin, rows):
+    """The service would ask for columns that are not there: what serves goes on."""
+    assert rebuild("physical").switched
+    admin.execute("ALTER TABLE views.physical_permits ADD COLUMN later integer")
+
+    with pytest.raises(OtherColumns):
+        roll_back("physical")
+
+    assert "later" in next(iter(rows("views.physical_permits").values()))
+
+
+def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin, monkeypatch):
+    """Nobody has to project for it: events that wait do not explain a card's serial."""
+    monkeypatch.setattr("ledger.backoff.MAX_S", 0.01)
+    number = lived.numbers[0]
+    admin.execute(
+        "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
+    )
+    lived.restrict(number)
+
+    assert [number] == [one.permit_number for one in rebuild("physical").differences]
+
+
+@pytest.mark.parametrize("view", ["physical", "electronic", "search"])
+def test_an_erasure_that_the_views_have_not_seen_is_no_difference(
+    lived, rebuild, projected, views_are_the_log, view
+):
+    """The key is gone from what is built, while what serves has a face that nobody can open."""
+    number = lived.issue()
+    projected()
+    lived.erase(number)
+
+    built = rebuild(view)
+
+    assert ([], True) == (built.differences, built.switched)
+    projected()
+    views_are_the_log()
+
+
+def test_who_is_released_while_it_is_built_is_no_difference(
+    lived, rebuild, projected, rewrite_log, admin, views_are_the_log, monkeypatch
+):
+    """Whatever was left out of the permit comes in before anything is compared for good."""
+    number = lived.issue()
+    lived.claim(number)
+    [(state,)] = admin.execute(
+        "SELECT state FROM ledger.events WHERE stream = %s AND version = 2", [number]
+    ).fetchall()
+    rewrite = "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2"
+    rewrite_log(rewrite, [b"", number])
+    projected()
+    index_next = Tables.index_next
+
+    def release_and_index(tables):
+        rewrite_log(rewrite, [state, number])
+        views, opener = parts()
+        assert Retrier(views, opener).retry(admin, number).released
+        index_next(tables)
+
+    monkeypatch.setattr(Tables, "index_next", release_and_index)
+
+    built = rebuild("electronic")
+
+    assert ([], True) == (built.differences, built.switched)
+    views_are_the_log()
