@@ -99,7 +99,7 @@ def _tell(built: Rebuilt, seconds: float) -> None:
         console.print(f"  {one.permit_number}  {one}", markup=False, highlight=False)
     if built.differences:
         typer.echo(
-            f"  {len(built.differences):,} permits differ; all of them are in views.differences,"
+            f"  {built.differing:,} permits differ; all of them are in views.differences,"
             f" build_id {built.build_id}"
         )
     if built.switched:

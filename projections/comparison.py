@@ -27,7 +27,23 @@ _DIFFERENCES = sql.SQL(
     "SELECT permit_number, to_jsonb(live), to_jsonb(fresh)"
     " FROM (SELECT {columns} FROM {live} WHERE {wanted}) AS live"
     " FULL JOIN (SELECT {columns} FROM {fresh} WHERE {wanted}) AS fresh USING (permit_number)"
-    " WHERE live IS DISTINCT FROM fresh ORDER BY permit_number"
+    " WHERE live IS DISTINCT FROM fresh ORDER BY permit_number LIMIT {most}"
+)
+_KEEP = sql.SQL(
+    "INSERT INTO views.differences (build_id, permit_number, columns, live, fresh)"
+    " SELECT %(build_id)s, permit_number, columns,"
+    "        CASE WHEN live IS NOT NULL THEN (SELECT {live_values}) END,"
+    "        CASE WHEN fresh IS NOT NULL THEN (SELECT {fresh_values}) END"
+    " FROM ({differences}) AS differences (permit_number, live, fresh)"
+    " CROSS JOIN LATERAL (SELECT ARRAY("
+    "   SELECT key FROM jsonb_object_keys(coalesce(live, fresh)) AS key"
+    "   WHERE nullif(live -> key, 'null') IS DISTINCT FROM nullif(fresh -> key, 'null')"
+    "   ORDER BY key)) AS differing (columns)"
+)
+_VALUES = sql.SQL(
+    "jsonb_object_agg(key, CASE WHEN key = ANY(%(sealed)s) AND {row} ->> key IS NOT NULL"
+    "                      THEN to_jsonb('sealed'::text) ELSE {row} -> key END)"
+    " FROM unnest(columns) AS key"
 )
 _IN_BUCKETS = sql.SQL("left(permit_number, 2) = ANY(%(these)s)")
 _OF_PERMITS = sql.SQL("permit_number = ANY(%(these)s)")
@@ -75,17 +91,22 @@ class Difference:
             for name in self.columns
         )
 
-    def keep(self, connection: Connection, build_id: int) -> None:
-        """On record with the build."""
-        connection.execute(
+
+def keep(connection: Connection, build_id: int, differences: Iterable[Difference]) -> None:
+    """On record with the build."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
             _sql.keep_difference,
-            {
-                "build_id": build_id,
-                "permit_number": self.permit_number,
-                "columns": self.columns,
-                "live": self.live and Jsonb(_of(self.live, self.columns)),
-                "fresh": self.fresh and Jsonb(_of(self.fresh, self.columns)),
-            },
+            [
+                {
+                    "build_id": build_id,
+                    "permit_number": one.permit_number,
+                    "columns": one.columns,
+                    "live": one.live and Jsonb(_of(one.live, one.columns)),
+                    "fresh": one.fresh and Jsonb(_of(one.fresh, one.columns)),
+                }
+                for one in differences
+            ],
         )
 
 
@@ -120,18 +141,40 @@ class Comparison:
         every = live.keys() | fresh.keys()
         return len(every), sorted(each for each in every if live.get(each) != fresh.get(each))
 
-    def in_buckets(self, buckets: Iterable[str]) -> list[Difference]:
-        """Permit by permit."""
-        return self._differences(_IN_BUCKETS, buckets)
+    def in_buckets(self, buckets: Iterable[str], most: int) -> list[Difference]:
+        """Permit by permit, as many at most."""
+        return self._differences(_IN_BUCKETS, buckets, most)
+
+    def keep_all(self, build_id: int, buckets: Iterable[str]) -> int:
+        """All that differ in these buckets on record with the build, none of them read here; gives
+        how many."""
+        values = [_VALUES.format(row=sql.Identifier(row)) for row in ("live", "fresh")]
+        query = _KEEP.format(
+            live_values=values[0],
+            fresh_values=values[1],
+            differences=self._query(_IN_BUCKETS, None),
+        )
+        return self._connection.execute(
+            query, {"build_id": build_id, "these": list(buckets), "sealed": [*_SEALED]}
+        ).rowcount
 
     def of_permits(self, permit_numbers: Iterable[str]) -> list[Difference]:
         """Those of these permits that differ."""
         return self._differences(_OF_PERMITS, permit_numbers)
 
-    def _differences(self, wanted: sql.SQL, these: Iterable[str]) -> list[Difference]:
-        query = _DIFFERENCES.format(
-            columns=self._columns, live=self._live, fresh=self._fresh, wanted=wanted
+    def _query(self, wanted: sql.SQL, most: int | None) -> sql.Composed:
+        return _DIFFERENCES.format(
+            columns=self._columns,
+            live=self._live,
+            fresh=self._fresh,
+            wanted=wanted,
+            most=sql.Literal(most),
         )
+
+    def _differences(
+        self, wanted: sql.SQL, these: Iterable[str], most: int | None = None
+    ) -> list[Difference]:
+        query = self._query(wanted, most)
         rows = self._connection.execute(query, {"these": list(these)}).fetchall()
         return [_difference(*row) for row in cast("list[tuple[str, Any, Any]]", rows)]
 

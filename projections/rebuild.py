@@ -23,7 +23,7 @@ from ledger.database import Connection
 from ledger.errors import LedgerError, Unavailable
 from ledger.named_sql import Queries
 
-from .comparison import Comparison, Difference
+from .comparison import Comparison, Difference, keep
 from .generation import Generation
 from .loading import Loaded, Parts, Source, load
 from .switching import Tables
@@ -35,6 +35,8 @@ ATTEMPTS_MAX = 40
 """To find the moment for the switch: others may read for long."""
 SUSPECTS_MAX = 10_000
 """More that differ are not looked at once more under the lock: that is no coincidence."""
+EXAMPLES_MAX = 100
+"""So many of those are told; the others are on record only."""
 
 Progress = Callable[[str, int, int | None], None]
 """What is done, how much of it, and of how much."""
@@ -65,8 +67,9 @@ class NoMoment(Unavailable):
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What came of it. ``differences`` are those that stand; ``had_live`` is false where the table
-    was gone, so that there was nothing to compare with."""
+    """What came of it. ``differences`` are those that stand, or the first of too many: then
+    ``on_record`` says how many there are. ``had_live`` is false where the table was gone, so that
+    there was nothing to compare with."""
 
     build_id: int
     view: str
@@ -77,6 +80,12 @@ class Rebuilt:
     switched: bool = False
     position: int = 0
     differences: list[Difference] = field(default_factory=list)
+    on_record: int | None = None
+
+    @property
+    def differing(self) -> int:
+        """How many permits."""
+        return len(self.differences) if self.on_record is None else self.on_record
 
 
 class Rebuild:
@@ -184,7 +193,10 @@ class Rebuild:
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             comparison = Comparison(self._connection, self._view)
             built.buckets, differing = comparison.buckets()
-            found = comparison.in_buckets(differing)
+            found = comparison.in_buckets(differing, SUSPECTS_MAX + 1)
+            if len(found) > SUSPECTS_MAX:
+                built.on_record = comparison.keep_all(built.build_id, differing)
+                return found[:EXAMPLES_MAX]
         unreadable = [
             Difference(one.permit_number, [], {}, {}, reason=one.reason) for one in loaded.poison
         ]
@@ -194,7 +206,7 @@ class Rebuild:
         self, built: Rebuilt, suspects: list[Difference], begun_at: int, *, accept_differences: bool
     ) -> None:
         """Find the moment in which the next generation is where the views are, and all is known."""
-        if len(suspects) > SUSPECTS_MAX and not accept_differences:
+        if built.on_record is not None and not accept_differences:
             built.differences = suspects
             self._finish(built, "refused")
             return
@@ -217,7 +229,7 @@ class Rebuild:
         has moved since."""
         if not built.had_live:
             return []
-        if len(suspects) > SUSPECTS_MAX:
+        if built.on_record is not None:
             return suspects
         numbers = {one.permit_number for one in suspects}
         numbers |= self._touched(begun_at, built.position)
@@ -242,8 +254,9 @@ class Rebuild:
         if built.differences and not accept_differences:
             self._finish(built, "refused")
             return
+        self._keep(built)  # before there is a lock that readers wait for
         self._tables.put_in_place(Generation.NEXT, built.build_id, built.position)
-        self._finish(built, "live")
+        self._record(built, "live")
         built.switched = True
 
     def _standing(self, numbers: Iterable[str], suspects: list[Difference]) -> list[Difference]:
@@ -260,14 +273,20 @@ class Rebuild:
         return {cast("str", number) for (number,) in rows}
 
     def _finish(self, built: Rebuilt, state: str) -> None:
-        for one in built.differences:
-            one.keep(self._connection, built.build_id)
+        self._keep(built)
+        self._record(built, state)
+
+    def _keep(self, built: Rebuilt) -> None:
+        if built.on_record is None:
+            keep(self._connection, built.build_id, built.differences)
+
+    def _record(self, built: Rebuilt, state: str) -> None:
         self._connection.execute(
             _sql.finish,
             {
                 "build_id": built.build_id,
                 "state": state,
-                "differences": len(built.differences),
+                "differences": built.differing,
                 "compared_with": "live" if built.had_live else "nothing",
             },
         )

@@ -219,3 +219,38 @@ def test_who_is_released_while_it_is_built_is_no_difference(
 
     assert ([], True) == (built.differences, built.switched)
     views_are_the_log()
+
+
+@pytest.mark.parametrize(
+    ("view", "change"), [("physical", "face = 'x'"), ("search", "citizen_index = permit_number")]
+)
+def test_more_than_can_be_told_are_on_record(
+    lived, rebuild, admin, monkeypatch, views_are_the_log, view, change
+):
+    """All of them, sealed as the few are; accepted, what was built serves."""
+    monkeypatch.setattr("projections.rebuild.SUSPECTS_MAX", 2)
+    table = {"physical": "physical_permits", "search": "permit_search"}[view]
+    column = change.partition(" ")[0]
+    changed = admin.execute(
+        f"UPDATE views.{table} SET {change} WHERE {column} IS NOT NULL RETURNING permit_number"
+    ).fetchall()
+    admin.execute(f"DELETE FROM views.{table} WHERE permit_number = %s", changed[0])
+
+    refused = rebuild(view)
+    accepted = rebuild(view, accept_differences=True)
+
+    assert (False, True) == (refused.switched, accepted.switched)
+    assert [len(changed)] * 2 == [refused.differing, accepted.differing]
+    on_record = admin.execute(
+        "SELECT permit_number, columns, live, fresh FROM views.differences WHERE build_id = %s",
+        [accepted.build_id],
+    ).fetchall()
+    assert {number for (number,) in changed} == {number for number, *_ in on_record}
+    sealed = {column: "sealed"}
+    assert [([column], sealed, sealed)] * (len(changed) - 1) == [
+        tuple(rest) for number, *rest in on_record if (number,) != changed[0]
+    ]
+    assert [(None, "sealed")] == [
+        (live, fresh[column]) for number, _, live, fresh in on_record if (number,) == changed[0]
+    ]
+    views_are_the_log()
