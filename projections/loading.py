@@ -6,10 +6,12 @@ the ranges. Nothing is looked up and nothing is written twice, whatever the leng
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any, cast
 
 from eventsourcing.persistence import Notification
@@ -173,7 +175,15 @@ _loaders: list[_Loader] = []
 
 
 def _open_loader(source: Source) -> None:
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _loaders.append(_Loader(source))
+
+
+def _end_with_parent() -> None:
+    """A rebuild that is killed leaves nobody who would go on filling the next one's table."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _load(within: Range) -> Loaded:

@@ -1,8 +1,12 @@
 """What may have happened between one build of a view and the next: erasures, retries, upgrades."""
 
+from multiprocessing import get_context
+from threading import Event
+
 import pytest
 
 from ledger.database import connect
+from projections import loading
 from projections.quarantine import list_parked
 from projections.rebuild import OtherColumns, Rebuild
 from projections.retrying import Retrier
@@ -10,6 +14,16 @@ from projections.switching import Tables
 from tests.projections.parts import parts
 
 COMMANDS = 60
+WORKERS = 2
+
+
+def build_with_two(database_url):
+    """What a process does that is to be killed: it stands in the middle, its workers at hand."""
+    loading.IN_PROCESS_EVENTS_MAX = 0
+    with connect(database_url) as connection:
+        Rebuild(connection, database_url, parts, "physical").run(
+            workers=WORKERS, progress=lambda *_: Event().wait()
+        )
 
 
 @pytest.fixture
@@ -254,3 +268,17 @@ def test_more_than_can_be_told_are_on_record(
         (live, fresh[column]) for number, _, live, fresh in on_record if (number,) == changed[0]
     ]
     views_are_the_log()
+
+
+def test_processes_end_with_the_one_that_is_killed(lived, database_url, admin, until):
+    """Nobody goes on filling a table that is the next rebuild's by then."""
+    begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger rebuild'"
+    killed = get_context("spawn").Process(target=build_with_two, args=(database_url,))
+    killed.start()
+    try:
+        until(lambda: admin.execute(begun).fetchone()[0] >= 2 * WORKERS)
+    finally:
+        killed.kill()
+        killed.join()
+
+    until(lambda: admin.execute(begun).fetchone() == (0,))
