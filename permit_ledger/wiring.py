@@ -22,6 +22,7 @@ from api.receipts import ReceiptSigner
 from api.services import Services
 from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
+from api.waits import Waits
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
 from ledger.check_history import CheckHistory
@@ -30,6 +31,7 @@ from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from ledger.tree.reading import TreeReader
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
@@ -43,6 +45,7 @@ from web import pages
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
+from .log_keys import watched_verifiers
 from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .tracebacks import describe
@@ -143,6 +146,9 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 public_streams=public_streams,
                 pulse=pulse,
                 decoders=Decoders(),
+                trees=TreeReader(pool, settings.origin),
+                log_verifiers=watched_verifiers(settings),
+                waits=Waits(),
                 public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,

@@ -138,7 +138,7 @@ class Integrator:
 
     def _sign_anew(self) -> None:
         """A key that is new has to sign what there is, or nobody who trusts it alone could read."""
-        if self._promised or not self.size:
+        if self._promised:
             return
         newest = self._store.newest_checkpoint(self._origin)
         signed = {(each.name, each.key_id) for each in newest.signatures} if newest else set()
