@@ -65,7 +65,8 @@ WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positi
 ORDER BY stream, version;
 
 -- name: keep_checkpoint
-INSERT INTO ledger.checkpoints (tree, size, root) VALUES (%(tree)s, %(size)s, %(root)s)
+INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
+VALUES (%(tree)s, %(size)s, %(root)s, %(signed_at)s)
 ON CONFLICT DO NOTHING;
 
 -- name: keep_signatures

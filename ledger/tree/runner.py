@@ -14,6 +14,7 @@ from threading import Event
 import psycopg
 import structlog
 
+from ..clock import Clock
 from ..database import CHANNEL, Connection, connect
 from ..errors import Corrupt, Unavailable
 from ..named_sql import Queries
@@ -57,6 +58,7 @@ class IntegratorRunner:
         origin: str,
         signers: Signers,
         folder: Path,
+        clock: Clock,
         stop: Event,
         *,
         manifest_interval_s: float,
@@ -65,6 +67,7 @@ class IntegratorRunner:
         self._origin = origin
         self._signers = signers
         self._folder = folder
+        self._clock = clock
         self._stop = stop
         self._manifest_interval_s = manifest_interval_s
 
@@ -127,7 +130,7 @@ class IntegratorRunner:
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
         signers = self._signers.of(log.name)
         memory = SignedMemory(self._folder, log.name)
-        return Integrator(connection, log, self._origin, signers, memory)
+        return Integrator(connection, log, self._origin, signers, memory, self._clock)
 
     def _stand_still(self, connection: Connection, work: _Work, reason: str) -> None:
         work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S
