@@ -81,9 +81,7 @@ def _verdict(check: PastCheck, today: AsOf | None) -> Verdict | None:
     return verify_display(standing, is_live=True, is_bound=is_bound)
 
 
-def _otherwise(
-    names: Collection[str], then: AsOf | None, today: AsOf | None
-) -> tuple[str, ...]:
+def _otherwise(names: Collection[str], then: AsOf | None, today: AsOf | None) -> tuple[str, ...]:
     """Which of the fields that were shown are others by today's knowledge."""
     if then is None or today is None:
         return ()
@@ -94,15 +92,19 @@ def _otherwise(
 def _face(permit: Permit, standing: Standing) -> dict[str, Any]:
     """What checks may show, by the policy's names."""
     identity = permit.identity
-    person = {} if identity is ERASED else {
-        "name": identity.name,
-        "sex": identity.sex,
-        "ethnicity": identity.ethnicity,
-        "birth_date": identity.birth_date,
-        "citizen_id_number": identity.citizen_id_number,
-        "hukou_address": identity.hukou_address,
-        "portrait": identity.portrait,
-    }
+    person = (
+        {}
+        if identity is ERASED
+        else {
+            "name": identity.name,
+            "sex": identity.sex,
+            "ethnicity": identity.ethnicity,
+            "birth_date": identity.birth_date,
+            "citizen_id_number": identity.citizen_id_number,
+            "hukou_address": identity.hukou_address,
+            "portrait": identity.portrait,
+        }
+    )
     return {
         **person,
         "residence": permit.residence,

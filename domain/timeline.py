@@ -51,8 +51,7 @@ def bands(history: History, known: int) -> list[Band]:
             looks.append((since, look))
     ends = [since for since, _ in looks[1:]]
     return [
-        Band(since, until, look)
-        for (since, look), until in zip(looks, [*ends, None], strict=True)
+        Band(since, until, look) for (since, look), until in zip(looks, [*ends, None], strict=True)
     ]
 
 

@@ -44,7 +44,9 @@ TRUE_FROM: Final[Mapping[type[PermitEvent], Callable[[Any, datetime], datetime]]
     events.PermitEndorsed: lambda event, _: first_instant(event.endorsed_on),
     events.AddressChanged: lambda event, _: first_instant(event.moved_on),
     events.CardReportedLost: _lost,
-    events.IdentityCorrected: lambda _, __: BEGINNING,  # who it is; the card is stale from recording
+    events.IdentityCorrected: lambda _, __: (
+        BEGINNING
+    ),  # who it is; the card is stale from recording
     events.PermitVoided: _recorded,  # from discovery [N18]
     events.PermitCancelled: _recorded,
     events.ElectronicPermitClaimed: _recorded,
@@ -106,7 +108,9 @@ class AsOf:
     @property
     def standing(self) -> Standing:
         """How it stood on that day."""
-        return Standing(replace(Facts.of(self.permit), version=self.version), shanghai_date(self.at))
+        return Standing(
+            replace(Facts.of(self.permit), version=self.version), shanghai_date(self.at)
+        )
 
 
 class History:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, cast
 
 import orjson
@@ -62,7 +63,7 @@ class RecordedEvent:
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamHistory:
     """All of a stream's events by version; ``head`` is the log's position in the same instant."""
 
@@ -76,30 +77,51 @@ class StreamHistory:
         return sorted(set(range(1, max(there, default=0) + 1)) - there)
 
     @property
+    def holder_id(self) -> str:
+        """Whose permit it is.
+
+        Raises:
+            UnreadableEvent: the issue can't be read.
+        """
+        issued = self.sound[0] if self.sound else None
+        if not isinstance(issued, PermitIssued):
+            raise UnreadableEvent("nobody knows whose permit it is: its issue can't be read")
+        return issued.holder_id
+
+    @cached_property
+    def sound_history(self) -> History:
+        """The permit's, of those."""
+        return History(self.sound)
+
+    @cached_property
     def sound(self) -> list[PermitEvent]:
         """The permit's events as far as each can be read and none is missing."""
         found: list[PermitEvent] = []
         for n, recorded in enumerate(self.events, start=1):
             event = recorded.event
-            if event is None or recorded.version != n or isinstance(event, PermitIssued) != (n == 1):
+            if (
+                event is None
+                or recorded.version != n
+                or isinstance(event, PermitIssued) != (n == 1)
+            ):
                 break
             found.append(event)
         return found
 
-    def known_by(self, instant: datetime) -> tuple[History, int]:
-        """The permit's history, and how many of its events were recorded by then.
+    def known_by(self, instant: datetime | None) -> tuple[History, int]:
+        """The permit's history, and how many of its events were recorded by then; ``None``: by now,
+        which is all of them, whatever the clock of this process says.
 
         Raises:
             UnknownPermit: there was none by then.
             UnreadableEvent: one that was recorded by then, or may have been, can't be read.
         """
-        sound = self.sound
-        history = History(sound)
-        known = history.known_by(instant)
+        sound, history = self.sound, self.sound_history
+        known = len(sound) if instant is None else history.known_by(instant)
         if known == len(sound) < len(self.events):
             broken = self.events[known]
             recorded_at = broken.recorded_at
-            if recorded_at is None or recorded_at <= instant:
+            if instant is None or recorded_at is None or recorded_at <= instant:
                 raise UnreadableEvent(
                     f"what is known of {broken.stored.originator_id} ends before position"
                     f" {broken.position}: {broken.reason or 'an event before it is missing'}"
@@ -140,9 +162,7 @@ class StreamHistories:
         events = [self._opened(position, parsed, keys) for position, parsed in found]
         return StreamHistory(head, tuple(events))
 
-    def _opened(
-        self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys
-    ) -> RecordedEvent:
+    def _opened(self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys) -> RecordedEvent:
         plain = _plain(parsed.stored)
         if isinstance(parsed, _Unparsed):
             return RecordedEvent(position, parsed.stored, plain, None, parsed.reason)
