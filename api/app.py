@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from . import (
+    audit,
     data_protection,
     display,
     frames,
@@ -80,6 +81,7 @@ def create_app(
         verifier.router,
         frames.router,
         live.router,
+        audit.router,
         data_protection.router,
         quarantine.router,
         tlog.router,

@@ -12,9 +12,11 @@ from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
+from ledger.audit_reads import AuditReads
 from ledger.check_history import CheckHistory
 from ledger.clock import Clock
 from ledger.display_codes import DisplayCodes
+from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.notes import NoteVerifier
@@ -50,6 +52,8 @@ class Services:
     views: ViewPosition
     checks: CheckLine
     history: CheckHistory
+    histories: StreamHistories
+    audit_reads: AuditReads
     codes: DisplayCodes
     limits: CheckLimits
     quarantine: QuarantineDesk

@@ -25,10 +25,12 @@ from api.tokens import TokenVerifier
 from api.waits import Waits
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
+from ledger.audit_reads import AuditReads
 from ledger.check_history import CheckHistory
 from ledger.clock import DevelopmentClock
 from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
+from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.reading import TreeReader
@@ -125,6 +127,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
                 checks=stack.enter_context(closing(CheckLine(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
+                histories=StreamHistories(pool, ledger.event_mapper, ledger.holder_keys),
+                audit_reads=AuditReads(pool),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
                 limits=CheckLimits(
                     ledger.blind_index,
