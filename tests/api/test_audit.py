@@ -3,36 +3,10 @@
 import pytest
 
 from tests.api.orders import ERASURE, ORDER
+from tests.api.service import audit_path
 
 NAME, CORRECTED = "欧阳测试", "欧阳改名"
 FINDING = "就业证明系伪造"
-
-
-def path(permit, what):
-    return f"/v1/audit/permits/{permit['permit_number']}/{what}"
-
-
-@pytest.fixture
-def look(investigator):
-    """``look(permit, "state", at=…)``: what the investigator is told."""
-
-    def look(permit, what, **parameters):
-        answer = investigator.get(path(permit, what), **parameters)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    return look
-
-
-@pytest.fixture
-def protect(investigator):
-    """``protect(permit, "erasures", ORDER)``: what becomes of its holder's details."""
-
-    def protect(permit, what, body):
-        answer = investigator.post(f"/v1/audit/holders/{permit['holder_id']}/{what}", body)
-        assert answer.status_code == 200, answer.text
-
-    return protect
 
 
 def changed(event):
@@ -185,9 +159,9 @@ def test_an_event_that_cant_be_read_is_listed_as_such(service, issue, act, look,
     assert (None, None, None) == (broken["facts"], broken["changes"], lifted["changes"])
     assert 1 == lifted["facts"]["card_serial"]
     for what in ("state", "timeline", "checks"):
-        answer = investigator.get(path(permit, what))
+        answer = investigator.get(audit_path(permit, what))
         assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
-    then = investigator.get(path(permit, "state"), known_at=known_at.isoformat())
+    then = investigator.get(audit_path(permit, "state"), known_at=known_at.isoformat())
     assert 503 == then.status_code  # since when the broken one is known can't be told either
 
 
@@ -225,7 +199,7 @@ def test_an_event_that_was_taken_out_is_missed(service, issue, act, look, invest
     )
     try:
         history = look(permit, "events")
-        answer = investigator.get(path(permit, "state"))
+        answer = investigator.get(audit_path(permit, "state"))
     finally:
         service.rows("INSERT INTO ledger.events VALUES (%s, %s, %s, %s, %s) RETURNING 1", *row)
 
@@ -290,7 +264,7 @@ def test_known_ahead_of_time_is_known_now(issue, look):
 )
 def test_before_its_issue_there_is_no_such_permit(investigator, issue, parameters):
     """Neither true nor known."""
-    answer = investigator.get(path(issue(), "state"), **parameters)
+    answer = investigator.get(audit_path(issue(), "state"), **parameters)
 
     assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
 
@@ -301,7 +275,7 @@ def test_before_its_issue_there_is_no_such_permit(investigator, issue, parameter
 )
 def test_an_instant_has_a_date_a_time_and_an_offset(investigator, issue, instant):
     """Anything else may mean another one."""
-    answer = investigator.get(path(issue(), "state"), at=instant)
+    answer = investigator.get(audit_path(issue(), "state"), at=instant)
 
     assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
@@ -310,7 +284,7 @@ def test_a_plus_that_nobody_escaped_is_one(http, investigator, issue):
     """As people type it."""
     at = "2099-01-01T00:00:00+08:00"
 
-    answer = http.get(f"{path(issue(), 'state')}?at={at}", headers=investigator.headers)
+    answer = http.get(f"{audit_path(issue(), 'state')}?at={at}", headers=investigator.headers)
 
     assert (200, "2099-01-01T00:00:00+08:00") == (answer.status_code, answer.json()["at"])
 
@@ -338,115 +312,3 @@ def test_a_timeline_has_both_tracks_in_bands_and_every_event_twice(at, issue, ac
         lost["recorded_at"][:16],
     )
     assert 1 == len(look(permit, "timeline", known_at="2026-01-31T00:00:00Z")["marks"])
-
-
-# -- checks ------------------------------------------------------------------------------------
-
-
-def test_a_check_before_a_late_report_would_be_told_otherwise_today(at, issue, act, check, look):
-    """By the event that is named."""
-    at("2026-01-05")
-    permit = issue()
-    at("2026-01-10")
-    early = check(permit["permit_number"])
-    at("2026-01-25")
-    late = check(permit["permit_number"])
-    at("2026-02-01")
-    lost = act(permit["permit_number"], "loss-reports", lost_on="2026-01-20")
-
-    newest, oldest = look(permit, "checks")["checks"]
-
-    assert [late["check_id"], early["check_id"]] == [newest["check_id"], oldest["check_id"]]
-    assert ("effective", True, "not_effective", "reported_lost") == (
-        newest["outcome"],
-        newest["differs"],
-        newest["today"]["outcome"],
-        newest["today"]["reason"],
-    )
-    assert [lost["as_of_position"]] == newest["today"]["because"]
-    assert (False, "effective", []) == (
-        oldest["differs"],
-        oldest["today"]["outcome"],
-        oldest["today"]["because"],
-    )
-
-
-def test_a_corrected_name_was_shown_wrong(issue, act, check, look):
-    """The outcome stands; the field is named."""
-    permit = issue()
-    assert NAME == check(permit["permit_number"])["permit"]["name"]
-    act(permit["permit_number"], "identity-corrections", name=CORRECTED)
-
-    [found] = look(permit, "checks")["checks"]
-
-    assert (True, "effective", ["name"]) == (
-        found["differs"],
-        found["today"]["outcome"],
-        found["today"]["fields"],
-    )
-
-
-def test_p24_who_relied_on_a_voided_permit_is_listed(issue, act, check, look):
-    """[N18] They were told what was true then."""
-    permit = issue()
-    check(permit["permit_number"])
-    act(permit["permit_number"], "voidings", finding=FINDING)
-    assert "voided" == check(permit["permit_number"])["reason"]
-
-    after, before = look(permit, "checks")["checks"]
-
-    assert (True, False, "effective") == (
-        before["relied_on"],
-        before["differs"],
-        before["today"]["outcome"],
-    )
-    assert (False, False, "voided") == (
-        after["relied_on"],
-        after["differs"],
-        after["today"]["reason"],
-    )
-
-
-def test_a_live_code_is_asked_again_as_if_it_were_live(issue, act, phone_of, show, look):
-    """It was: only what is known of the permit may be another."""
-    permit = issue()
-    phone = phone_of(permit)
-    show(phone.code())
-    act(permit["permit_number"], "loss-reports")
-
-    [found] = look(permit, "checks")["checks"]
-
-    assert ("electronic", "effective", False, "effective") == (
-        found["track"],
-        found["outcome"],
-        found["differs"],
-        found["today"]["outcome"],
-    )
-
-
-def test_of_an_erased_holders_checks_the_plain_part_stays(issue, check, look, protect):
-    """That there was one, when and with what outcome; who asked went with the key."""
-    permit = issue()
-    check(permit["permit_number"])
-    protect(permit, "erasures", ERASURE)
-
-    [found] = look(permit, "checks")["checks"]
-
-    assert ("effective", None, None, None) == (
-        found["outcome"],
-        found["verifier"],
-        found["differs"],
-        found["today"],
-    )
-
-
-def test_checks_come_in_pages(issue, check, look):
-    """The newest first, each once."""
-    permit = issue()
-    asked = [check(permit["permit_number"])["check_id"] for _ in range(3)]
-
-    first = look(permit, "checks", limit=2)
-    second = look(permit, "checks", limit=2, before=first["next_before"])
-
-    assert asked[::-1] == [one["check_id"] for one in first["checks"] + second["checks"]]
-    assert second["next_before"] is None
