@@ -13,7 +13,7 @@ from domain.events import HolderErased, PermitEvent, PermitIssued
 from domain.permit import Permit
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
-from ledger.history import RecordedEvent, StreamHistory
+from ledger.history import EVENTS_MAX, RecordedEvent, StreamHistory
 
 from .audit_answers import ChangeAnswer, EventAnswer
 from .presentation import Json, permit_document
@@ -46,9 +46,9 @@ def hidden(history: StreamHistory) -> Hidden:
     return "restricted" if permit.restricted else None
 
 
-def told(history: StreamHistory, after: int, limit: int) -> list[EventAnswer]:
-    """The events after a version, as many at most. The permit is folded as far as its events can be
-    read; after that nobody can say what was changed."""
+def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> list[EventAnswer]:
+    """The events after a version, as many at most; all, if neither is named. The permit is folded
+    as far as its events can be read; after that nobody can say what was changed."""
     why_hidden, known = hidden(history), len(history.sound)
     permit: Permit | None = None
     found: list[EventAnswer] = []

@@ -15,7 +15,14 @@ from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
 
-from . import key_commands, logs, quarantine_commands, rebuild_command, receipt_key_commands
+from . import (
+    key_commands,
+    log_key_commands,
+    logs,
+    quarantine_commands,
+    rebuild_command,
+    receipt_key_commands,
+)
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 from .crashes import CarefulGroup, as_role
 
@@ -28,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(receipt_key_commands.app, name="receipt-keys")
+app.add_typer(log_key_commands.app, name="log-keys")
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.command()(rebuild_command.rebuild)
 
@@ -95,6 +103,16 @@ def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with as_role("project"), explained():
+        run(settings)
+
+
+@app.command()
+def integrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Take what is recorded into the transparency log, and sign it."""
+    from .integrating import integrate as run  # noqa: PLC0415
+
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    with as_role("integrate"), explained():
         run(settings)
 
 

@@ -62,6 +62,24 @@ class Settings(BaseSettings):
         description="token that wraps holders' keys, as `pkcs11:…`;"
         " none: `keys/key-encryption` in the data folder",
     )
+    origin: str = Field(
+        "localhost/permit-ledger",
+        pattern=r"^[a-z0-9.:-]+(/[A-Za-z0-9._~-]+)*$",
+        max_length=100,
+        description="name of the transparency log, for ever: its address without a scheme",
+    )
+    log_key_file: Path | None = Field(
+        None, description="keys that sign the trees; none: `keys/log.keys` in the data folder"
+    )
+    log_verifiers_file: Path | None = Field(
+        None, description="what verifies them, where the keys themselves are not; none: the keys"
+    )
+    manifest_interval_s: float = Field(
+        600,
+        ge=1,
+        le=86_400,
+        description="how often the last event of every permit is put on record",
+    )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"
     )
@@ -99,6 +117,11 @@ class Settings(BaseSettings):
     @property
     def keys_dir(self) -> Path:
         return self.data_dir / "keys"
+
+    @property
+    def tree_dir(self) -> Path:
+        """Where it is remembered what was signed."""
+        return self.data_dir / "tree"
 
     @property
     def url(self) -> str:
