@@ -75,7 +75,7 @@ def test_the_browser_proves_an_event(visitor, late_loss):
     page.page.locator(".proof").first.click()
 
     expect(page.page.locator(".event").first).to_contain_text("In the log", timeout=PATIENCE_MS)
-    expect(page.page.locator(".event").first).to_contain_text("in the signed tree")
+    expect(page.page.locator(".event").first).to_contain_text("checked in this browser")
 
 
 def test_a_false_proof_is_called_one(visitor, late_loss):
@@ -122,10 +122,12 @@ def test_who_checked_and_what_it_would_be_today(visitor, http, registrar, applic
 
 
 def test_looks_are_listed_and_an_unknown_permit_is_told(visitor, late_loss):
-    page = Investigator(visitor(language="zh"), late_loss)
+    someone = visitor(language="zh")
+    page = Investigator(someone, late_loss)
     expect(page.page.locator("#reads li").first).to_be_visible()
     page.page.locator("#permit-number").fill("0" * 12)
     page.page.locator("#find button:not(.button--quiet)").click()
 
     expect(page.page.locator("#problem")).to_contain_text("居住证")
     expect(page.page.locator("#opened")).to_be_hidden()
+    assert "404" in someone.complaints.pop()

@@ -14,13 +14,13 @@ export const bandAt = (bands, ms) => bands.findLast((band) => Date.parse(band.si
 
 /** The picture, as wide as there is room for in pixels, and a legend. */
 export function drawBands({ bands, marks, from, now, at, known, room }) {
-  const wide = Math.max(room - 8, WIDTH_MIN);
+  const wide = Math.max(room - 16, WIDTH_MIN);
   const x = (ms) => ((Math.min(Math.max(ms, from), now) - from) / (now - from || 1)) * wide;
   const rows = ["physical", "electronic"].map((track, n) => row(track, TOP + n * (ROW + GAP), bands, x, now));
   const bottom = TOP + 2 * ROW + GAP;
   const picture = svg(
     "svg",
-    { class: "bands", viewBox: `-4 0 ${wide + 8} ${bottom + 34}`, role: "img", "aria-label": described(bands) },
+    { class: "bands", viewBox: `-8 0 ${wide + 16} ${bottom + 34}`, role: "img", "aria-label": described(bands) },
     svg("defs", {}, svg("pattern", { id: "hatch", width: 9, height: 9, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("line", { class: "band__hatch", x1: 0, y1: 0, x2: 0, y2: 9 }))),
     ...rows.flat(),
     ...marks.map((mark) => drawMark(mark, x, known, bottom)),

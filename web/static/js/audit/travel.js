@@ -67,7 +67,9 @@ export class Travel {
     if (dial === "known") {
       const known = new Date(this.times.known).toISOString();
       const isNow = this.times.known >= this.now;
-      this.timeline = isNow ? this.whole : await this.get(`/v1/audit/permits/${this.number}/timeline?known_at=${known}`).catch(nothingYet);
+      const asked = `/v1/audit/permits/${this.number}/timeline?known_at=${known}`;
+      if (isNow) this.timeline = this.whole;
+      else this.timeline = this.isBefore(this.now, this.times.known) ? { bands: [] } : await this.get(asked);
       this.draw();
     }
     await this.ask();
@@ -89,19 +91,20 @@ export class Travel {
 
   async ask() {
     const { at, known } = this.times;
+    if (this.isBefore(at, known)) return put(byId("state"), h("p", { class: "notice" }, text("audit.nothing")));
     const asked = {};
     if (at < this.now) asked.at = new Date(at).toISOString();
     if (known < this.now) asked.known_at = new Date(known).toISOString();
-    const state = await this.get(`/v1/audit/permits/${this.number}/state?${new URLSearchParams(asked)}`).catch(nothingYet);
+    const state = await this.get(`/v1/audit/permits/${this.number}/state?${new URLSearchParams(asked)}`);
     if (at !== this.times.at || known !== this.times.known) return; // turned on meanwhile
-    put(byId("state"), ...(state.bands ? [h("p", { class: "notice" }, text("audit.nothing"))] : shown(state)));
+    put(byId("state"), ...shown(state));
   }
-}
 
-/** No such permit at that instant: that is an answer here. */
-function nothingYet(problem) {
-  if (problem.code !== "UNKNOWN_PERMIT") throw problem;
-  return { bands: [] };
+  /** Before the permit was, or before anybody knew of it: there is nothing to ask for. */
+  isBefore(at, known) {
+    const [first] = this.whole.marks;
+    return at < Date.parse(first.true_from) || known < Date.parse(first.recorded_at);
+  }
 }
 
 function shown(state) {
