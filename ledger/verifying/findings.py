@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 SHOWN_MAX = 20
-"""Positions that are looked at one by one; of the others it is told how many there are."""
+"""Positions that are looked at one by one; the others are counted."""
 
 
 class Finding(NamedTuple):

@@ -1,4 +1,4 @@
-"""A tree made again from its leaves, once through: its tiles, and its root at any size on the way."""
+"""A tree made again from its leaves: its tiles, and its root at any size on the way."""
 
 from __future__ import annotations
 

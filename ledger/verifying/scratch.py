@@ -36,7 +36,7 @@ _WRONG = re.compile(rb"[^\x01]")
 
 
 class Where(NamedTuple):
-    """What can be sent to another process; ``leaves`` and ``rows`` are how many there is room for."""
+    """It can be sent to another process; ``leaves`` and ``rows`` say how many there is room for."""
 
     folder: Path
     tree: str
