@@ -10,8 +10,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from . import (
+    audit,
     data_protection,
     display,
+    evidence,
     frames,
     holder,
     live,
@@ -20,8 +22,10 @@ from . import (
     problems,
     quarantine,
     registrar,
+    tlog,
     verifier,
 )
+from .append_receipts import AppendReceipts
 from .express import ExpressLane, is_check
 from .middleware import RequestFrame
 
@@ -78,14 +82,18 @@ def create_app(
         verifier.router,
         frames.router,
         live.router,
+        audit.router,
+        evidence.router,
         data_protection.router,
         quarantine.router,
+        tlog.router,
         operations.router,
     ):
         app.include_router(router)
     if development:
         app.include_router(development)
     problems.install(app)
+    app.add_middleware(AppendReceipts)
     app.add_middleware(RequestFrame)
     _document_problems(app)
     return app

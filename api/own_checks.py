@@ -40,7 +40,7 @@ async def own_checks(
     """Every check of the own permits, the newest first, refused ones too."""
     found = await service.history.of_holder(holder.subject, before or POSITION_MAX, limit)
     return OwnChecksAnswer(
-        checks=[_shown(position, check) for position, check in found],
+        checks=[shown(position, check) for position, check in found],
         next_before=found[-1][0] if len(found) == limit else None,
     )
 
@@ -54,7 +54,8 @@ async def own_receipt(check_id: UUID, holder: Holder, service: Service) -> Recei
     return ReceiptAnswer(check_id=check_id, receipt=service.receipts.sign(receipt_claims(check)))
 
 
-def _shown(position: int, check: Check) -> OwnCheckAnswer:
+def shown(position: int, check: Check) -> OwnCheckAnswer:
+    """A check as its holder sees it."""
     return OwnCheckAnswer(
         position=position,
         check_id=check.check_id,

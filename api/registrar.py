@@ -28,6 +28,7 @@ from .schemas import (
     EndorsementBody,
     IdentityCorrectionBody,
     IssueBody,
+    LossReportBody,
     ReplacementBody,
     SearchBody,
     VoidingBody,
@@ -130,10 +131,11 @@ async def endorse(
 
 @router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
 async def report_loss(
-    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+    permit_number: str, body: LossReportBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """Report the card lost (挂失): the electronic permit stays."""
-    return answered(await service.ledger.report_loss(well_formed(permit_number), command))
+    number = well_formed(permit_number)
+    return answered(await service.ledger.report_loss(number, command, body.lost_on))
 
 
 @router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)

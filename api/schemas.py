@@ -169,6 +169,14 @@ class EndorsementBody(RequestBody):
     card_presented: CardPresented
 
 
+class LossReportBody(RequestBody):
+    """Since when the card is missing, where its holder knows."""
+
+    lost_on: Annotated[
+        Date | None, Field(description="from the day of issue to today", examples=["2026-02-27"])
+    ] = None
+
+
 class ReplacementBody(RequestBody):
     reason: ReplacementReason
     old_card_returned: StrictBool

@@ -11,7 +11,7 @@ from .roles import Scope
 from .services import Services, services
 from .tokens import BadToken, Principal, TokenVerifier
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", description="RFC 6750", auto_error=False
 )
 
@@ -22,7 +22,7 @@ def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
     async def principal(
         request: Request,
         service: Annotated[Services, Depends(services)],
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
     ) -> Principal:
         token = credentials.credentials if credentials else None
         caller = _verified(service.tokens, token, scopes)
@@ -43,11 +43,22 @@ def admitted(tokens: TokenVerifier, authorization: bytes | None, *scopes: Scope)
 
 
 def _verified(tokens: TokenVerifier, token: str | None, scopes: tuple[Scope, ...]) -> Principal:
+    caller = authenticated(tokens, token)
+    require_scope(caller, *scopes)
+    return caller
+
+
+def authenticated(tokens: TokenVerifier, token: str | None) -> Principal:
+    """Who holds the token, whatever it is good for.
+
+    Raises:
+        HttpProblem: 401.
+    """
     if not token:
         challenge = {"WWW-Authenticate": "Bearer"}
         raise HttpProblem(401, "UNAUTHENTICATED", "A bearer token is required.", challenge)
     try:
-        caller = tokens.verify(token)
+        return tokens.verify(token)
     except BadToken as error:
         raise HttpProblem(
             401,
@@ -55,6 +66,13 @@ def _verified(tokens: TokenVerifier, token: str | None, scopes: tuple[Scope, ...
             f"Not authenticated: {error}.",
             {"WWW-Authenticate": 'Bearer error="invalid_token"'},
         ) from None
+
+
+def require_scope(caller: Principal, *scopes: Scope) -> None:
+    """
+    Raises:
+        HttpProblem: 403, the caller has none of them.
+    """
     if not caller.scopes.intersection(scopes):
         wanted = " ".join(scopes)
         raise HttpProblem(
@@ -63,4 +81,3 @@ def _verified(tokens: TokenVerifier, token: str | None, scopes: tuple[Scope, ...
             f"The token lacks the scope {wanted}.",
             {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'},
         )
-    return caller

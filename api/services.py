@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,11 +12,15 @@ from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
+from ledger.audit_reads import AuditReads
 from ledger.check_history import CheckHistory
 from ledger.clock import Clock
 from ledger.display_codes import DisplayCodes
+from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from ledger.tree.notes import NoteVerifier
+from ledger.tree.reading import TreeReader
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
@@ -29,6 +34,7 @@ from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
+from .waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Services:
     views: ViewPosition
     checks: CheckLine
     history: CheckHistory
+    histories: StreamHistories
+    audit_reads: AuditReads
     codes: DisplayCodes
     limits: CheckLimits
     quarantine: QuarantineDesk
@@ -58,6 +66,9 @@ class Services:
     public_streams: Streams
     pulse: PulseFeed
     decoders: Decoders
+    trees: TreeReader
+    log_verifiers: Callable[[], Sequence[NoteVerifier]]
+    waits: Waits
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1
@@ -68,6 +79,7 @@ class Services:
         """End what would go on by itself, so that a server that stops has nothing to wait for."""
         self.streams.close()
         self.public_streams.close()
+        self.waits.close()
 
     def standing(self, facts: Facts) -> Standing:
         """Where a permit stands today."""

@@ -170,10 +170,12 @@ class PermitEndorsed(PermitEvent):
 class CardReportedLost(PermitEvent):
     """挂失: the card has no effect from here; the electronic permit keeps its own."""
 
-    TOPIC = "permit.card-reported-lost.v1"
+    TOPIC = "permit.card-reported-lost.v2"
 
     reported_on: date
     card_serial: int
+    lost_on: date | None
+    """Since when it is missing, where its holder knows."""
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.card = aggregate.card.reported_lost()

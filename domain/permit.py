@@ -163,15 +163,23 @@ class Permit(BaseAggregate[str]):
 
     # -- lose, find, reissue, replace ----------------------------------------------------------
 
-    def report_loss(self, context: CommandContext) -> None:
-        """挂失 [W5]: P12, P13."""
+    def report_loss(self, context: CommandContext, lost_on: date | None = None) -> None:
+        """挂失 [W5]: P12, P13. ``lost_on`` is since when the card is missing, where that is known.
+
+        Raises:
+            PermitEnded, InvalidDetails
+        """
         self._require_open()
+        if lost_on is not None and not self.issued_on <= lost_on <= context.today:
+            reason = "a card is lost between the day of issue and today"
+            raise InvalidDetails([FieldProblem("lost_on", reason)])
         if self.card.is_lost:
             return
         self.trigger_event(
             CardReportedLost,
             reported_on=context.today,
             card_serial=self.card.serial,
+            lost_on=lost_on,
             **context.stamp,
         )
 

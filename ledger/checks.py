@@ -95,6 +95,14 @@ class SealedCheck(NamedTuple):
     position: int
     state: bytes
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has a personal part that is sealed, or can't be read at all."""
+        try:
+            return envelope.FIELD in orjson.loads(self.state)
+        except (orjson.JSONDecodeError, TypeError):
+            return True
+
     def open(self, key: HolderKey | Erased) -> Check:
         """
         Raises:

@@ -99,9 +99,13 @@ class PermitCommands(CommandRunner):
         """签注. [P6-P11]"""
         return await self._change(number, command, lambda p: p.endorse(presented, command.context))
 
-    async def report_loss(self, number: str, command: Command) -> Answer:
+    async def report_loss(
+        self, number: str, command: Command, lost_on: date | None = None
+    ) -> Answer:
         """挂失. [P12, P13]"""
-        return await self._change(number, command, lambda p: p.report_loss(command.context))
+        return await self._change(
+            number, command, lambda p: p.report_loss(command.context, lost_on)
+        )
 
     async def lift_loss(self, number: str, command: Command) -> Answer:
         """解除挂失. [P14]"""

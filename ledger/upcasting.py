@@ -35,8 +35,15 @@ class Step(NamedTuple):
     personal: tuple[str, ...] = ()
 
 
-STEPS: Mapping[str, Step] = MappingProxyType({})
-"""Old topic → the step to the next version. So far every event is at its first one."""
+def _reported_lost_v2(state: State) -> State:
+    state["lost_on"] = None
+    return state
+
+
+STEPS: Mapping[str, Step] = MappingProxyType(
+    {"permit.card-reported-lost.v1": Step("permit.card-reported-lost.v2", _reported_lost_v2)}
+)
+"""Old topic → the step to the next version."""
 
 
 class Upcasting:

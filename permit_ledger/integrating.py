@@ -10,7 +10,7 @@ from .log_keys import WatchedSigners
 from .settings import Settings
 from .stopping import stop_on
 from .supervisor import tie_to_supervisor
-from .workbench import database
+from .workbench import database, followed_clock
 
 
 def integrate(settings: Settings) -> None:
@@ -24,6 +24,7 @@ def integrate(settings: Settings) -> None:
             settings.origin,
             signers,
             settings.tree_dir,
+            followed_clock(settings, database_url, stop),
             stop,
             manifest_interval_s=settings.manifest_interval_s,
         ).run()

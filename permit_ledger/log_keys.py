@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -25,6 +26,7 @@ SEED_BYTES = 32
 LOOK_AGAIN_S = 1.0
 
 Key = NoteSigner | NoteVerifier
+K = TypeVar("K")
 
 _log = structlog.get_logger(__name__)
 
@@ -102,36 +104,63 @@ def retire_key(settings: Settings, key_id: str) -> NoteVerifier:
     return retired.verifier
 
 
-class WatchedSigners:
-    """The keys as the file has them, looked at again now and then; a file that can't be read leaves
-    what was known."""
+class Watched(Generic[K]):
+    """Keys as a file has them, looked at again now and then; a file that can't be read leaves what
+    was known."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._keys = log_keys(settings)
+    def __init__(self, file: Path, read: Callable[[], list[K]]) -> None:
+        self._file = file
+        self._read = read
+        self._keys = read()
         self._modified_at = self._modified()
         self._look_at = time.monotonic() + LOOK_AGAIN_S
 
     @property
     def changed_at(self) -> int:
+        """Another number whenever they have changed."""
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN_S
             self._look()
         return self._modified_at
 
-    def of(self, tree: str) -> list[NoteSigner]:
-        origin = LOGS[tree].origin(self._settings.origin)
-        return [key for key in self._keys if isinstance(key, NoteSigner) and key.name == origin]
+    @property
+    def keys(self) -> list[K]:
+        _ = self.changed_at  # has a look
+        return self._keys
 
     def _look(self) -> None:
         try:
             if (modified_at := self._modified()) != self._modified_at:
-                self._keys, self._modified_at = log_keys(self._settings), modified_at
+                self._keys, self._modified_at = self._read(), modified_at
         except (OSError, UnusableKey) as error:
             _log.error("log keys can't be read", error=type(error).__name__)
 
     def _modified(self) -> int:
-        return _file(self._settings).stat().st_mtime_ns
+        return self._file.stat().st_mtime_ns
+
+
+class WatchedSigners:
+    """Those that sign, for :class:`ledger.tree.runner.IntegratorRunner`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._origin = settings.origin
+        self._watched = Watched(_file(settings), lambda: log_keys(settings))
+
+    @property
+    def changed_at(self) -> int:
+        return self._watched.changed_at
+
+    def of(self, tree: str) -> list[NoteSigner]:
+        origin = LOGS[tree].origin(self._origin)
+        keys = self._watched.keys
+        return [key for key in keys if isinstance(key, NoteSigner) and key.name == origin]
+
+
+def watched_verifiers(settings: Settings) -> Callable[[], list[NoteVerifier]]:
+    """:func:`log_verifiers`, as they are whenever they are asked for."""
+    file = settings.log_verifiers_file or _file(settings)
+    watched = Watched(file, lambda: log_verifiers(settings))
+    return lambda: watched.keys
 
 
 def _file(settings: Settings) -> Path:

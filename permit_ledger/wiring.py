@@ -22,14 +22,18 @@ from api.receipts import ReceiptSigner
 from api.services import Services
 from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
+from api.waits import Waits
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
+from ledger.audit_reads import AuditReads
 from ledger.check_history import CheckHistory
 from ledger.clock import DevelopmentClock
 from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
+from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
+from ledger.tree.reading import TreeReader
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
@@ -43,6 +47,7 @@ from web import pages
 from . import keys
 from .issuer import IssuerKeys
 from .key_encryption import keyring
+from .log_keys import watched_verifiers
 from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .tracebacks import describe
@@ -122,6 +127,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
                 checks=stack.enter_context(closing(CheckLine(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
+                histories=StreamHistories(pool, ledger.event_mapper, ledger.holder_keys),
+                audit_reads=AuditReads(pool),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
                 limits=CheckLimits(
                     ledger.blind_index,
@@ -143,6 +150,9 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 public_streams=public_streams,
                 pulse=pulse,
                 decoders=Decoders(),
+                trees=TreeReader(pool, settings.origin),
+                log_verifiers=watched_verifiers(settings),
+                waits=Waits(),
                 public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.clock import Clock, DevelopmentClock, SystemClock
 from ledger.database import as_service, connect
+from ledger.errors import Unavailable
 
 from . import keys
 from .embedded import EmbeddedPostgres
@@ -18,6 +20,8 @@ from .key_encryption import keyring
 from .policy import load_policy
 from .settings import Settings
 from .setup import prepare
+
+CLOCK_RELOAD_S = 1.0
 
 
 @contextmanager
@@ -70,6 +74,20 @@ def workbench(settings: Settings) -> Iterator[Workbench]:
 def policy_in_force(settings: Settings) -> Policy:
     """The policy to decide under; only development mode admits made-up people."""
     return load_policy(settings.policy, synthetic_people=settings.development)
+
+
+def followed_clock(settings: Settings, database_url: str, stop: Event) -> Clock:
+    """:func:`service_clock`, which hears within a second where another process has set it."""
+    clock = service_clock(settings, database_url)
+    if isinstance(clock, DevelopmentClock):
+        Thread(target=_follow, args=[clock, stop], name="clock", daemon=True).start()
+    return clock
+
+
+def _follow(clock: DevelopmentClock, stop: Event) -> None:
+    while not stop.wait(CLOCK_RELOAD_S):
+        with suppress(Unavailable):
+            clock.load()
 
 
 def service_clock(settings: Settings, database_url: str) -> Clock:

@@ -20,3 +20,11 @@ ORDER BY checks.position DESC;
 SELECT checks.position, state, holders.holder_id, kek_id, wrapped
 FROM ledger.checks JOIN ledger.holders ON checks.permit_number = ANY (permit_numbers)
 WHERE check_id = %(check_id)s AND holders.holder_id = %(holder_id)s;
+
+-- name: checks_of_permit
+-- The newest first; a holder's key that is not there hides none of them.
+SELECT checks.position, state, %(holder_id)s AS holder_id, kek_id, wrapped,
+       holders.holder_id IS NOT NULL AS has_key
+FROM ledger.checks LEFT JOIN ledger.holders ON holders.holder_id = %(holder_id)s
+WHERE checks.permit_number = %(permit_number)s AND checks.position < %(before)s
+ORDER BY checks.position DESC LIMIT %(limit)s;

@@ -65,7 +65,8 @@ WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positi
 ORDER BY stream, version;
 
 -- name: keep_checkpoint
-INSERT INTO ledger.checkpoints (tree, size, root) VALUES (%(tree)s, %(size)s, %(root)s)
+INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
+VALUES (%(tree)s, %(size)s, %(root)s, %(signed_at)s)
 ON CONFLICT DO NOTHING;
 
 -- name: keep_signatures
@@ -111,6 +112,19 @@ SELECT size, root, (
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
 WHERE tree = %(tree)s AND signed_at <= %(at)s ORDER BY size DESC LIMIT 1;
+
+-- name: checkpoint_after
+-- The first that was signed later.
+SELECT size, root, (
+    SELECT array_agg(line ORDER BY is_cosignature, number)
+    FROM ledger.checkpoint_signatures AS signed
+    WHERE signed.tree = found.tree AND signed.size = found.size
+) FROM ledger.checkpoints AS found
+WHERE tree = %(tree)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
+
+-- name: ask_for_manifest
+-- Of whoever integrates; it comes within a moment if the log has moved.
+SELECT pg_notify('permit_ledger_tree', '');
 
 -- name: checkpoints_between
 SELECT size, root, signed_at, (

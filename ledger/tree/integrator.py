@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from ..clock import Clock
 from ..database import Connection, translated_errors
 from ..errors import Corrupt, LogBehind, LogGap
 from .checkpoints import TreeHead
@@ -39,6 +40,7 @@ class Integrator:
         origin: str,
         signers: list[NoteSigner],
         memory: SignedMemory,
+        clock: Clock,
     ) -> None:
         """Compares the tree with what was signed.
 
@@ -50,6 +52,7 @@ class Integrator:
         self._origin = log.origin(origin)
         self._signers = signers
         self._memory = memory
+        self._clock = clock
         self._store = TreeStore(connection, log.name)
         with translated_errors():
             self._edge = self._read_edge()
@@ -88,7 +91,7 @@ class Integrator:
         self._store.keep_tiles(self._edge.take_tiles())
         if not self._promised:  # else nobody knows yet whether it is that history
             checkpoint = head.signed(self._signers)
-            self._store.keep_checkpoint(checkpoint)
+            self._store.keep_checkpoint(checkpoint, self._clock.now())
             self._memory.keep(checkpoint)
 
     def _until(self) -> int:
@@ -138,7 +141,7 @@ class Integrator:
 
     def _sign_anew(self) -> None:
         """A key that is new has to sign what there is, or nobody who trusts it alone could read."""
-        if self._promised or not self.size:
+        if self._promised:
             return
         newest = self._store.newest_checkpoint(self._origin)
         signed = {(each.name, each.key_id) for each in newest.signatures} if newest else set()
@@ -149,7 +152,8 @@ class Integrator:
         ]
         if missing or newest is None:
             head = TreeHead(self._origin, self.size, self._edge.root)
-            self._store.keep_checkpoint(head.signed(missing or self._signers))
+            checkpoint = head.signed(missing or self._signers)
+            self._store.keep_checkpoint(checkpoint, self._clock.now())
 
     def _read_edge(self) -> Edge:
         size, root = self._store.head()

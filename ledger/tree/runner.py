@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-import psycopg
 import structlog
 
+from ..clock import Clock
 from ..database import CHANNEL, Connection, connect
 from ..errors import Corrupt, Unavailable
 from ..named_sql import Queries
@@ -34,7 +34,7 @@ STOPPED_S = 10.0
 """How long a log whose tree has stopped is left alone."""
 
 TREE_CHANNEL = "permit_ledger_tree"
-"""NOTIFY on it asks for a manifest; the payload is empty."""
+"""NOTIFY on it asks for a manifest (``ask_for_manifest`` in ``sql/tree.sql``)."""
 
 _sql = Queries("ledger", "sql/tree.sql")
 _log = structlog.get_logger(__name__)
@@ -57,6 +57,7 @@ class IntegratorRunner:
         origin: str,
         signers: Signers,
         folder: Path,
+        clock: Clock,
         stop: Event,
         *,
         manifest_interval_s: float,
@@ -65,6 +66,7 @@ class IntegratorRunner:
         self._origin = origin
         self._signers = signers
         self._folder = folder
+        self._clock = clock
         self._stop = stop
         self._manifest_interval_s = manifest_interval_s
 
@@ -127,7 +129,7 @@ class IntegratorRunner:
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
         signers = self._signers.of(log.name)
         memory = SignedMemory(self._folder, log.name)
-        return Integrator(connection, log, self._origin, signers, memory)
+        return Integrator(connection, log, self._origin, signers, memory, self._clock)
 
     def _stand_still(self, connection: Connection, work: _Work, reason: str) -> None:
         work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S
@@ -156,8 +158,3 @@ class IntegratorRunner:
             for notification in connection.notifies(timeout=left, stop_after=100):
                 asked |= notification.channel == TREE_CHANNEL
         return asked
-
-
-def ask_for_manifest(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """From whoever leads; it comes within a moment if the log has moved."""
-    connection.execute(f"NOTIFY {TREE_CHANNEL}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import cast
 
 from ..database import Connection
@@ -77,10 +78,11 @@ class TreeStore:
             },
         )
 
-    def keep_checkpoint(self, checkpoint: Note) -> None:
+    def keep_checkpoint(self, checkpoint: Note, signed_at: datetime) -> None:
         head = TreeHead.of(checkpoint.text)
         self._connection.execute(
-            _sql.keep_checkpoint, {"tree": self._tree, "size": head.size, "root": head.root}
+            _sql.keep_checkpoint,
+            {"tree": self._tree, "size": head.size, "root": head.root, "signed_at": signed_at},
         )
         self._keep_signatures(head.size, checkpoint.signatures, is_cosignature=False)
 

@@ -30,11 +30,17 @@ POSITION_THAT_IS_THERE = {"min_position": 1}
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
+A = "/v1/audit/permits/{permit_number}"
 READS = {
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
     "GET /v1/me/permit": "holder",
+    f"GET {A}/events": "investigator",
+    f"GET {A}/state": "investigator",
+    f"GET {A}/timeline": "investigator",
+    f"GET {A}/checks": "investigator",
+    "GET /v1/audit/reads": "investigator",
 }
 WRITES = {
     "POST /v1/permits": "registrar",

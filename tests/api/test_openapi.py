@@ -10,6 +10,7 @@ from tests.api.orders import ERASURE, ORDER
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
+A = "/v1/audit/permits/{permit_number}"
 CONTRACT = {
     *("POST /v1/permits", f"GET {N}", f"GET {N}/physical", f"GET {N}/electronic"),
     *("POST /v1/permits/searches", f"POST {N}/endorsements", f"POST {N}/loss-reports"),
@@ -18,6 +19,7 @@ CONTRACT = {
     *(f"POST {N}/cancellations", f"POST {N}/voidings", f"POST {N}/electronic/claims"),
     *("POST /v1/verifications", "GET /v1/me/permit", "GET /healthz", "GET /readyz"),
     *("GET /metrics", "PUT /v1/dev/clock", "POST /v1/dev/tokens"),
+    *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
 }
 """Operations that the outside world relies on."""
 
@@ -107,6 +109,7 @@ def test_a_life_reads_as_the_document_says(
     permit = issued.json()
     holder, path = holder_of(permit), f"/v1/permits/{permit['permit_number']}"
     audit = f"/v1/audit/holders/{permit['holder_id']}"
+    looked_at = f"/v1/audit/permits/{permit['permit_number']}"
     card = {"track": "physical", "permit_number": permit["permit_number"], "card_serial": 1}
     seen = {"min_position": permit["as_of_position"]}
     number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
@@ -138,6 +141,20 @@ def test_a_life_reads_as_the_document_says(
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
         ],
+        f"GET {A}/events": [
+            investigator.get(f"{looked_at}/events"),
+            investigator.get(f"{looked_at}/events", after=-1),
+        ],
+        f"GET {A}/state": [
+            investigator.get(f"{looked_at}/state"),
+            investigator.get(f"{looked_at}/state", at="2020-01-01T00:00:00Z"),
+        ],
+        f"GET {A}/timeline": [investigator.get(f"{looked_at}/timeline")],
+        f"GET {A}/checks": [
+            investigator.get(f"{looked_at}/checks"),
+            registrar.get(f"{looked_at}/checks"),
+        ],
+        "GET /v1/audit/reads": [investigator.get("/v1/audit/reads")],
         f"POST {H}/restrictions": [
             investigator.post(f"{audit}/restrictions", ORDER),
             investigator.post("/v1/audit/holders/nobody/restrictions", ORDER),

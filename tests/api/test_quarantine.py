@@ -72,7 +72,7 @@ def test_the_operator_sees_who_stands_still_and_why(operator, parked):
         row.items()
     )
     assert ("projector", "a reason") == (row["found_by"], row["reason"])
-    assert "permit.card-reported-lost.v1" == row["topic"]
+    assert "permit.card-reported-lost.v2" == row["topic"]
     assert operator.get(PATH).json()["as_of_position"] >= row["position"]
 
 

@@ -6,6 +6,7 @@ ROLES = ["registrar", "holder", "verifier", "investigator", "operator"]
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
+A = "/v1/audit/permits/{permit_number}"
 PUBLIC = {
     ("get", "/"),
     ("get", "/healthz"),
@@ -48,6 +49,11 @@ ALLOWED = {
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
     ("post", f"{H}/erasures"): {"investigator", "operator"},
+    ("get", f"{A}/events"): {"investigator"},
+    ("get", f"{A}/state"): {"investigator"},
+    ("get", f"{A}/timeline"): {"investigator"},
+    ("get", f"{A}/checks"): {"investigator"},
+    ("get", "/v1/audit/reads"): {"investigator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }

@@ -216,7 +216,7 @@ def test_a_permit_whose_events_cant_be_read_is_undetermined(alone, eventually):
     registrar.post(f"/v1/permits/{number}/loss-reports")
     service.execute(
         "ALTER TABLE ledger.events DISABLE TRIGGER append_only;"
-        " UPDATE ledger.events SET state = '' WHERE topic = 'permit.card-reported-lost.v1'"
+        " UPDATE ledger.events SET state = '' WHERE topic = 'permit.card-reported-lost.v2'"
         f" AND stream = '{number}';"
         " ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from domain.calendar import Term
 from domain.card import Card
-from domain.errors import NotReportedLost, OldCardNotReturned, ReissueFirst
+from domain.errors import InvalidDetails, NotReportedLost, OldCardNotReturned, ReissueFirst
 from domain.events import (
     CardDelivered,
     CardPresented,
@@ -200,3 +200,29 @@ def test_a_new_card_is_yet_to_be_delivered(given_permit, on, when):
 
     assert permit.card.delivered_on is None
     assert [event.card_serial for event in when(permit.deliver_card, on(TODAY))] == [2]
+
+
+def test_p12_the_day_that_a_card_is_missing_since_stands_on_the_event(given_permit, on, when):
+    """It is not the day of the report."""
+    permit = given_permit(ISSUED)
+
+    [event] = when(permit.report_loss, on(TODAY), date(2025, 8, 20))
+
+    assert (TODAY, date(2025, 8, 20)) == (event.reported_on, event.lost_on)
+
+
+@pytest.mark.parametrize("lost_on", [date(2025, 3, 30), date(2025, 9, 2)])
+def test_p12_a_card_is_not_lost_before_its_issue_nor_ahead_of_time(given_permit, on, lost_on):
+    """Neither can be true."""
+    with pytest.raises(InvalidDetails) as refused:
+        given_permit(ISSUED).report_loss(on(TODAY), lost_on)
+
+    assert ["lost_on"] == [problem.field for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize("lost_on", [ISSUED, TODAY, None])
+def test_p12_both_ends_of_the_span_are_days_like_others(given_permit, on, when, lost_on):
+    """And nobody has to know the day."""
+    [event] = when(given_permit(ISSUED).report_loss, on(TODAY), lost_on)
+
+    assert lost_on == event.lost_on

@@ -16,7 +16,7 @@ PERSONAL = {
     "permit.device-bound.v1": {"device", "face_match"},
     "permit.device-revoked.v1": {"thumbprint"},
     "permit.endorsed.v1": set(),
-    "permit.card-reported-lost.v1": set(),
+    "permit.card-reported-lost.v2": set(),
     "permit.loss-lifted.v1": set(),
     "permit.card-reissued.v1": set(),
     "permit.card-replaced.v1": set(),

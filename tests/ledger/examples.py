@@ -60,7 +60,9 @@ EXAMPLES = (
         years=1,
         fee_yuan=0,
     ),
-    events.CardReportedLost(**STAMP, reported_on=date(2026, 11, 23), card_serial=1),
+    events.CardReportedLost(
+        **STAMP, reported_on=date(2026, 11, 23), card_serial=1, lost_on=date(2026, 11, 20)
+    ),
     events.LossLifted(**STAMP, lifted_on=date(2026, 11, 23), card_serial=1),
     events.CardReissued(**STAMP, card_serial=2, card_due_on=date(2026, 12, 8), fee_yuan=20),
     events.CardReplaced(
@@ -111,6 +113,7 @@ _VARIANTS = {
         },
         "in-grace": {"kind": events.EndorsementKind.IN_GRACE},
     },
+    "permit.card-reported-lost.v2": {"day-unknown": {"lost_on": None}},
     "permit.card-replaced.v1": {
         "damaged": {"reason": events.ReplacementReason.DAMAGED},
         "office-error": {

@@ -44,6 +44,23 @@ def test_checks_are_only_ever_added_to(admin, service, change):
         admin.execute(change)
 
 
+READS = {
+    "update": "UPDATE ledger.audit_reads SET reader = 'nobody'",
+    "update of nothing": "UPDATE ledger.audit_reads SET case_number = '' WHERE false",
+    "delete": "DELETE FROM ledger.audit_reads",
+    "truncate": "TRUNCATE ledger.audit_reads",
+}
+
+
+@pytest.mark.parametrize("change", READS.values(), ids=READS)
+def test_looks_into_the_audit_are_only_ever_added_to(admin, service, change):
+    """By the service for want of the right, by the owner for the trigger."""
+    with pytest.raises(InsufficientPrivilege, match="permission denied for table audit_reads"):
+        service.execute(change)
+    with pytest.raises(RestrictViolation, match=r"of ledger\.audit_reads is refused"):
+        admin.execute(change)
+
+
 @pytest.fixture(params=CHANGES.values(), ids=CHANGES)
 def change(request, admin):
     """One way to change the log, which holds one event."""

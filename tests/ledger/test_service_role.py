@@ -24,6 +24,7 @@ RIGHTS = {
     "ledger.key_encryption_keys": {"SELECT", "INSERT"},
     "ledger.checks": {"SELECT", "INSERT"},
     "ledger.checks_head": {"SELECT", "UPDATE"},
+    "ledger.audit_reads": {"SELECT", "INSERT"},
     "ledger.display_codes": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.challenges": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.device_proofs": {"SELECT", "INSERT", "UPDATE", "DELETE"},

@@ -42,7 +42,7 @@ def test_shares_are_plausible(simulated, events, policy):
     assert 0.03 < years[EndorsementKind.IN_GRACE] / years.total() < 0.20
     assert 0.005 < years[EndorsementKind.RE_ANCHORED] / years.total() < 0.08
     assert 0.45 < report.events[ElectronicPermitClaimed.TOPIC] / 1200 < 0.75
-    assert 0.005 < report.events["permit.card-reported-lost.v1"] / 1200 < 0.10
+    assert 0.005 < report.events["permit.card-reported-lost.v2"] / 1200 < 0.10
     assert 0.02 < len(of(PermitCancelled, found)) / 1200 < 0.25
     assert 0.10 < sum(move.reported_late for move in moves) / len(moves) < 0.40
     assert 2 < report.events_total / 1200 < 6

@@ -29,9 +29,11 @@ CREATE TABLE ledger.checkpoints (
     tree text NOT NULL REFERENCES ledger.trees,
     size bigint NOT NULL,
     root bytea NOT NULL,
-    signed_at timestamptz NOT NULL DEFAULT now(),
+    signed_at timestamptz NOT NULL,
     CONSTRAINT checkpoints_size PRIMARY KEY (tree, size)
 );
+CREATE INDEX checkpoints_signed ON ledger.checkpoints (tree, signed_at);
+COMMENT ON COLUMN ledger.checkpoints.signed_at IS 'by the ledger''s clock';
 CREATE TABLE ledger.checkpoint_signatures (
     tree text NOT NULL,
     size bigint NOT NULL,

@@ -1,0 +1,109 @@
+"""Looks into the audit: each is on record before it is answered, whatever it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials
+from starlette.responses import Response
+
+from domain import permit_number
+from ledger.audit_reads import AuditRead
+from ledger.errors import Unavailable
+
+from . import problems
+from .roles import Scope
+from .security import authenticated, bearer, require_scope
+from .services import Services, services
+from .tokens import Principal
+
+NOT_KEPT = "[not kept]"
+_KEPT = re.compile(r"[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}([Zz]|[+ -][0-9:]{5})")
+_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
+
+SUBJECTS: dict[str, Callable[[str], bool]] = {"permit_number": permit_number.is_valid}
+"""Which part of a path names a stream, and what could be such a name: a citizen number that was
+typed into the wrong field is not kept."""
+
+
+async def investigator(
+    request: Request,
+    service: Annotated[Services, Depends(services)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> Principal:
+    """A dependency: who investigates, and in which case. 401 or 403 otherwise."""
+    caller = authenticated(service.tokens, credentials.credentials if credentials else None)
+    request.state.caller = caller.subject
+    request.state.reader = caller
+    require_scope(caller, Scope.AUDIT_READ)
+    if caller.case is None:
+        raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
+    return caller
+
+
+Investigator = Annotated[Principal, Depends(investigator)]
+
+
+class AuditedRoute(APIRoute):
+    """Answers once the look is on record, and with 503 where it can't be; of a caller whose token
+    is not valid nobody knows who it was, and there is nothing to record.
+
+    For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def record_and_answer(request: Request) -> Response:
+            try:
+                response = await answer(request)
+            except Exception as error:  # noqa: BLE001  whatever it is, the look is on record
+                response = problems.of(request, error)
+            reader: Principal | None = getattr(request.state, "reader", None)
+            if reader is None:
+                return response
+            service: Services = request.app.state.services
+            read = AuditRead(
+                read_at=service.clock.now(),
+                reader=reader.subject,
+                case=reader.case,
+                what=self.name,
+                subject=_subject(request),
+                parameters=self._parameters(request),
+                outcome=_OUTCOMES.get(response.status_code, "failed"),
+                correlation_id=request.state.correlation_id,
+            )
+            try:
+                await service.audit_reads.record(read)
+            except Unavailable as error:
+                return problems.of(request, error)
+            return response
+
+        return record_and_answer
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        """Those that the endpoint has; instants, numbers and names of streams, and nothing else."""
+        own = {parameter.alias for parameter in self.dependant.query_params}
+        return {
+            name: value if _may_be_kept(value) else NOT_KEPT
+            for name, value in request.query_params.items()
+            if name in own
+        }
+
+
+def _may_be_kept(value: str) -> bool:
+    is_subject = any(is_valid(value) for is_valid in SUBJECTS.values())
+    return is_subject or bool(_KEPT.fullmatch(value))
+
+
+def _subject(request: Request) -> str | None:
+    """Which stream is asked for, in the path or as what the answer is confined to."""
+    asked = {**request.query_params, **request.path_params}
+    for name, is_valid in SUBJECTS.items():
+        if isinstance(value := asked.get(name, asked.get("subject")), str) and is_valid(value):
+            return value
+    return None

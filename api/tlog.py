@@ -1,0 +1,190 @@
+"""The transparency log for everybody: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
+
+The log of events lies under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests
+under ``/tlog/manifests``. Nothing here asks who is calling, and nothing here is personal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path
+from starlette.responses import Response
+
+from ledger.errors import Unavailable
+from ledger.follow import POSITION_MAX
+from ledger.tree.checkpoints import TreeHead
+from ledger.tree.entries import bundled
+from ledger.tree.logs import LOGS, Log
+from ledger.tree.notes import Note
+from ledger.tree.proof_text import TlogProof
+from ledger.tree.tiles import LEVEL_MAX, WIDTH, Tile, TilePath
+
+from . import documents
+from .problems import HttpProblem
+from .services import Services, services
+
+router = APIRouter(tags=["tlog"])
+
+TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
+FOR_EVER = "public, max-age=31536000, immutable"
+FOR_A_MOMENT = "public, max-age=1"
+FOR_A_WHILE = "public, max-age=60"
+
+WAIT_MAX_S = 30
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*([0-9]{1,4})\b")
+
+Service = Annotated[Services, Depends(services)]
+Position = Annotated[int, Path(ge=1, le=POSITION_MAX)]
+Prefer = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description=f"`wait=N`: for up to N seconds, {WAIT_MAX_S} at most (RFC 7240)",
+    ),
+]
+
+
+def _text_of(description: str, *problems: int) -> documents.Responses:
+    success: documents.Responses = {
+        200: {
+            "description": description,
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    }
+    return success | documents.problems(*problems)
+
+
+_OCTETS: documents.Responses = {
+    200: {
+        "description": "hashes of 32 bytes each, or entries, each after its length of 2 bytes",
+        "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_TILE = _OCTETS | documents.problems(404, 503)
+
+
+def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def checkpoint(service: Service) -> Response:
+        """The newest signed size and root, as a note (C2SP tlog-checkpoint)."""
+        found = await service.trees.newest(log)
+        if found is None:
+            raise _not_there("Nothing is signed yet.", retry=True)
+        return _answer(str(found), TEXT, FOR_A_MOMENT)
+
+    return checkpoint
+
+
+def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def tile(tile_path: str, service: Service) -> Response:
+        """A tile `<L>/<N>[.p/<W>]`, or a bundle of entries `entries/<N>[.p/<W>]`."""
+        try:
+            wanted = TilePath.of(tile_path)
+        except ValueError:
+            raise _not_there("There is no such tile.") from None
+        content = await _content(log, wanted, service)
+        if content is None:
+            raise _not_there("There is no such tile, or not yet.")
+        return _answer(content, OCTETS, FOR_EVER)
+
+    return tile
+
+
+async def _content(log: Log, wanted: TilePath, service: Services) -> bytes | None:
+    if wanted.number > POSITION_MAX // WIDTH:
+        return None
+    if wanted.level is None:
+        entries = await service.trees.entries(log, wanted.number, wanted.width)
+        return None if entries is None else bundled(entries)
+    if wanted.level > LEVEL_MAX:
+        return None
+    return await service.trees.tile(log, Tile(wanted.level, wanted.number), wanted.width)
+
+
+def _proof_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def proof(position: Position, service: Service, prefer: Prefer = None) -> Response:
+        """That a position is in the log (C2SP tlog-proof); 404 until it is integrated."""
+        wait_s = _wait_s(prefer)
+        if not await _integrated(log, position, service, wait_s):
+            raise _not_there(f"Position {position} is not in the tree yet.", retry=True)
+        checkpoint = await service.trees.oldest(log, position)
+        if checkpoint is None:
+            raise _not_there(f"Position {position} is under no signature yet.", retry=True)
+        text = await _proof_text(log, position, checkpoint, service)
+        response = _answer(str(text), TEXT, FOR_A_WHILE)
+        if wait_s:
+            response.headers["Preference-Applied"] = f"wait={wait_s}"
+        return response
+
+    return proof
+
+
+async def _proof_text(log: Log, position: int, checkpoint: Note, service: Services) -> TlogProof:
+    index, size = position - 1, TreeHead.of(checkpoint.text).size
+    try:
+        path = await service.trees.inclusion(log, index, size)
+    except KeyError:
+        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+    return TlogProof(index, tuple(path), checkpoint)
+
+
+async def _integrated(log: Log, position: int, service: Services, wait_s: int) -> bool:
+    """Whether the tree had the position within ``wait_s`` seconds."""
+
+    async def is_there() -> bool:
+        return await service.trees.size(log) >= position
+
+    return await service.waits.until(is_there, wait_s)
+
+
+def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def key(service: Service) -> Response:
+        """The key that verifies the checkpoints (C2SP signed-note). Where there are several, a
+        line each: first those that sign, then those that have signed."""
+        origin = log.origin(service.trees.origin)
+        keys = [key for key in service.log_verifiers() if key.name == origin]
+        return _answer("".join(f"{key}\n" for key in keys), TEXT, FOR_A_WHILE)
+
+    return key
+
+
+@router.get("/tlog/keys", response_class=Response, responses=_text_of("verifier keys"))
+async def keys(service: Service) -> Response:
+    """The keys of all logs, a line each: for whoever keeps them, to verify evidence with later."""
+    lines = "".join(f"{key}\n" for key in service.log_verifiers())
+    return _answer(lines, TEXT, FOR_A_WHILE)
+
+
+def _wait_s(prefer: str | None) -> int:
+    found = _WAIT.search(prefer or "")
+    return min(int(found[1]), WAIT_MAX_S) if found else 0
+
+
+def _not_there(detail: str, *, retry: bool = False) -> HttpProblem:
+    return HttpProblem(404, "NOT_FOUND", detail, headers={"Retry-After": "1"} if retry else {})
+
+
+def _answer(content: str | bytes, media_type: str, cached: str) -> Response:
+    headers = {"Cache-Control": cached, "Access-Control-Allow-Origin": "*"}
+    return Response(content, 200, headers, media_type)
+
+
+for _log in LOGS.values():
+    _under = f"/tlog{_log.suffix}"
+    for _path, _endpoint, _responses in (
+        ("/checkpoint", _checkpoint_of(_log), _text_of("a signed note", 404, 503)),
+        ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
+        ("/proof/{position}", _proof_of(_log), _text_of("a proof", 404, 422, 503)),
+        ("/key", _keys_of(_log), _text_of("verifier keys")),
+    ):
+        router.add_api_route(
+            _under + _path,
+            _endpoint,
+            methods=["GET"],
+            name=f"{_log.name}_{_endpoint.__name__}",
+            response_class=Response,
+            responses=_responses,
+        )

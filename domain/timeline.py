@@ -1,0 +1,68 @@
+"""A permit over true time: bands in which both tracks stayed as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from .standing import ElectronicStatus, PermitStatus, PhysicalStatus, Standing
+from .validity import History, first_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a permit looks at its counters and checks."""
+
+    status: PermitStatus
+    card_serial: int
+    physical: PhysicalStatus
+    physical_effective: bool
+    electronic: ElectronicStatus
+    electronic_effective: bool
+
+    @classmethod
+    def of(cls, standing: Standing) -> Look:
+        return cls(
+            status=standing.status,
+            card_serial=standing.facts.card.serial,
+            physical=standing.physical_status,
+            physical_effective=standing.physical_effective,
+            electronic=standing.electronic_status,
+            electronic_effective=standing.electronic_effective,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """From an instant to the next band's; the last one goes on."""
+
+    since: datetime
+    until: datetime | None
+    look: Look
+
+
+def bands(history: History, known: int) -> list[Band]:
+    """From the issue on, with the suspension that comes when nobody endorses; made of the first
+    ``known`` events. Bands beside each other differ."""
+    looks: list[tuple[datetime, Look]] = []
+    for since, look in _looks(history, known):
+        if not looks or looks[-1][1] != look:
+            looks.append((since, look))
+    ends = [since for since, _ in looks[1:]]
+    return [
+        Band(since, until, look) for (since, look), until in zip(looks, [*ends, None], strict=True)
+    ]
+
+
+def _looks(history: History, known: int) -> Iterator[tuple[datetime, Look]]:
+    starts = sorted({effect.true_from for effect in history.effects(known)})
+    for since, until in zip(starts, [*starts[1:], None], strict=True):
+        found = history.as_of(since, known)
+        assert found is not None  # noqa: S101  the first of them is the issue
+        yield since, Look.of(found.standing)
+        overdue = first_instant(found.permit.term.anniversary)
+        if since < overdue and (until is None or overdue < until):
+            found = history.as_of(overdue, known)
+            assert found is not None  # noqa: S101
+            yield overdue, Look.of(found.standing)

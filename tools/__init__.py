@@ -1,0 +1,1 @@
+"""What stands alone: handed to people who use none of our packages."""
