@@ -80,8 +80,7 @@ def copy_log(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Copy the transparency log's tiles into a folder, to keep them where nobody here can write."""
-    from ledger.database import as_service  # noqa: PLC0415  keeps --help quick
-    from ledger.tree.logs import LOGS  # noqa: PLC0415
+    from ledger.tree.logs import LOGS  # noqa: PLC0415  keeps --help quick
     from ledger.verifying import copying  # noqa: PLC0415
 
     from .log_keys import known_verifiers  # noqa: PLC0415
@@ -99,7 +98,7 @@ def copy_log(
         keys = known_verifiers(settings)
         sizes = {
             name: copying.copy_log(
-                as_service(url),
+                url,
                 log,
                 settings.origin,
                 keys,
@@ -116,7 +115,6 @@ def copy_log(
 def _verified(
     settings: Settings, against: list[Path], tiles: Path | None, workers: int, progress: Progress
 ) -> list[Verified]:
-    from ledger.database import as_service  # noqa: PLC0415
     from ledger.verifying.folder_check import check_folder, folders_in  # noqa: PLC0415
     from ledger.verifying.verification import Verification  # noqa: PLC0415
 
@@ -138,7 +136,7 @@ def _verified(
         return [*findings, *of_copies]
     with server(settings) as url:
         of_database = Verification(
-            as_service(url),
+            url,
             settings.origin,
             keys,
             claims,

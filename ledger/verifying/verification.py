@@ -247,7 +247,7 @@ def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
                 f"missing: {claim.source} is of {claim.size:,} entries, the log ends at"
                 f" {tree.head:,}",
             )
-        elif kept is None and claim.size <= newest and claim.size:
+        elif kept is None and claim.size <= max(tree.size, newest):
             tree.found.add(
                 None, f"{claim.source}, of {claim.size:,} entries, is not among those kept"
             )
