@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import structlog
 from typer.testing import CliRunner, Result
 
 from ledger.application import PermitLedger
@@ -92,7 +93,10 @@ class SignedLog:
 
     def run(self, *arguments: str, url: str | None = None) -> Result:
         where = ["--data-dir", str(self.folder), "--database-url", url or as_service(self.url)]
-        return CliRunner().invoke(app, [*arguments, *where])
+        try:
+            return CliRunner().invoke(app, [*arguments, *where])
+        finally:
+            structlog.reset_defaults()  # a command's log goes to where its output went
 
     def checkpoint(self, tree: str = "events") -> Path:
         """What is remembered outside the database, put aside by somebody."""
