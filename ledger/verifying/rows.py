@@ -88,7 +88,7 @@ class _Chain:
         before, self._version = self._version, version
         self.previous = None
         if version != before + 1:
-            return f"version {version} of {stream} follows on version {before or 'none'}"
+            return f"version {version} of {stream} comes after {before} versions"
         if before and self._position >= position:
             return f"version {version} of {stream} stands before version {before}"
         if before:

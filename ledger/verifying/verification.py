@@ -28,7 +28,7 @@ from .signatures import ranges
 from .tree_check import TreeCheck, load_leaves
 
 RANGE_ROWS = 1 << 13
-IN_PROCESS_ROWS_MAX = 20_000
+IN_PROCESS_ROWS_MAX = 50_000
 """Starting processes takes longer than so few rows."""
 
 _sql = Queries("ledger", "sql/verifying.sql")
