@@ -1,5 +1,5 @@
-"""The transparency log: what hashing, integrating, proving and verifying cost, and what appends feel
-of it.
+"""The transparency log: what hashing, integrating, proving and verifying cost, and whether appends
+feel it.
 
 Hashing and integrating are measured against a plain loop of SHA-256 over the very same entries, in
 the same run; a ratio is the median of the rounds'. Integrating is all of it: rows read from
@@ -236,9 +236,7 @@ def _appending(
     result: Result, table: Table, url: str, folder: Path, seconds: float, rounds: object
 ) -> None:
     measured: dict[str, list[Round]] = {"without": [], "with": []}
-    with closing(
-        PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())
-    ) as ledger:
+    with closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
         issue = issuing(ledger, url)
         issue(COMMANDS, 0.3)
         for _ in rounds:  # type: ignore[attr-defined]
@@ -285,8 +283,7 @@ async def _caught_up(url: str) -> None:
     deadline = time.monotonic() + CATCH_UP_S
     with connect(url) as connection:
         behind = (
-            "SELECT head.position - trees.size FROM ledger.head, ledger.trees"
-            " WHERE tree = 'events'"
+            "SELECT head.position - trees.size FROM ledger.head, ledger.trees WHERE tree = 'events'"
         )
         while connection.execute(behind).fetchone() != (0,):
             if time.monotonic() > deadline:

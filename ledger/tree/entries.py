@@ -83,7 +83,7 @@ def _text(value: object) -> str | None:
 
 
 def _name(value: str) -> str | dict[str, str]:
-    """No permit's number and no kind of event is so long; but nothing that is stored is left out."""
+    """No permit's number and no topic is so long; but nothing that is stored is left out."""
     if len(value) <= NAME_BYTES_MAX // 4 or len(encoded := value.encode()) <= NAME_BYTES_MAX:
         return value
     return {"sha256": sha256(encoded).hexdigest()}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 SHOWN_MAX = 20
-"""Positions that are looked at one by one; the others are counted."""
+"""Positions that are named; the others are counted."""
 
 
 class Finding(NamedTuple):
-    """``position`` is where the log of ``tree`` differs first, ``None`` where that can't be said."""
+    """``position`` is where the log of ``tree`` differs, ``None`` where that can't be said."""
 
     tree: str
     position: int | None

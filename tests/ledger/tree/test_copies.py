@@ -63,7 +63,7 @@ def flip(file, at):
         ("tile/1/000.p/1", 0, "events 1: tile 1/0 of the copy says something else"),
         ("tile/entries/000", 5, "events 1: the copy's entry is not that of its leaf"),
         ("checks/tile/0/000.p/60", 0, "do not make the root of its checkpoint"),
-        ("checkpoint", -10, "the checkpoint of the copy: "),
+        ("checkpoint", -10, "events: "),
     ],
 )
 def test_a_changed_file_is_found(verify, copy, file, at, told):

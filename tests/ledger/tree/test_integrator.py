@@ -35,9 +35,7 @@ class Tree:
         memory = SignedMemory(self.log.folder / "tree", self.name)
         given = settings(self.log.folder)
         signers = WatchedSigners(given).of(self.name)
-        return Integrator(
-            connection, LOGS[self.name], given.origin, signers, memory, SystemClock()
-        )
+        return Integrator(connection, LOGS[self.name], given.origin, signers, memory, SystemClock())
 
     def integrate(self):
         with connect(as_service(self.log.url)) as connection:
@@ -168,7 +166,7 @@ def test_a_backup_that_was_restored(fresh, append):
     append(10)
     Tree(fresh).integrate()
     put_back(fresh, 10)
-    with pytest.raises(LogBehind, match="20 entries were signed .* restored from a backup"):
+    with pytest.raises(LogBehind, match=r"20 entries were signed .* restored from a backup"):
         Tree(fresh).integrate()
     append(4)
     with pytest.raises(LogBehind, match="verify-log"):
@@ -177,7 +175,7 @@ def test_a_backup_that_was_restored(fresh, append):
 
 
 def test_a_backup_with_another_history_on_top(fresh, append):
-    """As long as what was signed, and longer: it comes to another root, and stops before it signs."""
+    """It comes to another root than was signed for as many entries, and stops before it signs."""
     append(10)
     Tree(fresh).integrate()
     append(10)
@@ -348,7 +346,7 @@ def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running, until
 
 
 def test_keys_are_added_and_retired_while_it_runs(fresh, append, running, until):
-    """A new one signs what there is at once; one that is retired signs no more, and still verifies."""
+    """A new one signs what there is at once; one that is retired signs no more, and verifies."""
     append(10)
     until(lambda: Tree(fresh).head[0] == 10)
     signatures = (

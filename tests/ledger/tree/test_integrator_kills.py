@@ -61,10 +61,10 @@ def test_whatever_was_signed_is_of_one_history(log, until):
         stack.callback(stop.set)
         roles = [start(log) for _ in range(2)]
         stack.callback(lambda: [role.kill() for role in roles])
+        size = "SELECT size FROM ledger.trees WHERE tree = 'events'"
         for _ in range(KILLS):
-            before = log.ask("SELECT size FROM ledger.trees WHERE tree = 'events'")
-            moved = "SELECT size FROM ledger.trees WHERE tree = 'events'"
-            until(lambda before=before: log.ask(moved) > before)
+            before = log.ask(size)
+            until(lambda before=before: log.ask(size) > before)
             time.sleep(chance.uniform(0, 0.4))
             victim = roles.pop(0)
             victim.send_signal(signal.SIGKILL)
@@ -73,7 +73,7 @@ def test_whatever_was_signed_is_of_one_history(log, until):
         stop.set()
         writer.join()
         head = log.ask("SELECT position FROM ledger.head")
-        until(lambda: log.ask("SELECT size FROM ledger.trees WHERE tree = 'events'") == head)
+        until(lambda: log.ask(size) == head)
         for role in roles:
             role.send_signal(signal.SIGTERM)
             assert 0 == role.wait(10)

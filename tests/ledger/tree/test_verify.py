@@ -146,7 +146,9 @@ def test_swapped_ciphertexts(log):
         )
         for offset in (4, 9)
     )
-    boxes = [log.ask(f"SELECT {box} FROM ledger.events WHERE position = {at}") for at in (one, other)]
+    boxes = [
+        log.ask(f"SELECT {box} FROM ledger.events WHERE position = {at}") for at in (one, other)
+    ]
     swap = (
         "UPDATE ledger.events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
         " '{}', '{}'), 'UTF8') WHERE position = {}"
@@ -231,7 +233,7 @@ def test_rewritten_rows_with_rebuilt_trees(log, middle, last, forge):
 
 
 def test_rewritten_rows_with_rebuilt_trees_against_what_others_keep(log, middle, last, forge):
-    """The memory outside is gone too; a checkpoint in another's hands, or a copy, tells."""
+    """The memory outside is gone too: a checkpoint in other hands tells, or a copy."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy)).exit_code
     forge(f"UPDATE ledger.events SET state = {STATE} WHERE position = {middle}")
