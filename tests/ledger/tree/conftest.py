@@ -40,3 +40,18 @@ def log(postgres_url: str, signed_template: SignedLog, tmp_path: Path) -> Iterat
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {SIGNED}")
         yield SignedLog(make_conninfo(postgres_url, dbname=name), tmp_path / "data")
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def middle(log):
+    """An event with a version before it and one after it, not among the last."""
+    return log.ask(
+        "SELECT position FROM ledger.events AS e WHERE version = 2 AND position > 40"
+        " AND EXISTS (SELECT FROM ledger.events WHERE stream = e.stream AND version = 3)"
+        " ORDER BY position LIMIT 1"
+    )
+
+
+@pytest.fixture
+def last(log):
+    return log.ask("SELECT position FROM ledger.head")

@@ -76,7 +76,7 @@ def test_whatever_was_signed_is_of_one_history(log, until):
         until(lambda: log.ask(size) == head)
         for role in roles:
             role.send_signal(signal.SIGTERM)
-            assert 0 == role.wait(10)
+            assert role.wait(10) in {0, -signal.SIGTERM}  # the youngest has hardly begun
 
     result = log.verify()
     assert 0 == result.exit_code, result.output
