@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,9 +39,7 @@ def verify_log(
         typer.Option(help="A copy of the log; alone where --database-url names no database."),
     ] = None,
     verifiers: Verifiers = None,
-    workers: Annotated[
-        int, typer.Option(min=0, max=64, help="Processes; 0: as many as cores.")
-    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -53,7 +52,10 @@ def verify_log(
         data_dir=data_dir, database_url=database_url, log_verifiers_file=verifiers
     )
     started = time.perf_counter()
-    with explained(Error, ValueError), stages(errors_console, "verify-log") as progress:
+    with (
+        explained(Error, ValueError, BrokenExecutor),
+        stages(errors_console, "verify-log") as progress,
+    ):
         found = _verified(settings, against or [], tiles, workers, progress)
     seconds = time.perf_counter() - started
     findings = in_order(found)

@@ -119,3 +119,16 @@ SELECT coalesce(max(size), 0) FROM ledger.checkpoints WHERE tree = %(tree)s;
 
 -- name: manifests
 SELECT position, entry FROM ledger.manifests ORDER BY position;
+
+-- name: count_events
+-- Rows, and tiles of leaves.
+SELECT (SELECT count(*) FROM ledger.events),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
+
+-- name: count_checks
+SELECT (SELECT count(*) FROM ledger.checks),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
+
+-- name: count_manifests
+SELECT (SELECT count(*) FROM ledger.manifests),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);

@@ -16,6 +16,7 @@ from ledger.named_sql import Queries
 from ledger.tree.logs import LOGS
 from ledger.tree.manifests import Manifest
 from ledger.tree.notes import NoteVerifier
+from ledger.tree.tiles import WIDTH
 
 from .claims import Claim
 from .diagnosis import diagnose
@@ -23,16 +24,24 @@ from .findings import SHOWN_MAX, Verified
 from .manifest_check import Newest
 from .processes import Outcome, Shared, Task, done, reading_only
 from .rows import Checked, Positions, Streams
-from .scratch import Scratch, Where
+from .scratch import Mark, Scratch, Where
 from .signatures import ranges
 from .tree_check import TreeCheck, load_leaves
 
 RANGE_ROWS = 1 << 13
+SAMPLE = 50
+"""Rows a range that are looked at to divide the log."""
 IN_PROCESS_ROWS_MAX = 50_000
 """Starting processes takes longer than so few rows."""
 
 _sql = Queries("ledger", "sql/verifying.sql")
 _heads = Queries("ledger", "sql/tree.sql")
+
+_COUNTS = {
+    "events": _sql.count_events,
+    "checks": _sql.count_checks,
+    "manifests": _sql.count_manifests,
+}
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -43,18 +52,26 @@ class _Tree:
     size: int
     root: bytes
     head: int
+    stored: int
     claims: list[Claim]
     found: Verified
     unsigned: dict[int, str] = field(default_factory=dict)
 
     @property
-    def rows(self) -> int:
+    def last(self) -> int:
+        """Beyond it there should be nothing."""
         return max(self.size, self.head)
+
+    @property
+    def rows(self) -> int:
+        """As far as one has to look to find the first that is missing, whatever is said of the
+        size: of so many rows that are stored, one at least is not among the first."""
+        return min(self.last, self.stored + 1)
 
     @property
     def leaves(self) -> int:
         """As far as any claim goes that can be made again."""
-        return max([self.size, *(c.size for c in self.claims if c.size <= self.head)])
+        return max([self.size, *(c.size for c in self.claims if c.size <= self.rows)])
 
 
 class Verification:
@@ -117,11 +134,17 @@ class Verification:
             head = cast("tuple[int]", row)[0] if row else 0
             size, root = stored.get(name, (0, b""))
             found = Verified(name, size, head)
+            counts = connection.execute(_COUNTS[name], {"tree": name}).fetchone()
+            rows_stored, tiles = cast("tuple[int, int]", counts)
+            if size > tiles * WIDTH:
+                found.add(tiles * WIDTH + 1, f"the tree is said to have {size:,} leaves")
+                size = tiles * WIDTH
             if name not in stored:
                 found.add(None, "the database has no row of this tree")
             if head < size:
                 found.add(head + 1, f"missing: the log ends at {head:,}, its tree at {size:,}")
-            trees[name] = _Tree(name, size, root, head, list(self._claims.get(name, ())), found)
+            claims = list(self._claims.get(name, ()))
+            trees[name] = _Tree(name, size, root, head, rows_stored, claims, found)
             _compare_with_kept(connection, trees[name])
         trees["events"].claims += _manifests_claims(connection, trees["manifests"].found)
         for tree in trees.values():
@@ -136,7 +159,7 @@ class Verification:
         tasks = _tasks(connection, trees)
         snapshot = cast("tuple[str]", connection.execute(_sql.export).fetchone())[0]
         shared = Shared(self._database_url, snapshot, wheres, self._origins, self._keys)
-        of = sum(tree.head for tree in trees.values())
+        of = sum(tree.stored for tree in trees.values())
         workers = 1 if of <= IN_PROCESS_ROWS_MAX else self._workers
         rows = 0
         for task, outcome in done(shared, tasks, workers):
@@ -148,10 +171,10 @@ class Verification:
     def _conclude(self, connection: Connection, tree: _Tree, scratch: Scratch) -> None:
         found = tree.found
         wrong = scratch.wrong(SHOWN_MAX)
-        known = {finding.position for finding in found.findings}
-        for position, what in diagnose(connection, tree.name, scratch, wrong):
-            if position not in known:
-                found.add(position, what)
+        told = {finding.position for finding in found.findings}
+        untold = [each for each in wrong if each[1] is not Mark.COLUMN or each[0] not in told]
+        for position, what in diagnose(connection, tree.name, scratch, untold):
+            found.add(position, what)
         if (count := scratch.wrong_count()) > len(wrong):
             found.add(None, f"{count:,} positions differ; the first {len(wrong)} of them are named")
         sizes = sorted(tree.unsigned)
@@ -194,12 +217,12 @@ def _tasks(connection: Connection, trees: dict[str, _Tree]) -> list[Task]:
 
 
 def _stream_ranges(connection: Connection, events: _Tree) -> list[Streams]:
-    count = -(-events.head // RANGE_ROWS)
+    count, last = -(-events.stored // RANGE_ROWS), events.rows
     bounds: list[Any] = []
     if count > 1:
         parameters = {
             "fractions": [n / count for n in range(1, count)],
-            "sample": list(range(1, events.head + 1, max(events.head // (count * 50), 1))),
+            "sample": list(range(1, last + 1, max(last // (count * SAMPLE), 1))),
         }
         bounds = [bound for (bound,) in connection.execute(_sql.bounds, parameters).fetchall()]
     return [Streams(*each) for each in zip([None, *bounds], [*bounds, None], strict=True)]
@@ -258,6 +281,6 @@ def _beyond(connection: Connection, tree: _Tree) -> None:
     query = {"events": _sql.beyond_events, "checks": _sql.beyond_checks}.get(tree.name)
     if query is None:
         return
-    rows = connection.execute(query, {"after": tree.rows, "limit": SHOWN_MAX}).fetchall()
+    rows = connection.execute(query, {"after": tree.last, "limit": SHOWN_MAX}).fetchall()
     for (position,) in cast("list[tuple[int]]", rows):
         tree.found.add(position, f"inserted: the log's head is {tree.head:,}")

@@ -167,6 +167,26 @@ def test_renumbered_rows(log, middle):
     assert ("events", middle) == first(log.verify())[:2]
 
 
+@pytest.mark.parametrize("far", [10**6, 2**62])
+def test_a_head_that_is_far_ahead(log, last, far):
+    """As are the tree and a row: the first position that is missing is found at once."""
+    log.attack(
+        f"UPDATE ledger.head SET position = {far}",
+        f"UPDATE ledger.trees SET size = {far} WHERE tree = 'events'",
+        f"INSERT INTO ledger.events VALUES ({far}, 'ZZZZZZZZZZZZ', 1, 'a', 'b')",
+    )
+    found = named(log.verify())
+    assert ("events", last + 1, "missing: nothing is stored here") in found
+
+
+def test_a_tree_that_was_put_back(log, last):
+    """Its checkpoints are not."""
+    log.attack("UPDATE ledger.trees SET size = 9 WHERE tree = 'events'")
+    result = log.verify()
+    assert "the tree's own row has another root of 9 entries" in first(result)[2]
+    assert "the checkpoints kept go on to" in result.output
+
+
 # -- tiles -------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""``verify-log`` where rows, trees and checkpoints fit each other, but nobody with the key made them."""
+"""``verify-log`` where all trees fit their rows, but nobody who has the key made them."""
 
 import pytest
 
