@@ -70,8 +70,7 @@ class TreeCheck:
         claims = heapq.merge(self._kept(), sorted([*self.claims, own]), key=lambda one: one.size)
         for size, of_size in groupby(claims, key=lambda one: one.size):
             if size > self.scratch.where.leaves:
-                self._too_large(size, list(of_size))
-                break
+                break  # which has been told
             try:
                 root = tree.root(size)
             except LookupError:
@@ -102,12 +101,6 @@ class TreeCheck:
                 )
         if any(claim.root == root and claim.is_signed for claim in claims):
             self._sound = size
-
-    def _too_large(self, size: int, claims: list[Claim]) -> None:
-        """What others claim has been told before."""
-        for claim in claims:
-            if claim not in self.claims:
-                self.found.add(None, f"{claim.source} go on to {size:,} entries, the tree does not")
 
     def _kept(self) -> Iterator[Claim]:
         with self.connection.cursor("checkpoints", binary=True) as cursor:

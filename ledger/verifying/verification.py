@@ -146,7 +146,11 @@ class Verification:
             claims = list(self._claims.get(name, ()))
             trees[name] = _Tree(name, size, root, head, rows_stored, claims, found)
             _compare_with_kept(connection, trees[name])
-        trees["events"].claims += _manifests_claims(connection, trees["manifests"].found)
+        events = trees["events"]
+        events.claims += _manifests_claims(connection, trees["manifests"].found)
+        furthest = max(claim.size for claim in events.claims) if events.claims else 0
+        if furthest > events.last:
+            events.found.add(None, f"a root of {furthest:,} entries is kept, there are not so many")
         for tree in trees.values():
             _beyond(connection, tree)
         return trees
@@ -257,6 +261,8 @@ def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
     row = connection.execute(_sql.newest_size, {"tree": tree.name}).fetchone()
     newest = cast("tuple[int]", row)[0]
     signed = max([newest, *(claim.size for claim in tree.claims if claim.is_signed)])
+    if newest > tree.size:
+        tree.found.add(None, f"the checkpoints kept go on to {newest:,} entries, the tree does not")
     if signed < tree.size:
         tree.found.add(
             signed + 1, f"nobody has signed this: the newest checkpoint is of {signed:,} entries"
