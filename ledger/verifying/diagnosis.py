@@ -163,6 +163,8 @@ def _told(rows: _Rows, position: int, mark: Mark) -> str:
     if mark is Mark.COLUMN:
         return "a column is not what the state says"
     here = rows.rows.get(position)
+    if here and rows.is_at(here, position):
+        return "unchanged, but its permit's version before is not where it was"
     others = [place for place in rows.rows if place != position]
     belongs = next((at for at in others if rows.is_at(rows.rows[at], position)), None)
     stands = next((at for at in others if here and rows.is_at(here, at)), None)

@@ -95,15 +95,17 @@ def test_deleted_last_rows_and_a_tree_put_back(log, last, signed_template):
     assert f"is of {last} entries, the log ends at {before}" in result.output
 
 
-def test_swapped_rows(log, middle):
+def test_swapped_rows(log, middle, last):
     log.attack(
         f"UPDATE ledger.events SET position = 1000000 WHERE position = {middle}",
-        f"UPDATE ledger.events SET position = {middle} WHERE position = {middle + 5}",
-        f"UPDATE ledger.events SET position = {middle + 5} WHERE position = 1000000",
+        f"UPDATE ledger.events SET position = {middle} WHERE position = {last}",
+        f"UPDATE ledger.events SET position = {last} WHERE position = 1000000",
     )
     found = named(log.verify())
-    assert ("events", middle, f"swapped with {middle + 5}") == found[0]
-    assert ("events", middle + 5, f"swapped with {middle}") in found
+    assert ("events", middle, f"swapped with {last}") == found[0]
+    assert ("events", last, f"swapped with {middle}") in found
+    moved = "unchanged, but its permit's version before is not where it was"
+    assert {moved} == {what for _, _, what in found if not what.startswith("swapped")}
 
 
 def test_swapped_ciphertexts(log):
