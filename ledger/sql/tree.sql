@@ -35,7 +35,8 @@ FROM ledger.events LEFT JOIN LATERAL (
         WHERE tree = 'events' AND level = 0 AND index = (before.position - 1) / 256
     ) AS leaf
     FROM ledger.events AS before
-    WHERE before.stream = events.stream AND before.version = events.version - 1
+    WHERE events.version > 1 -- of a first one nothing is looked for
+      AND before.stream = events.stream AND before.version = events.version - 1
     LIMIT 1
 ) AS before ON true
 WHERE events.position > %(after)s AND events.position <= %(until)s
