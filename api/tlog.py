@@ -151,6 +151,13 @@ def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
     return key
 
 
+@router.get("/tlog/keys", response_class=Response, responses=_text_of("verifier keys"))
+async def keys(service: Service) -> Response:
+    """The keys of all logs, a line each: for whoever keeps them, to verify evidence with later."""
+    lines = "".join(f"{key}\n" for key in service.log_verifiers())
+    return _answer(lines, TEXT, FOR_A_WHILE)
+
+
 def _wait_s(prefer: str | None) -> int:
     found = _WAIT.search(prefer or "")
     return min(int(found[1]), WAIT_MAX_S) if found else 0

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Checks the evidence of one residence permit, with no network and none of the service's software.
 
-    python3 verify_evidence.py evidence.zip --key 'permits.example.org+1f2e3d4c+AbCd…'
+    python3 verify_evidence.py evidence.zip --keys keys.txt
 
 It needs Python 3.11 or newer and the package ``cryptography``, for Ed25519 signatures; all else is
-below, to be read. ``--key`` names keys that you have from somewhere else than this file: from the
-service's /tlog/key at an earlier time, from print, from a witness. Without it the keys inside the
-evidence are used, and what is shown then is only that the evidence agrees with itself.
+below, to be read. ``keys.txt`` holds verifier keys, a line each, that you have from somewhere else
+than this evidence: what the service showed at /tlog/keys at an earlier time, a printed copy. Without
+it the keys inside the evidence are used, and what is shown then is only that it agrees with itself.
 
 What is checked, in this order:
 
@@ -199,7 +199,10 @@ class Evidence:
         stated, size, root = tree_head(note)
         if stated != origin:
             raise NotProved(f"a checkpoint is of the log {stated}, not {origin}")
-        if origin not in signers(note, [key for key in self.keys if key.startswith(origin + "+")]):
+        keys = [key for key in self.keys if key.startswith(origin + "+")]
+        if not keys:
+            raise NotProved(f"of the log {origin} no key is known: add it to the keys you trust")
+        if origin not in signers(note, keys):
             raise NotProved(f"the log {origin} has not signed its checkpoint of {size} entries")
         return size, root
 
@@ -307,10 +310,15 @@ class Evidence:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check the evidence of one residence permit.")
     parser.add_argument("file", help="the zip")
-    parser.add_argument("--key", action="append", default=[], help="verifier key that you trust")
+    parser.add_argument("--keys", help="a file with the verifier keys that you trust")
+    parser.add_argument("--key", action="append", default=[], help="one such key")
     arguments = parser.parse_args()
     try:
-        evidence = Evidence(arguments.file, arguments.key)
+        trusted = arguments.key
+        if arguments.keys:
+            with open(arguments.keys, encoding="utf-8") as lines:
+                trusted += lines.read().split()
+        evidence = Evidence(arguments.file, trusted)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         print(f"this is no evidence that can be checked: {error}")
         return 2
@@ -338,7 +346,7 @@ def main() -> int:
     for event in evidence.said["events"]:
         print(f"     {event['position']:>10}  {event['recorded_at']}  {event['topic']}")
     if evidence.is_self_made:
-        print("The keys came with the evidence: compare them with some that you trust (--key).")
+        print("The keys came with the evidence: compare them with some that you trust (--keys).")
     print("EVERYTHING HOLDS · 全部成立" if not failed else "NOT PROVED · 未能证明")
     return 1 if failed else 0
 

@@ -113,6 +113,19 @@ SELECT size, root, (
 ) FROM ledger.checkpoints AS found
 WHERE tree = %(tree)s AND signed_at <= %(at)s ORDER BY size DESC LIMIT 1;
 
+-- name: checkpoint_after
+-- The first that was signed later.
+SELECT size, root, (
+    SELECT array_agg(line ORDER BY is_cosignature, number)
+    FROM ledger.checkpoint_signatures AS signed
+    WHERE signed.tree = found.tree AND signed.size = found.size
+) FROM ledger.checkpoints AS found
+WHERE tree = %(tree)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
+
+-- name: ask_for_manifest
+-- Of whoever integrates; it comes within a moment if the log has moved.
+SELECT pg_notify('permit_ledger_tree', '');
+
 -- name: checkpoints_between
 SELECT size, root, signed_at, (
     SELECT array_agg(line ORDER BY is_cosignature, number)

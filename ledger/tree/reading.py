@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple, cast
 
 from psycopg.rows import tuple_row
@@ -14,10 +15,10 @@ from .checkpoints import TreeHead
 from .entries import event_entry
 from .hashing import HASH_BYTES, leaf_hash
 from .logs import LOGS, Log, Row, gap_in
-from .manifests import Manifest
+from .manifests import Manifest, row_entry
 from .nodes import Span, nodes_of, span_hash
 from .notes import Note
-from .proofs import consistency_spans, inclusion_spans
+from .proofs import check_inclusion, consistency_spans, inclusion_spans
 from .store import checkpoint_in, columns, tiles_in
 from .tiles import WIDTH, Tile, hash_in, tiles_of
 
@@ -39,6 +40,15 @@ class ManifestProof(NamedTuple):
     row: int
     version: int
     path: list[bytes]
+
+    def check(self, stream: str, last_leaf: bytes) -> None:
+        """
+        Raises:
+            ProofFailed: the manifest has something else there.
+        """
+        leaf = leaf_hash(row_entry(stream, self.version, last_leaf))
+        manifest = self.manifest
+        check_inclusion(leaf, self.row, manifest.permits, manifest.root, self.path)
 
 
 class TreeReader:
@@ -68,9 +78,13 @@ class TreeReader:
         """The first checkpoint of a tree that has so many leaves."""
         return await self._checkpoint(_sql.oldest_checkpoint, log, size_min=size_min)
 
-    async def at(self, log: Log, instant: object) -> Note | None:
+    async def at(self, log: Log, instant: datetime) -> Note | None:
         """The newest checkpoint that was signed by then."""
         return await self._checkpoint(_sql.checkpoint_at, log, at=instant)
+
+    async def after(self, log: Log, instant: datetime) -> Note | None:
+        """The first checkpoint that was signed later."""
+        return await self._checkpoint(_sql.checkpoint_after, log, at=instant)
 
     async def cosigned(self, log: Log, size_min: int, limit: int = 20) -> list[Note]:
         """Checkpoints that witnesses have signed, the newest first."""
@@ -129,6 +143,14 @@ class TreeReader:
         return chained(rows)
 
     # -- manifests -------------------------------------------------------------------------------
+
+    async def newest_manifest(self) -> Manifest | None:
+        rows = await self._rows(_sql.newest_manifest)
+        return Manifest.of(cast("bytes", rows[0][1])) if rows else None
+
+    async def ask_for_manifest(self) -> None:
+        """Of whoever integrates; it comes within a moment if the log has moved."""
+        await self._rows(_sql.ask_for_manifest)
 
     async def manifest(self, stream: str) -> ManifestProof | None:
         """A permit's place in the newest manifest, if it has one there.

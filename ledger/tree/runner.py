@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-import psycopg
 import structlog
 
 from ..clock import Clock
@@ -35,7 +34,7 @@ STOPPED_S = 10.0
 """How long a log whose tree has stopped is left alone."""
 
 TREE_CHANNEL = "permit_ledger_tree"
-"""NOTIFY on it asks for a manifest; the payload is empty."""
+"""NOTIFY on it asks for a manifest (``ask_for_manifest`` in ``sql/tree.sql``)."""
 
 _sql = Queries("ledger", "sql/tree.sql")
 _log = structlog.get_logger(__name__)
@@ -159,8 +158,3 @@ class IntegratorRunner:
             for notification in connection.notifies(timeout=left, stop_after=100):
                 asked |= notification.channel == TREE_CHANNEL
         return asked
-
-
-def ask_for_manifest(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """From whoever leads; it comes within a moment if the log has moved."""
-    connection.execute(f"NOTIFY {TREE_CHANNEL}")

@@ -1,0 +1,222 @@
+"""Evidence (证据): a permit's history for people who trust nobody here, to be checked offline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import fields
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from domain.policy import Policy
+from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
+from ledger.history import StreamHistory
+from ledger.tree.checkpoints import TreeHead
+from ledger.tree.hashing import leaf_hash
+from ledger.tree.logs import EVENTS, MANIFESTS
+from ledger.tree.notes import Note
+from ledger.tree.proof_text import TlogProof
+from ledger.tree.proofs import ProofFailed
+from ledger.tree.reading import ManifestProof, Moved
+
+from . import documents
+from .audit import At
+from .audit_changes import told
+from .audited import AuditedRoute, Investigator
+from .evidence_files import Completeness, Evidence, ProvedEvent
+from .presentation import Json, permit_document
+from .reading import well_formed
+from .services import Services, services
+from .tokens import Principal
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
+
+WAIT_S = 5.0
+"""How long evidence waits for the tree, and then for a manifest that knows the last event."""
+
+ATTEMPTS = 5
+Entries = list[tuple[int, bytes]]
+"""Of a permit, in the order of its versions, with their positions."""
+
+Service = Annotated[Services, Depends(services)]
+
+_ZIP: documents.Responses = {
+    200: {
+        "description": "a zip; `verify_evidence.py` in it checks it with no network",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
+
+
+@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=_RESPONSES)
+async def evidence(
+    permit_number: str, caller: Investigator, service: Service, at: At = None
+) -> Response:
+    """All events of a permit as they are stored, each with its proof; checkpoints around `at`; that
+    there are no others, up to the newest manifest; what it all says, for people."""
+    history = await service.histories.of(well_formed(permit_number))
+    if not history.events:
+        raise UnknownPermit
+    content = await asyncio.to_thread((await _gathered(history, caller, service, at)).zipped)
+    name = f"evidence-{permit_number}-{history.events[-1].position}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, 200, headers, "application/zip")
+
+
+async def _gathered(
+    history: StreamHistory, caller: Principal, service: Services, at: datetime | None
+) -> Evidence:
+    number, last = str(history.events[0].stored.originator_id), history.events[-1].position
+    trees, now = service.trees, service.clock.now()
+    await _integrated(last, service)
+    entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
+    row = await _manifest_row(number, entries, service)
+    newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
+    instant = at or max(now, *(event.timestamp for event in history.sound))
+    checkpoints = await _checkpoints(instant, newest, service)
+    return Evidence(
+        origin=trees.origin,
+        permit_number=number,
+        case=caller.case or "",
+        asked_by=caller.subject,
+        made_at=now,
+        at=instant,
+        position=last,
+        events=await _events(history, entries, newest, service),
+        checkpoints=checkpoints,
+        growth=await _growth(checkpoints, service),
+        completeness=await _completeness(row, entries, newest, service) if row else None,
+        state=_state(history, instant),
+        policy=_policy(service.policy),
+        log_keys=list(service.log_verifiers()),
+        witness_keys=[],
+    )
+
+
+async def _integrated(position: int, service: Services) -> None:
+    async def is_there() -> bool:
+        return await service.trees.size(EVENTS) >= position
+
+    if not await service.waits.until(is_there, WAIT_S):
+        raise Unavailable("The last event is not in the tree yet: try again.")
+
+
+async def _manifest_row(number: str, entries: Entries, service: Services) -> ManifestProof | None:
+    """The permit's place in a manifest: in one that knows its last event, if that comes in time."""
+    trees = service.trees
+
+    async def is_there() -> bool:
+        newest = await trees.newest_manifest()
+        if newest is None or newest.log_size < entries[-1][0]:
+            await trees.ask_for_manifest()
+            return False
+        return True
+
+    await service.waits.until(is_there, WAIT_S)
+    found = None
+    for _ in range(ATTEMPTS):  # one may be replaced by the next in just this moment
+        with suppress(Moved, ProofFailed):
+            found = await trees.manifest(number)
+            if found and await trees.size(MANIFESTS) >= found.position:
+                found.check(number, _leaf_of(found, entries))
+                return found
+        await asyncio.sleep(WAIT_S / 20)
+    return found
+
+
+def _leaf_of(row: ManifestProof, entries: Entries) -> bytes:
+    return leaf_hash(entries[row.version - 1][1]) if row.version <= len(entries) else b""
+
+
+async def _newest(size_min: int, service: Services) -> Note:
+    """The newest checkpoint that witnesses have signed as well, if it knows all this; or else the
+    newest."""
+    if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
+        return cosigned[0]
+    if newest := await service.trees.newest(EVENTS):
+        return newest
+    raise Unavailable("Nothing is signed yet: try again.")
+
+
+async def _checkpoints(instant: datetime, newest: Note, service: Services) -> dict[str, Note]:
+    """Around the instant, as far as there are such, and the newest; each larger than the one
+    before."""
+    around = {
+        "before": await service.trees.at(EVENTS, instant),
+        "after": await service.trees.after(EVENTS, instant),
+        "newest": newest,
+    }
+    return {
+        name: note
+        for name, note in around.items()
+        if note and (name == "newest" or 0 < _size(note) < _size(newest))
+    }
+
+
+async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, list[bytes]]:
+    return {
+        f"{old}-{new}": await _path(
+            service.trees.consistency(EVENTS, _size(checkpoints[old]), _size(checkpoints[new]))
+        )
+        for old, new in pairwise(checkpoints)
+    }
+
+
+async def _events(
+    history: StreamHistory, entries: Entries, newest: Note, service: Services
+) -> list[ProvedEvent]:
+    by_position, size = dict(entries), _size(newest)
+    proved = []
+    for recorded, event in zip(history.events, told(history), strict=True):
+        index = recorded.position - 1
+        path = await _path(service.trees.inclusion(EVENTS, index, size))
+        entry = by_position.get(recorded.position, b"{}")
+        proof = TlogProof(index, tuple(path), newest)
+        proved.append(ProvedEvent(event, recorded.stored.state, entry, proof))
+    return proved
+
+
+async def _completeness(
+    row: ManifestProof, entries: Entries, newest: Note, service: Services
+) -> Completeness | None:
+    checkpoint = await service.trees.oldest(MANIFESTS, row.position)
+    if checkpoint is None:
+        return None
+    index, trees = row.position - 1, service.trees
+    path = await _path(trees.inclusion(MANIFESTS, index, _size(checkpoint)))
+    return Completeness(
+        row=row,
+        last_leaf=_leaf_of(row, entries),
+        entry_proof=TlogProof(index, tuple(path), checkpoint),
+        consistency=await _path(trees.consistency(EVENTS, row.manifest.log_size, _size(newest))),
+    )
+
+
+async def _path(hashes: Awaitable[list[bytes]]) -> list[bytes]:
+    try:
+        return await hashes
+    except KeyError:
+        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+
+
+def _size(note: Note) -> int:
+    return TreeHead.of(note.text).size
+
+
+def _state(history: StreamHistory, instant: datetime) -> Json | None:
+    """What was true at the instant, as known then; nothing where that can't be told."""
+    with suppress(UnknownPermit, UnreadableEvent):
+        known_history, known = history.known_by(instant)
+        if found := known_history.as_of(instant, known):
+            return {**permit_document(found.standing), "at": found.at}
+    return None
+
+
+def _policy(policy: Policy) -> Json:
+    return {field.name: getattr(policy, field.name) for field in fields(policy)}

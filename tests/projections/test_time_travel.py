@@ -1,0 +1,211 @@
+"""As-of answers against a replay of the log by hand, for a small city on a moving clock."""
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from eventsourcing.application import project_aggregate
+
+from domain import events
+from domain.calendar import SHANGHAI, shanghai_date
+from domain.errors import DomainError
+from domain.person import Residence
+from domain.standing import Facts, Standing
+from ledger.commands import Command
+from ledger.database import as_service
+from ledger.envelope import join, place_of
+from ledger.errors import UnknownPermit
+from ledger.history import StreamHistories
+from ledger.holder_keys import HolderKeys
+from projections.reading import read_pool
+from tests.keks import keyring
+from tests.projections.life import Life
+from tests.projections.naive_replay import instant, replay
+
+PERMITS, COMMANDS, QUESTIONS = 60, 900, 1_000
+KINDS_MIN = 12
+BEGINNING = datetime(2024, 1, 5, 1, tzinfo=UTC)
+
+
+class City(Life):
+    """Life by the minute, with losses and moves that are told of late, in any order."""
+
+    now = BEGINNING
+
+    def command(self):
+        self.now += timedelta(minutes=self.chance.randrange(1, 600))
+        self.today = shanghai_date(self.now)
+        return Command(replace(self.context, at=self.now))
+
+    def earlier(self):
+        return self.today - timedelta(days=self.chance.choice([0, 1, 5, 30, 90]))
+
+    def grow(self):
+        """Some permits at once, then commands of every kind, refused ones too."""
+        for _ in range(PERMITS):
+            self.command()
+            self.issue()
+        for _ in range(COMMANDS):
+            self.now += timedelta(days=self.chance.choice([0, 0, 0, 1, 2, 4]))
+            with suppress(DomainError):
+                self.live(self.chance.choice(self.numbers), self.command())
+
+    def live(self, number, by):
+        ledger, chance = self.ledger, self.chance
+        home = Residence(chance.choice(["320211", "320281"]), f"测试路{chance.randrange(9)}号")
+        chance.choice(
+            [
+                lambda: ledger.endorse(number, chance.choice([*events.CardPresented]), by),
+                lambda: ledger.endorse(number, events.CardPresented.CARD, by),
+                lambda: ledger.report_loss(number, by, chance.choice([None, self.earlier()])),
+                lambda: ledger.report_loss(number, by, self.earlier()),
+                lambda: ledger.lift_loss(number, by),
+                lambda: ledger.reissue(number, by),
+                lambda: ledger.replace(
+                    number, chance.choice([*events.ReplacementReason]), by, old_card_returned=True
+                ),
+                lambda: ledger.deliver_card(number, by),
+                lambda: self.claim(number, chance.randrange(3)),
+                lambda: self.revoke(number, chance.randrange(3)),
+                lambda: ledger.change_address(number, home, self.earlier(), by),
+                lambda: ledger.change_address(number, home, self.earlier(), by),
+                lambda: ledger.correct_identity(
+                    number, by, name=chance.choice([None, "欧阳改名", "欧阳又改"])
+                ),
+                lambda: ledger.correct_identity(number, by, hukou_address=home.address),
+                lambda: self._end(number),
+            ]
+        )()
+
+
+@pytest.fixture
+def city(ledger, context):
+    """Made once a test; the seed makes it the same city each time."""
+    city = City(ledger, context, random.Random(20261126))  # noqa: S311  chance, not secrecy
+    city.grow()
+    return city
+
+
+@pytest.fixture
+def log(ledger):
+    """``log()``: every event as its opened JSON, read without any reader of ours."""
+
+    def log():
+        for event in ledger.log.select_notifications(None, 100_000):
+            sealed = ledger.event_mapper.parse(event)
+            if sealed.envelope:
+                key = ledger.keys_of([sealed.envelope.holder])[sealed.envelope.holder]
+                join(sealed.state, sealed.envelope.open(key, place_of(event)))
+            state = orjson.loads(orjson.dumps(sealed.state))
+            yield event.originator_id, event.originator_version, event.topic, state
+
+    return lambda: list(log())
+
+
+@pytest.fixture
+def histories(database_url, ledger):
+    """``histories(numbers)``: of each permit, as the service reads it."""
+
+    def histories(numbers):
+        async def read():
+            async with read_pool(as_service(database_url), connections_max=2) as pool:
+                reader = StreamHistories(pool, ledger.event_mapper, HolderKeys(keyring()))
+                return {number: await reader.of(number) for number in numbers}
+
+        return asyncio.run(read())
+
+    return histories
+
+
+def answered(history, at, known_at):
+    """The as-of answer, in the words of the replay."""
+    try:
+        permit, known = history.known_by(known_at)
+    except UnknownPermit:
+        return None
+    found = permit.as_of(at, known)
+    return found and described(found.permit, found.standing)
+
+
+def described(permit, standing):
+    return {
+        "version": standing.facts.version,
+        "status": standing.status.value,
+        "anchor": standing.facts.term.anchor.isoformat(),
+        "valid_until": standing.valid_until.isoformat(),
+        "endorsements": standing.facts.endorsements,
+        "physical": (
+            standing.facts.card.serial,
+            standing.physical_status.value,
+            standing.physical_effective,
+        ),
+        "electronic": (
+            standing.electronic_status.value,
+            standing.electronic_effective,
+            standing.facts.devices,
+        ),
+        "name": permit.identity.name,
+        "citizen_id_number": permit.identity.citizen_id_number,
+        "home": (permit.residence.division, permit.residence.address),
+        "identity_stale": permit.card.identity_stale,
+    }
+
+
+def instants(chance, log, until):
+    """Any instant of the city's years; or the very one at which something was recorded, the one
+    before it, or the beginning of a legal day, where one more or less decides."""
+    edge = instant(chance.choice(log)[3]["timestamp"])
+    return chance.choice(
+        [
+            BEGINNING + (until - BEGINNING) * chance.uniform(-0.02, 1.1),
+            edge,
+            edge - timedelta(microseconds=1),
+            datetime.combine(shanghai_date(edge), datetime.min.time(), SHANGHAI),
+        ]
+    )
+
+
+def test_a_thousand_questions_are_answered_as_a_replay_by_hand_answers_them(city, log, histories):
+    """Any permit, any two instants: what was true at the one, as known at the other."""
+    chance, told = random.Random(7), log()  # noqa: S311  chance, not secrecy
+    read = histories(city.numbers)
+    kinds = Counter(topic for _, _, topic, _ in told)
+    assert len(kinds) >= KINDS_MIN, kinds
+
+    seen = Counter()
+    for _ in range(QUESTIONS):
+        number = chance.choice(city.numbers)
+        at, known_at = (instants(chance, told, city.now) for _ in range(2))
+        expected = replay(told, number, at, known_at)
+
+        assert expected == answered(read[number], at, known_at), (number, at, known_at)
+
+        seen["nothing" if expected is None else expected["status"]] += 1
+        seen["told otherwise later"] += expected != replay(told, number, at, city.now)
+    assert {"nothing", "in_force", "use_suspended", "ended", "voided"} <= set(seen), seen
+    assert seen["told otherwise later"] > QUESTIONS / 10, seen
+
+
+def test_what_was_known_at_the_time_is_the_permit_as_it_stood_then(ledger, city, histories):
+    """Where both instants are one, and nobody has moved in another order than they told: the
+    aggregate, folded from the log up to then."""
+    read = histories(city.numbers)
+    compared = 0
+    for number in city.numbers:
+        happened = [recorded.event for recorded in read[number].events]
+        for n in range(1, len(happened) + 1):
+            at = happened[n - 1].timestamp
+            folded = project_aggregate(
+                None, iter(ledger.opened(ledger.log.select_events(number))[:n])
+            )
+            expected = described(folded, Standing(Facts.of(folded), shanghai_date(at)))
+            found = answered(read[number], at, at)
+            expected.pop("home"), found.pop("home")
+            assert expected == found, (number, n)
+            compared += 1
+    assert compared > PERMITS * 4
