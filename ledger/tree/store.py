@@ -105,7 +105,7 @@ class TreeStore:
 
     def cosigned(self, origin: str, limit: int = 20) -> list[Note]:
         """Checkpoints that witnesses have signed, the newest first."""
-        parameters = {"tree": self._tree, "size_min": 0, "limit": limit}
+        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
         rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
         return [checkpoint_in(row, origin) for row in rows]
 

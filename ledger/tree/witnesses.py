@@ -20,7 +20,7 @@ from ..database import Connection, translated_errors
 from .add_checkpoint import NotCosigned, OtherSize, cosignature_in, request_body, submit
 from .checkpoints import TreeHead
 from .logs import LOGS, Log
-from .notes import BadNote, Note, Signature, Unsigned, cosigned_at
+from .notes import BadNote, Note, NoteVerifier, Signature, Unsigned, cosigned_at
 from .policy import Witness, WitnessPolicy
 from .proofs import consistency_spans
 from .store import TreeStore
@@ -149,7 +149,7 @@ class WitnessRound:
     def _sight(self, store: TreeStore, witness: Witness, log: Log) -> _Sight:
         key = (witness.name, log.name)
         if key not in self._sights:
-            size, at = _cosigned_last(store, witness, log.origin(self._origin))
+            size, at = cosigned_last(store, witness.key, log.origin(self._origin))
             self._sights[key] = _Sight(witness, log, size, at)
         return self._sights[key]
 
@@ -194,13 +194,18 @@ async def _cosignature(client: httpx.AsyncClient, question: _Question) -> Signat
         raise NotCosigned(f"its answer can't be read ({type(error).__name__})") from None
 
 
-def _cosigned_last(store: TreeStore, witness: Witness, origin: str) -> tuple[int, int]:
-    """Size and time, as far as the database knows."""
+def cosigned_last(store: TreeStore, key: NoteVerifier, origin: str) -> tuple[int, int]:
+    """The size of the newest tree that a witness has cosigned, as far as the database knows, and
+    when, in seconds since 1970; zeros if it has none.
+
+    Raises:
+        BadNote: a checkpoint can't be read.
+    """
     for checkpoint in store.cosigned(origin):
         for signature in checkpoint.signatures:
-            if (signature.name, signature.key_id) == (witness.key.name, witness.key.key_id):
+            if (signature.name, signature.key_id) == (key.name, key.key_id):
                 try:
-                    witness.key.check(checkpoint.text, signature)
+                    key.check(checkpoint.text, signature)
                 except Unsigned:
                     continue
                 return TreeHead.of(checkpoint.text).size, cosigned_at(signature)
