@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from ledger.tree.notes import NoteSigner
+from tests.api.conftest import application as application_of_the_api
 from tests.api.conftest import free_port
 from tests.api.service import Service
 from tests.foreign.follower import Fetched
@@ -85,3 +86,6 @@ def _is_integrated(service: Service) -> bool:
         " FROM ledger.head"
     )
     return bool(trees == head and head >= LEAVES)
+
+
+application = application_of_the_api
