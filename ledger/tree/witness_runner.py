@@ -1,7 +1,6 @@
-"""Witnesses without end: rounds in a thread of their own, with a connection of their own.
+"""Asks witnesses without end, in a thread of its own with a connection of its own.
 
-A witness that is slow, or lies, delays no integration; the others wait for it ten seconds at most,
-and less often the longer it fails.
+A witness that is slow, or lies, delays no integration.
 """
 
 from __future__ import annotations
@@ -9,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from threading import Event
 
-import httpx
-
 from ..database import Connection, connect
 from ..errors import Unavailable
 from ..named_sql import Queries
 from ..outage import OUTAGES, Outage
 from .add_checkpoint import witness_client
 from .policy import WitnessPolicy
-from .witnesses import WitnessRound
+from .witnesses import Witnesses
 
 LOCK = 0x7769746E  # "witn"
 LEAD_POLL_S = 2.0
@@ -38,8 +35,7 @@ class WitnessRunner:
         interval_s: float,
     ) -> None:
         self._database_url = database_url
-        self._round = WitnessRound(origin, policy, stop, interval_s=interval_s)
-        self._interval_s = interval_s
+        self._witnesses = Witnesses(origin, policy, stop, interval_s=interval_s)
         self._stop = stop
 
     def run(self) -> None:
@@ -53,7 +49,8 @@ class WitnessRunner:
                         self._database_url, application_name="permit-ledger witnesses"
                     ) as connection:
                         self._lead(connection)
-                        self._go_around(connection, client, loop, outage)
+                        outage.is_over()
+                        loop.run(self._witnesses.ask(connection, client))
                 except (*OUTAGES, Unavailable) as error:
                     self._stop.wait(outage.pause_s(error))
             loop.run(client.aclose())
@@ -64,15 +61,3 @@ class WitnessRunner:
             if connection.execute(_sql.try_to_integrate, [LOCK]).fetchone() == (True,):
                 return
             self._stop.wait(LEAD_POLL_S)
-
-    def _go_around(
-        self,
-        connection: Connection,
-        client: httpx.AsyncClient,
-        loop: asyncio.Runner,
-        outage: Outage,
-    ) -> None:
-        while not self._stop.is_set():
-            loop.run(self._round.go(connection, client))
-            outage.is_over()
-            self._stop.wait(self._interval_s)

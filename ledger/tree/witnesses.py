@@ -1,4 +1,4 @@
-"""Asks witnesses to cosign the newest checkpoints, all of them at once.
+"""Asks witnesses to cosign the newest checkpoints, each on its own.
 
 What each has signed last is looked up in the database; where that knows nothing, or something else
 than the witness does, the witness says so, and is asked once more from there. One that fails is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from threading import Event
 
@@ -56,8 +56,8 @@ class _Question:
     body: bytes
 
 
-class WitnessRound:
-    """One time around all witnesses, whenever it is called."""
+class Witnesses:
+    """Those of a policy that have an address. ``origin`` is the ledger's."""
 
     def __init__(
         self, origin: str, policy: WitnessPolicy, stop: Event, *, interval_s: float
@@ -68,30 +68,44 @@ class WitnessRound:
         self._stop = stop
         self._sights: dict[tuple[str, str], _Sight] = {}
 
-    async def go(self, connection: Connection, client: httpx.AsyncClient) -> None:
-        """Returns when every witness has answered, or has failed to.
+    async def ask(self, connection: Connection, client: httpx.AsyncClient) -> None:
+        """Until ``stop``, each as soon as it has answered and there is something new: nobody waits
+        for anybody else.
 
         Raises:
             Unavailable: the database is out of reach.
         """
-        with translated_errors():
-            questions = [
-                question for log in LOGS.values() for question in self._questions(connection, log)
-            ]
-            talks = [
-                asyncio.create_task(self._talk(connection, client, question))
-                for question in questions
-            ]
-            while talks and not all(talk.done() for talk in talks):
-                await asyncio.wait(talks, timeout=STOP_LOOK_S)
-                if self._stop.is_set():
-                    for talk in talks:
-                        talk.cancel()
-            for talk in talks:
-                if not talk.cancelled():
-                    talk.result()
+        talks: dict[int, asyncio.Task[None]] = {}
+        try:
+            while not self._stop.is_set():
+                with translated_errors():
+                    for question in self._all_questions(connection, busy=talks):
+                        begun = self._talk(connection, client, question)
+                        talks[id(question.sight)] = asyncio.create_task(begun)
+                    await self._listen(talks)
+        finally:
+            for talk in talks.values():
+                talk.cancel()
+            await asyncio.gather(*talks.values(), return_exceptions=True)
 
-    def _questions(self, connection: Connection, log: Log) -> Iterator[_Question]:
+    async def _listen(self, talks: dict[int, asyncio.Task[None]]) -> None:
+        """For an interval; those that have ended are taken out."""
+        until = time.monotonic() + self._interval_s
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+            pause = asyncio.create_task(asyncio.sleep(min(left, STOP_LOOK_S)))
+            await asyncio.wait([pause, *talks.values()], return_when=asyncio.FIRST_COMPLETED)
+            pause.cancel()
+            for key in [key for key, talk in talks.items() if talk.done()]:
+                talks.pop(key).result()
+
+    def _all_questions(self, connection: Connection, *, busy: Container[int]) -> list[_Question]:
+        return [
+            question for log in LOGS.values() for question in self._questions(connection, log, busy)
+        ]
+
+    def _questions(
+        self, connection: Connection, log: Log, busy: Container[int]
+    ) -> Iterator[_Question]:
         """To those who have not cosigned the newest checkpoint. An empty tree has no history."""
         store = TreeStore(connection, log.name)
         origin = log.origin(self._origin)
@@ -106,7 +120,8 @@ class WitnessRound:
             return
         own = tuple(each for each in checkpoint.signatures if each.name == origin)
         for sight in sights:
-            if time.monotonic() < sight.rest_until or size == sight.size:
+            is_resting = id(sight) in busy or time.monotonic() < sight.rest_until
+            if is_resting or size == sight.size:
                 continue
             if size < sight.size:
                 reason = "it has cosigned a longer log than there is now"
