@@ -129,14 +129,6 @@ WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY si
 -- Of whoever integrates; it comes within a moment if the log has moved.
 SELECT pg_notify('permit_ledger_tree', '');
 
--- name: checkpoints_between
-SELECT size, root, signed_at, (
-    SELECT array_agg(line ORDER BY is_cosignature, number)
-    FROM ledger.checkpoint_signatures AS signed
-    WHERE signed.tree = found.tree AND signed.size = found.size
-) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size > %(after)s AND size <= %(until)s ORDER BY size;
-
 -- name: last_versions
 -- Each permit's last event up to a position, in the order of the permits' bytes; each permit is found
 -- from the one before.
