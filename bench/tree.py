@@ -58,8 +58,10 @@ PROOF_LEAVES, PROOFS = 1_000_000, 1_000
 ROUNDS, QUICK_ROUNDS = 5, 3
 COMMANDS, ROUND_S, QUICK_ROUND_S = 64, 3.0, 1.0
 VERSIONS = 5
-GOALS = {"tree_hashing_vs_sha256": 0.2}
+GOALS = {"tree_hashing_vs_sha256": 0.2, "integrator_vs_sha256": 0.2}
 PROOF_MS_MAX, VERIFIED_PER_S_MIN = 5.0, 50_000
+SLOWER_MAX = 1.1
+"""An append beside the integrator takes as long as without it, give or take."""
 CATCH_UP_S = 60.0
 
 
@@ -104,6 +106,8 @@ def bench_tree(console: Console, *, quick: bool) -> None:
             console.print(f"SHORT: {name} is {result.ratios[name]:.2f}, the goal {goal}")
     if result.figures["inclusion_proof_ms"]["p50"] >= PROOF_MS_MAX:
         console.print(f"SHORT: a proof takes more than {PROOF_MS_MAX} ms")
+    if (slower := result.ratios["append_p50_with_vs_without"]) > SLOWER_MAX:
+        console.print(f"SHORT: an append takes {slower:.2f} of its time without the integrator")
     if result.figures["verify_log_events_per_s"] < VERIFIED_PER_S_MIN:
         console.print(f"SHORT: verify-log does less than {VERIFIED_PER_S_MIN:,} events/s")
     result.show(console, table)
