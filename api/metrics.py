@@ -50,6 +50,16 @@ PROJECTORS = Gauge(
     registry=REGISTRY,
 )
 
+TREE_SIZE = Gauge(
+    "permit_ledger_tree_size", "entries in the tree of a log", ["tree"], registry=REGISTRY
+)
+TREE_STOPPED = Gauge(
+    "permit_ledger_tree_stopped",
+    "1 where nothing is signed until an operator has looked",
+    ["tree"],
+    registry=REGISTRY,
+)
+
 
 def set_vitals(vitals: Vitals) -> None:
     """What the database tells, all of one instant."""
@@ -60,6 +70,9 @@ def set_vitals(vitals: Vitals) -> None:
     AUDITED_PERMITS.set(vitals.audited)
     AUDIT_DIFFERENCES.set(vitals.differences)
     PROJECTORS.set(vitals.projectors)
+    for tree, (size, is_stopped) in vitals.trees.items():
+        TREE_SIZE.labels(tree).set(size)
+        TREE_STOPPED.labels(tree).set(is_stopped)
 
 
 @lru_cache(maxsize=1024)

@@ -34,6 +34,15 @@ class Standstill:
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """A log's tree: how many entries it has, and why it signs no more, if so."""
+
+    name: str
+    size: int
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class WitnessSight:
     """What a witness of the policy has cosigned of a log last: a tree of ``size`` leaves, so many
     seconds ago; ``None``: nothing that is known of."""
@@ -50,6 +59,7 @@ class Status:
     names the first few of the permits in it."""
 
     quarantine: list[Standstill]
+    trees: list[Tree]
     witnesses: list[WitnessSight]
     log_position: int
     views_position: int
@@ -69,6 +79,7 @@ class Status:
 def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
+        trees = connection.execute(_sql.trees).fetchall()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
         witnesses = _sights(settings, connection)
     log, views, *others = cast("tuple[int, ...]", row)
@@ -86,6 +97,7 @@ def read_status(settings: Settings) -> Status:
         audited_permits=audited,
         audit_differences=differences,
         quarantine=standing_still,
+        trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
         witnesses=witnesses,
     )
 
@@ -116,6 +128,10 @@ def status_table(status: Status) -> Table:
     lag = "in step" if status.lag_events == 0 else f"{status.lag_events:,} events behind"
     table.add_row("log position", f"{status.log_position:,}")
     table.add_row("views position", f"{status.views_position:,} ({lag})")
+    for tree in status.trees:
+        table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
+        if tree.stopped:
+            table.add_row("  [red]stopped[/red]", escape(tree.stopped))
     table.add_row("permits", f"{status.permits:,} ({status.permits_open:,} open)")
     table.add_row("electronic permits claimed", f"{status.electronic_claimed:,}")
     table.add_row("checks on record", f"{status.checks:,}")
