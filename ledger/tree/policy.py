@@ -18,7 +18,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .notes import COSIGNATURE, ED25519, BadNote, Note, NoteVerifier, Unsigned
+from .notes import (
+    COSIGNATURE,
+    COSIGNATURE_MLDSA44,
+    ED25519,
+    BadNote,
+    Note,
+    NoteVerifier,
+    Unsigned,
+)
 
 POLICY_BYTES_MAX = 256 * 1024
 LINES_OF_A_KIND_MAX = 64
@@ -168,7 +176,7 @@ class _Reading:
     def _log(self, items: list[str]) -> None:
         if len(items) not in {1, 2}:
             raise BadPolicy("a log has a key, and perhaps an address")
-        key = _key(items[0], ED25519)
+        key = _key(items[0], {ED25519})
         if any(key.public == known.key.public for known in self.logs):
             raise BadPolicy("this log's key is there already")
         self.logs.append(KnownLog(key, *items[1:]))
@@ -177,7 +185,7 @@ class _Reading:
     def _witness(self, items: list[str]) -> None:
         if len(items) not in {2, 3}:
             raise BadPolicy("a witness has a name, a key, and perhaps an address")
-        key = _key(items[1], COSIGNATURE)
+        key = _key(items[1], {COSIGNATURE, COSIGNATURE_MLDSA44})
         if any(key.public == known.key.public for known in self.witnesses):
             raise BadPolicy("this witness's key is there already")
         if items[2:] and not _URL.fullmatch(items[2]):
@@ -215,12 +223,12 @@ class _Reading:
         self.names.add(name)
 
 
-def _key(text: str, kind: int) -> NoteVerifier:
+def _key(text: str, kinds: set[int]) -> NoteVerifier:
     try:
         key = NoteVerifier.of(text)
     except BadNote as error:
         raise BadPolicy(str(error)) from None
-    if key.kind != kind:
+    if key.kind not in kinds:
         raise BadPolicy("the key is of another kind: logs sign, witnesses cosign")
     return key
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .checkpoints import TreeHead
 from .logs import LOGS, Log
-from .notes import Note
+from .notes import Note, NoteVerifier
 from .policy import KnownLog, WitnessPolicy
 from .reading import SIZE_MAX, TreeReader
 
@@ -41,6 +41,11 @@ class WitnessedCheckpoints:
     def has_quorum(self) -> bool:
         """Whether anybody has to have seen a checkpoint."""
         return self._policy.quorum is not None
+
+    @property
+    def keys(self) -> list[NoteVerifier]:
+        """Of all witnesses."""
+        return [witness.key for witness in self._policy.witnesses]
 
     async def newest(self, log: Log) -> Note | None:
         """The newest that the quorum has cosigned; ``None`` where nobody has to."""

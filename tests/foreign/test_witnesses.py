@@ -3,6 +3,9 @@ whatever either of them has forgotten."""
 
 import json
 import os
+import subprocess
+import sys
+import zipfile
 from base64 import b64encode
 from contextlib import ExitStack
 
@@ -82,14 +85,18 @@ def known(http, witness):
 
 @pytest.fixture
 def write(http, application):
-    """``write()``: another event; its position."""
+    """``write()``: another event; its position. ``write.permit()``: the permit's number."""
     registrar = service_caller(http, "registrar", station="320211-01")
 
-    def write():
+    def issue():
         answer = http.post("/v1/permits", json=application(), headers=registrar)
         assert answer.status_code == 201, answer.text
-        return int(answer.headers["ledger-position"])
+        return answer
 
+    def write():
+        return int(issue().headers["ledger-position"])
+
+    write.permit = lambda: issue().json()["permit_number"]
     return write
 
 
@@ -167,6 +174,29 @@ def test_proofs_prefer_what_is_witnessed(http, write, known, go):
     assert [True, False] == go.ask(
         json.dumps({**asked, "proof": each}) + "\n" for each in (text, unseen)
     )
+
+
+def test_evidence_goes_on_what_is_witnessed(http, write, known, tmp_path):
+    """The verifier in the zip names the witness, whose key lies beside it."""
+    number = write.permit()
+    witnessed(http, write())
+    investigator = service_caller(http, "investigator", case="2026-DP-17")
+    packed = http.get(f"/v1/audit/permits/{number}/evidence", headers=investigator).content
+    (tmp_path / "evidence.zip").write_bytes(packed)
+    (tmp_path / "keys.txt").write_text(http.get("/tlog/keys").text)
+    with zipfile.ZipFile(tmp_path / "evidence.zip") as archive:
+        archive.extract("verify_evidence.py", tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-I", "verify_evidence.py", "evidence.zip", "--keys", "keys.txt"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert f"cosigned by {known.name}" in ran.stdout
 
 
 def test_the_witness_has_forgotten_everything(http, write, known):

@@ -11,7 +11,7 @@ import pytest
 from ledger.tree.checkpoints import TreeHead
 from ledger.tree.hashing import leaf_hash
 from ledger.tree.nodes import Span
-from ledger.tree.notes import Note, NoteSigner, NoteVerifier, cosigned_at
+from ledger.tree.notes import BadNote, Note, NoteSigner, NoteVerifier, Unsigned, cosigned_at
 from ledger.tree.policy import WitnessPolicy
 from ledger.tree.proof_text import TlogProof
 from ledger.tree.proofs import (
@@ -116,3 +116,40 @@ def test_the_policy(golden: dict[str, Any]) -> None:
 def test_keys_are_written_as_they_are_read() -> None:
     assert GOLDEN["log_key"] == str(LOG) == str(SIGNER.verifier)
     assert GOLDEN["witness_key"] == str(WITNESS)
+
+
+def test_cosignatures_of_ml_dsa() -> None:
+    """A witness whose key is of ML-DSA-44, and what it has not signed."""
+    golden = GOLDEN["post_quantum"]
+    key = NoteVerifier.of(golden["key"])
+    note = Note.of(golden["cosigned"])
+    [cosignature] = note.verified([key])
+    head = TreeHead.of(note.text)
+    value = cosignature.value
+    others = {
+        "another size": (str(head._replace(size=head.size + 1)), value),
+        "another root": (str(head._replace(root=bytes(32))), value),
+        "another origin": (str(head._replace(origin="b.example/log")), value),
+        "a line more": (note.text + "more\n", value),
+        "another time": (note.text, bytes([1]) + value[1:]),
+        "another signature": (note.text, value[:-1] + bytes([value[-1] ^ 1])),
+        "cut": (note.text, value[:100]),
+    }
+    policy = WitnessPolicy.of(f"witness w {key}\nquorum w\n".encode())
+
+    assert golden["key"] == str(key)
+    assert cosigned_at(cosignature) > 1_700_000_000
+    assert policy.is_witnessed(note)
+    assert not policy.is_witnessed(Note.of(GOLDEN["trees"][-1]["checkpoint"]))
+    for text, changed in others.values():
+        with pytest.raises(Unsigned):
+            key.check(text, cosignature._replace(value=changed))
+    renamed = NoteVerifier("witness.example/other", key.kind, key.public)
+    with pytest.raises(Unsigned):
+        renamed.check(note.text, cosignature)
+
+
+@pytest.mark.parametrize("length", [0, 32, 1311, 1313])
+def test_an_ml_dsa_key_has_its_length(length: int) -> None:
+    with pytest.raises(BadNote):
+        NoteVerifier.of(str(NoteVerifier("w.example", 6, bytes(length))))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"crypto/mldsa"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -36,12 +37,19 @@ type tree struct {
 	Proof       string        `json:"proof"`
 }
 
+// A quantum is what a witness with ML-DSA-44 has signed.
+type quantum struct {
+	Key      string `json:"key"`
+	Cosigned string `json:"cosigned"`
+}
+
 type vectors struct {
 	Entries    string `json:"entries"`
 	LogKey     string `json:"log_key"`
 	WitnessKey string `json:"witness_key"`
 	Policy     string `json:"policy"`
-	Trees      []tree `json:"trees"`
+	PostQuantum quantum `json:"post_quantum"`
+	Trees       []tree `json:"trees"`
 }
 
 // golden prints vectors: of trees whose leaves are "entry 0", "entry 1" and so on. The keys are
@@ -102,10 +110,35 @@ func golden([]string) error {
 		}
 		made.Trees = append(made.Trees, grown)
 	}
+	made.PostQuantum, err = cosignedByML(made.Trees[len(made.Trees)-1].Checkpoint, verifier)
+	if err != nil {
+		return err
+	}
 	printed := json.NewEncoder(os.Stdout)
 	printed.SetIndent("", " ")
 	printed.SetEscapeHTML(false)
 	return printed.Encode(made)
+}
+
+func cosignedByML(checkpoint string, log note.Verifier) (quantum, error) {
+	constant := make([]byte, mldsa.PrivateKeySize)
+	for at := range constant {
+		constant[at] = 3
+	}
+	key, err := mldsa.NewPrivateKey(mldsa.MLDSA44(), constant)
+	if err != nil {
+		return quantum{}, err
+	}
+	witness, err := torchwood.NewCosignatureSigner("witness.example/quantum", key)
+	if err != nil {
+		return quantum{}, err
+	}
+	opened, err := note.Open([]byte(checkpoint), note.VerifierList(log))
+	if err != nil {
+		return quantum{}, err
+	}
+	signed, err := note.Sign(opened, witness)
+	return quantum{witness.Verifier().String(), string(signed)}, err
 }
 
 func grownTree(
