@@ -99,11 +99,13 @@ SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
-) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size >= %(size_min)s
-  AND EXISTS (SELECT FROM ledger.checkpoint_signatures AS signed
-              WHERE signed.tree = found.tree AND signed.size = found.size AND is_cosignature)
-ORDER BY size DESC LIMIT %(limit)s;
+) FROM (
+    SELECT DISTINCT size FROM ledger.checkpoint_signatures
+    WHERE tree = %(tree)s AND is_cosignature
+      AND size >= %(size_min)s AND size <= %(size_max)s
+    ORDER BY size DESC LIMIT %(limit)s
+) AS cosigned JOIN ledger.checkpoints AS found USING (size)
+WHERE tree = %(tree)s ORDER BY size DESC;
 
 -- name: checkpoint_at
 -- The newest that was signed by then.
