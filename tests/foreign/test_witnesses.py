@@ -262,6 +262,19 @@ def test_a_witness_that_has_seen_more(http, write, known, words):
     assert cosigned_by(witnessed(http, head.size + 1), known)
 
 
+def test_a_line_that_is_no_signature(http, service, write, known):
+    """By the database's owner: it says nothing and hides nothing, neither here nor to witnesses."""
+    note = witnessed(http, write())
+    service.execute(
+        "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)"
+        f" VALUES ('events', {TreeHead.of(note.text).size}, 'no signature', true)"
+    )
+
+    assert Note.of(http.get("/tlog/checkpoint").content) == note
+    assert Note.of(http.get("/tlog/checkpoint/witnessed").content) == note
+    assert cosigned_by(witnessed(http, write()), known)
+
+
 def test_status_says_how_old_the_newest_is(http, service, write, known, witness, monkeypatch):
     """For each witness and log, also for one that has never cosigned."""
     size = TreeHead.of(witnessed(http, write()).text).size
