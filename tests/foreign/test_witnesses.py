@@ -196,7 +196,7 @@ def test_evidence_goes_on_what_is_witnessed(http, write, known, tmp_path):
     )
 
     assert (0, "") == (ran.returncode, ran.stderr)
-    assert f"cosigned by {known.name}" in ran.stdout
+    assert f"by keys in the evidence also by {known.name}" in ran.stdout
 
 
 def test_the_witness_has_forgotten_everything(http, write, known):
