@@ -6,7 +6,8 @@
     ├── TopicLost      the topics hold less than was sent
     ├── LogForked      the topics hold what the log does not
     ├── TailUnknown    the topics are empty and nothing says how far they had come
-    └── TopicsUnfit    a topic is not as it has to be
+    ├── TopicsUnfit    a topic is not as it has to be
+    └── NoTopic        nobody has said where a kind of events goes
 """
 
 from __future__ import annotations
@@ -50,3 +51,7 @@ class TailUnknown(RelayStopped):
 
 class TopicsUnfit(RelayStopped):
     """A topic was made by somebody else, in another way."""
+
+
+class NoTopic(RelayStopped):
+    """An event of a kind that is in no row of :data:`consumers.kinds.KINDS`."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from domain.events import EVENTS
 from ledger.upcasting import STEPS
 
+from .errors import NoTopic
+
 PARTITIONS = 12
 """Of every topic, for ever: with another number a permit's records would change partition, and
 their order would be gone."""
@@ -65,9 +67,9 @@ def kinds_under(topic_prefix: str) -> tuple[Kind, ...]:
 def kind_of(event_type: str, kinds: Iterable[Kind] = KINDS) -> Kind:
     """
     Raises:
-        LookupError: nobody has said where events of this type go.
+        NoTopic: nobody has said where events of this type go.
     """
     for kind in kinds:
         if event_type.startswith(kind.prefix):
             return kind
-    raise LookupError(f"no topic is known for events of type {event_type}")
+    raise NoTopic(f"No topic is known for events of type {event_type}. Nothing is sent.")

@@ -59,7 +59,7 @@ class Preparer:
     def batch(self, page: Sequence[Notification]) -> Batch:
         """
         Raises:
-            LookupError: an event of a kind that has no topic.
+            NoTopic: an event of a kind that has no topic.
         """
         records: list[Outgoing] = []
         told: list[Told] = []

@@ -97,7 +97,7 @@ class Relay:
         """Relay until something is wrong; what an operator has to see is said and waited out."""
         try:
             self._relay(row)
-        except (RelayStopped, Corrupt, LookupError) as stopped:
+        except (RelayStopped, Corrupt) as stopped:
             self._stand_still(row, str(stopped))
         except psycopg.Error:
             raise

@@ -64,8 +64,8 @@ def read_tail(
     """
     events = [each for topic in events_topics for each in partitions(topic, PARTITIONS)]
     states = [each for topic in state_topics for each in partitions(topic, PARTITIONS)]
-    begins = reader.beginning_offsets(events)
-    ends = _settled_ends(reader, admin, events + states)
+    begins = _offsets(admin, events, OffsetSpec.EARLIEST, "read_uncommitted")
+    ends = _settled_ends(admin, events + states)
     last: ConsumerRecord | None = None
     position: int | None = None
     for partition in events:
@@ -75,20 +75,26 @@ def read_tail(
     return Tail(position, last, ends, any(begins.values()))
 
 
-def _settled_ends(
-    reader: KafkaConsumer, admin: KafkaAdminClient, of: list[TopicPartition]
-) -> dict[TopicPartition, int]:
+def _settled_ends(admin: KafkaAdminClient, of: list[TopicPartition]) -> dict[TopicPartition, int]:
     """The ends, once no transaction is open: before that, committed records lie behind open ones
     and are not shown."""
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while True:
-        all_records = admin.list_partition_offsets(dict.fromkeys(of, OffsetSpec.LATEST))
-        committed: dict[TopicPartition, int] = reader.end_offsets(of)
-        if all(committed[each] >= all_records[each].offset for each in of):
+        all_records = _offsets(admin, of, OffsetSpec.LATEST, "read_uncommitted")
+        committed = _offsets(admin, of, OffsetSpec.LATEST, "read_committed")
+        if all(committed[each] >= all_records[each] for each in of):
             return committed
         if time.monotonic() > deadline:
             raise TailUnsettled("a transaction is open on the topics, and it is not the relay's")
         time.sleep(SETTLE_POLL_S)
+
+
+def _offsets(
+    admin: KafkaAdminClient, of: list[TopicPartition], which: OffsetSpec, isolation: str
+) -> dict[TopicPartition, int]:
+    """Not asked of a consumer: one leaves out the topics that it has not heard of yet."""
+    found = admin.list_partition_offsets(dict.fromkeys(of, which), isolation_level=isolation)
+    return {each: found[each].offset for each in of}
 
 
 def _last_in(

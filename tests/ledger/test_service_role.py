@@ -25,6 +25,7 @@ RIGHTS = {
     "ledger.checks": {"SELECT", "INSERT"},
     "ledger.checks_head": {"SELECT", "UPDATE"},
     "ledger.audit_reads": {"SELECT", "INSERT"},
+    "ledger.relay": {"SELECT", "UPDATE"},
     "ledger.display_codes": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.challenges": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.device_proofs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
