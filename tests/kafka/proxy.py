@@ -35,6 +35,11 @@ class Proxy:
         with self._lock:
             self._strikes[api_key] = [how] * times
 
+    def forget(self):
+        """Let everything pass again."""
+        with self._lock:
+            self._strikes.clear()
+
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
         return self

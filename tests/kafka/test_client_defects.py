@@ -9,7 +9,8 @@ from contextlib import closing
 from tempfile import TemporaryDirectory
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.producer.sender import Sender
 
 from consumers import sending
 from consumers.client import committed_reader
@@ -36,6 +37,12 @@ def proxied():
         proxy.target = broker.address
         with broker:
             yield proxy
+
+
+@pytest.fixture(autouse=True)
+def no_strikes_left(proxied):
+    yield
+    proxied.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +87,6 @@ def test_nothing_is_lost_and_nothing_doubled(
         head = grow(ledger, policy, 20)
         until(lambda: proxied.struck > struck, wait_s=WAIT_S)
         until_relayed(head)
-        proxied.strike(request_kind, how, times=0)
 
     assert [] == what_is_wrong(read_events(proxied.target, prefix), head)
     if how in {LIE, FAIL}:
@@ -115,8 +121,6 @@ def test_the_client_does_believe_in_a_commit_that_never_was(proxied, topic):
     producer.commit_transaction()
 
     with closing(committed_reader(proxied.target, consumer_timeout_ms=500)) as reader:
-        from kafka import TopicPartition
-
         reader.assign([TopicPartition(topic, 0)])
         assert [] == list(reader)
     sending_thread = producer._sender
@@ -130,12 +134,15 @@ def test_a_commit_that_was_only_reported_is_an_error(proxied, topic, reader):
             transactions.send([record(topic)], 0)
 
 
-def test_a_commit_that_hangs_is_an_error(proxied, topic, reader):
+def test_a_commit_that_hangs_is_an_error(proxied, topic, reader, monkeypatch):
+    """The client itself would wait for ever, or for as long as a request may take."""
+    monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 10_000)
+    monkeypatch.setattr(sending, "DELIVERY_TIMEOUT_MS", 11_000)
     with closing(Transactions(proxied.address, f"{topic}-hung", reader)) as transactions:
-        proxied.strike(END_TXN, SWALLOW, times=100)
-        with pytest.raises(NotCommitted):
+        proxied.strike(END_TXN, SWALLOW)
+        with pytest.raises(NotCommitted, match="has not come back"):
             transactions.send([record(topic)], 0)
-        proxied.strike(END_TXN, SWALLOW, times=0)
 
 
 def test_an_older_relay_is_fenced(proxied, topic, reader):
@@ -149,7 +156,10 @@ def test_an_older_relay_is_fenced(proxied, topic, reader):
 
 
 def test_closing_ends_the_threads(proxied, topic, reader):
-    before = threading.active_count()
     with closing(Transactions(proxied.address, f"{topic}-closed", reader)) as transactions:
         transactions.send([record(topic)], 0)
-    until(lambda: threading.active_count() <= before, wait_s=WAIT_S)
+    until(lambda: not clients_threads(), wait_s=WAIT_S)
+
+
+def clients_threads():
+    return [each for each in threading.enumerate() if isinstance(each, Sender)]
