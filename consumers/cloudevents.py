@@ -134,6 +134,19 @@ def position_in(record: Record, source: str) -> int | None:
         return None
 
 
+def same_event(one: Record, other: Record) -> bool:
+    """Whether both say that the same event stands there, whichever version of this program made
+    them: headers may have been added since, and what it couldn't read then it may read by now."""
+    try:
+        first, second = _attributes(one), _attributes(other)
+    except _Bad:
+        return False
+    told = ["ce_id", "ce_source", "ce_subject", "ce_streamversion"]
+    if UNREADABLE_TYPE not in {first.get("ce_type"), second.get("ce_type")}:
+        told += ["ce_type", "ce_time"]
+    return one.key == other.key and all(first.get(name) == second.get(name) for name in told)
+
+
 def _decoded(record: Record, types: Collection[str]) -> EventRecord:
     attributes = _attributes(record)
     if attributes.get("ce_specversion") != SPEC_VERSION:

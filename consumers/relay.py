@@ -28,6 +28,7 @@ from ledger.outage import OUTAGES, Outage
 from .beginning import TRANSACTION_EVENTS_MAX, last_sent
 from .client import committed_reader
 from .client import connection as client_options
+from .cloudevents import same_event
 from .cursor import RelayRow
 from .errors import RelayStopped, TopicLost
 from .kinds import Kind
@@ -143,14 +144,13 @@ class Relay:
         return last_sent(tail, row.read(), row.head(), is_of_log=self._is_of_log(tail, row))
 
     def _is_of_log(self, tail: Tail, row: RelayRow) -> bool:
-        """Whether the last record is what would be sent for the log's event at its position."""
+        """Whether the last record is of the log's event at its position."""
         if tail.position is None or tail.last is None:
             return True
         if (found := row.event_at(tail.position)) is None:
             return False
         preparer = Preparer(_not_needed, self._mapper, self._kinds, self._source)
-        expected = preparer.event_record(tail.position, StoredEvent(*found))
-        return (expected.key, expected.headers) == (tail.last.key, list(tail.last.headers))
+        return same_event(preparer.event_record(tail.position, StoredEvent(*found)), tail.last)
 
     def _batches(self, after: int, ended: Event) -> Iterator[Batch]:
         with ExitStack() as stack:

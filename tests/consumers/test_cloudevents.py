@@ -18,6 +18,7 @@ from consumers.cloudevents import (
     encode,
     headers,
     position_in,
+    same_event,
 )
 from consumers.errors import NoTopic
 from consumers.kinds import KINDS, PERMITS, kind_of
@@ -142,6 +143,50 @@ def test_other_headers_do_not_matter():
 
     assert isinstance(decoded, EventRecord)
     assert datetime(2026, 11, 23, 2, tzinfo=UTC) == decoded.time
+
+
+def altered(**attributes):
+    """The record with these attributes, ``None`` for one that is left out."""
+    record = FakeRecord()
+    kept = [(n, v) for n, v in record.headers if n not in attributes]
+    record.headers = [*kept, *((n, v) for n, v in attributes.items() if v is not None)]
+    return record
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FakeRecord(),
+        FakeRecord(value=b"other words"),
+        altered(ce_added=b"later"),
+        altered(ce_type=UNREADABLE_TYPE.encode(), ce_time=None),
+    ],
+    ids=["the same", "its value", "a header of a newer version", "unreadable at the time"],
+)
+def test_records_of_the_same_event(other):
+    assert same_event(FakeRecord(), other)
+    assert same_event(other, FakeRecord())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FakeRecord(key=b"SOMEBODYELSE"),
+        FakeRecord(headers=[]),
+        FakeRecord(headers=[("ce_id", b"\xff")]),
+        altered(ce_id=b"8"),
+        altered(ce_source=b"https://elsewhere/ledger"),
+        altered(ce_subject=b"SOMEBODYELSE"),
+        altered(ce_streamversion=b"3"),
+        altered(ce_type=b"permit.voided.v1"),
+        altered(ce_time=b"2026-11-23T02:00:01+00:00"),
+        altered(ce_type=UNREADABLE_TYPE.encode(), ce_streamversion=b"3"),
+    ],
+)
+def test_records_of_another_event(other):
+    """A log that was restored and went on has another event at the same position."""
+    assert not same_event(FakeRecord(), other)
+    assert not same_event(other, FakeRecord())
 
 
 def test_a_position_counts_only_where_it_comes_from_this_ledger():
