@@ -20,7 +20,6 @@ from .redaction import redact
 from .settings import Settings
 from .tracebacks import tell_exception
 
-
 TALKATIVE = "kafka"
 """Tells of a broker that is away ten times a second and more, as long as it is; whoever uses the
 client says so once."""
