@@ -1,11 +1,13 @@
 """What others read: the topics, through a client that is not ours (``kcat``, on librdkafka)."""
 
 import json
+import shutil
 import subprocess
 from collections import defaultdict
 from typing import NamedTuple
 
 from consumers.kinds import PERMITS
+from tests.web.browsers import required
 
 READ_TIMEOUT_S = 60
 
@@ -22,7 +24,8 @@ class Read(NamedTuple):
 
 def read(address, topic):
     """All that is committed to a topic, in each partition's order."""
-    command = ["kcat", "-C", "-e", "-q", "-J", "-b", address, "-t", topic, "-o", "beginning"]
+    kcat = required(shutil.which("kcat"), "kcat")
+    command = [kcat, "-C", "-e", "-q", "-J", "-b", address, "-t", topic, "-o", "beginning"]
     done = subprocess.run(
         [*command, "-X", "isolation.level=read_committed"],
         check=True,
