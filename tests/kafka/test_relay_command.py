@@ -1,7 +1,5 @@
 """The relay as operators run it and see it."""
 
-import json
-import re
 from datetime import date
 
 import pytest
