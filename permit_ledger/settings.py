@@ -86,9 +86,9 @@ class Settings(BaseSettings):
         max_length=1000,
         description="Kafka's brokers, as `host:port,host:port`; none: nothing is relayed",
     )
-    kafka_topic_prefix: str = Field(
-        "",
-        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+    kafka_topic_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=50,
         description="before the names of topics, where several ledgers share a cluster",
     )

@@ -27,7 +27,7 @@ def relay_process(database_url, address, data_dir, prefix=""):
         "PERMIT_LEDGER_DATABASE_URL": database_url,
         "PERMIT_LEDGER_DATA_DIR": str(data_dir),
         "PERMIT_LEDGER_KAFKA": address,
-        "PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix,
+        **({"PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix} if prefix else {}),
         "PERMIT_LEDGER_LOG_LEVEL": "error",
     }
     process = subprocess.Popen([sys.executable, "-m", "permit_ledger", "relay"], env=environment)
