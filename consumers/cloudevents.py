@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
@@ -30,6 +31,9 @@ UNREADABLE_TYPE = "permit-ledger.unreadable.v1"
 A reader parks the subject: what became of it is not known."""
 
 Header = tuple[str, bytes]
+
+_SPECIFICATION: Header = ("ce_specversion", SPEC_VERSION.encode())
+_JSON: Header = ("content-type", CONTENT_TYPE.encode())
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -99,17 +103,23 @@ def headers(
 ) -> list[Header]:
     """The attributes; ``streamversion`` is an extension, see :attr:`EventRecord.version`."""
     told = [
-        ("ce_specversion", b"1.0"),
+        _SPECIFICATION,
         ("ce_id", b"%d" % position),
-        ("ce_type", event_type.encode()),
-        ("ce_source", source.encode()),
+        _header("ce_type", event_type),
+        _header("ce_source", source),
         ("ce_subject", subject.encode()),
         ("ce_streamversion", b"%d" % version),
-        ("content-type", b"application/json"),
+        _JSON,
     ]
     if time is not None:
         told.append(("ce_time", time.encode()))
     return told
+
+
+@lru_cache(maxsize=256)
+def _header(name: str, value: str) -> Header:
+    """One for all records that say the same."""
+    return name, value.encode()
 
 
 def decode(record: Record, *, types: Collection[str]) -> EventRecord | BadRecord:

@@ -8,7 +8,7 @@ topics themselves. After any error all of it begins anew, from there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from threading import Event
 
@@ -21,7 +21,6 @@ from kafka.errors import KafkaError
 from ledger.backoff import Backoff
 from ledger.database import Connection, connect
 from ledger.errors import Corrupt
-from ledger.follow import follow
 from ledger.mapper import EventMapper
 from ledger.outage import OUTAGES, Outage
 
@@ -33,7 +32,8 @@ from .cursor import RelayRow
 from .errors import RelayStopped, TopicLost
 from .kinds import Kind
 from .prefetching import prefetched
-from .preparing import Batch, Preparer
+from .preparing import Preparer
+from .preparing_apart import Preparation
 from .sending import Transactions
 from .tail import Tail, read_tail
 from .topics import make, missing, require_fit
@@ -42,6 +42,8 @@ APPLICATION_NAME = "permit-ledger relay"
 LEAD_POLL_S = 0.5
 STOPPED_S = 10.0
 """How long it stands still before it looks whether an operator has mended what is wrong."""
+APART_EVENTS_MIN = 5_000
+"""With so much to catch up with, another process pays: it takes a second to start."""
 HUNG_COMMITS_MAX = 10
 READER_BYTES_MAX = 1024 * 1024
 
@@ -66,8 +68,10 @@ class Relay:
     ) -> None:
         self._database_url = database_url
         self._addresses = addresses
-        self._mapper = mapper
         self._kinds = kinds
+        self._preparation = Preparation(
+            database_url, mapper, kinds, source, APPLICATION_NAME, TRANSACTION_EVENTS_MAX
+        )
         self._source = source
         self._stop = stop
         self._transactional_id = f"{topic_prefix}permit-ledger-relay"
@@ -122,8 +126,10 @@ class Relay:
                 position = self._where_it_ended(reader, admin, row)
             row.begun(position)
             _log.info("relay begins", position=position)
+            is_long = row.head() - position >= APART_EVENTS_MIN
+            prepared = self._preparation.batches_apart if is_long else self._preparation.batches
             batches = stack.enter_context(
-                prefetched(lambda ended: self._batches(position, ended), self._stop)
+                prefetched(lambda ended: prepared(position, ended), self._stop)
             )
             for batch in batches:
                 row.move(batch.position, transactions.send(batch.records, batch.last))
@@ -149,28 +155,8 @@ class Relay:
             return True
         if (found := row.event_at(tail.position)) is None:
             return False
-        preparer = Preparer(_not_needed, self._mapper, self._kinds, self._source)
+        preparer = Preparer(_not_needed, self._preparation.mapper, self._kinds, self._source)
         return same_event(preparer.event_record(tail.position, StoredEvent(*found)), tail.last)
-
-    def _batches(self, after: int, ended: Event) -> Iterator[Batch]:
-        with ExitStack() as stack:
-            connections: list[Connection] = []
-
-            def earlier() -> Connection:
-                if not connections:
-                    opened = connect(self._database_url, application_name=APPLICATION_NAME)
-                    connections.append(stack.enter_context(opened))
-                return connections[0]
-
-            preparer = Preparer(earlier, self._mapper, self._kinds, self._source)
-            pages = follow(
-                self._database_url,
-                after=after,
-                stop=ended,
-                page_events_max=TRANSACTION_EVENTS_MAX,
-            )
-            for page in pages:
-                yield preparer.batch(page)
 
     def _stand_still(self, row: RelayRow, reason: str) -> None:
         _log.critical("relay has stopped", reason=reason)
