@@ -19,6 +19,7 @@ from consumers.kinds import KINDS, PARTITIONS, PERMITS
 from domain.events import EVENTS
 from domain.personal import parts
 from tests.ledger.golden_files import golden_bytes, topic_of
+from tests.web.browsers import required
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "tests" / "ledger" / "golden").glob("*.json"))
@@ -132,8 +133,8 @@ class Parsed:
 
 @pytest.fixture(scope="module")
 def parsed():
-    if not (MODULES / "@asyncapi" / "parser").exists() or not shutil.which("node"):
-        pytest.skip("needs node and npm's @asyncapi/parser: ./dev test installs it")
+    required(shutil.which("node"), "node")
+    required((MODULES / "@asyncapi" / "parser").exists(), "@asyncapi/parser")
     script = ROOT / "tests" / "kafka" / "asyncapi.mjs"
     done = subprocess.run(
         ["node", script, MODULES, ROOT / "asyncapi.yaml"],
