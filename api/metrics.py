@@ -70,6 +70,16 @@ RELAY_STOPPED = Gauge(
     registry=REGISTRY,
 )
 
+TREE_SIZE = Gauge(
+    "permit_ledger_tree_size", "entries in the tree of a log", ["tree"], registry=REGISTRY
+)
+TREE_STOPPED = Gauge(
+    "permit_ledger_tree_stopped",
+    "1 where nothing is signed until an operator has looked",
+    ["tree"],
+    registry=REGISTRY,
+)
+
 
 def set_vitals(vitals: Vitals) -> None:
     """What the database tells, all of one instant."""
@@ -80,6 +90,9 @@ def set_vitals(vitals: Vitals) -> None:
     AUDITED_PERMITS.set(vitals.audited)
     AUDIT_DIFFERENCES.set(vitals.differences)
     PROJECTORS.set(vitals.projectors)
+    for tree, (size, is_stopped) in vitals.trees.items():
+        TREE_SIZE.labels(tree).set(size)
+        TREE_STOPPED.labels(tree).set(is_stopped)
     RELAY_STARTS.set(vitals.relay_starts)
     RELAY_STOPPED.set(vitals.relay_stopped)
     if vitals.relay_starts and vitals.relay is not None:

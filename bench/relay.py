@@ -33,7 +33,7 @@ from consumers.relay import Relay
 from consumers.sending import Outgoing, producer_options
 from consumers.topics import make, missing
 from ledger.application import PermitLedger
-from ledger.database import as_service, connect
+from ledger.database import Connection, as_service, connect
 from ledger.follow import follow
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy
@@ -47,7 +47,7 @@ from tests.keks import keyring
 from .harness import Result, forget_garbage, server
 
 PERMITS, ROUNDS = 20_000, 5
-QUICK_PERMITS, QUICK_ROUNDS = 2_500, 3
+QUICK_PERMITS, QUICK_ROUNDS = 5_000, 3
 SHORT_PERMITS = 4_000
 KILLS, BOUNCE_EVERY, SEED = 100, 10, 20260105
 SOURCE = "https://localhost/bench"
@@ -60,7 +60,8 @@ MIB = 1024 * 1024
 
 def bench_relay(console: Console, *, quick: bool) -> None:
     """Exits with 1 where anything was lost or doubled."""
-    result, wrong = Result("relay"), []
+    result = Result("relay")
+    wrong: list[str] = []
     with ExitStack() as stack:
         folder, embedded = stack.enter_context(server())
         broker = stack.enter_context(_broker())
@@ -88,7 +89,7 @@ def bench_relay(console: Console, *, quick: bool) -> None:
             result.figures["mib_long_log"] = _memory_mib(embedded.url, ledger, broker, folder, "l.")
             _forget(embedded.url)
             kills = Kills(embedded.url, ledger, load_policy(synthetic_people=True), folder, "k.")
-            wrong = kills.run(broker.address, KILLS, SEED, broker=broker, bounce_every=BOUNCE_EVERY)
+            wrong = kills.run(broker, KILLS, SEED, bounce_every=BOUNCE_EVERY)
             result.figures |= {
                 "kills": kills.kills,
                 "broker_bounced": kills.restarts_of_broker,
@@ -109,7 +110,7 @@ def bench_relay(console: Console, *, quick: bool) -> None:
 @contextmanager
 def _broker() -> Iterator[Broker]:
     with tempfile.TemporaryDirectory(prefix="permit-ledger-kafka-") as folder:
-        broker = Broker(folder)  # type: ignore[no-untyped-call]
+        broker = Broker(folder)
         with broker:
             yield broker
 
@@ -182,19 +183,19 @@ def _relay_s(url: str, address: str, head: int, prefix: str) -> float:
     thread = Thread(target=relay.run)
     thread.start()
     try:
-        with connect(url) as connection:
-            _until_at(connection, 0)
+        with connect(url) as watching:
+            _until_at(watching, 0)
             started = time.perf_counter()
-            _until_at(connection, head)
+            _until_at(watching, head)
             return time.perf_counter() - started
     finally:
         stop.set()
         thread.join()
 
 
-def _until_at(connection: object, position: int) -> None:
+def _until_at(connection: Connection, position: int) -> None:
     query = "SELECT coalesce(position >= %s, false) FROM ledger.relay"
-    while connection.execute(query, [position]).fetchone() != (True,):  # type: ignore[attr-defined]
+    while connection.execute(query, [position]).fetchone() != (True,):
         time.sleep(POLL_S)
 
 
@@ -209,7 +210,7 @@ def _memory_mib(url: str, ledger: PermitLedger, broker: Broker, folder: Path, pr
     _forget(url)
     head, most = ledger.log.head(), 0
     with (
-        relay_process(url, broker.address, folder, prefix) as process,  # type: ignore[no-untyped-call]
+        relay_process(url, broker.address, folder, prefix) as process,
         connect(url) as watching,
     ):
         query = "SELECT coalesce(position, 0) FROM ledger.relay"

@@ -134,7 +134,7 @@ class Parsed:
 @pytest.fixture(scope="module")
 def parsed():
     required(shutil.which("node"), "node")
-    required((MODULES / "@asyncapi" / "parser").exists(), "npm's @asyncapi/parser")
+    required((MODULES / "@asyncapi" / "parser").exists(), "@asyncapi/parser")
     script = ROOT / "tests" / "kafka" / "asyncapi.mjs"
     done = subprocess.run(
         ["node", script, MODULES, ROOT / "asyncapi.yaml"],
