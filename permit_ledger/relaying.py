@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 
 import typer
@@ -36,6 +37,8 @@ def relay(settings: Settings) -> None:
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     if settings.kafka is None:
         raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
+    # The client tells of every attempt; the relay says once why it begins anew.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     topic_prefix = settings.kafka_topic_prefix or ""
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)

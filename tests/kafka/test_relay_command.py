@@ -1,8 +1,13 @@
 """The relay as operators run it and see it."""
 
+import os
+import subprocess
+import sys
 from datetime import date
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from domain.application import Application
 from domain.data_protection import Order
@@ -10,6 +15,7 @@ from domain.person import Identity, Residence
 from ledger.commands import Command
 from ledger.database import connect
 from tests.commands import permit_ledger
+from tests.kafka.broker import free_port
 from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, read_states, what_is_wrong
@@ -111,3 +117,39 @@ def test_the_state_of_somebody_erased_is_a_tombstone(
     assert {number: None} == read_states(kafka, prefix)
     types = [record.headers["ce_type"] for record in read_events(kafka, prefix)]
     assert ["permit.issued.v1", "permit.holder-erased.v1"] == types
+
+
+@pytest.fixture
+def service(make_data_dir, kafka, prefix):
+    """``permit-ledger up --kafka``: the address of the whole service."""
+    port, folder = free_port(), make_data_dir()
+    arguments = ["--port", str(port), "--data-dir", folder, "--sample", "20", "--kafka", kafka]
+    environment = {**os.environ, "PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "permit_ledger", "up", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "ready" in next(line for line in process.stdout if "ready" in line)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(WAIT_S)
+
+
+def test_up_relays_and_its_metrics_say_how_far(service, kafka, prefix):
+    """The sample city is on the topics, and the scrape says so."""
+
+    def metrics():
+        families = text_string_to_metric_families(httpx.get(f"{service}/metrics").text)
+        return {sample.name: sample.value for family in families for sample in family.samples}
+
+    until(lambda: metrics()["permit_ledger_relay_position"] > 20, wait_s=WAIT_S)
+    until(lambda: metrics()["permit_ledger_relay_lag_events"] == 0, wait_s=WAIT_S)
+
+    told = metrics()
+    assert (1, 0) == (told["permit_ledger_relay_starts"], told["permit_ledger_relay_stopped"])
+    head = int(told["permit_ledger_relay_position"])
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
