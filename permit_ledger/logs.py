@@ -20,10 +20,6 @@ from .redaction import redact
 from .settings import Settings
 from .tracebacks import tell_exception
 
-TALKATIVE = "kafka"
-"""Tells of a broker that is away ten times a second and more, as long as it is; whoever uses the
-client says so once."""
-
 
 def configure(settings: Settings) -> None:
     """Once a process, before anything logs; again where the settings have changed."""
@@ -40,8 +36,6 @@ def configure(settings: Settings) -> None:
         root.removeHandler(handler)
     root.addHandler(RecordHandler(sys.stderr, processors))
     root.setLevel(max(level, logging.WARNING))
-    quiet = level > logging.DEBUG
-    logging.getLogger(TALKATIVE).setLevel(logging.CRITICAL if quiet else logging.WARNING)
     crashes.install()
 
 

@@ -130,25 +130,3 @@ def test_a_sentence_for_an_operator_holds_no_number(tmp_path):
     assert (1, []) == (code, names_somebody(output))
     assert b"permit-ledger:" in output
     assert b"/[b][withheld]/" in output
-
-
-UNREACHED = """
-import logging
-from permit_ledger import logs
-from permit_ledger.settings import Settings
-
-logs.configure(Settings(log_level={level!r}))
-logging.getLogger("kafka.cluster").warning("no node")
-logging.getLogger("another").error("no node")
-"""
-
-
-@pytest.mark.parametrize(("level", "expected"), [("info", ["another"]), ("debug", ["kafka", "an"])])
-def test_a_broker_that_is_away_does_not_fill_the_log(level, expected):
-    """Its client says so many times a second; the relay says it once."""
-    code, output = run("-c", UNREACHED.format(level=level))
-
-    loggers = [json.loads(line)["logger"] for line in output.splitlines()]
-    assert 0 == code
-    assert len(expected) == len(loggers)
-    assert all(name.startswith(start) for name, start in zip(loggers, expected, strict=True))
