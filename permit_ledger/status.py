@@ -34,6 +34,17 @@ class Standstill:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """``starts`` counts the relay's beginnings, those after a failure too; ``stopped`` is why
+    nothing is sent, where an operator has to look."""
+
+    position: int
+    lag_events: int
+    starts: int
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
     """A log's tree: how many entries it has, and why it signs no more, if so."""
 
@@ -56,7 +67,7 @@ class WitnessSight:
 @dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
-    names the first few of the permits in it."""
+    names the first few of the permits in it. ``relay`` is ``None`` where none has ever run."""
 
     quarantine: list[Standstill]
     trees: list[Tree]
@@ -71,6 +82,7 @@ class Status:
     quarantined_permits: int
     audited_permits: int
     audit_differences: int
+    relay: RelayStatus | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,6 +91,7 @@ class Status:
 def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
+        relayed = connection.execute(_sql.relay).fetchone()
         trees = connection.execute(_sql.trees).fetchall()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
         witnesses = _sights(settings, connection)
@@ -99,6 +112,7 @@ def read_status(settings: Settings) -> Status:
         quarantine=standing_still,
         trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
         witnesses=witnesses,
+        relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
     )
 
 
@@ -120,6 +134,13 @@ def _sight_text(sight: WitnessSight) -> str:
     return f"{sight.size:,} cosigned {sight.age_s:,} s ago"
 
 
+def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelayStatus | None:
+    if row is None:
+        return None
+    position, starts, stopped = row
+    return RelayStatus(position, log - position, starts, stopped)
+
+
 def status_table(status: Status) -> Table:
     """The screen."""
     table = Table(title="permit ledger · 居住证账本", show_header=False, title_justify="left")
@@ -128,6 +149,11 @@ def status_table(status: Status) -> Table:
     lag = "in step" if status.lag_events == 0 else f"{status.lag_events:,} events behind"
     table.add_row("log position", f"{status.log_position:,}")
     table.add_row("views position", f"{status.views_position:,} ({lag})")
+    if relay := status.relay:
+        lag = f"{relay.lag_events:,} events behind" if relay.lag_events else "in step"
+        table.add_row("relay position", f"{relay.position:,} ({lag})")
+        if relay.stopped:
+            table.add_row("  stopped", escape(relay.stopped))
     for tree in status.trees:
         table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
         if tree.stopped:

@@ -1,0 +1,90 @@
+"""Much to catch up with: batches come from another process, and it ends with the relay."""
+
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from consumers import relay
+from consumers.kinds import kinds_under
+from consumers.preparing_apart import Preparation
+from ledger.database import as_service
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from tests.kafka.conftest import SOURCE
+from tests.kafka.growing import grow
+from tests.kafka.kills import relay_process
+from tests.kafka.reading import read_events, what_is_wrong
+from tests.waiting import until
+
+WAIT_S = 60
+PERMITS_FOR_APART = 2_200
+
+
+@pytest.fixture
+def always_apart(monkeypatch):
+    monkeypatch.setattr(relay, "APART_EVENTS_MIN", 0)
+
+
+def preparers(pid=None):
+    """Processes that make batches, of this process or of another."""
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(pid).children()
+        return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    return []
+
+
+def test_both_make_the_same_batches(ledger, policy, database_url):
+    head = grow(ledger, policy, 40)
+    preparation = Preparation(
+        as_service(database_url),
+        EventMapper(OrjsonTranscoder()),
+        kinds_under(""),
+        SOURCE,
+        "permit-ledger relay",
+        30,
+    )
+
+    def taken(make):
+        ended = relay.Event()
+        found = []
+        for batch in make(7, ended):
+            found.append(batch)
+            if batch.position == head:
+                ended.set()
+        return found
+
+    here = taken(preparation.batches)
+    assert len(here) > 1
+    assert here == taken(preparation.batches_apart)
+    assert [] == preparers()
+
+
+def test_every_event_is_there_once_though_the_other_process_dies(
+    ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, always_apart
+):
+    first = grow(ledger, policy, 20)
+    with relaying():
+        until_relayed(first)
+        [preparer] = preparers()
+        preparer.kill()
+        until(lambda: relay_row().starts > 1, wait_s=WAIT_S)
+        head = grow(ledger, policy, 20)
+        until_relayed(head)
+
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
+    assert [] == preparers()
+
+
+def test_a_relay_that_is_killed_leaves_nobody(
+    ledger, policy, database_url, kafka, prefix, until_relayed, tmp_path
+):
+    head = grow(ledger, policy, PERMITS_FOR_APART)
+    assert head >= relay.APART_EVENTS_MIN
+
+    with relay_process(database_url, kafka, tmp_path / "data", prefix) as process:
+        until(lambda: preparers(process.pid), wait_s=WAIT_S)
+        left = preparers(process.pid)
+        until_relayed(1)
+        process.kill()
+        process.wait()
+        assert ([], left) == psutil.wait_procs(left, WAIT_S)[::-1]
