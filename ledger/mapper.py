@@ -145,6 +145,25 @@ class EventMapper(Mapper[str]):
         """
         return [self._open(event, keys) for event in events]
 
+    def plain(self, event: SealedEvent) -> PermitEvent:
+        """The event as it reads without any key: ``ERASED`` in the personal fields.
+
+        Raises:
+            UnreadableEvent: a state that is not its topic's.
+        """
+        return self._open(event, {event.envelope.holder: ERASED} if event.envelope else {})
+
+    def from_plain(self, stored: StoredEvent, state: State) -> PermitEvent:
+        """The same from the plain fields alone, wherever they come from; ``state`` is used up.
+
+        Raises:
+            UnreadableEvent: as :meth:`plain`; or an unknown topic.
+        """
+        if stored.topic not in self.topics:
+            raise UnreadableEvent(f"it has the unknown topic {stored.topic}")
+        nobody = Envelope("", "", "") if self._personal(stored.topic) else None
+        return self.plain(SealedEvent(stored, state, nobody))
+
     def _open(self, event: SealedEvent, keys: Keys) -> PermitEvent:
         stored, where = event.stored, event.where
         topic, state = stored.topic, event.state
