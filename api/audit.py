@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from domain.permit_document import permit_document
 from domain.person import Identity
 from domain.personal import ERASED
 from domain.timeline import bands
@@ -37,7 +38,6 @@ from .audit_changes import hidden, plain, told
 from .audit_checks import asked_again
 from .audited import AuditedRoute, Investigator
 from .instants import Instant
-from .presentation import permit_document
 from .reading import well_formed
 from .schemas import Printable
 from .services import Services, services

@@ -10,12 +10,13 @@ from typing import Any, Literal
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
 from domain.permit import Permit
+from domain.permit_document import permit_document
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
 from ledger.history import RecordedEvent, StreamHistory
 
 from .audit_answers import ChangeAnswer, EventAnswer
-from .presentation import Json, permit_document
+from .presentation import Json
 
 Hidden = Literal["erased", "restricted"] | None
 

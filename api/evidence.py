@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from domain.permit_document import permit_document
 from domain.policy import Policy
 from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
 from ledger.history import StreamHistory
@@ -29,7 +30,7 @@ from .audit import At
 from .audit_changes import told
 from .audited import AuditedRoute, Investigator
 from .evidence_files import Completeness, Evidence, ProvedEvent
-from .presentation import Json, permit_document
+from .presentation import Json
 from .reading import well_formed
 from .services import Services, services
 from .tokens import Principal

@@ -12,12 +12,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Security
 
+from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.errors import Unavailable
 from projections.changes import Watch
 
 from . import documents
-from .presentation import Json, permit_document, with_position
+from .presentation import Json, with_position
 from .pulse import PulseFeed
 from .reading import caught_up, known, well_formed
 from .roles import Scope

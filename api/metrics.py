@@ -49,6 +49,26 @@ PROJECTORS = Gauge(
     "projectors that run, the one that leads and others",
     registry=REGISTRY,
 )
+RELAY_POSITION = Gauge(
+    "permit_ledger_relay_position",
+    "last event that is on Kafka's topics; its rate is the relay's",
+    registry=REGISTRY,
+)
+RELAY_LAG = Gauge(
+    "permit_ledger_relay_lag_events",
+    "events in the log but not on Kafka's topics, where a relay has ever run",
+    registry=REGISTRY,
+)
+RELAY_STARTS = Gauge(
+    "permit_ledger_relay_starts",
+    "beginnings of the relay since the ledger began, those after a failure too",
+    registry=REGISTRY,
+)
+RELAY_STOPPED = Gauge(
+    "permit_ledger_relay_stopped",
+    "1 while the relay sends nothing until an operator has looked",
+    registry=REGISTRY,
+)
 
 
 def set_vitals(vitals: Vitals) -> None:
@@ -60,6 +80,11 @@ def set_vitals(vitals: Vitals) -> None:
     AUDITED_PERMITS.set(vitals.audited)
     AUDIT_DIFFERENCES.set(vitals.differences)
     PROJECTORS.set(vitals.projectors)
+    RELAY_STARTS.set(vitals.relay_starts)
+    RELAY_STOPPED.set(vitals.relay_stopped)
+    if vitals.relay_starts and vitals.relay is not None:
+        RELAY_POSITION.set(vitals.relay)
+        RELAY_LAG.set(vitals.log - vitals.relay)
 
 
 @lru_cache(maxsize=1024)

@@ -11,40 +11,13 @@ import orjson
 from domain.context import CommandContext
 from domain.errors import Refused
 from domain.permit import Permit
+from domain.permit_document import permit_document
 from domain.standing import Facts, Standing
 from projections.reading import Person, Seen
 
 from .problems import refusal_document
 
 Json = dict[str, Any]
-
-
-def permit_document(standing: Standing) -> Json:
-    """A permit, both tracks, without the position that it is as of."""
-    facts, window = standing.facts, standing.endorsement_window
-    return {
-        "permit_number": facts.permit_number,
-        "holder_id": facts.holder_id,
-        "version": facts.version,
-        "status": standing.status,
-        "anchor": facts.term.anchor,
-        "valid_from": standing.valid_from,
-        "valid_until": standing.valid_until,
-        "endorsement_window": {"opens": window.opens, "closes": window.closes},
-        "endorsements": facts.endorsements,
-        "personal_data": facts.personal_data,
-        "physical": {
-            "card_serial": facts.card.serial,
-            "status": standing.physical_status,
-            "effective": standing.physical_effective,
-        },
-        "electronic": {
-            "status": standing.electronic_status,
-            "card_serial": facts.card.serial,
-            "effective": standing.electronic_effective,
-            "devices": facts.devices,
-        },
-    }
 
 
 def physical_document(standing: Standing, seen: Seen, person: Person | None) -> Json:

@@ -9,11 +9,12 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from domain import permit_number
+from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.errors import Unavailable, UnknownPermit
 from ledger.follow import POSITION_MAX
 
-from .presentation import Json, permit_document, with_position
+from .presentation import Json, with_position
 from .services import Services, services
 
 

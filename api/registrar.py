@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
+from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.commands import Command
 
@@ -15,7 +16,6 @@ from . import documents
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
 from .presentation import (
     electronic_document,
-    permit_document,
     physical_document,
     with_position,
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.events import EVENTS
 from ledger.upcasting import STEPS
+
+from .errors import NoTopic
 
 PARTITIONS = 12
 """Of every topic, for ever: with another number a permit's records would change partition, and
@@ -18,13 +20,23 @@ class Kind:
     """Streams whose events' types begin with ``prefix``.
 
     ``types`` are all that may come, those of old versions too. ``state_topic`` has what each stream
-    now is, where that is told at all.
+    now is, the newest record of a key being its state, where that is told at all.
     """
 
     prefix: str
     events_topic: str
     state_topic: str | None
     types: frozenset[str]
+    has_permits: bool = False
+    """Whether its streams fold to permits, which is what :mod:`consumers.states` can tell of."""
+
+    def under(self, topic_prefix: str) -> Kind:
+        """The same where several ledgers share a cluster: a prefix before every topic's name."""
+        return replace(
+            self,
+            events_topic=topic_prefix + self.events_topic,
+            state_topic=self.state_topic and topic_prefix + self.state_topic,
+        )
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -41,17 +53,23 @@ PERMITS = Kind(
     events_topic="permits.events.v1",
     state_topic="permits.state.v1",
     types=_types((event.TOPIC for event in EVENTS), "permit."),
+    has_permits=True,
 )
 
 KINDS: tuple[Kind, ...] = (PERMITS,)
 
 
+def kinds_under(topic_prefix: str) -> tuple[Kind, ...]:
+    """All kinds, with this before their topics' names."""
+    return tuple(kind.under(topic_prefix) for kind in KINDS)
+
+
 def kind_of(event_type: str, kinds: Iterable[Kind] = KINDS) -> Kind:
     """
     Raises:
-        LookupError: nobody has said where events of this type go.
+        NoTopic: nobody has said where events of this type go.
     """
     for kind in kinds:
         if event_type.startswith(kind.prefix):
             return kind
-    raise LookupError(f"no topic is known for events of type {event_type}")
+    raise NoTopic(f"No topic is known for events of type {event_type}. Nothing is sent.")

@@ -23,7 +23,15 @@ from . import (
     rebuild_command,
     receipt_key_commands,
 )
-from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
+from .commandline import (
+    DatabaseUrl,
+    DataDir,
+    Kafka,
+    console,
+    errors_console,
+    explained,
+    settings_of,
+)
 from .crashes import CarefulGroup, as_role
 
 app = typer.Typer(
@@ -56,6 +64,7 @@ def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8000.")] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    kafka: Kafka = None,
     empty: Annotated[bool, typer.Option("--empty", help="No sample city.")] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="Permits in the sample city.")] = None,
     clock: Annotated[
@@ -68,7 +77,7 @@ def up(
     from .up import CannotStart  # noqa: PLC0415
     from .up import up as run  # noqa: PLC0415
 
-    settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
+    settings = settings_of(port=port, data_dir=data_dir, database_url=database_url, kafka=kafka)
     quiet = {} if "log_level" in settings.model_fields_set else {"log_level": "warning"}
     mode = {} if settings.issuer else {"development": True}
     settings = settings.model_copy(update={**quiet, **mode})
@@ -114,6 +123,29 @@ def integrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with as_role("integrate"), explained():
         run(settings)
+
+
+@app.command()
+def relay(
+    kafka: Kafka = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="Let a relay that has stopped believe the topics as they are.",
+        ),
+    ] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Relay the log to Kafka."""
+    from .relaying import CannotRelay  # noqa: PLC0415
+    from .relaying import relay as run  # noqa: PLC0415
+    from .relaying import replay as believe_topics  # noqa: PLC0415
+
+    settings = settings_of(kafka=kafka, data_dir=data_dir, database_url=database_url)
+    with as_role("relay"), explained(CannotRelay):
+        (believe_topics if replay else run)(settings)
 
 
 @app.command()

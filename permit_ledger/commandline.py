@@ -25,6 +25,9 @@ DataDir = Annotated[
 DatabaseUrl = Annotated[
     str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
 ]
+Kafka = Annotated[
+    str | None, typer.Option(help="Kafka's brokers, HOST:PORT, several with commas between.")
+]
 
 console = Console()
 errors_console = Console(stderr=True)

@@ -80,6 +80,18 @@ class Settings(BaseSettings):
         le=86_400,
         description="how often the last event of every permit is put on record",
     )
+    kafka: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5}( *, *[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5})*$",
+        max_length=1000,
+        description="Kafka's brokers, as `host:port,host:port`; none: nothing is relayed",
+    )
+    kafka_topic_prefix: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+        max_length=50,
+        description="before the names of topics, where several ledgers share a cluster",
+    )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"
     )
@@ -122,6 +134,11 @@ class Settings(BaseSettings):
     def tree_dir(self) -> Path:
         """Where it is remembered what was signed."""
         return self.data_dir / "tree"
+
+    @property
+    def source(self) -> str:
+        """The ledger's own URI, in every event that leaves it."""
+        return f"https://{self.origin}"
 
     @property
     def url(self) -> str:

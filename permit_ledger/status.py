@@ -29,9 +29,20 @@ class Standstill:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """``starts`` counts the relay's beginnings, those after a failure too; ``stopped`` is why
+    nothing is sent, where an operator has to look."""
+
+    position: int
+    lag_events: int
+    starts: int
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
-    names the first few of the permits in it."""
+    names the first few of the permits in it. ``relay`` is ``None`` where none has ever run."""
 
     quarantine: list[Standstill]
     log_position: int
@@ -44,6 +55,7 @@ class Status:
     quarantined_permits: int
     audited_permits: int
     audit_differences: int
+    relay: RelayStatus | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,6 +64,7 @@ class Status:
 def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
+        relayed = connection.execute(_sql.relay).fetchone()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
     log, views, *others = cast("tuple[int, ...]", row)
     permits, permits_open, claimed, checks, quarantined, audited, differences = others
@@ -68,7 +81,15 @@ def read_status(settings: Settings) -> Status:
         audited_permits=audited,
         audit_differences=differences,
         quarantine=standing_still,
+        relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
     )
+
+
+def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelayStatus | None:
+    if row is None:
+        return None
+    position, starts, stopped = row
+    return RelayStatus(position, log - position, starts, stopped)
 
 
 def status_table(status: Status) -> Table:
@@ -79,6 +100,11 @@ def status_table(status: Status) -> Table:
     lag = "in step" if status.lag_events == 0 else f"{status.lag_events:,} events behind"
     table.add_row("log position", f"{status.log_position:,}")
     table.add_row("views position", f"{status.views_position:,} ({lag})")
+    if relay := status.relay:
+        lag = f"{relay.lag_events:,} events behind" if relay.lag_events else "in step"
+        table.add_row("relay position", f"{relay.position:,} ({lag})")
+        if relay.stopped:
+            table.add_row("  stopped", escape(relay.stopped))
     table.add_row("permits", f"{status.permits:,} ({status.permits_open:,} open)")
     table.add_row("electronic permits claimed", f"{status.electronic_claimed:,}")
     table.add_row("checks on record", f"{status.checks:,}")

@@ -49,7 +49,7 @@ def up(
         clock = service_clock(settings, database_url)
         if clock_at and isinstance(clock, DevelopmentClock):
             clock.set(clock_at)
-        supervisor = Supervisor(ROLES, _environment(settings, database_url))
+        supervisor = Supervisor(_roles(settings), _environment(settings, database_url))
         try:
             supervisor.start()
             if sample_permits:
@@ -59,6 +59,10 @@ def up(
                 _until(stop, supervisor, None, lambda: False)
         finally:
             supervisor.stop()
+
+
+def _roles(settings: Settings) -> list[str]:
+    return [*ROLES, "relay"] if settings.kafka else ROLES
 
 
 def _until(
@@ -98,6 +102,7 @@ def _environment(settings: Settings, database_url: str) -> dict[str, str]:
         "PERMIT_LEDGER_DEVELOPMENT": str(settings.development).lower(),
         "PERMIT_LEDGER_LOG_LEVEL": settings.log_level,
         "PERMIT_LEDGER_LOG_FORMAT": settings.log_format,
+        **({"PERMIT_LEDGER_KAFKA": settings.kafka} if settings.kafka else {}),
     }
 
 

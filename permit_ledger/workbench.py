@@ -11,15 +11,17 @@ from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.clock import Clock, DevelopmentClock, SystemClock
-from ledger.database import as_service, connect
+from ledger.database import acting_as_service, as_service, connect
 from ledger.errors import Unavailable
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.topics import require_readable
 
 from . import keys
 from .embedded import EmbeddedPostgres
 from .key_encryption import keyring
 from .policy import load_policy
 from .settings import Settings
-from .setup import prepare
+from .setup import bring_up_to_date, prepare
 
 CLOCK_RELOAD_S = 1.0
 
@@ -40,6 +42,17 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     with server(settings, keep=keep) as database_url:
         with connect(database_url) as connection:
             prepare(connection, keys.blind_index(settings), keyring(settings))
+        yield as_service(database_url)
+
+
+@contextmanager
+def keyless_database(settings: Settings) -> Iterator[str]:
+    """The same for whoever opens nothing: no key is read, and none has to be there."""
+    with server(settings) as database_url:
+        with connect(database_url) as connection:
+            bring_up_to_date(connection)
+            with acting_as_service(connection):
+                require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
         yield as_service(database_url)
 
 

@@ -1,4 +1,4 @@
-"""How log, views, quarantine and auditor are: what metrics are made of."""
+"""How log, views, quarantine, auditor and relay are: what metrics are made of."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Vitals:
     audited: int
     differences: int
     projectors: int
+    relay: int | None
+    """Where the relay to Kafka is; ``None`` where it does not know, or none has ever run."""
+    relay_starts: int
+    relay_stopped: bool
 
 
 async def read_vitals(pool: Pool) -> Vitals:

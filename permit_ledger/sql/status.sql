@@ -7,3 +7,7 @@ FROM views.permits;
 
 -- name: quarantine
 SELECT permit_number, reason FROM views.quarantine ORDER BY position LIMIT %s;
+
+-- name: relay
+-- No row until a relay has run.
+SELECT coalesce(position, 0), starts, stopped FROM ledger.relay WHERE starts > 0;

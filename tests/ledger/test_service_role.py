@@ -31,6 +31,7 @@ RIGHTS = {
     "ledger.checkpoint_signatures": {"SELECT", "INSERT"},
     "ledger.manifests": {"SELECT", "INSERT"},
     "ledger.manifest_tiles": {"SELECT", "INSERT", "DELETE"},
+    "ledger.relay": {"SELECT", "UPDATE"},
     "ledger.display_codes": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.challenges": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.device_proofs": {"SELECT", "INSERT", "UPDATE", "DELETE"},

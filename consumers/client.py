@@ -1,0 +1,47 @@
+"""How this project's clients talk to Kafka: what all of them set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+BOOTSTRAP_TIMEOUT_MS = 10_000
+REQUEST_TIMEOUT_MS = 10_000
+RECONNECT_MAX_MS = 2_000
+FETCH_WAIT_MS = 100
+
+
+def servers(addresses: str) -> list[str]:
+    """``host:port,host:port`` as a list."""
+    return [address.strip() for address in addresses.split(",") if address.strip()]
+
+
+def connection(addresses: str) -> dict[str, Any]:
+    """For producers, consumers and administration alike: nothing waits for ever."""
+    return {
+        "bootstrap_servers": servers(addresses),
+        "client_id": "permit-ledger",
+        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
+    }
+
+
+def committed_reader(addresses: str, **options: Any) -> KafkaConsumer:
+    """Reads what was committed and nothing else; belongs to no group. The caller closes it."""
+    return KafkaConsumer(
+        **{
+            **connection(addresses),
+            "isolation_level": "read_committed",
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "fetch_max_wait_ms": FETCH_WAIT_MS,
+            **options,
+        }
+    )
+
+
+def partitions(topic: str, count: int) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in range(count)]

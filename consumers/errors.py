@@ -1,0 +1,57 @@
+"""What stops the relay until an operator has looked; everything else it tries again.
+
+::
+
+    RelayStopped
+    ├── TopicLost      the topics hold less than was sent
+    ├── LogForked      the topics hold what the log does not
+    ├── TailUnknown    the topics are empty and nothing says how far they had come
+    ├── TopicsUnfit    a topic is not as it has to be
+    └── NoTopic        nobody has said where a kind of events goes
+"""
+
+from __future__ import annotations
+
+_GUIDE = "docs/operations.md, 'When the relay stops', has the steps."
+
+
+class RelayStopped(Exception):
+    """The message says what is wrong and what to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} {_GUIDE}")
+
+
+class TopicLost(RelayStopped):
+    """Records that were sent are gone."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} Nothing is sent. Was a topic deleted, or the cluster replaced or restored?"
+            " Bring its records back; or delete the topics and run `permit-ledger relay --replay`,"
+            " which sends the log again from the beginning."
+        )
+
+
+class LogForked(RelayStopped):
+    """The database is not the one whose events were sent."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} Nothing is sent. Was the database restored from a backup? Others have read"
+            " events that it has lost: recover those (point-in-time recovery, a stand-by). If they"
+            " are gone for good, tell the topics' readers, delete the topics and run"
+            " `permit-ledger relay --replay`."
+        )
+
+
+class TailUnknown(RelayStopped):
+    """How far the topics had come can't be told."""
+
+
+class TopicsUnfit(RelayStopped):
+    """A topic was made by somebody else, in another way."""
+
+
+class NoTopic(RelayStopped):
+    """An event of a kind that is in no row of :data:`consumers.kinds.KINDS`."""

@@ -1,0 +1,37 @@
+-- name: try_to_relay
+SELECT pg_try_advisory_lock(%s);
+
+-- name: cursor
+SELECT position, ends FROM ledger.relay;
+
+-- name: head
+SELECT position FROM ledger.head;
+
+-- name: move
+-- Ends of partitions that got nothing this time stay.
+UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), stopped = NULL,
+    ends = ends || (SELECT coalesce(jsonb_object_agg(topic, coalesce(ends -> topic, '{}') || new), '{}')
+                    FROM jsonb_each(%(ends)s) AS given (topic, new));
+
+-- name: begin
+UPDATE ledger.relay SET starts = starts + 1;
+
+-- name: begun
+-- What was found on the topics is where it goes on.
+UPDATE ledger.relay SET position = %(position)s, stopped = NULL;
+
+-- name: stop
+UPDATE ledger.relay SET stopped = %(reason)s WHERE stopped IS DISTINCT FROM %(reason)s;
+
+-- name: forget
+-- Believe the topics; only where the relay stands still.
+UPDATE ledger.relay SET position = NULL, ends = '{}', stopped = NULL WHERE stopped IS NOT NULL
+RETURNING true;
+
+-- name: event_at
+SELECT stream, version, topic, state FROM ledger.events WHERE position = %(position)s;
+
+-- name: events_before
+-- All of these streams up to a position.
+SELECT position, stream, version, topic, state FROM ledger.events
+WHERE stream = ANY(%(streams)s) AND position <= %(through)s ORDER BY stream, version;

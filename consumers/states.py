@@ -1,0 +1,139 @@
+"""What each permit now is, folded from the log without anybody's key.
+
+The log's events are read as if their holders were erased: nothing personal is needed to say whether
+a permit is in force. A bounded number of permits is kept; another is folded again from the log when
+it comes up, so memory does not grow with the log.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+import orjson
+
+from domain.calendar import shanghai_date
+from domain.events import (
+    DeviceBound,
+    DeviceRevoked,
+    ElectronicPermitClaimed,
+    HolderErased,
+    PermitEvent,
+)
+from domain.permit import Permit
+from domain.permit_document import permit_document
+from domain.standing import Facts, Standing
+from ledger.errors import UnreadableEvent
+
+PERMITS_KEPT = 20_000
+UNDETERMINED = "undetermined"
+
+Earlier = Callable[[list[str], int], Iterable[tuple[str, PermitEvent | None]]]
+"""``earlier(streams, position)``: their events up to a position, by stream and version, each with
+the stream it belongs to; ``None`` for one that can't be read."""
+
+
+class Told(NamedTuple):
+    """An event of a page: ``event`` is ``None`` where it can't be read."""
+
+    position: int
+    stream: str
+    version: int
+    event: PermitEvent | None
+
+
+class _Folded:
+    """A permit as far as it was read; ``permit`` is ``None`` once an event was unreadable."""
+
+    __slots__ = ("devices", "permit", "poisoned", "position")
+
+    def __init__(self) -> None:
+        self.permit: Permit | None = None
+        self.devices = 0
+        self.position = 0
+        self.poisoned = False
+
+    def fold(self, event: PermitEvent | None) -> None:
+        if self.poisoned:
+            return
+        try:
+            if event is None:
+                raise UnreadableEvent
+            self.permit = cast("Permit", event.mutate(self.permit))
+        except Exception:  # noqa: BLE001  whatever it does not fit: one permit, and no other
+            self.poisoned, self.permit = True, None
+            return
+        self._count(event)
+
+    def _count(self, event: PermitEvent) -> None:
+        """Which phones is sealed; that there is one more or one less is not."""
+        match event:
+            case ElectronicPermitClaimed():
+                self.devices = 1
+            case DeviceBound():
+                self.devices += 1
+            case DeviceRevoked():
+                self.devices -= 1
+            case HolderErased():
+                self.devices = 0
+
+
+class PermitStates:
+    """Not for threads; ``earlier`` reads the log."""
+
+    def __init__(self, earlier: Earlier, *, permits_kept: int = PERMITS_KEPT) -> None:
+        self._earlier = earlier
+        self._permits_kept = permits_kept
+        self._folded: OrderedDict[str, _Folded] = OrderedDict()
+
+    def after(self, page: list[Told]) -> Mapping[str, bytes | None]:
+        """What the permits in ``page`` are after it, as JSON; ``None`` for one that was erased.
+
+        Pages are given in the order of the log, none left out.
+        """
+        if not page:
+            return {}
+        self._load(page)
+        touched: dict[str, _Folded] = {}
+        for position, stream, _, event in page:
+            folded = self._folded[stream]
+            folded.fold(event)
+            folded.position = position
+            touched[stream] = folded
+        for stream in touched:
+            self._folded.move_to_end(stream)
+        while len(self._folded) > self._permits_kept:
+            self._folded.popitem(last=False)
+        return {stream: _value(stream, folded) for stream, folded in touched.items()}
+
+    def _load(self, page: list[Told]) -> None:
+        unknown: list[str] = []
+        for _, stream, version, _ in page:
+            if stream not in self._folded:
+                self._folded[stream] = _Folded()
+                if version > Permit.INITIAL_VERSION:
+                    unknown.append(stream)
+        if unknown:
+            for stream, event in self._earlier(unknown, page[0].position - 1):
+                self._folded[stream].fold(event)
+
+
+def _value(stream: str, folded: _Folded) -> bytes | None:
+    """Dates are facts; what depends on today is said as of the day of the last event."""
+    permit = folded.permit
+    if permit is None:
+        return orjson.dumps(
+            {
+                "permit_number": stream,
+                "status": UNDETERMINED,
+                "as_of_position": folded.position,
+            }
+        )
+    if permit.erased:
+        return None
+    day = shanghai_date(permit.modified_on)
+    facts = replace(Facts.of(permit), devices=folded.devices)
+    document = permit_document(Standing(facts, day))
+    return orjson.dumps({**document, "as_of_date": day, "as_of_position": folded.position})

@@ -1,0 +1,62 @@
+"""The ``relay`` role: the log to Kafka's topics."""
+
+from __future__ import annotations
+
+import gc
+import signal
+
+import typer
+
+from consumers.cursor import RelayRow
+from consumers.kinds import kinds_under
+from consumers.relay import Relay
+from ledger.database import connect
+from ledger.mapper import EventMapper, OrjsonTranscoder
+
+from .settings import Settings
+from .stopping import stop_on
+from .supervisor import tie_to_supervisor
+from .workbench import keyless_database
+
+GC_OBJECTS = 50_000
+"""A batch's records are no garbage yet when the collector comes by after the usual 700."""
+
+
+class CannotRelay(Exception):
+    """The message says what to do."""
+
+
+def relay(settings: Settings) -> None:
+    """Until SIGTERM. No key is needed: nothing personal is opened.
+
+    Raises:
+        CannotRelay: no broker is named.
+    """
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    if settings.kafka is None:
+        raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
+    with keyless_database(settings) as database_url:
+        Relay(
+            database_url,
+            settings.kafka,
+            EventMapper(OrjsonTranscoder()),
+            kinds_under(settings.kafka_topic_prefix),
+            settings.source,
+            stop,
+            topic_prefix=settings.kafka_topic_prefix,
+        ).run()
+
+
+def replay(settings: Settings) -> None:
+    """Let a relay that has stopped believe the topics as they are.
+
+    Raises:
+        CannotRelay: it has not stopped.
+    """
+    with keyless_database(settings) as database_url, connect(database_url) as connection:
+        if not RelayRow(connection).forget():
+            raise CannotRelay("the relay has not stopped: there is nothing to replay")
+    typer.echo("the relay goes on with whatever of the log is not on the topics")
