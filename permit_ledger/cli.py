@@ -149,6 +149,22 @@ def relay(
 
 
 @app.command()
+def analytics(
+    kafka: Kafka = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Take every event into the statistics, and publish what is asked of them."""
+    from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
+
+    from .analysing import analyse  # noqa: PLC0415
+
+    settings = settings_of(kafka=kafka, data_dir=data_dir, database_url=database_url)
+    with as_role("analytics"), explained(AnalyticsError):
+        analyse(settings)
+
+
+@app.command()
 def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Bring a database to this version, as its owner."""
     from ledger.database import connect  # noqa: PLC0415
