@@ -93,12 +93,6 @@ class Settings(BaseSettings):
         description="before the names of topics, where several ledgers share a cluster",
     )
     analytics_dir: Path | None = Field(
-        None, description="the statistics and what is told of them; none: `analytics` in the data folder"
-    )
-    analytics_memory_mb: int = Field(
-        256, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
-    )
-    analytics_dir: Path | None = Field(
         None, description="statistics and what is told of them; none: `analytics` in the data folder"
     )
     analytics_memory_mb: int = Field(
@@ -151,10 +145,6 @@ class Settings(BaseSettings):
     def source(self) -> str:
         """The ledger's own URI, in every event that leaves it."""
         return f"https://{self.origin}"
-
-    @property
-    def statistics_dir(self) -> Path:
-        return self.analytics_dir or self.data_dir / "analytics"
 
     @property
     def statistics_dir(self) -> Path:
