@@ -1,10 +1,98 @@
-"""stub"""
+"""Charts as SVG, in both languages, for a phone's width and a desk's.
+
+Drawn anew only where what they show has changed; named by their content, so that they may be kept.
+"""
+
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-class Charts:
-    def draw(self, tables, today):
-        return Drawn()
-@dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from .chart_texts import LANGUAGES, texts
+from .questions import Table
+
+if TYPE_CHECKING:
+    from .chart_kinds import ChartKind
+
+WIDTHS_PX = {"narrow": 330, "wide": 560}
+DIGEST_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
-    files: dict = field(default_factory=dict)
-    by_name: dict = field(default_factory=dict)
+    """``files`` by name; ``by_name``: chart → language → width → the file's name."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    by_name: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+
+
+class Charts:
+    """Remembers what it drew last."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[str, tuple[Table, date, Drawn]] = {}
+
+    def draw(self, tables: Mapping[str, Table], today: date) -> Drawn:
+        """All charts of these answers; one of nothing is left out."""
+        from .chart_kinds import KINDS  # noqa: PLC0415  the library takes its time
+
+        all_of_them = Drawn()
+        for kind in KINDS:
+            table = tables[kind.question]
+            before = self._drawn.get(kind.name)
+            if before is None or before[:2] != (table, today):
+                before = self._drawn[kind.name] = (table, today, _drawn(kind, table, today))
+            all_of_them.files.update(before[2].files)
+            all_of_them.by_name.update(before[2].by_name)
+        return all_of_them
+
+
+def _drawn(kind: ChartKind, table: Table, today: date) -> Drawn:
+    drawn = Drawn()
+    for language in LANGUAGES:
+        for width, svg in _in(kind, table, today, language):
+            content = svg.encode()
+            digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
+            name = f"{kind.name}.{language}.{width}.{digest}.svg"
+            drawn.files[name] = content
+            drawn.by_name.setdefault(kind.name, {}).setdefault(language, {})[width] = name
+    return drawn
+
+
+def _in(kind: ChartKind, table: Table, today: date, language: str) -> Iterator[tuple[str, str]]:
+    from .chart_theme import adaptive  # noqa: PLC0415
+
+    for width, width_px in WIDTHS_PX.items():
+        if (svg := svg_of(kind, table, today, language, width_px)) is not None:
+            yield width, adaptive(svg)
+
+
+def svg_of(
+    kind: ChartKind,
+    table: Table,
+    today: date,
+    language: str,
+    width_px: int,
+    *,
+    titled: bool = False,
+) -> str | None:
+    """One chart, in light colours; ``None`` where there is nothing to show."""
+    import vl_convert  # noqa: PLC0415  so does its engine
+
+    from .chart_kinds import Canvas, rows_of  # noqa: PLC0415
+    from .chart_theme import configuration  # noqa: PLC0415
+
+    of = texts(language)
+    canvas = Canvas(of, width_px, width_px < WIDTHS_PX["wide"], today)
+    chart = kind.draw(rows_of(table), canvas)
+    if chart is None:
+        return None
+    specification: dict[str, Any] = chart.to_dict(validate=False)
+    if titled:
+        specification["title"] = of.titles[kind.name]
+    specification["config"] = configuration()
+    svg: str = vl_convert.vegalite_to_svg(specification)
+    return svg

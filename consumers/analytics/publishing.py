@@ -22,10 +22,10 @@ from typing import Any
 
 import orjson
 
-from .charts import Charts
+from .charts import Charts, Drawn
 from .exports import csv_bytes, write_parquet
 from .questions import Answer, Table
-from .withholding import COUNT_MIN, withheld
+from .withholding import COUNT_MIN, for_everybody
 
 PUBLISHED = "published"
 STATS_FILE = "stats.json"
@@ -33,13 +33,19 @@ ANSWERS_FILE = "answers.json"
 
 
 class Publisher:
-    """Owns the published folder; used by one thread."""
+    """Owns the published folder; used by one thread.
+
+    Figures come first and charts after them, since they take their time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._published = folder, folder / PUBLISHED
         self._charts = Charts()
         self._exported: dict[str, Table] = {}
         self._kept: set[str] = set()
+        self._stats: dict[str, Any] = {}
+        self._tables: dict[str, Table] = {}
+        self._shown = Drawn()
 
     def publish(
         self,
@@ -48,7 +54,7 @@ class Publisher:
         parked: Sequence[Mapping[str, Any]],
         today: date,
     ) -> None:
-        """All of it, as of one instant."""
+        """The figures, as of one instant, beside the charts that are there."""
         self._published.mkdir(mode=0o755, exist_ok=True)
         head = {
             "as_of_position": vitals["position"],
@@ -59,24 +65,35 @@ class Publisher:
             "parked": vitals["parked"],
         }
         self._replace(self._folder / ANSWERS_FILE, _document(head, answers, parked), mode=0o600)
-        told = {answer.question.name: withheld(answer.question, answer.for_all) for answer in answers}
-        for name, (table, _) in told.items():
+        told = for_everybody(answers)
+        self._tables = {name: table for name, (table, _) in told.items()}
+        for name, table in self._tables.items():
             self._export(name, table)
-        charts = self._charts.draw({name: table for name, (table, _) in told.items()}, today)
-        for file, content in charts.files.items():
-            if not (path := self._published / file).exists():
-                self._replace(path, content)
-        stats = {
+        self._stats = {
             **head,
             "count_min": COUNT_MIN,
             "questions": {
                 name: {"columns": table.columns, "rows": table.rows, "rows_left_out": left_out}
                 for name, (table, left_out) in told.items()
             },
-            "charts": charts.by_name,
         }
+        self._tell()
+
+    def draw(self, today: date) -> None:
+        """The charts of what was published last."""
+        drawn = self._charts.draw(self._tables, today)
+        if drawn == self._shown:
+            return
+        for file, content in drawn.files.items():
+            if not (path := self._published / file).exists():
+                self._replace(path, content)
+        self._shown = drawn
+        self._tell()
+        self._clear(set(drawn.files))
+
+    def _tell(self) -> None:
+        stats = {**self._stats, "charts": self._shown.by_name}
         self._replace(self._published / STATS_FILE, orjson.dumps(stats))
-        self._clear(set(charts.files))
 
     def _export(self, name: str, table: Table) -> None:
         if self._exported.get(name) == table:

@@ -24,6 +24,7 @@ class Question:
     """``keys`` are the columns that say what a row is about, ``counts`` those that count people or
     what they did; all others follow from the counts. ``total`` is the count that others are part of.
 
+    ``is_local`` ones tell of districts or stations, where a small number may be about somebody.
     ``for_all`` is what everybody may see of it: a query on the view; ``None``: all of it.
     """
 
@@ -31,16 +32,23 @@ class Question:
     keys: tuple[str, ...]
     counts: tuple[str, ...]
     total: str | None = None
+    is_local: bool = False
     for_all: str | None = None
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("in_force_by_district", ("day", "division"), ("in_force", "in_force_known_then")),
-    Question("delivery_times", ("station",), ("cards", "collected_after_due")),
+    Question(
+        "in_force_by_district",
+        ("day", "division"),
+        ("in_force", "in_force_known_then"),
+        is_local=True,
+    ),
+    Question("delivery_times", ("station",), ("cards", "collected_after_due"), is_local=True),
     Question(
         "endorsements_due",
         ("division",),
         ("due_in_30_days", "due_in_60_days", "due_in_90_days", "in_force"),
+        is_local=True,
     ),
     Question(
         "endorsement_outcomes",
@@ -49,7 +57,9 @@ QUESTIONS: tuple[Question, ...] = (
         total="ran_out",
     ),
     Question("losses", ("month",), ("lost", "found", "reissued", "replaced", "in_force")),
-    Question("electronic_adoption", ("month", "division"), ("in_force", "claimed")),
+    Question(
+        "electronic_adoption", ("month", "division"), ("in_force", "claimed"), is_local=True
+    ),
     Question(
         "checks_answered",
         ("scenario", "track", "outcome", "reason"),
@@ -65,9 +75,13 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "station_throughput",
-        ("station", "month"),
+        ("station",),
         ("issued", "endorsed", "cards", "other", "total"),
         total="total",
+        is_local=True,
+        for_all="SELECT station, sum(issued) AS issued, sum(endorsed) AS endorsed,"
+        " sum(cards) AS cards, sum(other) AS other, sum(total) AS total"
+        " FROM station_throughput GROUP BY station ORDER BY total DESC, station",
     ),
     Question(
         "suspicious",

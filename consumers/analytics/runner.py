@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from time import monotonic
 
 import psycopg
 import structlog
@@ -16,8 +15,9 @@ import structlog
 from domain.calendar import shanghai_date
 
 from .batch import Batch, Source
-from .check_source import CheckSource
+from .check_source import CHECKS_MAX, CheckSource
 from .errors import OtherHistory
+from .pace import Pace
 from .publishing import Publisher
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 
@@ -26,8 +26,9 @@ AHEAD_BATCHES_MAX = 2
 WAIT_S = 0.2
 CHECKS_EVERY_S = 1.0
 PUBLISH_EVERY_S_MIN = 1.0
-PUBLISH_SHARE_MAX = 0.1
-"""Of the time: answers that take long are given less often."""
+DRAW_EVERY_S_MIN = 2.0
+SHARE_MAX = 0.2
+"""Of the time, for answers and for charts each: what takes long is done less often."""
 REBUILDS_MAX = 3
 
 _log = structlog.get_logger(__name__)
@@ -52,9 +53,11 @@ class Analytics:
         self._source, self._checks = source, checks
         self._now, self._stop, self._grace_days = now, stop, grace_days
         self._publisher = Publisher(folder)
-        self._is_stale = True
-        self._checks_due_s = self._publish_due_s = 0.0
-        self._published_for: object = None
+        self._is_stale = self._is_undrawn = True
+        self._published_for: date | None = None
+        self._looks = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
+        self._answers = Pace(pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX)
+        self._drawings = Pace(pause_s_min=DRAW_EVERY_S_MIN, share_max=SHARE_MAX)
 
     def run(self) -> None:
         """Until stopped.
@@ -81,35 +84,38 @@ class Analytics:
                     self._is_stale = True
                 self._take_checks(sink)
                 self._publish(sink)
+                self._draw()
 
     def _take_checks(self, sink: Sink) -> None:
-        if self._checks is None or monotonic() < self._checks_due_s:
+        if self._checks is None or not self._looks.is_due:
             return
         mark = sink.marks(CHECKS).get(0)
+        position = mark.position if mark else 0
         try:
-            found = self._checks.after(mark.position if mark else 0)
+            while found := self._checks.after(position):
+                sink.write_checks(found)
+                position, self._is_stale = found[-1]["position"], True
+                if self._stop.is_set() or len(found) < CHECKS_MAX:
+                    break
         except psycopg.Error as error:
             _log.warning("checks can't be read", error=type(error).__name__)
-            found = []
-        if found:
-            sink.write_checks(found)
-            self._is_stale = True
-        else:
-            self._checks_due_s = monotonic() + CHECKS_EVERY_S
+        with self._looks.taking():
+            pass
 
     def _publish(self, sink: Sink) -> None:
         today = shanghai_date(self._now())
-        if not self._is_stale and today == self._published_for:
+        if not (self._is_stale or today != self._published_for) or not self._answers.is_due:
             return
-        if (started_s := monotonic()) < self._publish_due_s:
-            return
-        answers = sink.answers(today, self._grace_days)
-        self._publisher.publish(answers, sink.vitals(), sink.parked(), today)
-        self._is_stale, self._published_for = False, today
-        took_s = monotonic() - started_s
-        pause_s = max(PUBLISH_EVERY_S_MIN, took_s / PUBLISH_SHARE_MAX)
-        self._publish_due_s = started_s + took_s + pause_s
-        _log.debug("statistics published", ms=round(took_s * 1000))
+        with self._answers.taking():
+            answers = sink.answers(today, self._grace_days)
+            self._publisher.publish(answers, sink.vitals(), sink.parked(), today)
+        self._is_stale, self._is_undrawn, self._published_for = False, True, today
+
+    def _draw(self) -> None:
+        if self._published_for and self._is_undrawn and self._drawings.is_due:
+            with self._drawings.taking():
+                self._publisher.draw(self._published_for)
+            self._is_undrawn = False
 
 
 class _Reader:
