@@ -22,6 +22,7 @@ from . import (
     problems,
     quarantine,
     registrar,
+    stats,
     tlog,
     verifier,
 )
@@ -87,6 +88,7 @@ def create_app(
         data_protection.router,
         quarantine.router,
         tlog.router,
+        stats.router,
         operations.router,
     ):
         app.include_router(router)

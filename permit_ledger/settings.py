@@ -93,7 +93,8 @@ class Settings(BaseSettings):
         description="before the names of topics, where several ledgers share a cluster",
     )
     analytics_dir: Path | None = Field(
-        None, description="statistics and what is told of them; none: `analytics` in the data folder"
+        None,
+        description="statistics and what is told of them; none: `analytics` in the data folder",
     )
     analytics_memory_mb: int = Field(
         256, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
@@ -149,6 +150,11 @@ class Settings(BaseSettings):
     @property
     def statistics_dir(self) -> Path:
         return self.analytics_dir or self.data_dir / "analytics"
+
+    @property
+    def published_dir(self) -> Path:
+        """What of the statistics is for everybody."""
+        return self.statistics_dir / "published"
 
     @property
     def url(self) -> str:

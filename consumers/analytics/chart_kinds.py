@@ -292,5 +292,3 @@ def _dumbbells(
         )
     )
     return _sized(rule + point, canvas, len(order) * ROW_PX)  # type: ignore[no-any-return]
-
-

@@ -35,15 +35,18 @@ def write_parquet(table: Table, path: Path, scratch: Path) -> None:
             connection.execute("SET threads = 1")
             connection.execute(
                 f"COPY (SELECT * FROM read_json($rows, columns = {_struct(kinds)},"  # noqa: S608  our own names
-                " format = 'newline_delimited')) TO $path (FORMAT parquet, COMPRESSION zstd)"
-                .replace("$rows", _quoted(str(lines))).replace("$path", _quoted(str(path)))
+                " format = 'newline_delimited')) TO $path (FORMAT parquet, COMPRESSION zstd)".replace(
+                    "$rows", _quoted(str(lines))
+                ).replace("$path", _quoted(str(path)))
             )
     finally:
         lines.unlink(missing_ok=True)
 
 
 def _struct(kinds: dict[str, str]) -> str:
-    return "{" + ", ".join(f"{_quoted(name)}: {_quoted(kind)}" for name, kind in kinds.items()) + "}"
+    return (
+        "{" + ", ".join(f"{_quoted(name)}: {_quoted(kind)}" for name, kind in kinds.items()) + "}"
+    )
 
 
 def _quoted(text: str) -> str:

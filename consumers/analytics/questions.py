@@ -57,9 +57,7 @@ QUESTIONS: tuple[Question, ...] = (
         total="ran_out",
     ),
     Question("losses", ("month",), ("lost", "found", "reissued", "replaced", "in_force")),
-    Question(
-        "electronic_adoption", ("month", "division"), ("in_force", "claimed"), is_local=True
-    ),
+    Question("electronic_adoption", ("month", "division"), ("in_force", "claimed"), is_local=True),
     Question(
         "checks_answered",
         ("scenario", "track", "outcome", "reason"),

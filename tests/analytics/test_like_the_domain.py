@@ -50,7 +50,9 @@ def test_every_permit_on_random_days_as_true_and_as_known_then(fill, city, histo
     """Term, district, claim and status: by all that is known, and by what was known that day."""
     chance = random.Random(9)
     begin, end = date(2024, 1, 4), city.today + timedelta(days=700)
-    days = sorted({begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)})
+    days = sorted(
+        {begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)}
+    )
     told = {(row["permit_number"], row["day"]): row for row in asked(fill(), days)}
     seen = Counter()
     for history in histories:
@@ -101,7 +103,10 @@ def test_every_event_is_true_since_when_the_domain_says(fill, histories):
 
 def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
     """Within 30, 60 and 90 days, by district."""
-    permits = [project_aggregate(None, iter(ledger.opened(ledger.log.select_events(number)))) for number in city.numbers]
+    permits = [
+        project_aggregate(None, iter(ledger.opened(ledger.log.select_events(number))))
+        for number in city.numbers
+    ]
     today = shanghai_date(city.now)
     expected = Counter()
     for permit in permits:
@@ -127,7 +132,9 @@ def test_anniversaries_are_the_domains(sink, years):
     days = [date(2023, 1, 1) + timedelta(days=n) for n in range(5 * 365)]
     listed = ", ".join(f"DATE '{day}'" for day in days)
 
-    told = sink.rows(f"SELECT day, anniversary(day, {years}) AS told FROM (SELECT unnest([{listed}]) AS day)")
+    told = sink.rows(
+        f"SELECT day, anniversary(day, {years}) AS told FROM (SELECT unnest([{listed}]) AS day)"
+    )
 
     assert {day: Term(day, years).anniversary for day in days} == {
         row["day"]: row["told"] for row in told
