@@ -22,6 +22,7 @@ from . import (
     quarantine_commands,
     rebuild_command,
     receipt_key_commands,
+    stats_command,
 )
 from .commandline import (
     DatabaseUrl,
@@ -46,6 +47,7 @@ app.add_typer(receipt_key_commands.app, name="receipt-keys")
 app.add_typer(log_key_commands.app, name="log-keys")
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.command()(rebuild_command.rebuild)
+app.command()(stats_command.stats)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -51,7 +51,7 @@ function show(stats) {
     const section = byId(name);
     if (!section) continue;
     showTable(section, question, stats);
-    showChart(section, stats.charts[CHARTS[name]]);
+    if (CHARTS[name]) showChart(section, stats.charts[CHARTS[name]]);
   }
 }
 

@@ -8,10 +8,10 @@ const NARROW = "(max-width: 46rem)";
 export function showChart(section, chart) {
   const files = chart?.[LANGUAGE];
   const place = section.querySelector(".question__chart");
-  const shown = files?.wide ?? "";
+  const shown = files?.wide ?? "none";
   if (place.dataset.shown === shown) return;
   place.dataset.shown = shown;
-  if (!files) return void put(place);
+  if (!files) return void put(place, h("p", { class: "soft" }, text("stats.nothing")));
   const address = (name) => `/v1/stats/files/${name}`;
   const title = section.querySelector("h2").textContent;
   put(
