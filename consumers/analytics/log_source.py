@@ -27,9 +27,16 @@ class LogSource:
 
     name = "log"
 
-    def __init__(self, database_url: str, parse: Callable[[Notification], SealedEvent]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        parse: Callable[[Notification], SealedEvent],
+        *,
+        batch_events_max: int = BATCH_EVENTS_MAX,
+    ) -> None:
         """``parse`` is :meth:`ledger.mapper.EventMapper.parse`."""
         self._database_url = database_url
+        self._batch_events_max = batch_events_max
         self._parse = parse
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
@@ -48,7 +55,7 @@ class LogSource:
                 self._database_url,
                 after=max(after, 0),
                 stop=stop,
-                page_events_max=BATCH_EVENTS_MAX,
+                page_events_max=self._batch_events_max,
             )
         ) as pages:
             try:

@@ -8,15 +8,15 @@ from time import monotonic
 
 
 class Pace:
-    """Due again after a pause that grows with how long it took."""
+    """Due again after a pause that grows with how long it took; while there is other work, only
+    after ``busy_s`` more."""
 
-    def __init__(self, *, pause_s_min: float, share_max: float) -> None:
-        self._pause_s_min, self._share_max = pause_s_min, share_max
-        self._due_s = 0.0
+    def __init__(self, *, pause_s_min: float, share_max: float, busy_s: float = 0.0) -> None:
+        self._pause_s_min, self._share_max, self._busy_s = pause_s_min, share_max, busy_s
+        self._due_s = monotonic()
 
-    @property
-    def is_due(self) -> bool:
-        return monotonic() >= self._due_s
+    def is_due(self, *, is_busy: bool = False) -> bool:
+        return monotonic() >= self._due_s + (self._busy_s if is_busy else 0)
 
     @contextmanager
     def taking(self) -> Iterator[None]:

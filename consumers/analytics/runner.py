@@ -26,7 +26,10 @@ AHEAD_BATCHES_MAX = 2
 WAIT_S = 0.2
 CHECKS_EVERY_S = 1.0
 PUBLISH_EVERY_S_MIN = 1.0
+PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 2.0
+DRAW_BUSY_S = 30.0
+"""While events wait they come first, answers and charts later; but not for ever."""
 SHARE_MAX = 0.2
 """Of the time, for answers and for charts each: what takes long is done less often."""
 REBUILDS_MAX = 3
@@ -56,8 +59,10 @@ class Analytics:
         self._is_stale = self._is_undrawn = True
         self._published_for: date | None = None
         self._looks = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
-        self._answers = Pace(pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX)
-        self._drawings = Pace(pause_s_min=DRAW_EVERY_S_MIN, share_max=SHARE_MAX)
+        self._answers = Pace(
+            pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=PUBLISH_BUSY_S
+        )
+        self._drawings = Pace(pause_s_min=DRAW_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=DRAW_BUSY_S)
 
     def run(self) -> None:
         """Until stopped.
@@ -83,11 +88,11 @@ class Analytics:
                     sink.write(batch)
                     self._is_stale = True
                 self._take_checks(sink)
-                self._publish(sink)
-                self._draw()
+                self._publish(sink, is_busy=batch is not None)
+                self._draw(is_busy=batch is not None)
 
     def _take_checks(self, sink: Sink) -> None:
-        if self._checks is None or not self._looks.is_due:
+        if self._checks is None or not self._looks.is_due():
             return
         mark = sink.marks(CHECKS).get(0)
         position = mark.position if mark else 0
@@ -102,17 +107,19 @@ class Analytics:
         with self._looks.taking():
             pass
 
-    def _publish(self, sink: Sink) -> None:
+    def _publish(self, sink: Sink, *, is_busy: bool) -> None:
         today = shanghai_date(self._now())
-        if not (self._is_stale or today != self._published_for) or not self._answers.is_due:
+        if not self._is_stale and today == self._published_for:
+            return
+        if not self._answers.is_due(is_busy=is_busy):
             return
         with self._answers.taking():
             answers = sink.answers(today, self._grace_days)
             self._publisher.publish(answers, sink.vitals(), sink.parked(), today)
         self._is_stale, self._is_undrawn, self._published_for = False, True, today
 
-    def _draw(self) -> None:
-        if self._published_for and self._is_undrawn and self._drawings.is_due:
+    def _draw(self, *, is_busy: bool) -> None:
+        if self._published_for and self._is_undrawn and self._drawings.is_due(is_busy=is_busy):
             with self._drawings.taking():
                 self._publisher.draw(self._published_for)
             self._is_undrawn = False
