@@ -13,6 +13,7 @@ from .bulk import bench_bulk
 from .checks import bench_checks
 from .kills import bench_kills
 from .projections import bench_projections
+from .relay import bench_relay
 from .sealing import bench_sealing
 from .soak import bench_soak
 
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "sealing": bench_sealing,
     "checks": bench_checks,
     "kills": bench_kills,
+    "relay": bench_relay,
     "soak": bench_soak,
 }
 

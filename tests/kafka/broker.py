@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+from base64 import urlsafe_b64encode
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -91,7 +92,11 @@ def jars():
         command = ["mvn", "-B", "-q", "-f", str(POM), "dependency:copy-dependencies"]
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
         done = subprocess.run(
-            [*command, *options], capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S
+            [*command, *options],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=DOWNLOAD_TIMEOUT_S,
         )
         if done.returncode:
             shutil.rmtree(fetched, ignore_errors=True)
@@ -167,6 +172,7 @@ class Broker:
     def _java(self, tool, *arguments):
         done = subprocess.run(
             [*JAVA, *self._options(), tool, *map(str, arguments)],
+            check=False,
             capture_output=True,
             text=True,
             timeout=START_TIMEOUT_S,
@@ -177,6 +183,4 @@ class Broker:
 
 def _cluster_id():
     """A UUID as Kafka writes them: 16 bytes, base64 without padding."""
-    from base64 import urlsafe_b64encode
-
     return urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()

@@ -2,12 +2,30 @@
 
 import itertools
 import os
+import threading
 import warnings
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import pytest
 
+from consumers.kinds import kinds_under
+from consumers.relay import Relay
+from ledger.database import as_service, connect
+from ledger.mapper import EventMapper, OrjsonTranscoder
 from tests.kafka.broker import RUNNING, Broker, NoBroker
+from tests.waiting import until
+
+WAIT_S = 60
+SOURCE = "https://localhost/permit-ledger"
+
+
+class RelayedTo(NamedTuple):
+    position: int | None
+    stopped: str | None
+    starts: int
+
 
 _prefixes = itertools.count(1)
 
@@ -39,3 +57,54 @@ def without_broker(reason):
         pytest.fail(f"no Kafka broker to test with: {reason}", pytrace=False)
     warnings.warn(f"NO KAFKA BROKER, its tests are SKIPPED: {reason}", stacklevel=2)
     pytest.skip(f"no Kafka broker: {reason}")
+
+
+@pytest.fixture
+def relay_row(database_url):
+    """``relay_row()``: position, reason of its stop, number of its starts."""
+
+    def relay_row():
+        with connect(database_url) as connection:
+            query = "SELECT position, stopped, starts FROM ledger.relay"
+            return RelayedTo(*connection.execute(query).fetchone())
+
+    return relay_row
+
+
+@pytest.fixture
+def until_relayed(relay_row):
+    """Wait until the relay has come so far, by its own word."""
+
+    def until_relayed(position, wait_s=WAIT_S):
+        until(lambda: (relay_row().position or 0) >= position, wait_s=wait_s)
+
+    return until_relayed
+
+
+@pytest.fixture
+def relaying(database_url, kafka, prefix):
+    """``with relaying():`` a relay in a thread, to the test's own topics."""
+
+    @contextmanager
+    def relaying(address=kafka, url=database_url):
+        stop = threading.Event()
+        relay = Relay(
+            as_service(url),
+            address,
+            EventMapper(OrjsonTranscoder()),
+            kinds_under(prefix),
+            SOURCE,
+            stop,
+            topic_prefix=prefix,
+            stopped_s=0.2,
+        )
+        thread = threading.Thread(target=relay.run, name="relay")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(WAIT_S)
+            assert not thread.is_alive()
+
+    return relaying

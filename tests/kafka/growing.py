@@ -1,0 +1,38 @@
+"""A log that grows: some people's believable lives, appended in pieces."""
+
+import itertools
+import threading
+from datetime import UTC, datetime
+
+from permit_ledger.simulate import simulate
+
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+
+_seeds = itertools.count(1)
+
+
+def grow(ledger, policy, permits=60):
+    """Append the life of so many permits; returns the log's head after it."""
+    simulate(ledger, permits=permits, days=200, seed=next(_seeds), until=UNTIL, policy=policy)
+    return ledger.log.head()
+
+
+class Growth:
+    """The same without end, in a thread, within its context."""
+
+    def __init__(self, ledger, policy, permits=20):
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=[ledger, policy, permits])
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self, ledger, policy, permits):
+        while not self._stop.is_set():
+            grow(ledger, policy, permits)
+            self._stop.wait(0.02)

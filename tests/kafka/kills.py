@@ -1,0 +1,88 @@
+"""``kill -9`` of the relay at random points, under load, and of the broker in between."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+from ledger.database import connect
+from tests.kafka.growing import Growth
+from tests.kafka.reading import read_events, what_is_wrong
+from tests.waiting import until
+
+WAIT_S = 90
+AFTER_START_MAX_S = 1.5
+"""A relay is killed so long after it was seen to begin, at most: some in the middle of reading the
+tail, some in their first transactions, some later."""
+
+
+@contextmanager
+def relay_process(database_url, address, data_dir, prefix=""):
+    """``permit-ledger relay``, as operators run it."""
+    environment = {
+        **os.environ,
+        "PERMIT_LEDGER_DATABASE_URL": database_url,
+        "PERMIT_LEDGER_DATA_DIR": str(data_dir),
+        "PERMIT_LEDGER_KAFKA": address,
+        "PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix,
+        "PERMIT_LEDGER_LOG_LEVEL": "error",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "permit_ledger", "relay"], env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Kills:
+    """``run`` gives the sentences of what is wrong afterwards; ``events`` is how many were read."""
+
+    def __init__(self, database_url, ledger, policy, data_dir, prefix=""):
+        self._database_url, self._ledger, self._policy = database_url, ledger, policy
+        self._data_dir, self._prefix = data_dir, prefix
+        self.kills = self.events = self.restarts_of_broker = 0
+
+    def run(self, address, kills, seed, *, broker=None, bounce_every=None, done=lambda: False):
+        chance = random.Random(seed)  # noqa: S311  chances, no secrets
+        with Growth(self._ledger, self._policy):
+            for number in range(1, kills + 1):
+                self._kill_once(address, chance)
+                if broker is not None and number % bounce_every == 0:
+                    self._bounce(broker, chance)
+                if done():
+                    break
+        head = self._ledger.log.head()
+        with relay_process(self._database_url, address, self._data_dir, self._prefix):
+            until(lambda: self._row()[0] == head, wait_s=WAIT_S)
+        records = read_events(address, self._prefix)
+        self.events = len(records)
+        return what_is_wrong(records, head)
+
+    def _kill_once(self, address, chance):
+        starts = self._row()[1]
+        with relay_process(self._database_url, address, self._data_dir, self._prefix) as process:
+            until(lambda: self._row()[1] > starts, wait_s=WAIT_S)
+            time.sleep(chance.uniform(0, AFTER_START_MAX_S))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self.kills += 1
+
+    def _bounce(self, broker, chance):
+        """With a relay at work."""
+        with relay_process(self._database_url, broker.address, self._data_dir, self._prefix):
+            time.sleep(chance.uniform(0.5, 2))
+            if chance.random() < 0.5:
+                broker.stop()
+            else:
+                broker.kill()
+            broker.start()
+        self.restarts_of_broker += 1
+
+    def _row(self):
+        with connect(self._database_url) as connection:
+            query = "SELECT coalesce(position, 0), starts FROM ledger.relay"
+            return connection.execute(query).fetchone()

@@ -1,0 +1,165 @@
+"""The client's own ways to lose records in silence, each brought about, and survived.
+
+The relay talks to a broker through something that loses, answers falsely or breaks off one kind of
+request. What a stranger reads afterwards is all there, once.
+"""
+
+import threading
+from contextlib import closing
+from tempfile import TemporaryDirectory
+
+import pytest
+from kafka import KafkaProducer, TopicPartition
+from kafka.producer.sender import Sender
+
+from consumers import sending
+from consumers.client import committed_reader
+from consumers.kinds import PERMITS
+from consumers.sending import NotCommitted, Outgoing, Transactions, producer_options
+from tests.kafka.broker import Broker, NoBroker
+from tests.kafka.conftest import without_broker
+from tests.kafka.growing import grow
+from tests.kafka.proxy import CUT, END_TXN, FAIL, LIE, PRODUCE, SWALLOW, Proxy
+from tests.kafka.reading import read_events, what_is_wrong
+from tests.waiting import until
+
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def proxied():
+    """A broker of its own whose clients all come through the proxy."""
+    with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder, Proxy() as proxy:
+        try:
+            broker = Broker(folder, advertised=proxy.address)
+        except NoBroker as missing:
+            without_broker(str(missing))
+        proxy.target = broker.address
+        with broker:
+            yield proxy
+
+
+@pytest.fixture(autouse=True)
+def no_strikes_left(proxied):
+    yield
+    proxied.forget()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """So that a test does not take as long as the relay would wait."""
+    monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(sending, "SEEN_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 1_500)
+    monkeypatch.setattr(sending, "DELIVERY_TIMEOUT_MS", 2_000)
+    monkeypatch.setattr(sending, "ACKNOWLEDGE_TIMEOUT_S", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "how"),
+    [
+        (PRODUCE, SWALLOW),
+        (PRODUCE, CUT),
+        (END_TXN, LIE),
+        (END_TXN, FAIL),
+        (END_TXN, SWALLOW),
+        (END_TXN, CUT),
+    ],
+    ids=[
+        "A: a batch is given up after its time",
+        "a batch whose acknowledgement is lost",
+        "B: a commit that is reported and never was",
+        "a commit that is refused",
+        "C: a commit that does not come back",
+        "a commit whose answer is lost",
+    ],
+)
+def test_nothing_is_lost_and_nothing_doubled(
+    request_kind, how, proxied, ledger, policy, relaying, until_relayed, prefix, relay_row
+):
+    first = grow(ledger, policy, 20)
+    with relaying(address=proxied.address):
+        until_relayed(first)
+        starts, struck = relay_row().starts, proxied.struck
+        proxied.strike(
+            request_kind, how, times=3 if (request_kind, how) == (PRODUCE, SWALLOW) else 1
+        )
+        head = grow(ledger, policy, 20)
+        until(lambda: proxied.struck > struck, wait_s=WAIT_S)
+        until_relayed(head)
+
+    assert [] == what_is_wrong(read_events(proxied.target, prefix), head)
+    if how in {LIE, FAIL}:
+        assert relay_row().starts > starts
+
+
+@pytest.fixture
+def topic(relaying, relay_row, proxied, prefix):
+    with relaying(address=proxied.address):
+        until(lambda: relay_row().position is not None, wait_s=WAIT_S)
+    return prefix + PERMITS.events_topic
+
+
+@pytest.fixture
+def reader(proxied):
+    with closing(committed_reader(proxied.address)) as reader:
+        yield reader
+
+
+def record(topic, text=b"{}"):
+    return Outgoing(topic, 0, b"key", text, [("ce_id", b"1")])
+
+
+def test_the_client_does_believe_in_a_commit_that_never_was(proxied, topic):
+    """What the relay guards against: without the guard, this is all that one hears."""
+    proxied.strike(END_TXN, LIE)
+    producer = KafkaProducer(**producer_options(proxied.address, f"{topic}-bare"))
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(topic, value=b"{}", key=b"key", partition=0).get(10)
+
+    producer.commit_transaction()
+
+    with closing(committed_reader(proxied.target, consumer_timeout_ms=500)) as reader:
+        reader.assign([TopicPartition(topic, 0)])
+        assert [] == list(reader)
+    sending_thread = producer._sender
+    sending_thread.force_close()
+
+
+def test_a_commit_that_was_only_reported_is_an_error(proxied, topic, reader):
+    with closing(Transactions(proxied.address, f"{topic}-lied-to", reader)) as transactions:
+        proxied.strike(END_TXN, LIE)
+        with pytest.raises(NotCommitted):
+            transactions.send([record(topic)], 0)
+
+
+def test_a_commit_that_hangs_is_an_error(proxied, topic, reader, monkeypatch):
+    """The client itself would wait for ever, or for as long as a request may take."""
+    monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 10_000)
+    monkeypatch.setattr(sending, "DELIVERY_TIMEOUT_MS", 11_000)
+    with closing(Transactions(proxied.address, f"{topic}-hung", reader)) as transactions:
+        proxied.strike(END_TXN, SWALLOW)
+        with pytest.raises(NotCommitted, match="has not come back"):
+            transactions.send([record(topic)], 0)
+
+
+def test_an_older_relay_is_fenced(proxied, topic, reader):
+    """A zombie that still believes it leads can't send any more."""
+    with closing(Transactions(proxied.address, f"{topic}-fenced", reader)) as older:
+        older.send([record(topic)], 0)
+        with closing(Transactions(proxied.address, f"{topic}-fenced", reader)) as newer:
+            with pytest.raises(Exception, match=r"(?i)fenced|epoch|abort|fatal"):
+                older.send([record(topic)], 0)
+            newer.send([record(topic)], 0)
+
+
+def test_closing_ends_the_threads(proxied, topic, reader):
+    with closing(Transactions(proxied.address, f"{topic}-closed", reader)) as transactions:
+        transactions.send([record(topic)], 0)
+    until(lambda: not clients_threads(), wait_s=WAIT_S)
+
+
+def clients_threads():
+    return [each for each in threading.enumerate() if isinstance(each, Sender)]

@@ -1,0 +1,172 @@
+"""What the relay does not go on from by itself: it sends nothing, and says what to do."""
+
+from contextlib import closing
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from consumers.beginning import TRANSACTION_EVENTS_MAX, last_sent
+from consumers.client import connection
+from consumers.cursor import Cursor, RelayRow
+from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
+from consumers.kinds import PERMITS
+from consumers.tail import Tail
+from ledger.database import as_service, connect
+from tests.kafka.growing import grow
+from tests.kafka.reading import positions, read_events, what_is_wrong
+from tests.waiting import until
+
+WAIT_S = 60
+EVENTS = TopicPartition(PERMITS.events_topic, 0)
+
+
+@pytest.fixture
+def stopped(relay_row):
+    """Wait until it has stopped; gives what it says."""
+
+    def stopped():
+        until(lambda: relay_row().stopped, wait_s=WAIT_S)
+        return relay_row().stopped
+
+    return stopped
+
+
+@pytest.fixture
+def admin(kafka):
+    with closing(KafkaAdminClient(**connection(kafka))) as admin:
+        yield admin
+
+
+def test_a_database_that_was_restored(
+    ledger, policy, relaying, until_relayed, stopped, database_url, rewrite_log, kafka, prefix
+):
+    """The topics hold what the log has lost."""
+    first = grow(ledger, policy, 20)
+    with relaying():
+        until_relayed(first)
+    rewrite_log("DELETE FROM ledger.events WHERE position > %s", [first - 10])
+    with connect(database_url) as owner:
+        owner.execute("UPDATE ledger.head SET position = %s", [first - 10])
+        owner.execute("UPDATE ledger.relay SET position = %s", [first - 10])
+
+    with relaying():
+        reason = stopped()
+
+    assert f"hold event {first}" in reason
+    assert f"ends at position {first - 10}" in reason
+    assert "restored from a backup" in reason
+    assert list(range(1, first + 1)) == positions(read_events(kafka, prefix))
+
+
+def test_a_database_that_was_restored_and_has_grown_since(
+    ledger, policy, relaying, until_relayed, stopped, rewrite_log, kafka, prefix, database_url
+):
+    """Its head is beyond the topics' again, with another history below."""
+    first = grow(ledger, policy, 20)
+    with relaying():
+        until_relayed(first)
+    rewrite_log("DELETE FROM ledger.events WHERE position > %s", [first - 10])
+    with connect(database_url) as owner:
+        owner.execute("UPDATE ledger.head SET position = %s", [first - 10])
+        owner.execute("UPDATE ledger.relay SET position = %s", [first - 10])
+    assert grow(ledger, policy, 20) > first
+
+    with relaying():
+        reason = stopped()
+
+    assert f"another event {first} than the log" in reason
+    assert list(range(1, first + 1)) == positions(read_events(kafka, prefix))
+
+
+def test_topics_that_were_lost_until_the_operator_says_so(
+    ledger, policy, relaying, until_relayed, stopped, database_url, kafka, prefix, admin, relay_row
+):
+    """It does not make them anew by itself; told to, it sends the log again, while it runs."""
+    head = grow(ledger, policy, 20)
+    with relaying():
+        until_relayed(head)
+    topics = [prefix + topic for topic in PERMITS.topics]
+    admin.delete_topics(topics)
+    until(lambda: not set(topics) & set(admin.list_topics()), wait_s=WAIT_S)
+
+    with relaying():
+        assert "is not there. Nothing is sent." in stopped()
+        assert set() == set(topics) & set(admin.list_topics())
+        with connect(as_service(database_url)) as connection:
+            assert RelayRow(connection).forget()
+        until(lambda: (relay_row().position or 0) == head, wait_s=WAIT_S)
+
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
+
+
+def test_records_that_were_lost(
+    ledger, policy, relaying, until_relayed, stopped, kafka, prefix, admin, database_url
+):
+    """The topics were restored, by somebody else, without their newest records."""
+    head = grow(ledger, policy, 20)
+    with connect(database_url) as owner:
+        owner.execute("UPDATE ledger.relay SET position = %s", [head + 5])
+
+    with relaying():
+        reason = stopped()
+
+    assert f"Event {head + 5} was sent, and the topics are empty." in reason
+    assert "permit-ledger relay --replay" in reason
+
+
+def test_a_topic_of_another_make(ledger, policy, relaying, stopped, kafka, prefix, admin):
+    topic = prefix + PERMITS.events_topic
+    admin.create_topics({topic: {"num_partitions": 3, "replication_factor": 1}})
+
+    with relaying():
+        assert "has 3 partitions and must have 12" in stopped()
+
+
+def tail(position=None, ends=None, *, began_later=False):
+    return Tail(position, None, {EVENTS: 0} if ends is None else ends, began_later)
+
+
+def sent(position, **ends):
+    return Cursor(position, {EVENTS.topic: {"0": ends["end"]}} if ends else {})
+
+
+@pytest.mark.parametrize(
+    ("found", "cursor", "goes_on_after"),
+    [
+        (tail(), sent(None), 0),
+        (tail(), sent(0), 0),
+        (tail(7), sent(7), 7),
+        (tail(7), sent(5), 7),
+        (tail(7), sent(None), 7),
+        (tail(began_later=True), sent(7), 7),
+        (tail(7, {EVENTS: 9}), sent(7, end=9), 7),
+    ],
+)
+def test_where_it_goes_on(found, cursor, goes_on_after):
+    assert goes_on_after == last_sent(found, cursor, 10, is_of_log=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "cursor", "is_of_log", "error"),
+    [
+        (tail(11), sent(7), True, LogForked),
+        (tail(7), sent(7), False, LogForked),
+        (tail(6), sent(7), True, TopicLost),
+        (tail(), sent(7), True, TopicLost),
+        (tail(began_later=True), sent(None), True, TailUnknown),
+        (tail(7, {EVENTS: 8}), sent(7, end=9), True, TopicLost),
+    ],
+)
+def test_where_it_does_not(found, cursor, is_of_log, error):
+    with pytest.raises(error) as raised:
+        last_sent(found, cursor, 10, is_of_log=is_of_log)
+    assert isinstance(raised.value, RelayStopped)
+
+
+def test_a_tail_further_ahead_than_one_transaction_is_not_ours():
+    head = TRANSACTION_EVENTS_MAX + 100
+    assert TRANSACTION_EVENTS_MAX + 7 == last_sent(
+        tail(TRANSACTION_EVENTS_MAX + 7), sent(7), head, is_of_log=True
+    )
+    with pytest.raises(LogForked):
+        last_sent(tail(TRANSACTION_EVENTS_MAX + 8), sent(7), head, is_of_log=True)
