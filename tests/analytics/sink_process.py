@@ -1,4 +1,5 @@
-"""The consumer in a process that may be killed: ``python -m tests.analytics.sink_process URL FOLDER``.
+"""The consumer in a process that may be killed: ``python -m tests.analytics.sink_process URL FOLDER``, and
+the address and prefix of a Kafka where it is to read from there.
 It takes small batches, and writes a dot after each, so that there are many moments to be killed at."""
 
 import sys
@@ -7,10 +8,13 @@ from pathlib import Path
 from threading import Event
 
 from consumers.analytics.check_source import CheckSource
+from consumers.analytics import kafka_source
+from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.log_source import LogSource
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.runner import Analytics
 from consumers.analytics.sink import Sink
+from consumers.kinds import PERMITS
 from ledger.mapper import EventMapper, OrjsonTranscoder
 
 BATCH_EVENTS_MAX = 20
@@ -26,11 +30,22 @@ def main() -> None:
 
     Sink.write = write_and_tell
     Publisher.draw = lambda self, today: None  # takes longer than all the rest
-    url, folder = sys.argv[1], Path(sys.argv[2])
-    parse = EventMapper(OrjsonTranscoder()).parse
-    source = LogSource(url, parse, batch_events_max=BATCH_EVENTS_MAX)
+    url, folder, *kafka = sys.argv[1:]
+    source = _of_kafka(Path(folder), *kafka) if kafka else _of_log(url)
     now = datetime.now(UTC)
-    Analytics(folder, source, CheckSource(url), lambda: now, Event(), grace_days=30).run()
+    checks = CheckSource(url)
+    Analytics(Path(folder), source, checks, lambda: now, Event(), grace_days=30).run()
+
+
+def _of_log(url):
+    parse = EventMapper(OrjsonTranscoder()).parse
+    return LogSource(url, parse, batch_events_max=BATCH_EVENTS_MAX)
+
+
+def _of_kafka(folder, address, prefix):
+    source = KafkaSource(address, PERMITS.under(prefix), consumer_group(folder))
+    kafka_source.BATCH_EVENTS_MAX = BATCH_EVENTS_MAX
+    return source
 
 
 if __name__ == "__main__":

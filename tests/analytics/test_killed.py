@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +13,9 @@ import pytest
 from consumers.analytics.batch import Mark
 from consumers.analytics.log_source import LOG
 from consumers.analytics.sink import CHECKS, EVENTS, FILE, Sink
-from ledger.database import as_service, connect
+from ledger.database import connect
 from permit_ledger.simulate import simulate
+from tests.analytics.consumer import Consumer
 from tests.waiting import until
 
 KILLS, BATCHES_MAX, WAIT_S = 8, 10, 60
@@ -28,28 +27,6 @@ INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track,
 SELECT n, gen_random_uuid(), now(), NULL, 'physical', 'patrol_inspection', 'not_effective', 0, '{}'
 FROM generate_series(%s::bigint, %s::bigint) AS n
 """
-
-
-class Consumer:
-    """In a process of its own, which may be killed and started again."""
-
-    def __init__(self, database_url, folder):
-        self._arguments = [as_service(database_url), str(folder)]
-        self._process = None
-
-    def start(self):
-        command = [sys.executable, "-m", "tests.analytics.sink_process", *self._arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-
-    def has_written(self, batches):
-        """Wait until it has written so many since it was started."""
-        assert self._process.stdout.read(batches) == b"." * batches
-
-    def kill(self):
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process.stdout.close()
 
 
 @pytest.fixture
