@@ -7,8 +7,8 @@ import os
 import signal
 from contextlib import ExitStack, suppress
 
-from consumers.analytics.check_source import CheckSource
 from consumers.analytics.batch import Source
+from consumers.analytics.check_source import CheckSource
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.log_source import LogSource
 from consumers.analytics.runner import Analytics

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from threading import Event
 from pathlib import Path
+from threading import Event
 from typing import Any
 from uuid import uuid4
 

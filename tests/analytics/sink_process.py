@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
-from consumers.analytics.check_source import CheckSource
 from consumers.analytics import kafka_source
+from consumers.analytics.check_source import CheckSource
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.log_source import LogSource
 from consumers.analytics.publishing import Publisher

@@ -4,7 +4,6 @@ import os
 import random
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
 
 import orjson
