@@ -30,7 +30,7 @@ PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 2.0
 DRAW_BUSY_S = 30.0
 """While events wait they come first, answers and charts later; but not for ever."""
-SHARE_MAX = 0.2
+SHARE_MAX = 0.1
 """Of the time, for answers and for charts each: what takes long is done less often."""
 REBUILDS_MAX = 3
 
