@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from .analytics import bench_analytics
 from .append import bench_append
 from .bulk import bench_bulk
 from .checks import bench_checks
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "analytics": bench_analytics,
     "kills": bench_kills,
     "relay": bench_relay,
     "soak": bench_soak,
