@@ -30,24 +30,38 @@ class Drawn:
 
 
 class Charts:
-    """Remembers what it drew last."""
+    """Remembers what it drew last; draws one chart at a time, so that others wait for no more."""
 
     def __init__(self) -> None:
         self._drawn: dict[str, tuple[Table, date, Drawn]] = {}
 
-    def draw(self, tables: Mapping[str, Table], today: date) -> Drawn:
-        """All charts of these answers; one of nothing is left out."""
+    @property
+    def all_drawn(self) -> Drawn:
+        """What was drawn last of each chart; one of nothing is left out."""
+        found = Drawn()
+        for _, _, drawn in self._drawn.values():
+            found.files.update(drawn.files)
+            found.by_name.update(drawn.by_name)
+        return found
+
+    def draw_next(self, tables: Mapping[str, Table], today: date) -> bool:
+        """Draw one whose answer has changed, the longest undrawn first; ``False``: there is none."""
         from .chart_kinds import KINDS  # noqa: PLC0415  the library takes its time
 
-        all_of_them = Drawn()
-        for kind in KINDS:
-            table = tables[kind.question]
-            before = self._drawn.get(kind.name)
-            if before is None or before[:2] != (table, today):
-                before = self._drawn[kind.name] = (table, today, _drawn(kind, table, today))
-            all_of_them.files.update(before[2].files)
-            all_of_them.by_name.update(before[2].by_name)
-        return all_of_them
+        stale = [
+            kind
+            for kind in KINDS
+            if self._drawn.get(kind.name, (None, None))[:2] != (tables[kind.question], today)
+        ]
+        order = list(self._drawn)
+        stale.sort(key=lambda kind: order.index(kind.name) if kind.name in order else -1)
+        if not stale:
+            return False
+        kind = stale[0]
+        self._drawn.pop(kind.name, None)  # to the end of the line
+        table = tables[kind.question]
+        self._drawn[kind.name] = (table, today, _drawn(kind, table, today))
+        return True
 
 
 def _drawn(kind: ChartKind, table: Table, today: date) -> Drawn:

@@ -1,15 +1,16 @@
-"""How often something is done that may take long: never more than a share of the time."""
+"""How often something is done that may take long: never more than a share of the processor's time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, process_time
 
 
 class Pace:
-    """Due again after a pause that grows with how long it took; while there is other work, only
-    after ``busy_s`` more."""
+    """Due again after a pause that grows with what it took, of a processor: on a machine that is
+    busy with other things it is slow, and need not be rare as well. While there is other work, it
+    is due ``busy_s`` later."""
 
     def __init__(self, *, pause_s_min: float, share_max: float, busy_s: float = 0.0) -> None:
         self._pause_s_min, self._share_max, self._busy_s = pause_s_min, share_max, busy_s
@@ -21,10 +22,9 @@ class Pace:
     @contextmanager
     def taking(self) -> Iterator[None]:
         """Around it, done or failed."""
-        started_s = monotonic()
+        started_s = process_time()
         try:
             yield
         finally:
-            ended_s = monotonic()
-            pause_s = max(self._pause_s_min, (ended_s - started_s) / self._share_max)
-            self._due_s = ended_s + pause_s
+            took_s = process_time() - started_s
+            self._due_s = monotonic() + max(self._pause_s_min, took_s / self._share_max)

@@ -9,20 +9,21 @@
     published/<chart>.<language>.<width>.<digest>.svg
 
 Each file takes its place whole. ``stats.json`` comes last and names the charts by their content, so
-whoever has read it finds what it speaks of; those of the one before are kept a round longer.
+whoever has read it finds what it speaks of; charts that it names no more are kept for a while.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import orjson
 
-from .charts import Charts, Drawn
+from .charts import Charts
 from .exports import csv_bytes, write_parquet
 from .questions import Answer, Table
 from .withholding import COUNT_MIN, for_everybody
@@ -30,6 +31,8 @@ from .withholding import COUNT_MIN, for_everybody
 PUBLISHED = "published"
 STATS_FILE = "stats.json"
 ANSWERS_FILE = "answers.json"
+RETIRED_KEPT_S = 60.0
+"""How long a chart stays that was replaced: for whoever has just read that it is there."""
 
 
 class Publisher:
@@ -42,10 +45,9 @@ class Publisher:
         self._folder, self._published = folder, folder / PUBLISHED
         self._charts = Charts()
         self._exported: dict[str, Table] = {}
-        self._kept: set[str] = set()
+        self._retired_s: dict[str, float] = {}
         self._stats: dict[str, Any] = {}
         self._tables: dict[str, Table] = {}
-        self._shown = Drawn()
 
     def publish(
         self,
@@ -79,21 +81,21 @@ class Publisher:
         }
         self._tell()
 
-    def draw(self, today: date) -> None:
-        """The charts of what was published last."""
-        drawn = self._charts.draw(self._tables, today)
-        if drawn == self._shown:
-            return
-        for file, content in drawn.files.items():
+    def draw_next(self, today: date) -> bool:
+        """One chart of what was published last; ``False``: all are drawn."""
+        if not self._charts.draw_next(self._tables, today):
+            return False
+        for file, content in self._charts.all_drawn.files.items():
             if not (path := self._published / file).exists():
                 self._replace(path, content)
-        self._shown = drawn
         self._tell()
-        self._clear(set(drawn.files))
+        return True
 
     def _tell(self) -> None:
-        stats = {**self._stats, "charts": self._shown.by_name}
+        drawn = self._charts.all_drawn
+        stats = {**self._stats, "charts": drawn.by_name}
         self._replace(self._published / STATS_FILE, orjson.dumps(stats))
+        self._clear(drawn.files.keys())
 
     def _export(self, name: str, table: Table) -> None:
         if self._exported.get(name) == table:
@@ -104,12 +106,15 @@ class Publisher:
         path.with_suffix(".new").replace(path)
         self._exported[name] = table
 
-    def _clear(self, drawn: set[str]) -> None:
-        """Charts of the round before the last."""
+    def _clear(self, shown: Collection[str]) -> None:
+        """Charts that are named no more, after a while."""
+        now_s = monotonic()
         for path in self._published.glob("*.svg"):
-            if path.name not in drawn | self._kept:
+            if path.name in shown:
+                self._retired_s.pop(path.name, None)
+            elif now_s - self._retired_s.setdefault(path.name, now_s) > RETIRED_KEPT_S:
                 path.unlink(missing_ok=True)
-        self._kept = drawn
+                del self._retired_s[path.name]
 
     def _replace(self, path: Path, content: bytes, mode: int = 0o644) -> None:
         new = path.with_name(f".{path.name}.new")

@@ -27,11 +27,11 @@ WAIT_S = 0.2
 CHECKS_EVERY_S = 1.0
 PUBLISH_EVERY_S_MIN = 1.0
 PUBLISH_BUSY_S = 5.0
-DRAW_EVERY_S_MIN = 2.0
+DRAW_EVERY_S_MIN = 0.2
 DRAW_BUSY_S = 30.0
 """While events wait they come first, answers and charts later; but not for ever."""
-SHARE_MAX = 0.1
-"""Of the time, for answers and for charts each: what takes long is done less often."""
+SHARE_MAX, DRAW_SHARE_MAX = 0.1, 0.2
+"""Of a processor, for answers and for charts: what takes long is done less often."""
 REBUILDS_MAX = 3
 
 _log = structlog.get_logger(__name__)
@@ -62,7 +62,9 @@ class Analytics:
         self._answers = Pace(
             pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=PUBLISH_BUSY_S
         )
-        self._drawings = Pace(pause_s_min=DRAW_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=DRAW_BUSY_S)
+        self._drawings = Pace(
+            pause_s_min=DRAW_EVERY_S_MIN, share_max=DRAW_SHARE_MAX, busy_s=DRAW_BUSY_S
+        )
 
     def run(self) -> None:
         """Until stopped.
@@ -121,8 +123,7 @@ class Analytics:
     def _draw(self, *, is_busy: bool) -> None:
         if self._published_for and self._is_undrawn and self._drawings.is_due(is_busy=is_busy):
             with self._drawings.taking():
-                self._publisher.draw(self._published_for)
-            self._is_undrawn = False
+                self._is_undrawn = self._publisher.draw_next(self._published_for)
 
 
 class _Reader:

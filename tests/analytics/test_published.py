@@ -74,7 +74,8 @@ def check(n, number):
 def published(filled, folder):
     publisher = Publisher(folder)
     publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.parked(), TODAY)
-    publisher.draw(TODAY)
+    while publisher.draw_next(TODAY):
+        pass
     return folder / "published"
 
 
@@ -199,30 +200,35 @@ def test_charts_are_there_in_both_languages_and_widths(published):
     assert "Binhu" in (published / charts["in_force"]["en"]["wide"]).read_text()
 
 
-def test_charts_of_the_round_before_are_kept_and_older_ones_are_not(filled, tmp_path, monkeypatch):
-    """Whoever has just read the index finds what it speaks of."""
-    rounds = iter(f"due.en.wide.{n:012}.svg" for n in range(3))
+def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeypatch):
+    """Whoever has just read the index finds what it speaks of; in the end it goes."""
+    now, folder = [0.0], tmp_path / "published"
+    monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
+    monkeypatch.setattr("consumers.analytics.charts._drawn", _one_line)
+    publisher, there = Publisher(tmp_path), []
+    for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
+        today = TODAY + timedelta(days=day)
+        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.parked(), today)
+        while publisher.draw_next(today):
+            pass
+        there.append(sorted(path.name[-5] for path in folder.glob("due.*.svg")))
 
-    def draw(self, tables, today):
-        name = next(rounds)
-        return Drawn({name: b"<svg/>"}, {"due": {"en": {"wide": name}}})
+    assert [["1"], ["1", "2"], ["1", "2", "3"], ["2", "3", "4"], ["4", "5"]] == there
 
-    monkeypatch.setattr(Charts, "draw", draw)
-    publisher = Publisher(tmp_path)
-    there = []
-    for _ in range(3):
-        publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.parked(), TODAY)
-        publisher.draw(TODAY)
-        there.append(sorted(path.name[-5] for path in (tmp_path / "published").glob("*.svg")))
 
-    assert [["0"], ["0", "1"], ["1", "2"]] == there
+def _one_line(kind, table, today):
+    name = f"{kind.name}.en.wide.{today.day:012}.svg"
+    return Drawn({name: b"<svg/>"}, {kind.name: {"en": {"wide": name}}})
 
 
 def test_a_chart_of_nothing_is_no_chart():
     """An empty city has none."""
     empty = {question.name: Table(("day", "month", "division"), (), []) for question in QUESTIONS}
+    charts = Charts()
+    drawn = [charts.draw_next(empty, date(2026, 6, 1)) for _ in range(len(KINDS) + 1)]
 
-    assert {} == Charts().draw(empty, date(2026, 6, 1)).by_name
+    assert [*[True] * len(KINDS), False] == drawn
+    assert {} == charts.all_drawn.by_name
 
 
 def test_a_cell_can_t_be_taken_for_a_formula(tmp_path):
