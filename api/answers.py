@@ -241,7 +241,7 @@ class QuestionAnswer(BaseModel):
 
 
 class StatsAnswer(BaseModel):
-    """The statistics for everybody; counts below ``count_min`` are withheld where they are local."""
+    """The statistics for everybody; local counts below ``count_min`` are withheld."""
 
     as_of_position: Annotated[int, Field(description="of the log, of the newest event in it")]
     as_of_checks: Annotated[int, Field(description="of the log of checks")]

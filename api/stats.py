@@ -1,5 +1,5 @@
-"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what is
-published is for all: no permit and no officer is in it, and small numbers are withheld."""
+"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what
+is published is for all: no permit and no officer is in it, and small numbers are withheld."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ MEDIA_TYPES = {
 }
 _SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UNCHANGED: documents.Responses = {304: {"description": "still the same"}}
+_FILE: documents.Responses = {
+    200: {
+        "description": "a table as CSV or Parquet, or a chart as SVG",
+        "content": {media_type.split(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()},
+    }
+}
 
 Service = Annotated[Services, Depends(services)]
 IfNoneMatch = Annotated[str | None, Header(max_length=200)]
@@ -40,7 +47,7 @@ IfNoneMatch = Annotated[str | None, Header(max_length=200)]
 @router.get(
     "/v1/stats",
     response_model=StatsAnswer,
-    responses={304: {"description": "still the same"}} | documents.problems(422, 503),
+    responses=_UNCHANGED | documents.problems(422, 503),
 )
 async def stats(service: Service, if_none_match: IfNoneMatch = None) -> Response:
     """Every question's answer, and which charts there are, as of a position of the log."""
@@ -69,13 +76,7 @@ async def live(service: Service) -> EventStream:
 @router.get(
     "/v1/stats/files/{name}",
     response_class=Response,
-    responses={
-        200: {
-            "description": "a table as CSV or Parquet, or a chart as SVG",
-            "content": {media_type.split(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()},
-        }
-    }
-    | documents.problems(404, 422),
+    responses=_FILE | documents.problems(404, 422),
 )
 async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
     """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""

@@ -1,8 +1,8 @@
 """The statistics: filling the file from a log, beside reading the same log alone, in one run.
 
-The file is filled as the role does it: events and marks in one transaction of at most 5,000. Reading
-alone is ``follow`` and the mapper's parsing, which both sides do. Memory is that of a process of its
-own that fills a file and answers every question, at its highest.
+The file is filled as the role does it: events and marks in one transaction of at most 5,000.
+Reading alone is ``follow`` and the mapper's parsing, which both sides do. Memory is that of a
+process of its own that fills a file and answers every question, at its highest.
 """
 
 from __future__ import annotations
@@ -46,20 +46,23 @@ SHARE_MIN, MEMORY_MIB_MAX = 0.3, 300
 def bench_analytics(console: Console, *, quick: bool) -> None:
     """Events a second of both sides, seconds for all answers, and the most memory."""
     permits, rounds = (QUICK_PERMITS, QUICK_ROUNDS) if quick else (PERMITS, ROUNDS)
-    with server() as (_, embedded), fresh_database(embedded, "district") as empty:
-        with sides.prepared(empty) as url:
-            head = _grow(url, permits)
-            filling, reading, asking = [], [], []
-            for n in track(range(rounds), "analytics", console=console, transient=True):
-                for is_ours in (True, False) if n % 2 else (False, True):
-                    forget_garbage()
-                    if is_ours:
-                        filled, asked_s = _fill(url, head)
-                        filling.append(filled)
-                        asking.append(asked_s)
-                    else:
-                        reading.append(_read(url, head))
-            peak_mib = _peak_mib(url, head)
+    filling, reading, asking = [], [], []
+    with (
+        server() as (_, embedded),
+        fresh_database(embedded, "district") as empty,
+        sides.prepared(empty) as url,
+    ):
+        head = _grow(url, permits)
+        for n in track(range(rounds), "analytics", console=console, transient=True):
+            for is_ours in (True, False) if n % 2 else (False, True):
+                forget_garbage()
+                if is_ours:
+                    filled, asked_s = _fill(url, head)
+                    filling.append(filled)
+                    asking.append(asked_s)
+                else:
+                    reading.append(_read(url, head))
+        peak_mib = _peak_mib(url, head)
     _report(console, head, Rates(filling), Rates(reading), asking, peak_mib)
 
 

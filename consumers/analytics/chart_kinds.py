@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -62,7 +62,7 @@ def _in_force(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
     labels = base.mark_text(align="left", dx=6, color=INK).encode(
         text=alt.Text("value:Q", format=",")
     )
-    return _sized(bars + labels, canvas, len(values) * ROW_PX)
+    return _sized(bars + labels, canvas, len(values) * ROW_PX)  # type: ignore[no-any-return]
 
 
 def _adoption(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
@@ -156,7 +156,7 @@ KINDS: tuple[ChartKind, ...] = (
 
 
 def _data(values: Rows) -> alt.Data:
-    return alt.Data(values=values)
+    return alt.Data(values=values)  # type: ignore[no-untyped-call]
 
 
 def _busiest(rows: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
@@ -223,7 +223,7 @@ def _columns(
     kinds: Mapping[str, str],
     canvas: Canvas,
     *,
-    stack: str | None,
+    stack: Literal["normalize"] | None,
     title: str | None = None,
 ) -> alt.Chart | None:
     """One column a month; its kinds on top of each other, or without ``stack`` beside."""
@@ -244,7 +244,7 @@ def _columns(
         scale=alt.Scale(paddingInner=0.35, paddingOuter=0.1),
     )
     y_axis = alt.Axis(tickCount=4, format=".0%" if stack else ",~f")
-    y = alt.Y("value:Q", stack=stack, title=words[title] if title else None, axis=y_axis)
+    y = alt.Y("value:Q", stack=stack or False, title=words[title] if title else None, axis=y_axis)
     chart = alt.Chart(_data(values)).mark_bar(cornerRadiusEnd=0)
     encoded = chart.encode(x=x, y=y, color=_legend(kinds, canvas), order=alt.Order("rank:Q"))
     if stack is None:

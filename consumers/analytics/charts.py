@@ -45,7 +45,8 @@ class Charts:
         return found
 
     def draw_next(self, tables: Mapping[str, Table], today: date) -> bool:
-        """Draw one whose answer has changed, the longest undrawn first; ``False``: there is none."""
+        """Draw one whose answer has changed, the one first that has waited longest; ``False``:
+        there is none."""
         from .chart_kinds import KINDS  # noqa: PLC0415  the library takes its time
 
         stale = [

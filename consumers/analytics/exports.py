@@ -29,28 +29,24 @@ def write_parquet(table: Table, path: Path, scratch: Path) -> None:
     lines = scratch / ".rows.ndjson"
     rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     lines.write_bytes(b"\n".join(map(orjson.dumps, rows)))
-    kinds = dict(zip(table.columns, table.types, strict=True))
+    columns = _struct(dict(zip(table.columns, table.types, strict=True)))
+    read = f"read_json({_quoted(lines)}, columns = {columns}, format = 'newline_delimited')"
+    into = f"{_quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
     try:
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET threads = 1")
-            connection.execute(
-                f"COPY (SELECT * FROM read_json($rows, columns = {_struct(kinds)},"  # noqa: S608  our own names
-                " format = 'newline_delimited')) TO $path (FORMAT parquet, COMPRESSION zstd)".replace(
-                    "$rows", _quoted(str(lines))
-                ).replace("$path", _quoted(str(path)))
-            )
+            connection.execute(f"COPY (SELECT * FROM {read}) TO {into}")  # noqa: S608  our own names
     finally:
         lines.unlink(missing_ok=True)
 
 
 def _struct(kinds: dict[str, str]) -> str:
-    return (
-        "{" + ", ".join(f"{_quoted(name)}: {_quoted(kind)}" for name, kind in kinds.items()) + "}"
-    )
+    pairs = (f"{_quoted(name)}: {_quoted(kind)}" for name, kind in kinds.items())
+    return f"{{{', '.join(pairs)}}}"
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _quoted(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _cell(value: object) -> object:

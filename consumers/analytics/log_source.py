@@ -76,7 +76,7 @@ class LogSource:
                 raise OtherHistory(f"The log holds another event at position {event.id} now.")
             return
         if isinstance(found, str):
-            builder.park(Parked(LOG, event.id, found, event.originator_id))
+            builder.park(Parked(LOG, event.id, found, str(event.originator_id)))
         else:
             builder.take(LOG, event.id, found)
 
@@ -89,7 +89,7 @@ class LogSource:
                     position=event.id,
                     type=event.topic,
                     time=datetime.fromisoformat(sealed.state["timestamp"]).astimezone(UTC),
-                    subject=event.originator_id,
+                    subject=str(event.originator_id),
                     version=event.originator_version,
                     source=self.name,
                     fields=sealed.state,

@@ -1,4 +1,4 @@
-"""How often something is done that may take long: never more than a share of the processor's time."""
+"""How often something is done that may take long: no more than a share of a processor's time."""
 
 from __future__ import annotations
 

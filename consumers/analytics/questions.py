@@ -21,8 +21,8 @@ Connection = duckdb.DuckDBPyConnection
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``keys`` are the columns that say what a row is about, ``counts`` those that count people or
-    what they did; all others follow from the counts. ``total`` is the count that others are part of.
+    """``keys`` are the columns that say what a row is about, ``counts`` those that count people
+    or what they did; others follow from the counts. ``total`` is the count that others are part of.
 
     ``is_local`` ones tell of districts or stations, where a small number may be about somebody.
     ``for_all`` is what everybody may see of it: a query on the view; ``None``: all of it.

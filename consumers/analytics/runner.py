@@ -166,6 +166,7 @@ class _Reader:
     def _put(self, item: Batch | BaseException) -> None:
         while not self._stop.is_set():
             try:
-                return self._queue.put(item, timeout=WAIT_S)
+                self._queue.put(item, timeout=WAIT_S)
             except Full:
                 continue
+            return

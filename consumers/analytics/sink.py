@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 import orjson
@@ -190,7 +190,7 @@ def connect(
         connection.execute(f"SET {setting} = '{value}'")
     connection.execute("SET allowed_directories = ?", [[str(folder)]])
     connection.execute("SET enable_external_access = false")
-    return cast("duckdb.DuckDBPyConnection", connection)
+    return connection
 
 
 def _tables() -> str:

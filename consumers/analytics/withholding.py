@@ -1,9 +1,9 @@
 """Small numbers are not told to everybody: the fewer a number counts, the more it says of each.
 
-Of a district or a station, a count of one to four is withheld, and with it what follows from it in
-the same row: shares, percentiles, and the total that it could be got from by subtraction. Nothing is
-not withheld. No table that is told holds sums over its rows. What is told of the whole city stays as
-it is, unless so few permits are in force there that the city is a village.
+Of a district or a station, a count of one to four is withheld, and with it what follows from it
+in the same row: shares, percentiles, and the total that it could be got from by subtraction. Zero
+is told. No table that is told holds sums over its rows. What is told of the whole city stays as it
+is, unless so few permits are in force there that the city is a village.
 """
 
 from __future__ import annotations

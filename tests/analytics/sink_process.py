@@ -1,6 +1,6 @@
-"""The consumer in a process that may be killed: ``python -m tests.analytics.sink_process URL FOLDER``, and
-the address and prefix of a Kafka where it is to read from there.
-It takes small batches, and writes a dot after each, so that there are many moments to be killed at."""
+"""The consumer in a process that may be killed: its arguments are the database's URL, the folder,
+and a Kafka's address and topic prefix where it is to read from there. It takes small batches, and
+writes a dot after each, so that there are many moments to be killed at."""
 
 import sys
 from datetime import UTC, datetime
@@ -29,12 +29,17 @@ def main() -> None:
         sys.stdout.flush()
 
     Sink.write = write_and_tell
-    Publisher.draw_next = lambda self, today: False  # takes longer than all the rest
+    Publisher.draw_next = _draw_nothing
     url, folder, *kafka = sys.argv[1:]
     source = _of_kafka(Path(folder), *kafka) if kafka else _of_log(url)
     now = datetime.now(UTC)
     checks = CheckSource(url)
     Analytics(Path(folder), source, checks, lambda: now, Event(), grace_days=30).run()
+
+
+def _draw_nothing(_publisher, _today):
+    """It takes longer than all the rest."""
+    return False
 
 
 def _of_log(url):

@@ -18,7 +18,7 @@ DAYS = 40
 
 @pytest.fixture
 def city(ledger, context):
-    city = City(ledger, context, random.Random(8))
+    city = City(ledger, context, random.Random(8))  # noqa: S311  chance, not secrecy
     city.grow()
     for number in city.numbers[:4]:
         city.command()
@@ -48,7 +48,7 @@ def said_by_domain(history, day, known):
 
 def test_every_permit_on_random_days_as_true_and_as_known_then(fill, city, histories):
     """Term, district, claim and status: by all that is known, and by what was known that day."""
-    chance = random.Random(9)
+    chance = random.Random(9)  # noqa: S311  chance, not secrecy
     begin, end = date(2024, 1, 4), city.today + timedelta(days=700)
     days = sorted(
         {begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)}

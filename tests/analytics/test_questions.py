@@ -88,7 +88,7 @@ def test_a_legal_day_begins_in_shanghai(put, ask):
 
 
 def test_days_from_order_to_hand(put, ask):
-    """By the station that ordered the card, each card by its own serial; not collected: not counted."""
+    """By the station that ordered the card, each by its serial; not collected: not counted."""
     made = {"card_serial": 2, "card_due_on": "2026-03-10", "station": "320281-02"}
     put(
         ("issued", "A", at("2026-01-05"), issued("2026-01-05", card_due_on="2026-01-20")),
