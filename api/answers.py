@@ -230,3 +230,28 @@ class ErasureAnswer(HolderAnswer):
     certificate: str = Field(
         description="the same, signed: compact JWS, typ erasure-certificate+jwt"
     )
+
+
+class QuestionAnswer(BaseModel):
+    """A table; ``None`` in it is a number that is withheld, or one that there is not."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    rows_left_out: Annotated[int, Field(description="whose numbers are all withheld")]
+
+
+class StatsAnswer(BaseModel):
+    """The statistics for everybody; local counts below ``count_min`` are withheld."""
+
+    as_of_position: Annotated[int, Field(description="of the log, of the newest event in it")]
+    as_of_checks: Annotated[int, Field(description="of the log of checks")]
+    recorded_at: Annotated[datetime | None, Field(description="of the newest event")]
+    today: Annotated[date, Field(description="for which it was asked")]
+    events: int
+    parked: Annotated[int, Field(description="records that can't be counted")]
+    count_min: int
+    questions: dict[str, QuestionAnswer]
+    charts: Annotated[
+        dict[str, dict[str, dict[str, str]]],
+        Field(description="chart, language, width: the name of its file"),
+    ]

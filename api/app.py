@@ -22,6 +22,7 @@ from . import (
     problems,
     quarantine,
     registrar,
+    stats,
     tlog,
     tlog_witnesses,
     verifier,
@@ -89,6 +90,7 @@ def create_app(
         quarantine.router,
         tlog.router,
         tlog_witnesses.router,
+        stats.router,
         operations.router,
     ):
         app.include_router(router)

@@ -30,6 +30,7 @@ from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
 from .decoding import Decoders
+from .published import StatsFeed
 from .pulse import PulseFeed
 from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
@@ -66,6 +67,7 @@ class Services:
     streams: Streams
     public_streams: Streams
     pulse: PulseFeed
+    stats: StatsFeed
     decoders: Decoders
     trees: TreeReader
     witnessed: WitnessedCheckpoints
@@ -81,6 +83,7 @@ class Services:
         """End what would go on by itself, so that a server that stops has nothing to wait for."""
         self.streams.close()
         self.public_streams.close()
+        self.stats.listeners.close()
         self.waits.close()
 
     def standing(self, facts: Facts) -> Standing:

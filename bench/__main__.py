@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from .analytics import bench_analytics
 from .append import bench_append
 from .bulk import bench_bulk
 from .checks import bench_checks
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "sealing": bench_sealing,
     "checks": bench_checks,
     "tree": bench_tree,
+    "analytics": bench_analytics,
     "kills": bench_kills,
     "relay": bench_relay,
     "soak": bench_soak,

@@ -22,6 +22,7 @@ from . import (
     quarantine_commands,
     rebuild_command,
     receipt_key_commands,
+    stats_command,
     verify_command,
 )
 from .commandline import (
@@ -49,6 +50,7 @@ app.add_typer(quarantine_commands.app, name="quarantine")
 app.command()(rebuild_command.rebuild)
 app.command()(verify_command.verify_log)
 app.command()(verify_command.copy_log)
+app.command()(stats_command.stats)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -149,6 +151,22 @@ def relay(
     settings = settings_of(kafka=kafka, data_dir=data_dir, database_url=database_url)
     with as_role("relay"), explained(CannotRelay):
         (believe_topics if replay else run)(settings)
+
+
+@app.command()
+def analytics(
+    kafka: Kafka = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Take every event into the statistics, and publish what is asked of them."""
+    from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
+
+    from .analysing import analyse  # noqa: PLC0415
+
+    settings = settings_of(kafka=kafka, data_dir=data_dir, database_url=database_url)
+    with as_role("analytics"), explained(AnalyticsError):
+        analyse(settings)
 
 
 @app.command()

@@ -101,6 +101,13 @@ class Settings(BaseSettings):
         max_length=50,
         description="before the names of topics, where several ledgers share a cluster",
     )
+    analytics_dir: Path | None = Field(
+        None,
+        description="statistics and what is told of them; none: `analytics` in the data folder",
+    )
+    analytics_memory_mb: int = Field(
+        256, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
+    )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"
     )
@@ -148,6 +155,15 @@ class Settings(BaseSettings):
     def source(self) -> str:
         """The ledger's own URI, in every event that leaves it."""
         return f"https://{self.origin}"
+
+    @property
+    def statistics_dir(self) -> Path:
+        return self.analytics_dir or self.data_dir / "analytics"
+
+    @property
+    def published_dir(self) -> Path:
+        """What of the statistics is for everybody."""
+        return self.statistics_dir / "published"
 
     @property
     def url(self) -> str:

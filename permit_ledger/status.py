@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+import orjson
 from rich.markup import escape
 from rich.table import Table
 
@@ -65,6 +66,17 @@ class WitnessSight:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """How far the statistics are that were published last, and how many records could not be
+    counted. ``lag_events`` is of the log of events, ``lag_checks`` of that of checks."""
+
+    position: int
+    lag_events: int
+    lag_checks: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
     names the first few of the permits in it. ``relay`` is ``None`` where none has ever run."""
@@ -83,6 +95,8 @@ class Status:
     audited_permits: int
     audit_differences: int
     relay: RelayStatus | None
+    statistics: Statistics | None
+    """``None`` where none are published on this machine."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -113,6 +127,7 @@ def read_status(settings: Settings) -> Status:
         trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
         witnesses=witnesses,
         relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
+        statistics=_statistics(settings, log, checks),
     )
 
 
@@ -141,6 +156,15 @@ def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelaySta
     return RelayStatus(position, log - position, starts, stopped)
 
 
+def _statistics(settings: Settings, log: int, checks: int) -> Statistics | None:
+    try:
+        stats = orjson.loads((settings.published_dir / "stats.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    position, of_checks = stats["as_of_position"], stats["as_of_checks"]
+    return Statistics(position, log - position, checks - of_checks, stats["parked"])
+
+
 def status_table(status: Status) -> Table:
     """The screen."""
     table = Table(title="permit ledger · 居住证账本", show_header=False, title_justify="left")
@@ -154,6 +178,11 @@ def status_table(status: Status) -> Table:
         table.add_row("relay position", f"{relay.position:,} ({lag})")
         if relay.stopped:
             table.add_row("  stopped", escape(relay.stopped))
+    if told := status.statistics:
+        lag = f"{told.lag_events:,} events behind" if told.lag_events else "in step"
+        table.add_row("statistics position", f"{told.position:,} ({lag})")
+        if told.parked:
+            table.add_row("  records that can't be counted", f"{told.parked:,}")
     for tree in status.trees:
         table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
         if tree.stopped:

@@ -23,7 +23,7 @@ from .stopping import stop_on
 from .supervisor import Supervisor
 from .workbench import database, service_clock
 
-ROLES = ["api", "project", "integrate"]
+ROLES = ["api", "project", "integrate", "analytics"]
 READY_TIMEOUT_S = 60
 PORT_TIMEOUT_S = 10
 TEND_S = 0.2

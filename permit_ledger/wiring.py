@@ -16,6 +16,7 @@ from api.decoding import Decoders
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
 from api.presentation import JsonRenderer
+from api.published import Published, StatsFeed
 from api.pulse import PulseFeed
 from api.rate_limits import CheckLimits
 from api.receipts import ReceiptSigner
@@ -124,6 +125,10 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
             pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
             _in_background(stack, pulse.run())
+            stats = StatsFeed(
+                Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
+            )
+            _in_background(stack, stats.run())
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
@@ -153,6 +158,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 streams=Streams(),
                 public_streams=public_streams,
                 pulse=pulse,
+                stats=stats,
                 decoders=Decoders(),
                 trees=trees,
                 witnessed=WitnessedCheckpoints(trees, witnesses),

@@ -28,7 +28,22 @@ NAVIGATION = (
     ("/verify", "verify"),
     ("/counter", "counter"),
     ("/audit", "audit"),
+    ("/stats", "stats"),
 )
+
+STATS_QUESTIONS = (
+    "in_force_by_district",
+    "electronic_adoption",
+    "endorsement_outcomes",
+    "endorsements_due",
+    "delivery_times",
+    "losses",
+    "checks_answered",
+    "station_throughput",
+    "corrections",
+    "suspicious",
+)
+"""In the order of the page."""
 
 
 class HtmlRoute(APIRoute):
@@ -125,6 +140,11 @@ def router(policy: Policy, *, is_development: bool) -> APIRouter:
     async def audit(request: Request) -> Response:
         """The investigator."""
         return pages.page(request, "audit.html")
+
+    @routes.get("/stats")
+    async def stats(request: Request) -> Response:
+        """Everybody who wants to know how it goes."""
+        return pages.page(request, "stats.html", questions=STATS_QUESTIONS)
 
     @routes.get("/v/{code}")
     @routes.get("/V/{code}")  # as it stands in the QR code, which holds upper case in less space

@@ -42,6 +42,8 @@ READS = {
     f"GET {A}/checks": "investigator",
     f"GET {A}/evidence": "investigator",
     "GET /v1/audit/reads": "investigator",
+    "GET /v1/stats": "registrar",
+    "GET /v1/stats/files/{name}": "registrar",
     "GET /tlog/proof/{position}": "registrar",
     "GET /tlog/tile/{tile_path}": "registrar",
 }

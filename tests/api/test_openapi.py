@@ -22,6 +22,7 @@ CONTRACT = {
     *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
     *(f"GET {A}/evidence", "GET /tlog/checkpoint", "GET /tlog/tile/{tile_path}"),
     *("GET /tlog/proof/{position}", "GET /tlog/key"),
+    *("GET /v1/stats", "GET /v1/stats/live", "GET /v1/stats/files/{name}"),
 }
 """Operations that the outside world relies on."""
 

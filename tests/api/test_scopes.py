@@ -18,6 +18,9 @@ PUBLIC = {
     ("put", "/v1/dev/clock"),
     ("get", "/v1/dev/people"),
     ("get", "/v1/live"),
+    ("get", "/v1/stats"),
+    ("get", "/v1/stats/live"),
+    ("get", "/v1/stats/files/{name}"),
     ("get", "/tlog/keys"),
     *(
         ("get", f"/tlog{log}/{what}")

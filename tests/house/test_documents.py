@@ -84,7 +84,7 @@ def test_the_play_file_has_every_path() -> None:
         source = file.read_text("utf-8")
         prefix = next(iter(re.findall(r"APIRouter\(prefix=\"([^\"]+)\"", source)), "")
         paths |= {prefix + path for path in re.findall(r"@\w+\.\w+\(\s*\"(/[^\"]*)\"", source)}
-    play = re.sub(r"\{\{(number|holder_id)\}\}", r"{\1}", _text("docs/play.http"))
+    play = re.sub(r"\{\{(number|holder_id|name)\}\}", r"{\1}", _text("docs/play.http"))
     play = play.replace("{number}", "{permit_number}")
     assert {"/v1/permits", "/v1/audit/holders/{holder_id}/erasures"} < paths
     assert set() == {path for path in paths - {"/"} if f"{{{{host}}}}{path}" not in play}

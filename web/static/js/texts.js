@@ -32,3 +32,8 @@ export const day = (iso) => (iso ? dates.format(new Date(`${iso}T00:00:00Z`)) : 
 export const instant = (iso) => instants.format(new Date(iso));
 
 export const number = (value) => numbers.format(value);
+
+const shares = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+
+/** A share, 0 to 1. */
+export const percent = (value) => shares.format(value);

@@ -1,0 +1,106 @@
+"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what
+is published is for all: no permit and no officer is in it, and small numbers are withheld."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Path
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ledger.errors import Unavailable
+
+from . import documents
+from .answers import StatsAnswer
+from .published import StatsFeed
+from .services import Services, services
+from .streams import END, HEARTBEAT, EventStream, Stream
+
+router = APIRouter(tags=["stats"])
+
+PUBLIC = ""
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "public, no-cache"
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "svg": "image/svg+xml",
+}
+_SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UNCHANGED: documents.Responses = {304: {"description": "still the same"}}
+_FILE: documents.Responses = {
+    200: {
+        "description": "a table as CSV or Parquet, or a chart as SVG",
+        "content": {media_type.split(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()},
+    }
+}
+
+Service = Annotated[Services, Depends(services)]
+IfNoneMatch = Annotated[str | None, Header(max_length=200)]
+
+
+@router.get(
+    "/v1/stats",
+    response_model=StatsAnswer,
+    responses=_UNCHANGED | documents.problems(422, 503),
+)
+async def stats(service: Service, if_none_match: IfNoneMatch = None) -> Response:
+    """Every question's answer, and which charts there are, as of a position of the log."""
+    found = await service.stats.published.stats()
+    if found is None:
+        raise Unavailable("No statistics are published here yet.")
+    headers = {"Cache-Control": ASK_AGAIN, "ETag": f'"{found.digest}"'}
+    if f'"{found.digest}"' in (if_none_match or ""):
+        return Response(None, 304, headers)
+    position = orjson.loads(found.content)["as_of_position"]
+    return Response(
+        found.content, 200, headers | {"Ledger-Position": str(position)}, "application/json"
+    )
+
+
+@router.get("/v1/stats/live", responses=documents.streamed())
+async def live(service: Service) -> EventStream:
+    """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
+    feed = service.stats
+    with ExitStack() as held:
+        stream = held.enter_context(feed.listeners.open(PUBLIC))
+        feed.want()
+        return EventStream(_changes(stream, feed), held.pop_all())
+
+
+@router.get(
+    "/v1/stats/files/{name}",
+    response_class=Response,
+    responses=_FILE | documents.problems(404, 422),
+)
+async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
+    """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""
+    content = await service.stats.published.file(name)
+    if content is None:
+        raise HTTPException(404, "There is no such file.")
+    kind = name.rpartition(".")[2]
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if kind == "svg":
+        headers |= {"Cache-Control": FOR_EVER, "Content-Security-Policy": _SVG_POLICY}
+    else:
+        attachment = f'attachment; filename="{name}"'
+        headers |= {"Cache-Control": ASK_AGAIN, "Content-Disposition": attachment}
+    return Response(content, 200, headers, MEDIA_TYPES[kind])
+
+
+async def _changes(stream: Stream, feed: StatsFeed) -> AsyncIterator[bytes]:
+    told: bytes | None = None
+    while not stream.is_over:
+        latest = feed.latest
+        if latest is not None and latest != told:
+            told = latest
+            yield latest
+        else:
+            yield HEARTBEAT
+        await stream.woken()
+    yield END

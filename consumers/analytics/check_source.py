@@ -1,0 +1,38 @@
+"""Checks, from the ledger's own log of them: what was asked and answered, not by whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from ledger.database import connect
+from ledger.named_sql import Queries
+
+from .facts import Row
+
+CHECKS_MAX = 5_000
+"""In one read."""
+
+_sql = Queries("consumers.analytics", "sql/ledger_checks.sql")
+
+
+class CheckSource:
+    """Opens a connection for each look, since looks are seconds apart."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+
+    def after(self, position: int) -> list[Row]:
+        """The next checks, by their own positions, without gaps.
+
+        Raises:
+            psycopg.Error: the database is out of reach.
+        """
+        with (
+            connect(self._database_url, application_name="permit-ledger analytics") as connection,
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            parameters = {"after": position, "limit": CHECKS_MAX}
+            rows: list[dict[str, Any]] = cursor.execute(_sql.checks, parameters).fetchall()
+        return rows

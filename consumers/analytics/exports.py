@@ -1,0 +1,53 @@
+"""A table as CSV and as Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import duckdb
+import orjson
+
+from .questions import Table
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_bytes(table: Table) -> bytes:
+    """RFC 4180 with a header, in UTF-8; what is withheld or missing is empty. No text can be taken
+    for a formula by a spreadsheet."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(table.columns)
+    writer.writerows([_cell(value) for value in row] for row in table.rows)
+    return out.getvalue().encode()
+
+
+def write_parquet(table: Table, path: Path, scratch: Path) -> None:
+    """Into ``path``, by way of a file of JSON lines in the folder ``scratch``."""
+    lines = scratch / ".rows.ndjson"
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    lines.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    columns = _struct(dict(zip(table.columns, table.types, strict=True)))
+    read = f"read_json({_quoted(lines)}, columns = {columns}, format = 'newline_delimited')"
+    into = f"{_quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("SET threads = 1")
+            connection.execute(f"COPY (SELECT * FROM {read}) TO {into}")  # noqa: S608  our own names
+    finally:
+        lines.unlink(missing_ok=True)
+
+
+def _struct(kinds: dict[str, str]) -> str:
+    pairs = (f"{_quoted(name)}: {_quoted(kind)}" for name, kind in kinds.items())
+    return f"{{{', '.join(pairs)}}}"
+
+
+def _quoted(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,173 @@
+"""The events topic as a source: read committed, in a consumer group, from the sink's own marks.
+
+The broker is told the offsets as well, for those who look at a group's lag; nothing is ever read
+from there. Whatever is no event of the ledger's is parked by its place, and the rest flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from consumers.client import committed_reader
+from consumers.cloudevents import BadRecord, decode
+from consumers.kinds import Kind
+from ledger.backoff import Backoff
+
+from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
+from .errors import OtherHistory
+from .facts import Row, Unfit, row_of
+
+GROUP = "permit-ledger-analytics"
+GROUP_FILE = "consumer-group"
+MEMBER = "sink"
+"""The one member of the group, by a name of its own: started again, it need not wait until the
+broker has given up the one that was killed."""
+SESSION_TIMEOUT_MS = 15_000
+METADATA_AGE_MS_MAX = 5_000
+"""How soon a topic is found that was not there yet."""
+POLL_MS = 200
+RECORD_BYTES_MAX = 1024 * 1024
+"""Fetched at a time of each partition; a larger record is fetched alone."""
+FETCH_BYTES_MAX = 4 * 1024 * 1024
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaSource:
+    """One topic; a consumer of its own while it is iterated.
+
+    Each sink has a ``group`` of its own, since each wants all of the topic.
+    """
+
+    def __init__(self, addresses: str, kind: Kind, group: str) -> None:
+        self._addresses, self._kind, self._group = addresses, kind, group
+        self.name = f"topic {kind.events_topic}"
+
+    def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
+        """
+        Raises:
+            OtherHistory: a partition does not hold what its mark remembers.
+        """
+        handed_on, pauses = dict(marks), Backoff(stop)
+        while not stop.is_set():
+            try:
+                for batch in self._read(BatchBuilder(dict(handed_on)), stop):
+                    handed_on.update(batch.marks)
+                    yield batch
+                    pauses.reset()
+            except KafkaError as error:
+                _log.warning("topic can't be read", error=type(error).__name__)
+                pauses.pause()
+
+    def _read(self, builder: BatchBuilder, stop: Event) -> Iterator[Batch]:
+        consumer = committed_reader(
+            self._addresses,
+            group_id=self._group,
+            group_instance_id=MEMBER,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            metadata_max_age_ms=METADATA_AGE_MS_MAX,
+            max_poll_records=BATCH_EVENTS_MAX,
+            max_partition_fetch_bytes=RECORD_BYTES_MAX,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+        )
+        places = _Places(consumer, builder)
+        try:
+            consumer.subscribe([self._kind.events_topic], listener=places)
+            while not stop.is_set():
+                found = consumer.poll(timeout_ms=POLL_MS)
+                for partition, records in found.items():
+                    for record in records:
+                        self._take(builder, places, partition.partition, record)
+                if builder.has_moved:
+                    yield builder.batch()
+                    self._tell(consumer, builder.marks)
+        finally:
+            with suppress(KafkaError):
+                consumer.close(autocommit=False)
+
+    def _take(self, builder: BatchBuilder, places: _Places, part: int, record: Any) -> None:
+        mark = builder.mark(part)
+        found = self._row(record)
+        if (proof := places.unproved.pop(part, None)) is not None:
+            if record.offset != proof.position_offset or _seen(found) != proof.seen:
+                raise OtherHistory(f"Partition {part} holds something else than was read from it.")
+            return
+        if record.offset < (mark.position_offset or mark.next_offset):
+            raise OtherHistory(f"Partition {part} begins anew.")
+        if record.offset < mark.next_offset:
+            return  # parked before
+        if isinstance(found, str):
+            builder.park(Parked(part, record.offset, found))
+        else:
+            builder.take(part, record.offset, found)
+
+    def _row(self, record: Any) -> Row | str:
+        """A row, or why there is none."""
+        event = decode(record, types=self._kind.types)
+        if isinstance(event, BadRecord):
+            return event.reason
+        try:
+            return row_of(event)
+        except Unfit as unfit:
+            return str(unfit)
+
+    def _tell(self, consumer: KafkaConsumer, marks: Mapping[int, Mark]) -> None:
+        topic = self._kind.events_topic
+        offsets = {
+            TopicPartition(topic, part): OffsetAndMetadata(mark.next_offset, "", -1)
+            for part, mark in marks.items()
+            if TopicPartition(topic, part) in consumer.assignment()
+        }
+        with suppress(KafkaError):
+            consumer.commit_async(offsets)
+
+
+def consumer_group(folder: Path) -> str:
+    """Of the sink in this folder, the same for as long as the folder is there."""
+    path = folder / GROUP_FILE
+    try:
+        return path.read_text("ascii")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(f"{GROUP}.{uuid4().hex[:12]}", "ascii")
+        return path.read_text("ascii")
+
+
+class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """Puts a partition to where its mark is, whenever this consumer is given it.
+
+    It begins with the last event that was taken; ``unproved`` are those that have yet to be the
+    same as then.
+    """
+
+    def __init__(self, consumer: KafkaConsumer, builder: BatchBuilder) -> None:
+        self._consumer, self._builder = consumer, builder
+        self.unproved: dict[int, Mark] = {}
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        for partition in assigned:
+            mark = self._builder.mark(partition.partition)
+            self.unproved.pop(partition.partition, None)
+            if mark.position_offset is None:
+                self._consumer.seek(partition, mark.next_offset)
+            else:
+                self._consumer.seek(partition, mark.position_offset)
+                self.unproved[partition.partition] = mark
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        for partition in revoked:
+            self.unproved.pop(partition.partition, None)
+
+
+def _seen(found: Row | str) -> str | None:
+    return None if isinstance(found, str) else seen(found)

@@ -1,0 +1,146 @@
+"""What is told of the statistics, as files: the only way out of the role.
+
+::
+
+    answers.json                the whole answers, for whoever may read the data folder
+    published/stats.json        the answers for everybody, and which files belong to them
+    published/<question>.csv    the same, a table a file
+    published/<question>.parquet
+    published/<chart>.<language>.<width>.<digest>.svg
+
+Each file takes its place whole. ``stats.json`` comes last and names the charts by their content, so
+whoever has read it finds what it speaks of; charts that it names no more are kept for a while.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from .charts import Charts
+from .exports import csv_bytes, write_parquet
+from .questions import Answer, Table
+from .withholding import COUNT_MIN, for_everybody
+
+PUBLISHED = "published"
+STATS_FILE = "stats.json"
+ANSWERS_FILE = "answers.json"
+RETIRED_KEPT_S = 60.0
+"""How long a chart stays that was replaced: for whoever has just read that it is there."""
+
+
+class Publisher:
+    """Owns the published folder; used by one thread.
+
+    Figures come first and charts after them, since they take their time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._published = folder, folder / PUBLISHED
+        self._charts = Charts()
+        self._exported: dict[str, Table] = {}
+        self._retired_s: dict[str, float] = {}
+        self._stats: dict[str, Any] = {}
+        self._tables: dict[str, Table] = {}
+
+    def publish(
+        self,
+        answers: Sequence[Answer],
+        vitals: Mapping[str, Any],
+        parked: Sequence[Mapping[str, Any]],
+        today: date,
+    ) -> None:
+        """The figures, as of one instant, beside the charts that are there."""
+        self._published.mkdir(mode=0o755, exist_ok=True)
+        head = {
+            "as_of_position": vitals["position"],
+            "as_of_checks": vitals["checks"],
+            "recorded_at": _instant(vitals["recorded_at"]),
+            "today": today.isoformat(),
+            "events": vitals["events"],
+            "parked": vitals["parked"],
+        }
+        self._replace(self._folder / ANSWERS_FILE, _document(head, answers, parked), mode=0o600)
+        told = for_everybody(answers)
+        self._tables = {name: table for name, (table, _) in told.items()}
+        for name, table in self._tables.items():
+            self._export(name, table)
+        self._stats = {
+            **head,
+            "count_min": COUNT_MIN,
+            "questions": {
+                name: {"columns": table.columns, "rows": table.rows, "rows_left_out": left_out}
+                for name, (table, left_out) in told.items()
+            },
+        }
+        self._tell()
+
+    def draw_next(self, today: date) -> bool:
+        """One chart of what was published last; ``False``: all are drawn."""
+        if not self._charts.draw_next(self._tables, today):
+            return False
+        for file, content in self._charts.all_drawn.files.items():
+            if not (path := self._published / file).exists():
+                self._replace(path, content)
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        drawn = self._charts.all_drawn
+        stats = {**self._stats, "charts": drawn.by_name}
+        self._replace(self._published / STATS_FILE, orjson.dumps(stats))
+        self._clear(drawn.files.keys())
+
+    def _export(self, name: str, table: Table) -> None:
+        if self._exported.get(name) == table:
+            return
+        self._replace(self._published / f"{name}.csv", csv_bytes(table))
+        path = self._published / f"{name}.parquet"
+        write_parquet(table, path.with_suffix(".new"), self._published)
+        path.with_suffix(".new").replace(path)
+        self._exported[name] = table
+
+    def _clear(self, shown: Collection[str]) -> None:
+        """Charts that are named no more, after a while."""
+        now_s = monotonic()
+        for path in self._published.glob("*.svg"):
+            if path.name in shown:
+                self._retired_s.pop(path.name, None)
+            elif now_s - self._retired_s.setdefault(path.name, now_s) > RETIRED_KEPT_S:
+                path.unlink(missing_ok=True)
+                del self._retired_s[path.name]
+
+    def _replace(self, path: Path, content: bytes, mode: int = 0o644) -> None:
+        new = path.with_name(f".{path.name}.new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(content)
+        new.replace(path)
+
+
+def _document(
+    head: Mapping[str, Any], answers: Sequence[Answer], parked: Sequence[Mapping[str, Any]]
+) -> bytes:
+    return orjson.dumps(
+        {
+            **head,
+            "parked_by_reason": parked,
+            "answers": {
+                answer.question.name: {
+                    "columns": answer.whole.columns,
+                    "types": answer.whole.types,
+                    "rows": answer.whole.rows,
+                }
+                for answer in answers
+            },
+        }
+    )
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.replace(tzinfo=UTC).isoformat() if at else None

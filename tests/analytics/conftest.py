@@ -1,0 +1,74 @@
+"""The givens of the statistics' tests: a log, a sink in a folder of its own, records by hand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from consumers.analytics.batch import BatchBuilder
+from consumers.analytics.facts import row_of
+from consumers.analytics.log_source import LOG, LogSource
+from consumers.analytics.sink import EVENTS, Sink
+from consumers.cloudevents import EventRecord
+from ledger.application import PermitLedger
+from ledger.database import as_service
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "analytics"
+
+
+@pytest.fixture
+def sink(folder: Path) -> Iterator[Sink]:
+    with closing(Sink(folder, "log")) as sink:
+        yield sink
+
+
+@pytest.fixture
+def source(database_url: str, ledger: PermitLedger) -> LogSource:
+    return LogSource(as_service(database_url), ledger.event_mapper.parse)
+
+
+@pytest.fixture
+def fill(sink: Sink, source: LogSource, ledger: PermitLedger) -> Callable[[], Sink]:
+    """``fill()``: brings the sink to the log's head."""
+
+    def fill() -> Sink:
+        stop = Event()
+        head = ledger.log.head()
+        with closing(source.batches(sink.marks(EVENTS), stop)) as batches:  # type: ignore[type-var]
+            while (mark := sink.marks(EVENTS).get(LOG)) is None or mark.next_offset <= head:
+                sink.write(next(batches))
+        return sink
+
+    return fill
+
+
+@pytest.fixture
+def put(sink: Sink) -> Callable[..., None]:
+    """``put(("issued", "A", "2026-01-05T02:00:00", {…}), …)``: events by hand, in this order."""
+    builder = BatchBuilder({})
+    versions: dict[str, int] = {}
+
+    def put(*told: tuple[str, str, str, dict[str, Any]]) -> None:
+        for name, subject, at, fields in told:
+            versions[subject] = versions.get(subject, 0) + 1
+            position = builder.mark(LOG).position + 1
+            record = EventRecord(
+                position=position,
+                type=f"permit.{name}.v1",
+                time=datetime.fromisoformat(at).replace(tzinfo=UTC),
+                subject=subject,
+                version=versions[subject],
+                source="by hand",
+                fields={"station": "320211-01", "actor": "officer-1", **fields},
+            )
+            builder.take(LOG, position, row_of(record))
+        sink.write(builder.batch())
+
+    return put

@@ -1,0 +1,141 @@
+"""What the views say of permits, against what the domain says of the same ones on the same days."""
+
+import random
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from eventsourcing.application import project_aggregate
+
+from consumers.analytics import questions
+from domain.calendar import Term, shanghai_date
+from domain.standing import Facts, PermitStatus, Standing
+from domain.validity import History, first_instant
+from tests.projections.test_time_travel import City
+
+DAYS = 40
+
+
+@pytest.fixture
+def city(ledger, context):
+    city = City(ledger, context, random.Random(8))  # noqa: S311  chance, not secrecy
+    city.grow()
+    for number in city.numbers[:4]:
+        city.command()
+        city.erase(number)
+    return city
+
+
+@pytest.fixture
+def histories(ledger, city):
+    """Every permit's, opened."""
+    return [History(ledger.opened(ledger.log.select_events(number))) for number in city.numbers]
+
+
+def asked(sink, days, today=None):
+    questions.set_day(sink._connection, today or max(days), 30, days)
+    return sink.rows("SELECT * FROM permits_by_day")
+
+
+def at_the_end_of(day):
+    return first_instant(day + timedelta(days=1)) - timedelta(microseconds=1)
+
+
+def said_by_domain(history, day, known):
+    as_of = history.as_of(at_the_end_of(day), known)
+    return as_of.standing if as_of else None
+
+
+def test_every_permit_on_random_days_as_true_and_as_known_then(fill, city, histories):
+    """Term, district, claim and status: by all that is known, and by what was known that day."""
+    chance = random.Random(9)  # noqa: S311  chance, not secrecy
+    begin, end = date(2024, 1, 4), city.today + timedelta(days=700)
+    days = sorted(
+        {begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)}
+    )
+    told = {(row["permit_number"], row["day"]): row for row in asked(fill(), days)}
+    seen = Counter()
+    for history in histories:
+        for day in days:
+            standing = said_by_domain(history, day, len(history.events))
+            row = told.get((history.events[0].originator_id, day))
+            assert (standing is None) == (row is None)
+            if standing is None:
+                continue
+            term = standing.facts.term
+            permit = history.as_of(at_the_end_of(day), len(history.events)).permit
+            assert row["status"] == standing.status
+            assert (row["anchor"], row["years"]) == (term.anchor, term.years)
+            assert row["valid_until"] == standing.valid_until
+            assert row["claimed"] == standing.facts.claimed
+            assert row["division"] == permit.residence.division
+            known = history.known_by(at_the_end_of(day))
+            then = said_by_domain(history, day, known) if known else None
+            status = then and (PermitStatus.ENDED if then.facts.end else then.status)
+            assert row["status_known_then"] == status
+            if then:
+                home = history.as_of(at_the_end_of(day), known).permit.residence.division
+                assert row["known_division"] == home
+                seen["moved since" if home != row["division"] else "same home"] += 1
+            seen[row["status"]] += 1
+    assert {"in_force", "use_suspended", "ended", "voided", "moved since"} < seen.keys()
+
+
+def test_every_event_is_true_since_when_the_domain_says(fill, histories):
+    """For the events that a status, a district or a loss follows from."""
+    told = {
+        (row["subject"], row["version"]): row
+        for row in fill().rows("SELECT subject, version, name, true_from, known_from FROM effects")
+    }
+    seen = Counter()
+    for history in histories:
+        for event, recorded_at in zip(history.events, history.recorded_at, strict=True):
+            row = told[event.originator_id, event.originator_version]
+            assert row["known_from"] == recorded_at.replace(tzinfo=None)
+            if row["name"] == "identity-corrected":
+                continue  # from the beginning: no day to count with
+            since = history.true_from(event.originator_version)
+            assert row["true_from"] == (since - since.utcoffset()).replace(tzinfo=None)
+            seen[row["name"]] += 1
+    assert len(told) == sum(len(history.events) for history in histories)
+    assert {"issued", "endorsed", "address-changed", "card-reported-lost"} < seen.keys()
+
+
+def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
+    """Within 30, 60 and 90 days, by district."""
+    permits = [
+        project_aggregate(None, iter(ledger.opened(ledger.log.select_events(number))))
+        for number in city.numbers
+    ]
+    today = shanghai_date(city.now)
+    expected = Counter()
+    for permit in permits:
+        standing = Standing(Facts.of(permit), today)
+        if standing.status is PermitStatus.IN_FORCE:
+            left = (standing.valid_until - today).days
+            for days in (30, 60, 90):
+                expected[permit.residence.division, days] += left <= days
+
+    sink = fill()
+    questions.set_day(sink._connection, today, 30)
+    told = sink.rows("SELECT * FROM endorsements_due")
+
+    assert {
+        (row["division"], days): row[f"due_in_{days}_days"] for row in told for days in (30, 60, 90)
+    } == expected
+    assert any(expected.values())
+
+
+@pytest.mark.parametrize("years", [1, 2, 3, 4, 8])
+def test_anniversaries_are_the_domains(sink, years):
+    """Of every day of five years, two of them leap years' neighbours: 29 February comes back."""
+    days = [date(2023, 1, 1) + timedelta(days=n) for n in range(5 * 365)]
+    listed = ", ".join(f"DATE '{day}'" for day in days)
+
+    told = sink.rows(
+        f"SELECT day, anniversary(day, {years}) AS told FROM (SELECT unnest([{listed}]) AS day)"
+    )
+
+    assert {day: Term(day, years).anniversary for day in days} == {
+        row["day"]: row["told"] for row in told
+    }

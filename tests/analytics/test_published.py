@@ -1,0 +1,243 @@
+"""What everybody is told: nothing of a person, no small number of a place, files that are whole."""
+
+import csv
+import io
+import re
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from threading import Event
+
+import duckdb
+import orjson
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from consumers.analytics.chart_kinds import KINDS
+from consumers.analytics.charts import Charts, Drawn
+from consumers.analytics.exports import csv_bytes, write_parquet
+from consumers.analytics.log_source import LOG, LogSource
+from consumers.analytics.publishing import Publisher
+from consumers.analytics.questions import BY_NAME, QUESTIONS, Answer, Table
+from consumers.analytics.sink import Sink
+from consumers.analytics.withholding import for_everybody, withheld
+from domain.calendar import shanghai_date
+from ledger.application import PermitLedger
+from ledger.database import as_service
+from ledger.mapper import EventMapper, OrjsonTranscoder
+from permit_ledger.simulate import simulate
+from tests.conftest import TEMPLATE
+from tests.keks import keyring
+
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+TODAY = shanghai_date(UNTIL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("city") / "analytics"
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_url, blind_index, policy, folder):
+    """A sink with a small city in it, and some checks."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE published_city TEMPLATE {TEMPLATE}")
+    url = as_service(make_conninfo(postgres_url, dbname="published_city"))
+    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+        simulate(ledger, permits=250, days=500, seed=3, until=UNTIL, policy=policy)
+        head = ledger.log.head()
+    sink = Sink(folder, "log")
+    for batch in LogSource(url, EventMapper(OrjsonTranscoder()).parse).batches({}, Event()):
+        sink.write(batch)
+        if batch.marks[LOG].position == head:
+            break
+    numbers = [row["n"] for row in sink.rows("SELECT DISTINCT subject AS n FROM events LIMIT 40")]
+    sink.write_checks([check(n, numbers[0] if n % 3 else numbers[n % 40]) for n in range(1, 61)])
+    yield sink
+    sink.close()
+
+
+def check(n, number):
+    return {
+        "position": n,
+        "checked_at": (UNTIL - timedelta(minutes=n)).replace(tzinfo=None).isoformat(),
+        "permit_number": number,
+        "track": "electronic",
+        "scenario": "patrol_inspection",
+        "outcome": "not_effective" if n % 2 else "effective",
+        "reason": "not_live" if n % 2 else None,
+    }
+
+
+@pytest.fixture(scope="module")
+def published(filled, folder):
+    publisher = Publisher(folder)
+    publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.parked(), TODAY)
+    while publisher.draw_next(TODAY):
+        pass
+    return folder / "published"
+
+
+def stats(published):
+    return orjson.loads((published / "stats.json").read_bytes())
+
+
+def test_no_permit_and_no_officer_is_told_to_everybody(filled, published, folder):
+    """In no file; the whole answers, which name some, are for whoever may read the folder."""
+    rows = filled.rows("SELECT DISTINCT subject, actor FROM events")
+    names = {value for row in rows for value in row.values() if value}
+    assert len(names) > 300
+    told = b"".join(path.read_bytes() for path in published.iterdir() if path.suffix != ".parquet")
+    for path in published.glob("*.parquet"):
+        told += str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()).encode()
+
+    words = set(re.findall(r"[\w.:-]+", told.decode()))
+
+    assert set() == words & names
+    whole = (folder / "answers.json").read_text()
+    assert any(name in whole for name in names)
+    assert 0o600 == (folder / "answers.json").stat().st_mode & 0o777
+
+
+def test_every_question_is_there_as_json_csv_and_parquet(published):
+    """With the same columns and numbers."""
+    told = stats(published)["questions"]
+    assert [question.name for question in QUESTIONS] == list(told)
+    for name, table in told.items():
+        header, *rows = csv.reader(io.StringIO((published / f"{name}.csv").read_text()))
+        parquet = duckdb.sql(f"SELECT * FROM read_parquet('{published / name}.parquet')")
+        assert table["columns"] == header == parquet.columns
+        assert len(table["rows"]) == len(rows) == len(parquet.fetchall())
+        for row, expected in zip(rows, table["rows"], strict=True):
+            assert ["" if value is None else str(value) for value in expected] == row
+    assert sum(len(table["rows"]) for table in told.values()) > 100
+
+
+def test_no_small_number_of_a_district_or_station_is_told(filled, published):
+    """Though there are some; and nothing from which one could be got."""
+    small = 0
+    answers = {answer.question.name: answer for answer in filled.answers(TODAY, 30)}
+    for name, table in stats(published)["questions"].items():
+        question = BY_NAME[name]
+        if not question.is_local:
+            continue
+        whole = answers[name].for_all
+        for row in whole.rows:
+            values = dict(zip(whole.columns, row, strict=True))
+            small += any(0 < (values[count] or 0) < 5 for count in question.counts)
+        for row in table["rows"]:
+            told = dict(zip(table["columns"], row, strict=True))
+            assert [] == [count for count in question.counts if 0 < (told[count] or 0) < 5]
+    assert small > 10
+
+
+WHOLE = Table(
+    ("station", "cards", "p50_days", "p90_days", "collected_after_due"),
+    ("VARCHAR", "BIGINT", "DOUBLE", "DOUBLE", "BIGINT"),
+    [["a", 9, 1.0, 2.0, 0], ["b", 9, 1.0, 2.0, 4], ["c", 4, 1.0, 2.0, 0], ["d", 4, 1.0, 2.0, 1]],
+)
+
+
+def test_what_follows_from_a_small_number_is_withheld_with_it():
+    """A row of nothing but small numbers is left out and counted; nothing at all is no secret."""
+    table, left_out = withheld(BY_NAME["delivery_times"], WHOLE)
+
+    assert [
+        ["a", 9, 1.0, 2.0, 0],
+        ["b", 9, None, None, None],
+        ["c", None, None, None, 0],
+    ] == table.rows
+    assert 1 == left_out
+
+
+def test_a_total_is_withheld_with_its_smallest_part():
+    """Otherwise it could be got by subtraction."""
+    question = BY_NAME["station_throughput"]
+    columns = ("station", "issued", "endorsed", "cards", "other", "total")
+    table, _ = withheld(question, Table(columns, (), [["a", 10, 10, 2, 0, 22]]))
+
+    assert [["a", 10, 10, None, 0, None]] == table.rows
+
+
+def test_of_a_village_all_is_local():
+    """Where hardly any permit is in force, the city's own numbers are as small."""
+
+    def told(in_force):
+        due = Table(("division", "in_force"), (), [["320211", in_force]])
+        losses = Table(
+            ("month", "lost", "found", "reissued", "replaced", "in_force"),
+            (),
+            [["2026-10-01", 3, 0, 9, 0, in_force]],
+        )
+        answers = [
+            Answer(BY_NAME["endorsements_due"], due, Table((), (), [])),
+            Answer(BY_NAME["losses"], losses, losses),
+        ]
+        return for_everybody(answers)["losses"].table.rows
+
+    assert [["2026-10-01", 3, 0, 9, 0, 100]] == told(100)
+    assert [["2026-10-01", None, 0, 9, 0, 99]] == told(99)
+
+
+def test_charts_are_there_in_both_languages_and_widths(published):
+    """Each is a file that the index names, with colours for both schemes; none is left over."""
+    charts = stats(published)["charts"]
+    files = [
+        name for chart in charts.values() for widths in chart.values() for name in widths.values()
+    ]
+
+    assert {kind.name for kind in KINDS} == set(charts)
+    assert {"en", "zh"} == set.union(*(set(chart) for chart in charts.values()))
+    assert sorted(files) == sorted(path.name for path in published.glob("*.svg"))
+    for name in files:
+        svg = (published / name).read_text()
+        assert svg.startswith("<svg")
+        assert "prefers-color-scheme:dark" in svg
+        assert "var(--lake)" in svg
+        assert "<script" not in svg
+    assert "滨湖区" in (published / charts["in_force"]["zh"]["wide"]).read_text()
+    assert "Binhu" in (published / charts["in_force"]["en"]["wide"]).read_text()
+
+
+def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeypatch):
+    """Whoever has just read the index finds what it speaks of; in the end it goes."""
+    now, folder = [0.0], tmp_path / "published"
+    monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
+    monkeypatch.setattr("consumers.analytics.charts._drawn", _one_line)
+    publisher, there = Publisher(tmp_path), []
+    for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
+        today = TODAY + timedelta(days=day)
+        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.parked(), today)
+        while publisher.draw_next(today):
+            pass
+        there.append(sorted(path.name[-5] for path in folder.glob("due.*.svg")))
+
+    assert [["1"], ["1", "2"], ["1", "2", "3"], ["2", "3", "4"], ["4", "5"]] == there
+
+
+def _one_line(kind, table, today):
+    name = f"{kind.name}.en.wide.{today.day:012}.svg"
+    return Drawn({name: b"<svg/>"}, {kind.name: {"en": {"wide": name}}})
+
+
+def test_a_chart_of_nothing_is_no_chart():
+    """An empty city has none."""
+    empty = {question.name: Table(("day", "month", "division"), (), []) for question in QUESTIONS}
+    charts = Charts()
+    drawn = [charts.draw_next(empty, date(2026, 6, 1)) for _ in range(len(KINDS) + 1)]
+
+    assert [*[True] * len(KINDS), False] == drawn
+    assert {} == charts.all_drawn.by_name
+
+
+def test_a_cell_can_t_be_taken_for_a_formula(tmp_path):
+    """Whoever opens the file in a spreadsheet is safe; Parquet has the text as it is."""
+    table = Table(("scenario",), ("VARCHAR",), [["=1+1"], ['it\'s, "so"']])
+    write_parquet(table, tmp_path / "x.parquet", tmp_path)
+
+    assert ["scenario", "'=1+1", 'it\'s, "so"'] == [
+        row[0] for row in csv.reader(io.StringIO(csv_bytes(table).decode()))
+    ]
+    found = duckdb.sql(f"SELECT scenario FROM read_parquet('{tmp_path}/x.parquet')").fetchall()
+    assert [("=1+1",), ('it\'s, "so"',)] == found

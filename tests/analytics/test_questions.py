@@ -1,0 +1,281 @@
+"""Each question, asked of events made up by hand: what is counted can be counted on fingers."""
+
+from datetime import date
+
+import pytest
+
+from consumers.analytics import questions
+
+TODAY = date(2026, 6, 15)
+
+
+@pytest.fixture
+def ask(sink):
+    """``ask("losses")``: its rows, each by its columns' names, on 15 June 2026."""
+
+    def ask(name, days=None):
+        questions.set_day(sink._connection, TODAY, 30, days)
+        table = questions.ask(sink._connection, questions.BY_NAME[name]).whole
+        return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+    return ask
+
+
+def issued(anchor, division="320211", **more):
+    home = {"residence": {"division": division}}
+    return {"anchor": anchor, "years": 1, "card_serial": 1, "ground": "employment", **home, **more}
+
+
+def endorsed(anchor, years, on, kind):
+    return {"anchor": anchor, "years": years, "endorsed_on": on, "kind": kind}
+
+
+def delivered(on, serial=1):
+    return {"delivered_on": on, "card_serial": serial}
+
+
+def at(day, hour=2):
+    return f"{day}T{hour:02}:00:00"
+
+
+def check(position, reason=None, number=None, when="2026-06-10T02:00:00", track="electronic"):
+    return {
+        "position": position,
+        "checked_at": when,
+        "permit_number": number,
+        "track": track,
+        "scenario": "patrol_inspection",
+        "outcome": "not_effective" if reason else "effective",
+        "reason": reason,
+    }
+
+
+def test_in_force_on_a_day_as_true_and_as_known_then(put, ask):
+    """A move that was told of late counts where its holder lived, and then where it was thought."""
+    put(
+        ("issued", "A", at("2026-01-05"), issued("2026-01-05")),
+        ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
+        (
+            "address-changed",
+            "A",
+            at("2026-03-20"),
+            {"moved_on": "2026-03-01", "residence": {"division": "320281"}},
+        ),
+        ("cancelled", "B", at("2026-04-01"), {"reason": "moved_away"}),
+    )
+
+    march = ask("in_force_by_district", [date(2026, 3, 10)])
+    april = ask("in_force_by_district", [date(2026, 4, 1)])
+
+    assert [("320211", 1, 2), ("320281", 1, 0)] == [
+        (r["division"], r["in_force"], r["in_force_known_then"]) for r in march
+    ]
+    assert [("320281", 1, 1)] == [
+        (r["division"], r["in_force"], r["in_force_known_then"]) for r in april
+    ]
+
+
+def test_a_legal_day_begins_in_shanghai(put, ask):
+    """At 16:00 UTC of the day before."""
+    put(
+        ("issued", "A", at("2026-01-05"), issued("2026-01-05")),
+        ("cancelled", "A", "2026-03-01T15:59:59", {"reason": "moved_away"}),
+        ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
+        ("cancelled", "B", "2026-03-01T16:00:00", {"reason": "moved_away"}),
+    )
+
+    assert [1] == [row["in_force"] for row in ask("in_force_by_district", [date(2026, 3, 1)])]
+
+
+def test_days_from_order_to_hand(put, ask):
+    """By the station that ordered the card, each by its serial; not collected: not counted."""
+    made = {"card_serial": 2, "card_due_on": "2026-03-10", "station": "320281-02"}
+    put(
+        ("issued", "A", at("2026-01-05"), issued("2026-01-05", card_due_on="2026-01-20")),
+        ("card-delivered", "A", at("2026-01-15"), delivered("2026-01-15")),
+        ("issued", "B", at("2026-01-05"), issued("2026-01-05", card_due_on="2026-01-20")),
+        ("card-delivered", "B", at("2026-01-25"), delivered("2026-01-25")),
+        ("issued", "C", at("2026-01-05"), issued("2026-01-05")),
+        ("card-reissued", "A", at("2026-02-23"), made),
+        ("card-delivered", "A", at("2026-03-01"), delivered("2026-03-01", 2)),
+    )
+
+    first, second = ask("delivery_times")
+
+    assert ("320211-01", 2, 15.0, 19.0, 1) == tuple(first.values())
+    assert ("320281-02", 1, 6.0, 6.0, 0) == tuple(second.values())
+
+
+def test_what_is_due(put, ask):
+    """The last valid day counts: exactly 30 days away is within 30."""
+    put(
+        ("issued", "A", at("2025-07-16"), issued("2025-07-16")),  # valid until 15 July 2026
+        ("issued", "B", at("2025-07-17"), issued("2025-07-17")),
+        ("issued", "C", at("2025-06-15"), issued("2025-06-15")),  # ran out yesterday
+        ("issued", "D", at("2025-06-16"), issued("2025-06-16")),  # its last day is today
+        ("issued", "E", at("2026-06-01"), issued("2026-06-01")),
+    )
+
+    assert [("320211", 2, 3, 3, 4)] == [tuple(row.values()) for row in ask("endorsements_due")]
+
+
+def test_how_endorsements_ended(put, ask):
+    """Each year that ran out, once, under the month in which it did."""
+    put(
+        ("issued", "A", at("2025-02-10"), issued("2025-02-10")),
+        ("endorsed", "A", at("2026-01-20"), endorsed("2025-02-10", 2, "2026-01-20", "on_time")),
+        ("issued", "B", at("2025-02-11"), issued("2025-02-11")),
+        ("endorsed", "B", at("2026-03-01"), endorsed("2025-02-11", 2, "2026-03-01", "in_grace")),
+        ("issued", "C", at("2025-02-12"), issued("2025-02-12")),
+        ("endorsed", "C", at("2026-05-01"), endorsed("2026-05-01", 1, "2026-05-01", "re_anchored")),
+        ("issued", "D", at("2025-02-13"), issued("2025-02-13")),
+        ("issued", "E", at("2025-02-14"), issued("2025-02-14")),
+        ("cancelled", "E", at("2026-01-01"), {"reason": "moved_away"}),
+        ("issued", "F", at("2025-05-16"), issued("2025-05-16")),  # grace until today
+        ("issued", "G", at("2025-05-15"), issued("2025-05-15")),  # until yesterday
+    )
+
+    may, february = ask("endorsement_outcomes")
+
+    assert ("2026-02-01", 4, 1, 1, 1, 0, 1, 0.25) == tuple(february.values())
+    assert ("2026-05-01", 2, 0, 0, 0, 1, 1, 0.0) == tuple(may.values())
+
+
+def test_losses_and_new_cards(put, ask):
+    """In the month in which they were recorded, and for each thousand in force at its end."""
+    card = {"card_serial": 2, "card_due_on": "2026-05-20"}
+    put(
+        ("issued", "A", at("2026-01-05"), issued("2026-01-05")),
+        ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
+        ("card-reported-lost", "A", at("2026-04-30"), {"card_serial": 1, "lost_on": "2026-03-30"}),
+        ("card-reissued", "A", at("2026-05-05"), card),
+        ("card-reported-lost", "B", at("2026-05-06"), {"card_serial": 1}),
+        ("loss-lifted", "B", at("2026-05-07"), {"card_serial": 1, "lifted_on": "2026-05-07"}),
+        ("card-replaced", "B", at("2026-05-08"), {**card, "reason": "damaged"}),
+    )
+
+    told = {row["month"]: row for row in ask("losses")}
+
+    assert (1, 0, 0, 0, 2, 500.0) == tuple(told["2026-04-01"].values())[1:]
+    assert (1, 1, 1, 1, 2, 500.0) == tuple(told["2026-05-01"].values())[1:]
+    assert (0, 0, 0, 0, 2, 0.0) == tuple(told["2026-06-01"].values())[1:]
+
+
+def test_who_has_claimed(put, ask):
+    """Of those in force at the month's end; once claimed stays claimed."""
+    put(
+        ("issued", "A", at("2026-03-05"), issued("2026-03-05")),
+        ("issued", "B", at("2026-03-05"), issued("2026-03-05")),
+        ("electronic-claimed", "A", at("2026-04-10"), {}),
+        ("device-revoked", "A", at("2026-05-10"), {}),
+    )
+
+    told = {
+        row["month"]: (row["in_force"], row["claimed"], row["claimed_share"])
+        for row in ask("electronic_adoption")
+    }
+
+    assert ((2, 0, 0.0), (2, 1, 0.5), (2, 1, 0.5)) == tuple(
+        told[f"2026-0{m}-01"] for m in (3, 4, 5)
+    )
+
+
+def test_checks(sink, ask):
+    """By scenario, track and answer; those of the last thirty days by themselves."""
+    sink.write_checks(
+        [check(1), check(2), check(3, "not_live"), check(4, when="2026-01-10T02:00:00")]
+    )
+
+    assert [
+        ("patrol_inspection", "electronic", "effective", None, 3, 2),
+        ("patrol_inspection", "electronic", "not_effective", "not_live", 1, 1),
+    ] == [tuple(row.values()) for row in ask("checks_answered")]
+
+
+def test_corrections_and_backdating(put, ask):
+    """Who recorded it, and how many days after it was true; on the day itself is not late."""
+    put(
+        ("issued", "A", at("2026-01-15"), issued("2026-01-05")),
+        ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
+        ("identity-corrected", "B", at("2026-02-05"), {"actor": "officer-2"}),
+        ("card-reported-lost", "B", at("2026-03-05"), {"lost_on": "2026-03-01", "card_serial": 1}),
+        (
+            "address-changed",
+            "B",
+            at("2026-03-06"),
+            {"moved_on": "2026-03-06", "residence": {"division": "320281"}},
+        ),
+    )
+
+    assert {
+        ("officer-1", "issued", 1, 10.0, 10),
+        ("officer-2", "identity-corrected", 1, None, None),
+        ("officer-1", "card-reported-lost", 1, 4.0, 4),
+    } == {tuple(row.values())[1:] for row in ask("corrections")}
+
+
+def test_what_stations_did(put, ask):
+    """A month, and the days on which they did something; what holders do is nobody's work."""
+    put(
+        ("issued", "A", at("2026-05-05"), issued("2026-05-05")),
+        ("card-delivered", "A", at("2026-05-15"), delivered("2026-05-15")),
+        ("electronic-claimed", "A", at("2026-05-15"), {"station": None}),
+        ("card-reported-lost", "A", at("2026-05-15", 3), {"card_serial": 1}),
+        ("issued", "B", at("2024-05-05"), issued("2024-05-05")),
+    )
+
+    assert [("320211-01", "2026-05-01", 1, 0, 1, 1, 3, 2)] == [
+        tuple(row.values()) for row in ask("station_throughput")
+    ]
+
+
+def test_what_is_suspicious(put, sink, ask):
+    """So many within so many days, and one less is not; nothing of somebody erased."""
+    lost = {"card_serial": 1}
+    put(
+        ("issued", "A", at("2025-01-05"), issued("2025-01-05")),
+        *(("card-reported-lost", "A", at(f"2025-0{month}-10"), lost) for month in (2, 4, 6)),
+        ("issued", "B", at("2025-01-05"), issued("2025-01-05")),
+        *(
+            ("card-reported-lost", "B", at(day), lost)
+            for day in ("2025-02-10", "2025-04-10", "2026-03-10")
+        ),
+        ("issued", "C", at("2025-01-05"), issued("2025-01-05")),
+        *(("device-bound", "C", at(f"2025-02-0{day}"), {}) for day in (1, 2, 3)),
+        ("holder-erased", "C", at("2026-05-05"), {}),
+    )
+    sink.write_checks(
+        [
+            *(check(n, "not_live", "B", f"2026-06-10T02:0{n}:00") for n in (1, 2, 3)),
+            *(check(n, "not_live", "A", f"2026-06-1{n - 3}T02:00:00") for n in (4, 5, 6)),
+            check(7, "superseded_card", "A", track="physical"),
+        ]
+    )
+
+    assert {
+        ("many_losses", "A", 3),
+        ("replayed_codes", "B", 3),
+        ("dead_card_shown", "A", 1),
+    } == {(row["pattern"], row["permit_number"], row["times"]) for row in ask("suspicious")}
+
+
+def test_events_of_another_kind_are_kept_and_not_counted_as_permits(sink, ask, put):
+    """With what all events have in common."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from consumers.analytics.batch import BatchBuilder  # noqa: PLC0415
+    from consumers.analytics.facts import row_of  # noqa: PLC0415
+    from consumers.cloudevents import EventRecord  # noqa: PLC0415
+
+    fields = {"station": "320211-01", "actor": "officer-1", "secret": "x"}
+    other = EventRecord(
+        1, "id-card.accepted.v1", datetime(2026, 6, 1, tzinfo=UTC), "R1", 1, "", fields
+    )
+    builder = BatchBuilder({})
+    builder.take(0, 1, row_of(other))
+    sink.write(builder.batch())
+
+    assert [("id-card", "accepted", "R1")] == [
+        (row["kind"], row["name"], row["subject"]) for row in sink.rows("SELECT * FROM events")
+    ]
+    assert [] == ask("station_throughput")

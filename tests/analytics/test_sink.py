@@ -1,0 +1,154 @@
+"""The DuckDB file: all of a batch or nothing, and nobody's but ours."""
+
+import subprocess
+import sys
+from contextlib import closing
+
+import duckdb
+import pytest
+
+from consumers.analytics.batch import Batch, BatchBuilder, Mark, Parked
+from consumers.analytics.sink import EVENTS, FILE, Sink
+
+ISSUED = {"anchor": "2026-01-05", "years": 1, "card_serial": 1, "residence": {"division": "320211"}}
+AT = "2026-01-05T02:00:00"
+
+
+def count(sink, table="events"):
+    return sink.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
+
+
+def check(position, permit_number=None, reason=None):
+    outcome = "not_effective" if reason else "effective"
+    return {
+        "position": position,
+        "checked_at": "2026-01-06T02:00:00",
+        "permit_number": permit_number,
+        "track": "electronic",
+        "scenario": "patrol_inspection",
+        "outcome": outcome,
+        "reason": reason,
+    }
+
+
+def test_a_batch_that_fails_leaves_neither_rows_nor_a_mark(sink, put):
+    """Its mark and its rows are one transaction."""
+    put(("issued", "A", AT, ISSUED))
+    before = sink.marks(EVENTS)
+    broken = {**sink.rows("SELECT * FROM events")[0], "position": "no number"}
+
+    with pytest.raises(duckdb.Error):
+        sink.write(Batch({0: Mark(9, 9, 9, "nine")}, [broken], [Parked(0, 8, "bad")]))
+
+    assert (1, 0, before) == (count(sink), count(sink, "parked"), sink.marks(EVENTS))
+
+
+def test_what_was_written_is_there_again(folder, put, sink):
+    """And the marks that it was written with."""
+    put(("issued", "A", AT, ISSUED))
+    marks = sink.marks(EVENTS)
+    sink.close()
+
+    with closing(Sink(folder, "log")) as again:
+        assert (1, marks) == (count(again), again.marks(EVENTS))
+
+
+def test_a_file_of_another_source_or_layout_is_made_anew(folder, put, sink, monkeypatch):
+    """Marks of one source mean nothing in another."""
+    put(("issued", "A", AT, ISSUED))
+    sink.close()
+    with closing(Sink(folder, "topic permits.events.v1")) as other:
+        assert (0, {}) == (count(other), other.marks(EVENTS))
+    monkeypatch.setattr("consumers.analytics.sink._layout", lambda: "of another version")
+    with closing(Sink(folder, "topic permits.events.v1")) as other:
+        assert (0, {}) == (count(other), other.marks(EVENTS))
+
+
+def test_a_file_of_nobody_s_is_made_anew(folder):
+    """Whatever tables are in it."""
+    folder.mkdir()
+    with duckdb.connect(str(folder / FILE)) as stranger:
+        stranger.execute("CREATE TABLE events (something INTEGER)")
+
+    with closing(Sink(folder, "log")) as sink:
+        assert 0 == count(sink)
+
+
+def test_one_process_has_the_file(folder, sink):
+    """Another is told so; in this process the same file would be the same database."""
+
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from consumers.analytics.errors import SinkBusy\n"
+        "from consumers.analytics.sink import Sink\n"
+        "try: Sink(Path(sys.argv[1]), 'log')\n"
+        "except SinkBusy as busy: print('busy:', busy)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.startswith("busy: another process has")
+
+
+def test_it_reads_and_writes_nowhere_else(sink, tmp_path):
+    """No file outside its folder, and nothing from the network."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+
+    for elsewhere in (str(secret), "https://localhost/x.csv"):
+        with pytest.raises(duckdb.Error):
+            sink.rows(f"SELECT * FROM read_csv('{elsewhere}')")
+
+
+def test_of_somebody_erased_no_check_says_which_permit_it_was(sink, put):
+    """Whether the check came before the erasure or is read after it; others keep theirs."""
+    put(("issued", "A", AT, ISSUED), ("issued", "B", AT, ISSUED))
+    sink.write_checks([check(1, "A"), check(2, "B")])
+    put(("holder-erased", "A", "2026-02-01T02:00:00", {"holder_id": "somebody", "case": "1"}))
+    sink.write_checks([check(3, "A"), check(4, "B"), check(5)])
+
+    told = sink.rows("SELECT position, permit_number FROM checks ORDER BY position")
+
+    assert [None, "B", None, "B", None] == [row["permit_number"] for row in told]
+
+
+def test_nothing_of_a_person_is_kept_of_an_event(sink, put):
+    """Not the holder's id, not who acted away from a station, nor whatever else an event holds."""
+    put(
+        ("issued", "A", AT, {**ISSUED, "holder_id": "h-1", "sealed": "s-1", "name": "n-1"}),
+        ("electronic-claimed", "A", AT, {"station": None, "actor": "h-1", "device": "d-1"}),
+        (
+            "holder-erased",
+            "A",
+            AT,
+            {"approvals": ["o-1", "o-2"], "legal_basis": "l-1", "key": "k-1"},
+        ),
+    )
+
+    said = str(sink.rows("SELECT * FROM events"))
+
+    assert [] == [
+        word for word in ("h-1", "s-1", "n-1", "d-1", "o-1", "l-1", "k-1") if word in said
+    ]
+    assert "officer-1" in said
+
+
+def test_what_is_not_newer_is_not_taken_again(sink):
+    """By its partition's mark, whatever its offset."""
+    row = {
+        "position": 5,
+        "kind": "permit",
+        "name": "issued",
+        "type": "permit.issued.v1",
+        "subject": "A",
+        "version": 1,
+        "recorded_at": AT,
+    }
+    builder = BatchBuilder({})
+    for offset, position in enumerate([5, 5, 4, 6]):
+        builder.take(3, offset, {**row, "position": position})
+    sink.write(builder.batch())
+
+    assert [5, 6] == [r["position"] for r in sink.rows("SELECT position FROM events ORDER BY 1")]
+    assert Mark(4, 6, 3, "6 A 1 permit.issued.v1") == sink.marks(EVENTS)[3]

@@ -1,0 +1,73 @@
+"""Before anything is published, and where it is gone: come again, and never an error of ours."""
+
+import asyncio
+
+import pytest
+
+from api.published import Published, StatsFeed
+from api.streams import Streams
+
+STATS = b'{"as_of_position":1}'
+
+
+@pytest.fixture
+def published(tmp_path):
+    return Published(tmp_path / "published")
+
+
+def test_nothing_is_there_until_something_is(published, tmp_path):
+    """No folder, an empty folder, a file; and again nothing once it is gone."""
+
+    async def look():
+        seen = [await published.stats(), await published.file("losses.csv")]
+        folder = tmp_path / "published"
+        folder.mkdir()
+        seen.append(await published.stats())
+        (folder / "stats.json").write_bytes(STATS)
+        seen.append((await published.stats()).content)
+        (folder / "stats.json").unlink()
+        return [*seen, await published.stats()]
+
+    assert [None, None, None, STATS, None] == asyncio.run(look())
+
+
+def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
+    """Whatever has put it there."""
+    monkeypatch.setattr("api.published.FILE_BYTES_MAX", 10)
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "losses.csv").write_bytes(b"x" * 11)
+    (tmp_path / "published" / "due.csv").write_bytes(b"x" * 10)
+
+    assert asyncio.run(published.file("losses.csv")) is None
+    assert b"x" * 10 == asyncio.run(published.file("due.csv"))
+
+
+def test_nobody_looks_while_nobody_listens(published, tmp_path, monkeypatch):
+    """And whoever comes is told at once."""
+    looks = []
+    monkeypatch.setattr("api.published.LOOK_S", 0.01)
+    stats = published.stats
+
+    async def look():
+        looks.append(1)
+        return await stats()
+
+    monkeypatch.setattr(published, "stats", look)
+
+    async def listen():
+        feed = StatsFeed(published, Streams())
+        running = asyncio.create_task(feed.run())
+        await asyncio.sleep(0.05)
+        before = len(looks)
+        (tmp_path / "published").mkdir()
+        (tmp_path / "published" / "stats.json").write_bytes(STATS)
+        with feed.listeners.open("") as stream:
+            feed.want()
+            assert await stream.woken(10)
+            told = feed.latest
+        running.cancel()
+        return before, told
+
+    before, told = asyncio.run(listen())
+    assert 0 == before
+    assert told.startswith(b"event: stats")

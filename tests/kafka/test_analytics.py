@@ -1,0 +1,209 @@
+"""The statistics out of a real topic: each event once, whatever is on it."""
+
+import random
+from collections import Counter
+from contextlib import closing
+from threading import Event
+
+import pytest
+from kafka import KafkaProducer, TopicPartition
+
+from consumers.analytics.errors import OtherHistory
+from consumers.analytics.kafka_source import KafkaSource, consumer_group
+from consumers.analytics.sink import EVENTS, Sink
+from consumers.client import committed_reader, connection
+from consumers.cloudevents import headers
+from consumers.kinds import PARTITIONS, PERMITS
+from tests.analytics.consumer import Consumer
+from tests.kafka.growing import Growth, grow
+from tests.waiting import until
+
+KILLS, BATCHES_MAX, WAIT_S = 5, 8, 60
+AT = "2026-11-01T02:00:00+00:00"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "analytics"
+
+
+@pytest.fixture
+def source(kafka, prefix, folder):
+    return KafkaSource(kafka, PERMITS.under(prefix), consumer_group(folder))
+
+
+@pytest.fixture
+def read_upto(source):
+    """``read_upto(sink, records)``: until so many lie in it, counted or parked."""
+
+    def read_upto(sink, records):
+        stop = Event()
+        with closing(source.batches(sink.marks(EVENTS), stop)) as batches:
+            while (
+                sum(len(sink.rows(f"SELECT 1 FROM {table}")) for table in ("events", "parked"))
+                < records
+            ):
+                sink.write(next(batches))
+
+    return read_upto
+
+
+def stored(sink):
+    rows = sink.rows("SELECT position, subject, version, type FROM events ORDER BY position")
+    return [tuple(row.values()) for row in rows]
+
+
+def in_log(ledger):
+    return [
+        (event.id, event.originator_id, event.originator_version, event.topic)
+        for event in ledger.log.select_notifications(None, 100_000)
+    ]
+
+
+@pytest.mark.timeout(180)
+def test_killed_and_started_again_it_holds_each_position_once(
+    ledger, policy, relaying, database_url, kafka, prefix, folder
+):
+    """At random points, while the log grows and is relayed."""
+    chance = random.Random(12)  # noqa: S311  no secret
+    consumer = Consumer(database_url, folder, kafka, prefix)
+    try:
+        with relaying():
+            with Growth(ledger, policy):
+                for _ in range(KILLS):
+                    consumer.start()
+                    consumer.has_written(chance.randrange(1, BATCHES_MAX))
+                    consumer.kill()
+            head = ledger.log.head()
+            consumer.start()
+            stats = folder / "published" / "stats.json"
+            until(
+                lambda: stats.exists() and f'"events":{head},' in stats.read_text(), wait_s=WAIT_S
+            )
+    finally:
+        consumer.kill()
+
+    with closing(Sink(folder, f"topic {prefix}permits.events.v1")) as sink:
+        assert in_log(ledger) == stored(sink)
+        assert head == max(mark.position for mark in sink.marks(EVENTS).values())
+        assert len(sink.marks(EVENTS)) == PARTITIONS
+
+
+def strangers_records(position):
+    """What nobody can count, with a subject of its own each; and how often which reason."""
+    good = {
+        "event_type": "permit.card-delivered.v1",
+        "source": "somewhere",
+        "version": 1,
+        "time": AT,
+    }
+    value = b'{"delivered_on": "2026-11-01", "card_serial": 1}'
+    secret = b"somebody's name"
+
+    def told(subject, **other):
+        return headers(**{**good, "position": position, "subject": subject, **other})
+
+    return [
+        (b"S1", secret, []),
+        (b"S2", secret, told("S2")),
+        (b"S3", b"[1]", told("S3")),
+        (b"S4", value, told("S4", event_type="permit.enchanted.v1")),
+        (b"S5", b'{"x": "' + b"x" * 900_000 + b'"}', told("S5")),
+        (secret, value, told("S6")),
+        (b"S7", None, told("S7")),
+        (b"S8", b'{"delivered_on": "some day", "card_serial": 1}', told("S8")),
+        (b"S9", b'{"delivered_on": "2026-11-01"}', told("S9")),
+    ]
+
+
+def test_a_stranger_s_records_are_parked_and_the_rest_flows(
+    ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
+):
+    """Not JSON, no type of ours, huge, under another key, without a fact: each by its place, with
+    a reason and nothing of what it holds. Read again, they are parked once."""
+    grow(ledger, policy)
+    head = ledger.log.head()
+    with relaying():
+        until_relayed(head // 2)
+        bad = strangers_records(head + 1000)
+        with closing(KafkaProducer(**connection(kafka))) as producer:
+            topic = f"{prefix}permits.events.v1"
+            for n, (key, value, told) in enumerate(bad):
+                producer.send(topic, value, key=key, headers=told, partition=n % PARTITIONS).get(30)
+        until_relayed(head)
+
+    with closing(Sink(folder, source.name)) as sink:
+        read_upto(sink, head // 3)
+        read_upto(sink, head + len(bad))
+        parked = sink.rows("SELECT * FROM parked")
+
+        assert in_log(ledger) == stored(sink)
+        assert len(bad) == len({(row["part"], row["part_offset"]) for row in parked}) == len(parked)
+        assert Counter(row["reason"] for row in parked) == Counter(
+            [
+                "it is no CloudEvent 1.0 in binary mode",
+                *["its value is no JSON object"] * 2,
+                "its type is unknown",
+                "its value is too long",
+                "the key is not the subject",
+                "it has no value",
+                "delivered_on is no date",
+                "it lacks its card_serial",
+            ]
+        )
+        assert "somebody" not in str(parked)
+        assert len(bad) == sink.vitals()["parked"]
+
+
+def test_another_topic_of_that_name_is_noticed(
+    ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
+):
+    """By the last event of a partition, which is read again whenever it is begun with."""
+    grow(ledger, policy)
+    head = ledger.log.head()
+    with relaying():
+        until_relayed(head)
+    with closing(Sink(folder, source.name)) as sink:
+        read_upto(sink, head)
+        marks = sink.marks(EVENTS)
+        part = next(iter(marks))
+        others = {
+            "another event": marks[part]._replace(seen="1 ANOTHER 1 permit.issued.v1"),
+            "a shorter topic": marks[part]._replace(position_offset=10**6, next_offset=10**6 + 1),
+            "only strangers": marks[part]._replace(position_offset=None, next_offset=10**6),
+        }
+        for mark in others.values():
+            with (
+                pytest.raises(OtherHistory),
+                closing(source.batches({**marks, part: mark}, Event())) as batches,
+            ):
+                next(batches)
+
+
+def test_the_broker_is_told_how_far_it_is(
+    ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
+):
+    """For those who watch the group's lag with Kafka's own tools."""
+    grow(ledger, policy)
+    head = ledger.log.head()
+    with relaying():
+        until_relayed(head)
+    stop = Event()
+    with closing(Sink(folder, source.name)) as sink, closing(source.batches({}, stop)) as batches:
+        topic = f"{prefix}permits.events.v1"
+        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+
+        def told():
+            with closing(committed_reader(kafka, group_id=consumer_group(folder))) as watcher:
+                offsets = [watcher.committed(partition) for partition in partitions]
+            marks = sink.marks(EVENTS)
+            return (
+                len(marks) == PARTITIONS
+                and [m.next_offset for _, m in sorted(marks.items())] == offsets
+            )
+
+        while sink.vitals()["events"] < head:
+            sink.write(next(batches))
+        stop.set()
+        assert [] == list(batches)
+        until(told, wait_s=WAIT_S)
