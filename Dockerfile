@@ -9,6 +9,7 @@ COPY api api
 COPY consumers consumers
 COPY web web
 COPY permit_ledger permit_ledger
+COPY tools tools
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
     && useradd --system --home-dir /data permits \
     && install -d -o permits -g permits -m 0700 /data

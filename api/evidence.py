@@ -148,11 +148,9 @@ async def _newest(size_min: int, service: Services) -> Note:
 async def _checkpoints(instant: datetime, newest: Note, service: Services) -> dict[str, Note]:
     """Around the instant, as far as there are such, and the newest; each larger than the one
     before."""
-    around = {
-        "before": await service.trees.at(EVENTS, instant),
-        "after": await service.trees.after(EVENTS, instant),
-        "newest": newest,
-    }
+    before = await service.trees.at(EVENTS, instant)
+    after = await service.trees.after(EVENTS, instant, _size(before) if before else 0)
+    around = {"before": before, "after": after, "newest": newest}
     return {
         name: note
         for name, note in around.items()

@@ -70,6 +70,16 @@ RELAY_STOPPED = Gauge(
     registry=REGISTRY,
 )
 
+TREE_SIZE = Gauge(
+    "permit_ledger_tree_size", "entries in the tree of a log", ["tree"], registry=REGISTRY
+)
+TREE_STOPPED = Gauge(
+    "permit_ledger_tree_stopped",
+    "1 where nothing is signed until an operator has looked",
+    ["tree"],
+    registry=REGISTRY,
+)
+
 
 def set_vitals(vitals: Vitals) -> None:
     """What the database tells, all of one instant."""
@@ -85,6 +95,9 @@ def set_vitals(vitals: Vitals) -> None:
     if vitals.relay_starts and vitals.relay is not None:
         RELAY_POSITION.set(vitals.relay)
         RELAY_LAG.set(vitals.log - vitals.relay)
+    for tree, (size, is_stopped) in vitals.trees.items():
+        TREE_SIZE.labels(tree).set(size)
+        TREE_STOPPED.labels(tree).set(is_stopped)
 
 
 @lru_cache(maxsize=1024)

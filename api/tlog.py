@@ -64,7 +64,7 @@ _OCTETS: documents.Responses = {
         "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-_TILE = _OCTETS | documents.problems(404, 503)
+_TILE = _OCTETS | documents.problems(404, 422, 503)
 
 
 def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:

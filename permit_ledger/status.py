@@ -40,11 +40,21 @@ class RelayStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """A log's tree: how many entries it has, and why it signs no more, if so."""
+
+    name: str
+    size: int
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
     names the first few of the permits in it. ``relay`` is ``None`` where none has ever run."""
 
     quarantine: list[Standstill]
+    trees: list[Tree]
     log_position: int
     views_position: int
     lag_events: int
@@ -65,6 +75,7 @@ def read_status(settings: Settings) -> Status:
     with database(settings) as database_url, connect(database_url) as connection:
         row = connection.execute(_sql.status).fetchone()
         relayed = connection.execute(_sql.relay).fetchone()
+        trees = connection.execute(_sql.trees).fetchall()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
     log, views, *others = cast("tuple[int, ...]", row)
     permits, permits_open, claimed, checks, quarantined, audited, differences = others
@@ -82,6 +93,7 @@ def read_status(settings: Settings) -> Status:
         audit_differences=differences,
         quarantine=standing_still,
         relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
+        trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
     )
 
 
@@ -105,6 +117,10 @@ def status_table(status: Status) -> Table:
         table.add_row("relay position", f"{relay.position:,} ({lag})")
         if relay.stopped:
             table.add_row("  stopped", escape(relay.stopped))
+    for tree in status.trees:
+        table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
+        if tree.stopped:
+            table.add_row("  [red]stopped[/red]", escape(tree.stopped))
     table.add_row("permits", f"{status.permits:,} ({status.permits_open:,} open)")
     table.add_row("electronic permits claimed", f"{status.electronic_claimed:,}")
     table.add_row("checks on record", f"{status.checks:,}")

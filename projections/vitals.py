@@ -15,7 +15,8 @@ _sql = Queries("projections", "sql/vitals.sql")
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """Positions are of the log; ``audited`` and ``differences`` are permits, counted since the
-    ledger began, ``quarantined`` and ``projectors`` those that there are now."""
+    ledger began, ``quarantined`` and ``projectors`` those that there are now.
+    ``trees`` says of each log how many entries its tree has, and whether it signs no more."""
 
     log: int
     views: int
@@ -27,6 +28,7 @@ class Vitals:
     """Where the relay to Kafka is; ``None`` where it does not know, or none has ever run."""
     relay_starts: int
     relay_stopped: bool
+    trees: dict[str, tuple[int, bool]]
 
 
 async def read_vitals(pool: Pool) -> Vitals:

@@ -5,8 +5,9 @@
 
 It needs Python 3.11 or newer and the package ``cryptography``, for Ed25519 signatures; all else is
 below, to be read. ``keys.txt`` holds verifier keys, a line each, that you have from somewhere else
-than this evidence: what the service showed at /tlog/keys at an earlier time, a printed copy. Without
-it the keys inside the evidence are used, and what is shown then is only that it agrees with itself.
+than this evidence: what the service showed at /tlog/keys at an earlier time, a printed copy.
+Without it the keys inside the evidence are used, and what is shown then is only that it agrees with
+itself.
 
 What is checked, in this order:
 

@@ -120,7 +120,7 @@ SELECT size, root, (
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
+WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
 
 -- name: ask_for_manifest
 -- Of whoever integrates; it comes within a moment if the log has moved.

@@ -82,9 +82,9 @@ class TreeReader:
         """The newest checkpoint that was signed by then."""
         return await self._checkpoint(_sql.checkpoint_at, log, at=instant)
 
-    async def after(self, log: Log, instant: datetime) -> Note | None:
-        """The first checkpoint that was signed later."""
-        return await self._checkpoint(_sql.checkpoint_after, log, at=instant)
+    async def after(self, log: Log, instant: datetime, size_min: int) -> Note | None:
+        """The first checkpoint that was signed later, of a tree larger than that."""
+        return await self._checkpoint(_sql.checkpoint_after, log, at=instant, size_min=size_min)
 
     async def cosigned(self, log: Log, size_min: int, limit: int = 20) -> list[Note]:
         """Checkpoints that witnesses have signed, the newest first."""

@@ -5,6 +5,9 @@ SELECT (SELECT position FROM ledger.head), (SELECT position FROM views.position)
        (SELECT permits FROM views.audit), (SELECT differences FROM views.audit)
 FROM views.permits;
 
+-- name: trees
+SELECT tree, size, stopped FROM ledger.trees ORDER BY tree = 'events' DESC, tree;
+
 -- name: quarantine
 SELECT permit_number, reason FROM views.quarantine ORDER BY position LIMIT %s;
 

@@ -40,7 +40,10 @@ READS = {
     f"GET {A}/state": "investigator",
     f"GET {A}/timeline": "investigator",
     f"GET {A}/checks": "investigator",
+    f"GET {A}/evidence": "investigator",
     "GET /v1/audit/reads": "investigator",
+    "GET /tlog/proof/{position}": "registrar",
+    "GET /tlog/tile/{tile_path}": "registrar",
 }
 WRITES = {
     "POST /v1/permits": "registrar",

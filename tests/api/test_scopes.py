@@ -18,6 +18,12 @@ PUBLIC = {
     ("put", "/v1/dev/clock"),
     ("get", "/v1/dev/people"),
     ("get", "/v1/live"),
+    ("get", "/tlog/keys"),
+    *(
+        ("get", f"/tlog{log}/{what}")
+        for log in ("", "/checks", "/manifests")
+        for what in ("checkpoint", "key", "proof/{position}", "tile/{tile_path}")
+    ),
 }
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},
@@ -53,6 +59,7 @@ ALLOWED = {
     ("get", f"{A}/state"): {"investigator"},
     ("get", f"{A}/timeline"): {"investigator"},
     ("get", f"{A}/checks"): {"investigator"},
+    ("get", f"{A}/evidence"): {"investigator"},
     ("get", "/v1/audit/reads"): {"investigator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},

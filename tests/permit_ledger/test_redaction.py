@@ -48,6 +48,7 @@ def told(**given):
         ("caller", UUID_WITH_MANY_DIGITS),
         ("caller", None),
         ("role", "project"),
+        ("tree", "events"),
         ("exit_code", -9),
         ("logger", "uvicorn.error"),
         ("place", "psycopg_pool/pool.py:12 in _connect"),

@@ -1,0 +1,279 @@
+"""GET /v1/audit/permits/{n}/evidence: what a stranger can verify, with one file of ours."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from permit_ledger.workbench import CLOCK_RELOAD_S
+from tests.api.orders import ERASURE, orders
+
+NAME = "欧阳证据"
+
+
+@pytest.fixture
+def history(at, registrar, application):
+    """A permit that was lost and got a new card."""
+    at("2026-06-01")
+    permit = registrar.post("/v1/permits", application(name=NAME, issued_on="2026-01-05")).json()
+    path = f"/v1/permits/{permit['permit_number']}"
+    registrar.post(f"{path}/loss-reports")
+    registrar.post(f"{path}/reissues")
+    return permit
+
+
+@pytest.fixture
+def evidence_of(investigator):
+    """``evidence_of(permit)``: the zip's bytes."""
+
+    def evidence_of(permit, **parameters):
+        path = f"/v1/audit/permits/{permit['permit_number']}/evidence"
+        answer = investigator.get(path, **parameters)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/zip"
+        return answer.content
+
+    return evidence_of
+
+
+@pytest.fixture
+def verify(http, tmp_path):
+    """``verify(zip)``: exit code and what was said, by the verifier that is in it; alone, with the
+    keys that the service publishes."""
+
+    def verify(packed, keys=None):
+        (tmp_path / "evidence.zip").write_bytes(packed)
+        (tmp_path / "keys.txt").write_text(keys or http.get("/tlog/keys").text)
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            script = archive.read("verify_evidence.py")
+        (tmp_path / "verify_evidence.py").write_bytes(script)
+        ran = subprocess.run(
+            [sys.executable, "-I", "verify_evidence.py", "evidence.zip", "--keys", "keys.txt"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.stderr == ""
+        return ran.returncode, ran.stdout
+
+    return verify
+
+
+def unpacked(packed):
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(files):
+    """With digests that fit: whoever forges evidence makes those anew."""
+    index = json.loads(files["evidence.json"])
+    index["files"] = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in files.items()
+        if name != "evidence.json"
+    }
+    files = {**files, "evidence.json": json.dumps(index).encode()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_everything_holds(history, evidence_of, verify):
+    """All six steps, with keys from outside the zip."""
+    code, said = verify(evidence_of(history))
+
+    assert code == 0, said
+    assert said.count("holds") == 6
+    assert "EVERYTHING HOLDS" in said
+    assert "permit.card-reissued.v1" in said
+
+
+def test_the_verifier_uses_none_of_our_packages():
+    source = Path("tools/verify_evidence.py").read_text()
+    imported = {line.split()[1].split(".")[0] for line in source.splitlines() if "import " in line}
+    ours = {"domain", "ledger", "projections", "api", "consumers", "web", "permit_ledger"}
+
+    assert not imported & ours
+    assert len(source.splitlines()) < 400
+
+
+def test_what_is_in_it(history, evidence_of):
+    files = unpacked(evidence_of(history))
+    index = json.loads(files["evidence.json"])
+    opened = json.loads(files["opened/history.json"])
+
+    assert [event["topic"] for event in index["events"]] == [event["type"] for event in opened]
+    assert index["case"] == "2026-DP-17"
+    assert json.loads(files["policy.json"])["version"] == "wuxi-2026.1"
+    assert NAME in files["summary.html"].decode()
+    assert NAME.encode() not in b"".join(
+        content for name, content in files.items() if name.startswith(("states/", "entries/"))
+    )
+    assert "证据" in files["README.txt"].decode()
+
+
+def test_checkpoints_around_an_instant(
+    at, http, history, evidence_of, verify, registrar, application
+):
+    """What was signed by then, what was signed next, and the newest."""
+
+    def sign_one_more():
+        time.sleep(CLOCK_RELOAD_S * 1.5)  # whoever signs has heard of the clock by then
+        issued = registrar.post("/v1/permits", application())
+        path = f"/tlog/proof/{issued.headers['ledger-position']}"
+        assert http.get(path, headers={"prefer": "wait=10"}).status_code == 200
+
+    sign_one_more()
+    at("2026-07-01")
+    sign_one_more()
+    at("2026-08-01")
+    sign_one_more()
+    zipped = evidence_of(history, at="2026-06-15T00:00:00Z")
+    code, said = verify(zipped)
+    files = unpacked(zipped)
+
+    assert code == 0, said
+    sizes = [
+        int(files[f"checkpoints/{name}.txt"].split()[1]) for name in ("before", "after", "newest")
+    ]
+    assert sizes == sorted(set(sizes))
+    assert json.loads(files["opened/state.json"])["physical"]["card_serial"] == 2
+
+
+FORGERIES = {
+    "another state": lambda files, p: files | {f"states/{p}.bin": files[f"states/{p}.bin"] + b" "},
+    "another entry": lambda files, p: (
+        files
+        | {f"entries/{p}.json": files[f"entries/{p}.json"].replace(b'"version":2', b'"version":3')}
+    ),
+    "entry and state": lambda files, p: (
+        files
+        | {
+            f"states/{p}.bin": b"{}",
+            f"entries/{p}.json": files[f"entries/{p}.json"].replace(
+                json.loads(files[f"entries/{p}.json"])["state"].encode(),
+                hashlib.sha256(b"{}").hexdigest().encode(),
+            ),
+        }
+    ),
+    "another size": lambda files, _: _in_note(files, lambda lines: [lines[0], "9", *lines[2:]]),
+    "another root": lambda files, _: _in_note(
+        files, lambda lines: [*lines[:2], "A" * 43 + "=", *lines[3:]]
+    ),
+    "a proof of another place": lambda files, p: (
+        files
+        | {
+            f"proofs/{p}.tlog-proof": files[f"proofs/{p}.tlog-proof"].replace(
+                f"index {p - 1}\n".encode(), f"index {p - 2}\n".encode()
+            )
+        }
+    ),
+    "no proof": lambda files, p: (
+        {name: content for name, content in files.items() if name != f"proofs/{p}.tlog-proof"}
+    ),
+    "another manifest": lambda files, _: (
+        files
+        | {
+            "manifest/row.json": files["manifest/row.json"].replace(
+                b'"last_version":3', b'"last_version":2'
+            )
+        }
+    ),
+    "a hash of the manifest": lambda files, _: (
+        files | {"manifest/row-path.txt": b"A" * 43 + b"=\n" + files["manifest/row-path.txt"]}
+    ),
+}
+
+
+def _in_note(files, change):
+    """The newest checkpoint, in all places at once."""
+    note = files["checkpoints/newest.txt"]
+    changed = "\n".join(change(note.decode().split("\n"))).encode()
+    return {name: content.replace(note, changed) for name, content in files.items()}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forgery_is_refused(forgery, history, evidence_of, verify):
+    """By somebody without the log's key, who makes all digests fit."""
+    files = unpacked(evidence_of(history))
+    position = json.loads(files["evidence.json"])["events"][1]["position"]
+    forged = FORGERIES[forgery](files, position)
+    assert forged != files
+    code, said = verify(packed(forged))
+
+    assert code == 1, said
+    assert "NOT PROVED" in said
+
+
+@pytest.mark.parametrize("hidden", [0, 1, 2])
+def test_an_event_that_is_left_out_is_missed(hidden, history, evidence_of, verify):
+    """The first, one between, and the last, which only the manifest knows of."""
+    files = unpacked(evidence_of(history))
+    index = json.loads(files["evidence.json"])
+    gone = index["events"].pop(hidden)["position"]
+    kept = {name: content for name, content in files.items() if f"/{gone}." not in name}
+    code, said = verify(packed(kept | {"evidence.json": json.dumps(index).encode()}))
+
+    assert code == 1, said
+
+
+def test_another_logs_key_is_not_enough(history, evidence_of, verify, http):
+    """Evidence that agrees with itself alone proves nothing."""
+    keys = http.get("/tlog/checks/key").text
+    code, said = verify(evidence_of(history), keys)
+
+    assert code == 1
+    assert "no key is known" in said
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all"])
+def test_what_is_no_evidence_says_so(content, tmp_path):
+    (tmp_path / "e.zip").write_bytes(content)
+    script = str(Path("tools/verify_evidence.py").resolve())
+    ran = subprocess.run(
+        [sys.executable, "-I", script, str(tmp_path / "e.zip")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (2, "")
+
+
+def test_an_erasure_breaks_no_proof(history, evidence_of, verify, investigator):
+    """Evidence from before still verifies, and evidence from after does, without a name in it."""
+    before = evidence_of(history)
+    assert investigator.post(orders(history, "erasures"), ERASURE).status_code == 200
+    after = evidence_of(history)
+
+    assert verify(before)[0] == 0
+    code, said = verify(after)
+    assert code == 0, said
+    files = unpacked(after)
+    assert NAME.encode() not in b"".join(files.values())
+    assert (
+        NAME.encode()
+        not in json.dumps(json.loads(files["opened/history.json"]), ensure_ascii=False).encode()
+    )
+    same = {name for name in unpacked(before) if name.startswith("states/")}
+    assert {name: unpacked(before)[name] for name in same} == {name: files[name] for name in same}
+
+
+def test_nobody_elses(registrar, history, investigator):
+    path = f"/v1/audit/permits/{history['permit_number']}/evidence"
+
+    assert registrar.get(path).status_code == 403
+    assert investigator.get(path.replace(history["permit_number"], "0" * 12)).status_code == 404
+    reads = investigator.get("/v1/audit/reads", subject=history["permit_number"]).json()["reads"]
+    assert reads[0]["what"] == "evidence"

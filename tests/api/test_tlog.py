@@ -1,0 +1,228 @@
+"""The transparency log over HTTP: what strangers fetch, and what writers are handed."""
+
+import base64
+import hashlib
+import json
+import time
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from ledger.tree.checkpoints import TreeHead
+from ledger.tree.hashing import leaf_hash
+from ledger.tree.notes import Note, NoteVerifier
+from ledger.tree.proof_text import TlogProof
+from ledger.tree.proofs import check_consistency
+
+LOGS = ["", "/checks", "/manifests"]
+
+
+@pytest.fixture
+def keys(http):
+    """Verifier keys by the log's path."""
+    return {log: NoteVerifier.of(http.get(f"/tlog{log}/key").text.split()[0]) for log in LOGS}
+
+
+@pytest.fixture
+def proof_of(http):
+    """``proof_of(position)``: as soon as it is there."""
+
+    def proof_of(position, log=""):
+        answer = http.get(f"/tlog{log}/proof/{position}", headers={"prefer": "wait=10"})
+        assert answer.status_code == 200, answer.text
+        return TlogProof.of(answer.text)
+
+    return proof_of
+
+
+def entries(http, log, index):
+    """All entries of the bundle that has leaf ``index``, by their indexes."""
+    head = TreeHead.of(Note.of(http.get(f"/tlog{log}/checkpoint").content).text)
+    bundle = index // 256
+    width = min(head.size - bundle * 256, 256)
+    partial = f".p/{width}" if width < 256 else ""
+    content = http.get(f"/tlog{log}/tile/entries/{bundle:03d}{partial}").content
+    found, at = {}, bundle * 256
+    while content:
+        length = int.from_bytes(content[:2])
+        found[at], content, at = content[2 : 2 + length], content[2 + length :], at + 1
+    assert len(found) == width
+    return found
+
+
+def test_a_write_is_handed_its_leaf_and_a_promise(http, registrar, application, keys, proof_of):
+    """The leaf is in the tree under a signature soon, and is what the entry says."""
+    issued = registrar.post("/v1/permits", application())
+    position = int(issued.headers["ledger-position"])
+    leaf = bytes.fromhex(issued.headers["ledger-leaf-hash"])
+    key_set = KeySet.import_key_set(http.get("/.well-known/jwks.json").json())
+    promise = jws.deserialize_compact(issued.headers["ledger-promise"], key_set)
+    claims = json.loads(promise.payload)
+
+    assert promise.headers()["typ"] == "permit-append-promise+jwt"
+    assert claims["position"] == position
+    assert claims["leaf_hash"] == leaf.hex()
+    assert claims["origin"] == keys[""].name
+    assert claims["integrated_by"] > time.time()
+
+    proof = proof_of(position)
+    head = proof.check(leaf, keys[""].name, [keys[""]])
+    assert head.size >= position
+    entry = entries(http, "", position - 1)[position - 1]
+    assert leaf_hash(entry) == leaf
+    assert json.loads(entry)["stream"] == issued.json()["permit_number"]
+    assert json.loads(entry)["topic"] == "permit.issued.v1"
+
+
+def test_a_retry_is_handed_the_same_leaf(registrar, application):
+    body = application()
+    first = registrar.post("/v1/permits", body, idempotency_key="leaf-1")
+    again = registrar.post("/v1/permits", body, idempotency_key="leaf-1")
+
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["ledger-leaf-hash"] == first.headers["ledger-leaf-hash"]
+
+
+def test_what_is_no_write_is_promised_nothing(registrar, application):
+    """A search has a position too; a refusal has none."""
+    body = application()
+    registrar.post("/v1/permits", body)
+    number = body["holder"]["citizen_id_number"]
+    search = registrar.post("/v1/permits/searches", {"citizen_id_number": number})
+    refused = registrar.post("/v1/permits", body)
+
+    assert (search.status_code, refused.status_code) == (200, 409)
+    assert "ledger-promise" not in search.headers
+    assert "ledger-promise" not in refused.headers
+
+
+def test_a_permits_entries_are_a_chain(http, registrar, application, proof_of):
+    issued = registrar.post("/v1/permits", application())
+    lost = registrar.post(f"/v1/permits/{issued.json()['permit_number']}/loss-reports")
+    position = int(lost.headers["ledger-position"])
+    proof_of(position)
+    entry = json.loads(entries(http, "", position - 1)[position - 1])
+
+    assert entry["previous"] == issued.headers["ledger-leaf-hash"]
+    assert entry["version"] == 2
+
+
+def test_a_check_is_in_a_tree_of_its_own(http, verifier, issue, keys, proof_of):
+    """Removing one would show."""
+    permit = issue()
+    body = {"scenario": "patrol_inspection", "track": "physical", "card_serial": 1}
+    checked = verifier.post("/v1/verifications", {**body, "permit_number": permit["permit_number"]})
+    deadline, found = time.monotonic() + 10, None
+    while not found and time.monotonic() < deadline:
+        size = TreeHead.of(Note.of(http.get("/tlog/checks/checkpoint").content).text).size
+        latest = entries(http, "/checks", size - 1) if size else {}
+        found = [
+            (index, entry)
+            for index, entry in latest.items()
+            if json.loads(entry)["check_id"] == checked.json()["check_id"]
+        ]
+    [(index, entry)] = found
+    proof = proof_of(index + 1, "/checks")
+
+    assert proof.check(leaf_hash(entry), keys["/checks"].name, [keys["/checks"]]).size > index
+
+
+def test_checkpoints_follow_from_each_other(http, registrar, application, keys, proof_of):
+    """As shown by the tiles of the later one alone."""
+    before = Note.of(http.get("/tlog/checkpoint").content)
+    position = int(registrar.post("/v1/permits", application()).headers["ledger-position"])
+    proof_of(position)
+    after = Note.of(http.get("/tlog/checkpoint").content)
+    for note in (before, after):
+        assert note.verified([keys[""]])
+    old, new = TreeHead.of(before.text), TreeHead.of(after.text)
+    tile = http.get(f"/tlog/tile/0/000.p/{new.size}" if new.size < 256 else "/tlog/tile/0/000")
+    leaves = [tile.content[at : at + 32] for at in range(0, len(tile.content), 32)]
+
+    assert new.size >= position > 0
+    if new.size < 256:
+        path = _path(leaves, old.size)
+        check_consistency(old.size, old.root, new.size, new.root, path)
+
+
+def _path(leaves, old):
+    """RFC 6962 §2.1.2, word for word, over hashes of leaves."""
+
+    def root(part):
+        if len(part) == 1:
+            return part[0]
+        k = 1 << (len(part) - 1).bit_length() - 1
+        return hashlib.sha256(b"\x01" + root(part[:k]) + root(part[k:])).digest()
+
+    def subproof(m, part, whole):
+        if m == len(part):
+            return [] if whole else [root(part)]
+        k = 1 << (len(part) - 1).bit_length() - 1
+        if m <= k:
+            return [*subproof(m, part[:k], whole), root(part[k:])]
+        return [*subproof(m - k, part[k:], False), root(part[:k])]
+
+    return subproof(old, leaves, True) if 0 < old < len(leaves) else []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tlog/tile/0/x999/999",
+        "/tlog/tile/0/000.p/0",
+        "/tlog/tile/0/000.p/256",
+        "/tlog/tile/0/000.p/01",
+        "/tlog/tile/00/000",
+        "/tlog/tile/64/000",
+        "/tlog/tile/-1/000",
+        "/tlog/tile/0/0",
+        "/tlog/tile/0/x000/000",
+        "/tlog/tile/0/" + "x999/" * 30 + "999",
+        "/tlog/tile/data/000",
+        "/tlog/tile/entries/x001/000",
+        "/tlog/tile/0/%30%30%30%0a",
+        "/tlog/proof/999999999",
+        "/tlog/witness",
+    ],
+)
+def test_what_is_not_there_is_a_problem(http, path):
+    answer = http.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("position", ["0", "-1", "x", str(2**63), "1.5"])
+def test_no_position_at_all(http, position):
+    assert http.get(f"/tlog/proof/{position}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "prefer", ["wait=0", "wait=-5", "wait=x", "respond-async", "wait=99999999"]
+)
+def test_a_strange_wait_does_not_hold(http, prefer):
+    started = time.monotonic()
+    assert http.get("/tlog/proof/999999999", headers={"prefer": prefer}).status_code == 404
+    assert time.monotonic() - started < 10
+
+
+def test_what_never_changes_may_be_kept(http, issue, proof_of):
+    permit = issue()
+    proof_of(permit["as_of_position"])
+    checkpoint = http.get("/tlog/checkpoint")
+    tile = http.get("/tlog/tile/0/000.p/1")
+    if tile.status_code == 404:
+        tile = http.get("/tlog/tile/0/000")
+
+    assert "immutable" in tile.headers["cache-control"]
+    assert checkpoint.headers["cache-control"] == "public, max-age=1"
+    assert checkpoint.headers["content-type"] == "text/plain; charset=utf-8"
+    assert tile.headers["content-type"] == "application/octet-stream"
+
+
+def test_all_keys_at_once(http, keys):
+    lines = http.get("/tlog/keys").text.split()
+
+    assert {str(key) for key in keys.values()} <= set(lines)
+    assert all(base64.b64decode(line.split("+", 2)[2])[0] == 1 for line in lines)
