@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -130,6 +130,32 @@ def position_in(record: Record, source: str) -> int | None:
         if attributes.get("ce_source") != source:
             return None
         return _number(attributes, "ce_id", POSITION_MAX)
+    except _Bad:
+        return None
+
+
+class Claimed(NamedTuple):
+    """Which event a record says that it is, whatever else is wrong with it."""
+
+    position: int
+    version: int
+    subject: str
+    type: str
+
+
+def claim_in(record: Record, source: str) -> Claimed | None:
+    """What the headers claim, if they claim to be an event of ``source`` under its own key."""
+    try:
+        attributes = _attributes(record)
+        subject = attributes.get("ce_subject", "")
+        if attributes.get("ce_source") != source or record.key != subject.encode():
+            return None
+        return Claimed(
+            _number(attributes, "ce_id", POSITION_MAX),
+            _number(attributes, "ce_streamversion", VERSION_MAX),
+            subject,
+            attributes.get("ce_type", ""),
+        )
     except _Bad:
         return None
 

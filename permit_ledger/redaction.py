@@ -112,6 +112,7 @@ FIELDS: Mapping[str, Kind] = {
     # Bounded and plain: an account name, or a holder's id, which is a UUID.
     "caller": text(r"[\w.@+:|-]{1,64}", fit=_subject),
     "role": text(r"[a-z-]{1,20}"),
+    "partitions": number(0, 1_000),
     "tree": text(r"[a-z]{1,20}"),
     "exit_code": number(-255, 255),
     # Of records that others write, and of what nobody caught.

@@ -152,9 +152,7 @@ def _held(connection: Connection, batch: Iterable[Taken]) -> dict[str, int]:
     return dict(cast("list[tuple[str, int]]", rows))
 
 
-def _keep_bad(
-    connection: Connection, rows: Mapping[int, Locked], batch: Sequence[Taken]
-) -> None:
+def _keep_bad(connection: Connection, rows: Mapping[int, Locked], batch: Sequence[Taken]) -> None:
     kept = {partition: row.bad_records for partition, row in rows.items()}
     for taken in batch:
         if taken.bad is None:

@@ -1,8 +1,8 @@
 """Views without a log beside them: how far each partition of a topic has come, and who writes it.
 
-A partition's row says what is in the rows of its permits, and is moved in their transaction. Whoever
-takes a partition over raises its epoch under the row's lock: who had it before writes no more, even
-if it does not know yet.
+A partition's row says what is in the rows of its permits, and is moved in their transaction. Who
+takes a partition over raises its epoch under the row's lock: whoever had it before writes no more,
+even if it does not know yet.
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ def require_own_log(connection: Connection) -> None:
         )
 
 
-def begin(connection: Connection, feed: Feed, partitions: int) -> None:
-    """Feed the views from there, from the beginning or from where they are.
+def begin(connection: Connection, feed: Feed, partitions: int) -> str:
+    """Feed the views from there, from the beginning or from where they are; returns the database's
+    own name among those that are fed.
 
     A topic that was made anew is read from its beginning; what is known already is passed over.
 
@@ -103,6 +104,7 @@ def begin(connection: Connection, feed: Feed, partitions: int) -> None:
             )
         connection.execute(_sql.begin_partitions, [partitions])
         connection.execute(_sql.topic_made_anew, {"topic_id": feed.topic_id})
+        return cast("tuple[str]", connection.execute(_sql.feed_id).fetchone())[0]
 
 
 def claim(connection: Connection, partitions: Iterable[int]) -> list[Claim]:

@@ -1,6 +1,9 @@
 -- name: feed
 SELECT source, topic, topic_id FROM views.feed;
 
+-- name: feed_id
+SELECT feed_id::text FROM views.feed;
+
 -- name: log_head
 SELECT position FROM ledger.head;
 

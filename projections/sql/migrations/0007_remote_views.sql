@@ -7,9 +7,11 @@ CREATE TABLE views.feed (
     source text NOT NULL,
     topic text NOT NULL,
     topic_id text NOT NULL,
+    feed_id uuid NOT NULL DEFAULT gen_random_uuid(),
     began_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON COLUMN views.feed.source IS 'ce_source of the events that are believed';
+COMMENT ON COLUMN views.feed.feed_id IS 'this database among those that follow; its workers are one group';
 COMMENT ON COLUMN views.feed.topic_id IS 'Kafka''s own; a topic that was made anew has another, and offsets of its own';
 
 CREATE TABLE views.feed_partitions (
