@@ -1,8 +1,8 @@
 """The worker of remote views: a topic into the views of another database, exactly once.
 
-Several share the partitions as one consumer group, which is the database's own. Kafka says who reads
-which, the database who may write: where a partition goes on is read from its row when it is claimed,
-and moves with the rows. So nothing is committed to Kafka, and a worker that lost a partition without
+Several share the partitions as one consumer group, the database's own. Kafka says who reads which,
+the database who may write: where a partition goes on is read from its row when it is claimed, and
+moves with the rows. So nothing is committed to Kafka, and a worker that lost a partition without
 knowing it is fenced.
 """
 
