@@ -10,7 +10,10 @@ from socket import socket
 import uvicorn
 
 from api.services import Services
+from ledger.database import connect
+from projections.feed import feed_of
 
+from .far_wiring import far_http_service
 from .protocol import BoundedHttp
 from .settings import Settings
 from .supervisor import tie_to_supervisor
@@ -30,11 +33,13 @@ database would rest for that long each time."""
 
 
 def serve(settings: Settings) -> None:
-    """The HTTP API, until SIGTERM."""
+    """The HTTP API, until SIGTERM; of a database that is fed from Kafka, checks of cards alone."""
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with database(settings) as database_url:
-        service = http_service(settings, database_url)
+        with connect(database_url) as connection:
+            is_far = feed_of(connection) is not None
+        service = (far_http_service if is_far else http_service)(settings, database_url)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         config = uvicorn.Config(

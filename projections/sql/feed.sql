@@ -77,3 +77,6 @@ SELECT part.position AS as_of_position, physical_permits.*,
 FROM views.feed_partitions AS part
 LEFT JOIN views.physical_permits ON physical_permits.permit_number = %(permit_number)s
 WHERE part.partition = %(partition)s;
+
+-- name: quarantined
+SELECT count(*) AS permits FROM views.quarantine;

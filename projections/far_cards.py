@@ -1,0 +1,98 @@
+"""Cards as a database far from the log has them, with how old that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from psycopg.rows import dict_row
+
+from ledger.async_reads import Pool, read_rows
+from ledger.errors import Unavailable
+from ledger.named_sql import Queries
+
+from .feed import FedPartition
+from .reading import Seen, seen_in
+
+_sql = Queries("projections", "sql/feed.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class FarCard:
+    """``seen.as_of_position`` is the newest event that the permit's partition has.
+
+    ``stale_s``: so many seconds ago the rows held all that was on the topic; ``None``: never yet.
+    ``is_parked``: an event of this permit is bad, and nobody knows how it stands.
+    """
+
+    seen: Seen
+    stale_s: float | None
+    is_parked: bool
+
+    def is_fit(self, stale_s_max: float) -> bool:
+        """Whether anything may be said of the permit from this."""
+        return not self.is_parked and self.stale_s is not None and self.stale_s <= stale_s_max
+
+
+class FarCards:
+    """Borrows a connection for each read; ``partition_of`` says where a permit's events lie."""
+
+    def __init__(self, pool: Pool, partition_of: Callable[[str], int]) -> None:
+        self._pool = pool
+        self._partition_of = partition_of
+
+    async def card(self, permit_number: str) -> FarCard:
+        """
+        Raises:
+            Unavailable
+        """
+        asked = {"permit_number": permit_number, "partition": self._partition_of(permit_number)}
+        rows = await read_rows(self._pool, _sql.card, asked, dict_row)
+        if not rows:
+            raise Unavailable("No worker has fed these views yet.")
+        row = rows[0]
+        return FarCard(seen_in(row), row["stale_s"], row["is_parked"])
+
+    async def feed(self) -> FeedState:
+        """
+        Raises:
+            Unavailable
+        """
+        rows = await read_rows(self._pool, _sql.partitions, {}, dict_row)
+        quarantined = await read_rows(self._pool, _sql.quarantined, {}, dict_row)
+        return FeedState([FedPartition(**row) for row in rows], quarantined[0]["permits"])
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """How all of the partitions are; ``quarantined`` permits stand still."""
+
+    partitions: list[FedPartition]
+    quarantined: int
+
+    @property
+    def position(self) -> int:
+        """The newest event of any: older ones of another partition may be missing yet."""
+        return max((each.position for each in self.partitions), default=0)
+
+    @property
+    def stale_s(self) -> float | None:
+        """Of the partition that is the furthest behind; ``None`` where one has never been in step."""
+        ages = [each.stale_s for each in self.partitions]
+        known = [age for age in ages if age is not None]
+        return max(known) if known and len(known) == len(ages) else None
+
+    @property
+    def asked_ago_s(self) -> float | None:
+        """Since when the broker has not said where a partition ends, of the worst of them."""
+        ages = [each.asked_ago_s for each in self.partitions]
+        known = [age for age in ages if age is not None]
+        return max(known) if known and len(known) == len(ages) else None
+
+    @property
+    def behind_records(self) -> int:
+        return sum(each.behind_records or 0 for each in self.partitions)
+
+    @property
+    def bad_records(self) -> int:
+        return sum(each.bad_records for each in self.partitions)
