@@ -36,8 +36,10 @@ DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks,
 Every write takes an `Idempotency-Key` and answers with `Ledger-Position`; every read takes
 `min_position` and says which position it is as of. Errors are RFC 9457 problem documents.
 """
-FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger: each answer says how old it is,
-and is `undetermined` where that is older than the policy allows. Nothing personal is here.
+FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
+
+Each answer says how old it is, and is `undetermined` where that is older than the policy allows.
+Nothing personal is here.
 """
 
 

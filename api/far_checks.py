@@ -5,7 +5,6 @@ A code can be used once only, and only where it was made: here no electronic per
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
-from projections.far_cards import FeedState
+from projections.feed import FeedState
 from projections.vitals import Vitals
 
 REGISTRY = CollectorRegistry()

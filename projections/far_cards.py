@@ -11,7 +11,7 @@ from ledger.async_reads import Pool, read_rows
 from ledger.errors import Unavailable
 from ledger.named_sql import Queries
 
-from .feed import FedPartition
+from .feed import FedPartition, FeedState
 from .reading import Seen, seen_in
 
 _sql = Queries("projections", "sql/feed.sql")
@@ -61,38 +61,3 @@ class FarCards:
         rows = await read_rows(self._pool, _sql.partitions, {}, dict_row)
         quarantined = await read_rows(self._pool, _sql.quarantined, {}, dict_row)
         return FeedState([FedPartition(**row) for row in rows], quarantined[0]["permits"])
-
-
-@dataclass(frozen=True, slots=True)
-class FeedState:
-    """How all of the partitions are; ``quarantined`` permits stand still."""
-
-    partitions: list[FedPartition]
-    quarantined: int
-
-    @property
-    def position(self) -> int:
-        """The newest event of any: older ones of another partition may be missing yet."""
-        return max((each.position for each in self.partitions), default=0)
-
-    @property
-    def stale_s(self) -> float | None:
-        """Of the partition that is the furthest behind; ``None`` where one has never been in step."""
-        ages = [each.stale_s for each in self.partitions]
-        known = [age for age in ages if age is not None]
-        return max(known) if known and len(known) == len(ages) else None
-
-    @property
-    def asked_ago_s(self) -> float | None:
-        """Since when the broker has not said where a partition ends, of the worst of them."""
-        ages = [each.asked_ago_s for each in self.partitions]
-        known = [age for age in ages if age is not None]
-        return max(known) if known and len(known) == len(ages) else None
-
-    @property
-    def behind_records(self) -> int:
-        return sum(each.behind_records or 0 for each in self.partitions)
-
-    @property
-    def bad_records(self) -> int:
-        return sum(each.bad_records for each in self.partitions)

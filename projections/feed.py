@@ -139,10 +139,39 @@ def tell_end(
     )
 
 
-def fed_partitions(connection: Connection) -> list[FedPartition]:
-    """All of them, in order."""
-    with connection.cursor(row_factory=class_row(FedPartition)) as cursor:
-        return cursor.execute(_sql.partitions).fetchall()
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """How all of the partitions are; ``quarantined`` permits stand still."""
+
+    partitions: list[FedPartition]
+    quarantined: int
+
+    @property
+    def position(self) -> int:
+        """The newest event of any: older ones of another partition may be missing yet."""
+        return max((each.position for each in self.partitions), default=0)
+
+    @property
+    def stale_s(self) -> float | None:
+        """Of the partition that is the furthest behind; ``None`` where one was never in step."""
+        ages = [each.stale_s for each in self.partitions]
+        known = [age for age in ages if age is not None]
+        return max(known) if known and len(known) == len(ages) else None
+
+    @property
+    def asked_ago_s(self) -> float | None:
+        """Since when the broker has not said where a partition ends, of the worst of them."""
+        ages = [each.asked_ago_s for each in self.partitions]
+        known = [age for age in ages if age is not None]
+        return max(known) if known and len(known) == len(ages) else None
+
+    @property
+    def behind_records(self) -> int:
+        return sum(each.behind_records or 0 for each in self.partitions)
+
+    @property
+    def bad_records(self) -> int:
+        return sum(each.bad_records for each in self.partitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +182,13 @@ class Locked:
     next_offset: int
     position: int
     bad_records: int
+
+
+def feed_state(connection: Connection) -> FeedState:
+    """How far the partitions are."""
+    quarantined = cast("tuple[int]", connection.execute(_sql.quarantined).fetchone())[0]
+    with connection.cursor(row_factory=class_row(FedPartition)) as cursor:
+        return FeedState(cursor.execute(_sql.partitions).fetchall(), quarantined)
 
 
 def lock(connection: Connection, epochs: Mapping[int, int]) -> dict[int, Locked]:
