@@ -25,6 +25,7 @@ from . import (
     quarantine,
     registrar,
     tlog,
+    tlog_witnesses,
     verifier,
 )
 from .append_receipts import AppendReceipts
@@ -94,6 +95,7 @@ def create_app(
         data_protection.router,
         quarantine.router,
         tlog.router,
+        tlog_witnesses.router,
         operations.router,
     ):
         app.include_router(router)

@@ -111,14 +111,14 @@ def set_vitals(vitals: Vitals) -> None:
     AUDITED_PERMITS.set(vitals.audited)
     AUDIT_DIFFERENCES.set(vitals.differences)
     PROJECTORS.set(vitals.projectors)
+    for tree, (size, is_stopped) in vitals.trees.items():
+        TREE_SIZE.labels(tree).set(size)
+        TREE_STOPPED.labels(tree).set(is_stopped)
     RELAY_STARTS.set(vitals.relay_starts)
     RELAY_STOPPED.set(vitals.relay_stopped)
     if vitals.relay_starts and vitals.relay is not None:
         RELAY_POSITION.set(vitals.relay)
         RELAY_LAG.set(vitals.log - vitals.relay)
-    for tree, (size, is_stopped) in vitals.trees.items():
-        TREE_SIZE.labels(tree).set(size)
-        TREE_STOPPED.labels(tree).set(is_stopped)
 
 
 @lru_cache(maxsize=1024)

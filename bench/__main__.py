@@ -13,8 +13,10 @@ from .bulk import bench_bulk
 from .checks import bench_checks
 from .kills import bench_kills
 from .projections import bench_projections
+from .relay import bench_relay
 from .sealing import bench_sealing
 from .soak import bench_soak
+from .tree import bench_tree
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
@@ -22,7 +24,9 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "tree": bench_tree,
     "kills": bench_kills,
+    "relay": bench_relay,
     "soak": bench_soak,
 }
 

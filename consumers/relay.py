@@ -139,7 +139,7 @@ class Relay:
     def _where_it_ended(self, reader: KafkaConsumer, admin: KafkaAdminClient, row: RelayRow) -> int:
         events = [kind.events_topic for kind in self._kinds]
         states = [kind.state_topic for kind in self._kinds if kind.state_topic]
-        tail = read_tail(reader, admin, events, states, self._source)
+        tail = read_tail(reader, admin, events, states, self._source, self._stop)
         return last_sent(tail, row.read(), row.head(), is_of_log=self._is_of_log(tail, row))
 
     def _is_of_log(self, tail: Tail, row: RelayRow) -> bool:

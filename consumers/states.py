@@ -134,6 +134,8 @@ def _value(stream: str, folded: _Folded) -> bytes | None:
     if permit.erased:
         return None
     day = shanghai_date(permit.modified_on)
-    facts = replace(Facts.of(permit), devices=folded.devices)
+    facts = Facts.of(permit)
+    if facts.devices != folded.devices:  # most have none
+        facts = replace(facts, devices=folded.devices)
     document = permit_document(Standing(facts, day))
     return orjson.dumps({**document, "as_of_date": day, "as_of_position": folded.position})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import Event
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
@@ -53,6 +54,7 @@ def read_tail(
     events_topics: Iterable[str],
     state_topics: Iterable[str],
     source: str,
+    stop: Event,
 ) -> Tail:
     """The tail over all of ``events_topics``; of ``state_topics`` only the ends.
 
@@ -65,7 +67,7 @@ def read_tail(
     events = [each for topic in events_topics for each in partitions(topic, PARTITIONS)]
     states = [each for topic in state_topics for each in partitions(topic, PARTITIONS)]
     begins = _offsets(admin, events, OffsetSpec.EARLIEST, "read_uncommitted")
-    ends = _settled_ends(admin, events + states)
+    ends = _settled_ends(admin, events + states, stop)
     last: ConsumerRecord | None = None
     position: int | None = None
     for partition in events:
@@ -75,7 +77,9 @@ def read_tail(
     return Tail(position, last, ends, any(begins.values()))
 
 
-def _settled_ends(admin: KafkaAdminClient, of: list[TopicPartition]) -> dict[TopicPartition, int]:
+def _settled_ends(
+    admin: KafkaAdminClient, of: list[TopicPartition], stop: Event
+) -> dict[TopicPartition, int]:
     """The ends, once no transaction is open: before that, committed records lie behind open ones
     and are not shown."""
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
@@ -84,9 +88,8 @@ def _settled_ends(admin: KafkaAdminClient, of: list[TopicPartition]) -> dict[Top
         committed = _offsets(admin, of, OffsetSpec.LATEST, "read_committed")
         if all(committed[each] >= all_records[each] for each in of):
             return committed
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or stop.wait(SETTLE_POLL_S):
             raise TailUnsettled("a transaction is open on the topics, and it is not the relay's")
-        time.sleep(SETTLE_POLL_S)
 
 
 def _offsets(

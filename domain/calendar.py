@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import Protocol
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -26,8 +27,12 @@ def last_midnight(instant: datetime) -> datetime:
     return datetime.combine(shanghai_date(instant), time(), SHANGHAI)
 
 
+@lru_cache(maxsize=20_000)
 def add_months(day: date, months: int) -> date:
-    """``day`` moved by whole months, clamped to the end of a shorter month."""
+    """``day`` moved by whole months, clamped to the end of a shorter month.
+
+    Kept: what is said of a permit asks for the same few anniversaries again and again.
+    """
     year, month0 = divmod(day.year * MONTHS_A_YEAR + day.month - 1 + months, MONTHS_A_YEAR)
     last = calendar.monthrange(year, month0 + 1)[1]
     return date(year, month0 + 1, min(day.day, last))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 
 import typer
@@ -36,6 +37,9 @@ def relay(settings: Settings) -> None:
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     if settings.kafka is None:
         raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
+    # The client tells of every attempt; the relay says once why it begins anew.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    topic_prefix = settings.kafka_topic_prefix or ""
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
     with keyless_database(settings) as database_url:
@@ -43,10 +47,10 @@ def relay(settings: Settings) -> None:
             database_url,
             settings.kafka,
             EventMapper(OrjsonTranscoder()),
-            kinds_under(settings.kafka_topic_prefix),
+            kinds_under(topic_prefix),
             settings.source,
             stop,
-            topic_prefix=settings.kafka_topic_prefix,
+            topic_prefix=topic_prefix,
         ).run()
 
 

@@ -80,15 +80,24 @@ class Settings(BaseSettings):
         le=86_400,
         description="how often the last event of every permit is put on record",
     )
+    witness_policy: Path | None = Field(
+        None, description="who cosigns the trees, as C2SP tlog-policy has it; none: nobody"
+    )
+    witness_interval_s: float = Field(
+        10,
+        ge=0.1,
+        le=86_400,
+        description="how often witnesses are asked, where there is something new",
+    )
     kafka: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5}( *, *[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5})*$",
         max_length=1000,
         description="Kafka's brokers, as `host:port,host:port`; none: nothing is relayed",
     )
-    kafka_topic_prefix: str = Field(
-        "",
-        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+    kafka_topic_prefix: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=50,
         description="before the names of topics, where several ledgers share a cluster",
     )

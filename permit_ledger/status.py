@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -10,13 +11,16 @@ from rich.table import Table
 
 from ledger.database import Connection, connect
 from ledger.named_sql import Queries
-from projections.feed import feed_of, feed_state
+from ledger.tree.logs import LOGS
+from ledger.tree.store import TreeStore
+from ledger.tree.witnesses import cosigned_last
 
+from .feed_status import FeedStatus, add_feed, read_feed_status
 from .settings import Settings
+from .witness_policy import witness_policy
 from .workbench import database
 
 _sql = Queries("permit_ledger", "sql/status.sql")
-_feed_sql = Queries("projections", "sql/feed.sql")
 
 
 QUARANTINE_ROWS_MAX = 5
@@ -51,29 +55,14 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class BadRecord:
-    """A record of the topic that was no event: where it is, and what is wrong with it."""
+class WitnessSight:
+    """What a witness of the policy has cosigned of a log last: a tree of ``size`` leaves, so many
+    seconds ago; ``None``: nothing that is known of."""
 
-    partition: int
-    offset: int
-    reason: str
-    permit_number: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeedStatus:
-    """Views that are fed from Kafka. ``stale_s``: so long ago they held all that was on the topic;
-    ``asked_ago_s``: so long ago the broker said where it ends; ``None`` for never. ``bad_records``
-    counts them all, ``newest_bad_records`` names a few."""
-
-    source: str
-    topic: str
-    position: int
-    behind_records: int
-    stale_s: float | None
-    asked_ago_s: float | None
-    bad_records: int
-    newest_bad_records: list[BadRecord]
+    witness: str
+    log: str
+    size: int | None
+    age_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +73,7 @@ class Status:
 
     quarantine: list[Standstill]
     trees: list[Tree]
+    witnesses: list[WitnessSight]
     log_position: int
     views_position: int
     lag_events: int
@@ -106,8 +96,9 @@ def read_status(settings: Settings) -> Status:
         row = connection.execute(_sql.status).fetchone()
         relayed = connection.execute(_sql.relay).fetchone()
         trees = connection.execute(_sql.trees).fetchall()
-        feed = _feed_status(connection)
+        feed = read_feed_status(connection)
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
+        witnesses = _sights(settings, connection)
     log, views, *others = cast("tuple[int, ...]", row)
     permits, permits_open, claimed, checks, quarantined, audited, differences = others
     standing_still = [Standstill(*one) for one in cast("list[tuple[str, str]]", parked)]
@@ -123,10 +114,29 @@ def read_status(settings: Settings) -> Status:
         audited_permits=audited,
         audit_differences=differences,
         quarantine=standing_still,
+        trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
+        witnesses=witnesses,
         relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
         feed=feed,
-        trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
     )
+
+
+def _sights(settings: Settings, connection: Connection) -> list[WitnessSight]:
+    found = []
+    for witness in witness_policy(settings).witnesses:
+        for log in LOGS.values():
+            store = TreeStore(connection, log.name)
+            size, at = cosigned_last(store, witness.key, log.origin(settings.origin))
+            age_s = max(round(time.time() - at), 0)
+            told = (size, age_s) if size else (None, None)
+            found.append(WitnessSight(witness.key.name, log.name, *told))
+    return found
+
+
+def _sight_text(sight: WitnessSight) -> str:
+    if sight.size is None or sight.age_s is None:
+        return "nothing cosigned yet"
+    return f"{sight.size:,} cosigned {sight.age_s:,} s ago"
 
 
 def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelayStatus | None:
@@ -136,26 +146,6 @@ def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelaySta
     return RelayStatus(position, log - position, starts, stopped)
 
 
-def _feed_status(connection: Connection) -> FeedStatus | None:
-    feed = feed_of(connection)
-    if feed is None:
-        return None
-    state = feed_state(connection)
-    bad = connection.execute(_feed_sql.bad_records, [QUARANTINE_ROWS_MAX]).fetchall()
-    return FeedStatus(
-        source=feed.source,
-        topic=feed.topic,
-        position=state.position,
-        behind_records=state.behind_records,
-        stale_s=state.stale_s,
-        asked_ago_s=state.asked_ago_s,
-        bad_records=state.bad_records,
-        newest_bad_records=[
-            BadRecord(*one) for one in cast("list[tuple[int, int, str, str | None]]", bad)
-        ],
-    )
-
-
 def status_table(status: Status) -> Table:
     """The screen."""
     table = Table(title="permit ledger · 居住证账本", show_header=False, title_justify="left")
@@ -163,7 +153,7 @@ def status_table(status: Status) -> Table:
     table.add_column(justify="right")
     lag = "in step" if status.lag_events == 0 else f"{status.lag_events:,} events behind"
     if feed := status.feed:
-        _add_feed(table, feed)
+        add_feed(table, feed)
     else:
         table.add_row("log position", f"{status.log_position:,}")
         table.add_row("views position", f"{status.views_position:,} ({lag})")
@@ -191,20 +181,6 @@ def status_table(status: Status) -> Table:
         table.add_row(f"  {one.permit_number}", escape(one.reason))
     if status.quarantined_permits > len(status.quarantine):
         table.add_row("  …", "permit-ledger quarantine list")
+    for sight in status.witnesses:
+        table.add_row(f"{escape(sight.witness)}, {sight.log}", _sight_text(sight))
     return table
-
-
-def _add_feed(table: Table, feed: FeedStatus) -> None:
-    table.add_row("fed from", escape(f"{feed.topic} of {feed.source}"))
-    table.add_row("as of position", f"{feed.position:,}")
-    table.add_row("all of it held", _seconds(feed.stale_s))
-    table.add_row("broker asked", _seconds(feed.asked_ago_s))
-    table.add_row("bad records", f"{feed.bad_records:,}")
-    for bad in feed.newest_bad_records:
-        whose = f", permit {bad.permit_number}" if bad.permit_number else ""
-        place = f"  partition {bad.partition} offset {bad.offset}{whose}"
-        table.add_row(escape(place), escape(bad.reason))
-
-
-def _seconds(age_s: float | None) -> str:
-    return "never" if age_s is None else f"{age_s:,.1f} s ago"

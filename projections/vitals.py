@@ -24,11 +24,11 @@ class Vitals:
     audited: int
     differences: int
     projectors: int
+    trees: dict[str, tuple[int, bool]]
     relay: int | None
     """Where the relay to Kafka is; ``None`` where it does not know, or none has ever run."""
     relay_starts: int
     relay_stopped: bool
-    trees: dict[str, tuple[int, bool]]
 
 
 async def read_vitals(pool: Pool) -> Vitals:

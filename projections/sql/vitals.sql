@@ -8,8 +8,8 @@ SELECT head.position AS log, position.position AS views,
         WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
                                                     WHERE datname = current_database())
           AND classid = 0 AND objid = 1886547818 AND objsubid = 1 AND granted) AS projectors,
-       relay.position AS relay, relay.starts AS relay_starts,
-       relay.stopped IS NOT NULL AS relay_stopped,
        (SELECT jsonb_object_agg(tree, jsonb_build_array(size, stopped IS NOT NULL))
-        FROM ledger.trees) AS trees
+        FROM ledger.trees) AS trees,
+       relay.position AS relay, relay.starts AS relay_starts,
+       relay.stopped IS NOT NULL AS relay_stopped
 FROM ledger.head CROSS JOIN views.position CROSS JOIN views.audit CROSS JOIN ledger.relay;

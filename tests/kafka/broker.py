@@ -13,6 +13,7 @@ import time
 from base64 import urlsafe_b64encode
 from contextlib import closing
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 HERE = Path(__file__).parent
@@ -70,13 +71,14 @@ class NoBroker(Exception):
     """Says what is missing, and how to get it."""
 
 
-def free_port():
+def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def jars():
+def jars() -> Path:
     """The folder of the broker's jars, fetched once.
 
     Raises:
@@ -85,7 +87,7 @@ def jars():
     for program, package in (("java", "default-jre-headless"), ("mvn", "maven")):
         if shutil.which(program) is None:
             raise NoBroker(f"{program} is missing (Debian: apt install {package})")
-    version = re.search(r"<version>(\d[^<]+\.[^<]+)</version>", POM.read_text())[1]
+    [version] = re.findall(r"kafka_2.13</artifactId>\s*<version>([^<]+)<", POM.read_text())
     folder = ROOT / ".test-tools" / f"kafka-{version}"
     if not folder.exists():
         fetched = folder.with_name(f"{folder.name}.{os.getpid()}.part")
@@ -112,12 +114,12 @@ class Broker:
     """Our own. ``advertised`` is where clients are sent: another address than the broker's own
     where something stands between them."""
 
-    def __init__(self, folder, advertised=None):
+    def __init__(self, folder: Path | str, advertised: str | None = None) -> None:
         self.folder, self.port = Path(folder), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._log = self.folder / "broker.log"
         self._jars = jars()
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._settings = self.folder / "server.properties"
         self._settings.write_text(
             PROPERTIES.format(
@@ -130,7 +132,7 @@ class Broker:
         (self.folder / "log4j2.properties").write_text(LOGGING)
         self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", self._settings)
 
-    def start(self):
+    def start(self) -> Self:
         """Returns when it takes connections."""
         command = [*JAVA, *self._options(), "kafka.Kafka", str(self._settings)]
         with self._log.open("ab") as log:
@@ -143,7 +145,7 @@ class Broker:
             time.sleep(LISTENING_POLL_S)
         return self
 
-    def stop(self):
+    def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -153,23 +155,24 @@ class Broker:
                 self._process.wait()
             self._process = None
 
-    def kill(self):
+    def kill(self) -> None:
         """As a power cut would."""
-        self._process.kill()
-        self._process.wait()
-        self._process = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
 
-    def _options(self):
+    def _options(self) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         return [logging, "-cp", f"{self._jars}/*"]
 
-    def _java(self, tool, *arguments):
+    def _java(self, tool: str, *arguments: object) -> None:
         done = subprocess.run(
             [*JAVA, *self._options(), tool, *map(str, arguments)],
             check=False,
@@ -181,6 +184,6 @@ class Broker:
             raise NoBroker(f"{tool} failed: {(done.stdout + done.stderr)[-1500:]}")
 
 
-def _cluster_id():
+def _cluster_id() -> str:
     """A UUID as Kafka writes them: 16 bytes, base64 without padding."""
     return urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()

@@ -3,7 +3,10 @@
 import itertools
 import threading
 from datetime import UTC, datetime
+from typing import Self
 
+from domain.policy import Policy
+from ledger.application import PermitLedger
 from permit_ledger.simulate import simulate
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
@@ -11,7 +14,7 @@ UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 _seeds = itertools.count(1)
 
 
-def grow(ledger, policy, permits=60):
+def grow(ledger: PermitLedger, policy: Policy, permits: int = 60) -> int:
     """Append the life of so many permits; returns the log's head after it."""
     simulate(ledger, permits=permits, days=200, seed=next(_seeds), until=UNTIL, policy=policy)
     return ledger.log.head()
@@ -20,19 +23,19 @@ def grow(ledger, policy, permits=60):
 class Growth:
     """The same without end, in a thread, within its context."""
 
-    def __init__(self, ledger, policy, permits=20):
+    def __init__(self, ledger: PermitLedger, policy: Policy, permits: int = 20) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[ledger, policy, permits])
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: object) -> None:
         self._stop.set()
         self._thread.join()
 
-    def _run(self, ledger, policy, permits):
+    def _run(self, ledger: PermitLedger, policy: Policy, permits: int) -> None:
         while not self._stop.is_set():
             grow(ledger, policy, permits)
             self._stop.wait(0.02)

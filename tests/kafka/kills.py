@@ -6,9 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
+from domain.policy import Policy
+from ledger.application import PermitLedger
 from ledger.database import connect
+from tests.kafka.broker import Broker
 from tests.kafka.growing import Growth
 from tests.kafka.reading import read_events, what_is_wrong
 from tests.waiting import until
@@ -20,14 +26,16 @@ tail, some in their first transactions, some later."""
 
 
 @contextmanager
-def relay_process(database_url, address, data_dir, prefix=""):
+def relay_process(
+    database_url: str, address: str, data_dir: Path, prefix: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
     """``permit-ledger relay``, as operators run it."""
     environment = {
         **os.environ,
         "PERMIT_LEDGER_DATABASE_URL": database_url,
         "PERMIT_LEDGER_DATA_DIR": str(data_dir),
         "PERMIT_LEDGER_KAFKA": address,
-        "PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix,
+        **({"PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix} if prefix else {}),
         "PERMIT_LEDGER_LOG_LEVEL": "error",
     }
     process = subprocess.Popen([sys.executable, "-m", "permit_ledger", "relay"], env=environment)
@@ -41,28 +49,33 @@ def relay_process(database_url, address, data_dir, prefix=""):
 class Kills:
     """``run`` gives the sentences of what is wrong afterwards; ``events`` is how many were read."""
 
-    def __init__(self, database_url, ledger, policy, data_dir, prefix=""):
+    def __init__(
+        self,
+        database_url: str,
+        ledger: PermitLedger,
+        policy: Policy,
+        data_dir: Path,
+        prefix: str = "",
+    ) -> None:
         self._database_url, self._ledger, self._policy = database_url, ledger, policy
         self._data_dir, self._prefix = data_dir, prefix
         self.kills = self.events = self.restarts_of_broker = 0
 
-    def run(self, address, kills, seed, *, broker=None, bounce_every=None, done=lambda: False):
+    def run(self, broker: Broker, kills: int, seed: int, *, bounce_every: int) -> list[str]:
         chance = random.Random(seed)  # noqa: S311  chances, no secrets
         with Growth(self._ledger, self._policy):
             for number in range(1, kills + 1):
-                self._kill_once(address, chance)
-                if broker is not None and number % bounce_every == 0:
+                self._kill_once(broker.address, chance)
+                if number % bounce_every == 0:
                     self._bounce(broker, chance)
-                if done():
-                    break
         head = self._ledger.log.head()
-        with relay_process(self._database_url, address, self._data_dir, self._prefix):
+        with relay_process(self._database_url, broker.address, self._data_dir, self._prefix):
             until(lambda: self._row()[0] == head, wait_s=WAIT_S)
-        records = read_events(address, self._prefix)
+        records = read_events(broker.address, self._prefix)
         self.events = len(records)
         return what_is_wrong(records, head)
 
-    def _kill_once(self, address, chance):
+    def _kill_once(self, address: str, chance: random.Random) -> None:
         starts = self._row()[1]
         with relay_process(self._database_url, address, self._data_dir, self._prefix) as process:
             until(lambda: self._row()[1] > starts, wait_s=WAIT_S)
@@ -71,7 +84,7 @@ class Kills:
             process.wait()
         self.kills += 1
 
-    def _bounce(self, broker, chance):
+    def _bounce(self, broker: Broker, chance: random.Random) -> None:
         """With a relay at work."""
         with relay_process(self._database_url, broker.address, self._data_dir, self._prefix):
             time.sleep(chance.uniform(0.5, 2))
@@ -82,7 +95,7 @@ class Kills:
             broker.start()
         self.restarts_of_broker += 1
 
-    def _row(self):
+    def _row(self) -> tuple[int, int]:
         with connect(self._database_url) as connection:
             query = "SELECT coalesce(position, 0), starts FROM ledger.relay"
-            return connection.execute(query).fetchone()
+            return cast("tuple[int, int]", connection.execute(query).fetchone())

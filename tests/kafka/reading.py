@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-from collections import defaultdict
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from consumers.kinds import PERMITS
 
@@ -17,10 +18,10 @@ class Read(NamedTuple):
     offset: int
     key: str
     value: str | None
-    headers: dict
+    headers: dict[str, str]
 
 
-def read(address, topic):
+def read(address: str, topic: str) -> list[Read]:
     """All that is committed to a topic, in each partition's order."""
     command = ["kcat", "-C", "-e", "-q", "-J", "-b", address, "-t", topic, "-o", "beginning"]
     done = subprocess.run(
@@ -33,31 +34,32 @@ def read(address, topic):
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
-def read_events(address, prefix=""):
+def read_events(address: str, prefix: str = "") -> list[Read]:
     return read(address, prefix + PERMITS.events_topic)
 
 
-def read_states(address, prefix=""):
+def read_states(address: str, prefix: str = "") -> dict[str, Any]:
     """Permit number → the newest state, ``None`` for a tombstone."""
-    records = read(address, prefix + PERMITS.state_topic)
+    records = read(address, f"{prefix}{PERMITS.state_topic}")
     return {record.key: record.value and json.loads(record.value) for record in records}
 
 
-def positions(records):
+def positions(records: Iterable[Read]) -> list[int]:
     return sorted(int(record.headers["ce_id"]) for record in records)
 
 
-def what_is_wrong(records, head):
+def what_is_wrong(records: Sequence[Read], head: int) -> list[str]:
     """Sentences; none where every position is there exactly once and each permit's events are in
     order, in one partition."""
-    found = positions(records)
-    wrong = []
-    if found != list(range(1, head + 1)):
-        missing = sorted(set(range(1, head + 1)) - set(found))
-        doubles = (
-            sorted({each for each in found if found.count(each) > 1}) if len(found) < 10**5 else "?"
-        )
-        wrong.append(f"of {head}, missing: {missing[:10]}, twice: {doubles[:10]}")
+    counts = Counter(positions(records))
+    missing = [position for position in range(1, head + 1) if position not in counts]
+    others = [position for position in counts if not 1 <= position <= head]
+    doubles = [position for position, count in counts.items() if count > 1]
+    wrong = [
+        f"{what}: {found[:10]}"
+        for what, found in (("missing", missing), ("not of the log", others), ("twice", doubles))
+        if found
+    ]
     versions, partitions = defaultdict(list), defaultdict(set)
     for record in records:
         versions[record.key].append(int(record.headers["ce_streamversion"]))
@@ -70,7 +72,7 @@ def what_is_wrong(records, head):
     return wrong
 
 
-def _record(line):
+def _record(line: dict[str, Any]) -> Read:
     headers = line.get("headers", [])
     pairs = dict(zip(headers[::2], headers[1::2], strict=True))
     return Read(line["partition"], line["offset"], line["key"], line["payload"], pairs)

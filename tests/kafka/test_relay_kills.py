@@ -36,7 +36,7 @@ def test_kill_9_at_random_points_and_a_bounced_broker(ledger, policy, database_u
     with own_broker() as broker:
         kills = Kills(database_url, ledger, policy, tmp_path)
 
-        wrong = kills.run(broker.address, KILLS, seed, broker=broker, bounce_every=3)
+        wrong = kills.run(broker, KILLS, seed, bounce_every=3)
 
     assert [] == wrong, f"PERMIT_LEDGER_TEST_SEED={seed} gives the same chances again"
     assert (KILLS, 1) == (kills.kills, kills.restarts_of_broker)
