@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,9 @@ def project_from_kafka(settings: Settings) -> None:
         raise CannotProject(
             "no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT"
         )
-    kind = PERMITS.under(settings.kafka_topic_prefix)
+    # The client tells of every attempt; the worker says once what it waits for.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    kind = PERMITS.under(settings.kafka_topic_prefix or "")
     taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
     views = FedViews([PHYSICAL, ELECTRONIC], describe)
     gc.freeze()
