@@ -1,16 +1,13 @@
 """Views far from the log, catching up: one worker, two workers, and the log's own projector.
 
-The same events, folded by the same code into databases of one server, in turns. The projector reads
-the log and opens what is sealed; workers read the topic, where nothing is. Each worker is a process;
-its time begins when partitions are first claimed, and ends when the database holds the last event.
+The same events, folded by the same code into databases of one server, in turns. The projector
+reads the log and opens what is sealed; workers read the topic, where nothing is. Each worker is a
+process; time runs from when partitions are first claimed until the database holds every event.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -35,6 +32,7 @@ from projections.runner import Projector
 from projections.view import ELECTRONIC, PHYSICAL
 from tests.chaos.workload import BLIND_INDEX
 from tests.kafka.broker import Broker
+from tests.kafka.remote import worker_process
 from tests.keks import keyring
 
 from .harness import Result, server
@@ -122,29 +120,17 @@ def _remote_database(server_url: str) -> Iterator[str]:
 
 
 def _from_topic_s(url: str, address: str, folder: Path, workers: int, head: int) -> float:
-    environment = {
-        **os.environ,
-        "PERMIT_LEDGER_DATABASE_URL": url,
-        "PERMIT_LEDGER_DATA_DIR": str(folder / "far"),
-        "PERMIT_LEDGER_KAFKA": address,
-        "PERMIT_LEDGER_LOG_LEVEL": "error",
-    }
-    command = [sys.executable, "-m", "permit_ledger", "project", "--source", "kafka"]
-    processes = [subprocess.Popen(command, env=environment) for _ in range(workers)]
-    try:
-        with connect(url) as watching:
-            deadline = time.monotonic() + CATCH_UP_TIMEOUT_S
-            while watching.execute(BEGUN).fetchone() != (True,):
-                _wait(deadline)
-            started = time.perf_counter()
-            while watching.execute(APPLIED, [head, head]).fetchone() != (True,):
-                _wait(deadline)
-            return time.perf_counter() - started
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
+    with ExitStack() as stack:
+        for _ in range(workers):
+            stack.enter_context(worker_process(url, address, "", folder / "far"))
+        watching = stack.enter_context(connect(url))
+        deadline = time.monotonic() + CATCH_UP_TIMEOUT_S
+        while watching.execute(BEGUN).fetchone() != (True,):
+            _wait(deadline)
+        started = time.perf_counter()
+        while watching.execute(APPLIED, [head, head]).fetchone() != (True,):
+            _wait(deadline)
+        return time.perf_counter() - started
 
 
 def _wait(deadline: float) -> None:

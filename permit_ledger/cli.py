@@ -105,6 +105,9 @@ def up(
 @app.command()
 def api(
     port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    source: Annotated[
+        Source, typer.Option(help="Kafka: checks of cards beside a database that is fed from it.")
+    ] = Source.LOG,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -114,7 +117,7 @@ def api(
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
     with as_role("api"), explained(NoIssuer):
-        serve(settings)
+        serve(settings, is_far=source is Source.KAFKA)
 
 
 @app.command()

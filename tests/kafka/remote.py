@@ -37,7 +37,7 @@ def worker_process(database_url, address, prefix, data_dir):
         "PERMIT_LEDGER_DATABASE_URL": database_url,
         "PERMIT_LEDGER_DATA_DIR": str(data_dir),
         "PERMIT_LEDGER_KAFKA": address,
-        "PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix,
+        **({"PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix} if prefix else {}),
         "PERMIT_LEDGER_LOG_LEVEL": "error",
     }
     command = [sys.executable, "-m", "permit_ledger", "project", "--source", "kafka"]
