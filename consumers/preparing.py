@@ -18,7 +18,7 @@ from ledger.named_sql import Queries
 from .cloudevents import UNREADABLE_TYPE, VALUE_BYTES_MAX, Header, encode, headers
 from .kinds import PARTITIONS, Kind, kind_of
 from .sending import Outgoing
-from .states import PermitStates, Told
+from .states import PERMITS_KEPT, PermitStates, Told
 
 _STATE_HEADERS: list[Header] = [("content-type", b"application/json")]
 
@@ -49,12 +49,14 @@ class Preparer:
         mapper: EventMapper,
         kinds: Sequence[Kind],
         source: str,
+        *,
+        permits_kept: int = PERMITS_KEPT,
     ) -> None:
         self._connection = connection
         self._mapper = mapper
         self._kinds = kinds
         self._source = source
-        self._states = PermitStates(self._earlier)
+        self._states = PermitStates(self._earlier, permits_kept=permits_kept)
 
     def batch(self, page: Sequence[Notification]) -> Batch:
         """

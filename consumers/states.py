@@ -27,7 +27,7 @@ from domain.permit_document import permit_document
 from domain.standing import Facts, Standing
 from ledger.errors import UnreadableEvent
 
-PERMITS_KEPT = 20_000
+PERMITS_KEPT = 10_000
 UNDETERMINED = "undetermined"
 
 Earlier = Callable[[list[str], int], Iterable[tuple[str, PermitEvent | None]]]

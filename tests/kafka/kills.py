@@ -21,8 +21,9 @@ from tests.waiting import until
 
 WAIT_S = 90
 AFTER_START_MAX_S = 1.5
-"""A relay is killed so long after it was seen to begin, at most: some in the middle of reading the
-tail, some in their first transactions, some later."""
+AFTER_MOVE_MAX_S = 0.5
+"""A relay is killed so long after it was seen to begin, at most, or to have moved: some while they
+read the tail, some in their first transaction, some in a later one, however slow the machine is."""
 
 
 @contextmanager
@@ -76,10 +77,14 @@ class Kills:
         return what_is_wrong(records, head)
 
     def _kill_once(self, address: str, chance: random.Random) -> None:
-        starts = self._row()[1]
+        position, starts = self._row()
         with relay_process(self._database_url, address, self._data_dir, self._prefix) as process:
             until(lambda: self._row()[1] > starts, wait_s=WAIT_S)
-            time.sleep(chance.uniform(0, AFTER_START_MAX_S))
+            if chance.random() < 0.5:
+                time.sleep(chance.uniform(0, AFTER_START_MAX_S))
+            else:
+                until(lambda: self._row()[0] > position, wait_s=WAIT_S)
+                time.sleep(chance.uniform(0, AFTER_MOVE_MAX_S))
             process.send_signal(signal.SIGKILL)
             process.wait()
         self.kills += 1

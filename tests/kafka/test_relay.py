@@ -169,7 +169,7 @@ def test_the_state_is_what_the_permit_is(
 def test_states_are_those_that_the_ledger_itself_has(
     ledger, policy, relaying, until_relayed, kafka, prefix
 ):
-    """Folded without a key, with few permits in memory, against the permits opened with theirs."""
+    """Folded without a key, against the permits opened with theirs."""
     head = grow(ledger, policy)
     with relaying():
         until_relayed(head)
