@@ -38,7 +38,7 @@ from tests.keks import keyring
 from .harness import Result, server
 from .relay import UNTIL
 
-PERMITS, ROUNDS = 40_000, 3
+PERMITS, ROUNDS = 20_000, 3
 QUICK_PERMITS, QUICK_ROUNDS = 6_000, 1
 SOURCE = "https://localhost/permit-ledger"
 POLL_S = 0.02

@@ -34,6 +34,7 @@ STALE = (
     "UPDATE views.feed_partitions SET in_step_at = clock_timestamp() - make_interval(secs => %s)"
 )
 SCENARIO = "patrol_inspection"
+PERMIT = "84G7ZWYRD6Z1"
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +104,9 @@ def http(commanded):
 
 
 @contextmanager
-def serving(environment):
+def serving(environment, *options):
     port = free_port()
-    command = [sys.executable, "-m", "permit_ledger", "api", "--port", str(port)]
+    command = [sys.executable, "-m", "permit_ledger", "api", "--port", str(port), *options]
     process = subprocess.Popen(command, env=environment)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
@@ -266,6 +267,31 @@ def test_no_other_role_checks(http):
     registrar = Caller.with_token(http, "registrar", station="320211-01")
     body = {"scenario": SCENARIO, "track": "electronic", "code": "x"}
     assert 403 == registrar.post("/v1/verifications", body).status_code
+
+
+def test_before_the_first_worker_nobody_can_begin_a_ledger_here(commanded, empty_database):
+    """Told that it is a remote database, the service answers nothing yet, and takes no writes."""
+    environment = {**commanded, "PERMIT_LEDGER_DATABASE_URL": empty_database}
+    with connect(empty_database) as owner:
+        bring_up_to_date(owner)
+    body = {"scenario": SCENARIO, "track": "physical", "permit_number": PERMIT, "card_serial": 1}
+    with serving(environment, "--source", "kafka") as client:
+        verifier = Caller.with_token(client, "verifier")
+        assert 503 == verifier.post("/v1/verifications", body).status_code
+        assert 503 == client.get("/readyz").status_code
+        registrar = Caller.with_token(client, "registrar", station="320211-01")
+        assert 404 == registrar.post("/v1/permits", {}).status_code
+    with connect(empty_database) as connection:
+        assert [] == connection.execute("SELECT * FROM ledger.checks").fetchall()
+
+
+def test_openapi_says_what_is_served(http):
+    paths = http.get("/openapi.json").json()["paths"]
+    assert {"/v1/verifications", "/readyz", "/healthz", "/metrics", "/.well-known/jwks.json"} == (
+        {path for path in paths if path != "/" and not path.startswith("/v1/dev/")}
+    )
+    answer = paths["/v1/verifications"]["post"]["responses"]["200"]
+    assert "FarCheckAnswer" in json.dumps(answer)
 
 
 def test_the_metrics_say_how_old_it_is(http):

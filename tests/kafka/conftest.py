@@ -56,6 +56,18 @@ def prefix():
     return f"t{os.getpid()}-{next(_prefixes)}."
 
 
+@contextmanager
+def own_broker():
+    """To be bounced, which the one that the tests share can't be."""
+    with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder:
+        try:
+            broker = Broker(folder)
+        except NoBroker as missing:
+            without_broker(str(missing))
+        with broker:
+            yield broker
+
+
 def without_broker(reason):
     if os.environ.get("CI") == "true":
         pytest.fail(f"no Kafka broker to test with: {reason}", pytrace=False)

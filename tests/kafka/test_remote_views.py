@@ -16,6 +16,7 @@ from consumers.kinds import PARTITIONS, PERMITS
 from ledger.database import as_service, connect
 from projections.feed import Fenced, NoFeed, begin, claim, require_own_log
 from projections.view import all_views
+from tests.kafka.conftest import own_broker
 from tests.kafka.growing import Growth, grow
 from tests.kafka.remote import (
     FED,
@@ -31,6 +32,8 @@ from tests.kafka.remote import (
     working,
 )
 from tests.waiting import until
+
+OLD_S = 4
 
 
 @pytest.fixture
@@ -70,6 +73,35 @@ def test_the_views_are_those_of_the_log(
             until(lambda: newest(remote_url) == first, wait_s=WAIT_S)
             until_relayed(grow(ledger, policy))
             until_in_step(remote_url)
+
+    all_equal()
+    with connect(remote_url) as connection:
+        nothing_personal = """
+            SELECT bool_and(face IS NULL AND portrait_version IS NULL AND devices = '{}'),
+                   (SELECT count(*) FROM views.permit_search)
+            FROM views.permits
+        """
+        assert (True, 0) == connection.execute(nothing_personal).fetchone()
+
+
+@pytest.mark.timeout(180)
+def test_a_broker_that_is_killed_and_comes_back(
+    ledger, policy, relaying, until_relayed, prefix, remote_url, all_equal
+):
+    """Nobody says where the topic ends meanwhile, so the views grow old; then they go on."""
+    with (
+        own_broker() as broker,
+        relaying(broker.address),
+        working(remote_url, broker.address, prefix),
+    ):
+        until_relayed(grow(ledger, policy))
+        until_in_step(remote_url)
+        broker.kill()
+        until(lambda: _age_s(remote_url) > OLD_S, wait_s=WAIT_S)
+        broker.start()
+        until_relayed(grow(ledger, policy))
+        until_in_step(remote_url)
+        assert _age_s(remote_url) < WAIT_S
 
     all_equal()
 
@@ -182,6 +214,13 @@ def test_a_database_follows_one_ledger(remote_url):
             begin(connection, replace(FEED, source="https://elsewhere"), PARTITIONS)
         with pytest.raises(NoFeed, match="--source kafka"):
             require_own_log(connection)
+
+
+def _age_s(url):
+    with connect(url) as connection:
+        query = """SELECT extract(epoch FROM clock_timestamp() - min(in_step_at))
+                   FROM views.feed_partitions"""
+        return float(connection.execute(query).fetchone()[0])
 
 
 def _claims(url):
