@@ -112,6 +112,27 @@ class CheckAnswer(BaseModel):
     receipt: str = Field(description="compact JWS, typ permit-check-receipt+jwt")
 
 
+class FarCheckAnswer(CheckAnswer):
+    """What a check beside a remote database came to; ``permit`` holds ``valid_until`` and
+    ``card_serial`` when effective: whose the card is, the central ledger knows alone."""
+
+    as_of_position: int = Field(description="the newest event there, among those of its partition")
+    remote: Literal[True]
+    stale_s: float | None = Field(
+        description="so long ago everything on the topic was there; null: never, or not looked up"
+    )
+    personal_data: Literal["held_centrally"]
+
+
+class FarReadiness(BaseModel):
+    ready: bool
+    as_of_position: int
+    stale_s: float
+    stale_s_max: int
+    bad_records: int
+    quarantined_permits: int
+
+
 class ChallengeAnswer(BaseModel):
     """Digits that the checker shows, for the holder to type."""
 

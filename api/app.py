@@ -14,6 +14,8 @@ from . import (
     data_protection,
     display,
     evidence,
+    far_checks,
+    far_operations,
     frames,
     holder,
     live,
@@ -35,6 +37,11 @@ DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks,
 
 Every write takes an `Idempotency-Key` and answers with `Ledger-Position`; every read takes
 `min_position` and says which position it is as of. Errors are RFC 9457 problem documents.
+"""
+FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
+
+Each answer says how old it is, and is `undetermined` where that is older than the policy allows.
+Nothing personal is here.
 """
 
 
@@ -98,6 +105,35 @@ def create_app(
         app.include_router(development)
     problems.install(app)
     app.add_middleware(AppendReceipts)
+    app.add_middleware(RequestFrame)
+    _document_problems(app)
+    return app
+
+
+def create_far_app(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    *,
+    version: str,
+    development: APIRouter | None = None,
+) -> FastAPI:
+    """The same beside a remote database: checks of cards. ``lifespan`` puts
+    :class:`api.far_checks.FarServices` into its state."""
+    app = FastAPI(
+        title="Permit ledger, remote checks",
+        version=version,
+        description=FAR_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
+    )
+    for router in (far_checks.router, far_operations.router):
+        app.include_router(router)
+    if development:
+        app.include_router(development)
+    problems.install(app)
     app.add_middleware(RequestFrame)
     _document_problems(app)
     return app

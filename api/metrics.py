@@ -7,6 +7,7 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+from projections.feed import FeedState
 from projections.vitals import Vitals
 
 REGISTRY = CollectorRegistry()
@@ -70,6 +71,18 @@ RELAY_STOPPED = Gauge(
     registry=REGISTRY,
 )
 
+FEED_POSITION = Gauge(
+    "permit_ledger_feed_position", "newest event in views fed from Kafka", registry=REGISTRY
+)
+FEED_STALE = Gauge(
+    "permit_ledger_feed_stale_seconds",
+    "since when views fed from Kafka may lack something; -1 where they were never in step",
+    registry=REGISTRY,
+)
+FEED_BAD_RECORDS = Gauge(
+    "permit_ledger_feed_bad_records", "records of the topic that were no event", registry=REGISTRY
+)
+
 TREE_SIZE = Gauge(
     "permit_ledger_tree_size", "entries in the tree of a log", ["tree"], registry=REGISTRY
 )
@@ -79,6 +92,14 @@ TREE_STOPPED = Gauge(
     ["tree"],
     registry=REGISTRY,
 )
+
+
+def set_feed(feed: FeedState) -> None:
+    """How views are that are fed from Kafka."""
+    FEED_POSITION.set(feed.position)
+    FEED_STALE.set(-1 if feed.stale_s is None else feed.stale_s)
+    FEED_BAD_RECORDS.set(feed.bad_records)
+    QUARANTINED_PERMITS.set(feed.quarantined)
 
 
 def set_vitals(vitals: Vitals) -> None:

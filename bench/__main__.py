@@ -15,6 +15,7 @@ from .checks import bench_checks
 from .kills import bench_kills
 from .projections import bench_projections
 from .relay import bench_relay
+from .remote import bench_remote
 from .sealing import bench_sealing
 from .soak import bench_soak
 from .tree import bench_tree
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "checks": bench_checks,
     "tree": bench_tree,
     "analytics": bench_analytics,
+    "remote": bench_remote,
     "kills": bench_kills,
     "relay": bench_relay,
     "soak": bench_soak,

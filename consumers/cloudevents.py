@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -155,6 +155,32 @@ def same_event(one: Record, other: Record) -> bool:
     if UNREADABLE_TYPE not in {first.get("ce_type"), second.get("ce_type")}:
         told += ["ce_type", "ce_time"]
     return one.key == other.key and all(first.get(name) == second.get(name) for name in told)
+
+
+class Claimed(NamedTuple):
+    """Which event a record says that it is, whatever else is wrong with it."""
+
+    position: int
+    version: int
+    subject: str
+    type: str
+
+
+def claim_in(record: Record, source: str) -> Claimed | None:
+    """What the headers claim, if they claim to be an event of ``source`` under its own key."""
+    try:
+        attributes = _attributes(record)
+        subject = attributes.get("ce_subject", "")
+        if attributes.get("ce_source") != source or record.key != subject.encode():
+            return None
+        return Claimed(
+            _number(attributes, "ce_id", POSITION_MAX),
+            _number(attributes, "ce_streamversion", VERSION_MAX),
+            subject,
+            attributes.get("ce_type", ""),
+        )
+    except _Bad:
+        return None
 
 
 def _decoded(record: Record, types: Collection[str]) -> EventRecord:

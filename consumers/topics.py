@@ -62,6 +62,18 @@ def require_fit(admin: KafkaAdminClient, kinds: Iterable[Kind]) -> None:
                 )
 
 
+def topic_id(admin: KafkaAdminClient, topic: str) -> str:
+    """What Kafka calls a topic, however often one of that name is made (KIP-516).
+
+    Raises:
+        TopicsUnfit: there is none.
+    """
+    [found] = admin.describe_topics([topic])
+    if found["error_code"]:
+        raise TopicsUnfit(f"The topic {topic} is not there.")
+    return str(found["topic_id"])
+
+
 def _wanted(kinds: Iterable[Kind]) -> dict[str, dict[str, str]]:
     wanted = {}
     for kind in kinds:

@@ -14,6 +14,7 @@ LATE_GRACE_DAYS_MAX = 180
 DISPLAY_CODE_LIFE_S_MIN, DISPLAY_CODE_LIFE_S_MAX = 5, 30
 """A code has to outlive the walk from one phone to the other, and no more than that. [W6]"""
 CHALLENGE_LIFE_S_MAX = 600
+REMOTE_STALENESS_S_MIN, REMOTE_STALENESS_S_MAX = 10, 86_400
 DISCLOSABLE = frozenset(
     {
         "name",
@@ -79,6 +80,8 @@ class Policy:
     """How long a live code (亮证码) may be shown. [W6]"""
     challenge_life_s: int
     """How long a checker's challenge may be answered."""
+    remote_staleness_max_s: int
+    """Older than this, what a remote database knows of a permit is not good for a check."""
     fees: Fees
     scenarios: Mapping[str, tuple[str, ...]]
     """Scenario → the fields of the permit that it needs to see. [W1]"""
@@ -110,6 +113,10 @@ class Policy:
         if not self.display_code_life_s <= self.challenge_life_s <= CHALLENGE_LIFE_S_MAX:
             raise ValueError(
                 f"challenge_life_s: from display_code_life_s to {CHALLENGE_LIFE_S_MAX}"
+            )
+        if not REMOTE_STALENESS_S_MIN <= self.remote_staleness_max_s <= REMOTE_STALENESS_S_MAX:
+            raise ValueError(
+                f"remote_staleness_max_s: from {REMOTE_STALENESS_S_MIN} to {REMOTE_STALENESS_S_MAX}"
             )
         if strange := set(self.challenge_scenarios) - self.scenarios.keys():
             raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")

@@ -59,7 +59,7 @@ def analyse(settings: Settings) -> None:
 def _source(settings: Settings, database_url: str | None) -> Source:
     """Kafka where there is one; without it the log itself."""
     if settings.kafka:
-        kind = PERMITS.under(settings.kafka_topic_prefix)
+        kind = PERMITS.under(settings.kafka_topic_prefix or "")
         return KafkaSource(settings.kafka, kind, consumer_group(settings.statistics_dir))
     assert database_url is not None  # noqa: S101  for the types
     return LogSource(database_url, EventMapper(OrjsonTranscoder()).parse)

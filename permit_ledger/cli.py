@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,14 @@ from .commandline import (
     settings_of,
 )
 from .crashes import CarefulGroup, as_role
+
+
+class Source(StrEnum):
+    """What views are made from."""
+
+    LOG = "log"
+    KAFKA = "kafka"
+
 
 app = typer.Typer(
     help="An event-sourced ledger for residence permits (居住证).",
@@ -98,6 +107,9 @@ def up(
 @app.command()
 def api(
     port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    source: Annotated[
+        Source, typer.Option(help="Kafka: checks of cards beside a database that is fed from it.")
+    ] = Source.LOG,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -107,17 +119,25 @@ def api(
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
     with as_role("api"), explained(NoIssuer):
-        serve(settings)
+        serve(settings, is_far=source is Source.KAFKA)
 
 
 @app.command()
-def project(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def project(
+    source: Annotated[
+        Source, typer.Option(help="The database's own log, or Kafka: views far from the log.")
+    ] = Source.LOG,
+    kafka: Kafka = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Keep the views in step with the log."""
+    from .projecting import CannotProject, project_from_kafka  # noqa: PLC0415
     from .projecting import project as run  # noqa: PLC0415
 
-    settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with as_role("project"), explained():
-        run(settings)
+    settings = settings_of(kafka=kafka, data_dir=data_dir, database_url=database_url)
+    with as_role("project"), explained(CannotProject):
+        (run if source is Source.LOG else project_from_kafka)(settings)
 
 
 @app.command()

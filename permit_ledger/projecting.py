@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from consumers.kinds import PERMITS
+from consumers.remote_views import RemoteViews
+from consumers.taking import RecordTaker
+from ledger.database import connect
 from ledger.holder_keys import HolderKeys
+from ledger.mapper import EventMapper, OrjsonTranscoder
 from projections.auditor import Auditor
+from projections.fed_views import FedViews
+from projections.feed import require_own_log
 from projections.opening import EventOpener
 from projections.runner import Projector
-from projections.view import all_views
+from projections.view import ELECTRONIC, PHYSICAL, all_views
 
 from . import keys
 from .key_encryption import keyring
@@ -20,7 +28,7 @@ from .settings import Settings
 from .stopping import stop_on
 from .supervisor import tie_to_supervisor
 from .tracebacks import describe
-from .workbench import database
+from .workbench import database, keyless_database
 
 GC_OBJECTS = 50_000
 """A page's events are no garbage yet when the collector comes by after the usual 700."""
@@ -29,17 +37,51 @@ AUDITOR_END_S = 2.0
 """What it is in the middle of takes milliseconds; whatever takes longer ends with the process."""
 
 
+class CannotProject(Exception):
+    """The message says what to do."""
+
+
 def project(settings: Settings) -> None:
-    """Keep the views, until SIGTERM."""
+    """Keep the views, until SIGTERM.
+
+    Raises:
+        NoFeed: this database's views are fed from Kafka.
+    """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     with database(settings) as database_url:
+        with connect(database_url) as connection:
+            require_own_log(connection)
         holder_keys = HolderKeys(keyring(settings))
         views = all_views(keys.blind_index(settings))
         gc.freeze()
         gc.set_threshold(GC_OBJECTS)
         with auditing(settings, database_url, holder_keys, stop):
             Projector(database_url, views, EventOpener(holder_keys, describe), stop).run()
+
+
+def project_from_kafka(settings: Settings) -> None:
+    """Keep the views of a database that has no log, from a topic, until SIGTERM. No key is needed:
+    the topic holds nothing personal, and nobody is searched for by a citizen number there.
+
+    Raises:
+        CannotProject: no broker is named.
+    """
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    if settings.kafka is None:
+        raise CannotProject(
+            "no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT"
+        )
+    # The client tells of every attempt; the worker says once what it waits for.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    kind = PERMITS.under(settings.kafka_topic_prefix or "")
+    taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
+    views = FedViews([PHYSICAL, ELECTRONIC], describe)
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
+    with keyless_database(settings) as database_url:
+        RemoteViews(database_url, settings.kafka, kind, settings.source, taker, views, stop).run()
 
 
 @contextmanager

@@ -114,6 +114,7 @@ FIELDS: Mapping[str, Kind] = {
     "witness": text(r"[\w./:-]{1,100}"),
     "age_s": number(0),
     "role": text(r"[a-z-]{1,20}"),
+    "partitions": number(0, 1_000),
     "tree": text(r"[a-z]{1,20}"),
     "exit_code": number(-255, 255),
     # Of records that others write, and of what nobody caught.

@@ -10,7 +10,10 @@ from socket import socket
 import uvicorn
 
 from api.services import Services
+from ledger.database import connect
+from projections.feed import feed_of
 
+from .far_wiring import far_http_service
 from .protocol import BoundedHttp
 from .settings import Settings
 from .supervisor import tie_to_supervisor
@@ -29,12 +32,17 @@ SWITCH_INTERVAL_S = 0.001
 database would rest for that long each time."""
 
 
-def serve(settings: Settings) -> None:
-    """The HTTP API, until SIGTERM."""
+def serve(settings: Settings, *, is_far: bool = False) -> None:
+    """The HTTP API, until SIGTERM; beside a database that is fed from Kafka, checks of cards alone.
+
+    ``is_far`` says that it is one before the first worker has come: nobody writes to it meanwhile.
+    """
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with database(settings) as database_url:
-        service = http_service(settings, database_url)
+        with connect(database_url) as connection:
+            is_far = is_far or feed_of(connection) is not None
+        service = (far_http_service if is_far else http_service)(settings, database_url)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         config = uvicorn.Config(

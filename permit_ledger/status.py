@@ -16,6 +16,7 @@ from ledger.tree.logs import LOGS
 from ledger.tree.store import TreeStore
 from ledger.tree.witnesses import cosigned_last
 
+from .feed_status import FeedStatus, add_feed, read_feed_status
 from .settings import Settings
 from .witness_policy import witness_policy
 from .workbench import database
@@ -79,7 +80,8 @@ class Statistics:
 @dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
-    names the first few of the permits in it. ``relay`` is ``None`` where none has ever run."""
+    names the first few of the permits in it. ``relay`` is ``None`` where none has ever run,
+    ``feed`` where the views are of the database's own log."""
 
     quarantine: list[Standstill]
     trees: list[Tree]
@@ -97,6 +99,7 @@ class Status:
     relay: RelayStatus | None
     statistics: Statistics | None
     """``None`` where none are published on this machine."""
+    feed: FeedStatus | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -107,6 +110,7 @@ def read_status(settings: Settings) -> Status:
         row = connection.execute(_sql.status).fetchone()
         relayed = connection.execute(_sql.relay).fetchone()
         trees = connection.execute(_sql.trees).fetchall()
+        feed = read_feed_status(connection)
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
         witnesses = _sights(settings, connection)
     log, views, *others = cast("tuple[int, ...]", row)
@@ -128,6 +132,7 @@ def read_status(settings: Settings) -> Status:
         witnesses=witnesses,
         relay=_relay_status(log, cast("tuple[int, int, str | None] | None", relayed)),
         statistics=_statistics(settings, log, checks),
+        feed=feed,
     )
 
 
@@ -171,8 +176,11 @@ def status_table(status: Status) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right")
     lag = "in step" if status.lag_events == 0 else f"{status.lag_events:,} events behind"
-    table.add_row("log position", f"{status.log_position:,}")
-    table.add_row("views position", f"{status.views_position:,} ({lag})")
+    if feed := status.feed:
+        add_feed(table, feed)
+    else:
+        table.add_row("log position", f"{status.log_position:,}")
+        table.add_row("views position", f"{status.views_position:,} ({lag})")
     if relay := status.relay:
         lag = f"{relay.lag_events:,} events behind" if relay.lag_events else "in step"
         table.add_row("relay position", f"{relay.position:,} ({lag})")

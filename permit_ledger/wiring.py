@@ -83,10 +83,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
     """
-    if not settings.development and not settings.issuer:
-        raise NoIssuer(
-            "set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or PERMIT_LEDGER_DEVELOPMENT=true"
-        )
+    require_issuer(settings)
     clock = service_clock(settings, database_url)
     issuer_keys = IssuerKeys(settings.jwks) if settings.jwks else None
     development = None
@@ -99,12 +96,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.enter_context(_telling())
+            stack.enter_context(telling())
             if issuer_keys:
                 await issuer_keys.load()
-                _in_background(stack, issuer_keys.keep_fresh())
+                in_background(stack, issuer_keys.keep_fresh())
             if isinstance(clock, DevelopmentClock):
-                _in_background(stack, _follow_clock(clock))
+                in_background(stack, follow_clock(clock))
             ledger = PermitLedger(
                 database_url,
                 blind_index=keys.blind_index(settings),
@@ -124,11 +121,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             views = await stack.enter_async_context(ViewPosition(database_url))
             public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
             pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
-            _in_background(stack, pulse.run())
+            in_background(stack, pulse.run())
             stats = StatsFeed(
                 Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
             )
-            _in_background(stack, stats.run())
+            in_background(stack, stats.run())
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
@@ -150,7 +147,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ),
                 clock=clock,
                 policy=policy,
-                tokens=_token_verifier(settings, issuer_keys),
+                tokens=token_verifier(settings, issuer_keys),
                 receipts=ReceiptSigner(
                     WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
@@ -180,12 +177,24 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     )
 
 
+def require_issuer(settings: Settings) -> None:
+    """
+    Raises:
+        NoIssuer
+    """
+    if not settings.development and not settings.issuer:
+        raise NoIssuer(
+            "set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or PERMIT_LEDGER_DEVELOPMENT=true"
+        )
+
+
 def _public_url(settings: Settings) -> str | None:
     """What a request says of its host is believed in development mode alone."""
     return settings.public_url or (None if settings.development else settings.url)
 
 
-def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:
+def token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:
+    """Who believes the issuer that is configured, else that of development mode."""
     trusted: Callable[[], KeySet]
     if issuer_keys and settings.issuer:
         trusted, issuer = issuer_keys, settings.issuer
@@ -196,7 +205,7 @@ def _token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> Token
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def telling() -> Iterator[None]:
     """The server gets what stops it as a text only, with values in it, which no log may tell."""
     try:
         yield
@@ -205,12 +214,13 @@ def _telling() -> Iterator[None]:
         raise
 
 
-def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+def in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Until the stack is left."""
     task = asyncio.create_task(work)
     stack.callback(task.cancel)
 
 
-async def _follow_clock(clock: DevelopmentClock) -> None:
+async def follow_clock(clock: DevelopmentClock) -> None:
     """Another process may set the clock as well."""
     while True:
         await asyncio.sleep(CLOCK_RELOAD_S)

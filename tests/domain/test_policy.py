@@ -138,6 +138,8 @@ def test_p22_a_new_scenario_comes_by_policy(policy):
         ("late_grace_days = 30", "late_grace_days = -1"),
         ("late_grace_days = 30", "late_grace_days = 181"),
         ("devices_max = 5", "devices_max = 0"),
+        ("remote_staleness_max_s = 300", "remote_staleness_max_s = 9"),
+        ("remote_staleness_max_s = 300", "remote_staleness_max_s = 86_401"),
         ('grounds = ["employment"', 'grounds = ["family_reunion"'),
         ('patrol_inspection = ["name", ', 'patrol_inspection = ["nickname", "name", '),
         ('patrol_inspection = ["name", ', "patrol_inspection = ["),

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from consumers.kinds import kinds_under
 from consumers.relay import Relay
 from ledger.database import as_service, connect
 from ledger.mapper import EventMapper, OrjsonTranscoder
+from tests.conftest import TEMPLATE
 from tests.kafka.broker import RUNNING, Broker, NoBroker
 from tests.waiting import until
 
@@ -28,6 +31,7 @@ class RelayedTo(NamedTuple):
 
 
 _prefixes = itertools.count(1)
+_remotes = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +54,18 @@ def kafka():
 def prefix():
     """Before every topic's name, so that no test meets another's records."""
     return f"t{os.getpid()}-{next(_prefixes)}."
+
+
+@contextmanager
+def own_broker():
+    """To be bounced, which the one that the tests share can't be."""
+    with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder:
+        try:
+            broker = Broker(folder)
+        except NoBroker as missing:
+            without_broker(str(missing))
+        with broker:
+            yield broker
 
 
 def without_broker(reason):
@@ -108,3 +124,13 @@ def relaying(database_url, kafka, prefix):
             assert not thread.is_alive()
 
     return relaying
+
+
+@pytest.fixture
+def remote_url(postgres_url):
+    """Another prepared database, with no log in it, dropped after the test."""
+    name = f"remote_{next(_remotes)}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        yield make_conninfo(postgres_url, dbname=name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,14 +1,11 @@
 """Nothing is lost or doubled, whenever the relay dies. ``./dev bench relay`` has the long form."""
 
 import os
-from contextlib import contextmanager
 from secrets import randbelow
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.kafka.broker import Broker, NoBroker
-from tests.kafka.conftest import without_broker
+from tests.kafka.conftest import own_broker
 from tests.kafka.kills import Kills
 
 KILLS = 5
@@ -17,18 +14,6 @@ KILLS = 5
 @pytest.fixture
 def seed():
     return int(os.environ.get("PERMIT_LEDGER_TEST_SEED") or randbelow(2**32))
-
-
-@contextmanager
-def own_broker():
-    """To be bounced, which the one that the tests share can't be."""
-    with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder:
-        try:
-            broker = Broker(folder)
-        except NoBroker as missing:
-            without_broker(str(missing))
-        with broker:
-            yield broker
 
 
 @pytest.mark.timeout(300)

@@ -46,6 +46,9 @@ RIGHTS = {
     "views.builds": {"SELECT"},
     "views.differences": {"SELECT"},
     "views.permits": {"SELECT"},
+    "views.feed": {"SELECT", "INSERT", "UPDATE"},
+    "views.feed_partitions": {"SELECT", "INSERT", "UPDATE"},
+    "views.bad_records": {"SELECT", "INSERT"},
 }
 CHANGED_OF_A_HOLDER = {"citizen_index", "permit_number", "permit_numbers", "restricted"}
 EVERY_RIGHT = (

@@ -1,0 +1,79 @@
+"""Puts the HTTP service of a remote database together: checks of cards, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api.app import create_far_app
+from api.development import router as development_router
+from api.far_checks import FarServices
+from api.rate_limits import CheckLimits
+from api.receipts import ReceiptSigner
+from consumers.preparing import partition_of
+from ledger.clock import DevelopmentClock
+from projections.check_line import CheckLine
+from projections.far_cards import FarCards
+from projections.reading import read_pool
+
+from . import keys
+from .issuer import IssuerKeys
+from .receipt_keys import WatchedKeys
+from .settings import DEVELOPMENT_ISSUER, Settings
+from .wiring import (
+    development_issuer,
+    follow_clock,
+    in_background,
+    require_issuer,
+    telling,
+    token_verifier,
+)
+from .workbench import policy_in_force, service_clock
+
+
+def far_http_service(settings: Settings, database_url: str) -> FastAPI:
+    """The HTTP application; everything it needs is opened and closed in its lifespan.
+
+    Raises:
+        NoIssuer: neither a real issuer nor development mode is set.
+    """
+    require_issuer(settings)
+    clock = service_clock(settings, database_url)
+    issuer_keys = IssuerKeys(settings.jwks) if settings.jwks else None
+    development = None
+    if isinstance(clock, DevelopmentClock):
+        development = development_router(development_issuer(settings), clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(telling())
+            if issuer_keys:
+                await issuer_keys.load()
+                in_background(stack, issuer_keys.keep_fresh())
+            if isinstance(clock, DevelopmentClock):
+                in_background(stack, follow_clock(clock))
+            pool = await stack.enter_async_context(
+                read_pool(database_url, connections_max=settings.database_connections_max)
+            )
+            app.state.services = FarServices(
+                cards=FarCards(pool, partition_of),
+                checks=stack.enter_context(closing(CheckLine(database_url))),
+                limits=CheckLimits(
+                    keys.blind_index(settings),
+                    per_verifier_per_minute=settings.checks_per_verifier_per_minute,
+                    per_permit_per_minute=settings.checks_per_permit_per_minute,
+                ),
+                clock=clock,
+                policy=policy_in_force(settings),
+                tokens=token_verifier(settings, issuer_keys),
+                receipts=ReceiptSigner(
+                    WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
+                ),
+            )
+            yield
+
+    return create_far_app(lifespan, version=version("permit-ledger"), development=development)

@@ -1,0 +1,82 @@
+-- name: feed
+SELECT source, topic, topic_id FROM views.feed;
+
+-- name: feed_id
+SELECT feed_id::text FROM views.feed;
+
+-- name: log_head
+SELECT position FROM ledger.head;
+
+-- name: begin
+-- One of several workers that begin at once makes the row.
+INSERT INTO views.feed (source, topic, topic_id) VALUES (%(source)s, %(topic)s, %(topic_id)s)
+ON CONFLICT DO NOTHING;
+
+-- name: begin_partitions
+INSERT INTO views.feed_partitions (partition) SELECT generate_series(0, %s - 1) ON CONFLICT DO NOTHING;
+
+-- name: topic_made_anew
+-- Positions stay: what is read again is known by them.
+WITH found AS (
+    UPDATE views.feed SET topic_id = %(topic_id)s WHERE topic_id <> %(topic_id)s RETURNING 1
+)
+UPDATE views.feed_partitions
+SET epoch = epoch + 1, next_offset = 0, in_step_at = NULL, behind_records = NULL
+WHERE EXISTS (SELECT FROM found);
+
+-- name: claim
+-- Waits for whoever is writing at this moment; afterwards their epoch is an old one.
+UPDATE views.feed_partitions SET epoch = epoch + 1 WHERE partition = ANY (%s)
+RETURNING partition, epoch, next_offset;
+
+-- name: lock
+-- Nobody takes them over until this transaction ends.
+SELECT partition, epoch, next_offset, position, bad_records
+FROM views.feed_partitions WHERE partition = ANY (%s) ORDER BY partition FOR UPDATE;
+
+-- name: move
+UPDATE views.feed_partitions SET next_offset = %(next_offset)s, position = %(position)s,
+    recorded_at = coalesce(%(recorded_at)s, recorded_at), bad_records = bad_records + %(bad_records)s
+WHERE partition = %(partition)s;
+
+-- name: held
+-- Which versions the rows of these permits hold, and who stands still.
+SELECT permit_number, version FROM views.physical_permits WHERE permit_number = ANY (%s);
+
+-- name: bad_record
+INSERT INTO views.bad_records (topic_id, partition, record_offset, reason, permit_number, value_bytes)
+SELECT topic_id, %(partition)s, %(offset)s, %(reason)s, %(permit_number)s, %(value_bytes)s
+FROM views.feed
+ON CONFLICT DO NOTHING;
+
+-- name: clock
+SELECT clock_timestamp();
+
+-- name: tell_end
+UPDATE views.feed_partitions SET asked_at = %(asked_at)s, behind_records = %(behind_records)s,
+    in_step_at = coalesce(%(in_step_at)s, in_step_at)
+WHERE partition = %(partition)s AND epoch = %(epoch)s;
+
+-- name: partitions
+-- In order. Seconds are this database's own: no other clock has to agree with it.
+SELECT partition, position, recorded_at, behind_records, bad_records,
+       extract(epoch FROM clock_timestamp() - in_step_at)::float8 AS stale_s,
+       extract(epoch FROM clock_timestamp() - asked_at)::float8 AS asked_ago_s
+FROM views.feed_partitions ORDER BY partition;
+
+-- name: bad_records
+SELECT partition, record_offset, reason, permit_number FROM views.bad_records
+ORDER BY found_at DESC, partition, record_offset DESC LIMIT %s;
+
+-- name: card
+-- One row wherever there is the partition; NULLs beside its position where there is no such permit.
+SELECT part.position AS as_of_position, physical_permits.*,
+       extract(epoch FROM clock_timestamp() - part.in_step_at)::float8 AS stale_s,
+       EXISTS (SELECT FROM views.quarantine
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+FROM views.feed_partitions AS part
+LEFT JOIN views.physical_permits ON physical_permits.permit_number = %(permit_number)s
+WHERE part.partition = %(partition)s;
+
+-- name: quarantined
+SELECT count(*) AS permits FROM views.quarantine;

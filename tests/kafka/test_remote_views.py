@@ -1,0 +1,228 @@
+"""Views far from the log: fed from the topic, exactly once, by one worker or several."""
+
+import os
+import random
+import signal
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from secrets import randbelow
+
+import pytest
+from kafka import KafkaAdminClient
+
+from consumers.client import connection as client_options
+from consumers.kinds import PARTITIONS, PERMITS
+from ledger.database import as_service, connect
+from projections.feed import Fenced, NoFeed, begin, claim, require_own_log
+from projections.view import all_views
+from tests.kafka.conftest import own_broker
+from tests.kafka.growing import Growth, grow
+from tests.kafka.remote import (
+    FED,
+    FEED,
+    WAIT_S,
+    differences,
+    newest,
+    partitions,
+    rows,
+    taken_of,
+    until_in_step,
+    worker_process,
+    working,
+)
+from tests.waiting import until
+
+OLD_S = 4
+
+
+@pytest.fixture
+def seed():
+    return int(os.environ.get("PERMIT_LEDGER_TEST_SEED") or randbelow(2**32))
+
+
+@pytest.fixture
+def views(blind_index):
+    return all_views(blind_index)
+
+
+@pytest.fixture
+def taken(ledger, policy):
+    """A permit's first event, as a record at offset 7."""
+    grow(ledger, policy, 1)
+    [stored] = ledger.log.select_notifications(1, 1)
+    return taken_of(stored, offset=7)
+
+
+@pytest.fixture
+def all_equal(ledger, database_url, remote_url, views):
+    def all_equal():
+        assert [] == differences(ledger, database_url, remote_url, views)
+
+    return all_equal
+
+
+def test_the_views_are_those_of_the_log(
+    ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal
+):
+    """Those from before the worker began, and those that come while it runs."""
+    first = grow(ledger, policy)
+    with relaying():
+        until_relayed(first)
+        with working(remote_url, kafka, prefix):
+            until(lambda: newest(remote_url) == first, wait_s=WAIT_S)
+            until_relayed(grow(ledger, policy))
+            until_in_step(remote_url)
+
+    all_equal()
+    with connect(remote_url) as connection:
+        nothing_personal = """
+            SELECT bool_and(face IS NULL AND portrait_version IS NULL AND devices = '{}'),
+                   (SELECT count(*) FROM views.permit_search)
+            FROM views.permits
+        """
+        assert (True, 0) == connection.execute(nothing_personal).fetchone()
+
+
+@pytest.mark.timeout(180)
+def test_a_broker_that_is_killed_and_comes_back(
+    ledger, policy, relaying, until_relayed, prefix, remote_url, all_equal
+):
+    """Nobody says where the topic ends meanwhile, so the views grow old; then they go on."""
+    with (
+        own_broker() as broker,
+        relaying(broker.address),
+        working(remote_url, broker.address, prefix),
+    ):
+        until_relayed(grow(ledger, policy))
+        until_in_step(remote_url)
+        broker.kill()
+        until(lambda: _age_s(remote_url) > OLD_S, wait_s=WAIT_S)
+        broker.start()
+        until_relayed(grow(ledger, policy))
+        until_in_step(remote_url)
+        assert _age_s(remote_url) < WAIT_S
+
+    all_equal()
+
+
+@pytest.mark.timeout(240)
+def test_two_workers_and_one_is_killed(
+    ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path, seed
+):
+    """``kill -9`` under load, again and again: nothing is lost, doubled or out of order."""
+    chance = random.Random(seed)  # noqa: S311  chances, no secrets
+    with relaying(), worker_process(remote_url, kafka, prefix, tmp_path), Growth(ledger, policy):
+        for _ in range(3):
+            before = _claims(remote_url)
+            with worker_process(remote_url, kafka, prefix, tmp_path) as killed:
+                until(lambda before=before: _claims(remote_url) > before, wait_s=WAIT_S)
+                time.sleep(chance.uniform(0, 1))
+                killed.send_signal(signal.SIGKILL)
+                killed.wait()
+    head = ledger.log.head()
+    with relaying(), worker_process(remote_url, kafka, prefix, tmp_path):
+        until_relayed(head)
+        until_in_step(remote_url)
+
+    all_equal()
+    with connect(remote_url) as connection:
+        assert [] == connection.execute("SELECT * FROM views.quarantine").fetchall()
+        assert [] == connection.execute("SELECT * FROM views.bad_records").fetchall()
+
+
+def test_who_lost_a_partition_writes_no_more(remote_url, taken):
+    """Its records are good, and another has them by now."""
+    with connect(as_service(remote_url)) as connection:
+        begin(connection, FEED, PARTITIONS)
+        [first] = claim(connection, [taken.partition])
+        claim(connection, [taken.partition])
+        with pytest.raises(Fenced):
+            FED.apply(connection, {first.partition: first.epoch}, [taken])
+
+    assert {} == rows(remote_url, "physical_permits")
+    assert 0 == newest(remote_url)
+
+
+def test_a_record_that_was_written_is_not_written_again(remote_url, taken):
+    with connect(as_service(remote_url)) as connection:
+        begin(connection, FEED, PARTITIONS)
+        for _ in range(2):
+            [mine] = claim(connection, [taken.partition])
+            FED.apply(connection, {mine.partition: mine.epoch}, [taken, replace(taken, offset=8)])
+
+    assert [1] == [row["version"] for row in rows(remote_url, "physical_permits").values()]
+    assert 9 == partitions(remote_url)[taken.partition]["next_offset"]
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_was_frozen_finds_its_partitions_taken(
+    ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path
+):
+    """It wakes up with records that it has read, and another has gone on meanwhile."""
+    with relaying(), ExitStack() as stack:
+        frozen = stack.enter_context(worker_process(remote_url, kafka, prefix, tmp_path))
+        first = grow(ledger, policy)
+        until(lambda: newest(remote_url) == first, wait_s=WAIT_S)
+        frozen.send_signal(signal.SIGSTOP)
+        second = grow(ledger, policy)
+        stack.enter_context(worker_process(remote_url, kafka, prefix, tmp_path))
+        until(lambda: newest(remote_url) == second, wait_s=WAIT_S)
+        frozen.send_signal(signal.SIGCONT)
+        until_relayed(grow(ledger, policy))
+        until_in_step(remote_url)
+
+    all_equal()
+
+
+@pytest.mark.timeout(120)
+def test_a_topic_that_was_made_anew(
+    ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, database_url
+):
+    """Offsets begin anew; what is known by its position is passed over, the rest comes in."""
+    first = grow(ledger, policy)
+    with relaying():
+        until_relayed(first)
+        with working(remote_url, kafka, prefix):
+            until(lambda: newest(remote_url) == first, wait_s=WAIT_S)
+    topics = [prefix + topic for topic in PERMITS.topics]
+    with closing(KafkaAdminClient(**client_options(kafka))) as admin:
+        admin.delete_topics(topics)
+        until(lambda: not set(topics) & set(admin.list_topics()), wait_s=WAIT_S)
+    with connect(database_url) as owner:
+        owner.execute("UPDATE ledger.relay SET position = NULL, ends = '{}'")
+    second = grow(ledger, policy)
+
+    with relaying():
+        until_relayed(second)
+        with working(remote_url, kafka, prefix):
+            until_in_step(remote_url)
+
+    all_equal()
+
+
+def test_a_database_with_a_log_of_its_own_is_not_fed(ledger, policy, database_url):
+    grow(ledger, policy, 3)
+    with connect(as_service(database_url)) as connection, pytest.raises(NoFeed, match="of its own"):
+        begin(connection, FEED, PARTITIONS)
+
+
+def test_a_database_follows_one_ledger(remote_url):
+    with connect(as_service(remote_url)) as connection:
+        begin(connection, FEED, PARTITIONS)
+        with pytest.raises(NoFeed, match=r"follows https://localhost/permit-ledger"):
+            begin(connection, replace(FEED, source="https://elsewhere"), PARTITIONS)
+        with pytest.raises(NoFeed, match="--source kafka"):
+            require_own_log(connection)
+
+
+def _age_s(url):
+    with connect(url) as connection:
+        query = """SELECT extract(epoch FROM clock_timestamp() - min(in_step_at))
+                   FROM views.feed_partitions"""
+        return float(connection.execute(query).fetchone()[0])
+
+
+def _claims(url):
+    """How often partitions were taken over."""
+    return sum(row["epoch"] for row in partitions(url))
