@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
@@ -13,6 +13,7 @@ from domain.permit import Permit
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
 from ledger.history import RecordedEvent, StreamHistory
+from ledger.mapper import is_personal
 
 from .audit_answers import ChangeAnswer, EventAnswer
 from .presentation import Json, permit_document
@@ -53,7 +54,8 @@ def told(history: StreamHistory) -> Iterator[EventAnswer]:
     before: Json = {}
     true_from = history.sound_history.true_from if known else None
     for n, recorded in enumerate(history.events):
-        event, changes = recorded.event, None
+        event = cast("PermitEvent | None", recorded.event)
+        changes = None
         if n < known and event is not None:
             facts_before = _facts(permit, event) if permit else before
             permit = _after(permit, event)
@@ -72,7 +74,7 @@ def told(history: StreamHistory) -> Iterator[EventAnswer]:
             correlation_id=_text(recorded, "correlation_id"),
             facts=event and _own_facts(event, why_hidden),
             changes=changes,
-            withheld=why_hidden if event and parts(type(event)).paths else None,
+            withheld=why_hidden if event and is_personal(event) else None,
         )
 
 

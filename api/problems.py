@@ -42,6 +42,7 @@ from ledger.errors import (
     Unavailable,
     UnknownCheck,
     UnknownHolder,
+    UnknownLife,
     UnknownPermit,
 )
 
@@ -56,6 +57,7 @@ _log = structlog.get_logger(__name__)
 
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
+    UnknownLife: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
