@@ -14,6 +14,17 @@ from .events import (
     HolderRestrictionLifted,
     PermitEvent,
 )
+from .id_cards import receipt_number
+from .id_cards.application import IdCardApplication
+from .id_cards.events import (
+    EVENTS as ID_CARD_EVENTS,
+)
+from .id_cards.events import (
+    ApplicantErased,
+    ApplicantRestricted,
+    ApplicantRestrictionLifted,
+    IdCardEvent,
+)
 from .lifecycle import Life, Lifecycle, LifeEvent
 from .permit import Permit
 
@@ -28,7 +39,18 @@ PERMITS = Lifecycle(
     erased=HolderErased,
 )
 
-LIFECYCLES = (PERMITS,)
+ID_CARDS = Lifecycle(
+    prefix=IdCardApplication.TOPIC,
+    life=IdCardApplication,
+    event=IdCardEvent,
+    events=ID_CARD_EVENTS,
+    is_number=receipt_number.is_valid,
+    restricted=ApplicantRestricted,
+    restriction_lifted=ApplicantRestrictionLifted,
+    erased=ApplicantErased,
+)
+
+LIFECYCLES = (PERMITS, ID_CARDS)
 EVENTS: tuple[type[LifeEvent], ...] = tuple(
     event for lifecycle in LIFECYCLES for event in lifecycle.events
 )

@@ -298,7 +298,7 @@ def test_an_empty_append_is_no_round_trip(ledger, log, runner):
 @pytest.mark.parametrize(
     ("read", "asked"),
     [
-        ("permit", ["number"]),
+        ("life", ["number"]),
         ("answers", ["officer-1", ["1"]]),
         ("holders", [[b"person"]]),
         ("knows_holder", ["holder-a"]),
