@@ -249,7 +249,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("first", "later"), combinations(WRONG, 2))
+@pytest.mark.parametrize(("first", "later"), [*combinations(WRONG, 2)])
 def test_of_two_reasons_the_earlier_one_is_answered(accept, child, first, later):
     """What no paper can mend comes before what can be brought."""
     with pytest.raises(first):

@@ -29,7 +29,7 @@ def arrived(given, submission):
     return arrived
 
 
-@pytest.mark.parametrize("done", product([True, False], repeat=4))
+@pytest.mark.parametrize("done", [*product([True, False], repeat=4)])
 def test_c10_in_person_all_four_steps_are_taken(arrived, on, done):
     """Receipt, details, fingerprint, signature: what is left to do is told at once."""
     application = arrived()
@@ -58,7 +58,7 @@ def test_c10_for_a_child_nothing_is_waived(given, child, on):
 def test_c11_by_agent_or_by_mail_only_if_chosen(arrived, on, method, collection):
     """In person in any case."""
     application = arrived(method)
-    if collection.by == "applicant" or collection.by == method:
+    if collection.by in {"applicant", method}:
         application.collect(collection, on(DAY))
         assert Stage.COLLECTED is application.stage
     else:
