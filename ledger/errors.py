@@ -4,7 +4,8 @@
 
     LedgerError
     ├── UnknownLife          no stream of that kind and name
-    │   └── UnknownPermit    there is none, or none of yours                     404
+    │   ├── UnknownPermit    there is none, or none of yours                     404
+    │   └── UnknownApplication                                                   404
     ├── UnknownCheck         there is none, or none of yours                     404
     ├── UnknownHolder        nobody has that holder id                           404
     ├── Conflict             somebody else was faster
@@ -47,6 +48,10 @@ class UnknownLife(LedgerError):
 
 class UnknownPermit(UnknownLife):
     """There is no such permit."""
+
+
+class UnknownApplication(UnknownLife):
+    """There is no application with this receipt number."""
 
 
 class UnknownCheck(LedgerError):

@@ -75,7 +75,7 @@ VARIANTS = {
         "grown-up": {
             "guardian": None,
             "materials": [*Material],
-            "proofs_without_photo": [],
+            "proofs_without_photo": [*Material],
             "collection": CollectionMethod.AGENT,
             "due_date_provisional": True,
         },
