@@ -23,6 +23,7 @@ from . import (
     quarantine,
     registrar,
     tlog,
+    tlog_witnesses,
     verifier,
 )
 from .append_receipts import AppendReceipts
@@ -87,6 +88,7 @@ def create_app(
         data_protection.router,
         quarantine.router,
         tlog.router,
+        tlog_witnesses.router,
         operations.router,
     ):
         app.include_router(router)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -71,13 +70,13 @@ async def events(
 ) -> HistoryAnswer:
     """The whole history: who, where, when, and what was changed from what to what."""
     history = await _history(permit_number, service)
-    rest = (event for event in told(history) if event.version > after)
-    page = list(islice(rest, limit))
+    page = told(history, after, limit)
+    is_more = bool(page) and page[-1].version < history.events[-1].version
     return HistoryAnswer(
         permit_number=permit_number,
         events=page,
         missing_versions=history.missing_versions[:EVENTS_MAX],
-        next_after=page[-1].version if next(rest, None) else None,
+        next_after=page[-1].version if is_more else None,
         as_of_position=history.head,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, cast
 
@@ -12,7 +13,7 @@ from domain.events import HolderErased, PermitEvent, PermitIssued
 from domain.permit import Permit
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
-from ledger.history import RecordedEvent, StreamHistory
+from ledger.history import EVENTS_MAX, RecordedEvent, StreamHistory
 from ledger.mapper import is_personal
 
 from .audit_answers import ChangeAnswer, EventAnswer
@@ -46,36 +47,52 @@ def hidden(history: StreamHistory) -> Hidden:
     return "restricted" if permit.restricted else None
 
 
-def told(history: StreamHistory) -> Iterator[EventAnswer]:
-    """Every event, in the order of their versions. The permit is folded as far as its events can
-    be read; after that nobody can say what was changed."""
+def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> list[EventAnswer]:
+    """The events after a version, as many at most; all, if neither is named. The permit is folded
+    as far as its events can be read; after that nobody can say what was changed."""
     why_hidden, known = hidden(history), len(history.sound)
     permit: Permit | None = None
-    before: Json = {}
-    true_from = history.sound_history.true_from if known else None
+    found: list[EventAnswer] = []
     for n, recorded in enumerate(history.events):
+        if len(found) == limit:
+            break
         event = cast("PermitEvent | None", recorded.event)
-        changes = None
-        if n < known and event is not None:
-            facts_before = _facts(permit, event) if permit else before
+        is_told = recorded.version > after
+        changes: list[ChangeAnswer] | None = None
+        if event is not None and n < known:
+            before = _facts(permit, event) if permit and is_told else {}
             permit = _after(permit, event)
-            changes = list(_changes(facts_before, _facts(permit, event), event, why_hidden))
-        yield EventAnswer(
-            position=recorded.position,
-            version=recorded.version,
-            type=recorded.stored.topic,
-            readable=event is not None,
-            reason=recorded.reason,
-            recorded_at=recorded.recorded_at,
-            true_from=true_from(recorded.version) if true_from and n < known else None,
-            actor=_text(recorded, "actor"),
-            station=_text(recorded, "station"),
-            policy_version=_text(recorded, "policy_version"),
-            correlation_id=_text(recorded, "correlation_id"),
-            facts=event and _own_facts(event, why_hidden),
-            changes=changes,
-            withheld=why_hidden if event and is_personal(event) else None,
-        )
+            if is_told:
+                changes = list(_changes(before, _facts(permit, event), event, why_hidden))
+        if is_told:
+            true_from = history.sound_history.true_from(n + 1) if n < known else None
+            found.append(_told(recorded, true_from, changes, why_hidden))
+    return found
+
+
+def _told(
+    recorded: RecordedEvent,
+    true_from: datetime | None,
+    changes: list[ChangeAnswer] | None,
+    why_hidden: Hidden,
+) -> EventAnswer:
+    event = cast("PermitEvent | None", recorded.event)
+    return EventAnswer(
+        position=recorded.position,
+        version=recorded.version,
+        type=recorded.stored.topic,
+        readable=event is not None,
+        reason=recorded.reason,
+        recorded_at=recorded.recorded_at,
+        true_from=true_from,
+        actor=_text(recorded, "actor"),
+        station=_text(recorded, "station"),
+        policy_version=_text(recorded, "policy_version"),
+        correlation_id=_text(recorded, "correlation_id"),
+        facts=event and _own_facts(event, why_hidden),
+        changes=changes,
+        withheld=why_hidden if event and is_personal(event) else None,
+    )
 
 
 def _after(permit: Permit | None, event: PermitEvent) -> Permit:

@@ -19,7 +19,7 @@ from ledger.history import StreamHistory
 from ledger.tree.checkpoints import TreeHead
 from ledger.tree.hashing import leaf_hash
 from ledger.tree.logs import EVENTS, MANIFESTS
-from ledger.tree.notes import Note
+from ledger.tree.notes import COSIGNATURE, Note
 from ledger.tree.proof_text import TlogProof
 from ledger.tree.proofs import ProofFailed
 from ledger.tree.reading import ManifestProof, Moved
@@ -95,7 +95,7 @@ async def _gathered(
         state=_state(history, instant),
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
-        witness_keys=[],
+        witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
     )
 
 
@@ -135,8 +135,10 @@ def _leaf_of(row: ManifestProof, entries: Entries) -> bytes:
 
 
 async def _newest(size_min: int, service: Services) -> Note:
-    """The newest checkpoint that witnesses have signed as well, if it knows all this; or else the
-    newest."""
+    """The newest checkpoint that the quorum of witnesses has signed as well, if it knows all this;
+    or else that any has; or else the newest."""
+    if witnessed := await service.witnessed.covering(EVENTS, size_min):
+        return witnessed
     if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
         return cosigned[0]
     if newest := await service.trees.newest(EVENTS):

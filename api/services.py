@@ -21,6 +21,7 @@ from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.notes import NoteVerifier
 from ledger.tree.reading import TreeReader
+from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
@@ -67,6 +68,7 @@ class Services:
     pulse: PulseFeed
     decoders: Decoders
     trees: TreeReader
+    witnessed: WitnessedCheckpoints
     log_verifiers: Callable[[], Sequence[NoteVerifier]]
     waits: Waits
     public_url: str | None = None

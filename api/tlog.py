@@ -48,7 +48,8 @@ Prefer = Annotated[
 ]
 
 
-def _text_of(description: str, *problems: int) -> documents.Responses:
+def text_of(description: str, *problems: int) -> documents.Responses:
+    """For the API's document: a text, or one of these problems."""
     success: documents.Responses = {
         200: {
             "description": description,
@@ -72,8 +73,8 @@ def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
         """The newest signed size and root, as a note (C2SP tlog-checkpoint)."""
         found = await service.trees.newest(log)
         if found is None:
-            raise _not_there("Nothing is signed yet.", retry=True)
-        return _answer(str(found), TEXT, FOR_A_MOMENT)
+            raise not_there("Nothing is signed yet.", retry=True)
+        return answer(str(found), TEXT, FOR_A_MOMENT)
 
     return checkpoint
 
@@ -84,11 +85,11 @@ def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
         try:
             wanted = TilePath.of(tile_path)
         except ValueError:
-            raise _not_there("There is no such tile.") from None
+            raise not_there("There is no such tile.") from None
         content = await _content(log, wanted, service)
         if content is None:
-            raise _not_there("There is no such tile, or not yet.")
-        return _answer(content, OCTETS, FOR_EVER)
+            raise not_there("There is no such tile, or not yet.")
+        return answer(content, OCTETS, FOR_EVER)
 
     return tile
 
@@ -106,15 +107,18 @@ async def _content(log: Log, wanted: TilePath, service: Services) -> bytes | Non
 
 def _proof_of(log: Log) -> Callable[..., Awaitable[Response]]:
     async def proof(position: Position, service: Service, prefer: Prefer = None) -> Response:
-        """That a position is in the log (C2SP tlog-proof); 404 until it is integrated."""
+        """That a position is in the log (C2SP tlog-proof); 404 until it is integrated. Under the
+        newest checkpoint that the witnesses' quorum has cosigned, if that covers the position; else
+        under the first that does."""
         wait_s = _wait_s(prefer)
         if not await _integrated(log, position, service, wait_s):
-            raise _not_there(f"Position {position} is not in the tree yet.", retry=True)
-        checkpoint = await service.trees.oldest(log, position)
+            raise not_there(f"Position {position} is not in the tree yet.", retry=True)
+        checkpoint = await service.witnessed.covering(log, position)
+        checkpoint = checkpoint or await service.trees.oldest(log, position)
         if checkpoint is None:
-            raise _not_there(f"Position {position} is under no signature yet.", retry=True)
+            raise not_there(f"Position {position} is under no signature yet.", retry=True)
         text = await _proof_text(log, position, checkpoint, service)
-        response = _answer(str(text), TEXT, FOR_A_WHILE)
+        response = answer(str(text), TEXT, FOR_A_WHILE)
         if wait_s:
             response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
@@ -146,16 +150,16 @@ def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
         line each: first those that sign, then those that have signed."""
         origin = log.origin(service.trees.origin)
         keys = [key for key in service.log_verifiers() if key.name == origin]
-        return _answer("".join(f"{key}\n" for key in keys), TEXT, FOR_A_WHILE)
+        return answer("".join(f"{key}\n" for key in keys), TEXT, FOR_A_WHILE)
 
     return key
 
 
-@router.get("/tlog/keys", response_class=Response, responses=_text_of("verifier keys"))
+@router.get("/tlog/keys", response_class=Response, responses=text_of("verifier keys"))
 async def keys(service: Service) -> Response:
     """The keys of all logs, a line each: for whoever keeps them, to verify evidence with later."""
     lines = "".join(f"{key}\n" for key in service.log_verifiers())
-    return _answer(lines, TEXT, FOR_A_WHILE)
+    return answer(lines, TEXT, FOR_A_WHILE)
 
 
 def _wait_s(prefer: str | None) -> int:
@@ -163,11 +167,13 @@ def _wait_s(prefer: str | None) -> int:
     return min(int(found[1]), WAIT_MAX_S) if found else 0
 
 
-def _not_there(detail: str, *, retry: bool = False) -> HttpProblem:
+def not_there(detail: str, *, retry: bool = False) -> HttpProblem:
+    """404; where one should ``retry`` it will be there soon."""
     return HttpProblem(404, "NOT_FOUND", detail, headers={"Retry-After": "1"} if retry else {})
 
 
-def _answer(content: str | bytes, media_type: str, cached: str) -> Response:
+def answer(content: str | bytes, media_type: str, cached: str) -> Response:
+    """Anybody's to read, from wherever, and to keep as ``cached`` says."""
     headers = {"Cache-Control": cached, "Access-Control-Allow-Origin": "*"}
     return Response(content, 200, headers, media_type)
 
@@ -175,10 +181,10 @@ def _answer(content: str | bytes, media_type: str, cached: str) -> Response:
 for _log in LOGS.values():
     _under = f"/tlog{_log.suffix}"
     for _path, _endpoint, _responses in (
-        ("/checkpoint", _checkpoint_of(_log), _text_of("a signed note", 404, 503)),
+        ("/checkpoint", _checkpoint_of(_log), text_of("a signed note", 404, 503)),
         ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
-        ("/proof/{position}", _proof_of(_log), _text_of("a proof", 404, 422, 503)),
-        ("/key", _keys_of(_log), _text_of("verifier keys")),
+        ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 503)),
+        ("/key", _keys_of(_log), text_of("verifier keys")),
     ):
         router.add_api_route(
             _under + _path,

@@ -15,6 +15,7 @@ from .kills import bench_kills
 from .projections import bench_projections
 from .sealing import bench_sealing
 from .soak import bench_soak
+from .tree import bench_tree
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "tree": bench_tree,
     "kills": bench_kills,
     "soak": bench_soak,
 }

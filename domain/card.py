@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+
+from .errors import FieldProblem
 
 
 class CardStatus(StrEnum):
@@ -39,3 +42,9 @@ class Card:
 
     def delivered(self, day: date) -> Card:
         return replace(self, delivered_on=day)
+
+
+def loss_problems(lost_on: date | None, issued_on: date, today: date) -> Iterator[FieldProblem]:
+    """Whether a card can be missing since that day, if one is named. [P12]"""
+    if lost_on is not None and not issued_on <= lost_on <= today:
+        yield FieldProblem("lost_on", "a card is lost between the day of issue and today")

@@ -14,7 +14,7 @@ from eventsourcing.utils import register_topic
 from . import citizen_id, fields
 from .application import Application
 from .calendar import Term
-from .card import Card
+from .card import Card, loss_problems
 from .context import CommandContext
 from .device import Device, FaceMatch
 from .endorsement import endorsement, is_endorsed_for
@@ -164,15 +164,9 @@ class Permit(BaseAggregate[str]):
     # -- lose, find, reissue, replace ----------------------------------------------------------
 
     def report_loss(self, context: CommandContext, lost_on: date | None = None) -> None:
-        """挂失 [W5]: P12, P13. ``lost_on`` is since when the card is missing, where that is known.
-
-        Raises:
-            PermitEnded, InvalidDetails
-        """
+        """挂失 [W5]: P12, P13. ``lost_on``: since when it is missing, if that is known."""
         self._require_open()
-        if lost_on is not None and not self.issued_on <= lost_on <= context.today:
-            reason = "a card is lost between the day of issue and today"
-            raise InvalidDetails([FieldProblem("lost_on", reason)])
+        require_valid(*loss_problems(lost_on, self.issued_on, context.today))
         if self.card.is_lost:
             return
         self.trigger_event(
@@ -244,10 +238,7 @@ class Permit(BaseAggregate[str]):
         if self.card.delivered_on is not None:
             return
         self.trigger_event(
-            CardDelivered,
-            card_serial=self.card.serial,
-            delivered_on=context.today,
-            **context.stamp,
+            CardDelivered, card_serial=self.card.serial, delivered_on=context.today, **context.stamp
         )
 
     # -- electronic ----------------------------------------------------------------------------

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from .standing import ElectronicStatus, PermitStatus, PhysicalStatus, Standing
+from .calendar import shanghai_date
+from .permit import Permit
+from .standing import ElectronicStatus, Facts, PermitStatus, PhysicalStatus, Standing
 from .validity import History, first_instant
 
 
@@ -56,13 +58,20 @@ def bands(history: History, known: int) -> list[Band]:
 
 
 def _looks(history: History, known: int) -> Iterator[tuple[datetime, Look]]:
-    starts = sorted({effect.true_from for effect in history.effects(known)})
-    for since, until in zip(starts, [*starts[1:], None], strict=True):
-        found = history.as_of(since, known)
-        assert found is not None  # noqa: S101  the first of them is the issue
-        yield since, Look.of(found.standing)
-        overdue = first_instant(found.permit.term.anniversary)
+    """One walk through the life: at each instant at which something became true, and where use was
+    suspended before the next."""
+    permit: Permit | None = None
+    effects = history.effects(known)
+    for n, effect in enumerate(effects, start=1):
+        permit, since = effect.applied(permit), effect.true_from
+        until = effects[n].true_from if n < len(effects) else None
+        if since == until:
+            continue  # more becomes true in the same instant
+        yield since, _look(permit, since)
+        overdue = first_instant(permit.term.anniversary)
         if since < overdue and (until is None or overdue < until):
-            found = history.as_of(overdue, known)
-            assert found is not None  # noqa: S101
-            yield overdue, Look.of(found.standing)
+            yield overdue, _look(permit, overdue)
+
+
+def _look(permit: Permit, at: datetime) -> Look:
+    return Look.of(Standing(Facts.of(permit), shanghai_date(at)))

@@ -94,6 +94,14 @@ class Effect:
     def order(self) -> tuple[datetime, int]:
         return self.true_from, self.event.originator_version
 
+    def applied(self, permit: Permit | None) -> Permit:
+        """The permit after it, changed in place; the first effect is the issue, which makes it."""
+        if isinstance(self.event, PermitIssued):
+            return self.event.mutate(None)
+        assert permit is not None  # noqa: S101  nothing is true before the issue
+        self.apply(self.event, permit)
+        return permit
+
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
@@ -121,6 +129,7 @@ class History:
         self.events = tuple(happened)
         self.recorded_at = list(accumulate((event.timestamp for event in happened), max))
         self._effects = _effects(self.events, self.recorded_at)
+        self._sorted: dict[int, list[Effect]] = {}
         self._folded: dict[tuple[int, int], tuple[Permit, int, tuple[str, ...]]] = {}
 
     def known_by(self, instant: datetime) -> int:
@@ -133,15 +142,18 @@ class History:
 
     def effects(self, known: int) -> list[Effect]:
         """Of the first ``known`` events, in the order in which they became true."""
-        found = [effect for of_event in self._effects[:known] for effect in of_event]
-        return sorted(found, key=lambda effect: effect.order)
+        if known not in self._sorted:
+            found = [effect for of_event in self._effects[:known] for effect in of_event]
+            self._sorted[known] = sorted(found, key=lambda effect: effect.order)
+        return self._sorted[known]
 
     def as_of(self, at: datetime, known: int) -> AsOf | None:
         """The permit at an instant, from the first ``known`` events; ``None``: not issued yet.
 
         The result shares its permit with others: it is for reading.
         """
-        effects = [effect for effect in self.effects(known) if effect.true_from <= at]
+        effects = self.effects(known)
+        effects = effects[: bisect_right(effects, at, key=lambda effect: effect.true_from)]
         if not effects:
             return None
         key = known, len(effects)
@@ -185,13 +197,12 @@ def _outdate_card(event: events.IdentityCorrected, permit: Permit) -> None:
 
 
 def _fold(effects: Sequence[Effect]) -> tuple[Permit, int, tuple[str, ...]]:
-    issue, *later = effects
-    assert isinstance(issue.event, PermitIssued)  # noqa: S101  nothing is true before it
-    permit = issue.event.mutate(None)
+    permit: Permit | None = None
     uncertain: dict[str, bool] = {}
-    for effect in later:
-        effect.apply(effect.event, permit)
+    for effect in effects:
+        permit = effect.applied(permit)
         _note_uncertain(effect, uncertain)
+    assert permit is not None  # noqa: S101  there is at least the issue
     version = max(effect.event.originator_version for effect in effects)
     return permit, version, tuple(name for name, is_so in uncertain.items() if is_so)
 

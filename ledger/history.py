@@ -32,8 +32,8 @@ from .named_sql import Queries
 EVENTS_MAX = 10_000
 """Of one stream; a permit has two or three a year."""
 
-_audit_sql = Queries("ledger", "sql/audit.sql")
-_sql = Queries("ledger", "sql/queries.sql")
+_sql = Queries("ledger", "sql/audit.sql")
+_log_sql = Queries("ledger", "sql/queries.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class StreamHistories:
         return history
 
     async def _read(self, stream: str) -> StreamHistory:
-        rows = await self._rows(_audit_sql.history, stream=stream, limit=EVENTS_MAX + 1)
+        rows = await self._rows(_sql.history, stream=stream, limit=EVENTS_MAX + 1)
         if len(rows) > EVENTS_MAX:
             raise Corrupt(f"{stream} has more than {EVENTS_MAX:,} events")
         head = cast("int", rows[0][0])
@@ -184,7 +184,7 @@ class StreamHistories:
     async def _keys_of(self, holder_ids: list[str]) -> Keys:
         """As the database has them now, so that nobody is shown after an erasure. One that can't
         be used is left out: the events that are sealed with it say so."""
-        rows = await self._rows(_sql.select_holder_keys, holder_ids=holder_ids)
+        rows = await self._rows(_log_sql.select_holder_keys, holder_ids=holder_ids)
         keys: Keys = {}
         for wrapped in wrapped_keys_in(rows):
             try:

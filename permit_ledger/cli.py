@@ -22,6 +22,7 @@ from . import (
     quarantine_commands,
     rebuild_command,
     receipt_key_commands,
+    verify_command,
 )
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 from .crashes import CarefulGroup, as_role
@@ -38,6 +39,8 @@ app.add_typer(receipt_key_commands.app, name="receipt-keys")
 app.add_typer(log_key_commands.app, name="log-keys")
 app.add_typer(quarantine_commands.app, name="quarantine")
 app.command()(rebuild_command.rebuild)
+app.command()(verify_command.verify_log)
+app.command()(verify_command.copy_log)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -61,6 +61,19 @@ def log_verifiers(settings: Settings) -> list[NoteVerifier]:
     return signing + [key for key in keys if isinstance(key, NoteVerifier)]
 
 
+def known_verifiers(settings: Settings) -> list[NoteVerifier]:
+    """As :func:`log_verifiers`, for those who only verify: where there are none, none are made.
+
+    Raises:
+        UnusableKey, OSError
+    """
+    if settings.log_verifiers_file is None and not _file(settings).exists():
+        raise UnusableKey(
+            f"{_file(settings)} is not there: name a file of verifier keys to verify with"
+        )
+    return log_verifiers(settings)
+
+
 def add_keys(settings: Settings) -> list[NoteSigner]:
     """A further key for every log; running services sign with it soon, besides the others.
 

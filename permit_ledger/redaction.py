@@ -111,6 +111,8 @@ FIELDS: Mapping[str, Kind] = {
     "correlation_id": text(r".{1,64}", fit=is_fit),
     # Bounded and plain: an account name, or a holder's id, which is a UUID.
     "caller": text(r"[\w.@+:|-]{1,64}", fit=_subject),
+    "witness": text(r"[\w./:-]{1,100}"),
+    "age_s": number(0),
     "role": text(r"[a-z-]{1,20}"),
     "tree": text(r"[a-z]{1,20}"),
     "exit_code": number(-255, 255),

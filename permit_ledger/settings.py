@@ -80,6 +80,15 @@ class Settings(BaseSettings):
         le=86_400,
         description="how often the last event of every permit is put on record",
     )
+    witness_policy: Path | None = Field(
+        None, description="who cosigns the trees, as C2SP tlog-policy has it; none: nobody"
+    )
+    witness_interval_s: float = Field(
+        10,
+        ge=0.1,
+        le=86_400,
+        description="how often witnesses are asked, where there is something new",
+    )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from rich.markup import escape
 from rich.table import Table
 
-from ledger.database import connect
+from ledger.database import Connection, connect
 from ledger.named_sql import Queries
+from ledger.tree.logs import LOGS
+from ledger.tree.store import TreeStore
+from ledger.tree.witnesses import cosigned_last
 
 from .settings import Settings
+from .witness_policy import witness_policy
 from .workbench import database
 
 _sql = Queries("permit_ledger", "sql/status.sql")
@@ -38,12 +43,24 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessSight:
+    """What a witness of the policy has cosigned of a log last: a tree of ``size`` leaves, so many
+    seconds ago; ``None``: nothing that is known of."""
+
+    witness: str
+    log: str
+    size: int | None
+    age_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
     names the first few of the permits in it."""
 
     quarantine: list[Standstill]
     trees: list[Tree]
+    witnesses: list[WitnessSight]
     log_position: int
     views_position: int
     lag_events: int
@@ -64,6 +81,7 @@ def read_status(settings: Settings) -> Status:
         row = connection.execute(_sql.status).fetchone()
         trees = connection.execute(_sql.trees).fetchall()
         parked = connection.execute(_sql.quarantine, [QUARANTINE_ROWS_MAX]).fetchall()
+        witnesses = _sights(settings, connection)
     log, views, *others = cast("tuple[int, ...]", row)
     permits, permits_open, claimed, checks, quarantined, audited, differences = others
     standing_still = [Standstill(*one) for one in cast("list[tuple[str, str]]", parked)]
@@ -80,7 +98,26 @@ def read_status(settings: Settings) -> Status:
         audit_differences=differences,
         quarantine=standing_still,
         trees=[Tree(*one) for one in cast("list[tuple[str, int, str | None]]", trees)],
+        witnesses=witnesses,
     )
+
+
+def _sights(settings: Settings, connection: Connection) -> list[WitnessSight]:
+    found = []
+    for witness in witness_policy(settings).witnesses:
+        for log in LOGS.values():
+            store = TreeStore(connection, log.name)
+            size, at = cosigned_last(store, witness.key, log.origin(settings.origin))
+            age_s = max(round(time.time() - at), 0)
+            told = (size, age_s) if size else (None, None)
+            found.append(WitnessSight(witness.key.name, log.name, *told))
+    return found
+
+
+def _sight_text(sight: WitnessSight) -> str:
+    if sight.size is None or sight.age_s is None:
+        return "nothing cosigned yet"
+    return f"{sight.size:,} cosigned {sight.age_s:,} s ago"
 
 
 def status_table(status: Status) -> Table:
@@ -110,4 +147,6 @@ def status_table(status: Status) -> Table:
         table.add_row(f"  {one.permit_number}", escape(one.reason))
     if status.quarantined_permits > len(status.quarantine):
         table.add_row("  …", "permit-ledger quarantine list")
+    for sight in status.witnesses:
+        table.add_row(f"{escape(sight.witness)}, {sight.log}", _sight_text(sight))
     return table

@@ -34,6 +34,7 @@ from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.reading import TreeReader
+from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
@@ -51,6 +52,7 @@ from .log_keys import watched_verifiers
 from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .tracebacks import describe
+from .witness_policy import witness_policy
 from .workbench import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
@@ -91,6 +93,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         development = development_router(development_issuer(settings), clock)
 
     policy = policy_in_force(settings)
+    witnesses = witness_policy(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -112,6 +115,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 read_pool(database_url, connections_max=settings.database_connections_max)
             )
             log = AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
+            trees = TreeReader(pool, settings.origin)
             commands = PermitCommands(
                 log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
             )
@@ -150,7 +154,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 public_streams=public_streams,
                 pulse=pulse,
                 decoders=Decoders(),
-                trees=TreeReader(pool, settings.origin),
+                trees=trees,
+                witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
                 public_url=_public_url(settings),

@@ -22,7 +22,13 @@ from .headers import ASSET_HEADERS, PAGE_HEADERS
 from .languages import Language
 
 COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
-NAVIGATION = (("/", "overview"), ("/me", "me"), ("/verify", "verify"), ("/counter", "counter"))
+NAVIGATION = (
+    ("/", "overview"),
+    ("/me", "me"),
+    ("/verify", "verify"),
+    ("/counter", "counter"),
+    ("/audit", "audit"),
+)
 
 
 class HtmlRoute(APIRoute):
@@ -114,6 +120,11 @@ def router(policy: Policy, *, is_development: bool) -> APIRouter:
     async def counter(request: Request) -> Response:
         """The registrar."""
         return pages.page(request, "counter.html")
+
+    @routes.get("/audit")
+    async def audit(request: Request) -> Response:
+        """The investigator."""
+        return pages.page(request, "audit.html")
 
     @routes.get("/v/{code}")
     @routes.get("/V/{code}")  # as it stands in the QR code, which holds upper case in less space

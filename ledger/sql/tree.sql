@@ -35,7 +35,8 @@ FROM ledger.events LEFT JOIN LATERAL (
         WHERE tree = 'events' AND level = 0 AND index = (before.position - 1) / 256
     ) AS leaf
     FROM ledger.events AS before
-    WHERE before.stream = events.stream AND before.version = events.version - 1
+    WHERE events.version > 1 -- of a first one nothing is looked for
+      AND before.stream = events.stream AND before.version = events.version - 1
     LIMIT 1
 ) AS before ON true
 WHERE events.position > %(after)s AND events.position <= %(until)s
@@ -98,11 +99,13 @@ SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
-) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size >= %(size_min)s
-  AND EXISTS (SELECT FROM ledger.checkpoint_signatures AS signed
-              WHERE signed.tree = found.tree AND signed.size = found.size AND is_cosignature)
-ORDER BY size DESC LIMIT %(limit)s;
+) FROM (
+    SELECT DISTINCT size FROM ledger.checkpoint_signatures
+    WHERE tree = %(tree)s AND is_cosignature
+      AND size >= %(size_min)s AND size <= %(size_max)s
+    ORDER BY size DESC LIMIT %(limit)s
+) AS cosigned JOIN ledger.checkpoints AS found USING (size)
+WHERE tree = %(tree)s ORDER BY size DESC;
 
 -- name: checkpoint_at
 -- The newest that was signed by then.
@@ -125,14 +128,6 @@ WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY si
 -- name: ask_for_manifest
 -- Of whoever integrates; it comes within a moment if the log has moved.
 SELECT pg_notify('permit_ledger_tree', '');
-
--- name: checkpoints_between
-SELECT size, root, signed_at, (
-    SELECT array_agg(line ORDER BY is_cosignature, number)
-    FROM ledger.checkpoint_signatures AS signed
-    WHERE signed.tree = found.tree AND signed.size = found.size
-) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size > %(after)s AND size <= %(until)s ORDER BY size;
 
 -- name: last_versions
 -- Each permit's last event up to a position, in the order of the permits' bytes; each permit is found

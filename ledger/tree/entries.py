@@ -14,9 +14,13 @@ from uuid import UUID
 import orjson
 
 from .. import envelope
+from ..errors import Corrupt
 
 ENTRY_BYTES_MAX = 65_535
 """What the length in a bundle of entries has room for."""
+
+NAME_BYTES_MAX = 4_096
+"""Of a stream or a topic, each byte of which may take six; a longer one is there as its digest."""
 
 
 def event_entry(
@@ -37,8 +41,8 @@ def event_entry(
             "recorded_at": _text(said.get("timestamp")),
             "sealed": _sealed(said.get(envelope.FIELD)),
             "state": sha256(state).hexdigest(),
-            "stream": stream,
-            "topic": topic,
+            "stream": _name(stream),
+            "topic": _name(topic),
             "version": version,
         }
     )
@@ -56,7 +60,13 @@ def check_entry(position: int, check_id: UUID, state: bytes) -> bytes:
 
 
 def bundled(entries: list[bytes]) -> bytes:
-    """As they are served, each after its length (C2SP tlog-tiles)."""
+    """As they are served, each after its length (C2SP tlog-tiles).
+
+    Raises:
+        Corrupt: one is too long, as nothing is that the ledger has recorded.
+    """
+    if any(len(entry) > ENTRY_BYTES_MAX for entry in entries):
+        raise Corrupt("an entry is too long to be served")
     return b"".join(len(entry).to_bytes(2) + entry for entry in entries)
 
 
@@ -70,6 +80,13 @@ def _said(state: bytes) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= 64 else None  # noqa: PLR2004
+
+
+def _name(value: str) -> str | dict[str, str]:
+    """No permit's number and no topic is so long; but nothing that is stored is left out."""
+    if len(value) <= NAME_BYTES_MAX // 4 or len(encoded := value.encode()) <= NAME_BYTES_MAX:
+        return value
+    return {"sha256": sha256(encoded).hexdigest()}
 
 
 def _sealed(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Signed notes (C2SP signed-note), with Ed25519: how a log and its witnesses put their name to it.
+"""Signed notes (C2SP signed-note): how a log and its witnesses put their name to it.
 
 Keys are text: a verifier's ``name+id+base64``, a signer's ``PRIVATE+KEY+name+id+base64``, as Go's
 ``golang.org/x/mod/sumdb/note`` writes them.
@@ -15,13 +15,20 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-NOTE_BYTES_MAX = 64 * 1024
+from .cosignatures import MLDSA44_PUBLIC_BYTES, TIME_BYTES, has_signed
+
+NOTE_BYTES_MAX = 256 * 1024
 SIGNATURES_MAX = 64
 
-ED25519, COSIGNATURE = 0x01, 0x04
+ED25519, COSIGNATURE, COSIGNATURE_MLDSA44 = 0x01, 0x04, 0x06
 """Signature types: of a log, and of a witness with its time (C2SP tlog-cosignature)."""
 
-_ID_BYTES, _TIME_BYTES, _SIGNATURE_BYTES, _SEED_BYTES = 4, 8, 64, 32
+_ID_BYTES, _SEED_BYTES = 4, 32
+_PUBLIC_BYTES = {
+    ED25519: _SEED_BYTES,
+    COSIGNATURE: _SEED_BYTES,
+    COSIGNATURE_MLDSA44: MLDSA44_PUBLIC_BYTES,
+}
 _PRIVATE = "PRIVATE+KEY+"
 
 
@@ -135,8 +142,8 @@ class NoteVerifier:
         """
         name, key_id, key = _parts(text)
         verifier = cls(name, key[0], key[1:])
-        if verifier.kind not in {ED25519, COSIGNATURE} or len(verifier.public) != _SEED_BYTES:
-            raise BadNote("a verifier key is one of Ed25519")
+        if len(verifier.public) != _PUBLIC_BYTES.get(verifier.kind):
+            raise BadNote("a verifier key is one of Ed25519, or a witness's of ML-DSA-44")
         if verifier.key_id.hex() != key_id:
             raise BadNote("the verifier key and its id don't belong together")
         return verifier
@@ -154,14 +161,18 @@ class NoteVerifier:
         Raises:
             Unsigned
         """
-        value, message = signature.value, text.encode()
-        if self.kind == COSIGNATURE:
-            seconds = int.from_bytes(value[:_TIME_BYTES])
-            value, message = value[_TIME_BYTES:], _cosigned(text, seconds)
+        if not self._has_signed(text, signature.value):
+            raise Unsigned(f"the signature of {self.name} is false")
+
+    def _has_signed(self, text: str, value: bytes) -> bool:
+        if self.kind != ED25519:
+            name = self.name if self.kind == COSIGNATURE_MLDSA44 else None
+            return has_signed(self.public, value, text, mldsa_name=name)
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)
+            Ed25519PublicKey.from_public_bytes(self.public).verify(value, text.encode())
         except (InvalidSignature, ValueError):
-            raise Unsigned(f"the signature of {self.name} is false") from None
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +220,7 @@ class NoteSigner:
 
 def cosigned_at(signature: Signature) -> int:
     """When a witness signed, in seconds since 1970."""
-    return int.from_bytes(signature.value[:_TIME_BYTES])
-
-
-def _cosigned(text: str, seconds: int) -> bytes:
-    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+    return int.from_bytes(signature.value[:TIME_BYTES])
 
 
 def _parts(text: str) -> tuple[str, str, bytes]:

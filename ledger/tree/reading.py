@@ -86,10 +86,16 @@ class TreeReader:
         """The first checkpoint that was signed later, of a tree larger than that."""
         return await self._checkpoint(_sql.checkpoint_after, log, at=instant, size_min=size_min)
 
-    async def cosigned(self, log: Log, size_min: int, limit: int = 20) -> list[Note]:
+    async def cosigned(
+        self, log: Log, size_min: int, limit: int = 20, *, size_max: int = SIZE_MAX
+    ) -> list[Note]:
         """Checkpoints that witnesses have signed, the newest first."""
         rows = await self._rows(
-            _sql.cosigned_checkpoints, tree=log.name, size_min=size_min, limit=limit
+            _sql.cosigned_checkpoints,
+            tree=log.name,
+            size_min=size_min,
+            size_max=size_max,
+            limit=limit,
         )
         return [checkpoint_in(row, log.origin(self.origin)) for row in rows]
 

@@ -47,10 +47,19 @@ class TreeStore:
         Raises:
             KeyError: a tile is missing.
         """
-        span = Span(0, size)
-        nodes = nodes_of([span])
+        return self.hashes([Span(0, size)])[0]
+
+    def hashes(self, spans: Iterable[Span]) -> list[bytes]:
+        """Of these spans, from the tiles.
+
+        Raises:
+            KeyError: a tile is missing.
+        """
+        listed = list(spans)
+        nodes = nodes_of(listed)
         tiles = self.tiles(tiles_of(nodes))
-        return span_hash(span, {node: hash_in(node, tiles) for node in nodes})
+        known = {node: hash_in(node, tiles) for node in nodes}
+        return [span_hash(span, known) for span in listed]
 
     def move(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> bool:
         """Whether the tree was as ``old`` says; only then it is moved on."""
@@ -93,6 +102,12 @@ class TreeStore:
         parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62}
         row = self._connection.execute(_sql.newest_checkpoint, parameters).fetchone()
         return checkpoint_in(row, origin) if row else None
+
+    def cosigned(self, origin: str, limit: int = 20) -> list[Note]:
+        """Checkpoints that witnesses have signed, the newest first."""
+        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
+        rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
+        return [checkpoint_in(row, origin) for row in rows]
 
     def _keep_signatures(
         self, size: int, signatures: Iterable[Signature], *, is_cosignature: bool

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey
 
 from domain import citizen_id
 from tests.api.phones import Phone
-from tests.api.service import Caller, Json, Service
+from tests.api.service import Caller, Json, Service, audit_path
 from tests.api.writers import Writers
 
 POLL_S = 0.02
@@ -297,6 +297,30 @@ def check(verifier: Caller) -> Callable[..., Json]:
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         return found
+
+    return make
+
+
+@pytest.fixture
+def look(investigator: Caller) -> Callable[..., Json]:
+    """``look(permit, "state", at=…)``: what an investigator is told of a permit."""
+
+    def make(permit: Json, what: str, **parameters: Any) -> Json:
+        answer = investigator.get(audit_path(permit, what), **parameters)
+        assert answer.status_code == 200, answer.text
+        told: Json = answer.json()
+        return told
+
+    return make
+
+
+@pytest.fixture
+def protect(investigator: Caller) -> Callable[[Json, str, Json], None]:
+    """``protect(permit, "erasures", ERASURE)``: what becomes of its holder's details."""
+
+    def make(permit: Json, what: str, body: Json) -> None:
+        answer = investigator.post(f"/v1/audit/holders/{permit['holder_id']}/{what}", body)
+        assert answer.status_code == 200, answer.text
 
     return make
 

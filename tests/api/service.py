@@ -35,6 +35,11 @@ HOLDER_KEY = "SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE ho
 Json = dict[str, Any]
 
 
+def audit_path(permit: Json, what: str) -> str:
+    """Where an investigator looks at a permit."""
+    return f"/v1/audit/permits/{permit['permit_number']}/{what}"
+
+
 @dataclass
 class Caller:
     """Somebody with a token. Every method returns the answer, whatever it is."""

@@ -22,8 +22,9 @@ PUBLIC = {
     *(
         ("get", f"/tlog{log}/{what}")
         for log in ("", "/checks", "/manifests")
-        for what in ("checkpoint", "key", "proof/{position}", "tile/{tile_path}")
+        for what in ("checkpoint", "checkpoint/witnessed", "policy", "key", "proof/{position}")
     ),
+    *(("get", f"/tlog{log}/tile/{{tile_path}}") for log in ("", "/checks", "/manifests")),
 }
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},

@@ -16,6 +16,7 @@ from domain.calendar import SHANGHAI, shanghai_date
 from domain.errors import DomainError
 from domain.person import Residence
 from domain.standing import Facts, Standing
+from domain.timeline import Look, bands
 from ledger.commands import Command
 from ledger.database import as_service
 from ledger.envelope import join, place_of
@@ -209,3 +210,25 @@ def test_what_was_known_at_the_time_is_the_permit_as_it_stood_then(ledger, city,
             assert expected == found, (number, n)
             compared += 1
     assert compared > PERMITS * 4
+
+
+def test_a_timeline_shows_at_every_instant_what_a_question_would_be_told(city, log, histories):
+    """The band that an instant lies in, for any knowledge."""
+    chance, told = random.Random(9), log()  # noqa: S311  chance, not secrecy
+    read = histories(city.numbers)
+    compared = 0
+    for _ in range(QUESTIONS):
+        at, known_at = (instants(chance, told, city.now) for _ in range(2))
+        try:
+            permit, known = read[chance.choice(city.numbers)].known_by(known_at)
+        except UnknownPermit:
+            continue
+        here = [
+            band.look
+            for band in bands(permit, known)
+            if band.since <= at and (band.until is None or at < band.until)
+        ]
+        found = permit.as_of(at, known)
+        assert ([Look.of(found.standing)] if found else []) == here
+        compared += bool(here)
+    assert compared > QUESTIONS / 2

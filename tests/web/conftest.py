@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.api.conftest import free_port
+from tests.api.conftest import application, free_port  # noqa: F401  a fixture
 from tests.api.service import Caller, Service
 from tests.web.browsers import Visitor, chromium
 

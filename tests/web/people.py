@@ -44,6 +44,24 @@ class Registrar:
         return self.page.locator(".summary__number").inner_text()
 
 
+class Investigator:
+    """With a case, and one permit open."""
+
+    def __init__(self, visitor: Visitor, permit_number: str) -> None:
+        self.page = visitor.open(f"/audit#{permit_number}")
+        self.page.locator(".signin .button").click()
+        expect(self.page.locator("#state .then")).to_be_visible()
+
+    def turn(self, dial: str, instant: str) -> None:
+        """``at`` or ``known``, to a time of day in Shanghai."""
+        field = self.page.locator(f"#{dial}-text")
+        field.fill(instant)
+        field.dispatch_event("change")
+
+    def status(self, track: str):
+        return self.page.locator(f"[data-track={track}] .chip").first
+
+
 class Holder:
     """With a phone."""
 

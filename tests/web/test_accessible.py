@@ -6,11 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.browsers import PHONE, required
-from tests.web.people import Checker, Holder, Registrar
+from tests.web.people import Checker, Holder, Investigator, Registrar
 
 AXE = Path(__file__).parents[2] / ".test-tools" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
-STATES = ("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers")
+STATES = (
+    *("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers"),
+    "audit",
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +30,7 @@ def states(visitor, registrar, http):
         someone = visitor(language=language, scheme=scheme, viewport=PHONE)
         yield "overview", _overview(someone)
         yield "shown", someone.open("/v/" + "0" * 26)
-        for address in ("/me", "/verify", "/counter"):
+        for address in ("/me", "/verify", "/counter", "/audit"):
             page = someone.open(address)
             expect(page.locator(".signin")).to_be_visible()
             yield "signed out", page
@@ -35,6 +38,7 @@ def states(visitor, registrar, http):
         counter = Registrar(someone)
         citizen = counter.issue()
         yield "counter", counter.page
+        number = counter.number()
         counter.act("loss")
         expect(counter.page.locator("[data-action=reissue]")).to_be_visible()
         yield "counter", counter.page
@@ -57,6 +61,9 @@ def states(visitor, registrar, http):
         holder.page.bring_to_front()
         expect(holder.page.locator(".look")).to_have_count(2)
         yield "me", holder.page
+        investigator = Investigator(someone, number)
+        expect(investigator.page.locator("#reads li").first).to_be_visible()
+        yield "audit", investigator.page
 
     return each
 

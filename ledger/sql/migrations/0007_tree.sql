@@ -43,6 +43,9 @@ CREATE TABLE ledger.checkpoint_signatures (
     CONSTRAINT checkpoint_signatures_line PRIMARY KEY (tree, size, line),
     FOREIGN KEY (tree, size) REFERENCES ledger.checkpoints
 );
+-- Witnesses sign few of all checkpoints.
+CREATE INDEX checkpoint_signatures_cosigned ON ledger.checkpoint_signatures (tree, size)
+    WHERE is_cosignature;
 COMMENT ON COLUMN ledger.checkpoint_signatures.line IS
     'a signature line of a note: the log''s own, or a witness''s';
 

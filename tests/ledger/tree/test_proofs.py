@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.tree.edge import Edge, edge_tiles
@@ -47,6 +47,7 @@ def test_roots_are_the_rfcs(grown: Grown) -> None:
         assert grown.roots[size] == reference.root(grown.entries[:size])
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_inclusion(grown: Grown, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, LEAVES))
@@ -74,6 +75,7 @@ def test_inclusion(grown: Grown, data: st.DataObject) -> None:
         check_inclusion(leaf, index, size, root, path)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_consistency(grown: Grown, data: st.DataObject) -> None:
     new = data.draw(st.integers(1, LEAVES))

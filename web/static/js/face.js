@@ -8,9 +8,12 @@ const TONES = {
 };
 const DAY_MS = 86_400_000;
 
+/** Good, warn, bad, or neither. */
+export const tone = (status) => TONES[status] ?? "";
+
 export function chip(status) {
-  const tone = TONES[status] ?? "";
-  return h("span", { class: tone ? `chip chip--${tone}` : "chip" }, text(`statuses.${status}`));
+  const own = tone(status);
+  return h("span", { class: own ? `chip chip--${own}` : "chip" }, text(`statuses.${status}`));
 }
 
 export function effectiveChip(isEffective) {

@@ -4,7 +4,7 @@ import { h, put } from "./dom.js";
 import { claims, forget, keep, token } from "./session.js";
 import { text } from "./texts.js";
 
-const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder" };
+const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder", investigator: "audit:read" };
 export const isDevelopment = document.body.dataset.development === "yes";
 
 /** Shows the way in at `place` until somebody is in, then calls `entered(token)`. */
@@ -68,6 +68,7 @@ async function development(role, enter, problem) {
       tell(problem, error.told ?? String(error));
     }
   };
+  if (role === "investigator") return [intro, investigation(trying, enter)];
   if (role !== "holder") {
     const go = trying(async () => enter(await developmentToken(role)));
     return [intro, h("button", { type: "button", class: "button", onclick: go }, text(`signin.as_${role}`))];
@@ -110,6 +111,18 @@ async function development(role, enter, problem) {
       h("button", { class: "button" }, text("signin.find")),
     ),
   ];
+}
+
+/** An investigator looks in a case, and the case is on record. */
+function investigation(trying, enter) {
+  const field = h("input", { class: "input", id: "signin-case", maxlength: 64, required: true, autocomplete: "off", value: "2026-A-1" });
+  const go = trying(async () => enter(await developmentToken("investigator", { case: field.value.trim() })));
+  return h(
+    "form",
+    { class: "stack stack--tight", onsubmit: go },
+    h("div", { class: "field" }, h("label", { for: "signin-case" }, text("signin.case")), field),
+    h("button", { class: "button" }, text("signin.as_investigator")),
+  );
 }
 
 function production(enter) {

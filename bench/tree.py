@@ -1,0 +1,295 @@
+"""The transparency log: what hashing, integrating, proving and verifying cost, and whether appends
+feel it.
+
+Hashing and integrating are measured against a plain loop of SHA-256 over the very same entries, in
+the same run; a ratio is the median of the rounds'. Integrating is all of it: rows read from
+PostgreSQL, entries made, tiles and signed checkpoint written and committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from threading import Event
+
+import uvloop
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ledger.application import PermitLedger
+from ledger.clock import SystemClock
+from ledger.database import Connection, connect
+from ledger.tree.edge import Edge
+from ledger.tree.hashing import leaf_hash
+from ledger.tree.integrator import Integrator
+from ledger.tree.logs import EVENTS, LOGS
+from ledger.tree.memory import SignedMemory
+from ledger.tree.notes import NoteSigner
+from ledger.tree.reading import TreeReader
+from ledger.tree.runner import IntegratorRunner
+from ledger.tree.store import TreeStore
+from ledger.verifying.verification import Verification
+from projections.reading import read_pool
+from tests.keks import keyring
+
+from . import sides
+from .append import issuing
+from .harness import (
+    Rates,
+    Result,
+    Round,
+    flush_dirty_pages,
+    forget_garbage,
+    fresh_database,
+    server,
+)
+
+ORIGIN = "bench/permit-ledger"
+LEAVES, QUICK_LEAVES = 200_000, 30_000
+PROOF_LEAVES, PROOFS = 1_000_000, 1_000
+ROUNDS, QUICK_ROUNDS = 5, 3
+COMMANDS, ROUND_S, QUICK_ROUND_S = 64, 3.0, 1.0
+VERSIONS = 5
+GOALS = {"tree_hashing_vs_sha256": 0.2, "integrator_vs_sha256": 0.2}
+PROOF_MS_MAX, VERIFIED_PER_S_MIN = 5.0, 50_000
+SLOWER_MAX = 1.1
+"""An append beside the integrator takes as long as without it, give or take."""
+CATCH_UP_S = 60.0
+
+
+class Signers:
+    """One key a log, made for this run."""
+
+    changed_at = 0
+
+    def __init__(self) -> None:
+        self._keys = {
+            name: NoteSigner(log.origin(ORIGIN), sha256(name.encode()).digest())
+            for name, log in LOGS.items()
+        }
+
+    def of(self, tree: str) -> list[NoteSigner]:
+        return [self._keys[tree]]
+
+
+def bench_tree(console: Console, *, quick: bool) -> None:
+    """Ratios to plain SHA-256, the time of a proof, appends with and without, verify-log's rate."""
+    rounds, leaves = (QUICK_ROUNDS, QUICK_LEAVES) if quick else (ROUNDS, LEAVES)
+    result = Result("tree")
+    table = Table("what", "events/s", "p50 ms", "p99 ms", title="tree")
+    with ExitStack() as stack:
+        folder, embedded = stack.enter_context(server())
+        log, proofs, appends = (
+            stack.enter_context(fresh_database(embedded, name))
+            for name in ("log", "proofs", "appends")
+        )
+        for url in (log, proofs, appends):
+            stack.enter_context(sides.prepared(url))
+        _fill(log, leaves)
+        _hashing(result, table, log, folder, rounds)
+        _verifying(result, table, log, leaves)
+        flush_dirty_pages(embedded)
+        _proving(result, table, proofs)
+        seconds = QUICK_ROUND_S if quick else ROUND_S
+        plan = track(range(rounds), "tree: appends", console=console, transient=True)
+        _appending(result, table, appends, folder / "tree of appends", seconds, plan)
+    for name, goal in GOALS.items():
+        if result.ratios[name] < goal:
+            console.print(f"SHORT: {name} is {result.ratios[name]:.2f}, the goal {goal}")
+    if result.figures["inclusion_proof_ms"]["p50"] >= PROOF_MS_MAX:
+        console.print(f"SHORT: a proof takes more than {PROOF_MS_MAX} ms")
+    if (slower := result.ratios["append_p50_with_vs_without"]) > SLOWER_MAX:
+        console.print(f"SHORT: an append takes {slower:.2f} of its time without the integrator")
+    if result.figures["verify_log_events_per_s"] < VERIFIED_PER_S_MIN:
+        console.print(f"SHORT: verify-log does less than {VERIFIED_PER_S_MIN:,} events/s")
+    result.show(console, table)
+
+
+# -- hashing and integrating -------------------------------------------------------------------
+
+
+def _fill(url: str, events: int) -> None:
+    """Events as they are stored, of permits with a few versions each."""
+    [event] = sides.issued_events(1)
+    with connect(url) as connection:
+        connection.execute(
+            "INSERT INTO ledger.events (position, stream, version, topic, state)"
+            " SELECT n + 1, substring(md5((n %% %(permits)s)::text) FOR 12), 1 + n / %(permits)s,"
+            " %(topic)s, %(state)s FROM generate_series(0, %(events)s - 1) AS n",
+            {
+                "permits": events // VERSIONS + 1,
+                "topic": event.topic,
+                "state": event.state,
+                "events": events,
+            },
+        )
+        connection.execute("UPDATE ledger.head SET position = %s", [events])
+        connection.execute("VACUUM (ANALYZE)")
+
+
+def _hashing(result: Result, table: Table, url: str, folder: Path, rounds: int) -> None:
+    with connect(url) as connection:
+        entries = _entries(connection)
+        times: dict[str, list[float]] = {"SHA-256": [], "tree in memory": [], "integrator": []}
+        for n in range(rounds):
+            memory = SignedMemory(folder / f"tree {n}", EVENTS.name)
+            times["SHA-256"].append(_timed(lambda: [sha256(each).digest() for each in entries]))
+            times["tree in memory"].append(_timed(lambda: _grow(entries)))
+            times["integrator"].append(
+                _timed(lambda memory=memory: _integrate(connection, memory))  # type: ignore[misc]
+            )
+            if n < rounds - 1:
+                _forget_tree(connection)
+    for name, taken in times.items():
+        rate = len(entries) / statistics.median(taken)
+        table.add_row(name, f"{rate:,.0f}", "", "")
+        result.figures[f"{name}_events_per_s"] = rate
+    result.figures["entry_bytes"] = statistics.mean(map(len, entries))
+    for name, side in (("tree_hashing", "tree in memory"), ("integrator", "integrator")):
+        ratios = [a / b for a, b in zip(times["SHA-256"], times[side], strict=True)]
+        result.ratios[f"{name}_vs_sha256"] = statistics.median(ratios)
+
+
+def _entries(connection: Connection) -> list[bytes]:
+    rows = connection.execute(EVENTS.rows, {"after": 0, "until": 2**40}, binary=True).fetchall()
+    return EVENTS.entries(rows)
+
+
+def _grow(entries: list[bytes]) -> None:
+    edge = Edge(0, {})
+    edge.grow(leaf_hash(entry) for entry in entries)
+    edge.take_tiles()
+
+
+def _integrate(connection: Connection, memory: SignedMemory) -> None:
+    signers = Signers().of(EVENTS.name)
+    integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory, SystemClock())
+    while integrator.step():
+        pass
+
+
+def _forget_tree(connection: Connection) -> None:
+    for kept in ("checkpoints", "checkpoint_signatures"):
+        connection.execute(f"ALTER TABLE ledger.{kept} DISABLE TRIGGER append_only")
+    connection.execute("TRUNCATE ledger.tiles, ledger.checkpoints, ledger.checkpoint_signatures")
+    connection.execute("UPDATE ledger.trees SET size = 0, root = sha256('')")
+
+
+def _timed(work: Callable[[], object]) -> float:
+    forget_garbage()
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+# -- verifying and proving ---------------------------------------------------------------------
+
+
+def _verifying(result: Result, table: Table, url: str, events: int) -> None:
+    signers = Signers()
+    keys = [signer.verifier for name in LOGS for signer in signers.of(name)]
+    found = []
+    taken = _timed(lambda: found.extend(Verification(url, ORIGIN, keys, {}).run()))
+    if any(each.findings for each in found):
+        raise AssertionError(found)
+    result.figures["verify_log_events_per_s"] = events / taken
+    table.add_row("verify-log", f"{events / taken:,.0f}", "", "")
+
+
+def _proving(result: Result, table: Table, url: str) -> None:
+    chance, edge = random.Random(1), Edge(0, {})
+    with connect(url) as connection:
+        store = TreeStore(connection, EVENTS.name)
+        before = store.head()
+        for _ in range(0, PROOF_LEAVES, 50_000):
+            edge.grow(chance.randbytes(32) for _ in range(50_000))
+            store.keep_tiles(edge.take_full())
+        store.keep_tiles(edge.take_tiles())
+        store.move(before, (edge.size, edge.root))
+        connection.execute("VACUUM (ANALYZE)")
+
+    async def prove() -> list[float]:
+        async with read_pool(url, connections_max=2) as pool:
+            reader, taken = TreeReader(pool, ORIGIN), []
+            await reader.inclusion(EVENTS, 0, PROOF_LEAVES)
+            for _ in range(PROOFS):
+                started = time.perf_counter()
+                await reader.inclusion(EVENTS, chance.randrange(PROOF_LEAVES), PROOF_LEAVES)
+                taken.append((time.perf_counter() - started) * 1000)
+        return taken
+
+    proofs = Rates([Round(0, uvloop.run(prove()))])
+    table.add_row(
+        f"inclusion in {PROOF_LEAVES:,} leaves", "", f"{proofs.p50_ms:.2f}", f"{proofs.p99_ms:.2f}"
+    )
+    result.figures["inclusion_proof_ms"] = {"p50": proofs.p50_ms, "p99": proofs.p99_ms}
+
+
+# -- appends beside it -------------------------------------------------------------------------
+
+
+def _appending(
+    result: Result, table: Table, url: str, folder: Path, seconds: float, rounds: object
+) -> None:
+    measured: dict[str, list[Round]] = {"without": [], "with": []}
+    with closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
+        issue = issuing(ledger, url)
+        issue(COMMANDS, 0.3)
+        for _ in rounds:  # type: ignore[attr-defined]
+            measured["without"].append(issue(COMMANDS, seconds))
+            with _integrating(url, folder):
+                measured["with"].append(issue(COMMANDS, seconds))
+    rates = {name: Rates(of_side) for name, of_side in measured.items()}
+    for name, each in rates.items():
+        table.add_row(
+            f"appends {name} integrator, {COMMANDS} at a time",
+            f"{each.median:,.0f}",
+            f"{each.p50_ms:.2f}",
+            f"{each.p99_ms:.2f}",
+        )
+        result.figures[f"appends_{name}_integrator"] = {
+            "events_per_s": each.median,
+            "p50_ms": each.p50_ms,
+            "p99_ms": each.p99_ms,
+        }
+    result.ratios["append_p50_with_vs_without"] = rates["with"].p50_ms / rates["without"].p50_ms
+    result.ratios["append_p99_with_vs_without"] = rates["with"].p99_ms / rates["without"].p99_ms
+    result.ratios["append_rate_with_vs_without"] = rates["with"].median / rates["without"].median
+
+
+@contextmanager
+def _integrating(url: str, folder: Path) -> Iterator[None]:
+    """In a process of its own, as in use, which has caught up when this begins."""
+    process = get_context("spawn").Process(target=_run_integrator, args=(url, folder), daemon=True)
+    process.start()
+    try:
+        asyncio.run(_caught_up(url))
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _run_integrator(url: str, folder: Path) -> None:
+    signers, clock = Signers(), SystemClock()
+    IntegratorRunner(url, ORIGIN, signers, folder, clock, Event(), manifest_interval_s=600).run()
+
+
+async def _caught_up(url: str) -> None:
+    deadline = time.monotonic() + CATCH_UP_S
+    with connect(url) as connection:
+        behind = (
+            "SELECT head.position - trees.size FROM ledger.head, ledger.trees WHERE tree = 'events'"
+        )
+        while connection.execute(behind).fetchone() != (0,):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the integrator does not catch up")
+            await asyncio.sleep(0.05)

@@ -1,0 +1,134 @@
+-- name: begin
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- name: export
+SELECT pg_export_snapshot();
+
+-- name: trees
+SELECT tree, size, root FROM ledger.trees;
+
+-- name: leaf_tiles
+SELECT index, hashes FROM ledger.tiles WHERE tree = %(tree)s AND level = 0 ORDER BY index;
+
+-- name: upper_tile
+SELECT hashes FROM ledger.tiles
+WHERE tree = %(tree)s AND level = %(level)s AND index = %(index)s;
+
+-- name: beyond_events
+SELECT position FROM ledger.events WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;
+
+-- name: beyond_checks
+SELECT position FROM ledger.checks WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;
+
+-- name: bounds
+-- Streams that divide the log into ranges of about equal size, in the database's own order.
+SELECT DISTINCT unnest(percentile_disc(%(fractions)s::double precision[])
+                       WITHIN GROUP (ORDER BY stream)) AS bound
+FROM ledger.events WHERE position = ANY (%(sample)s::bigint[])
+ORDER BY bound;
+
+-- name: streams_in_range
+-- Whole streams, each in the order of its versions; no lower bound, or no upper one, where it is null.
+SELECT position, stream, version, topic, state FROM ledger.events
+WHERE (%(lower)s::text IS NULL OR stream >= %(lower)s)
+  AND (%(upper)s::text IS NULL OR stream < %(upper)s)
+ORDER BY stream, version;
+
+-- name: checks_in_range
+SELECT position, check_id, checked_at, permit_number, track, scenario, outcome, reason,
+       verifier_index, as_of_position, state
+FROM ledger.checks WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
+
+-- name: manifests_in_range
+SELECT position, entry FROM ledger.manifests
+WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
+
+-- name: checkpoints
+SELECT size, root FROM ledger.checkpoints WHERE tree = %(tree)s ORDER BY size;
+
+-- name: checkpoint_bounds
+-- Every so many of them.
+SELECT size FROM (
+    SELECT size, row_number() OVER (ORDER BY size) AS number
+    FROM ledger.checkpoints WHERE tree = %(tree)s
+) AS numbered WHERE number %% %(step)s = 0 ORDER BY size;
+
+-- name: signed_between
+SELECT size, root, (
+    SELECT array_agg(line ORDER BY number)
+    FROM ledger.checkpoint_signatures AS signed
+    WHERE signed.tree = found.tree AND signed.size = found.size AND NOT is_cosignature
+) FROM ledger.checkpoints AS found
+WHERE tree = %(tree)s AND size > %(after)s AND size <= %(until)s ORDER BY size;
+
+-- name: last_positions
+-- Each permit's last event up to a position, in the order of the permits' bytes; each permit is found
+-- from the one before.
+WITH RECURSIVE found (stream) AS (
+    (SELECT stream FROM ledger.events ORDER BY stream LIMIT 1)
+    UNION ALL
+    SELECT (SELECT stream FROM ledger.events WHERE stream > found.stream ORDER BY stream LIMIT 1)
+    FROM found WHERE stream IS NOT NULL
+)
+SELECT found.stream, last.version, last.position
+FROM found CROSS JOIN LATERAL (
+    SELECT version, position FROM ledger.events
+    WHERE events.stream = found.stream AND position <= %(size)s
+    ORDER BY version DESC LIMIT 1
+) AS last
+ORDER BY found.stream COLLATE "C";
+
+-- name: manifest_rows
+SELECT level, index, hashes, streams, versions FROM ledger.manifest_tiles
+WHERE level = 0 ORDER BY index;
+
+-- name: manifest_tiles_above
+SELECT level, index, hashes FROM ledger.manifest_tiles WHERE level > 0;
+
+-- name: events_at
+SELECT position, stream, version, topic, state FROM ledger.events
+WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
+
+-- name: versions_at
+SELECT stream, version, position FROM ledger.events
+WHERE stream = ANY (%(streams)s::text[]) ORDER BY stream, version;
+
+-- name: checks_at
+SELECT position, check_id, state FROM ledger.checks
+WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
+
+-- name: manifests_at
+SELECT position, entry FROM ledger.manifests
+WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
+
+-- name: topics
+-- Each found from the one before.
+WITH RECURSIVE found (topic) AS (
+    (SELECT topic FROM ledger.events ORDER BY topic LIMIT 1)
+    UNION ALL
+    SELECT (SELECT topic FROM ledger.events WHERE topic > found.topic ORDER BY topic LIMIT 1)
+    FROM found WHERE topic IS NOT NULL
+)
+SELECT topic FROM found WHERE topic IS NOT NULL;
+
+-- name: checkpoint_kept
+SELECT root FROM ledger.checkpoints WHERE tree = %(tree)s AND size = %(size)s;
+
+-- name: newest_size
+SELECT coalesce(max(size), 0) FROM ledger.checkpoints WHERE tree = %(tree)s;
+
+-- name: manifests
+SELECT position, entry FROM ledger.manifests ORDER BY position;
+
+-- name: count_events
+-- Rows, and tiles of leaves.
+SELECT (SELECT count(*) FROM ledger.events),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
+
+-- name: count_checks
+SELECT (SELECT count(*) FROM ledger.checks),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
+
+-- name: count_manifests
+SELECT (SELECT count(*) FROM ledger.manifests),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);

@@ -1,0 +1,115 @@
+"""Who checked a permit, and what they would be told today of the instant at which they asked."""
+
+from tests.api.orders import ERASURE
+
+NAME, CORRECTED = "欧阳测试", "欧阳改名"
+FINDING = "就业证明系伪造"
+
+
+def test_a_check_before_a_late_report_would_be_told_otherwise_today(at, issue, act, check, look):
+    """By the event that is named."""
+    at("2026-01-05")
+    permit = issue()
+    at("2026-01-10")
+    early = check(permit["permit_number"])
+    at("2026-01-25")
+    late = check(permit["permit_number"])
+    at("2026-02-01")
+    lost = act(permit["permit_number"], "loss-reports", lost_on="2026-01-20")
+
+    newest, oldest = look(permit, "checks")["checks"]
+
+    assert [late["check_id"], early["check_id"]] == [newest["check_id"], oldest["check_id"]]
+    assert ("effective", True, "not_effective", "reported_lost") == (
+        newest["outcome"],
+        newest["differs"],
+        newest["today"]["outcome"],
+        newest["today"]["reason"],
+    )
+    assert [lost["as_of_position"]] == newest["today"]["because"]
+    assert (False, "effective", []) == (
+        oldest["differs"],
+        oldest["today"]["outcome"],
+        oldest["today"]["because"],
+    )
+
+
+def test_a_corrected_name_was_shown_wrong(issue, act, check, look):
+    """The outcome stands; the field is named."""
+    permit = issue()
+    assert NAME == check(permit["permit_number"])["permit"]["name"]
+    act(permit["permit_number"], "identity-corrections", name=CORRECTED)
+
+    [found] = look(permit, "checks")["checks"]
+
+    assert (True, "effective", ["name"]) == (
+        found["differs"],
+        found["today"]["outcome"],
+        found["today"]["fields"],
+    )
+
+
+def test_p24_who_relied_on_a_voided_permit_is_listed(issue, act, check, look):
+    """[N18] They were told what was true then."""
+    permit = issue()
+    check(permit["permit_number"])
+    act(permit["permit_number"], "voidings", finding=FINDING)
+    assert "voided" == check(permit["permit_number"])["reason"]
+
+    after, before = look(permit, "checks")["checks"]
+
+    assert (True, False, "effective") == (
+        before["relied_on"],
+        before["differs"],
+        before["today"]["outcome"],
+    )
+    assert (False, False, "voided") == (
+        after["relied_on"],
+        after["differs"],
+        after["today"]["reason"],
+    )
+
+
+def test_a_live_code_is_asked_again_as_if_it_were_live(issue, act, phone_of, show, look):
+    """It was: only what is known of the permit may be another."""
+    permit = issue()
+    phone = phone_of(permit)
+    show(phone.code())
+    act(permit["permit_number"], "loss-reports")
+
+    [found] = look(permit, "checks")["checks"]
+
+    assert ("electronic", "effective", False, "effective") == (
+        found["track"],
+        found["outcome"],
+        found["differs"],
+        found["today"]["outcome"],
+    )
+
+
+def test_of_an_erased_holders_checks_the_plain_part_stays(issue, check, look, protect):
+    """That there was one, when and with what outcome; who asked went with the key."""
+    permit = issue()
+    check(permit["permit_number"])
+    protect(permit, "erasures", ERASURE)
+
+    [found] = look(permit, "checks")["checks"]
+
+    assert ("effective", None, None, None) == (
+        found["outcome"],
+        found["verifier"],
+        found["differs"],
+        found["today"],
+    )
+
+
+def test_checks_come_in_pages(issue, check, look):
+    """The newest first, each once."""
+    permit = issue()
+    asked = [check(permit["permit_number"])["check_id"] for _ in range(3)]
+
+    first = look(permit, "checks", limit=2)
+    second = look(permit, "checks", limit=2, before=first["next_before"])
+
+    assert asked[::-1] == [one["check_id"] for one in first["checks"] + second["checks"]]
+    assert second["next_before"] is None

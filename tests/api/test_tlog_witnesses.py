@@ -1,0 +1,61 @@
+"""Where nobody is asked to cosign: said so, and nothing is missing otherwise."""
+
+import pytest
+
+from ledger.tree.notes import NoteVerifier
+from ledger.tree.policy import WitnessPolicy
+from tests import commands
+
+LOGS = ["", "/checks", "/manifests"]
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_nothing_is_witnessed_without_a_policy(http, log):
+    """404, to be asked again: there may be a policy one day."""
+    answer = http.get(f"/tlog{log}/checkpoint/witnessed")
+    assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"])
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_the_policy_then_asks_for_the_log_s_signature_alone(http, log):
+    answer = http.get(f"/tlog{log}/policy")
+    policy = WitnessPolicy.of(answer.content)
+    keys = [NoteVerifier.of(line) for line in http.get(f"/tlog{log}/key").text.splitlines()]
+
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert keys == [each.key for each in policy.logs]
+    assert ((), None) == (policy.witnesses, policy.quorum)
+
+
+def test_status_names_no_witness(service):
+    assert service.status()["witnesses"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"quorum nobody\n", "line 1 of the policy"),
+        (b"\xff", "not ended"),
+        (None, "No such file"),
+    ],
+    ids=["no policy", "no text", "no file"],
+)
+@pytest.mark.parametrize("role", ["api", "integrate"])
+def test_a_role_does_not_start_on_a_policy_that_is_none(
+    tmp_path, empty_database, role, content, said
+):
+    """Neither with a guess, nor without those that somebody counts on; one sentence says why."""
+    file = tmp_path / "policy"
+    if content is not None:
+        file.write_bytes(content)
+    environment = {
+        "PERMIT_LEDGER_DATABASE_URL": empty_database,
+        "PERMIT_LEDGER_DEVELOPMENT": "true",
+        "PERMIT_LEDGER_WITNESS_POLICY": str(file),
+    }
+    run = commands.permit_ledger(tmp_path, environment, role)
+
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,134 @@
+"""A stream's whole history, for who investigates it: what can't be read is told as such."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from domain.data_protection import Order
+from domain.events import CardReportedLost, PermitIssued
+from domain.personal import ERASED
+from ledger import history as module
+from ledger.database import as_service
+from ledger.errors import Corrupt, UnknownPermit, UnreadableEvent
+from ledger.history import StreamHistories
+from ledger.holder_keys import HolderKeys
+from projections.reading import read_pool
+from tests.keks import keyring
+
+LOST_V1 = Path(__file__).parent / "golden" / "permit.card-reported-lost.v1.json"
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+OFFICERS = ["officer-1", "officer-2"]
+
+
+@pytest.fixture
+def history(database_url, ledger):
+    """``history(stream)``: as the service reads it."""
+
+    def history(stream):
+        async def read():
+            async with read_pool(as_service(database_url), connections_max=1) as pool:
+                keys = HolderKeys(keyring())
+                return await StreamHistories(pool, ledger.event_mapper, keys).of(stream)
+
+        return asyncio.run(read())
+
+    return history
+
+
+def test_it_holds_each_event_with_its_place_and_its_bytes(ledger, issue, command, history):
+    """Opened, and as it is stored: what is proved of it are the bytes."""
+    issue()
+    number = issue()
+    ledger.report_loss(number, command(), date(2026, 11, 20))
+    issue()
+
+    found = history(number)
+
+    assert [(2, 1), (3, 2)] == [(one.position, one.version) for one in found.events]
+    assert [PermitIssued, CardReportedLost] == [type(one.event) for one in found.events]
+    assert [*ledger.log.select_events(number)] == [one.stored for one in found.events]
+    assert (4, []) == (found.head, found.missing_versions)
+    assert "欧阳测试" == found.events[0].event.identity.name
+
+
+def test_of_a_stream_that_is_not_there_it_is_empty(history):
+    """And nobody is known by it."""
+    found = history("nobody")
+
+    assert (0, ()) == (found.head, found.events)
+    with pytest.raises(UnknownPermit):
+        found.known_by(LATER)
+
+
+def test_a_loss_of_the_first_version_is_read_as_one_of_which_nobody_knows_the_day(
+    issue, admin, history
+):
+    """It lies in logs, and stays there."""
+    number = issue()
+    admin.execute(
+        "INSERT INTO ledger.events VALUES (2, %s, 2, 'permit.card-reported-lost.v1', %s)",
+        [number, LOST_V1.read_bytes().strip()],
+    )
+
+    _, lost = history(number).events
+
+    assert (None, "permit.card-reported-lost.v1") == (lost.event.lost_on, lost.stored.topic)
+    assert lost.recorded_at == history(number).sound_history.true_from(2)
+
+
+def test_after_an_erasure_nothing_personal_is_opened(ledger, issue, command, history):
+    """Though the key was in memory a moment ago."""
+    number = issue()
+    assert history(number).events[0].event.identity is not ERASED
+    ledger.erase(
+        ledger.permit(number).holder_id,
+        Order("PIPL 47", "case-1"),
+        OFFICERS,
+        date(2026, 12, 28),
+        command(),
+    )
+
+    assert history(number).events[0].event.identity is ERASED
+
+
+def test_a_key_that_cant_be_used_leaves_its_events_unread(admin, issue, history):
+    """Each says so; what is plain in them is still there."""
+    number = issue()
+    admin.execute("UPDATE ledger.holders SET wrapped = 'no key'")
+
+    [issued] = history(number).events
+
+    assert (None, "officer-1") == (issued.event, issued.plain["actor"])
+    assert "can't be opened" in issued.reason
+    with pytest.raises(UnreadableEvent):
+        history(number).known_by(LATER)
+
+
+@pytest.mark.parametrize("state", [b"", b"[]", b'{"timestamp": "never"}', b'{"timestamp": 1}'])
+def test_an_event_without_an_instant_may_have_been_known_at_any(
+    issue, rewrite_log, ledger, command, history, state
+):
+    """So nothing is said of what was known from the one before it on."""
+    number = issue()
+    ledger.report_loss(number, command(on=date(2026, 12, 1)))
+    rewrite_log("UPDATE ledger.events SET state = %s WHERE position = 2", [state])
+
+    found = history(number)
+
+    assert found.events[1].recorded_at is None
+    with pytest.raises(UnreadableEvent, match="ends before position 2"):
+        found.known_by(found.events[0].recorded_at)
+
+
+def test_more_events_than_anybody_has_are_not_read(monkeypatch, ledger, issue, command, history):
+    """The bound is there, and says so."""
+    monkeypatch.setattr(module, "EVENTS_MAX", 2)
+    number = issue()
+    ledger.report_loss(number, command())
+    assert 2 == len(history(number).events)
+    ledger.lift_loss(number, command())
+
+    with pytest.raises(Corrupt, match="more than 2 events"):
+        history(number)

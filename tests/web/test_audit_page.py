@@ -1,0 +1,133 @@
+"""The investigator's page: one permit through time, proved in the browser."""
+
+import io
+import re
+import zipfile
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.people import Investigator
+
+LOST_DAYS = 40
+PATIENCE_MS = 15_000
+
+
+@pytest.fixture
+def late_loss(visitor, registrar, http, application):
+    """A permit whose card went missing long before that was reported, and was reissued."""
+    now = datetime.fromisoformat(http.get("/v1/dev/clock").json()["now"])
+    issued_on = (now.date() - timedelta(days=200)).isoformat()
+    permit = registrar.post("/v1/permits", application(issued_on=issued_on)).json()
+    path = f"/v1/permits/{permit['permit_number']}"
+    lost_on = (now.date() - timedelta(days=LOST_DAYS)).isoformat()
+    assert registrar.post(f"{path}/loss-reports", {"lost_on": lost_on}).status_code == 200
+    assert registrar.post(f"{path}/reissues").status_code == 200
+    return permit["permit_number"]
+
+
+def days_ago(http, days):
+    now = datetime.fromisoformat(http.get("/v1/dev/clock").json()["now"])
+    return f"{now.date() - timedelta(days=days):%Y-%m-%d}T12:00:00"
+
+
+def test_true_then_and_known_then(visitor, late_loss, http):
+    """The card was gone already, and nobody knew."""
+    page = Investigator(visitor(), late_loss)
+    expect(page.status("physical")).to_have_text("Issued")
+
+    page.turn("at", days_ago(http, LOST_DAYS - 10))
+    expect(page.status("physical")).to_have_text("Reported lost")
+    page.turn("at", days_ago(http, LOST_DAYS + 10))
+    expect(page.status("physical")).to_have_text("Issued")
+
+    page.turn("at", days_ago(http, LOST_DAYS - 10))
+    page.turn("known", days_ago(http, 1))
+    expect(page.page.locator("#state .notice")).to_be_visible()  # it was issued today, backdated
+
+
+def test_the_slider_moves_the_state(visitor, late_loss):
+    """With the keyboard too; and it says what it shows."""
+    page = Investigator(visitor(), late_loss)
+    slider = page.page.locator("#at")
+    slider.focus()
+    slider.press("Home")
+    expect(page.page.locator("#state")).to_contain_text(re.compile("As it was|no such permit"))
+    slider.press("End")
+    expect(page.status("physical")).to_have_text("Issued")
+    assert "In force" in (slider.get_attribute("aria-valuetext") or "")
+
+
+def test_history_and_bands(visitor, late_loss):
+    page = Investigator(visitor(), late_loss)
+
+    expect(page.page.locator(".event")).to_have_count(3)
+    expect(page.page.locator(".band[data-band=physical]")).to_have_count(3)
+    expect(page.page.locator(".mark--late")).to_have_count(2)
+    page.page.locator(".event summary").nth(1).click()
+    expect(page.page.locator(".event").nth(1)).to_contain_text("reported_lost")
+
+
+def test_the_browser_proves_an_event(visitor, late_loss):
+    """Down to the signature, with its own cryptography."""
+    page = Investigator(visitor(), late_loss)
+    page.page.locator(".proof").first.click()
+
+    expect(page.page.locator(".event").first).to_contain_text("In the log", timeout=PATIENCE_MS)
+    expect(page.page.locator(".event").first).to_contain_text("checked in this browser")
+
+
+def test_a_false_proof_is_called_one(visitor, late_loss):
+    """A service that shows another entry than the one that was signed."""
+    page = Investigator(visitor(), late_loss)
+
+    def forge(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.body().replace(b'"version":1', b'"version":7'))
+
+    page.page.route("**/tlog/tile/entries/**", forge)
+    page.page.locator(".proof").first.click()
+
+    expect(page.page.locator(".event").first).to_contain_text("Not proved", timeout=PATIENCE_MS)
+
+
+def test_evidence_is_saved(visitor, late_loss):
+    page = Investigator(visitor(), late_loss)
+    with page.page.expect_download() as download:
+        page.page.locator("#evidence").click()
+
+    assert re.fullmatch(rf"evidence-{late_loss}-\d+\.zip", download.value.suggested_filename)
+    content = io.BytesIO(download.value.path().read_bytes())
+    assert "verify_evidence.py" in zipfile.ZipFile(content).namelist()
+
+
+def test_who_checked_and_what_it_would_be_today(visitor, http, registrar, application):
+    """A permit that was void from the start of its check."""
+    permit = registrar.post("/v1/permits", application()).json()
+    officer = visitor()
+    token = http.post("/v1/dev/tokens", json={"role": "verifier"}).json()["access_token"]
+    body = {"scenario": "patrol_inspection", "track": "physical", "card_serial": 1}
+    answer = http.post(
+        "/v1/verifications",
+        json={**body, "permit_number": permit["permit_number"]},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.json()["outcome"] == "effective"
+    registrar.post(f"/v1/permits/{permit['permit_number']}/voidings", {"finding": "forged"})
+    page = Investigator(officer, permit["permit_number"])
+
+    expect(page.page.locator("#checks li")).to_have_count(1)
+    expect(page.page.locator("#checks")).to_contain_text("relied on")
+
+
+def test_looks_are_listed_and_an_unknown_permit_is_told(visitor, late_loss):
+    someone = visitor(language="zh")
+    page = Investigator(someone, late_loss)
+    expect(page.page.locator("#reads li").first).to_be_visible()
+    page.page.locator("#permit-number").fill("0" * 12)
+    page.page.locator("#find button:not(.button--quiet)").click()
+
+    expect(page.page.locator("#problem")).to_contain_text("居住证")
+    expect(page.page.locator("#opened")).to_be_hidden()
+    assert "404" in someone.complaints.pop()

@@ -1,0 +1,26 @@
+// The zip that strangers can verify, saved under the name that the service gives it.
+import { Problem } from "../api.js";
+import { h } from "../dom.js";
+
+const TIMEOUT_MS = 60_000;
+
+export async function save(token, number, at) {
+  const asked = at ? `?at=${encodeURIComponent(at)}` : "";
+  let answer;
+  try {
+    answer = await fetch(`/v1/audit/permits/${number}/evidence${asked}`, {
+      headers: { authorization: `Bearer ${token}` },
+      cache: "no-store",
+      credentials: "omit",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    throw new Problem(0);
+  }
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  const name = /filename="([\w.-]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
+  const address = URL.createObjectURL(await answer.blob());
+  const link = h("a", { href: address, download: name ?? `evidence-${number}.zip` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), TIMEOUT_MS);
+}
