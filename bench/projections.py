@@ -33,7 +33,7 @@ from projections.loading import Parts
 from projections.opening import EventOpener
 from projections.rebuild import Rebuild
 from projections.runner import Projector, position
-from projections.view import all_views
+from projections.views import all_views
 from projections.waiting import ViewPosition
 from tests.keks import keyring
 

@@ -27,7 +27,7 @@ from ledger.holders import Take
 from permit_ledger.simulate import simulate
 from projections.opening import EventOpener
 from projections.runner import Projector, position
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 from . import sides

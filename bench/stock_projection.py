@@ -16,7 +16,8 @@ from domain.lifecycle import LifeEvent
 from ledger.holder_keys import Keys
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from projections.track import CHANGES_FACE
-from projections.view import View, all_views
+from projections.view import View
+from projections.views import all_views
 
 from .sides import BLIND_INDEX, stock_environment, stock_ledger
 

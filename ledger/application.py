@@ -77,11 +77,11 @@ class PermitLedger(Application[str]):
         )
         self.blind_index = blind_index
         self.holder_keys = HolderKeys(keyring)
-        access = BlockingLog(self.log, self.life, self.holder_keys)
+        self.access = BlockingLog(self.log, self.life, self.holder_keys)
         self.commands = PermitCommands(
-            access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
+            self.access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
         )
-        self.holder_commands = HolderCommands(access, self.event_mapper, renderer=renderer)
+        self.holder_commands = HolderCommands(self.access, self.event_mapper, renderer=renderer)
 
     def construct_transcoder(self) -> OrjsonTranscoder:
         return OrjsonTranscoder()

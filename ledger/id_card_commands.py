@@ -15,7 +15,7 @@ from . import randomness
 from .blind_index import BlindIndex
 from .commands import Beside, Command, CommandRunner, Renderer
 from .errors import HolderTaken, UnknownApplication, VersionTaken
-from .holders import Holder, Release, Take
+from .holders import Holder, HolderChange, Release, Take
 from .idempotency import Answer
 from .log_access import LogAccess
 from .mapper import EventMapper
@@ -84,7 +84,7 @@ class IdCardCommands(CommandRunner):
                     key, wrapped = await self._key_of(holder_id), None
                 else:
                     key, wrapped = await self.log.new_holder_key(holder_id)
-                changes = [
+                changes: list[HolderChange] = [
                     Take(index, holder_id, application.id, wrapped),
                     # An application is nobody's one and only: the next one finds the place free.
                     Release(index, application.id),

@@ -12,7 +12,7 @@ from ledger.holder_keys import HolderKeys
 from projections.auditor import Auditor
 from projections.opening import EventOpener
 from projections.runner import Projector
-from projections.view import all_views
+from projections.views import all_views
 
 from . import keys
 from .key_encryption import keyring

@@ -41,7 +41,7 @@ from projections.desk import QuarantineDesk
 from projections.present import PresentPermits
 from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
-from projections.view import all_views
+from projections.views import all_views
 from projections.waiting import ViewPosition
 from web import pages
 

@@ -161,8 +161,8 @@ ELECTRONIC = View(
 )
 
 
-def all_views(blind_index: BlindIndex) -> list[View[Any]]:
-    """Every view that shares the one position."""
+def permit_views(blind_index: BlindIndex) -> list[View[Any]]:
+    """Those of the permits."""
     search = SearchView(blind_index)
     return [
         PHYSICAL,
