@@ -16,6 +16,7 @@ from . import (
     evidence,
     frames,
     holder,
+    id_cards,
     live,
     operations,
     own_checks,
@@ -77,6 +78,7 @@ def create_app(
     for router in (
         *pages,
         registrar.router,
+        id_cards.router,
         holder.router,
         display.router,
         own_checks.router,
