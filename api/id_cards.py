@@ -106,7 +106,10 @@ async def work(
 async def counts(_: Counter, service: Service, __: CaughtUp) -> Response:
     """How many applications are at which stage, in the whole city."""
     found = await service.id_card_reader.counts()
-    document = {"stages": found.stages, "due_date_provisional": found.provisional}
+    document = {
+        "stages": {stage.value: n for stage, n in found.stages.items()},
+        "due_date_provisional": found.provisional,
+    }
     return _of_position(document, found.as_of_position)
 
 
