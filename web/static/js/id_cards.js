@@ -22,6 +22,7 @@ signIn("registrar", byId("signin"), async (value) => {
 });
 
 for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => choose(name));
+byId("everywhere").addEventListener("change", () => trying(() => refresh()));
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
   open(asReceipt(byId("receipt").value));
@@ -34,7 +35,7 @@ function choose(chosen) {
   }
 }
 
-const refresh = (min_position) => showWork({ token, min_position, open, opened });
+const refresh = (min_position) => showWork({ token, min_position, everywhere: byId("everywhere").checked, open, opened });
 
 async function open(receipt) {
   await trying(async () => {

@@ -7,9 +7,11 @@ import { grouped } from "./stages.js";
 const LISTS = ["overdue", "due_soon", "waiting_for_collection"];
 const KINDS = { overdue: "chip chip--bad", due_soon: "chip chip--warn", waiting_for_collection: "chip chip--good" };
 
-export async function showWork({ token, min_position, open, opened }) {
-  const at = min_position ? `?min_position=${min_position}` : "";
-  const work = await call("GET", `/v1/id-card-applications${at}`, { token });
+export async function showWork({ token, min_position, everywhere, open, opened }) {
+  const query = new URLSearchParams();
+  if (min_position) query.set("min_position", min_position);
+  if (everywhere) query.set("station", "all");
+  const work = await call("GET", `/v1/id-card-applications?${query}`, { token });
   put(byId("lists"), ...LISTS.map((name) => list(name, work[name], { open, opened })));
 }
 
@@ -32,6 +34,6 @@ function row(name, one, { open, opened }) {
     { type: "button", class: "case", "aria-current": opened === one.receipt_number ? "true" : null, "data-receipt": one.receipt_number, onclick: () => open(one.receipt_number) },
     h("span", { class: "code" }, grouped(one.receipt_number)),
     h("span", { class: "chip" }, text(`stages.${one.stage}`)),
-    h("span", { class: "small soft number" }, when),
+    h("span", { class: "small soft number" }, `${when} · ${one.accepted_by ?? "–"}`),
   );
 }
