@@ -25,6 +25,7 @@ class ViewName(StrEnum):
     PHYSICAL = "physical"
     ELECTRONIC = "electronic"
     SEARCH = "search"
+    ID_CARDS = "id_cards"
     ALL = "all"
 
 
