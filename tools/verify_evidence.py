@@ -187,7 +187,8 @@ class Evidence:
             raise ValueError("it is evidence in another format")
         self.is_self_made = not trusted
         self.keys = trusted or self.text("keys/log.txt").split()
-        self.witnesses = self.text("keys/witnesses.txt").split()
+        self.witnesses = [key for key in trusted if parse_key(key)[2] == COSIGNATURE]
+        self.other_witnesses = self.text("keys/witnesses.txt").split()
 
     def text(self, name: str) -> str:
         return self.files[name].decode()
@@ -219,15 +220,18 @@ class Evidence:
         return f"{len(stated)} files are as listed"
 
     def check_signatures(self) -> str:
-        found = set()
+        found, others = set[str](), set[str]()
         origin = self.said["origin"]
         for name in ("before", "after", "newest"):
             if f"checkpoints/{name}.txt" in self.files:
                 note = self.text(f"checkpoints/{name}.txt")
                 self.head_of(note, origin)
-                found |= signers(note, self.witnesses) if self.witnesses else set()
-        seen = f"; cosigned by {', '.join(sorted(found))}" if found else "; no witness has cosigned"
-        return f"the log {origin} has signed its checkpoints{seen}"
+                found |= signers(note, self.witnesses)
+                others |= signers(note, self.other_witnesses)
+        seen = f"; cosigned by {', '.join(sorted(found))}" if found else ""
+        if others - found:
+            seen += f"; by keys in the evidence also by {', '.join(sorted(others - found))}"
+        return f"the log {origin} has signed its checkpoints{seen or '; no witness has cosigned'}"
 
     def check_events(self) -> str:
         newest = self.text("checkpoints/newest.txt")

@@ -19,7 +19,7 @@ from .manifests import Manifest, row_entry
 from .nodes import Span, nodes_of, span_hash
 from .notes import Note
 from .proofs import check_inclusion, consistency_spans, inclusion_spans
-from .store import checkpoint_in, columns, tiles_in
+from .store import columns, readable_checkpoint_in, tiles_in
 from .tiles import WIDTH, Tile, hash_in, tiles_of
 
 SIZE_MAX = 2**62
@@ -97,7 +97,7 @@ class TreeReader:
             size_max=size_max,
             limit=limit,
         )
-        return [checkpoint_in(row, log.origin(self.origin)) for row in rows]
+        return [readable_checkpoint_in(row, log.origin(self.origin)) for row in rows]
 
     # -- proofs ----------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class TreeReader:
 
     async def _checkpoint(self, query: str, log: Log, **parameters: object) -> Note | None:
         rows = await self._rows(query, tree=log.name, **parameters)
-        return checkpoint_in(rows[0], log.origin(self.origin)) if rows else None
+        return readable_checkpoint_in(rows[0], log.origin(self.origin)) if rows else None
 
     async def _read_sizes(self, _: list[str]) -> Mapping[str, int]:
         rows = await self._rows(_sql.select_trees)

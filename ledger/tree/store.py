@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import cast
 
@@ -11,7 +12,7 @@ from ..named_sql import Queries
 from .checkpoints import TreeHead
 from .edge import Edge, edge_tiles
 from .nodes import Span, nodes_of, span_hash
-from .notes import Note, Signature, signature_of
+from .notes import BadNote, Note, Signature, signature_of
 from .tiles import Tile, hash_in, tiles_of
 
 _sql = Queries("ledger", "sql/tree.sql")
@@ -107,7 +108,7 @@ class TreeStore:
         """Checkpoints that witnesses have signed, the newest first."""
         parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
         rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
-        return [checkpoint_in(row, origin) for row in rows]
+        return [readable_checkpoint_in(row, origin) for row in rows]
 
     def _keep_signatures(
         self, size: int, signatures: Iterable[Signature], *, is_cosignature: bool
@@ -131,7 +132,22 @@ def tiles_in(rows: Iterable[tuple[object, ...]]) -> dict[Tile, bytes]:
 
 
 def checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
-    """From a row of size, root and signature lines."""
+    """From a row of size, root and signature lines.
+
+    Raises:
+        BadNote: one of these lines is none.
+    """
     size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
     signatures = tuple(signature_of(line.removesuffix("\n")) for line in lines or ())
     return Note(str(TreeHead(origin, size, root)), signatures)
+
+
+def readable_checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
+    """The same, for whoever has to answer in any case: a line that is no signature, which only the
+    database's owner can have put there, says nothing, and hides none of the others."""
+    size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
+    signatures = []
+    for line in lines or ():
+        with suppress(BadNote):
+            signatures.append(signature_of(line.removesuffix("\n")))
+    return Note(str(TreeHead(origin, size, root)), tuple(signatures))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from threading import Event
 
+import structlog
+
 from ..database import Connection, connect
 from ..errors import Unavailable
 from ..named_sql import Queries
@@ -18,8 +20,11 @@ from .witnesses import Witnesses
 
 LOCK = 0x7769746E  # "witn"
 LEAD_POLL_S = 2.0
+STOPPED_S = 10.0
+"""How long they are left alone after something that nobody expected."""
 
 _sql = Queries("ledger", "sql/tree.sql")
+_log = structlog.get_logger(__name__)
 
 
 class WitnessRunner:
@@ -53,6 +58,9 @@ class WitnessRunner:
                         loop.run(self._witnesses.ask(connection, client))
                 except (*OUTAGES, Unavailable) as error:
                     self._stop.wait(outage.pause_s(error))
+                except Exception as error:  # noqa: BLE001  standing still beats ending
+                    _log.error("witnesses are not asked", error=type(error).__name__)
+                    self._stop.wait(STOPPED_S)
             loop.run(client.aclose())
 
     def _lead(self, connection: Connection) -> None:

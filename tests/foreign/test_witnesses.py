@@ -196,7 +196,7 @@ def test_evidence_goes_on_what_is_witnessed(http, write, known, tmp_path):
     )
 
     assert (0, "") == (ran.returncode, ran.stderr)
-    assert f"cosigned by {known.name}" in ran.stdout
+    assert f"by keys in the evidence also by {known.name}" in ran.stdout
 
 
 def test_the_witness_has_forgotten_everything(http, write, known):
@@ -260,6 +260,19 @@ def test_a_witness_that_has_seen_more(http, write, known, words):
     assert known.known(head.origin)[0] == head.size + 1000
     known.remember(head.origin, head.size, b64encode(head.root).decode())
     assert cosigned_by(witnessed(http, head.size + 1), known)
+
+
+def test_a_line_that_is_no_signature(http, service, write, known):
+    """By the database's owner: it says nothing and hides nothing, neither here nor to witnesses."""
+    note = witnessed(http, write())
+    service.execute(
+        "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)"
+        f" VALUES ('events', {TreeHead.of(note.text).size}, 'no signature', true)"
+    )
+
+    assert Note.of(http.get("/tlog/checkpoint").content) == note
+    assert Note.of(http.get("/tlog/checkpoint/witnessed").content) == note
+    assert cosigned_by(witnessed(http, write()), known)
 
 
 def test_status_says_how_old_the_newest_is(http, service, write, known, witness, monkeypatch):
