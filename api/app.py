@@ -18,6 +18,7 @@ from . import (
     far_operations,
     frames,
     holder,
+    id_cards,
     live,
     operations,
     own_checks,
@@ -85,6 +86,7 @@ def create_app(
     for router in (
         *pages,
         registrar.router,
+        id_cards.router,
         holder.router,
         display.router,
         own_checks.router,

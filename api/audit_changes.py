@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
@@ -15,6 +15,7 @@ from domain.permit_document import permit_document
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
 from ledger.history import EVENTS_MAX, RecordedEvent, StreamHistory
+from ledger.mapper import is_personal
 
 from .audit_answers import ChangeAnswer, EventAnswer
 from .presentation import Json
@@ -56,7 +57,8 @@ def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> lis
     for n, recorded in enumerate(history.events):
         if len(found) == limit:
             break
-        event, is_told = recorded.event, recorded.version > after
+        event = cast("PermitEvent | None", recorded.event)
+        is_told = recorded.version > after
         changes: list[ChangeAnswer] | None = None
         if event is not None and n < known:
             before = _facts(permit, event) if permit and is_told else {}
@@ -75,7 +77,7 @@ def _told(
     changes: list[ChangeAnswer] | None,
     why_hidden: Hidden,
 ) -> EventAnswer:
-    event = recorded.event
+    event = cast("PermitEvent | None", recorded.event)
     return EventAnswer(
         position=recorded.position,
         version=recorded.version,
@@ -90,7 +92,7 @@ def _told(
         correlation_id=_text(recorded, "correlation_id"),
         facts=event and _own_facts(event, why_hidden),
         changes=changes,
-        withheld=why_hidden if event and parts(type(event)).paths else None,
+        withheld=why_hidden if event and is_personal(event) else None,
     )
 
 

@@ -86,7 +86,7 @@ async def _own(number: str, holder: Principal, service: Services) -> Permit:
         UnknownPermit: there is none, or it is another's.
         HolderIsRestricted, PermitEnded: nothing of the holder is shown to anybody.
     """
-    permit = await service.ledger.log.permit(number)
+    permit = await service.ledger.permit(number)
     if permit.holder_id != holder.subject:
         raise UnknownPermit
     if permit.restricted:

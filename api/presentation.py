@@ -10,9 +10,10 @@ import orjson
 
 from domain.context import CommandContext
 from domain.errors import Refused
+from domain.lifecycle import Life
 from domain.permit import Permit
 from domain.permit_document import permit_document
-from domain.standing import Facts, Standing
+from domain.standing import Facts, PersonalData, Standing
 from projections.reading import Person, Seen
 
 from .problems import refusal_document
@@ -78,15 +79,16 @@ def _face_document(standing: Standing, seen: Seen, person: Person | None) -> Jso
     }
 
 
-def holder_document(permits: Sequence[Permit]) -> Json:
+def holder_document(lives: Sequence[Life]) -> Json:
     """How a holder's details stand, without the position that it is as of; for somebody erased it
     is what a certificate says."""
+    last = lives[-1]
     standing = {
-        "holder_id": permits[0].holder_id,
-        "permit_numbers": [permit.id for permit in permits],
-        "personal_data": Facts.of(permits[-1]).personal_data,
+        "holder_id": last.holder_id,
+        "permit_numbers": [life.id for life in lives],
+        "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
     }
-    erasure = permits[-1].erasure
+    erasure = last.erasure
     if erasure is None:
         return standing
     return {
@@ -112,11 +114,11 @@ def with_position(document: Json, position: int) -> Json:
 class JsonRenderer:
     """What a command's caller gets: kept with the append, told again on a retry."""
 
-    def permit(self, permit: Permit, context: CommandContext) -> bytes:
-        return orjson.dumps(permit_document(Standing(Facts.of(permit), context.today)))
+    def life(self, life: Permit, context: CommandContext) -> bytes:
+        return orjson.dumps(permit_document(Standing(Facts.of(life), context.today)))
 
-    def holder(self, permits: Sequence[Permit]) -> bytes:
-        return orjson.dumps(holder_document(permits))
+    def holder(self, lives: Sequence[Life]) -> bytes:
+        return orjson.dumps(holder_document(lives))
 
     def refusal(self, refusal: Refused) -> bytes:
         return refusal_document(refusal)

@@ -7,7 +7,8 @@ bad input               422     ``INVALID_REQUEST``, ``INVALID_CITIZEN_ID``,
                                 ``IDEMPOTENCY_KEY_REUSED``
 no or a bad token       401     ``UNAUTHENTICATED``
 wrong scope             403     ``FORBIDDEN``
-no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_HOLDER``, ``NOT_FOUND``
+no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_APPLICATION``,
+                                ``UNKNOWN_HOLDER``, ``NOT_FOUND``
 refused by a rule       409     the refusal's own, see :mod:`domain.errors`
 lost a race             412     ``CONFLICT`` (409 where no version was named)
 too often               429     ``RATE_LIMITED``, with ``Retry-After``
@@ -33,6 +34,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain.errors import DomainError, Incomplete, InvalidDetails, Refused, TooEarlyToEndorse
+from domain.id_cards.errors import WrongStage
 from ledger.errors import (
     Contended,
     Corrupt,
@@ -40,8 +42,10 @@ from ledger.errors import (
     LedgerError,
     StaleVersion,
     Unavailable,
+    UnknownApplication,
     UnknownCheck,
     UnknownHolder,
+    UnknownLife,
     UnknownPermit,
 )
 
@@ -56,6 +60,8 @@ _log = structlog.get_logger(__name__)
 
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
+    UnknownApplication: (404, "UNKNOWN_APPLICATION"),
+    UnknownLife: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
@@ -101,6 +107,7 @@ class Problem(BaseModel):
     missing: list[str] | None = Field(None, description="everything that is missing, at once")
     errors: list[FieldError] | None = Field(None, description="every field at fault")
     opens: str | None = Field(None, description="when the endorsement window opens (TOO_EARLY)")
+    stage: str | None = Field(None, description="where the application is (WRONG_STAGE)")
 
 
 class HttpProblem(Exception):
@@ -135,6 +142,8 @@ def refusal_document(refusal: Refused) -> bytes:
         more["missing"] = refusal.missing
     if isinstance(refusal, TooEarlyToEndorse):
         more["opens"] = refusal.opens
+    if isinstance(refusal, WrongStage):
+        more["stage"] = refusal.stage
     return document(409, refusal.code, refusal.detail, **more)
 
 

@@ -40,14 +40,14 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _code(value: Any) -> Any:
+def code(value: Any) -> Any:
     """A code of a national standard may come as a number as well."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _ethnicity(value: Any) -> Any:
-    code = _code(value)
-    return code.zfill(2) if isinstance(code, str) and code.isascii() else code
+    text = code(value)
+    return text.zfill(2) if isinstance(text, str) and text.isascii() else text
 
 
 def _without_controls(text: str) -> str:
@@ -69,7 +69,7 @@ Text = Annotated[str, Field(max_length=400), Printable]
 Date = Annotated[date, BeforeValidator(_iso_date, str), Field(ge=FIRST_DATE, lt=LAST_DATE)]
 CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"]), Printable]
 Sex = Annotated[
-    str, BeforeValidator(_code, str | int), Field(max_length=8, examples=["1"]), Printable
+    str, BeforeValidator(code, str | int), Field(max_length=8, examples=["1"]), Printable
 ]
 Ethnicity = Annotated[
     str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"]), Printable

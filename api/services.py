@@ -18,6 +18,7 @@ from ledger.clock import Clock
 from ledger.display_codes import DisplayCodes
 from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
+from ledger.id_card_commands import IdCardCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.notes import NoteVerifier
 from ledger.tree.reading import TreeReader
@@ -25,6 +26,7 @@ from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
+from projections.id_card_reading import IdCardReader
 from projections.present import PresentPermits
 from projections.reading import PermitReader
 from projections.waiting import ViewPosition
@@ -32,7 +34,7 @@ from projections.waiting import ViewPosition
 from .decoding import Decoders
 from .published import StatsFeed
 from .pulse import PulseFeed
-from .rate_limits import CheckLimits
+from .rate_limits import CheckLimits, RateLimit
 from .receipts import ReceiptSigner
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
@@ -49,6 +51,9 @@ class Services:
 
     ledger: PermitCommands
     holders: HolderCommands
+    id_cards: IdCardCommands
+    id_card_reader: IdCardReader
+    progress_limit: RateLimit
     reader: PermitReader
     present: PresentPermits
     views: ViewPosition

@@ -21,6 +21,7 @@ from .services import Services, services
 from .tokens import Principal
 
 _VERSION = re.compile(r'"([0-9]{1,9})"|([0-9]{1,9})')
+_AT_A_STATION = {Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE}
 _WEAK = re.compile(r'W/"[^"]*"')
 
 
@@ -44,7 +45,7 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
             Header(max_length=32, description='the version seen last, as in `"3"`; 412 if not it'),
         ] = None,
     ) -> Command:
-        if scope is Scope.PERMITS_WRITE and principal.station is None:
+        if scope in _AT_A_STATION and principal.station is None:
             raise HttpProblem(403, "FORBIDDEN", "The token names no station.")
         key = None
         if idempotency_key is not None:

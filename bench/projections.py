@@ -29,11 +29,12 @@ from ledger.database import connect
 from ledger.follow import follow
 from ledger.holder_keys import HolderKeys, Keys
 from permit_ledger.simulate import simulate
+from permit_ledger.simulation import rates
 from projections.loading import Parts
 from projections.opening import EventOpener
 from projections.rebuild import Rebuild
 from projections.runner import Projector, position
-from projections.view import all_views
+from projections.views import all_views
 from projections.waiting import ViewPosition
 from tests.keks import keyring
 
@@ -43,6 +44,7 @@ from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fr
 ROUNDS, PERMITS, STOCK_EVENTS, COMMITS = 5, 20_000, 3_000, 100
 QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS = 3, 5_000, 800, 30
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+PERMITS_ALONE = rates.Rates(applications_share=0)
 CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX, PEAK_MIB_MAX = 30, 10, 50, 300
 VIEWS, REBUILDS = ("physical", "electronic", "search"), 1
 WAIT_S = 120
@@ -135,7 +137,15 @@ def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events
     ledger = stack.enter_context(
         closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
     )
-    simulate(ledger, permits=permits, days=400, seed=1, until=UNTIL, policy=sides.POLICY)
+    simulate(
+        ledger,
+        permits=permits,
+        days=400,
+        seed=1,
+        until=UNTIL,
+        policy=sides.POLICY,
+        rates=PERMITS_ALONE,
+    )
     head = ledger.log.head()
     pages = follow(url, after=0, stop=Event())
     log: list[Notification] = []

@@ -25,9 +25,10 @@ from ledger.follow import follow
 from ledger.holder_keys import HolderKeys
 from ledger.holders import Take
 from permit_ledger.simulate import simulate
+from permit_ledger.simulation import rates
 from projections.opening import EventOpener
 from projections.runner import Projector, position
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 from . import sides
@@ -41,6 +42,7 @@ CLIENTS = (1, 64, 256)
 SHORT_ROUNDS = 3
 """As many more rounds of what is over quickly: one client's neighbour disturbs a few of them."""
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+PERMITS_ALONE = rates.Rates(applications_share=0)
 COST_MAX = 1.35
 
 Work = Callable[[], Round]
@@ -131,7 +133,15 @@ def _catching_up(
 ) -> Work:
     """From an empty view to the head of a district's log, which is filled here."""
     ledger = _ledger(stack, kind, url)
-    simulate(ledger, permits=permits, days=400, seed=1, until=UNTIL, policy=sides.POLICY)
+    simulate(
+        ledger,
+        permits=permits,
+        days=400,
+        seed=1,
+        until=UNTIL,
+        policy=sides.POLICY,
+        rates=PERMITS_ALONE,
+    )
     opener = ClearOpener() if kind is ClearLedger else EventOpener(HolderKeys(keyring()))
     head = ledger.log.head()
 

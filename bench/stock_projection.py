@@ -12,10 +12,12 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
 from domain.events import PermitEvent
+from domain.lifecycle import LifeEvent
 from ledger.holder_keys import Keys
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from projections.track import CHANGES_FACE
-from projections.view import View, all_views
+from projections.view import View
+from projections.views import all_views
 
 from .sides import BLIND_INDEX, stock_environment, stock_ledger
 
@@ -30,7 +32,7 @@ class OpeningMapper(EventMapper):
 
     KEYS: ClassVar[Keys] = {}
 
-    def to_domain_event(self, stored_event: StoredEvent) -> PermitEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> LifeEvent:
         return self.open([self.parse(stored_event)], self.KEYS)[0]
 
 

@@ -1,6 +1,6 @@
 """What data-protection law may ask for a holder: to be kept unused, to be used again, to be erased.
 
-A holder may have had several permits; each of them is told the same.
+A holder may have had several permits, or applications; each of them is told the same.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .errors import (
     TwoOfficersRequired,
     require_valid,
 )
-from .events import HolderErased, HolderRestricted, HolderRestrictionLifted
-from .permit import Permit
+from .lifecycle import Life
+from .lifecycles import of_life
 from .personal import ERASED
 
 TEXT_LENGTH_MAX = 200
@@ -47,44 +47,44 @@ class Order:
     def normalised(self) -> Order:
         return Order(fields.normalise_text(self.legal_basis), fields.normalise_text(self.case))
 
-    def problems(self, permits: Sequence[Permit]) -> Iterator[FieldProblem]:
-        yield from _text_problems("legal_basis", self.legal_basis, permits)
-        yield from _text_problems("case", self.case, permits)
+    def problems(self, lives: Sequence[Life]) -> Iterator[FieldProblem]:
+        yield from _text_problems("legal_basis", self.legal_basis, lives)
+        yield from _text_problems("case", self.case, lives)
 
 
-def restrict(permits: Sequence[Permit], order: Order, context: CommandContext) -> None:
+def restrict(lives: Sequence[Life], order: Order, context: CommandContext) -> None:
     """限制处理: checks answer as if the record could not be read, and nobody is shown it.
 
     Raises:
         InvalidDetails
     """
     order = order.normalised()
-    require_valid(*order.problems(permits))
-    for permit in permits:
-        if not (permit.restricted or permit.erased):
-            permit.trigger_event(
-                HolderRestricted,
+    require_valid(*order.problems(lives))
+    for life in lives:
+        if not (life.restricted or life.erased):
+            life.trigger_event(
+                of_life(life).restricted,
                 legal_basis=order.legal_basis,
                 case=order.case,
                 **context.stamp,
             )
 
 
-def lift_restriction(permits: Sequence[Permit], order: Order, context: CommandContext) -> None:
+def lift_restriction(lives: Sequence[Life], order: Order, context: CommandContext) -> None:
     """解除限制.
 
     Raises:
         InvalidDetails
-        NotRestricted: by none of the permits.
+        NotRestricted: none of them is.
     """
     order = order.normalised()
-    require_valid(*order.problems(permits))
-    restricted = [permit for permit in permits if permit.restricted]
+    require_valid(*order.problems(lives))
+    restricted = [life for life in lives if life.restricted]
     if not restricted:
         raise NotRestricted
-    for permit in restricted:
-        permit.trigger_event(
-            HolderRestrictionLifted,
+    for life in restricted:
+        life.trigger_event(
+            of_life(life).restriction_lifted,
             legal_basis=order.legal_basis,
             case=order.case,
             **context.stamp,
@@ -92,7 +92,7 @@ def lift_restriction(permits: Sequence[Permit], order: Order, context: CommandCo
 
 
 def erase(
-    permits: Sequence[Permit],
+    lives: Sequence[Life],
     order: Order,
     approvals: Sequence[str],
     *,
@@ -100,7 +100,7 @@ def erase(
     backups_hold_key_until: date,
     context: CommandContext,
 ) -> None:
-    """删除个人信息: the last event of every permit. Erased already, nothing happens.
+    """删除个人信息: the last event of every life. Erased already, nothing happens.
 
     ``key`` is the commitment to the key that is destroyed with it.
 
@@ -111,16 +111,16 @@ def erase(
     order = order.normalised()
     officers = [fields.normalise_text(officer) for officer in approvals]
     problems = [
-        problem for officer in officers for problem in _text_problems("approvals", officer, permits)
+        problem for officer in officers for problem in _text_problems("approvals", officer, lives)
     ]
-    require_valid(*order.problems(permits), *problems)
+    require_valid(*order.problems(lives), *problems)
     if len(set(map(_account, officers))) < max(OFFICERS_MIN, len(officers)):
         raise TwoOfficersRequired
-    for permit in permits:
-        if not permit.erased:
-            permit.trigger_event(
-                HolderErased,
-                holder_id=permit.holder_id,
+    for life in lives:
+        if not life.erased:
+            life.trigger_event(
+                of_life(life).erased,
+                holder_id=life.holder_id,
                 legal_basis=order.legal_basis,
                 case=order.case,
                 approvals=officers,
@@ -130,11 +130,11 @@ def erase(
             )
 
 
-def _text_problems(field: str, text: str, permits: Sequence[Permit]) -> Iterator[FieldProblem]:
+def _text_problems(field: str, text: str, lives: Sequence[Life]) -> Iterator[FieldProblem]:
     is_seen = text.isprintable() and not _INVISIBLE.search(text)
     if not 1 <= len(text) <= TEXT_LENGTH_MAX or not is_seen:
         yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
-    elif _holds_citizen_number(text) or any(_names(text, permit) for permit in permits):
+    elif _holds_citizen_number(text) or any(_names(text, life) for life in lives):
         yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
 
 
@@ -146,10 +146,10 @@ def _holds_citizen_number(text: str) -> bool:
     return False
 
 
-def _names(text: str, permit: Permit) -> bool:
-    if permit.identity is ERASED:
+def _names(text: str, life: Life) -> bool:
+    if life.identity is ERASED:
         return False
-    return _run_together(permit.identity.name) in _run_together(text)
+    return _run_together(life.identity.name) in _run_together(text)
 
 
 def _account(officer: str) -> str:

@@ -12,6 +12,9 @@
         ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
         │   TooManyDevices, UnknownDevice                            electronic
         ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
+        ├── NotInterprovincial, NotFirst, NotAvailable, MaterialsMissing,
+        │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
+        │   CollectionIncomplete                  identity cards, domain.id_cards.errors
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         └── PermitEnded                                              anything after the end
 

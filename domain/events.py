@@ -7,17 +7,18 @@ never a Python path. A changed event is a new version with an upcast from the ol
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from eventsourcing.domain import CanInitAggregate, CanMutateAggregate, MetaDomainEvent
+from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
 from .calendar import Term
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
+from .lifecycle import LifeEvent
 from .person import Erasure, Guardian, Identity, Residence
 from .personal import ERASED, Erased, Personal, Plain
 from .policy import Ground
@@ -56,18 +57,8 @@ class End(StrEnum):
 AnIdentity = TypeVar("AnIdentity", bound=Identity)
 
 
-class PermitEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
-    """What every event of a permit carries: which permit, who, where, under which policy, why."""
-
-    TOPIC: ClassVar[str]
-
-    originator_id: Plain[str]
-    originator_version: int
-    timestamp: datetime
-    actor: Plain[str]
-    station: Plain[str | None]
-    policy_version: Plain[str]
-    correlation_id: Plain[str]
+class PermitEvent(LifeEvent):
+    """What every event of a permit is; the permit's number is its ``originator_id``."""
 
     def apply(self, aggregate: Permit) -> None:
         raise NotImplementedError

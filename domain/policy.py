@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .id_cards.policy import IdCardPolicy
+
 LATE_GRACE_DAYS_MAX = 180
 DISPLAY_CODE_LIFE_S_MIN, DISPLAY_CODE_LIFE_S_MAX = 5, 30
 """A code has to outlive the walk from one phone to the other, and no more than that. [W6]"""
@@ -87,6 +89,8 @@ class Policy:
     """Scenario → the fields of the permit that it needs to see. [W1]"""
     challenge_scenarios: tuple[str, ...]
     """Scenarios of high risk, in which the checker may ask for a challenge to be answered."""
+    id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)
+    """First identity cards across provinces. [C]"""
     synthetic_people: bool = field(default=False, kw_only=True)
     """Accept the made-up people of area 99: for samples and tests, never for a real register."""
 

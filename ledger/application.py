@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from eventsourcing.application import Application, project_aggregate
+from eventsourcing.application import Application
 from eventsourcing.persistence import StoredEvent
 
-from domain.events import PermitEvent
+from domain.lifecycle import Life, LifeEvent
 from domain.permit import Permit
 
 from .blind_index import BlindIndex
@@ -17,7 +17,7 @@ from .errors import UnknownPermit
 from .holder_commands import HolderCommands
 from .holder_keys import HolderKeys, Keys
 from .key_encryption import Keyring
-from .log_access import BlockingLog, complete, was_erased_meanwhile
+from .log_access import BlockingLog, complete, folded, was_erased_meanwhile
 from .mapper import EventMapper, OrjsonTranscoder, holders_of
 from .permit_commands import PermitCommands
 from .recorder import LedgerRecorder
@@ -77,11 +77,11 @@ class PermitLedger(Application[str]):
         )
         self.blind_index = blind_index
         self.holder_keys = HolderKeys(keyring)
-        access = BlockingLog(self.log, self.permit, self.holder_keys)
+        self.access = BlockingLog(self.log, self.life, self.holder_keys)
         self.commands = PermitCommands(
-            access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
+            self.access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
         )
-        self.holder_commands = HolderCommands(access, self.event_mapper, renderer=renderer)
+        self.holder_commands = HolderCommands(self.access, self.event_mapper, renderer=renderer)
 
     def construct_transcoder(self) -> OrjsonTranscoder:
         return OrjsonTranscoder()
@@ -104,17 +104,20 @@ class PermitLedger(Application[str]):
         Raises:
             UnknownPermit
         """
-        permit = self._folded(number)
-        return self._folded(number) if was_erased_meanwhile(permit) else permit
-
-    def _folded(self, number: str) -> Permit:
-        events = self.opened(self.log.select_events(number))
-        permit: Permit | None = project_aggregate(None, iter(events))
-        if permit is None:
+        permit = self.life(number)
+        if not isinstance(permit, Permit):
             raise UnknownPermit
         return permit
 
-    def opened(self, stored_events: Iterable[StoredEvent]) -> list[PermitEvent]:
+    def life(self, stream: str) -> Life | None:
+        """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
+        life = self._folded(stream)
+        return self._folded(stream) if was_erased_meanwhile(life) else life
+
+    def _folded(self, stream: str) -> Life | None:
+        return folded(self.opened(self.log.select_events(stream)))
+
+    def opened(self, stored_events: Iterable[StoredEvent]) -> list[LifeEvent]:
         """What is stored, read.
 
         Raises:

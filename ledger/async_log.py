@@ -8,22 +8,20 @@ from itertools import groupby
 from operator import attrgetter
 from typing import cast
 
-from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
-from domain.permit import Permit
+from domain.lifecycle import Life
 
 from .append import Append
 from .async_append import AsyncAppends
 from .async_reads import Pool, read_rows
-from .errors import UnknownPermit
 from .group_commit import GroupCommit
 from .group_read import GroupRead
 from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey, wrapped_keys_in
 from .holders import Holder, HolderRecord
 from .idempotency import Answer
-from .log_access import was_erased_meanwhile
+from .log_access import folded, was_erased_meanwhile
 from .mapper import EventMapper, holders_of
 from .named_sql import Queries
 from .recorder import answers_in, holder_in, holders_in
@@ -47,18 +45,14 @@ class AsyncLog:
     async def append(self, append: Append) -> list[int]:
         return [] if append.is_empty else await self._appends.append(append)
 
-    async def permit(self, number: str) -> Permit:
-        permit = await self._folded(number)
-        return await self._folded(number) if was_erased_meanwhile(permit) else permit
+    async def life(self, stream: str) -> Life | None:
+        life = await self._folded(stream)
+        return await self._folded(stream) if was_erased_meanwhile(life) else life
 
-    async def _folded(self, number: str) -> Permit:
-        stored = await self._streams.get(number) or ()
+    async def _folded(self, stream: str) -> Life | None:
+        stored = await self._streams.get(stream) or ()
         sealed = [self._mapper.parse(event) for event in stored]
-        events = self._mapper.open(sealed, await self.holder_keys(holders_of(sealed)))
-        permit: Permit | None = project_aggregate(None, events)
-        if permit is None:
-            raise UnknownPermit
-        return permit
+        return folded(self._mapper.open(sealed, await self.holder_keys(holders_of(sealed))))
 
     async def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:
         return answers_in(await self._rows(_sql.select_answers, caller=caller, keys=list(keys)))

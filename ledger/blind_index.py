@@ -23,6 +23,11 @@ class BlindIndex:
         """32 bytes for a number in any accepted spelling."""
         return self._digest("citizen", citizen_id.normalise(citizen_id_number).encode())
 
+    def of_applicant(self, citizen_id_number: str) -> bytes:
+        """The same in the register of those who apply for an identity card: whoever holds a permit
+        as well can't be told to be one of them."""
+        return self._digest("applicant", citizen_id.normalise(citizen_id_number).encode())
+
     def fingerprint(self, request: bytes) -> bytes:
         """32 bytes for a request, which may hold a person's details."""
         return self._digest("request", request)

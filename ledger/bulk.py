@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from domain.lifecycle import Life
 from domain.permit import Permit
 from domain.personal import ERASED
 
@@ -63,7 +64,7 @@ class BulkAppender:
 
     def add(
         self,
-        permit: Permit,
+        permit: Life,
         holder_changes: Sequence[HolderChange] = (),
         *,
         new_holder: bool = False,

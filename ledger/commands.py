@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from domain.context import CommandContext
-from domain.errors import AlreadyHoldsPermit, DomainError, Refused
-from domain.permit import Permit
+from domain.errors import DomainError, Refused
+from domain.lifecycle import Life
 from domain.personal import ERASED
 
 from .append import Append
@@ -22,7 +22,7 @@ from .errors import (
     KeyTaken,
     StaleVersion,
     UnknownHolder,
-    UnknownPermit,
+    UnknownLife,
     VersionTaken,
 )
 from .holder_keys import HolderKey, require
@@ -36,12 +36,17 @@ ATTEMPTS_MAX = 8
 """How often a command decides anew after losing a race."""
 
 
+L = TypeVar("L", bound=Life)
+
+
 class Renderer(Protocol):
     """Puts an outcome into the bytes that the caller gets, now and on every retry."""
 
-    def permit(self, permit: Permit, context: CommandContext) -> bytes: ...
+    def life(self, life: Any, context: CommandContext) -> bytes:
+        """Of whatever lifecycle the commands are that it renders for."""
+        ...
 
-    def holder(self, permits: Sequence[Permit]) -> bytes: ...
+    def holder(self, lives: Sequence[Life]) -> bytes: ...
 
     def refusal(self, refusal: Refused) -> bytes: ...
 
@@ -59,7 +64,7 @@ class Command:
 
 
 class Beside(NamedTuple):
-    """What goes with a permit's first event: the key that seals it, and the portrait."""
+    """What goes with a life's first event: the key that seals it, and the portrait."""
 
     key: HolderKey | None = None
     portrait: SealedPortrait | None = None
@@ -70,6 +75,9 @@ NOTHING_BESIDE = Beside()
 
 class CommandRunner:
     """The way that every command takes."""
+
+    TAKEN: ClassVar[type[Exception]] = HolderTaken
+    """What it means that somebody else holds what a change would take."""
 
     def __init__(
         self,
@@ -84,20 +92,20 @@ class CommandRunner:
 
     async def _change(
         self,
-        number: str,
+        load: Callable[[], Awaitable[L]],
         command: Command,
-        act: Callable[[Permit], Sequence[HolderChange] | None],
-        *,
-        load: Callable[[], Awaitable[Permit]] | None = None,
+        act: Callable[[L], Sequence[HolderChange] | None],
     ) -> Answer:
+        """Load a life, let it decide, append."""
+
         async def attempt() -> Answer:
-            permit = await (load() if load else self.log.permit(number))
-            if command.expected_version not in {None, permit.version}:
+            life = await load()
+            if command.expected_version not in {None, life.version}:
                 raise StaleVersion
             try:
-                return await self._append(permit, command, act(permit) or ())
+                return await self._append(life, command, act(life) or ())
             except HolderTaken:
-                raise AlreadyHoldsPermit from None
+                raise self.TAKEN from None
 
         return await self._decide(command, attempt)
 
@@ -113,7 +121,7 @@ class CommandRunner:
             except (
                 AppendConflict,
                 DomainError,
-                UnknownPermit,
+                UnknownLife,
                 UnknownHolder,
                 StaleVersion,
             ) as error:
@@ -140,27 +148,27 @@ class CommandRunner:
 
     async def _append(
         self,
-        permit: Permit,
+        life: Life,
         command: Command,
         holder_changes: Sequence[HolderChange] = (),
         beside: Beside = NOTHING_BESIDE,
     ) -> Answer:
-        body = self._renderer.permit(permit, command.context) if self._renderer else b""
-        return await self._write([permit], body, command, holder_changes, beside)
+        body = self._renderer.life(life, command.context) if self._renderer else b""
+        return await self._write([life], body, command, holder_changes, beside)
 
     async def _write(
         self,
-        permits: Sequence[Permit],
+        lives: Sequence[Life],
         body: bytes,
         command: Command,
         holder_changes: Sequence[HolderChange],
         beside: Beside = NOTHING_BESIDE,
     ) -> Answer:
-        """Append what permits of one holder have decided; ``body`` is the answer."""
-        version, position = permits[-1].version, None
-        events = [event for permit in permits for event in permit.collect_events()]
+        """Append what lives of one holder have decided; ``body`` is the answer."""
+        version, position = lives[-1].version, None
+        events = [event for life in lives for event in life.collect_events()]
         if not events:
-            position = max([await self.log.last_position(permit.id) or 0 for permit in permits])
+            position = max([await self.log.last_position(life.id) or 0 for life in lives])
         pending = None
         if command.key:
             pending = PendingAnswer(
@@ -168,7 +176,7 @@ class CommandRunner:
             )
         key = beside.key
         if key is None and any(map(is_personal, events)):
-            key = await self._key_of(permits[-1].holder_id)
+            key = await self._key_of(lives[-1].holder_id)
         stored = [self._mapper.to_stored_event(event, key) for event in events]
         positions = await self.log.append(Append(stored, holder_changes, pending, beside.portrait))
         return Answer(True, body, version, positions[-1] if positions else position)

@@ -3,7 +3,9 @@
 ::
 
     LedgerError
-    ├── UnknownPermit        there is none, or none of yours                     404
+    ├── UnknownLife          no stream of that kind and name
+    │   ├── UnknownPermit    there is none, or none of yours                     404
+    │   └── UnknownApplication                                                   404
     ├── UnknownCheck         there is none, or none of yours                     404
     ├── UnknownHolder        nobody has that holder id                           404
     ├── Conflict             somebody else was faster
@@ -40,8 +42,16 @@ class LedgerError(Exception):
         super().__init__(self.detail)
 
 
-class UnknownPermit(LedgerError):
+class UnknownLife(LedgerError):
+    """There is nothing of that kind and number."""
+
+
+class UnknownPermit(UnknownLife):
     """There is no such permit."""
+
+
+class UnknownApplication(UnknownLife):
+    """There is no application with this receipt number."""
 
 
 class UnknownCheck(LedgerError):

@@ -13,10 +13,13 @@ from functools import cached_property
 from typing import Any, cast
 
 import orjson
+from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
-from domain.events import HolderErased, PermitEvent, PermitIssued
+from domain.events import PermitEvent, PermitIssued
+from domain.lifecycle import LifeEvent
+from domain.lifecycles import ERASURES, of_topic
 from domain.personal import ERASED
 from domain.validity import History
 
@@ -45,7 +48,7 @@ class RecordedEvent:
     position: int
     stored: StoredEvent
     plain: Mapping[str, Any]
-    event: PermitEvent | None
+    event: LifeEvent | None
     reason: str | None
 
     @property
@@ -96,15 +99,21 @@ class StreamHistory:
     @cached_property
     def sound(self) -> list[PermitEvent]:
         """The permit's events as far as each can be read and none is missing."""
-        found: list[PermitEvent] = []
+        return [event for event in self.sound_life if isinstance(event, PermitEvent)]
+
+    @cached_property
+    def sound_life(self) -> list[LifeEvent]:
+        """The events of any lifecycle, as far as each can be read, none is missing, and all are of
+        the one that the first of them begins."""
+        found: list[LifeEvent] = []
+        expected: type[LifeEvent] = LifeEvent
         for n, recorded in enumerate(self.events, start=1):
             event = recorded.event
-            if (
-                event is None
-                or recorded.version != n
-                or isinstance(event, PermitIssued) != (n == 1)
-            ):
+            begins = isinstance(event, CanInitAggregate)
+            if recorded.version != n or begins != (n == 1) or not isinstance(event, expected):
                 break
+            if n == 1 and (lifecycle := of_topic(event.TOPIC)):
+                expected = lifecycle.event
             found.append(event)
         return found
 
@@ -219,6 +228,6 @@ def _was_erased_meanwhile(history: StreamHistory) -> bool:
     """Whether the holder was erased after the events were read and before the key was: the last
     event, which says so, is there by now."""
     events = [recorded.event for recorded in history.events if recorded.event]
-    issued = next((event for event in events if isinstance(event, PermitIssued)), None)
-    is_told = any(isinstance(event, HolderErased) for event in events)
-    return issued is not None and issued.identity is ERASED and not is_told
+    first = next((event for event in events if isinstance(event, CanInitAggregate)), None)
+    is_told = any(isinstance(event, ERASURES) for event in events)
+    return getattr(first, "identity", None) is ERASED and not is_told

@@ -1,4 +1,4 @@
-"""What data-protection law asks for a holder, told to every permit that the holder ever had."""
+"""What data-protection law asks for a holder, told to all that the log has of the person."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import date
 
 from domain import data_protection
 from domain.data_protection import Order
-from domain.permit import Permit
+from domain.lifecycle import Life
 from domain.personal import ERASED
 
 from .commands import Command, CommandRunner
-from .errors import StaleVersion, UnknownHolder
+from .errors import StaleVersion, UnknownHolder, UnknownLife
 from .holders import Measure, Protect
 from .idempotency import Answer
 
-Act = Callable[[Sequence[Permit]], None]
+Act = Callable[[Sequence[Life]], None]
 
 
 class HolderCommands(CommandRunner):
-    """As coroutines; each is one append, for all permits of the holder or for none."""
+    """As coroutines; each is one append, for all lives of the holder or for none."""
 
     async def restrict(self, holder_id: str, order: Order, command: Command) -> Answer:
         """限制处理: kept, and not used any more.
@@ -32,7 +32,7 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.RESTRICT,
             command,
-            lambda permits: data_protection.restrict(permits, order, command.context),
+            lambda lives: data_protection.restrict(lives, order, command.context),
         )
 
     async def lift_restriction(self, holder_id: str, order: Order, command: Command) -> Answer:
@@ -46,7 +46,7 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.LIFT,
             command,
-            lambda permits: data_protection.lift_restriction(permits, order, command.context),
+            lambda lives: data_protection.lift_restriction(lives, order, command.context),
         )
 
     async def erase(
@@ -71,8 +71,8 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.ERASE,
             command,
-            lambda permits: data_protection.erase(
-                permits,
+            lambda lives: data_protection.erase(
+                lives,
                 order,
                 approvals,
                 key=commitment,
@@ -89,6 +89,11 @@ class HolderCommands(CommandRunner):
         key = keys[holder_id]
         return "" if key is ERASED else key.commitment
 
+    async def _life(self, stream: str) -> Life:
+        if (life := await self.log.life(stream)) is None:
+            raise UnknownLife
+        return life
+
     async def _protect(
         self, holder_id: str, measure: Measure, command: Command, act: Act
     ) -> Answer:
@@ -96,15 +101,15 @@ class HolderCommands(CommandRunner):
             record = await self.log.holder(holder_id)
             if record is None or not record.permit_numbers:
                 raise UnknownHolder
-            permits = [await self.log.permit(number) for number in record.permit_numbers]
-            if command.expected_version not in {None, permits[-1].version}:
+            lives = [await self._life(number) for number in record.permit_numbers]
+            if command.expected_version not in {None, lives[-1].version}:
                 raise StaleVersion
-            act(permits)
-            change = Protect(holder_id, record.citizen_index, len(permits), measure)
-            is_new = any(permit.pending_events for permit in permits)
+            act(lives)
+            change = Protect(holder_id, record.citizen_index, len(lives), measure)
+            is_new = any(life.pending_events for life in lives)
             # Who is erased stays erased: a key that somebody has put back is destroyed again.
             changes = [change] if is_new or measure is Measure.ERASE else []
-            body = self._renderer.holder(permits) if self._renderer else b""
-            return await self._write(permits, body, command, changes)
+            body = self._renderer.holder(lives) if self._renderer else b""
+            return await self._write(lives, body, command, changes)
 
         return await self._decide(command, attempt)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
-from domain.permit import Permit
+from domain.lifecycle import Life, LifeEvent
+from domain.lifecycles import of_life
 from domain.personal import ERASED
 
 from .append import Append
+from .errors import UnreadableEvent
 from .holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from .holders import Holder, HolderRecord
 from .idempotency import Answer
@@ -22,11 +24,8 @@ class LogAccess(Protocol):
 
     async def append(self, append: Append) -> list[int]: ...
 
-    async def permit(self, number: str) -> Permit:
-        """
-        Raises:
-            UnknownPermit
-        """
+    async def life(self, stream: str) -> Life | None:
+        """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
         ...
 
     async def answers(
@@ -60,18 +59,18 @@ class BlockingLog:
     def __init__(
         self,
         recorder: LedgerRecorder,
-        permit: Callable[[str], Permit],
+        life: Callable[[str], Life | None],
         keys: HolderKeys,
     ) -> None:
         self._recorder = recorder
-        self._permit = permit
+        self._life = life
         self._keys = keys
 
     async def append(self, append: Append) -> list[int]:
         return self._recorder.append(append)
 
-    async def permit(self, number: str) -> Permit:
-        return self._permit(number)
+    async def life(self, stream: str) -> Life | None:
+        return self._life(stream)
 
     async def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:
         return self._recorder.answers(caller, keys)
@@ -98,10 +97,32 @@ class BlockingLog:
         self._keys.keyring.reload()
 
 
-def was_erased_meanwhile(permit: Permit) -> bool:
-    """Whether the holder was erased after the permit's events were read and before the key was: the
-    last event, which says so, is there by now."""
-    return permit.identity is ERASED and not permit.erased
+def folded(events: Iterable[LifeEvent]) -> Life | None:
+    """What they make.
+
+    Raises:
+        UnreadableEvent: they are not all of one lifecycle.
+    """
+    life: Life | None = None
+    expected: type[LifeEvent] = LifeEvent
+    for event in events:
+        if not isinstance(event, expected):
+            raise UnreadableEvent(
+                f"version {event.originator_version} of {event.originator_id} is of another"
+                " lifecycle than those before it"
+            )
+        if life is None:
+            life = cast("Life", event.mutate(None))
+            expected = of_life(life).event
+        else:
+            event.mutate(cast("Any", life))
+    return life
+
+
+def was_erased_meanwhile(life: Life | None) -> bool:
+    """Whether the holder was erased after the events were read and before the key was: the last
+    event, which says so, is there by now."""
+    return life is not None and life.identity is ERASED and not life.erased
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -12,7 +12,8 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from domain.events import EVENTS, PermitEvent
+from domain.lifecycle import LifeEvent
+from domain.lifecycles import EVENTS
 from domain.personal import ERASED, Parts, parts
 
 from . import envelope
@@ -23,7 +24,7 @@ from .upcasting import STEPS, State, Step, Upcasting
 
 _NOT_IN_STATE = ("originator_id", "originator_version")
 _HOLDER = "holder_id"
-"""Whose a permit is stands in the clear; the seal says it too, and can't be changed unnoticed."""
+"""Whose a life is stands in the clear; the seal says it too, and can't be changed unnoticed."""
 
 
 class OrjsonTranscoder(Transcoder):
@@ -60,7 +61,7 @@ class EventMapper(Mapper[str]):
         self,
         transcoder: Transcoder,
         *,
-        events: Iterable[type[PermitEvent]] = EVENTS,
+        events: Iterable[type[LifeEvent]] = EVENTS,
         steps: Mapping[str, Step] = STEPS,
     ) -> None:
         """
@@ -83,7 +84,7 @@ class EventMapper(Mapper[str]):
         Raises:
             KeyUnusable: it is needed, and there is none.
         """
-        event = cast("PermitEvent", domain_event)
+        event = cast("LifeEvent", domain_event)
         divided = _stored_parts(type(event))
         state, personal = envelope.divide(vars(event), divided)
         if personal:
@@ -100,7 +101,7 @@ class EventMapper(Mapper[str]):
 
     # -- and back ------------------------------------------------------------------------------
 
-    def to_domain_event(self, stored_event: StoredEvent) -> PermitEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> LifeEvent:
         """One event without a personal part; :meth:`open` is for all others."""
         return self.open([self.parse(stored_event)], {})[0]
 
@@ -136,7 +137,7 @@ class EventMapper(Mapper[str]):
             raise UnreadableEvent(f"{event.where} is one holder's and sealed for another")
         return SealedEvent(stored_event, state, sealed)
 
-    def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[PermitEvent]:
+    def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[LifeEvent]:
         """The events, of old versions as the newest ones; ``keys`` holds those of all their holders
         (:func:`holders_of`). A destroyed key leaves ``ERASED`` in the personal fields.
 
@@ -145,7 +146,7 @@ class EventMapper(Mapper[str]):
         """
         return [self._open(event, keys) for event in events]
 
-    def plain(self, event: SealedEvent) -> PermitEvent:
+    def plain(self, event: SealedEvent) -> LifeEvent:
         """The event as it reads without any key: ``ERASED`` in the personal fields.
 
         Raises:
@@ -153,7 +154,7 @@ class EventMapper(Mapper[str]):
         """
         return self._open(event, {event.envelope.holder: ERASED} if event.envelope else {})
 
-    def from_plain(self, stored: StoredEvent, state: State) -> PermitEvent:
+    def from_plain(self, stored: StoredEvent, state: State) -> LifeEvent:
         """The same from the plain fields alone, wherever they come from; ``state`` is used up.
 
         Raises:
@@ -164,7 +165,7 @@ class EventMapper(Mapper[str]):
         nobody = Envelope("", "", "") if self._personal(stored.topic) else None
         return self.plain(SealedEvent(stored, state, nobody))
 
-    def _open(self, event: SealedEvent, keys: Keys) -> PermitEvent:
+    def _open(self, event: SealedEvent, keys: Keys) -> LifeEvent:
         stored, where = event.stored, event.where
         topic, state = stored.topic, event.state
         if event.envelope:
@@ -206,7 +207,7 @@ def is_personal(event: DomainEventProtocol[str]) -> bool:
     return bool(parts(type(event)).paths)
 
 
-def _field_at(location: tuple[int | str, ...], event_class: type[PermitEvent]) -> str:
+def _field_at(location: tuple[int | str, ...], event_class: type[LifeEvent]) -> str:
     """Which field is meant, dotted; a personal one is named as a whole."""
     found = ".".join(map(str, location))
     personal = parts(event_class).paths
@@ -214,19 +215,19 @@ def _field_at(location: tuple[int | str, ...], event_class: type[PermitEvent]) -
 
 
 @cache
-def _stored_parts(event_class: type[PermitEvent]) -> Parts:
+def _stored_parts(event_class: type[LifeEvent]) -> Parts:
     """Without what columns of the log say already."""
     return parts(event_class).without(_NOT_IN_STATE)
 
 
 @cache
-def _state_fields(event_class: type[PermitEvent]) -> frozenset[str]:
+def _state_fields(event_class: type[LifeEvent]) -> frozenset[str]:
     names = frozenset(field.name for field in fields(cast("Any", event_class)))
     return names.difference(_NOT_IN_STATE)
 
 
 @cache
-def _reader(event_class: type[PermitEvent]) -> TypeAdapter[list[PermitEvent]]:
+def _reader(event_class: type[LifeEvent]) -> TypeAdapter[list[LifeEvent]]:
     """Reads a list of one: pydantic lets a list say that nothing unknown may be left out, down to
     the values that the event holds; of a dataclass alone it would not."""
     return TypeAdapter(list[event_class], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]

@@ -6,7 +6,7 @@ true in the same instant: the answer for retries, who holds what, the portrait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -32,6 +32,8 @@ from .portraits import Portrait
 class PermitCommands(CommandRunner):
     """All commands, as coroutines; what they wait for is up to their access to the log."""
 
+    TAKEN = AlreadyHoldsPermit
+
     def __init__(
         self,
         log: LogAccess,
@@ -46,6 +48,27 @@ class PermitCommands(CommandRunner):
         self.blind_index = blind_index
         self._new_permit_number = new_permit_number
         self._new_holder_id = new_holder_id
+
+    async def _change_permit(
+        self,
+        number: str,
+        command: Command,
+        act: Callable[[Permit], Sequence[HolderChange] | None],
+        *,
+        load: Callable[[], Awaitable[Permit]] | None = None,
+    ) -> Answer:
+        return await self._change(load or (lambda: self.permit(number)), command, act)
+
+    async def permit(self, number: str) -> Permit:
+        """The permit, folded from its events.
+
+        Raises:
+            UnknownPermit
+        """
+        permit = await self.log.life(number)
+        if not isinstance(permit, Permit):
+            raise UnknownPermit
+        return permit
 
     # -- issue ---------------------------------------------------------------------------------
 
@@ -97,23 +120,25 @@ class PermitCommands(CommandRunner):
 
     async def endorse(self, number: str, presented: CardPresented, command: Command) -> Answer:
         """签注. [P6-P11]"""
-        return await self._change(number, command, lambda p: p.endorse(presented, command.context))
+        return await self._change_permit(
+            number, command, lambda p: p.endorse(presented, command.context)
+        )
 
     async def report_loss(
         self, number: str, command: Command, lost_on: date | None = None
     ) -> Answer:
         """挂失. [P12, P13]"""
-        return await self._change(
+        return await self._change_permit(
             number, command, lambda p: p.report_loss(command.context, lost_on)
         )
 
     async def lift_loss(self, number: str, command: Command) -> Answer:
         """解除挂失. [P14]"""
-        return await self._change(number, command, lambda p: p.lift_loss(command.context))
+        return await self._change_permit(number, command, lambda p: p.lift_loss(command.context))
 
     async def reissue(self, number: str, command: Command) -> Answer:
         """补领. [P15-P17]"""
-        return await self._change(number, command, lambda p: p.reissue(command.context))
+        return await self._change_permit(number, command, lambda p: p.reissue(command.context))
 
     async def replace(
         self,
@@ -124,7 +149,7 @@ class PermitCommands(CommandRunner):
         old_card_returned: bool,
     ) -> Answer:
         """换领. [P15, P16]"""
-        return await self._change(
+        return await self._change_permit(
             number,
             command,
             lambda p: p.replace(
@@ -134,13 +159,13 @@ class PermitCommands(CommandRunner):
 
     async def deliver_card(self, number: str, command: Command) -> Answer:
         """领证."""
-        return await self._change(number, command, lambda p: p.deliver_card(command.context))
+        return await self._change_permit(number, command, lambda p: p.deliver_card(command.context))
 
     async def change_address(
         self, number: str, residence: Residence, moved_on: date, command: Command
     ) -> Answer:
         """住址变更. [P25]"""
-        return await self._change(
+        return await self._change_permit(
             number, command, lambda p: p.change_address(residence, moved_on, command.context)
         )
 
@@ -169,7 +194,7 @@ class PermitCommands(CommandRunner):
             of = self.blind_index.of
             return [Reindex(of(before), permit.id, of(after))]
 
-        return await self._change(number, command, correct)
+        return await self._change_permit(number, command, correct)
 
     async def cancel(self, number: str, reason: CancellationReason, command: Command) -> Answer:
         """注销. [P23]"""
@@ -178,7 +203,7 @@ class PermitCommands(CommandRunner):
             permit.cancel(reason, command.context)
             return [Release(self._citizen_index(permit), permit.id)]
 
-        return await self._change(number, command, cancel)
+        return await self._change_permit(number, command, cancel)
 
     async def void(self, number: str, finding: str, command: Command) -> Answer:
         """Obtained by fraud. [P24]"""
@@ -187,7 +212,7 @@ class PermitCommands(CommandRunner):
             permit.void(finding, command.context)
             return [Release(self._citizen_index(permit), permit.id)]
 
-        return await self._change(number, command, void)
+        return await self._change_permit(number, command, void)
 
     def _citizen_index(self, permit: Permit) -> bytes:
         return self.blind_index.of(permit.person.citizen_id_number)
@@ -214,7 +239,7 @@ class PermitCommands(CommandRunner):
         def claim(permit: Permit) -> None:
             permit.claim(device, face_match, confirmed=confirmed, context=command.context)
 
-        return await self._change(
+        return await self._change_permit(
             number, command, claim, load=lambda: self._claimable(number, holder_id)
         )
 
@@ -235,12 +260,12 @@ class PermitCommands(CommandRunner):
         def revoke(permit: Permit) -> None:
             permit.revoke_device(thumbprint, command.context)
 
-        return await self._change(
+        return await self._change_permit(
             number, command, revoke, load=lambda: self._own(number, holder_id)
         )
 
     async def _own(self, number: str, holder_id: str) -> Permit:
-        permit = await self.log.permit(number)
+        permit = await self.permit(number)
         if permit.holder_id != holder_id:
             raise UnknownPermit
         return permit

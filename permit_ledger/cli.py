@@ -211,6 +211,25 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def settle_due_dates(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Make provisional due dates final, where the calendar knows their days by now."""
+    from .due_dates import settle_due_dates as run  # noqa: PLC0415
+    from .workbench import workbench  # noqa: PLC0415
+    from .workdays import MainlandWorkdays  # noqa: PLC0415
+
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
+    with explained(OperationalError), workbench(settings) as bench:
+        settled = run(
+            bench.ledger,
+            bench.database_url,
+            MainlandWorkdays(),
+            bench.policy,
+            bench.clock.now(),
+        )
+    typer.echo(settled)
+
+
+@app.command()
 def token(
     role: Role,
     station: Annotated[str | None, typer.Option(help="A registrar's station.")] = None,

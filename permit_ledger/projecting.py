@@ -20,7 +20,8 @@ from projections.fed_views import FedViews
 from projections.feed import require_own_log
 from projections.opening import EventOpener
 from projections.runner import Projector
-from projections.view import ELECTRONIC, PHYSICAL, all_views
+from projections.view import ELECTRONIC, PHYSICAL
+from projections.views import all_views
 
 from . import keys
 from .key_encryption import keyring

@@ -153,7 +153,7 @@ def _desk(settings: Settings) -> Iterator[QuarantineDesk]:
     """The quarantine of a prepared database, in the service's role."""
     from ledger.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
     from projections.desk import QuarantineDesk  # noqa: PLC0415
-    from projections.view import all_views  # noqa: PLC0415
+    from projections.views import all_views  # noqa: PLC0415
 
     from . import keys  # noqa: PLC0415
     from .key_encryption import keyring  # noqa: PLC0415

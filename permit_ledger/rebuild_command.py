@@ -25,6 +25,7 @@ class ViewName(StrEnum):
     PHYSICAL = "physical"
     ELECTRONIC = "electronic"
     SEARCH = "search"
+    ID_CARDS = "id_cards"
     ALL = "all"
 
 
@@ -32,7 +33,7 @@ def parts_of(settings: Settings) -> Parts:
     """Views and an opener, in whichever process asks."""
     from ledger.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
     from projections.opening import EventOpener  # noqa: PLC0415
-    from projections.view import all_views  # noqa: PLC0415
+    from projections.views import all_views  # noqa: PLC0415
 
     from . import keys  # noqa: PLC0415
     from .key_encryption import keyring  # noqa: PLC0415

@@ -10,11 +10,14 @@ from domain.calendar import last_midnight
 
 from .settings import Settings
 from .simulate import simulate
+from .simulation.rates import Rates
 from .terminal import progress
 from .workbench import workbench
 
 SAMPLE_PERMITS = 300
 SAMPLE_DAYS = 730
+SAMPLE_RATES = Rates(applications_share=0.4)
+"""More than elsewhere, so that the counter for identity cards has something to do."""
 SAMPLE_SEED = 20160101
 """The day the national regulations came into force; any number would do."""
 
@@ -36,4 +39,5 @@ def grow_sample_city(
                 until=last_midnight(until),
                 policy=bench.policy,
                 progress=report,
+                rates=SAMPLE_RATES,
             )

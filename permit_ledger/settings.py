@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     checks_per_permit_per_minute: int = Field(
         600, ge=1, le=10_000_000, description="of one permit's card, and codes for it; then 429"
     )
+    progress_per_client_per_minute: int = Field(
+        120,
+        ge=1,
+        le=1_000_000,
+        description="questions how an application is doing, by one address; then 429",
+    )
     backup_retention_days: int = Field(
         35, ge=0, le=3650, description="how long copies of the database are kept"
     )

@@ -20,6 +20,7 @@ from .simulation.agenda import Agenda
 from .simulation.chance import Chance
 from .simulation.city import City
 from .simulation.district import District
+from .simulation.id_cards import IdCardCounter
 from .simulation.office import Office, last_whole_day
 from .simulation.people import Population
 from .simulation.rates import Rates
@@ -49,6 +50,7 @@ class SimulationReport:
     """
 
     permits: int
+    applications: int
     events: Mapping[str, int]
     seconds: float
 
@@ -60,7 +62,8 @@ class SimulationReport:
         """One line for the terminal."""
         rate = self.events_total / max(self.seconds, 0.001)
         return (
-            f"{self.permits:,} permits, {self.events_total:,} events"
+            f"{self.permits:,} permits, {self.applications:,} applications for identity cards,"
+            f" {self.events_total:,} events"
             f" in {self.seconds:.1f} s ({rate:,.0f} events/s)"
         )
 
@@ -98,11 +101,15 @@ def simulate(
         with BulkAppender(ledger, keeps_keys=True) as bulk:
             city = _city(ledger, bulk, rates, policy, seed, until)
             district = District(city, Random(f"permit numbers of seed {seed}"))  # noqa: S311
+            counter = IdCardCounter(city, seed, MainlandWorkdays())
+            counter.plan(round(permits * rates.applications_share), _calendar(days, until))
             _run(district, city, permits, days, until, progress)
     except AppendConflict as conflict:
         raise SimulationConflict(seed) from conflict
     seconds = perf_counter() - started
-    return SimulationReport(district.permits, MappingProxyType(dict(city.events)), seconds)
+    return SimulationReport(
+        district.permits, counter.applications, MappingProxyType(dict(city.events)), seconds
+    )
 
 
 def _city(
@@ -134,8 +141,7 @@ def _run(
     until: datetime,
     progress: Callable[[int, int], None],
 ) -> None:
-    last = last_whole_day(until)
-    calendar = [last - ONE_DAY * ago for ago in reversed(range(days))]
+    calendar = _calendar(days, until)
     stock = int(permits * city.rates.stock_share)
     night = _midnight(calendar[0])
     for number in range(stock):
@@ -148,6 +154,11 @@ def _run(
         city.agenda.run(_midnight(day + ONE_DAY))
         progress(done, days)
     city.agenda.run(until)
+
+
+def _calendar(days: int, until: datetime) -> list[date]:
+    last = last_whole_day(until)
+    return [last - ONE_DAY * ago for ago in reversed(range(days))]
 
 
 def _issues_by_day(city: City, calendar: list[date], issues: int) -> Counter[date]:

@@ -10,43 +10,49 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 from joserfc.jwk import KeySet
+from psycopg import OperationalError
 
 from api.app import create_app
 from api.decoding import Decoders
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
+from api.id_card_presentation import IdCardRenderer
 from api.presentation import JsonRenderer
 from api.published import Published, StatsFeed
 from api.pulse import PulseFeed
-from api.rate_limits import CheckLimits
+from api.rate_limits import CheckLimits, RateLimit
 from api.receipts import ReceiptSigner
 from api.services import Services
 from api.streams import PUBLIC_STREAMS_MAX, Streams
 from api.tokens import TokenVerifier
 from api.waits import Waits
+from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.async_log import AsyncLog
 from ledger.audit_reads import AuditReads
 from ledger.check_history import CheckHistory
-from ledger.clock import DevelopmentClock
+from ledger.clock import Clock, DevelopmentClock
 from ledger.display_codes import DisplayCodes
 from ledger.errors import Unavailable
 from ledger.history import StreamHistories
 from ledger.holder_commands import HolderCommands
+from ledger.id_card_commands import IdCardCommands
 from ledger.permit_commands import PermitCommands
 from ledger.tree.reading import TreeReader
 from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
+from projections.id_card_reading import IdCardReader
 from projections.present import PresentPermits
 from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
-from projections.view import all_views
+from projections.views import all_views
 from projections.waiting import ViewPosition
 from web import pages
 
 from . import keys
+from .due_dates import settle_due_dates
 from .issuer import IssuerKeys
 from .key_encryption import keyring
 from .log_keys import watched_verifiers
@@ -55,6 +61,7 @@ from .settings import DEVELOPMENT_ISSUER, Settings
 from .tracebacks import describe
 from .witness_policy import witness_policy
 from .workbench import policy_in_force, service_clock
+from .workdays import MainlandWorkdays
 
 DEVELOPMENT_STATION = "320211-01"
 CLOCK_RELOAD_S = 1.0
@@ -129,6 +136,17 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
+                id_cards=IdCardCommands(
+                    log,
+                    ledger.event_mapper,
+                    blind_index=ledger.blind_index,
+                    workdays=MainlandWorkdays(),
+                    renderer=IdCardRenderer(),
+                ),
+                id_card_reader=IdCardReader(pool),
+                progress_limit=RateLimit(
+                    settings.progress_per_client_per_minute, what="questions from this address"
+                ),
                 reader=reader,
                 present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
                 checks=stack.enter_context(closing(CheckLine(database_url))),
@@ -167,6 +185,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ready_lag_events_max=settings.ready_lag_events_max,
                 backup_retention_days=settings.backup_retention_days,
             )
+            in_background(stack, _settle_due_dates(ledger, database_url, policy, clock))
             yield
 
     return create_app(
@@ -218,6 +237,18 @@ def in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> N
     """Until the stack is left."""
     task = asyncio.create_task(work)
     stack.callback(task.cancel)
+
+
+async def _settle_due_dates(
+    ledger: PermitLedger, database_url: str, policy: Policy, clock: Clock
+) -> None:
+    """Once at a start: a new release may have brought the next year's calendar."""
+    try:
+        await asyncio.to_thread(
+            settle_due_dates, ledger, database_url, MainlandWorkdays(), policy, clock.now()
+        )
+    except (Unavailable, OperationalError) as error:
+        _log.warning("due dates not looked at", error=type(error).__name__)
 
 
 async def follow_clock(clock: DevelopmentClock) -> None:

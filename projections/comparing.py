@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from domain import permit_number
+from domain.lifecycles import is_number
 from ledger.database import Connection
 from ledger.named_sql import Queries
 
@@ -37,7 +37,7 @@ class Comparer:
     ) -> list[Poison]:
         """What is to be put on record of those that differ; ``position`` is that of the views.
 
-        Who is parked differs on purpose and is passed over, as are streams that are no permits.
+        Who is parked differs on purpose and is passed over, as are streams of no lifecycle.
         Reasons name views and columns, and no value.
 
         Raises:
@@ -51,7 +51,7 @@ class Comparer:
         destroyed = _destroyed(connection, rows)
         found = []
         for number in numbers:
-            if not permit_number.is_valid(number) and not any(held[number]):
+            if not is_number(number) and not any(held[number]):
                 continue
             refolded = made[number]
             if refolded.poison:

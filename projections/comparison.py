@@ -18,16 +18,16 @@ from .view import View
 _sql = Queries("projections", "sql/generations.sql")
 
 _CHECKSUMS = sql.SQL(
-    "SELECT left(permit_number, 2), count(*),"
+    "SELECT left({key}, 2), count(*),"
     " sha256(convert_to(string_agg(ROW({columns})::text, E'\\n'"
-    "        ORDER BY permit_number COLLATE \"C\"), 'UTF8'))"
+    "        ORDER BY {key} COLLATE \"C\"), 'UTF8'))"
     " FROM {table} GROUP BY 1"
 )
 _DIFFERENCES = sql.SQL(
-    "SELECT permit_number, to_jsonb(live), to_jsonb(fresh)"
+    "SELECT {key}, to_jsonb(live), to_jsonb(fresh)"
     " FROM (SELECT {columns} FROM {live} WHERE {wanted}) AS live"
-    " FULL JOIN (SELECT {columns} FROM {fresh} WHERE {wanted}) AS fresh USING (permit_number)"
-    " WHERE live IS DISTINCT FROM fresh ORDER BY permit_number LIMIT {most}"
+    " FULL JOIN (SELECT {columns} FROM {fresh} WHERE {wanted}) AS fresh USING ({key})"
+    " WHERE live IS DISTINCT FROM fresh ORDER BY {key} LIMIT {most}"
 )
 _KEEP = sql.SQL(
     "INSERT INTO views.differences (build_id, permit_number, columns, live, fresh)"
@@ -45,8 +45,8 @@ _VALUES = sql.SQL(
     "                      THEN to_jsonb('sealed'::text) ELSE {row} -> key END)"
     " FROM unnest(columns) AS key"
 )
-_IN_BUCKETS = sql.SQL("left(permit_number, 2) = ANY(%(these)s)")
-_OF_PERMITS = sql.SQL("permit_number = ANY(%(these)s)")
+_IN_BUCKETS = sql.SQL("left({key}, 2) = ANY(%(these)s)")
+_OF_PERMITS = sql.SQL("{key} = ANY(%(these)s)")
 _SEALED = {"face", "citizen_index"}
 """By which somebody is shown or found: told to nobody, kept nowhere else."""
 _GOES_WITH_THE_KEY = {"face", "portrait_version", "citizen_index"}
@@ -117,6 +117,7 @@ class Comparison:
         self._connection = connection
         self._live = sql.Identifier(Generation.LIVE, view.table)
         self._fresh = sql.Identifier(Generation.NEXT, view.table)
+        self._key = sql.Identifier(view.key)
         common = [
             name
             for name, _ in _columns(connection, view, Generation.LIVE)
@@ -132,7 +133,7 @@ class Comparison:
                 for bucket, *rest in cast(
                     "list[tuple[str, int, bytes]]",
                     self._connection.execute(
-                        _CHECKSUMS.format(columns=self._columns, table=table)
+                        _CHECKSUMS.format(key=self._key, columns=self._columns, table=table)
                     ).fetchall(),
                 )
             }
@@ -164,10 +165,11 @@ class Comparison:
 
     def _query(self, wanted: sql.SQL, most: int | None) -> sql.Composed:
         return _DIFFERENCES.format(
+            key=self._key,
             columns=self._columns,
             live=self._live,
             fresh=self._fresh,
-            wanted=wanted,
+            wanted=wanted.format(key=self._key),
             most=sql.Literal(most),
         )
 

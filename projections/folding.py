@@ -1,7 +1,7 @@
-"""Folding events into rows, permit by permit: what fails in one does not reach another.
+"""Folding events into rows, life by life: what fails in one does not reach another.
 
 All views of a permit go through the same events. Where one of them can't take an event, none of
-them does, so that they stay in step.
+them does, so that they stay in step. Views of other lifecycles are not asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.events import PermitEvent
+from domain.lifecycle import LifeEvent
+from domain.lifecycles import of_topic
 from ledger.errors import LedgerError, Unavailable
 from ledger.holder_keys import Keys
 
@@ -41,6 +42,7 @@ class Folder:
     def __init__(self, views: Sequence[View[Any]], describe: Describe) -> None:
         self.views = views
         self._describe = describe
+        self._followers: dict[str, tuple[int, ...]] = {}
 
     def fold(self, page: Page, mine: dict[str, list[int]], fresh: FreshRows) -> Folded:
         """``mine`` says which of the page's events are to be folded, by permit.
@@ -52,25 +54,44 @@ class Folder:
         """
         folded = Folded()
         for number, places in mine.items():
+            topic = page.stored[places[0]].topic
+            if not self._following(topic):
+                continue
             events = [page.events[n] for n in places]
             try:
-                folded.records[number] = self._fold(fresh(number), events, page.keys)
+                folded.records[number] = self._fold(topic, fresh(number), events, page.keys)
             except Unavailable:
                 raise
             except Exception:  # noqa: BLE001  whatever it is, it is this permit's
                 self._fold_as_far_as_possible(page, places, fresh, folded)
         return folded
 
-    def _fold(self, rows: Rows, events: Sequence[PermitEvent | Unreadable], keys: Keys) -> Records:
+    def _following(self, topic: str) -> tuple[int, ...]:
+        """Which of the views are of the lifecycle that a stream's event has, by their place."""
+        followers = self._followers.get(topic)
+        if followers is None:
+            views = enumerate(self.views)
+            followers = tuple(n for n, view in views if view.follows(topic))
+            self._followers[topic] = followers
+        return followers
+
+    def _fold(
+        self, topic: str, rows: Rows, events: Sequence[LifeEvent | Unreadable], keys: Keys
+    ) -> Records:
         views = self.views
+        following = [(n, views[n]) for n in self._following(topic)]
+        lifecycle = of_topic(topic)
+        expected = lifecycle.event if lifecycle else LifeEvent
         touched = [False] * len(views)
         for event in events:
             if isinstance(event, Unreadable):
                 raise _CannotBeRead(event)
+            if not isinstance(event, expected):
+                raise OfAnotherLifecycle
             if isinstance(event, CHANGES_FACE):
-                for n, view in enumerate(views):
+                for n, view in following:
                     view.open_face(rows[n], keys)
-            for n, view in enumerate(views):
+            for n, view in following:
                 row = view.evolve(rows[n], event)
                 if row is not None:
                     rows[n], touched[n] = row, True
@@ -83,11 +104,12 @@ class Folder:
         self, page: Page, places: Sequence[int], fresh: FreshRows, folded: Folded
     ) -> None:
         """The events before the first that fails in any view."""
-        number = str(page.stored[places[0]].originator_id)
+        first = page.stored[places[0]]
+        number = str(first.originator_id)
         for length in range(1, len(places) + 1):
             events = [page.events[n] for n in places[:length]]
             try:
-                folded.records[number] = self._fold(fresh(number), events, page.keys)
+                folded.records[number] = self._fold(first.topic, fresh(number), events, page.keys)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001
@@ -110,6 +132,10 @@ class Folder:
             reason=reason,
             trace=trace,
         )
+
+
+class OfAnotherLifecycle(Exception):
+    """A stream holds events of two lifecycles."""
 
 
 class _CannotBeRead(Exception):

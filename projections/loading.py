@@ -151,6 +151,8 @@ class _Loader:
             )
             chunk: list[Notification] = []
             for event in map(notification, cast("Iterable[tuple[object, ...]]", cursor)):
+                if not self._view.follows(event.topic):
+                    continue
                 if len(chunk) >= CHUNK_EVENTS and event.originator_id != chunk[-1].originator_id:
                     yield chunk
                     chunk = []

@@ -8,7 +8,7 @@ from typing import cast
 
 from eventsourcing.persistence import Notification
 
-from domain.events import PermitEvent
+from domain.lifecycle import LifeEvent
 from ledger.database import Connection
 from ledger.errors import Corrupt
 from ledger.holder_keys import HolderKeys, Keys, WrappedKey, wrapped_keys_in
@@ -35,7 +35,7 @@ class Page:
     of the holders who are in it."""
 
     stored: Sequence[Notification]
-    events: Sequence[PermitEvent | Unreadable]
+    events: Sequence[LifeEvent | Unreadable]
     keys: Keys
 
     @property
@@ -88,7 +88,7 @@ class EventOpener:
         return Page(stored, self._mapper.open(sealed, keys), keys)
 
     def _open_each(self, connection: Connection, stored: Sequence[Notification]) -> Page:
-        events: list[PermitEvent | Unreadable] = []
+        events: list[LifeEvent | Unreadable] = []
         keys: Keys = {}
         for one in stored:
             try:

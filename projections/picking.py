@@ -18,7 +18,7 @@ class Picker:
     """By events, those with many come more often; by rows, each about as often as any other."""
 
     def __init__(self, views: Sequence[View[Any]], chance: random.Random) -> None:
-        self._tables = [view.table for view in views]
+        self._tables = [(view.table, view.key) for view in views]
         self._chance = chance
 
     def pick(self, connection: Connection, count: int, position: int) -> list[str]:
@@ -37,16 +37,17 @@ class Picker:
 
     def _row(self, connection: Connection) -> str | None:
         """``None`` where no row lies in the part of the table that was chosen."""
-        table = self._chance.choice(self._tables)
-        blocks = cast("int", connection.execute(_of(table, _sql.blocks)).fetchall()[0][0])
+        table, key = self._chance.choice(self._tables)
+        blocks = cast("int", connection.execute(_of(_sql.blocks, table, key)).fetchall()[0][0])
         if not blocks:
             return None
         block = self._chance.randrange(blocks)
         found = connection.execute(
-            _of(table, _sql.row_in_block), {"first": f"({block},0)", "beyond": f"({block + 1},0)"}
+            _of(_sql.row_in_block, table, key),
+            {"first": f"({block},0)", "beyond": f"({block + 1},0)"},
         ).fetchone()
         return None if found is None else cast("str", found[0])
 
 
-def _of(table: str, query: str) -> Any:
-    return query.replace("{table}", table)
+def _of(query: str, table: str, key: str) -> Any:
+    return query.replace("{table}", table).replace("{key}", key)

@@ -8,7 +8,7 @@ from typing import Any
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import DictRow, dict_row
 
-from domain.events import PermitEvent
+from domain.lifecycle import LifeEvent
 from ledger.async_reads import Pool, read_rows
 from ledger.errors import UnreadableEvent
 from ledger.holder_keys import HolderKeys, Keys, WrappedKey
@@ -54,7 +54,7 @@ class PresentPermits:
             for row in rows
             if row["position"] is not None
         ]
-        if not stored:
+        if not stored or not PHYSICAL.follows(stored[0].topic):
             return seen_in({**head, **_NOBODY, "permit_number": None})
         sealed = [self._mapper.parse(event) for event in stored]
         person, keys = await self._person(permit_number, holders_of(sealed)[0])
@@ -73,7 +73,7 @@ class PresentPermits:
         return await read_rows(self._pool, query, parameters, dict_row)
 
 
-def _fold(events: Sequence[PermitEvent], keys: Keys) -> dict[str, Any]:
+def _fold(events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
     """A row of ``views.permits``."""
     tracks: list[dict[str, Any]] = []
     for view in (PHYSICAL, ELECTRONIC):

@@ -17,7 +17,7 @@ from typing import cast
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from domain.events import HolderErased
+from domain.lifecycles import ERASURES
 from ledger.backoff import Backoff
 from ledger.database import Connection
 from ledger.errors import LedgerError, Unavailable
@@ -245,7 +245,7 @@ class Rebuild:
             {
                 "permit_numbers": [one.permit_number for one in differences],
                 "after": position,
-                "topic": HolderErased.TOPIC,
+                "topics": [event.TOPIC for event in ERASURES],
             },
         ).fetchall()
         return {cast("str", number) for (number,) in rows}

@@ -105,7 +105,7 @@ class Retrier:
         with connection.transaction():
             for view, record in zip(self._views, rows, strict=True):
                 if record is None:
-                    query = _sql.delete.replace("{table}", view.table)
+                    query = _sql.delete.replace("{table}", view.table).replace("{key}", view.key)
                     connection.execute(cast("Any", query), [permit_number])
                 else:
                     view.save(connection, [record])

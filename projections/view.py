@@ -1,4 +1,4 @@
-"""A view: a table with one row a permit, and the function that folds an event into the row.
+"""A view: a table with one row a life, and the function that folds an event into the row.
 
 What a row shows of a person is sealed in the table; it is opened for the events that change it.
 """
@@ -14,7 +14,8 @@ from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
 import orjson
 from psycopg.rows import dict_row
 
-from domain.events import PermitEvent
+from domain.lifecycle import Lifecycle
+from domain.lifecycles import PERMITS, of_topic
 from domain.personal import ERASED
 from ledger.blind_index import BlindIndex
 from ledger.database import Connection
@@ -31,24 +32,38 @@ Record = dict[str, object]
 """A row as its table has it, by column."""
 
 
-class PermitRow(Protocol):
+class ViewRow(Protocol):
+    """A dataclass with the columns of its table, the key among them."""
+
     @property
-    def permit_number(self) -> str: ...
+    def __dataclass_fields__(self) -> dict[str, Any]: ...
 
 
-Row = TypeVar("Row", bound=PermitRow)
+Row = TypeVar("Row", bound=ViewRow)
 
 
 @dataclass(frozen=True)
 class View(Generic[Row]):
     """``evolve(row, event)`` gives the row to write after the event, or ``None`` for none; it may
-    change the row that it is given. ``reads_rows``: whether it looks at that row at all."""
+    change the row that it is given. ``reads_rows``: whether it looks at that row at all.
+
+    It is of one lifecycle, whose streams are named in the column ``key``; events of others pass it
+    by, while its position goes on.
+    """
 
     name: str
     table: str
     row_type: type[Row]
-    evolve: Callable[[Row | None, PermitEvent], Row | None]
+    evolve: Callable[[Row | None, Any], Row | None]
     reads_rows: bool = True
+    lifecycle: Lifecycle = PERMITS
+    key: LiteralString = "permit_number"
+
+    def follows(self, topic: str) -> bool:
+        """Whether an event of this topic is one of its lifecycle. Whose a topic is that nobody
+        knows can't be told: it concerns every view."""
+        lifecycle = of_topic(topic)
+        return lifecycle is None or lifecycle is self.lifecycle
 
     def query(self, name: str, generation: Generation = Generation.LIVE) -> LiteralString:
         """A query of this view's own file, on the table of one generation."""
@@ -61,10 +76,10 @@ class View(Generic[Row]):
         numbers: Sequence[str],
         generation: Generation = Generation.LIVE,
     ) -> dict[str, Row]:
-        """The rows of these permits, by number, each one the caller's own."""
+        """The rows of these numbers, each one the caller's own."""
         with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             found = cursor.execute(self.query("load", generation), [list(numbers)]).fetchall()
-        return {record["permit_number"]: self.row(record) for record in found}
+        return {record[self.key]: self.row(record) for record in found}
 
     def row(self, record: dict[str, Any]) -> Row:
         """A row, from the columns of the table."""
@@ -146,8 +161,8 @@ ELECTRONIC = View(
 )
 
 
-def all_views(blind_index: BlindIndex) -> list[View[Any]]:
-    """Every view that shares the one position."""
+def permit_views(blind_index: BlindIndex) -> list[View[Any]]:
+    """Those of the permits."""
     search = SearchView(blind_index)
     return [
         PHYSICAL,

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded
 
-from domain.events import HolderErased
+from domain.lifecycles import ERASURES
 from ledger.database import Connection
 from ledger.named_sql import Queries
 
@@ -71,11 +71,16 @@ class ViewWriter:
     def _rows_before(self, connection: Connection, page: Page, mine: dict[str, list[int]]) -> Any:
         """Loaded at once for all who begin before the page; once more for whoever asks again."""
         views, generation = self._views, self._generation
-        numbers = [n for n, places in mine.items() if page.stored[places[0]].originator_version > 1]
-        loaded = [
-            view.load(connection, numbers, generation) if view.reads_rows and numbers else {}
-            for view in views
+        begun = [
+            (number, first.topic)
+            for number, places in mine.items()
+            if (first := page.stored[places[0]]).originator_version > 1
         ]
+        loaded = []
+        for view in views:
+            numbers = [number for number, topic in begun if view.follows(topic)]
+            is_read = view.reads_rows and numbers
+            loaded.append(view.load(connection, numbers, generation) if is_read else {})
         given: set[str] = set()
 
         def fresh(number: str) -> Rows:
@@ -130,6 +135,6 @@ class ViewWriter:
 
     def _forget_elsewhere(self, connection: Connection, page: Page) -> None:
         """A build that is kept does not follow the log, but finds nobody who is erased."""
-        erased = [e.originator_id for e in page.events if isinstance(e, HolderErased)]
+        erased = [e.originator_id for e in page.events if isinstance(e, ERASURES)]
         if erased:
             connection.execute(_sql.forget, [erased])

@@ -136,6 +136,16 @@ def router(policy: Policy, *, is_development: bool) -> APIRouter:
         """The registrar."""
         return pages.page(request, "counter.html")
 
+    @routes.get("/counter/id-cards")
+    async def id_cards(request: Request) -> Response:
+        """The counter for first identity cards."""
+        return pages.page(request, "id_cards.html")
+
+    @routes.get("/progress")
+    async def progress(request: Request) -> Response:
+        """Whoever has a receipt; its number is in the fragment, which stays with the browser."""
+        return pages.page(request, "progress.html")
+
     @routes.get("/audit")
     async def audit(request: Request) -> Response:
         """The investigator."""

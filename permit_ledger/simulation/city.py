@@ -9,7 +9,9 @@ from datetime import date, datetime, timedelta
 
 from domain.calendar import ONE_DAY, shanghai_date
 from domain.context import CommandContext
-from domain.events import EVENTS, PermitEvent
+from domain.lifecycle import Life as AnyLife
+from domain.lifecycle import LifeEvent
+from domain.lifecycles import EVENTS
 from domain.permit import Permit
 from domain.person import Identity
 from domain.policy import Policy
@@ -55,7 +57,7 @@ class City:
 
     def record(
         self,
-        permit: Permit,
+        permit: AnyLife,
         holder_changes: Sequence[HolderChange] = (),
         portrait: Portrait | None = None,
         *,
@@ -63,7 +65,7 @@ class City:
     ) -> None:
         """Append what the permit has decided, behind everything recorded before."""
         for event in permit.pending_events:
-            assert isinstance(event, PermitEvent)  # noqa: S101  for the types
+            assert isinstance(event, LifeEvent)  # noqa: S101  for the types
             self.events[event.TOPIC] += 1
         self.bulk.add(permit, holder_changes, portrait=portrait, new_holder=new_holder)
 

@@ -104,3 +104,16 @@ class Rates:
         }
     )
     voidings_per_year: float = 0.001
+
+    # -- identity cards ------------------------------------------------------------------------
+
+    applications_share: float = 0.1
+    """Applications for a first identity card, for each permit of the run."""
+    application_slow_share: float = 0.08
+    application_slow_days: int = 30
+    """What these take longer."""
+    application_returned_share: float = 0.04
+    application_withdrawn_share: float = 0.03
+    card_fetched_after_days_mean: float = 5.0
+    card_left_share: float = 0.06
+    """Of cards that have arrived: nobody comes for them."""

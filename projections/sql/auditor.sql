@@ -21,7 +21,7 @@ SELECT pg_relation_size('views.{table}') / current_setting('block_size')::bigint
 
 -- name: row_in_block
 -- One of the rows that lie there; nothing else of the table is read.
-SELECT permit_number FROM views.{table}
+SELECT {key} FROM views.{table}
 WHERE ctid >= %(first)s::tid AND ctid < %(beyond)s::tid ORDER BY random() LIMIT 1;
 
 -- name: parked_by_auditor

@@ -98,7 +98,7 @@ SELECT DISTINCT stream FROM ledger.events WHERE position > %(after)s AND positio
 -- name: erased_since
 -- Those whose holder's key is gone, while the views do not know it yet.
 SELECT DISTINCT stream FROM ledger.events
-WHERE stream = ANY(%(permit_numbers)s) AND position > %(after)s AND topic = %(topic)s;
+WHERE stream = ANY(%(permit_numbers)s) AND position > %(after)s AND topic = ANY(%(topics)s);
 
 -- name: parked
 SELECT permit_number FROM views.quarantine;

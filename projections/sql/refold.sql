@@ -1,6 +1,6 @@
 -- name: delete
 -- Rows that the log does not make.
-DELETE FROM views.{table} WHERE permit_number = %s;
+DELETE FROM views.{table} WHERE {key} = %s;
 
 -- name: prepare_retry
 -- Whoever has the views for longer is waited for no longer.

@@ -31,6 +31,12 @@ N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
 A = "/v1/audit/permits/{permit_number}"
+C = "/v1/id-card-applications"
+R = f"{C}/{{receipt_number}}"
+STEPS = (
+    *("dispatches", "approvals", "returns", "productions", "arrivals"),
+    *("withdrawals", "collections"),
+)
 READS = {
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
@@ -44,6 +50,10 @@ READS = {
     "GET /v1/audit/reads": "investigator",
     "GET /v1/stats": "registrar",
     "GET /v1/stats/files/{name}": "registrar",
+    f"GET {C}": "registrar",
+    f"GET {C}/counts": "registrar",
+    f"GET {R}": "registrar",
+    f"GET {R}/progress": "registrar",
     "GET /tlog/proof/{position}": "registrar",
     "GET /tlog/tile/{tile_path}": "registrar",
 }
@@ -60,6 +70,8 @@ WRITES = {
     f"POST {N}/identity-corrections": "registrar",
     f"POST {N}/cancellations": "registrar",
     f"POST {N}/voidings": "registrar",
+    f"POST {C}": "registrar",
+    **{f"POST {R}/{step}": "registrar" for step in STEPS},
     f"POST {N}/electronic/claims": "holder",
     f"POST {N}/electronic/device-revocations": "holder",
     f"POST {N}/electronic/display-codes": "holder",
@@ -93,10 +105,20 @@ def session():
 
 
 @pytest.fixture
-def permit(issue, read):
+def permit(issue, read, registrar, application):
     permit = issue()
     read(permit)
-    return permit
+    person = application()["holder"]
+    del person["hukou_address"]
+    brought = {
+        "applicant": {**person, "hukou_province": "31"},
+        "materials": ["household_register", "study_proof"],
+        "commitment_signed": True,
+        "ever_held_id_card": False,
+        "collection": {"method": "in_person"},
+    }
+    receipt = registrar.post(C, brought).json()["receipt_number"]
+    return {**permit, "receipt_number": receipt}
 
 
 @pytest.fixture
@@ -132,8 +154,9 @@ def send_many(schema, session, permit, registrar, verifier, investigator, operat
 
 
 def in_path(label, permit):
-    """What of the permit names it, or its holder, in this path."""
-    return {name: permit[name] for name in ("permit_number", "holder_id") if name in label}
+    """What of the permit names it, or its holder or an application, in this path."""
+    names = ("permit_number", "holder_id", "receipt_number")
+    return {name: permit[name] for name in names if name in label}
 
 
 def assert_documented(case, response):

@@ -11,6 +11,8 @@ N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
 A = "/v1/audit/permits/{permit_number}"
+C = "/v1/id-card-applications"
+R = f"{C}/{{receipt_number}}"
 CONTRACT = {
     *("POST /v1/permits", f"GET {N}", f"GET {N}/physical", f"GET {N}/electronic"),
     *("POST /v1/permits/searches", f"POST {N}/endorsements", f"POST {N}/loss-reports"),
@@ -23,6 +25,9 @@ CONTRACT = {
     *(f"GET {A}/evidence", "GET /tlog/checkpoint", "GET /tlog/tile/{tile_path}"),
     *("GET /tlog/proof/{position}", "GET /tlog/key"),
     *("GET /v1/stats", "GET /v1/stats/live", "GET /v1/stats/files/{name}"),
+    *(f"POST {C}", f"POST {R}/dispatches", f"POST {R}/approvals", f"POST {R}/returns"),
+    *(f"POST {R}/productions", f"POST {R}/arrivals", f"POST {R}/withdrawals"),
+    *(f"POST {R}/collections", f"GET {R}/progress"),
 }
 """Operations that the outside world relies on."""
 

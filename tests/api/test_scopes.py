@@ -7,6 +7,12 @@ N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
 A = "/v1/audit/permits/{permit_number}"
+C = "/v1/id-card-applications"
+R = f"{C}/{{receipt_number}}"
+STEPS = (
+    *("dispatches", "approvals", "returns", "productions", "arrivals"),
+    *("withdrawals", "collections"),
+)
 PUBLIC = {
     ("get", "/"),
     ("get", "/healthz"),
@@ -22,6 +28,7 @@ PUBLIC = {
     ("get", "/v1/stats/live"),
     ("get", "/v1/stats/files/{name}"),
     ("get", "/tlog/keys"),
+    ("get", f"{R}/progress"),
     *(
         ("get", f"/tlog{log}/{what}")
         for log in ("", "/checks", "/manifests")
@@ -45,6 +52,11 @@ ALLOWED = {
     ("post", f"{N}/identity-corrections"): {"registrar"},
     ("post", f"{N}/cancellations"): {"registrar"},
     ("post", f"{N}/voidings"): {"registrar"},
+    ("post", C): {"registrar"},
+    ("get", C): {"registrar"},
+    ("get", f"{C}/counts"): {"registrar"},
+    ("get", R): {"registrar"},
+    **{("post", f"{R}/{step}"): {"registrar"} for step in STEPS},
     ("post", f"{N}/electronic/claims"): {"holder"},
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},

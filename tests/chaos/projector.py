@@ -14,7 +14,7 @@ from permit_ledger.tracebacks import describe
 from projections.auditor import Auditor
 from projections.opening import EventOpener
 from projections.runner import Projector
-from projections.view import all_views
+from projections.views import all_views
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring
 

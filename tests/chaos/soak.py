@@ -23,7 +23,7 @@ from projections.leadership import LOCK
 from projections.opening import EventOpener
 from projections.quarantine import list_parked
 from projections.retrying import NotParked, Retrier
-from projections.view import all_views
+from projections.views import all_views
 from tests.chaos.poison import Poisoner
 from tests.chaos.projector_process import ProjectorProcess
 from tests.chaos.soak_judge import what_is_wrong

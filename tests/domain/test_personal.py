@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.events import EVENTS, PermitEvent
+from domain.events import PermitEvent
+from domain.lifecycles import EVENTS
 from domain.personal import ERASED, Erased, Personal, Plain, UnknownKind, parts
 
 PERSONAL = {
@@ -28,6 +29,18 @@ PERSONAL = {
     "permit.holder-restricted.v1": set(),
     "permit.holder-restriction-lifted.v1": set(),
     "permit.holder-erased.v1": set(),
+    "id-card.accepted.v1": {"identity", "guardian"},
+    "id-card.sent-to-hukou-police.v1": set(),
+    "id-card.approved.v1": set(),
+    "id-card.returned.v1": {"reason"},
+    "id-card.produced.v1": set(),
+    "id-card.arrived.v1": set(),
+    "id-card.collected.v1": {"agent"},
+    "id-card.withdrawn.v1": set(),
+    "id-card.due-date-set.v1": set(),
+    "id-card.holder-restricted.v1": set(),
+    "id-card.holder-restriction-lifted.v1": set(),
+    "id-card.holder-erased.v1": set(),
 }
 """Each topic's personal fields. Sealed or not, that is what lies in the log: a change here is a new
 version of the event."""

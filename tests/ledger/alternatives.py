@@ -31,6 +31,8 @@ def held(value):
         yield where, None if field is None else SOMETHING
         if isinstance(type(field), EnumType):
             yield where, field
+        elif isinstance(field, list):
+            yield from ((where, one) for one in field if isinstance(type(one), EnumType))
         elif is_dataclass(field):
             yield from held(field)
 

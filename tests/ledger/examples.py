@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from domain import events
 from domain.device import Device, FaceMatch
 from domain.person import Guardian, Identity, Residence
+from tests.ledger import id_card_examples
 
 PERMIT_NUMBER = "7Q2M9K4T8XW5"
 STAMP = {
@@ -95,10 +96,12 @@ EXAMPLES = (
         key="ac7a7e681af0d6cd91b33bc561d378f523b5431ec0107727982793c1165b2cd5",
         backups_hold_key_until=date(2026, 12, 28),
     ),
+    *id_card_examples.EXAMPLES,
 )
 
 _BY_TOPIC = {example.TOPIC: example for example in EXAMPLES}
 _VARIANTS = {
+    **id_card_examples.VARIANTS,
     "permit.issued.v1": {
         "adult": {"guardian": None, "ground": events.Ground.EMPLOYMENT, "taken_over_from": None},
         "no-portrait": {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.events import EVENTS
+from domain.lifecycles import EVENTS
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.upcasting import STEPS
 from tests.ledger.alternatives import alternatives, held

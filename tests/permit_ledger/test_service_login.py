@@ -17,7 +17,7 @@ from permit_ledger.setup import bring_up_to_date, prepare
 from permit_ledger.workbench import database
 from projections.opening import EventOpener
 from projections.runner import Projector
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 from tests.permit_ledger.permit_rows import application, person
 

@@ -8,11 +8,12 @@ import pytest
 from domain.calendar import shanghai_date
 from domain.errors import InvalidDetails
 from domain.events import (
-    EVENTS,
     PermitIssued,
 )
+from domain.id_cards.events import ApplicationAccepted
+from domain.lifecycles import EVENTS
 from permit_ledger.policy import load_policy
-from permit_ledger.simulate import SimulationConflict
+from permit_ledger.simulate import Rates, SimulationConflict
 from tests.permit_ledger.districts import DAYS, LAST_DAY, UNTIL, of, people
 
 # -- the same for a seed -----------------------------------------------------------------------
@@ -71,7 +72,7 @@ def test_positions_are_contiguous_and_versions_count_up(simulated, log):
         assert position == notification.id
         versions[notification.originator_id].append(notification.originator_version)
 
-    assert len(versions) == 60
+    assert len(versions) == 60 + 6
     assert all(list(range(1, len(found) + 1)) == found for found in versions.values())
 
 
@@ -83,7 +84,8 @@ def test_the_report_counts_what_is_in_the_log(simulated, log):
     assert {event.TOPIC: counted[event.TOPIC] for event in EVENTS} == report.events
     assert counted.total() == report.events_total
     assert 60 == report.permits == counted[PermitIssued.TOPIC]
-    assert "60 permits" in report.summary()
+    assert 6 == report.applications == counted[ApplicationAccepted.TOPIC]
+    assert "60 permits, 6 applications" in report.summary()
 
 
 def test_progress_hears_of_every_day(simulated):
@@ -177,3 +179,20 @@ def test_two_runs_into_one_log_share_nobody(simulated, events):
     second = people(events()) - first
 
     assert (len(first), len(second)) == (60, 60)
+
+
+def test_permits_live_the_same_lives_with_applications_and_without(simulated, log, forget):
+    """The two counters have nothing in common but the city: not even its chance."""
+
+    def permits():
+        return [
+            (event.originator_id, event.originator_version, event.topic)
+            for event in log()
+            if event.topic.startswith("permit.")
+        ]
+
+    simulated()
+    both = permits()
+    forget()
+    assert 0 == simulated(rates=Rates(applications_share=0)).applications
+    assert both == permits()

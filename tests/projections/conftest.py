@@ -22,7 +22,7 @@ from projections.face import SealedFace
 from projections.opening import EventOpener
 from projections.reading import PermitReader, Person, read_pool
 from projections.runner import Projector
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 from tests.projections import columns
 from tests.projections.life import Life

@@ -3,7 +3,7 @@
 from ledger.blind_index import BlindIndex
 from ledger.holder_keys import HolderKeys
 from projections.opening import EventOpener
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 

@@ -11,7 +11,7 @@ from ledger.holder_keys import HolderKeys
 from projections.auditor import Auditor
 from projections.opening import EventOpener
 from projections.quarantine import list_parked
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 PERMITS = 400

@@ -12,7 +12,7 @@ from ledger.portraits import Portrait
 from projections.opening import EventOpener
 from projections.quarantine import list_parked
 from projections.runner import Projector
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 COMMANDS = 150

@@ -10,7 +10,7 @@ from ledger.holder_keys import HolderKeys
 from projections.opening import EventOpener
 from projections.quarantine import Poison, list_parked, park
 from projections.retrying import NotParked, Retrier
-from projections.view import all_views
+from projections.views import all_views
 from tests.keks import keyring
 
 BROKEN = b'{"name": "secret"'

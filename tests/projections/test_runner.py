@@ -9,7 +9,8 @@ from ledger.holder_keys import HolderKeys
 from projections.opening import EventOpener
 from projections.runner import Overtaken, Projector, position
 from projections.search import SearchEntry
-from projections.view import View, all_views
+from projections.view import View
+from projections.views import all_views
 from tests.keks import keyring
 
 COMMANDS = 120

@@ -4,7 +4,7 @@ import pytest
 from eventsourcing.persistence import Notification
 
 from projections.opening import Page
-from projections.view import all_views
+from projections.views import all_views
 from projections.writing import ViewWriter
 from tests.projections import columns
 

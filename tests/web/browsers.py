@@ -43,7 +43,8 @@ def chromium(playwright: Playwright, *flags: str) -> Iterator[Browser]:
 
 class Visitor:
     """Somebody's browser, with storage of its own; ``complaints`` are its consoles' errors, which
-    include violations of the content security policy, and exceptions that nobody caught."""
+    include violations of the content security policy, and exceptions that nobody caught. It may
+    say ``tolerates="409"`` where it means to be refused."""
 
     def __init__(
         self,
@@ -52,9 +53,11 @@ class Visitor:
         *,
         language: str = "en",
         scheme: Any = "light",
+        tolerates: str | None = None,
         **more: Any,
     ) -> None:
         self.complaints: list[str] = []
+        self._tolerates = tolerates
         self.context: BrowserContext = browser.new_context(
             base_url=url,
             locale=TAGS[language],
@@ -73,7 +76,8 @@ class Visitor:
         return page
 
     def _complain(self, what: str) -> None:
-        self.complaints.append(what)
+        if self._tolerates is None or self._tolerates not in what:
+            self.complaints.append(what)
 
     def leave(self) -> None:
         self.context.close()

@@ -44,6 +44,43 @@ class Registrar:
         return self.page.locator(".summary__number").inner_text()
 
 
+class IdCardCounter:
+    """At the counter for first identity cards."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.page = visitor.open("/counter/id-cards")
+        self.page.locator(".signin .button").click()
+        expect(self.page.locator("[data-list=overdue]")).to_be_visible()
+
+    def form(self) -> None:
+        """Of somebody made up, the papers not yet ticked."""
+        self.page.locator("#tab-form").click()
+        self.page.locator("#made-up").click()
+
+    def tick(self, *names: str) -> None:
+        for name in names:
+            self.page.locator(f"[name={name}]").check()
+
+    def lines(self, state: str):
+        return self.page.locator(f"#checklist [data-state={state}]")
+
+    def accept(self) -> str:
+        """The receipt number that the applicant is given."""
+        self.page.locator("#panel-form .button--wide").click()
+        number = self.page.locator("#receipt-number")
+        expect(number).to_be_visible()
+        return number.inner_text()
+
+    def open(self, receipt: str) -> None:
+        self.page.locator("#tab-work").click()
+        self.page.locator("#receipt").fill(receipt)
+        self.page.locator("#find .button").click()
+        expect(self.page.locator("#opened .receipt__number")).to_have_text(receipt)
+
+    def step(self, what: str) -> None:
+        self.page.locator(f"[data-step={what}]").click()
+
+
 class Investigator:
     """With a case, and one permit open."""
 

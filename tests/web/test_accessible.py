@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.browsers import PHONE, required
-from tests.web.people import Checker, Holder, Investigator, Registrar
+from tests.web.people import Checker, Holder, IdCardCounter, Investigator, Registrar
 
 AXE = Path(__file__).parents[2] / ".test-tools" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
 STATES = (
     *("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers"),
-    "audit",
+    *("audit", "card form", "card receipt", "card file", "progress"),
 )
 
 
@@ -44,6 +44,7 @@ def states(visitor, registrar, http):
         yield "counter", counter.page
         counter.page.locator("#new").click()
         yield "form", counter.page
+        yield from _id_cards(someone)
         holder = Holder(someone, citizen)
         expect(holder.page.locator("#claim")).to_be_visible()
         yield "claim", holder.page
@@ -66,6 +67,23 @@ def states(visitor, registrar, http):
         yield "audit", investigator.page
 
     return each
+
+
+def _id_cards(someone):
+    cards = IdCardCounter(someone)
+    cards.form()
+    yield "card form", cards.page
+    cards.tick("household_register", "study_proof", "without_photo", "commitment_signed")
+    receipt = cards.accept()
+    yield "card receipt", cards.page
+    cards.open(receipt)
+    for step in ("dispatches", "approvals", "productions", "arrivals"):
+        cards.step(step)
+    expect(cards.page.locator("[data-step=collections]")).to_be_visible()
+    yield "card file", cards.page
+    progress = someone.open(f"/progress#{receipt.replace(' ', '')}")
+    expect(progress.locator("#found .step").first).to_be_visible()
+    yield "progress", progress
 
 
 def _overview(someone) -> Page:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-PAGES = ["/", "/me", "/verify", "/counter", "/v/ABC", "/V/ABC"]
+PAGES = ["/", "/me", "/verify", "/counter", "/counter/id-cards", "/progress", "/v/ABC", "/V/ABC"]
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from domain.events import EVENTS
+from domain.id_cards.materials import Material
+from domain.id_cards.stages import Stage
+from domain.lifecycles import EVENTS
 from domain.verification import Reason
 from permit_ledger.policy import load_policy
 from web import languages
@@ -53,6 +55,8 @@ def test_every_reason_scenario_and_kind_of_event_has_a_text() -> None:
     """Whatever the service may answer is told in words."""
     known, policy = set(_keys("en")), load_policy("wuxi-2026")
     wanted = {f"reasons.{reason}" for reason in Reason}
+    wanted |= {f"stages.{stage}" for stage in Stage}
+    wanted |= {f"materials.{material}" for material in Material}
     wanted |= {f"scenarios.{name}" for name in policy.scenarios}
     wanted |= {f"fields.{name}" for shown in policy.scenarios.values() for name in shown}
     wanted |= {

@@ -1,0 +1,32 @@
+"""Receipt numbers (领证回执号): whoever has one may ask how the application is doing.
+
+Fifteen random characters and a check character, of the alphabet that permit numbers have, and four
+longer than those: neither can be taken for the other. 75 random bits can't be guessed, however many
+receipts there are. Nothing of the person is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ..permit_number import ALPHABET, check_character
+
+BODY_LENGTH = 15
+BODY_BITS = 5 * BODY_LENGTH
+_SHAPE = re.compile(f"[{ALPHABET}]{{{BODY_LENGTH + 1}}}")
+
+
+def is_valid(number: str) -> bool:
+    """Whether this is the text of a receipt number; says nothing of whether it was ever given."""
+    return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
+
+
+def draw(random_bits: Callable[[int], int]) -> str:
+    """A new number from a source of randomness: ``random_bits(k)`` gives an integer below 2^k."""
+    while True:
+        bits = random_bits(BODY_BITS)
+        body = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, BODY_BITS, 5)])
+        check = check_character(body)
+        if check in ALPHABET:
+            return body + check

@@ -1,0 +1,44 @@
+-- Every query gives the position beside the rows, from one snapshot.
+
+-- name: progress
+-- last_version is what the log has by now: a view that lacks some of it is behind for this one.
+SELECT position.position AS as_of_position, head.position AS head, applications.*,
+       (SELECT max(events.version) FROM ledger.events WHERE stream = %(receipt_number)s) AS last_version,
+       EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(receipt_number)s) AS is_parked
+FROM views.position CROSS JOIN ledger.head
+LEFT JOIN views.id_card_applications AS applications ON receipt_number = %(receipt_number)s;
+
+-- name: overdue
+-- The longest overdue first.
+SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
+WHERE stage IN ('accepted', 'sent_to_hukou_police', 'approved', 'produced')
+  AND due_date < %(today)s AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+ORDER BY due_date, receipt_number LIMIT %(rows_max)s;
+
+-- name: due_soon
+SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
+WHERE stage IN ('accepted', 'sent_to_hukou_police', 'approved', 'produced')
+  AND due_date BETWEEN %(today)s AND %(soon)s
+  AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+ORDER BY due_date, receipt_number LIMIT %(rows_max)s;
+
+-- name: waiting
+-- Whose card has waited longest first.
+SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
+WHERE stage = 'arrived' AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+ORDER BY stage_since, receipt_number LIMIT %(rows_max)s;
+
+-- name: counts
+SELECT stage, count(*) AS applications,
+       count(*) FILTER (WHERE due_date_provisional) AS provisional
+FROM views.id_card_applications GROUP BY stage;
+
+-- name: position
+SELECT position FROM views.position;
+
+-- name: provisional
+-- Open applications whose due date is a guess, a page at a time.
+SELECT receipt_number, accepted_on FROM views.id_card_applications
+WHERE due_date_provisional AND stage NOT IN ('returned', 'collected', 'withdrawn')
+  AND receipt_number > %(after)s
+ORDER BY receipt_number LIMIT %(rows_max)s;

@@ -1,0 +1,137 @@
+"""Applications in the log: sealed with a key of their applicant's, beside permits and apart."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from domain.data_protection import Order
+from domain.id_cards.stages import Stage
+from domain.lifecycles import EVENTS
+from domain.personal import ERASED
+from ledger.errors import UnknownApplication, UnknownPermit, UnreadableEvent
+from ledger.log_access import complete, folded
+from tests.id_card_counter import Counter, submission_of
+
+NUMBER = "990000199001010017"
+
+
+@pytest.fixture
+def submission(citizen_number):
+    """``submission(number)``: all in order, of somebody new unless named."""
+    return lambda number=None: submission_of(number or citizen_number())
+
+
+@pytest.fixture
+def counter(ledger):
+    return Counter(ledger)
+
+
+def test_an_application_is_read_as_it_was_accepted(counter, submission, command):
+    """From the log, its applicant opened."""
+    brought = submission()
+    number = counter.accept(brought, command())
+    application = counter.application(number)
+    assert (brought.applicant, Stage.ACCEPTED) == (application.identity, application.stage)
+
+
+def test_the_applicant_does_not_lie_in_the_log(counter, submission, command, ledger):
+    """Nor in the answer that is kept."""
+    brought = submission()
+    number = counter.accept(brought, command(key="k"))
+    complete(counter.commands.dispatch(number, command()))
+    complete(counter.commands.send_back(number, "欧阳的照片不符", command()))
+    stored = b"".join(event.state for event in ledger.log.select_events(number))
+    for told in ("欧阳", "照片", brought.applicant.citizen_id_number):
+        assert told.encode() not in stored
+
+
+def test_both_lifecycles_share_one_gapless_log(counter, submission, command, issue, ledger):
+    """In the order in which things happened."""
+    issue()
+    number = counter.accept(submission(), command())
+    issue()
+    complete(counter.commands.dispatch(number, command()))
+    log = ledger.log.select_notifications(None, 10)
+    assert [1, 2, 3, 4] == [event.id for event in log]
+    assert [
+        "permit.issued.v1",
+        "id-card.accepted.v1",
+        "permit.issued.v1",
+        "id-card.sent-to-hukou-police.v1",
+    ] == [event.topic for event in log]
+
+
+def test_neither_is_taken_for_the_other(counter, submission, command, issue, ledger):
+    """An application is no permit, whatever is asked of it."""
+    number, permit = counter.accept(submission(), command()), issue()
+    with pytest.raises(UnknownPermit):
+        ledger.permit(number)
+    with pytest.raises(UnknownPermit):
+        ledger.report_loss(number, command())
+    with pytest.raises(UnknownApplication):
+        complete(counter.commands.dispatch(permit, command()))
+    assert [1, 2] == [event.id for event in ledger.log.select_notifications(None, 10)]
+
+
+def test_a_stream_of_two_lifecycles_is_not_read(counter, submission, command, issue, ledger):
+    """Somebody has put it together; no state is made of it."""
+    permit = ledger.opened(ledger.log.select_events(issue()))
+    number = counter.accept(submission(), command())
+    complete(counter.commands.withdraw(number, command()))
+    withdrawn = ledger.opened(ledger.log.select_events(number))[-1]
+    foreign = replace(withdrawn, originator_id=permit[0].originator_id)
+    with pytest.raises(UnreadableEvent, match="another lifecycle"):
+        folded([*permit, foreign])
+
+
+def test_two_applications_of_one_person_share_a_key(counter, submission, command, ledger):
+    """And one record, which names both."""
+    first = counter.accept(submission(NUMBER), command())
+    second = counter.accept(submission(NUMBER), command())
+    holder_id = counter.application(first).holder_id
+    assert holder_id == counter.application(second).holder_id
+    assert (first, second) == ledger.log.holder(holder_id).permit_numbers
+
+
+def test_the_same_person_at_two_counters_at_once(counter, submission, command, at_once, ledger):
+    """Both are accepted, under one key."""
+    acts = [lambda: counter.accept(submission(NUMBER), command())] * 6
+    assert not [one for one in at_once(acts) if isinstance(one, Exception)]
+    numbers = [event.originator_id for event in ledger.log.select_notifications(None, 10)]
+    assert 6 == len(numbers)
+    assert 1 == len({counter.application(number).holder_id for number in numbers})
+
+
+def test_a_permits_holder_is_another_record(counter, submission, command, issue, ledger):
+    """The registers have no index in common."""
+    permit = ledger.permit(issue(NUMBER))
+    application = counter.application(counter.accept(submission(NUMBER), command()))
+    assert permit.holder_id != application.holder_id
+
+
+def test_an_erasure_reaches_every_application_and_no_permit(
+    counter, submission, command, issue, ledger
+):
+    """The key is destroyed beside the events that say so."""
+    permit = issue(NUMBER)
+    numbers = [counter.accept(submission(NUMBER), command()) for _ in range(2)]
+    holder_id = counter.application(numbers[0]).holder_id
+    ledger.erase(
+        holder_id, Order("PIPL 47", "c-1"), ["officer-1", "officer-2"], date(2027, 1, 1), command()
+    )
+    for number in numbers:
+        application = counter.application(number)
+        assert (ERASED, Stage.WITHDRAWN, True) == (
+            application.identity,
+            application.stage,
+            application.erased,
+        )
+    assert "欧阳测试" == ledger.permit(permit).person.name
+    again = counter.accept(submission(NUMBER), command())
+    assert holder_id != counter.application(again).holder_id
+
+
+def test_the_log_knows_every_topic_of_every_lifecycle(ledger):
+    """What can be written can be read."""
+    assert {event.TOPIC for event in EVENTS} <= ledger.event_mapper.topics

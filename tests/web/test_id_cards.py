@@ -1,0 +1,89 @@
+"""The counter for identity cards, and whoever has a receipt, each in a browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.browsers import DESK, PHONE
+from tests.web.people import IdCardCounter
+
+PAPERS = ("household_register", "employment_proof", "commitment_signed")
+
+
+@pytest.fixture
+def counter(visitor):
+    return IdCardCounter(visitor(viewport=DESK, language="en", tolerates="409 (Conflict)"))
+
+
+def test_what_is_missing_is_told_while_the_form_is_filled_in(counter):
+    """Line by line, as the papers are put on the table; advice is no line that is missing."""
+    counter.form()
+    expect(counter.lines("missing")).to_have_count(3)
+    counter.tick("household_register")
+    expect(counter.lines("missing")).to_have_count(2)
+    expect(counter.lines("there")).to_have_count(1)
+    counter.tick("study_proof", "without_photo")
+    expect(counter.lines("advice")).to_have_count(1)
+    counter.tick("ever_held_id_card")
+    expect(counter.lines("bad")).to_have_count(1)
+
+
+def test_for_a_child_the_form_asks_for_the_guardian(counter):
+    """From the birth date on; what employs a child is no proof."""
+    counter.form()
+    counter.page.locator("#f-birth_date").fill("2020-01-01")
+    expect(counter.page.locator("#child")).to_be_visible()
+    counter.tick("employment_proof", "household_register", "relation_unregistered")
+    expect(counter.lines("missing")).to_have_count(6)
+    counter.page.locator("#f-birth_date").fill("1990-01-01")
+    expect(counter.page.locator("#child")).to_be_hidden()
+
+
+def test_the_service_names_everything_that_is_missing(counter):
+    """Whoever sends it all the same."""
+    counter.form()
+    counter.page.locator("#panel-form .button--wide").click()
+    problem = counter.page.locator("#form-problem")
+    for told in ("household register", "employment, study or residence", "commitment"):
+        expect(problem).to_contain_text(told)
+
+
+def test_from_the_form_to_the_hand_with_the_receipt_on_a_phone(counter, visitor):
+    """The phone follows, in the language of its owner; nothing on it tells who that is."""
+    counter.form()
+    name = counter.page.locator("#f-name").input_value()
+    counter.tick(*PAPERS)
+    receipt = counter.accept()
+    counter.open(receipt)
+    expect(counter.page.locator("#opened")).to_contain_text(name)
+    for step in ("dispatches", "approvals", "productions", "arrivals"):
+        counter.step(step)
+    row = counter.page.locator("[data-list=waiting_for_collection] .case[aria-current=true]")
+    expect(row).to_be_visible()
+
+    phone = visitor(viewport=PHONE, language="zh").open("/progress")
+    phone.locator("#receipt").fill(receipt.lower())
+    phone.locator("#ask .button").click()
+    expect(phone.locator("#found [aria-current=step]")).to_contain_text("可领取")
+    assert name not in phone.content()
+
+    counter.step("collections")
+    expect(counter.page.locator("#problem")).to_contain_text("the check of the fingerprint")
+    counter.tick("receipt_shown", "details_checked", "fingerprint_checked", "signed")
+    counter.step("collections")
+    expect(counter.page.locator("#opened .due")).to_have_text("Your card was handed over.")
+    phone.locator("#ask .button").click()
+    expect(phone.locator("#found .due")).to_have_text("证件已领取。")
+
+
+def test_a_receipt_in_the_fragment_is_asked_for_at_once(counter, visitor):
+    """As a code on the receipt would have it; it stands in no address that is sent."""
+    counter.form()
+    counter.tick(*PAPERS)
+    receipt = counter.accept().replace(" ", "")
+    asked = []
+    someone = visitor(viewport=PHONE)
+    page = someone.open("/progress")
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{page.url}#{receipt}")
+    expect(page.locator("#found .steps")).to_be_visible()
+    assert [url for url in asked if receipt in url and "/progress" not in url] == []

@@ -1,0 +1,93 @@
+// The application form: says what is missing while it is filled in, and gives a receipt.
+import { Problem, call, serverNow } from "../api.js";
+import { madeUpPerson } from "../counter/made_up.js";
+import { byId, h, put } from "../dom.js";
+import { isDevelopment } from "../signin.js";
+import { day, text } from "../texts.js";
+import { isYoung, showChecklist } from "./checklist.js";
+import { grouped } from "./stages.js";
+
+const OF_EVERYBODY = ["household_register", "employment_proof", "study_proof", "residence_proof"];
+const OF_CHILDREN = ["guardian_id_card", "guardian_household_register", "birth_certificate", "guardianship_proof"];
+const SHANGHAI_MS = 8 * 60 * 60 * 1000;
+
+export const today = () => new Date(serverNow() + SHANGHAI_MS).toISOString().slice(0, 10);
+
+export function prepareForm({ token, accepted }) {
+  const form = byId("panel-form");
+  let key = crypto.randomUUID(); // one a form: sending it again can't apply twice
+  const look = () => {
+    byId("child").hidden = !isYoung(form, today());
+    showChecklist(byId("checklist"), form, today());
+  };
+  form.addEventListener("input", look);
+  form.addEventListener("reset", () => setTimeout(look));
+  look();
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    put(byId("form-problem"));
+    try {
+      const answer = await call("POST", "/v1/id-card-applications", { token, body: application(form), headers: { "idempotency-key": key } });
+      key = crypto.randomUUID();
+      form.reset();
+      showReceipt(answer);
+      accepted(answer);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status !== 0) key = crypto.randomUUID();
+      put(byId("form-problem"), h("p", { class: "notice notice--bad" }, error.told));
+    }
+  });
+  byId("made-up").hidden = !isDevelopment;
+  byId("made-up").addEventListener("click", () => {
+    for (const [name, value] of Object.entries(madeUpPerson())) if (form.elements[name]) form.elements[name].value = value;
+    look();
+  });
+}
+
+function application(form) {
+  const { elements } = form;
+  const given = (name) => elements[name].value.trim();
+  const child = !byId("child").hidden;
+  const materials = [...OF_EVERYBODY, ...(child ? OF_CHILDREN : [])].filter((name) => elements[name].checked);
+  return {
+    applicant: {
+      name: given("name"),
+      sex: given("sex"),
+      ethnicity: given("ethnicity"),
+      birth_date: given("birth_date"),
+      citizen_id_number: given("citizen_id_number"),
+      hukou_province: given("hukou_province"),
+    },
+    materials,
+    proofs_without_photo: elements.without_photo.checked ? materials.filter((name) => name.endsWith("_proof")) : [],
+    guardian: child && given("guardian_name") ? { name: given("guardian_name"), citizen_id_number: given("guardian_number") } : undefined,
+    guardian_relation_registered: child ? !elements.relation_unregistered.checked : undefined,
+    commitment_signed: elements.commitment_signed.checked,
+    ever_held_id_card: elements.ever_held_id_card.checked,
+    temporary_card_requested: elements.temporary_card_requested.checked,
+    collection: { method: form.querySelector("[name=collection]:checked").value },
+  };
+}
+
+function showReceipt(answer) {
+  const place = byId("accepted");
+  place.hidden = false;
+  const years = answer.card_term_years;
+  put(
+    place,
+    h("p", { class: "eyebrow" }, text("id_cards.accepted")),
+    h("p", { class: "receipt__number", id: "receipt-number" }, grouped(answer.receipt_number)),
+    h(
+      "dl",
+      { class: "facts" },
+      h("div", {}, h("dt", {}, text("progress.due")), h("dd", { class: "number" }, day(answer.due_date))),
+      h("div", {}, h("dt", {}, text("id_cards.fee")), h("dd", { class: "number" }, `¥${answer.fee_yuan}`)),
+      h("div", {}, h("dt", {}, text("id_cards.term")), h("dd", {}, years === null ? text("id_cards.long_term") : text("id_cards.years", { years }))),
+    ),
+    answer.due_date_provisional ? h("p", { class: "small soft" }, text("progress.provisional")) : null,
+    ...answer.advice.map((one) => h("p", { class: "notice" }, text("id_cards.advice_for", { material: text(`materials.${one.material}`) }))),
+    h("p", { class: "small" }, h("a", { href: `/progress#${answer.receipt_number}` }, text("id_cards.to_progress"))),
+  );
+  place.scrollIntoView({ block: "nearest" });
+}
