@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from domain.events import EVENTS
+from domain.lifecycles import ID_CARDS as APPLICATIONS
+from domain.lifecycles import PERMITS as RIGHTS
 from ledger.upcasting import STEPS
 
 from .errors import NoTopic
@@ -52,11 +53,18 @@ PERMITS = Kind(
     prefix="permit.",
     events_topic="permits.events.v1",
     state_topic="permits.state.v1",
-    types=_types((event.TOPIC for event in EVENTS), "permit."),
+    types=_types((event.TOPIC for event in RIGHTS.events), "permit."),
     has_permits=True,
 )
 
-KINDS: tuple[Kind, ...] = (PERMITS,)
+ID_CARDS = Kind(
+    prefix="id-card.",
+    events_topic="id-cards.events.v1",
+    state_topic=None,
+    types=_types((event.TOPIC for event in APPLICATIONS.events), "id-card."),
+)
+
+KINDS: tuple[Kind, ...] = (PERMITS, ID_CARDS)
 
 
 def kinds_under(topic_prefix: str) -> tuple[Kind, ...]:

@@ -10,6 +10,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 from kafka.partitioner.default import murmur2
 
 from domain.events import PermitEvent
+from domain.lifecycle import LifeEvent
 from ledger.database import Connection
 from ledger.errors import UnreadableEvent
 from ledger.mapper import EventMapper
@@ -37,7 +38,12 @@ class Batch:
 class _Wire(NamedTuple):
     value: bytes
     headers: list[Header]
-    event: PermitEvent | None
+    event: LifeEvent | None
+
+    @property
+    def of_permit(self) -> PermitEvent | None:
+        """For whoever folds permits; no permit's stream has another kind's events."""
+        return self.event if isinstance(self.event, PermitEvent) else None
 
 
 class Preparer:
@@ -76,7 +82,7 @@ class Preparer:
             key = stream.encode()
             records.append(Outgoing(kind.events_topic, partition, key, wire.value, wire.headers))
             if kind.state_topic and kind.has_permits:
-                told.append(Told(stored.id, stream, stored.originator_version, wire.event))
+                told.append(Told(stored.id, stream, stored.originator_version, wire.of_permit))
                 state_topics[stream] = kind.state_topic
         last = len(records) - 1
         for stream, value in self._states.after(told).items():
@@ -124,7 +130,7 @@ class Preparer:
         for row in rows:
             position, stream, version, topic, state = cast("tuple[int, str, int, str, bytes]", row)
             stored = StoredEvent(stream, version, topic, state)
-            yield stream, self._wire(position, stored).event
+            yield stream, self._wire(position, stored).of_permit
 
 
 def partition_of(key: str) -> int:

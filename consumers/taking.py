@@ -8,6 +8,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 from kafka.consumer.fetcher import ConsumerRecord
 
 from domain import permit_number
+from domain.events import PermitEvent
 from ledger.errors import Corrupt
 from ledger.mapper import EventMapper
 from projections.fed_views import Taken, TakenEvent
@@ -20,6 +21,7 @@ from .preparing import partition_of
 STRANGE_SOURCE = "it is not this ledger's"
 STRANGE_PARTITION = "it lies in another partition than its key's"
 STRANGE_NUMBER = "its subject is no permit number"
+STRANGE_KIND = "it is of another kind than permits"
 
 
 class RecordTaker:
@@ -59,6 +61,8 @@ class RecordTaker:
             return self._bad(record, _told(error.detail), self._describe(error))
         except Exception as error:  # noqa: BLE001  whatever a stranger's fields do to it
             return self._bad(record, f"it can't be read: {type(error).__name__}", "")
+        if not isinstance(event, PermitEvent):
+            return _nobodys(record, STRANGE_KIND)
         return Taken(record.partition, record.offset, event=TakenEvent(stored, event, decoded.time))
 
     def _stranger(self, decoded: EventRecord, partition: int) -> str | None:

@@ -55,7 +55,7 @@ def test_the_readme_lists_every_command() -> None:
 
 
 def test_every_refusal_is_explained() -> None:
-    """Every code of a refusal stands in docs/rules.md."""
+    """Every code of a refusal stands in docs/rules.md, or in docs/id-cards.md."""
 
     def codes(error: type[DomainError]) -> set[str]:
         own = error.__dict__.get("code")
@@ -63,7 +63,7 @@ def test_every_refusal_is_explained() -> None:
             *(codes(child) for child in error.__subclasses__())
         )
 
-    rules = _text("docs/rules.md")
+    rules = _text("docs/rules.md") + _text("docs/id-cards.md")
     expected = codes(DomainError) - {"INVALID_REQUEST"}
     assert expected
     assert set() == {code for code in expected if code not in rules}
@@ -84,7 +84,8 @@ def test_the_play_file_has_every_path() -> None:
         source = file.read_text("utf-8")
         prefix = next(iter(re.findall(r"APIRouter\(prefix=\"([^\"]+)\"", source)), "")
         paths |= {prefix + path for path in re.findall(r"@\w+\.\w+\(\s*\"(/[^\"]*)\"", source)}
-    play = re.sub(r"\{\{(number|holder_id|name)\}\}", r"{\1}", _text("docs/play.http"))
+    names = "number|holder_id|name|receipt_number"
+    play = re.sub(rf"\{{\{{({names})\}}\}}", r"{\1}", _text("docs/play.http"))
     play = play.replace("{number}", "{permit_number}")
     assert {"/v1/permits", "/v1/audit/holders/{holder_id}/erasures"} < paths
     assert set() == {path for path in paths - {"/"} if f"{{{{host}}}}{path}" not in play}

@@ -38,6 +38,7 @@ RIGHTS = {
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
     "views.position": {"SELECT", "UPDATE"},
+    "views.id_card_applications": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "views.physical_permits": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "views.electronic_permits": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "views.permit_search": {"SELECT", "INSERT", "UPDATE", "DELETE"},
