@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import (
     audit,
+    audit_id_cards,
     data_protection,
     display,
     evidence,
@@ -95,6 +96,7 @@ def create_app(
         live.router,
         audit.router,
         evidence.router,
+        audit_id_cards.router,
         data_protection.router,
         quarantine.router,
         tlog.router,

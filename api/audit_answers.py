@@ -60,6 +60,13 @@ class HistoryAnswer(BaseModel):
     as_of_position: int
 
 
+class ApplicationHistoryAnswer(BaseModel):
+    receipt_number: str
+    events: list[EventAnswer]
+    missing_versions: list[int]
+    as_of_position: int
+
+
 class IdentityAnswer(BaseModel):
     name: str
     sex: str

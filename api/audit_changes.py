@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
+from domain.lifecycle import LifeEvent
 from domain.permit import Permit
 from domain.permit_document import permit_document
 from domain.personal import ERASED, parts
@@ -32,7 +33,7 @@ _STAMP = {
     "policy_version",
     "correlation_id",
 }
-_SAME_FOR_ALL = {"permit_number", "version"}
+_SAME_FOR_ALL = {"permit_number", "receipt_number", "version"}
 _PERSONAL = ("identity", "residence.address", "electronic.device_keys")
 
 
@@ -67,17 +68,18 @@ def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> lis
                 changes = list(_changes(before, _facts(permit, event), event, why_hidden))
         if is_told:
             true_from = history.sound_history.true_from(n + 1) if n < known else None
-            found.append(_told(recorded, true_from, changes, why_hidden))
+            found.append(answer_of(recorded, true_from, changes, why_hidden))
     return found
 
 
-def _told(
+def answer_of(
     recorded: RecordedEvent,
     true_from: datetime | None,
     changes: list[ChangeAnswer] | None,
     why_hidden: Hidden,
 ) -> EventAnswer:
-    event = cast("PermitEvent | None", recorded.event)
+    """A recorded event of any lifecycle, with what it has changed."""
+    event = recorded.event
     return EventAnswer(
         position=recorded.position,
         version=recorded.version,
@@ -123,13 +125,14 @@ def _facts(permit: Permit, event: PermitEvent) -> Json:
         "identity_stale": permit.card.identity_stale,
     }
     document["electronic"]["device_keys"] = sorted(permit.devices)
-    return dict(_flat(plain(document)))
+    return dict(flat(plain(document)))
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values; what every document says of itself is left out."""
     for name, inner in value.items():
         if isinstance(inner, dict):
-            yield from _flat(inner, f"{prefix}{name}.")
+            yield from flat(inner, f"{prefix}{name}.")
         elif prefix or name not in _SAME_FOR_ALL:
             yield f"{prefix}{name}", inner
 
@@ -161,7 +164,7 @@ def _changes(
                 )
 
 
-def _own_facts(event: PermitEvent, why_hidden: Hidden) -> Json:
+def _own_facts(event: LifeEvent, why_hidden: Hidden) -> Json:
     own = {
         field.name: plain(getattr(event, field.name))
         for field in fields(event)  # type: ignore[arg-type]  # a dataclass by its metaclass

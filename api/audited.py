@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
 from domain import permit_number
+from domain.id_cards import receipt_number
 from ledger.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
@@ -25,7 +26,10 @@ NOT_KEPT = "[not kept]"
 _KEPT = re.compile(r"[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}([Zz]|[+ -][0-9:]{5})")
 _OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
 
-SUBJECTS: dict[str, Callable[[str], bool]] = {"permit_number": permit_number.is_valid}
+SUBJECTS: dict[str, Callable[[str], bool]] = {
+    "permit_number": permit_number.is_valid,
+    "receipt_number": receipt_number.is_valid,
+}
 """Which part of a path names a stream, and what could be such a name: a citizen number that was
 typed into the wrong field is not kept."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
@@ -27,6 +27,7 @@ from ledger.tree.reading import ManifestProof, Moved
 
 from . import documents
 from .audit import At
+from .audit_answers import EventAnswer
 from .audit_changes import told
 from .audited import AuditedRoute, Investigator
 from .evidence_files import Completeness, Evidence, ProvedEvent
@@ -52,10 +53,10 @@ _ZIP: documents.Responses = {
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-_RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
+RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
 
 
-@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=_RESPONSES)
+@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
 async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:
@@ -64,40 +65,51 @@ async def evidence(
     history = await service.histories.of(well_formed(permit_number))
     if not history.events:
         raise UnknownPermit
-    content = await asyncio.to_thread((await _gathered(history, caller, service, at)).zipped)
-    name = f"evidence-{permit_number}-{history.events[-1].position}.zip"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, 200, headers, "application/zip")
+    instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
+    told_and_state = told(history), _state(history, instant)
+    return await zipped(history, *told_and_state, instant, caller, service)
 
 
-async def _gathered(
-    history: StreamHistory, caller: Principal, service: Services, at: datetime | None
-) -> Evidence:
-    number, last = str(history.events[0].stored.originator_id), history.events[-1].position
-    trees, now = service.trees, service.clock.now()
+async def zipped(
+    history: StreamHistory,
+    events: Sequence[EventAnswer],
+    state: Json | None,
+    instant: datetime,
+    caller: Principal,
+    service: Services,
+) -> Response:
+    """The evidence of any stream's history, as it is told.
+
+    Raises:
+        Unavailable: its last event is in no signed tree yet.
+    """
+    stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
+    trees = service.trees
     await _integrated(last, service)
     entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
-    row = await _manifest_row(number, entries, service)
+    row = await _manifest_row(stream, entries, service)
     newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
-    instant = at or max(now, *(event.timestamp for event in history.sound))
     checkpoints = await _checkpoints(instant, newest, service)
-    return Evidence(
+    evidence = Evidence(
         origin=trees.origin,
-        permit_number=number,
+        stream=stream,
         case=caller.case or "",
         asked_by=caller.subject,
-        made_at=now,
+        made_at=service.clock.now(),
         at=instant,
         position=last,
-        events=await _events(history, entries, newest, service),
+        events=await _events(history, events, entries, newest, service),
         checkpoints=checkpoints,
         growth=await _growth(checkpoints, service),
         completeness=await _completeness(row, entries, newest, service) if row else None,
-        state=_state(history, instant),
+        state=state,
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
         witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
     )
+    content = await asyncio.to_thread(evidence.zipped)
+    headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
+    return Response(content, 200, headers, "application/zip")
 
 
 async def _integrated(position: int, service: Services) -> None:
@@ -170,11 +182,15 @@ async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, 
 
 
 async def _events(
-    history: StreamHistory, entries: Entries, newest: Note, service: Services
+    history: StreamHistory,
+    events: Sequence[EventAnswer],
+    entries: Entries,
+    newest: Note,
+    service: Services,
 ) -> list[ProvedEvent]:
     by_position, size = dict(entries), _size(newest)
     proved = []
-    for recorded, event in zip(history.events, told(history), strict=True):
+    for recorded, event in zip(history.events, events, strict=True):
         index = recorded.position - 1
         path = await _path(service.trees.inclusion(EVENTS, index, size))
         entry = by_position.get(recorded.position, b"{}")

@@ -62,7 +62,7 @@ class Evidence:
     the ``newest``, in this order; ``growth`` leads from each to the next."""
 
     origin: str
-    permit_number: str
+    stream: str
     case: str
     asked_by: str
     made_at: datetime
@@ -92,7 +92,7 @@ class Evidence:
         return {
             "format": FORMAT,
             "origin": self.origin,
-            "permit_number": self.permit_number,
+            "stream": self.stream,
             "case": self.case,
             "asked_by": self.asked_by,
             "made_at": self.made_at,
@@ -134,7 +134,7 @@ class Evidence:
             contents[f"proofs/{position}.tlog-proof"] = str(event.proof).encode()
         if complete := self.completeness:
             row, manifest = complete.row, complete.row.manifest
-            stated = row_entry(self.permit_number, row.version, complete.last_leaf)
+            stated = row_entry(self.stream, row.version, complete.last_leaf)
             contents["manifest/row.json"] = stated
             contents["manifest/row-path.txt"] = _hashes(row.path)
             contents["manifest/entry.json"] = manifest.entry

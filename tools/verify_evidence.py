@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the evidence of one residence permit, with no network and none of the service's software.
+"""Checks the evidence of one permit or application, with no network and no software of the service.
 
     python3 verify_evidence.py evidence.zip --keys keys.txt
 
@@ -16,9 +16,9 @@ What is checked, in this order:
  3. each event's stored bytes hash to what its log entry says, and the entry is in the log's Merkle
     tree under the newest checkpoint (RFC 6962: a leaf is SHA-256(00 || entry), a node is
     SHA-256(01 || left || right));
- 4. each entry names the entry before it of the same permit, so that none is left out between them;
+ 4. each entry names the entry before it of the same file, so that none is left out between them;
  5. the tree of each checkpoint begins with that of the one before: history was only added to;
- 6. the manifest, which the log signs now and then, says which event is the permit's last: so these
+ 6. the manifest, which the log signs now and then, says which event is the last: so these
     are all there are, up to that point.
 
 Personal details are sealed in the stored bytes, and the log has only their hash. What the folder
@@ -180,7 +180,7 @@ class Evidence:
         with zipfile.ZipFile(path) as archive:
             listed = archive.infolist()
             if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
-                raise ValueError("it is larger than evidence of one permit can be")
+                raise ValueError("it is larger than evidence of one file can be")
             self.files = {each.filename: archive.read(each) for each in listed}
         self.said: dict[str, Any] = json.loads(self.files["evidence.json"])
         if self.said["format"] != "permit-ledger-evidence/1":
@@ -245,8 +245,8 @@ class Evidence:
             for name in ("position", "version", "topic", "recorded_at"):
                 if stated[name] != event[name]:
                     raise NotProved(f"position {position}: {name} is not what the log has")
-            if stated["stream"] != self.said["permit_number"]:
-                raise NotProved(f"position {position} is another permit's")
+            if stated["stream"] != self.said["stream"]:
+                raise NotProved(f"position {position} is of another file")
             index, path, note = parse_proof(self.text(f"proofs/{position}.tlog-proof"))
             if index != position - 1 or note != newest:
                 raise NotProved(f"the proof of position {position} is of another place or tree")
@@ -259,7 +259,7 @@ class Evidence:
             stated = json.loads(self.entry(event))
             previous = before.hex() if before else None
             if event["version"] != number or stated["previous"] != previous:
-                raise NotProved(f"version {number} of the permit does not follow the one before it")
+                raise NotProved(f"version {number} does not follow the one before it")
             if event["position"] <= position:
                 raise NotProved(f"version {number} stands before its predecessor")
             before, position = leaf_hash(self.entry(event)), event["position"]
@@ -277,9 +277,7 @@ class Evidence:
 
     def check_completeness(self) -> str:
         if "manifest/row.json" not in self.files:
-            raise NotProved(
-                "no manifest has the permit yet: that these are all events is not shown"
-            )
+            raise NotProved("no manifest has it yet: that these are all events is not shown")
         row, entry = json.loads(self.files["manifest/row.json"]), self.files["manifest/entry.json"]
         manifest = json.loads(entry)
         index, path, note = parse_proof(self.text("manifest/entry.tlog-proof"))
@@ -301,19 +299,19 @@ class Evidence:
         if row != {
             "last_leaf": last,
             "last_version": len(until),
-            "stream": self.said["permit_number"],
+            "stream": self.said["stream"],
         }:
-            raise NotProved("the manifest knows another last event of this permit")
+            raise NotProved("the manifest knows another last event")
         later = len(self.said["events"]) - len(until)
         more = f"; {later} came later, after which there may be others" if later else ""
-        return f"up to position {log_size} these are all events of the permit{more}"
+        return f"up to position {log_size} these are all events{more}"
 
     def entry(self, event: dict[str, Any]) -> bytes:
         return self.files[f"entries/{event['position']}.json"]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Check the evidence of one residence permit.")
+    parser = argparse.ArgumentParser(description="Check the evidence of one permit or application.")
     parser.add_argument("file", help="the zip")
     parser.add_argument("--keys", help="a file with the verifier keys that you trust")
     parser.add_argument("--key", action="append", default=[], help="one such key")
@@ -327,7 +325,7 @@ def main() -> int:
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         print(f"this is no evidence that can be checked: {error}")
         return 2
-    print(f"permit {evidence.said['permit_number']}, log {evidence.said['origin']}")
+    print(f"file {evidence.said['stream']}, log {evidence.said['origin']}")
     failed = 0
     for number, step in enumerate(
         (

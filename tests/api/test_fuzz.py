@@ -47,6 +47,7 @@ READS = {
     f"GET {A}/timeline": "investigator",
     f"GET {A}/checks": "investigator",
     f"GET {A}/evidence": "investigator",
+    "GET /v1/audit/id-card-applications/{receipt_number}/events": "investigator",
     "GET /v1/audit/reads": "investigator",
     "GET /v1/stats": "registrar",
     "GET /v1/stats/files/{name}": "registrar",

@@ -76,6 +76,8 @@ ALLOWED = {
     ("get", f"{A}/timeline"): {"investigator"},
     ("get", f"{A}/checks"): {"investigator"},
     ("get", f"{A}/evidence"): {"investigator"},
+    ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): {"investigator"},
+    ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): {"investigator"},
     ("get", "/v1/audit/reads"): {"investigator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
