@@ -35,7 +35,7 @@ from tests.keks import keyring
 from . import sides
 from .harness import Rates, Result, Round, forget_garbage, fresh_database, server
 
-PERMITS, ROUNDS = 40_000, 5
+PERMITS, ROUNDS = 20_000, 5
 QUICK_PERMITS, QUICK_ROUNDS = 3_000, 3
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 TODAY = shanghai_date(UNTIL)

@@ -55,6 +55,7 @@ class BatchBuilder:
     events: list[Row] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     _moved: set[int] = field(default_factory=set)
+    _newest: dict[int, Row] = field(default_factory=dict)
 
     def mark(self, partition: int) -> Mark:
         return self.marks.get(partition, Mark(0))
@@ -66,7 +67,8 @@ class BatchBuilder:
             self._move(partition, mark._replace(next_offset=max(mark.next_offset, offset + 1)))
             return
         self.events.append(row)
-        self._move(partition, Mark(offset + 1, row["position"], offset, seen(row)))
+        self._newest[partition] = row
+        self._move(partition, Mark(offset + 1, row["position"], offset))
 
     def park(self, parked: Parked) -> None:
         mark = self.mark(parked.partition)
@@ -82,8 +84,10 @@ class BatchBuilder:
 
     def batch(self) -> Batch:
         """What was collected; the builder begins anew behind it."""
+        for partition, row in self._newest.items():
+            self.marks[partition] = self.marks[partition]._replace(seen=seen(row))
         done = Batch({p: self.marks[p] for p in self._moved}, self.events, self.parked)
-        self.events, self.parked, self._moved = [], [], set()
+        self.events, self.parked, self._moved, self._newest = [], [], set(), {}
         return done
 
     def _move(self, partition: int, mark: Mark) -> None:

@@ -8,11 +8,12 @@ acted where it was not at a station, since that is the holder; approvals, cases,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumers.cloudevents import EventRecord
 
@@ -57,7 +58,7 @@ class Unfit(Exception):
 @dataclass(frozen=True, slots=True)
 class KindFacts:
     """Where the facts of one kind of stream lie: column → the field it is read from, or for what
-    differs by event, the event's name → the field. Dots lead into a value."""
+    differs by event, the event's name → the field. A dot leads into a value."""
 
     dates: Mapping[str, str]
     numbers: Mapping[str, str]
@@ -101,52 +102,83 @@ NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _NO_FACTS = KindFacts({}, {}, {}, {}, {})
 
 
+Reader = Callable[[Any, str], Any]
+"""Of a value that is there, and the path that is told where it is none."""
+
+
+class Fact(NamedTuple):
+    """One column of one type of event: where it lies, and how it is read."""
+
+    column: str
+    path: str
+    name: str
+    within: str | None
+    read: Reader
+
+
+class Plan(NamedTuple):
+    """How events of one type are read."""
+
+    kind: str
+    name: str
+    facts: tuple[Fact, ...]
+    needed: tuple[str, ...]
+
+
 def row_of(event: EventRecord) -> Row:
-    """A row for the table ``events``, its dates and instants as texts.
+    """A row for the table ``events``, without the columns that it has nothing for; dates are texts.
 
     Raises:
         Unfit: a fact that is needed is missing, or one is not of its kind.
     """
-    if (found := _TYPE.fullmatch(event.type)) is None:
-        raise Unfit("its type has no kind, name and version")
-    kind, name = found["kind"], found["name"]
-    fields, facts = event.fields, KINDS.get(kind, _NO_FACTS)
-    station = _text(fields, "station")
+    plan, fields = _plan(event.type), event.fields
     row: Row = {
         "position": event.position,
-        "kind": kind,
-        "name": name,
+        "kind": plan.kind,
+        "name": plan.name,
         "type": event.type,
         "subject": event.subject,
         "version": event.version,
         "recorded_at": event.time.astimezone(UTC).replace(tzinfo=None),
-        "station": station,
-        "actor": _text(fields, "actor") if station else None,
     }
-    for column, path in facts.dates.items():
-        row[column] = _date(fields, path)
-    for column, path in facts.numbers.items():
-        row[column] = _number(fields, path)
-    for column, path in facts.texts.items():
-        row[column] = _text(fields, path)
-    row["day"] = _date(fields, facts.days[name]) if name in facts.days else None
-    row["reason"] = _text(fields, facts.reasons[name]) if name in facts.reasons else None
-    for column in NEEDED.get(f"{kind}.{name}", ()):
-        if row[column] is None:
+    if (station := fields.get("station")) is not None:
+        row["station"] = _text(station, "station")
+        if (actor := fields.get("actor")) is not None:
+            row["actor"] = _text(actor, "actor")
+    for column, path, name, within, read in plan.facts:
+        value = fields.get(name)
+        if within is not None:
+            value = value.get(within) if isinstance(value, dict) else None
+        if value is not None:
+            row[column] = read(value, path)
+    for column in plan.needed:
+        if column not in row:
             raise Unfit(f"it lacks its {column}")
     return row
 
 
-def _at(fields: Mapping[str, Any], path: str) -> Any:
-    value: Any = fields
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+@lru_cache(maxsize=256)
+def _plan(event_type: str) -> Plan:
+    if (found := _TYPE.fullmatch(event_type)) is None:
+        raise Unfit("its type has no kind, name and version")
+    kind, name = found["kind"], found["name"]
+    of = KINDS.get(kind, _NO_FACTS)
+    facts = [_fact(column, path, _date) for column, path in of.dates.items()]
+    facts += [_fact(column, path, _number) for column, path in of.numbers.items()]
+    facts += [_fact(column, path, _text) for column, path in of.texts.items()]
+    if name in of.days:
+        facts.append(_fact("day", of.days[name], _date))
+    if name in of.reasons:
+        facts.append(_fact("reason", of.reasons[name], _text))
+    return Plan(kind, name, tuple(facts), NEEDED.get(f"{kind}.{name}", ()))
 
 
-def _date(fields: Mapping[str, Any], path: str) -> str | None:
-    if (value := _at(fields, path)) is None:
-        return None
+def _fact(column: str, path: str, read: Reader) -> Fact:
+    name, _, within = path.partition(".")
+    return Fact(column, path, name, within or None, read)
+
+
+def _date(value: Any, path: str) -> str:
     try:
         if date.fromisoformat(value).year in YEARS:
             return str(value)
@@ -155,17 +187,13 @@ def _date(fields: Mapping[str, Any], path: str) -> str | None:
     raise Unfit(f"{path} is no date")
 
 
-def _number(fields: Mapping[str, Any], path: str) -> int | None:
-    value = _at(fields, path)
-    if value is None or (type(value) is int and 0 <= value <= NUMBER_MAX):
+def _number(value: Any, path: str) -> int:
+    if type(value) is int and 0 <= value <= NUMBER_MAX:
         return value
     raise Unfit(f"{path} is no number that it could be")
 
 
-def _text(fields: Mapping[str, Any], path: str) -> str | None:
-    value = _at(fields, path)
-    if value is None:
-        return None
+def _text(value: Any, path: str) -> str:
     if type(value) is str and len(value) <= TEXT_LENGTH_MAX and _TEXT.fullmatch(value):
         return value
     raise Unfit(f"{path} is no name that it could be")

@@ -2,22 +2,44 @@
 
 import random
 from collections import Counter
+from contextlib import closing
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from eventsourcing.application import project_aggregate
+from psycopg.conninfo import make_conninfo
 
 from consumers.analytics import questions
+from consumers.analytics.log_source import LogSource
 from domain.calendar import Term, shanghai_date
+from domain.context import CommandContext
 from domain.standing import Facts, PermitStatus, Standing
 from domain.validity import History, first_instant
-from tests.projections.test_time_travel import City
+from ledger.application import PermitLedger
+from ledger.database import as_service
+from tests.conftest import TEMPLATE
+from tests.keks import keyring
+from tests.projections.test_time_travel import BEGINNING, City
 
 DAYS = 40
 
 
-@pytest.fixture
-def city(ledger, context):
+@pytest.fixture(scope="module")
+def ledger(postgres_url, blind_index):
+    """A log of this file's own."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE like_the_domain TEMPLATE {TEMPLATE}")
+    url = as_service(make_conninfo(postgres_url, dbname="like_the_domain"))
+    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+        ledger.url = url
+        yield ledger
+
+
+@pytest.fixture(scope="module")
+def city(ledger, policy):
+    """Random lives, backdated and ended; some people are erased in the end."""
+    context = CommandContext("officer-1", "320211-01", "a-request", BEGINNING, policy)
     city = City(ledger, context, random.Random(8))  # noqa: S311  chance, not secrecy
     city.grow()
     for number in city.numbers[:4]:
@@ -27,6 +49,11 @@ def city(ledger, context):
 
 
 @pytest.fixture
+def source(ledger, city):
+    return LogSource(ledger.url, ledger.event_mapper.parse)
+
+
+@pytest.fixture(scope="module")
 def histories(ledger, city):
     """Every permit's, opened."""
     return [History(ledger.opened(ledger.log.select_events(number))) for number in city.numbers]

@@ -1,7 +1,7 @@
 """The service as users start it, and browsers that come to it."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from domain import citizen_id
 from tests.api.conftest import application, free_port  # noqa: F401  a fixture
 from tests.api.service import Caller, Service
 from tests.web.browsers import Visitor, chromium
+
+SETTLED, BORN_ON = 6, date(1990, 1, 1)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,30 @@ def http(service: Service) -> Iterator[httpx.Client]:
 @pytest.fixture
 def registrar(http: httpx.Client) -> Caller:
     return Caller.with_token(http, "registrar")
+
+
+@pytest.fixture(scope="session")
+def settled(http: httpx.Client) -> None:
+    """A few people live in one district: so many that their number is no secret."""
+    registrar = Caller.with_token(http, "registrar")
+    for n in range(SETTLED):
+        number = citizen_id.compose("998888", BORN_ON, 2 * n + 1)
+        person = {
+            "name": "欧阳测试",
+            "sex": "1",
+            "ethnicity": "01",
+            "birth_date": BORN_ON.isoformat(),
+            "citizen_id_number": number,
+            "hukou_address": "安徽省合肥市测试路1号",
+        }
+        body = {
+            "holder": person,
+            "residence": {"division": "320211", "address": "蠡湖大道1号"},
+            "residence_registered_on": "2020-01-15",
+            "ground": "employment",
+        }
+        answer = registrar.post("/v1/permits", body)
+        assert answer.status_code == 201, answer.text
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ AXE = Path(__file__).parents[2] / ".test-tools" / "node_modules" / "axe-core" / 
 SERIOUS = {"serious", "critical"}
 STATES = (
     *("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers"),
-    *("audit", "card form", "card receipt", "card file", "progress"),
+    *("audit", "stats", "card form", "card receipt", "card file", "progress"),
 )
 
 
@@ -23,12 +23,13 @@ def axe() -> str:
 
 
 @pytest.fixture
-def states(visitor, registrar, http):
+def states(visitor, settled, registrar, http):
     """``states("zh", "dark")``: the name of each state of each page, and the page in it."""
 
     def each(language, scheme):
         someone = visitor(language=language, scheme=scheme, viewport=PHONE)
         yield "overview", _overview(someone)
+        yield "stats", _stats(someone)
         yield "shown", someone.open("/v/" + "0" * 26)
         for address in ("/me", "/verify", "/counter", "/audit"):
             page = someone.open(address)
@@ -89,6 +90,16 @@ def _id_cards(someone):
 def _overview(someone) -> Page:
     page = someone.open("/")
     expect(page.locator("#log-position")).not_to_have_text("–")
+    return page
+
+
+def _stats(someone) -> Page:
+    """With all of its tables open."""
+    page = someone.open("/stats")
+    expect(page.locator("#figure-in_force")).not_to_have_text("–")
+    expect(page.locator(".question__chart img").first).to_be_visible()
+    page.evaluate("for (const table of document.querySelectorAll('details')) table.open = true")
+    expect(page.locator("#losses table")).to_be_visible()
     return page
 
 

@@ -1,0 +1,122 @@
+"""``permit-ledger stats``: the whole answers, from what the role has left in the data folder."""
+
+import csv
+import io
+from contextlib import closing
+from datetime import date
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from consumers.analytics.publishing import Publisher
+from consumers.analytics.questions import QUESTIONS
+from consumers.analytics.sink import Sink
+from permit_ledger.cli import app
+from tests.analytics.test_questions import at, issued
+
+TODAY = date(2026, 6, 15)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """``run("losses", …)``: what the command says, and how it ends."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["stats", *arguments, "--data-dir", str(tmp_path)])
+
+    return run
+
+
+@pytest.fixture
+def published(put, sink, folder):
+    """A small city's statistics, as the role leaves them when it stops."""
+    put(
+        *(("issued", f"P{n}", at("2026-01-05"), issued("2026-01-05")) for n in range(3)),
+        (
+            "address-changed",
+            "P1",
+            at("2026-03-20"),
+            {"moved_on": "2026-03-01", "residence": {"division": "320281"}},
+        ),
+        ("identity-corrected", "P2", at("2026-03-20"), {"actor": "officer-2"}),
+    )
+    publisher = Publisher(folder)
+    publisher.publish(sink.answers(TODAY, 30), sink.vitals(), sink.parked(), TODAY)
+    sink.close()
+    return folder
+
+
+def test_without_a_question_all_are_told(run, published):
+    """Small numbers, permits and officers too: it is for whoever may read the folder."""
+    told = run()
+
+    assert 0 == told.exit_code
+    assert [] == [question.name for question in QUESTIONS if question.name not in told.stdout]
+    assert "officer-1" in told.stdout
+    assert "as of event 5, for 2026-06-15" in told.stdout
+
+
+def test_one_can_be_written_as_csv_and_parquet(run, published, tmp_path):
+    """The whole of it."""
+    table, parquet = tmp_path / "c.csv", tmp_path / "c.parquet"
+    told = run("corrections", "--csv", str(table), "--parquet", str(parquet))
+
+    header, *rows = csv.reader(io.StringIO(table.read_text()))
+    assert 0 == told.exit_code, told.output
+    assert "actor" in header
+    assert (
+        len(rows)
+        == 2
+        == duckdb.sql(f"SELECT count(*) FROM read_parquet('{parquet}')").fetchall()[0][0]
+    )
+
+
+def test_charts_have_titles_and_are_in_both_languages(run, published, tmp_path):
+    """To be put into a report."""
+    told = run("--charts", str(tmp_path / "charts"))
+
+    assert 0 == told.exit_code, told.output
+    chinese = (tmp_path / "charts" / "in_force.zh.svg").read_text()
+    assert "各区有效居住证" in chinese
+    assert "Permits in force, by district" in (tmp_path / "charts" / "in_force.en.svg").read_text()
+    assert "var(--" not in chinese
+
+
+def test_another_day_is_asked_of_the_file(run, published):
+    """As it was known then, and as it is known now; while nobody has the file."""
+    told = run("in_force_by_district", "--day", "2026-03-10")
+
+    assert 0 == told.exit_code, told.output
+    lines = [
+        line.split() for line in told.stdout.replace("│", " ").splitlines() if "2026-03-10" in line
+    ]
+    assert [["2026-03-10", "320211", "2", "3"], ["2026-03-10", "320281", "1", "0"]] == lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "there is in_force_by_district"),
+        (["--csv", "x.csv"], "name the question"),
+        (["losses", "--day", "yesterday"], "a date looks like"),
+    ],
+)
+def test_what_can_t_be_asked_is_said(run, published, arguments, said):
+    """Exit code 2, and what to do."""
+    told = run(*arguments)
+
+    assert 2 == told.exit_code
+    assert said in " ".join(told.output.split())
+
+
+def test_before_anything_is_counted_it_says_what_to_do(run):
+    """Exit code 1."""
+    assert 1 == run().exit_code
+
+
+def test_a_file_that_was_published_can_be_opened_again(published):
+    """By the role, which starts where it was."""
+    with closing(Sink(published, "log")) as sink:
+        assert 5 == sink.vitals()["position"]
