@@ -41,20 +41,18 @@ class _Target:
     end: int
 
 
-class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-    """Only keeps what it hears: it is called on the client's own loop, which must not wait."""
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
+    """Only keeps that something has changed: it is called on the client's own loop, which must not
+    wait, and by another thread, to which setting a flag is one step."""
 
     def __init__(self) -> None:
-        self.unclaimed: set[int] = set()
-        self.revoked: set[int] = set()
+        self.changed = False
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self.unclaimed |= {each.partition for each in assigned}
+    def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
+        self.changed = True
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        numbers = {each.partition for each in revoked}
-        self.unclaimed -= numbers
-        self.revoked |= numbers
+    def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        self.changed = True
 
 
 class Feeding:
@@ -80,7 +78,7 @@ class Feeding:
         self._admin = admin
         self._claims: dict[int, Claim] = {}
         self._targets: dict[int, _Target] = {}
-        self._assigned = _Assigned()
+        self._assignments = _Assignments()
         self._asked_at: datetime | None = None
 
     def run(self, stop: Event, went_well: Callable[[], None]) -> None:
@@ -89,11 +87,10 @@ class Feeding:
         Raises:
             Fenced, TopicChanged, KafkaError, Unavailable, psycopg.Error: begin anew.
         """
-        self._consumer.subscribe([self._topic], listener=self._assigned)
+        self._consumer.subscribe([self._topic], listener=self._assignments)
         while not stop.is_set():
             records = self._poll()
-            self._forget_revoked()
-            if self._assigned.unclaimed:
+            if self._assignments.changed:
                 self._claim()  # and what was polled of them meanwhile is polled again from there
                 continue
             self._apply(records)
@@ -105,21 +102,18 @@ class Feeding:
         try:
             polled = self._consumer.poll(timeout_ms=POLL_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError):
-            if self._assigned.unclaimed:
+            if self._assignments.changed:
                 return []
             raise
         return [record for records in polled.values() for record in records]
 
-    def _forget_revoked(self) -> None:
-        revoked, self._assigned.revoked = self._assigned.revoked, set()
-        for number in revoked:
-            self._claims.pop(number, None)
-            self._targets.pop(number, None)
-
     def _claim(self) -> None:
-        """All that are assigned, so that whatever was polled of any is read again from its row."""
+        """All that are assigned, so that whatever was polled of any is read again from its row.
+
+        What changes once the flag is down raises it again.
+        """
+        self._assignments.changed = False
         numbers = {each.partition for each in self._consumer.assignment()}
-        self._assigned.unclaimed.clear()
         self._targets.clear()
         self._claims = {each.partition: each for each in claim(self._connection, numbers)}
         for number, claimed in self._claims.items():
