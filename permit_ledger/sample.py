@@ -16,7 +16,7 @@ from .workbench import workbench
 
 SAMPLE_PERMITS = 300
 SAMPLE_DAYS = 730
-SAMPLE_RATES = Rates(applications_share=0.4)
+SAMPLE_RATES = Rates(applications_share=0.6, application_slow_share=0.35, application_slow_days=45)
 """More than elsewhere, so that the counter for identity cards has something to do."""
 SAMPLE_SEED = 20160101
 """The day the national regulations came into force; any number would do."""

@@ -144,6 +144,18 @@ def test_a_token_without_the_scope_or_a_station_is_refused(signed, brought):
     assert without.post(PATH, brought()).status_code in {401, 403}
 
 
+def test_an_operator_can_settle_due_dates_by_hand(at, service, accept, progress):
+    """What the calendar does not know yet stays as it is, and the command says how many."""
+    at("2026-12-15")
+    application = accept()
+    assert progress(application).json()["due_date_provisional"]
+    told = service.command("settle-due-dates")
+    assert 0 == told.returncode, told.stderr
+    assert told.stdout.startswith("0 due dates are final now, ")
+    assert "0 provisional" not in told.stdout.partition(",")[2]
+    assert progress(application).json()["due_date_provisional"]
+
+
 def test_asking_over_and_over_is_stopped(http, accept):
     """The address has to wait; by then others have been served."""
     path = f"{PATH}/{accept()['receipt_number']}/progress"

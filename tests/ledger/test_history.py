@@ -15,6 +15,7 @@ from ledger.errors import Corrupt, UnknownPermit, UnreadableEvent
 from ledger.history import StreamHistories
 from ledger.holder_keys import HolderKeys
 from projections.reading import read_pool
+from tests.id_card_counter import Counter, submission_of
 from tests.keks import keyring
 
 LOST_V1 = Path(__file__).parent / "golden" / "permit.card-reported-lost.v1.json"
@@ -132,3 +133,42 @@ def test_more_events_than_anybody_has_are_not_read(monkeypatch, ledger, issue, c
 
     with pytest.raises(Corrupt, match="more than 2 events"):
         history(number)
+
+
+def test_an_application_has_its_history_too(ledger, command, history):
+    """Decoded as a permit's is; it is no permit's history."""
+    counter = Counter(ledger)
+    number = counter.accept(submission_of(), command())
+    counter.go(number, "dispatch", command())
+    counter.go(number, "send_back", command(), "照片不符")
+
+    found = history(number)
+
+    assert ["id-card.accepted.v1", "id-card.sent-to-hukou-police.v1", "id-card.returned.v1"] == [
+        event.TOPIC for event in found.sound_life
+    ]
+    assert ("欧阳测试", "照片不符") == (
+        found.sound_life[0].identity.name,
+        found.sound_life[-1].reason,
+    )
+    assert [] == found.sound
+    with pytest.raises(UnreadableEvent):
+        assert found.holder_id
+
+
+def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
+    ledger, issue, command, history, admin
+):
+    """What somebody has put among a permit's events belongs to none."""
+    number, counter = issue(), Counter(ledger)
+    receipt = counter.accept(submission_of(), command())
+    counter.go(receipt, "dispatch", command())
+    admin.execute("ALTER TABLE ledger.events DISABLE TRIGGER USER")
+    admin.execute(
+        "UPDATE ledger.events SET stream = %s WHERE stream = %s AND version = 2", [number, receipt]
+    )
+
+    found = history(number)
+
+    assert [1, 2] == [one.version for one in found.events]
+    assert [PermitIssued] == [type(event) for event in found.sound_life]

@@ -24,7 +24,7 @@ export function showFile(file, act) {
     h("p", { class: "eyebrow" }, text("id_cards.receipt")),
     h("h2", { class: "receipt__number" }, grouped(file.receipt_number)),
     person ? h("p", {}, h("b", { class: "file__name" }, person.name), " ", h("span", { class: "code small soft" }, person.citizen_id_number)) : h("p", { class: "soft" }, text(`id_cards.person_${file.personal_data}`)),
-    dueLine(file),
+    file.stage === "arrived" ? null : dueLine(file),
     steps(file),
     file.return_reason ? h("p", { class: "notice notice--bad" }, file.return_reason) : null,
     ...offered.map((what) => step(what, file, act)),
