@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         description="statistics and what is told of them; none: `analytics` in the data folder",
     )
     analytics_memory_mb: int = Field(
-        256, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
+        192, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
     )
     database_connections_max: int = Field(
         8, ge=2, le=200, description="for commands, and again for reads"

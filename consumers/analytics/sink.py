@@ -24,7 +24,7 @@ from .facts import COLUMNS, Row
 
 FILE = "statistics.duckdb"
 BATCH_FILE = "batch.ndjson"
-MEMORY_MB = 256
+MEMORY_MB = 192
 THREADS = 2
 EVENTS, CHECKS = "events", "checks"
 CHECK_COLUMNS: Mapping[str, str] = {

@@ -65,7 +65,7 @@ def test_killed_and_started_again_it_holds_each_position_once(
     ledger, policy, relaying, database_url, kafka, prefix, folder
 ):
     """At random points, while the log grows and is relayed."""
-    chance = random.Random(12)  # noqa: S311  no secret
+    chance = random.Random(12)  # noqa: S311  chance, not secrecy
     consumer = Consumer(database_url, folder, kafka, prefix)
     try:
         with relaying():

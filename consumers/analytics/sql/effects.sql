@@ -7,7 +7,7 @@ SELECT *, max(recorded_at) OVER (PARTITION BY subject ORDER BY version) AS known
 FROM events WHERE kind = 'permit';
 
 -- Nothing is true before the permit was issued, no endorsement before an earlier one, and no card was
--- lost before it was made or found.
+-- lost before it was made or found. `place` is the order in which a permit's events became true.
 CREATE OR REPLACE VIEW effects AS
 WITH told AS (
     SELECT *,
@@ -28,13 +28,17 @@ WITH told AS (
         max(told_from) OVER (PARTITION BY subject, follows ORDER BY version) AS follows_from,
         max(told_from) FILTER (name = 'issued') OVER (PARTITION BY subject) AS issued_from
     FROM told
+), dated AS (
+    SELECT * EXCLUDE (told_from, follows, follows_from, issued_from),
+        greatest(
+            CASE WHEN name IN ('endorsed', 'card-reported-lost') THEN follows_from ELSE told_from END,
+            issued_from
+        ) AS true_from
+    FROM compared
 )
-SELECT * EXCLUDE (told_from, follows, follows_from, issued_from),
-    greatest(
-        CASE WHEN name IN ('endorsed', 'card-reported-lost') THEN follows_from ELSE told_from END,
-        issued_from
-    ) AS true_from
-FROM compared;
+SELECT *,
+    CAST(row_number() OVER (PARTITION BY subject ORDER BY true_from, version) AS INTEGER) AS place
+FROM dated;
 
 -- Every permit on each of the `days`, at the end of the day: as it was by all that is known today, and
 -- as it was known then.
@@ -53,12 +57,13 @@ WITH folded AS (
         coalesce(bool_or(name IN ('voided', 'cancelled', 'holder-erased')) FILTER (was_known), false)
             AS known_ended
     FROM (
-        SELECT days.day, effects.* EXCLUDE (day),
-            row(true_from, version) AS place,
+        SELECT days.day, subject, name, place, anchor, years, division,
             name IN ('issued', 'endorsed') AS is_term,
             name IN ('issued', 'address-changed') AS is_home,
             known_from < begins(days.day + 1) AS was_known
         FROM effects JOIN days ON true_from < begins(days.day + 1)
+        WHERE name IN ('issued', 'endorsed', 'address-changed', 'electronic-claimed', 'voided',
+            'cancelled', 'holder-erased')
     )
     GROUP BY day, subject
 )
