@@ -23,6 +23,7 @@ from .taking import RecordTaker
 from .topics import topic_id
 
 POLL_MS = 200
+POSITION_TIMEOUT_MS = 1_000
 ASK_EVERY_S = 1.0
 """How often the broker is asked where the partitions end."""
 
@@ -150,7 +151,9 @@ class Feeding:
         found: Any = self._admin.list_partition_offsets(asked, isolation_level="read_uncommitted")
         for partition, told in found.items():
             number = partition.partition
-            read = self._consumer.position(partition) or 0
+            read = self._read(number)
+            if read is None:
+                continue
             target = self._targets.get(number)
             if target is None or read >= target.end:
                 self._targets[number] = _Target(now, told.offset)
@@ -158,9 +161,19 @@ class Feeding:
 
     def _tell(self) -> None:
         for number, target in list(self._targets.items()):
-            read = self._consumer.position(TopicPartition(self._topic, number))
+            read = self._read(number)
             if read is not None and read >= target.end:
                 del self._targets[number]
                 tell_end(
                     self._connection, self._claims[number], target.asked_at, 0, target.asked_at
                 )
+
+    def _read(self, number: int) -> int | None:
+        """The offset that is read next, past markers of transactions. Without a bound the client
+        would wait for it for ever in the middle of a rebalance, which goes on in a poll alone."""
+        if self._assignments.changed:
+            return None
+        position: int | None = self._consumer.position(
+            TopicPartition(self._topic, number), timeout_ms=POSITION_TIMEOUT_MS
+        )
+        return position
