@@ -16,7 +16,7 @@ from api.metrics import REGISTRY
 from permit_ledger.cli import app
 from permit_ledger.feed_status import FeedStatus
 from permit_ledger.settings import Settings
-from permit_ledger.status import RelayStatus, Status, Tree
+from permit_ledger.status import RelayStatus, Statistics, Status, Tree
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -33,7 +33,7 @@ SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_c
 
 
 def test_every_role_is_a_service_of_its_own() -> None:
-    roles = {"api", "project", "integrate", "relay"}
+    roles = {"api", "project", "integrate", "relay", "analytics"}
     remote = {"project-remote", "api-remote"}
     watching = {"postgres", "kafka", "prometheus", "grafana", "postgres-remote"}
     assert roles | remote == set(OURS)
@@ -122,7 +122,9 @@ def _status(**given: Any) -> Status:
     usual |= {"quarantine": [], "trees": [Tree("events", 1, None)], "witnesses": []}
     relay = RelayStatus(position=5, lag_events=0, starts=1, stopped=None)
     feed = FeedStatus("s", "t", 5, 0, 1.0, 1.0, 0, [])
-    return Status(**{**usual, "relay": relay, "feed": feed, **given})
+    statistics = Statistics(position=5, lag_events=0, lag_checks=0, parked=0)
+    usual |= {"relay": relay, "feed": feed, "statistics": statistics}
+    return Status(**{**usual, **given})
 
 
 @pytest.mark.parametrize(
@@ -133,6 +135,8 @@ def _status(**given: Any) -> Status:
         ("relay", {"relay": None}),
         ("relay", {"relay": RelayStatus(5, 0, 1, "a topic was lost")}),
         ("relay", {"relay": RelayStatus(5, 10_001, 1, None)}),
+        ("analytics", {"statistics": None}),
+        ("analytics", {"statistics": Statistics(5, 100_001, 0, 0)}),
         ("project-remote", {"feed": None}),
         ("project-remote", {"feed": FeedStatus("s", "t", 5, 0, None, None, 0, [])}),
         ("project-remote", {"feed": FeedStatus("s", "t", 5, 0, 301.0, 1.0, 0, [])}),
