@@ -12,7 +12,7 @@ from consumers.analytics.check_source import CheckSource
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.log_source import LogSource
 from consumers.analytics.runner import Analytics
-from consumers.kinds import PERMITS
+from consumers.kinds import kinds_under
 from ledger.clock import SystemClock
 from ledger.mapper import EventMapper, OrjsonTranscoder
 
@@ -59,7 +59,7 @@ def analyse(settings: Settings) -> None:
 def _source(settings: Settings, database_url: str | None) -> Source:
     """Kafka where there is one; without it the log itself."""
     if settings.kafka:
-        kind = PERMITS.under(settings.kafka_topic_prefix or "")
-        return KafkaSource(settings.kafka, kind, consumer_group(settings.statistics_dir))
+        kinds = kinds_under(settings.kafka_topic_prefix or "")
+        return KafkaSource(settings.kafka, kinds, consumer_group(settings.statistics_dir))
     assert database_url is not None  # noqa: S101  for the types
     return LogSource(database_url, EventMapper(OrjsonTranscoder()).parse)

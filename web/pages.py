@@ -40,6 +40,7 @@ STATS_QUESTIONS = (
     "losses",
     "checks_answered",
     "station_throughput",
+    "applications",
     "corrections",
     "suspicious",
 )

@@ -85,7 +85,14 @@ PERMIT = KindFacts(
         "cancelled": "reason",
     },
 )
-KINDS: Mapping[str, KindFacts] = MappingProxyType({"permit": PERMIT})
+ID_CARD = KindFacts(
+    dates={"due_on": "due_date"},
+    numbers={"fee_yuan": "fee_yuan"},
+    texts={},
+    days={"accepted": "accepted_on"},
+    reasons={"accepted": "collection"},
+)
+KINDS: Mapping[str, KindFacts] = MappingProxyType({"permit": PERMIT, "id-card": ID_CARD})
 """Another kind of stream is one more entry; events of a kind that is not here keep what all events
 have in common."""
 
@@ -95,6 +102,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "permit.endorsed": ("anchor", "years", "day", "reason"),
         "permit.address-changed": ("day", "division"),
         "permit.card-delivered": ("day", "card_serial"),
+        "id-card.accepted": ("day", "due_on"),
     }
 )
 """Without these the views would count wrong, so an event that lacks one is parked."""

@@ -1,4 +1,4 @@
-"""The events topic as a source: read committed, in a consumer group, from the sink's own marks.
+"""The events topics as a source: read committed, in a consumer group, from the sink's own marks.
 
 The broker is told the offsets as well, for those who look at a group's lag; nothing is ever read
 from there. Whatever is no event of the ledger's is parked by its place, and the rest flows.
@@ -6,7 +6,7 @@ from there. Whatever is no event of the ledger's is parked by its place, and the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,7 @@ from kafka.structs import OffsetAndMetadata
 
 from consumers.client import committed_reader
 from consumers.cloudevents import BadRecord, decode
-from consumers.kinds import Kind
+from consumers.kinds import PARTITIONS, Kind
 from ledger.backoff import Backoff
 
 from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
@@ -44,14 +44,17 @@ _log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
-    """One topic; a consumer of its own while it is iterated.
+    """The events topics of some kinds; a consumer of its own while it is iterated.
 
-    Each sink has a ``group`` of its own, since each wants all of the topic.
+    Each sink has a ``group`` of its own, since each wants all of the topics. A part is a partition,
+    counted on from one topic to the next.
     """
 
-    def __init__(self, addresses: str, kind: Kind, group: str) -> None:
-        self._addresses, self._kind, self._group = addresses, kind, group
-        self.name = f"topic {kind.events_topic}"
+    def __init__(self, addresses: str, kinds: Sequence[Kind], group: str) -> None:
+        self._addresses, self._group = addresses, group
+        self._kinds = {kind.events_topic: kind for kind in kinds}
+        self._first_parts = {topic: n * PARTITIONS for n, topic in enumerate(self._kinds)}
+        self.name = f"topic {' and '.join(self._kinds)}"
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
         """
@@ -80,14 +83,14 @@ class KafkaSource:
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
             fetch_max_bytes=FETCH_BYTES_MAX,
         )
-        places = _Places(consumer, builder)
+        places = _Places(consumer, builder, self._part)
         try:
-            consumer.subscribe([self._kind.events_topic], listener=places)
+            consumer.subscribe(list(self._kinds), listener=places)
             while not stop.is_set():
                 found = consumer.poll(timeout_ms=POLL_MS)
                 for partition, records in found.items():
                     for record in records:
-                        self._take(builder, places, partition.partition, record)
+                        self._take(builder, places, self._part(partition), record)
                 if builder.has_moved:
                     yield builder.batch()
                     self._tell(consumer, builder.marks)
@@ -113,7 +116,7 @@ class KafkaSource:
 
     def _row(self, record: Any) -> Row | str:
         """A row, or why there is none."""
-        event = decode(record, types=self._kind.types)
+        event = decode(record, types=self._kinds[record.topic].types)
         if isinstance(event, BadRecord):
             return event.reason
         try:
@@ -122,14 +125,17 @@ class KafkaSource:
             return str(unfit)
 
     def _tell(self, consumer: KafkaConsumer, marks: Mapping[int, Mark]) -> None:
-        topic = self._kind.events_topic
         offsets = {
-            TopicPartition(topic, part): OffsetAndMetadata(mark.next_offset, "", -1)
-            for part, mark in marks.items()
-            if TopicPartition(topic, part) in consumer.assignment()
+            partition: OffsetAndMetadata(marks[part].next_offset, "", -1)
+            for partition in consumer.assignment()
+            if (part := self._part(partition)) in marks
         }
         with suppress(KafkaError):
             consumer.commit_async(offsets)
+
+    def _part(self, partition: TopicPartition) -> int:
+        first: int = self._first_parts[partition.topic]
+        return first + int(partition.partition)
 
 
 def consumer_group(folder: Path) -> str:
@@ -150,23 +156,29 @@ class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # the library h
     same as then.
     """
 
-    def __init__(self, consumer: KafkaConsumer, builder: BatchBuilder) -> None:
-        self._consumer, self._builder = consumer, builder
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        builder: BatchBuilder,
+        part_of: Callable[[TopicPartition], int],
+    ) -> None:
+        self._consumer, self._builder, self._part_of = consumer, builder, part_of
         self.unproved: dict[int, Mark] = {}
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         for partition in assigned:
-            mark = self._builder.mark(partition.partition)
-            self.unproved.pop(partition.partition, None)
+            part = self._part_of(partition)
+            mark = self._builder.mark(part)
+            self.unproved.pop(part, None)
             if mark.position_offset is None:
                 self._consumer.seek(partition, mark.next_offset)
             else:
                 self._consumer.seek(partition, mark.position_offset)
-                self.unproved[partition.partition] = mark
+                self.unproved[part] = mark
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         for partition in revoked:
-            self.unproved.pop(partition.partition, None)
+            self.unproved.pop(self._part_of(partition), None)
 
 
 def _seen(found: Row | str) -> str | None:

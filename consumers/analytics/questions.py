@@ -57,6 +57,13 @@ QUESTIONS: tuple[Question, ...] = (
         total="ran_out",
     ),
     Question("losses", ("month",), ("lost", "found", "reissued", "replaced", "in_force")),
+    Question(
+        "applications",
+        ("month",),
+        ("accepted", "open", "overdue", "returned", "withdrawn", "collected"),
+        total="accepted",
+        is_local=True,
+    ),
     Question("electronic_adoption", ("month", "division"), ("in_force", "claimed"), is_local=True),
     Question(
         "checks_answered",

@@ -55,13 +55,13 @@ def put(sink: Sink) -> Callable[..., None]:
     builder = BatchBuilder({})
     versions: dict[str, int] = {}
 
-    def put(*told: tuple[str, str, str, dict[str, Any]]) -> None:
+    def put(*told: tuple[str, str, str, dict[str, Any]], kind: str = "permit") -> None:
         for name, subject, at, fields in told:
             versions[subject] = versions.get(subject, 0) + 1
             position = builder.mark(LOG).position + 1
             record = EventRecord(
                 position=position,
-                type=f"permit.{name}.v1",
+                type=f"{kind}.{name}.v1",
                 time=datetime.fromisoformat(at).replace(tzinfo=UTC),
                 subject=subject,
                 version=versions[subject],

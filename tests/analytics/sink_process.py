@@ -48,7 +48,7 @@ def _of_log(url):
 
 
 def _of_kafka(folder, address, prefix):
-    source = KafkaSource(address, PERMITS.under(prefix), consumer_group(folder))
+    source = KafkaSource(address, [PERMITS.under(prefix)], consumer_group(folder))
     kafka_source.BATCH_EVENTS_MAX = BATCH_EVENTS_MAX
     return source
 

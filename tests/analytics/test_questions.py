@@ -269,13 +269,43 @@ def test_events_of_another_kind_are_kept_and_not_counted_as_permits(sink, ask, p
 
     fields = {"station": "320211-01", "actor": "officer-1", "secret": "x"}
     other = EventRecord(
-        1, "id-card.accepted.v1", datetime(2026, 6, 1, tzinfo=UTC), "R1", 1, "", fields
+        1, "landlord.registered.v1", datetime(2026, 6, 1, tzinfo=UTC), "R1", 1, "", fields
     )
     builder = BatchBuilder({})
     builder.take(0, 1, row_of(other))
     sink.write(builder.batch())
 
-    assert [("id-card", "accepted", "R1")] == [
+    assert [("landlord", "registered", "R1")] == [
         (row["kind"], row["name"], row["subject"]) for row in sink.rows("SELECT * FROM events")
     ]
     assert [] == ask("station_throughput")
+
+
+def test_applications_for_identity_cards(put, ask):
+    """One is late, one went back, one was collected; a due date may be set again; permits beside
+    them count for nothing here."""
+
+    def accepted(on, due):
+        return {"accepted_on": on, "due_date": due, "collection": "in_person", "fee_yuan": 0}
+
+    put(("issued", "P", at("2026-05-04"), issued("2026-05-04")))
+    put(
+        ("accepted", "A", at("2026-05-04"), accepted("2026-05-04", "2026-06-01")),
+        ("accepted", "B", at("2026-05-04"), accepted("2026-05-04", "2026-06-01")),
+        ("returned", "B", at("2026-05-10"), {}),
+        ("accepted", "C", at("2026-05-05"), accepted("2026-05-05", "2026-06-02")),
+        ("collected", "C", at("2026-05-25"), {}),
+        ("holder-erased", "C", at("2026-05-26"), {}),
+        ("accepted", "D", at("2026-05-06"), accepted("2026-05-06", "2026-06-03")),
+        ("due-date-set", "D", at("2026-05-07"), {"due_date": "2026-07-03"}),
+        ("accepted", "E", at("2026-06-01"), accepted("2026-06-01", "2026-06-30")),
+        ("holder-erased", "E", at("2026-06-02"), {}),
+        kind="id-card",
+    )
+    june, may = ask("applications")
+
+    assert (may["month"], june["month"]) == ("2026-05-01", "2026-06-01")
+    counts = ("accepted", "open", "overdue", "returned", "withdrawn", "collected")
+    assert [may[name] for name in counts] == [4, 2, 1, 1, 0, 1]
+    assert [june[name] for name in counts] == [1, 0, 0, 0, 1, 0]
+    assert may["p50_days"] == may["p90_days"] == 20

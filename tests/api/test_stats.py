@@ -16,6 +16,7 @@ QUESTIONS = {
     "endorsements_due",
     "endorsement_outcomes",
     "losses",
+    "applications",
     "electronic_adoption",
     "checks_answered",
     "corrections",

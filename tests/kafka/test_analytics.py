@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def source(kafka, prefix, folder):
-    return KafkaSource(kafka, PERMITS.under(prefix), consumer_group(folder))
+    return KafkaSource(kafka, [PERMITS.under(prefix)], consumer_group(folder))
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ CREATE TABLE progress (
 -- One row an event. Instants are of UTC; all columns from `anchor` on may be missing.
 CREATE TABLE events (
     position BIGINT NOT NULL, -- the log's: 1, 2, 3 …
-    kind VARCHAR NOT NULL, -- of stream: 'permit'
+    kind VARCHAR NOT NULL, -- of stream: 'permit', 'id-card'
     name VARCHAR NOT NULL, -- 'issued', 'endorsed', …
     type VARCHAR NOT NULL, -- with kind and version: 'permit.issued.v1'
-    subject VARCHAR NOT NULL, -- the permit's number
+    subject VARCHAR NOT NULL, -- the permit's or receipt's number
     version INTEGER NOT NULL, -- the event's among those of its subject: 1, 2, 3 …
     recorded_at TIMESTAMP NOT NULL, -- by the ledger's clock
     station VARCHAR,
