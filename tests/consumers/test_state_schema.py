@@ -15,7 +15,7 @@ from ledger.mapper import EventMapper, OrjsonTranscoder
 from tests.ledger.golden_files import golden_bytes, topic_of, version_of
 
 GOLDEN = Path(__file__).parents[1] / "ledger" / "golden"
-FILES = sorted(GOLDEN.glob("*.json"))
+FILES = sorted(GOLDEN.glob("permit.*.json"))
 ISSUED = GOLDEN / "permit.issued.v1.json"
 CLAIMED = GOLDEN / "permit.electronic-claimed.v1.json"
 PERMIT_NUMBER = "7Q2M9K4T8XW5"
