@@ -181,7 +181,7 @@ def _path(leaves, old):
         "/tlog/tile/0/" + "x999/" * 30 + "999",
         "/tlog/tile/data/000",
         "/tlog/tile/entries/x001/000",
-        "/tlog/tile/0/%30%30%30%0a",
+        "/tlog/tile/0/%30%30%30%20",
         "/tlog/proof/999999999",
         "/tlog/witness",
     ],
