@@ -309,7 +309,7 @@ def test_connections_that_died_in_the_pool_are_nobodys_error(
     log, runner, issue, readable, admin, read, asked, connections
 ):
     """One of them or all: the read is made on another."""
-    asked = [issue()] if read == "permit" else asked
+    asked = [issue()] if read == "life" else asked
     killed = admin.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM (SELECT pid FROM pg_stat_activity"
         " WHERE application_name = %s AND datname = current_database() LIMIT %s) AS victims",

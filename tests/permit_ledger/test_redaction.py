@@ -48,6 +48,7 @@ def told(**given):
         ("caller", UUID_WITH_MANY_DIGITS),
         ("caller", None),
         ("role", "project"),
+        ("partitions", 12),
         ("tree", "manifests"),
         ("witness", "witness.example/w1"),
         ("age_s", 3600),

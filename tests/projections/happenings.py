@@ -19,7 +19,11 @@ ERASED = events.HolderErased(
 )
 _PROTECTION = (RESTRICTED, LIFTED, ERASED)
 
-ISSUED, *_ordinary = (event for event in EXAMPLES if type(event) not in map(type, _PROTECTION))
+ISSUED, *_ordinary = (
+    event
+    for event in EXAMPLES
+    if isinstance(event, events.PermitEvent) and type(event) not in map(type, _PROTECTION)
+)
 LATER = [*_ordinary, *_PROTECTION]
 """What can follow the issue."""
 
