@@ -27,6 +27,7 @@ from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import bring_up_to_date, prepare
 from permit_ledger.simulate import simulate
+from permit_ledger.simulation.rates import Rates
 from projections.opening import EventOpener
 from projections.runner import Projector
 from projections.view import ELECTRONIC, PHYSICAL
@@ -37,6 +38,8 @@ from tests.keks import keyring
 
 from .harness import Result, server
 from .relay import UNTIL
+
+PERMITS_ALONE = Rates(applications_share=0)
 
 PERMITS, ROUNDS = 20_000, 3
 QUICK_PERMITS, QUICK_ROUNDS = 6_000, 1
@@ -66,7 +69,15 @@ def bench_remote(console: Console, *, quick: bool) -> None:
         )
         policy = load_policy(synthetic_people=True)
         permits = QUICK_PERMITS if quick else PERMITS
-        simulate(ledger, permits=permits, days=400, seed=1, until=UNTIL, policy=policy)
+        simulate(
+            ledger,
+            permits=permits,
+            days=400,
+            seed=1,
+            until=UNTIL,
+            policy=policy,
+            rates=PERMITS_ALONE,
+        )
         head = ledger.log.head()
         _relay_all(url, broker.address, head)
         for _ in range(QUICK_ROUNDS if quick else ROUNDS):

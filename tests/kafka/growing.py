@@ -8,22 +8,42 @@ from typing import Self
 from domain.policy import Policy
 from ledger.application import PermitLedger
 from permit_ledger.simulate import simulate
+from permit_ledger.simulation.rates import Rates
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 
 _seeds = itertools.count(1)
 
 
-def grow(ledger: PermitLedger, policy: Policy, permits: int = 60) -> int:
-    """Append the life of so many permits; returns the log's head after it."""
-    simulate(ledger, permits=permits, days=200, seed=next(_seeds), until=UNTIL, policy=policy)
+def grow(
+    ledger: PermitLedger, policy: Policy, permits: int = 60, *, applications_share: float = 0
+) -> int:
+    """Append the life of so many permits, and of applications for identity cards beside them;
+    returns the log's head after it."""
+    simulate(
+        ledger,
+        permits=permits,
+        days=200,
+        seed=next(_seeds),
+        until=UNTIL,
+        policy=policy,
+        rates=Rates(applications_share=applications_share),
+    )
     return ledger.log.head()
 
 
 class Growth:
     """The same without end, in a thread, within its context."""
 
-    def __init__(self, ledger: PermitLedger, policy: Policy, permits: int = 20) -> None:
+    def __init__(
+        self,
+        ledger: PermitLedger,
+        policy: Policy,
+        permits: int = 20,
+        *,
+        applications_share: float = 0,
+    ) -> None:
+        self._applications_share = applications_share
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[ledger, policy, permits])
 
@@ -37,5 +57,5 @@ class Growth:
 
     def _run(self, ledger: PermitLedger, policy: Policy, permits: int) -> None:
         while not self._stop.is_set():
-            grow(ledger, policy, permits)
+            grow(ledger, policy, permits, applications_share=self._applications_share)
             self._stop.wait(0.02)

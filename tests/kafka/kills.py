@@ -64,7 +64,7 @@ class Kills:
 
     def run(self, broker: Broker, kills: int, seed: int, *, bounce_every: int) -> list[str]:
         chance = random.Random(seed)  # noqa: S311  chances, no secrets
-        with Growth(self._ledger, self._policy):
+        with Growth(self._ledger, self._policy, applications_share=0.2):
             for number in range(1, kills + 1):
                 self._kill_once(broker.address, chance)
                 if number % bounce_every == 0:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from consumers.kinds import PERMITS
+from consumers.kinds import KINDS, PERMITS
 from tests.web.browsers import required
 
 READ_TIMEOUT_S = 60
@@ -38,7 +38,8 @@ def read(address: str, topic: str) -> list[Read]:
 
 
 def read_events(address: str, prefix: str = "") -> list[Read]:
-    return read(address, prefix + PERMITS.events_topic)
+    """All events of every kind."""
+    return [event for kind in KINDS for event in read(address, prefix + kind.events_topic)]
 
 
 def read_states(address: str, prefix: str = "") -> dict[str, Any]:

@@ -55,12 +55,13 @@ def person(ledger, context):
 def test_every_event_is_there_once_and_in_order(
     ledger, policy, relaying, until_relayed, kafka, prefix
 ):
-    """Those from before it started, and those that come while it runs."""
-    grow(ledger, policy)
+    """Those from before it started, and those that come while it runs; of every kind, each on its
+    topic."""
+    grow(ledger, policy, applications_share=0.3)
 
     with relaying():
         until_relayed(ledger.log.head())
-        head = grow(ledger, policy)
+        head = grow(ledger, policy, applications_share=0.3)
         until_relayed(head)
 
     assert [] == what_is_wrong(read_events(kafka, prefix), head)

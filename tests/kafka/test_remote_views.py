@@ -15,7 +15,7 @@ from consumers.client import connection as client_options
 from consumers.kinds import PARTITIONS, PERMITS
 from ledger.database import as_service, connect
 from projections.feed import Fenced, NoFeed, begin, claim, require_own_log
-from projections.view import all_views
+from projections.views import all_views
 from tests.kafka.conftest import own_broker
 from tests.kafka.growing import Growth, grow
 from tests.kafka.remote import (

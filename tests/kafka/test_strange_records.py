@@ -12,7 +12,7 @@ from consumers.cloudevents import UNREADABLE_TYPE, headers
 from consumers.kinds import PERMITS
 from consumers.preparing import partition_of
 from ledger.database import connect
-from projections.view import all_views
+from projections.views import all_views
 from tests.kafka.growing import grow
 from tests.kafka.remote import (
     SOURCE,
