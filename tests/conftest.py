@@ -17,6 +17,7 @@ from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.database import as_service, connect
+from permit_ledger import logs
 from permit_ledger.embedded import EmbeddedPostgres
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
@@ -27,6 +28,13 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 _database_numbers = itertools.count(1)
 _logins = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that a test runs in its own process must not keep the output that pytest has
+    captured meanwhile: whoever logs later would write to a closed file."""
+    monkeypatch.setattr(logs, "configure", lambda _settings: None)
 
 
 @pytest.fixture(scope="session")

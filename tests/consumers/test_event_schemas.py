@@ -152,11 +152,12 @@ def test_the_description_is_valid(parsed):
 
 
 def test_it_describes_every_topic_and_every_type(parsed):
-    events, states = (parsed.channels.pop(topic) for topic in PERMITS.topics)
-    assert {} == parsed.channels
-    assert {*PERMITS.types, UNREADABLE_TYPE} == set(events["messages"])
-    assert events["messages"] == events["payloads"]
-    assert [STATE] == states["messages"]
+    assert {topic for kind in KINDS for topic in kind.topics} == set(parsed.channels)
+    for kind in KINDS:
+        events = parsed.channels[kind.events_topic]
+        assert {*kind.types, UNREADABLE_TYPE} == set(events["messages"])
+        assert events["messages"] == events["payloads"]
+    assert [STATE] == parsed.channels[PERMITS.state_topic]["messages"]
 
 
 def test_it_says_how_the_topics_are_made_and_which_headers_there_are():
