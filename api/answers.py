@@ -119,7 +119,7 @@ class FarCheckAnswer(CheckAnswer):
     as_of_position: int = Field(description="the newest event there, among those of its partition")
     remote: Literal[True]
     stale_s: float | None = Field(
-        description="so long ago everything on the topic was there; null: never, or not looked up"
+        description="so long ago all that the ledger had was there; null: never, or not looked up"
     )
     personal_data: Literal["held_centrally"]
 

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from ledger.errors import Unavailable
+from projections.feed import is_fresh
 
 from . import documents, operations
 from .answers import FarReadiness
@@ -30,8 +31,8 @@ async def ready(service: Service) -> JSONResponse:
     feed = await service.cards.feed()
     stale_s, stale_s_max = feed.stale_s, service.policy.remote_staleness_max_s
     if stale_s is None:
-        raise Unavailable("These views have not been in step with the topic yet.")
-    if stale_s > stale_s_max:
+        raise Unavailable("These views have not been in step with the ledger yet.")
+    if not is_fresh(stale_s, stale_s_max):
         raise Unavailable(f"The views are {stale_s:.0f} s old, and {stale_s_max} s are allowed.")
     content = FarReadiness(
         ready=True,

@@ -32,7 +32,7 @@ from consumers.kinds import kinds_under
 from consumers.preparing import Preparer
 from consumers.relay import Relay
 from consumers.sending import Outgoing, producer_options
-from consumers.topics import make, missing
+from consumers.topics import make, missing, topics_of
 from ledger.application import PermitLedger
 from ledger.database import Connection, as_service, connect
 from ledger.follow import follow
@@ -217,9 +217,9 @@ def _until_at(connection: Connection, position: int) -> int:
 
 
 def _make_topics(address: str, prefix: str) -> None:
-    kinds = kinds_under(prefix)
+    topics = topics_of(kinds_under(prefix))
     with closing(KafkaAdminClient(**connection(address))) as admin:
-        make(admin, kinds, missing(admin, kinds))
+        make(admin, topics, missing(admin, topics))
 
 
 def _memory_mib(url: str, ledger: PermitLedger, broker: Broker, folder: Path, prefix: str) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from psycopg.types.json import Jsonb
 
 from ledger.database import Connection
 from ledger.named_sql import Queries
+
+from .heartbeats import Heartbeat
 
 LOCK = 0x6B61666B  # "kafk"
 
@@ -45,6 +48,11 @@ class RelayRow:
         """The log's last position."""
         row = self._connection.execute(_sql.head).fetchone()
         return cast("tuple[int]", row)[0]
+
+    def look(self) -> Heartbeat:
+        """Where the log ends now."""
+        row = self._connection.execute(_sql.look).fetchone()
+        return Heartbeat(*cast("tuple[int, datetime]", row))
 
     def begin(self) -> None:
         self._connection.execute(_sql.begin)

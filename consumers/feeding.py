@@ -17,8 +17,9 @@ from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from ledger.database import Connection
 from projections.fed_views import FedViews
-from projections.feed import Claim, claim, clock, tell_end
+from projections.feed import CLOCKS_APART_MAX_S, Claim, claim, clock, tell_end
 
+from .heartbeats import Heartbeat
 from .taking import RecordTaker
 from .topics import topic_id
 
@@ -36,9 +37,11 @@ class TopicChanged(Exception):
 
 @dataclass(slots=True)
 class _Target:
-    """Where a partition ended at ``asked_at``; once that is read, all of that instant is."""
+    """Where a partition ended at ``asked_at``. Once that is read, all that the ledger had recorded
+    at ``true_at`` is in the rows; ``None``: nobody knows how much that is."""
 
     asked_at: datetime
+    true_at: datetime | None
     end: int
 
 
@@ -68,12 +71,15 @@ class Feeding:
         admin: KafkaAdminClient,
         taker: RecordTaker,
         views: FedViews,
+        heartbeat: Callable[[], Heartbeat | None],
     ) -> None:
-        """``of_topic`` is the topic's id, as the database has it by now."""
+        """``of_topic`` is the topic's id, as the database has it by now; ``heartbeat`` tells the
+        newest of the ledger."""
         self._topic = topic
         self._of_topic = of_topic
         self._taker = taker
         self._views = views
+        self._heartbeat = heartbeat
         self._connection = connection
         self._consumer = consumer
         self._admin = admin
@@ -136,17 +142,18 @@ class Feeding:
         """Ask where the partitions end, now and then; and see whether what was told is reached.
 
         All records count, those of transactions that are still open too: behind one, records that
-        were committed are not shown yet.
+        were committed are not shown yet. The heartbeat is looked at first, so that everything it
+        speaks of lies before the ends.
         """
         if not self._claims:
             return
         now = clock(self._connection)
         if self._asked_at is None or (now - self._asked_at).total_seconds() >= ASK_EVERY_S:
             self._asked_at = now
-            self._ask(now)
+            self._ask(now, _true_at(self._heartbeat(), now))
         self._tell()
 
-    def _ask(self, now: datetime) -> None:
+    def _ask(self, now: datetime, true_at: datetime | None) -> None:
         asked = {TopicPartition(self._topic, number): OffsetSpec.LATEST for number in self._claims}
         found: Any = self._admin.list_partition_offsets(asked, isolation_level="read_uncommitted")
         for partition, told in found.items():
@@ -156,7 +163,7 @@ class Feeding:
                 continue
             target = self._targets.get(number)
             if target is None or read >= target.end:
-                self._targets[number] = _Target(now, told.offset)
+                self._targets[number] = _Target(now, true_at, told.offset)
             tell_end(self._connection, self._claims[number], now, max(told.offset - read, 0), None)
 
     def _tell(self) -> None:
@@ -164,9 +171,7 @@ class Feeding:
             read = self._read(number)
             if read is not None and read >= target.end:
                 del self._targets[number]
-                tell_end(
-                    self._connection, self._claims[number], target.asked_at, 0, target.asked_at
-                )
+                tell_end(self._connection, self._claims[number], target.asked_at, 0, target.true_at)
 
     def _read(self, number: int) -> int | None:
         """The offset that is read next, past markers of transactions. Without a bound the client
@@ -177,3 +182,15 @@ class Feeding:
             TopicPartition(self._topic, number), timeout_ms=POSITION_TIMEOUT_MS
         )
         return position
+
+
+def _true_at(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
+    """The instant that a heartbeat speaks of, by the two databases' clocks; ``None`` where they
+    can't both be right."""
+    if heartbeat is None:
+        return None
+    ahead_s = (heartbeat.at - now).total_seconds()
+    if ahead_s > CLOCKS_APART_MAX_S:
+        _log.warning("clocks disagree", ahead_s=round(ahead_s))
+        return None
+    return min(heartbeat.at, now)

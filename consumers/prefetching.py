@@ -21,8 +21,11 @@ class _Failed(Generic[T]):
 
 
 @contextmanager
-def prefetched(produce: Callable[[Event], Iterator[T]], stop: Event) -> Iterator[Iterator[T]]:
-    """What ``produce`` yields in a thread of its own, until ``stop`` or the end of the block.
+def prefetched(
+    produce: Callable[[Event], Iterator[T]], stop: Event
+) -> Iterator[Iterator[T | None]]:
+    """What ``produce`` yields in a thread of its own, until ``stop`` or the end of the block; now
+    and then ``None``, where there is nothing new.
 
     ``produce`` is given an event that is set when it should end. Its errors are raised by the
     iterator.
@@ -43,11 +46,12 @@ def prefetched(produce: Callable[[Event], Iterator[T]], stop: Event) -> Iterator
         except BaseException as error:  # noqa: BLE001  raised by whoever takes
             put(_Failed(error))
 
-    def take() -> Iterator[T]:
+    def take() -> Iterator[T | None]:
         while not stop.is_set():
             try:
                 item = queue.get(timeout=STOP_POLL_S)
             except Empty:
+                yield None
                 continue
             if isinstance(item, _Failed):
                 raise item.error

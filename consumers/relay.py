@@ -30,13 +30,15 @@ from .client import connection as client_options
 from .cloudevents import same_event
 from .cursor import RelayRow
 from .errors import RelayStopped, TopicLost
+from .heartbeats import EVERY_S, Heartbeat, Pulse
+from .heartbeats import TOPIC as HEARTBEATS_TOPIC
 from .kinds import Kind
 from .prefetching import prefetched
-from .preparing import Preparer
+from .preparing import Batch, Preparer
 from .preparing_apart import Preparation
 from .sending import Transactions
 from .tail import Tail, read_tail
-from .topics import make, missing, require_fit
+from .topics import HEARTBEATS, make, missing, require_fit, topics_of
 
 APPLICATION_NAME = "permit-ledger relay"
 LEAD_POLL_S = 0.5
@@ -65,6 +67,7 @@ class Relay:
         *,
         topic_prefix: str = "",
         stopped_s: float = STOPPED_S,
+        heartbeat_s: float = EVERY_S,
     ) -> None:
         self._database_url = database_url
         self._addresses = addresses
@@ -75,7 +78,10 @@ class Relay:
         self._source = source
         self._stop = stop
         self._transactional_id = f"{topic_prefix}permit-ledger-relay"
+        self._heartbeats = topic_prefix + HEARTBEATS_TOPIC
+        self._topics = {**topics_of(kinds), self._heartbeats: HEARTBEATS}
         self._stopped_s = stopped_s
+        self._heartbeat_s = heartbeat_s
         self._pauses = Backoff(stop)
 
     def run(self) -> None:
@@ -131,17 +137,37 @@ class Relay:
             batches = stack.enter_context(
                 prefetched(lambda ended: prepared(position, ended), self._stop)
             )
+            pulse = Pulse(row.look, self._heartbeat_s)
             for batch in batches:
-                row.move(batch.position, transactions.send(batch.records, batch.last))
-                self._pauses.reset()
+                position = batch.position if batch else position
+                self._tell(transactions, row, batch, pulse.beat(position))
+
+    def _tell(
+        self,
+        transactions: Transactions,
+        row: RelayRow,
+        batch: Batch | None,
+        heartbeat: Heartbeat | None,
+    ) -> None:
+        """A batch, a heartbeat, or both in one transaction."""
+        records = [*batch.records] if batch else []
+        if heartbeat:
+            records.append(heartbeat.record(self._heartbeats, self._source))
+        if not records:
+            return
+        ends = transactions.send(records, batch.last if batch else 0)
+        if batch:
+            ends.pop(self._heartbeats, None)  # those may be lost
+            row.move(batch.position, ends)
+        self._pauses.reset()
 
     def _prepare_topics(self, admin: KafkaAdminClient, row: RelayRow) -> None:
         known = row.read().ends
-        absent = missing(admin, self._kinds)
+        absent = missing(admin, self._topics)
         if lost := [topic for topic in absent if topic in known]:
             raise TopicLost(f"The topic {lost[0]} was written to, and is not there.")
-        make(admin, self._kinds, absent)
-        require_fit(admin, self._kinds)
+        make(admin, self._topics, absent)
+        require_fit(admin, self._topics)
 
     def _where_it_ended(self, reader: KafkaConsumer, admin: KafkaAdminClient, row: RelayRow) -> int:
         events = [kind.events_topic for kind in self._kinds]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from threading import Event
+from threading import Event, Thread
 
 import psycopg
 import structlog
@@ -30,8 +30,9 @@ from .client import connection as client_options
 from .errors import TopicsUnfit
 from .feeding import Feeding, TopicChanged
 from .kinds import PARTITIONS, Kind
+from .listening import Listener
 from .taking import RecordTaker
-from .topics import require_fit, topic_id
+from .topics import require_fit, topic_id, topics_of
 
 BATCH_RECORDS_MAX = 2_000
 GROUP_PREFIX = "permit-ledger.views."
@@ -55,6 +56,8 @@ class RemoteViews:
         taker: RecordTaker,
         views: FedViews,
         stop: Event,
+        *,
+        topic_prefix: str = "",
     ) -> None:
         self._database_url = database_url
         self._addresses = addresses
@@ -64,10 +67,12 @@ class RemoteViews:
         self._taker = taker
         self._views = views
         self._stop = stop
+        self._listener = Listener(addresses, topic_prefix, source, stop)
         self._backoff = Backoff(stop)
 
     def run(self) -> None:
         """Keep the views until asked to stop, through lost connections and restarts."""
+        Thread(target=self._listener.run, name="heartbeats", daemon=True).start()
         while not self._stop.is_set():
             try:
                 self._work()
@@ -97,12 +102,13 @@ class RemoteViews:
             admin = stack.enter_context(
                 closing(KafkaAdminClient(**client_options(self._addresses)))
             )
-            require_fit(admin, [self._kind])
+            require_fit(admin, topics_of([self._kind]))
             of_topic = topic_id(admin, self._topic)
             feed_id = begin(connection, Feed(self._source, self._topic, of_topic), PARTITIONS)
             consumer = stack.enter_context(closing(self._consumer(GROUP_PREFIX + feed_id)))
             Feeding(
-                self._topic, of_topic, connection, consumer, admin, self._taker, self._views
+                *(self._topic, of_topic, connection, consumer, admin, self._taker, self._views),
+                lambda: self._listener.newest,
             ).run(self._stop, self._backoff.reset)
 
     def _consumer(self, group: str) -> KafkaConsumer:

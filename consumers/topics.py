@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -15,24 +16,47 @@ from .kinds import PARTITIONS, Kind
 REPLICATION_DEFAULT = -1
 """As the brokers have it."""
 
-_EVENTS = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-_STATE = {"cleanup.policy": "compact"}
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a topic has to be."""
+
+    partitions: int
+    settings: Mapping[str, str]
 
 
-def missing(admin: KafkaAdminClient, kinds: Iterable[Kind]) -> list[str]:
+Topics = Mapping[str, Shape]
+
+EVENTS = Shape(
+    PARTITIONS, {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+)
+STATE = Shape(PARTITIONS, {"cleanup.policy": "compact"})
+HEARTBEATS = Shape(1, {"cleanup.policy": "compact"})
+
+
+def topics_of(kinds: Iterable[Kind]) -> dict[str, Shape]:
+    """Those that the kinds' events and states go to."""
+    topics = {}
+    for kind in kinds:
+        topics[kind.events_topic] = EVENTS
+        if kind.state_topic:
+            topics[kind.state_topic] = STATE
+    return topics
+
+
+def missing(admin: KafkaAdminClient, topics: Iterable[str]) -> list[str]:
     """Which of the topics are not there."""
     there = set(admin.list_topics())
-    return [topic for kind in kinds for topic in kind.topics if topic not in there]
+    return [topic for topic in topics if topic not in there]
 
 
-def make(admin: KafkaAdminClient, kinds: Iterable[Kind], topics: Sequence[str]) -> None:
-    """Make these topics; somebody may be doing the same."""
-    wanted = _wanted(kinds)
-    for topic in topics:
+def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None:
+    """Make those of the topics that are wanted; somebody may be doing the same."""
+    for topic in wanted:
         options = {
-            "num_partitions": PARTITIONS,
+            "num_partitions": topics[topic].partitions,
             "replication_factor": REPLICATION_DEFAULT,
-            "configs": wanted[topic],
+            "configs": topics[topic].settings,
         }
         try:
             admin.create_topics({topic: options}, wait_for_metadata=True)
@@ -40,21 +64,21 @@ def make(admin: KafkaAdminClient, kinds: Iterable[Kind], topics: Sequence[str]) 
             continue
 
 
-def require_fit(admin: KafkaAdminClient, kinds: Iterable[Kind]) -> None:
+def require_fit(admin: KafkaAdminClient, topics: Topics) -> None:
     """
     Raises:
         TopicsUnfit: naming the topic and what it should be.
     """
-    wanted = _wanted(kinds)
-    for found in admin.describe_topics(list(wanted)):
-        if len(found["partitions"]) != PARTITIONS:
+    for found in admin.describe_topics(list(topics)):
+        partitions = topics[found["name"]].partitions
+        if len(found["partitions"]) != partitions:
             raise TopicsUnfit(
                 f"The topic {found['name']} has {len(found['partitions'])} partitions and must have"
-                f" {PARTITIONS}: with another number the order of a permit's events is lost."
+                f" {partitions}: with another number the order of its records is lost."
                 " Nothing is sent."
             )
-    for topic, settings in _settings(admin, list(wanted)).items():
-        for name, value in wanted[topic].items():
+    for topic, settings in _settings(admin, list(topics)).items():
+        for name, value in topics[topic].settings.items():
             if settings[name]["value"] != value:
                 raise TopicsUnfit(
                     f"The topic {topic} has {name}={settings[name]['value']} and must have {value}:"
@@ -72,15 +96,6 @@ def topic_id(admin: KafkaAdminClient, topic: str) -> str:
     if found["error_code"]:
         raise TopicsUnfit(f"The topic {topic} is not there.")
     return str(found["topic_id"])
-
-
-def _wanted(kinds: Iterable[Kind]) -> dict[str, dict[str, str]]:
-    wanted = {}
-    for kind in kinds:
-        wanted[kind.events_topic] = _EVENTS
-        if kind.state_topic:
-            wanted[kind.state_topic] = _STATE
-    return wanted
 
 
 def _settings(admin: KafkaAdminClient, topics: list[str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """``stale_s``: so long ago the views held all that was on the topic; ``asked_ago_s``: so long
+    """``stale_s``: so long ago the views held all that the ledger had; ``asked_ago_s``: so long
     ago the broker said where it ends; ``None`` for never. ``bad_records`` counts them all,
     ``newest_bad_records`` names a few."""
 

@@ -76,13 +76,17 @@ def project_from_kafka(settings: Settings) -> None:
         )
     # The client tells of every attempt; the worker says once what it waits for.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    kind = PERMITS.under(settings.kafka_topic_prefix or "")
+    prefix = settings.kafka_topic_prefix or ""
+    kind = PERMITS.under(prefix)
     taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
     views = FedViews([PHYSICAL, ELECTRONIC], describe)
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
     with keyless_database(settings) as database_url:
-        RemoteViews(database_url, settings.kafka, kind, settings.source, taker, views, stop).run()
+        RemoteViews(
+            *(database_url, settings.kafka, kind, settings.source, taker, views, stop),
+            topic_prefix=prefix,
+        ).run()
 
 
 @contextmanager

@@ -113,6 +113,7 @@ FIELDS: Mapping[str, Kind] = {
     "caller": text(r"[\w.@+:|-]{1,64}", fit=_subject),
     "witness": text(r"[\w./:-]{1,100}"),
     "age_s": number(0),
+    "ahead_s": number(0),
     "role": text(r"[a-z-]{1,20}"),
     "partitions": number(0, 1_000),
     "tree": text(r"[a-z]{1,20}"),

@@ -11,7 +11,7 @@ from ledger.async_reads import Pool, read_rows
 from ledger.errors import Unavailable
 from ledger.named_sql import Queries
 
-from .feed import FedPartition, FeedState
+from .feed import FedPartition, FeedState, is_fresh
 from .reading import Seen, seen_in
 
 _sql = Queries("projections", "sql/feed.sql")
@@ -21,7 +21,7 @@ _sql = Queries("projections", "sql/feed.sql")
 class FarCard:
     """``seen.as_of_position`` is the newest event that the permit's partition has.
 
-    ``stale_s``: so many seconds ago the rows held all that was on the topic; ``None``: never yet.
+    ``stale_s``: so many seconds ago the rows held all that the ledger had; ``None``: never yet.
     ``is_parked``: an event of this permit is bad, and nobody knows how it stands.
     """
 
@@ -31,7 +31,7 @@ class FarCard:
 
     def is_fit(self, stale_s_max: float) -> bool:
         """Whether anything may be said of the permit from this."""
-        return not self.is_parked and self.stale_s is not None and self.stale_s <= stale_s_max
+        return not self.is_parked and is_fresh(self.stale_s, stale_s_max)
 
 
 class FarCards:

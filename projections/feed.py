@@ -18,6 +18,9 @@ from ledger.database import Connection
 from ledger.errors import Corrupt
 from ledger.named_sql import Queries
 
+CLOCKS_APART_MAX_S = 10
+"""The ledger's clock and this database's may differ by so much; by more, a clock is wrong."""
+
 _sql = Queries("projections", "sql/feed.sql")
 
 
@@ -50,8 +53,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class FedPartition:
-    """How a partition is. ``stale_s``: so long ago all of the topic was in the rows, ``None`` for
-    never; ``behind_records`` counts offsets, which records that hold no event have as well."""
+    """How a partition is. ``stale_s``: so long ago all that the ledger had was in the rows;
+    ``None``: never yet. ``behind_records`` counts offsets, which other records have as well."""
 
     partition: int
     position: int
@@ -125,8 +128,8 @@ def tell_end(
     behind_records: int,
     in_step_at: datetime | None,
 ) -> None:
-    """Keep what the broker said of a partition's end at ``asked_at``, and since when all of it is
-    in the rows (``None``: it is not)."""
+    """Keep what the broker said of a partition's end at ``asked_at``, and of which instant all that
+    the ledger had recorded is in the rows (``None``: of none that is known)."""
     connection.execute(
         _sql.tell_end,
         {
@@ -137,6 +140,11 @@ def tell_end(
             "in_step_at": in_step_at,
         },
     )
+
+
+def is_fresh(stale_s: float | None, stale_s_max: float) -> bool:
+    """Whether that is an age, and no more than is allowed. From the future nothing is fresh."""
+    return stale_s is not None and -CLOCKS_APART_MAX_S <= stale_s <= stale_s_max
 
 
 @dataclass(frozen=True, slots=True)

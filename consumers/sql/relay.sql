@@ -7,6 +7,10 @@ SELECT position, ends FROM ledger.relay;
 -- name: head
 SELECT position FROM ledger.head;
 
+-- name: look
+-- The statement began before it saw the log: whatever is recorded later is not claimed.
+SELECT position, statement_timestamp() FROM ledger.head;
+
 -- name: move
 -- Ends of partitions that got nothing this time stay.
 UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), stopped = NULL,

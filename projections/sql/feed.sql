@@ -54,11 +54,11 @@ SELECT clock_timestamp();
 
 -- name: tell_end
 UPDATE views.feed_partitions SET asked_at = %(asked_at)s, behind_records = %(behind_records)s,
-    in_step_at = coalesce(%(in_step_at)s, in_step_at)
+    in_step_at = greatest(in_step_at, %(in_step_at)s)
 WHERE partition = %(partition)s AND epoch = %(epoch)s;
 
 -- name: partitions
--- In order. Seconds are this database's own: no other clock has to agree with it.
+-- In order. in_step_at is the ledger's clock, which has to agree with this database's.
 SELECT partition, position, recorded_at, behind_records, bad_records,
        extract(epoch FROM clock_timestamp() - in_step_at)::float8 AS stale_s,
        extract(epoch FROM clock_timestamp() - asked_at)::float8 AS asked_ago_s

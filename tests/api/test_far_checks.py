@@ -194,6 +194,11 @@ def test_what_is_older_than_the_policy_allows_is_refused(remote_url, check, http
     assert 503 == http.get("/readyz").status_code
 
     with connect(remote_url) as connection:
+        connection.execute(STALE, [-policy.remote_staleness_max_s])  # its clock has gone back
+    assert "undetermined" == check(number)["reason"]
+    assert 503 == http.get("/readyz").status_code
+
+    with connect(remote_url) as connection:
         connection.execute("UPDATE views.feed_partitions SET in_step_at = NULL")
     answer = check(number)
     assert ("undetermined", None) == (answer["reason"], answer["stale_s"])

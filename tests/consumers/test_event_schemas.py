@@ -15,7 +15,9 @@ import yaml
 
 from consumers.cloudevents import UNREADABLE_TYPE, headers
 from consumers.event_schemas import FOLDER, as_file, breaking, schemas, write
-from consumers.kinds import KINDS, PARTITIONS, PERMITS
+from consumers.heartbeats import TOPIC as HEARTBEATS_TOPIC
+from consumers.kinds import KINDS, PERMITS
+from consumers.topics import HEARTBEATS, topics_of
 from domain.events import EVENTS
 from domain.personal import parts
 from tests.ledger.golden_files import golden_bytes, topic_of
@@ -152,7 +154,8 @@ def test_the_description_is_valid(parsed):
 
 
 def test_it_describes_every_topic_and_every_type(parsed):
-    assert {topic for kind in KINDS for topic in kind.topics} == set(parsed.channels)
+    topics = {topic for kind in KINDS for topic in kind.topics}
+    assert topics | {HEARTBEATS_TOPIC} == set(parsed.channels)
     for kind in KINDS:
         events = parsed.channels[kind.events_topic]
         assert {*kind.types, UNREADABLE_TYPE} == set(events["messages"])
@@ -163,8 +166,12 @@ def test_it_describes_every_topic_and_every_type(parsed):
 def test_it_says_how_the_topics_are_made_and_which_headers_there_are():
     """What the relay does, in the description's words."""
     described = yaml.safe_load((ROOT / "asyncapi.yaml").read_text())
+    made = {**topics_of(KINDS), HEARTBEATS_TOPIC: HEARTBEATS}
     for channel in described["channels"].values():
-        assert PARTITIONS == channel["bindings"]["kafka"]["partitions"]
+        told, shape = channel["bindings"]["kafka"], made[channel["address"]]
+        assert shape.partitions == told["partitions"]
+        [policy] = told["topicConfiguration"]["cleanup.policy"]
+        assert shape.settings["cleanup.policy"] == policy
     told = described["components"]["messageTraits"]["cloudEvent"]["headers"]
     sent = headers(
         position=7, event_type="t.v1", source="https://x/y", subject="S", version=1, time="2026"

@@ -102,7 +102,7 @@ def relaying(database_url, kafka, prefix):
     """``with relaying():`` a relay in a thread, to the test's own topics."""
 
     @contextmanager
-    def relaying(address=kafka, url=database_url):
+    def relaying(address=kafka, url=database_url, heartbeat_s=0.3):
         stop = threading.Event()
         relay = Relay(
             as_service(url),
@@ -113,6 +113,7 @@ def relaying(database_url, kafka, prefix):
             stop,
             topic_prefix=prefix,
             stopped_s=0.2,
+            heartbeat_s=heartbeat_s,
         )
         thread = threading.Thread(target=relay.run, name="relay")
         thread.start()

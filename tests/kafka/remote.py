@@ -53,7 +53,9 @@ def worker(database_url, address, prefix, stop):
     kind = PERMITS.under(prefix)
     mapper = EventMapper(OrjsonTranscoder())
     taker = RecordTaker(mapper, kind, SOURCE, lambda error: type(error).__name__)
-    return RemoteViews(as_service(database_url), address, kind, SOURCE, taker, FED, stop)
+    return RemoteViews(
+        *(as_service(database_url), address, kind, SOURCE, taker, FED, stop), topic_prefix=prefix
+    )
 
 
 def taken_of(stored, offset):

@@ -78,7 +78,7 @@ def test_nothing_is_lost_and_nothing_doubled(
     request_kind, how, proxied, ledger, policy, relaying, until_relayed, prefix, relay_row
 ):
     first = grow(ledger, policy, 20)
-    with relaying(address=proxied.address):
+    with relaying(address=proxied.address, heartbeat_s=WAIT_S):
         until_relayed(first)
         starts, struck = relay_row().starts, proxied.struck
         proxied.strike(

@@ -6,15 +6,18 @@ import signal
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from secrets import randbelow
 
 import pytest
 from kafka import KafkaAdminClient
 
 from consumers.client import connection as client_options
+from consumers.feeding import _true_at
+from consumers.heartbeats import Heartbeat
 from consumers.kinds import PARTITIONS, PERMITS
 from ledger.database import as_service, connect
-from projections.feed import Fenced, NoFeed, begin, claim, require_own_log
+from projections.feed import CLOCKS_APART_MAX_S, Fenced, NoFeed, begin, claim, require_own_log
 from projections.views import all_views
 from tests.kafka.conftest import own_broker
 from tests.kafka.growing import Growth, grow
@@ -104,6 +107,44 @@ def test_a_broker_that_is_killed_and_comes_back(
         assert _age_s(remote_url) < WAIT_S
 
     all_equal()
+
+
+@pytest.mark.timeout(120)
+def test_without_a_relay_they_grow_old(
+    ledger, policy, relaying, until_relayed, kafka, prefix, remote_url
+):
+    """The topic holds nothing more than they do, and the ledger does."""
+    with working(remote_url, kafka, prefix):
+        with relaying():
+            until_relayed(grow(ledger, policy))
+            until_in_step(remote_url)
+        grow(ledger, policy)
+        until(lambda: _age_s(remote_url) > OLD_S, wait_s=WAIT_S)
+        with relaying():
+            until_in_step(remote_url)
+        assert ledger.log.head() == newest(remote_url)
+
+
+def test_a_relay_that_has_to_catch_up_does_not_claim_to_be_there(
+    ledger, policy, relaying, kafka, prefix, remote_url, relay_row
+):
+    """Never in step before everything is there that was there when it began."""
+    head = grow(ledger, policy, 200)
+    with working(remote_url, kafka, prefix), relaying(heartbeat_s=0):
+        until(lambda: any(row["in_step_at"] for row in partitions(remote_url)), wait_s=WAIT_S)
+        assert relay_row().position >= head
+
+
+def test_a_clock_that_is_ahead_proves_nothing():
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+
+    def true_at(ahead_s):
+        return _true_at(Heartbeat(1, now + timedelta(seconds=ahead_s)), now)
+
+    assert now - timedelta(seconds=7) == true_at(-7)
+    assert now == true_at(CLOCKS_APART_MAX_S)
+    assert true_at(CLOCKS_APART_MAX_S + 1) is None
+    assert _true_at(None, now) is None
 
 
 @pytest.mark.timeout(240)

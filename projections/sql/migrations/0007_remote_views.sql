@@ -30,7 +30,7 @@ COMMENT ON COLUMN views.feed_partitions.epoch IS
 COMMENT ON COLUMN views.feed_partitions.position IS 'of the log: the newest event in the rows';
 COMMENT ON COLUMN views.feed_partitions.recorded_at IS 'when that event was recorded, by the ledger''s clock';
 COMMENT ON COLUMN views.feed_partitions.in_step_at IS
-    'what the topic held at this instant, by this database''s clock, is in the rows';
+    'what the ledger had recorded at this instant, by its clock, is in the rows';
 COMMENT ON COLUMN views.feed_partitions.asked_at IS 'when the broker last said where the partition ends';
 
 -- Records that are not the ledger's, or not whole. Where they are, and nothing of what they hold.
