@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.beginning import TRANSACTION_EVENTS_MAX
+from consumers.brokers import Brokers
 from consumers.client import connection
 from consumers.kinds import kinds_under
 from consumers.preparing import Preparer
@@ -168,7 +169,7 @@ def _records(url: str, head: int) -> Sequence[Outgoing]:
 
 def _bare_s(address: str, records: Sequence[Outgoing], prefix: str) -> float:
     _make_topics(address, prefix)
-    producer = KafkaProducer(**producer_options(address, None))
+    producer = KafkaProducer(**producer_options(Brokers(address), None))
     for topic in {record.topic for record in records}:
         producer.partitions_for(prefix + topic)
     started = time.perf_counter()
@@ -192,7 +193,7 @@ def _relay_rate(url: str, address: str, head: int, prefix: str) -> float:
     _make_topics(address, prefix)
     stop = Event()
     mapper, kinds = EventMapper(OrjsonTranscoder()), kinds_under(prefix)
-    relay = Relay(url, address, mapper, kinds, SOURCE, stop, topic_prefix=prefix)
+    relay = Relay(url, Brokers(address), mapper, kinds, SOURCE, stop, topic_prefix=prefix)
     thread = Thread(target=relay.run)
     thread.start()
     try:
@@ -218,7 +219,7 @@ def _until_at(connection: Connection, position: int) -> int:
 
 def _make_topics(address: str, prefix: str) -> None:
     topics = topics_of(kinds_under(prefix))
-    with closing(KafkaAdminClient(**connection(address))) as admin:
+    with closing(KafkaAdminClient(**connection(Brokers(address)))) as admin:
         make(admin, topics, missing(admin, topics))
 
 

@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.table import Table
 
+from consumers.brokers import Brokers
 from consumers.kinds import kinds_under
 from consumers.relay import Relay
 from ledger.application import PermitLedger
@@ -106,7 +107,9 @@ def _made(folder: Path) -> Path:
 
 def _relay_all(url: str, address: str, head: int) -> None:
     stop = Event()
-    relay = Relay(url, address, EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE, stop)
+    relay = Relay(
+        url, Brokers(address), EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE, stop
+    )
     thread = Thread(target=relay.run)
     thread.start()
     try:

@@ -6,21 +6,18 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from .brokers import Brokers
+
 BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_MAX_MS = 2_000
 FETCH_WAIT_MS = 100
 
 
-def servers(addresses: str) -> list[str]:
-    """``host:port,host:port`` as a list."""
-    return [address.strip() for address in addresses.split(",") if address.strip()]
-
-
-def connection(addresses: str) -> dict[str, Any]:
+def connection(brokers: Brokers) -> dict[str, Any]:
     """For producers, consumers and administration alike: nothing waits for ever."""
     return {
-        "bootstrap_servers": servers(addresses),
+        **brokers.options,
         "client_id": "permit-ledger",
         "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
@@ -28,11 +25,11 @@ def connection(addresses: str) -> dict[str, Any]:
     }
 
 
-def committed_reader(addresses: str, **options: Any) -> KafkaConsumer:
+def committed_reader(brokers: Brokers, **options: Any) -> KafkaConsumer:
     """Reads what was committed and nothing else; belongs to no group. The caller closes it."""
     return KafkaConsumer(
         **{
-            **connection(addresses),
+            **connection(brokers),
             "isolation_level": "read_committed",
             "group_id": None,
             "enable_auto_commit": False,

@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 
 from ledger.backoff import Backoff
 
+from .brokers import Brokers
 from .client import committed_reader
 from .heartbeats import PARTITION, TOPIC, Heartbeat, heartbeat_in
 
@@ -25,9 +26,9 @@ class Listener:
     Only what comes from then on counts. Where a relay works, that is a matter of seconds.
     """
 
-    def __init__(self, addresses: str, topic_prefix: str, source: str, stop: Event) -> None:
+    def __init__(self, brokers: Brokers, topic_prefix: str, source: str, stop: Event) -> None:
         self.newest: Heartbeat | None = None
-        self._addresses = addresses
+        self._brokers = brokers
         self._partition = TopicPartition(topic_prefix + TOPIC, PARTITION)
         self._source = source
         self._stop = stop
@@ -37,7 +38,7 @@ class Listener:
         backoff = Backoff(self._stop)
         while not self._stop.is_set():
             try:
-                with closing(committed_reader(self._addresses)) as reader:
+                with closing(committed_reader(self._brokers)) as reader:
                     self._listen(reader, backoff)
             except KafkaError as error:
                 _log.warning("heartbeats are not heard", error=type(error).__name__)

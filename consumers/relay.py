@@ -25,6 +25,7 @@ from ledger.mapper import EventMapper
 from ledger.outage import OUTAGES, Outage
 
 from .beginning import TRANSACTION_EVENTS_MAX, last_sent
+from .brokers import Brokers
 from .client import committed_reader
 from .client import connection as client_options
 from .cloudevents import same_event
@@ -59,7 +60,7 @@ class Relay:
     def __init__(
         self,
         database_url: str,
-        addresses: str,
+        brokers: Brokers,
         mapper: EventMapper,
         kinds: Sequence[Kind],
         source: str,
@@ -70,7 +71,7 @@ class Relay:
         heartbeat_s: float = EVERY_S,
     ) -> None:
         self._database_url = database_url
-        self._addresses = addresses
+        self._brokers = brokers
         self._kinds = kinds
         self._preparation = Preparation(
             database_url, mapper, kinds, source, APPLICATION_NAME, TRANSACTION_EVENTS_MAX
@@ -121,13 +122,11 @@ class Relay:
         row.begin()
         with ExitStack() as stack:
             reader = stack.enter_context(
-                closing(
-                    committed_reader(self._addresses, max_partition_fetch_bytes=READER_BYTES_MAX)
-                )
+                closing(committed_reader(self._brokers, max_partition_fetch_bytes=READER_BYTES_MAX))
             )
-            with closing(KafkaAdminClient(**client_options(self._addresses))) as admin:
+            with closing(KafkaAdminClient(**client_options(self._brokers))) as admin:
                 self._prepare_topics(admin, row)
-                transactions = Transactions(self._addresses, self._transactional_id, reader)
+                transactions = Transactions(self._brokers, self._transactional_id, reader)
                 stack.callback(transactions.close)
                 position = self._where_it_ended(reader, admin, row)
             row.begun(position)

@@ -25,6 +25,7 @@ from ledger.named_sql import Queries
 from projections.fed_views import FedViews
 from projections.feed import Feed, Fenced, begin
 
+from .brokers import Brokers
 from .client import committed_reader
 from .client import connection as client_options
 from .errors import TopicsUnfit
@@ -50,7 +51,7 @@ class RemoteViews:
     def __init__(
         self,
         database_url: str,
-        addresses: str,
+        brokers: Brokers,
         kind: Kind,
         source: str,
         taker: RecordTaker,
@@ -60,14 +61,14 @@ class RemoteViews:
         topic_prefix: str = "",
     ) -> None:
         self._database_url = database_url
-        self._addresses = addresses
+        self._brokers = brokers
         self._kind = replace(kind, state_topic=None)
         self._topic = kind.events_topic
         self._source = source
         self._taker = taker
         self._views = views
         self._stop = stop
-        self._listener = Listener(addresses, topic_prefix, source, stop)
+        self._listener = Listener(brokers, topic_prefix, source, stop)
         self._backoff = Backoff(stop)
 
     def run(self) -> None:
@@ -99,9 +100,7 @@ class RemoteViews:
                 connect(self._database_url, application_name="permit-ledger project")
             )
             connection.execute(_position_sql.prepare)
-            admin = stack.enter_context(
-                closing(KafkaAdminClient(**client_options(self._addresses)))
-            )
+            admin = stack.enter_context(closing(KafkaAdminClient(**client_options(self._brokers))))
             require_fit(admin, topics_of([self._kind]))
             of_topic = topic_id(admin, self._topic)
             feed_id = begin(connection, Feed(self._source, self._topic, of_topic), PARTITIONS)
@@ -113,7 +112,7 @@ class RemoteViews:
 
     def _consumer(self, group: str) -> KafkaConsumer:
         return committed_reader(
-            self._addresses,
+            self._brokers,
             group_id=group,
             auto_offset_reset="none",
             max_poll_records=BATCH_RECORDS_MAX,

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from .brokers import Brokers
 from .client import connection
 from .cloudevents import Header
 
@@ -55,14 +56,14 @@ class Transactions:
     To be closed, whatever happened.
     """
 
-    def __init__(self, addresses: str, transactional_id: str, reader: KafkaConsumer) -> None:
+    def __init__(self, brokers: Brokers, transactional_id: str, reader: KafkaConsumer) -> None:
         """Fences every producer of the same id, and waits until what it had begun is settled.
 
         Raises:
             KafkaError
         """
         self._reader = reader
-        self._producer = KafkaProducer(**producer_options(addresses, transactional_id))
+        self._producer = KafkaProducer(**producer_options(brokers, transactional_id))
         try:
             self._producer.init_transactions()
         except BaseException:
@@ -123,14 +124,14 @@ class Transactions:
         raise NotCommitted("a commit that was reported is not to be seen")
 
 
-def producer_options(addresses: str, transactional_id: str | None) -> dict[str, object]:
+def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str, object]:
     """Of the relay's producer, and of one that it is measured against."""
     transactional = {
         "transactional_id": transactional_id,
         "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
     }
     return {
-        **connection(addresses),
+        **connection(brokers),
         **(transactional if transactional_id else {}),
         "acks": "all",
         "allow_auto_create_topics": False,

@@ -16,6 +16,7 @@ from consumers.kinds import kinds_under
 from ledger.clock import SystemClock
 from ledger.mapper import EventMapper, OrjsonTranscoder
 
+from .kafka_access import brokers_of
 from .settings import Settings
 from .stopping import stop_on
 from .supervisor import tie_to_supervisor
@@ -58,8 +59,8 @@ def analyse(settings: Settings) -> None:
 
 def _source(settings: Settings, database_url: str | None) -> Source:
     """Kafka where there is one; without it the log itself."""
-    if settings.kafka:
+    if brokers := brokers_of(settings):
         kinds = kinds_under(settings.kafka_topic_prefix or "")
-        return KafkaSource(settings.kafka, kinds, consumer_group(settings.statistics_dir))
+        return KafkaSource(brokers, kinds, consumer_group(settings.statistics_dir))
     assert database_url is not None  # noqa: S101  for the types
     return LogSource(database_url, EventMapper(OrjsonTranscoder()).parse)

@@ -24,6 +24,7 @@ from projections.view import ELECTRONIC, PHYSICAL
 from projections.views import all_views
 
 from . import keys
+from .kafka_access import brokers_of
 from .key_encryption import keyring
 from .settings import Settings
 from .stopping import stop_on
@@ -70,7 +71,8 @@ def project_from_kafka(settings: Settings) -> None:
     """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
-    if settings.kafka is None:
+    brokers = brokers_of(settings)
+    if brokers is None:
         raise CannotProject(
             "no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT"
         )
@@ -84,7 +86,7 @@ def project_from_kafka(settings: Settings) -> None:
     gc.set_threshold(GC_OBJECTS)
     with keyless_database(settings) as database_url:
         RemoteViews(
-            *(database_url, settings.kafka, kind, settings.source, taker, views, stop),
+            *(database_url, brokers, kind, settings.source, taker, views, stop),
             topic_prefix=prefix,
         ).run()
 

@@ -14,6 +14,7 @@ from consumers.relay import Relay
 from ledger.database import connect
 from ledger.mapper import EventMapper, OrjsonTranscoder
 
+from .kafka_access import brokers_of
 from .settings import Settings
 from .stopping import stop_on
 from .supervisor import tie_to_supervisor
@@ -32,10 +33,12 @@ def relay(settings: Settings) -> None:
 
     Raises:
         CannotRelay: no broker is named.
+        OSError: a file that speaking to it needs can't be read.
     """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
-    if settings.kafka is None:
+    brokers = brokers_of(settings)
+    if brokers is None:
         raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
     # The client tells of every attempt; the relay says once why it begins anew.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -45,7 +48,7 @@ def relay(settings: Settings) -> None:
     with keyless_database(settings) as database_url:
         Relay(
             database_url,
-            settings.kafka,
+            brokers,
             EventMapper(OrjsonTranscoder()),
             kinds_under(topic_prefix),
             settings.source,

@@ -101,6 +101,19 @@ class Settings(BaseSettings):
         max_length=1000,
         description="Kafka's brokers, as `host:port,host:port`; none: nothing is relayed",
     )
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM, what the brokers' certificates are checked against; none: no TLS"
+    )
+    kafka_certificate_file: Path | None = Field(
+        None, description="PEM, shown to the brokers, where they ask for one; with its key"
+    )
+    kafka_key_file: Path | None = Field(
+        None, description="PEM, the certificate's key; none: in the same file"
+    )
+    kafka_user: str | None = Field(
+        None, min_length=1, max_length=200, description="SASL (SCRAM-SHA-512), over TLS only"
+    )
+    kafka_password_file: Path | None = Field(None, description="the user's password, one line")
     kafka_topic_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -146,6 +159,24 @@ class Settings(BaseSettings):
             )
         if self.issuer and not self.jwks:
             raise ValueError("PERMIT_LEDGER_ISSUER needs PERMIT_LEDGER_JWKS, its public keys")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_kafka(self) -> Settings:
+        given = {name: getattr(self, f"kafka_{name}") for name in ("certificate_file", "user")}
+        if self.kafka_ca_file is None and any(given.values()):
+            raise ValueError(
+                "PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE and PERMIT_LEDGER_KAFKA_USER need"
+                " PERMIT_LEDGER_KAFKA_CA_FILE: neither goes over a line that anybody may read"
+            )
+        if (self.kafka_user is None) != (self.kafka_password_file is None):
+            raise ValueError(
+                "PERMIT_LEDGER_KAFKA_USER and PERMIT_LEDGER_KAFKA_PASSWORD_FILE need each other"
+            )
+        if self.kafka_key_file and not self.kafka_certificate_file:
+            raise ValueError(
+                "PERMIT_LEDGER_KAFKA_KEY_FILE needs PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE"
+            )
         return self
 
     @property

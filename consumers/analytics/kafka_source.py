@@ -18,6 +18,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from consumers.brokers import Brokers
 from consumers.client import committed_reader
 from consumers.cloudevents import BadRecord, decode
 from consumers.kinds import PARTITIONS, Kind
@@ -50,8 +51,8 @@ class KafkaSource:
     counted on from one topic to the next.
     """
 
-    def __init__(self, addresses: str, kinds: Sequence[Kind], group: str) -> None:
-        self._addresses, self._group = addresses, group
+    def __init__(self, brokers: Brokers, kinds: Sequence[Kind], group: str) -> None:
+        self._brokers, self._group = brokers, group
         self._kinds = {kind.events_topic: kind for kind in kinds}
         self._first_parts = {topic: n * PARTITIONS for n, topic in enumerate(self._kinds)}
         self.name = f"topic {' and '.join(self._kinds)}"
@@ -74,7 +75,7 @@ class KafkaSource:
 
     def _read(self, builder: BatchBuilder, stop: Event) -> Iterator[Batch]:
         consumer = committed_reader(
-            self._addresses,
+            self._brokers,
             group_id=self._group,
             group_instance_id=MEMBER,
             session_timeout_ms=SESSION_TIMEOUT_MS,

@@ -14,6 +14,7 @@ from consumers.analytics.log_source import LogSource
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.runner import Analytics
 from consumers.analytics.sink import Sink
+from consumers.brokers import Brokers
 from consumers.kinds import PERMITS
 from ledger.mapper import EventMapper, OrjsonTranscoder
 
@@ -48,7 +49,7 @@ def _of_log(url):
 
 
 def _of_kafka(folder, address, prefix):
-    source = KafkaSource(address, [PERMITS.under(prefix)], consumer_group(folder))
+    source = KafkaSource(Brokers(address), [PERMITS.under(prefix)], consumer_group(folder))
     kafka_source.BATCH_EVENTS_MAX = BATCH_EVENTS_MAX
     return source
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Self
@@ -112,9 +113,16 @@ def jars() -> Path:
 
 class Broker:
     """Our own. ``advertised`` is where clients are sent: another address than the broker's own
-    where something stands between them."""
+    where something stands between them. ``settings`` are more of its properties, later ones win;
+    ``users`` are those of SASL, with their passwords."""
 
-    def __init__(self, folder: Path | str, advertised: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        advertised: str | None = None,
+        settings: str = "",
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.port = Path(folder), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._log = self.folder / "broker.log"
@@ -128,9 +136,15 @@ class Broker:
                 advertised=advertised or self.address,
                 folder=self.folder,
             )
+            + settings
         )
         (self.folder / "log4j2.properties").write_text(LOGGING)
-        self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", self._settings)
+        known = [
+            f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]"
+            for name, password in (users or {}).items()
+        ]
+        format_storage = ["format", "-t", _cluster_id(), "-c", self._settings, *known]
+        self._java("kafka.tools.StorageTool", *format_storage)
 
     def start(self) -> Self:
         """Returns when it takes connections."""

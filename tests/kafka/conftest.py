@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from consumers.brokers import Brokers
 from consumers.kinds import kinds_under
 from consumers.relay import Relay
 from ledger.database import as_service, connect
@@ -106,7 +107,7 @@ def relaying(database_url, kafka, prefix):
         stop = threading.Event()
         relay = Relay(
             as_service(url),
-            address,
+            Brokers(address),
             EventMapper(OrjsonTranscoder()),
             kinds_under(prefix),
             SOURCE,

@@ -28,7 +28,7 @@ read the tail, some in their first transaction, some in a later one, however slo
 
 @contextmanager
 def relay_process(
-    database_url: str, address: str, data_dir: Path, prefix: str = ""
+    database_url: str, address: str, data_dir: Path, prefix: str = "", **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """``permit-ledger relay``, as operators run it."""
     environment = {
@@ -38,6 +38,7 @@ def relay_process(
         "PERMIT_LEDGER_KAFKA": address,
         **({"PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix} if prefix else {}),
         "PERMIT_LEDGER_LOG_LEVEL": "error",
+        **settings,
     }
     process = subprocess.Popen([sys.executable, "-m", "permit_ledger", "relay"], env=environment)
     try:

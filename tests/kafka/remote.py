@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from psycopg.rows import dict_row
 
+from consumers.brokers import Brokers
 from consumers.kinds import PARTITIONS, PERMITS
 from consumers.preparing import partition_of
 from consumers.remote_views import RemoteViews
@@ -30,7 +31,7 @@ PERSONAL = {"face", "portrait_version", "devices"}
 
 
 @contextmanager
-def worker_process(database_url, address, prefix, data_dir):
+def worker_process(database_url, address, prefix, data_dir, **settings):
     """``permit-ledger project --source kafka``, as operators run it."""
     environment = {
         **os.environ,
@@ -39,6 +40,7 @@ def worker_process(database_url, address, prefix, data_dir):
         "PERMIT_LEDGER_KAFKA": address,
         **({"PERMIT_LEDGER_KAFKA_TOPIC_PREFIX": prefix} if prefix else {}),
         "PERMIT_LEDGER_LOG_LEVEL": "error",
+        **settings,
     }
     command = [sys.executable, "-m", "permit_ledger", "project", "--source", "kafka"]
     process = subprocess.Popen(command, env=environment)
@@ -54,7 +56,8 @@ def worker(database_url, address, prefix, stop):
     mapper = EventMapper(OrjsonTranscoder())
     taker = RecordTaker(mapper, kind, SOURCE, lambda error: type(error).__name__)
     return RemoteViews(
-        *(as_service(database_url), address, kind, SOURCE, taker, FED, stop), topic_prefix=prefix
+        *(as_service(database_url), Brokers(address), kind, SOURCE, taker, FED, stop),
+        topic_prefix=prefix,
     )
 
 

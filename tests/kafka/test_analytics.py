@@ -11,6 +11,7 @@ from kafka import KafkaProducer, TopicPartition
 from consumers.analytics.errors import OtherHistory
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.sink import EVENTS, Sink
+from consumers.brokers import Brokers
 from consumers.client import committed_reader, connection
 from consumers.cloudevents import headers
 from consumers.kinds import PARTITIONS, PERMITS
@@ -29,7 +30,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def source(kafka, prefix, folder):
-    return KafkaSource(kafka, [PERMITS.under(prefix)], consumer_group(folder))
+    return KafkaSource(Brokers(kafka), [PERMITS.under(prefix)], consumer_group(folder))
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_stranger_s_records_are_parked_and_the_rest_flows(
     with relaying():
         until_relayed(head // 2)
         bad = strangers_records(head + 1000)
-        with closing(KafkaProducer(**connection(kafka))) as producer:
+        with closing(KafkaProducer(**connection(Brokers(kafka)))) as producer:
             topic = f"{prefix}permits.events.v1"
             for n, (key, value, told) in enumerate(bad):
                 producer.send(topic, value, key=key, headers=told, partition=n % PARTITIONS).get(30)
@@ -194,7 +195,9 @@ def test_the_broker_is_told_how_far_it_is(
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
         def told():
-            with closing(committed_reader(kafka, group_id=consumer_group(folder))) as watcher:
+            with closing(
+                committed_reader(Brokers(kafka), group_id=consumer_group(folder))
+            ) as watcher:
                 offsets = [watcher.committed(partition) for partition in partitions]
             marks = sink.marks(EVENTS)
             return (

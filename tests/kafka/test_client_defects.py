@@ -13,6 +13,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.producer.sender import Sender
 
 from consumers import sending
+from consumers.brokers import Brokers
 from consumers.client import committed_reader
 from consumers.kinds import PERMITS
 from consumers.sending import NotCommitted, Outgoing, Transactions, producer_options
@@ -101,8 +102,13 @@ def topic(relaying, relay_row, proxied, prefix):
 
 
 @pytest.fixture
-def reader(proxied):
-    with closing(committed_reader(proxied.address)) as reader:
+def brokers(proxied):
+    return Brokers(proxied.address)
+
+
+@pytest.fixture
+def reader(brokers):
+    with closing(committed_reader(brokers)) as reader:
         yield reader
 
 
@@ -110,53 +116,53 @@ def record(topic, text=b"{}"):
     return Outgoing(topic, 0, b"key", text, [("ce_id", b"1")])
 
 
-def test_the_client_does_believe_in_a_commit_that_never_was(proxied, topic):
+def test_the_client_does_believe_in_a_commit_that_never_was(proxied, brokers, topic):
     """What the relay guards against: without the guard, this is all that one hears."""
     proxied.strike(END_TXN, LIE)
-    producer = KafkaProducer(**producer_options(proxied.address, f"{topic}-bare"))
+    producer = KafkaProducer(**producer_options(brokers, f"{topic}-bare"))
     producer.init_transactions()
     producer.begin_transaction()
     producer.send(topic, value=b"{}", key=b"key", partition=0).get(10)
 
     producer.commit_transaction()
 
-    with closing(committed_reader(proxied.target, consumer_timeout_ms=500)) as reader:
+    with closing(committed_reader(Brokers(proxied.target), consumer_timeout_ms=500)) as reader:
         reader.assign([TopicPartition(topic, 0)])
         assert [] == list(reader)
     sending_thread = producer._sender
     sending_thread.force_close()
 
 
-def test_a_commit_that_was_only_reported_is_an_error(proxied, topic, reader):
-    with closing(Transactions(proxied.address, f"{topic}-lied-to", reader)) as transactions:
+def test_a_commit_that_was_only_reported_is_an_error(proxied, brokers, topic, reader):
+    with closing(Transactions(brokers, f"{topic}-lied-to", reader)) as transactions:
         proxied.strike(END_TXN, LIE)
         with pytest.raises(NotCommitted):
             transactions.send([record(topic)], 0)
 
 
-def test_a_commit_that_hangs_is_an_error(proxied, topic, reader, monkeypatch):
+def test_a_commit_that_hangs_is_an_error(proxied, brokers, topic, reader, monkeypatch):
     """The client itself would wait for ever, or for as long as a request may take."""
     monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 10_000)
     monkeypatch.setattr(sending, "DELIVERY_TIMEOUT_MS", 11_000)
-    with closing(Transactions(proxied.address, f"{topic}-hung", reader)) as transactions:
+    with closing(Transactions(brokers, f"{topic}-hung", reader)) as transactions:
         proxied.strike(END_TXN, SWALLOW)
         with pytest.raises(NotCommitted, match="has not come back"):
             transactions.send([record(topic)], 0)
 
 
-def test_an_older_relay_is_fenced(proxied, topic, reader):
+def test_an_older_relay_is_fenced(brokers, topic, reader):
     """A zombie that still believes it leads can't send any more."""
-    with closing(Transactions(proxied.address, f"{topic}-fenced", reader)) as older:
+    with closing(Transactions(brokers, f"{topic}-fenced", reader)) as older:
         older.send([record(topic)], 0)
-        with closing(Transactions(proxied.address, f"{topic}-fenced", reader)) as newer:
+        with closing(Transactions(brokers, f"{topic}-fenced", reader)) as newer:
             with pytest.raises(Exception, match=r"(?i)fenced|epoch|abort|fatal"):
                 older.send([record(topic)], 0)
             newer.send([record(topic)], 0)
 
 
-def test_closing_ends_the_threads(proxied, topic, reader):
-    with closing(Transactions(proxied.address, f"{topic}-closed", reader)) as transactions:
+def test_closing_ends_the_threads(brokers, topic, reader):
+    with closing(Transactions(brokers, f"{topic}-closed", reader)) as transactions:
         transactions.send([record(topic)], 0)
     until(lambda: not clients_threads(), wait_s=WAIT_S)
 

@@ -12,6 +12,7 @@ from secrets import randbelow
 import pytest
 from kafka import KafkaAdminClient
 
+from consumers.brokers import Brokers
 from consumers.client import connection as client_options
 from consumers.feeding import _true_at
 from consumers.heartbeats import Heartbeat
@@ -227,7 +228,7 @@ def test_a_topic_that_was_made_anew(
         with working(remote_url, kafka, prefix):
             until(lambda: newest(remote_url) == first, wait_s=WAIT_S)
     topics = [prefix + topic for topic in PERMITS.topics]
-    with closing(KafkaAdminClient(**client_options(kafka))) as admin:
+    with closing(KafkaAdminClient(**client_options(Brokers(kafka)))) as admin:
         admin.delete_topics(topics)
         until(lambda: not set(topics) & set(admin.list_topics()), wait_s=WAIT_S)
     with connect(database_url) as owner:

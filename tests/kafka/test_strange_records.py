@@ -7,6 +7,7 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
+from consumers.brokers import Brokers
 from consumers.client import connection as client_options
 from consumers.cloudevents import UNREADABLE_TYPE, headers
 from consumers.kinds import PERMITS
@@ -30,7 +31,7 @@ FAR_AHEAD = 10**15
 
 @pytest.fixture
 def producer(kafka):
-    options = {**client_options(kafka), "max_request_size": 1_000_000}
+    options = {**client_options(Brokers(kafka)), "max_request_size": 1_000_000}
     with closing(KafkaProducer(**options)) as producer:
         yield producer
 

@@ -1,0 +1,167 @@
+"""Brokers that let nobody in without TLS, and a login or a certificate."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import trustme
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from consumers import client
+from consumers.brokers import Brokers, Login, Tls
+from ledger.database import connect
+from tests.commands import permit_ledger
+from tests.kafka.broker import NoBroker
+from tests.kafka.conftest import without_broker
+from tests.kafka.growing import grow
+from tests.kafka.kills import relay_process
+from tests.kafka.reading import read_events, what_is_wrong
+from tests.kafka.remote import until_in_step, worker_process
+from tests.kafka.secured import PASSWORD, USER, secured
+from tests.waiting import until
+
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder:
+        try:
+            guarded = secured(Path(folder))
+        except NoBroker as missing:
+            without_broker(str(missing))
+        with guarded.broker:
+            yield guarded
+
+
+@pytest.fixture
+def entry(guarded, tmp_path):
+    """``entry["login"]``, ``entry["certificate"]``: settings that let somebody in."""
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    authority = {"PERMIT_LEDGER_KAFKA_CA_FILE": str(guarded.ca_file)}
+    return {
+        "login": {
+            **authority,
+            "PERMIT_LEDGER_KAFKA_USER": USER,
+            "PERMIT_LEDGER_KAFKA_PASSWORD_FILE": str(tmp_path / "password"),
+        },
+        "certificate": {
+            **authority,
+            "PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE": str(guarded.client_file),
+        },
+    }
+
+
+@pytest.mark.timeout(180)
+def test_a_relay_with_a_login_and_a_worker_with_a_certificate(
+    ledger, policy, database_url, remote_url, guarded, entry, prefix, until_relayed, tmp_path
+):
+    login, certificate = entry["login"], entry["certificate"]
+    head = grow(ledger, policy, 20)
+    with (
+        relay_process(database_url, guarded.login, tmp_path / "data", prefix, **login),
+        worker_process(remote_url, guarded.mutual, prefix, tmp_path / "far", **certificate),
+    ):
+        until_relayed(head)
+        until_in_step(remote_url)
+
+    assert [] == what_is_wrong(read_events(guarded.inside, prefix), head)
+    with connect(remote_url) as connection:
+        [permits] = connection.execute("SELECT count(*) FROM views.physical_permits").fetchone()
+    assert permits > 0
+
+
+@pytest.mark.parametrize("wrong", ["password", "authority", "certificate", "no TLS"])
+def test_nobody_else_gets_in(wrong, guarded, tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "BOOTSTRAP_TIMEOUT_MS", 1_500)
+    address, tls, login = guarded.login, Tls(guarded.ca_file), Login(USER, PASSWORD)
+    if wrong == "password":
+        login = Login(USER, "another")
+    elif wrong == "authority":
+        trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+        tls = Tls(tmp_path / "other.pem")
+    elif wrong == "certificate":
+        address, login = guarded.mutual, None
+    else:
+        tls = login = None
+
+    with pytest.raises(KafkaError):
+        KafkaAdminClient(**client.connection(Brokers(address, tls, login))).list_topics()
+
+
+def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
+    ledger, policy, database_url, guarded, entry, relay_row, tmp_path
+):
+    grow(ledger, policy, 3)
+    (tmp_path / "password").write_text("not-the-one")
+    environment = {
+        **os.environ,
+        "PERMIT_LEDGER_DATABASE_URL": database_url,
+        "PERMIT_LEDGER_DATA_DIR": str(tmp_path / "data"),
+        "PERMIT_LEDGER_KAFKA": guarded.login,
+        **entry["login"],
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as told:
+        command = [sys.executable, "-m", "permit_ledger", "relay"]
+        process = subprocess.Popen(command, env=environment, stderr=told)
+    try:
+        until(lambda: b"relay begins anew" in log.read_bytes(), wait_s=WAIT_S)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+    assert relay_row().position is None
+    assert "not-the-one" not in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """``refused(code, NAME=value)``: what ``permit-ledger relay`` says, ended with that code."""
+
+    def refused(code, **settings):
+        environment = {f"PERMIT_LEDGER_{name}": value for name, value in settings.items()}
+        environment |= {
+            "PERMIT_LEDGER_KAFKA": "127.0.0.1:9",
+            "PERMIT_LEDGER_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+        }
+        done = permit_ledger(tmp_path, environment, "relay")
+        assert code == done.returncode
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"KAFKA_USER": "u", "KAFKA_PASSWORD_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CA_FILE"),
+        ({"KAFKA_CERTIFICATE_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CA_FILE"),
+        ({"KAFKA_CA_FILE": "f", "KAFKA_USER": "u"}, "PERMIT_LEDGER_KAFKA_PASSWORD_FILE"),
+        ({"KAFKA_PASSWORD_FILE": "f"}, "PERMIT_LEDGER_KAFKA_USER"),
+        ({"KAFKA_CA_FILE": "f", "KAFKA_KEY_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE"),
+    ],
+)
+def test_half_of_it_is_refused(refused, given, told):
+    assert told in refused(2, **given)
+
+
+def test_files_that_hold_something_else_are_named(refused, guarded, tmp_path):
+    text, blank = tmp_path / "text", tmp_path / "blank"
+    text.write_text("no certificate")
+    blank.write_text("\n")
+    authority = {"KAFKA_CA_FILE": str(guarded.ca_file)}
+
+    assert "nowhere.pem" in refused(1, KAFKA_CA_FILE="nowhere.pem")
+    assert str(text) in refused(1, KAFKA_CA_FILE=str(text))
+    assert str(text) in refused(1, **authority, KAFKA_CERTIFICATE_FILE=str(text))
+    alone = {**authority, "KAFKA_CERTIFICATE_FILE": str(guarded.ca_file)}
+    assert str(guarded.ca_file) in refused(1, **alone)
+    assert str(blank) in refused(1, **authority, KAFKA_USER="u", KAFKA_PASSWORD_FILE=str(blank))
