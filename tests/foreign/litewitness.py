@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 from base64 import b64encode
@@ -37,7 +38,7 @@ class Litewitness:
         agent, secret, words = folder / "agent", folder / "key", folder / "words"
         _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(secret))
         processes = [subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=-3)]
-        until(agent.exists, wait_s=START_TIMEOUT_S)
+        until(lambda: _listens(agent), wait_s=START_TIMEOUT_S)
         _run("ssh-add", "-q", str(secret), SSH_AUTH_SOCK=str(agent))
         fingerprint = _run("ssh-keygen", "-l", "-f", str(secret)).split()[1]
         port = free_port()
@@ -94,6 +95,12 @@ class Litewitness:
         for process in reversed(self.processes):
             process.terminate()
             process.wait(START_TIMEOUT_S)
+
+
+def _listens(path: Path) -> bool:
+    """A socket is there a moment before it does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _run(*command: str, **environment: str) -> str:

@@ -199,5 +199,7 @@ class Broker:
 
 
 def _cluster_id() -> str:
-    """A UUID as Kafka writes them: 16 bytes, base64 without padding."""
-    return urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()
+    """A UUID as Kafka writes them: 16 bytes, base64 without padding, and never like an option."""
+    while (written := urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
+        pass
+    return written

@@ -130,7 +130,7 @@ def test_killed_connections_are_opened_again(
 )
 @pytest.mark.parametrize("place", ["head", "middle", "twice"])
 def test_an_unreadable_event_parks_its_permit_alone(
-    life, start_projector, caught_up, rows, parked, column, value, place, rewrite_log, admin
+    life, start_projector, caught_up, rows, parked, column, value, place, rewrite_log, admin, until
 ):
     """At the beginning of its permit's life, later, or more than once; all others flow on."""
     living = life(7)
@@ -147,6 +147,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
     with capture_logs() as logs:
         start_projector()
         caught_up()
+        until(lambda: any("reason" in line for line in logs))
 
     [(stopped, (position, version, reason))] = parked().items()
     assert (number, versions[0]) == (stopped, version)
