@@ -1,5 +1,10 @@
-"""A broker that lets nobody in without TLS, and a login or a certificate."""
+"""A broker that lets nobody in without TLS, and a login or a certificate.
 
+What they may do there is what docs/kafka.md says.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +15,42 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from kafka import KafkaAdminClient
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+)
 
+from consumers.brokers import Brokers
+from consumers.client import connection
+from consumers.heartbeats import TOPIC as HEARTBEATS
+from consumers.kinds import KINDS, PERMITS
 from tests.kafka.broker import Broker, free_port
 
 USER, PASSWORD = "relay", "a-long-password"
+CLIENT = "client"
+"""Of the certificate."""
+TOPICS = [*(topic for kind in KINDS for topic in kind.topics), HEARTBEATS]
+
+RIGHTS = {
+    USER: [
+        (ResourceType.TOPIC, TOPICS, "CREATE DESCRIBE DESCRIBE_CONFIGS READ WRITE"),
+        (ResourceType.TRANSACTIONAL_ID, ["permit-ledger-relay"], "DESCRIBE WRITE"),
+    ],
+    CLIENT: [
+        (
+            ResourceType.TOPIC,
+            [PERMITS.events_topic, HEARTBEATS],
+            "DESCRIBE DESCRIBE_CONFIGS READ",
+        ),
+        (ResourceType.GROUP, ["permit-ledger.views."], "READ"),
+    ],
+}
+"""Names of groups are beginnings."""
 
 SETTINGS = """
 listeners=PLAINTEXT://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller},\
@@ -23,6 +60,9 @@ LOGIN://127.0.0.1:{login},MUTUAL://127.0.0.1:{mutual}
 controller.quorum.voters=1@127.0.0.1:{controller}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,\
 LOGIN:SASL_SSL,MUTUAL:SSL
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+ssl.principal.mapping.rules=RULE:^.*CN=([^,]+).*$/$1/
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/broker.pem
 ssl.truststore.type=PEM
@@ -53,7 +93,7 @@ def secured(folder: Path) -> Secured:
     """Not started yet."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    for name in ("broker", "client"):
+    for name in ("broker", CLIENT):
         issued = authority.issue_cert("127.0.0.1", common_name=name)
         certificates = b"".join(each.bytes() for each in issued.cert_chain_pems)
         (folder / f"{name}.pem").write_bytes(_pkcs8(issued.private_key_pem.bytes()) + certificates)
@@ -67,8 +107,32 @@ def secured(folder: Path) -> Secured:
         login=f"127.0.0.1:{ports['login']}",
         mutual=f"127.0.0.1:{ports['mutual']}",
         ca_file=folder / "ca.pem",
-        client_file=folder / "client.pem",
+        client_file=folder / f"{CLIENT}.pem",
     )
+
+
+def allow(guarded: Secured) -> None:
+    """Everybody what :data:`RIGHTS` says, and no more."""
+    with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
+        assert not admin.create_acls([*_acls()])["failed"]
+
+
+def _acls() -> Iterator[ACL]:
+    for user, rights in RIGHTS.items():
+        for kind, names, operations in rights:
+            is_group = kind is ResourceType.GROUP
+            matched = (
+                ACLResourcePatternType.PREFIXED if is_group else ACLResourcePatternType.LITERAL
+            )
+            for name in names:
+                for operation in operations.split():
+                    yield ACL(
+                        principal=f"User:{user}",
+                        host="*",
+                        operation=ACLOperation[operation],
+                        permission_type=ACLPermissionType.ALLOW,
+                        resource_pattern=ResourcePattern(kind, name, matched),
+                    )
 
 
 def _pkcs8(pem: bytes) -> bytes:

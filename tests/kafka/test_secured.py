@@ -3,16 +3,18 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import trustme
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from consumers import client
 from consumers.brokers import Brokers, Login, Tls
+from consumers.kinds import PERMITS
 from ledger.database import connect
 from tests.commands import permit_ledger
 from tests.kafka.broker import NoBroker
@@ -21,7 +23,7 @@ from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, what_is_wrong
 from tests.kafka.remote import until_in_step, worker_process
-from tests.kafka.secured import PASSWORD, USER, secured
+from tests.kafka.secured import PASSWORD, USER, allow, secured
 from tests.waiting import until
 
 WAIT_S = 60
@@ -35,6 +37,7 @@ def guarded():
         except NoBroker as missing:
             without_broker(str(missing))
         with guarded.broker:
+            allow(guarded)
             yield guarded
 
 
@@ -58,21 +61,28 @@ def entry(guarded, tmp_path):
 
 @pytest.mark.timeout(180)
 def test_a_relay_with_a_login_and_a_worker_with_a_certificate(
-    ledger, policy, database_url, remote_url, guarded, entry, prefix, until_relayed, tmp_path
+    ledger, policy, database_url, remote_url, guarded, entry, until_relayed, tmp_path
 ):
+    """And no more rights than the documents ask for: who only reads can't write."""
     login, certificate = entry["login"], entry["certificate"]
+    reader = Brokers(guarded.mutual, Tls(guarded.ca_file, guarded.client_file))
     head = grow(ledger, policy, 20)
     with (
-        relay_process(database_url, guarded.login, tmp_path / "data", prefix, **login),
-        worker_process(remote_url, guarded.mutual, prefix, tmp_path / "far", **certificate),
+        relay_process(database_url, guarded.login, tmp_path / "data", **login),
+        worker_process(remote_url, guarded.mutual, "", tmp_path / "far", **certificate),
     ):
         until_relayed(head)
         until_in_step(remote_url)
 
-    assert [] == what_is_wrong(read_events(guarded.inside, prefix), head)
+    assert [] == what_is_wrong(read_events(guarded.inside), head)
     with connect(remote_url) as connection:
         [permits] = connection.execute("SELECT count(*) FROM views.physical_permits").fetchone()
     assert permits > 0
+    with (
+        closing(KafkaProducer(**client.connection(reader), enable_idempotence=False)) as producer,
+        pytest.raises(TopicAuthorizationFailedError),
+    ):
+        producer.send(PERMITS.events_topic, b"{}").get(WAIT_S)
 
 
 @pytest.mark.parametrize("wrong", ["password", "authority", "certificate", "no TLS"])
