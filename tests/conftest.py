@@ -1,6 +1,7 @@
 """A real PostgreSQL for all tests, a fresh copy of a prepared database for each."""
 
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -48,6 +49,23 @@ def make_data_dir() -> Iterator[Callable[[], Path]]:
     every pytest that starts closes the folder above its temporary ones to others."""
     with ExitStack() as stack:
         yield lambda: Path(stack.enter_context(TemporaryDirectory(prefix="permit-ledger-")))
+
+
+@pytest.fixture(scope="session")
+def make_service_dir(make_data_dir: Callable[[], Path]) -> Callable[[], Path]:
+    """Folders for ``permit-ledger up``: their database server is initialised, which takes seconds,
+    and nothing of the service's is in it."""
+    model = make_data_dir()
+    with EmbeddedPostgres(model):
+        pass
+
+    def make() -> Path:
+        folder = make_data_dir() / "data"
+        folder.mkdir()
+        subprocess.run(["cp", "-a", model / "postgresql", folder], check=True)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -41,12 +41,12 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def make_service(make_data_dir: Callable[[], Path]) -> Iterator[Callable[[], Service]]:
+def make_service(make_service_dir: Callable[[], Path]) -> Iterator[Callable[[], Service]]:
     """Services of the test's own, which it may kill; what is left of them ends with it."""
     made: list[Service] = []
 
     def make() -> Service:
-        made.append(Service(make_data_dir() / "data", free_port()))
+        made.append(Service(make_service_dir(), free_port()))
         return made[-1]
 
     yield make
@@ -61,9 +61,9 @@ def running(make_service: Callable[[], Service]) -> Service:
 
 
 @pytest.fixture(scope="session")
-def battered(make_data_dir: Callable[[], Path]) -> Iterator[Service]:
+def battered(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """A service that tests may hurt, as long as it is to recover by itself."""
-    service = Service(make_data_dir(), free_port()).start()
+    service = Service(make_service_dir(), free_port()).start()
     yield service
     service.end()
 
@@ -88,9 +88,9 @@ def gone() -> Callable[[list[psutil.Process]], bool]:
 
 
 @pytest.fixture(scope="session")
-def service(make_data_dir: Callable[[], Path]) -> Iterator[Service]:
+def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """One service that all tests of a run share; tests keep to people of their own."""
-    service = Service(make_data_dir(), free_port()).start()
+    service = Service(make_service_dir(), free_port()).start()
     yield service
     assert service.stop() == 0
 

@@ -67,9 +67,9 @@ def test_who_has_all_back_is_forgotten():
 
 
 @pytest.fixture(scope="module")
-def strict(make_data_dir):
+def strict(make_service_dir):
     """A service that allows few."""
-    service = Service(make_data_dir(), free_port())
+    service = Service(make_service_dir(), free_port())
     few = {
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "4",

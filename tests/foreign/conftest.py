@@ -26,9 +26,9 @@ GROW_TIMEOUT_S = 600
 
 
 @pytest.fixture(scope="session")
-def log_service(make_data_dir: Callable[[], Path]) -> Iterator[Service]:
+def log_service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """Its log of events has ``LEAVES`` leaves and some, all of them under a signature."""
-    service = Service(make_data_dir() / "data", free_port()).start()
+    service = Service(make_service_dir(), free_port()).start()
     permits = str(int(LEAVES / EVENTS_OF_A_PERMIT))
     subprocess.run(
         [

@@ -180,7 +180,7 @@ class Broker:
         return self.start()
 
     def __exit__(self, *_exception: object) -> None:
-        self.stop()
+        self.kill()  # nobody needs what it holds any more
 
     def _options(self) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"

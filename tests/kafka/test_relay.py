@@ -9,6 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from consumers.brokers import Brokers
 from consumers.client import connection
 from consumers.cloudevents import UNREADABLE_TYPE
 from consumers.kinds import PARTITIONS, PERMITS
@@ -109,7 +110,7 @@ def test_the_topics_are_made_as_they_have_to_be(relaying, kafka, prefix, relay_r
         until(lambda: relay_row().position is not None, wait_s=60)
 
     names = [prefix + topic for topic in PERMITS.topics]
-    with closing(KafkaAdminClient(**connection(kafka))) as admin:
+    with closing(KafkaAdminClient(**connection(Brokers(kafka)))) as admin:
         described = admin.describe_topics(names)
         asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         settings = admin.describe_configs(asked, config_filter="all")["topic"]

@@ -6,6 +6,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from consumers.beginning import TRANSACTION_EVENTS_MAX, last_sent
+from consumers.brokers import Brokers
 from consumers.client import connection
 from consumers.cursor import Cursor, RelayRow
 from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
@@ -33,7 +34,7 @@ def stopped(relay_row):
 
 @pytest.fixture
 def admin(kafka):
-    with closing(KafkaAdminClient(**connection(kafka))) as admin:
+    with closing(KafkaAdminClient(**connection(Brokers(kafka)))) as admin:
         yield admin
 
 

@@ -52,6 +52,7 @@ def told(**given):
         ("tree", "manifests"),
         ("witness", "witness.example/w1"),
         ("age_s", 3600),
+        ("ahead_s", 12),
         ("exit_code", -9),
         ("logger", "uvicorn.error"),
         ("place", "psycopg_pool/pool.py:12 in _connect"),

@@ -14,9 +14,9 @@ from tests.privacy.thief import Thief
 
 
 @pytest.fixture
-def service(make_data_dir: Callable[[], Path], tmp_path: Path) -> Iterator[Service]:
+def service(make_service_dir: Callable[[], Path], tmp_path: Path) -> Iterator[Service]:
     """``permit-ledger up --empty``, which logs everything into ``words``."""
-    service = Service(make_data_dir() / "data", free_port())
+    service = Service(make_service_dir(), free_port())
     with ExitStack() as stack:
         words = stack.enter_context((tmp_path / "words.log").open("wb"))
         service.launch(stderr=words, environment={**os.environ, "PERMIT_LEDGER_LOG_LEVEL": "debug"})

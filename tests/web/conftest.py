@@ -18,9 +18,9 @@ SETTLED, BORN_ON = 6, date(1990, 1, 1)
 
 
 @pytest.fixture(scope="session")
-def service(make_data_dir: Callable[[], Path]) -> Iterator[Service]:
+def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """One for all pages; tests keep to people of their own."""
-    service = Service(make_data_dir() / "data", free_port()).start()
+    service = Service(make_service_dir(), free_port()).start()
     yield service
     assert service.stop() == 0
 
