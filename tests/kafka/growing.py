@@ -12,7 +12,8 @@ from permit_ledger.simulation.rates import Rates
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 
-_seeds = itertools.count(1)
+_seeds = itertools.count(1_000)
+"""Beyond those that anybody names: the same seed is the same people, and they are there already."""
 
 
 def grow(
@@ -45,6 +46,7 @@ class Growth:
     ) -> None:
         self._applications_share = applications_share
         self._stop = threading.Event()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=[ledger, policy, permits])
 
     def __enter__(self) -> Self:
@@ -52,10 +54,18 @@ class Growth:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        """
+        Raises:
+            whatever has stopped the log from growing.
+        """
         self._stop.set()
         self._thread.join()
+        if self._error:
+            raise self._error
 
     def _run(self, ledger: PermitLedger, policy: Policy, permits: int) -> None:
-        while not self._stop.is_set():
-            grow(ledger, policy, permits, applications_share=self._applications_share)
-            self._stop.wait(0.02)
+        try:
+            while not self._stop.wait(0.02):
+                grow(ledger, policy, permits, applications_share=self._applications_share)
+        except Exception as error:  # noqa: BLE001  raised at the end
+            self._error = error
