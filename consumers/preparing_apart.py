@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection as Pipe
@@ -100,7 +100,8 @@ def _prepare(preparation: Preparation, after: int, sender: Pipe) -> None:
         for batch in preparation.batches(after, Event()):
             sender.send(batch)
     except Exception as error:  # noqa: BLE001  raised by whoever takes
-        sender.send(error)
+        with suppress(OSError):  # whoever took them has gone
+            sender.send(error)
 
 
 def _end_with_parent() -> None:
