@@ -50,7 +50,7 @@ CLIENTS = (1, 8, 64, 256)
 ROUNDS, ROUND_S = 5, 1.5
 QUICK_ROUNDS, QUICK_ROUND_S = 3, 0.4
 ISSUES_A_SECOND_MAX = 20_000
-ROWS_A_SECOND_MAX = 60_000
+ROWS_A_SECOND_MAX = 150_000
 """What is made ready before a round, for each second of it."""
 FSYNCS, PAGE_BYTES = 300, 8192
 
