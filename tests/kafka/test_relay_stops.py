@@ -10,6 +10,7 @@ from consumers.brokers import Brokers
 from consumers.client import connection
 from consumers.cursor import Cursor, RelayRow
 from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
+from consumers.heartbeats import TOPIC as HEARTBEATS
 from consumers.kinds import PERMITS
 from consumers.tail import Tail
 from ledger.database import as_service, connect
@@ -171,3 +172,19 @@ def test_a_tail_further_ahead_than_one_transaction_is_not_ours():
     )
     with pytest.raises(LogForked):
         last_sent(tail(TRANSACTION_EVENTS_MAX + 8), sent(7), head, is_of_log=True)
+
+
+def test_heartbeats_that_were_lost_stop_nobody(
+    ledger, policy, relaying, until_relayed, relay_row, admin, prefix
+):
+    """Nothing of the log was on them: the topic is made anew."""
+    with relaying():
+        until_relayed(grow(ledger, policy, 10))
+    topic = prefix + HEARTBEATS
+    admin.delete_topics([topic])
+    until(lambda: topic not in admin.list_topics(), wait_s=WAIT_S)
+
+    with relaying():
+        until_relayed(grow(ledger, policy, 10))
+        assert relay_row().stopped is None
+        assert topic in admin.list_topics()
