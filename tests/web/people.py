@@ -34,6 +34,11 @@ class Registrar:
     def act(self, name: str) -> None:
         self.page.locator(f"[data-action={name}]").click()
 
+    def report_loss(self, since: str = "") -> None:
+        self.act("loss")
+        self.page.locator("#lost-on").fill(since)
+        self.page.locator("#dialog .button").first.click()
+
     def track(self, name: str):
         return self.page.locator(f"#track-{name}")
 

@@ -16,7 +16,7 @@ WIDEST = """() => [...document.querySelectorAll("main *")]
     .map((one) => one.outerHTML.slice(0, 160)).slice(-3)"""
 STATES = (
     *("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers"),
-    *("audit", "stats", "card form", "card receipt", "card file", "progress"),
+    *("loss", "audit", "stats", "card form", "card receipt", "card file", "progress"),
 )
 
 
@@ -45,6 +45,8 @@ def states(visitor, settled, registrar, http):
         yield "counter", counter.page
         number = counter.number()
         counter.act("loss")
+        yield "loss", counter.page
+        counter.page.locator("#dialog .button").first.click()
         expect(counter.page.locator("[data-action=reissue]")).to_be_visible()
         yield "counter", counter.page
         counter.page.locator("#new").click()

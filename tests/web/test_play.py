@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.api.service import Caller
 from tests.web.browsers import DESK, chromium, moving_picture
 from tests.web.people import Checker, Holder, Registrar
 
@@ -106,7 +107,7 @@ def test_a_lost_card_leaves_the_phone_effective_and_a_new_one_shows_at_once(
     """Both tracks beside each other at the counter; the phone shows the new serial by itself."""
     number = counter.number()
     counter.page.bring_to_front()
-    counter.act("loss")
+    counter.report_loss()
     expect(counter.track("physical")).to_contain_text("Reported lost")
     expect(counter.track("physical")).to_contain_text("Not effective")
     expect(counter.track("electronic")).not_to_contain_text("Not effective")
@@ -203,3 +204,23 @@ def test_no_answer_is_never_good(visitor, counter):
 
     assert checker.visitor.complaints.pop().endswith("net::ERR_FAILED")
     assert ("undetermined", "Can't tell") == checker.verdict()
+
+
+def test_a_card_is_missing_since_the_day_that_its_holder_names(visitor, registrar, http):
+    """And not since a day before it was there: the counter is told so, and nothing happens."""
+    someone = visitor(viewport=DESK)
+    counter = Registrar(someone)
+    counter.issue()
+    number = counter.number()
+    issued_on = registrar.get(f"/v1/permits/{number}").json()["anchor"]
+    counter.report_loss("2000-01-01")
+    expect(counter.page.get_by_text("between the day of issue and today")).to_be_visible()
+    expect(counter.track("physical")).not_to_contain_text("Reported lost")
+    assert "422" in someone.complaints.pop()
+
+    counter.report_loss(issued_on)
+
+    expect(counter.track("physical")).to_contain_text("Reported lost")
+    investigator = Caller.with_token(http, "investigator", case="2026-DP-17")
+    told = investigator.get(f"/v1/audit/permits/{number}/events").json()["events"][-1]
+    assert issued_on == told["facts"]["lost_on"]
