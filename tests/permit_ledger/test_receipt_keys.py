@@ -105,4 +105,4 @@ def test_as_an_operator_does_it(tmp_path):
 
     assert 0 == made.returncode, made.stderr
     kid = made.stdout.split()[1].rstrip(";")
-    assert [kid in listed.stdout, 2] == [True, listed.stdout.count("yes")]
+    assert [kid in listed.stdout, 2] == [True, listed.stdout.split().count("yes")]
