@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Event, Thread
 
 from eventsourcing.persistence import Notification
@@ -28,8 +27,6 @@ from ledger.commands import Command
 from ledger.database import connect
 from ledger.follow import follow
 from ledger.holder_keys import HolderKeys, Keys
-from permit_ledger.simulate import simulate
-from permit_ledger.simulation import rates
 from projections.loading import Parts
 from projections.opening import EventOpener
 from projections.rebuild import Rebuild
@@ -43,8 +40,6 @@ from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fr
 
 ROUNDS, PERMITS, STOCK_EVENTS, COMMITS = 5, 20_000, 3_000, 100
 QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS = 3, 5_000, 800, 30
-UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
-PERMITS_ALONE = rates.Rates(applications_share=0)
 CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX, PEAK_MIB_MAX = 30, 10, 50, 300
 VIEWS, REBUILDS = ("physical", "electronic", "search"), 1
 WAIT_S = 120
@@ -137,16 +132,7 @@ def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events
     ledger = stack.enter_context(
         closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
     )
-    simulate(
-        ledger,
-        permits=permits,
-        days=400,
-        seed=1,
-        until=UNTIL,
-        policy=sides.POLICY,
-        rates=PERMITS_ALONE,
-    )
-    head = ledger.log.head()
+    head = sides.grow_permits_alone(ledger, permits)
     pages = follow(url, after=0, stop=Event())
     log: list[Notification] = []
     while len(log) < head:

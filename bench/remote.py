@@ -25,10 +25,7 @@ from consumers.relay import Relay
 from ledger.application import PermitLedger
 from ledger.database import as_service, connect
 from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.policy import load_policy
 from permit_ledger.setup import bring_up_to_date, prepare
-from permit_ledger.simulate import simulate
-from permit_ledger.simulation.rates import Rates
 from projections.opening import EventOpener
 from projections.runner import Projector
 from projections.view import ELECTRONIC, PHYSICAL
@@ -37,10 +34,8 @@ from tests.kafka.broker import Broker
 from tests.kafka.remote import worker_process
 from tests.keks import keyring
 
+from . import sides
 from .harness import Result, server
-from .relay import UNTIL
-
-PERMITS_ALONE = Rates(applications_share=0)
 
 PERMITS, ROUNDS = 20_000, 3
 QUICK_PERMITS, QUICK_ROUNDS = 6_000, 1
@@ -68,18 +63,8 @@ def bench_remote(console: Console, *, quick: bool) -> None:
         ledger = stack.enter_context(
             closing(PermitLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
         )
-        policy = load_policy(synthetic_people=True)
         permits = QUICK_PERMITS if quick else PERMITS
-        simulate(
-            ledger,
-            permits=permits,
-            days=400,
-            seed=1,
-            until=UNTIL,
-            policy=policy,
-            rates=PERMITS_ALONE,
-        )
-        head = ledger.log.head()
+        head = sides.grow_permits_alone(ledger, permits)
         _relay_all(url, broker.address, head)
         for _ in range(QUICK_ROUNDS if quick else ROUNDS):
             rates["log_projector"].append(head / _from_log_s(embedded.url, ledger, head))

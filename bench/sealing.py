@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from threading import Event
 
 from rich.console import Console
@@ -24,8 +23,6 @@ from ledger.database import connect
 from ledger.follow import follow
 from ledger.holder_keys import HolderKeys
 from ledger.holders import Take
-from permit_ledger.simulate import simulate
-from permit_ledger.simulation import rates
 from projections.opening import EventOpener
 from projections.runner import Projector, position
 from projections.views import all_views
@@ -41,8 +38,6 @@ QUICK_ROUNDS, QUICK_ROUND_S, QUICK_PERMITS, QUICK_DISTRICT = 3, 0.3, 1_000, 1_00
 CLIENTS = (1, 64, 256)
 SHORT_ROUNDS = 3
 """As many more rounds of what is over quickly: one client's neighbour disturbs a few of them."""
-UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
-PERMITS_ALONE = rates.Rates(applications_share=0)
 COST_MAX = 1.35
 
 Work = Callable[[], Round]
@@ -133,17 +128,8 @@ def _catching_up(
 ) -> Work:
     """From an empty view to the head of a district's log, which is filled here."""
     ledger = _ledger(stack, kind, url)
-    simulate(
-        ledger,
-        permits=permits,
-        days=400,
-        seed=1,
-        until=UNTIL,
-        policy=sides.POLICY,
-        rates=PERMITS_ALONE,
-    )
     opener = ClearOpener() if kind is ClearLedger else EventOpener(HolderKeys(keyring()))
-    head = ledger.log.head()
+    head = sides.grow_permits_alone(ledger, permits)
 
     def run() -> Round:
         stop = Event()

@@ -18,12 +18,15 @@ from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
 from ledger import randomness
+from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.database import connect
 from ledger.holder_keys import HolderKey
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.policy import load_policy
 from permit_ledger.setup import prepare
+from permit_ledger.simulate import simulate
+from permit_ledger.simulation.rates import Rates
 from tests.keks import keyring
 
 from .clear import ClearMapper
@@ -31,6 +34,7 @@ from .clear import ClearMapper
 BLIND_INDEX = BlindIndex(bytes(32))
 STOCK_CONNECTIONS = 8
 POLICY = load_policy(synthetic_people=True)
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 _people = itertools.count()
 _requests = itertools.count()
 _KEY = HolderKey("bench", bytes(32))
@@ -81,6 +85,20 @@ def sealed(permit: Permit) -> tuple[StoredEvent, HolderKey]:
     """Its first event as it is stored, and the key that opens it."""
     key = HolderKey(permit.holder_id, randomness.source.take(32))
     return _mapper.to_stored_event(permit.collect_events()[0], key), key
+
+
+def grow_permits_alone(ledger: PermitLedger, permits: int) -> int:
+    """Append 400 days of a district, without applications for identity cards; the log's head."""
+    simulate(
+        ledger,
+        permits=permits,
+        days=400,
+        seed=1,
+        until=UNTIL,
+        policy=POLICY,
+        rates=Rates(applications_share=0),
+    )
+    return ledger.log.head()
 
 
 class StockLedger(EventSourcedApplication[str]):

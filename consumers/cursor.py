@@ -46,8 +46,7 @@ class RelayRow:
 
     def head(self) -> int:
         """The log's last position."""
-        row = self._connection.execute(_sql.head).fetchone()
-        return cast("tuple[int]", row)[0]
+        return self.look().position
 
     def look(self) -> Heartbeat:
         """Where the log ends now."""

@@ -4,9 +4,6 @@ SELECT pg_try_advisory_lock(%s);
 -- name: cursor
 SELECT position, ends FROM ledger.relay;
 
--- name: head
-SELECT position FROM ledger.head;
-
 -- name: look
 -- The statement began before it saw the log: whatever is recorded later is not claimed.
 SELECT position, statement_timestamp() FROM ledger.head;

@@ -6,10 +6,8 @@ import { reportLoss, replace } from "./dialogs.js";
 export function actionsFor(permit, act) {
   if (["ended", "voided"].includes(permit.status)) return [];
   const serial = (answer) => ({ serial: answer.physical.card_serial });
-  const simple = (name, path, body, told, kind = "button button--quiet") =>
-    h("button", { type: "button", class: kind, "data-action": name, onclick: () => act(path, body, told) }, text(`counter.action_${name}`));
-  const asked = (name, ask, kind = "button button--quiet") =>
-    h("button", { type: "button", class: kind, "data-action": name, onclick: () => ask(act) }, text(`counter.action_${name}`));
+  const offered = (name, onclick, kind = "button button--quiet") => h("button", { type: "button", class: kind, "data-action": name, onclick }, text(`counter.action_${name}`));
+  const simple = (name, path, body, told, kind) => offered(name, () => act(path, body, told), kind);
   const endorse = (name, card_presented) =>
     simple(name, "endorsements", { card_presented }, (answer) => text("counter.done_endorse", { until: day(answer.valid_until) }), "button");
   if (permit.physical.status === "reported_lost") {
@@ -21,7 +19,7 @@ export function actionsFor(permit, act) {
   return [
     endorse("endorse", "card"),
     simple("deliver", "card-deliveries", {}, (answer) => text("counter.done_deliver", serial(answer))),
-    asked("replace", replace),
-    asked("loss", reportLoss, "button button--risky"),
+    offered("replace", () => replace(act)),
+    offered("loss", () => reportLoss(act), "button button--risky"),
   ];
 }
