@@ -58,6 +58,8 @@ class StockViews(PostgresTrackingRecorder):
             self._insert_tracking(cursor, tracking)
             connection: Any = cursor.connection
             for view in self.VIEWS:
+                if not view.follows(event.TOPIC):
+                    continue
                 number = event.originator_id
                 row = view.load(connection, [number]).get(number) if view.reads_rows else None
                 if isinstance(event, CHANGES_FACE):
