@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from domain import permit_number as permit_numbers
+from domain.id_cards import receipt_number as receipt_numbers
 from domain.permit_document import permit_document
 from domain.person import Identity
 from domain.personal import ERASED
@@ -69,11 +71,12 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
 ) -> HistoryAnswer:
     """The whole history: who, where, when, and what was changed from what to what."""
-    history = await _history(permit_number, service)
+    number = well_formed(permit_number)
+    history = await _history(number, service)
     page = told(history, after, limit)
     is_more = bool(page) and page[-1].version < history.events[-1].version
     return HistoryAnswer(
-        permit_number=permit_number,
+        permit_number=number,
         events=page,
         missing_versions=history.missing_versions[:EVENTS_MAX],
         next_after=page[-1].version if is_more else None,
@@ -90,7 +93,7 @@ async def state(
     known_at: KnownAt = None,
 ) -> StateAnswer:
     """What was true at `at`, as known at `known_at`."""
-    recorded = await _history(permit_number, service)
+    recorded = await _history(well_formed(permit_number), service)
     history, known = recorded.known_by(known_at)
     now = _now(service, history)
     found = history.as_of(at or now, known)
@@ -104,7 +107,8 @@ async def timeline(
     permit_number: str, _: Investigator, service: Service, known_at: KnownAt = None
 ) -> TimelineAnswer:
     """Both tracks over true time, as known at `known_at`, and the events on both axes."""
-    recorded = await _history(permit_number, service)
+    number = well_formed(permit_number)
+    recorded = await _history(number, service)
     history, known = recorded.known_by(known_at)
     now = _now(service, history)
     marks = [
@@ -118,7 +122,7 @@ async def timeline(
         for n, one in enumerate(recorded.events[:known])
     ]
     return TimelineAnswer(
-        permit_number=permit_number,
+        permit_number=number,
         now=now,
         known_at=min(known_at or now, now),
         bands=[
@@ -139,12 +143,13 @@ async def checks(
     limit: Annotated[int, Query(ge=1, le=CHECKS_MAX)] = 50,
 ) -> ChecksAnswer:
     """Who checked it, the newest first, and what each would be told today of that instant."""
-    recorded = await _history(permit_number, service)
+    number = well_formed(permit_number)
+    recorded = await _history(number, service)
     history, _known = recorded.known_by(None)
     holder_id = recorded.holder_id
-    found = await service.history.of_permit(permit_number, holder_id, before or POSITION_MAX, limit)
+    found = await service.history.of_permit(number, holder_id, before or POSITION_MAX, limit)
     return ChecksAnswer(
-        permit_number=permit_number,
+        permit_number=number,
         checks=[asked_again(position, check, recorded, history) for position, check in found],
         next_before=found[-1][0] if len(found) == limit else None,
         as_of_position=recorded.head,
@@ -165,7 +170,8 @@ async def reads(
 ) -> ReadsAnswer:
     """Who looked into the audit, the newest first, refused ones too; this look is not among them
     yet."""
-    found = await service.audit_reads.recent(subject, before or POSITION_MAX, limit)
+    named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
+    found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
     return ReadsAnswer(
         reads=[
             ReadAnswer.model_validate(
@@ -182,7 +188,7 @@ async def _history(number: str, service: Services) -> StreamHistory:
     Raises:
         UnknownPermit
     """
-    history = await service.histories.of(well_formed(number))
+    history = await service.histories.of(number)
     if not history.events:
         raise UnknownPermit
     return history

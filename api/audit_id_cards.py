@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from domain.id_cards import receipt_number as numbers
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.events import ApplicationAccepted, IdCardEvent
 from domain.personal import ERASED
@@ -21,6 +20,7 @@ from .audit_changes import Hidden, answer_of, flat, plain
 from .audited import AuditedRoute, Investigator
 from .evidence import RESPONSES, zipped
 from .id_card_presentation import application_document, file_document
+from .id_cards import well_formed
 from .presentation import Json
 from .services import Services, services
 
@@ -39,10 +39,11 @@ async def application_events(
     receipt_number: str, _: Investigator, service: Service
 ) -> ApplicationHistoryAnswer:
     """The whole history of an application: who, where, when, and what was changed."""
-    history = await _history(receipt_number, service)
+    number = well_formed(receipt_number)
+    history = await _history(number, service)
     told, _now = told_application(history)
     return ApplicationHistoryAnswer(
-        receipt_number=receipt_number,
+        receipt_number=number,
         events=told,
         missing_versions=history.missing_versions,
         as_of_position=history.head,
@@ -56,7 +57,7 @@ async def application_evidence(
     receipt_number: str, caller: Investigator, service: Service
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
-    history = await _history(receipt_number, service)
+    history = await _history(well_formed(receipt_number), service)
     told, application = told_application(history)
     state = application_document(application) if application else None
     return await zipped(history, told, state, service.clock.now(), caller, service)
@@ -88,11 +89,10 @@ async def _history(number: str, service: Services) -> StreamHistory:
     Raises:
         UnknownApplication
     """
-    if numbers.is_valid(number):
-        history = await service.histories.of(number)
-        if history.events:
-            return history
-    raise UnknownApplication
+    history = await service.histories.of(number)
+    if not history.events:
+        raise UnknownApplication
+    return history
 
 
 def _sound(history: StreamHistory) -> list[IdCardEvent]:

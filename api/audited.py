@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
-from domain import permit_number
+from domain import citizen_id, permit_number
 from domain.id_cards import receipt_number
 from ledger.audit_reads import AuditRead
 from ledger.errors import Unavailable
@@ -26,12 +26,12 @@ NOT_KEPT = "[not kept]"
 _KEPT = re.compile(r"[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}([Zz]|[+ -][0-9:]{5})")
 _OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
 
-SUBJECTS: dict[str, Callable[[str], bool]] = {
-    "permit_number": permit_number.is_valid,
-    "receipt_number": receipt_number.is_valid,
+SUBJECTS: dict[str, Callable[[str], str | None]] = {
+    "permit_number": permit_number.parse,
+    "receipt_number": receipt_number.parse,
 }
-"""Which part of a path names a stream, and what could be such a name: a citizen number that was
-typed into the wrong field is not kept."""
+"""Which part of a path names a stream, and how it is read: a citizen number that was typed into the
+wrong field is not kept."""
 
 
 async def investigator(
@@ -46,6 +46,9 @@ async def investigator(
     require_scope(caller, Scope.AUDIT_READ)
     if caller.case is None:
         raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
+    if citizen_id.is_in(caller.case):
+        detail = "The token's case contains what reads as a citizen ID number."
+        raise problems.HttpProblem(403, "FORBIDDEN", detail)
     return caller
 
 
@@ -100,14 +103,15 @@ class AuditedRoute(APIRoute):
 
 
 def _may_be_kept(value: str) -> bool:
-    is_subject = any(is_valid(value) for is_valid in SUBJECTS.values())
+    is_subject = any(parse(value) for parse in SUBJECTS.values())
     return is_subject or bool(_KEPT.fullmatch(value))
 
 
 def _subject(request: Request) -> str | None:
     """Which stream is asked for, in the path or as what the answer is confined to."""
     asked = {**request.query_params, **request.path_params}
-    for name, is_valid in SUBJECTS.items():
-        if isinstance(value := asked.get(name, asked.get("subject")), str) and is_valid(value):
-            return value
+    for name, parse in SUBJECTS.items():
+        value = asked.get(name, asked.get("subject"))
+        if isinstance(value, str) and (parsed := parse(value)):
+            return parsed
     return None

@@ -87,7 +87,8 @@ _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> LookUp:
     now = service.clock.now()
     if not isinstance(body, ElectronicCheckBody):
-        return LookUp(now, permit_number=_well_formed(body.permit_number))
+        # Nothing else is looked up or kept: a citizen number may be in the wrong field.
+        return LookUp(now, permit_number=permit_number.parse(body.permit_number))
     digests = service.codes.digests
     return LookUp(
         now,
@@ -96,12 +97,6 @@ def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> LookU
         verifier_index=verifier_index,
         scenario=body.scenario,
     )
-
-
-def _well_formed(number: str) -> str | None:
-    """What was asked for, where it could be a permit number: known or not makes no difference, and
-    a citizen number typed into the wrong field is not kept."""
-    return number if permit_number.is_valid(number) else None
 
 
 async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Found, bool]:

@@ -24,7 +24,9 @@ def is_fit(text: str) -> bool:
     """
     if not _PLAIN.fullmatch(text):
         return False
-    return bool(_UUID.fullmatch(text)) or not citizen_id.LIKENESS.search(text)
+    if _UUID.fullmatch(text):
+        return True
+    return not (citizen_id.LIKENESS.search(text) or citizen_id.is_in(text))
 
 
 def correlation_id(given: str) -> str:

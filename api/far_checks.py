@@ -134,8 +134,8 @@ async def _answer(body: CheckBody, verifier: Principal, service: FarServices) ->
 
 def _number(body: CheckBody) -> str | None:
     """Of a card, where it could be one's; a citizen number in the wrong field is not kept."""
-    if isinstance(body, PhysicalCheckBody) and permit_number.is_valid(body.permit_number):
-        return body.permit_number
+    if isinstance(body, PhysicalCheckBody):
+        return permit_number.parse(body.permit_number)
     return None
 
 

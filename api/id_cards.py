@@ -58,14 +58,14 @@ async def limited(request: Request, service: Service) -> None:
 
 
 def well_formed(number: str) -> str:
-    """A receipt number that could exist.
+    """The receipt number that was typed.
 
     Raises:
         UnknownApplication: the check character alone says that there is no such application.
     """
-    if not receipts.is_valid(number):
+    if (parsed := receipts.parse(number)) is None:
         raise UnknownApplication
-    return number
+    return parsed
 
 
 @router.post("", status_code=201, responses=documents.written(IdCardApplicationAnswer, 201))

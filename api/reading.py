@@ -48,14 +48,14 @@ def known(facts: Facts | None, *, holder_id: str | None = None) -> Facts:
 
 
 def well_formed(number: str) -> str:
-    """A permit number that could exist.
+    """The permit number that was typed.
 
     Raises:
         UnknownPermit: the check character alone says that there is no such permit.
     """
-    if not permit_number.is_valid(number):
+    if (parsed := permit_number.parse(number)) is None:
         raise UnknownPermit
-    return number
+    return parsed
 
 
 def shown(document: Json, version: int, position: int) -> Response:

@@ -8,6 +8,8 @@ import orjson
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
+from domain.errors import InvalidDetails
+from domain.fields import citizen_number_problem
 from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.commands import Command
@@ -65,7 +67,11 @@ async def issue(body: IssueBody, command: RegistrarCommand, service: Service) ->
 async def search(
     body: SearchBody, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
 ) -> Response:
-    """A person's permits by citizen number, which travels in the body and into no log."""
+    """A person's permits by citizen number, which travels in the body and into no log. That there
+    are none is said of a person: what is no valid number is refused."""
+    problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
+    if problem:
+        raise InvalidDetails([problem])
     index = service.ledger.blind_index.of(body.citizen_id_number)
     position, found = await service.reader.search(index)
 
@@ -194,13 +200,16 @@ async def change_address(
 async def correct_identity(
     permit_number: str, body: IdentityCorrectionBody, command: RegistrarCommand, service: Service
 ) -> Response:
-    """Correct a name or number (身份信息更正): the card in use is stale until a new one is made."""
+    """Correct who the holder is (身份信息更正): number, birth date and sex have to agree. A change
+    of anything but the hukou address makes the card in use stale until a new one is made."""
     return answered(
         await service.ledger.correct_identity(
             well_formed(permit_number),
             command,
             name=body.name,
             citizen_id_number=body.citizen_id_number,
+            sex=body.sex,
+            birth_date=body.birth_date,
             hukou_address=body.hukou_address,
         )
     )

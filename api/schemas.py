@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from domain import text as typed
 from domain.application import CARD_SERIAL_MAX, Application
 from domain.data_protection import Order
 from domain.device import FaceMatch
@@ -50,9 +50,9 @@ def _ethnicity(value: Any) -> Any:
     return text.zfill(2) if isinstance(text, str) and text.isascii() else text
 
 
-def _without_controls(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("text without control characters is expected")
+def _printable(text: str) -> str:
+    if unseen := typed.unseen(text):
+        raise ValueError(unseen)
     return text
 
 
@@ -64,10 +64,11 @@ def _iso_date(value: Any) -> Any:
     return value
 
 
-Printable = AfterValidator(_without_controls)
+Printable = AfterValidator(_printable)
 Text = Annotated[str, Field(max_length=400), Printable]
 Date = Annotated[date, BeforeValidator(_iso_date, str), Field(ge=FIRST_DATE, lt=LAST_DATE)]
-CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"]), Printable]
+CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
+"""Whatever was typed: what is wrong with a number is for the domain to say."""
 Sex = Annotated[
     str, BeforeValidator(code, str | int), Field(max_length=8, examples=["1"]), Printable
 ]
@@ -194,11 +195,13 @@ class IdentityCorrectionBody(RequestBody):
 
     name: Text | None = None
     citizen_id_number: CitizenNumber | None = None
+    sex: Sex | None = None
+    birth_date: Date | None = None
     hukou_address: Text | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> IdentityCorrectionBody:
-        if self.name is None and self.citizen_id_number is None and self.hukou_address is None:
+        if all(value is None for _, value in self):
             raise ValueError("name at least one field to correct")
         return self
 

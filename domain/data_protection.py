@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
-from . import citizen_id, fields
+from . import citizen_id, text
 from .context import CommandContext
 from .errors import (
     FieldProblem,
@@ -27,13 +26,6 @@ from .personal import ERASED
 TEXT_LENGTH_MAX = 200
 OFFICERS_MIN = 2
 _SEPARATORS = re.compile(r"[\W_]+")
-# What isprintable() lets through and nobody sees: fillers, joiners and selectors of variants (the
-# printable ones of Unicode's Default_Ignorable_Code_Point), and the blank Braille pattern.
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0100-\U000e01ef]"
-)
-_EIGHTEEN = re.compile(r"(?=([0-9]{17}[0-9X]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,7 @@ class Order:
     case: str
 
     def normalised(self) -> Order:
-        return Order(fields.normalise_text(self.legal_basis), fields.normalise_text(self.case))
+        return Order(text.line(self.legal_basis), text.line(self.case))
 
     def problems(self, lives: Sequence[Life]) -> Iterator[FieldProblem]:
         yield from _text_problems("legal_basis", self.legal_basis, lives)
@@ -109,7 +101,7 @@ def erase(
         TwoOfficersRequired: fewer than two, or one of them twice.
     """
     order = order.normalised()
-    officers = [fields.normalise_text(officer) for officer in approvals]
+    officers = [text.line(officer) for officer in approvals]
     problems = [
         problem for officer in officers for problem in _text_problems("approvals", officer, lives)
     ]
@@ -130,26 +122,19 @@ def erase(
             )
 
 
-def _text_problems(field: str, text: str, lives: Sequence[Life]) -> Iterator[FieldProblem]:
-    is_seen = text.isprintable() and not _INVISIBLE.search(text)
-    if not 1 <= len(text) <= TEXT_LENGTH_MAX or not is_seen:
+def _text_problems(field: str, written: str, lives: Sequence[Life]) -> Iterator[FieldProblem]:
+    if not 1 <= len(written) <= TEXT_LENGTH_MAX:
         yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
-    elif _holds_citizen_number(text) or any(_names(text, life) for life in lives):
+    elif unseen := text.unseen(written):
+        yield FieldProblem(field, unseen)
+    elif citizen_id.is_in(written) or any(_names(written, life) for life in lives):
         yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
 
 
-def _holds_citizen_number(text: str) -> bool:
-    for candidate in _EIGHTEEN.findall(_in_ascii_digits(_run_together(text)).upper()):
-        with suppress(ValueError):
-            citizen_id.parse(candidate)
-            return True
-    return False
-
-
-def _names(text: str, life: Life) -> bool:
+def _names(written: str, life: Life) -> bool:
     if life.identity is ERASED:
         return False
-    return _run_together(life.identity.name) in _run_together(text)
+    return _run_together(life.identity.name) in _run_together(written)
 
 
 def _account(officer: str) -> str:
@@ -158,11 +143,6 @@ def _account(officer: str) -> str:
     return "".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _run_together(text: str) -> str:
+def _run_together(written: str) -> str:
     """Without whatever may stand between letters, full-width ones as plain ones."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
-
-
-def _in_ascii_digits(text: str) -> str:
-    """Digits of every script as 0-9."""
-    return "".join(str(unicodedata.decimal(letter, letter)) for letter in text)
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", written))

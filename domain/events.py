@@ -240,36 +240,33 @@ class AddressChanged(PermitEvent):
 class IdentityCorrected(PermitEvent):
     """身份信息更正: fields that were wrong, each ``None`` where it stays."""
 
-    TOPIC = "permit.identity-corrected.v1"
+    TOPIC = "permit.identity-corrected.v2"
 
     name: Personal[str | None]
     citizen_id_number: Personal[str | None]
+    sex: Personal[str | None]
+    birth_date: Personal[date | None]
     hukou_address: Personal[str | None]
 
     @property
     def outdates_card(self) -> bool:
-        """Whether the card in use now shows a wrong name or number. [P26]"""
-        return self.name is not None or self.citizen_id_number is not None
+        """Whether the card in use now shows the wrong person. [P26]"""
+        on_the_face = (self.name, self.citizen_id_number, self.sex, self.birth_date)
+        return any(field is not None for field in on_the_face)
 
     def corrected(self, identity: AnIdentity | Erased) -> AnIdentity | Erased:
-        if (
-            identity is ERASED
-            or self.name is ERASED
-            or self.citizen_id_number is ERASED
-            or self.hukou_address is ERASED
-        ):
+        fields = {name: getattr(self, name) for name in _CORRECTABLE}
+        if identity is ERASED or ERASED in fields.values():
             return ERASED
-        return replace(
-            identity,
-            name=self.name or identity.name,
-            citizen_id_number=self.citizen_id_number or identity.citizen_id_number,
-            hukou_address=self.hukou_address or identity.hukou_address,
-        )
+        return replace(identity, **{n: value for n, value in fields.items() if value is not None})
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.identity = self.corrected(aggregate.identity)
         if self.outdates_card:
             aggregate.card = aggregate.card.outdated()
+
+
+_CORRECTABLE = ("name", "citizen_id_number", "sex", "birth_date", "hukou_address")
 
 
 class PermitCancelled(PermitEvent):

@@ -7,45 +7,31 @@ everything that is wrong.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable
 from datetime import date
 
-from . import citizen_id
+from . import citizen_id, text
 from .errors import FieldProblem
 from .policy import Policy
 
 NAME_LENGTH_MAX = 50
 ADDRESS_LENGTH_MAX = 200
-MIDDLE_DOT = "·"
 ETHNICITIES = frozenset(f"{code:02d}" for code in range(1, 57)) | {"97", "98"}
 """GB 3304: 01-56, and 97 other, 98 foreign origin."""
 SEXES = frozenset("0129")
 """GB/T 2261.1: 1 male, 2 female, 0 unknown, 9 not stated."""
+INVALID_CITIZEN_ID = "INVALID_CITIZEN_ID"
 
-# 〇, extension A, the unified block, compatibility ideographs, supplementary planes 2 and 3.
-_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f\U00030000-\U0003347f"
-_NAME = re.compile(f"[{_HAN}]+(?:{MIDDLE_DOT}[{_HAN}]+)*")
+_NAME = re.compile(f"[{text.HAN}]+(?:{text.MIDDLE_DOT}[{text.HAN}]+)*")
 _DIVISION = re.compile(r"[0-9]{6}")
 _WHOLE_CITY = "00"
-
-
-def normalise_text(text: str) -> str:
-    """NFC, without white space around; the full-width space becomes a plain one."""
-    return unicodedata.normalize("NFC", text.replace("\u3000", " ")).strip()
-
-
-def changed(current: str, wanted: str | None, normalise: Callable[[str], str]) -> str | None:
-    """The normalised new value, or ``None`` where nothing is to change."""
-    if wanted is None or (new := normalise(wanted)) == current:
-        return None
-    return new
 
 
 def name_problem(field: str, name: str) -> FieldProblem | None:
     """A name is 1-50 Han characters; parts are joined by the middle dot U+00B7."""
     if not 1 <= len(name) <= NAME_LENGTH_MAX:
         return FieldProblem(field, f"a name has 1 to {NAME_LENGTH_MAX} characters")
+    if unseen := text.unseen(name):
+        return FieldProblem(field, unseen)
     if not _NAME.fullmatch(name):
         return FieldProblem(field, "a name is written in Han characters, its parts joined by ·")
     return None
@@ -55,9 +41,8 @@ def address_problem(field: str, address: str) -> FieldProblem | None:
     """An address is 1-200 printable characters on one line."""
     if not 1 <= len(address) <= ADDRESS_LENGTH_MAX:
         return FieldProblem(field, f"an address has 1 to {ADDRESS_LENGTH_MAX} characters")
-    if not address.isprintable():
-        return FieldProblem(field, "an address is one line of printable characters")
-    return None
+    unseen = text.unseen(address)
+    return FieldProblem(field, unseen) if unseen else None
 
 
 def division_problem(field: str, division: str, policy: Policy) -> FieldProblem | None:
@@ -88,19 +73,38 @@ def citizen_number_problem(
     birth_date: date | None = None,
     sex: str | None = None,
 ) -> FieldProblem | None:
-    """A valid number that agrees with the birth date and sex given beside it. [P4]"""
+    """A holder's or applicant's number: valid, that of a person these documents are made for, and
+    in agreement with the birth date and sex given beside it. [P4]"""
+    if problem := companion_number_problem(field, number, policy):
+        return problem
+    parsed = citizen_id.parse(number)
+    if parsed.is_foreign and not parsed.is_synthetic:
+        reason = (
+            "numbers that begin with 0 or 9 are those of foreigners' permanent residence ID cards,"
+            " and these documents are for Chinese citizens"
+        )
+    elif parsed.is_of_hong_kong_macao_taiwan:
+        reason = (
+            "numbers that begin with 81, 82 or 83 are those of residents of Hong Kong, Macao and"
+            " Taiwan, who have residence permits of their own"
+        )
+    elif birth_date is not None and parsed.birth_date != birth_date:
+        reason = "birth date does not match the citizen ID number"
+    elif sex in {citizen_id.MALE, citizen_id.FEMALE} and parsed.sex != sex:
+        reason = "sex does not match the citizen ID number"
+    else:
+        return None
+    return FieldProblem(field, reason, INVALID_CITIZEN_ID)
 
-    def problem(reason: str) -> FieldProblem:
-        return FieldProblem(field, reason, "INVALID_CITIZEN_ID")
 
+def companion_number_problem(field: str, number: str, policy: Policy) -> FieldProblem | None:
+    """A guardian's or agent's number: valid, and not one made up for tests. A guardian or agent may
+    be a foreigner, or a resident of Hong Kong, Macao or Taiwan."""
     try:
         parsed = citizen_id.parse(number)
-    except ValueError as reason:
-        return problem(str(reason))
+    except ValueError as error:
+        return FieldProblem(field, str(error), INVALID_CITIZEN_ID)
     if parsed.is_synthetic and not policy.synthetic_people:
-        return problem("numbers of area 99 are made up for tests and not accepted here")
-    if birth_date is not None and parsed.birth_date != birth_date:
-        return problem("the birth date in the number is another than the one given")
-    if sex in {citizen_id.MALE, citizen_id.FEMALE} and parsed.sex != sex:
-        return problem("the sex in the number is another than the one given")
+        reason = "numbers of area 99 are made up for tests and not accepted here"
+        return FieldProblem(field, reason, INVALID_CITIZEN_ID)
     return None

@@ -6,12 +6,14 @@ A command whose wish is already true triggers nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
-from . import citizen_id, fields
+from . import text
 from .application import Application
 from .calendar import Term
 from .card import Card, loss_problems
@@ -53,7 +55,7 @@ from .events import (
     PermitVoided,
     ReplacementReason,
 )
-from .person import Erasure, Identity, Residence
+from .person import Erasure, Identity, Residence, correction_problems
 from .personal import ERASED, Erased
 
 FINDING_LENGTH_MAX = 2000
@@ -313,48 +315,43 @@ class Permit(BaseAggregate[str]):
     def correct_identity(
         self,
         *,
-        name: str | None,
-        citizen_id_number: str | None,
-        hukou_address: str | None,
+        name: str | None = None,
+        citizen_id_number: str | None = None,
+        sex: str | None = None,
+        birth_date: date | None = None,
+        hukou_address: str | None = None,
         context: CommandContext,
     ) -> None:
         """身份信息更正: P26. ``None`` leaves a field; what is already so is left out.
+
+        A number that was assigned in error comes with the birth date or sex it was assigned for, so
+        what has to agree is the corrected person as a whole. [P4]
 
         Raises:
             PermitEnded, InvalidDetails
         """
         self._require_open()
+        given = {
+            "name": name,
+            "citizen_id_number": citizen_id_number,
+            "sex": sex,
+            "birth_date": birth_date,
+            "hukou_address": hukou_address,
+        }
         current = self.person
-        name = fields.changed(current.name, name, fields.normalise_text)
-        citizen_id_number = fields.changed(
-            current.citizen_id_number, citizen_id_number, citizen_id.normalise
-        )
-        hukou_address = fields.changed(current.hukou_address, hukou_address, fields.normalise_text)
-        problems: list[FieldProblem | None] = []
-        if name is not None:
-            problems.append(fields.name_problem("name", name))
-        if hukou_address is not None:
-            problems.append(fields.address_problem("hukou_address", hukou_address))
-        if citizen_id_number is not None:
-            problems.append(
-                fields.citizen_number_problem(
-                    "citizen_id_number",
-                    citizen_id_number,
-                    context.policy,
-                    birth_date=current.birth_date,
-                    sex=current.sex,
-                )
-            )
-        require_valid(*filter(None, problems))
-        if name is None and citizen_id_number is None and hukou_address is None:
-            return
-        self.trigger_event(
-            IdentityCorrected,
-            name=name,
-            citizen_id_number=citizen_id_number,
-            hukou_address=hukou_address,
-            **context.stamp,
-        )
+        wanted: dict[str, Any] = {
+            field: value for field, value in given.items() if value is not None
+        }
+        corrected = replace(current, **wanted).normalised()
+        changed = {
+            field: getattr(corrected, field)
+            for field in wanted
+            if getattr(corrected, field) != getattr(current, field)
+        }
+        require_valid(*correction_problems(corrected, changed, self.issued_on, context))
+        if changed:
+            corrections = {field: changed.get(field) for field in given}
+            self.trigger_event(IdentityCorrected, **corrections, **context.stamp)
 
     # -- end -----------------------------------------------------------------------------------
 
@@ -366,9 +363,11 @@ class Permit(BaseAggregate[str]):
     def void(self, finding: str, context: CommandContext) -> None:
         """Obtained by fraud [N18]: P24."""
         self._require_open()
-        finding = finding.strip()
+        finding = text.line(finding.strip())
+        reason = text.unseen(finding)
         if not 1 <= len(finding) <= FINDING_LENGTH_MAX:
             reason = f"a finding has 1 to {FINDING_LENGTH_MAX} characters"
+        if reason:
             raise InvalidDetails([FieldProblem("finding", reason)])
         self.trigger_event(PermitVoided, finding=finding, **context.stamp)
 

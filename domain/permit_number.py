@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from . import text
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BODY_LENGTH = 11
 BODY_BITS = 5 * BODY_LENGTH
@@ -31,6 +33,13 @@ def check_character(body: str) -> str:
 def is_valid(number: str) -> bool:
     """Whether this is the text of a permit number; says nothing of whether it was ever issued."""
     return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
+
+
+def parse(typed: str) -> str | None:
+    """Return the number that people mean who type or read out ``typed``: spaces, hyphens, small and
+    wide characters, O for 0, I or L for 1; ``None`` for what can't be a number."""
+    number = text.printed_code(typed)
+    return number if is_valid(number) else None
 
 
 def draw(random_bits: Callable[[int], int]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from . import citizen_id, fields
+from . import citizen_id, fields, text
+from .context import CommandContext
 from .errors import FieldProblem
 from .personal import ERASED, Personal, Plain
 from .policy import Policy
@@ -30,33 +31,62 @@ class Identity:
     portrait: str | None = None
 
     def normalised(self) -> Identity:
-        name = fields.normalise_text(self.name)
-        number = citizen_id.normalise(self.citizen_id_number)
-        hukou_address = fields.normalise_text(self.hukou_address)
         return Identity(
-            name, self.sex, self.ethnicity, self.birth_date, number, hukou_address, self.portrait
+            name=text.name(self.name),
+            sex=text.code(self.sex),
+            ethnicity=text.code(self.ethnicity),
+            birth_date=self.birth_date,
+            citizen_id_number=citizen_id.normalise(self.citizen_id_number),
+            hukou_address=text.line(self.hukou_address),
+            portrait=self.portrait,
         )
 
     def problems(self, policy: Policy, today: date) -> Iterator[FieldProblem]:
         """Every field that can't be accepted. [P4]"""
-        found = (
-            fields.name_problem("holder.name", self.name),
-            fields.address_problem("holder.hukou_address", self.hukou_address),
+        for problem in self.problems_by_field(policy, today).values():
+            yield replace(problem, field=f"holder.{problem.field}")
+
+    def problems_by_field(self, policy: Policy, today: date) -> dict[str, FieldProblem]:
+        """The same under the names of this class's fields, at most one each."""
+        found = [
+            fields.name_problem("name", self.name),
+            fields.address_problem("hukou_address", self.hukou_address),
             fields.citizen_number_problem(
-                "holder.citizen_id_number",
+                "citizen_id_number",
                 self.citizen_id_number,
                 policy,
                 birth_date=self.birth_date,
                 sex=self.sex,
             ),
-        )
-        yield from filter(None, found)
+        ]
         if self.sex not in fields.SEXES:
-            yield FieldProblem("holder.sex", "a sex code is 0, 1, 2 or 9 (GB/T 2261.1)")
+            found.append(FieldProblem("sex", "a sex code is 0, 1, 2 or 9 (GB/T 2261.1)"))
         if self.ethnicity not in fields.ETHNICITIES:
-            yield FieldProblem("holder.ethnicity", "an ethnicity code is 01-56, 97 or 98 (GB 3304)")
+            reason = "an ethnicity code is 01-56, 97 or 98 (GB 3304)"
+            found.append(FieldProblem("ethnicity", reason))
         if self.birth_date > today:
-            yield FieldProblem("holder.birth_date", "a birth date lies in the past")
+            found.append(FieldProblem("birth_date", "must not be in the future"))
+        return {problem.field: problem for problem in found if problem}
+
+
+def correction_problems(
+    corrected: Identity, changed: Collection[str], issued_on: date, context: CommandContext
+) -> Iterator[FieldProblem]:
+    """What is wrong with a correction, under the fields that were ``changed``. [P26]
+
+    Number, birth date and sex have to agree whichever of them is changed; what else is on record
+    and stays is not judged again.
+    """
+    problems = corrected.problems_by_field(context.policy, context.today)
+    if corrected.birth_date > issued_on:
+        reason = "must not be later than the day the permit was issued"
+        problems.setdefault("birth_date", FieldProblem("birth_date", reason))
+    for field, problem in problems.items():
+        if field in changed:
+            yield problem
+        elif field == "citizen_id_number":
+            causes = [cause for cause in ("birth_date", "sex") if cause in changed]
+            yield from (replace(problem, field=cause) for cause in causes[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +97,12 @@ class Guardian:
     citizen_id_number: str
 
     def normalised(self) -> Guardian:
-        return Guardian(
-            fields.normalise_text(self.name), citizen_id.normalise(self.citizen_id_number)
-        )
+        return Guardian(text.name(self.name), citizen_id.normalise(self.citizen_id_number))
 
     def problems(self, policy: Policy, holder: Identity) -> Iterator[FieldProblem]:
         found = (
             fields.name_problem("guardian.name", self.name),
-            fields.citizen_number_problem(
+            fields.companion_number_problem(
                 "guardian.citizen_id_number", self.citizen_id_number, policy
             ),
         )
@@ -109,7 +137,7 @@ class Residence:
     def normalised(self) -> Residence:
         if self.address is ERASED:
             return self
-        return Residence(self.division, fields.normalise_text(self.address))
+        return Residence(text.code(self.division), text.line(self.address))
 
     def problems(self, policy: Policy) -> Iterator[FieldProblem]:
         found = (

@@ -40,7 +40,8 @@ class Release(NamedTuple):
 
 
 class Reindex(NamedTuple):
-    """The permit's holder is found under another citizen number from now on."""
+    """The permit's holder is found under another citizen number from now on. The former one gets no
+    permit while this person has one, or is restricted."""
 
     citizen_index: bytes
     permit_number: str
@@ -83,11 +84,13 @@ HolderChange = Take | Release | Reindex | Protect
 @dataclass(frozen=True, slots=True)
 class Holder:
     """A person on record; ``permit_number`` is the permit held now, if any. Who is ``restricted``
-    gets no other."""
+    gets no other. ``formerly``: the number asked for is one that this person's record had before a
+    correction."""
 
     holder_id: str
     permit_number: str | None
     restricted: bool = False
+    formerly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

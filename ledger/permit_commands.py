@@ -111,7 +111,7 @@ class PermitCommands(CommandRunner):
             except HolderTaken:
                 known = (await self.log.holders([index])).get(index)
                 if known and known.permit_number is not None:
-                    raise AlreadyHoldsPermit from None
+                    raise already_holds(known) from None
                 raise
 
         return await self._decide(command, attempt)
@@ -176,15 +176,23 @@ class PermitCommands(CommandRunner):
         *,
         name: str | None = None,
         citizen_id_number: str | None = None,
+        sex: str | None = None,
+        birth_date: date | None = None,
         hukou_address: str | None = None,
     ) -> Answer:
-        """身份信息更正. [P26]"""
+        """身份信息更正. [P26]
+
+        Raises:
+            AlreadyHoldsPermit: the number is that of another holder with a permit, or was.
+        """
 
         def correct(permit: Permit) -> Sequence[HolderChange]:
             before = permit.person.citizen_id_number
             permit.correct_identity(
                 name=name,
                 citizen_id_number=citizen_id_number,
+                sex=sex,
+                birth_date=birth_date,
                 hukou_address=hukou_address,
                 context=command.context,
             )
@@ -269,3 +277,13 @@ class PermitCommands(CommandRunner):
         if permit.holder_id != holder_id:
             raise UnknownPermit
         return permit
+
+
+def already_holds(holder: Holder) -> AlreadyHoldsPermit:
+    """The refusal for somebody who has a permit, in words that explain a corrected number. [P2]"""
+    if not holder.formerly:
+        return AlreadyHoldsPermit()
+    return AlreadyHoldsPermit(
+        "This number was corrected on a residence permit that is in force: its holder already has a"
+        " permit, under the corrected number."
+    )

@@ -210,8 +210,11 @@ def answers_in(rows: Sequence[tuple[object, ...]]) -> dict[str, tuple[bytes, Ans
 
 def holders_in(rows: Sequence[tuple[object, ...]]) -> dict[bytes, Holder]:
     """Rows of ``select_holders``: under each blind index who it is."""
-    typed = cast("Sequence[tuple[bytes, str, str | None, bool]]", rows)
-    return {index: Holder(holder_id, number, told) for index, holder_id, number, told in typed}
+    typed = cast("Sequence[tuple[bytes, str, str | None, bool, bool]]", rows)
+    return {
+        index: Holder(holder_id, number, restricted, formerly)
+        for index, holder_id, number, restricted, formerly in typed
+    }
 
 
 def holder_in(rows: Sequence[tuple[object, ...]]) -> HolderRecord | None:

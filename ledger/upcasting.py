@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from domain.personal import ERASED
+
 from .errors import UnreadableEvent
 
 _TOPIC = re.compile(r"(?P<name>.+)\.v(?P<version>[1-9]\d*)")
@@ -40,8 +42,21 @@ def _reported_lost_v2(state: State) -> State:
     return state
 
 
+def _identity_corrected_v2(state: State) -> State:
+    """Neither could be corrected; of somebody erased that is no longer told."""
+    state["sex"] = state["birth_date"] = ERASED if state["name"] is ERASED else None
+    return state
+
+
 STEPS: Mapping[str, Step] = MappingProxyType(
-    {"permit.card-reported-lost.v1": Step("permit.card-reported-lost.v2", _reported_lost_v2)}
+    {
+        "permit.card-reported-lost.v1": Step("permit.card-reported-lost.v2", _reported_lost_v2),
+        "permit.identity-corrected.v1": Step(
+            "permit.identity-corrected.v2",
+            _identity_corrected_v2,
+            personal=("name", "citizen_id_number", "hukou_address"),
+        ),
+    }
 )
 """Old topic → the step to the next version."""
 

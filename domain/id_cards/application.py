@@ -12,10 +12,10 @@ from datetime import date
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
+from .. import text
 from ..calendar import WorkdayCalendar, due_date
 from ..context import CommandContext
 from ..errors import FieldProblem, HolderIsRestricted, InvalidDetails
-from ..fields import normalise_text
 from ..person import Erasure
 from ..personal import Erased
 from .collection import CollectedBy, Collection
@@ -138,10 +138,12 @@ class IdCardApplication(BaseAggregate[str]):
         Raises:
             InvalidDetails: no reason, or one that is too long.
         """
-        reason = normalise_text(reason)
+        reason = text.line(reason)
         if not 1 <= len(reason) <= REASON_LENGTH_MAX:
-            told = f"a reason has 1 to {REASON_LENGTH_MAX} characters"
-            raise InvalidDetails([FieldProblem("reason", told)])
+            problem = f"a reason has 1 to {REASON_LENGTH_MAX} characters"
+            raise InvalidDetails([FieldProblem("reason", problem)])
+        if unseen := text.unseen(reason):
+            raise InvalidDetails([FieldProblem("reason", unseen)])
         self._require_next(Stage.RETURNED)
         self.trigger_event(ApplicationReturned, reason=reason, **context.stamp)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from .. import citizen_id, fields
+from .. import citizen_id, fields, text
 from ..errors import FieldProblem
 from ..person import Guardian
 from ..policy import Policy
@@ -23,9 +23,13 @@ class Applicant:
     citizen_id_number: str
 
     def normalised(self) -> Applicant:
-        name = fields.normalise_text(self.name)
-        number = citizen_id.normalise(self.citizen_id_number)
-        return Applicant(name, self.sex, self.ethnicity, self.birth_date, number)
+        return Applicant(
+            name=text.name(self.name),
+            sex=text.code(self.sex),
+            ethnicity=text.code(self.ethnicity),
+            birth_date=self.birth_date,
+            citizen_id_number=citizen_id.normalise(self.citizen_id_number),
+        )
 
     def problems(self, policy: Policy, today: date) -> Iterator[FieldProblem]:
         """Every field that can't be accepted."""
@@ -46,7 +50,7 @@ class Applicant:
             reason = "an ethnicity code is 01-56, 97 or 98 (GB 3304)"
             yield FieldProblem("applicant.ethnicity", reason)
         if self.birth_date > today:
-            yield FieldProblem("applicant.birth_date", "a birth date lies in the past")
+            yield FieldProblem("applicant.birth_date", "must not be in the future")
 
 
 def companion_problems(
@@ -56,7 +60,7 @@ def companion_problems(
     number_field = f"{field}.citizen_id_number"
     found = (
         fields.name_problem(f"{field}.name", person.name),
-        fields.citizen_number_problem(number_field, person.citizen_id_number, policy),
+        fields.companion_number_problem(number_field, person.citizen_id_number, policy),
     )
     yield from filter(None, found)
     if person.citizen_id_number == applicant.citizen_id_number:

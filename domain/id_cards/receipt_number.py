@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .. import text
 from ..permit_number import ALPHABET, check_character
 
 BODY_LENGTH = 15
@@ -20,6 +21,13 @@ _SHAPE = re.compile(f"[{ALPHABET}]{{{BODY_LENGTH + 1}}}")
 def is_valid(number: str) -> bool:
     """Whether this is the text of a receipt number; says nothing of whether it was ever given."""
     return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
+
+
+def parse(typed: str) -> str | None:
+    """Return the number that people mean who type or read out ``typed``: spaces, hyphens, small and
+    wide characters, O for 0, I or L for 1; ``None`` for what can't be a number."""
+    number = text.printed_code(typed)
+    return number if is_valid(number) else None
 
 
 def draw(random_bits: Callable[[int], int]) -> str:

@@ -74,8 +74,16 @@ SELECT key, fingerprint, accepted, body, version, position FROM ledger.answers
 WHERE caller = %(caller)s AND key = ANY(%(keys)s);
 
 -- name: select_holders
-SELECT citizen_index, holder_id, permit_number, restricted FROM ledger.holders
-WHERE citizen_index = ANY(%(citizen_indexes)s);
+-- Whose a number is, or else whose it was while that person's permit or restriction bars it.
+SELECT citizen_index, holder_id, permit_number, restricted, false AS formerly FROM ledger.holders
+WHERE citizen_index = ANY(%(citizen_indexes)s)
+UNION ALL
+SELECT former_numbers.citizen_index, holder_id, permit_number, restricted, true
+FROM ledger.former_numbers JOIN ledger.holders USING (holder_id)
+WHERE former_numbers.citizen_index = ANY(%(citizen_indexes)s)
+  AND (permit_number IS NOT NULL OR restricted)
+  AND NOT EXISTS (SELECT FROM ledger.holders AS now
+                  WHERE now.citizen_index = former_numbers.citizen_index);
 
 -- name: holder_exists
 SELECT 1 FROM ledger.holders WHERE holder_id = %(holder_id)s;

@@ -11,11 +11,10 @@ from io import StringIO
 
 import orjson
 
-from domain import citizen_id
+from domain import citizen_id, text
 from domain.application import Application
 from domain.calendar import Term
 from domain.errors import FieldProblem, InvalidDetails
-from domain.fields import normalise_text
 from domain.person import Guardian, Identity, Residence
 
 from .lines import Line
@@ -81,11 +80,11 @@ class Row:
 
 def template() -> str:
     """A file to begin with: the header, and one row of someone made up."""
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    content = StringIO()
+    writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerow(EXAMPLE)
-    return text.getvalue()
+    return content.getvalue()
 
 
 def read_header(line: Line | None) -> tuple[str, ...]:
@@ -119,17 +118,18 @@ def read_row(line: Line, header: tuple[str, ...]) -> Row:
         raise ValueError(line.problem)
     if len(line.cells) != len(header):
         raise ValueError(f"the line has {len(line.cells)} columns instead of {len(header)}")
-    cells = map(normalise_text, line.cells)
+    cells = (text.line(cell.strip()) for cell in line.cells)
     return Row(line.number, dict(zip(header, cells, strict=True)))
 
 
 def reference_problem(row: Row) -> str | None:
-    """A reference goes into the log as it is, so it must not give the person away."""
-    if not 1 <= len(row.reference) <= REFERENCE_LENGTH_MAX or not row.reference.isprintable():
-        return f"reference: 1 to {REFERENCE_LENGTH_MAX} printable characters"
-    number = citizen_id.normalise(row.citizen_id_number)
-    if number and number in citizen_id.normalise(row.reference):
-        return "reference: it holds the citizen number, which must not stand in the log"
+    """A reference is named in reports and kept in the clear, so it must not give a person away."""
+    if not 1 <= len(row.reference) <= REFERENCE_LENGTH_MAX:
+        return f"reference: 1 to {REFERENCE_LENGTH_MAX} characters"
+    if unseen := text.unseen(row.reference):
+        return f"reference: {unseen}"
+    if citizen_id.is_in(row.reference):
+        return "reference: it contains what reads as a citizen ID number, which must not be kept"
     return None
 
 
@@ -184,9 +184,9 @@ def _column(field: str) -> str:
 
 
 def _date(cells: Mapping[str, str], column: str, problems: list[FieldProblem]) -> date | None:
-    text = cells[column]
+    written = cells[column]
     try:
-        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+        day = date.fromisoformat(written) if _DATE.fullmatch(written) else None
     except ValueError:
         day = None
     if day is None:

@@ -19,7 +19,7 @@ def correct(on, when):
     """``correct(permit, **fields)``: the fields given, the others left."""
 
     def correct(permit, **fields):
-        nothing = dict.fromkeys(("name", "citizen_id_number", "hukou_address"))
+        nothing = dict.fromkeys(("name", "citizen_id_number", "sex", "birth_date", "hukou_address"))
         return when(permit.correct_identity, **{**nothing, **fields}, context=on(TODAY))
 
     return correct
@@ -129,6 +129,64 @@ def test_p26_what_is_already_so_is_no_correction(given_permit, correct, identity
     assert correct(permit, **same) == []
     [event] = correct(permit, **same, hukou_address="安徽省芜湖市测试路2号")
     assert (event.name, event.citizen_id_number) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(
+            {"citizen_id_number": "990000199002010035", "birth_date": date(1990, 2, 1)},
+            id="another-birth-date",
+        ),
+        pytest.param({"citizen_id_number": "990000199001010025", "sex": "2"}, id="another-sex"),
+        pytest.param(
+            {
+                "citizen_id_number": "990000 19900201 0043",
+                "sex": "2",
+                "birth_date": date(1990, 2, 1),
+                "name": "欧阳改名",
+                "hukou_address": "安徽省芜湖市测试路2号",
+            },
+            id="all-at-once",
+        ),
+    ],
+)
+def test_p26_a_new_number_comes_with_what_it_says(given_permit, standing, correct, fields):
+    """The three legal reasons for a new number: assigned twice, a wrong birth date, a wrong sex."""
+    permit = given_permit(ISSUED)
+
+    [event] = correct(permit, **fields)
+
+    expected = {**fields, "citizen_id_number": fields["citizen_id_number"].replace(" ", "")}
+    assert expected == {name: getattr(event, name) for name in fields}
+    assert expected == {name: getattr(permit.identity, name) for name in fields}
+    assert Verdict(Reason.IDENTITY_STALE) == verify_card(standing(permit, TODAY), 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        pytest.param({"birth_date": date(1990, 2, 1)}, "birth_date", id="birth-date-alone"),
+        pytest.param({"sex": "2"}, "sex", id="sex-alone"),
+        pytest.param(
+            {"citizen_id_number": "990000199002010035", "birth_date": date(1990, 3, 1)},
+            "citizen_id_number",
+            id="two-birth-dates",
+        ),
+        pytest.param(
+            {"citizen_id_number": "990000199001010025", "sex": "1"},
+            "citizen_id_number",
+            id="two-sexes",
+        ),
+    ],
+)
+def test_p26_number_birth_date_and_sex_have_to_agree(given_permit, correct, fields, at):
+    """Whichever of them is corrected; the reason stands at the field that was."""
+    with pytest.raises(InvalidDetails) as refusal:
+        correct(given_permit(ISSUED), **fields)
+
+    assert [at] == [problem.field for problem in refusal.value.problems]
+    assert refusal.value.code == "INVALID_CITIZEN_ID"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.citizen_id import CitizenId, check_character, compose, parse
+from domain.citizen_id import CitizenId, check_character, compose, is_in, normalise, parse
 
 NUMBERS = st.builds(
     compose,
@@ -30,6 +30,22 @@ def test_a_number_says_birth_date_and_sex(number, birth_date, sex):
     assert CitizenId(number, birth_date, sex) == parse(number)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "990000 19900101 0017",
+        " 990000199001010017 ",
+        "990000-19900101-0017",
+        "990000\u201019900101\u22120017",
+        "９９００００１９９００１０１００１７",
+        "990000\u00a019900101\u30000017",
+    ],
+)
+def test_spaces_hyphens_and_wide_digits_make_no_other_number(written):
+    """As people type it, and as cards and forms print it."""
+    assert "990000199001010017" == parse(written).number == normalise(written)
+
+
 def test_a_small_x_is_kept_as_a_capital():
     """Accept ``x``, store ``X``."""
     assert parse("99000019900101005X") == parse("99000019900101005x")
@@ -44,8 +60,10 @@ def test_a_small_x_is_kept_as_a_capital():
         pytest.param("9900001990010100170", "17 digits", id="too-long"),
         pytest.param("990000900101001", "17 digits", id="old-fifteen-digits"),
         pytest.param("9900001990O1010017", "17 digits", id="a-letter-among-digits"),
-        pytest.param("990000199001010017\n", "17 digits", id="a-line-end"),
-        pytest.param("９９00001990010100１７", "17 digits", id="full-width-digits"),
+        pytest.param("990000199001010017\n", r"U\+000A \(line feed\)", id="a-line-end"),
+        pytest.param("990000199001\t010017", r"U\+0009 \(tab\)", id="a-tab"),
+        pytest.param("990000199001010017\u200b", r"U\+200B", id="zero-width-space"),
+        pytest.param("٩٩٠٠٠٠١٩٩٠٠١٠١٠٠١٧", "17 digits", id="arabic-digits"),
         pytest.param("", "17 digits", id="nothing"),
     ],
 )
@@ -99,3 +117,50 @@ def test_every_swap_of_neighbours_is_noticed(number, position):
     assume(left != right)
     with pytest.raises(ValueError, match=r"check character|17 digits"):
         parse(swapped)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("990000199001010017", id="bare"),
+        pytest.param("案件990000199001010017号", id="within-a-text"),
+        pytest.param("JZZ-990000199001010017", id="behind-a-prefix"),
+        pytest.param("20990000199001010017", id="within-a-longer-number"),
+        pytest.param("990000 19900101 0017", id="spaced"),
+        pytest.param("990000-19900101-0017", id="hyphenated"),
+        pytest.param("9.9.0.0.0.0.1.9.9.0.0.1.0.1.0.0.1.7", id="dotted"),
+        pytest.param("９９００００１９９００１０１００１７", id="wide"),
+        pytest.param("٩٩٠٠٠٠١٩٩٠٠١٠١٠٠١٧", id="arabic-digits"),
+        pytest.param("九九〇〇〇〇一九九〇〇一〇一〇〇一七", id="han-digits"),
+        pytest.param("⑨⑨⓪⓪⓪⓪①⑨⑨⓪⓪①⓪①⓪⓪①⑦", id="circled-digits"),
+        pytest.param("99000019900101005x", id="small-x"),
+        pytest.param("990000199001010016", id="mistyped-check-character"),
+        pytest.param("320205900101001", id="fifteen-digits"),
+        pytest.param("案320205900101001号", id="fifteen-within-a-text"),
+        pytest.param("2026-0001 320205900101001", id="fifteen-behind-another-number"),
+        pytest.param("320205-900101-001", id="fifteen-hyphenated"),
+        pytest.param("３２０２０５９００１０１００１", id="fifteen-wide"),
+        pytest.param("990000900101001", id="fifteen-synthetic"),
+    ],
+)
+def test_a_number_is_found_in_a_text(text):
+    """However it is written, in both lengths."""
+    assert is_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("2026-DP-17", id="a-case"),
+        pytest.param("(2026)苏0205民初12345号", id="a-court-case"),
+        pytest.param("A3202057600002026030012", id="a-police-case-of-22-digits"),
+        pytest.param("2026-11-30 12:00:00.123456", id="an-instant"),
+        pytest.param("320205991301001", id="fifteen-digits-with-a-thirteenth-month"),
+        pytest.param("200205900101001", id="fifteen-digits-of-no-province"),
+        pytest.param("0510-8270123413912345678", id="telephone-numbers"),
+    ],
+)
+def test_other_numbers_are_not_taken_for_one(text):
+    """Cases, instants and telephones may stand in the log."""
+    assert not is_in(text)

@@ -63,9 +63,7 @@ def commands(phone, face_match, on):
             lambda: permit.claim(phone(2), face_match, confirmed=True, context=now),
             lambda: permit.revoke_device("thumbprint-1", now),
             lambda: permit.change_address(new_home, TODAY, now),
-            lambda: permit.correct_identity(
-                name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
-            ),
+            lambda: permit.correct_identity(name="欧阳改名", context=now),
             lambda: permit.cancel(CancellationReason.MOVED_AWAY, now),
             lambda: permit.void("forged proof of employment", now),
         ]
@@ -164,9 +162,7 @@ def test_a_restricted_holder_can_be_erased(permits, erased, on):
 def test_nothing_of_the_person_is_left(permits, erased, on):
     """But where the permit was, and what is on record of the erasure itself."""
     permit = permits[1]
-    permit.correct_identity(
-        name="欧阳改名", citizen_id_number=None, hukou_address=None, context=on(TODAY)
-    )
+    permit.correct_identity(name="欧阳改名", context=on(TODAY))
 
     erased([permit])
 

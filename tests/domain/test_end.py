@@ -89,9 +89,7 @@ def test_p23_p24_nothing_happens_after_the_end(given_permit, on, phone, face_mat
         lambda: permit.claim(phone(1), face_match, confirmed=True, context=now),
         lambda: permit.revoke_device(phone(1).thumbprint, now),
         lambda: permit.change_address(HOME, TODAY, now),
-        lambda: permit.correct_identity(
-            name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
-        ),
+        lambda: permit.correct_identity(name="欧阳改名", context=now),
     ):
         with pytest.raises(PermitEnded):
             command()

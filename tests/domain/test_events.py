@@ -31,9 +31,7 @@ def lifecycle(issue, on, phone, face_match):
     for reason in ReplacementReason:
         permit.replace(reason, old_card_returned=True, context=now)
     permit.change_address(Residence("320281", "澄江中路2号"), TODAY, now)
-    permit.correct_identity(
-        name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
-    )
+    permit.correct_identity(name="欧阳改名", context=now)
     restrict([permit], ORDER, now)
     lift_restriction([permit], ORDER, now)
     permit.cancel(CancellationReason.MOVED_AWAY, now)

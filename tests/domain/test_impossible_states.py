@@ -105,12 +105,20 @@ class Requests(RuleBasedStateMachine):
     def change_address(self, home, days_ago):
         self.ask(self.permit.change_address, home, self.today - timedelta(days=days_ago))
 
-    @rule(name=NAMES, number=NUMBERS, hukou_address=HUKOU_ADDRESSES)
-    def correct_identity(self, name, number, hukou_address):
+    @rule(
+        name=NAMES,
+        number=NUMBERS,
+        sex=st.sampled_from([None, "1", "2", "0", "3"]),
+        birth_date=st.sampled_from([None, date(1990, 1, 1), date(1990, 2, 1)]),
+        hukou_address=HUKOU_ADDRESSES,
+    )
+    def correct_identity(self, name, number, sex, birth_date, hukou_address):
         self.ask(
             self.permit.correct_identity,
             name=name,
             citizen_id_number=number,
+            sex=sex,
+            birth_date=birth_date,
             hukou_address=hukou_address,
         )
 

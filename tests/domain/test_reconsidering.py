@@ -48,7 +48,7 @@ PHONE = {"track": Track.ELECTRONIC, "card_serial": None, "device": "thumbprint-1
 
 
 def correct(permit, context, name="欧阳改名"):
-    permit.correct_identity(name=name, citizen_id_number=None, hukou_address=None, context=context)
+    permit.correct_identity(name=name, context=context)
 
 
 def test_a_check_of_which_nothing_new_is_known_stands(after):

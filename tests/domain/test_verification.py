@@ -37,9 +37,7 @@ def troubled(given_permit, on):
         if "superseded_card" in troubles:
             permit.replace(ReplacementReason.DAMAGED, old_card_returned=True, context=now)
         if "identity_stale" in troubles:
-            permit.correct_identity(
-                name="欧阳改名", citizen_id_number=None, hukou_address=None, context=now
-            )
+            permit.correct_identity(name="欧阳改名", context=now)
         if "reported_lost" in troubles:
             permit.report_loss(now)
         if "voided" in troubles:

@@ -82,7 +82,12 @@ EXAMPLES = (
         reported_late=True,
     ),
     events.IdentityCorrected(
-        **STAMP, name="欧阳改名", citizen_id_number="990000199001010033", hukou_address=None
+        **STAMP,
+        name="欧阳改名",
+        citizen_id_number="990000199001010033",
+        sex=None,
+        birth_date=None,
+        hukou_address=None,
     ),
     events.PermitCancelled(**STAMP, reason=events.CancellationReason.MOVED_AWAY),
     events.PermitVoided(**STAMP, finding="就业证明系伪造"),
@@ -126,7 +131,13 @@ _VARIANTS = {
         },
     },
     "permit.address-changed.v1": {"in-time": {"reported_late": False}},
-    "permit.identity-corrected.v1": {
+    "permit.identity-corrected.v2": {
+        "birth-date-and-sex": {
+            "name": None,
+            "citizen_id_number": "990000199002010043",
+            "sex": "2",
+            "birth_date": date(1990, 2, 1),
+        },
         "hukou": {
             "name": None,
             "citizen_id_number": None,

@@ -176,6 +176,8 @@ def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one
     indexes = [b"right", b"wrong", b"b before", b"b after"]
     assert {
         b"right": Holder("holder-a", "a"),
+        b"wrong": Holder("holder-a", "a", formerly=True),
+        b"b before": Holder("holder-b", "b", formerly=True),
         b"b after": Holder("holder-b", "b"),
     } == recorder.holders(indexes)
     assert recorder.knows_holder("holder-old")

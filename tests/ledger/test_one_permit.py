@@ -86,17 +86,72 @@ def test_p02_many_returns_in_the_same_instant_are_one(
     assert ledger.log.head() == 3
 
 
-def test_p02_the_guard_moves_with_a_corrected_number(ledger, issue, command, citizen_number):
-    """The right number is taken from now on; the wrong one is its owner's again."""
-    wrong, right = citizen_number(), citizen_number()
-    number = issue(wrong)
+def test_p02_the_guard_covers_both_numbers_of_a_correction(ledger, issue, command, citizen_number):
+    """The right number is taken; the former one is barred while the permit lasts."""
+    former, right = citizen_number(), citizen_number()
+    number = issue(former)
 
     ledger.correct_identity(number, command(), citizen_id_number=right)
 
     with pytest.raises(AlreadyHoldsPermit):
         issue(right)
-    owner = issue(wrong)
-    assert ledger.permit(owner).holder_id != ledger.permit(number).holder_id
+    with pytest.raises(AlreadyHoldsPermit, match="corrected"):
+        issue(former)
+    other = issue()
+    with pytest.raises(AlreadyHoldsPermit):
+        ledger.correct_identity(other, command(), citizen_id_number=former)
+
+
+def test_p02_former_numbers_add_up_and_may_come_back(ledger, issue, command, citizen_number):
+    """Each correction bars one more; a correction back is none of another person."""
+    first, second, third = (citizen_number() for _ in range(3))
+    number = issue(first)
+    for right in (second, third, first):
+        ledger.correct_identity(number, command(), citizen_id_number=right)
+
+    assert first == ledger.permit(number).identity.citizen_id_number
+    for barred in (first, second, third):
+        with pytest.raises(AlreadyHoldsPermit):
+            issue(barred)
+
+
+def test_p02_a_former_number_is_another_persons_after_the_end(
+    ledger, issue, command, citizen_number
+):
+    """Two people may have had one number; nothing of the first one's record goes to the second."""
+    former, right = citizen_number(), citizen_number()
+    number = issue(former)
+    ledger.correct_identity(number, command(), citizen_id_number=right)
+    ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+
+    other = issue(former)
+
+    assert ledger.permit(other).holder_id != ledger.permit(number).holder_id
+    again = issue(right)
+    assert ledger.permit(again).holder_id == ledger.permit(number).holder_id
+    with pytest.raises(AlreadyHoldsPermit):
+        issue(former)
+
+
+def test_p02_of_a_correction_and_an_issue_to_the_former_number_one_order_holds(
+    ledger, issue, application, command, at_once, citizen_number
+):
+    """In the same instant: the number is free before, and barred after."""
+    for _ in range(ROUNDS):
+        former, right = citizen_number(), citizen_number()
+        number = issue(former)
+
+        corrected, issued = at_once(
+            [
+                lambda n=number, to=right: ledger.correct_identity(
+                    n, command(), citizen_id_number=to
+                ),
+                lambda to=former: ledger.issue(application(to), command()),
+            ]
+        )
+
+        assert not isinstance(corrected, Exception), corrected
+        assert isinstance(issued, AlreadyHoldsPermit), issued
 
 
 def test_p02_a_corrected_number_is_free_after_the_end(ledger, issue, command, citizen_number):

@@ -35,6 +35,7 @@ RIGHTS = {
     "ledger.display_codes": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.challenges": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.device_proofs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "ledger.former_numbers": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
     "views.position": {"SELECT", "UPDATE"},

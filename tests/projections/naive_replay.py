@@ -85,7 +85,7 @@ def change(permit, kind, state):  # noqa: PLR0912  one branch a kind of event
             permit["name"] = state["name"] or permit["name"]
             permit["number"] = state["citizen_id_number"] or permit["number"]
         case "card-outdated":
-            if state["name"] or state["citizen_id_number"]:
+            if any(state[field] for field in ("name", "citizen_id_number", "sex", "birth_date")):
                 permit["stale"] = True
         case "cancelled":
             permit["end"] = "ended"
