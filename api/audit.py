@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from domain import permit_number as permit_numbers
 from domain.id_cards import receipt_number as receipt_numbers
@@ -39,7 +39,7 @@ from .audit_changes import hidden, plain, told
 from .audit_checks import asked_again
 from .audited import AuditedRoute, Investigator
 from .instants import Instant
-from .reading import well_formed
+from .reading import next_page, well_formed
 from .schemas import Printable
 from .services import Services, services
 
@@ -62,6 +62,8 @@ _PROBLEMS = documents.problems(401, 403, 404, 422, 503)
 
 @router.get("/permits/{permit_number}/events", responses=_PROBLEMS)
 async def events(
+    request: Request,
+    response: Response,
     permit_number: str,
     _: Investigator,
     service: Service,
@@ -75,11 +77,13 @@ async def events(
     history = await _history(number, service)
     page = told(history, after, limit)
     is_more = bool(page) and page[-1].version < history.events[-1].version
+    next_after = page[-1].version if is_more else None
+    response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(
         permit_number=number,
         events=page,
         missing_versions=history.missing_versions[:EVENTS_MAX],
-        next_after=page[-1].version if is_more else None,
+        next_after=next_after,
         as_of_position=history.head,
     )
 
@@ -136,6 +140,8 @@ async def timeline(
 
 @router.get("/permits/{permit_number}/checks", responses=_PROBLEMS)
 async def checks(
+    request: Request,
+    response: Response,
     permit_number: str,
     _: Investigator,
     service: Service,
@@ -148,16 +154,20 @@ async def checks(
     history, _known = recorded.known_by(None)
     holder_id = recorded.holder_id
     found = await service.history.of_permit(number, holder_id, before or POSITION_MAX, limit)
+    next_before = found[-1][0] if len(found) == limit else None
+    response.headers.update(next_page(request, before=next_before))
     return ChecksAnswer(
         permit_number=number,
         checks=[asked_again(position, check, recorded, history) for position, check in found],
-        next_before=found[-1][0] if len(found) == limit else None,
+        next_before=next_before,
         as_of_position=recorded.head,
     )
 
 
 @router.get("/reads", responses=documents.problems(401, 403, 422, 503))
 async def reads(
+    request: Request,
+    response: Response,
     _: Investigator,
     service: Service,
     subject: Annotated[
@@ -172,6 +182,8 @@ async def reads(
     yet."""
     named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
     found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
+    next_before = found[-1].position if len(found) == limit else None
+    response.headers.update(next_page(request, before=next_before))
     return ReadsAnswer(
         reads=[
             ReadAnswer.model_validate(
@@ -179,7 +191,7 @@ async def reads(
             )
             for one in found
         ],
-        next_before=found[-1].position if len(found) == limit else None,
+        next_before=next_before,
     )
 
 

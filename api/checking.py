@@ -109,13 +109,13 @@ async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Fo
         return found, True  # a code that is not live says nothing of any permit
     if found.is_present or found.is_parked:
         return found, not found.is_parked
-    if await service.views.wait_for(found.seen.head or 0, service.check_wait_s):
+    if await service.views.wait_for(found.seen.head, service.check_wait_s):
         again = await service.checks.look_up(LookUp(service.clock.now(), found.permit_number))
         found = found.with_permit_of(again)
         if found.is_present or found.is_parked:
             return found, not found.is_parked
     try:
-        seen = await service.present.permit(found.permit_number or "")
+        seen = await service.folder.permit(found.permit_number or "")
     except (Corrupt, Unavailable) as error:
         _log.error("a permit's events can't tell how it stands", reason=error.detail)
         return found, False

@@ -49,6 +49,7 @@ def read(model: type[BaseModel], *more: int) -> Responses:
         "model": model,
         "headers": {
             "Ledger-Position": {"description": "what the answer is as of", **_INTEGER},
+            "Ledger-Head": {"description": "how far the log was in the same instant", **_INTEGER},
             "ETag": {"description": "the permit's version", **_TEXT},
         },
     }

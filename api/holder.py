@@ -15,7 +15,7 @@ from ledger.commands import Command
 from . import documents
 from .answers import PermitAnswer
 from .problems import HttpProblem
-from .reading import caught_up, known, shown_permit, well_formed
+from .reading import Reads, known, reads, shown_permit, well_formed
 from .roles import Scope
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 from .security import require
@@ -32,11 +32,11 @@ Service = Annotated[Services, Depends(services)]
 
 @router.get("/v1/me/permit", responses=documents.read(PermitAnswer))
 async def own_permit(
-    holder: Holder, service: Service, _: Annotated[None, Depends(caught_up)]
+    holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
 ) -> Response:
     """The own permit."""
-    seen = await service.reader.of_holder(holder.subject)
-    return shown_permit(service, known(seen.facts), seen.as_of_position)
+    seen = await views.permits.of_holder(holder.subject)
+    return shown_permit(service, known(seen.facts), seen)
 
 
 @router.post(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
@@ -12,7 +11,6 @@ from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts
 from ledger.commands import Command
 from ledger.errors import UnknownApplication
-from projections.id_card_reading import Progress
 
 from . import documents
 from .id_card_answers import (
@@ -24,8 +22,7 @@ from .id_card_answers import (
 )
 from .id_card_presentation import file_document, list_document, progress_document
 from .id_card_schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
-from .presentation import Json
-from .reading import caught_up, shown
+from .reading import OfLog, Reads, listed, reads, shown
 from .roles import Scope
 from .schemas import Empty
 from .security import require
@@ -38,7 +35,7 @@ router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"])
 Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
 CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
 Service = Annotated[Services, Depends(services)]
-CaughtUp = Annotated[None, Depends(caught_up)]
+Views = Annotated[Reads, Depends(reads)]
 
 _WRITE = documents.written(IdCardApplicationAnswer)
 _READ_PUBLIC = {
@@ -80,7 +77,7 @@ async def accept(
 async def work(
     caller: Counter,
     service: Service,
-    _: CaughtUp,
+    views: Views,
     station: Annotated[
         str | None, Query(max_length=100, description="the token's own, if left out; `all`")
     ] = None,
@@ -89,8 +86,8 @@ async def work(
     today = shanghai_date(service.clock.now())
     wanted = None if station == "all" else station or caller.station
     soon = service.policy.id_cards.due_soon_days
-    found = await service.id_card_reader.work(wanted, today, soon)
-    return _of_position(
+    found = await views.listed(lambda: service.id_card_reader.work(wanted, today, soon))
+    return listed(
         {
             "today": today,
             "station": wanted,
@@ -98,45 +95,37 @@ async def work(
             "due_soon": list_document(found.due_soon, today),
             "waiting_for_collection": list_document(found.waiting, today),
         },
-        found.as_of_position,
+        found,
     )
 
 
 @router.get("/counts", responses=documents.read(IdCardCountsAnswer))
-async def counts(_: Counter, service: Service, __: CaughtUp) -> Response:
+async def counts(_: Counter, service: Service, views: Views) -> Response:
     """How many applications are at which stage, in the whole city."""
-    found = await service.id_card_reader.counts()
+    found = await views.listed(service.id_card_reader.counts)
     document = {
         "stages": {stage.value: n for stage, n in found.stages.items()},
         "due_date_provisional": found.provisional,
     }
-    return _of_position(document, found.as_of_position)
+    return listed(document, found)
 
 
 @router.get("/{receipt_number}", responses=documents.read(IdCardFileAnswer))
 async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     """An application with its applicant, from the log itself."""
+    head, _views = await service.reader.positions()
     application = await service.id_cards.application(well_formed(receipt_number))
-    position = await service.id_cards.log.last_position(application.id) or 0
-    return shown(file_document(application), application.version, position)
+    return shown(file_document(application), application.version, OfLog(head))
 
 
 @router.get("/{receipt_number}/progress", responses=_READ_PUBLIC, dependencies=[Depends(limited)])
-async def progress(receipt_number: str, service: Service, _: CaughtUp) -> Response:
+async def progress(receipt_number: str, views: Views) -> Response:
     """How far an application is (进度查询): for whoever has its receipt number."""
     number = well_formed(receipt_number)
-    found = await service.id_card_reader.progress(number)
-    if not found.is_present:  # what the log has, the views will have in a moment
-        found = await _caught_up(number, found, service)
+    found = await views.applications.progress(number)
     if found.row is None:
         raise UnknownApplication
-    return shown(progress_document(found.row), found.row.version, found.as_of_position)
-
-
-async def _caught_up(number: str, found: Progress, service: Services) -> Progress:
-    if not await service.views.wait_for(found.head, service.min_position_wait_s):
-        return found
-    return await service.id_card_reader.progress(number)
+    return shown(progress_document(found.row), found.row.version, found)
 
 
 @router.post("/{receipt_number}/dispatches", responses=_WRITE)
@@ -195,8 +184,3 @@ async def collect(
     """The card is handed over (领证), or posted."""
     number = well_formed(receipt_number)
     return answered(await service.id_cards.collect(number, body.collection(), command))
-
-
-def _of_position(document: Json, position: int) -> Response:
-    content = orjson.dumps({**document, "as_of_position": position})
-    return Response(content, 200, {"Ledger-Position": str(position)}, "application/json")

@@ -13,14 +13,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Security
 
 from domain.permit_document import permit_document
-from domain.standing import Facts
 from ledger.errors import Unavailable
 from projections.changes import Watch
+from projections.reading import Seen
 
 from . import documents
 from .presentation import Json, with_position
 from .pulse import PulseFeed
-from .reading import caught_up, known, well_formed
+from .reading import Reads, known, reads, well_formed
 from .roles import Scope
 from .security import require
 from .services import Services, services
@@ -34,7 +34,7 @@ PUBLIC = ""
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
-CaughtUp = Annotated[None, Depends(caught_up)]
+Views = Annotated[Reads, Depends(reads)]
 
 
 @router.get("/v1/live", responses=documents.streamed())
@@ -48,41 +48,42 @@ async def pulse(service: Service) -> EventStream:
 
 @router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
 async def permit(
-    permit_number: str, caller: Registrar, service: Service, _: CaughtUp
+    permit_number: str, caller: Registrar, service: Service, views: Views
 ) -> EventStream:
     """A `permit` event with the permit, both tracks, now and whenever it changes."""
-    seen = await service.reader.permit(well_formed(permit_number))
-    return _permit_stream(known(seen.facts), caller, service)
+    seen = await views.permits.permit(well_formed(permit_number))
+    return _permit_stream(seen, caller, service)
 
 
 @router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
-async def own_permit(caller: Holder, service: Service, _: CaughtUp) -> EventStream:
+async def own_permit(caller: Holder, service: Service, views: Views) -> EventStream:
     """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
     position of the last check, now and whenever somebody looks."""
-    seen = await service.reader.of_holder(caller.subject)
-    return _permit_stream(known(seen.facts), caller, service, tells_checks=True)
+    seen = await views.permits.of_holder(caller.subject)
+    return _permit_stream(seen, caller, service, tells_checks=True)
 
 
 def _permit_stream(
-    facts: Facts, caller: Principal, service: Services, *, tells_checks: bool = False
+    seen: Seen, caller: Principal, service: Services, *, tells_checks: bool = False
 ) -> EventStream:
+    number = known(seen.facts).permit_number
     with ExitStack() as held:
         stream = held.enter_context(service.streams.open(caller.subject))
-        watch = held.enter_context(service.changes.watching(facts.permit_number, stream.wake))
-        parts = _permit(stream, watch, service, tells_checks=tells_checks)
+        watch = held.enter_context(service.changes.watching(number, stream.wake))
+        parts = _permit(seen, stream, watch, service, tells_checks=tells_checks)
         return EventStream(parts, held.pop_all())
 
 
 async def _permit(
-    stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
+    seen: Seen, stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
 ) -> AsyncIterator[bytes]:
-    """Read anew where its version is another; judged anew each time, since a day may have ended."""
-    seen = await service.reader.permit(watch.permit_number)
+    """Read again where the views have a later version than was shown; judged again each time,
+    since a day may have ended."""
     told: Json | None = None
     told_check: int | None = None
     while not stream.is_over:
         facts = known(seen.facts)
-        if watch.mark and watch.mark.version != facts.version:
+        if watch.mark and watch.mark.version > facts.version:
             try:
                 seen = await service.reader.permit(watch.permit_number)
             except Unavailable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from domain.personal import ERASED
 from ledger.check_history import CHECKS_MAX
@@ -16,6 +16,7 @@ from ledger.follow import POSITION_MAX
 from . import documents
 from .answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
 from .checking import receipt_claims
+from .reading import next_page
 from .roles import Scope
 from .security import require
 from .services import Services, services
@@ -29,6 +30,8 @@ Service = Annotated[Services, Depends(services)]
 
 @router.get("/v1/me/checks", responses=documents.problems(401, 403, 422, 503))
 async def own_checks(
+    request: Request,
+    response: Response,
     holder: Holder,
     service: Service,
     before: Annotated[
@@ -39,9 +42,10 @@ async def own_checks(
 ) -> OwnChecksAnswer:
     """Every check of the own permits, the newest first, refused ones too."""
     found = await service.history.of_holder(holder.subject, before or POSITION_MAX, limit)
+    next_before = found[-1][0] if len(found) == limit else None
+    response.headers.update(next_page(request, before=next_before))
     return OwnChecksAnswer(
-        checks=[shown(position, check) for position, check in found],
-        next_before=found[-1][0] if len(found) == limit else None,
+        checks=[shown(position, check) for position, check in found], next_before=next_before
     )
 
 

@@ -1,11 +1,14 @@
-"""What every read shares: ``min_position`` in, the version and position out."""
+"""What every read shares: how fresh it is to be, its version and positions, pages of lists."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol, TypeVar
+from urllib.parse import urlencode
 
 import orjson
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from domain import permit_number
@@ -13,12 +16,67 @@ from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.errors import Unavailable, UnknownPermit
 from ledger.follow import POSITION_MAX
+from projections.fresh import FreshReader
+from projections.id_card_reading import IdCardReader
+from projections.reading import PermitReader
 
 from .presentation import Json, with_position
 from .services import Services, services
 
 
-async def caught_up(
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """How one request reads the views: with every write acknowledged before it came in, or, for
+    ``consistency=eventual``, as they are."""
+
+    service: Services
+    is_eventual: bool
+
+    @property
+    def permits(self) -> PermitReader | FreshReader:
+        """Reads one permit."""
+        return self.service.reader if self.is_eventual else self.service.fresh
+
+    @property
+    def applications(self) -> IdCardReader | FreshReader:
+        """Reads one application for an identity card."""
+        return self.service.id_card_reader if self.is_eventual else self.service.fresh
+
+    async def listed(self, read: Callable[[], Awaitable[L]]) -> L:
+        """A list or search: once the views have the head that the log had as the request came in,
+        or as they are after a bounded wait."""
+        found = await read()
+        if self.is_eventual or found.as_of_position >= found.head:
+            return found
+        await self.service.views.wait_for(found.head, self.service.list_wait_s)
+        return await read()
+
+
+class AsOf(Protocol):
+    """What a list was read as of."""
+
+    @property
+    def as_of_position(self) -> int: ...
+
+    @property
+    def head(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OfLog:
+    """What was read from the log itself, once its head was known."""
+
+    head: int
+
+    @property
+    def as_of_position(self) -> int:
+        return self.head
+
+
+L = TypeVar("L", bound=AsOf)
+
+
+async def reads(
     service: Annotated[Services, Depends(services)],
     min_position: Annotated[
         int | None,
@@ -28,12 +86,27 @@ async def caught_up(
             description="wait until the views have this position of the log; 503 if they don't",
         ),
     ] = None,
-) -> None:
-    """A dependency: the views have what the caller has seen already."""
+    consistency: Annotated[
+        Literal["fresh", "eventual"],
+        Query(description="`eventual`: as the views are, without waiting for the newest writes"),
+    ] = "fresh",
+) -> Reads:
+    """A dependency: how the views are read; they have ``min_position`` already."""
     if min_position is not None and not await service.views.wait_for(
         min_position, service.min_position_wait_s
     ):
         raise Unavailable(f"The views have not reached position {min_position} yet.")
+    return Reads(service, consistency == "eventual")
+
+
+def next_page(request: Request, **changed: int | None) -> dict[str, str]:
+    """The ``Link`` to a list's next page (RFC 8288): the same query with another position in it;
+    none where that is ``None``, at the list's end."""
+    if None in changed.values():
+        return {}
+    kept = [item for item in request.query_params.multi_items() if item[0] not in changed]
+    query = urlencode([*kept, *changed.items()])
+    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
 def known(facts: Facts | None, *, holder_id: str | None = None) -> Facts:
@@ -58,14 +131,24 @@ def well_formed(number: str) -> str:
     return parsed
 
 
-def shown(document: Json, version: int, position: int) -> Response:
+def positions(found: AsOf) -> dict[str, str]:
+    """What an answer is as of, and how far the log was in the same instant."""
+    return {"Ledger-Position": str(found.as_of_position), "Ledger-Head": str(found.head)}
+
+
+def shown(document: Json, version: int, found: AsOf) -> Response:
     """A view as JSON, with its version as entity tag."""
-    body = orjson.dumps(with_position(document, position))
-    headers = {"ETag": f'"{version}"', "Ledger-Position": str(position)}
-    return Response(body, 200, headers, "application/json")
+    body = orjson.dumps(with_position(document, found.as_of_position))
+    return Response(body, 200, {"ETag": f'"{version}"', **positions(found)}, "application/json")
 
 
-def shown_permit(service: Services, facts: Facts, position: int) -> Response:
+def listed(document: Json, found: AsOf) -> Response:
+    """A list as JSON."""
+    body = orjson.dumps(with_position(document, found.as_of_position))
+    return Response(body, 200, positions(found), "application/json")
+
+
+def shown_permit(service: Services, facts: Facts, found: AsOf) -> Response:
     """The whole permit, both tracks."""
     standing = service.standing(facts)
-    return shown(permit_document(standing), facts.version, position)
+    return shown(permit_document(standing), facts.version, found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
@@ -21,7 +20,7 @@ from .presentation import (
     physical_document,
     with_position,
 )
-from .reading import caught_up, known, shown, shown_permit, well_formed
+from .reading import Reads, known, listed, reads, shown, shown_permit, well_formed
 from .roles import Scope
 from .schemas import (
     AddressChangeBody,
@@ -46,7 +45,7 @@ Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]
 RegistrarOrHolder = Annotated[Principal, Security(require(Scope.PERMITS_WRITE, Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
-CaughtUp = Depends(caught_up)
+Views = Annotated[Reads, Depends(reads)]
 
 _WRITE = documents.written(PermitAnswer)
 
@@ -64,31 +63,26 @@ async def issue(body: IssueBody, command: RegistrarCommand, service: Service) ->
 
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
-async def search(
-    body: SearchBody, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
-) -> Response:
+async def search(body: SearchBody, _: Registrar, service: Service, views: Views) -> Response:
     """A person's permits by citizen number, which travels in the body and into no log. That there
     are none is said of a person: what is no valid number is refused."""
     problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
     if problem:
         raise InvalidDetails([problem])
     index = service.ledger.blind_index.of(body.citizen_id_number)
-    position, found = await service.reader.search(index)
+    found = await views.listed(lambda: service.reader.search(index))
 
     def one(facts: Facts) -> dict[str, object]:
-        return with_position(permit_document(service.standing(facts)), position)
+        return with_position(permit_document(service.standing(facts)), found.as_of_position)
 
-    content = orjson.dumps({"permits": [one(facts) for facts in found], "as_of_position": position})
-    return Response(content, 200, {"Ledger-Position": str(position)}, "application/json")
+    return listed({"permits": [one(facts) for facts in found.permits]}, found)
 
 
 @router.get("/v1/permits/{permit_number}", responses=documents.read(PermitAnswer))
-async def read(
-    permit_number: str, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
-) -> Response:
+async def read(permit_number: str, _: Registrar, service: Service, views: Views) -> Response:
     """The permit, both tracks."""
-    seen = await service.reader.permit(well_formed(permit_number))
-    return shown_permit(service, known(seen.facts), seen.as_of_position)
+    seen = await views.permits.permit(well_formed(permit_number))
+    return shown_permit(service, known(seen.facts), seen)
 
 
 @router.get(
@@ -96,14 +90,14 @@ async def read(
     responses=documents.read(PhysicalFaceAnswer),
 )
 async def read_physical(
-    permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
+    permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
     """The physical view by itself; a holder sees the own one."""
-    seen = await service.reader.physical(well_formed(permit_number))
+    seen = await views.permits.physical(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
     document = physical_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen.as_of_position)
+    return shown(document, standing.facts.version, seen)
 
 
 @router.get(
@@ -111,14 +105,14 @@ async def read_physical(
     responses=documents.read(ElectronicFaceAnswer),
 )
 async def read_electronic(
-    permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
+    permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
     """The electronic view by itself; a holder sees the own one."""
-    seen = await service.reader.electronic(well_formed(permit_number))
+    seen = await views.permits.electronic(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "electronic")
     document = electronic_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen.as_of_position)
+    return shown(document, standing.facts.version, seen)
 
 
 def _own(caller: Principal) -> str | None:

@@ -26,8 +26,8 @@ from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
+from projections.fresh import FreshReader, StreamFolder
 from projections.id_card_reading import IdCardReader
-from projections.present import PresentPermits
 from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
@@ -45,7 +45,8 @@ from .waits import Waits
 class Services:
     """``public_url`` is the origin by which callers know us; ``None``: what each request says.
 
-    ``min_position_wait_s`` and ``check_wait_s`` bound how long a read waits for the views;
+    ``min_position_wait_s``, ``check_wait_s`` (also of any read of one permit) and ``list_wait_s``
+    bound how long a request waits for the views;
     ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
     ``backup_retention_days`` is how long copies of the database are kept."""
 
@@ -55,7 +56,8 @@ class Services:
     id_card_reader: IdCardReader
     progress_limit: RateLimit
     reader: PermitReader
-    present: PresentPermits
+    fresh: FreshReader
+    folder: StreamFolder
     views: ViewPosition
     checks: CheckLine
     history: CheckHistory
@@ -81,6 +83,7 @@ class Services:
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1
+    list_wait_s: float = 0.5
     ready_lag_events_max: int = 1000
     backup_retention_days: int = 35
 

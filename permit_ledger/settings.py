@@ -137,7 +137,15 @@ class Settings(BaseSettings):
         0.1,
         gt=0,
         le=10,
-        description="how long a check waits for the views, before it asks the log itself",
+        description="how long a check, or a read of one permit, waits for the views, before it"
+        " asks the log itself",
+    )
+    list_wait_s: float = Field(
+        0.5,
+        gt=0,
+        le=10,
+        description="how long a list or search waits for the views to have the newest writes;"
+        " then it shows what there is",
     )
     ready_lag_events_max: int = Field(
         1000, ge=0, description="events the views may be behind while `/readyz` says ready"

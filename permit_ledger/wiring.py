@@ -43,8 +43,8 @@ from ledger.tree.witnessed import WitnessedCheckpoints
 from projections.changes import PermitChanges
 from projections.check_line import CheckLine
 from projections.desk import QuarantineDesk
+from projections.fresh import FreshReader, StreamFolder
 from projections.id_card_reading import IdCardReader
-from projections.present import PresentPermits
 from projections.pulse import PulseReader
 from projections.reading import PermitReader, read_pool
 from projections.views import all_views
@@ -125,6 +125,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
             )
             reader = PermitReader(pool, ledger.holder_keys)
+            id_cards = IdCardReader(pool)
+            folder = StreamFolder(pool, ledger.event_mapper, ledger.holder_keys)
             views = await stack.enter_async_context(ViewPosition(database_url))
             public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
             pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
@@ -143,12 +145,13 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     workdays=MainlandWorkdays(),
                     renderer=IdCardRenderer(),
                 ),
-                id_card_reader=IdCardReader(pool),
+                id_card_reader=id_cards,
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
                 ),
                 reader=reader,
-                present=PresentPermits(pool, ledger.event_mapper, ledger.holder_keys),
+                fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
+                folder=folder,
                 checks=stack.enter_context(closing(CheckLine(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
                 histories=StreamHistories(pool, ledger.event_mapper, ledger.holder_keys),
@@ -182,6 +185,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 public_url=_public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
+                list_wait_s=settings.list_wait_s,
                 ready_lag_events_max=settings.ready_lag_events_max,
                 backup_retention_days=settings.backup_retention_days,
             )

@@ -11,7 +11,6 @@ the answer of the look-up is lost, the code is dead and nobody was answered.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -82,11 +81,7 @@ class Found(NamedTuple):
     @property
     def is_present(self) -> bool:
         """Whether the views hold everything of this permit that was committed before the look."""
-        seen = self.seen
-        if seen.as_of_position >= (seen.head or 0):
-            return True
-        version = seen.facts.version if seen.facts else None
-        return bool(version == self.key_row["last_version"])
+        return self.seen.is_fresh
 
     def with_permit_of(self, other: Found) -> Found:
         """The same code, and the permit as another look has it."""
@@ -191,5 +186,5 @@ def _found(asked: LookUp, row: Mapping[str, Any]) -> Found:
         key_row=row,
     )
     if found.is_present:  # of this permit there is nothing between the views' position and the head
-        return found._replace(seen=replace(found.seen, as_of_position=row["head"]))
+        return found._replace(seen=found.seen.as_of_head())
     return found

@@ -50,6 +50,7 @@ class Work:
     application gets into one of them by itself."""
 
     as_of_position: int
+    head: int
     overdue: WorkList
     due_soon: WorkList
     waiting: WorkList
@@ -60,6 +61,7 @@ class Counts:
     """``stages`` has every stage; ``provisional`` are those whose due date is a guess."""
 
     as_of_position: int
+    head: int
     stages: dict[Stage, int]
     provisional: int
 
@@ -96,20 +98,21 @@ class IdCardReader:
             "soon": today + timedelta(days=due_soon_days),
             "rows_max": ROWS_MAX,
         }
-        position, lists = await self._of_one_instant(
+        positions, lists = await self._of_one_instant(
             [_sql.overdue, _sql.due_soon, _sql.waiting], parameters
         )
-        return Work(position, *map(_work_list, lists))
+        return Work(*positions, *map(_work_list, lists))
 
     async def counts(self) -> Counts:
-        position, [rows] = await self._of_one_instant([_sql.counts], {})
+        positions, [rows] = await self._of_one_instant([_sql.counts], {})
         by_stage = {row["stage"]: row["applications"] for row in rows}
         stages = {stage: by_stage.get(stage, 0) for stage in Stage}
-        return Counts(position, stages, sum(row["provisional"] for row in rows))
+        return Counts(*positions, stages, sum(row["provisional"] for row in rows))
 
     async def _of_one_instant(
         self, queries: Sequence[str], parameters: dict[str, Any]
-    ) -> tuple[int, list[list[DictRow]]]:
+    ) -> tuple[tuple[int, int], list[list[DictRow]]]:
+        """The views' position and the log's head, and the rows of each query."""
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute(
@@ -117,11 +120,11 @@ class IdCardReader:
                 )
                 async with connection.cursor(row_factory=dict_row) as cursor:
                     found = []
-                    for query in (_sql.position, *queries):
+                    for query in (_sql.positions, *queries):
                         await cursor.execute(query.encode(), parameters)
                         found.append(await cursor.fetchall())
-        [[position], *lists] = found
-        return position["position"], lists
+        [[row], *lists] = found
+        return (row["as_of_position"], row["head"]), lists
 
 
 def _row(found: DictRow) -> IdCardRow:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -62,13 +62,35 @@ class Seen:
     """A permit as the views have it at a position; ``None`` where they have none.
 
     ``row`` holds the columns of the track asked for; what they show of the person is sealed in
-    them, and :meth:`PermitReader.person` opens it for whom may see it.
+    them, and :meth:`PermitReader.person` opens it for whom may see it. ``head`` is how far the log
+    was in the same instant.
     """
 
     as_of_position: int
     facts: Facts | None
     row: Mapping[str, Any]
-    head: int | None = None
+    head: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it lacks nothing of this permit that was committed before it was read."""
+        if self.as_of_position >= self.head:
+            return True
+        version = self.facts.version if self.facts else None
+        return bool(version == self.row["last_version"])
+
+    def as_of_head(self) -> Seen:
+        """The same, said to be as of the log's head: of a permit that is fresh it is."""
+        return replace(self, as_of_position=max(self.as_of_position, self.head))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPermits:
+    """A person's permits as the views have them at a position, the open one first."""
+
+    as_of_position: int
+    head: int
+    permits: Sequence[Facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +171,13 @@ class PermitReader:
         except KeyUnusable:  # its KEK was destroyed meanwhile
             self._decoy = None
 
-    async def search(self, citizen_index: bytes) -> tuple[int, list[Facts]]:
-        """The position, and a person's permits, the open one first."""
+    async def search(self, citizen_index: bytes) -> FoundPermits:
+        """A person's permits."""
         rows = await self._rows(
             _sql.search, citizen_index=citizen_index.hex(), rows_max=SEARCH_ROWS_MAX
         )
         found = [_facts(_standing_still(row)) for row in rows if row["permit_number"] is not None]
-        return rows[0]["as_of_position"], found
+        return FoundPermits(rows[0]["as_of_position"], rows[0]["head"], found)
 
     async def some_numbers(self, numbers_max: int) -> list[str]:
         """A few permits that are open, whichever."""
@@ -192,7 +214,7 @@ def _standing_still(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def seen_in(row: Mapping[str, Any]) -> Seen:
     """What a row of a look at the views shows."""
     facts = None if row["permit_number"] is None else _facts(row)
-    return Seen(row["as_of_position"], facts, row, row.get("head"))
+    return Seen(row["as_of_position"], facts, row, row.get("head") or 0)
 
 
 def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | None:

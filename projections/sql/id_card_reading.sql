@@ -33,8 +33,9 @@ SELECT stage, count(*) AS applications,
        count(*) FILTER (WHERE due_date_provisional) AS provisional
 FROM views.id_card_applications GROUP BY stage;
 
--- name: position
-SELECT position FROM views.position;
+-- name: positions
+SELECT position.position AS as_of_position, head.position AS head
+FROM views.position CROSS JOIN ledger.head;
 
 -- name: provisional
 -- Open applications whose due date is a guess, a page at a time.

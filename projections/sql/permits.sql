@@ -1,30 +1,35 @@
--- Every query gives the position beside the rows, from one snapshot; it gives one row of NULLs
--- beside the position where there is no such permit. A permit that is parked is said to be.
+-- Every query gives the views' position and the log's head beside the rows, from one snapshot; it
+-- gives one row of NULLs beside them where there is no such permit. A permit that is parked is said
+-- to be. Where the views are behind, last_version tells whether they lack anything of this permit.
 
 -- name: permit
-SELECT position AS as_of_position, permits.*,
+SELECT position.position AS as_of_position, head.position AS head, permits.*,
+       %(permit_number)s::text AS wanted,
+       CASE WHEN position.position < head.position
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = %(permit_number)s)
+       END AS last_version,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
-FROM views.position LEFT JOIN views.permits ON permit_number = %(permit_number)s;
+FROM views.position CROSS JOIN ledger.head
+LEFT JOIN views.permits ON permit_number = %(permit_number)s;
 
 -- name: permit_of_holder
--- The permit that is open comes first, then the one issued last: by the log, since one that was
--- taken over may bear any date.
-SELECT position AS as_of_position, permits.*,
-       EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = permits.permit_number) AS is_parked
-FROM views.position LEFT JOIN views.permits
-  ON permit_number IN (SELECT permit_number FROM views.electronic_permits
-                       WHERE holder_id = %(holder_id)s)
-ORDER BY ended IS NOT NULL,
-         (SELECT events.position FROM ledger.events WHERE stream = permit_number AND version = 1) DESC
-LIMIT 1;
+-- Which one that is the register says, in step with the log: the open one, else the last.
+SELECT position.position AS as_of_position, head.position AS head, permits.*, wanted,
+       CASE WHEN position.position < head.position
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
+       END AS last_version,
+       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_parked
+FROM views.position CROSS JOIN ledger.head
+LEFT JOIN (SELECT coalesce(permit_number, permit_numbers[cardinality(permit_numbers)]) AS wanted
+           FROM ledger.holders WHERE holder_id = %(holder_id)s) AS own ON true
+LEFT JOIN views.permits ON permits.permit_number = wanted;
 
 -- name: search
-SELECT position AS as_of_position, permits.*,
+SELECT position.position AS as_of_position, head.position AS head, permits.*,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = permits.permit_number) AS is_parked
-FROM views.position LEFT JOIN views.permits
+FROM views.position CROSS JOIN ledger.head LEFT JOIN views.permits
   ON permit_number IN (SELECT permit_number FROM views.permit_search
                        WHERE citizen_index = %(citizen_index)s)
 ORDER BY ended IS NOT NULL,
@@ -32,25 +37,33 @@ ORDER BY ended IS NOT NULL,
 LIMIT %(rows_max)s;
 
 -- name: physical
-SELECT position AS as_of_position, physical_permits.*, kek_id, wrapped,
+SELECT position.position AS as_of_position, head.position AS head, physical_permits.*, kek_id, wrapped,
+       %(permit_number)s::text AS wanted,
+       CASE WHEN position.position < head.position
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = %(permit_number)s)
+       END AS last_version,
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
-FROM views.position
+FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.physical_permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
+LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = physical_permits.holder_id;
 
 -- name: electronic
-SELECT position AS as_of_position, electronic_permits.*, kek_id, wrapped,
+SELECT position.position AS as_of_position, head.position AS head, electronic_permits.*, kek_id, wrapped,
+       %(permit_number)s::text AS wanted,
+       CASE WHEN position.position < head.position
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = %(permit_number)s)
+       END AS last_version,
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
-FROM views.position
+FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
-LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version
+LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = electronic_permits.holder_id;
 
 -- name: positions

@@ -59,12 +59,59 @@ def test_all_of_a_persons_permits_are_found_the_open_one_first(registrar, act, a
     )
 
 
-@pytest.mark.parametrize("number", ["990000199001019999", "", "nobody", "%", "'; --"])
-def test_who_is_not_on_record_is_not_found(registrar, number):
-    """An empty list, whatever was asked for."""
-    answer = registrar.post("/v1/permits/searches", {"citizen_id_number": number})
+def test_a_person_without_a_permit_is_not_found(registrar, application):
+    """An empty list: that there is none is said of a person."""
+    body = {"citizen_id_number": application()["holder"]["citizen_id_number"]}
+
+    answer = registrar.post("/v1/permits/searches", body)
 
     assert (200, []) == (answer.status_code, answer.json()["permits"])
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "990000199001019999",
+        "99000019900101001",
+        "990000900101001",
+        "810000199001010011",
+        "990000199001\t010017",
+        "990000199001010017\u200b",
+        "",
+        " ",
+        "nobody",
+        "%",
+        "'; --",
+    ],
+)
+def test_what_is_no_number_is_refused(registrar, number):
+    """An empty list would say that the person has no permit; the reason says what to mend."""
+    answer = registrar.post("/v1/permits/searches", {"citizen_id_number": number})
+
+    assert (422, "INVALID_CITIZEN_ID") == (answer.status_code, answer.json()["code"])
+    [error] = answer.json()["errors"]
+    assert ("citizen_id_number", True) == (error["field"], bool(error["reason"]))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda n: f" {n[:6]} {n[6:14]} {n[14:]} ",
+        lambda n: f"{n[:6]}-{n[6:14]}-{n[14:]}",
+        lambda n: "".join(chr(ord(c) + 0xFEE0) for c in n),
+        lambda n: f"{n[:6]}\u00a0{n[6:14]}\u2003{n[14:]}",
+    ],
+    ids=["spaces", "hyphens", "wide", "no-break-spaces"],
+)
+def test_a_number_is_found_as_it_is_typed(registrar, application, spelling):
+    """Spaces, hyphens and wide digits make no other person."""
+    person = application()
+    permit = registrar.post("/v1/permits", person).json()
+    number = spelling(person["holder"]["citizen_id_number"])
+
+    answer = registrar.post("/v1/permits/searches", {"citizen_id_number": number})
+
+    assert [permit["permit_number"]] == [one["permit_number"] for one in answer.json()["permits"]]
 
 
 def test_the_number_lies_in_the_database_as_a_keyed_digest_only(

@@ -1,12 +1,11 @@
 -- name: events
--- A permit's own events and the log's head, of one instant; a row of the head alone where there are none.
+-- A stream's own events and the log's head, of one instant; a row of the head alone where there are none.
 SELECT head.position AS head, events.position, stream, version, topic, state
-FROM ledger.head LEFT JOIN ledger.events ON stream = %(permit_number)s
+FROM ledger.head LEFT JOIN ledger.events ON stream = %(stream)s
 ORDER BY version;
 
 -- name: person
 -- What it takes to show whose permit it is.
 SELECT holder_id AS key_of, kek_id, wrapped, true AS has_key, restricted AS kept_unused,
-       (SELECT image FROM ledger.portraits
-        WHERE stream = %(permit_number)s AND version = 1) AS portrait_image
+       (SELECT image FROM ledger.portraits WHERE stream = %(stream)s AND version = 1) AS portrait_image
 FROM ledger.holders WHERE holder_id = %(holder_id)s;
