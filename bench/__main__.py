@@ -14,6 +14,7 @@ from .bulk import bench_bulk
 from .checks import bench_checks
 from .kills import bench_kills
 from .projections import bench_projections
+from .reads import bench_reads
 from .relay import bench_relay
 from .remote import bench_remote
 from .sealing import bench_sealing
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "reads": bench_reads,
     "tree": bench_tree,
     "analytics": bench_analytics,
     "remote": bench_remote,

@@ -9,14 +9,9 @@ quick: none.
 from __future__ import annotations
 
 import os
-import socket
 import statistics
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -39,6 +34,7 @@ from permit_ledger.wiring import development_issuer
 from . import population
 from .harness import Rates, Result, Round, flush_dirty_pages, fresh_database, server
 from .load import WARM_UP_S, load
+from .service import environment_of, free_port, process, request, role
 
 PERMITS, LARGE_PERMITS = 10_000, 2_000_000
 CONNECTIONS = 64
@@ -46,7 +42,6 @@ ROUNDS, ROUND_S = 7, 3.0
 QUICK_ROUNDS, QUICK_ROUND_S = 3, 1.5
 CODES_A_SECOND_MAX = 5_000
 REQUESTS_MAX = 20_000
-START_S = 30.0
 POOL_CONNECTIONS = 8
 GOALS = {"physical_vs_select": 1.0, "electronic_vs_select": 0.8}
 LATENCY_GOAL = 1.3
@@ -73,7 +68,7 @@ class City:
             return [self._check({"track": "electronic", "code": code}) for code in codes]
         numbers = islice(population.in_turns(self.permits), REQUESTS_MAX)
         if side == "select":
-            return [_request("GET", f"/permits/{number}") for number in numbers]
+            return [request("GET", f"/permits/{number}") for number in numbers]
         return [
             self._check({"track": "physical", "permit_number": number, "card_serial": 1})
             for number in numbers
@@ -81,7 +76,7 @@ class City:
 
     def _check(self, asked: dict[str, object]) -> str:
         body = orjson.dumps({"scenario": "patrol_inspection", **asked}).decode()
-        return _request("POST", "/v1/verifications", self.token, body)
+        return request("POST", "/v1/verifications", self.token, body)
 
     def round(self, side: str, seconds: float, connections: int = CONNECTIONS) -> Round:
         found = load(
@@ -165,69 +160,18 @@ def _city(
         with console.status(f"settling {permits:,} permits"):
             made = population.settle(connection, HolderKeys(keyring(settings)), permits)
     issuer = development_issuer(settings)
-    ports = {"ours": _free_port(), "select": _free_port()}
+    ports = {"ours": free_port(), "select": free_port()}
     city = City(name, made, url, settings, issuer.token(Role.VERIFIER), ports)
     environment = {
-        **os.environ,
-        "PERMIT_LEDGER_DATA_DIR": str(settings.data_dir),
-        "PERMIT_LEDGER_DEVELOPMENT": "true",
-        "PERMIT_LEDGER_DATABASE_URL": url,
-        "PERMIT_LEDGER_PORT": str(ports["ours"]),
+        **environment_of(settings.data_dir, url, ports["ours"]),
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "10000000",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "10000000",
         "PERMIT_LEDGER_DATABASE_CONNECTIONS_MAX": str(POOL_CONNECTIONS),
     }
-    ours = [sys.executable, "-m", "permit_ledger", "api"]
     theirs = [sys.executable, "-m", "bench.select_server", as_service(url)]
     theirs += [str(ports["select"]), str(POOL_CONNECTIONS)]
     with (
-        _process(ours, environment, f"http://127.0.0.1:{ports['ours']}/healthz"),
-        _process(theirs, environment, f"http://127.0.0.1:{ports['select']}/permits/x"),
+        role("api", environment, f"http://127.0.0.1:{ports['ours']}/healthz"),
+        process(theirs, environment, f"http://127.0.0.1:{ports['select']}/permits/x"),
     ):
         yield city
-
-
-@contextmanager
-def _process(command: list[str], environment: dict[str, str], probe: str) -> Iterator[None]:
-    process = subprocess.Popen(  # noqa: S603  our own modules
-        command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    try:
-        _until(lambda: _answers(probe))
-        yield
-    finally:
-        process.terminate()
-        process.wait(START_S)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("a service does not start")
-        time.sleep(0.05)
-
-
-def _answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  on this machine
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def _request(method: str, path: str, token: str = "", body: str = "") -> str:
-    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
-    if token:
-        head.append(f"Authorization: Bearer {token}")
-    if body:
-        head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*head, "", body])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
