@@ -47,7 +47,14 @@ def code(value: Any) -> Any:
 
 def _ethnicity(value: Any) -> Any:
     text = code(value)
-    return text.zfill(2) if isinstance(text, str) and text.isascii() else text
+    if not isinstance(text, str):
+        return text
+    text = typed.code(text)
+    return text.zfill(2) if text.isascii() else text
+
+
+def _code_typed(value: Any) -> Any:
+    return typed.code(value) if isinstance(value, str) else value
 
 
 def _printable(text: str) -> str:
@@ -282,7 +289,9 @@ class ErasureBody(OrderBody):
 Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"]), Printable]
 
 
-Challenge = Annotated[str, Field(pattern=r"^[0-9]{8}$", examples=["40718263"])]
+Challenge = Annotated[
+    str, BeforeValidator(_code_typed, str), Field(pattern=r"^[0-9]{8}$", examples=["40718263"])
+]
 
 
 class DisplayCodeBody(RequestBody):

@@ -13,6 +13,9 @@ from psycopg import OperationalError
 from rich.markup import escape
 from rich.table import Table
 
+from domain import permit_number as permit_numbers
+from domain.id_cards import receipt_number as receipt_numbers
+
 from .commandline import (
     DatabaseUrl,
     DataDir,
@@ -28,7 +31,15 @@ if TYPE_CHECKING:
     from projections.quarantine import Parked
     from projections.retrying import Retried
 
-NUMBER = typer.Argument(help="As `quarantine list` has it.")
+
+def _as_typed(number: str | None) -> str | None:
+    """A permit or receipt number however it is typed; anything else as it is."""
+    if number is None:
+        return None
+    return permit_numbers.parse(number) or receipt_numbers.parse(number) or number
+
+
+NUMBER = typer.Argument(help="As `quarantine list` has it.", callback=_as_typed)
 EMPTY = "No permit stands still."
 
 app = typer.Typer(help="Permits whose views stand still: list, show, retry.", no_args_is_help=True)

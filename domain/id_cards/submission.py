@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from .. import text
 from ..calendar import age_on
 from ..context import CommandContext
 from ..errors import FieldProblem, GuardianRequired, require_valid
@@ -56,7 +57,9 @@ class Submission:
 
     def normalised(self) -> Submission:
         guardian = self.guardian.normalised() if self.guardian else None
-        return replace(self, applicant=self.applicant.normalised(), guardian=guardian)
+        province = text.code(self.hukou_province)
+        applicant = self.applicant.normalised()
+        return replace(self, applicant=applicant, guardian=guardian, hukou_province=province)
 
     def require_acceptable(self, context: CommandContext) -> None:
         """The first of these that applies is what is answered: facts that can't be true; what no
