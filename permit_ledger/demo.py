@@ -50,38 +50,34 @@ class Demo:
         number, path = permit["permit_number"], f"/v1/permits/{permit['permit_number']}"
         holder = self._token("holder", holder_id=permit["holder_id"])
         show = self._shower(path, registrar)
-        show("办证 · issued", f"{issued_on}, so that its endorsement window is open today", permit)
+        show("办证 · issued", f"{issued_on}, so that its endorsement window is open today")
 
-        permit = self._post(f"{path}/electronic/claims", holder, _claim())
-        show("申领电子证 · claimed on a phone", "with a live-portrait match", permit)
+        self._post(f"{path}/electronic/claims", holder, _claim())
+        show("申领电子证 · claimed on a phone", "with a live-portrait match")
 
-        permit = self._post(f"{path}/endorsements", registrar, {"card_presented": "card"})
-        show("签注 · endorsed", "both tracks, one more year, in one event", permit)
+        self._post(f"{path}/endorsements", registrar, {"card_presented": "card"})
+        show("签注 · endorsed", "both tracks, one more year, in one event")
 
-        permit = self._post(f"{path}/loss-reports", registrar, {})
-        show("挂失 · card reported lost", "the electronic permit stays effective", permit)
+        self._post(f"{path}/loss-reports", registrar, {})
+        show("挂失 · card reported lost", "the electronic permit stays effective")
         self._check(verifier, number, card_serial=1)
 
-        permit = self._post(f"{path}/reissues", registrar, {})
-        show("补领 · reissued", "the phone shows the new serial in the same instant", permit)
+        self._post(f"{path}/reissues", registrar, {})
+        show("补领 · reissued", "the phone shows the new serial in the same instant")
         self._check(verifier, number, card_serial=1)
         self._check(verifier, number, card_serial=2)
 
-        permit = self._post(f"{path}/cancellations", registrar, {"reason": "moved_away"})
-        show("注销 · cancelled", "both tracks end at once; history stays", permit)
+        self._post(f"{path}/cancellations", registrar, {"reason": "moved_away"})
+        show("注销 · cancelled", "both tracks end at once; history stays")
         self._check(verifier, number, card_serial=2)
 
     # -- what people see -----------------------------------------------------------------------
 
-    def _shower(self, path: str, token: str) -> Callable[[str, str, Json], None]:
-        """Shows a step: both views as they are once they have seen it."""
+    def _shower(self, path: str, token: str) -> Callable[[str, str], None]:
+        """Shows a step: both views as they are after it."""
 
-        def show(step: str, remark: str, permit: Json) -> None:
-            position = permit["as_of_position"]
-            views = [
-                self._get(f"{path}/{track}?min_position={position}", token)
-                for track in ("physical", "electronic")
-            ]
+        def show(step: str, remark: str) -> None:
+            views = [self._get(f"{path}/{track}", token) for track in ("physical", "electronic")]
             self._console.print(f"\n[bold]{step}[/bold] — {remark}")
             beside = Table.grid(padding=(0, 1))
             beside.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
