@@ -13,17 +13,19 @@ from starlette.responses import Response
 
 from domain import permit_number
 from domain.id_cards import receipt_number
+from domain.instants import is_instant
 from ledger.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
 from . import problems
+from .instants import with_plus
 from .roles import Scope
 from .security import authenticated, bearer, require_scope
 from .services import Services, services
 from .tokens import Principal
 
 NOT_KEPT = "[not kept]"
-_KEPT = re.compile(r"[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}([Zz]|[+ -][0-9:]{5})")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
 
 SUBJECTS: dict[str, Callable[[str], bool]] = {
@@ -101,7 +103,7 @@ class AuditedRoute(APIRoute):
 
 def _may_be_kept(value: str) -> bool:
     is_subject = any(is_valid(value) for is_valid in SUBJECTS.values())
-    return is_subject or bool(_KEPT.fullmatch(value))
+    return is_subject or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
 
 
 def _subject(request: Request) -> str | None:

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from ledger.clock import DevelopmentClock
 
 from .documents import problems
+from .instants import Instant
 from .roles import ROLE_SCOPES, Role
 from .schemas import RequestBody
 from .services import Services, services
@@ -94,7 +95,7 @@ class Token(BaseModel):
 class ClockSetting(RequestBody):
     """An instant of this century, with its offset."""
 
-    now: Annotated[AwareDatetime, Field(ge=FIRST, lt=LAST, examples=["2026-12-20T09:00:00+08:00"])]
+    now: Annotated[Instant, Field(ge=FIRST, lt=LAST, examples=["2026-12-20T09:00:00+08:00"])]
 
 
 class ClockAnswer(BaseModel):
