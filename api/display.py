@@ -15,6 +15,7 @@ from ledger.errors import ProofReplayed, UnknownPermit
 
 from . import documents, dpop
 from .answers import DisplayCodeAnswer
+from .json_bodies import JsonRoute
 from .origin import origin_of
 from .reading import well_formed
 from .roles import Scope
@@ -23,7 +24,7 @@ from .security import require
 from .services import Services, services
 from .tokens import Principal
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
 
 QR_VERSION_MAX = 5
 """37 modules a side: read at arm's length from the smallest phone."""

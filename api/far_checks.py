@@ -32,6 +32,7 @@ from projections.far_cards import FarCard, FarCards
 from . import documents
 from .answers import FarCheckAnswer
 from .checking import claims_of, receipt_claims
+from .json_bodies import JsonRoute
 from .presentation import Json
 from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
@@ -41,7 +42,7 @@ from .security import require
 from .tokens import Principal, TokenVerifier
 from .verifier import VERIFICATIONS
 
-router = APIRouter(tags=["verifier"])
+router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 
 HELD_CENTRALLY = "held_centrally"
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)

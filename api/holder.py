@@ -14,6 +14,7 @@ from ledger.commands import Command
 
 from . import documents
 from .answers import PermitAnswer
+from .json_bodies import JsonRoute
 from .problems import HttpProblem
 from .reading import caught_up, known, shown_permit, well_formed
 from .roles import Scope
@@ -23,7 +24,7 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
 
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]

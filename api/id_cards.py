@@ -24,6 +24,7 @@ from .id_card_answers import (
 )
 from .id_card_presentation import file_document, list_document, progress_document
 from .id_card_schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
+from .json_bodies import JsonRoute
 from .presentation import Json
 from .reading import caught_up, shown
 from .roles import Scope
@@ -33,7 +34,7 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"])
+router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=JsonRoute)
 
 Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
 CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]

@@ -14,6 +14,7 @@ from ledger.commands import Command
 
 from . import documents
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
+from .json_bodies import JsonRoute
 from .presentation import (
     electronic_document,
     physical_document,
@@ -38,7 +39,7 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(tags=["registrar"])
+router = APIRouter(tags=["registrar"], route_class=JsonRoute)
 
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]

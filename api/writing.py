@@ -13,6 +13,7 @@ from ledger.commands import Command
 from ledger.errors import StaleVersion
 from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
+from .json_bodies import without_mark
 from .presentation import place
 from .problems import HttpProblem, response
 from .roles import Scope
@@ -68,7 +69,7 @@ async def _canonical(request: Request) -> bytes:
     """Method, path and body, so that spaces and the order of members make no other request."""
     body = await request.body()
     with suppress(ValueError, TypeError):  # no JSON, or too deep: it is refused for that later
-        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(orjson.loads(without_mark(body)), option=orjson.OPT_SORT_KEYS)
     return b"\0".join([request.method.encode(), request.url.path.encode(), body])
 
 
