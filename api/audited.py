@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
 from domain import permit_number
@@ -20,7 +19,7 @@ from ledger.errors import Unavailable
 from . import problems
 from .instants import with_plus
 from .roles import Scope
-from .security import authenticated, bearer, require_scope
+from .security import authenticated, documented, require_scope
 from .services import Services, services
 from .tokens import Principal
 
@@ -39,10 +38,10 @@ typed into the wrong field is not kept."""
 async def investigator(
     request: Request,
     service: Annotated[Services, Depends(services)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+    _: Annotated[None, Depends(documented)],
 ) -> Principal:
     """A dependency: who investigates, and in which case. 401 or 403 otherwise."""
-    caller = authenticated(service.tokens, credentials.credentials if credentials else None)
+    caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     request.state.reader = caller
     require_scope(caller, Scope.AUDIT_READ)

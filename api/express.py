@@ -65,7 +65,7 @@ def is_check(scope: Scope) -> bool:
 async def _answer(scope: Scope, receive: Receive) -> Response | None:
     """``None`` where the caller has hung up meanwhile."""
     service = scope["app"].state.services
-    caller = admitted(service.tokens, _header(scope, b"authorization"), Right.VERIFY)
+    caller = await admitted(scope, service, Right.VERIFY)
     scope["state"]["caller"] = caller.subject
     body = await _read(receive)
     if body is None:

@@ -118,11 +118,12 @@ def api(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the HTTP API."""
+    from .issuer import NoKeys  # noqa: PLC0415
     from .serving import serve  # noqa: PLC0415
     from .wiring import NoIssuer  # noqa: PLC0415
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
-    with as_role("api"), explained(NoIssuer):
+    with as_role("api"), explained(NoIssuer, NoKeys):
         serve(settings, is_far=source is Source.KAFKA)
 
 

@@ -1,5 +1,7 @@
 """A holder's phone: its key, and the proofs that it makes with it."""
 
+import base64
+import hashlib
 import json
 import time
 from typing import Any
@@ -12,6 +14,12 @@ from joserfc.jwk import ECKey
 from tests.api.service import Caller, Json
 
 CLAIM = {"confirmed": True, "face_match": {"provider": "test", "score": 0.97, "matched": True}}
+
+
+def digest_of(token: str) -> str:
+    """What a proof calls the access token that it comes with (RFC 9449 §4.2, `ath`)."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 class Phone:
@@ -47,13 +55,14 @@ class Phone:
             "htm": "POST",
             "htu": f"{self.holder.http.base_url}".rstrip("/") + self.path,
             "iat": int(time.time()),
+            "ath": digest_of(self.holder.token),
         }
         said = {name: value for name, value in (right | claims).items() if value is not None}
         named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.as_dict(private=False)}
         named = {name: value for name, value in (named | (header or {})).items() if value}
-        algorithms = [named["alg"]]
+        registry = jws.JWSRegistry(algorithms=[named["alg"]], strict_check_header=False)
         return jws.serialize_compact(
-            named, json.dumps(said).encode(), key or self.key, algorithms=algorithms
+            named, json.dumps(said).encode(), key or self.key, registry=registry
         )
 
     def ask(self, proof: str | None = None, challenge: str | None = None) -> httpx.Response:
