@@ -34,7 +34,8 @@ class BadToken(Exception):
 
 
 class UnknownKey(BadToken):
-    """None of the issuer's keys that we have has signed it; the issuer may have a new one."""
+    """None of the issuer's keys that are here has signed it; the issuer may have a new one, even
+    under the name of an old one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,9 @@ def _signed(token: str, keys: KeySet) -> dict[str, Any]:
         UnknownKey, UNREADABLE
     """
     header = header_of(token, _REGISTRY)
-    candidates = _candidates(keys, header)
-    for key in candidates:
+    for key in _candidates(keys, header):
         with suppress(BadSignatureError):
             return jwt.decode(token, key, registry=_REGISTRY).claims
-    if any(key.kid == header.get("kid") for key in candidates):
-        raise BadToken("the token is not valid here, or no longer")
     raise UnknownKey("the token is signed by an unknown key")
 
 

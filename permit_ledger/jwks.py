@@ -64,7 +64,7 @@ def _members(content: bytes) -> Iterator[Any]:
 def _usable(member: Any, algorithms: Sequence[str]) -> Key:
     if not isinstance(member, Mapping):
         raise _Unusable("it is no object")
-    if member.get("kty") not in JWKRegistry.key_types:
+    if member.get("kty") not in list(JWKRegistry.key_types):
         raise _Unusable("its kty is missing or unknown")
     if PRIVATE_MEMBERS & member.keys():
         raise _Unusable("it is not public: it has private members")
@@ -82,7 +82,7 @@ def _usable(member: Any, algorithms: Sequence[str]) -> Key:
         raise _Unusable(f"it can't be read ({error.error or 'malformed'})") from None
     except Exception:  # noqa: BLE001  libraries raise all kinds of things at members of other kinds
         raise _Unusable("a member is missing or wrong, or its curve is unknown") from None
-    if not fitting:
+    if not fitting or not hasattr(key.public_key, "verify"):  # X25519 agrees on keys
         raise _Unusable("no accepted algorithm fits it")
     if isinstance(key, RSAKey) and key.public_key.key_size < RSA_BITS_MIN:
         raise _Unusable(f"it has less than {RSA_BITS_MIN} bits")

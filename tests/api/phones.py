@@ -22,6 +22,25 @@ def digest_of(token: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+def proof_of(
+    key: ECKey, method: str, url: str, token: str, header: Json | None = None, **claims: Any
+) -> str:
+    """A DPoP proof of a request; whatever is given replaces what would be right, ``None`` leaves it
+    out."""
+    right = {
+        "jti": uuid4().hex,
+        "htm": method,
+        "htu": url,
+        "iat": int(time.time()),
+        "ath": digest_of(token),
+    }
+    said = {name: value for name, value in (right | claims).items() if value is not None}
+    named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    named = {name: value for name, value in (named | (header or {})).items() if value}
+    registry = jws.JWSRegistry(algorithms=[named["alg"]], strict_check_header=False)
+    return jws.serialize_compact(named, json.dumps(said).encode(), key, registry=registry)
+
+
 class Phone:
     """Bound to one permit once it has claimed it."""
 
@@ -50,20 +69,9 @@ class Phone:
     def proof(self, header: Json | None = None, key: ECKey | None = None, **claims: Any) -> str:
         """Of a request for a code; whatever is given replaces what would be right, ``None`` leaves
         it out."""
-        right = {
-            "jti": uuid4().hex,
-            "htm": "POST",
-            "htu": f"{self.holder.http.base_url}".rstrip("/") + self.path,
-            "iat": int(time.time()),
-            "ath": digest_of(self.holder.token),
-        }
-        said = {name: value for name, value in (right | claims).items() if value is not None}
-        named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.as_dict(private=False)}
-        named = {name: value for name, value in (named | (header or {})).items() if value}
-        registry = jws.JWSRegistry(algorithms=[named["alg"]], strict_check_header=False)
-        return jws.serialize_compact(
-            named, json.dumps(said).encode(), key or self.key, registry=registry
-        )
+        url = f"{self.holder.http.base_url}".rstrip("/") + self.path
+        named = {"jwk": self.key.as_dict(private=False), **(header or {})}
+        return proof_of(key or self.key, "POST", url, self.holder.token, named, **claims)
 
     def ask(self, proof: str | None = None, challenge: str | None = None) -> httpx.Response:
         """For a code, whatever the answer is."""
