@@ -32,6 +32,7 @@ from . import (
     verifier,
 )
 from .append_receipts import AppendReceipts
+from .conditional import ConditionalReads
 from .express import ExpressLane, is_check
 from .middleware import RequestFrame
 
@@ -109,6 +110,7 @@ def create_app(
         app.include_router(development)
     problems.install(app)
     app.add_middleware(AppendReceipts)
+    app.add_middleware(ConditionalReads)
     app.add_middleware(RequestFrame)
     _document_problems(app)
     return app

@@ -16,7 +16,7 @@ from . import documents
 from .answers import PermitAnswer
 from .json_bodies import JsonRoute
 from .problems import HttpProblem
-from .reading import caught_up, known, shown_permit, well_formed
+from .reading import caught_up, known, known_tags, shown_permit, well_formed
 from .roles import Scope
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 from .security import require
@@ -31,7 +31,11 @@ HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 
 
-@router.get("/v1/me/permit", responses=documents.read(PermitAnswer))
+@router.get(
+    "/v1/me/permit",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def own_permit(
     holder: Holder, service: Service, _: Annotated[None, Depends(caught_up)]
 ) -> Response:

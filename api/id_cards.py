@@ -26,7 +26,7 @@ from .id_card_presentation import file_document, list_document, progress_documen
 from .id_card_schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
 from .json_bodies import JsonRoute
 from .presentation import Json
-from .reading import caught_up, shown
+from .reading import caught_up, known_tags, shown
 from .roles import Scope
 from .schemas import Empty
 from .security import require
@@ -44,7 +44,7 @@ CaughtUp = Annotated[None, Depends(caught_up)]
 _WRITE = documents.written(IdCardApplicationAnswer)
 _READ_PUBLIC = {
     status: told
-    for status, told in documents.read(ProgressAnswer, 429).items()
+    for status, told in documents.versioned(ProgressAnswer, 429).items()
     if status not in {401, 403}
 }
 
@@ -114,7 +114,11 @@ async def counts(_: Counter, service: Service, __: CaughtUp) -> Response:
     return _of_position(document, found.as_of_position)
 
 
-@router.get("/{receipt_number}", responses=documents.read(IdCardFileAnswer))
+@router.get(
+    "/{receipt_number}",
+    responses=documents.versioned(IdCardFileAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     """An application with its applicant, from the log itself."""
     application = await service.id_cards.application(well_formed(receipt_number))
@@ -122,7 +126,11 @@ async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     return shown(file_document(application), application.version, position)
 
 
-@router.get("/{receipt_number}/progress", responses=_READ_PUBLIC, dependencies=[Depends(limited)])
+@router.get(
+    "/{receipt_number}/progress",
+    responses=_READ_PUBLIC,
+    dependencies=[Depends(limited), Depends(known_tags)],
+)
 async def progress(receipt_number: str, service: Service, _: CaughtUp) -> Response:
     """How far an application is (进度查询): for whoever has its receipt number."""
     number = well_formed(receipt_number)

@@ -20,7 +20,7 @@ from .presentation import (
     physical_document,
     with_position,
 )
-from .reading import caught_up, known, shown, shown_permit, well_formed
+from .reading import caught_up, known, known_tags, shown, shown_permit, well_formed
 from .roles import Scope
 from .schemas import (
     AddressChangeBody,
@@ -77,7 +77,11 @@ async def search(
     return Response(content, 200, {"Ledger-Position": str(position)}, "application/json")
 
 
-@router.get("/v1/permits/{permit_number}", responses=documents.read(PermitAnswer))
+@router.get(
+    "/v1/permits/{permit_number}",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def read(
     permit_number: str, _: Registrar, service: Service, __: Annotated[None, CaughtUp]
 ) -> Response:
@@ -88,7 +92,8 @@ async def read(
 
 @router.get(
     "/v1/permits/{permit_number}/physical",
-    responses=documents.read(PhysicalFaceAnswer),
+    responses=documents.versioned(PhysicalFaceAnswer),
+    dependencies=[Depends(known_tags)],
 )
 async def read_physical(
     permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
@@ -98,12 +103,13 @@ async def read_physical(
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
     document = physical_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen.as_of_position)
+    return shown(document, standing.facts.version, seen.as_of_position, standing=standing)
 
 
 @router.get(
     "/v1/permits/{permit_number}/electronic",
-    responses=documents.read(ElectronicFaceAnswer),
+    responses=documents.versioned(ElectronicFaceAnswer),
+    dependencies=[Depends(known_tags)],
 )
 async def read_electronic(
     permit_number: str, caller: RegistrarOrHolder, service: Service, __: Annotated[None, CaughtUp]
@@ -113,7 +119,7 @@ async def read_electronic(
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "electronic")
     document = electronic_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen.as_of_position)
+    return shown(document, standing.facts.version, seen.as_of_position, standing=standing)
 
 
 def _own(caller: Principal) -> str | None:
