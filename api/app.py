@@ -39,9 +39,11 @@ from .middleware import RequestFrame
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
 
 Every write takes an `Idempotency-Key` and answers with `Ledger-Position`; every read takes
-`min_position` and says which position it is as of. Errors are RFC 9457 problem documents. A token that
-is bound to a key comes as `Authorization: DPoP` with a proof in `DPoP` (RFC 9449). Reads of one permit or
-application have an `ETag`, for `If-None-Match` on reads and `If-Match` on writes.
+`min_position` and says which position it is as of. Errors are RFC 9457 problem documents.
+
+A token that is bound to a key comes as `Authorization: DPoP` with a proof in `DPoP` (RFC 9449).
+Reads of one permit or application have an `ETag`, for `If-None-Match` on reads and `If-Match` on
+writes.
 """
 FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
 

@@ -6,6 +6,7 @@ import httpx
 import orjson
 import pytest
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from permit_ledger import issuer
 from permit_ledger.issuer import BYTES_MAX, IssuerKeys, NoKeys, load_at_start
@@ -79,6 +80,25 @@ def kids(keys):
 def test_keys_come_from_a_file(file, key):
     """By their ids."""
     assert [key.kid] == kids(loaded(file))
+
+
+def test_a_key_that_is_passed_over_is_told_once(file, key):
+    """Beside a good one; again only when the set has changed (RFC 7517 §5)."""
+    unknown = {**key.as_dict(private=False), "crv": "BP-256", "kid": "b"}
+    file.write_bytes(orjson.dumps({"keys": [unknown, key.as_dict(private=False)]}))
+
+    async def twice():
+        keys = IssuerKeys(str(file))
+        await keys.load()
+        await keys.load()
+        return keys
+
+    with capture_logs() as lines:
+        assert [key.kid] == kids(asyncio.run(twice()))
+
+    [line] = lines
+    assert "warning" == line["log_level"]
+    assert line["reason"].startswith("key 1 (kid 'b'): ")
 
 
 def test_keys_come_from_an_address(serve, jwks, key):
