@@ -41,7 +41,7 @@ def parse(content: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise MalformedJson(TOO_DEEP if "depth limit" in error.msg else NOT_JSON) from None
     try:
-        json.loads(text, object_pairs_hook=_names_once)
+        _NAMES_ONCE.decode(text.decode())
     except RecursionError:
         raise MalformedJson(TOO_DEEP) from None
     return value
@@ -60,6 +60,10 @@ def invalid(error: MalformedJson) -> dict[str, Any]:
 def _names_once(members: list[tuple[str, Any]]) -> None:
     if len(dict(members)) != len(members):
         raise MalformedJson(MEMBER_TWICE)
+
+
+_NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
+"""orjson keeps the last of two members of one name, and does not say so."""
 
 
 class JsonRequest(Request):
