@@ -32,6 +32,7 @@ from . import (
     verifier,
 )
 from .append_receipts import AppendReceipts
+from .conditional import ConditionalReads
 from .express import ExpressLane, is_check
 from .middleware import RequestFrame
 
@@ -39,6 +40,10 @@ DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks,
 
 Every write takes an `Idempotency-Key` and answers with `Ledger-Position`; every read takes
 `min_position` and says which position it is as of. Errors are RFC 9457 problem documents.
+
+A token that is bound to a key comes as `Authorization: DPoP` with a proof in `DPoP` (RFC 9449).
+Reads of one permit or application have an `ETag`, for `If-None-Match` on reads and `If-Match` on
+writes.
 """
 FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
 
@@ -109,6 +114,7 @@ def create_app(
         app.include_router(development)
     problems.install(app)
     app.add_middleware(AppendReceipts)
+    app.add_middleware(ConditionalReads)
     app.add_middleware(RequestFrame)
     _document_problems(app)
     return app

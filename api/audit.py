@@ -38,7 +38,7 @@ from .audit_answers import (
 from .audit_changes import hidden, plain, told
 from .audit_checks import asked_again
 from .audited import AuditedRoute, Investigator
-from .instants import Instant
+from .instants import QueryInstant
 from .reading import next_page, well_formed
 from .schemas import Printable
 from .services import Services, services
@@ -49,9 +49,9 @@ EVENTS_MAX = 200
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
 
 Service = Annotated[Services, Depends(services)]
-At = Annotated[Instant | None, Query(description="when it was true; now, if left out")]
+At = Annotated[QueryInstant | None, Query(description="when it was true; now, if left out")]
 KnownAt = Annotated[
-    Instant | None,
+    QueryInstant | None,
     Query(description="by when it was recorded; now, if left out or ahead"),
 ]
 Before = Annotated[

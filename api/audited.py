@@ -6,24 +6,25 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import Response
 
 from domain import citizen_id, permit_number
 from domain.id_cards import receipt_number
+from domain.instants import is_instant
 from ledger.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
 from . import problems
+from .instants import with_plus
 from .roles import Scope
-from .security import authenticated, bearer, require_scope
+from .security import authenticated, documented, require_scope
 from .services import Services, services
 from .tokens import Principal
 
 NOT_KEPT = "[not kept]"
-_KEPT = re.compile(r"[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}([Zz]|[+ -][0-9:]{5})")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
 
 SUBJECTS: dict[str, Callable[[str], str | None]] = {
@@ -37,10 +38,10 @@ wrong field is not kept."""
 async def investigator(
     request: Request,
     service: Annotated[Services, Depends(services)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+    _: Annotated[None, Depends(documented)],
 ) -> Principal:
     """A dependency: who investigates, and in which case. 401 or 403 otherwise."""
-    caller = authenticated(service.tokens, credentials.credentials if credentials else None)
+    caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     request.state.reader = caller
     require_scope(caller, Scope.AUDIT_READ)
@@ -104,7 +105,7 @@ class AuditedRoute(APIRoute):
 
 def _may_be_kept(value: str) -> bool:
     is_subject = any(parse(value) for parse in SUBJECTS.values())
-    return is_subject or bool(_KEPT.fullmatch(value))
+    return is_subject or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
 
 
 def _subject(request: Request) -> str | None:

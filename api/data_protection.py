@@ -14,6 +14,7 @@ from ledger.idempotency import Answer
 
 from . import documents
 from .answers import ErasureAnswer, HolderAnswer
+from .json_bodies import JsonRoute
 from .presentation import place
 from .receipts import ERASURE
 from .roles import Scope
@@ -21,7 +22,7 @@ from .schemas import ErasureBody, OrderBody, Printable
 from .services import Services, services
 from .writing import answered, command_by, headers_of
 
-router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"])
+router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
 Service = Annotated[Services, Depends(services)]

@@ -19,7 +19,8 @@ _QR_CODES = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 
 
 class NotAPicture(Exception):
-    """These bytes are no picture of that form, or one of too many pixels."""
+    """These bytes are no picture of that form, or one of too many pixels; the message says which,
+    fit for the caller."""
 
 
 class Decoders:
@@ -50,10 +51,12 @@ def _text_in(content: bytes, form: str) -> str | None:
     try:
         with Image.open(BytesIO(content), formats=[form]) as image:
             if image.width * image.height > FRAME_PIXELS_MAX:
-                raise NotAPicture
+                raise NotAPicture(f"a picture of at most {FRAME_PIXELS_MAX} pixels is expected")
             grey = image.convert("L")
+    except NotAPicture:
+        raise
     except Exception:  # noqa: BLE001  decoders raise all kinds of things at damaged bytes
-        raise NotAPicture from None
+        raise NotAPicture(f"a whole {form} picture is expected, as Content-Type says") from None
     found = zxingcpp.read_barcodes(grey, formats=_QR_CODES)
     texts = [code.text for code in found if len(code.text) <= TEXT_LENGTH_MAX]
     return texts[0] if texts else None

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from ledger.clock import DevelopmentClock
 
 from .documents import problems
+from .instants import Instant
+from .json_bodies import JsonRoute
 from .roles import ROLE_SCOPES, Role
 from .schemas import RequestBody
 from .services import Services, services
@@ -91,10 +93,20 @@ class Token(BaseModel):
     expires_in: int = TOKEN_TTL_S
 
 
+def _of_this_century(instant: datetime) -> datetime:
+    if not FIRST <= instant < LAST:
+        raise ValueError(f"an instant from {FIRST.year} to {LAST.year - 1} is expected")
+    return instant
+
+
 class ClockSetting(RequestBody):
     """An instant of this century, with its offset."""
 
-    now: Annotated[AwareDatetime, Field(ge=FIRST, lt=LAST, examples=["2026-12-20T09:00:00+08:00"])]
+    now: Annotated[
+        Instant,
+        AfterValidator(_of_this_century),
+        Field(examples=["2026-12-20T09:00:00+08:00"]),
+    ]
 
 
 class ClockAnswer(BaseModel):
@@ -118,7 +130,7 @@ class PeopleAnswer(BaseModel):
 
 def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
     """The endpoints that exist in development mode only."""
-    routes = APIRouter(prefix="/v1/dev", tags=["development"])
+    routes = APIRouter(prefix="/v1/dev", tags=["development"], route_class=JsonRoute)
 
     @routes.post("/tokens", responses=problems(413, 422))
     def make_token(body: TokenRequest) -> Token:

@@ -15,15 +15,16 @@ from ledger.errors import ProofReplayed, UnknownPermit
 
 from . import documents, dpop
 from .answers import DisplayCodeAnswer
+from .json_bodies import JsonRoute
 from .origin import origin_of
 from .reading import well_formed
 from .roles import Scope
 from .schemas import DisplayCodeBody
-from .security import require
+from .security import credentials_of, require
 from .services import Services, services
 from .tokens import Principal
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
 
 QR_VERSION_MAX = 5
 """37 modules a side: read at arm's length from the smallest phone."""
@@ -47,7 +48,8 @@ async def mint(
         str | None,
         Header(
             alias="DPoP",
-            description="RFC 9449: a JWT of this request, signed with the phone's key (ES256)",
+            description="RFC 9449: a JWT of this request and its token (`ath`), signed with the"
+            " phone's key (ES256)",
         ),
     ] = None,
 ) -> DisplayCodeAnswer:
@@ -55,8 +57,8 @@ async def mint(
 
     A permit that is suspended or has ended gets one as well: what it is good for the check says.
     """
-    origin = origin_of(request, service)
-    proof = dpop.required(request, origin=origin)
+    origin = origin_of(request.scope, service.public_url)
+    proof = dpop.required(request, origin=origin, token=credentials_of(request.scope).token)
     permit = await _own(well_formed(permit_number), holder, service)
     if proof.device not in permit.devices:
         raise dpop.refused("The key is not one that this permit is bound to.")

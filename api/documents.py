@@ -28,6 +28,11 @@ _PROBLEM_HEADERS = {
     503: {"Retry-After": {"description": "seconds", **_INTEGER}},
 }
 
+_AS_OF = {
+    "Ledger-Position": {"description": "what the answer is as of", **_INTEGER},
+    "Ledger-Head": {"description": "how far the log was in the same instant", **_INTEGER},
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -45,15 +50,22 @@ def problems(*statuses: int) -> Responses:
 
 def read(model: type[BaseModel], *more: int) -> Responses:
     """The answers of a read: the view at a position, or a problem."""
-    success = {
-        "model": model,
-        "headers": {
-            "Ledger-Position": {"description": "what the answer is as of", **_INTEGER},
-            "Ledger-Head": {"description": "how far the log was in the same instant", **_INTEGER},
-            "ETag": {"description": "the permit's version", **_TEXT},
-        },
+    return {200: {"model": model, "headers": _AS_OF}} | problems(401, 403, 404, 422, 503, *more)
+
+
+def versioned(model: type[BaseModel], *more: int) -> Responses:
+    """The same of a view of one permit or application: its version is its entity tag."""
+    headers = _AS_OF | {
+        "ETag": {
+            "description": "the version; with a suffix where the same version reads otherwise since"
+            " the permit's year has ended",
+            **_TEXT,
+        }
     }
-    return {200: success} | problems(401, 403, 404, 422, 503, *more)
+    return read(model, *more) | {
+        200: {"model": model, "headers": headers},
+        304: {"description": "still the same, as of `Ledger-Position`", "headers": headers},
+    }
 
 
 def written(model: type[BaseModel], status: int = 200) -> Responses:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from . import problems
+from .json_bodies import MalformedJson, invalid, parse
 from .middleware import BodyTooLarge
 from .roles import Scope as Right
 from .schemas import CheckBody
@@ -24,6 +25,7 @@ from .verifier import VERIFICATIONS, verify
 
 JSON: Final = b"application/json"
 _BODY: TypeAdapter[CheckBody] = TypeAdapter(CheckBody)
+_MISSING: Final = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 
 
 class _Route(NamedTuple):
@@ -63,17 +65,31 @@ def is_check(scope: Scope) -> bool:
 async def _answer(scope: Scope, receive: Receive) -> Response | None:
     """``None`` where the caller has hung up meanwhile."""
     service = scope["app"].state.services
-    caller = admitted(service.tokens, _header(scope, b"authorization"), Right.VERIFY)
+    caller = await admitted(scope, service, Right.VERIFY)
     scope["state"]["caller"] = caller.subject
     body = await _read(receive)
     if body is None:
         return None
+    return await verify(_asked(body), caller, service)
+
+
+def _asked(body: bytes) -> CheckBody:
+    """The check that a body asks for, validated as FastAPI does it.
+
+    Raises:
+        RequestValidationError
+    """
+    if not body:
+        raise RequestValidationError([_MISSING])
     try:
-        asked = _BODY.validate_json(body)
+        value = parse(body)
+    except MalformedJson as error:
+        raise RequestValidationError([invalid(error)]) from None
+    try:
+        return _BODY.validate_python(value)
     except ValidationError as error:
         found = [{**line, "loc": ("body", *line["loc"])} for line in error.errors()]
         raise RequestValidationError(found) from None
-    return await verify(asked, caller, service)
 
 
 async def _read(receive: Receive) -> bytes | None:

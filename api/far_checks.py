@@ -32,6 +32,8 @@ from projections.far_cards import FarCard, FarCards
 from . import documents
 from .answers import FarCheckAnswer
 from .checking import claims_of, receipt_claims
+from .dpop import SeenProofs
+from .json_bodies import JsonRoute
 from .presentation import Json
 from .rate_limits import CheckLimits
 from .receipts import ReceiptSigner
@@ -41,7 +43,7 @@ from .security import require
 from .tokens import Principal, TokenVerifier
 from .verifier import VERIFICATIONS
 
-router = APIRouter(tags=["verifier"])
+router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 
 HELD_CENTRALLY = "held_centrally"
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)
@@ -57,7 +59,9 @@ class FarServices:
     clock: Clock
     policy: Policy
     tokens: TokenVerifier
+    proofs: SeenProofs
     receipts: ReceiptSigner
+    public_url: str | None = None
 
     def stop_streaming(self) -> None:
         """Nothing here goes on by itself."""

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Security
 from pydantic import BaseModel, Field
+from werkzeug.http import parse_options_header
 
 from . import documents
-from .decoding import FRAME_PIXELS_MAX, TEXT_LENGTH_MAX, NotAPicture
+from .decoding import TEXT_LENGTH_MAX, NotAPicture
 from .problems import HttpProblem
 from .roles import Scope
 from .security import require
@@ -42,12 +43,11 @@ async def read_frame(
     service: Annotated[Services, Depends(services)],
 ) -> FrameAnswer:
     """What the QR code in a camera's picture says; the picture is not kept."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    form = MEDIA_TYPES.get(media_type)
+    media_type, _parameters = parse_options_header(request.headers.get("content-type"))
+    form = MEDIA_TYPES.get(media_type.lower())
     if form is None:
         raise HttpProblem(422, "INVALID_REQUEST", "body: a JPEG or PNG picture is expected")
     try:
         return FrameAnswer(text=await service.decoders.text_in(await request.body(), form))
-    except NotAPicture:
-        detail = f"body: a picture of at most {FRAME_PIXELS_MAX} pixels is expected"
-        raise HttpProblem(422, "INVALID_REQUEST", detail) from None
+    except NotAPicture as error:
+        raise HttpProblem(422, "INVALID_REQUEST", f"body: {error}") from None

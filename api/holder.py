@@ -14,8 +14,9 @@ from ledger.commands import Command
 
 from . import documents
 from .answers import PermitAnswer
+from .json_bodies import JsonRoute
 from .problems import HttpProblem
-from .reading import Reads, known, reads, shown_permit, well_formed
+from .reading import Reads, known, known_tags, reads, shown_permit, well_formed
 from .roles import Scope
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 from .security import require
@@ -23,14 +24,18 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
 
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 
 
-@router.get("/v1/me/permit", responses=documents.read(PermitAnswer))
+@router.get(
+    "/v1/me/permit",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def own_permit(
     holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
 ) -> Response:

@@ -22,7 +22,8 @@ from .id_card_answers import (
 )
 from .id_card_presentation import file_document, list_document, progress_document
 from .id_card_schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
-from .reading import OfLog, Reads, listed, reads, shown
+from .json_bodies import JsonRoute
+from .reading import OfLog, Reads, known_tags, listed, reads, shown
 from .roles import Scope
 from .schemas import Empty
 from .security import require
@@ -30,7 +31,7 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"])
+router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=JsonRoute)
 
 Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
 CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
@@ -40,7 +41,7 @@ Views = Annotated[Reads, Depends(reads)]
 _WRITE = documents.written(IdCardApplicationAnswer)
 _READ_PUBLIC = {
     status: told
-    for status, told in documents.read(ProgressAnswer, 429).items()
+    for status, told in documents.versioned(ProgressAnswer, 429).items()
     if status not in {401, 403}
 }
 
@@ -110,7 +111,11 @@ async def counts(_: Counter, service: Service, views: Views) -> Response:
     return listed(document, found)
 
 
-@router.get("/{receipt_number}", responses=documents.read(IdCardFileAnswer))
+@router.get(
+    "/{receipt_number}",
+    responses=documents.versioned(IdCardFileAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     """An application with its applicant, from the log itself."""
     head, _views = await service.reader.positions()
@@ -118,7 +123,11 @@ async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     return shown(file_document(application), application.version, OfLog(head))
 
 
-@router.get("/{receipt_number}/progress", responses=_READ_PUBLIC, dependencies=[Depends(limited)])
+@router.get(
+    "/{receipt_number}/progress",
+    responses=_READ_PUBLIC,
+    dependencies=[Depends(limited), Depends(known_tags)],
+)
 async def progress(receipt_number: str, views: Views) -> Response:
     """How far an application is (进度查询): for whoever has its receipt number."""
     number = well_formed(receipt_number)

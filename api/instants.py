@@ -6,23 +6,29 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from domain.instants import NotAnInstant, instant_of
 
 from .schemas import FIRST_DATE, LAST_DATE
 
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
 
 
-def _rfc_3339(value: Any) -> Any:
-    """A plus sign that nobody has escaped comes as a space (application/x-www-form-urlencoded)."""
-    text = _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
-    if not (isinstance(text, str) and _INSTANT.fullmatch(text)):
-        raise ValueError("an instant is expected, as in 2026-03-01T12:00:00+08:00")
-    return text
+def with_plus(text: str) -> str:
+    """A plus sign that a caller has not escaped in a query arrives as a space
+    (application/x-www-form-urlencoded)."""
+    return _LOST_PLUS.sub("+", text)
+
+
+def _instant(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise NotAnInstant
+    return instant_of(value)
+
+
+def _instant_in_query(value: Any) -> datetime:
+    return _instant(with_plus(value) if isinstance(value, str) else value)
 
 
 def _within_bounds(instant: datetime) -> datetime:
@@ -31,4 +37,8 @@ def _within_bounds(instant: datetime) -> datetime:
     return instant
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339, str), AfterValidator(_within_bounds)]
+_Schema = WithJsonSchema({"type": "string", "format": "date-time"})
+Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_within_bounds), _Schema]
+QueryInstant = Annotated[
+    datetime, BeforeValidator(_instant_in_query), AfterValidator(_within_bounds), _Schema
+]

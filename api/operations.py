@@ -22,8 +22,9 @@ Service = Annotated[Services, Depends(services)]
 
 
 @router.get("/")
-async def index() -> dict[str, str]:
+async def index(response: Response) -> dict[str, str]:
     """Where things are."""
+    response.headers["Vary"] = "Accept"  # whoever asks for HTML gets a page
     return {
         "service": "permit-ledger",
         "openapi": "/openapi.json",

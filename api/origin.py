@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from starlette.datastructures import URL
+from starlette.types import Scope
 
-from .services import Services
 
-
-def origin_of(request: Request, service: Services) -> str:
-    """Scheme, host and port. What a request says of itself counts in development mode alone:
-    elsewhere somebody who passes requests on could make a phone prove itself to the wrong host."""
-    if service.public_url:
-        return service.public_url
-    return f"{request.url.scheme}://{request.url.netloc}"
+def origin_of(scope: Scope, public_url: str | None) -> str:
+    """Scheme, host and port. What a request says of itself counts in development mode alone, where
+    no ``public_url`` is set: elsewhere whoever passes requests on could make a phone prove itself
+    to the wrong host."""
+    if public_url:
+        return public_url
+    url = URL(scope=scope)
+    return f"{url.scheme}://{url.netloc}"

@@ -51,6 +51,7 @@ from ledger.errors import (
 
 from . import correlation
 from .metrics import route_of
+from .reasons import field_error
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -70,6 +71,11 @@ _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     Unavailable: (503, "UNAVAILABLE"),
 }
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
+_HTTP_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not have this method; the header Allow says which it has.",
+    422: "The request can't be read.",
+}
 
 
 class FieldError(BaseModel):
@@ -194,7 +200,7 @@ def _http_problem(_: Request, error: Any) -> Response:
 
 
 def _validation_error(_: Request, error: Any) -> Response:
-    errors = [_field_error(line) for line in error.errors()[:PROBLEMS_MAX]]
+    errors = [field_error(line) for line in error.errors()[:PROBLEMS_MAX]]
     detail = "; ".join(f"{line['field']}: {line['reason']}" for line in errors)
     return response(422, document(422, "INVALID_REQUEST", detail, errors=errors))
 
@@ -202,7 +208,7 @@ def _validation_error(_: Request, error: Any) -> Response:
 def _http_exception(_: Request, error: Any) -> Response:
     status = 422 if error.status_code == HTTPStatus.BAD_REQUEST else error.status_code
     code = _HTTP_CODES.get(status, "INVALID_REQUEST")
-    detail = HTTPStatus(status).description or HTTPStatus(status).phrase
+    detail = _HTTP_DETAILS.get(status) or HTTPStatus(status).phrase
     return response(status, document(status, code, detail), error.headers)
 
 
@@ -237,19 +243,3 @@ def _correlation_id(request: Request) -> str | None:
 
 def unavailable(detail: str) -> Response:
     return response(503, document(503, "UNAVAILABLE", detail), {"Retry-After": str(RETRY_AFTER_S)})
-
-
-def _field_error(line: Mapping[str, Any]) -> dict[str, str]:
-    """What pydantic says, less what the caller said: no value, and no name that is not ours."""
-    location, reason = list(line["loc"]), line["msg"]
-    if line["type"] == "extra_forbidden":
-        location, reason = location[:-1], "there is a field here that is not known"
-    elif line["type"] == "union_tag_invalid":
-        reason = f"Input should be {line['ctx']['expected_tags']}"
-    return {"field": _place(location), "reason": reason, "code": "INVALID_REQUEST"}
-
-
-def _place(location: Sequence[int | str]) -> str:
-    """Where in the request, without the part that FastAPI puts in front."""
-    inner = [str(part) for part in location if part != "body"]
-    return ".".join(inner) or "body"

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Security
 
 from . import documents
 from .answers import ParkedAnswer, QuarantineAnswer, RetriedAnswer
+from .json_bodies import JsonRoute
 from .reading import well_formed
 from .roles import Scope
 from .schemas import Empty
@@ -17,7 +18,7 @@ from .security import require
 from .services import Services, services
 from .tokens import Principal
 
-router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"])
+router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"], route_class=JsonRoute)
 
 Operator = Annotated[Principal, Security(require(Scope.OPERATE))]
 Service = Annotated[Services, Depends(services)]

@@ -8,18 +8,19 @@ from typing import Annotated, Literal, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from domain import permit_number
 from domain.permit_document import permit_document
-from domain.standing import Facts
+from domain.standing import Facts, PermitStatus, Standing
 from ledger.errors import Unavailable, UnknownPermit
 from ledger.follow import POSITION_MAX
 from projections.fresh import FreshReader
 from projections.id_card_reading import IdCardReader
 from projections.reading import PermitReader
 
+from .conditional import entity_tag
 from .presentation import Json, with_position
 from .services import Services, services
 
@@ -109,6 +110,15 @@ def next_page(request: Request, **changed: int | None) -> dict[str, str]:
     return {"Link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
+def known_tags(
+    _if_none_match: Annotated[
+        list[str] | None,
+        Header(alias="If-None-Match", description="304 if the answer has one of these tags"),
+    ] = None,
+) -> None:
+    """A dependency for the API's document; see :class:`api.conditional.ConditionalReads`."""
+
+
 def known(facts: Facts | None, *, holder_id: str | None = None) -> Facts:
     """The facts, if there are any and, where asked, they are this holder's.
 
@@ -136,10 +146,15 @@ def positions(found: AsOf) -> dict[str, str]:
     return {"Ledger-Position": str(found.as_of_position), "Ledger-Head": str(found.head)}
 
 
-def shown(document: Json, version: int, found: AsOf) -> Response:
-    """A view as JSON, with its version as entity tag."""
+def shown(
+    document: Json, version: int, found: AsOf, *, standing: Standing | None = None
+) -> Response:
+    """A view as JSON, with its version as entity tag. Of a permit the tag says too where it
+    ``standing`` reads otherwise than it did, with no event since: its year has ended."""
     body = orjson.dumps(with_position(document, found.as_of_position))
-    return Response(body, 200, {"ETag": f'"{version}"', **positions(found)}, "application/json")
+    is_suspended = standing is not None and standing.status is PermitStatus.USE_SUSPENDED
+    tag = entity_tag(version, PermitStatus.USE_SUSPENDED if is_suspended else None)
+    return Response(body, 200, {"ETag": tag, **positions(found)}, "application/json")
 
 
 def listed(document: Json, found: AsOf) -> Response:
@@ -151,4 +166,4 @@ def listed(document: Json, found: AsOf) -> Response:
 def shown_permit(service: Services, facts: Facts, found: AsOf) -> Response:
     """The whole permit, both tracks."""
     standing = service.standing(facts)
-    return shown(permit_document(standing), facts.version, found)
+    return shown(permit_document(standing), facts.version, found, standing=standing)

@@ -15,12 +15,13 @@ from ledger.commands import Command
 
 from . import documents
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
+from .json_bodies import JsonRoute
 from .presentation import (
     electronic_document,
     physical_document,
     with_position,
 )
-from .reading import Reads, known, listed, reads, shown, shown_permit, well_formed
+from .reading import Reads, known, known_tags, listed, reads, shown, shown_permit, well_formed
 from .roles import Scope
 from .schemas import (
     AddressChangeBody,
@@ -39,7 +40,7 @@ from .services import Services, services
 from .tokens import Principal
 from .writing import answered, command_by
 
-router = APIRouter(tags=["registrar"])
+router = APIRouter(tags=["registrar"], route_class=JsonRoute)
 
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]
@@ -78,7 +79,11 @@ async def search(body: SearchBody, _: Registrar, service: Service, views: Views)
     return listed({"permits": [one(facts) for facts in found.permits]}, found)
 
 
-@router.get("/v1/permits/{permit_number}", responses=documents.read(PermitAnswer))
+@router.get(
+    "/v1/permits/{permit_number}",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
 async def read(permit_number: str, _: Registrar, service: Service, views: Views) -> Response:
     """The permit, both tracks."""
     seen = await views.permits.permit(well_formed(permit_number))
@@ -87,7 +92,8 @@ async def read(permit_number: str, _: Registrar, service: Service, views: Views)
 
 @router.get(
     "/v1/permits/{permit_number}/physical",
-    responses=documents.read(PhysicalFaceAnswer),
+    responses=documents.versioned(PhysicalFaceAnswer),
+    dependencies=[Depends(known_tags)],
 )
 async def read_physical(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
@@ -97,12 +103,13 @@ async def read_physical(
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
     document = physical_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen)
+    return shown(document, standing.facts.version, seen, standing=standing)
 
 
 @router.get(
     "/v1/permits/{permit_number}/electronic",
-    responses=documents.read(ElectronicFaceAnswer),
+    responses=documents.versioned(ElectronicFaceAnswer),
+    dependencies=[Depends(known_tags)],
 )
 async def read_electronic(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
@@ -112,7 +119,7 @@ async def read_electronic(
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "electronic")
     document = electronic_document(standing, seen, person)
-    return shown(document, standing.facts.version, seen)
+    return shown(document, standing.facts.version, seen, standing=standing)
 
 
 def _own(caller: Principal) -> str | None:

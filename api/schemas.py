@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -71,9 +70,17 @@ def _iso_date(value: Any) -> Any:
     return value
 
 
+def _within_bounds(day: date) -> date:
+    if day < FIRST_DATE:
+        raise ValueError(f"a date from {FIRST_DATE.year} on is expected")
+    if day >= LAST_DATE:
+        raise ValueError(f"a date before {LAST_DATE.year} is expected")
+    return day
+
+
 Printable = AfterValidator(_printable)
 Text = Annotated[str, Field(max_length=400), Printable]
-Date = Annotated[date, BeforeValidator(_iso_date, str), Field(ge=FIRST_DATE, lt=LAST_DATE)]
+Date = Annotated[date, BeforeValidator(_iso_date, str), AfterValidator(_within_bounds)]
 CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
 """Whatever was typed: what is wrong with a number is for the domain to say."""
 Sex = Annotated[
@@ -82,6 +89,22 @@ Sex = Annotated[
 Ethnicity = Annotated[
     str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"]), Printable
 ]
+
+
+def _picture(text: str) -> Portrait:
+    try:
+        image = base64.b64decode(text, validate=True)
+    except ValueError:  # binascii.Error, and another one for what is not ASCII
+        raise ValueError("base64 is expected (RFC 4648 §4)") from None
+    return Portrait.of(image)
+
+
+def _is_picture(text: str) -> str:
+    _picture(text)
+    return text
+
+
+PictureText = Annotated[str, Field(max_length=BASE64_LENGTH_MAX), AfterValidator(_is_picture)]
 
 
 class Empty(RequestBody):
@@ -98,24 +121,11 @@ class HolderBody(RequestBody):
     citizen_id_number: CitizenNumber
     hukou_address: Annotated[Text, Field(examples=["安徽省合肥市蜀山区示例路1号"])]
     portrait: Annotated[
-        str | None,
-        Field(
-            max_length=BASE64_LENGTH_MAX, description="JPEG or PNG, base64, at most 64 KiB decoded"
-        ),
+        PictureText | None, Field(description="JPEG or PNG, base64, at most 64 KiB decoded")
     ] = None
 
-    @model_validator(mode="after")
-    def _portrait_is_a_picture(self) -> HolderBody:
-        self.picture()
-        return self
-
     def picture(self) -> Portrait | None:
-        if self.portrait is None:
-            return None
-        try:
-            return Portrait.of(base64.b64decode(self.portrait, validate=True))
-        except binascii.Error:
-            raise ValueError("a portrait is base64") from None
+        return None if self.portrait is None else _picture(self.portrait)
 
 
 class GuardianBody(RequestBody):

@@ -1,19 +1,78 @@
-"""Who may do what: a bearer token with the right scope, on every path that is not public."""
+"""Who may do what: an access token with the right scope, on every path that is not public.
+
+One way for all: dependencies, the express lane of checks, live streams and the audit. A token comes
+as a bearer token (RFC 6750 §2.1), or with a proof of the key that it is bound to (RFC 9449 §7.1):
+
+========================  ====================  =======================================
+token                     ``Authorization``     answer
+========================  ====================  =======================================
+not bound                 ``Bearer``            is good; a ``DPoP`` header is the endpoint's
+not bound                 ``DPoP``              401: no key confirms it
+bound (``cnf.jkt``)       ``DPoP`` and a proof  is good if the proof is by this key, once
+bound (``cnf.jkt``)       ``Bearer``            401 (RFC 9449 §7.2)
+========================  ====================  =======================================
+"""
+
+from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple, Protocol
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
+from fastapi.security.http import HTTPBase
+from starlette.types import Scope as AsgiScope
 
+from . import dpop
+from .dpop import BadProof, SeenProofs
+from .origin import origin_of
 from .problems import HttpProblem
 from .roles import Scope
-from .services import Services, services
+from .services import services
 from .tokens import BadToken, Principal, TokenVerifier
 
-bearer = HTTPBearer(
+BEARER, DPOP = "bearer", "dpop"
+
+_bearer = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", description="RFC 6750", auto_error=False
 )
+_dpop = HTTPBase(
+    scheme="DPoP",
+    scheme_name="dpop",
+    description="RFC 9449: a token that is bound to a key, and in the header `DPoP` a proof by that"
+    " key (ES256) of this request, with `ath`",
+    auto_error=False,
+)
+
+
+class WrongScheme(BadToken):
+    """The token is good, but not the way it came."""
+
+
+class Access(Protocol):
+    """What of the services says who is who."""
+
+    @property
+    def tokens(self) -> TokenVerifier: ...
+
+    @property
+    def proofs(self) -> SeenProofs: ...
+
+    @property
+    def public_url(self) -> str | None: ...
+
+
+class Credentials(NamedTuple):
+    """What the header ``Authorization`` holds."""
+
+    scheme: str
+    token: str
+
+
+def documented(
+    _: Annotated[object, Security(_bearer)], __: Annotated[object, Security(_dpop)]
+) -> None:
+    """A dependency for the API's document: either scheme will do."""
 
 
 def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
@@ -21,51 +80,85 @@ def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
 
     async def principal(
         request: Request,
-        service: Annotated[Services, Depends(services)],
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+        service: Annotated[Access, Depends(services)],
+        _: Annotated[None, Depends(documented)],
     ) -> Principal:
-        token = credentials.credentials if credentials else None
-        caller = _verified(service.tokens, token, scopes)
+        caller = await admitted(request.scope, service, *scopes)
         request.state.caller = caller.subject
         return caller
 
     return principal
 
 
-def admitted(tokens: TokenVerifier, authorization: bytes | None, *scopes: Scope) -> Principal:
-    """The same for who has the header's value in hand (RFC 6750 §2.1).
+async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principal:
+    """The caller of a request, who has at least one of ``scopes``.
 
     Raises:
         HttpProblem: 401 or 403.
     """
-    scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
-    return _verified(tokens, token if scheme.lower() == "bearer" else None, scopes)
-
-
-def _verified(tokens: TokenVerifier, token: str | None, scopes: tuple[Scope, ...]) -> Principal:
-    caller = authenticated(tokens, token)
+    caller = await authenticated(scope, access)
     require_scope(caller, *scopes)
     return caller
 
 
-def authenticated(tokens: TokenVerifier, token: str | None) -> Principal:
-    """Who holds the token, whatever it is good for.
+async def authenticated(scope: AsgiScope, access: Access) -> Principal:
+    """Who holds the request's token, whatever it is good for.
 
     Raises:
         HttpProblem: 401.
     """
-    if not token:
-        challenge = {"WWW-Authenticate": "Bearer"}
-        raise HttpProblem(401, "UNAUTHENTICATED", "A bearer token is required.", challenge)
+    given = credentials_of(scope)
     try:
-        return tokens.verify(token)
+        caller = await access.tokens.principal(given.token)
+        _require_scheme(given.scheme, caller)
     except BadToken as error:
-        raise HttpProblem(
-            401,
-            "UNAUTHENTICATED",
-            f"Not authenticated: {error}.",
-            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        ) from None
+        raise _not_authenticated(given.scheme, error) from None
+    if caller.bound_to is not None:
+        _require_proof(scope, access, given.token, caller.bound_to)
+    return caller
+
+
+def credentials_of(scope: AsgiScope) -> Credentials:
+    """
+    Raises:
+        HttpProblem: 401, there are none of a kind that is known here, or more than one.
+    """
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(found) == 1:
+        scheme, _, token = found[0].decode("latin-1").partition(" ")
+        if token and scheme.lower() in {BEARER, DPOP}:
+            return Credentials(scheme.lower(), token.lstrip(" "))
+    raise HttpProblem(
+        401,
+        "UNAUTHENTICATED",
+        "A bearer token is required.",
+        {"WWW-Authenticate": f"Bearer, {dpop.challenge()}"},
+    )
+
+
+def _require_scheme(scheme: str, caller: Principal) -> None:
+    if caller.bound_to is None and scheme == DPOP:
+        raise WrongScheme("the token is not bound to a key")
+    if caller.bound_to is not None and scheme == BEARER:
+        raise WrongScheme("the token is bound to a key: the scheme is DPoP, with a proof")
+
+
+def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:
+    try:
+        proof = dpop.of_request(scope, origin=origin_of(scope, access.public_url), token=token)
+        if proof.device != key:
+            raise BadProof("it is by another key than the token's")
+        access.proofs.spend(proof)
+    except BadProof as error:
+        raise dpop.refused(f"No proof of the token's key: {error}.") from None
+
+
+def _not_authenticated(scheme: str, error: BadToken) -> HttpProblem:
+    is_dpop = scheme == DPOP or isinstance(error, WrongScheme)
+    said = dpop.challenge("invalid_token") if is_dpop else 'Bearer error="invalid_token"'
+    return HttpProblem(
+        401, "UNAUTHENTICATED", f"Not authenticated: {error}.", {"WWW-Authenticate": said}
+    )
 
 
 def require_scope(caller: Principal, *scopes: Scope) -> None:
@@ -75,9 +168,10 @@ def require_scope(caller: Principal, *scopes: Scope) -> None:
     """
     if not caller.scopes.intersection(scopes):
         wanted = " ".join(scopes)
+        scheme = "Bearer" if caller.bound_to is None else "DPoP"
         raise HttpProblem(
             403,
             "FORBIDDEN",
             f"The token lacks the scope {wanted}.",
-            {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'},
+            {"WWW-Authenticate": f'{scheme} error="insufficient_scope", scope="{wanted}"'},
         )

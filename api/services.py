@@ -32,6 +32,7 @@ from projections.reading import PermitReader
 from projections.waiting import ViewPosition
 
 from .decoding import Decoders
+from .dpop import SeenProofs
 from .published import StatsFeed
 from .pulse import PulseFeed
 from .rate_limits import CheckLimits, RateLimit
@@ -69,6 +70,7 @@ class Services:
     clock: Clock
     policy: Policy
     tokens: TokenVerifier
+    proofs: SeenProofs
     receipts: ReceiptSigner
     changes: PermitChanges
     streams: Streams

@@ -3,12 +3,14 @@ is published is for all: no permit and no officer is in it, and small numbers ar
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Path
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,6 +19,7 @@ from ledger.errors import Unavailable
 from . import documents
 from .answers import StatsAnswer
 from .published import StatsFeed
+from .reading import known_tags
 from .services import Services, services
 from .streams import END, HEARTBEAT, EventStream, Stream
 
@@ -41,22 +44,20 @@ _FILE: documents.Responses = {
 }
 
 Service = Annotated[Services, Depends(services)]
-IfNoneMatch = Annotated[str | None, Header(max_length=200)]
 
 
 @router.get(
     "/v1/stats",
     response_model=StatsAnswer,
     responses=_UNCHANGED | documents.problems(422, 503),
+    dependencies=[Depends(known_tags)],
 )
-async def stats(service: Service, if_none_match: IfNoneMatch = None) -> Response:
+async def stats(service: Service) -> Response:
     """Every question's answer, and which charts there are, as of a position of the log."""
     found = await service.stats.published.stats()
     if found is None:
         raise Unavailable("No statistics are published here yet.")
     headers = {"Cache-Control": ASK_AGAIN, "ETag": f'"{found.digest}"'}
-    if f'"{found.digest}"' in (if_none_match or ""):
-        return Response(None, 304, headers)
     position = orjson.loads(found.content)["as_of_position"]
     return Response(
         found.content, 200, headers | {"Ledger-Position": str(position)}, "application/json"
@@ -76,7 +77,8 @@ async def live(service: Service) -> EventStream:
 @router.get(
     "/v1/stats/files/{name}",
     response_class=Response,
-    responses=_FILE | documents.problems(404, 422),
+    responses=_FILE | _UNCHANGED | documents.problems(404, 422),
+    dependencies=[Depends(known_tags)],
 )
 async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
     """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""
@@ -89,7 +91,12 @@ async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> 
         headers |= {"Cache-Control": FOR_EVER, "Content-Security-Policy": _SVG_POLICY}
     else:
         attachment = f'attachment; filename="{name}"'
-        headers |= {"Cache-Control": ASK_AGAIN, "Content-Disposition": attachment}
+        digest = await asyncio.to_thread(hashlib.sha256, content)
+        headers |= {
+            "Cache-Control": ASK_AGAIN,
+            "Content-Disposition": attachment,
+            "ETag": f'"{digest.hexdigest()[:24]}"',
+        }
     return Response(content, 200, headers, MEDIA_TYPES[kind])
 
 

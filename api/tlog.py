@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path
 from starlette.responses import Response
+from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
 
 from ledger.errors import Unavailable
 from ledger.follow import POSITION_MAX
@@ -34,15 +35,16 @@ FOR_A_MOMENT = "public, max-age=1"
 FOR_A_WHILE = "public, max-age=60"
 
 WAIT_MAX_S = 30
+PREFER_LENGTH_MAX = 200
+"""Characters; what comes after them is not read."""
 
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*([0-9]{1,4})\b")
+_SECONDS = re.compile(r"[0-9]{1,4}")
 
 Service = Annotated[Services, Depends(services)]
 Position = Annotated[int, Path(ge=1, le=POSITION_MAX)]
 Prefer = Annotated[
-    str | None,
+    list[str] | None,
     Header(
-        max_length=200,
         description=f"`wait=N`: for up to N seconds, {WAIT_MAX_S} at most (RFC 7240)",
     ),
 ]
@@ -162,9 +164,14 @@ async def keys(service: Service) -> Response:
     return answer(lines, TEXT, FOR_A_WHILE)
 
 
-def _wait_s(prefer: str | None) -> int:
-    found = _WAIT.search(prefer or "")
-    return min(int(found[1]), WAIT_MAX_S) if found else 0
+def _wait_s(prefer: list[str] | None) -> int:
+    """The first ``wait`` counts (RFC 7240 §2); in vain where it is no number of seconds."""
+    for preference in parse_list_header(", ".join(prefer or [])[:PREFER_LENGTH_MAX]):
+        name, _, value = parse_options_header(preference)[0].partition("=")
+        if name.strip().lower() == "wait":
+            seconds = unquote_header_value(value.strip())
+            return min(int(seconds), WAIT_MAX_S) if _SECONDS.fullmatch(seconds) else 0
+    return 0
 
 
 def not_there(detail: str, *, retry: bool = False) -> HttpProblem:

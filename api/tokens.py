@@ -3,47 +3,77 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import Key, KeySet
+
+from domain.text import unseen
+
+from .jose import UNREADABLE, Registry, header_of, numeric_date
 
 ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 8192
 CLAIM_LENGTH_MAX = 200
+KEYS_TRIED_MAX = 8
+"""Of those that may have signed a token that does not name one."""
 KNOWN_MAX = 10_000
 """Tokens that are remembered; then all of them are forgotten."""
+
+_REGISTRY: Final = Registry(ALGORITHMS)
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class BadToken(Exception):
     """The token can't be trusted; the message says why, fit for the caller."""
 
 
+class UnknownKey(BadToken):
+    """None of the issuer's keys that are here has signed it; the issuer may have a new one, even
+    under the name of an old one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, as the issuer says."""
+    """Who is asking, as the issuer says.
+
+    ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): without a
+    DPoP proof by that key the token is good for nothing.
+    """
 
     subject: str
     scopes: frozenset[str]
     station: str | None = None
     scenarios: frozenset[str] = frozenset()
     case: str | None = None
+    bound_to: str | None = None
 
 
 class TokenVerifier:
-    """``keys`` is asked for every token, so that the issuer may rotate.
+    """``keys`` is asked for every token, so that the issuer may rotate; ``refresh`` asks the issuer
+    for its keys and says whether they are others now.
 
     A token that was good is good until it expires, as long as the keys are the same; it is known
     by its digest, so that none lies in memory. Belongs to one event loop.
     """
 
-    def __init__(self, keys: Callable[[], KeySet], *, issuer: str, audience: str) -> None:
+    def __init__(
+        self,
+        keys: Callable[[], KeySet],
+        *,
+        issuer: str,
+        audience: str,
+        refresh: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._keys = keys
+        self._refresh = refresh
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._known_by: KeySet | None = None
         self._claims = jwt.JWTClaimsRegistry(
@@ -54,10 +84,24 @@ class TokenVerifier:
             exp={"essential": True},
         )
 
-    def verify(self, token: str) -> Principal:
-        """
+    async def principal(self, token: str) -> Principal:
+        """Who holds the token. Where no key fits it, the issuer is asked for new ones first.
+
         Raises:
-            BadToken: malformed, signed by nobody we know, expired, or for somebody else.
+            BadToken
+        """
+        try:
+            return self.verify(token)
+        except UnknownKey:
+            if self._refresh is None or not await self._refresh():
+                raise
+        return self.verify(token)
+
+    def verify(self, token: str) -> Principal:
+        """The same with the keys that are here.
+
+        Raises:
+            BadToken: malformed, signed by an unknown key, expired, or for another service.
         """
         if len(token) > TOKEN_LENGTH_MAX:
             raise BadToken("the token is too long")
@@ -74,11 +118,46 @@ class TokenVerifier:
     def _verified(self, token: str, keys: KeySet) -> tuple[Principal, float]:
         """The caller, and until when that need not be asked again."""
         try:
-            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
-            self._claims.validate(decoded.claims)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+            claims = _signed(token, keys)
+            self._claims.validate(claims)
+            for name in {"exp", "nbf", "iat"} & claims.keys():
+                numeric_date(claims[name])
+        except UNREADABLE as error:
             raise BadToken("the token is not valid here, or no longer") from error
-        return _principal(decoded.claims), float(decoded.claims["exp"])
+        return _principal(claims), float(claims["exp"])
+
+
+def _signed(token: str, keys: KeySet) -> dict[str, Any]:
+    """The claims, which one of the keys has signed.
+
+    Raises:
+        UnknownKey, UNREADABLE
+    """
+    header = header_of(token, _REGISTRY)
+    for key in _candidates(keys, header):
+        with suppress(BadSignatureError):
+            return jwt.decode(token, key, registry=_REGISTRY).claims
+    raise UnknownKey("the token is signed by an unknown key")
+
+
+def _candidates(keys: KeySet, header: dict[str, Any]) -> list[Key]:
+    """Keys that may have signed: of the name in the header, of which there may be several (RFC 7517
+    §4.5); else those without a name of their own; for a token that names none, all that fit."""
+    fitting = [key for key in keys if _fits(key, header["alg"])]
+    if (name := header.get("kid")) is None:
+        return fitting[:KEYS_TRIED_MAX]
+    named = [key for key in fitting if key.kid == name]
+    return (named or [key for key in fitting if key.kid == key.thumbprint()])[:KEYS_TRIED_MAX]
+
+
+def _fits(key: Key, algorithm: str) -> bool:
+    try:
+        _REGISTRY.get_alg(algorithm).check_key(key)
+        key.check_use("sig")
+        key.check_alg(algorithm)
+    except JoseError:
+        return False
+    return True
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
@@ -87,17 +166,39 @@ def _principal(claims: dict[str, Any]) -> Principal:
         raise BadToken("the claim 'scenarios' is a list of names")
     return Principal(
         subject=_text(claims, "sub") or "",
-        scopes=frozenset((_text(claims, "scope") or "").split()),
+        scopes=_scopes(claims.get("scope")),
         station=_text(claims, "station"),
         scenarios=frozenset(scenarios),
         case=_text(claims, "case"),
+        bound_to=_bound_to(claims),
     )
+
+
+def _scopes(value: object) -> frozenset[str]:
+    """Names with spaces between them (RFC 8693 §4.2), or a list of such texts, as some issuers send
+    it. As long as a token may be. ``scp`` is one vendor's name for it, and not read."""
+    texts: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(text, str) and unseen(text) is None for text in texts):
+        raise BadToken("the claim 'scope' is a text, or a list of texts")
+    return frozenset(name for text in texts for name in text.split(" ") if name)
+
+
+def _bound_to(claims: dict[str, Any]) -> str | None:
+    """A token that is bound to anything but a DPoP key can't be confirmed here (RFC 7800 §3.1), a
+    client's certificate (RFC 8705) included: it is refused rather than taken without."""
+    if "cnf" not in claims:
+        return None
+    confirmation = claims["cnf"]
+    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+    if not (isinstance(thumbprint, str) and _THUMBPRINT.fullmatch(thumbprint)):
+        raise BadToken("the token is bound to a key in a way that is not supported")
+    return thumbprint
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:
     value = claims.get(name)
     if value is not None and not (
-        isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and value.isprintable()
+        isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None
     ):
         raise BadToken(f"the claim '{name}' is a text of at most {CLAIM_LENGTH_MAX} characters")
     return value

@@ -15,13 +15,14 @@ from domain.verification import may_challenge
 from . import documents
 from .answers import ChallengeAnswer, CheckAnswer
 from .checking import answer, claims_of, receipt_claims
+from .json_bodies import JsonRoute
 from .roles import Scope
 from .schemas import ChallengeBody, CheckBody
 from .security import require
 from .services import Services, services
 from .tokens import Principal
 
-router = APIRouter(tags=["verifier"])
+router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 
 VERIFICATIONS: Final = "/v1/verifications"
 

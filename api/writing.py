@@ -1,6 +1,5 @@
 """What every write shares: its headers in, the answer with its headers out."""
 
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated
@@ -10,9 +9,10 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from ledger.commands import Command
-from ledger.errors import StaleVersion
 from ledger.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
+from .conditional import entity_tag, expected_versions
+from .json_bodies import without_mark
 from .presentation import place
 from .problems import HttpProblem, response
 from .roles import Scope
@@ -20,9 +20,7 @@ from .security import require
 from .services import Services, services
 from .tokens import Principal
 
-_VERSION = re.compile(r'"([0-9]{1,9})"|([0-9]{1,9})')
 _AT_A_STATION = {Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE}
-_WEAK = re.compile(r'W/"[^"]*"')
 
 
 def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
@@ -41,8 +39,8 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
             ),
         ] = None,
         if_match: Annotated[
-            str | None,
-            Header(max_length=32, description='the version seen last, as in `"3"`; 412 if not it'),
+            list[str] | None,
+            Header(description='the version seen last, as in `"3"`, or a list; 412 if none is it'),
         ] = None,
     ) -> Command:
         if scope in _AT_A_STATION and principal.station is None:
@@ -58,7 +56,7 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
         return Command(
             context=service.context(principal, request.state.correlation_id),
             key=key,
-            expected_version=_expected_version(if_match),
+            expected_versions=expected_versions(if_match),
         )
 
     return command
@@ -68,18 +66,8 @@ async def _canonical(request: Request) -> bytes:
     """Method, path and body, so that spaces and the order of members make no other request."""
     body = await request.body()
     with suppress(ValueError, TypeError):  # no JSON, or too deep: it is refused for that later
-        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(orjson.loads(without_mark(body)), option=orjson.OPT_SORT_KEYS)
     return b"\0".join([request.method.encode(), request.url.path.encode(), body])
-
-
-def _expected_version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    if _WEAK.fullmatch(if_match.strip()):
-        raise StaleVersion("A weak entity tag never matches (RFC 9110 §13.1.1).")
-    if not (version := _VERSION.fullmatch(if_match.strip())):
-        raise HttpProblem(422, "INVALID_REQUEST", 'If-Match holds one version, as in "3".')
-    return int(version[1] or version[2])
 
 
 def answered(answer: Answer, status: int = 200) -> Response:
@@ -96,5 +84,5 @@ def headers_of(answer: Answer) -> dict[str, str]:
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
     if answer.accepted:
-        headers["ETag"] = f'"{answer.version}"'
+        headers["ETag"] = entity_tag(answer.version or 0)
     return headers

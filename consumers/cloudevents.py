@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from domain.instants import NotAnInstant, instant_of
 from ledger.follow import POSITION_MAX
 from ledger.mapper import SealedEvent
 from ledger.recorder import VERSION_MAX
@@ -231,12 +232,9 @@ def _number(attributes: Mapping[str, str], name: str, most: int) -> int:
 
 def _time(attributes: Mapping[str, str]) -> datetime:
     try:
-        time = datetime.fromisoformat(attributes.get("ce_time", ""))
-        if time.tzinfo is not None:
-            return time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise _Bad("ce_time is missing or no instant")
+        return instant_of(attributes.get("ce_time", "")).astimezone(UTC)
+    except (NotAnInstant, OverflowError):
+        raise _Bad("ce_time is missing or no instant") from None
 
 
 def _fields(value: bytes | None) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from datetime import datetime
 import orjson
 from kafka.consumer.fetcher import ConsumerRecord
 
+from domain.instants import instant_of
+
 from .cloudevents import Header
 from .sending import Outgoing
 
@@ -48,10 +50,10 @@ def heartbeat_in(record: ConsumerRecord, source: str) -> Heartbeat | None:
         return None
     try:
         told = orjson.loads(value)
-        position, at = told["position"], datetime.fromisoformat(told["at"])
+        position, at = told["position"], instant_of(told["at"])
     except (KeyError, TypeError, ValueError):
         return None
-    if type(position) is not int or position < 0 or at.tzinfo is None:
+    if type(position) is not int or position < 0:
         return None
     return Heartbeat(position, at)
 

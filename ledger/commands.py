@@ -55,12 +55,20 @@ class Renderer(Protocol):
 class Command:
     """What comes with every command besides its facts.
 
-    ``expected_version`` is the version that the caller saw last, if it cares.
+    ``expected_versions`` are those that the caller acts on, if it cares which.
     """
 
     context: CommandContext
     key: IdempotencyKey | None = None
-    expected_version: int | None = None
+    expected_versions: frozenset[int] | None = None
+
+    def require_expected(self, version: int) -> None:
+        """
+        Raises:
+            StaleVersion: the command is for other versions.
+        """
+        if self.expected_versions is not None and version not in self.expected_versions:
+            raise StaleVersion
 
 
 class Beside(NamedTuple):
@@ -100,8 +108,7 @@ class CommandRunner:
 
         async def attempt() -> Answer:
             life = await load()
-            if command.expected_version not in {None, life.version}:
-                raise StaleVersion
+            command.require_expected(life.version)
             try:
                 return await self._append(life, command, act(life) or ())
             except HolderTaken:

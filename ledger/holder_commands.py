@@ -11,7 +11,7 @@ from domain.lifecycle import Life
 from domain.personal import ERASED
 
 from .commands import Command, CommandRunner
-from .errors import StaleVersion, UnknownHolder, UnknownLife
+from .errors import UnknownHolder, UnknownLife
 from .holders import Measure, Protect
 from .idempotency import Answer
 
@@ -102,8 +102,7 @@ class HolderCommands(CommandRunner):
             if record is None or not record.permit_numbers:
                 raise UnknownHolder
             lives = [await self._life(number) for number in record.permit_numbers]
-            if command.expected_version not in {None, lives[-1].version}:
-                raise StaleVersion
+            command.require_expected(lives[-1].version)
             act(lives)
             change = Protect(holder_id, record.citizen_index, len(lives), measure)
             is_new = any(life.pending_events for life in lives)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from api.correlation import correlation_id
 from api.roles import Role
 from domain.calendar import SHANGHAI, last_midnight
 from domain.context import CommandContext
+from domain.instants import NotAnInstant, instant_of
 
 from . import (
     key_commands,
@@ -63,14 +65,16 @@ app.command()(stats_command.stats)
 
 
 def _instant(text: str | None) -> datetime | None:
-    """ISO 8601; without an offset it is Shanghai's."""
+    """RFC 3339; without an offset any local time of ISO 8601, which is Shanghai's."""
     if text is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("an instant looks like 2026-12-20T09:00:00+08:00") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=SHANGHAI)
+        return instant_of(text)
+    except NotAnInstant as error:
+        with suppress(ValueError):
+            if (local := datetime.fromisoformat(text)).tzinfo is None:
+                return local.replace(tzinfo=SHANGHAI)
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()
@@ -114,11 +118,12 @@ def api(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the HTTP API."""
+    from .issuer import NoKeys  # noqa: PLC0415
     from .serving import serve  # noqa: PLC0415
     from .wiring import NoIssuer  # noqa: PLC0415
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
-    with as_role("api"), explained(NoIssuer):
+    with as_role("api"), explained(NoIssuer, NoKeys):
         serve(settings, is_far=source is Source.KAFKA)
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api.app import create_far_app
 from api.development import router as development_router
+from api.dpop import SeenProofs
 from api.far_checks import FarServices
 from api.rate_limits import CheckLimits
 from api.receipts import ReceiptSigner
@@ -20,16 +21,17 @@ from projections.far_cards import FarCards
 from projections.reading import read_pool
 
 from . import keys
-from .issuer import IssuerKeys
 from .receipt_keys import WatchedKeys
 from .settings import DEVELOPMENT_ISSUER, Settings
 from .wiring import (
     development_issuer,
     follow_clock,
     in_background,
+    public_url,
     require_issuer,
     telling,
     token_verifier,
+    trusted_keys,
 )
 from .workbench import policy_in_force, service_clock
 
@@ -39,10 +41,11 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
 
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
+        NoKeys: the issuer's keys can't be had.
     """
     require_issuer(settings)
     clock = service_clock(settings, database_url)
-    issuer_keys = IssuerKeys(settings.jwks) if settings.jwks else None
+    issuer_keys = trusted_keys(settings)
     development = None
     if isinstance(clock, DevelopmentClock):
         development = development_router(development_issuer(settings), clock)
@@ -52,7 +55,6 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.enter_context(telling())
             if issuer_keys:
-                await issuer_keys.load()
                 in_background(stack, issuer_keys.keep_fresh())
             if isinstance(clock, DevelopmentClock):
                 in_background(stack, follow_clock(clock))
@@ -70,6 +72,8 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
                 clock=clock,
                 policy=policy_in_force(settings),
                 tokens=token_verifier(settings, issuer_keys),
+                proofs=SeenProofs(),
+                public_url=public_url(settings),
                 receipts=ReceiptSigner(
                     WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),

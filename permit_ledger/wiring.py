@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 
@@ -16,6 +16,7 @@ from api.app import create_app
 from api.decoding import Decoders
 from api.development import DevelopmentIssuer
 from api.development import router as development_router
+from api.dpop import SeenProofs
 from api.id_card_presentation import IdCardRenderer
 from api.presentation import JsonRenderer
 from api.published import Published, StatsFeed
@@ -53,7 +54,7 @@ from web import pages
 
 from . import keys
 from .due_dates import settle_due_dates
-from .issuer import IssuerKeys
+from .issuer import IssuerKeys, load_at_start
 from .key_encryption import keyring
 from .log_keys import watched_verifiers
 from .receipt_keys import WatchedKeys
@@ -89,10 +90,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
 
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
+        NoKeys: the issuer's keys can't be had.
     """
     require_issuer(settings)
     clock = service_clock(settings, database_url)
-    issuer_keys = IssuerKeys(settings.jwks) if settings.jwks else None
+    issuer_keys = trusted_keys(settings)
     development = None
     if isinstance(clock, DevelopmentClock):
         development = development_router(development_issuer(settings), clock)
@@ -105,7 +107,6 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.enter_context(telling())
             if issuer_keys:
-                await issuer_keys.load()
                 in_background(stack, issuer_keys.keep_fresh())
             if isinstance(clock, DevelopmentClock):
                 in_background(stack, follow_clock(clock))
@@ -169,6 +170,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 clock=clock,
                 policy=policy,
                 tokens=token_verifier(settings, issuer_keys),
+                proofs=SeenProofs(),
                 receipts=ReceiptSigner(
                     WatchedKeys(settings), issuer=settings.issuer or DEVELOPMENT_ISSUER
                 ),
@@ -182,7 +184,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
-                public_url=_public_url(settings),
+                public_url=public_url(settings),
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
                 list_wait_s=settings.list_wait_s,
@@ -211,20 +213,31 @@ def require_issuer(settings: Settings) -> None:
         )
 
 
-def _public_url(settings: Settings) -> str | None:
+def trusted_keys(settings: Settings) -> IssuerKeys | None:
+    """Those of the issuer that is configured; ``None`` in development mode.
+
+    Raises:
+        NoKeys
+    """
+    return load_at_start(settings.jwks) if settings.issuer and settings.jwks else None
+
+
+def public_url(settings: Settings) -> str | None:
     """What a request says of its host is believed in development mode alone."""
     return settings.public_url or (None if settings.development else settings.url)
 
 
 def token_verifier(settings: Settings, issuer_keys: IssuerKeys | None) -> TokenVerifier:
     """Who believes the issuer that is configured, else that of development mode."""
-    trusted: Callable[[], KeySet]
     if issuer_keys and settings.issuer:
-        trusted, issuer = issuer_keys, settings.issuer
-    else:
-        own = KeySet([keys.development_issuer_key(settings)])
-        trusted, issuer = lambda: own, DEVELOPMENT_ISSUER
-    return TokenVerifier(trusted, issuer=issuer, audience=settings.audience)
+        return TokenVerifier(
+            issuer_keys,
+            issuer=settings.issuer,
+            audience=settings.audience,
+            refresh=issuer_keys.refresh,
+        )
+    own = KeySet([keys.development_issuer_key(settings)])
+    return TokenVerifier(lambda: own, issuer=DEVELOPMENT_ISSUER, audience=settings.audience)
 
 
 @contextmanager

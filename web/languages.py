@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+
+from langcodes import closest_match
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 LANGUAGES = ("en", "zh")
 COOKIE = "language"
 TAGS = {"en": "en", "zh": "zh-CN"}
-_RANGES_MAX = 20
+_ACCEPTED_LENGTH_MAX = 1000
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_SUPPORTED = (*LANGUAGES, "zh-Hant")
+"""Traditional characters are not what the pages have, but nearer to them than English is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +43,40 @@ def _catalogue(code: str) -> dict[str, Any]:
 
 
 def preferred(stored: str | None, accepted: str) -> str:
-    """The language to use; ``accepted`` as in ``Accept-Language`` (RFC 9110 §12.5.4)."""
+    """The language to use; ``accepted`` as in ``Accept-Language`` (RFC 9110 §12.5.4).
+
+    Of those that the browser asks for, ours with the highest weight, and of equals the one that it
+    names first; a weight of 0 says which not to use.
+    """
     if stored in LANGUAGES:
         return stored
-    best, best_weight = LANGUAGES[0], 0.0
-    for part in accepted.split(",")[:_RANGES_MAX]:
-        tag, _, parameter = part.strip().partition(";")
-        code, weight = tag.strip().lower().partition("-")[0], _weight(parameter)
-        if code in LANGUAGES and weight > best_weight:
-            best, best_weight = code, weight
-    return best
+    weights: dict[str, float] = {}
+    ranges = parse_accept_header(accepted[:_ACCEPTED_LENGTH_MAX], LanguageAccept)
+    for tag, weight in sorted(ranges, key=lambda each: each[0] == "*"):
+        for code in LANGUAGES if tag == "*" else filter(None, [_ours(tag)]):
+            if tag != "*" or code not in weights:
+                weights[code] = max(weight, weights.get(code, 0.0))
+    wanted = max(weights, key=lambda code: weights[code], default=LANGUAGES[0])
+    if weights.get(wanted, 1.0) > 0:
+        return wanted
+    return next((code for code in LANGUAGES if code not in weights), LANGUAGES[0])
 
 
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if not name:
-        return 1.0
+def _ours(tag: str) -> str | None:
+    """Which of our languages reads best for whoever asks for another: Chinese for the languages of
+    China that are written as it is, by CLDR's distances."""
+    return _nearest(tag.replace("_", "-").partition("-")[0].lower())
+
+
+@lru_cache(maxsize=1024)
+def _nearest(language: str) -> str | None:
+    """Of a language alone: langcodes remembers each tag that it is asked for, and with scripts and
+    regions there would be no end of them."""
+    if not _LANGUAGE.fullmatch(language):
+        return None
     try:
-        return float(value) if name.strip() == "q" else 0.0
+        found, _distance = closest_match(language, _SUPPORTED)
     except ValueError:
-        return 0.0
+        return None
+    code = found.partition("-")[0]
+    return code if code in LANGUAGES else None

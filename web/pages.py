@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from domain.policy import Policy
 
@@ -21,6 +23,7 @@ from .assets import Assets
 from .headers import ASSET_HEADERS, PAGE_HEADERS
 from .languages import Language
 
+ACCEPTED_LENGTH_MAX = 2000
 COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
 NAVIGATION = (
     ("/", "overview"),
@@ -48,11 +51,17 @@ STATS_QUESTIONS = (
 
 
 class HtmlRoute(APIRoute):
-    """Answers whoever asks for HTML; others get what the API has at the same address."""
+    """Answers whoever would rather have HTML; others get what the API has at the same address."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
-        return super().matches(scope) if b"text/html" in accepted else (Match.NONE, {})
+        lines = [str(value, "latin-1") for name, value in scope["headers"] if name == b"accept"]
+        accepted = parse_accept_header(",".join(lines)[:ACCEPTED_LENGTH_MAX], MIMEAccept)
+        return super().matches(scope) if prefers_html(accepted) else (Match.NONE, {})
+
+
+def prefers_html(accepted: MIMEAccept) -> bool:
+    """Whether HTML is wanted rather than JSON (RFC 9110 §12.5.1). JSON for whoever takes either."""
+    return accepted.best_match(["application/json", "text/html"]) == "text/html"
 
 
 class Pages:
@@ -91,19 +100,18 @@ class Pages:
             path=request.url.path,
             **values,
         )
-        return self._tagged(request, content.encode())
+        return _tagged(content.encode())
 
     def _language(self, request: Request) -> Language:
         stored = request.cookies.get(languages.COOKIE)
-        accepted = request.headers.get("accept-language", "")
+        accepted = ", ".join(request.headers.getlist("accept-language"))
         return self._languages[languages.preferred(stored, accepted)]
 
-    def _tagged(self, request: Request, content: bytes) -> Response:
-        tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
-        headers = {**PAGE_HEADERS, "ETag": tag}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(None, 304, headers)
-        return Response(content, 200, headers, "text/html; charset=utf-8")
+
+def _tagged(content: bytes) -> Response:
+    """With an entity tag, by which :class:`api.conditional.ConditionalReads` knows it again."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+    return Response(content, 200, {**PAGE_HEADERS, "ETag": tag}, "text/html; charset=utf-8")
 
 
 def _data(language: Language) -> str:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
 from tests.api.id_card_fixtures import (  # noqa: F401  fixtures
@@ -151,7 +152,8 @@ def signed(service: Service, http: httpx.Client) -> Callable[..., Caller]:
         claims = {name: value for name, value in claims.items() if value is not None}
         header = {"alg": "ES256", "typ": "JWT"} if header is None else header
         key = ECKey.import_key(issuer) if key is None else key
-        token = jwt.encode(header, claims, key, algorithms=[header["alg"]])
+        registry = JWSRegistry(algorithms=[header["alg"]], strict_check_header=False)
+        token = jwt.encode(header, claims, key, registry=registry)
         return Caller(http, {"Authorization": f"Bearer {token}"})
 
     return make

@@ -1,5 +1,7 @@
 """A holder's phone: its key, and the proofs that it makes with it."""
 
+import base64
+import hashlib
 import json
 import time
 from typing import Any
@@ -12,6 +14,31 @@ from joserfc.jwk import ECKey
 from tests.api.service import Caller, Json
 
 CLAIM = {"confirmed": True, "face_match": {"provider": "test", "score": 0.97, "matched": True}}
+
+
+def digest_of(token: str) -> str:
+    """What a proof calls the access token that it comes with (RFC 9449 §4.2, `ath`)."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def proof_of(
+    key: ECKey, method: str, url: str, token: str, header: Json | None = None, **claims: Any
+) -> str:
+    """A DPoP proof of a request; whatever is given replaces what would be right, ``None`` leaves it
+    out."""
+    right = {
+        "jti": uuid4().hex,
+        "htm": method,
+        "htu": url,
+        "iat": int(time.time()),
+        "ath": digest_of(token),
+    }
+    said = {name: value for name, value in (right | claims).items() if value is not None}
+    named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    named = {name: value for name, value in (named | (header or {})).items() if value}
+    registry = jws.JWSRegistry(algorithms=[named["alg"]], strict_check_header=False)
+    return jws.serialize_compact(named, json.dumps(said).encode(), key, registry=registry)
 
 
 class Phone:
@@ -42,19 +69,9 @@ class Phone:
     def proof(self, header: Json | None = None, key: ECKey | None = None, **claims: Any) -> str:
         """Of a request for a code; whatever is given replaces what would be right, ``None`` leaves
         it out."""
-        right = {
-            "jti": uuid4().hex,
-            "htm": "POST",
-            "htu": f"{self.holder.http.base_url}".rstrip("/") + self.path,
-            "iat": int(time.time()),
-        }
-        said = {name: value for name, value in (right | claims).items() if value is not None}
-        named = {"typ": "dpop+jwt", "alg": "ES256", "jwk": self.key.as_dict(private=False)}
-        named = {name: value for name, value in (named | (header or {})).items() if value}
-        algorithms = [named["alg"]]
-        return jws.serialize_compact(
-            named, json.dumps(said).encode(), key or self.key, algorithms=algorithms
-        )
+        url = f"{self.holder.http.base_url}".rstrip("/") + self.path
+        named = {"jwk": self.key.as_dict(private=False), **(header or {})}
+        return proof_of(key or self.key, "POST", url, self.holder.token, named, **claims)
 
     def ask(self, proof: str | None = None, challenge: str | None = None) -> httpx.Response:
         """For a code, whatever the answer is."""

@@ -54,6 +54,10 @@ class Caller:
         assert answer.status_code == 200, answer.text
         return cls(http, {"Authorization": f"Bearer {answer.json()['access_token']}"})
 
+    @property
+    def token(self) -> str:
+        return self.headers["Authorization"].partition(" ")[2]
+
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return self.http.get(path, params=parameters, headers=self.headers)
 

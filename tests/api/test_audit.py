@@ -271,13 +271,24 @@ def test_before_its_issue_there_is_no_such_permit(investigator, issue, parameter
 
 @pytest.mark.parametrize(
     "instant",
-    ["2026-01-05", "2026-01-05T09:00:00", "1767600000", "yesterday", "", "0001-01-01T00:00:00Z"],
+    [
+        *("2026-01-05", "2026-01-05T09:00:00", "1767600000", "yesterday", ""),
+        *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
+    ],
 )
 def test_an_instant_has_a_date_a_time_and_an_offset(investigator, issue, instant):
     """Anything else may mean another one."""
     answer = investigator.get(audit_path(issue(), "state"), at=instant)
 
     assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+
+
+def test_more_digits_than_microseconds_are_cut(investigator, issue):
+    """A .NET client sends seven, others nine."""
+    answer = investigator.get(audit_path(issue(), "state"), at="2099-12-01T12:00:00.1234567z")
+
+    assert 200 == answer.status_code
+    assert "2099-12-01T12:00:00.123456Z" == answer.json()["at"].replace("+00:00", "Z")
 
 
 def test_a_plus_that_nobody_escaped_is_one(http, investigator, issue):

@@ -44,7 +44,7 @@ def test_a_look_is_on_record(recorded, investigator, number, what):
 
 def test_with_what_was_asked_for(recorded, investigator, number):
     """Instants and numbers; what may be anything is not kept, nor what nobody has asked for."""
-    instants = {"at": "2099-01-05T09:00:00+08:00", "known_at": "2099-01-05T01:00:00Z"}
+    instants = {"at": "2099-01-05T09:00:00.1234567+08:00", "known_at": "2099-01-05T01:00:00Z"}
     investigator.get(path(number, "state"), **instants)
     investigator.get(path(number, "state"), at="欧阳测试", name="欧阳测试")
     investigator.get(path(number, "events"), limit="990000199001010017")

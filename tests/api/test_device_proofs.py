@@ -1,13 +1,14 @@
 """DPoP (RFC 9449): whoever asks for a code proves that it is the phone, with this very request."""
 
 import base64
-import hashlib
+import json
 import time
 
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jws import JWSRegistry
 
-from tests.api.phones import Phone
+from tests.api.phones import Phone, digest_of
 
 OTHER_KEY = ECKey.generate_key("P-256", private=True)
 HOUR_AGO, IN_AN_HOUR = int(time.time()) - 3600, int(time.time()) + 3600
@@ -53,6 +54,11 @@ def test_what_the_others_lack_is_nothing_else(phone):
         {"jti": "x" * 257},
         {"jti": "a\0b"},
         {"ath": "A" * 43},
+        {"ath": None},
+        {"ath": ""},
+        {"ath": 7},
+        {"iat": "1767600000"},
+        {"iat": float("nan")},
     ],
     ids=lambda claims: repr(claims).replace(str(HOUR_AGO), "past").replace(str(IN_AN_HOUR), "next"),
 )
@@ -124,12 +130,72 @@ def test_spelling_of_the_address_does_not_matter(service, phone):
     assert 201 == phone.ask(phone.proof(htu=address)).status_code
 
 
-def test_a_proof_that_names_this_token(phone):
-    """`ath` may be there, and then it is the token's."""
-    token = phone.holder.headers["Authorization"].removeprefix("Bearer ")
-    digest = hashlib.sha256(token.encode()).digest()
-    ath = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    assert 201 == phone.ask(phone.proof(ath=ath)).status_code
+def test_a_proof_names_the_token_that_it_comes_with(caller, phone):
+    """`ath` is the digest of exactly this one: the holder's next token needs another proof (RFC
+    9449 §4.3)."""
+    claims = base64.urlsafe_b64decode(phone.holder.token.split(".")[1] + "==")
+    next_token = caller("holder", holder_id=json.loads(claims)["sub"])
+    proof = phone.proof(ath=digest_of(next_token.token))
+
+    assert_refused(phone.ask(proof))
+    assert 201 == next_token.post(phone.path, {}, dpop=proof).status_code
+
+
+@pytest.mark.parametrize(
+    "member",
+    [{"cat": 1}, {"x5t": "aGVsbG8"}, {"kid": "this phone"}, {"b64": True}, {"cat": "x" * 1500}],
+    ids=lambda member: repr(member)[:20],
+)
+def test_a_member_of_the_header_that_is_not_understood_is_ignored(phone, member):
+    """RFC 7515 §4."""
+    assert 201 == phone.ask(phone.proof(member)).status_code
+
+
+@pytest.mark.parametrize(
+    "member",
+    [{"crit": []}, {"crit": ["cat"], "cat": 1}, {"crit": ["b64"], "b64": False}, {"b64": False}],
+    ids=json.dumps,
+)
+def test_a_critical_member_is_refused(phone, member):
+    """As in a token."""
+    assert_refused(phone.ask(by_hand(phone, **member)))
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        {"d": "AAAA"},
+        {"kty": "oct", "k": "AAAA"},
+        {"kty": "OKP", "crv": "Ed25519"},
+        {"crv": "P-384"},
+        {"crv": "secp256k1"},
+        {"x": "AAAA"},
+        {"y": None},
+        {"x": 7},
+        {"kty": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_key_of_another_kind_is_refused(phone, jwk):
+    """Whatever the signature is worth."""
+    public = {**phone.key.as_dict(private=False), **jwk}
+    assert_refused(phone.ask(by_hand(phone, jwk=public)))
+
+
+@pytest.mark.parametrize("jwk", [None, "x", [], 7, {}], ids=repr)
+def test_a_key_that_is_none_is_refused(phone, jwk):
+    """Nothing of it is trusted before it is read."""
+    assert_refused(phone.ask(by_hand(phone, jwk=jwk)))
+
+
+def by_hand(phone, **member):
+    """A proof with a header that no library would make."""
+    header, payload, _ = phone.proof().split(".")
+    padded = json.loads(base64.urlsafe_b64decode(header + "=="))
+    changed = json.dumps({**padded, **member}).encode()
+    signing_input = base64.urlsafe_b64encode(changed).rstrip(b"=") + b"." + payload.encode()
+    signature = JWSRegistry.algorithms["ES256"].sign(signing_input, phone.key)
+    return f"{signing_input.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 def test_proofs_live_by_real_time(at, phone):
@@ -141,4 +207,5 @@ def test_proofs_live_by_real_time(at, phone):
 def test_a_proof_is_no_token(http, phone):
     """It comes beside one."""
     answer = http.post(phone.path, json={}, headers={"DPoP": phone.proof()})
-    assert (401, "Bearer") == (answer.status_code, answer.headers["WWW-Authenticate"])
+    challenges = 'Bearer, DPoP algs="ES256"'
+    assert (401, challenges) == (answer.status_code, answer.headers["WWW-Authenticate"])

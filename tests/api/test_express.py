@@ -39,12 +39,82 @@ def test_the_same_answer_on_both_ways(verifier, body):
     assert said(long) == said(short)
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a": nope}', b"[]", b"null", b"7", b""])
-def test_what_is_no_object_is_bad_input_on_both_ways(verifier, body):
-    """Though each says in its own words where."""
-    for headers in ({}, LONG_WAY):
-        answer = verifier.send("/v1/verifications", body, **headers)
-        assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+BOM = b"\xef\xbb\xbf"
+ODD = {
+    "byte order mark": BOM + CARD,
+    "two byte order marks": BOM + BOM + CARD,
+    "byte order mark alone": BOM,
+    "empty": b"",
+    "spaces": b"  ",
+    "null": b"null",
+    "number": b"7",
+    "list": b"[]",
+    "text": b'"x"',
+    "cut off": b"{",
+    "two values": CARD + CARD,
+    "trailing comma": CARD.replace(b"1}", b"1,}"),
+    "no UTF-8": b"\xff",
+    "UTF-16": CARD.decode().encode("utf-16"),
+    "UTF-16 without a mark": CARD.decode().encode("utf-16-le"),
+    "UTF-32": CARD.decode().encode("utf-32"),
+    "no value": b'{"a": nope}',
+    "NaN": CARD.replace(b"1}", b"NaN}"),
+    "infinity": CARD.replace(b"1}", b"-Infinity}"),
+    "overflow": CARD.replace(b"1}", b"1e999}"),
+    "64 bits and one": CARD.replace(b"1}", b"18446744073709551616}"),
+    "5000 digits": CARD.replace(b"1}", b"9" * 5000 + b"}"),
+    "whole number as a fraction": CARD.replace(b"1}", b"1.0}"),
+    "lone surrogate": CARD.replace(b'"x"', b'"\\ud800"'),
+    "lone surrogate in UTF-8": CARD.replace(b'"x"', b'"\xed\xa0\x80"'),
+    "control character": CARD.replace(b'"x"', b'"a\tb"'),
+    "member twice": CARD.replace(b"1}", b'1, "card_serial": 1}'),
+    "members of an inner object twice": CARD.replace(b"1}", b'{"a": 1, "a": 1}}'),
+    "900 deep": b'{"track": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "1,010 deep": b'{"track": ' + b"[" * 1010 + b"]" * 1010 + b"}",
+    "100,000 deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
+def test_one_answer_for_an_odd_body(verifier, body):
+    """Whichever way it comes in, to the last word."""
+    short = verifier.send("/v1/verifications", body)
+    long = verifier.send("/v1/verifications", body, **LONG_WAY)
+
+    assert said(long) == said(short)
+    if body != ODD["byte order mark"]:
+        assert (422, "INVALID_REQUEST") == (short.status_code, short.json()["code"])
+
+
+@pytest.mark.parametrize("body", [BOM + b"{}", b"{}"], ids=["with a mark", "without"])
+def test_a_byte_order_mark_is_ignored_everywhere(issue, registrar, body):
+    """RFC 8259 §8.1."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    assert 200 == registrar.send(path, body).status_code
+
+
+def test_with_a_byte_order_mark_it_is_the_same_request(issue, registrar):
+    """Its idempotency key is not used for another one."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    first = registrar.send(path, b"{}", idempotency_key="with-a-mark")
+
+    again = registrar.send(path, BOM + b"{}", idempotency_key="with-a-mark")
+
+    assert (200, "true") == (again.status_code, again.headers["Idempotency-Replayed"])
+    assert first.content == again.content
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON"),
+        *('application/json; charset="utf-8"', "application/json; profile=x", "application/x+json"),
+    ],
+)
+def test_parameters_of_the_type_make_no_difference(verifier, content_type):
+    """RFC 8259 §11 defines none."""
+    other = verifier.send("/v1/verifications", CARD, content_type=content_type)
+    assert said(verifier.send("/v1/verifications", CARD)) == said(other)
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "Basic abc", "Bearer", "Bearer x.y.z"])

@@ -113,11 +113,21 @@ def test_the_clock_is_set_and_runs_on(at, http):
     assert set_to <= now < set_to + NEAR
 
 
+def test_the_clock_takes_more_digits_than_microseconds(at, http):
+    """One reader of instants for queries and bodies."""
+    at("2031-05-06")
+
+    answer = http.put("/v1/dev/clock", json={"now": "2031-05-06t07:08:09.1234567z"})
+
+    assert answer.json()["now"].startswith("2031-05-06T07:08:")
+
+
 @pytest.mark.parametrize(
     "now",
     [
         None,
         "",
+        "2026-12-20T09:00:00 08:00",
         "soon",
         "2026-12-20",
         "2026-12-20T09:00:00",

@@ -112,7 +112,11 @@ def test_the_list_of_errors_has_a_bound(registrar, application):
 
 
 @pytest.mark.parametrize(
-    "if_match", ['"3"', 'W/"3"', 'W/"1"', '"0"', '"999999999"'], ids=lambda tag: tag.strip()
+    "if_match",
+    [
+        *('"3"', 'W/"3"', 'W/"1"', '"0"', '"999999999"', '"01"', '"x"', '""', '"1,2"', '"1-"'),
+        *('"98", "99"', 'W/"1", "99"', '"9" , W/"1" ,, "8"', '"*"', '"1-UPPER"', '"-1"'),
+    ],
 )
 def test_a_version_that_is_not_the_last(registrar, read, issue, if_match):
     """412, and nothing changes; a weak tag never matches. RFC 9110 §13.1.1"""
@@ -123,23 +127,45 @@ def test_a_version_that_is_not_the_last(registrar, read, issue, if_match):
     assert 1 == read(permit)["version"]
 
 
-@pytest.mark.parametrize("if_match", ['"1"', "*"])
+@pytest.mark.parametrize(
+    "if_match",
+    [
+        *('"1"', "*", "1", '"99", "1"', '"1","99"', ', "1" ,', 'W/"1", "1"', '"a,b", "1"'),
+        *('"1-use_suspended"', '"99",\t"1"'),
+    ],
+)
 def test_the_last_version_or_any(registrar, issue, if_match):
-    """What If-Match asks for is so."""
+    """What If-Match asks for is so: of a list one is enough (RFC 9110 §13.1.1)."""
     path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
 
     assert 200 == registrar.post(path, if_match=if_match).status_code
 
 
-@pytest.mark.parametrize("if_match", ["", '"x"', "one", '"1', "-1", '"1" and more', '"' * 400])
-def test_a_version_that_is_none(registrar, issue, if_match):
-    """Bad input, or no match: in any case nothing changes."""
+@pytest.mark.parametrize(
+    "lines", [['"99"', '"1"'], ['"1"', '"99"'], ["", '"1"'], ['"98", "99"', '"1"']]
+)
+def test_lines_of_one_header_are_one_list(http, registrar, issue, lines):
+    """RFC 9110 §5.3."""
     path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    headers = [*registrar.headers.items(), *(("If-Match", line) for line in lines)]
 
-    answer = registrar.post(path, if_match=if_match)
+    assert 200 == http.post(path, json={}, headers=headers).status_code
 
-    assert answer.status_code in {412, 422}
-    assert KNOWN <= set(answer.json())
+
+@pytest.mark.parametrize(
+    "if_match",
+    [
+        *("", ",", "one", '"1', '1"', "-1", '"1" and more', '"1" "2"', '"1"; "2"', '"' * 400),
+        *("*, *", '*, "1"', '"1", *', 'w/"1"', 'W/ "1"', "W/1", "1, 2", '"1\t"', '"1",' * 400),
+    ],
+)
+def test_what_is_no_list_of_versions(registrar, read, issue, if_match):
+    """Bad input, and nothing changes."""
+    permit = issue()
+    path = f"/v1/permits/{permit['permit_number']}/loss-reports"
+
+    assert_problem(registrar.post(path, if_match=if_match), 422, "INVALID_REQUEST")
+    assert 1 == read(permit)["version"]
 
 
 def test_a_problem_carries_the_correlation_id_as_well(registrar):

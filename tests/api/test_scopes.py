@@ -110,7 +110,7 @@ def test_nobody_without_a_token(http, method, path):
     answer = ask(http, method, path, {})
 
     assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
-    assert "Bearer" == answer.headers["WWW-Authenticate"]
+    assert 'Bearer, DPoP algs="ES256"' == answer.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -199,7 +199,11 @@ def test_no_position_at_all(http, position):
 
 
 @pytest.mark.parametrize(
-    "prefer", ["wait=0", "wait=-5", "wait=x", "respond-async", "wait=99999999"]
+    "prefer",
+    [
+        *("wait=0", "wait=-5", "wait=x", "respond-async", "wait=99999999", "wait", ""),
+        *('a="b, wait=9"', "a; wait=9", 'wait="0", wait=9', "x" * 3000),
+    ],
 )
 def test_a_strange_wait_does_not_hold(http, prefer):
     started = time.monotonic()

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 CLAIMS = {
     "iss": "permit-ledger-development",
@@ -18,6 +19,7 @@ CLAIMS = {
     "exp": 4102444800,
 }
 PATH = "/v1/permits/000000000000"
+ES256 = JWSRegistry.algorithms["ES256"]
 
 
 def base64url(data):
@@ -90,18 +92,43 @@ def test_no_token_and_no_token_at_all(ask, authorization):
         {"exp": 1},
         {"exp": None},
         {"exp": "tomorrow"},
+        {"exp": "4102444800"},
+        {"exp": int("9" * 400)},
+        {"exp": -int("9" * 400)},
+        {"exp": True},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
+        {"exp": 1e300},
+        {"exp": [4102444800]},
+        {"exp": 4102444800000},
         {"nbf": 4102444800},
+        {"nbf": "0"},
+        {"nbf": False},
+        {"nbf": -int("9" * 400)},
+        {"nbf": float("nan")},
+        {"iat": "0"},
+        {"iat": True},
+        {"iat": -int("9" * 400)},
+        {"iat": {}},
         {"iss": "https://somebody.else"},
         {"iss": None},
         {"aud": "another-service"},
         {"aud": None},
+        {"aud": []},
+        {"aud": ["another-service"]},
+        {"aud": {"permit-ledger": True}},
+        {"aud": ["permit-ledger", 7]},
         {"sub": None},
         {"sub": ""},
         {"sub": "x" * 201},
         {"sub": "two\nlines"},
         {"sub": ["officer-1"]},
         {"scope": 7},
-        {"scope": ["permits:write"]},
+        {"scope": True},
+        {"scope": {"permits:write": True}},
+        {"scope": ["permits:write", 7]},
+        {"scope": [["permits:write"]]},
+        {"scope": "permits:write\n"},
         {"station": {"code": "320211-01"}},
         {"scenarios": "patrol_inspection"},
         {"scenarios": [1]},
@@ -110,6 +137,109 @@ def test_no_token_and_no_token_at_all(ask, authorization):
 def test_signed_by_the_issuer_but_not_for_this(signed, changes):
     """Expired, too early, another's, for somebody else, or with claims of a wrong kind."""
     assert_unauthenticated(signed(**changes).get(PATH))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"scope": ["permits:write"]},
+        {"scope": ["holder", "permits:write verify"]},
+        {"scope": "permits:write " + " ".join(f"https://roles.example/{n}" for n in range(200))},
+        {"scope": " permits:write  holder "},
+        {"aud": ["another-service", "permit-ledger"]},
+        {"exp": 4102444800.5},
+        {"iat": 0, "nbf": 0.5},
+    ],
+    ids=lambda claims: repr(claims)[:40],
+)
+def test_what_issuers_send(signed, claims):
+    """Scopes as a list, or more of them than a name has characters; several audiences; fractions of
+    seconds (RFC 7519 §2)."""
+    assert 404 == signed(**claims).get(PATH).status_code
+
+
+@pytest.mark.parametrize(
+    "claims", [{"scope": None}, {"scope": ""}, {"scope": []}, {"scp": ["permits:write"]}]
+)
+def test_no_scope_is_no_right(signed, claims):
+    """403; `scp` is not `scope`."""
+    assert 403 == signed(**{"scope": None, **claims}).get(PATH).status_code
+
+
+def test_a_token_has_at_most_8192_characters(ask, issuer):
+    """Exactly."""
+
+    def answered(length):
+        claims = json.dumps({**CLAIMS, "pad": ""}).encode()
+        header = json.dumps({"alg": "ES256"}).encode()
+        free = length - len(base64url(header)) - 2 - len(base64url(bytes(64)))
+        payload = claims[:-2] + b"x" * (free * 3 // 4 - len(claims)) + claims[-2:]
+        token = compact(header, payload, lambda each: ES256.sign(each, issuer))
+        assert len(token) == length
+        return ask(f"Bearer {token}").status_code
+
+    assert (404, 401) == (answered(8192), answered(8194))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"cat": "tabby"},
+        {"cat": {"deep": [1, None]}},
+        {"typ": "at+jwt"},
+        {"typ": "application/at+jwt", "cty": "json"},
+        {"x5t": "aGVsbG8", "x5t#S256": "aGVsbG8"},
+        {"jku": "https://evil.example/jwks.json", "x5u": "http://evil.example/cert"},
+        {"x5c": ["A" * 4000]},
+        {"b64": True},
+        {"https://issuer.example/tenant": 7},
+        {"jwk": ECKey.generate_key("P-256").as_dict(private=False)},
+    ],
+    ids=", ".join,
+)
+def test_a_member_of_the_header_that_is_not_understood_is_ignored(signed, member):
+    """RFC 7515 §4; and none of them says which key counts."""
+    header = {"alg": "ES256", "typ": "JWT", **member}
+
+    assert 404 == signed(header=header).get(PATH).status_code
+    other = ECKey.generate_key("P-256", private=True)
+    assert_unauthenticated(signed(other, header).get(PATH))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"crit": []},
+        {"crit": ["cat"], "cat": 1},
+        {"crit": ["cat"]},
+        {"crit": ["b64"], "b64": True},
+        {"crit": ["b64"], "b64": False},
+        {"b64": False},
+        {"crit": ["alg"]},
+        {"crit": "cat"},
+        {"crit": None},
+        {"crit": {}},
+        {"crit": [1]},
+        {"b64": "false"},
+    ],
+    ids=json.dumps,
+)
+def test_a_critical_member_is_refused(ask, issuer, member):
+    """None is implemented here, and a list of none is not allowed (RFC 7515 §4.1.11)."""
+    token = compact(
+        {"alg": "ES256", **member},
+        CLAIMS,
+        lambda signing_input: ES256.sign(signing_input, issuer),
+    )
+
+    assert_unauthenticated(ask(f"Bearer {token}"), token)
+
+
+def test_two_authorizations_are_none(http, signed):
+    """Which of them counts would be for each server on the way to guess."""
+    bearer = ("Authorization", signed().headers["Authorization"])
+
+    assert_unauthenticated(http.get(PATH, headers=[bearer, bearer]))
 
 
 def test_just_expired_is_expired_but_for_the_leeway(signed):
@@ -202,6 +332,9 @@ def test_altered_after_signing(signed, ask):
         b'{"alg": NaN}',
         b'{"alg": ' + b"9" * 5000 + b"}",
         b'{"alg": "ES256", "kid": "\\ud800"}',
+        b'{"alg": "ES256", "x": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b'["alg"]',
+        b'"alg"',
     ],
 )
 def test_a_header_that_is_none(ask, header):

@@ -129,7 +129,8 @@ def command(context: CommandContext) -> Callable[..., Command]:
     ) -> Command:
         at = datetime(on.year, on.month, on.day, 12, tzinfo=SHANGHAI) if on else context.at
         named = IdempotencyKey(caller, key, request) if key else None
-        return Command(replace(context, at=at, **changes), named, expected_version)
+        expected = None if expected_version is None else frozenset({expected_version})
+        return Command(replace(context, at=at, **changes), named, expected)
 
     return command
 

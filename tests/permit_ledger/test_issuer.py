@@ -6,9 +6,10 @@ import httpx
 import orjson
 import pytest
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from permit_ledger import issuer
-from permit_ledger.issuer import BYTES_MAX, IssuerKeys
+from permit_ledger.issuer import BYTES_MAX, IssuerKeys, NoKeys, load_at_start
 
 ADDRESS = "https://issuer.example/jwks.json"
 BAD = {
@@ -23,6 +24,7 @@ BAD = {
     "a key of no type": b'{"keys": [{}]}',
     "a key of an unknown type": b'{"keys": [{"kty": "none"}]}',
     "no point": b'{"keys": [{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}]}',
+    "too large": b" " * (BYTES_MAX + 1),
 }
 bad = pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 
@@ -78,6 +80,25 @@ def kids(keys):
 def test_keys_come_from_a_file(file, key):
     """By their ids."""
     assert [key.kid] == kids(loaded(file))
+
+
+def test_a_key_that_is_passed_over_is_told_once(file, key):
+    """Beside a good one; again only when the set has changed (RFC 7517 §5)."""
+    unknown = {**key.as_dict(private=False), "crv": "BP-256", "kid": "b"}
+    file.write_bytes(orjson.dumps({"keys": [unknown, key.as_dict(private=False)]}))
+
+    async def twice():
+        keys = IssuerKeys(str(file))
+        await keys.load()
+        await keys.load()
+        return keys
+
+    with capture_logs() as lines:
+        assert [key.kid] == kids(asyncio.run(twice()))
+
+    [line] = lines
+    assert "warning" == line["log_level"]
+    assert line["reason"].startswith("key 1 (kid 'b'): ")
 
 
 def test_keys_come_from_an_address(serve, jwks, key):
@@ -168,3 +189,107 @@ def refreshed(file, monkeypatch):
 def test_the_last_good_keys_stay_where_a_refresh_fails(refreshed, key, content):
     """And it goes on trying: the issuer mends its mistake, and nobody has to restart anything."""
     assert [key.kid] == refreshed(content)
+
+
+def other_keys(file):
+    """The issuer rotates; the id of the new key."""
+    later = ECKey.generate_key("P-256", private=True)
+    later.ensure_kid()
+    file.write_bytes(orjson.dumps({"keys": [later.as_dict(private=False)]}))
+    return later.kid
+
+
+@pytest.fixture
+def rotating(file):
+    """The keys, loaded; ``reads`` counts how often their source was asked since."""
+    keys = loaded(file)
+    read, keys.reads = keys._read, 0
+
+    async def counted():
+        keys.reads += 1
+        await asyncio.sleep(0.01)
+        return await read()
+
+    keys._read = counted
+    return keys
+
+
+def test_an_unknown_key_is_looked_for_once_for_all_who_ask(rotating, file):
+    """Sixteen tokens of the new key cause one read, and all of them are helped by it."""
+    kid = other_keys(file)
+
+    async def ask():
+        return await asyncio.gather(*(rotating.refresh() for _ in range(16)))
+
+    assert [True] * 16 == asyncio.run(ask())
+    assert (1, [kid]) == (rotating.reads, kids(rotating))
+
+
+def test_made_up_keys_cause_no_storm(rotating, file):
+    """At most one read in a while; then the issuer's newer key is found again."""
+
+    async def storm():
+        return [await rotating.refresh() for _ in range(100)]
+
+    assert [False] * 100 == asyncio.run(storm())
+    assert 1 == rotating.reads
+
+    other_keys(file)
+    assert not asyncio.run(rotating.refresh())
+    rotating._not_before = 0.0  # a while later
+    assert asyncio.run(rotating.refresh())
+    assert 2 == rotating.reads
+
+
+def test_the_same_set_stays_the_same(rotating):
+    """What was verified with it counts on."""
+    before = rotating()
+    assert not asyncio.run(rotating.refresh())
+    assert before is rotating()
+
+
+def test_who_hangs_up_does_not_end_the_read_for_the_others(rotating, file):
+    """It is theirs as well."""
+    kid = other_keys(file)
+
+    async def ask():
+        first = asyncio.create_task(rotating.refresh())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(rotating.refresh())
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(ask())
+    assert [kid] == kids(rotating)
+
+
+@bad
+def test_a_bad_answer_for_an_unknown_key_leaves_the_keys(rotating, file, key, content):
+    """And the request that asked is told so, no other error."""
+    file.write_bytes(content)
+    assert not asyncio.run(rotating.refresh())
+    assert [key.kid] == kids(rotating)
+
+
+def test_a_source_that_does_not_answer_is_given_up(rotating, key, monkeypatch):
+    """After a bound, and the keys stay."""
+    monkeypatch.setattr(issuer, "FETCH_TIMEOUT_S", 0.05)
+    rotating._read = lambda: asyncio.sleep(60)
+    assert not asyncio.run(rotating.refresh())
+    assert [key.kid] == kids(rotating)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("none.json", r"none\.json: No such file"),
+        ("http://issuer.example/jwks.json", "https"),
+        (".", "Is a directory"),
+    ],
+)
+def test_a_refused_start_says_what_to_do(tmp_path, monkeypatch, source, said):
+    """The setting, what is wrong with it, and what it should be."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoKeys, match=rf"PERMIT_LEDGER_JWKS can't be used: .*{said}.*JWK Set"):
+        load_at_start(source)

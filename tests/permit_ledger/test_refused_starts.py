@@ -149,3 +149,33 @@ def test_an_older_database_without_events_is_migrated(permit_ledger, empty_datab
 
     assert 0 == run.returncode
     assert {f"applied {name}" for name in older} == set(run.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            '{"keys": [{"kty": "EC", "crv": "BP-256", "kid": "b", "x": "AAAA", "y": "AAAA"}]}',
+            "(kid",
+        ),
+        ('{"keys": []}', "it is empty"),
+        ("{}", "no JWK Set"),
+        (None, "No such file"),
+    ],
+    ids=["unknown curve", "empty", "no set", "missing"],
+)
+def test_an_issuer_without_a_usable_key(empty_database, tmp_path, content, said):
+    """No token could be verified: it says which setting, why, and what it should be."""
+    file = tmp_path / "jwks.json"
+    if content is not None:
+        file.write_text(content)
+    environment = {
+        "PERMIT_LEDGER_DATABASE_URL": empty_database,
+        "PERMIT_LEDGER_ISSUER": "https://issuer.example",
+        "PERMIT_LEDGER_JWKS": str(file),
+    }
+    assert 0 == commands.permit_ledger(tmp_path, environment, "migrate").returncode
+
+    run = commands.permit_ledger(tmp_path, environment, "api")
+
+    assert_refused(run, "PERMIT_LEDGER_JWKS can't be used", said, "ES256", "public keys")

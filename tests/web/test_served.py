@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from langcodes import Language
+
+from web.languages import preferred
 
 PAGES = ["/", "/me", "/verify", "/counter", "/counter/id-cards", "/progress", "/v/ABC", "/V/ABC"]
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -53,6 +56,26 @@ def test_a_page_runs_nothing_that_is_not_ours(http, address):
         ("fr,zh;q=0.5,en;q=0.3", None, "zh-CN"),
         ("zh;q=0", None, "en"),
         ("zh;q=much,en", None, "en"),
+        ("cmn-Hans-CN", None, "zh-CN"),
+        ("zh-Hant-TW", None, "zh-CN"),
+        ("zh_CN", None, "zh-CN"),
+        ("yue", None, "zh-CN"),
+        ("wuu, en;q=0.5", None, "zh-CN"),
+        ("nan-Hant-TW", None, "zh-CN"),
+        ("zh-min-nan", None, "zh-CN"),
+        ("zh;Q=0.9", None, "zh-CN"),
+        ("en;q=0.5,zh;q=0.5", None, "en"),
+        ("zh;q=0.5,en-AU;q=0.5", None, "zh-CN"),
+        ("zh;q=0, en", None, "en"),
+        ("zh;q=0, *", None, "en"),
+        ("en;q=0", None, "zh-CN"),
+        ("en;q=0, *", None, "zh-CN"),
+        ("en;q=0, zh;q=0", None, "en"),
+        ("*", None, "en"),
+        ("*;q=0.5, zh;q=0.1", None, "en"),
+        ("fr, *;q=0.1", None, "en"),
+        ("i-klingon, x-private, 1, -, zz-ZZ", None, "en"),
+        ("zh" + "-x" * 3000, None, "zh-CN"),
         ("," * 5000, None, "en"),
         ("en", "zh", "zh-CN"),
         ("zh", "en", "en"),
@@ -65,6 +88,19 @@ def test_the_language_is_the_stored_choice_then_the_browsers(http, accepted, sto
     answer = http.get("/me", headers={**HTML, "accept-language": accepted, **cookie})
 
     assert f'<html lang="{expected}">' in answer.text
+
+
+def test_lines_of_accepted_languages_are_one_list(http):
+    """RFC 9110 §5.3."""
+    lines = [("accept", "text/html"), ("accept-language", "fr"), ("accept-language", "zh")]
+    assert '<html lang="zh-CN">' in http.get("/me", headers=lines).text
+
+
+def test_strange_languages_take_no_memory(http):
+    """The library remembers what it was asked for: it is asked for languages alone, and no tags."""
+    for n in range(100):
+        preferred(None, ", ".join(f"zh-x-{n}-{m}, q{m:02}" for m in range(50)))
+    assert not [tag for tag, _ in Language._PARSE_CACHE if "-x-" in tag]
 
 
 def test_a_chosen_language_is_kept(http):
@@ -124,9 +160,27 @@ def test_another_versions_file_is_not_served(http):
 
 
 def test_a_program_gets_the_index_as_json(http):
-    """Who does not ask for HTML is no browser."""
-    for accepted in ("application/json", "*/*"):
-        assert "/openapi.json" == http.get("/", headers={"accept": accepted}).json()["openapi"]
+    """Who would not rather have HTML is no browser (RFC 9110 §12.5.1)."""
+    for accepted in (
+        *("application/json", "*/*", "", "text/plain", "application/json, text/html;q=0.9"),
+        *("text/html;q=0, application/json", "text/html;q=0", "text/html;q=0, */*", "text/htmlx"),
+        *("TEXT/HTML;Q=0.0, */*", "text/html;q=2", "application/json;q=0.5, text/html;q=0.5"),
+    ):
+        answer = http.get("/", headers={"accept": accepted})
+        assert ("/openapi.json", "Accept") == (answer.json()["openapi"], answer.headers["vary"])
+
+
+def test_a_browser_gets_the_page(http):
+    """In any spelling, on any line."""
+    for accepted in (
+        *("text/html", "Text/HTML", "text/*", "text/html, */*", "*/*;q=0.8,text/html"),
+        *("application/json;q=0.5, text/html", "text/html;q=0.9"),
+    ):
+        answer = http.get("/", headers={"accept": accepted})
+        assert answer.headers["content-type"].startswith("text/html"), accepted
+        assert "Accept" in answer.headers["vary"]
+    lines = [("accept", "application/json;q=0.1"), ("accept", "text/html")]
+    assert http.get("/", headers=lines).headers["content-type"].startswith("text/html")
 
 
 def test_pages_are_not_in_the_apis_description(http):

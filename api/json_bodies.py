@@ -1,0 +1,85 @@
+"""Bodies as JSON: one reader for every endpoint, and for both ways to the endpoint of checks.
+
+UTF-8, with or without a byte order mark (RFC 8259 §8.1); no NaN or Infinity, no lone surrogates,
+and no object that names a member twice (RFC 7493 §2.3): two readers could take it for two things.
+"""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+NOT_JSON = "a JSON document in UTF-8 is expected"
+TOO_DEEP = "less deeply nested JSON is expected"
+MEMBER_TWICE = "an object names a member twice"
+
+
+class MalformedJson(json.JSONDecodeError):
+    """The bytes are no JSON; ``msg`` is fit for the caller. FastAPI turns it into its validation
+    error ``json_invalid``, as :func:`invalid` does where FastAPI is not in the way."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "", 0)
+
+
+def parse(content: bytes) -> Any:
+    """The value that a body holds.
+
+    Raises:
+        MalformedJson
+    """
+    text = without_mark(content)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(TOO_DEEP if "depth limit" in error.msg else NOT_JSON) from None
+    try:
+        _NAMES_ONCE.decode(text.decode())
+    except RecursionError:
+        raise MalformedJson(TOO_DEEP) from None
+    return value
+
+
+def without_mark(content: bytes) -> bytes:
+    """The same JSON text without a byte order mark."""
+    return content.removeprefix(BOM_UTF8)
+
+
+def invalid(error: MalformedJson) -> dict[str, Any]:
+    """The line of a validation error, as FastAPI writes it."""
+    return {"type": "json_invalid", "loc": ("body",), "msg": error.msg, "ctx": {"error": error.msg}}
+
+
+def _names_once(members: list[tuple[str, Any]]) -> None:
+    if len(dict(members)) != len(members):
+        raise MalformedJson(MEMBER_TWICE)
+
+
+_NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
+"""orjson keeps the last of two members of one name, and does not say so."""
+
+
+class JsonRequest(Request):
+    """A request whose JSON is read by :func:`parse`."""
+
+    async def json(self) -> Any:
+        return parse(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """For routers whose endpoints take a JSON body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def read_and_answer(request: Request) -> Response:
+            return await answer(JsonRequest(request.scope, request.receive))
+
+        return read_and_answer
