@@ -20,11 +20,12 @@ export class Challenge {
     return isOpen ? this.digits : null;
   }
 
-  forget() {
+  forget(why = "") {
     clearInterval(this.ticker);
     this.digits = null;
-    say(byId("challenge-said"), "");
+    say(byId("challenge-said"), why);
     this.draw();
+    if (why) this.place.prepend(h("p", { class: "small" }, why));
   }
 
   ask() {
@@ -56,17 +57,11 @@ export class Challenge {
 
   tick() {
     const seconds = Math.ceil((this.diesAt - performance.now()) / 1000);
-    if (seconds <= 0) return this.over();
+    if (seconds <= 0) return this.forget(text("verify.challenge_gone"));
     say(this.left, text("verify.challenge_left", { seconds }));
     if (seconds > NEAR_END_S || this.isEndSaid) return undefined;
     this.isEndSaid = true;
     return say(byId("challenge-said"), text("verify.challenge_left", { seconds }));
-  }
-
-  over() {
-    this.forget();
-    this.place.prepend(h("p", { class: "small" }, text("verify.challenge_gone")));
-    say(byId("challenge-said"), text("verify.challenge_gone"));
   }
 }
 
