@@ -4,7 +4,7 @@ import { actionsFor } from "./counter/actions.js";
 import { prepareIssue } from "./counter/issue.js";
 import { showTracks } from "./counter/tracks.js";
 import { byId, h, put } from "./dom.js";
-import { refuse, submit, watch } from "./fields.js";
+import { refuse, submit, unmarkAll, watch } from "./fields.js";
 import { attempt, noticeOf, wholeWordsOf } from "./problems.js";
 import { claims } from "./session.js";
 import { isDevelopment, signIn, signOut } from "./signin.js";
@@ -77,6 +77,7 @@ function issued(answer) {
 
 function leave() {
   stream?.stop();
+  unmarkAll(byId("find"));
   byId("issue").hidden = true;
   byId("empty").hidden = true;
   byId("opened").hidden = true;
