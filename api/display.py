@@ -28,6 +28,8 @@ router = APIRouter(tags=["holder"], route_class=JsonRoute)
 
 QR_VERSION_MAX = 5
 """37 modules a side: read at arm's length from the smallest phone."""
+QUIET_ZONE_MODULES = 4
+"""Of white on each side (ISO/IEC 18004): the picture brings it along, whatever it is shown on."""
 
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
@@ -106,4 +108,6 @@ def _qr(url: str) -> str | None:
         return None
     if int(code.version) > QR_VERSION_MAX:
         return None
-    return code.svg_inline(border=4, scale=1, omitsize=True)
+    return code.svg_inline(
+        border=QUIET_ZONE_MODULES, scale=1, omitsize=True, dark="#000", light="#fff"
+    )

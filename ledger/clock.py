@@ -6,6 +6,7 @@ someone is, by contrast, is always asked of real time: tokens don't expire faste
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
@@ -34,19 +35,20 @@ class DevelopmentClock:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._ahead = timedelta()
+        self._changing = threading.Lock()  # what was read before a change never replaces it
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
     def load(self) -> None:
         """Take over what was set, here or by another process."""
-        with translated_errors(), connect(self._database_url) as connection:
+        with self._changing, translated_errors(), connect(self._database_url) as connection:
             row = connection.execute(_sql.select_clock).fetchone()
-        self._ahead = cast("tuple[timedelta]", row)[0] if row else timedelta()
+            self._ahead = cast("tuple[timedelta]", row)[0] if row else timedelta()
 
     def set(self, instant: datetime) -> None:
         """From now on it is ``instant`` (aware), and time runs on from there."""
-        ahead = instant - datetime.now(UTC)
-        with translated_errors(), connect(self._database_url) as connection:
+        with self._changing, translated_errors(), connect(self._database_url) as connection:
+            ahead = instant - datetime.now(UTC)
             connection.execute(_sql.set_clock, {"ahead": ahead})
-        self._ahead = ahead
+            self._ahead = ahead

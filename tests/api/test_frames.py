@@ -1,13 +1,26 @@
 """Pictures of codes: read by the service where a browser can't."""
 
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
 import segno
-from PIL import Image
+import zxingcpp
+from PIL import Image, ImageOps
+
+from api.decoding import is_ours
+from domain import permit_number
 
 PATH = "/v1/verifications/frames"
 TEXT = "HTTP://127.0.0.1:8000/V/3ZQ8K5V0N1C7W2RXG4T9J6MEHA"
+POSTER = "https://u.example/wifi-poster"
+ORIENTATION = 0x0112
+ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+PERMIT = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
 
 
 def picture(text, form="PNG", size=(640, 480)):
@@ -19,10 +32,86 @@ def picture(text, form="PNG", size=(640, 480)):
     return encoded(sheet.rotate(7, fillcolor=(120, 118, 110)), form)
 
 
-def encoded(image, form="PNG"):
+def encoded(image, form="PNG", **more):
     content = BytesIO()
-    image.save(content, form)
+    image.save(content, form, **more)
     return content.getvalue()
+
+
+def qr(text, scale=4):
+    """Black on white, with its quiet zone."""
+    code = BytesIO()
+    segno.make_qr(text).save(code, kind="png", scale=scale)
+    return Image.open(code).convert("L")
+
+
+def other(name, text, scale=3):
+    """A code of another symbology."""
+    return Image.fromarray(
+        zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat[name]).to_image(scale=scale)
+    )
+
+
+def beside(*codes):
+    """Codes on one white sheet, from left to right."""
+    width = sum(code.width for code in codes) + 20 * len(codes)
+    sheet = Image.new("L", (width, max(code.height for code in codes)), 255)
+    left = 0
+    for code in codes:
+        sheet.paste(code, (left, 0))
+        left += code.width + 20
+    return sheet
+
+
+def inked(paper=(0, 0, 0), ink=(0, 0, 0)):
+    """A code in one colour, on paper that can't be seen through the channel of transparency."""
+    dark = ImageOps.invert(qr(TEXT))
+    sheet = Image.new("RGB", dark.size, paper)
+    sheet.paste(ink, mask=dark)
+    sheet.putalpha(dark)
+    return sheet
+
+
+def two_shades(mode, ink, paper):
+    """A code whose shades are the values named."""
+    code = qr(TEXT)
+    sheet = Image.new(mode, code.size)
+    sheet.putdata([paper if value else ink for value in code.get_flattened_data()])
+    return sheet
+
+
+def palette():
+    """Both entries black; one of them can't be seen."""
+    sheet = two_shades("P", 0, 1)
+    sheet.putpalette([0, 0, 0, 0, 0, 0])
+    return sheet
+
+
+def interlaced(grey):
+    """The same as a PNG whose pixels come in seven passes (Adam7), which Pillow reads and doesn't
+    write."""
+    rows = b""
+    for left, top, across, down in ADAM7:
+        for y in range(top, grey.height, down):
+            line = grey.crop((0, y, grey.width, y + 1)).tobytes()[left::across]
+            rows += b"\0" + line if line else b""
+    header = struct.pack(">IIBBBBB", *grey.size, 8, 0, 0, 0, 1)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+
+
+def turned(orientation):
+    """A JPEG of a camera that was held in another way, which its EXIF says."""
+    image, exif = qr(TEXT), Image.Exif()
+    image.getexif()[ORIENTATION] = exif[ORIENTATION] = orientation
+    return encoded(ImageOps.exif_transpose(image), "JPEG", exif=exif)
+
+
+def animated(*stills):
+    return encoded(stills[0], save_all=True, append_images=stills[1:])
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
@@ -40,11 +129,129 @@ def test_a_picture_without_a_code_has_no_text(verifier):
     assert (200, {"text": None}) == (answer.status_code, answer.json())
 
 
-def test_a_text_that_is_too_long_for_a_code_of_ours_is_not_passed_on(verifier):
-    """It is nobody's code."""
-    answer = verifier.send(PATH, picture("A" * 600, size=(1400, 1400)), content_type="image/png")
+BLANK = Image.new("L", (220, 220), 255)
 
-    assert {"text": None} == answer.json()
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        beside(qr(POSTER), qr(TEXT)),
+        beside(qr(TEXT), qr(POSTER)),
+        beside(qr(POSTER), qr(TEXT.lower()), qr("WIFI:S:cafe;;")),
+        beside(*[qr(POSTER, 2)] * 5, qr(TEXT, 3), *[qr("A" * 600, 2)] * 2),
+        beside(other("EAN13", "6901234567892"), qr(TEXT)),
+        beside(other("Code128", "PARCEL 1"), other("DataMatrix", "M 1"), qr(TEXT)),
+        beside(other("PDF417", "BOARDING PASS"), other("Aztec", "TICKET"), qr(TEXT)),
+        beside(qr(POSTER), qr(TEXT)).rotate(90, expand=True),
+        ImageOps.invert(beside(qr(POSTER), qr(TEXT))),
+    ],
+)
+def test_of_several_codes_ours_is_taken_wherever_it_is(verifier, sheet):
+    """Posters, parcels and tickets are in the picture as well."""
+    answer = verifier.send(PATH, encoded(sheet), content_type="image/png")
+
+    assert (200, TEXT) == (answer.status_code, answer.json()["text"].upper())
+
+
+@pytest.mark.parametrize("name", ["QRCode", "DataMatrix", "Code128"])
+def test_a_permit_number_is_ours_in_any_code(verifier, name):
+    """As on a card or a form."""
+    sheet = beside(qr(POSTER), other(name, PERMIT))
+    answer = verifier.send(PATH, encoded(sheet), content_type="image/png")
+
+    assert {"text": PERMIT} == answer.json()
+
+
+def test_of_two_live_codes_one_is_taken(verifier):
+    """Which of them is still live the check says, and no picture."""
+    second = TEXT[:-1] + "B"
+    answer = verifier.send(PATH, encoded(beside(qr(TEXT), qr(second))), content_type="image/png")
+
+    assert answer.json()["text"] in {TEXT, second}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [qr(POSTER), qr("A" * 600), other("EAN13", "6901234567892"), other("DataMatrix", "M 1")],
+    ids=["another QR code", "a long one", "a product", "data matrix"],
+)
+def test_a_code_of_another_service_is_told_apart_from_no_code(verifier, code):
+    """And what it says is not passed on."""
+    answer = verifier.send(PATH, encoded(beside(code, BLANK)), content_type="image/png")
+
+    assert (200, {"text": None, "other_code": True}) == (answer.status_code, answer.json())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TEXT, True),
+        (TEXT.lower(), True),
+        (TEXT.replace("HTTP", "HTTPS"), True),
+        (TEXT.rpartition("/")[2], True),
+        (PERMIT, True),
+        (PERMIT.lower(), True),
+        (PERMIT[:-1] + ("0" if PERMIT[-1] != "0" else "1"), False),
+        (TEXT[:-1], False),
+        (TEXT + "0", False),
+        (TEXT + "/", False),
+        (TEXT + "?next=https://u.example", False),
+        (TEXT.replace("/V/", "/W/"), False),
+        (TEXT[:-1] + "U", False),
+        (TEXT[:-1] + "\N{LATIN SMALL LETTER LONG S}", False),
+        ("javascript:" + TEXT, False),
+        (TEXT + "\n", False),
+        ("", False),
+    ],
+)
+def test_what_is_ours(text, expected):
+    """By its form alone: whether it is live is for the check to say."""
+    assert expected == is_ours(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (encoded(inked()), "PNG"),
+        (encoded(inked(paper=(255, 255, 255))), "PNG"),
+        (encoded(inked(ink=(255, 255, 255), paper=(255, 255, 255))), "PNG"),
+        (encoded(inked().convert("LA")), "PNG"),
+        (encoded(palette(), transparency=1), "PNG"),
+        (encoded(palette(), transparency=b"\xff\x00"), "PNG"),
+        (encoded(two_shades("L", 0, 7), transparency=7), "PNG"),
+        (encoded(two_shades("L", 0, 7).convert("RGB"), transparency=(7, 7, 7)), "PNG"),
+        (encoded(two_shades("I;16", 20_000, 60_000)), "PNG"),
+        (encoded(two_shades("I;16", 20, 200)), "PNG"),
+        (encoded(qr(TEXT).convert("1")), "PNG"),
+        (encoded(ImageOps.invert(qr(TEXT))), "PNG"),
+        (interlaced(qr(TEXT)), "PNG"),
+        (animated(qr(TEXT), BLANK.resize(qr(TEXT).size)), "PNG"),
+        (animated(BLANK.resize(qr(TEXT).size), qr(TEXT)), "PNG"),
+        (encoded(qr(TEXT).convert("RGB").convert("CMYK"), "JPEG"), "JPEG"),
+        (encoded(qr(TEXT), "JPEG", progressive=True), "JPEG"),
+        *((turned(orientation), "JPEG") for orientation in range(1, 9)),
+    ],
+    ids=[
+        *("transparent", "white, transparent", "white ink on nothing", "grey with alpha"),
+        *("palette, one index", "palette, each index", "grey, one shade", "one colour"),
+        *("16 bits", "16 bits, dim", "1 bit", "inverted", "interlaced"),
+        *("animated", "animated, the second still", "CMYK", "progressive"),
+        *(f"EXIF {orientation}" for orientation in range(1, 9)),
+    ],
+)
+def test_a_code_is_read_in_every_kind_of_picture(verifier, content, form):
+    """Of those that PNG and JPEG have."""
+    answer = verifier.send(PATH, content, content_type=f"image/{form.lower()}")
+
+    assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
+
+
+def test_of_an_animation_a_few_stills_are_looked_at(verifier):
+    """Not all that there may be."""
+    blank = [BLANK.resize(qr(TEXT).size).point(lambda _, n=n: 255 - n) for n in range(9)]
+    answer = verifier.send(PATH, animated(*blank, qr(TEXT)), content_type="image/png")
+
+    assert (200, {"text": None}) == (answer.status_code, answer.json())
 
 
 TINY = encoded(Image.new("L", (8, 8)))

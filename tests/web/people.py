@@ -10,6 +10,19 @@ from tests.web.browsers import Visitor
 CAMERA_PX = (640, 480)
 
 
+def photograph(*things: Image.Image) -> bytes:
+    """What a camera sees of things beside each other, as a JPEG."""
+    picture = Image.new("RGB", CAMERA_PX, (90, 94, 92))
+    room = CAMERA_PX[0] // len(things)
+    for place, thing in enumerate(things):
+        seen = thing.convert("RGB")
+        seen.thumbnail((min(room - 20, 400),) * 2)
+        picture.paste(seen, (place * room + (room - seen.width) // 2, 40))
+    content = BytesIO()
+    picture.save(content, "JPEG", quality=90)
+    return content.getvalue()
+
+
 class Registrar:
     """At the counter."""
 
@@ -131,15 +144,13 @@ class Holder:
         self.page.locator(f'#qr[data-url]:not([data-url="{before}"])').wait_for()
         return self.code()
 
+    def screen(self) -> Image.Image:
+        """The live code as it is seen."""
+        return Image.open(BytesIO(self.page.locator(".code-frame").screenshot()))
+
     def photograph(self) -> bytes:
-        """What a camera sees that is held before the screen, as a JPEG."""
-        screen = Image.open(BytesIO(self.page.locator(".code-frame").screenshot())).convert("RGB")
-        picture = Image.new("RGB", CAMERA_PX, (90, 94, 92))
-        screen.thumbnail((400, 400))
-        picture.paste(screen, ((CAMERA_PX[0] - screen.width) // 2, 40))
-        content = BytesIO()
-        picture.save(content, "JPEG", quality=90)
-        return content.getvalue()
+        """What a camera sees that is held before the screen."""
+        return photograph(self.screen())
 
 
 class Checker:

@@ -1,14 +1,27 @@
 """The whole play: counter, phone and checker, each in a browser, with a camera between the last."""
 
+from io import BytesIO
+
 import pytest
+import segno
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.api.service import Caller
 from tests.web.browsers import DESK, chromium, moving_picture
-from tests.web.people import Checker, Holder, Registrar
+from tests.web.people import Checker, Holder, Registrar, photograph
 
 GOOD = ("effective", "Effective")
 BAD = ("not_effective", "Not effective")
+NONE_OF_OURS = "a code here, but none of this service"
+DETECTOR = """globalThis.BarcodeDetector = class {
+    static async getSupportedFormats() { return ["qr_code", "ean_13"]; }
+    async detect() { return (globalThis.inPicture ?? []).map((rawValue) => ({ rawValue })); }
+}"""
+BROKEN_DETECTOR = """globalThis.BarcodeDetector = class {
+    static async getSupportedFormats() { return ["qr_code"]; }
+    async detect() { throw new DOMException("Barcode detection service unavailable."); }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +84,71 @@ def test_a_permit_is_issued_claimed_and_shown_to_a_camera(
     assert GOOD == checker.verdict()
     checker.type_code(shown)
     assert BAD == checker.verdict()
+
+
+@pytest.fixture
+def poster():
+    """Of somebody else's service."""
+    content = BytesIO()
+    segno.make_qr("https://u.example/wifi-poster").save(content, kind="png", scale=8)
+    return Image.open(content)
+
+
+def test_of_several_codes_before_the_camera_the_phones_is_taken(
+    visitor, phone, poster, camera, camera_file
+):
+    """A poster's code is in the picture too, and where there is no other, it is said so."""
+    moving_picture(photograph(poster), camera_file)
+    checker = Checker(visitor(camera, permissions=["camera"]))
+    checker.page.locator("#camera").click()
+    expect(checker.page.locator("#camera-state")).to_contain_text(NONE_OF_OURS)
+    checker.page.locator("#camera").click()
+    expect(checker.page.locator("#camera-state")).to_contain_text("off")
+
+    phone.code()
+    moving_picture(photograph(poster, phone.screen()), camera_file)
+    checker.page.bring_to_front()
+    checker.scan()
+    assert GOOD == checker.verdict()
+
+
+def test_a_browser_that_decodes_by_itself_takes_the_phones_code(
+    visitor, phone, counter, poster, camera, camera_file
+):
+    """Among all that it finds; a permit's number it puts where numbers are typed."""
+    moving_picture(photograph(poster), camera_file)
+    someone = visitor(camera, permissions=["camera"])
+    someone.context.add_init_script(DETECTOR)
+    checker = Checker(someone)
+    see = "(texts) => { globalThis.inPicture = texts; }"
+    checker.page.locator("#camera").click()
+    expect(checker.page.locator("#camera-state")).to_contain_text("No code found yet")
+    checker.page.evaluate(see, ["https://u.example/wifi-poster", "6901234567892"])
+    expect(checker.page.locator("#camera-state")).to_contain_text(NONE_OF_OURS)
+    code = phone.code()
+    checker.page.bring_to_front()
+    checker.page.evaluate(see, ["https://u.example/wifi-poster", code])
+    checker.page.locator("#answer[open]").wait_for()
+    assert GOOD == checker.verdict()
+
+    checker.page.locator("#camera").click()
+    checker.page.evaluate(see, ["6901234567892", counter.number()])
+    expect(checker.page.locator("#number")).to_have_value(counter.number())
+    expect(checker.page.locator("#serial")).to_be_focused()
+
+
+def test_where_a_browsers_detector_does_not_work_the_service_decodes(
+    visitor, phone, camera, camera_file
+):
+    """Some have one that always fails."""
+    someone = visitor(camera, permissions=["camera"])
+    someone.context.add_init_script(BROKEN_DETECTOR)
+    checker = Checker(someone)
+    phone.code()
+    moving_picture(phone.photograph(), camera_file)
+    checker.page.bring_to_front()
+    checker.scan()
+    assert GOOD == checker.verdict()
 
 
 def test_a_used_code_is_replaced_on_the_phone_and_the_holder_sees_who_looked(phone, checker):

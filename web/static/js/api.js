@@ -1,34 +1,31 @@
-// Talks to the service of the same origin; every failure is a Problem with a text for people.
-import { day, has, text } from "./texts.js";
+// Talks to the service of the same origin. Every failure is a Problem.
+import { learnTime } from "./clock.js";
 
 const TIMEOUT_MS = 15_000;
 
+/** An answer that is none of the good ones; `status` 0 where none came, or not the whole of it. */
 export class Problem extends Error {
-  constructor(status, document = {}) {
+  constructor(status, document = {}, headers = new Headers()) {
     super(document.code ?? "unreachable");
     this.status = status;
     this.code = document.code ?? "unreachable";
     this.document = document;
+    this.correlationId = headers.get("x-correlation-id");
+    this.challenge = headers.get("www-authenticate") ?? "";
+    /** Whether a write may have been recorded all the same. */
+    this.isUnknown = false;
   }
 
-  /** What a person is told; what is missing is named at once. */
-  get told() {
-    const known = has(`errors.${this.code}`) ? this.code : "other";
-    const told = [text(`errors.${known}`, { opens: day(this.document.opens) })];
-    if (known === "other" && this.document.detail) told.push(this.document.detail);
-    if (this.document.missing) {
-      const missing = this.document.missing.map((name) => text(`missing.${name}`));
-      told.push(text("counter.missing", { missing: missing.join(", ") }));
-    }
-    for (const error of this.document.errors ?? []) told.push(`${error.field}: ${error.reason}`);
-    return told.join(" ");
+  /** The access token is not good any more, as the service says; a clock here is not asked. */
+  get isSignedOut() {
+    return this.status === 401 && !this.isBadProof;
+  }
+
+  /** The proof of the phone's key was not accepted (RFC 9449 §7.1). */
+  get isBadProof() {
+    return this.status === 401 && this.challenge.startsWith("DPoP");
   }
 }
-
-let ahead_ms = 0;
-
-/** What time it is for the service, whatever this machine's clock says; whole seconds. */
-export const serverNow = () => Date.now() + ahead_ms;
 
 /** Asks, and gives the parsed JSON of the answer. Throws a Problem. */
 export async function call(method, path, { token, body, headers = {}, signal } = {}) {
@@ -49,9 +46,9 @@ export async function call(method, path, { token, body, headers = {}, signal } =
   } catch {
     throw new Problem(0);
   }
-  const date = Date.parse(answer.headers.get("date") ?? "");
-  if (!Number.isNaN(date)) ahead_ms = Math.abs(date - Date.now()) < 1500 ? 0 : date - Date.now();
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, content);
+  learnTime(answer);
+  const content = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Problem(answer.status, content ?? {}, answer.headers);
+  if (content === null) throw new Problem(0); // cut off on the way
   return content;
 }

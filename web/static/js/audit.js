@@ -1,11 +1,14 @@
 // The investigator's page: one permit through time, its history, who checked it, who looked here.
-import { Problem, call } from "./api.js";
+import { call } from "./api.js";
 import { listChecks } from "./audit/checks.js";
 import { save } from "./audit/evidence.js";
 import { listEvents } from "./audit/events.js";
 import { listReads } from "./audit/reads.js";
 import { Travel } from "./audit/travel.js";
-import { byId, h, put } from "./dom.js";
+import { byId, put } from "./dom.js";
+import { refuse, watch } from "./fields.js";
+import { isPermitNumber, normalised, unescaped } from "./numbers.js";
+import { attempt } from "./problems.js";
 import { claims } from "./session.js";
 import { signIn, signOut } from "./signin.js";
 import { text } from "./texts.js";
@@ -18,16 +21,17 @@ signIn("investigator", byId("signin"), async (value) => {
   token = value;
   byId("audit").hidden = false;
   put(byId("case"), text("audit.case", { case: claims(value).case ?? "–" }));
-  put(byId("out"), signOut("investigator"));
+  put(byId("out"), signOut());
   travel = new Travel({ get, trying });
-  const asked = location.hash.slice(1).toUpperCase();
-  if (/^[0-9A-Z]{12}$/.test(asked)) await open(asked);
+  const asked = normalised(unescaped(location.hash.slice(1)));
+  if (asked) await open(asked);
   await trying(() => listReads(get, null));
 });
 
+watch(byId("find"));
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  open(byId("permit-number").value.trim().toUpperCase());
+  open(normalised(byId("permit-number").value));
 });
 
 byId("evidence").addEventListener("click", () =>
@@ -44,9 +48,11 @@ byId("evidence").addEventListener("click", () =>
 
 async function open(number) {
   byId("opened").hidden = true;
+  put(byId("problem"));
+  if (!number) return refuse(byId("permit-number"), text("field_errors.no_number"));
   byId("permit-number").value = number;
-  await trying(async () => {
-    await travel.open(number);
+  return trying(async () => {
+    await travel.open(number).catch((problem) => mistyped(number, problem));
     put(byId("shown-number"), number);
     byId("opened").hidden = false;
     history.replaceState(null, "", `#${number}`);
@@ -56,12 +62,12 @@ async function open(number) {
   });
 }
 
-async function trying(work) {
-  put(byId("problem"));
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    put(byId("problem"), h("p", { class: "notice notice--bad" }, error.told));
-  }
+/** Told apart from a number that could be a permit's and is none's. */
+function mistyped(number, problem) {
+  if (problem.code === "UNKNOWN_PERMIT" && !isPermitNumber(number)) refuse(byId("permit-number"), text("field_errors.permit_number"));
+  throw problem;
+}
+
+function trying(work) {
+  return attempt(byId("problem"), work);
 }

@@ -4,10 +4,13 @@ import { actionsFor } from "./counter/actions.js";
 import { prepareIssue } from "./counter/issue.js";
 import { showTracks } from "./counter/tracks.js";
 import { byId, h, put } from "./dom.js";
+import { refuse, submit, unmarkAll, watch } from "./fields.js";
+import { attempt, noticeOf, wholeWordsOf } from "./problems.js";
 import { claims } from "./session.js";
 import { isDevelopment, signIn, signOut } from "./signin.js";
-import { listen } from "./stream.js";
+import { listen, show as showLight } from "./stream.js";
 import { text } from "./texts.js";
+import { write } from "./writes.js";
 
 const HAPPENED_MAX = 8;
 let token = null;
@@ -19,19 +22,19 @@ signIn("registrar", byId("signin"), async (value) => {
   token = value;
   byId("counter").hidden = false;
   byId("find").append(
-    h("p", { class: "row row--apart small soft" }, text("counter.registered_office", { station: claims(value).station ?? "–" }), signOut("registrar")),
+    h("p", { class: "row row--apart small soft" }, text("counter.registered_office", { station: claims(value).station ?? "–" }), signOut()),
   );
-  prepareIssue({ token, issued });
+  prepareIssue({ token, issued, showForm });
   if (isDevelopment) await offerPeople();
 });
 
+watch(byId("find"));
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  find(byId("citizen").value.trim());
+  find(byId("citizen").value);
 });
 byId("new").addEventListener("click", () => {
-  leave();
-  byId("issue").hidden = false;
+  showForm();
   byId("issue").querySelector("input").focus();
 });
 
@@ -48,14 +51,23 @@ async function offerPeople() {
   put(byId("people"), h("h3", { class: "label" }, text("counter.try")), h("ul", { class: "people" }, ...list));
 }
 
+/** As it was typed: how a number may be written is for the service to say. */
 async function find(citizen_id_number) {
-  await trying(async () => {
+  const field = byId("citizen");
+  if (!citizen_id_number.trim()) return refuse(field, text("field_errors.no_number"));
+  const work = async () => {
     const { permits } = await call("POST", "/v1/permits/searches", { token, body: { citizen_id_number } });
     leave();
     if (permits.length) return open(permits[0]);
     byId("empty").hidden = false;
     return put(byId("empty"), h("p", { role: "status" }, text("counter.none")));
-  });
+  };
+  return submit(byId("find"), { place: byId("problem"), work, fieldFor: () => field });
+}
+
+function showForm() {
+  leave();
+  byId("issue").hidden = false;
 }
 
 function issued(answer) {
@@ -65,6 +77,7 @@ function issued(answer) {
 
 function leave() {
   stream?.stop();
+  unmarkAll(byId("find"));
   byId("issue").hidden = true;
   byId("empty").hidden = true;
   byId("opened").hidden = true;
@@ -78,29 +91,33 @@ function open(found) {
   put(byId("happened"));
   byId("opened").hidden = false;
   if (matchMedia("(max-width: 60rem)").matches) byId("work").scrollIntoView();
-  stream = listen(`/v1/permits/${found.permit_number}/live?min_position=${found.as_of_position}`, { token, heard: (_, now) => changed(now) });
+  stream = listen(`/v1/permits/${found.permit_number}/live?min_position=${found.as_of_position}`, {
+    token,
+    heard: (_, now) => changed(now),
+    told: (state, problem) => (state === "refused" ? put(byId("problem"), noticeOf(problem)) : showLight(state)),
+  });
 }
 
+/** What is said of a command stays: an event that comes meanwhile takes no notice away. */
 async function changed(now) {
   if (permit && now.as_of_position < permit.as_of_position) return;
   permit = now;
-  await trying(async () => {
+  try {
     const path = `/v1/permits/${now.permit_number}/physical?min_position=${now.as_of_position}`;
     const face = await call("GET", path, { token });
     if (permit !== now) return; // it has changed again meanwhile
     showTracks(now, face);
     put(byId("actions"), ...actionsFor(now, act));
-  });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    put(byId("problem"), noticeOf(error, wholeWordsOf(error)));
+  }
 }
 
 /** One command, and what came of it; the tracks follow by the stream. */
-async function act(path, body, done) {
-  await trying(async () => {
-    const answer = await call("POST", `/v1/permits/${permit.permit_number}/${path}`, {
-      token,
-      body,
-      headers: { "idempotency-key": crypto.randomUUID() },
-    });
+function act(path, body, done) {
+  return attempt(byId("problem"), async () => {
+    const answer = await write(`/v1/permits/${permit.permit_number}/${path}`, { token, body });
     note(done(answer), answer.as_of_position);
   });
 }
@@ -114,14 +131,4 @@ function note(told, position) {
       h("li", { class: "row row--apart" }, h("span", {}, what), h("span", { class: "soft small number" }, text("counter.position", { position: at }))),
     ),
   );
-}
-
-async function trying(work) {
-  put(byId("problem"));
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    put(byId("problem"), h("p", { class: "notice notice--bad" }, error.told));
-  }
 }

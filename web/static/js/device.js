@@ -1,5 +1,5 @@
 // This phone's key: made here, kept by the browser, and never readable by anybody, this page included.
-import { serverNow } from "./api.js";
+import { serviceNow } from "./clock.js";
 
 const DATABASE = "permit-ledger";
 const STORE = "devices";
@@ -31,7 +31,7 @@ export async function proof(device, { method, path, token }) {
     jti: crypto.randomUUID(),
     htm: method,
     htu: location.origin + path,
-    iat: Math.floor(serverNow() / 1000),
+    iat: Math.floor(serviceNow() / 1000),
     ath: await digest(token),
   };
   const signed = `${encoded(JSON.stringify(header))}.${encoded(JSON.stringify(payload))}`;

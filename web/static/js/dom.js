@@ -17,6 +17,11 @@ export function put(element, ...children) {
   return element;
 }
 
+/** Writes a text where it isn't there already: what a live region says again is read out again. */
+export function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 function fill(element, properties, children) {

@@ -1,13 +1,16 @@
 // The counter for first identity cards: a form, the station's work, and one application at a time.
-import { Problem, call } from "./api.js";
+import { call } from "./api.js";
 import { byId, h, put } from "./dom.js";
+import { refuse, submit, watch } from "./fields.js";
 import { showFile } from "./id_cards/file.js";
 import { prepareForm } from "./id_cards/form.js";
-import { asReceipt } from "./id_cards/stages.js";
 import { showWork } from "./id_cards/work.js";
+import { isReceiptNumber, normalised } from "./numbers.js";
+import { attempt } from "./problems.js";
 import { claims } from "./session.js";
 import { signIn, signOut } from "./signin.js";
 import { text } from "./texts.js";
+import { write } from "./writes.js";
 
 const TABS = ["work", "form"];
 let token = null;
@@ -16,16 +19,20 @@ let opened = null;
 signIn("registrar", byId("signin"), async (value) => {
   token = value;
   byId("desk").hidden = false;
-  put(byId("who"), h("span", {}, text("counter.registered_office", { station: claims(value).station ?? "–" })), signOut("registrar"));
-  prepareForm({ token, accepted: (answer) => trying(() => refresh(answer.as_of_position)) });
-  await trying(() => refresh());
+  put(byId("who"), h("span", {}, text("counter.registered_office", { station: claims(value).station ?? "–" })), signOut());
+  const form = prepareForm({ token, accepted: (answer) => trying(() => refresh(answer.as_of_position)), showForm: () => choose("form") });
+  await trying(async () => form.setToday((await refresh()).today));
 });
 
 for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => choose(name));
 byId("everywhere").addEventListener("change", () => trying(() => refresh()));
+watch(byId("find"));
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  open(asReceipt(byId("receipt").value));
+  const [field, receipt] = [byId("receipt"), normalised(byId("receipt").value)];
+  if (!receipt) return refuse(field, text("field_errors.no_number"));
+  if (!isReceiptNumber(receipt)) return refuse(field, text("field_errors.receipt"));
+  return open(receipt);
 });
 
 function choose(chosen) {
@@ -37,31 +44,24 @@ function choose(chosen) {
 
 const refresh = (min_position) => showWork({ token, min_position, everywhere: byId("everywhere").checked, open, opened });
 
-async function open(receipt) {
-  await trying(async () => {
-    const file = await call("GET", `/v1/id-card-applications/${encodeURIComponent(receipt)}`, { token });
-    opened = receipt;
-    showFile(file, act);
-    for (const row of document.querySelectorAll(".case")) row.setAttribute("aria-current", String(row.dataset.receipt === receipt));
-    if (matchMedia("(max-width: 60rem)").matches) byId("side").scrollIntoView();
-  });
+const open = (receipt) => trying(() => show(receipt));
+
+async function show(receipt) {
+  const file = await call("GET", `/v1/id-card-applications/${encodeURIComponent(receipt)}`, { token });
+  opened = receipt;
+  showFile(file, act);
+  for (const row of document.querySelectorAll(".case")) row.setAttribute("aria-current", String(row.dataset.receipt === receipt));
+  if (matchMedia("(max-width: 60rem)").matches) byId("side").scrollIntoView();
 }
 
-/** One step, and the lists after it. */
-async function act(what, body) {
-  await trying(async () => {
-    const answer = await call("POST", `/v1/id-card-applications/${opened}/${what}`, { token, body, headers: { "idempotency-key": crypto.randomUUID() } });
-    await open(opened);
+/** One step, and the lists after it; `form`, where it was one, has what was wrong said at its fields. */
+function act(what, body, form = byId("opened"), fieldFor = () => null) {
+  const work = async () => {
+    const answer = await write(`/v1/id-card-applications/${opened}/${what}`, { token, body });
+    await show(opened);
     await refresh(answer.as_of_position);
-  });
+  };
+  return submit(form, { place: byId("problem"), work, fieldFor });
 }
 
-async function trying(work) {
-  put(byId("problem"));
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    put(byId("problem"), h("p", { class: "notice notice--bad" }, error.told));
-  }
-}
+const trying = (work) => attempt(byId("problem"), work);

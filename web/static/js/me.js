@@ -1,5 +1,6 @@
 // The holder's phone: the face, a live code, who looked, and this phone's own key.
 import { Problem, call } from "./api.js";
+import { noticeOf } from "./problems.js";
 import { byId, h, put } from "./dom.js";
 import { faceOf, termLine } from "./face.js";
 import { showDevices } from "./me/devices.js";
@@ -29,13 +30,11 @@ signIn("holder", byId("signin"), (value) => {
   listen("/v1/me/live", {
     token,
     heard: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),
-    told: (state) => (state === "refused" ? refused() : showLight(state)),
+    told: (state, problem) => (state === "refused" ? say(problem) : showLight(state)),
   });
 });
 
-function refused() {
-  put(byId("problem"), h("p", { class: "notice notice--bad" }, text("errors.UNKNOWN_PERMIT")));
-}
+const say = (problem) => put(byId("problem"), noticeOf(problem));
 
 /** Somebody has looked since the last time: the code on the screen may be dead. */
 function checked(position) {
@@ -65,12 +64,18 @@ async function changed(now) {
     }
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    put(byId("problem"), h("p", { class: "notice notice--bad" }, error.told));
+    say(error);
   }
   byId("permit").hidden = false;
-  put(byId("reminder"), reminderFor(now));
+  remind(now);
   put(byId("term"), termLine(now, now.today));
   await decideWhatToShow();
+}
+
+/** Only what is new is put there: it is read out. */
+function remind(now) {
+  const reminder = reminderFor(now);
+  if (byId("reminder").textContent !== (reminder.textContent ?? "")) put(byId("reminder"), reminder);
 }
 
 /** A code where this phone can show one; the claim where it can't yet; words where nothing helps. */
@@ -92,7 +97,7 @@ function show(what, device = null) {
   if (what === "nothing") put(place, h("h2", {}, text("me.show")), h("p", { class: "notice notice--bad" }, text("me.no_effect")));
   if (what === "claim") offerClaim({ place, token, holder, permit, claimed: answered });
   if (what === "code") {
-    code = new LiveCode({ token, permit, device, place, unbound: () => show("claim") });
+    code = new LiveCode({ token, permit, device, place, unbound: () => show("claim"), signedOut: say });
     code.start();
   }
 }

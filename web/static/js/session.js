@@ -15,3 +15,16 @@ export function claims(value) {
     return {};
   }
 }
+
+let signedInAs = null;
+
+/** Notes whose page this is, for `renew`. */
+export const enter = (role) => {
+  signedInAs = role;
+};
+
+/** Back to the way in, which the token of this page has not led to any more. */
+export function renew() {
+  if (signedInAs) forget(signedInAs);
+  location.reload();
+}

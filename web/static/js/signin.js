@@ -1,8 +1,11 @@
 // Signing in. In development mode by choosing whom to be; else with a token of the organisation's.
-import { call } from "./api.js";
+import { Problem, call } from "./api.js";
+import { refuse, watch } from "./fields.js";
 import { h, put } from "./dom.js";
-import { claims, forget, keep, token } from "./session.js";
+import { wholeWordsOf } from "./problems.js";
+import { claims, enter, forget, keep, renew, token } from "./session.js";
 import { text } from "./texts.js";
+import { forgetWrites } from "./writes.js";
 
 const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder", investigator: "audit:read" };
 export const isDevelopment = document.body.dataset.development === "yes";
@@ -11,19 +14,21 @@ export const isDevelopment = document.body.dataset.development === "yes";
 export async function signIn(role, place, entered) {
   await null; // never before the page's own module is complete
   const known = token(role);
-  if (known && isGood(known, role)) {
+  if (known && isFor(known, role)) {
+    enter(role);
     put(place);
     return entered(known);
   }
   forget(role);
   const problem = h("p", { role: "alert" });
-  const enter = (value) => {
-    if (!isGood(value, role)) return tell(problem, text("signin.bad_token"));
+  const use = (value) => {
+    if (!isFor(value, role)) return tell(problem, text("signin.bad_token"));
     keep(role, value);
+    enter(role);
     put(place);
     return entered(value);
   };
-  const ways = isDevelopment ? await development(role, enter, problem) : [production(enter)];
+  const ways = isDevelopment ? await development(role, use, problem) : [production(use)];
   const panel = h(
     "section",
     { class: "panel stack signin", "aria-labelledby": "signin-title" },
@@ -31,14 +36,15 @@ export async function signIn(role, place, entered) {
     ...ways,
     problem,
   );
+  panel.querySelectorAll("form").forEach(watch);
   put(place, panel);
 }
 
 /** A link that signs out and begins anew. */
-export function signOut(role) {
+export function signOut() {
   const leave = () => {
-    forget(role);
-    location.reload();
+    forgetWrites();
+    renew();
   };
   return h("button", { type: "button", class: "button button--quiet", onclick: leave }, text("signin.out"));
 }
@@ -48,9 +54,10 @@ export async function developmentToken(role, more = {}) {
   return (await call("POST", "/v1/dev/tokens", { body: { role, ...more } })).access_token;
 }
 
-function isGood(value, role) {
-  const { exp, scope = "" } = claims(value);
-  return exp * 1000 > Date.now() && scope.split(" ").includes(SCOPES[role]);
+/** Whether it is for this role. Until when it is good the service says, since clocks here may be wrong. */
+function isFor(value, role) {
+  const { scope } = claims(value);
+  return typeof scope === "string" && scope.split(" ").includes(SCOPES[role]);
 }
 
 function tell(problem, told) {
@@ -58,22 +65,23 @@ function tell(problem, told) {
   problem.className = "notice notice--bad";
 }
 
-async function development(role, enter, problem) {
+async function development(role, use, problem) {
   const intro = h("p", { class: "soft" }, text("signin.development"));
   const trying = (work) => async (event) => {
     event.preventDefault();
     try {
       await work(event);
     } catch (error) {
-      tell(problem, error.told ?? String(error));
+      if (!(error instanceof Problem)) throw error;
+      tell(problem, wholeWordsOf(error));
     }
   };
-  if (role === "investigator") return [intro, investigation(trying, enter)];
+  if (role === "investigator") return [intro, investigation(trying, use)];
   if (role !== "holder") {
-    const go = trying(async () => enter(await developmentToken(role)));
+    const go = trying(async () => use(await developmentToken(role)));
     return [intro, h("button", { type: "button", class: "button", onclick: go }, text(`signin.as_${role}`))];
   }
-  const as = async (holder_id) => enter(await developmentToken("holder", { holder_id }));
+  const as = async (holder_id) => use(await developmentToken("holder", { holder_id }));
   const { people } = await call("GET", "/v1/dev/people").catch(() => ({ people: [] }));
   const choices = people.map((person) =>
     h(
@@ -91,10 +99,12 @@ async function development(role, enter, problem) {
       ),
     ),
   );
-  const field = h("input", { class: "input code", id: "signin-citizen", maxlength: 18, required: true, autocomplete: "off" });
+  const field = h("input", { class: "input code", id: "signin-citizen", maxlength: 40, required: true, autocomplete: "off" });
   const search = trying(async () => {
+    put(problem);
+    if (!field.value.trim()) return refuse(field, text("field_errors.no_number"));
     const registrar = await developmentToken("registrar");
-    const body = { citizen_id_number: field.value.trim() };
+    const body = { citizen_id_number: field.value };
     const { permits } = await call("POST", "/v1/permits/searches", { token: registrar, body });
     if (!permits.length) return tell(problem, text("signin.not_found"));
     return as(permits[0].holder_id);
@@ -114,9 +124,9 @@ async function development(role, enter, problem) {
 }
 
 /** An investigator looks in a case, and the case is on record. */
-function investigation(trying, enter) {
+function investigation(trying, use) {
   const field = h("input", { class: "input", id: "signin-case", maxlength: 64, required: true, autocomplete: "off", value: "2026-A-1" });
-  const go = trying(async () => enter(await developmentToken("investigator", { case: field.value.trim() })));
+  const go = trying(async () => use(await developmentToken("investigator", { case: field.value.trim() })));
   return h(
     "form",
     { class: "stack stack--tight", onsubmit: go },
@@ -125,15 +135,15 @@ function investigation(trying, enter) {
   );
 }
 
-function production(enter) {
+function production(use) {
   const field = h("textarea", { class: "input", id: "signin-token", maxlength: 8000, required: true, spellcheck: "false" });
-  const use = (event) => {
+  const paste = (event) => {
     event.preventDefault();
-    enter(field.value.trim());
+    use(field.value.trim());
   };
   return h(
     "form",
-    { class: "stack stack--tight", onsubmit: use },
+    { class: "stack stack--tight", onsubmit: paste },
     h("p", { class: "soft" }, text("signin.production")),
     h("div", { class: "field" }, h("label", { for: "signin-token" }, text("signin.token")), field),
     h("button", { class: "button" }, text("signin.use")),

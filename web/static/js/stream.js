@@ -1,14 +1,17 @@
 // Server-sent events by fetch, since EventSource can't send a token. Comes back by itself.
-import { byId } from "./dom.js";
+import { Problem } from "./api.js";
+import { learnTime } from "./clock.js";
+import { byId, say } from "./dom.js";
 import { text } from "./texts.js";
 
 const SILENCE_MS_MAX = 40_000;
 const PAUSE_MS = [250, 500, 1000, 2000, 4000, 8000];
+const REFUSALS = [401, 403, 404];
 const BUFFER_CHARACTERS_MAX = 1_000_000;
 
 /**
  * Calls `heard(name, data)` for each event until `stop()`. `told(state)` hears "live" and "waiting";
- * an answer of 401, 403 or 404 ends it with "refused".
+ * an answer of 401, 403 or 404 ends it with "refused" and a Problem.
  */
 export function listen(path, { token, heard, told = show }) {
   const ended = new AbortController();
@@ -22,19 +25,19 @@ export function show(state) {
   if (!light) return;
   light.hidden = false;
   light.dataset.state = state;
-  light.textContent = text(`live.${state === "live" ? "live" : "waiting"}`);
+  say(light, text(`live.${state === "live" ? "live" : "waiting"}`));
 }
 
 async function run(path, token, heard, told, ended) {
   let failures = 0;
   while (!ended.aborted) {
     try {
-      const status = await once(path, token, ended, (name, data) => {
+      const problem = await once(path, token, ended, (name, data) => {
         failures = 0;
         told("live");
         if (name !== "end") heard(name, data);
       });
-      if ([401, 403, 404].includes(status)) return told("refused");
+      if (problem) return told("refused", problem);
     } catch {
       // whatever it was: the next round begins with how things are
     }
@@ -55,17 +58,19 @@ async function once(path, token, ended, heard) {
     if (token) headers.authorization = `Bearer ${token}`;
     const signal = AbortSignal.any([ended, silent.signal]);
     const answer = await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
-    if (!answer.ok) return answer.status;
+    learnTime(answer);
+    if (REFUSALS.includes(answer.status)) return new Problem(answer.status, await answer.json().catch(() => ({})), answer.headers);
+    if (!answer.ok) return null;
     let buffer = "";
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return answer.status;
+      if (done) return null;
       clearTimeout(timer);
       timer = setTimeout(() => silent.abort(), SILENCE_MS_MAX);
       const parts = (buffer + value).split("\n\n");
       buffer = parts.pop();
-      if (buffer.length > BUFFER_CHARACTERS_MAX) return answer.status;
+      if (buffer.length > BUFFER_CHARACTERS_MAX) return null;
       for (const part of parts) hear(part, heard);
     }
   } finally {

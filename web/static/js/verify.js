@@ -1,6 +1,9 @@
 // The checker: what for, what to check, and one answer that can't be misread.
 import { Problem, call } from "./api.js";
-import { byId, h, put } from "./dom.js";
+import { byId, h, put, say } from "./dom.js";
+import { refuse, watch } from "./fields.js";
+import { codeIn, isPermitNumber, normalised, oursIn, unescaped } from "./numbers.js";
+import { noticeOf } from "./problems.js";
 import { claims } from "./session.js";
 import { signIn, signOut } from "./signin.js";
 import { text } from "./texts.js";
@@ -9,9 +12,11 @@ import { Camera } from "./verify/camera.js";
 import { Challenge } from "./verify/challenge.js";
 import { prepareTabs } from "./verify/tabs.js";
 
+const SERIAL = /^[1-9][0-9]{0,3}$/;
 let token = null;
 let camera = null;
 let challenge = null;
+let chooseTab = null;
 let isChecking = false;
 
 signIn("verifier", byId("signin"), (value) => {
@@ -24,23 +29,29 @@ signIn("verifier", byId("signin"), (value) => {
   const first = scenarios().find((choice) => !choice.disabled);
   if (first) first.checked = true;
   byId("check").hidden = false;
-  byId("scenarios").append(h("p", { class: "scenarios__out" }, signOut("verifier")));
+  byId("scenarios").append(h("p", { class: "scenarios__out" }, signOut()));
   challenge = new Challenge({ token, place: byId("challenge"), scenario });
-  camera = new Camera({ token, video: byId("video"), found: scanned, told: cameraIs });
-  prepareTabs(["camera", "card", "typed"], () => camera.stop());
+  camera = new Camera({ token, video: byId("video"), found: scanned, told: cameraIs, failed });
+  chooseTab = prepareTabs(["camera", "card", "typed"], () => camera.stop());
   offerCarried();
 });
 
 byId("scenarios").addEventListener("change", () => challenge?.draw());
 byId("camera").addEventListener("click", () => (camera.isOn ? camera.stop() : camera.start()));
+for (const name of ["card", "typed"]) watch(byId(`panel-${name}`));
 byId("panel-card").addEventListener("submit", (event) => {
   event.preventDefault();
-  const permit_number = byId("number").value.replace(/[\s-]/g, "").toUpperCase();
-  check({ track: "physical", permit_number, card_serial: Number(byId("serial").value) });
+  const permit_number = normalised(byId("number").value);
+  const serial = normalised(byId("serial").value);
+  if (!permit_number) return refuse(byId("number"), text("field_errors.no_number"));
+  if (!SERIAL.test(serial)) return refuse(byId("serial"), text("field_errors.card_serial"));
+  return check({ track: "physical", permit_number, card_serial: Number(serial) });
 });
 byId("panel-typed").addEventListener("submit", (event) => {
   event.preventDefault();
-  checkCode(codeIn(byId("code").value));
+  const code = codeIn(byId("code").value);
+  if (!code) return refuse(byId("code"), text("field_errors.no_number"));
+  return checkCode(code);
 });
 
 function scenarios() {
@@ -51,21 +62,22 @@ function scenario() {
   return scenarios().find((choice) => choice.checked);
 }
 
-/** The code in an address as QR codes hold it, or a code by itself. */
-function codeIn(value) {
-  const bare = value.trim();
-  const found = /^https?:\/\/[^/]+\/v\/([^/?#]+)$/i.exec(bare);
-  return (found ? found[1] : bare).replace(/\s/g, "").toUpperCase();
+/** The first of the codes in a picture that is one of ours; without any, whether there are others. */
+function scanned(values) {
+  const ours = values.map(oursIn).find(Boolean);
+  if (!ours) return false;
+  camera.stop();
+  if (ours.code) checkCode(ours.code);
+  else typeCard(ours.permitNumber);
+  return true;
 }
 
-function scanned(value) {
-  if (!/^https?:\/\/[^/]+\/v\/[^/?#]+$/i.test(value)) {
-    put(byId("camera-state"), text("verify.camera_other"));
-    return false;
-  }
-  camera.stop();
-  checkCode(codeIn(value));
-  return true;
+/** A card's number was scanned; which of the permit's cards it is has to be read from it. */
+function typeCard(number) {
+  chooseTab("card");
+  byId("number").value = number;
+  byId("serial").focus();
+  byId("serial").select();
 }
 
 function checkCode(code) {
@@ -79,11 +91,14 @@ async function check(asked) {
   put(byId("problem"));
   try {
     const body = { scenario: scenario().value, ...asked };
-    showAnswer(await call("POST", "/v1/verifications", { token, body }));
+    const answer = await call("POST", "/v1/verifications", { token, body });
+    const isMistyped = asked.track === "physical" && answer.reason === "unknown_permit" && !isPermitNumber(asked.permit_number);
+    showAnswer(answer, isMistyped ? text("verify.mistyped") : undefined);
     if (asked.challenge) challenge.forget();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     showFailure(error); // whatever can't be known is not good
+    if (error.isSignedOut) failed(error);
   } finally {
     isChecking = false;
     byId("code").value = "";
@@ -91,14 +106,18 @@ async function check(asked) {
 }
 
 function cameraIs(state) {
-  byId("finder").dataset.state = state;
-  put(byId("camera-state"), text(`verify.camera_${state}`));
-  put(byId("camera"), text(state === "on" ? "verify.camera_stop" : "verify.camera_start"));
+  byId("finder").dataset.state = camera?.isOn ? "on" : "off";
+  say(byId("camera-state"), text(`verify.camera_${state}`));
+  say(byId("camera"), text(camera?.isOn ? "verify.camera_stop" : "verify.camera_start"));
+}
+
+function failed(problem) {
+  put(byId("problem"), noticeOf(problem));
 }
 
 /** A code that a phone's own camera has opened comes behind the "#", and is used once. */
 function offerCarried() {
-  const carried = decodeURIComponent(location.hash.slice(1));
+  const carried = unescaped(location.hash.slice(1));
   if (!carried) return;
   history.replaceState(null, "", location.pathname);
   const use = () => {

@@ -17,7 +17,7 @@ export async function save(token, number, at) {
   } catch {
     throw new Problem(0);
   }
-  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})), answer.headers);
   const name = /filename="([\w.-]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
   const address = URL.createObjectURL(await answer.blob());
   const link = h("a", { href: address, download: name ?? `evidence-${number}.zip` });

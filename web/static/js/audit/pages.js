@@ -1,5 +1,6 @@
 // Lists that come a page at a time.
-import { put } from "../dom.js";
+import { byId, put } from "../dom.js";
+import { attempt } from "../problems.js";
 
 /** `page(after)` gives elements and what to ask for next; null at the end. */
 export async function withMore({ list, more, page, none = [] }) {
@@ -9,9 +10,12 @@ export async function withMore({ list, more, page, none = [] }) {
   more.hidden = after === null;
   more.onclick = async () => {
     more.disabled = true;
-    const [further, later] = await page(after).finally(() => (more.disabled = false));
-    list.append(...further);
-    after = later;
-    more.hidden = after === null;
+    await attempt(byId("problem"), async () => {
+      const [further, later] = await page(after);
+      list.append(...further);
+      after = later;
+      more.hidden = after === null;
+    });
+    more.disabled = false;
   };
 }

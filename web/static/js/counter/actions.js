@@ -20,6 +20,6 @@ export function actionsFor(permit, act) {
     endorse("endorse", "card"),
     simple("deliver", "card-deliveries", {}, (answer) => text("counter.done_deliver", serial(answer))),
     offered("replace", () => replace(act)),
-    offered("loss", () => reportLoss(act), "button button--risky"),
+    offered("loss", () => reportLoss(permit, act), "button button--risky"),
   ];
 }

@@ -1,5 +1,6 @@
 // What has to be asked before something is done with a permit.
 import { byId, h, put } from "../dom.js";
+import { watch } from "../fields.js";
 import { text } from "../texts.js";
 
 const REASONS = ["damaged", "details_changed", "office_error"];
@@ -17,8 +18,8 @@ export function replace(act) {
   });
 }
 
-export function reportLoss(act) {
-  const since = h("input", { class: "input", id: "lost-on", type: "date", "aria-describedby": "lost-on-hint" });
+export function reportLoss(permit, act) {
+  const since = h("input", { class: "input", id: "lost-on", name: "lost_on", type: "date", max: permit.today, "aria-describedby": "lost-on-hint" });
   const fields = [
     h("div", { class: "field" }, h("label", { for: "lost-on" }, text("counter.loss_since")), since, h("p", { class: "field__hint", id: "lost-on-hint" }, text("counter.loss_hint"))),
   ];
@@ -35,20 +36,19 @@ function ask(name, fields, send) {
     dialog.close();
     send();
   };
-  put(
-    dialog,
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: submit },
+    h("h2", { id: "dialog-title" }, text(`counter.${name}_title`)),
+    ...fields,
     h(
-      "form",
-      { class: "stack", onsubmit: submit },
-      h("h2", { id: "dialog-title" }, text(`counter.${name}_title`)),
-      ...fields,
-      h(
-        "div",
-        { class: "row" },
-        h("button", { class: "button" }, text(`counter.${name}_button`)),
-        h("button", { type: "button", class: "button button--quiet", onclick: () => dialog.close() }, text("counter.cancel")),
-      ),
+      "div",
+      { class: "row" },
+      h("button", { class: "button" }, text(`counter.${name}_button`)),
+      h("button", { type: "button", class: "button button--quiet", onclick: () => dialog.close() }, text("counter.cancel")),
     ),
   );
+  watch(form);
+  put(dialog, form);
   dialog.showModal();
 }

@@ -1,40 +1,70 @@
 // The application form: fills, sends, and says everything that is wrong at once.
-import { Problem, call } from "../api.js";
 import { byId, h, put } from "../dom.js";
+import { refuse, submit, watch } from "../fields.js";
 import { isDevelopment } from "../signin.js";
+import { text } from "../texts.js";
+import { unfinished, write } from "../writes.js";
 import { madeUpPerson } from "./made_up.js";
+
+const PATH = "/v1/permits";
 
 const PORTRAIT_PX = [360, 504];
 const PORTRAIT_BYTES_MAX = 64 * 1024;
 const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 
-export function prepareIssue({ token, issued }) {
+/** Where in the request each field of the form stands. */
+const PLACES = {
+  name: "holder.name",
+  citizen_id_number: "holder.citizen_id_number",
+  birth_date: "holder.birth_date",
+  sex: "holder.sex",
+  ethnicity: "holder.ethnicity",
+  hukou_address: "holder.hukou_address",
+  portrait: "holder",
+  division: "residence.division",
+  address: "residence.address",
+  residence_registered_on: "residence_registered_on",
+  ground: "ground",
+  guardian_name: "guardian.name",
+  guardian_number: "guardian.citizen_id_number",
+};
+
+export function prepareIssue({ token, issued, showForm }) {
   const form = byId("issue");
-  let key = crypto.randomUUID(); // one a form: sending it again can't issue twice
-  form.addEventListener("submit", async (event) => {
+  let portrait = null; // of a form that was filled in again: a file can't be put into its field
+  const fieldFor = (place) => form.elements[Object.keys(PLACES).find((name) => [PLACES[name], `holder.${name}`].includes(place))];
+  watch(form);
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    put(byId("issue-problem"));
-    try {
-      const body = await application(new FormData(form));
-      const answer = await call("POST", "/v1/permits", { token, body, headers: { "idempotency-key": key } });
-      key = crypto.randomUUID();
+    const work = async () => {
+      const file = form.elements.portrait.files[0];
+      const picture = file ? await base64(file) : portrait;
+      if (file && !picture) return refuse(form.elements.portrait, text("field_errors.portrait"));
+      const answer = await write(PATH, { token, body: application(new FormData(form), picture ?? undefined), isKept: true });
+      portrait = null;
       form.reset();
-      issued(answer);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status !== 0) key = crypto.randomUUID();
-      put(byId("issue-problem"), h("p", { class: "notice notice--bad" }, error.told));
-    }
+      return issued(answer);
+    };
+    submit(form, { place: byId("issue-problem"), work, fieldFor });
   });
+  const fill = (values) => {
+    for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  };
   byId("made-up").hidden = !isDevelopment;
-  byId("made-up").addEventListener("click", () => {
-    for (const [name, value] of Object.entries(madeUpPerson())) form.elements[name].value = value;
-  });
+  byId("made-up").addEventListener("click", () => fill(madeUpPerson()));
+  const before = unfinished(PATH, token);
+  if (!before) return;
+  const { portrait: picture, ...holder } = before.body.holder;
+  const { residence, guardian, residence_registered_on = "", ground } = before.body;
+  portrait = picture ?? null;
+  fill({ ...holder, ...residence, residence_registered_on, ground, guardian_name: guardian?.name ?? "", guardian_number: guardian?.citizen_id_number ?? "" });
+  put(byId("issue-problem"), h("p", { class: "notice notice--warn" }, text(before.isUnknown ? "errors.unknown_outcome" : "errors.not_sent")));
+  showForm();
 }
 
-async function application(data) {
+function application(data, portrait) {
   const given = (name) => data.get(name)?.trim() || undefined;
-  const picture = data.get("portrait");
+  const hasGuardian = given("guardian_name") || given("guardian_number");
   return {
     holder: {
       name: given("name") ?? "",
@@ -43,27 +73,29 @@ async function application(data) {
       birth_date: given("birth_date") ?? "",
       citizen_id_number: given("citizen_id_number") ?? "",
       hukou_address: given("hukou_address") ?? "",
-      portrait: picture?.size ? await base64(picture) : undefined,
+      portrait,
     },
     residence: { division: given("division") ?? "", address: given("address") ?? "" },
     residence_registered_on: given("residence_registered_on"),
     ground: given("ground"),
-    guardian: given("guardian_name")
-      ? { name: given("guardian_name"), citizen_id_number: given("guardian_number") ?? "" }
+    guardian: hasGuardian
+      ? { name: given("guardian_name") ?? "", citizen_id_number: given("guardian_number") ?? "" }
       : undefined,
   };
 }
 
-/** A picture as a JPEG that is small enough, base64. */
+/** A picture as a JPEG that is small enough, base64; null where the file is no picture. */
 async function base64(file) {
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Problem(422, { code: "INVALID_REQUEST" });
-  });
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) return null;
   const [width, height] = PORTRAIT_PX;
   const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff"; // a JPEG has no transparency, and would show black where there was some
+  context.fillRect(0, 0, width, height);
   const scale = Math.max(width / bitmap.width, height / bitmap.height);
   const [w, t] = [bitmap.width * scale, bitmap.height * scale];
-  canvas.getContext("2d").drawImage(bitmap, (width - w) / 2, (height - t) / 2, w, t);
+  context.drawImage(bitmap, (width - w) / 2, (height - t) / 2, w, t);
   for (const quality of QUALITIES) {
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality });
     if (blob.size <= PORTRAIT_BYTES_MAX) {
@@ -71,5 +103,5 @@ async function base64(file) {
       return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
     }
   }
-  throw new Problem(413, { code: "TOO_LARGE" });
+  return null;
 }

@@ -1,5 +1,6 @@
 // One application, with whom it is for, and the steps that can follow.
 import { byId, h, put } from "../dom.js";
+import { watch } from "../fields.js";
 import { text } from "../texts.js";
 import { dueLine, grouped, steps } from "./stages.js";
 
@@ -11,6 +12,7 @@ const NEXT = {
   arrived: ["collections"],
 };
 const BY = { in_person: ["applicant"], agent: ["agent", "applicant"], mail: ["mail", "applicant"] };
+const AGENT = { agent: "agent-name", "agent.name": "agent-name", "agent.citizen_id_number": "agent-number" };
 const CHECKS = { applicant: ["receipt_shown", "details_checked", "fingerprint_checked", "signed"], agent: ["receipt_shown", "signed"], mail: [] };
 
 export function showFile(file, act) {
@@ -39,17 +41,19 @@ function step(what, file, act) {
 }
 
 function returns(act) {
-  const reason = h("input", { class: "input", id: "return-reason", maxlength: 500, required: true });
+  const reason = h("input", { class: "input", id: "return-reason", name: "reason", maxlength: 500, required: true });
   const send = (event) => {
     event.preventDefault();
-    act("returns", { reason: reason.value.trim() });
+    act("returns", { reason: reason.value.trim() }, form, () => reason);
   };
-  return h(
+  const form = h(
     "form",
     { class: "stack stack--tight", onsubmit: send },
     h("div", { class: "field" }, h("label", { for: "return-reason" }, text("id_cards.return_reason")), reason),
     h("button", { class: "button button--quiet button--wide", "data-step": "returns" }, text("id_cards.step_returns")),
   );
+  watch(form);
+  return form;
 }
 
 function collections(file, act) {
@@ -68,14 +72,17 @@ function collections(file, act) {
     event.preventDefault();
     const done = Object.fromEntries([...checks.querySelectorAll("[type=checkbox]")].map((box) => [box.name, box.checked]));
     const value = (id) => byId(id)?.value.trim();
-    const person = by.value === "agent" && value("agent-name") ? { name: value("agent-name"), citizen_id_number: value("agent-number") } : undefined;
-    act("collections", { by: by.value, ...done, agent: person });
+    const isNamed = by.value === "agent" && (value("agent-name") || value("agent-number"));
+    const person = isNamed ? { name: value("agent-name"), citizen_id_number: value("agent-number") } : undefined;
+    act("collections", { by: by.value, ...done, agent: person }, form, (place) => byId(AGENT[place] ?? ""));
   };
-  return h(
+  const form = h(
     "form",
     { class: "stack stack--tight", onsubmit: send },
     h("div", { class: "field" }, h("label", { for: "by" }, text("id_cards.collected_by")), by),
     checks,
     h("button", { class: "button button--wide", "data-step": "collections" }, text("id_cards.step_collections")),
   );
+  watch(form);
+  return form;
 }

@@ -1,48 +1,77 @@
 // The application form: says what is missing while it is filled in, and gives a receipt.
-import { Problem, call, serverNow } from "../api.js";
+import { serviceNow } from "../clock.js";
 import { madeUpPerson } from "../counter/made_up.js";
 import { byId, h, put } from "../dom.js";
+import { submit, watch } from "../fields.js";
 import { isDevelopment } from "../signin.js";
 import { day, text } from "../texts.js";
+import { unfinished, write } from "../writes.js";
 import { isYoung, showChecklist } from "./checklist.js";
 import { grouped } from "./stages.js";
 
 const OF_EVERYBODY = ["household_register", "employment_proof", "study_proof", "residence_proof"];
 const OF_CHILDREN = ["guardian_id_card", "guardian_household_register", "birth_certificate", "guardianship_proof"];
 const SHANGHAI_MS = 8 * 60 * 60 * 1000;
+const PATH = "/v1/id-card-applications";
+const PLACES = {
+  hukou_province: "applicant.hukou_province",
+  guardian_name: "guardian.name",
+  guardian_number: "guardian.citizen_id_number",
+};
 
-export const today = () => new Date(serverNow() + SHANGHAI_MS).toISOString().slice(0, 10);
-
-export function prepareForm({ token, accepted }) {
+export function prepareForm({ token, accepted, showForm }) {
   const form = byId("panel-form");
-  let key = crypto.randomUUID(); // one a form: sending it again can't apply twice
+  let today = new Date(serviceNow() + SHANGHAI_MS).toISOString().slice(0, 10);
   const look = () => {
-    byId("child").hidden = !isYoung(form, today());
-    showChecklist(byId("checklist"), form, today());
+    byId("child").hidden = !isYoung(form, today);
+    showChecklist(byId("checklist"), form, today);
   };
+  const setToday = (date) => {
+    today = date;
+    form.elements.birth_date.max = date;
+    look();
+  };
+  const fieldFor = (place) => form.elements[Object.keys(PLACES).find((name) => PLACES[name] === place) ?? place.replace(/^applicant\./, "")];
+  watch(form);
   form.addEventListener("input", look);
   form.addEventListener("reset", () => setTimeout(look));
-  look();
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    put(byId("form-problem"));
-    try {
-      const answer = await call("POST", "/v1/id-card-applications", { token, body: application(form), headers: { "idempotency-key": key } });
-      key = crypto.randomUUID();
+    const work = async () => {
+      const answer = await write(PATH, { token, body: application(form), isKept: true });
       form.reset();
       showReceipt(answer);
       accepted(answer);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status !== 0) key = crypto.randomUUID();
-      put(byId("form-problem"), h("p", { class: "notice notice--bad" }, error.told));
-    }
+    };
+    submit(form, { place: byId("form-problem"), work, fieldFor });
   });
   byId("made-up").hidden = !isDevelopment;
   byId("made-up").addEventListener("click", () => {
-    for (const [name, value] of Object.entries(madeUpPerson())) if (form.elements[name]) form.elements[name].value = value;
+    fill(form, madeUpPerson());
     look();
   });
+  const before = unfinished(PATH, token);
+  if (before) {
+    fillAgain(form, before.body);
+    put(byId("form-problem"), h("p", { class: "notice notice--warn" }, text(before.isUnknown ? "errors.unknown_outcome" : "errors.not_sent")));
+    showForm();
+  }
+  look();
+  return { setToday };
+}
+
+function fill(form, values) {
+  for (const [name, value] of Object.entries(values)) if (form.elements[name]) form.elements[name].value = value;
+}
+
+/** What was sent and is not known to have arrived. */
+function fillAgain(form, { applicant, guardian, materials, collection, ...said }) {
+  fill(form, { ...applicant, guardian_name: guardian?.name ?? "", guardian_number: guardian?.citizen_id_number ?? "" });
+  for (const name of [...OF_EVERYBODY, ...OF_CHILDREN]) form.elements[name].checked = materials.includes(name);
+  for (const name of ["commitment_signed", "ever_held_id_card", "temporary_card_requested"]) form.elements[name].checked = said[name];
+  form.elements.without_photo.checked = said.proofs_without_photo.length > 0;
+  form.elements.relation_unregistered.checked = said.guardian_relation_registered === false;
+  form.elements.collection.value = collection.method;
 }
 
 function application(form) {
@@ -61,7 +90,7 @@ function application(form) {
     },
     materials,
     proofs_without_photo: elements.without_photo.checked ? materials.filter((name) => name.endsWith("_proof")) : [],
-    guardian: child && given("guardian_name") ? { name: given("guardian_name"), citizen_id_number: given("guardian_number") } : undefined,
+    guardian: child && (given("guardian_name") || given("guardian_number")) ? { name: given("guardian_name"), citizen_id_number: given("guardian_number") } : undefined,
     guardian_relation_registered: child ? !elements.relation_unregistered.checked : undefined,
     commitment_signed: elements.commitment_signed.checked,
     ever_held_id_card: elements.ever_held_id_card.checked,

@@ -7,9 +7,6 @@ const ENDS = { returned: 2 };
 
 export const grouped = (receipt) => receipt.replace(/(.{4})(?=.)/g, "$1 ");
 
-/** What somebody typed or scanned, as the service knows it. */
-export const asReceipt = (typed) => typed.replace(/[\s-]/g, "").toUpperCase();
-
 export function steps({ stage, stage_since }) {
   const at = WAY.indexOf(stage);
   const since = stage_since ? h("span", { class: "small soft" }, ` ${text("progress.since", { day: day(stage_since) })}`) : null;

@@ -13,6 +13,7 @@ export async function showWork({ token, min_position, everywhere, open, opened }
   if (everywhere) query.set("station", "all");
   const work = await call("GET", `/v1/id-card-applications?${query}`, { token });
   put(byId("lists"), ...LISTS.map((name) => list(name, work[name], { open, opened })));
+  return work;
 }
 
 function list(name, { applications, found }, { open, opened }) {

@@ -1,9 +1,10 @@
 // Claiming the electronic permit (申领): the details are right, the face was compared, then the key.
-import { Problem, call } from "../api.js";
 import { deviceFor } from "../device.js";
 import { h, put } from "../dom.js";
+import { attempt } from "../problems.js";
 import { isDevelopment } from "../signin.js";
 import { text } from "../texts.js";
+import { write } from "../writes.js";
 
 export function offerClaim({ place, token, holder, permit, claimed }) {
   let faceMatch = null;
@@ -16,21 +17,13 @@ export function offerClaim({ place, token, holder, permit, claimed }) {
     compare.hidden = true;
     put(compared, h("span", { class: "chip chip--good" }, text("me.claim_face_done")));
   });
-  const claim = async (event) => {
+  const claim = (event) => {
     event.preventDefault();
-    put(problem);
-    try {
+    return attempt(problem, async () => {
       const device = await deviceFor(holder);
-      const answer = await call("POST", `/v1/permits/${permit.permit_number}/electronic/claims`, {
-        token,
-        body: { confirmed: right.checked, face_match: faceMatch ?? undefined, device_key: device.jwk },
-        headers: { "idempotency-key": crypto.randomUUID() },
-      });
-      await claimed(answer);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      put(problem, h("p", { class: "notice notice--bad" }, error.told));
-    }
+      const body = { confirmed: right.checked, face_match: faceMatch ?? undefined, device_key: device.jwk };
+      await claimed(await write(`/v1/permits/${permit.permit_number}/electronic/claims`, { token, body }));
+    });
   };
   put(
     place,

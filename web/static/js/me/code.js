@@ -1,19 +1,27 @@
 // The live code: asked for with a proof of this phone's key, replaced before it dies, gone when it
-// can't be. It counts by the time that has passed, so a wrong clock on the phone does no harm.
-import { call, serverNow } from "../api.js";
+// can't be. It counts by the time that has passed since the service made it, so a wrong clock on the
+// phone does no harm.
+import { call } from "../api.js";
 import { proof } from "../device.js";
-import { byId, h, put, svg } from "../dom.js";
+import { byId, h, put, say, svg } from "../dom.js";
+import { refuse, watch } from "../fields.js";
+import { normalised } from "../numbers.js";
+import { wordsOf } from "../problems.js";
 import { drawQr } from "../qr.js";
 import { locale, text } from "../texts.js";
 
 const RETRY_MS = 2000;
 const TICK_MS = 250;
 const RING = 100;
+const PROOFS_REFUSED_MAX = 2;
+const CHALLENGE = /^[0-9]{8}$/;
 
 export class LiveCode {
-  constructor({ token, permit, device, place, unbound }) {
-    Object.assign(this, { token, permit, device, place, unbound });
+  constructor({ token, permit, device, place, unbound, signedOut }) {
+    Object.assign(this, { token, permit, device, place, unbound, signedOut });
     this.challenge = null;
+    this.proofsRefused = 0;
+    this.madeAt = null;
     this.diesAt = 0;
     this.life_ms = 1;
     this.timer = null;
@@ -50,6 +58,8 @@ export class LiveCode {
       const body = this.challenge ? { challenge: this.challenge } : {};
       const code = await call("POST", path, { token: this.token, headers, body });
       if (turn !== this.turn) return;
+      this.proofsRefused = 0;
+      this.madeAt = Date.parse(code.issued_at) - asked;
       this.life_ms = Date.parse(code.expires_at) - Date.parse(code.issued_at);
       this.diesAt = asked + this.life_ms;
       this.show(code);
@@ -61,12 +71,17 @@ export class LiveCode {
   }
 
   failed(error) {
-    if (error.status === 401) return this.unbound();
+    if (error.isSignedOut) return this.signedOut(error);
+    if (error.isBadProof) {
+      this.proofsRefused += 1;
+      // The clock here may have been put right meanwhile; the answer has brought the service's time.
+      return this.proofsRefused < PROOFS_REFUSED_MAX ? this.renew() : this.unbound();
+    }
     if (error.status === 422 || (error.status === 409 && this.challenge)) {
       this.answerChallenge(null);
-      return put(byId("challenge-problem"), error.told);
+      return put(byId("challenge-problem"), wordsOf(error));
     }
-    put(byId("code-state"), error.status ? error.told : text("me.offline"));
+    say(byId("code-state"), error.status ? wordsOf(error) : text("me.offline"));
     this.timer = setTimeout(() => this.renew(), RETRY_MS);
     return undefined;
   }
@@ -80,7 +95,7 @@ export class LiveCode {
   answerChallenge(digits) {
     this.challenge = digits;
     put(byId("challenge-problem"));
-    put(byId("challenge-state"), digits ? text("me.challenge_done", { challenge: digits }) : "");
+    say(byId("challenge-state"), digits ? text("me.challenge_done", { challenge: digits }) : "");
     byId("challenge-clear").hidden = !digits;
     this.renew();
   }
@@ -90,7 +105,7 @@ export class LiveCode {
     put(byId("qr"), picture ?? h("span", {}));
     byId("qr").dataset.url = code.url;
     put(byId("code-text"), code.code.replace(/(.{13})(?=.)/g, "$1 "));
-    put(byId("code-state"));
+    say(byId("code-state"), "");
     this.tick();
   }
 
@@ -102,9 +117,9 @@ export class LiveCode {
       delete byId("qr").dataset.url;
       put(byId("code-text"));
     }
-    put(byId("seconds"), seconds ? text("me.seconds", { seconds }) : text("me.new_code"));
+    say(byId("seconds"), seconds ? text("me.seconds", { seconds }) : text("me.new_code"));
     byId("ring").setAttribute("stroke-dashoffset", String(RING - (Math.max(0, left_ms) / this.life_ms) * RING));
-    put(byId("clock"), this.clock.format(new Date(serverNow())));
+    if (this.madeAt !== null) say(byId("clock"), this.clock.format(new Date(this.madeAt + performance.now())));
   }
 
   draw() {
@@ -112,13 +127,16 @@ export class LiveCode {
     const form = h(
       "form",
       { class: "stack stack--tight" },
-      h("div", { class: "field" }, h("label", { for: "challenge-digits" }, text("me.challenge_label")), h("input", { class: "input number", id: "challenge-digits", inputmode: "numeric", pattern: "[0-9 ]{8,9}", maxlength: 9, required: true, autocomplete: "off", placeholder: "0000 0000" })),
+      h("div", { class: "field" }, h("label", { for: "challenge-digits" }, text("me.challenge_label")), h("input", { class: "input number", id: "challenge-digits", inputmode: "numeric", maxlength: 20, required: true, autocomplete: "off", placeholder: "0000 0000" })),
       h("button", { class: "button" }, text("me.challenge_use")),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.answerChallenge(byId("challenge-digits").value.replace(/\s/g, ""));
+      const digits = normalised(byId("challenge-digits").value);
+      if (!CHALLENGE.test(digits)) return refuse(byId("challenge-digits"), text("field_errors.challenge"));
+      return this.answerChallenge(digits);
     });
+    watch(form);
     put(
       this.place,
       h("h2", {}, text("me.show")),

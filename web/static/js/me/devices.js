@@ -1,28 +1,21 @@
 // This phone, and how many others there are; a phone that is sold or lost loses its right here.
-import { Problem, call } from "../api.js";
 import { forgetDevice } from "../device.js";
-import { h, put } from "../dom.js";
+import { byId, h, put } from "../dom.js";
+import { attempt } from "../problems.js";
 import { signOut } from "../signin.js";
 import { text } from "../texts.js";
+import { write } from "../writes.js";
 
 export function showDevices({ place, token, holder, permit, device, changed }) {
   const ask = h("button", { type: "button", class: "button button--risky", id: "revoke" }, text("me.revoke"));
-  const problem = h("div", { role: "alert" });
   const sure = h("div", { class: "notice notice--warn", hidden: true });
-  const revoke = async () => {
-    try {
-      const answer = await call("POST", `/v1/permits/${permit.permit_number}/electronic/device-revocations`, {
-        token,
-        body: { device: device.thumbprint },
-        headers: { "idempotency-key": crypto.randomUUID() },
-      });
+  const revoke = () =>
+    attempt(byId("devices-problem"), async () => {
+      const body = { device: device.thumbprint };
+      const answer = await write(`/v1/permits/${permit.permit_number}/electronic/device-revocations`, { token, body });
       await forgetDevice(holder);
       await changed(answer);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      put(problem, h("p", { class: "notice notice--bad" }, error.told));
-    }
-  };
+    });
   const answer = (isSure) => {
     sure.hidden = true;
     ask.hidden = false;
@@ -46,7 +39,6 @@ export function showDevices({ place, token, holder, permit, device, changed }) {
     h("p", { class: "soft small" }, text("me.devices_count", { count: permit.electronic.devices })),
     device && ask,
     sure,
-    problem,
-    h("p", {}, signOut("holder")),
+    h("p", {}, signOut()),
   );
 }

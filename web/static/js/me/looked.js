@@ -1,6 +1,7 @@
 // Everybody who looked, newest first; with the receipt that they got.
 import { call } from "../api.js";
 import { h, put } from "../dom.js";
+import { attempt } from "../problems.js";
 import { instant, text } from "../texts.js";
 
 const PAGE = 10;
@@ -51,9 +52,11 @@ export class Looked {
     const place = h("div", { class: "receipt" });
     const details = h("details", { class: "small" }, h("summary", {}, text("me.receipt")), place);
     details.addEventListener("toggle", async () => {
-      if (!details.open || place.childElementCount) return;
-      const answer = await call("GET", `/v1/me/receipts/${id}`, { token: this.token }).catch(() => null);
-      if (answer) put(place, h("p", { class: "soft" }, text("me.receipt_text")), h("p", { class: "code receipt__text", tabindex: "0" }, answer.receipt));
+      if (!details.open || place.querySelector(".receipt__text")) return;
+      await attempt(place, async () => {
+        const answer = await call("GET", `/v1/me/receipts/${id}`, { token: this.token });
+        put(place, h("p", { class: "soft" }, text("me.receipt_text")), h("p", { class: "code receipt__text", tabindex: "0" }, answer.receipt));
+      });
     });
     return details;
   }

@@ -1,7 +1,8 @@
 // The answer over the whole screen: colour, word and shape say the same.
 import { byId, h, put, svg } from "../dom.js";
 import { portrait } from "../face.js";
-import { day, instant, number, text } from "../texts.js";
+import { wholeWordsOf } from "../problems.js";
+import { day, has, instant, number, text } from "../texts.js";
 
 const SHAPES = {
   // A circle with a tick, an octagon with a cross, a triangle with a mark: told apart in grey as well.
@@ -12,11 +13,11 @@ const SHAPES = {
 const SHORT = ["valid_until", "sex", "birth_date", "ethnicity"];
 const LONG = ["citizen_id_number", "residence", "hukou_address"];
 
-/** What came of a check; anything but "effective" by that very word is not good. */
-export function showAnswer(answer) {
+/** What came of a check; anything but "effective" by that very word is not good. `why`: instead of the reason's words. */
+export function showAnswer(answer, why = reasonOf(answer)) {
   const kind = answer.outcome === "effective" ? "effective" : answer.reason === "undetermined" ? "undetermined" : "not_effective";
   const { permit = {} } = answer;
-  const told = kind === "effective" ? text("answer.compare") : text(`reasons.${answer.reason}`);
+  const told = kind === "effective" ? text("answer.compare") : why;
   show(kind, told, kind === "effective" ? person(permit) : null, [
     `${text("answer.purpose")}: ${text(`scenarios.${answer.scenario}`)}`,
     text(`tracks.${answer.track}`),
@@ -27,8 +28,10 @@ export function showAnswer(answer) {
 
 /** There was no answer: never good. */
 export function showFailure(problem) {
-  show("undetermined", problem.told, null, []);
+  show("undetermined", wholeWordsOf(problem), null, []);
 }
+
+const reasonOf = ({ reason }) => text(has(`reasons.${reason}`) ? `reasons.${reason}` : "reasons.other");
 
 function person(permit) {
   return h(

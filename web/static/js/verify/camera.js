@@ -1,15 +1,22 @@
 // The camera: decoded by the browser where it can, else picture by picture by the service.
-import { call } from "../api.js";
+import { Problem, call } from "../api.js";
 
 const FRAME_WIDTH_PX = 960;
 const QUALITY = 0.8;
 const PAUSE_MS = 150;
 const PAUSE_AFTER_FAILURE_MS = 1500;
 const FOR_MS_MAX = 120_000;
+const CODES_MAX = 50;
+const PICTURES_WITHOUT = 10;
 
+/**
+ * `found(texts)` gets what all codes in a picture say, and says whether it takes one of them.
+ * `told(state)` hears "on", "off", "none", "ended" where nothing was found in time, and "other" while
+ * there are codes in the picture that are not taken. `failed(problem)`: the service can't read pictures now.
+ */
 export class Camera {
-  constructor({ token, video, found, told }) {
-    Object.assign(this, { token, video, found, told });
+  constructor({ token, video, found, told, failed }) {
+    Object.assign(this, { token, video, found, told, failed });
     this.isOn = false;
     this.turn = 0;
   }
@@ -25,51 +32,66 @@ export class Camera {
       this.video.srcObject = stream;
       await this.video.play();
     } catch {
-      this.stop();
-      return this.told("none");
+      return this.stop("none");
     }
     this.isOn = true;
+    this.without = 0;
     this.told("on");
-    return this.look(turn, await detector());
+    this.native = await detector();
+    return this.look(turn);
   }
 
-  stop() {
+  stop(why = "off") {
     this.turn += 1;
     if (this.stream) stopAll(this.stream);
     this.stream = null;
     this.video.srcObject = null;
     this.isOn = false;
-    this.told("off");
+    this.told(why);
   }
 
-  async look(turn, native) {
+  async look(turn) {
     const until = performance.now() + FOR_MS_MAX;
     while (turn === this.turn && performance.now() < until) {
-      let pause_ms = PAUSE_MS;
-      try {
-        const value = native ? await this.readHere(native) : await this.readThere();
-        if (turn === this.turn && value && this.found(value)) return;
-      } catch {
-        pause_ms = PAUSE_AFTER_FAILURE_MS;
-      }
+      const pause_ms = await this.lookOnce(turn);
       await new Promise((resolve) => setTimeout(resolve, pause_ms));
     }
-    if (turn === this.turn) this.stop();
+    if (turn === this.turn) this.stop("ended");
   }
 
-  async readHere(native) {
-    const [code] = await native.detect(this.video);
-    return code?.rawValue;
+  async lookOnce(turn) {
+    try {
+      const { texts, isOther } = this.native ? await this.readHere() : await this.readThere();
+      if (turn === this.turn && !this.found(texts)) this.notFound(isOther);
+    } catch (error) {
+      if (this.native) this.native = null; // some browsers have a detector that can't detect
+      else if (error instanceof Problem && turn === this.turn) this.failed(error);
+      return PAUSE_AFTER_FAILURE_MS;
+    }
+    return PAUSE_MS;
+  }
+
+  /** One picture in which another code is blurred takes nothing back. */
+  notFound(isOther) {
+    this.without = isOther ? 0 : this.without + 1;
+    if (isOther) this.told("other");
+    else if (this.without === PICTURES_WITHOUT) this.told("on");
+  }
+
+  async readHere() {
+    const codes = await this.native.detect(this.video);
+    return { texts: codes.slice(0, CODES_MAX).map((code) => code.rawValue), isOther: codes.length > 0 };
   }
 
   async readThere() {
     const { videoWidth, videoHeight } = this.video;
-    if (!videoWidth) return null;
+    if (!videoWidth) return { texts: [], isOther: false };
     const scale = Math.min(1, FRAME_WIDTH_PX / videoWidth);
     const canvas = new OffscreenCanvas(Math.round(videoWidth * scale), Math.round(videoHeight * scale));
     canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
     const body = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
-    return (await call("POST", "/v1/verifications/frames", { token: this.token, body })).text;
+    const answer = await call("POST", "/v1/verifications/frames", { token: this.token, body });
+    return { texts: answer.text === null ? [] : [answer.text], isOther: answer.other_code ?? false };
   }
 }
 
@@ -78,5 +100,5 @@ const stopAll = (stream) => stream.getTracks().forEach((track) => track.stop());
 async function detector() {
   if (!("BarcodeDetector" in globalThis)) return null;
   const formats = await BarcodeDetector.getSupportedFormats().catch(() => []);
-  return formats.includes("qr_code") ? new BarcodeDetector({ formats: ["qr_code"] }) : null;
+  return formats.includes("qr_code") ? new BarcodeDetector({ formats }) : null;
 }

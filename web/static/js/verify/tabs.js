@@ -1,6 +1,7 @@
 // Tabs as WAI-ARIA describes them: arrows move, the chosen one alone is in the tab order.
 import { byId } from "../dom.js";
 
+/** Gives a function that chooses one by its name. */
 export function prepareTabs(names, left) {
   const tabs = names.map((name) => byId(`tab-${name}`));
   const choose = (index) => {
@@ -21,4 +22,5 @@ export function prepareTabs(names, left) {
       tabs[next].focus();
     });
   });
+  return (name) => choose(names.indexOf(name));
 }

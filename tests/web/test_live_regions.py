@@ -1,0 +1,111 @@
+"""What a screen reader reads out by itself: what is new, once, and no countdown."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.browsers import DESK
+from tests.web.people import Checker, Holder, IdCardCounter, Registrar
+
+LISTEN = """() => {
+    const live = "[aria-live]:not([aria-live=off]), [role=status], [role=alert]";
+    globalThis.said = [];
+    const note = (changes) => {
+        for (const { target } of changes) {
+            const element = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
+            const region = element?.closest(live);
+            if (region) said.push(`${region.id || region.className}: ${region.textContent}`);
+        }
+    };
+    new MutationObserver(note).observe(document.body,
+        { subtree: true, childList: true, characterData: true });
+}"""
+SAID = "() => [...said]"
+HALF_A_MINUTE_MS = 30_000
+
+
+@pytest.fixture
+def ticking(visitor):
+    """Somebody whose browser's timers can be run ahead."""
+    someone = visitor(viewport=DESK)
+    someone.context.clock.install()
+    return someone
+
+
+def test_a_challenge_is_read_out_when_it_begins_near_its_end_and_when_it_is_over(ticking):
+    """And its seconds are not, though they are seen."""
+    checker = Checker(ticking)
+    checker.scenario("law_enforcement")
+    checker.page.evaluate(LISTEN)
+    checker.page.locator("#ask-challenge").click()
+    digits = checker.page.locator("#digits").inner_text()
+    life_s = int(checker.page.locator("#challenge").get_attribute("data-life-s"))
+    left = checker.page.locator("#challenge-left")
+    expect(left).to_contain_text("s left")
+    for _ in range(life_s + 2):
+        ticking.context.clock.run_for(1000)
+    expect(checker.page.locator("#challenge")).to_contain_text("has expired")
+
+    said = checker.page.evaluate(SAID)
+    begun, near, over = [text for text in said if text.rpartition(": ")[2]]
+    assert digits in begun
+    assert f"{life_s} seconds" in begun
+    assert near.endswith(("10 s left", "9 s left"))
+    assert "has expired" in over
+
+
+def test_a_live_code_is_renewed_without_a_word(ticking):
+    """Nor its seconds, nor the time of day, nor that the line is still there."""
+    counter = Registrar(ticking)
+    phone = Holder(ticking, counter.issue())
+    phone.claim()
+    first = phone.code()
+    expect(phone.page.locator("#live")).to_have_text("Live")
+    phone.page.evaluate(LISTEN)
+    ticking.context.clock.run_for(HALF_A_MINUTE_MS)
+    phone.code_other_than(first)
+    ticking.context.clock.run_for(HALF_A_MINUTE_MS)
+
+    assert [] == phone.page.evaluate(SAID)
+
+
+@pytest.mark.parametrize("address", ["/", "/stats"])
+def test_figures_that_move_are_not_read_out(ticking, registrar, address):
+    """They are there for who looks for them."""
+    page = ticking.open(address)
+    expect(page.locator("#live")).to_have_text("Live")
+    page.evaluate(LISTEN)
+    before = page.locator("main").inner_text()
+    Registrar(ticking).issue()
+    page.bring_to_front()
+    if address == "/":
+        expect(page.locator("main")).not_to_have_text(before)
+    ticking.context.clock.run_for(HALF_A_MINUTE_MS)
+
+    assert [] == page.evaluate(SAID)
+
+
+def test_that_the_line_is_broken_is_said_once(ticking):
+    """However often it is tried."""
+    counter = Registrar(ticking)
+    phone = Holder(ticking, counter.issue())
+    phone.claim()
+    phone.code()
+    phone.page.route("**/display-codes", lambda route: route.abort())
+    phone.page.evaluate(LISTEN)
+    for _ in range(12):
+        ticking.context.clock.run_for(HALF_A_MINUTE_MS // 10)
+    expect(phone.page.locator("#code-state")).to_contain_text("can't be reached")
+
+    ticking.complaints.clear()
+    said = [text for text in phone.page.evaluate(SAID) if text.startswith("code-state")]
+    assert 1 == len(said)
+
+
+def test_work_lists_are_read_out_when_they_change(visitor):
+    """By what an officer does, and not by themselves."""
+    counter = IdCardCounter(visitor(viewport=DESK))
+    counter.page.evaluate(LISTEN)
+    counter.page.locator("#everywhere").check()
+    expect(counter.page.locator("[data-list=overdue]")).to_be_visible()
+
+    assert {"lists"} == {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
