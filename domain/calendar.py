@@ -119,8 +119,8 @@ class WorkdayCalendar(Protocol):
 
 
 _HOLIDAYS_BY_LAW = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
-"""Month and day of New Year, Labour Day and National Day. [全国年节及纪念日放假办法 §2, as amended by
-State Council Order 795, in force from 2025]"""
+"""Month and day of New Year, Labour Day and National Day, as they are from 2025 on.
+[全国年节及纪念日放假办法 §2, State Council Order 795]"""
 
 
 def is_holiday_by_law(day: date) -> bool:
