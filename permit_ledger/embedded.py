@@ -163,10 +163,14 @@ class EmbeddedPostgres:
                     self._require_not_yet(error)
                 else:
                     return
-                running = server or self._child
-                if still.is_too_long(_size(log), running and activity(running.pid)[0]):
+                if still.is_too_long(lambda: self._signs(log)):
                     self._give_up()
                 Event().wait(POLL_S)  # sleeping between two looks
+
+    def _signs(self, log: Path) -> tuple[int, float]:
+        """What changes while a server starts or recovers."""
+        running = self._find() or self._child
+        return _size(log), activity(running.pid)[0] if running else 0.0
 
     def _require_not_yet(self, error: psycopg.OperationalError) -> None:
         said = str(error)
@@ -193,7 +197,7 @@ class EmbeddedPostgres:
             while self._find() == server:
                 if self._child is not None:
                     self._child.poll()
-                if still.is_too_long(activity(server.pid)[0]):
+                if still.is_too_long(lambda: activity(server.pid)[0]):
                     server.send_signal(signal.SIGQUIT)  # the next start recovers
                     break
                 Event().wait(POLL_S)  # sleeping between two looks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -12,6 +12,7 @@ import psutil
 
 FIRST_WORD_S = 5.0
 WORD_EVERY_S = 10.0
+LOOK_EVERY_S = 0.5
 LOOK_COUNTS_S = 2.0
 """At most so much of the time between two looks counts as standing still: a process that did not
 run itself can't say what moved meanwhile."""
@@ -44,18 +45,19 @@ class Stillness:
 
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
-        self._signs: tuple[object, ...] | None = None
+        self._signs: object = None
         self._looked = time.monotonic()
         self._still_s = 0.0
 
-    def is_too_long(self, *signs: object) -> bool:
-        """Look once more; call it at least every :data:`LOOK_COUNTS_S`."""
+    def is_too_long(self, signs: Callable[[], object]) -> bool:
+        """Call it often; it looks once in :data:`LOOK_EVERY_S`, since to look costs something."""
         now = time.monotonic()
-        if signs == self._signs:
-            self._still_s += min(now - self._looked, LOOK_COUNTS_S)
-        else:
-            self._signs, self._still_s = signs, 0.0
-        self._looked = now
+        if now - self._looked >= LOOK_EVERY_S:
+            if (found := signs()) == self._signs:
+                self._still_s += min(now - self._looked, LOOK_COUNTS_S)
+            else:
+                self._signs, self._still_s = found, 0.0
+            self._looked = now
         return self._still_s > self.limit_s
 
 

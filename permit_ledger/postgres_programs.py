@@ -112,7 +112,7 @@ class Programs:
             process = self._start(command, output)
             still = Stillness(stalled_s)
             while (code := _ended(process)) is None:
-                if still.is_too_long(activity(process.pid)):
+                if still.is_too_long(lambda: activity(process.pid)):
                     process.kill()
                     process.wait()
                     raise DatabaseNotStarted(

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from psycopg import OperationalError
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,8 +16,8 @@ from .commandline import (
     DatabaseUrl,
     DataDir,
     console,
-    errors_console,
     explained,
+    fail,
     settings_of,
 )
 from .settings import Settings
@@ -45,7 +44,7 @@ def list_permits(
         position, permits = desk.parked()
     if as_json:
         found = {"permits": [_document(one) for one in permits], "as_of_position": position}
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json.dumps(found))
     elif permits:
         console.print(_table(permits))
         typer.echo("permit-ledger quarantine show NUMBER says where in the code it was")
@@ -118,13 +117,9 @@ def _sentence(retried: Retried) -> str:
 
 def _only(permits: list[Parked]) -> Parked:
     if not permits:
-        errors_console.print(
-            "[red]permit-ledger:[/red] This permit is not in quarantine;"
-            " permit-ledger quarantine list names those that are.",
-            soft_wrap=True,
-            highlight=False,
+        fail(
+            "This permit is not in quarantine; permit-ledger quarantine list names those that are."
         )
-        raise typer.Exit(1)
     return permits[0]
 
 
@@ -160,6 +155,6 @@ def _desk(settings: Settings) -> Iterator[QuarantineDesk]:
     from .tracebacks import describe  # noqa: PLC0415
     from .workbench import database  # noqa: PLC0415
 
-    with explained(OperationalError), database(settings) as url:
+    with explained(), database(settings) as url:
         views = all_views(keys.blind_index(settings))
         yield QuarantineDesk(url, views, HolderKeys(keyring(settings)), describe)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from .patience import activity
+
 TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
 STOP_TIMEOUT_S = 10
 RESTARTS_MAX = 5
@@ -75,6 +77,11 @@ class Supervisor:
             if role.process and (code := role.process.poll()) is not None:
                 _log.error("role ended", role=role.name, exit_code=code)
                 role.start(self._environment, self._tie)
+
+    def activity(self, name: str) -> tuple[float, int]:
+        """What changes while a role runs at all."""
+        processes = [role.process for role in self._roles if role.name == name and role.process]
+        return activity(processes[0].pid) if processes else (0.0, 0)
 
     def stop(self) -> None:
         """End all roles, gently first."""
