@@ -310,7 +310,7 @@ def import_(
     from .workbench import workbench  # noqa: PLC0415
 
     if template:
-        typer.echo(importing.template(), nl=False)
+        typer.echo(importing.template().encode(), nl=False)  # UTF-8, whatever the terminal has
         return
     if file is None:
         raise typer.BadParameter("name a file, or ask for --template")

@@ -7,7 +7,7 @@ import errno
 import psycopg
 from psycopg.errors import InsufficientPrivilege
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, Unavailable
 
 
 class CannotStart(Exception):
@@ -41,6 +41,8 @@ def sentence_of(error: BaseException) -> str | None:
 
     PostgreSQL's messages are told where they can hold no value of a row.
     """
+    if isinstance(error, Unavailable) and isinstance(error.__cause__, DATABASE_FAILURES):
+        error = error.__cause__
     if isinstance(error, LedgerError | CannotStart):
         return str(error)
     if isinstance(error, DATABASE_FAILURES):
@@ -56,7 +58,9 @@ def _of_database(error: psycopg.Error) -> str:
     if error.sqlstate:
         said = error.diag.message_primary or type(error).__name__
         return f"The database says: {said} ({error.sqlstate})"
-    said = str(error).partition("\n")[0].removeprefix("connection failed: ") or "no reason given"
+    said = str(error).partition("\n")[0]
+    for prefix in ("connection failed: ", "connection is bad: "):
+        said = said.removeprefix(prefix)
     return f"The database can't be reached: {said}: {_CHECK_DATABASE}"
 
 

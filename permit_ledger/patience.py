@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import psutil
 
-FIRST_WORD_S = 5.0
+FIRST_WORD_S = 10.0
 WORD_EVERY_S = 10.0
 LOOK_EVERY_S = 0.5
 LOOK_COUNTS_S = 2.0

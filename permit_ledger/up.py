@@ -83,7 +83,7 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> boo
         waiting_for("the service: its roles are still starting"),
     ):
         while not stop.is_set():
-            supervisor.tend()
+            supervisor.tend(is_starting=True)
             answer = _readiness(http)
             if answer.get("lag_events") == 0:
                 return True
