@@ -102,7 +102,7 @@ def jars() -> Path:
         fetched = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         command = ["mvn", "-B", "-q", "-f", str(POM), "dependency:copy-dependencies"]
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
-        print(f"waiting for Maven to fetch Kafka (at most {DOWNLOAD_TIMEOUT_S} s)", file=sys.stderr)
+        sys.stderr.write(f"waiting for Maven to fetch Kafka (at most {DOWNLOAD_TIMEOUT_S} s)\n")
         try:
             done = subprocess.run(
                 [*command, *options, *PATIENCE],
