@@ -30,8 +30,10 @@ from consumers.client import connection
 from consumers.heartbeats import TOPIC as HEARTBEATS
 from consumers.kinds import KINDS, PERMITS
 from tests.kafka.broker import Broker, free_port
+from tests.waiting import until
 
 USER, PASSWORD = "relay", "a-long-password"
+DELETE_TIMEOUT_S = 60
 CLIENT = "client"
 """Of the certificate."""
 TOPICS = [*(topic for kind in KINDS for topic in kind.topics), HEARTBEATS]
@@ -115,6 +117,13 @@ def allow(guarded: Secured) -> None:
     """Everybody what :data:`RIGHTS` says, and no more."""
     with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
         assert not admin.create_acls([*_acls()])["failed"]
+
+
+def delete_topics(guarded: Secured) -> None:
+    """Returns when none of ours is there any more."""
+    with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
+        admin.delete_topics(sorted(set(TOPICS) & set(admin.list_topics())))
+        until(lambda: not set(TOPICS) & set(admin.list_topics()), wait_s=DELETE_TIMEOUT_S)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, what_is_wrong
 from tests.kafka.remote import until_in_step, worker_process
-from tests.kafka.secured import PASSWORD, USER, allow, denied, secured
+from tests.kafka.secured import PASSWORD, USER, allow, delete_topics, denied, secured
 from tests.waiting import until
 
 WAIT_S = 60
@@ -146,6 +146,7 @@ def test_a_right_that_is_missing_stops_the_relay_until_it_is_given(
     operation, said,
 ):  # fmt: skip
     """It names the error and where the rights are listed."""
+    delete_topics(guarded)  # of another test's log
     head = grow(ledger, policy, 3)
     with (
         denied(guarded, kind, name, operation) as allow_again,
