@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError, for_code
 
-from .errors import TopicsUnfit
+from .errors import Refused, TopicsUnfit
 from .kinds import PARTITIONS, Kind
 
 REPLICATION_DEFAULT = -1
@@ -71,7 +71,7 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
 
     Raises:
         TopicsUnfit: naming the topic and what it should be.
-        KafkaError: a topic may not be looked at.
+        Refused, KafkaError: a topic may not be looked at.
     """
     for found in admin.describe_topics(list(topics)):
         if error_code := found.get("error_code"):
@@ -85,6 +85,11 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
             )
     limits = {}
     for topic, settings in _settings(admin, list(topics)).items():
+        if LIMIT not in settings:  # the client drops the error that came instead
+            raise Refused(
+                f"The brokers don't tell the settings of the topic {topic}. Give the relay's user"
+                " the right to DESCRIBE_CONFIGS; docs/kafka.md lists all."
+            )
         limits[topic] = int(settings[LIMIT]["value"])
         for name, value in topics[topic].settings.items():
             if settings[name]["value"] != value:

@@ -137,7 +137,7 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
     [
         (ResourceType.TRANSACTIONAL_ID, "permit-ledger-relay", "WRITE", "TransactionalId"),
         (ResourceType.TOPIC, PERMITS.events_topic, "WRITE", "TopicAuthorizationFailed"),
-        (ResourceType.TOPIC, PERMITS.state_topic, "DESCRIBE_CONFIGS", "TopicAuthorizationFailed"),
+        (ResourceType.TOPIC, PERMITS.state_topic, "DESCRIBE_CONFIGS", "DESCRIBE_CONFIGS"),
     ],
 )
 @pytest.mark.timeout(240)
