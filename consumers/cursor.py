@@ -56,11 +56,17 @@ class RelayRow:
     def begin(self) -> None:
         self._connection.execute(_sql.begin)
 
-    def begun(self, position: int) -> None:
-        self._connection.execute(_sql.begun, {"position": position})
+    def begun(self, position: int, *, is_refused: bool = False) -> None:
+        """``is_refused``: why it has stopped stands until something was sent."""
+        given = {"position": position, "is_refused": is_refused}
+        self._connection.execute(_sql.begun, given)
 
     def move(self, position: int, ends: Ends) -> None:
         self._connection.execute(_sql.move, {"position": position, "ends": Jsonb(ends)})
+
+    def go_on(self) -> None:
+        """Nothing is in the way any more."""
+        self._connection.execute(_sql.go_on)
 
     def stop(self, reason: str) -> None:
         self._connection.execute(_sql.stop, {"reason": reason})

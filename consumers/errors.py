@@ -7,11 +7,15 @@
     ├── LogForked      the topics hold what the log does not
     ├── TailUnknown    the topics are empty and nothing says how far they had come
     ├── TopicsUnfit    a topic is not as it has to be
-    └── NoTopic        nobody has said where a kind of events goes
+    ├── NoTopic        nobody has said where a kind of events goes
+    └── Refused        the brokers refuse what no further attempt changes
+        └── RecordTooLarge   a record is larger than its topic takes
 """
 
 from __future__ import annotations
 
+SPARE_BYTES = 1024
+"""For what the brokers and the compression add to a record."""
 _GUIDE = "docs/operations.md, 'When the relay stops', has the steps."
 
 
@@ -51,6 +55,25 @@ class TailUnknown(RelayStopped):
 
 class TopicsUnfit(RelayStopped):
     """A topic was made by somebody else, in another way."""
+
+
+class Refused(RelayStopped):
+    """Rights, a version, a setting or a policy of the cluster stands in the way."""
+
+
+class RecordTooLarge(Refused):
+    """``limit_bytes`` is what ``topic`` took when the record was refused."""
+
+    def __init__(self, what: str, topic: str, size_bytes: int, limit_bytes: int | None) -> None:
+        self.topic = topic
+        self.limit_bytes = limit_bytes
+        limit = "" if limit_bytes is None else f" (max.message.bytes={limit_bytes})"
+        super().__init__(
+            f"{what} is a record of {size_bytes} bytes before compression, and the topic {topic}"
+            f" does not take it{limit}. Nothing is sent from the transaction that it belongs to on."
+            f" Set max.message.bytes of {topic} to at least {size_bytes + SPARE_BYTES}, and"
+            " message.max.bytes of the brokers where that is lower."
+        )
 
 
 class NoTopic(RelayStopped):

@@ -17,10 +17,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from .brokers import Brokers
 from .client import connection
 from .cloudevents import Header
+from .refusals import TOO_LARGE, is_too_large
 
 TRANSACTION_TIMEOUT_MS = 20_000
 """The broker aborts what is open for longer, so readers never wait longer for a relay that died."""
@@ -40,6 +44,14 @@ class NotCommitted(Exception):
     """Whether the transaction was committed is not known: the topics' tail will tell."""
 
 
+class TooLarge(Exception):
+    """The record with this index among those to be sent is larger than the brokers take."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(f"record {index} is too large")
+
+
 class Outgoing(NamedTuple):
     """A record to be sent. ``value`` is ``None`` for a tombstone."""
 
@@ -49,6 +61,14 @@ class Outgoing(NamedTuple):
     value: bytes | None
     headers: list[Header]
 
+    @property
+    def size_bytes(self) -> int:
+        """At most so many by itself, before compression."""
+        size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(
+            self.key, self.value, self.headers
+        )
+        return size
+
 
 class Transactions:
     """Owns a producer; ``reader`` belongs to the caller and is used to look whether it is true.
@@ -56,14 +76,24 @@ class Transactions:
     To be closed, whatever happened.
     """
 
-    def __init__(self, brokers: Brokers, transactional_id: str, reader: KafkaConsumer) -> None:
+    def __init__(
+        self,
+        brokers: Brokers,
+        transactional_id: str,
+        reader: KafkaConsumer,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+    ) -> None:
         """Fences every producer of the same id, and waits until what it had begun is settled.
+
+        Batches are of ``batch_bytes`` at most, but for a single record that is larger.
 
         Raises:
             KafkaError
         """
         self._reader = reader
-        self._producer = KafkaProducer(**producer_options(brokers, transactional_id))
+        options = {**producer_options(brokers, transactional_id), "batch_size": batch_bytes}
+        self._producer = KafkaProducer(**options)
         try:
             self._producer.init_transactions()
         except BaseException:
@@ -76,22 +106,31 @@ class Transactions:
         Returns topic → partition → the offset behind the last record.
 
         Raises:
-            NotCommitted, KafkaError: close this.
+            TooLarge, NotCommitted, KafkaError: close this.
         """
         producer = self._producer
         producer.begin_transaction()
-        futures = [
-            producer.send(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                headers=record.headers,
-                partition=record.partition,
-            )
-            for record in records
-        ]
-        producer.flush(ACKNOWLEDGE_TIMEOUT_S)
-        sent = [future.get(ACKNOWLEDGE_TIMEOUT_S) for future in futures]
+        futures: list[FutureRecordMetadata] = []
+        try:
+            for each in records:
+                future = producer.send(
+                    each.topic,
+                    value=each.value,
+                    key=each.key,
+                    headers=each.headers,
+                    partition=each.partition,
+                )
+                futures.append(future)  # one by one: an error may come in between
+            producer.flush(ACKNOWLEDGE_TIMEOUT_S)
+            sent = [future.get(ACKNOWLEDGE_TIMEOUT_S) for future in futures]
+        except KafkaError as error:
+            # The first error is often that of another record, which was given up because of it.
+            failed = (index for index, each in enumerate(futures) if is_too_large(each.exception))
+            if (index := next(failed, None)) is not None:
+                raise TooLarge(index) from error
+            if isinstance(error, TOO_LARGE):  # the client's own limit, before it was sent
+                raise TooLarge(len(futures)) from error
+            raise
         _within(COMMIT_TIMEOUT_S, producer.commit_transaction)
         self._see(records[last], sent[last].offset)
         ends: dict[str, dict[str, int]] = {}

@@ -8,13 +8,15 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError, for_code
 
-from .errors import TopicsUnfit
+from .errors import Refused, TopicsUnfit
 from .kinds import PARTITIONS, Kind
 
 REPLICATION_DEFAULT = -1
 """As the brokers have it."""
+LIMIT = "max.message.bytes"
+"""Of a batch, as it is stored; the brokers' own message.max.bytes where a topic says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,16 @@ def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None
             continue
 
 
-def require_fit(admin: KafkaAdminClient, topics: Topics) -> None:
-    """
+def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
+    """Topic → how many bytes a batch of records may have.
+
     Raises:
         TopicsUnfit: naming the topic and what it should be.
+        Refused, KafkaError: a topic may not be looked at.
     """
     for found in admin.describe_topics(list(topics)):
+        if error_code := found.get("error_code"):
+            raise for_code(error_code)(f"the topic {found['name']} can't be looked at")
         partitions = topics[found["name"]].partitions
         if len(found["partitions"]) != partitions:
             raise TopicsUnfit(
@@ -77,13 +83,21 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> None:
                 f" {partitions}: with another number the order of its records is lost."
                 " Nothing is sent."
             )
+    limits = {}
     for topic, settings in _settings(admin, list(topics)).items():
+        if LIMIT not in settings:  # the client drops the error that came instead
+            raise Refused(
+                f"The brokers don't tell the settings of the topic {topic}. Give the relay's user"
+                " the right to DESCRIBE_CONFIGS; docs/kafka.md lists all."
+            )
+        limits[topic] = int(settings[LIMIT]["value"])
         for name, value in topics[topic].settings.items():
             if settings[name]["value"] != value:
                 raise TopicsUnfit(
                     f"The topic {topic} has {name}={settings[name]['value']} and must have {value}:"
                     " set it, or records are lost for those who come later. Nothing is sent."
                 )
+    return limits
 
 
 def topic_id(admin: KafkaAdminClient, topic: str) -> str:

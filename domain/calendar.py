@@ -118,6 +118,36 @@ class WorkdayCalendar(Protocol):
         ...
 
 
+_HOLIDAYS_BY_LAW = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
+"""Month and day of New Year, Labour Day and National Day, as they are from 2025 on.
+[全国年节及纪念日放假办法 §2, State Council Order 795]"""
+
+
+def is_holiday_by_law(day: date) -> bool:
+    """Whether a day is a public holiday whatever schedule the State Council publishes for its year.
+
+    These are the holidays that follow from the solar calendar: New Year, Qingming, Labour Day,
+    National Day. The lunar ones (Spring Festival, Dragon Boat, Mid-Autumn) are not among them: no
+    library in use computes their dates past the published years.
+    """
+    return (day.month, day.day) in _HOLIDAYS_BY_LAW or day == _qingming(day.year)
+
+
+def expected_workday(day: date) -> bool:
+    """Whether a day of an unpublished year will most likely be worked: Monday to Friday, and no
+    holiday by law. Make-up workdays and bridge days are known from the published schedule only."""
+    return day.isoweekday() <= 5 and not is_holiday_by_law(day)  # noqa: PLR2004  Friday
+
+
+def _qingming(year: int) -> date | None:
+    """The day on which the sun reaches 15°, 4 or 5 April; ``None`` outside this century, for which
+    the constants of the usual approximation hold."""
+    in_century = year - 2000
+    if not 0 < in_century < 100:  # noqa: PLR2004
+        return None
+    return date(year, 4, int(in_century * 0.2422 + 4.81) - in_century // 4)
+
+
 @dataclass(frozen=True, slots=True)
 class DueDate:
     """A due date; ``provisional`` where the calendar did not yet know every day on the way."""
@@ -129,13 +159,13 @@ class DueDate:
 def due_date(start: date, working_days: int, workdays: WorkdayCalendar) -> DueDate:
     """The day on which ``working_days`` have passed; the start itself is not counted.
 
-    Past the calendar's known years Monday to Friday stand in, and the answer says so.
+    Past the calendar's known years :func:`expected_workday` stands in, and the answer says so.
     """
     day, left, provisional = start, working_days, False
     while left > 0:
         day += ONE_DAY
         worked = workdays.is_workday(day)
         if worked is None:
-            provisional, worked = True, day.isoweekday() <= 5  # noqa: PLR2004  Friday
+            provisional, worked = True, expected_workday(day)
         left -= worked
     return DueDate(day, provisional)

@@ -102,9 +102,15 @@ def connection_options() -> dict[str, Any]:
     }
 
 
-def connect(database_url: str, *, application_name: str = "permit-ledger") -> Connection:
+def connect(
+    database_url: str,
+    *,
+    application_name: str = "permit-ledger",
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+) -> Connection:
     """One connection in autocommit mode."""
-    return psycopg.connect(database_url, application_name=application_name, **connection_options())
+    options = {**connection_options(), "connect_timeout": connect_timeout_s}
+    return psycopg.connect(database_url, application_name=application_name, **options)
 
 
 def connect_to_append(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from psycopg import OperationalError
 
 from api.correlation import correlation_id
 from api.roles import Role
@@ -92,7 +91,6 @@ def up(
     """Run the whole service on this machine."""
     from .sample import SAMPLE_PERMITS  # noqa: PLC0415  keeps the other commands quick to start
     from .supervisor import RoleFailed  # noqa: PLC0415
-    from .up import CannotStart  # noqa: PLC0415
     from .up import up as run  # noqa: PLC0415
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url, kafka=kafka)
@@ -104,7 +102,7 @@ def up(
     if clock_at and not settings.development:
         raise typer.BadParameter("the clock can be set in development mode only")
     permits = 0 if empty or not settings.development else sample or SAMPLE_PERMITS
-    with as_role("up"), explained(CannotStart, RoleFailed):
+    with as_role("up"), explained(RoleFailed):
         run(settings, console, sample_permits=permits, clock_at=clock_at)
 
 
@@ -204,7 +202,7 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
-        explained(OperationalError),
+        explained(),
         server(settings) as found,
         connect(found, application_name="permit-ledger migrate") as connection,
     ):
@@ -223,7 +221,7 @@ def settle_due_dates(data_dir: DataDir = None, database_url: DatabaseUrl = None)
     from .workdays import MainlandWorkdays  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with explained(OperationalError), workbench(settings) as bench:
+    with explained(), workbench(settings) as bench:
         settled = run(
             bench.ledger,
             bench.database_url,
@@ -317,7 +315,7 @@ def import_(
     from .workbench import workbench  # noqa: PLC0415
 
     if template:
-        typer.echo(importing.template(), nl=False)
+        typer.echo(importing.template().encode(), nl=False)  # UTF-8, whatever the terminal has
         return
     if file is None:
         raise typer.BadParameter("name a file, or ask for --template")

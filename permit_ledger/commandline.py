@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
+import psycopg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.markup import escape
 from ledger.errors import LedgerError
 
 from . import logs
+from .failures import DATABASE_FAILURES, CannotStart, sentence_of
 from .keys import UnusableKey
 from .redaction import scrub
 from .settings import Settings
@@ -49,15 +51,30 @@ def settings_of(**given: Any) -> Settings:
 def explained(*expected: type[Exception]) -> Iterator[None]:
     """Expected failures end with a sentence and exit code 1, not with a trace.
 
-    The sentence is for whoever gave the command and may name a file; it stands in a role's log too,
+    The sentence is for the user of the command and may name a file; it stands in a role's log too,
     so what looks like a number, a token or a password is taken out of it.
     """
-    failures: tuple[type[Exception], ...] = (LedgerError, UnusableKey, OSError, *expected)
+    failures: tuple[type[Exception], ...] = (
+        *(LedgerError, UnusableKey, CannotStart, OSError, psycopg.ProgrammingError),
+        *DATABASE_FAILURES,
+        *expected,
+    )
     try:
         yield
     except failures as error:
-        sentence = escape(scrub(str(error)))
-        errors_console.print(
-            f"[red]permit-ledger:[/red] {sentence}", soft_wrap=True, highlight=False
-        )
-        raise typer.Exit(1) from None
+        if (sentence := sentence_of(error)) is None:
+            if not isinstance(error, (UnusableKey, *expected)):
+                raise
+            sentence = str(error)
+        fail(sentence)
+
+
+def fail(sentence: str) -> NoReturn:
+    """
+    Raises:
+        typer.Exit: always; exit code 1.
+    """
+    errors_console.print(
+        f"[red]permit-ledger:[/red] {escape(scrub(sentence))}", soft_wrap=True, highlight=False
+    )
+    raise typer.Exit(1)

@@ -13,6 +13,9 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
+from .failures import sentence_of
+from .output import careful_output
+from .redaction import scrub
 from .tracebacks import describe, name_of, place_of
 
 _log = structlog.get_logger(__name__)
@@ -79,7 +82,11 @@ class CarefulGroup(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
-            return super().main(*arguments, **options)
+            with careful_output():
+                return super().main(*arguments, **options)
+        except OSError as error:  # mostly of what a command prints, say into a full disk
+            sys.stderr.write(f"permit-ledger: {scrub(sentence_of(error) or '')}\n")
+            sys.exit(1)
         except Exception as error:  # noqa: BLE001  the interpreter would print its message
             sys.stderr.write(
                 f"{describe(error)}\npermit-ledger: unexpected {name_of(type(error))}: try again;"

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from psycopg import OperationalError
 from rich.table import Table
 
 from ledger.database import Connection
@@ -81,7 +80,7 @@ def _owners(settings: Settings) -> Iterator[Connection]:
     from .workbench import server  # noqa: PLC0415
 
     with (
-        explained(OperationalError),
+        explained(),
         server(settings) as url,
         connect(url, application_name="permit-ledger keys") as connection,
     ):

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from psycopg import OperationalError
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,8 +19,8 @@ from .commandline import (
     DatabaseUrl,
     DataDir,
     console,
-    errors_console,
     explained,
+    fail,
     settings_of,
 )
 from .settings import Settings
@@ -56,7 +55,7 @@ def list_permits(
         position, permits = desk.parked()
     if as_json:
         found = {"permits": [_document(one) for one in permits], "as_of_position": position}
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json.dumps(found))
     elif permits:
         console.print(_table(permits))
         typer.echo("permit-ledger quarantine show NUMBER says where in the code it was")
@@ -129,13 +128,9 @@ def _sentence(retried: Retried) -> str:
 
 def _only(permits: list[Parked]) -> Parked:
     if not permits:
-        errors_console.print(
-            "[red]permit-ledger:[/red] This permit is not in quarantine;"
-            " permit-ledger quarantine list names those that are.",
-            soft_wrap=True,
-            highlight=False,
+        fail(
+            "This permit is not in quarantine; permit-ledger quarantine list names those that are."
         )
-        raise typer.Exit(1)
     return permits[0]
 
 
@@ -171,6 +166,6 @@ def _desk(settings: Settings) -> Iterator[QuarantineDesk]:
     from .tracebacks import describe  # noqa: PLC0415
     from .workbench import database  # noqa: PLC0415
 
-    with explained(OperationalError), database(settings) as url:
+    with explained(), database(settings) as url:
         views = all_views(keys.blind_index(settings))
         yield QuarantineDesk(url, views, HolderKeys(keyring(settings)), describe)

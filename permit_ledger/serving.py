@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from socket import socket
 
 import uvicorn
@@ -14,6 +14,7 @@ from ledger.database import connect
 from projections.feed import feed_of
 
 from .far_wiring import far_http_service
+from .listening import bind
 from .protocol import BoundedHttp
 from .settings import Settings
 from .supervisor import tie_to_supervisor
@@ -36,10 +37,16 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
     """The HTTP API, until SIGTERM; beside a database that is fed from Kafka, checks of cards alone.
 
     ``is_far`` says that it is one before the first worker has come: nobody writes to it meanwhile.
+
+    Raises:
+        CannotStart: the address can't be listened on, or no database server starts.
     """
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with database(settings) as database_url:
+    with database(settings) as database_url, ExitStack() as stack:
+        sockets = bind(settings.host, settings.port)
+        for each in sockets:
+            stack.callback(each.close)
         with connect(database_url) as connection:
             is_far = is_far or feed_of(connection) is not None
         service = (far_http_service if is_far else http_service)(settings, database_url)
@@ -47,8 +54,6 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         config = uvicorn.Config(
             service,
-            host=settings.host,
-            port=settings.port,
             loop="uvloop",
             http=BoundedHttp,
             backlog=BACKLOG,
@@ -60,7 +65,7 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
         )
         server = _Server(config)
         with suppress(KeyboardInterrupt):
-            server.run()
+            server.run(sockets)
         if not server.started:
             sys.exit(STARTUP_FAILURE)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .listening import bare_host, local_url
 from .policy import DEFAULT_POLICY
 
 DEVELOPMENT_ISSUER = "permit-ledger-development"
@@ -22,7 +23,11 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostgreSQL, as `postgresql://…`; none: the embedded server"
     )
-    host: str = Field("127.0.0.1", description="address that the API listens on")
+    host: str = Field(
+        "127.0.0.1",
+        description="address or name that the API listens on; `0.0.0.0`: all of IPv4,"
+        " `::`: all of IPv6 and IPv4",
+    )
     port: int = Field(8000, ge=1, le=65535, description="port that the API listens on")
     development: bool = Field(
         False, description="issue tokens to anyone, let the clock be set, accept area 99"
@@ -153,10 +158,25 @@ class Settings(BaseSettings):
     audit_permits_per_s: int = Field(
         5, ge=0, le=1000, description="permits that the auditor compares with the log; 0: none"
     )
+    start_timeout_s: float = Field(
+        300,
+        ge=1,
+        le=86_400,
+        description="how long nothing may move before a start is given up",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged, to standard error"
     )
     log_format: Literal["json", "console"] = Field("json", description="for machines or for people")
+
+    @field_validator("host")
+    @classmethod
+    def _one_host(cls, host: str) -> str:
+        """Without the brackets that an address of IPv6 has in a URL."""
+        try:
+            return bare_host(host)
+        except ValueError as error:
+            raise ValueError(f"{error}: PERMIT_LEDGER_HOST is one address or name") from None
 
     @model_validator(mode="after")
     def _one_issuer(self) -> Settings:
@@ -213,4 +233,4 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """Where people find the API on this machine."""
-        return f"http://{self.host}:{self.port}"
+        return local_url(self.host, self.port)

@@ -6,6 +6,7 @@ ties them to it: when the supervisor dies, by whatever signal, its end closes an
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -14,8 +15,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
+
+from .patience import activity
 
 TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
 STOP_TIMEOUT_S = 10
@@ -37,18 +41,19 @@ class Role:
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
 
-    def start(self, environment: Mapping[str, str], tie: int) -> None:
+    def start(self, environment: Mapping[str, str], tie: int, window_s: float = math.inf) -> None:
         """
         Raises:
-            RoleFailed: it was started too often of late.
+            RoleFailed: it was started too often within ``window_s``.
         """
         now = time.monotonic()
-        self.starts = [start for start in self.starts if now - start < RESTART_WINDOW_S] + [now]
+        self.starts = [start for start in self.starts if now - start < window_s] + [now]
         if len(self.starts) > RESTARTS_MAX:
             raise RoleFailed(f"'permit-ledger {self.name}' ends as soon as it is started")
         self.process = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "permit_ledger", self.name],
-            env={**environment, TIE_VARIABLE: str(tie)},
+            # Not what a folder of the same name in the working folder holds.
+            [sys.executable, "-P", "-m", "permit_ledger", self.name],
+            env={**environment, TIE_VARIABLE: str(tie), "PYTHONPATH": _our_path(environment)},
             pass_fds=[tie],
         )
 
@@ -65,16 +70,25 @@ class Supervisor:
         for role in self._roles:
             role.start(self._environment, self._tie)
 
-    def tend(self) -> None:
+    def tend(self, *, is_starting: bool = False) -> None:
         """Restart whatever has ended; call it now and then.
+
+        While the service ``is_starting``, every end counts, however long a busy machine takes for
+        it; later those of the last minute.
 
         Raises:
             RoleFailed
         """
+        window_s = math.inf if is_starting else RESTART_WINDOW_S
         for role in self._roles:
             if role.process and (code := role.process.poll()) is not None:
                 _log.error("role ended", role=role.name, exit_code=code)
-                role.start(self._environment, self._tie)
+                role.start(self._environment, self._tie, window_s)
+
+    def activity(self, name: str) -> tuple[float, int]:
+        """What changes while a role runs at all."""
+        processes = [role.process for role in self._roles if role.name == name and role.process]
+        return activity(processes[0].pid) if processes else (0.0, 0)
 
     def stop(self) -> None:
         """End all roles, gently first."""
@@ -87,6 +101,12 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _our_path(environment: Mapping[str, str]) -> str:
+    """Where this very program was imported from, before all else."""
+    given = environment.get("PYTHONPATH")
+    return os.pathsep.join([str(Path(__file__).parents[1]), *([given] if given else [])])
 
 
 def tie_to_supervisor() -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Event
+from typing import Any
 
 import httpx
 from rich.console import Console
 
 from ledger.clock import DevelopmentClock
 
+from .data_folder import open_data_folder
+from .failures import CannotStart
+from .listening import PortTaken, bind
+from .patience import Stillness, waiting_for
 from .sample import grow_sample_city
 from .settings import Settings
 from .stopping import stop_on
@@ -24,14 +28,11 @@ from .supervisor import Supervisor
 from .workbench import database, service_clock
 
 ROLES = ["api", "project", "integrate", "analytics"]
-READY_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 30
+"""On a machine so busy that it takes longer, the next attempt has it."""
 PORT_TIMEOUT_S = 10
 TEND_S = 0.2
 READY_POLL_S = 0.05
-
-
-class CannotStart(Exception):
-    """The message says what is in the way and what to do."""
 
 
 def up(
@@ -51,12 +52,15 @@ def up(
             clock.set(clock_at)
         supervisor = Supervisor(_roles(settings), _environment(settings, database_url))
         try:
-            supervisor.start()
-            if sample_permits:
-                grow_sample_city(settings, database_url, clock.now(), sample_permits, console)
-            if _until(stop, supervisor, READY_TIMEOUT_S, lambda: _is_ready(settings)):
+            if not stop.is_set():
+                supervisor.start()
+            if sample_permits and not stop.is_set():
+                with waiting_for("the sample city: still growing"):
+                    grow_sample_city(settings, database_url, clock.now(), sample_permits, console)
+            if _until_ready(settings, supervisor, stop):
                 console.print(f"ready {settings.url}", highlight=False, soft_wrap=True)
-                _until(stop, supervisor, None, lambda: False)
+                while not stop.wait(TEND_S):
+                    supervisor.tend()
         finally:
             supervisor.stop()
 
@@ -65,31 +69,42 @@ def _roles(settings: Settings) -> list[str]:
     return [*ROLES, "relay"] if settings.kafka else ROLES
 
 
-def _until(
-    stop: Event, supervisor: Supervisor, timeout_s: float | None, done: Callable[[], bool]
-) -> bool:
-    """Tend the roles until ``done`` says so (True) or we are asked to stop (False).
+def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> bool:
+    """Tend the roles until the service is ready (True) or is asked to stop (False).
 
     Raises:
-        CannotStart: it took longer than ``timeout_s``.
+        CannotStart: nothing has moved for too long: the API's process did nothing before it
+            answered, or the views got no further after that.
     """
-    started = time.monotonic()
-    while not stop.is_set():
-        supervisor.tend()
-        if done():
-            return True
-        if timeout_s is not None and time.monotonic() - started > timeout_s:
-            raise CannotStart(f"the service is not ready after {timeout_s} s; see the log above")
-        stop.wait(TEND_S if timeout_s is None else READY_POLL_S)
+    still = Stillness(settings.start_timeout_s)
+    # No proxy stands between this process and its own machine.
+    with (
+        httpx.Client(base_url=settings.url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as http,
+        waiting_for("the service: its roles are still starting"),
+    ):
+        while not stop.is_set():
+            supervisor.tend(is_starting=True)
+            answer = _readiness(http)
+            if answer.get("lag_events") == 0:
+                return True
+            if still.is_too_long(lambda: answer or supervisor.activity("api")):  # noqa: B023
+                raise CannotStart(
+                    f"the service is not ready, and nothing has moved for {still.limit_s:.0f} s:"
+                    " the lines above say why, if a part of it has failed; start it again, on a"
+                    " machine that is less busy"
+                )
+            stop.wait(READY_POLL_S)
     return False
 
 
-def _is_ready(settings: Settings) -> bool:
+def _readiness(http: httpx.Client) -> dict[str, Any]:
+    """What ``/readyz`` says of the log and the views; nothing while it does not answer."""
     try:
-        answer = httpx.get(f"{settings.url}/readyz", timeout=2)
-    except httpx.TransportError:
-        return False
-    return answer.is_success and answer.json()["lag_events"] == 0
+        document: dict[str, Any] = http.get("/readyz").json()
+    except (httpx.TransportError, ValueError):
+        return {}
+    told = ("detail", "log_position", "views_position", "lag_events")
+    return {name: document[name] for name in told if name in document}
 
 
 def _environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -109,8 +124,8 @@ def _environment(settings: Settings, database_url: str) -> dict[str, str]:
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     """One service a data folder; the lock goes with the process, however it ends."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.data_dir / "up.lock").open("w") as lock:
+    folder = open_data_folder(settings.data_dir)
+    with (folder / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -121,18 +136,21 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 
 def _wait_for_port(settings: Settings, stop: Event) -> None:
-    """The roles of a service that was killed may need a moment to go."""
+    """The roles of a service that was killed may need a moment to go.
+
+    Raises:
+        CannotStart: another program stays there, or the address is none of this machine.
+    """
     deadline = time.monotonic() + PORT_TIMEOUT_S
-    while not stop.is_set():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with waiting_for(f"port {settings.port}: another program has it still"):
+        while not stop.is_set():
             try:
-                probe.bind((settings.host, settings.port))
-            except OSError:
+                sockets = bind(settings.host, settings.port)
+            except PortTaken:
                 if time.monotonic() > deadline:
-                    raise CannotStart(
-                        f"port {settings.port} is taken: choose another with --port"
-                    ) from None
+                    raise
+                stop.wait(TEND_S)
             else:
+                for each in sockets:
+                    each.close()
                 return
-        stop.wait(TEND_S)

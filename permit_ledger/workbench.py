@@ -7,11 +7,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import ConnectionTimeout
+
 from domain.policy import Policy
 from ledger.application import PermitLedger
 from ledger.blind_index import BlindIndex
 from ledger.clock import Clock, DevelopmentClock, SystemClock
-from ledger.database import acting_as_service, as_service, connect
+from ledger.database import Connection, acting_as_service, as_service, connect
 from ledger.errors import Unavailable
 from ledger.mapper import EventMapper, OrjsonTranscoder
 from ledger.topics import require_readable
@@ -24,6 +27,7 @@ from .settings import Settings
 from .setup import bring_up_to_date, prepare
 
 CLOCK_RELOAD_S = 1.0
+LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
 
 @contextmanager
@@ -32,7 +36,9 @@ def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.data_dir, keep=keep) as embedded:
+    with EmbeddedPostgres(
+        settings.data_dir, keep=keep, stalled_s=settings.start_timeout_s
+    ) as embedded:
         yield embedded.url
 
 
@@ -40,7 +46,7 @@ def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     """The URL of a prepared database; whoever connects with it acts as the service's role."""
     with server(settings, keep=keep) as database_url:
-        with connect(database_url) as connection:
+        with first_connection(database_url) as connection:
             prepare(connection, keys.blind_index(settings), keyring(settings))
         yield as_service(database_url)
 
@@ -49,11 +55,25 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 def keyless_database(settings: Settings) -> Iterator[str]:
     """The same for whoever opens nothing: no key is read, and none has to be there."""
     with server(settings) as database_url:
-        with connect(database_url) as connection:
+        with first_connection(database_url) as connection:
             bring_up_to_date(connection)
             with acting_as_service(connection):
                 require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
         yield as_service(database_url)
+
+
+def first_connection(database_url: str) -> Connection:
+    """At a start. A server behind a socket of this machine that does not answer in time is busy,
+    not gone: it is given longer and longer.
+
+    Raises:
+        psycopg.OperationalError
+    """
+    is_local = str(conninfo_to_dict(database_url).get("host") or "").startswith("/")
+    for connect_timeout_s in LOCAL_CONNECT_TIMEOUTS_S if is_local else ():
+        with suppress(ConnectionTimeout):
+            return connect(database_url, connect_timeout_s=connect_timeout_s)
+    return connect(database_url)
 
 
 @dataclass(frozen=True, slots=True)

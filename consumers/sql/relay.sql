@@ -19,10 +19,13 @@ UPDATE ledger.relay SET starts = starts + 1;
 
 -- name: begun
 -- What was found on the topics is where it goes on.
-UPDATE ledger.relay SET position = %(position)s, stopped = NULL;
+UPDATE ledger.relay SET position = %(position)s, stopped = CASE WHEN %(is_refused)s THEN stopped END;
 
 -- name: stop
 UPDATE ledger.relay SET stopped = %(reason)s WHERE stopped IS DISTINCT FROM %(reason)s;
+
+-- name: go_on
+UPDATE ledger.relay SET stopped = NULL;
 
 -- name: forget
 -- Believe the topics; only where the relay stands still.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
-from domain.calendar import ONE_DAY, SHANGHAI, WorkdayCalendar
+from domain.calendar import ONE_DAY, SHANGHAI, WorkdayCalendar, expected_workday
 
 from .chance import Chance
 from .rates import Rates
@@ -38,7 +38,7 @@ class Office:
 
     def _ask(self, day: date) -> bool:
         worked = self._workdays.is_workday(day)
-        return day.isoweekday() <= 5 if worked is None else worked  # noqa: PLR2004  Friday
+        return expected_workday(day) if worked is None else worked
 
     def issues_weight(self, day: date) -> float:
         """How many come for a first permit, relative to an ordinary working day."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import DueDate, due_date
+from domain.calendar import DueDate, due_date, is_holiday_by_law
 from permit_ledger.workdays import MainlandWorkdays
 
 MAINLAND = MainlandWorkdays()
@@ -59,12 +59,43 @@ def test_past_the_known_years_a_due_date_is_provisional():
 
 @pytest.mark.parametrize(
     ("working_days", "due", "provisional"),
-    [(1, date(2026, 12, 31), False), (2, date(2027, 1, 1), True), (3, date(2027, 1, 4), True)],
+    [(1, date(2026, 12, 31), False), (2, date(2027, 1, 4), True), (3, date(2027, 1, 5), True)],
 )
 def test_one_unknown_day_on_the_way_is_enough(working_days, due, provisional):
-    """Known to 31 December: from 1 January on the date is provisional and skips the weekend."""
+    """Known to 31 December: from 1 January on, a Friday, the date is provisional and skips the
+    holiday and the weekend."""
     known = KnownUntil(date(2026, 12, 31))
     assert DueDate(due, provisional) == due_date(date(2026, 12, 30), working_days, known)
+
+
+@pytest.mark.parametrize(
+    ("start", "due"),
+    [
+        pytest.param(date(2026, 12, 14), date(2027, 1, 12), id="new-year"),
+        pytest.param(date(2027, 3, 22), date(2027, 4, 20), id="qingming"),
+        pytest.param(date(2028, 4, 17), date(2028, 5, 17), id="labour-day"),
+        pytest.param(date(2028, 9, 18), date(2028, 10, 18), id="national-day"),
+    ],
+)
+def test_holidays_by_law_are_not_worked_in_an_unpublished_year(start, due):
+    """20 working days across a holiday that needs no schedule; the date stays provisional."""
+    assert DueDate(due, provisional=True) == due_date(start, 20, MAINLAND)
+
+
+@given(st.dates(date(2004, 1, 1), date(2026, 12, 31)))
+def test_no_published_schedule_works_on_a_holiday_by_law(day):
+    """Qingming by its formula included; 2 May is one since 2025."""
+    if is_holiday_by_law(day) and (day.year >= 2025 or (day.month, day.day) != (5, 2)):
+        assert not MAINLAND.is_workday(day)
+
+
+@pytest.mark.parametrize(
+    ("year", "days"), [(2008, 4), (2011, 5), (2026, 5), (2027, 5), (2028, 4), (2029, 4), (2031, 5)]
+)
+def test_qingming_is_a_day_of_the_sun(year, days):
+    """As the almanacs have it."""
+    found = [day for day in range(1, 10) if is_holiday_by_law(date(year, 4, day))]
+    assert [days] == found
 
 
 def test_no_working_days_are_due_at_once():

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -22,7 +23,14 @@ ROOT = HERE.parents[1]
 POM = HERE / "pom.xml"
 RUNNING = "PERMIT_LEDGER_TEST_KAFKA"
 DOWNLOAD_TIMEOUT_S = 420
-START_TIMEOUT_S = 60
+PATIENCE = (
+    "-Dmaven.wagon.http.retryHandler.count=1",
+    "-Dmaven.wagon.rto=60000",
+    "-Daether.connector.connectTimeout=15000",
+    "-Daether.connector.requestTimeout=60000",
+)
+"""Of Maven's older and newer transports: it gives a repository that does not answer up sooner."""
+START_TIMEOUT_S = 240
 STOP_TIMEOUT_S = 20
 LISTENING_POLL_S = 0.05
 
@@ -94,13 +102,19 @@ def jars() -> Path:
         fetched = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         command = ["mvn", "-B", "-q", "-f", str(POM), "dependency:copy-dependencies"]
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={fetched}"]
-        done = subprocess.run(
-            [*command, *options],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=DOWNLOAD_TIMEOUT_S,
-        )
+        sys.stderr.write(f"waiting for Maven to fetch Kafka (at most {DOWNLOAD_TIMEOUT_S} s)\n")
+        try:
+            done = subprocess.run(
+                [*command, *options, *PATIENCE],
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=DOWNLOAD_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as late:
+            shutil.rmtree(fetched, ignore_errors=True)
+            raise NoBroker(f"Maven can't fetch the broker within {late.timeout:.0f} s") from None
         if done.returncode:
             shutil.rmtree(fetched, ignore_errors=True)
             raise NoBroker(f"Maven can't fetch the broker: {done.stdout[-500:]}")

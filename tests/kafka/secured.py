@@ -3,8 +3,8 @@
 What they may do there is what docs/kafka.md says.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,10 @@ from consumers.client import connection
 from consumers.heartbeats import TOPIC as HEARTBEATS
 from consumers.kinds import KINDS, PERMITS
 from tests.kafka.broker import Broker, free_port
+from tests.waiting import until
 
 USER, PASSWORD = "relay", "a-long-password"
+DELETE_TIMEOUT_S = 60
 CLIENT = "client"
 """Of the certificate."""
 TOPICS = [*(topic for kind in KINDS for topic in kind.topics), HEARTBEATS]
@@ -115,6 +117,33 @@ def allow(guarded: Secured) -> None:
     """Everybody what :data:`RIGHTS` says, and no more."""
     with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
         assert not admin.create_acls([*_acls()])["failed"]
+
+
+def delete_topics(guarded: Secured) -> None:
+    """Returns when none of ours is there any more."""
+    with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
+        admin.delete_topics(sorted(set(TOPICS) & set(admin.list_topics())))
+        until(lambda: not set(TOPICS) & set(admin.list_topics()), wait_s=DELETE_TIMEOUT_S)
+
+
+@contextmanager
+def denied(
+    guarded: Secured, kind: ResourceType, name: str, operation: str
+) -> Iterator[Callable[[], None]]:
+    """A right that the relay's user has not, until the function is called that this gives, or the
+    end."""
+    acl = ACL(
+        principal=f"User:{USER}",
+        host="*",
+        operation=ACLOperation[operation],
+        permission_type=ACLPermissionType.DENY,
+        resource_pattern=ResourcePattern(kind, name, ACLResourcePatternType.LITERAL),
+    )
+    with closing(KafkaAdminClient(**connection(Brokers(guarded.inside)))) as admin:
+        assert not admin.create_acls([acl])["failed"]
+        with ExitStack() as stack:
+            stack.callback(admin.delete_acls, [acl])
+            yield stack.close
 
 
 def _acls() -> Iterator[ACL]:

@@ -1,9 +1,12 @@
 """What the relay does not go on from by itself: it sends nothing, and says what to do."""
 
+import re
 from contextlib import closing
+from threading import Event
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition, errors
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from consumers.beginning import TRANSACTION_EVENTS_MAX, last_sent
 from consumers.brokers import Brokers
@@ -12,8 +15,10 @@ from consumers.cursor import Cursor, RelayRow
 from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
 from consumers.heartbeats import TOPIC as HEARTBEATS
 from consumers.kinds import PERMITS
+from consumers.refusals import refusal_in
 from consumers.tail import Tail
 from ledger.database import as_service, connect
+from tests.kafka.conftest import RelayedTo
 from tests.kafka.growing import grow
 from tests.kafka.reading import positions, read_events, what_is_wrong
 from tests.waiting import until
@@ -122,6 +127,147 @@ def test_a_topic_of_another_make(ledger, policy, relaying, stopped, kafka, prefi
 
     with relaying():
         assert "has 3 partitions and must have 12" in stopped()
+
+
+@pytest.fixture
+def set_limit(admin, prefix):
+    """``set_limit(topic, bytes)``: what a batch of records may have."""
+
+    def set_limit(topic, limit_bytes):
+        resource = ConfigResource(
+            ConfigResourceType.TOPIC, prefix + topic, {"max.message.bytes": str(limit_bytes)}
+        )
+        admin.alter_configs([resource])
+
+    return set_limit
+
+
+@pytest.mark.parametrize(
+    ("topic", "what"),
+    [
+        (PERMITS.events_topic, r"The event at position (\d+) is a record of (\d+) bytes"),
+        (PERMITS.state_topic, r"A permit's state, as of position (\d+) of the log, is a record"),
+    ],
+)
+def test_a_record_that_is_larger_than_its_topic_takes(
+    ledger,
+    policy,
+    relaying,
+    until_relayed,
+    stopped,
+    relay_row,
+    kafka,
+    prefix,
+    set_limit,
+    topic,
+    what,
+):
+    """It is named with its position and size, and what to set; that done, it goes on by itself."""
+    first = grow(ledger, policy, 10)
+    with relaying():
+        until_relayed(first)
+    set_limit(topic, 150)
+    head = grow(ledger, policy, 10)
+
+    with relaying():
+        reason = stopped()
+        found = re.search(what, reason)
+        assert first < int(found[1]) <= head
+        assert f"the topic {prefix + topic} does not take it (max.message.bytes=150)" in reason
+        size = int(re.search(r"record of (\d+) bytes", reason)[1])
+        advised = int(re.search(r"to at least (\d+)", reason)[1])
+        assert 150 < size < advised
+        starts, seen = relay_row().starts, read_events(kafka, prefix)
+        for _ in range(10):  # it looks every 0.2 s
+            Event().wait(0.1)
+            assert RelayedTo(first, reason, starts) == relay_row()
+        assert first == len(seen) == len(read_events(kafka, prefix))
+
+        set_limit(topic, advised)
+        until_relayed(head)
+        assert relay_row().stopped is None
+
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
+
+
+def test_a_limit_that_is_lowered_while_it_runs(
+    ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, set_limit
+):
+    """What it read of the topics at its beginning is no longer true."""
+    with relaying():
+        until_relayed(grow(ledger, policy, 10))
+        set_limit(PERMITS.events_topic, 150)
+        head = grow(ledger, policy, 10)
+        until(lambda: "max.message.bytes=150" in (relay_row().stopped or ""), wait_s=WAIT_S)
+        set_limit(PERMITS.events_topic, 1_000_000)
+        until_relayed(head)
+
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
+
+
+def test_batches_are_no_larger_than_a_topic_takes(
+    ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, set_limit
+):
+    """Only a single record can be too large."""
+    with relaying():
+        until_relayed(grow(ledger, policy, 10))
+    for topic in PERMITS.topics:
+        set_limit(topic, 4_000)
+    head = grow(ledger, policy, 200)
+
+    with relaying():
+        until_relayed(head)
+
+    assert relay_row().stopped is None
+    assert [] == what_is_wrong(read_events(kafka, prefix), head)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.TopicAuthorizationFailedError(["t"]),
+        errors.TransactionalIdAuthorizationFailedError(),
+        errors.ClusterAuthorizationFailedError(),
+        errors.UnsupportedVersionError(),
+        errors.IncompatibleBrokerVersion("no InitProducerId"),
+        errors.InvalidTopicError(),
+        errors.InvalidRecordError(),
+        errors.CorruptRecordError(),
+        errors.PolicyViolationError("no"),
+        errors.InvalidConfigurationError(),
+        errors.InvalidTransactionTimeoutError(),
+        errors.UnsupportedForMessageFormatError(),
+        errors.MessageSizeTooLargeError(),
+        errors.RecordListTooLargeError(),
+        errors.KafkaError(errors.PolicyViolationError()),
+        errors.KafkaError(f"in an error state: {errors.InvalidTopicError()}"),
+    ],
+    ids=repr,
+)
+def test_what_time_does_not_mend_is_refused(error):
+    """However the client has wrapped it."""
+    assert isinstance(refusal_in(error), RelayStopped)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.KafkaTimeoutError("no answer"),
+        errors.KafkaConnectionError("closed"),
+        errors.NotLeaderForPartitionError(),
+        errors.CoordinatorNotAvailableError(),
+        errors.NotEnoughReplicasError(),
+        errors.InvalidReplicationFactorError("a broker is down"),
+        errors.ProducerFencedError(),
+        errors.OutOfOrderSequenceNumberError(),
+        errors.UnknownTopicOrPartitionError(),
+        errors.KafkaError("Cannot execute transactional method"),
+        TimeoutError(),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_is_tried_again(error):
+    assert refusal_in(error) is None
 
 
 def tail(position=None, ends=None, *, began_later=False):

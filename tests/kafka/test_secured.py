@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trustme
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ResourceType
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from consumers import client
@@ -23,7 +24,7 @@ from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, what_is_wrong
 from tests.kafka.remote import until_in_step, worker_process
-from tests.kafka.secured import PASSWORD, USER, allow, secured
+from tests.kafka.secured import PASSWORD, USER, allow, delete_topics, denied, secured
 from tests.waiting import until
 
 WAIT_S = 60
@@ -129,6 +130,34 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
     assert relay_row().position is None
     assert "not-the-one" not in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "operation", "said"),
+    [
+        (ResourceType.TRANSACTIONAL_ID, "permit-ledger-relay", "WRITE", "TransactionalId"),
+        (ResourceType.TOPIC, PERMITS.events_topic, "WRITE", "TopicAuthorizationFailed"),
+        (ResourceType.TOPIC, PERMITS.state_topic, "DESCRIBE_CONFIGS", "DESCRIBE_CONFIGS"),
+    ],
+)
+@pytest.mark.timeout(240)
+def test_a_right_that_is_missing_stops_the_relay_until_it_is_given(
+    ledger, policy, database_url, guarded, entry, relay_row, until_relayed, tmp_path, kind, name,
+    operation, said,
+):  # fmt: skip
+    """It names the error and where the rights are listed."""
+    delete_topics(guarded)  # of another test's log
+    head = grow(ledger, policy, 3)
+    with (
+        denied(guarded, kind, name, operation) as allow_again,
+        relay_process(database_url, guarded.login, tmp_path / "data", **entry["login"]),
+    ):
+        until(lambda: relay_row().stopped, wait_s=WAIT_S)
+        assert said in relay_row().stopped
+        assert "docs/kafka.md" in relay_row().stopped
+        allow_again()
+        until_relayed(head, wait_s=3 * WAIT_S)
+        assert relay_row().stopped is None
 
 
 @pytest.fixture

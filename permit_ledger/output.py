@@ -1,0 +1,85 @@
+"""Standard output and standard error of a command, whatever stands at their other end.
+
+A character that the encoding lacks is written as ``?``. Where the reader of standard output has
+gone (``stats | head -1``), the command ends without a word and with exit code 141, as a shell
+reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What has no
+reader on standard error is dropped: a role goes on without its log.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+READER_GONE = 128 + signal.SIGPIPE
+
+
+@contextmanager
+def careful_output() -> Iterator[None]:
+    """For the whole of a command; streams that are not the process's own are left alone.
+
+    Raises:
+        SystemExit: the reader of standard output has gone.
+        OSError: standard output can't be written, say on a full disk.
+    """
+    sys.stdout = _careful(sys.stdout, READER_GONE)
+    sys.stderr = _careful(sys.stderr, None)
+    try:
+        yield
+    except SystemExit as end:
+        if not end.code:
+            sys.stdout.flush()
+        else:
+            _flush_quietly(sys.stdout)
+        raise
+    else:
+        sys.stdout.flush()
+
+
+class _Pipe(io.FileIO):
+    """A descriptor that belongs to the process. Once its reader has gone it leads nowhere."""
+
+    def __init__(self, descriptor: int, exit_code: int | None) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self._exit_code = exit_code
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            self._lead_nowhere()
+            if self._exit_code is not None:
+                raise SystemExit(self._exit_code) from None
+            return memoryview(data).nbytes
+
+    def _lead_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
+def _careful(stream: TextIO, exit_code: int | None) -> TextIO:
+    # A test's or an embedding program's stream is of another class, and theirs.
+    if type(stream) is not io.TextIOWrapper or isinstance(stream.buffer, io.BytesIO):
+        return stream
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Pipe(stream.fileno(), exit_code)),
+        encoding=stream.encoding,
+        errors="replace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _flush_quietly(stream: TextIO) -> None:
+    with suppress(SystemExit, OSError):  # the command has failed already, and its code says so
+        stream.flush()

@@ -1,0 +1,129 @@
+"""``./dev`` where the registries that it fetches from are out of reach."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOWHERE = "http://127.0.0.1:9/"
+"""No registry: a port of this machine on which nothing listens."""
+WAIT_S = 300
+STUB = '#!/bin/sh\necho "stub: $*"\n'
+PYTHON_WITHOUT_INDEX = """#!/bin/sh
+[ "$1" = -c ] && exit 0
+mkdir -p .venv/bin
+printf '#!/bin/sh\\necho "ERROR: Connection refused" >&2\\nexit 1\\n' >.venv/bin/python
+chmod +x .venv/bin/python
+"""
+"""Makes environments whose pip fails."""
+PROGRAMS = ("softhsm2-util", "chromium", "ssh-agent", "node", "java", "mvn", "kcat")
+
+
+def _stub(path: Path, text: str = STUB) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with nothing in it but the script and what it makes ``.venv`` from."""
+    for name in ("dev", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def _run(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "./dev", "test", "-k", "some"],
+        cwd=checkout,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        env={**os.environ, **environment},
+    )
+
+
+def _fingerprint(checkout: Path) -> str:
+    made = subprocess.run(
+        ["sh", "-c", "cat requirements.lock pyproject.toml | cksum; pwd"],
+        cwd=checkout,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return made.stdout
+
+
+@pytest.fixture
+def venv(checkout: Path) -> Path:
+    """Programs that only say how they were called, under the right fingerprint."""
+    for name in ("python", "go"):
+        _stub(checkout / ".venv" / "bin" / name)
+    (checkout / ".venv" / "fingerprint").write_text(_fingerprint(checkout))
+    return checkout / ".venv"
+
+
+def test_tests_run_where_npm_reaches_no_registry(checkout: Path, venv: Path) -> None:
+    """It says what it waits for and for how long at most, npm's own reason, and goes on."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is missing (Debian: apt install npm)")
+    for name in PROGRAMS:
+        if name != "node":
+            _stub(checkout / "bin" / name)
+
+    run = _run(
+        checkout,
+        PATH=f"{checkout / 'bin'}:{os.environ['PATH']}",
+        npm_config_registry=NOWHERE,
+        npm_config_cache=str(checkout / "npm-cache"),
+    )
+
+    assert "waiting for npm packages (at most " in run.stderr
+    assert "ECONNREFUSED" in run.stderr
+    assert "some tests need npm" in run.stderr
+    assert "stub: -m pytest --numprocesses 2 --dist loadfile -k some" in run.stdout
+    assert 0 == run.returncode
+    assert venv.is_dir()
+
+
+def test_an_older_environment_is_kept_where_packages_cannot_be_fetched(
+    checkout: Path, venv: Path
+) -> None:
+    """Its lock has changed since, and pip fails: its reason is shown, and the environment used."""
+    (venv / "fingerprint").write_text("of another lock")
+    for name in (*PROGRAMS, "npm"):
+        _stub(checkout / "bin" / name)
+
+    _stub(checkout / "bin" / "python-without-index", PYTHON_WITHOUT_INDEX)
+
+    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+    run = _run(checkout, PATH=path, PYTHON="python-without-index")
+
+    assert "waiting for Python packages (at most " in run.stderr
+    assert "ERROR: Connection refused" in run.stderr
+    assert "going on with the .venv that is there" in run.stderr
+    assert "stub: -m pytest" in run.stdout
+    assert 0 == run.returncode
+
+
+def test_without_any_environment_it_ends_with_the_reason(checkout: Path) -> None:
+    _stub(checkout / "bin" / "python-without-index", PYTHON_WITHOUT_INDEX)
+
+    run = _run(checkout, PYTHON=str(checkout / "bin" / "python-without-index"))
+
+    assert 1 == run.returncode
+    assert "ERROR: Connection refused" in run.stderr
+    assert "Python packages can't be fetched" in run.stderr
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+def test_it_is_a_script_for_any_posix_shell(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not here")
+    subprocess.run([shell, "-n", str(ROOT / "dev")], check=True)
