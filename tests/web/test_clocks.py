@@ -25,7 +25,7 @@ FORGED = """(role) => {
 
 @pytest.fixture
 def wrong(visitor):
-    """``wrong(-3600)``: somebody whose device is an hour behind."""
+    """``wrong(-3600)``: a visitor whose device is an hour behind."""
 
     def make(seconds, **options):
         someone = visitor(**options)

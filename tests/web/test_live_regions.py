@@ -25,8 +25,8 @@ HALF_A_MINUTE_MS = 30_000
 
 @pytest.fixture
 def ticking(visitor):
-    """Somebody whose browser's timers can be run ahead."""
-    someone = visitor(viewport=DESK)
+    """A browser whose timers can be run ahead, on a line that may break."""
+    someone = visitor(viewport=DESK, tolerates="net::ERR_FAILED")
     someone.context.clock.install()
     return someone
 
@@ -96,7 +96,6 @@ def test_that_the_line_is_broken_is_said_once(ticking):
         ticking.context.clock.run_for(HALF_A_MINUTE_MS // 10)
     expect(phone.page.locator("#code-state")).to_contain_text("can't be reached")
 
-    ticking.complaints.clear()
     said = [text for text in phone.page.evaluate(SAID) if text.startswith("code-state")]
     assert 1 == len(said)
 
@@ -106,6 +105,6 @@ def test_work_lists_are_read_out_when_they_change(visitor):
     counter = IdCardCounter(visitor(viewport=DESK))
     counter.page.evaluate(LISTEN)
     counter.page.locator("#everywhere").check()
-    expect(counter.page.locator("[data-list=overdue]")).to_be_visible()
+    counter.page.wait_for_function("said.length > 0")
 
     assert {"lists"} == {text.partition(":")[0] for text in counter.page.evaluate(SAID)}

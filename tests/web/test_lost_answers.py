@@ -171,8 +171,8 @@ def test_a_loss_after_another_act_is_another_loss(counter, events):
     expect(counter.page.locator("#happened")).to_contain_text("is reported lost")
 
     lost, found = "permit.card-reported-lost", "permit.loss-lifted"
-    told = [event.rpartition(".")[0] for event in events(number)]
-    assert ["permit.issued", lost, found, lost] == told
+    kinds = [event.rpartition(".")[0] for event in events(number)]
+    assert ["permit.issued", lost, found, lost] == kinds
 
 
 def test_a_phone_is_claimed_and_removed_once(visitor, counter, events):

@@ -88,7 +88,7 @@ def test_a_permit_is_issued_claimed_and_shown_to_a_camera(
 
 @pytest.fixture
 def poster():
-    """Of somebody else's service."""
+    """Of another service."""
     content = BytesIO()
     segno.make_qr("https://u.example/wifi-poster").save(content, kind="png", scale=8)
     return Image.open(content)

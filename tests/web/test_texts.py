@@ -45,7 +45,7 @@ TICKED = {
     *("receipt_shown", "details_checked", "fingerprint_checked", "signed"),
     *("guardian_relation_registered", "proofs_without_photo", "applicant"),
 }
-"""What nobody types: whatever is ticked or chosen is one of the values that there are."""
+"""Ticked or chosen, so always one of the values that there are."""
 SCRIPTS = sorted((WEB / "static" / "js").rglob("*.js"))
 
 

@@ -119,10 +119,10 @@ def test_a_card_is_found_however_its_number_is_typed(visitor, spelt):
 def test_a_mistyped_number_is_told_apart_from_an_unknown_card(visitor, language, mistyped, unknown):
     """Both are no good."""
     checker = Checker(visitor(language=language))
-    told = checker.page.locator(".answer__told")
+    reason = checker.page.locator(".answer__told")
 
     checker.type_card(NUMBER, 1)
-    expect(told).to_contain_text(unknown)
+    expect(reason).to_contain_text(unknown)
     assert "not_effective" == checker.verdict()[0]
     for wrong in (
         NUMBER[:-1] + "UV"[NUMBER[-1] == "U"],
@@ -131,7 +131,7 @@ def test_a_mistyped_number_is_told_apart_from_an_unknown_card(visitor, language,
         NUMBER + "0",
     ):
         checker.type_card(wrong, 1)
-        expect(told).to_contain_text(mistyped)
+        expect(reason).to_contain_text(mistyped)
         assert "not_effective" == checker.verdict()[0]
 
 
@@ -324,7 +324,7 @@ def test_a_portrait_is_taken_whatever_its_file_is_called(visitor, registrar, tmp
 def test_an_unknown_refusal_names_its_reference(visitor):
     """Nothing of the service's English; what an operator can look for in the log."""
     page = visitor(language="zh").open("/verify")
-    told = page.evaluate(
+    words = page.evaluate(
         """async () => {
             const page = document.querySelector("script[src$='verify.js']").src;
             const from = (name) => import(page.replace("verify.js", name));
@@ -337,7 +337,7 @@ def test_an_unknown_refusal_names_its_reference(visitor):
         }"""
     )
 
-    assert all("in English" not in text and "brand" not in text.lower() for text in told)
-    assert "c0ffee-1" in told[0]
-    assert "c0ffee-1" in told[1]
-    assert "就业" in told[2]
+    assert all("in English" not in text and "brand" not in text.lower() for text in words)
+    assert "c0ffee-1" in words[0]
+    assert "c0ffee-1" in words[1]
+    assert "就业" in words[2]

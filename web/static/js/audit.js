@@ -62,7 +62,7 @@ async function open(number) {
   });
 }
 
-/** Told apart from a number that could be a permit's and is none's. */
+/** Distinguishes a number that can't be a permit's from one without a permit. */
 function mistyped(number, problem) {
   if (problem.code === "UNKNOWN_PERMIT" && !isPermitNumber(number)) refuse(byId("permit-number"), text("field_errors.permit_number"));
   throw problem;

@@ -1,4 +1,4 @@
-// What a person is told where something was refused or went wrong, in the page's language. What the
+// The words for what was refused or went wrong, in the page's language. What the
 // service says in English for programs' authors is not shown.
 import { Problem } from "./api.js";
 import { h, put } from "./dom.js";
@@ -41,7 +41,7 @@ export function noticeOf(problem, words = wordsOf(problem)) {
   return h("div", { class: problem.isUnknown ? "notice notice--warn" : "notice notice--bad" }, h("p", {}, words), problem.isSignedOut ? again() : null);
 }
 
-/** Does what somebody asked for; a problem is said at `place`, and what was said there before is gone. */
+/** Does what was asked for; a problem is said at `place`, and what was said there before is gone. */
 export async function attempt(place, work) {
   put(place);
   try {
