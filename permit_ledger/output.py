@@ -2,8 +2,8 @@
 
 A character that the encoding lacks is written as ``?``. Where the reader of standard output has
 gone (``stats | head -1``), the command ends without a word and with exit code 141, as a shell
-reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What has no
-reader on standard error is dropped: a role goes on without its log.
+reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What can't be written
+to standard error is dropped: a role goes on without its log.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def careful_output() -> Iterator[None]:
 
 
 class _Pipe(io.FileIO):
-    """A descriptor that belongs to the process. Once its reader has gone it leads nowhere."""
+    """A descriptor that belongs to the process. Once it can't be written it leads nowhere."""
 
     def __init__(self, descriptor: int, exit_code: int | None) -> None:
         super().__init__(descriptor, "wb", closefd=False)
@@ -54,11 +54,13 @@ class _Pipe(io.FileIO):
     def write(self, data: ReadableBuffer, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
-            self._lead_nowhere()
-            if self._exit_code is not None:
+        except OSError as error:
+            self._lead_nowhere()  # what is buffered is written again at the end
+            if self._exit_code is None:
+                return memoryview(data).nbytes
+            if isinstance(error, BrokenPipeError):
                 raise SystemExit(self._exit_code) from None
-            return memoryview(data).nbytes
+            raise
 
     def _lead_nowhere(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)

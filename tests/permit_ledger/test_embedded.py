@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -270,8 +271,38 @@ def test_who_leaves_a_server_that_was_killed_leaves_in_peace(data_dir):
         until(lambda: has_ended(process))
 
 
-@pytest.mark.parametrize("name", ["a b", "it's 居住证", "d" * 120], ids=["space", "quote", "long"])
+@pytest.mark.parametrize(
+    "name",
+    ["a b", "it's 居住证", "d" * 120, """a,b"c\\d$(e)`f`%g#h@i;j"""],
+    ids=["space", "quote", "long", "signs"],
+)
 def test_its_folder_may_have_any_name(make_data_dir, name):
-    """Also one longer than a socket's path may be."""
-    with EmbeddedPostgres(make_data_dir() / name) as server:
+    """Also one longer than a socket's path may be, or with what a list of addresses, a file of
+    settings or a shell understands in another way."""
+    data_dir = make_data_dir() / name
+    with EmbeddedPostgres(data_dir) as server:
         assert run(server, "SELECT 1") == 1
+        with EmbeddedPostgres(data_dir, keep=True) as visitor:
+            assert run(visitor, "SELECT 1") == 1
+
+
+def test_a_visitor_with_another_temporary_folder_finds_its_socket(
+    make_data_dir, tmp_path, monkeypatch
+):
+    """Where the socket is can't be told from the folder's name alone."""
+    data_dir = make_data_dir() / ("d" * 120)
+    with EmbeddedPostgres(data_dir):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with EmbeddedPostgres(data_dir, keep=True) as visitor:
+            assert run(visitor, "SELECT 1") == 1
+
+
+def test_its_folder_may_be_a_link_or_relative(data_dir, tmp_path, monkeypatch):
+    """It is one folder however it is named."""
+    (tmp_path / "link").symlink_to(data_dir)
+    monkeypatch.chdir(data_dir.parent)
+    with (
+        EmbeddedPostgres(tmp_path / "link") as server,
+        EmbeddedPostgres(Path(data_dir.name), keep=True) as visitor,
+    ):
+        assert server.url == visitor.url

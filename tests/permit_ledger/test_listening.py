@@ -1,0 +1,102 @@
+"""Addresses that the API listens on, and the URL under which it is found there."""
+
+import socket
+from contextlib import ExitStack, closing
+
+import pytest
+from pydantic import ValidationError
+
+from permit_ledger.failures import CannotStart
+from permit_ledger.listening import PortTaken, bare_host, bind, local_url
+from permit_ledger.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("[::1]", "http://[::1]:8000"),
+        ("0:0:0:0:0:0:0:1", "http://[::1]:8000"),
+        ("::", "http://[::1]:8000"),
+        ("[::]", "http://[::1]:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104
+        ("localhost", "http://localhost:8000"),
+        ("LOCALHOST", "http://localhost:8000"),
+        ("permits.example", "http://permits.example:8000"),
+        ("2001:DB8::1", "http://[2001:db8::1]:8000"),
+        ("fe80::1%eth0", "http://[fe80::1%25eth0]:8000"),
+    ],
+)
+def test_the_url_is_one_that_can_be_opened(host, url):
+    """Brackets around IPv6 (RFC 3986 §3.2.2), and an address of this machine for all of them."""
+    assert url == Settings(host=host).url == local_url(bare_host(host), 8000)
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "[::1", "[127.0.0.1]", "http://x", "-"])
+def test_what_is_no_host_is_refused(host):
+    with pytest.raises(ValidationError, match="PERMIT_LEDGER_HOST"):
+        Settings(host=host)
+
+
+def answers(address, port):
+    """Whether something listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as caller:
+        return caller.connect_ex((address, port)) == 0
+
+
+@pytest.fixture
+def listen(free_port):
+    """``listen(host)``: the port, with the host's sockets listening on it."""
+    with ExitStack() as stack:
+
+        def listen(host):
+            for each in bind(host, free_port):
+                stack.enter_context(closing(each))
+                each.listen()
+            return free_port
+
+        yield listen
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("host", "there", "not_there"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], ["::1"]),
+        ("::1", ["::1"], ["127.0.0.1"]),
+        ("0.0.0.0", ["127.0.0.1", "127.0.0.2"], ["::1"]),  # noqa: S104
+        ("::", ["::1", "127.0.0.1"], []),
+        ("localhost", ["127.0.0.1"], ["127.0.0.2"]),
+    ],
+)
+def test_it_listens_where_it_is_told(listen, host, there, not_there):
+    port = listen(host)
+    assert all(answers(address, port) for address in there)
+    assert not any(answers(address, port) for address in not_there)
+
+
+@pytest.mark.parametrize(("first", "second"), [("127.0.0.1", "127.0.0.1"), ("::1", "::")])
+def test_a_port_that_is_taken(listen, first, second):
+    port = listen(first)
+    with pytest.raises(PortTaken, match=f"port {port} is taken: choose another with --port"):
+        bind(second, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("nothing.invalid", "the host nothing.invalid is not known"),
+        ("192.0.2.1", "this machine has no address 192.0.2.1"),
+        ("2001:db8::1", "this machine has no address 2001:db8::1"),
+    ],
+)
+def test_an_address_of_another_machine(free_port, host, said):
+    with pytest.raises(CannotStart, match=said):
+        bind(host, free_port)
