@@ -130,7 +130,10 @@ def test_a_token_that_is_bound_to_nothing_is_no_dpop_token(ask, proof, signed, w
         {"x5t#S256": "A" * 43},
         {"jwk": KEY.as_dict(private=False)},
     ],
-    ids=lambda cnf: repr(cnf)[:25],
+    ids=[
+        *("empty", "list", "text", "number", "true"),
+        *("jkt-number", "jkt-empty", "jkt-short", "jkt-list", "certificate", "jwk"),
+    ],
 )
 @pytest.mark.parametrize("scheme", ["Bearer", "DPoP"])
 def test_bound_in_a_way_that_is_not_known_it_is_refused(ask, proof, signed, cnf, scheme):
