@@ -342,15 +342,16 @@ def import_(
 
 @app.command()
 def demo(
-    url: Annotated[str, typer.Option(help="A service in development mode.")] = (
-        "http://127.0.0.1:8000"
-    ),
+    url: Annotated[
+        str | None,
+        typer.Option(help="A service in development mode; default as the settings have it."),
+    ] = None,
 ) -> None:
     """Play one permit's life against a running service."""
     from .demo import Demo, DemoFailed  # noqa: PLC0415
 
     with explained(DemoFailed):
-        Demo(url, console).play()
+        Demo(url or settings_of().url, console).play()
 
 
 @app.command()

@@ -9,6 +9,8 @@ from pathlib import Path
 from .failures import CannotStart, sentence_of
 
 MIB = 1 << 20
+_NOT_IN_NAMES = set("\\?*[")
+"""DuckDB, which keeps the statistics, takes these for separators and patterns."""
 
 
 def open_data_folder(path: Path) -> Path:
@@ -24,6 +26,7 @@ def open_data_folder(path: Path) -> Path:
         )
     try:
         folder = path.resolve()
+        _require_plain(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -32,6 +35,14 @@ def open_data_folder(path: Path) -> Path:
     except OSError as error:
         raise CannotStart(f"the data folder can't be used: {_said(path, error)}") from None
     return folder
+
+
+def _require_plain(folder: Path) -> None:
+    if found := sorted(_NOT_IN_NAMES & set(str(folder))):
+        raise CannotStart(
+            f"the name of the data folder {folder} holds {' '.join(found)}, in which statistics"
+            " can't be kept: choose another with --data-dir"
+        )
 
 
 def require_space(folder: Path, free_bytes_min: int) -> None:

@@ -16,7 +16,9 @@ from rich.table import Table
 from domain import citizen_id
 from domain.calendar import add_months, shanghai_date
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
+"""The first answer of a busy machine takes its time."""
+OWN_HOSTS = {"localhost", "::1"}
 BIRTH_DATE = date(1990, 1, 1)
 ENDORSABLE_AFTER_DAYS = 350
 """A permit issued this long ago is in its endorsement window today."""
@@ -31,10 +33,22 @@ class DemoFailed(Exception):
 
 
 class Demo:
-    """Talks to the service like its callers do: by HTTP, each with an own token."""
+    """Talks to the service like its callers do: by HTTP, each with an own token.
+
+    Raises:
+        DemoFailed: ``url`` is no address.
+    """
 
     def __init__(self, url: str, console: Console) -> None:
-        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+        try:
+            found = httpx.URL(url)
+        except httpx.InvalidURL:
+            found = httpx.URL("")
+        if found.scheme not in {"http", "https"} or not found.host:
+            raise DemoFailed(f"{url} is no address of a service: it looks like http://[::1]:8000")
+        # No proxy stands between this machine and itself.
+        is_own = found.host in OWN_HOSTS or found.host.startswith("127.")
+        self._http = httpx.Client(base_url=found, timeout=TIMEOUT_S, trust_env=not is_own)
         self._console = console
 
     def play(self) -> None:
@@ -124,7 +138,12 @@ class Demo:
                 f"no service answers at {self._http.base_url}: start one with ./dev up,"
                 " or name it with --url"
             ) from None
-        document: Json = answer.json()
+        try:
+            document: Json = answer.json()
+        except ValueError:
+            raise DemoFailed(
+                f"what answers at {self._http.base_url} is no permit ledger: name one with --url"
+            ) from None
         if not answer.is_success:
             raise DemoFailed(f"{method} {path}: {answer.status_code} {document.get('detail')}")
         return document

@@ -2,8 +2,8 @@
 
 A character that the encoding lacks is written as ``?``. Where the reader of standard output has
 gone (``stats | head -1``), the command ends without a word and with exit code 141, as a shell
-reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What can't be written
-to standard error is dropped: a role goes on without its log.
+reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What can't
+be written to standard error is dropped: a role goes on without its log.
 """
 
 from __future__ import annotations

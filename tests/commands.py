@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-WAIT_S = 60
+WAIT_S = 300
 
 
 def permit_ledger(

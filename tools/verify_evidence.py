@@ -24,7 +24,8 @@ What is checked, in this order:
 Personal details are sealed in the stored bytes, and the log has only their hash. What the folder
 "opened" shows of them is the service's own statement.
 
-Exit code: 0 if everything holds, 1 if something does not, 2 if this is no evidence.
+Exit code: 0 if everything holds, 1 if something does not, 2 if this is no evidence, 141 if whatever
+reads the output has gone before its end. A character that the terminal lacks is shown as "?".
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import base64
 import hashlib
 import itertools
 import json
+import os
 import sys
 import zipfile
 from typing import Any
@@ -354,5 +356,19 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def main_for_any_terminal() -> int:
+    """Whatever its encoding is; without a reader there is no verdict, and the code is not 0."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_for_any_terminal())

@@ -4,7 +4,8 @@
 
     AnalyticsError
     ├── OtherHistory   what was read so far is not in this log: everything is read anew
-    └── SinkBusy       another process has the file
+    ├── SinkBusy       another process has the file
+    └── SinkUnusable   the file can't be opened or made
 """
 
 from __future__ import annotations
@@ -20,3 +21,7 @@ class OtherHistory(AnalyticsError):
 
 class SinkBusy(AnalyticsError):
     """DuckDB lets one process have a file at a time."""
+
+
+class SinkUnusable(AnalyticsError):
+    """The folder can't be written, or the file is none of DuckDB's."""

@@ -19,7 +19,7 @@ from ledger.named_sql import Queries
 
 from . import questions
 from .batch import Batch, Mark
-from .errors import SinkBusy
+from .errors import SinkBusy, SinkUnusable
 from .facts import COLUMNS, Row
 
 FILE = "statistics.duckdb"
@@ -172,13 +172,17 @@ def connect(
 
     Raises:
         SinkBusy: another process has the file.
+        SinkUnusable: it can't be opened or made there.
     """
     try:
         connection = duckdb.connect(str(file) if file else ":memory:", read_only=read_only)
-    except duckdb.IOException:
-        raise SinkBusy(
-            f"another process has {file}: `permit-ledger analytics` runs on this data folder"
-        ) from None
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            raise SinkBusy(
+                f"another process has {file}: `permit-ledger analytics` runs on this data folder"
+            ) from None
+        said = str(error).partition("\n")[0]
+        raise SinkUnusable(f"the statistics can't be kept in {folder}: {said}") from None
     for setting, value in (
         ("memory_limit", f"{memory_mb}MB"),
         ("threads", str(min(THREADS, os.cpu_count() or 1))),
@@ -187,7 +191,7 @@ def connect(
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),
     ):
-        connection.execute(f"SET {setting} = '{value}'")
+        connection.execute(f"SET {setting} = ?", [value])
     connection.execute("SET allowed_directories = ?", [[str(folder)]])
     connection.execute("SET enable_external_access = false")
     return connection

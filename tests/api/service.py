@@ -23,7 +23,7 @@ from ledger.mapper import EventMapper, OrjsonTranscoder
 from permit_ledger.key_encryption import keyring
 from permit_ledger.settings import Settings
 
-READY_TIMEOUT_S = 60
+READY_TIMEOUT_S = 300
 ANSWER_TIMEOUT_S = 20
 LOG_IS_CONTIGUOUS = """
     SELECT coalesce(count(*) = max(position) AND min(position) = 1, true)
@@ -81,15 +81,21 @@ class Service:
     data_dir: Path
     port: int
     process: subprocess.Popen[str] | None = None
+    host: str = "127.0.0.1"
+    """As a URL has it."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def launch(
-        self, *options: str, stderr: Any = None, environment: dict[str, str] | None = None
+        self,
+        *options: str,
+        stderr: Any = None,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """Begin to start it."""
+        """Begin to start it, in a working folder."""
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "permit_ledger", "up", "--empty"),
@@ -99,6 +105,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=environment,
+            cwd=folder,
             text=True,
             start_new_session=True,
         )

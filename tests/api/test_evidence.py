@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -277,3 +278,54 @@ def test_nobody_elses(registrar, history, investigator):
     assert investigator.get(path.replace(history["permit_number"], "0" * 12)).status_code == 404
     reads = investigator.get("/v1/audit/reads", subject=history["permit_number"]).json()["reads"]
     assert reads[0]["what"] == "evidence"
+
+
+@pytest.fixture
+def terminal(http, evidence_of, history, tmp_path):
+    """``terminal(stdout, PYTHONIOENCODING="ascii")``: the verifier, as on that terminal."""
+    (tmp_path / "evidence.zip").write_bytes(evidence_of(history))
+    (tmp_path / "keys.txt").write_text(http.get("/tlog/keys").text)
+    script = str(Path("tools/verify_evidence.py").resolve())
+
+    def terminal(*arguments, stdout=subprocess.PIPE, **environment):
+        command = [sys.executable, script, *(arguments or ["evidence.zip", "--keys", "keys.txt"])]
+        return subprocess.run(
+            command,
+            check=False,
+            cwd=tmp_path,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], **environment},
+        )
+
+    return terminal
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "gbk"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda given: next(iter(given.values())),
+)
+def test_the_verdict_fits_any_terminal(terminal, encoding):
+    """Its code is that of the evidence, not of the terminal."""
+    usual, ran = terminal(), terminal(**encoding)
+
+    assert (usual.returncode, b"") == (ran.returncode, ran.stderr)
+    assert b"NOT PROVED" in ran.stdout or b"EVERYTHING HOLDS" in ran.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_verdict_that_is_not_read_is_none(terminal, arguments, unbuffered):
+    """Not a word, and never 0."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = terminal(*arguments, stdout=writing, PYTHONUNBUFFERED=unbuffered)
+    os.close(writing)
+
+    assert (141, b"") == (ran.returncode, ran.stderr)

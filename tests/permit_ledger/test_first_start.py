@@ -178,6 +178,12 @@ def test_a_name_with_control_characters_is_refused(make_data_dir, name):
     assert "control character" in refused(make_data_dir() / name)
 
 
+@pytest.mark.parametrize("name", ["a\\b", "what?", "*", "[a]"])
+def test_a_name_that_statistics_can_not_be_kept_in_is_refused(make_data_dir, name):
+    """At once, and not when the first of them are counted."""
+    assert "choose another with --data-dir" in refused(make_data_dir() / name)
+
+
 def test_a_file_is_no_folder(data_dir):
     data_dir.write_text("a file")
     assert "a file" in refused(data_dir)

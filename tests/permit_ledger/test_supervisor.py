@@ -149,6 +149,22 @@ def test_starts_of_long_ago_do_not_count(supervise, notes, monkeypatch):
     assert len(notes(RESTARTS_MAX + 3)) == RESTARTS_MAX + 3
 
 
+def test_while_the_service_starts_every_end_counts(supervise, notes, monkeypatch):
+    """On a machine so busy that five of them take longer than a minute."""
+    monkeypatch.setattr(module, "RESTART_WINDOW_S", 0)
+    supervisor = supervise("short-lived")
+
+    def tend_until_it_fails():
+        def tended():
+            supervisor.tend(is_starting=True)
+            return False
+
+        until(tended)
+
+    with pytest.raises(RoleFailed, match="permit-ledger short-lived"):
+        tend_until_it_fails()
+
+
 def test_all_roles_end_together(supervise, notes, monkeypatch):
     """Gently first; one that does not hear is ended all the same, one that is gone is no matter."""
     monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.2)
