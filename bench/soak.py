@@ -42,7 +42,7 @@ def bench_soak(console: Console, *, quick: bool, minutes: float | None = None) -
         with connect(embedded.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())
         with (
-            Soak(embedded, embedded.url, SEED) as soak,
+            Soak(embedded.url, SEED) as soak,
             Progress(console=console, transient=True) as progress,
         ):
             started = time.monotonic()

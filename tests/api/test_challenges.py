@@ -136,9 +136,7 @@ def test_only_by_who_is_registered_for_the_scenario(caller):
     assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
-@pytest.mark.parametrize(
-    "digits", ["", "1234567", "123456789", "1234567a", "１２３４５６７８", 12345678]
-)
+@pytest.mark.parametrize("digits", ["", "1234567", "123456789", "1234567a", 12345678])
 def test_other_texts_are_no_challenge(phone, verifier, digits):
     """422, of the phone and of the officer."""
     asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())

@@ -91,7 +91,7 @@ def test_p26_another_household_address_does_not_outdate_the_card(act, faces, che
 
 
 def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, application):
-    """The person is found by the new number, and the old one is free again."""
+    """The person is found by the new number; the former one finds nobody, and gets no permit."""
     person, other = application(), application()
     number = registrar.post("/v1/permits", person).json()["permit_number"]
     new = other["holder"]["citizen_id_number"]
@@ -105,7 +105,9 @@ def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, applic
 
     assert ([number], []) == (found(new), found(person["holder"]["citizen_id_number"]))
     assert "ALREADY_HOLDS_PERMIT" == registrar.post("/v1/permits", other).json()["code"]
-    assert 201 == registrar.post("/v1/permits", person).status_code
+    barred = registrar.post("/v1/permits", person).json()
+    assert "ALREADY_HOLDS_PERMIT" == barred["code"]
+    assert "corrected" in barred["detail"]
 
 
 def test_p02_a_number_cannot_be_corrected_into_another_holders(registrar, application):

@@ -18,7 +18,6 @@ import psycopg
 from ledger.application import PermitLedger
 from ledger.database import as_service, connect
 from ledger.holder_keys import HolderKeys
-from permit_ledger.embedded import EmbeddedPostgres
 from projections.leadership import LOCK
 from projections.opening import EventOpener
 from projections.quarantine import list_parked
@@ -31,6 +30,7 @@ from tests.chaos.soak_load import Waited, live, wait_and_look
 from tests.chaos.soak_readers import Seen, read_both, read_faces
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring
+from tests.postgres import restart
 from tests.waiting import until
 
 LIVES = 2
@@ -78,8 +78,8 @@ _pause = Event()  # never set
 class Soak:
     """Runs within its context; leaving it ends whatever it started."""
 
-    def __init__(self, server: EmbeddedPostgres, database_url: str, seed: int) -> None:
-        self._server, self._url = server, database_url
+    def __init__(self, database_url: str, seed: int) -> None:
+        self._url = database_url
         self._chance = random.Random(seed)  # noqa: S311  chance, not secrecy
         self._seed = seed
         self._stop = Event()
@@ -232,8 +232,7 @@ class Soak:
                 if time.monotonic() > deadline:
                     break
         self.restarts_in_a_page += seen
-        folder = self._server._folder
-        self._server._pg_ctl("restart", "-m", mode, "-l", str(folder / "log"))
+        restart(self._url, mode)
 
     def _poison(self) -> None:
         """The next event of anybody; its permit is parked, which is waited for."""

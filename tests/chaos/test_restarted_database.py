@@ -3,6 +3,7 @@
 import pytest
 
 from tests.chaos.workload import Workload
+from tests.postgres import restart
 
 ENOUGH = 20
 PERMITS = 8
@@ -18,7 +19,7 @@ def test_restarted_under_load(
     writer = writing(workload, name="w1", form=form)
     until(writer.have(ENOUGH + chance.randrange(ENOUGH)))
 
-    server._pg_ctl("restart", "-m", mode, "-l", str(server._folder / "log"))
+    restart(server.url, mode)
 
     until(writer.have(ENOUGH))
     writer.stop()

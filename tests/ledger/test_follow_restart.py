@@ -11,6 +11,7 @@ from ledger.database import connect, connect_to_append
 from ledger.group_commit import GroupCommit
 from ledger.migrations import migrate
 from permit_ledger.embedded import EmbeddedPostgres
+from tests.postgres import restart
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def test_a_stand_by_is_waited_for_until_it_is_promoted(
         append(server.url, stored("a", 1))
         (folder / "standby.signal").touch()
         shutil.chown(folder / "standby.signal", folder.owner())
-        server._pg_ctl("restart", "-l", str(folder / "log"))
+        restart(server.url)
 
         with following_at(server.url, after=1) as follower:
             until(lambda: "ReadOnlySqlTransaction" in [told["error"] for told in outages])

@@ -99,7 +99,8 @@ def forget(database_url, rewrite_log):
     """Empty the database."""
 
     def forget():
-        rewrite_log("TRUNCATE ledger.events, ledger.holders, ledger.answers, ledger.portraits")
+        tables = "events, ledger.holders, ledger.former_numbers, ledger.answers, ledger.portraits"
+        rewrite_log(f"TRUNCATE ledger.{tables}")
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE ledger.head SET position = 0")
 

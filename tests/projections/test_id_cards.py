@@ -186,7 +186,7 @@ def test_provisional_dates_become_final_when_the_calendar_is_extended(
     counter.go(ended, "withdraw", december)
     later = Counter(ledger, Until(2026)).accept(submission_of(), command(date(2026, 12, 15)))
     projected()
-    assert (date(2026, 1, 12), True) == held(number, "due_date, due_date_provisional")
+    assert (date(2026, 1, 13), True) == held(number, "due_date, due_date_provisional")
 
     def settle(year):
         at = datetime(2026, 12, 20, tzinfo=SHANGHAI)

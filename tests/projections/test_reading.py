@@ -11,7 +11,7 @@ from ledger.commands import Command
 from ledger.errors import Unavailable
 from ledger.holder_keys import HolderKeys
 from ledger.portraits import Portrait
-from projections.reading import PermitReader, read_pool
+from projections.reading import FoundPermits, PermitReader, read_pool
 from tests.keks import KEK, keyring
 from tests.projections import columns
 
@@ -50,6 +50,9 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
         **columns.electronic(permit),
         "electronic_card_serial": 2,
         "as_of_position": 6,
+        "head": 6,
+        "wanted": number,
+        "last_version": None,
         "is_parked": False,
     }
     assert plain(expected) == plain(seen.row)
@@ -81,6 +84,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
     beside |= {"kept_unused": False, "is_parked": False}
+    beside |= {"head": 6, "wanted": number, "last_version": None}
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)
     assert {**plain(columns.electronic(permit)), **beside} == plain(read("electronic", number).row)
@@ -143,7 +147,7 @@ def test_of_permits_of_one_day_the_one_issued_last_counts(
 
     holder_id = ledger.permit(numbers[0]).holder_id
     assert numbers[-1] == read("of_holder", holder_id).facts.permit_number
-    _, found = read("search", blind_index.of(person))
+    found = read("search", blind_index.of(person)).permits
     assert numbers[::-1] == [facts.permit_number for facts in found]
 
 
@@ -159,9 +163,10 @@ def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, l
         numbers.append(living.issue(person))
     projected()
 
-    position, found = read("search", blind_index.of(person))
+    answer = read("search", blind_index.of(person))
 
-    assert position == ledger.log.head()
+    found = answer.permits
+    assert answer.as_of_position == answer.head == ledger.log.head()
     assert numbers[::-1] == [facts.permit_number for facts in found]
     assert [Facts.of(ledger.permit(number)) for number in numbers[::-1]] == found
 
@@ -169,7 +174,7 @@ def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, l
 def test_a_search_for_nobody(read, living, projected, blind_index):
     """Nothing, as of a position."""
     projected()
-    assert (6, []) == read("search", blind_index.of("990000199001010025"))
+    assert FoundPermits(6, 6, []) == read("search", blind_index.of("990000199001010025"))
 
 
 def test_views_out_of_reach_are_unavailable(database_url):
