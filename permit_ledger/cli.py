@@ -296,13 +296,17 @@ def simulate(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path | None, typer.Argument(help="CSV in UTF-8.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="CSV, or an Excel workbook.")] = None,
     errors: Annotated[
         Path | None, typer.Option(help="Where refused rows go; default FILE.errors.csv.")
     ] = None,
     template: Annotated[
         bool, typer.Option("--template", help="Print a file to begin with.")
     ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file that is not UTF-8: gb18030, utf-16 …")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Which sheet of a workbook.")] = None,
     station: Annotated[str, typer.Option(help="The station that takes the permits over.")] = (
         "320211-01"
     ),
@@ -335,7 +339,13 @@ def import_(
             policy=bench.policy,
         )
         result = importing.import_csv(
-            bench.ledger, file, context=context, errors=errors, progress=report
+            bench.ledger,
+            file,
+            context=context,
+            errors=errors,
+            encoding=encoding,
+            sheet=sheet,
+            progress=report,
         )
     console.print(result.summary(errors))
 

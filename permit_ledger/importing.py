@@ -1,4 +1,4 @@
-"""``permit-ledger import``: existing permits out of another system, from a CSV file.
+"""``permit-ledger import``: existing permits out of another system, from CSV or Excel.
 
 Every good row is appended once, however often the file is imported; every bad row is reported with
 its line and reason. Only a chunk of rows is ever held in memory.
@@ -17,13 +17,15 @@ from types import MappingProxyType
 from domain.context import CommandContext
 from ledger.application import PermitLedger
 
+from .takeover.columns import COLUMNS, UnusableFile, template
 from .takeover.first_lines import FirstLines
 from .takeover.lines import LineReader
 from .takeover.refusals import Refusals
-from .takeover.rows import COLUMNS, UnusableFile, read_header, template
+from .takeover.rows import read_header
 from .takeover.run import Takeover
+from .takeover.sources import ENCODINGS, opened
 
-__all__ = ["COLUMNS", "ImportReport", "UnusableFile", "import_csv", "template"]
+__all__ = ["COLUMNS", "ENCODINGS", "ImportReport", "UnusableFile", "import_csv", "template"]
 
 CHUNK_ROWS_MAX = 500
 """Durable together; fewer than a batch of the bulk appender, so in one transaction."""
@@ -61,9 +63,15 @@ def import_csv(
     *,
     context: CommandContext,
     errors: Path | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> ImportReport:
-    """Import the permits of ``source``, a CSV file with the columns of :func:`template`.
+    """Import the permits of ``source``, CSV or an Excel workbook with the columns of
+    :func:`template`.
+
+    ``encoding`` is that of a CSV file (:data:`ENCODINGS`; none: UTF-8, and any other is recognised
+    and refused), ``sheet`` the name of a workbook's.
 
     ``context`` says who imports, for which station and under which policy; time runs on from its
     instant, and each row's correlation id is the context's with the line number. Refused rows go
@@ -71,7 +79,7 @@ def import_csv(
     durable.
 
     Raises:
-        UnusableFile: the header is not this import's; nothing was imported.
+        UnusableFile: it is no file of permits, or can't be read as it is; nothing was imported.
         OSError: a file can't be read or written.
         ledger.errors.Unavailable: the chunks reported so far are durable; import again.
     """
@@ -83,15 +91,15 @@ def import_csv(
 
     if errors and errors.exists() and errors.samefile(source):
         raise UnusableFile("The errors file would overwrite the file to import.")
-    with source.open("rb") as file:
-        reader = LineReader(file)
+    with opened(source, encoding=encoding, sheet=sheet) as found:
+        reader = LineReader(found)
         lines = iter(reader)
         header = read_header(next(lines, None))
         with Refusals(errors) as refusals, FirstLines() as first_lines:
             run = Takeover(ledger, context_of, header, refusals, first_lines)
             while chunk := list(islice(lines, CHUNK_ROWS_MAX)):
                 run.take(chunk)
-                progress(reader.bytes_read, source.stat().st_size)
+                progress(reader.bytes_read, found.size)
     return ImportReport(
         rows_read=run.rows_read,
         imported=run.imported,

@@ -1,18 +1,22 @@
-"""A CSV file line by line, so that no line can harm another.
+"""Lines of CSV in UTF-8, one by one, so that no line can harm another.
 
 One row is one line: no column may hold a line break, so a forgotten quotation mark spoils its own
-line and not the rest of the file. UTF-8 with or without BOM; lines end with LF or CRLF.
+line and not the rest of the file. With or without BOM; lines end with LF or CRLF; cells are
+separated by whatever separates the header's.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from .sources import Source, separator_of
 
 LINE_BYTES_MAX = 16 * 1024
 _BOM = b"\xef\xbb\xbf"
+_SAYS_SEPARATOR = re.compile(rb"sep=[,;\t|]\r?\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ class Line:
 class LineReader:
     """Yields every line that is not blank; holds one at a time, of bounded length."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._separator: str | None = None
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[Line]:
@@ -40,12 +45,16 @@ class LineReader:
                 self._skip_rest()
                 yield Line(number, problem=f"the line is longer than {LINE_BYTES_MAX} bytes")
                 continue
-            line = _split(number, raw.removeprefix(_BOM) if number == 1 else raw)
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
+                if _SAYS_SEPARATOR.fullmatch(raw):  # for Excel; the header will tell
+                    continue
+            line = self._split(number, raw)
             if line.problem or any(cell.strip() for cell in line.cells):
                 yield line
 
     def _read(self) -> bytes:
-        raw = self._file.readline(LINE_BYTES_MAX + 1)
+        raw = self._source.file.readline(LINE_BYTES_MAX + 1)
         self.bytes_read += len(raw)
         return raw
 
@@ -53,15 +62,16 @@ class LineReader:
         while (rest := self._read()) and not rest.endswith(b"\n"):
             pass
 
-
-def _split(number: int, raw: bytes) -> Line:
-    if b"\0" in raw:
-        return Line(number, problem="the line holds a NUL byte")
-    try:
-        text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        cells = next(csv.reader([text], strict=True), [])
-    except UnicodeDecodeError:
-        return Line(number, problem="the line is not UTF-8")
-    except csv.Error as error:
-        return Line(number, problem=f"the line is not CSV: {error}")
-    return Line(number, tuple(cells))
+    def _split(self, number: int, raw: bytes) -> Line:
+        if b"\0" in raw:
+            return Line(number, problem="the line holds a NUL byte")
+        try:
+            text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+            if self._separator is None and text.strip():
+                self._separator = separator_of(text)
+            cells = next(csv.reader([text], delimiter=self._separator or ",", strict=True), [])
+        except UnicodeDecodeError:
+            return Line(number, problem="the line is not UTF-8")
+        except csv.Error as error:
+            return Line(number, problem=f"the line is not CSV: {error}")
+        return Line(number, tuple(cells), self._source.problems.get(number))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from io import StringIO
 
 import orjson
 
@@ -17,43 +15,22 @@ from domain.calendar import Term
 from domain.errors import FieldProblem, InvalidDetails
 from domain.person import Guardian, Identity, Residence
 
+from .columns import COLUMNS, REPORT_COLUMNS, UnusableFile
 from .lines import Line
 
-EXAMPLE: Mapping[str, str] = {
-    "reference": "WX-2024-000123",
-    "name": "欧阳示例",
-    "sex": "1",
-    "ethnicity": "01",
-    "birth_date": "1990-01-01",
-    "citizen_id_number": "990000199001010017",
-    "hukou_address": "安徽省阜阳市颍州区柳树村7号",
-    "division": "320211",
-    "address": "蠡湖大道100号梧桐苑3幢502室",
-    "residence_registered_on": "2023-06-15",
-    "ground": "employment",
-    "anchor": "2024-03-01",
-    "valid_until": "2027-02-28",
-    "card_serial": "1",
-    "guardian_name": "",
-    "guardian_citizen_id_number": "",
-}
-COLUMNS: tuple[str, ...] = tuple(EXAMPLE)
-REPORT_COLUMNS = ("line", "code", "reason")
-"""What a file of refused rows says besides: not read, so that it can be corrected and imported."""
 REFERENCE_LENGTH_MAX = 100
 CARD_SERIAL_MAX = 99
 _YEAR_MIN, _YEAR_MAX = 1900, 2199
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FORMULA_OF_TEXT = re.compile(r'="([^"]*)"')
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "'", "＝", "＋", "－", "＠")
+"""What spreadsheets run, some of them in its wide form as well; and the mark itself."""
 _SERIAL = re.compile(r"[1-9][0-9]?")
 _COLUMN_OF = {
     "issued_on": "anchor",
     "guardian.name": "guardian_name",
     "guardian.citizen_id_number": "guardian_citizen_id_number",
 }
-
-
-class UnusableFile(Exception):
-    """This is no file of permits: nothing was imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +55,6 @@ class Row:
         return orjson.dumps([self.cells[column] for column in COLUMNS])
 
 
-def template() -> str:
-    """A file to begin with: the header, and one row of someone made up."""
-    content = StringIO()
-    writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerow(EXAMPLE)
-    return content.getvalue()
-
-
 def read_header(line: Line | None) -> tuple[str, ...]:
     """The columns in the file's own order.
 
@@ -97,7 +65,9 @@ def read_header(line: Line | None) -> tuple[str, ...]:
         raise UnusableFile("The file is empty: it has to begin with a header.")
     if line.problem:
         raise UnusableFile(f"The header can't be read: {line.problem}.")
-    names = tuple(cell.strip() for cell in line.cells)
+    names = tuple(unguarded(cell) for cell in line.cells)
+    while names and not names[-1]:
+        names = names[:-1]
     faults = (
         ("missing columns", [column for column in COLUMNS if column not in names]),
         ("unknown columns", sorted({*names} - {*COLUMNS, *REPORT_COLUMNS})),
@@ -105,7 +75,9 @@ def read_header(line: Line | None) -> tuple[str, ...]:
     )
     found = [f"{fault}: {', '.join(map(repr, which))}" for fault, which in faults if which]
     if found:
-        raise UnusableFile(f"The header is not this import's: {'; '.join(found)}.")
+        raise UnusableFile(
+            f"The header is not this import's: {'; '.join(found)}. --template prints the right one."
+        )
     return names
 
 
@@ -116,10 +88,27 @@ def read_row(line: Line, header: tuple[str, ...]) -> Row:
     """
     if line.problem:
         raise ValueError(line.problem)
-    if len(line.cells) != len(header):
-        raise ValueError(f"the line has {len(line.cells)} columns instead of {len(header)}")
-    cells = (text.line(cell.strip()) for cell in line.cells)
+    found = list(line.cells)
+    while len(found) > len(header) and not found[-1].strip():
+        found.pop()  # spreadsheets add empty cells at the end of a row
+    if len(found) != len(header):
+        raise ValueError(f"the line has {len(found)} columns instead of {len(header)}")
+    cells = (text.line(unguarded(cell)) for cell in found)
     return Row(line.number, dict(zip(header, cells, strict=True)))
+
+
+def guarded(cell: str) -> str:
+    """The cell as a spreadsheet may open it: what it would take for a formula is marked as text."""
+    return f"'{cell}" if cell.startswith(_FORMULA_BEGINS) else cell
+
+
+def unguarded(cell: str) -> str:
+    """A cell without what spreadsheets mark text with: ``'990…`` and ``="990…"``, and white space
+    around it. Undoes :func:`guarded`."""
+    cell = cell.strip()
+    if found := _FORMULA_OF_TEXT.fullmatch(cell):
+        return found[1]
+    return cell.removeprefix("'")
 
 
 def reference_problem(row: Row) -> str | None:

@@ -8,7 +8,7 @@ from tests.chaos.soak import Soak
 SOAK_S = float(os.environ.get("PERMIT_LEDGER_TEST_SOAK_S") or 8)
 
 
-def test_views_through_random_faults(server, database_url, seed):
+def test_views_through_random_faults(database_url, seed):
     """No reader sees the tracks disagree, nothing is skipped, nobody stands still for ever."""
     end = time.monotonic() + SOAK_S
     with Soak(database_url, seed) as soak:

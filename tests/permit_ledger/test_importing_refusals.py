@@ -223,7 +223,7 @@ def test_a_real_register_takes_no_made_up_people(run, refused, context):
     ("content", "message"),
     [
         pytest.param(b"", "empty", id="empty"),
-        pytest.param(b"reference;name;sex\n", "missing columns: 'reference'", id="semicolons"),
+        pytest.param(b"reference;name;sex\n", "missing columns: 'ethnicity'", id="semicolons"),
         pytest.param(
             text_of([], columns=COLUMNS[1:]).encode(), "missing columns: 'reference'", id="missing"
         ),
@@ -231,7 +231,7 @@ def test_a_real_register_takes_no_made_up_people(run, refused, context):
             text_of([], columns=[*COLUMNS, "Nmae"]).encode(), "unknown columns: 'Nmae'", id="more"
         ),
         pytest.param(text_of([], columns=[*COLUMNS, "name"]).encode(), "twice: 'name'", id="twice"),
-        pytest.param(template().encode("utf-16"), "header can't be read", id="utf-16"),
+        pytest.param(template().encode("utf-16"), "--encoding utf-16", id="utf-16"),
         pytest.param(b"x" * 1_000_000, "header can't be read", id="one-long-line"),
     ],
 )

@@ -1,0 +1,216 @@
+"""What a file to import is: text in some encoding, or an Excel workbook; read as lines of UTF-8.
+
+The whole file is looked through before anything is imported, so that nothing is imported by half
+because of a wrong guess. An encoding is recognised and offered, never used unasked: many a file in
+one encoding can be read, wrongly, in another.
+"""
+
+from __future__ import annotations
+
+import codecs
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
+
+from .columns import COLUMNS, UnusableFile
+from .workbook import is_zip, write_as_lines
+
+UTF_8 = "utf-8"
+ENCODINGS = (UTF_8, "gb18030", "utf-16", "utf-16-le", "utf-16-be", "big5")
+"""Names for ``--encoding``; gbk, gb2312 and cp936 are read as gb18030, which holds them all."""
+SEPARATORS = ",;\t|"
+_HEAD_BYTES = 4096
+_CHUNK_CHARACTERS = 1 << 16
+_NULS_MIN = 0.2
+"""Of the first bytes: UTF-16 of a header in Latin letters has half."""
+_OF_GB18030 = frozenset({"gbk", "gb2312", "gb18030", "cp936", "hz"})
+
+# Eight ideographs that GB 18030-2022 gives code points of their own; Python's codec still puts them
+# where the edition of 2000 did, in the private-use area.
+_GB_18030_2022 = str.maketrans(
+    "\ue81e\ue826\ue82b\ue82c\ue832\ue843\ue854\ue864",
+    "\u9fb4\u9fb5\u9fb6\u9fb7\u9fb8\u9fb9\u9fba\u9fbb",
+)
+
+_OTHER_FILES = (
+    (b"\xd0\xcf\x11\xe0", "an old .xls file, or a workbook with a password"),
+    (b"%PDF", "a PDF"),
+    (b"<", "HTML or XML, whatever its name says"),
+    (b"{\\rtf", "a text document"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"Rar!", "a compressed file"),
+    (b"7z\xbc\xaf", "a compressed file"),
+)
+_SAVE_AS = "save it as .xlsx or as CSV in UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """``file`` holds lines of UTF-8, of ``size`` bytes; ``problems`` are what was wrong with lines
+    before they became text, by number."""
+
+    file: BinaryIO | IO[bytes]
+    size: int
+    problems: Mapping[int, str] = field(default_factory=dict)
+
+
+@contextmanager
+def opened(
+    path: Path, *, encoding: str | None = None, sheet: str | None = None
+) -> Iterator[Source]:
+    """The file's lines, once all of it has been looked through.
+
+    Raises:
+        UnusableFile: it is no such file, or in an encoding that has to be named; nothing was
+            imported.
+        OSError
+    """
+    with path.open("rb") as file:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnusableFile("This is not a regular file: save what is to be imported to one.")
+        head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        if is_zip(head):
+            if encoding is not None:
+                raise UnusableFile("A workbook has no encoding to name: leave out --encoding.")
+            with TemporaryFile() as lines:
+                problems = write_as_lines(file, lines, sheet)
+                yield _from_start(lines, problems)
+            return
+        if sheet is not None:
+            raise UnusableFile("This is no Excel workbook: leave out --sheet.")
+        _require_text(head)
+        known = _known(encoding) if encoding is not None else None
+        if known in {None, UTF_8}:
+            _require_utf_8(file, head, asked=known is not None)
+            if not _is_old_mac(head):
+                yield Source(file, path.stat().st_size)
+                return
+        with TemporaryFile() as lines:
+            _transcode(file, known or UTF_8, lines)
+            yield _from_start(lines, {})
+
+
+def separator_of(header: str) -> str:
+    """Which one a header is written with: the one that finds the most columns."""
+
+    def found(separator: str) -> int:
+        return sum(cell.strip(' "\ufeff') in COLUMNS for cell in header.split(separator))
+
+    return max(SEPARATORS, key=found)
+
+
+def _from_start(lines: IO[bytes], problems: Mapping[int, str]) -> Source:
+    size = lines.tell()
+    lines.seek(0)
+    return Source(lines, size, problems)
+
+
+def _require_text(head: bytes) -> None:
+    if not head.strip():
+        return  # the header is missing, and said to be
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    for magic, what in _OTHER_FILES:
+        if start.startswith(magic):
+            raise UnusableFile(f"This looks like {what}: {_SAVE_AS}.")
+
+
+def _known(name: str) -> str:
+    try:
+        found = codecs.lookup(name).name
+    except LookupError:
+        found = name
+    if found in _OF_GB18030:
+        return "gb18030"
+    if found == "utf-8-sig":
+        return UTF_8
+    if found in ENCODINGS:
+        return found
+    raise UnusableFile(f"--encoding {name!r} is not known; known are {', '.join(ENCODINGS)}.")
+
+
+def _is_old_mac(head: bytes) -> bool:
+    return b"\r" in head and b"\n" not in head
+
+
+def _require_utf_8(file: BinaryIO, head: bytes, *, asked: bool) -> None:
+    """A line that is damaged is refused by itself, in a file that is UTF-8 otherwise."""
+    guess = _guess_of_nuls(head)
+    if guess is None:
+        good = bad = first_bad = 0
+        for number, line in enumerate(_lines(file), 1):
+            if line.isascii():
+                continue
+            try:
+                line.decode(UTF_8)
+                good += 1
+            except UnicodeDecodeError:
+                bad += 1
+                first_bad = first_bad or number
+        file.seek(0)
+        if bad <= good:
+            return
+        guess = "gb18030" if _can_be_read(file, "gb18030") else None
+        file.seek(0)
+        if guess is None or asked:
+            raise UnusableFile(
+                f"Line {first_bad} is not UTF-8; nothing was imported. Save the file as CSV in"
+                f" UTF-8, or name its encoding with --encoding ({', '.join(ENCODINGS)})."
+            )
+    name = {"gb18030": "GBK/GB18030"}.get(guess, guess.upper())
+    raise UnusableFile(
+        f"This file looks like {name}, not UTF-8; nothing was imported. Run the import again with"
+        f" --encoding {guess}."
+    )
+
+
+def _guess_of_nuls(head: bytes) -> str | None:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if odd > _NULS_MIN * len(head) and not even:
+        return "utf-16-le"
+    if even > _NULS_MIN * len(head) and not odd:
+        return "utf-16-be"
+    return None
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Of bounded length: what is longer is no line of an import, and comes in pieces that may cut a
+    character, which then counts neither way."""
+    while line := file.readline(_CHUNK_CHARACTERS):
+        yield line if line.endswith(b"\n") or len(line) < _CHUNK_CHARACTERS else b""
+
+
+def _can_be_read(file: BinaryIO, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        while chunk := file.read(_CHUNK_CHARACTERS):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _transcode(file: BinaryIO, encoding: str, lines: IO[bytes]) -> None:
+    text = TextIOWrapper(file, encoding, newline=None)
+    number = 1
+    try:
+        while chunk := text.read(_CHUNK_CHARACTERS):
+            if encoding == "gb18030":
+                chunk = chunk.translate(_GB_18030_2022)
+            lines.write(chunk.encode(UTF_8))
+            number += chunk.count("\n")
+    except UnicodeError:
+        raise UnusableFile(
+            f"The file is not {encoding}: from about line {number} on it can't be read."
+            " Nothing was imported."
+        ) from None
+    finally:
+        text.detach()

@@ -1,0 +1,259 @@
+"""Files as other systems write them: imported, or refused in one sentence that says what to do."""
+
+import csv
+import os
+from datetime import date, datetime
+from io import BytesIO, StringIO
+from zipfile import ZipFile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from permit_ledger.importing import COLUMNS, UnusableFile
+from permit_ledger.takeover.rows import guarded, unguarded
+from tests.permit_ledger.permit_rows import counts, person, read, text_of
+
+ROWS = [person(1), person(2)]
+REFERENCES = ["OLD-1", "OLD-2"]
+TEXT = text_of(ROWS)
+IN_PINYIN_ORDER = "欧阳示例"
+
+
+def separated(separator, rows=ROWS, line_end="\r\n"):
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, delimiter=separator, lineterminator=line_end)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def workbook(rows=ROWS, *, change=None, columns=COLUMNS):
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "居住证"
+    sheet.append(list(columns))
+    for row in rows:
+        sheet.append([row[column] for column in columns])
+    if change:
+        change(book)
+    content = BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def with_dates(row):
+    days = ("birth_date", "residence_registered_on", "anchor", "valid_until")
+    typed = {
+        day: datetime.combine(date.fromisoformat(row[day]), datetime.min.time()) for day in days
+    }
+    return {**row, **typed, "sex": int(row["sex"]), "ethnicity": 1, "card_serial": 2}
+
+
+def marked(row):
+    number = row["citizen_id_number"]
+    return {**row, "citizen_id_number": f'="{number}"', "card_serial": "'2"}
+
+
+def second_sheet(book):
+    book.create_sheet("说明").append(["how to fill in the form"])
+
+
+def second_list(book):
+    sheet = book.create_sheet("2025")
+    sheet.append(list(COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        pytest.param(TEXT.encode("gb18030"), {"encoding": "gb18030"}, id="gb18030"),
+        pytest.param(separated(",").encode("gbk"), {"encoding": "GBK"}, id="gbk-crlf"),
+        pytest.param(TEXT.encode("gb2312"), {"encoding": "gb2312"}, id="gb2312"),
+        pytest.param(separated("\t").encode("utf-16"), {"encoding": "utf-16"}, id="unicode-text"),
+        pytest.param(TEXT.encode("utf-16-be"), {"encoding": "utf-16-be"}, id="utf-16-be"),
+        pytest.param(TEXT.encode("utf-8-sig"), {"encoding": "utf-8"}, id="bom-and-encoding"),
+        pytest.param(separated(";").encode(), {}, id="semicolons"),
+        pytest.param(separated("\t").encode("utf-8-sig"), {}, id="tabs"),
+        pytest.param(separated("|").encode(), {}, id="bars"),
+        pytest.param(b"sep=;\r\n" + separated(";").encode(), {}, id="sep-line"),
+        pytest.param(separated(",", line_end="\r").encode(), {}, id="old-mac"),
+        pytest.param(TEXT.replace("\n", ",,\n").encode(), {}, id="empty-columns-at-the-end"),
+        pytest.param(text_of([marked(row) for row in ROWS]).encode(), {}, id="excel-text-marks"),
+        pytest.param(workbook(), {}, id="xlsx"),
+        pytest.param(workbook([with_dates(row) for row in ROWS]), {}, id="xlsx-typed-cells"),
+        pytest.param(workbook(change=second_sheet), {}, id="xlsx-and-a-sheet-of-notes"),
+        pytest.param(workbook(change=second_list), {"sheet": "居住证"}, id="xlsx-named-sheet"),
+        pytest.param(workbook(columns=COLUMNS[::-1]), {}, id="xlsx-other-order"),
+    ],
+)
+def test_files_of_other_systems_are_imported(run, ledger, references, content, options):
+    """Every row, and every name as it was meant."""
+    assert (2, 2, 0, 0) == counts(run(content, **options))
+    assert REFERENCES == references()
+    names = {event.identity.name for event in ledger.opened(ledger.log.select_notifications(1, 9))}
+    assert {IN_PINYIN_ORDER} == names
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "sentence"),
+    [
+        pytest.param(TEXT.encode("gbk"), {}, "looks like GBK.*--encoding gb18030", id="gbk"),
+        pytest.param(
+            TEXT.encode("utf-16"), {}, "looks like UTF-16.*--encoding utf-16", id="utf-16"
+        ),
+        pytest.param(TEXT.encode("utf-16-le"), {}, "--encoding utf-16-le", id="utf-16-without-bom"),
+        pytest.param(
+            TEXT.encode("utf-16-be"), {"encoding": "utf-8"}, "--encoding utf-16-be", id="wrong-name"
+        ),
+        pytest.param(TEXT.encode(), {"encoding": "gb18030"}, "not gb18030.*line", id="not-gb18030"),
+        pytest.param(TEXT.encode(), {"encoding": "latin9x"}, "known are utf-8, gb18030", id="name"),
+        pytest.param(
+            TEXT.encode().replace("欧".encode(), b"\xff\xff"),
+            {},
+            "Line 2 is not UTF-8",
+            id="neither",
+        ),
+        pytest.param(b"\xd0\xcf\x11\xe0" + b"\0" * 512, {}, "old .xls file", id="xls-or-password"),
+        pytest.param(b"%PDF-1.7\n", {}, "a PDF", id="pdf"),
+        pytest.param(b"<html><table>", {}, "HTML", id="html-named-xls"),
+        pytest.param(b"PK\x03\x04" + b"\0" * 100, {}, "damaged", id="damaged-zip"),
+        pytest.param(workbook()[:3000], {}, "damaged", id="cut-off-xlsx"),
+        pytest.param(workbook(change=second_list), {}, "'居住证', '2025'", id="two-sheets"),
+        pytest.param(workbook(), {"sheet": "x"}, "there are '居住证'", id="no-such-sheet"),
+        pytest.param(workbook(), {"encoding": "utf-8"}, "no encoding to name", id="xlsx-encoding"),
+        pytest.param(TEXT.encode(), {"sheet": "x"}, "no Excel workbook", id="csv-sheet"),
+        pytest.param(workbook([], columns=["a", "b"]), {}, "missing columns", id="other-columns"),
+    ],
+)
+def test_other_files_are_refused_in_one_sentence(run, ledger, errors, content, options, sentence):
+    """Nothing is imported, no errors file is made."""
+    with pytest.raises(UnusableFile, match=sentence) as refused:
+        run(content, **options)
+
+    assert "\n" not in str(refused.value)
+    assert (0, False) == (ledger.log.head(), errors.exists())
+
+
+def test_another_kind_of_zip_is_no_workbook(run):
+    """An OpenDocument file, say."""
+    content = BytesIO()
+    with ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    with pytest.raises(UnusableFile, match="another kind of document"):
+        run(content.getvalue())
+
+
+def test_a_gbk_name_of_the_newest_standard_keeps_its_character(run, ledger):
+    """GB 18030-2022 has a code point for it, where Python's codec has a private one."""
+    content = TEXT.replace(IN_PINYIN_ORDER, "\ue81e示例").encode("gb18030")
+
+    run(content, encoding="gb18030")
+
+    [first, _] = ledger.opened(ledger.log.select_notifications(1, 9))
+    assert "\u9fb4示例" == first.identity.name
+
+
+def test_a_number_that_excel_has_rounded_is_refused_by_itself(run, errors, references):
+    """It can't be made good again; the other rows get in."""
+    rounded = {**person(1), "citizen_id_number": int(person(1)["citizen_id_number"])}
+
+    assert (2, 1, 0, 1) == counts(run(workbook([rounded, person(2)])))
+
+    [row] = read(errors)
+    assert ("2", "UNREADABLE_ROW") == (row["line"], row["code"])
+    assert "format the column as text" in row["reason"]
+    assert ["OLD-2"] == references()
+
+
+def test_a_cell_with_a_line_break_is_refused_by_itself(run, errors):
+    """One row is one line."""
+    broken = {**person(1), "address": "蠡湖大道\n1号"}
+
+    assert (2, 1, 0, 1) == counts(run(workbook([broken, person(2)])))
+    assert "line break" in read(errors)[0]["reason"]
+
+
+def test_a_damaged_line_in_a_good_file_is_refused_by_itself(run, references, errors):
+    """What else there is says that the file is UTF-8."""
+    rows = [person(number) for number in range(1, 5)]
+    lines = text_of(rows).encode().split(b"\n")
+    lines[2] = lines[2].replace("欧".encode(), b"\xff")
+
+    assert (4, 3, 0, 1) == counts(run(b"\n".join(lines)))
+    assert ["OLD-1", "OLD-3", "OLD-4"] == references()
+    assert [("3", "UNREADABLE_ROW")] == [(row["line"], row["code"]) for row in read(errors)]
+
+
+def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
+    """It is read twice."""
+    from permit_ledger.importing import import_csv  # noqa: PLC0415
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    try:
+        with pytest.raises(UnusableFile, match="not a regular file"):
+            import_csv(ledger, pipe, context=context)
+    finally:
+        os.close(writer)
+
+
+# -- the errors file ---------------------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])).map(str.strip))
+def test_a_guarded_cell_is_read_as_it_was(cell):
+    """Whatever it begins with; and a spreadsheet runs none of it."""
+    assert cell == unguarded(guarded(cell)) or cell.startswith('="')
+    assert not guarded(cell).startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
+
+
+def test_the_errors_file_holds_no_formula_and_is_imported_as_it_is(run, errors, references):
+    """Corrected, or with the cause gone."""
+    formula = '=HYPERLINK("http://127.0.0.1")'
+    run([person(1, ground="", reference=formula), person(2, ground="", address="-1号楼")])
+
+    with errors.open(encoding="utf-8-sig", newline="") as text:
+        cells = [cell for row in csv.reader(text) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "-"))]
+
+    mended = errors.read_text(encoding="utf-8-sig").replace(
+        ",,2024-03-01", ",employment,2024-03-01"
+    )
+    assert (2, 2, 0, 0) == counts(run(mended, errors=None))
+    assert [formula, "OLD-2"] == references()
+
+
+def test_the_errors_file_is_its_owners_alone_and_replaces_an_earlier_one(run, errors):
+    """Whatever rights the earlier one had been given since."""
+    run([person(1, ground="")])
+    errors.chmod(0o644)
+
+    run([person(1, ground="")])
+
+    assert 0o600 == errors.stat().st_mode & 0o777
+    assert 1 == len(read(errors))
+
+
+@pytest.mark.parametrize("kind", ["link", "hanging-link", "other", "folder"])
+def test_an_errors_file_takes_the_place_of_nothing_else(run, ledger, errors, tmp_path, kind):
+    """No link is followed and no other file is overwritten; nothing is imported."""
+    target = tmp_path / "precious.txt"
+    if kind != "hanging-link":
+        target.write_text("precious")
+    match kind:
+        case "other":
+            errors.write_text("precious")
+        case "folder":
+            errors.mkdir()
+        case _:
+            errors.symlink_to(target)
+
+    with pytest.raises(UnusableFile, match="no errors file of an earlier import"):
+        run([person(1)])
+
+    assert 0 == ledger.log.head()
+    assert (kind != "hanging-link") is target.exists()
+    assert not target.exists() or "precious" == target.read_text()
