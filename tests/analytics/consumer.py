@@ -7,7 +7,7 @@ import sys
 
 from ledger.database import as_service
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 class Consumer:

@@ -75,7 +75,6 @@ def position(folder):
     return mark.position
 
 
-@pytest.mark.timeout(180)
 def test_killed_at_random_points_under_load_it_holds_each_position_once(
     database_url, ledger, policy, folder, consumer, chance, content
 ):

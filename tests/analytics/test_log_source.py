@@ -14,7 +14,7 @@ from permit_ledger.simulate import simulate
 from tests.waiting import until
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
-WAIT_S = 60
+WAIT_S = 180
 
 
 @pytest.fixture

@@ -355,7 +355,7 @@ def together() -> Callable[..., list[Any]]:
 def eventually() -> Callable[..., Any]:
     """``eventually(condition)``: what it gives once that is true; fails after a bound."""
 
-    def make(condition: Callable[[], Any], within_s: float = 30) -> Any:
+    def make(condition: Callable[[], Any], within_s: float = 180) -> Any:
         deadline = time.monotonic() + within_s
         while not (value := condition()):
             assert time.monotonic() < deadline, f"not within {within_s} s"

@@ -319,13 +319,14 @@ def test_the_verdict_fits_any_terminal(terminal, encoding):
     assert b"NOT PROVED" in ran.stdout or b"EVERYTHING HOLDS" in ran.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"]])
+@pytest.mark.parametrize(("arguments", "codes"), [([], {141}), (["--help"], {0, 141})])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_verdict_that_is_not_read_is_none(terminal, arguments, unbuffered):
-    """Not a word, and never 0."""
+def test_a_verdict_that_is_not_read_is_none(terminal, arguments, codes, unbuffered):
+    """Not a word, and never 0 for a verdict."""
     reading, writing = os.pipe()
     os.close(reading)
     ran = terminal(*arguments, stdout=writing, PYTHONUNBUFFERED=unbuffered)
     os.close(writing)
 
-    assert (141, b"") == (ran.returncode, ran.stderr)
+    assert ran.returncode in codes
+    assert b"" == ran.stderr

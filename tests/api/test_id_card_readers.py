@@ -10,7 +10,7 @@ from tests.api.id_card_fixtures import PATH, WAY, refused
 from tests.api.orders import ERASURE, ORDER
 from tests.waiting import until
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 def test_progress_tells_nothing_of_the_person(accept, progress):

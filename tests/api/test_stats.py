@@ -9,7 +9,7 @@ import pytest
 
 from tests.waiting import until
 
-WAIT_S = 60
+WAIT_S = 180
 QUESTIONS = {
     "in_force_by_district",
     "delivery_times",

@@ -10,7 +10,7 @@ from tests.chaos.services import service_at
 from tests.chaos.workload import Acknowledgement, Workload
 
 THREADS = 8
-WAIT_S = 30
+WAIT_S = 180
 PAUSE_S = 0.05
 
 _pause = Event()  # never set

@@ -16,7 +16,7 @@ from tests.foreign.tools import LITEWITNESS, go_program
 from tests.waiting import until
 from tests.web.browsers import required
 
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 180
 EMPTY_ROOT = b64encode(sha256().digest()).decode()
 
 

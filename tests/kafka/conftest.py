@@ -21,7 +21,7 @@ from tests.conftest import TEMPLATE
 from tests.kafka.broker import RUNNING, Broker, NoBroker
 from tests.waiting import until
 
-WAIT_S = 60
+WAIT_S = 180
 SOURCE = "https://localhost/permit-ledger"
 
 

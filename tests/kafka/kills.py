@@ -19,7 +19,7 @@ from tests.kafka.growing import Growth
 from tests.kafka.reading import read_events, what_is_wrong
 from tests.waiting import until
 
-WAIT_S = 90
+WAIT_S = 180
 AFTER_START_MAX_S = 1.5
 AFTER_MOVE_MAX_S = 0.5
 """A relay is killed so long after it was seen to begin, at most, or to have moved: some while they

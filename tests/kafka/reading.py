@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from consumers.kinds import KINDS, PERMITS
 from tests.web.browsers import required
 
-READ_TIMEOUT_S = 60
+READ_TIMEOUT_S = 180
 
 
 class Read(NamedTuple):

@@ -25,7 +25,7 @@ from tests.waiting import until
 SOURCE = "https://localhost/permit-ledger"
 FEED = Feed(SOURCE, PERMITS.events_topic, "a-topic")
 FED = FedViews([PHYSICAL, ELECTRONIC], lambda error: type(error).__name__)
-WAIT_S = 60
+WAIT_S = 180
 PERSONAL = {"face", "portrait_version", "devices"}
 """What a topic does not tell."""
 

@@ -61,7 +61,6 @@ def in_log(ledger):
     ]
 
 
-@pytest.mark.timeout(180)
 def test_killed_and_started_again_it_holds_each_position_once(
     ledger, policy, relaying, database_url, kafka, prefix, folder
 ):

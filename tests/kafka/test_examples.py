@@ -18,7 +18,7 @@ from tests.kafka.growing import grow
 from tests.waiting import until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "consumers.md"
-WAIT_S = 60
+WAIT_S = 180
 
 
 def blocks(language):

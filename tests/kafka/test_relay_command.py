@@ -21,7 +21,7 @@ from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, read_states, what_is_wrong
 from tests.waiting import until
 
-WAIT_S = 60
+WAIT_S = 180
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ def seed():
     return int(os.environ.get("PERMIT_LEDGER_TEST_SEED") or randbelow(2**32))
 
 
-@pytest.mark.timeout(300)
 def test_kill_9_at_random_points_and_a_bounced_broker(ledger, policy, database_url, seed, tmp_path):
     with own_broker() as broker:
         kills = Kills(database_url, ledger, policy, tmp_path)

@@ -23,7 +23,7 @@ from tests.kafka.growing import grow
 from tests.kafka.reading import positions, read_events, what_is_wrong
 from tests.waiting import until
 
-WAIT_S = 60
+WAIT_S = 180
 EVENTS = TopicPartition(PERMITS.events_topic, 0)
 
 

@@ -88,7 +88,6 @@ def test_the_views_are_those_of_the_log(
         assert (True, 0) == connection.execute(nothing_personal).fetchone()
 
 
-@pytest.mark.timeout(180)
 def test_a_broker_that_is_killed_and_comes_back(
     ledger, policy, relaying, until_relayed, prefix, remote_url, all_equal
 ):
@@ -110,7 +109,6 @@ def test_a_broker_that_is_killed_and_comes_back(
     all_equal()
 
 
-@pytest.mark.timeout(120)
 def test_without_a_relay_they_grow_old(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url
 ):
@@ -148,7 +146,6 @@ def test_a_clock_that_is_ahead_proves_nothing():
     assert _true_at(None, now) is None
 
 
-@pytest.mark.timeout(240)
 def test_two_workers_and_one_is_killed(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path, seed
 ):
@@ -197,7 +194,6 @@ def test_a_record_that_was_written_is_not_written_again(remote_url, taken):
     assert 9 == partitions(remote_url)[taken.partition]["next_offset"]
 
 
-@pytest.mark.timeout(120)
 def test_a_worker_that_was_frozen_finds_its_partitions_taken(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path
 ):
@@ -217,7 +213,6 @@ def test_a_worker_that_was_frozen_finds_its_partitions_taken(
     all_equal()
 
 
-@pytest.mark.timeout(120)
 def test_a_topic_that_was_made_anew(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, database_url
 ):

@@ -60,7 +60,6 @@ def entry(guarded, tmp_path):
     }
 
 
-@pytest.mark.timeout(180)
 def test_a_relay_with_a_login_and_a_worker_with_a_certificate(
     ledger, policy, database_url, remote_url, guarded, entry, until_relayed, tmp_path
 ):
@@ -140,7 +139,6 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
         (ResourceType.TOPIC, PERMITS.state_topic, "DESCRIBE_CONFIGS", "DESCRIBE_CONFIGS"),
     ],
 )
-@pytest.mark.timeout(240)
 def test_a_right_that_is_missing_stops_the_relay_until_it_is_given(
     ledger, policy, database_url, guarded, entry, relay_row, until_relayed, tmp_path, kind, name,
     operation, said,

@@ -7,7 +7,7 @@ from threading import Event, Thread
 from ledger.follow import follow
 from ledger.follow_async import follow_async
 
-WAIT_S = 30
+WAIT_S = 180
 
 
 class Follower:

@@ -16,7 +16,7 @@ import pytest
 
 from permit_ledger.embedded import EmbeddedPostgres
 
-WAIT_S = 30
+WAIT_S = 180
 POLL_S = 0.01
 
 

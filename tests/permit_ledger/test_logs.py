@@ -9,7 +9,7 @@ import pytest
 
 from tests.permit_ledger.logs_provoked import NAME, NUMBER
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 EVENTS = [
     ("warning", "unknown key"),
     ("warning", "known key"),

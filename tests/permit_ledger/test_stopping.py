@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-WAIT_S = 30
+WAIT_S = 180
 BUSY_WITH_ITS_LOCK = """
 import os, signal
 from permit_ledger.stopping import stop_on

@@ -21,7 +21,7 @@ from permit_ledger.supervisor import (
 )
 
 PYTHON = sys.executable
-WAIT_S = 30
+WAIT_S = 180
 POLL_S = 0.01
 
 # What stands for "python -m permit_ledger ROLE": it notes its pid and does what its role is called.

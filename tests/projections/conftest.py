@@ -28,7 +28,7 @@ from tests.projections import columns
 from tests.projections.life import Life
 from tests.waiting import until as wait_until
 
-WAIT_S = 30
+WAIT_S = 180
 
 
 @pytest.fixture(scope="session")

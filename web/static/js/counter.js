@@ -91,7 +91,7 @@ function open(found) {
   put(byId("happened"));
   byId("opened").hidden = false;
   if (matchMedia("(max-width: 60rem)").matches) byId("work").scrollIntoView();
-  stream = listen(`/v1/permits/${found.permit_number}/live?min_position=${found.as_of_position}`, {
+  stream = listen(`/v1/permits/${found.permit_number}/live`, {
     token,
     heard: (_, now) => changed(now),
     told: (state, problem) => (state === "refused" ? put(byId("problem"), noticeOf(problem)) : showLight(state)),
@@ -103,7 +103,7 @@ async function changed(now) {
   if (permit && now.as_of_position < permit.as_of_position) return;
   permit = now;
   try {
-    const path = `/v1/permits/${now.permit_number}/physical?min_position=${now.as_of_position}`;
+    const path = `/v1/permits/${now.permit_number}/physical`;
     const face = await call("GET", path, { token });
     if (permit !== now) return; // it has changed again meanwhile
     showTracks(now, face);

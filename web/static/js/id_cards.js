@@ -20,7 +20,7 @@ signIn("registrar", byId("signin"), async (value) => {
   token = value;
   byId("desk").hidden = false;
   put(byId("who"), h("span", {}, text("counter.registered_office", { station: claims(value).station ?? "–" })), signOut());
-  const form = prepareForm({ token, accepted: (answer) => trying(() => refresh(answer.as_of_position)), showForm: () => choose("form") });
+  const form = prepareForm({ token, accepted: (answer) => trying(() => refresh()), showForm: () => choose("form") });
   await trying(async () => form.setToday((await refresh()).today));
 });
 
@@ -42,7 +42,7 @@ function choose(chosen) {
   }
 }
 
-const refresh = (min_position) => showWork({ token, min_position, everywhere: byId("everywhere").checked, open, opened });
+const refresh = () => showWork({ token, everywhere: byId("everywhere").checked, open, opened });
 
 const open = (receipt) => trying(() => show(receipt));
 
@@ -59,7 +59,7 @@ function act(what, body, form = byId("opened"), fieldFor = () => null) {
   const work = async () => {
     const answer = await write(`/v1/id-card-applications/${opened}/${what}`, { token, body });
     await show(opened);
-    await refresh(answer.as_of_position);
+    await refresh();
   };
   return submit(form, { place: byId("problem"), work, fieldFor });
 }

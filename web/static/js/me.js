@@ -56,7 +56,7 @@ async function changed(now) {
     const isOff = ["ended", "use_suspended"].includes(now.electronic.status);
     const version = `${now.version} ${isOff}`;
     if (faceVersion !== version) {
-      const path = `/v1/permits/${now.permit_number}/electronic?min_position=${now.as_of_position}`;
+      const path = `/v1/permits/${now.permit_number}/electronic`;
       const face = await call("GET", path, { token });
       if (permit !== now) return;
       faceVersion = version;
