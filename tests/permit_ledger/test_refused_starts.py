@@ -5,7 +5,7 @@ import pytest
 from ledger import migrations
 from ledger.database import connect
 from permit_ledger.setup import PACKAGES
-from permit_ledger.takeover.rows import template
+from permit_ledger.takeover.columns import template
 from tests import commands
 
 COMMANDS = [

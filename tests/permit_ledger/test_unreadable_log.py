@@ -5,7 +5,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import UnreadableTopics
 from permit_ledger.setup import prepare
-from permit_ledger.takeover.rows import template
+from permit_ledger.takeover.columns import template
 from tests import commands
 from tests.keks import keyring
 

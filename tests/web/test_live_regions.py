@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.waiting import until
 from tests.web.browsers import DESK
 from tests.web.people import Checker, Holder, IdCardCounter, Registrar
 
@@ -21,6 +22,7 @@ LISTEN = """() => {
 }"""
 SAID = "() => [...said]"
 HALF_A_MINUTE_MS = 30_000
+WAIT_S = 30
 
 
 @pytest.fixture
@@ -105,6 +107,6 @@ def test_work_lists_are_read_out_when_they_change(visitor):
     counter = IdCardCounter(visitor(viewport=DESK))
     counter.page.evaluate(LISTEN)
     counter.page.locator("#everywhere").check()
-    counter.page.wait_for_function("said.length > 0")
+    until(lambda: counter.page.evaluate("said.length") > 0, wait_s=WAIT_S)
 
     assert {"lists"} == {text.partition(":")[0] for text in counter.page.evaluate(SAID)}

@@ -7,6 +7,9 @@ import { text } from "../texts.js";
 import { write } from "../writes.js";
 
 export function showDevices({ place, token, holder, permit, device, changed }) {
+  const asking = place.querySelector(".notice:not([hidden]) #revoke-yes");
+  if (asking && place.dataset.devices === String(permit.electronic.devices)) return; // an answer is being given
+  place.dataset.devices = permit.electronic.devices;
   const ask = h("button", { type: "button", class: "button button--risky", id: "revoke" }, text("me.revoke"));
   const sure = h("div", { class: "notice notice--warn", hidden: true });
   const revoke = () =>
