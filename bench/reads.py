@@ -50,6 +50,8 @@ ROUNDS, ROUND_S = 7, 3.0
 QUICK_ROUNDS, QUICK_ROUND_S = 3, 1.5
 WRITES, QUICK_WRITES = 10_000, 1_000
 WRITERS = 8
+WRITES_A_PERMIT = 50
+"""A long life is slow to fold, on any side, and no permit has one."""
 COST_GOAL = 0.95
 SEED_VARIABLE = "PERMIT_LEDGER_BENCH_SEED"
 SIDES = {"fresh": "", "eventual": "?consistency=eventual"}
@@ -131,15 +133,14 @@ class Run:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write_and_read(self, writes: int, console: Console) -> None:
-        people = [compose(n, self.chance) for n in range(WRITERS)]
-        turns = [writes // WRITERS] * WRITERS
+        lives = [compose(n, self.chance) for n in range(-(-writes // WRITES_A_PERMIT))]
         with (
             console.status(f"{writes:,} writes, each read back"),
             ThreadPoolExecutor(WRITERS) as threads,
         ):
-            list(threads.map(self._writer, people, turns))
+            list(threads.map(self._live, lives))
 
-    def _writer(self, person: dict[str, Any], turns: int) -> None:
+    def _live(self, person: dict[str, Any]) -> None:
         token = {"Authorization": f"Bearer {self.issuer.token(Role.REGISTRAR)}"}
         with (
             httpx.Client(base_url=self.url, headers=token, timeout=30) as writer,
@@ -148,7 +149,7 @@ class Run:
             permit = self._sent(writer, "/v1/permits", person)
             path = f"/v1/permits/{permit['permit_number']}"
             as_holder = self.issuer.token(Role.HOLDER, holder_id=permit["holder_id"])
-            for turn in range(turns):
+            for turn in range(WRITES_A_PERMIT):
                 what = "loss-lifts" if turn % 2 else "loss-reports"
                 permit = self._sent(writer, f"{path}/{what}", {})
                 read = READS[turn % len(READS)]
