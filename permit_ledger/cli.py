@@ -326,8 +326,10 @@ def import_(
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     errors = errors or file.with_name(f"{file.name}.errors.csv")
+    with explained(importing.UnusableFile):
+        importing.open_regular(file).close()  # before a database is started for it
     with (
-        explained(importing.UnusableFile),
+        explained(*importing.STOPPED),
         workbench(settings) as bench,
         progress(errors_console, "importing", None) as report,
     ):

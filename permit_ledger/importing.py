@@ -20,15 +20,40 @@ from ledger.application import PermitLedger
 from .takeover.columns import COLUMNS, UnusableFile, template
 from .takeover.first_lines import FirstLines
 from .takeover.lines import LineReader
-from .takeover.refusals import Refusals
+from .takeover.refusals import ErrorsNotWritten, Refusals
 from .takeover.rows import read_header
 from .takeover.run import Takeover
-from .takeover.sources import ENCODINGS, opened
+from .takeover.sources import ENCODINGS, open_regular, opened
 
-__all__ = ["COLUMNS", "ENCODINGS", "ImportReport", "UnusableFile", "import_csv", "template"]
+__all__ = [
+    "COLUMNS",
+    "ENCODINGS",
+    "STOPPED",
+    "FileChanged",
+    "ImportReport",
+    "UnusableFile",
+    "import_csv",
+    "open_regular",
+    "template",
+]
 
 CHUNK_ROWS_MAX = 500
 """Durable together; fewer than a batch of the bulk appender, so in one transaction."""
+
+
+class FileChanged(Exception):
+    """The file was changed while it was imported."""
+
+    def __init__(self, imported: int) -> None:
+        super().__init__(
+            f"The file was changed while it was imported: {imported:,} rows of it are in. Import it"
+            " again, once nothing writes to it any more: what was imported is passed over, and what"
+            " has changed since is refused."
+        )
+
+
+STOPPED = (UnusableFile, FileChanged, ErrorsNotWritten)
+"""What an import ends with, in a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +65,8 @@ class ImportReport:
     already_imported: int
     codes: Mapping[str, int]
     seconds: float
+    kept: Path | None = None
+    """Where the errors file of an earlier run is now."""
 
     @property
     def refused(self) -> int:
@@ -54,6 +81,8 @@ class ImportReport:
         lines += [f"  {code}: {rows:,}" for code, rows in sorted(self.codes.items())]
         if self.refused and errors:
             lines.append(f"refused rows: {errors}")
+        if self.kept:
+            lines.append(f"refused rows of an earlier run: {self.kept}")
         return "\n".join(lines)
 
 
@@ -80,6 +109,7 @@ def import_csv(
 
     Raises:
         UnusableFile: it is no file of permits, or can't be read as it is; nothing was imported.
+        FileChanged, ErrorsNotWritten: the chunks reported so far are durable; import again.
         OSError: a file can't be read or written.
         ledger.errors.Unavailable: the chunks reported so far are durable; import again.
     """
@@ -91,19 +121,26 @@ def import_csv(
 
     if errors and errors.exists() and errors.samefile(source):
         raise UnusableFile("The errors file would overwrite the file to import.")
-    with opened(source, encoding=encoding, sheet=sheet) as found:
+    with opened(source, encoding=encoding, sheet=sheet, looking=progress) as found:
         reader = LineReader(found)
         lines = iter(reader)
         header = read_header(next(lines, None))
-        with Refusals(errors) as refusals, FirstLines() as first_lines:
+        chunk = list(islice(lines, CHUNK_ROWS_MAX))
+        if not chunk:
+            raise UnusableFile("There is a header and no row below it.")
+        with Refusals(errors, header) as refusals, FirstLines() as first_lines:
             run = Takeover(ledger, context_of, header, refusals, first_lines)
-            while chunk := list(islice(lines, CHUNK_ROWS_MAX)):
+            while chunk:
+                if not found.is_unchanged():
+                    raise FileChanged(run.imported)
                 run.take(chunk)
-                progress(reader.bytes_read, found.size)
+                progress(found.before + reader.bytes_read, found.before + found.size)
+                chunk = list(islice(lines, CHUNK_ROWS_MAX))
     return ImportReport(
         rows_read=run.rows_read,
         imported=run.imported,
         already_imported=run.already_imported,
         codes=MappingProxyType(dict(refusals.codes)),
         seconds=monotonic() - started,
+        kept=refusals.kept,
     )

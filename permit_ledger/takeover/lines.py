@@ -15,17 +15,21 @@ from dataclasses import dataclass
 from .sources import Source, separator_of
 
 LINE_BYTES_MAX = 16 * 1024
+SHOWN_BYTES_MAX = 1024
+"""Of a line that is too long, in the report."""
 _BOM = b"\xef\xbb\xbf"
 _SAYS_SEPARATOR = re.compile(rb"sep=[,;\t|]\r?\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line, counted from 1 for the header; cells as they stand, or why there are none."""
+    """A line, counted from 1 for the header; cells as they stand, or what is wrong with it.
+    ``text`` is the whole line where it has no cells, as far as it could be read."""
 
     number: int
     cells: tuple[str, ...] = ()
     problem: str | None = None
+    text: str = ""
 
 
 class LineReader:
@@ -43,7 +47,8 @@ class LineReader:
             too_long = len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n")
             if too_long:
                 self._skip_rest()
-                yield Line(number, problem=f"the line is longer than {LINE_BYTES_MAX} bytes")
+                problem = f"the line is longer than {LINE_BYTES_MAX} bytes: here is its beginning"
+                yield Line(number, problem=problem, text=_readable(raw[:SHOWN_BYTES_MAX]))
                 continue
             if number == 1:
                 raw = raw.removeprefix(_BOM)
@@ -63,15 +68,22 @@ class LineReader:
             pass
 
     def _split(self, number: int, raw: bytes) -> Line:
+        shown = _readable(raw)
         if b"\0" in raw:
-            return Line(number, problem="the line holds a NUL byte")
+            return Line(number, problem="the line holds a NUL byte", text=shown)
         try:
             text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
             if self._separator is None and text.strip():
                 self._separator = separator_of(text)
             cells = next(csv.reader([text], delimiter=self._separator or ",", strict=True), [])
         except UnicodeDecodeError:
-            return Line(number, problem="the line is not UTF-8")
+            return Line(number, problem="the line is not UTF-8", text=shown)
         except csv.Error as error:
-            return Line(number, problem=f"the line is not CSV: {error}")
+            return Line(number, problem=f"the line is not CSV: {error}", text=shown)
         return Line(number, tuple(cells), self._source.problems.get(number))
+
+
+def _readable(raw: bytes) -> str:
+    """A line that is no row, as text that can stand in a cell."""
+    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    return text.translate({0: "\ufffd", ord("\r"): "\ufffd"})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 
 import orjson
 
@@ -23,8 +24,13 @@ CARD_SERIAL_MAX = 99
 _YEAR_MIN, _YEAR_MAX = 1900, 2199
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORMULA_OF_TEXT = re.compile(r'="([^"]*)"')
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "'", "＝", "＋", "－", "＠")
-"""What spreadsheets run, some of them in its wide form as well; and the mark itself."""
+_FORMULA_BEGINS = re.compile(r"[\s\"]*[=+\-@＝＋－＠']|[\t\r\n]")
+"""What spreadsheets run, some of them in its wide form, indented or quoted as well; and the mark
+itself."""
+_ERRORS_OF_SPREADSHEETS = frozenset(
+    {"#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+)
+_TOO_NARROW = re.compile("##+")
 _SERIAL = re.compile(r"[1-9][0-9]?")
 _COLUMN_OF = {
     "issued_on": "anchor",
@@ -76,9 +82,16 @@ def read_header(line: Line | None) -> tuple[str, ...]:
     found = [f"{fault}: {', '.join(map(repr, which))}" for fault, which in faults if which]
     if found:
         raise UnusableFile(
-            f"The header is not this import's: {'; '.join(found)}. --template prints the right one."
+            f"The header is not this import's: {'; '.join(found)}."
+            f"{_suggestions(faults[1][1])} --template prints the right one."
         )
     return names
+
+
+def _suggestions(unknown: Iterable[str]) -> str:
+    close = [(name, get_close_matches(name, COLUMNS, 1)) for name in unknown]
+    meant = [f"{name!r} may be {found[0]!r}" for name, found in close if found]
+    return f" {'; '.join(meant)}." if meant else ""
 
 
 def read_row(line: Line, header: tuple[str, ...]) -> Row:
@@ -93,13 +106,17 @@ def read_row(line: Line, header: tuple[str, ...]) -> Row:
         found.pop()  # spreadsheets add empty cells at the end of a row
     if len(found) != len(header):
         raise ValueError(f"the line has {len(found)} columns instead of {len(header)}")
-    cells = (text.line(unguarded(cell)) for cell in found)
-    return Row(line.number, dict(zip(header, cells, strict=True)))
+    cells = {name: text.line(unguarded(cell)) for name, cell in zip(header, found, strict=True)}
+    for name, cell in cells.items():
+        if cell.upper() in _ERRORS_OF_SPREADSHEETS or _TOO_NARROW.fullmatch(cell):
+            raise ValueError(f"{name}: {cell} is what a spreadsheet shows instead of a value")
+    cells["ethnicity"] = cells["ethnicity"].zfill(2)  # spreadsheets drop the zero
+    return Row(line.number, cells)
 
 
 def guarded(cell: str) -> str:
     """The cell as a spreadsheet may open it: what it would take for a formula is marked as text."""
-    return f"'{cell}" if cell.startswith(_FORMULA_BEGINS) else cell
+    return f"'{cell}" if _FORMULA_BEGINS.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
@@ -147,7 +164,7 @@ def read_application(row: Row, today: date) -> Application:
         identity=Identity(
             name=cells["name"],
             sex=cells["sex"],
-            ethnicity=cells["ethnicity"].zfill(2),  # spreadsheets drop the zero
+            ethnicity=cells["ethnicity"],
             birth_date=birth_date,
             citizen_id_number=cells["citizen_id_number"],
             hukou_address=cells["hukou_address"],

@@ -90,8 +90,7 @@ class Takeover:
         try:
             return read_row(line, self._header)
         except ValueError as reason:
-            readable = dict(zip(self._header, line.cells, strict=False))
-            self._refusals.add(line.number, "UNREADABLE_ROW", str(reason), readable)
+            self._refusals.add_unreadable(line, "UNREADABLE_ROW", str(reason))
             return None
 
     def _judge(self, row: Row, imported: bytes | None, holder: Holder | None) -> _Candidate | None:

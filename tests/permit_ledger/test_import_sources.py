@@ -4,6 +4,7 @@ import csv
 import os
 from datetime import date, datetime
 from io import BytesIO, StringIO
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from zipfile import ZipFile
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from permit_ledger.importing import COLUMNS, UnusableFile
+from permit_ledger.importing import COLUMNS, FileChanged, UnusableFile
+from permit_ledger.takeover.refusals import ErrorsNotWritten
 from permit_ledger.takeover.rows import guarded, unguarded
 from tests.permit_ledger.permit_rows import counts, person, read, text_of
 
@@ -107,7 +109,43 @@ def test_files_of_other_systems_are_imported(run, ledger, references, content, o
         pytest.param(
             TEXT.encode("utf-16-be"), {"encoding": "utf-8"}, "--encoding utf-16-be", id="wrong-name"
         ),
-        pytest.param(TEXT.encode(), {"encoding": "gb18030"}, "not gb18030.*line", id="not-gb18030"),
+        pytest.param(TEXT.encode(), {"encoding": "gb18030"}, "is UTF-8: leave out", id="utf-8"),
+        pytest.param(
+            text_of([person(1, name="王小明明")]).encode(),
+            {"encoding": "gb18030"},
+            "is UTF-8: leave out",
+            id="utf-8-that-gb18030-can-read",
+        ),
+        pytest.param(
+            b"\x80\xff" + TEXT.encode("gbk"),
+            {"encoding": "gb18030"},
+            "not gb18030.*line",
+            id="other",
+        ),
+        pytest.param(
+            text_of(
+                [person(n, name="陳大文", hukou_address="安徽省阜陽市柳樹村7號") for n in range(3)]
+            )
+            .replace("号", "號")
+            .replace("幢", "棟")
+            .encode("big5"),
+            {},
+            "looks like Big5.*--encoding big5",
+            id="big5",
+        ),
+        pytest.param(
+            text_of([person(1, hukou_address="安徽省一村")]).encode("utf-16-le"),
+            {},
+            "--encoding utf-16-le",
+            id="utf-16-with-a-zero-in-a-character",
+        ),
+        pytest.param(text_of([]).encode(), {}, "a header and no row", id="header-only"),
+        pytest.param(
+            TEXT.replace("ethnicity", "ethnicty").encode(),
+            {},
+            "'ethnicty' may be 'ethnicity'",
+            id="misspelt-column",
+        ),
         pytest.param(TEXT.encode(), {"encoding": "latin9x"}, "known are utf-8, gb18030", id="name"),
         pytest.param(
             TEXT.encode().replace("欧".encode(), b"\xff\xff"),
@@ -145,14 +183,17 @@ def test_another_kind_of_zip_is_no_workbook(run):
         run(content.getvalue())
 
 
-def test_a_gbk_name_of_the_newest_standard_keeps_its_character(run, ledger):
+@pytest.mark.parametrize(
+    ("code", "character"), [(b"\xfe\x59", "\u9fb4"), (b"\xfe\x51", "\U00020087")]
+)
+def test_a_name_of_the_newest_standard_keeps_its_character(run, ledger, code, character):
     """GB 18030-2022 has a code point for it, where Python's codec has a private one."""
-    content = TEXT.replace(IN_PINYIN_ORDER, "\ue81e示例").encode("gb18030")
+    content = TEXT.encode("gb18030").replace("欧阳".encode("gb18030"), code + code)
 
     run(content, encoding="gb18030")
 
     [first, _] = ledger.opened(ledger.log.select_notifications(1, 9))
-    assert "\u9fb4示例" == first.identity.name
+    assert f"{character}{character}示例" == first.identity.name
 
 
 def test_a_number_that_excel_has_rounded_is_refused_by_itself(run, errors, references):
@@ -191,13 +232,68 @@ def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
     from permit_ledger.importing import import_csv  # noqa: PLC0415
 
     pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = os.open(pipe, os.O_RDWR)
-    try:
-        with pytest.raises(UnusableFile, match="not a regular file"):
-            import_csv(ledger, pipe, context=context)
-    finally:
-        os.close(writer)
+    os.mkfifo(pipe)  # which no one writes to: opening it would wait for ever
+    with pytest.raises(UnusableFile, match="not a regular file"):
+        import_csv(ledger, pipe, context=context)
+
+
+def test_a_row_beyond_the_last_one_is_refused(run):
+    """A file may say so of one row alone, at no cost."""
+    content, changed = BytesIO(workbook()), BytesIO()
+    with ZipFile(content) as book, ZipFile(changed, "w") as other:
+        for name in book.namelist():
+            part = book.read(name)
+            if name.endswith("sheet1.xml"):
+                part = part.replace(b'<row r="3"', b'<row r="3000000"')
+            other.writestr(name, part)
+    with pytest.raises(UnusableFile, match="rows beyond 1,048,576"):
+        run(changed.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        pytest.param(
+            {"guardian_name": '="欧阳"&"家长"', "guardian_citizen_id_number": "990000199001010017"},
+            "guardian_name: a formula whose result",
+            id="formula-without-a-result",
+        ),
+        pytest.param({"address": True}, "address: TRUE or FALSE", id="boolean"),
+        pytest.param({"address": "#REF!"}, "address: #REF! is what a spreadsheet", id="error"),
+        pytest.param({"reference": date(2024, 3, 1)}, "reference: a date", id="date-for-a-number"),
+        pytest.param({"name": "####"}, "name: #### is what a spreadsheet", id="narrow-column"),
+    ],
+)
+def test_a_cell_that_is_no_value_refuses_its_row(run, errors, references, changed, reason):
+    """Nothing is left out of a row in silence, and what is shown instead is not imported."""
+    content = workbook([{**person(1), **changed}, person(2)])
+
+    assert (2, 1, 0, 1) == counts(run(content))
+
+    assert reason in read(errors)[0]["reason"]
+    assert ["OLD-2"] == references()
+
+
+def test_a_row_is_the_same_in_both_kinds_of_file(run):
+    """Excel makes a number of an ethnicity, and the import knows the row again."""
+    run(text_of([person(1, ethnicity="01")]))
+
+    assert (1, 0, 1, 0) == counts(run(workbook([{**person(1), "ethnicity": 1}])))
+
+
+def test_a_file_that_changes_meanwhile_is_imported_no_further(run, references, tmp_path):
+    """What was imported is as it was; the rest can be imported again."""
+    source = tmp_path / "permits.csv"
+    rows = [person(number) for number in range(1200)]
+
+    def changed(_done, _total):
+        source.write_text(source.read_text().replace("蠡湖大道", "换了大道"))
+
+    with pytest.raises(FileChanged, match="500 rows of it are in"):
+        run(rows, progress=changed)
+
+    assert [row["reference"] for row in rows[:500]] == references()
+    assert (1200, 700, 500, 0) == counts(run(rows))
 
 
 # -- the errors file ---------------------------------------------------------------------------
@@ -206,8 +302,9 @@ def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
 @given(st.text(st.characters(exclude_categories=["Cs"])).map(str.strip))
 def test_a_guarded_cell_is_read_as_it_was(cell):
     """Whatever it begins with; and a spreadsheet runs none of it."""
-    assert cell == unguarded(guarded(cell)) or cell.startswith('="')
-    assert not guarded(cell).startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
+    assert cell == unguarded(guarded(cell))
+    shown = guarded(cell).lstrip(' "')
+    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
 
 
 def test_the_errors_file_holds_no_formula_and_is_imported_as_it_is(run, errors, references):
@@ -226,15 +323,73 @@ def test_the_errors_file_holds_no_formula_and_is_imported_as_it_is(run, errors, 
     assert [formula, "OLD-2"] == references()
 
 
-def test_the_errors_file_is_its_owners_alone_and_replaces_an_earlier_one(run, errors):
-    """Whatever rights the earlier one had been given since."""
+def test_an_earlier_errors_file_is_kept(run, errors):
+    """It may have been corrected since; both are their owner's alone."""
     run([person(1, ground="")])
     errors.chmod(0o644)
+    corrected = errors.read_bytes().replace(b",,2024-03-01", b",employment,2024-03-01")
+    errors.write_bytes(corrected)
 
-    run([person(1, ground="")])
+    report = run([person(1, ground=""), person(2, ground="")])
 
-    assert 0o600 == errors.stat().st_mode & 0o777
-    assert 1 == len(read(errors))
+    kept = errors.with_name("errors.csv.1")
+    assert (kept, corrected) == (report.kept, kept.read_bytes())
+    assert str(kept) in report.summary(errors)
+    assert [0o600] * 2 == [file.stat().st_mode & 0o777 for file in (errors, kept)]
+    assert 2 == len(read(errors))
+
+
+UNREADABLE = {
+    "too-few": lambda lines: [lines[0], lines[1].rpartition(",")[0].rpartition(",")[0]],
+    "one-too-few": lambda lines: [lines[0], lines[1].rpartition(",")[0]],
+    "too-many": lambda lines: [lines[0], f"{lines[1]},extra"],
+    "open-quotation": lambda lines: [lines[0], f'"{lines[1]}'],
+    "nul": lambda lines: [lines[0], lines[1].replace("号", "\0")],
+}
+
+
+@pytest.mark.parametrize("spoil", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("columns", [COLUMNS, COLUMNS[::-1]], ids=["in-order", "backwards"])
+def test_an_uncorrected_row_is_refused_again(run, errors, ledger, spoil, columns):
+    """And all of it is in the errors file: no cell is made up, and none is lost."""
+    child = person(1, guardian_name="欧阳家长", guardian_citizen_id_number="990000199001010017")
+    spoilt = spoil(text_of([child], columns=columns).splitlines())
+    run("\n".join(spoilt) + "\n")
+    first = errors.read_text(encoding="utf-8-sig")
+    for cell in spoilt[1].strip('"').split(","):
+        assert cell.replace("\0", "\ufffd") in first
+
+    assert (1, 0, 0, 1) == counts(run(first))
+    assert 0 == ledger.log.head()
+
+
+def test_an_uncorrected_row_of_a_workbook_is_refused_again(run, errors, ledger):
+    """Though it has a cell for each column; corrected, it is imported."""
+    good = person(1)["citizen_id_number"]
+    run(workbook([{**person(1), "citizen_id_number": int(good)}]))
+    first = errors.read_text(encoding="utf-8-sig")
+
+    assert (1, 0, 0, 1) == counts(run(first))
+    assert 0 == ledger.log.head()
+    header, row = csv.reader(first.splitlines())
+    mended = StringIO()
+    corrected = [good if cell == f"{int(good):.5E}" else cell for cell in [*row[:-1], ""]]
+    csv.writer(mended).writerows([header, corrected])
+    assert (1, 1, 0, 0) == counts(run(mended.getvalue()))
+
+
+def test_an_errors_file_that_cannot_grow_stops_the_import(run, errors):
+    """With what to do, and not with an error's number."""
+    before = getrlimit(RLIMIT_FSIZE)
+
+    def limited(_done, _total):
+        setrlimit(RLIMIT_FSIZE, (40_000, before[1]))
+
+    try:
+        with pytest.raises(ErrorsNotWritten, match="refused rows are missing from it"):
+            run([person(number, ground="") for number in range(1200)], progress=limited)
+    finally:
+        setrlimit(RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("kind", ["link", "hanging-link", "other", "folder"])
