@@ -2,7 +2,9 @@
 
 import csv
 from datetime import date, timedelta
-from io import StringIO
+from io import BytesIO, StringIO
+
+from openpyxl import Workbook
 
 from domain import citizen_id
 from domain.permit import Application
@@ -42,6 +44,20 @@ def text_of(rows, columns=COLUMNS, line_end="\n"):
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def workbook(rows, *, change=None, columns=COLUMNS):
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "居住证"
+    sheet.append(list(columns))
+    for row in rows:
+        sheet.append([row[column] for column in columns])
+    if change:
+        change(book)
+    content = BytesIO()
+    book.save(content)
+    return content.getvalue()
 
 
 def read(file):

@@ -4,18 +4,12 @@ import csv
 import os
 from datetime import date, datetime
 from io import BytesIO, StringIO
-from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from zipfile import ZipFile
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from openpyxl import Workbook
 
 from permit_ledger.importing import COLUMNS, FileChanged, UnusableFile
-from permit_ledger.takeover.refusals import ErrorsNotWritten
-from permit_ledger.takeover.rows import guarded, unguarded
-from tests.permit_ledger.permit_rows import counts, person, read, text_of
+from tests.permit_ledger.permit_rows import counts, person, read, text_of, workbook
 
 ROWS = [person(1), person(2)]
 REFERENCES = ["OLD-1", "OLD-2"]
@@ -29,20 +23,6 @@ def separated(separator, rows=ROWS, line_end="\r\n"):
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def workbook(rows=ROWS, *, change=None, columns=COLUMNS):
-    book = Workbook()
-    sheet = book.active
-    sheet.title = "居住证"
-    sheet.append(list(columns))
-    for row in rows:
-        sheet.append([row[column] for column in columns])
-    if change:
-        change(book)
-    content = BytesIO()
-    book.save(content)
-    return content.getvalue()
 
 
 def with_dates(row):
@@ -83,11 +63,11 @@ def second_list(book):
         pytest.param(separated(",", line_end="\r").encode(), {}, id="old-mac"),
         pytest.param(TEXT.replace("\n", ",,\n").encode(), {}, id="empty-columns-at-the-end"),
         pytest.param(text_of([marked(row) for row in ROWS]).encode(), {}, id="excel-text-marks"),
-        pytest.param(workbook(), {}, id="xlsx"),
+        pytest.param(workbook(ROWS), {}, id="xlsx"),
         pytest.param(workbook([with_dates(row) for row in ROWS]), {}, id="xlsx-typed-cells"),
-        pytest.param(workbook(change=second_sheet), {}, id="xlsx-and-a-sheet-of-notes"),
-        pytest.param(workbook(change=second_list), {"sheet": "居住证"}, id="xlsx-named-sheet"),
-        pytest.param(workbook(columns=COLUMNS[::-1]), {}, id="xlsx-other-order"),
+        pytest.param(workbook(ROWS, change=second_sheet), {}, id="xlsx-and-a-sheet-of-notes"),
+        pytest.param(workbook(ROWS, change=second_list), {"sheet": "居住证"}, id="xlsx-named"),
+        pytest.param(workbook(ROWS, columns=COLUMNS[::-1]), {}, id="xlsx-other-order"),
     ],
 )
 def test_files_of_other_systems_are_imported(run, ledger, references, content, options):
@@ -157,10 +137,10 @@ def test_files_of_other_systems_are_imported(run, ledger, references, content, o
         pytest.param(b"%PDF-1.7\n", {}, "a PDF", id="pdf"),
         pytest.param(b"<html><table>", {}, "HTML", id="html-named-xls"),
         pytest.param(b"PK\x03\x04" + b"\0" * 100, {}, "damaged", id="damaged-zip"),
-        pytest.param(workbook()[:3000], {}, "damaged", id="cut-off-xlsx"),
-        pytest.param(workbook(change=second_list), {}, "'居住证', '2025'", id="two-sheets"),
-        pytest.param(workbook(), {"sheet": "x"}, "there are '居住证'", id="no-such-sheet"),
-        pytest.param(workbook(), {"encoding": "utf-8"}, "no encoding to name", id="xlsx-encoding"),
+        pytest.param(workbook(ROWS)[:3000], {}, "damaged", id="cut-off-xlsx"),
+        pytest.param(workbook(ROWS, change=second_list), {}, "'居住证', '2025'", id="two-sheets"),
+        pytest.param(workbook(ROWS), {"sheet": "x"}, "there are '居住证'", id="no-such-sheet"),
+        pytest.param(workbook(ROWS), {"encoding": "utf-8"}, "no encoding to name", id="encoding"),
         pytest.param(TEXT.encode(), {"sheet": "x"}, "no Excel workbook", id="csv-sheet"),
         pytest.param(workbook([], columns=["a", "b"]), {}, "missing columns", id="other-columns"),
     ],
@@ -239,7 +219,7 @@ def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
 
 def test_a_row_beyond_the_last_one_is_refused(run):
     """A file may say so of one row alone, at no cost."""
-    content, changed = BytesIO(workbook()), BytesIO()
+    content, changed = BytesIO(workbook(ROWS)), BytesIO()
     with ZipFile(content) as book, ZipFile(changed, "w") as other:
         for name in book.namelist():
             part = book.read(name)
@@ -294,121 +274,3 @@ def test_a_file_that_changes_meanwhile_is_imported_no_further(run, references, t
 
     assert [row["reference"] for row in rows[:500]] == references()
     assert (1200, 700, 500, 0) == counts(run(rows))
-
-
-# -- the errors file ---------------------------------------------------------------------------
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])).map(str.strip))
-def test_a_guarded_cell_is_read_as_it_was(cell):
-    """Whatever it begins with; and a spreadsheet runs none of it."""
-    assert cell == unguarded(guarded(cell))
-    shown = guarded(cell).lstrip(' "')
-    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
-
-
-def test_the_errors_file_holds_no_formula_and_is_imported_as_it_is(run, errors, references):
-    """Corrected, or with the cause gone."""
-    formula = '=HYPERLINK("http://127.0.0.1")'
-    run([person(1, ground="", reference=formula), person(2, ground="", address="-1号楼")])
-
-    with errors.open(encoding="utf-8-sig", newline="") as text:
-        cells = [cell for row in csv.reader(text) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(("=", "-"))]
-
-    mended = errors.read_text(encoding="utf-8-sig").replace(
-        ",,2024-03-01", ",employment,2024-03-01"
-    )
-    assert (2, 2, 0, 0) == counts(run(mended, errors=None))
-    assert [formula, "OLD-2"] == references()
-
-
-def test_an_earlier_errors_file_is_kept(run, errors):
-    """It may have been corrected since; both are their owner's alone."""
-    run([person(1, ground="")])
-    errors.chmod(0o644)
-    corrected = errors.read_bytes().replace(b",,2024-03-01", b",employment,2024-03-01")
-    errors.write_bytes(corrected)
-
-    report = run([person(1, ground=""), person(2, ground="")])
-
-    kept = errors.with_name("errors.csv.1")
-    assert (kept, corrected) == (report.kept, kept.read_bytes())
-    assert str(kept) in report.summary(errors)
-    assert [0o600] * 2 == [file.stat().st_mode & 0o777 for file in (errors, kept)]
-    assert 2 == len(read(errors))
-
-
-UNREADABLE = {
-    "too-few": lambda lines: [lines[0], lines[1].rpartition(",")[0].rpartition(",")[0]],
-    "one-too-few": lambda lines: [lines[0], lines[1].rpartition(",")[0]],
-    "too-many": lambda lines: [lines[0], f"{lines[1]},extra"],
-    "open-quotation": lambda lines: [lines[0], f'"{lines[1]}'],
-    "nul": lambda lines: [lines[0], lines[1].replace("号", "\0")],
-}
-
-
-@pytest.mark.parametrize("spoil", UNREADABLE.values(), ids=UNREADABLE)
-@pytest.mark.parametrize("columns", [COLUMNS, COLUMNS[::-1]], ids=["in-order", "backwards"])
-def test_an_uncorrected_row_is_refused_again(run, errors, ledger, spoil, columns):
-    """And all of it is in the errors file: no cell is made up, and none is lost."""
-    child = person(1, guardian_name="欧阳家长", guardian_citizen_id_number="990000199001010017")
-    spoilt = spoil(text_of([child], columns=columns).splitlines())
-    run("\n".join(spoilt) + "\n")
-    first = errors.read_text(encoding="utf-8-sig")
-    for cell in spoilt[1].strip('"').split(","):
-        assert cell.replace("\0", "\ufffd") in first
-
-    assert (1, 0, 0, 1) == counts(run(first))
-    assert 0 == ledger.log.head()
-
-
-def test_an_uncorrected_row_of_a_workbook_is_refused_again(run, errors, ledger):
-    """Though it has a cell for each column; corrected, it is imported."""
-    good = person(1)["citizen_id_number"]
-    run(workbook([{**person(1), "citizen_id_number": int(good)}]))
-    first = errors.read_text(encoding="utf-8-sig")
-
-    assert (1, 0, 0, 1) == counts(run(first))
-    assert 0 == ledger.log.head()
-    header, row = csv.reader(first.splitlines())
-    mended = StringIO()
-    corrected = [good if cell == f"{int(good):.5E}" else cell for cell in [*row[:-1], ""]]
-    csv.writer(mended).writerows([header, corrected])
-    assert (1, 1, 0, 0) == counts(run(mended.getvalue()))
-
-
-def test_an_errors_file_that_cannot_grow_stops_the_import(run, errors):
-    """With what to do, and not with an error's number."""
-    before = getrlimit(RLIMIT_FSIZE)
-
-    def limited(_done, _total):
-        setrlimit(RLIMIT_FSIZE, (40_000, before[1]))
-
-    try:
-        with pytest.raises(ErrorsNotWritten, match="refused rows are missing from it"):
-            run([person(number, ground="") for number in range(1200)], progress=limited)
-    finally:
-        setrlimit(RLIMIT_FSIZE, before)
-
-
-@pytest.mark.parametrize("kind", ["link", "hanging-link", "other", "folder"])
-def test_an_errors_file_takes_the_place_of_nothing_else(run, ledger, errors, tmp_path, kind):
-    """No link is followed and no other file is overwritten; nothing is imported."""
-    target = tmp_path / "precious.txt"
-    if kind != "hanging-link":
-        target.write_text("precious")
-    match kind:
-        case "other":
-            errors.write_text("precious")
-        case "folder":
-            errors.mkdir()
-        case _:
-            errors.symlink_to(target)
-
-    with pytest.raises(UnusableFile, match="no errors file of an earlier import"):
-        run([person(1)])
-
-    assert 0 == ledger.log.head()
-    assert (kind != "hanging-link") is target.exists()
-    assert not target.exists() or "precious" == target.read_text()
