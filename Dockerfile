@@ -4,6 +4,7 @@ COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
 COPY domain domain
 COPY ledger ledger
+COPY transparency transparency
 COPY projections projections
 COPY api api
 COPY consumers consumers

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .analytics import bench_analytics
-from .append import bench_append
-from .bulk import bench_bulk
-from .checks import bench_checks
-from .kills import bench_kills
-from .projections import bench_projections
-from .reads import bench_reads
-from .relay import bench_relay
-from .remote import bench_remote
-from .sealing import bench_sealing
-from .soak import bench_soak
-from .tree import bench_tree
+from bench.analytics import bench_analytics
+from bench.append import bench_append
+from bench.bulk import bench_bulk
+from bench.checks import bench_checks
+from bench.kills import bench_kills
+from bench.projections import bench_projections
+from bench.reads import bench_reads
+from bench.relay import bench_relay
+from bench.remote import bench_remote
+from bench.sealing import bench_sealing
+from bench.soak import bench_soak
+from bench.tree import bench_tree
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,

@@ -21,18 +21,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench import sides
+from bench.harness import Rates, Result, Round, forget_garbage, fresh_database, server
 from consumers.analytics.batch import BATCH_EVENTS_MAX
 from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.sink import Sink
 from domain.calendar import shanghai_date
-from ledger.application import PermitLedger
-from ledger.follow import follow
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.simulate import simulate
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.eventlog.follow import follow
+from permit_ledger.sample.command import simulate
 from tests.keks import keyring
-
-from . import sides
-from .harness import Rates, Result, Round, forget_garbage, fresh_database, server
 
 _STATUS = Path("/proc/self/status")
 PERMITS, ROUNDS = 20_000, 5

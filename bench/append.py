@@ -23,19 +23,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from domain.application import Application
-from ledger.append import Append
-from ledger.application import PermitLedger
-from ledger.async_log import AsyncLog
-from ledger.commands import Command
-from ledger.database import Connection, connect
-from ledger.permit_commands import PermitCommands
-from permit_ledger.serving import SWITCH_INTERVAL_S
-from projections.reading import read_pool
-from tests.keks import keyring
-
-from . import raw, sides
-from .harness import (
+from bench import raw, sides
+from bench.harness import (
     Rates,
     Result,
     Round,
@@ -45,6 +34,16 @@ from .harness import (
     run_for,
     server,
 )
+from domain.application import Application
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.permits import PermitCommands
+from ledger.commands.runner import Command
+from ledger.database.connections import Connection, connect
+from ledger.eventlog.append import Append
+from ledger.eventlog.async_log import AsyncLog
+from permit_ledger.roles.api import SWITCH_INTERVAL_S
+from projections.queries.permits import read_pool
+from tests.keks import keyring
 
 CLIENTS = (1, 8, 64, 256)
 ROUNDS, ROUND_S = 5, 1.5

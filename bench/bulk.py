@@ -20,17 +20,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench import raw, sides
+from bench.harness import Rates, Result, Round, fresh_database, server
 from domain.permit import Permit
-from ledger.application import PermitLedger
-from ledger.bulk import BATCH_EVENTS_MAX, BulkAppender
-from ledger.database import connect
-from ledger.holder_keys import HolderKey
-from ledger.holders import Take
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.registry import Take
+from ledger.crypto.holder_keys import HolderKey
+from ledger.database.connections import connect
+from ledger.eventlog.bulk import BATCH_EVENTS_MAX, BulkAppender
 from tests.keks import keyring
-
-from . import raw, sides
-from .harness import Rates, Result, Round, fresh_database, server
 
 ROUNDS, PERMITS = 7, 5_000
 QUICK_ROUNDS, QUICK_PERMITS = 3, 2_000

@@ -22,19 +22,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.roles import Role
-from ledger.database import as_service, connect
-from ledger.holder_keys import HolderKeys
-from permit_ledger import keys
-from permit_ledger.key_encryption import keyring
+from api.http.roles import Role
+from bench import population
+from bench.harness import Rates, Result, Round, flush_dirty_pages, fresh_database, server
+from bench.load import WARM_UP_S, load
+from bench.service import environment_of, free_port, process, request, role
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service, connect
+from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.key_encryption import keyring
+from permit_ledger.roles.setup import prepare
 from permit_ledger.settings import Settings
-from permit_ledger.setup import prepare
-from permit_ledger.wiring import development_issuer
-
-from . import population
-from .harness import Rates, Result, Round, flush_dirty_pages, fresh_database, server
-from .load import WARM_UP_S, load
-from .service import environment_of, free_port, process, request, role
 
 PERMITS, LARGE_PERMITS = 10_000, 2_000_000
 CONNECTIONS = 64

@@ -9,10 +9,10 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.events import PermitEvent
-from ledger.application import PermitLedger
-from ledger.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
-from ledger.mapper import EventMapper, OrjsonTranscoder, SealedEvent
-from projections.opening import EventOpener, Page
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
+from projections.projector.opening import EventOpener, Page
 
 
 class NoKey(HolderKey):

@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.table import Table
 
-from permit_ledger.embedded import EmbeddedPostgres
+from permit_ledger.embedded.server import EmbeddedPostgres
 
 RESULTS = Path(__file__).parent / "results"
 

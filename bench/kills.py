@@ -22,8 +22,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ledger.database import connect
-from permit_ledger.setup import prepare
+from bench.harness import Result, server
+from ledger.database.connections import connect
+from permit_ledger.roles.setup import prepare
 from tests.chaos.backends import append_backends, kill_backend
 from tests.chaos.follower_process import FollowerProcess
 from tests.chaos.judge import Verdict, judge, kept_keys
@@ -32,8 +33,6 @@ from tests.chaos.services import FORMS
 from tests.chaos.workload import BLIND_INDEX, Acknowledgement, Workload
 from tests.chaos.writer_process import WriterProcess
 from tests.keks import keyring
-
-from .harness import Result, server
 
 KILLS = 200
 QUICK_S = 40.0

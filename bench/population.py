@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 
 from domain import permit_number
-from ledger import randomness
-from ledger.database import Connection
-from ledger.display_codes import CodeDigests, new_code
-from ledger.holder_keys import HolderKeys
-from projections.face import Face
+from ledger.checks.display_codes import CodeDigests, new_code
+from ledger.crypto import randomness
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import Connection
+from projections.views.face import Face
 
 CHUNK = 20_000
 ANCHOR = date(2026, 1, 5)

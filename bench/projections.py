@@ -22,21 +22,28 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ledger.application import PermitLedger
-from ledger.commands import Command
-from ledger.database import connect
-from ledger.follow import follow
-from ledger.holder_keys import HolderKeys, Keys
-from projections.loading import Parts
-from projections.opening import EventOpener
-from projections.rebuild import Rebuild
-from projections.runner import Projector, position
-from projections.views import all_views
-from projections.waiting import ViewPosition
+from bench import sides, stock_projection
+from bench.harness import (
+    Rates,
+    Result,
+    Round,
+    flush_dirty_pages,
+    forget_garbage,
+    fresh_database,
+    server,
+)
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import Command
+from ledger.crypto.holder_keys import HolderKeys, Keys
+from ledger.database.connections import connect
+from ledger.eventlog.follow import follow
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector, position
+from projections.queries.waiting import ViewPosition
+from projections.rebuild.loading import Parts
+from projections.rebuild.rebuild import Rebuild
+from projections.views.registry import all_views
 from tests.keks import keyring
-
-from . import sides, stock_projection
-from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fresh_database, server
 
 ROUNDS, PERMITS, STOCK_EVENTS, COMMITS = 5, 20_000, 3_000, 100
 QUICK_ROUNDS, QUICK_PERMITS, QUICK_STOCK_EVENTS, QUICK_COMMITS = 3, 5_000, 800, 30

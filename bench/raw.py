@@ -8,11 +8,10 @@ from typing import LiteralString
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.database import Connection, connect
-from permit_ledger.setup import prepare
+from bench.sides import BLIND_INDEX
+from ledger.database.connections import Connection, connect
+from permit_ledger.roles.setup import prepare
 from tests.keks import keyring
-
-from .sides import BLIND_INDEX
 
 INSERT_CONNECTIONS_MAX = 16
 

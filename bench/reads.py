@@ -28,21 +28,20 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.development import DevelopmentIssuer
-from api.roles import Role
+from api.http.roles import Role
+from api.operations.development import DevelopmentIssuer
+from bench import population
+from bench.harness import Rates, Result, Round, flush_dirty_pages, fresh_database, server
+from bench.load import load
+from bench.service import START_S, environment_of, free_port, request, role, start
 from domain import citizen_id
-from ledger.database import connect
-from ledger.holder_keys import HolderKeys
-from permit_ledger import keys
-from permit_ledger.key_encryption import keyring
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import connect
+from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.key_encryption import keyring
+from permit_ledger.roles.setup import prepare
 from permit_ledger.settings import Settings
-from permit_ledger.setup import prepare
-from permit_ledger.wiring import development_issuer
-
-from . import population
-from .harness import Rates, Result, Round, flush_dirty_pages, fresh_database, server
-from .load import load
-from .service import START_S, environment_of, free_port, request, role, start
 
 PERMITS = 10_000
 CONNECTIONS = 32

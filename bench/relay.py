@@ -26,27 +26,26 @@ from kafka import KafkaAdminClient, KafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from consumers.beginning import TRANSACTION_EVENTS_MAX
-from consumers.brokers import Brokers
-from consumers.client import connection
-from consumers.kinds import kinds_under
-from consumers.preparing import Preparer
-from consumers.relay import Relay
-from consumers.sending import Outgoing, producer_options
-from consumers.topics import make, missing, topics_of
-from ledger.application import PermitLedger
-from ledger.database import Connection, as_service, connect
-from ledger.follow import follow
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.policy import load_policy
-from permit_ledger.setup import prepare
-from permit_ledger.simulate import simulate
+from bench.harness import Result, forget_garbage, server
+from consumers.contract.kinds import kinds_under
+from consumers.contract.topics import make, missing, topics_of
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection
+from consumers.relay.producer import Outgoing, producer_options
+from consumers.relay.records import Preparer
+from consumers.relay.relay import Relay
+from consumers.relay.resume import TRANSACTION_EVENTS_MAX
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import Connection, as_service, connect
+from ledger.eventlog.follow import follow
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.roles.setup import prepare
+from permit_ledger.sample.command import simulate
 from tests.chaos.workload import BLIND_INDEX
 from tests.kafka.broker import Broker
 from tests.kafka.kills import Kills, relay_process
 from tests.keks import keyring
-
-from .harness import Result, forget_garbage, server
 
 PERMITS, ROUNDS = 20_000, 5
 QUICK_PERMITS, QUICK_ROUNDS = 5_000, 3

@@ -19,23 +19,22 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.table import Table
 
-from consumers.brokers import Brokers
-from consumers.kinds import kinds_under
-from consumers.relay import Relay
-from ledger.application import PermitLedger
-from ledger.database import as_service, connect
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.setup import bring_up_to_date, prepare
-from projections.opening import EventOpener
-from projections.runner import Projector
-from projections.view import ELECTRONIC, PHYSICAL
+from bench import sides
+from bench.harness import Result, server
+from consumers.contract.kinds import kinds_under
+from consumers.kafka.brokers import Brokers
+from consumers.relay.relay import Relay
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service, connect
+from permit_ledger.roles.setup import bring_up_to_date, prepare
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.chaos.workload import BLIND_INDEX
 from tests.kafka.broker import Broker
 from tests.kafka.remote import worker_process
 from tests.keks import keyring
-
-from . import sides
-from .harness import Result, server
 
 PERMITS, ROUNDS = 20_000, 3
 QUICK_PERMITS, QUICK_ROUNDS = 6_000, 1

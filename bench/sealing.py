@@ -17,21 +17,28 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ledger.application import PermitLedger
-from ledger.bulk import BulkAppender
-from ledger.database import connect
-from ledger.follow import follow
-from ledger.holder_keys import HolderKeys
-from ledger.holders import Take
-from projections.opening import EventOpener
-from projections.runner import Projector, position
-from projections.views import all_views
+from bench import sides
+from bench.append import issuing
+from bench.clear import ClearLedger, ClearOpener
+from bench.harness import (
+    Rates,
+    Result,
+    Round,
+    flush_dirty_pages,
+    forget_garbage,
+    fresh_database,
+    server,
+)
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.registry import Take
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import connect
+from ledger.eventlog.bulk import BulkAppender
+from ledger.eventlog.follow import follow
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector, position
+from projections.views.registry import all_views
 from tests.keks import keyring
-
-from . import sides
-from .append import issuing
-from .clear import ClearLedger, ClearOpener
-from .harness import Rates, Result, Round, flush_dirty_pages, forget_garbage, fresh_database, server
 
 ROUNDS, ROUND_S, PERMITS, DISTRICT = 7, 0.6, 4_000, 4_000
 QUICK_ROUNDS, QUICK_ROUND_S, QUICK_PERMITS, QUICK_DISTRICT = 3, 0.3, 1_000, 1_000

@@ -14,9 +14,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, HTTPException
 
-from permit_ledger.protocol import BoundedHttp
-from permit_ledger.serving import BACKLOG, KEEP_ALIVE_S
-from projections.reading import read_pool
+from permit_ledger.roles.api import BACKLOG, KEEP_ALIVE_S
+from permit_ledger.roles.protocol import BoundedHttp
+from projections.queries.permits import read_pool
 
 ONE = """
 SELECT permit_number, holder_id, version, division, anchor, years, ended, card_serial, card_status

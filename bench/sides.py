@@ -12,24 +12,23 @@ from eventsourcing.application import Application as EventSourcedApplication
 from eventsourcing.persistence import Mapper, StoredEvent
 from psycopg.conninfo import conninfo_to_dict
 
+from bench.clear import ClearMapper
 from domain import citizen_id, permit_number
 from domain.application import Application
 from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
-from ledger import randomness
-from ledger.application import PermitLedger
-from ledger.blind_index import BlindIndex
-from ledger.database import connect
-from ledger.holder_keys import HolderKey
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.policy import load_policy
-from permit_ledger.setup import prepare
-from permit_ledger.simulate import simulate
-from permit_ledger.simulation.rates import Rates
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto import randomness
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.holder_keys import HolderKey
+from ledger.database.connections import connect
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.roles.setup import prepare
+from permit_ledger.sample.command import simulate
+from permit_ledger.sample.simulation.rates import Rates
 from tests.keks import keyring
-
-from .clear import ClearMapper
 
 BLIND_INDEX = BlindIndex(bytes(32))
 STOCK_CONNECTIONS = 8

@@ -17,13 +17,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from ledger.database import connect
-from permit_ledger.setup import prepare
+from bench.harness import Result, server
+from ledger.database.connections import connect
+from permit_ledger.roles.setup import prepare
 from tests.chaos.soak import Soak
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring
-
-from .harness import Result, server
 
 MINUTES = 10.0
 QUICK_MINUTES = 0.5

@@ -11,15 +11,14 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent, Trackin
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
+from bench.sides import BLIND_INDEX, stock_environment, stock_ledger
 from domain.events import PermitEvent
 from domain.lifecycle import LifeEvent
-from ledger.holder_keys import Keys
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from projections.track import CHANGES_FACE
-from projections.view import View
-from projections.views import all_views
-
-from .sides import BLIND_INDEX, stock_environment, stock_ledger
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.crypto.holder_keys import Keys
+from projections.views.registry import all_views
+from projections.views.track import CHANGES_FACE
+from projections.views.view import View
 
 FILL_EVENTS = 50
 """At a time; of large batches the library waits for ever."""

@@ -24,25 +24,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ledger.application import PermitLedger
-from ledger.clock import SystemClock
-from ledger.database import Connection, connect
-from ledger.tree.edge import Edge
-from ledger.tree.hashing import leaf_hash
-from ledger.tree.integrator import Integrator
-from ledger.tree.logs import EVENTS, LOGS
-from ledger.tree.memory import SignedMemory
-from ledger.tree.notes import NoteSigner
-from ledger.tree.reading import TreeReader
-from ledger.tree.runner import IntegratorRunner
-from ledger.tree.store import TreeStore
-from ledger.verifying.verification import Verification
-from projections.reading import read_pool
-from tests.keks import keyring
-
-from . import sides
-from .append import issuing
-from .harness import (
+from bench import sides
+from bench.append import issuing
+from bench.harness import (
     Rates,
     Result,
     Round,
@@ -51,6 +35,21 @@ from .harness import (
     fresh_database,
     server,
 )
+from ledger.commands.ledger import PermitLedger
+from ledger.database.clock import SystemClock
+from ledger.database.connections import Connection, connect
+from projections.queries.permits import read_pool
+from tests.keks import keyring
+from transparency.edge import Edge
+from transparency.hashing import leaf_hash
+from transparency.integrator import Integrator
+from transparency.last_signed import SignedMemory
+from transparency.logs import EVENTS, LOGS
+from transparency.notes import NoteSigner
+from transparency.reading import TreeReader
+from transparency.runner import IntegratorRunner
+from transparency.store import TreeStore
+from transparency.verify.verification import Verification
 
 ORIGIN = "bench/permit-ledger"
 LEAVES, QUICK_LEAVES = 200_000, 30_000

@@ -77,4 +77,4 @@ class RecordTooLarge(Refused):
 
 
 class NoTopic(RelayStopped):
-    """An event of a kind that is in no row of :data:`consumers.kinds.KINDS`."""
+    """An event of a kind that is in no row of :data:`consumers.contract.kinds.KINDS`."""

@@ -13,12 +13,7 @@ from datetime import date
 
 from . import citizen_id, text
 from .context import CommandContext
-from .errors import (
-    FieldProblem,
-    NotRestricted,
-    TwoOfficersRequired,
-    require_valid,
-)
+from .errors import FieldProblem, NotRestricted, TwoOfficersRequired, require_valid
 from .lifecycle import Life
 from .lifecycles import of_life
 from .personal import ERASED

@@ -5,20 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from . import permit_number
-from .events import (
-    EVENTS as PERMIT_EVENTS,
-)
-from .events import (
-    HolderErased,
-    HolderRestricted,
-    HolderRestrictionLifted,
-    PermitEvent,
-)
+from .events import EVENTS as PERMIT_EVENTS
+from .events import HolderErased, HolderRestricted, HolderRestrictionLifted, PermitEvent
 from .id_cards import receipt_number
 from .id_cards.application import IdCardApplication
-from .id_cards.events import (
-    EVENTS as ID_CARD_EVENTS,
-)
+from .id_cards.events import EVENTS as ID_CARD_EVENTS
 from .id_cards.events import (
     ApplicantErased,
     ApplicantRestricted,

@@ -1,6 +1,6 @@
 """``python -m permit_ledger`` is ``permit-ledger``."""
 
-from .cli import app
+from .cli.app import app
 
 if __name__ == "__main__":  # not in the processes that a rebuild starts
     app(prog_name="permit-ledger")

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .listening import bare_host, local_url
-from .policy import DEFAULT_POLICY
+from .bootstrap.policy import DEFAULT_POLICY
+from .roles.listening import bare_host, local_url
 
 DEVELOPMENT_ISSUER = "permit-ledger-development"
 

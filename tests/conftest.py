@@ -15,13 +15,13 @@ from psycopg.conninfo import make_conninfo
 
 from domain.context import CommandContext
 from domain.policy import Policy
-from ledger.application import PermitLedger
-from ledger.blind_index import BlindIndex
-from ledger.database import as_service, connect
-from permit_ledger import logs
-from permit_ledger.embedded import EmbeddedPostgres
-from permit_ledger.policy import load_policy
-from permit_ledger.setup import prepare
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.blind_index import BlindIndex
+from ledger.database.connections import as_service, connect
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.embedded.server import EmbeddedPostgres
+from permit_ledger.logging import logs
+from permit_ledger.roles.setup import prepare
 from tests.keks import keyring
 
 TEMPLATE = "template_for_tests"

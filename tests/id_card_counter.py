@@ -6,9 +6,9 @@ from domain.id_cards.application import IdCardApplication
 from domain.id_cards.materials import Material
 from domain.id_cards.people import Applicant
 from domain.id_cards.submission import CollectionMethod, Submission
-from ledger.id_card_commands import IdCardCommands
-from ledger.log_access import complete
-from permit_ledger.workdays import MainlandWorkdays
+from ledger.commands.id_cards import IdCardCommands
+from ledger.eventlog.log_access import complete
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 
 def submission_of(number="990000199001010017"):

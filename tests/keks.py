@@ -1,7 +1,7 @@
 """The key-encryption key of all tests, in every process of theirs."""
 
-from ledger.key_encryption import Keyring
-from permit_ledger.key_encryption.folder import FileKey
+from ledger.crypto.key_encryption import Keyring
+from permit_ledger.keys.key_encryption.folder import FileKey
 
 KEK = FileKey("20260101T000000Z-000001", bytes(range(32, 64)))
 

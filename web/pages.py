@@ -109,7 +109,7 @@ class Pages:
 
 
 def _tagged(content: bytes) -> Response:
-    """With an entity tag, by which :class:`api.conditional.ConditionalReads` knows it again."""
+    """With an entity tag, which :class:`api.http.conditional.ConditionalReads` compares."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
     return Response(content, 200, {**PAGE_HEADERS, "ETag": tag}, "text/html; charset=utf-8")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from ledger.database import connect
-from ledger.named_sql import Queries
+from ledger.database.connections import connect
+from ledger.database.named_sql import Queries
 
 from .facts import Row
 

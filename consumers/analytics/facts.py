@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from consumers.cloudevents import EventRecord
+from consumers.contract.cloudevents import EventRecord
 
 TEXT_LENGTH_MAX = 64
 NUMBER_MAX = 10_000

@@ -18,11 +18,11 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from consumers.brokers import Brokers
-from consumers.client import committed_reader
-from consumers.cloudevents import BadRecord, decode
-from consumers.kinds import PARTITIONS, Kind
-from ledger.backoff import Backoff
+from consumers.contract.cloudevents import BadRecord, decode
+from consumers.contract.kinds import PARTITIONS, Kind
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import committed_reader
+from ledger.database.backoff import Backoff
 
 from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
 from .errors import OtherHistory

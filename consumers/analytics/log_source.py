@@ -9,10 +9,10 @@ from threading import Event
 
 from eventsourcing.persistence import Notification
 
-from consumers.cloudevents import EventRecord
+from consumers.contract.cloudevents import EventRecord
+from ledger.codec.mapper import SealedEvent
 from ledger.errors import LogBehind, UnreadableEvent
-from ledger.follow import follow
-from ledger.mapper import SealedEvent
+from ledger.eventlog.follow import follow
 
 from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
 from .errors import OtherHistory
@@ -34,7 +34,7 @@ class LogSource:
         *,
         batch_events_max: int = BATCH_EVENTS_MAX,
     ) -> None:
-        """``parse`` is :meth:`ledger.mapper.EventMapper.parse`."""
+        """``parse`` is :meth:`ledger.codec.mapper.EventMapper.parse`."""
         self._database_url = database_url
         self._batch_events_max = batch_events_max
         self._parse = parse
@@ -43,7 +43,7 @@ class LogSource:
         """
         Raises:
             OtherHistory: the log ends before the mark, or holds another event there.
-            LogGap, psycopg.Error: as :func:`ledger.follow.follow`.
+            LogGap, psycopg.Error: as :func:`ledger.eventlog.follow.follow`.
         """
         builder = BatchBuilder(dict(marks))
         mark = builder.mark(LOG)

@@ -15,7 +15,7 @@ import duckdb
 import orjson
 import structlog
 
-from ledger.named_sql import Queries
+from ledger.database.named_sql import Queries
 
 from . import questions
 from .batch import Batch, Mark

@@ -12,12 +12,13 @@ from datetime import date
 from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
-from .. import text
-from ..calendar import WorkdayCalendar, due_date
-from ..context import CommandContext
-from ..errors import FieldProblem, HolderIsRestricted, InvalidDetails
-from ..person import Erasure
-from ..personal import Erased
+from domain import text
+from domain.calendar import WorkdayCalendar, due_date
+from domain.context import CommandContext
+from domain.errors import FieldProblem, HolderIsRestricted, InvalidDetails
+from domain.person import Erasure
+from domain.personal import Erased
+
 from .collection import CollectedBy, Collection
 from .errors import WrongStage
 from .events import (

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ..errors import FieldProblem, require_valid
-from ..person import Guardian
-from ..personal import ERASED, Erased
-from ..policy import Policy
+from domain.errors import FieldProblem, require_valid
+from domain.person import Guardian
+from domain.personal import ERASED, Erased
+from domain.policy import Policy
+
 from .errors import CollectionIncomplete, CollectionNotAsChosen
 from .people import Applicant, companion_problems
 from .submission import CollectionMethod

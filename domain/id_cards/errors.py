@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..errors import Incomplete, Refused
+from domain.errors import Incomplete, Refused
+
 from .stages import Stage
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from ..lifecycle import LifeEvent
-from ..person import Erasure, Guardian
-from ..personal import ERASED, Personal, Plain
+from domain.lifecycle import LifeEvent
+from domain.person import Erasure, Guardian
+from domain.personal import ERASED, Personal, Plain
+
 from .collection import CollectedBy
 from .materials import Material
 from .people import Applicant

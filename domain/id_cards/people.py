@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from .. import citizen_id, fields, text
-from ..errors import FieldProblem
-from ..person import Guardian
-from ..policy import Policy
+from domain import citizen_id, fields, text
+from domain.errors import FieldProblem
+from domain.person import Guardian
+from domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

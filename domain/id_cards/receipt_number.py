@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .. import text
-from ..permit_number import ALPHABET, check_character
+from domain import text
+from domain.permit_number import ALPHABET, check_character
 
 BODY_LENGTH = 15
 BODY_BITS = 5 * BODY_LENGTH

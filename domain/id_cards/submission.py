@@ -8,18 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from .. import text
-from ..calendar import age_on
-from ..context import CommandContext
-from ..errors import FieldProblem, GuardianRequired, require_valid
-from ..person import Guardian
-from .errors import (
-    CommitmentMissing,
-    MaterialsMissing,
-    NotAvailable,
-    NotFirst,
-    NotInterprovincial,
-)
+from domain import text
+from domain.calendar import age_on
+from domain.context import CommandContext
+from domain.errors import FieldProblem, GuardianRequired, require_valid
+from domain.person import Guardian
+
+from .errors import CommitmentMissing, MaterialsMissing, NotAvailable, NotFirst, NotInterprovincial
 from .materials import Material, missing
 from .people import Applicant, companion_problems
 from .policy import IdCardPolicy

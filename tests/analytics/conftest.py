@@ -13,9 +13,9 @@ from consumers.analytics.batch import BatchBuilder
 from consumers.analytics.facts import row_of
 from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.sink import EVENTS, Sink
-from consumers.cloudevents import EventRecord
-from ledger.application import PermitLedger
-from ledger.database import as_service
+from consumers.contract.cloudevents import EventRecord
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service
 
 
 @pytest.fixture

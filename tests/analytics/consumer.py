@@ -5,7 +5,7 @@ import select
 import subprocess
 import sys
 
-from ledger.database import as_service
+from ledger.database.connections import as_service
 
 WAIT_S = 180
 

@@ -14,9 +14,9 @@ from consumers.analytics.log_source import LogSource
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.runner import Analytics
 from consumers.analytics.sink import Sink
-from consumers.brokers import Brokers
-from consumers.kinds import PERMITS
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from consumers.contract.kinds import PERMITS
+from consumers.kafka.brokers import Brokers
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 
 BATCH_EVENTS_MAX = 20
 

@@ -12,8 +12,8 @@ import pytest
 from consumers.analytics.batch import Mark
 from consumers.analytics.log_source import LOG
 from consumers.analytics.sink import CHECKS, EVENTS, FILE, Sink
-from ledger.database import connect
-from permit_ledger.simulate import simulate
+from ledger.database.connections import connect
+from permit_ledger.sample.command import simulate
 from tests.analytics.consumer import Consumer
 from tests.waiting import until
 

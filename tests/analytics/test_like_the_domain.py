@@ -16,8 +16,8 @@ from domain.calendar import Term, shanghai_date
 from domain.context import CommandContext
 from domain.standing import Facts, PermitStatus, Standing
 from domain.validity import History, first_instant
-from ledger.application import PermitLedger
-from ledger.database import as_service
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service
 from tests.conftest import TEMPLATE
 from tests.keks import keyring
 from tests.projections.test_time_travel import BEGINNING, City

@@ -10,7 +10,7 @@ from consumers.analytics.errors import OtherHistory
 from consumers.analytics.log_source import LOG
 from consumers.analytics.runner import Analytics
 from consumers.analytics.sink import EVENTS, Sink
-from permit_ledger.simulate import simulate
+from permit_ledger.sample.command import simulate
 from tests.waiting import until
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)

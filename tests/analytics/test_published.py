@@ -22,10 +22,10 @@ from consumers.analytics.questions import BY_NAME, QUESTIONS, Answer, Table
 from consumers.analytics.sink import Sink
 from consumers.analytics.withholding import for_everybody, withheld
 from domain.calendar import shanghai_date
-from ledger.application import PermitLedger
-from ledger.database import as_service
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.simulate import simulate
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service
+from permit_ledger.sample.command import simulate
 from tests.conftest import TEMPLATE
 from tests.keks import keyring
 

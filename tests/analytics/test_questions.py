@@ -265,7 +265,7 @@ def test_events_of_another_kind_are_kept_and_not_counted_as_permits(sink, ask, p
 
     from consumers.analytics.batch import BatchBuilder  # noqa: PLC0415
     from consumers.analytics.facts import row_of  # noqa: PLC0415
-    from consumers.cloudevents import EventRecord  # noqa: PLC0415
+    from consumers.contract.cloudevents import EventRecord  # noqa: PLC0415
 
     fields = {"station": "320211-01", "actor": "officer-1", "secret": "x"}
     other = EventRecord(

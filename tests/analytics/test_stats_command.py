@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.questions import QUESTIONS
 from consumers.analytics.sink import Sink
-from permit_ledger.cli import app
+from permit_ledger.cli.app import app
 from tests.analytics.test_questions import at, issued
 
 TODAY = date(2026, 6, 15)

@@ -20,13 +20,6 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
-from tests.api.id_card_fixtures import (  # noqa: F401  fixtures
-    accept,
-    arrived,
-    brought,
-    progress,
-    step,
-)
 from tests.api.phones import Phone
 from tests.api.service import Caller, Json, Service, audit_path
 from tests.api.writers import Writers

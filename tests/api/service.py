@@ -17,10 +17,10 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import make_conninfo
 
 from domain.personal import ERASED
-from ledger.envelope import join, place_of
-from ledger.holder_keys import HolderKey, HolderKeys, wrapped_keys_in
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from permit_ledger.key_encryption import keyring
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.crypto.envelope import join, place_of
+from ledger.crypto.holder_keys import HolderKey, HolderKeys, wrapped_keys_in
+from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
 
 READY_TIMEOUT_S = 300

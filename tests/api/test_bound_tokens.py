@@ -5,7 +5,7 @@ import time
 import pytest
 from joserfc.jwk import ECKey
 
-from api.dpop import BadProof, Proof, SeenProofs
+from api.http.dpop import BadProof, Proof, SeenProofs
 from ledger.errors import Unavailable
 from tests.api.phones import Phone, proof_of
 from tests.api.service import Caller

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.database import connect
+from ledger.database.connections import connect
 from tests.api.service import Caller, Json, Service
 
 

@@ -17,10 +17,10 @@ from psycopg.conninfo import make_conninfo
 from domain.calendar import shanghai_date
 from domain.standing import Facts, Standing
 from domain.verification import verify_card
-from ledger.application import PermitLedger
-from ledger.database import as_service, connect
-from permit_ledger.setup import bring_up_to_date
-from projections.feed import begin, claim
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service, connect
+from permit_ledger.roles.setup import bring_up_to_date
+from projections.remote.feed import begin, claim
 from tests.api.conftest import free_port
 from tests.api.service import Caller
 from tests.conftest import TEMPLATE

@@ -9,7 +9,7 @@ import segno
 import zxingcpp
 from PIL import Image, ImageOps
 
-from api.decoding import is_ours
+from api.checks.decoding import is_ours
 from domain import permit_number
 
 PATH = "/v1/verifications/frames"

@@ -6,8 +6,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from api import tokens
-from api.tokens import BadToken, TokenVerifier
+from api.http import tokens
+from api.http.tokens import BadToken, TokenVerifier
 
 KEY, OTHER = (ECKey.generate_key("P-256", private=True) for _ in range(2))
 

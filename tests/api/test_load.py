@@ -14,11 +14,11 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from ledger.application import PermitLedger
-from ledger.blind_index import BlindIndex
-from permit_ledger.key_encryption import keyring
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.blind_index import BlindIndex
+from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
-from projections.face import SealedFace
+from projections.views.face import SealedFace
 from tests.projections import columns
 
 LOAD_S = float(os.environ.get("PERMIT_LEDGER_TEST_LOAD_S", "3"))

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from api.problems import HttpProblem
-from api.rate_limits import RateLimit
+from api.http.problems import HttpProblem
+from api.http.rate_limits import RateLimit
 from tests.api.conftest import free_port
 from tests.api.phones import Phone
 from tests.api.service import Service

@@ -6,8 +6,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core._pydantic_core import list_all_errors  # the only list that there is
 
-from api import development, id_card_schemas, schemas
-from api.reasons import UNACCEPTABLE, field_error, reason_of
+from api.http.reasons import UNACCEPTABLE, field_error, reason_of
+from api.id_cards import schemas as id_card_schemas
+from api.operations import development
+from api.permits import schemas
 
 WRONG = [
     *(

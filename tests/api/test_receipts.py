@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 
 from domain import permit_number
 from domain.personal import ERASED
-from ledger.checks import Check, SealedCheck
+from ledger.checks.log import Check, SealedCheck
 
 CLAIMS = {
     *("check_id", "outcome", "reason", "scenario", "track"),

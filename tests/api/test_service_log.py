@@ -2,7 +2,7 @@
 
 import json
 
-from ledger.database import connect
+from ledger.database.connections import connect
 
 TOKEN_BEGINS = "eyJ"
 

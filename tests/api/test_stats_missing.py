@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from api.published import Published, StatsFeed
-from api.streams import Streams
+from api.http.streams import Streams
+from api.operations.published import Published, StatsFeed
 
 STATS = b'{"as_of_position":1}'
 
@@ -33,7 +33,7 @@ def test_nothing_is_there_until_something_is(published, tmp_path):
 
 def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
     """Whatever has put it there."""
-    monkeypatch.setattr("api.published.FILE_BYTES_MAX", 10)
+    monkeypatch.setattr("api.operations.published.FILE_BYTES_MAX", 10)
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / "losses.csv").write_bytes(b"x" * 11)
     (tmp_path / "published" / "due.csv").write_bytes(b"x" * 10)
@@ -45,7 +45,7 @@ def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
 def test_nobody_looks_while_nobody_listens(published, tmp_path, monkeypatch):
     """And whoever comes is told at once."""
     looks = []
-    monkeypatch.setattr("api.published.LOOK_S", 0.01)
+    monkeypatch.setattr("api.operations.published.LOOK_S", 0.01)
     stats = published.stats
 
     async def look():

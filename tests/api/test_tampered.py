@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ledger.checks import SealedCheck
+from ledger.checks.log import SealedCheck
 from tests.api.orders import ORDER, TRACKS, orders, shown
 from tests.waiting import until
 

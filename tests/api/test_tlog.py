@@ -9,11 +9,11 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from ledger.tree.checkpoints import TreeHead
-from ledger.tree.hashing import leaf_hash
-from ledger.tree.notes import Note, NoteVerifier
-from ledger.tree.proof_text import TlogProof
-from ledger.tree.proofs import check_consistency
+from transparency.checkpoints import TreeHead
+from transparency.hashing import leaf_hash
+from transparency.notes import Note, NoteVerifier
+from transparency.proof_text import TlogProof
+from transparency.proofs import check_consistency
 
 LOGS = ["", "/checks", "/manifests"]
 

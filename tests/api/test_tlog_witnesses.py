@@ -2,9 +2,9 @@
 
 import pytest
 
-from ledger.tree.notes import NoteVerifier
-from ledger.tree.policy import WitnessPolicy
 from tests import commands
+from transparency.notes import NoteVerifier
+from transparency.witness.policy import WitnessPolicy
 
 LOGS = ["", "/checks", "/manifests"]
 

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from api import problems
-from api.middleware import RequestFrame
+from api.http import problems
+from api.http.middleware import RequestFrame
 from ledger.errors import UnreadableEvent
 
 NAME = "欧阳测试"

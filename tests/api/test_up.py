@@ -23,7 +23,7 @@ def environment(**more):
 @pytest.fixture
 def odd_folder(tmp_path):
     """A working folder with programs that are called as parts of ours are."""
-    for name in ("api", "domain", "ledger", "permit_ledger"):
+    for name in ("api", "domain", "ledger", "transparency", "permit_ledger"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
     return tmp_path

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import psycopg
 
-from ledger.database import connect
+from ledger.database.connections import connect
 
 APPENDERS = """
     SELECT pid FROM pg_stat_activity

@@ -18,11 +18,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.database import Connection, connect
+from ledger.database.connections import Connection, connect
 from ledger.errors import Unavailable
-from ledger.group_commit import GroupCommit
-from permit_ledger.embedded import EmbeddedPostgres
-from permit_ledger.setup import prepare
+from ledger.eventlog.group_commit import GroupCommit
+from permit_ledger.embedded.server import EmbeddedPostgres
+from permit_ledger.roles.setup import prepare
 from tests.chaos.backends import append_backends
 from tests.chaos.follower_process import FollowerProcess
 from tests.chaos.judge import judge
@@ -177,7 +177,9 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     keeps the last second."""
 
     def patience(wait_s: float) -> None:
-        monkeypatch.setattr("ledger.persistence.GroupCommit", partial(GroupCommit, wait_s=wait_s))
+        monkeypatch.setattr(
+            "ledger.eventlog.persistence.GroupCommit", partial(GroupCommit, wait_s=wait_s)
+        )
 
     return patience
 

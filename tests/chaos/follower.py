@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import structlog
 
-from ledger.follow import follow
+from ledger.eventlog.follow import follow
 
 
 def kept_positions(file: Path) -> list[int]:

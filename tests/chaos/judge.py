@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from ledger.database import connect
+from ledger.database.connections import connect
 from tests.chaos.workload import CALLER, Acknowledgement
 
 LOG = "SELECT position, stream, version, state FROM ledger.events ORDER BY position"

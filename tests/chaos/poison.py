@@ -6,7 +6,7 @@ good bytes; they are kept beside it. Only the log's owner can do either.
 
 from psycopg import sql
 
-from ledger.database import Connection
+from ledger.database.connections import Connection
 
 _PREPARE = """
     CREATE SCHEMA soak;

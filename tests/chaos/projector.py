@@ -8,13 +8,13 @@ from threading import Event, Thread
 
 import structlog
 
-from ledger.holder_keys import HolderKeys
-from permit_ledger.projecting import GC_OBJECTS
-from permit_ledger.tracebacks import describe
-from projections.auditor import Auditor
-from projections.opening import EventOpener
-from projections.runner import Projector
-from projections.views import all_views
+from ledger.crypto.holder_keys import HolderKeys
+from permit_ledger.logging.tracebacks import describe
+from permit_ledger.roles.project import GC_OBJECTS
+from projections.auditor.auditor import Auditor
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.views.registry import all_views
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from ledger.database import SERVICE_ROLE, as_service, connect
+from ledger.database.connections import SERVICE_ROLE, as_service, connect
 
 END_TIMEOUT_S = 30
 

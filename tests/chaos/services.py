@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
-from ledger.application import PermitLedger
-from ledger.async_log import AsyncLog
-from ledger.database import as_service
-from ledger.idempotency import Answer
-from ledger.log_access import complete
-from ledger.permit_commands import PermitCommands
-from projections.reading import read_pool
+from ledger.commands.idempotency import Answer
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.permits import PermitCommands
+from ledger.database.connections import as_service
+from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.log_access import complete
+from projections.queries.permits import read_pool
 from tests.chaos.workload import BLIND_INDEX, NumberAndVersion, Request
 from tests.keks import keyring
 
@@ -74,7 +74,7 @@ def ledger_at(database_url: str) -> Iterator[PermitLedger]:
 
 @asynccontextmanager
 async def commands_on(ledger: PermitLedger, database_url: str) -> AsyncIterator[PermitCommands]:
-    """As ``permit_ledger.wiring`` puts them together for the API."""
+    """As ``permit_ledger.bootstrap.service`` puts them together for the API."""
     pool = read_pool(as_service(database_url), connections_max=CONNECTIONS_MAX)
     async with pool:
         yield PermitCommands(

@@ -15,14 +15,14 @@ from typing import Any, cast
 
 import psycopg
 
-from ledger.application import PermitLedger
-from ledger.database import as_service, connect
-from ledger.holder_keys import HolderKeys
-from projections.leadership import LOCK
-from projections.opening import EventOpener
-from projections.quarantine import list_parked
-from projections.retrying import NotParked, Retrier
-from projections.views import all_views
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service, connect
+from projections.projector.leadership import LOCK
+from projections.projector.opening import EventOpener
+from projections.quarantine.quarantine import list_parked
+from projections.quarantine.retry import NotParked, Retrier
+from projections.views.registry import all_views
 from tests.chaos.poison import Poisoner
 from tests.chaos.projector_process import ProjectorProcess
 from tests.chaos.soak_judge import what_is_wrong

@@ -6,10 +6,10 @@ from psycopg.rows import dict_row
 
 from domain.permit import Permit
 from domain.personal import ERASED
-from ledger.application import PermitLedger
-from ledger.database import Connection, connect
-from projections.face import SealedFace
-from projections.quarantine import list_parked
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import Connection, connect
+from projections.quarantine.quarantine import list_parked
+from projections.views.face import SealedFace
 from tests.chaos.judge import judge
 from tests.chaos.workload import BLIND_INDEX
 from tests.projections import columns

@@ -13,11 +13,11 @@ from typing import cast
 import psycopg
 
 from domain.context import CommandContext
-from ledger.application import PermitLedger
-from ledger.database import connect
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import connect
 from ledger.errors import LedgerError
-from permit_ledger.policy import load_policy
-from projections.waiting import ViewPosition
+from permit_ledger.bootstrap.policy import load_policy
+from projections.queries.waiting import ViewPosition
 from tests.projections.life import Life
 
 COMMANDS_PER_LIFE = 100

@@ -10,10 +10,10 @@ import psycopg
 from psycopg import sql
 
 from domain.personal import ERASED
-from ledger.database import Connection, connect
-from ledger.holder_keys import HolderKeys, WrappedKey
-from projections.face import SealedFace
-from projections.track import TrackRow
+from ledger.crypto.holder_keys import HolderKeys, WrappedKey
+from ledger.database.connections import Connection, connect
+from projections.views.face import SealedFace
+from projections.views.track import TrackRow
 from tests.keks import keyring
 
 SAMPLE_ROWS = 40

@@ -9,8 +9,8 @@ from threading import Event
 
 import pytest
 
-from ledger import append_work
 from ledger.errors import OutcomeUnknown, Unavailable
+from ledger.eventlog import append_work
 from tests.chaos.backends import append_backends
 from tests.chaos.workload import Acknowledgement, Request
 
@@ -93,7 +93,7 @@ def test_it_wakes_too_late(
     monkeypatch,
 ):
     """Its statement had only a second: it is not carried out, and the retry is the first."""
-    monkeypatch.setattr("ledger.database.APPEND_STATEMENT_S", 1)
+    monkeypatch.setattr("ledger.database.connections.APPEND_STATEMENT_S", 1)
     patience(PATIENCE_S)
     service = services()
     stranger.execute("SELECT FROM ledger.head FOR UPDATE")

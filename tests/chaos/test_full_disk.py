@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from ledger.database import connect
+from ledger.database.connections import connect
 from ledger.errors import OutcomeUnknown, Unavailable
-from permit_ledger.embedded import EmbeddedPostgres
-from permit_ledger.setup import prepare
+from permit_ledger.embedded.server import EmbeddedPostgres
+from permit_ledger.roles.setup import prepare
 from tests.chaos.judge import judge
 from tests.chaos.retry import retry
 from tests.chaos.services import service_at

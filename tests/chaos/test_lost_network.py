@@ -23,7 +23,7 @@ def test_a_silent_connection_is_given_up(
 ):
     """Its caller is told in time that nobody knows, and the next ones get another connection."""
     patience(PATIENCE_S)
-    monkeypatch.setattr("ledger.batch_writer.SILENT_S", SILENT_S)
+    monkeypatch.setattr("ledger.eventlog.batch_writer.SILENT_S", SILENT_S)
     service = services(form, url=proxy.url)
     proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
 
@@ -46,7 +46,7 @@ def test_what_may_still_arrive_is_not_called_undone(
     """A connection broke with the statement in the network. It was looked for and not found, and
     sending it again was refused: all the while it is on its way, and nobody may say that nothing of
     it was written. Sent again, it gets the answer of the one that arrived."""
-    monkeypatch.setattr("ledger.database.APPEND_LOCK_WAIT_S", 1)
+    monkeypatch.setattr("ledger.database.connections.APPEND_LOCK_WAIT_S", 1)
     service = services(form, url=proxy.url)
     proxy.strike(REQUEST.marker, reaches=False, cut=True)
     proxy.strike(REQUEST.marker, reaches=False, cut=False)

@@ -26,8 +26,8 @@ LOCKS = pytest.mark.parametrize(
 @pytest.fixture
 def impatient(monkeypatch):
     """Every wait for a lock is a second."""
-    monkeypatch.setattr("ledger.database.APPEND_LOCK_WAIT_S", 1)
-    monkeypatch.setattr("ledger.database.LOCK_WAIT_S", 1)
+    monkeypatch.setattr("ledger.database.connections.APPEND_LOCK_WAIT_S", 1)
+    monkeypatch.setattr("ledger.database.connections.LOCK_WAIT_S", 1)
 
 
 @LOCKS

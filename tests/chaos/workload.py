@@ -13,12 +13,12 @@ from domain.errors import Refused
 from domain.events import CancellationReason
 from domain.permit import Permit
 from domain.person import Identity, Residence
-from ledger.blind_index import BlindIndex
-from ledger.commands import Command
-from ledger.idempotency import Answer, IdempotencyKey
-from ledger.permit_commands import PermitCommands
-from ledger.portraits import Portrait
-from permit_ledger.policy import load_policy
+from ledger.commands.idempotency import Answer, IdempotencyKey
+from ledger.commands.permits import PermitCommands
+from ledger.commands.runner import Command
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.portraits import Portrait
+from permit_ledger.bootstrap.policy import load_policy
 
 CALLER = "chaos"
 BLIND_INDEX = BlindIndex(bytes(range(32)))

@@ -22,9 +22,9 @@ from threading import Event, Lock, Thread
 
 import structlog
 
+from ledger.commands.permits import PermitCommands
 from ledger.errors import Contended, Unavailable
-from ledger.log_access import complete
-from ledger.permit_commands import PermitCommands
+from ledger.eventlog.log_access import complete
 from tests.chaos.services import FORMS, commands_on, ledger_at
 from tests.chaos.workload import Acknowledgement, Request, Workload
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from consumers.cloudevents import (
+from consumers.contract.cloudevents import (
     HEADERS_MAX,
     UNREADABLE_TYPE,
     VALUE_BYTES_MAX,
@@ -20,9 +20,9 @@ from consumers.cloudevents import (
     position_in,
     same_event,
 )
+from consumers.contract.kinds import KINDS, PERMITS, kind_of
 from consumers.errors import NoTopic
-from consumers.kinds import KINDS, PERMITS, kind_of
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from tests.ledger.golden_files import golden_bytes, topic_of, version_of
 
 GOLDEN = Path(__file__).parents[1] / "ledger" / "golden"

@@ -13,11 +13,11 @@ import orjson
 import pytest
 import yaml
 
-from consumers.cloudevents import UNREADABLE_TYPE, headers
-from consumers.event_schemas import FOLDER, as_file, breaking, schemas, write
-from consumers.heartbeats import TOPIC as HEARTBEATS_TOPIC
-from consumers.kinds import KINDS, PERMITS
-from consumers.topics import HEARTBEATS, topics_of
+from consumers.contract.cloudevents import UNREADABLE_TYPE, headers
+from consumers.contract.event_schemas import FOLDER, as_file, breaking, schemas, write
+from consumers.contract.heartbeats import TOPIC as HEARTBEATS_TOPIC
+from consumers.contract.kinds import KINDS, PERMITS
+from consumers.contract.topics import HEARTBEATS, topics_of
 from domain.events import EVENTS
 from domain.personal import parts
 from tests.ledger.golden_files import golden_bytes, topic_of
@@ -44,7 +44,7 @@ def test_the_committed_schema_is_the_events_own(topic):
     broken = list(breaking(committed(topic), made))
     assert [] == broken, f"{topic} has changed for its readers: make it a new version"
     assert as_file(made) == (FOLDER / f"{topic}.json").read_bytes(), (
-        "run python -m consumers.event_schemas"
+        "run python -m consumers.contract.event_schemas"
     )
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumers.heartbeats import VALUE_BYTES_MAX, Heartbeat, Pulse, heartbeat_in
+from consumers.contract.heartbeats import VALUE_BYTES_MAX, Heartbeat, Pulse, heartbeat_in
 
 SOURCE = "https://ledger.example/permits"
 AT = datetime(2026, 11, 26, 8, 30, 0, 250_000, UTC)

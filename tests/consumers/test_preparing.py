@@ -5,11 +5,11 @@ from threading import Event
 import pytest
 from kafka.partitioner.default import murmur2
 
-from consumers.kinds import PARTITIONS, kinds_under
-from consumers.preparing import Preparer, partition_of
-from ledger.database import as_service, connect
-from ledger.follow import follow
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from consumers.contract.kinds import PARTITIONS, kinds_under
+from consumers.relay.records import Preparer, partition_of
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.database.connections import as_service, connect
+from ledger.eventlog.follow import follow
 from tests.kafka.growing import grow
 
 

@@ -7,11 +7,11 @@ import orjson
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from consumers.event_schemas import FOLDER
-from consumers.states import PermitStates, Told
+from consumers.contract.event_schemas import FOLDER
+from consumers.contract.states import PermitStates, Told
 from domain.events import HolderErased
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from tests.ledger.golden_files import golden_bytes, topic_of, version_of
 
 GOLDEN = Path(__file__).parents[1] / "ledger" / "golden"

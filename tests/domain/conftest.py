@@ -20,7 +20,7 @@ from domain.permit import Permit
 from domain.person import Identity, Residence
 from domain.policy import Policy
 from domain.standing import Facts, Standing
-from permit_ledger.policy import load_policy
+from permit_ledger.bootstrap.policy import load_policy
 
 settings.register_profile("domain", database=None, deadline=None)
 settings.load_profile("domain")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from domain.policy import Fees
 from domain.verification import scenario_fields
-from permit_ledger.policy import DEFAULT_POLICY, load_policy
+from permit_ledger.bootstrap.policy import DEFAULT_POLICY, load_policy
 
 SCENARIOS = {
     "vehicle_management",
@@ -24,7 +24,7 @@ def own_policy(tmp_path):
     """``own_policy(old, new)``: an operator's file, like ours but for one piece of its text."""
 
     def own_policy(old="", new=""):
-        ours = files("permit_ledger") / "policies" / f"{DEFAULT_POLICY}.toml"
+        ours = files("permit_ledger.bootstrap") / "policies" / f"{DEFAULT_POLICY}.toml"
         text = ours.read_text(encoding="utf-8")
         assert old in text
         own = tmp_path / "own.toml"

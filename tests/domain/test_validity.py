@@ -5,13 +5,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from domain.calendar import SHANGHAI
-from domain.events import (
-    EVENTS,
-    CancellationReason,
-    CardPresented,
-    PermitEvent,
-    ReplacementReason,
-)
+from domain.events import EVENTS, CancellationReason, CardPresented, PermitEvent, ReplacementReason
 from domain.person import Residence
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.timeline import bands

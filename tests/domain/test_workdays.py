@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import DueDate, due_date, is_holiday_by_law
-from permit_ledger.workdays import MainlandWorkdays
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 MAINLAND = MainlandWorkdays()
 KNOWN_DAYS = st.dates(date(2015, 1, 1), date(2025, 6, 30))

@@ -5,7 +5,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.tree.proof_text import HEADER
+from transparency.proof_text import HEADER
 
 Json = dict[str, Any]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ledger.tree.notes import NoteSigner
 from tests.api.conftest import application as application_of_the_api
 from tests.api.conftest import free_port
 from tests.api.service import Service
 from tests.foreign.follower import Fetched
 from tests.foreign.verifiers import CoseLog, Go, Scitt, Sigstore
 from tests.waiting import until
+from transparency.notes import NoteSigner
 
 LEAVES = int(os.environ.get("PERMIT_LEDGER_TEST_LEAVES", "2000"))
 EVENTS_OF_A_PERMIT = 2.5

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from ledger.tree.nodes import Span, nodes_of, span_hash
-from ledger.tree.proofs import consistency_spans, inclusion_spans
-from ledger.tree.tiles import WIDTH, Tile, TilePath, hash_in, tiles_of, width_at
 from tests.foreign.claims import Consistency, Inclusion
+from transparency.nodes import Span, nodes_of, span_hash
+from transparency.proofs import consistency_spans, inclusion_spans
+from transparency.tiles import WIDTH, Tile, TilePath, hash_in, tiles_of, width_at
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
 
-from ledger.tree.notes import NoteSigner
 from tests.foreign.claims import Consistency, Inclusion
+from transparency.notes import NoteSigner
 
 STRANGER = bytes([77]) * 32
 

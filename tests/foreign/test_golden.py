@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.foreign.tools import go_program
 
-FILE = Path(__file__).parents[1] / "ledger" / "tree" / "golden" / "go.json"
+FILE = Path(__file__).parents[1] / "transparency" / "golden" / "go.json"
 COSIGNATURE = re.compile(r"(— witness\.example/(?:golden|quantum)) [A-Za-z0-9+/=]+")
 """It has the time in it at which it was made."""
 

@@ -12,16 +12,16 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from ledger.tree.checkpoints import TreeHead
-from ledger.tree.notes import Note, NoteVerifier
-from ledger.tree.policy import WitnessPolicy
-from ledger.tree.proof_text import TlogProof
 from tests.api.conftest import free_port
 from tests.api.service import Service
 from tests.foreign.litewitness import EMPTY_ROOT, Litewitness
-from tests.ledger.tree.cosigning import cosigner
-from tests.ledger.tree.liars import drips, witness_at
+from tests.transparency.cosigning import cosigner
+from tests.transparency.misbehaving_witness import drips, witness_at
 from tests.waiting import until
+from transparency.checkpoints import TreeHead
+from transparency.notes import Note, NoteVerifier
+from transparency.proof_text import TlogProof
+from transparency.witness.policy import WitnessPolicy
 
 pytestmark = pytest.mark.timeout(300)
 WAIT_S = 60

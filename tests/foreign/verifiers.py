@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from scitt_cose import sign_sign1, verify_consistency, verify_inclusion, verify_receipt
 
-from ledger.tree.notes import NoteSigner
 from tests.foreign.claims import Consistency, Inclusion
 from tests.foreign.tools import go_program, node, sigstore
+from transparency.notes import NoteSigner
 
 ANSWER_TIMEOUT_S = 900
 SCRIPT = Path(__file__).parent / "sigstore.js"

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from consumers.brokers import Brokers
-from consumers.kinds import kinds_under
-from consumers.relay import Relay
-from ledger.database import as_service, connect
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from consumers.contract.kinds import kinds_under
+from consumers.kafka.brokers import Brokers
+from consumers.relay.relay import Relay
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.database.connections import as_service, connect
 from tests.conftest import TEMPLATE
 from tests.kafka.broker import RUNNING, Broker, NoBroker
 from tests.waiting import until

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Self
 
 from domain.policy import Policy
-from ledger.application import PermitLedger
-from permit_ledger.simulate import simulate
-from permit_ledger.simulation.rates import Rates
+from ledger.commands.ledger import PermitLedger
+from permit_ledger.sample.command import simulate
+from permit_ledger.sample.simulation.rates import Rates
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 

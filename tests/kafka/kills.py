@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from domain.policy import Policy
-from ledger.application import PermitLedger
-from ledger.database import connect
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import connect
 from tests.kafka.broker import Broker
 from tests.kafka.growing import Growth
 from tests.kafka.reading import read_events, what_is_wrong

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from consumers.kinds import KINDS, PERMITS
+from consumers.contract.kinds import KINDS, PERMITS
 from tests.web.browsers import required
 
 READ_TIMEOUT_S = 180

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 
 from psycopg.rows import dict_row
 
-from consumers.brokers import Brokers
-from consumers.kinds import PARTITIONS, PERMITS
-from consumers.preparing import partition_of
-from consumers.remote_views import RemoteViews
-from consumers.taking import RecordTaker
-from ledger.database import as_service, connect
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from projections.fed_views import FedViews, Taken, TakenEvent
-from projections.feed import Feed
-from projections.opening import EventOpener
-from projections.runner import Projector
-from projections.view import ELECTRONIC, PHYSICAL
+from consumers.contract.kinds import PARTITIONS, PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.relay.records import partition_of
+from consumers.remote_views.decoder import RecordTaker
+from consumers.remote_views.worker import RemoteViews
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.database.connections import as_service, connect
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.remote.feed import Feed
+from projections.remote.views import FedViews, Taken, TakenEvent
+from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.waiting import until
 
 SOURCE = "https://localhost/permit-ledger"

@@ -25,10 +25,10 @@ from kafka.admin import (
     ResourceType,
 )
 
-from consumers.brokers import Brokers
-from consumers.client import connection
-from consumers.heartbeats import TOPIC as HEARTBEATS
-from consumers.kinds import KINDS, PERMITS
+from consumers.contract.heartbeats import TOPIC as HEARTBEATS
+from consumers.contract.kinds import KINDS, PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection
 from tests.kafka.broker import Broker, free_port
 from tests.waiting import until
 

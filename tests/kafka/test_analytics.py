@@ -11,10 +11,10 @@ from kafka import KafkaProducer, TopicPartition
 from consumers.analytics.errors import OtherHistory
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.sink import EVENTS, Sink
-from consumers.brokers import Brokers
-from consumers.client import committed_reader, connection
-from consumers.cloudevents import headers
-from consumers.kinds import PARTITIONS, PERMITS
+from consumers.contract.cloudevents import headers
+from consumers.contract.kinds import PARTITIONS, PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import committed_reader, connection
 from tests.analytics.consumer import Consumer
 from tests.kafka.growing import Growth, grow
 from tests.waiting import until

@@ -12,11 +12,11 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.producer.sender import Sender
 
-from consumers import sending
-from consumers.brokers import Brokers
-from consumers.client import committed_reader
-from consumers.kinds import PERMITS
-from consumers.sending import NotCommitted, Outgoing, Transactions, producer_options
+from consumers.contract.kinds import PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import committed_reader
+from consumers.relay import producer as sending
+from consumers.relay.producer import NotCommitted, Outgoing, Transactions, producer_options
 from tests.kafka.broker import Broker, NoBroker
 from tests.kafka.conftest import without_broker
 from tests.kafka.growing import grow

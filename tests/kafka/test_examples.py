@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.kinds import PERMITS
+from consumers.contract.kinds import PERMITS
 from tests.kafka.growing import grow
 from tests.waiting import until
 

@@ -5,11 +5,11 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from consumers import relay
-from consumers.kinds import kinds_under
-from consumers.preparing_apart import Preparation
-from ledger.database import as_service
-from ledger.mapper import EventMapper, OrjsonTranscoder
+from consumers.contract.kinds import kinds_under
+from consumers.relay import relay
+from consumers.relay.record_process import Preparation
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.database.connections import as_service
 from tests.kafka.conftest import SOURCE
 from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process

@@ -9,16 +9,16 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from consumers.brokers import Brokers
-from consumers.client import connection
-from consumers.cloudevents import UNREADABLE_TYPE
-from consumers.kinds import PARTITIONS, PERMITS
+from consumers.contract.cloudevents import UNREADABLE_TYPE
+from consumers.contract.kinds import PARTITIONS, PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection
 from domain.application import Application
 from domain.permit_document import permit_document
 from domain.person import Identity, Residence
 from domain.standing import Facts, Standing
-from ledger.commands import Command
-from ledger.database import connect
+from ledger.commands.runner import Command
+from ledger.database.connections import connect
 from tests.kafka.growing import grow
 from tests.kafka.reading import read, read_events, read_states, what_is_wrong
 from tests.waiting import until

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from domain.application import Application
 from domain.data_protection import Order
 from domain.person import Identity, Residence
-from ledger.commands import Command
-from ledger.database import connect
+from ledger.commands.runner import Command
+from ledger.database.connections import connect
 from tests.commands import permit_ledger
 from tests.kafka.broker import free_port
 from tests.kafka.growing import grow

@@ -8,16 +8,16 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from consumers.beginning import TRANSACTION_EVENTS_MAX, last_sent
-from consumers.brokers import Brokers
-from consumers.client import connection
-from consumers.cursor import Cursor, RelayRow
+from consumers.contract.heartbeats import TOPIC as HEARTBEATS
+from consumers.contract.kinds import PERMITS
 from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
-from consumers.heartbeats import TOPIC as HEARTBEATS
-from consumers.kinds import PERMITS
-from consumers.refusals import refusal_in
-from consumers.tail import Tail
-from ledger.database import as_service, connect
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection
+from consumers.relay.cursor import Cursor, RelayRow
+from consumers.relay.refusals import refusal_in
+from consumers.relay.resume import TRANSACTION_EVENTS_MAX, last_sent
+from consumers.relay.tail import Tail
+from ledger.database.connections import as_service, connect
 from tests.kafka.conftest import RelayedTo
 from tests.kafka.growing import grow
 from tests.kafka.reading import positions, read_events, what_is_wrong

@@ -12,14 +12,21 @@ from secrets import randbelow
 import pytest
 from kafka import KafkaAdminClient
 
-from consumers.brokers import Brokers
-from consumers.client import connection as client_options
-from consumers.feeding import _true_at
-from consumers.heartbeats import Heartbeat
-from consumers.kinds import PARTITIONS, PERMITS
-from ledger.database import as_service, connect
-from projections.feed import CLOCKS_APART_MAX_S, Fenced, NoFeed, begin, claim, require_own_log
-from projections.views import all_views
+from consumers.contract.heartbeats import Heartbeat
+from consumers.contract.kinds import PARTITIONS, PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection as client_options
+from consumers.remote_views.group import _true_at
+from ledger.database.connections import as_service, connect
+from projections.remote.feed import (
+    CLOCKS_APART_MAX_S,
+    Fenced,
+    NoFeed,
+    begin,
+    claim,
+    require_own_log,
+)
+from projections.views.registry import all_views
 from tests.kafka.conftest import own_broker
 from tests.kafka.growing import Growth, grow
 from tests.kafka.remote import (

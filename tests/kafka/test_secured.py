@@ -13,10 +13,10 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ResourceType
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from consumers import client
-from consumers.brokers import Brokers, Login, Tls
-from consumers.kinds import PERMITS
-from ledger.database import connect
+from consumers.contract.kinds import PERMITS
+from consumers.kafka import client
+from consumers.kafka.brokers import Brokers, Login, Tls
+from ledger.database.connections import connect
 from tests.commands import permit_ledger
 from tests.kafka.broker import NoBroker
 from tests.kafka.conftest import without_broker

@@ -7,13 +7,13 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
-from consumers.brokers import Brokers
-from consumers.client import connection as client_options
-from consumers.cloudevents import UNREADABLE_TYPE, headers
-from consumers.kinds import PERMITS
-from consumers.preparing import partition_of
-from ledger.database import connect
-from projections.views import all_views
+from consumers.contract.cloudevents import UNREADABLE_TYPE, headers
+from consumers.contract.kinds import PERMITS
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection as client_options
+from consumers.relay.records import partition_of
+from ledger.database.connections import connect
+from projections.views.registry import all_views
 from tests.kafka.growing import grow
 from tests.kafka.remote import (
     SOURCE,

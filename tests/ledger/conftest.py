@@ -25,16 +25,22 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
-from ledger import group_commit
-from ledger.append import Append
-from ledger.application import PermitLedger
-from ledger.bell import Bell
-from ledger.commands import Command
-from ledger.database import Connection, as_service, connect, connect_to_append, open_pool
-from ledger.group_commit import GroupCommit
-from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.recorder import LedgerRecorder
-from ledger.ticket import Ticket
+from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import Command
+from ledger.database.connections import (
+    Connection,
+    as_service,
+    connect,
+    connect_to_append,
+    open_pool,
+)
+from ledger.eventlog import group_commit
+from ledger.eventlog.append import Append
+from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.notifier import Bell
+from ledger.eventlog.recorder import LedgerRecorder
+from ledger.eventlog.ticket import Ticket
 from tests.ledger.appends import HangingCommits
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
 from tests.waiting import until as wait_until

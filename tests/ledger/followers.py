@@ -4,8 +4,8 @@ import asyncio
 from contextlib import aclosing, suppress
 from threading import Event, Thread
 
-from ledger.follow import follow
-from ledger.follow_async import follow_async
+from ledger.eventlog.follow import follow
+from ledger.eventlog.follow_async import follow_async
 
 WAIT_S = 180
 

@@ -14,8 +14,8 @@ from operator import attrgetter
 from eventsourcing.persistence import StoredEvent
 
 from domain.personal import ERASED, parts
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.errors import UnreadableEvent
-from ledger.mapper import EventMapper, OrjsonTranscoder
 from tests.ledger.sealing import KEY, KEYS, NO_KEYS, read, same_nonce
 
 PERMIT_NUMBER = "7Q2M9K4T8XW5"

@@ -2,7 +2,7 @@
 
 import itertools
 
-from permit_ledger.key_encryption.file_key import FileKey
+from permit_ledger.keys.key_encryption.file_key import FileKey
 
 _seconds = itertools.count()
 

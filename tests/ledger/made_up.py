@@ -10,8 +10,8 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.events import PermitEvent
 from domain.personal import Personal, Plain
-from ledger import envelope
-from ledger.upcasting import Step
+from ledger.codec.upcasting import Step
+from ledger.crypto import envelope
 from tests.ledger.sealing import KEY, same_nonce
 
 

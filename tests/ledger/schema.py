@@ -1,6 +1,6 @@
 """A database's schema as lines of text, to lay two beside each other."""
 
-from ledger.database import Connection
+from ledger.database.connections import Connection
 
 OURS = """
 WITH ours AS (

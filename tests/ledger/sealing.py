@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from domain.personal import ERASED
-from ledger import randomness
-from ledger.holder_keys import HolderKey
+from ledger.crypto import randomness
+from ledger.crypto.holder_keys import HolderKey
 
 HOLDER_ID = "holder-1"
 KEY = HolderKey(HOLDER_ID, bytes(range(64, 96)))

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ledger.append import Append, positions, write
+from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.commands.registry import Holder, Measure, Protect, Reindex, Release, Take
+from ledger.crypto.holder_keys import NONCE_BYTES, TAG_BYTES
+from ledger.crypto.portraits import SIZE_BYTES_MAX, SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
-from ledger.holder_keys import NONCE_BYTES, TAG_BYTES
-from ledger.holders import Holder, Measure, Protect, Reindex, Release, Take
-from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import SIZE_BYTES_MAX, SealedPortrait
+from ledger.eventlog.append import Append, positions, write
 from tests.ledger.appends import answer, kinds, on, streams
 
 # -- losing alone ------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ledger import recorder as recorder_module
 from ledger.errors import OutcomeUnknown
+from ledger.eventlog import recorder as recorder_module
 from tests.ledger.appends import on, streams
 
 BATCH = [on("a", events=2), on("b", key="1")]

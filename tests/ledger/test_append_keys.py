@@ -6,11 +6,11 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.errors import CheckViolation, RestrictViolation
 
 from domain.events import HolderErased
-from ledger.append import Append, write
+from ledger.commands.registry import HolderRecord, Measure, Protect, Release, Take
+from ledger.crypto.holder_keys import WrappedKey
+from ledger.crypto.portraits import SealedPortrait
 from ledger.errors import HolderTaken, KekClosed, VersionTaken
-from ledger.holder_keys import WrappedKey
-from ledger.holders import HolderRecord, Measure, Protect, Release, Take
-from ledger.portraits import SealedPortrait
+from ledger.eventlog.append import Append, write
 from tests.keks import KEK
 from tests.ledger.appends import answer, kinds, on, streams
 

@@ -3,7 +3,7 @@
 import pytest
 from psycopg.errors import InsufficientPrivilege, RestrictViolation
 
-from ledger.database import as_service, connect
+from ledger.database.connections import as_service, connect
 
 INSERT = "INSERT INTO ledger.events VALUES (1, 'a', 1, 'topic', '{}')"
 CHANGES = {

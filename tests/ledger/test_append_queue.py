@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from ledger import append_queue
-from ledger.append_queue import AppendQueue
+from ledger.crypto.portraits import SIZE_BYTES_MAX, SealedPortrait
 from ledger.errors import OutcomeUnknown, Unavailable
-from ledger.portraits import SIZE_BYTES_MAX, SealedPortrait
+from ledger.eventlog import append_queue
+from ledger.eventlog.append_queue import AppendQueue
 from tests.ledger.tickets import batches, filled, key, on
 
 WAIT_S = 30

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import append_queue
-from ledger.holders import Reindex, Release, Take
+from ledger.commands.registry import Reindex, Release, Take
+from ledger.eventlog import append_queue
 from tests.ledger.tickets import batches, filled, key, on
 
 

@@ -9,10 +9,10 @@ import pytest
 from domain.events import EVENTS, CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
 from domain.standing import Facts
-from ledger.application import PermitLedger
-from ledger.commands import ATTEMPTS_MAX
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import ATTEMPTS_MAX
+from ledger.crypto.portraits import Portrait, SealedPortrait
 from ledger.errors import Contended, StaleVersion, UnknownPermit, VersionTaken
-from ledger.portraits import Portrait, SealedPortrait
 from tests.keks import keyring
 
 IN_WINDOW = date(2026, 12, 20)

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 import uvloop
 
-from ledger import append_queue, async_append
-from ledger.async_append import AsyncAppends
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
-from ledger.ticket import AwaitedTicket
+from ledger.eventlog import append_queue, async_append
+from ledger.eventlog.async_append import AsyncAppends
+from ledger.eventlog.ticket import AwaitedTicket
 from tests.ledger.appends import kinds, on, streams
 
 WAIT_S = 30

@@ -14,12 +14,12 @@ from domain.errors import (
     TooEarlyToEndorse,
 )
 from domain.events import CancellationReason, CardPresented
-from ledger.async_log import AsyncLog
-from ledger.database import as_service
+from ledger.commands.permits import PermitCommands
+from ledger.commands.registry import Holder, Take
+from ledger.database.connections import as_service
 from ledger.errors import KeyReused, StaleVersion, Unavailable, UnknownPermit
-from ledger.group_read import KEYS_MAX
-from ledger.holders import Holder, Take
-from ledger.permit_commands import PermitCommands
+from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.group_read import KEYS_MAX
 from tests.ledger.appends import on, streams
 
 WAIT_S = 30

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledger.audit_reads import AuditRead, AuditReads
-from ledger.database import as_service
+from ledger.checks.audit_reads import AuditRead, AuditReads
+from ledger.database.connections import as_service
 from ledger.errors import Unavailable
-from projections.reading import read_pool
+from projections.queries.permits import read_pool
 
 READ = AuditRead(
     read_at=datetime(2026, 11, 23, 2, tzinfo=UTC),

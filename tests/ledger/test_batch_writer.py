@@ -4,12 +4,12 @@ import psycopg
 import pytest
 from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
 
-from ledger import append_work
-from ledger.database import as_service, connect_to_append
+from ledger.commands.registry import Take
+from ledger.database.connections import as_service, connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
-from ledger.group_commit import GroupCommit
-from ledger.holders import Take
-from ledger.ticket import Ticket
+from ledger.eventlog import append_work
+from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.ticket import Ticket
 from tests.ledger.appends import kinds, on, streams
 
 WAIT_S = 30

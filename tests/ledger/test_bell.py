@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from ledger import bell as bell_module
-from ledger.bell import Bell
-from ledger.database import CHANNEL, connect
+from ledger.database.connections import CHANNEL, connect
+from ledger.eventlog import notifier as bell_module
+from ledger.eventlog.notifier import Bell
 from tests.ledger.appends import on
 
 WAIT_S = 30

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from ledger.blind_index import BlindIndex
+from ledger.crypto.blind_index import BlindIndex
 
 NUMBER = "990000199001010017"
 WITH_X = "99000019900101011X"

@@ -4,12 +4,12 @@ import pytest
 
 from domain.events import CancellationReason
 from domain.permit import Permit
-from ledger import bulk
-from ledger.bulk import BulkAppender
+from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.commands.registry import Holder, Release, Take
+from ledger.crypto.portraits import Portrait, SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, KeyUnusable
-from ledger.holders import Holder, Release, Take
-from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import Portrait, SealedPortrait
+from ledger.eventlog import bulk
+from ledger.eventlog.bulk import BulkAppender
 from tests.ledger import sealing
 
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")

@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from domain.personal import ERASED
-from ledger.checks import PERSONAL, Check, SealedCheck, new_check_id
-from ledger.database import connect
+from ledger.checks.log import PERSONAL, Check, SealedCheck, new_check_id
+from ledger.crypto.holder_keys import HolderKey
+from ledger.database.connections import connect
+from ledger.database.migrations import _migrations, migrate
 from ledger.errors import UnreadableEvent
-from ledger.holder_keys import HolderKey
-from ledger.migrations import _migrations, migrate
 
 CHECK = Check(
     check_id=UUID(int=1),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.calendar import SHANGHAI
-from ledger.clock import DevelopmentClock, SystemClock
+from ledger.database.clock import DevelopmentClock, SystemClock
 from ledger.errors import Unavailable
 
 AN_HOUR = timedelta(hours=1)

@@ -9,10 +9,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import DuplicateTable
 
-from ledger import migrations
-from ledger.database import connect
+from ledger.database import migrations
+from ledger.database.connections import connect
+from ledger.database.migrations import migrate
 from ledger.errors import SchemaMismatch
-from ledger.migrations import migrate
 from tests.ledger.schema import schema_of
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, DeadlockDetected, LockNotAvailable, UniqueViolation
 
-from ledger import database
-from ledger.database import open_pool, translated_errors
+from ledger.database import connections as database
+from ledger.database.connections import open_pool, translated_errors
 from ledger.errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
 
 TWICE = {

@@ -25,9 +25,9 @@ from domain.events import (
 )
 from domain.person import Residence
 from domain.personal import ERASED
-from ledger.application import PermitLedger
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.portraits import Portrait
 from ledger.errors import KeyReused, UnknownHolder
-from ledger.portraits import Portrait
 from tests.keks import keyring
 
 ORDER = Order("PIPL 47", "case 2026-7")

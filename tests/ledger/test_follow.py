@@ -6,10 +6,10 @@ from threading import Event, Thread
 
 import pytest
 
-from ledger.database import CHANNEL, connect
-from ledger.follow import wait_for_notification
-from ledger.log_cursor import PAGE_BYTES_MAX
-from ledger.outage import Outage
+from ledger.database.connections import CHANNEL, connect
+from ledger.database.outage import Outage
+from ledger.eventlog.follow import wait_for_notification
+from ledger.eventlog.log_cursor import PAGE_BYTES_MAX
 
 FOLLOWER = "permit-ledger follow"
 WAIT_S = 30
@@ -22,13 +22,13 @@ KILLS = 10
 @pytest.fixture
 def never_polling(monkeypatch):
     """Only a notification wakes it."""
-    monkeypatch.setattr("ledger.log_cursor.POLL_S", NEVER_S)
+    monkeypatch.setattr("ledger.eventlog.log_cursor.POLL_S", NEVER_S)
 
 
 @pytest.fixture
 def quickly_back(monkeypatch):
     """It does not wait long between two attempts."""
-    monkeypatch.setattr("ledger.backoff.MAX_S", 0.05)
+    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_it_begins_after_a_position(following, recorder, stored, until):
 @pytest.mark.parametrize("window", [1, 2, 1000])
 def test_only_the_topics_asked_for_come(following, recorder, stored, until, monkeypatch, window):
     """In the log's order; the ones between are passed over, in windows of whatever size."""
-    monkeypatch.setattr("ledger.log_cursor.WINDOW_POSITIONS", window)
+    monkeypatch.setattr("ledger.eventlog.log_cursor.WINDOW_POSITIONS", window)
     for version, topic in enumerate("accccbccc", 1):
         recorder.insert_events([stored("s", version, topic=topic)])
 

@@ -6,18 +6,18 @@ from contextlib import closing
 import psutil
 import pytest
 
-from ledger.append import Append
-from ledger.database import connect, connect_to_append
-from ledger.group_commit import GroupCommit
-from ledger.migrations import migrate
-from permit_ledger.embedded import EmbeddedPostgres
+from ledger.database.connections import connect, connect_to_append
+from ledger.database.migrations import migrate
+from ledger.eventlog.append import Append
+from ledger.eventlog.group_commit import GroupCommit
+from permit_ledger.embedded.server import EmbeddedPostgres
 from tests.postgres import restart
 
 
 @pytest.fixture(autouse=True)
 def quickly_back(monkeypatch):
     """A follower does not wait long between two attempts."""
-    monkeypatch.setattr("ledger.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from threading import Event
 
 import pytest
 
-from ledger.database import connect
-from ledger.follow import follow
-from ledger.follow_async import follow_async
+from ledger.database.connections import connect
+from ledger.eventlog.follow import follow
+from ledger.eventlog.follow_async import follow_async
 
 FOLLOWER = "permit-ledger follow"
 WAIT_S = 30
@@ -43,7 +43,7 @@ def locked(database_url, admin, until):
 
 def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monkeypatch):
     """At the end of the log, with nothing to read, however long that lasts."""
-    monkeypatch.setattr("ledger.log_cursor.POLL_S", NEVER_S)
+    monkeypatch.setattr("ledger.eventlog.log_cursor.POLL_S", NEVER_S)
     with following() as follower:
         listening()
     nobody_follows()
@@ -52,7 +52,7 @@ def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monke
 
 def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeypatch):
     """However long it would have waited."""
-    monkeypatch.setattr("ledger.backoff.FIRST_S", NEVER_S)
+    monkeypatch.setattr("ledger.database.backoff.FIRST_S", NEVER_S)
     with following_at("host=/nowhere dbname=none") as follower:
         until(lambda: outages)
     assert follower.pages == []
@@ -60,7 +60,7 @@ def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeyp
 
 def test_stop_ends_it_while_it_connects(following_at, silent_server, monkeypatch):
     """To a server that never answers."""
-    monkeypatch.setattr("ledger.database.CONNECT_TIMEOUT_S", 2)
+    monkeypatch.setattr("ledger.database.connections.CONNECT_TIMEOUT_S", 2)
     port = silent_server.getsockname()[1]
     with ExitStack() as stack, following_at(f"host=127.0.0.1 port={port} dbname=none"):
         stack.enter_context(silent_server.accept()[0])

@@ -12,8 +12,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.lifecycles import EVENTS
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from ledger.upcasting import STEPS
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.upcasting import STEPS
 from tests.ledger.alternatives import alternatives, held
 from tests.ledger.examples import EXAMPLES, GOLDEN_EXAMPLES, PERMIT_NUMBER
 from tests.ledger.golden_files import golden_bytes, golden_problems, topic_of, version_of

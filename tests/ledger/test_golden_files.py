@@ -5,7 +5,7 @@ import pytest
 
 from domain.events import PermitEvent
 from domain.personal import Plain
-from ledger.upcasting import Step
+from ledger.codec.upcasting import Step
 from tests.ledger.golden_files import golden_problems
 from tests.ledger.made_up import (
     FIRST,

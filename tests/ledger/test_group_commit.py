@@ -6,12 +6,12 @@ from threading import Thread
 
 import pytest
 
-from ledger import group_commit
-from ledger.append_queue import BATCH_EVENTS_MAX
-from ledger.database import connect
+from ledger.commands.registry import Take
+from ledger.database.connections import connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
-from ledger.holders import Take
-from ledger.ticket import Ticket
+from ledger.eventlog import group_commit
+from ledger.eventlog.append_queue import BATCH_EVENTS_MAX
+from ledger.eventlog.ticket import Ticket
 from tests.ledger.appends import kinds, on, streams
 
 THREADS = 8

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from ledger.group_read import KEYS_MAX, GroupRead
+from ledger.eventlog.group_read import KEYS_MAX, GroupRead
 
 WAIT_S = 30
 

@@ -9,12 +9,12 @@ import pytest
 from domain.data_protection import Order
 from domain.events import CardReportedLost, PermitIssued
 from domain.personal import ERASED
-from ledger import history as module
-from ledger.database import as_service
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service
 from ledger.errors import Corrupt, UnknownPermit, UnreadableEvent
-from ledger.history import StreamHistories
-from ledger.holder_keys import HolderKeys
-from projections.reading import read_pool
+from ledger.eventlog import history as module
+from ledger.eventlog.history import StreamHistories
+from projections.queries.permits import read_pool
 from tests.id_card_counter import Counter, submission_of
 from tests.keks import keyring
 

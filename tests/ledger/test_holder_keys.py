@@ -6,9 +6,8 @@ from threading import get_ident
 import pytest
 
 from domain.personal import ERASED
-from ledger import randomness
-from ledger.errors import KeyUnusable, SealBroken, Unavailable
-from ledger.holder_keys import (
+from ledger.crypto import randomness
+from ledger.crypto.holder_keys import (
     KEY_BYTES,
     NONCE_BYTES,
     TAG_BYTES,
@@ -17,7 +16,8 @@ from ledger.holder_keys import (
     WrappedKey,
     require,
 )
-from ledger.key_encryption import Keyring
+from ledger.crypto.key_encryption import Keyring
+from ledger.errors import KeyUnusable, SealBroken, Unavailable
 from tests.keks import KEK, keyring
 from tests.ledger.sealing import HOLDER_ID, KEY
 

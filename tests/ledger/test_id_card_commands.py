@@ -10,7 +10,7 @@ from domain.id_cards.stages import Stage
 from domain.lifecycles import EVENTS
 from domain.personal import ERASED
 from ledger.errors import UnknownApplication, UnknownPermit, UnreadableEvent
-from ledger.log_access import complete, folded
+from ledger.eventlog.log_access import complete, folded
 from tests.id_card_counter import Counter, submission_of
 
 NUMBER = "990000199001010017"

@@ -8,7 +8,7 @@ import pytest
 from domain.errors import NoPhysicalPermit, NotReportedLost, TooEarlyToEndorse
 from domain.events import CancellationReason, CardPresented
 from domain.person import Residence
-from ledger.application import PermitLedger
+from ledger.commands.ledger import PermitLedger
 from ledger.errors import KeyReused
 from tests.keks import keyring
 

@@ -7,15 +7,15 @@ import pytest
 
 from domain.data_protection import Order
 from domain.permit import Permit
-from ledger import kek_rotation
-from ledger.application import PermitLedger
-from ledger.bulk import BulkAppender
-from ledger.database import as_service, connect
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.registry import Take
+from ledger.crypto import kek_rotation
+from ledger.crypto.kek_register import destroy, introduce, register_of
+from ledger.crypto.kek_rotation import rotate
+from ledger.crypto.key_encryption import Keyring
+from ledger.database.connections import as_service, connect
 from ledger.errors import KeyUnusable, Unavailable
-from ledger.holders import Take
-from ledger.kek_register import destroy, introduce, register_of
-from ledger.kek_rotation import rotate
-from ledger.key_encryption import Keyring
+from ledger.eventlog.bulk import BulkAppender
 from tests.ledger.keks import MemoryStore, Stopped
 
 

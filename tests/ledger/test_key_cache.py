@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ledger.key_cache import GENERATION_S, KEYS_MAX, KeyCache
+from ledger.crypto.key_cache import GENERATION_S, KEYS_MAX, KeyCache
 
 SHORT_S = 0.05
 

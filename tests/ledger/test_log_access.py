@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from ledger.log_access import complete
+from ledger.eventlog.log_access import complete
 
 
 def test_what_never_waits_is_run_to_its_end():

@@ -5,9 +5,9 @@ from eventsourcing.persistence import Notification
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import log_cursor
 from ledger.errors import LogBehind, LogGap
-from ledger.log_cursor import PAGE_BYTES_MAX, POLL_S, WINDOW_POSITIONS, LogCursor
+from ledger.eventlog import log_cursor
+from ledger.eventlog.log_cursor import PAGE_BYTES_MAX, POLL_S, WINDOW_POSITIONS, LogCursor
 
 RARE = "test.rare.v1"
 COMMON = "test.common.v1"

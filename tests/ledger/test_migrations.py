@@ -6,9 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ledger.database import connect
+from ledger.database.connections import connect
+from ledger.database.migrations import migrate
 from ledger.errors import SchemaMismatch
-from ledger.migrations import migrate
 
 _packages = itertools.count(1)
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from ledger.named_sql import Queries
+from ledger.database.named_sql import Queries
 
 TEXT = """\
 -- What stands before the first header is a comment.

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import AlreadyHoldsPermit
 from domain.events import CancellationReason
-from ledger.application import PermitLedger
+from ledger.commands.ledger import PermitLedger
 from tests.keks import keyring
 
 THREADS = 8

@@ -3,15 +3,15 @@
 import pytest
 from eventsourcing.persistence import InfrastructureFactory, NotSupportedError
 
-from ledger.persistence import LedgerFactory
-from ledger.recorder import LedgerRecorder
+from ledger.eventlog.persistence import LedgerFactory
+from ledger.eventlog.recorder import LedgerRecorder
 
 
 @pytest.fixture
 def factory(database_url):
     factory = InfrastructureFactory.construct(
         {
-            "PERSISTENCE_MODULE": "ledger.persistence:LedgerFactory",
+            "PERSISTENCE_MODULE": "ledger.eventlog.persistence:LedgerFactory",
             "DATABASE_URL": database_url,
             "DATABASE_CONNECTIONS_MAX": "2",
         }

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
+from ledger.crypto.holder_keys import HolderKey
+from ledger.crypto.portraits import SIZE_BYTES_MAX, Portrait
 from ledger.errors import SealBroken
-from ledger.holder_keys import HolderKey
-from ledger.portraits import SIZE_BYTES_MAX, Portrait
 from tests.ledger.sealing import HOLDER_ID, KEY
 
 PNG = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"

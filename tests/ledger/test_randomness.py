@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from ledger import randomness
-from ledger.randomness import BLOCK_BYTES, RandomBits
+from ledger.crypto import randomness
+from ledger.crypto.randomness import BLOCK_BYTES, RandomBits
 
 THREADS = 8
 TAKES = 20_000

@@ -8,7 +8,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import dict_row
 
-from ledger.database import as_service, connect
+from ledger.database.connections import as_service, connect
 
 PERSONAL = ["欧阳测试", "蠡湖大道", "安徽省", "1990"]
 INSERT = "INSERT INTO ledger.events VALUES (%s, %s, 1, 'test.happened.v1', %s)"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ledger.append import Append
+from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.commands.registry import Holder, Release, Take
+from ledger.crypto.portraits import SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
-from ledger.holders import Holder, Release, Take
-from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.portraits import SealedPortrait
+from ledger.eventlog.append import Append
 
 NASTY = bytes(range(256)) + '"\\.\t\n居住证'.encode()
 KEY = IdempotencyKey("officer-1", "key-1", b"fingerprint")

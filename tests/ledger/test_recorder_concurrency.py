@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from ledger.database import connect
+from ledger.database.connections import connect
 from ledger.errors import VersionTaken
 
 THREADS = 16

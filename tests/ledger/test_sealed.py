@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from domain.events import DeviceBound, ElectronicPermitClaimed, IdentityCorrected, PermitVoided
 from domain.personal import ERASED, Personal, Plain, parts
-from ledger import envelope
-from ledger.envelope import FIELD
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder, holders_of
+from ledger.crypto import envelope
+from ledger.crypto.envelope import FIELD
+from ledger.crypto.holder_keys import NONCE_BYTES, TAG_BYTES, HolderKey
 from ledger.errors import Corrupt, KeyUnusable, UnreadableEvent
-from ledger.holder_keys import NONCE_BYTES, TAG_BYTES, HolderKey
-from ledger.mapper import EventMapper, OrjsonTranscoder, holders_of
 from tests.ledger.examples import EXAMPLES
 from tests.ledger.sealing import HOLDER_ID, KEY, KEYS, NO_KEYS, read
 

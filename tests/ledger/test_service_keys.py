@@ -4,7 +4,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege, RestrictViolation
 
-from ledger.database import as_service, connect
+from ledger.database.connections import as_service, connect
 
 HOLDER = """
     INSERT INTO ledger.holders VALUES ('h', 'index', 'a', '{a,b}', false, 'kek', 'wrapped');

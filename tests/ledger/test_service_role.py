@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger.database import SERVICE_ROLE, acting_as_service, as_service, connect
+from ledger.database.connections import SERVICE_ROLE, acting_as_service, as_service, connect
+from ledger.database.migrations import migrate
 from ledger.errors import RightsMissing, SchemaBehind
-from ledger.migrations import migrate
-from permit_ledger.embedded import EmbeddedPostgres
+from permit_ledger.embedded.server import EmbeddedPostgres
 
 PACKAGES = ("ledger", "projections")
 RIGHTS = {

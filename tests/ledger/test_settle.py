@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from domain.errors import NotReportedLost
-from ledger import append_work, group_commit
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
+from ledger.eventlog import append_work, group_commit
 
 COMMITTING = 20260105
 """An advisory lock that a COMMIT waits for."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ledger.ticket import AwaitedTicket, Ticket
+from ledger.eventlog.ticket import AwaitedTicket, Ticket
 from tests.ledger.appends import on
 
 WAIT_S = 30

@@ -5,9 +5,9 @@ import re
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+from ledger.codec.topics import UnreadableTopic, require_readable, unreadable_topics
+from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt, UnreadableTopics
-from ledger.named_sql import Queries
-from ledger.topics import UnreadableTopic, require_readable, unreadable_topics
 
 KNOWN = {"test.happened.v1", "test.ended.v1"}
 ROWS, TOPICS = 50_000, 14

@@ -10,8 +10,8 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.events import AddressChanged, PermitCancelled
 from domain.person import Residence
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.errors import Corrupt, UnreadableEvent
-from ledger.mapper import EventMapper, OrjsonTranscoder
 from tests.ledger.sealing import KEY, read
 
 SECRET = "蠡湖大道1号"

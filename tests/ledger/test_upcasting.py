@@ -10,9 +10,9 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.events import EVENTS
 from domain.personal import ERASED
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.upcasting import Step, Upcasting
 from ledger.errors import UnreadableEvent
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from ledger.upcasting import Step, Upcasting
 from tests.ledger.made_up import (
     FIRST,
     NEW_WISH,

@@ -4,10 +4,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.database import connect, connect_to_append, open_pool
-from ledger.group_commit import GroupCommit
-from ledger.migrations import migrate
-from ledger.recorder import LedgerRecorder
+from ledger.database.connections import connect, connect_to_append, open_pool
+from ledger.database.migrations import migrate
+from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.recorder import LedgerRecorder
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.append import Append
-from ledger.append_queue import AppendQueue
-from ledger.idempotency import IdempotencyKey, PendingAnswer
-from ledger.ticket import Ticket
+from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.append import Append
+from ledger.eventlog.append_queue import AppendQueue
+from ledger.eventlog.ticket import Ticket
 
 
 def on(*streams, events=1, size=2, changes=(), key=None, portrait=None):

@@ -5,13 +5,11 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from domain.events import (
-    PermitIssued,
-)
-from ledger.application import PermitLedger
-from ledger.database import as_service, connect
-from permit_ledger.importing import import_csv
-from permit_ledger.simulate import simulate
+from domain.events import PermitIssued
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service, connect
+from permit_ledger.csv_import.command import import_csv
+from permit_ledger.sample.command import simulate
 from tests.keks import keyring
 from tests.permit_ledger.districts import DAYS, UNTIL
 from tests.permit_ledger.permit_rows import read, text_of

@@ -2,9 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from domain.events import (
-    PermitIssued,
-)
+from domain.events import PermitIssued
 
 UNTIL = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 20)

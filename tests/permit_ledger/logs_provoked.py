@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from psycopg.errors import UniqueViolation
 
-from permit_ledger import logs
+from permit_ledger.logging import logs
 from permit_ledger.settings import Settings
 
 NAME, NUMBER = "欧阳测试", "990000199001010017"

@@ -9,7 +9,7 @@ from openpyxl import Workbook
 from domain import citizen_id
 from domain.permit import Application
 from domain.person import Identity, Residence
-from permit_ledger.importing import COLUMNS
+from permit_ledger.csv_import.command import COLUMNS
 
 REFUSAL_HEADER = ["line", "reference", "code", "reason", *COLUMNS[1:]]
 

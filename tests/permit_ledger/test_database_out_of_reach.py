@@ -2,7 +2,7 @@
 
 import pytest
 
-from permit_ledger.takeover.columns import template
+from permit_ledger.csv_import.columns import template
 from tests import commands
 
 NOBODY = "postgresql://owner:s3cr3t-Pa55word@127.0.0.1:9/permits"

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from permit_ledger.embedded import EmbeddedPostgres
+from permit_ledger.embedded.server import EmbeddedPostgres
 
 WAIT_S = 180
 POLL_S = 0.01

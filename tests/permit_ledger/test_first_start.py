@@ -10,10 +10,10 @@ import psutil
 import psycopg
 import pytest
 
-from permit_ledger import postgres_programs
-from permit_ledger.embedded import EmbeddedPostgres
-from permit_ledger.failures import CannotStart, DatabaseNotStarted
-from permit_ledger.postgres_programs import MAJOR, POSTGRES_VERSIONS, complaint
+from permit_ledger.cli.failures import CannotStart, DatabaseNotStarted
+from permit_ledger.embedded import programs as postgres_programs
+from permit_ledger.embedded.programs import MAJOR, POSTGRES_VERSIONS, complaint
+from permit_ledger.embedded.server import EmbeddedPostgres
 from tests.waiting import until
 
 WAIT_S = 60
@@ -81,7 +81,7 @@ def test_a_slow_start_is_waited_for_while_something_moves(data_dir, wrapped, cap
 
 
 def test_a_wait_says_what_for(data_dir, wrapped, capfd, monkeypatch):
-    monkeypatch.setattr("permit_ledger.patience.FIRST_WORD_S", 0.5)
+    monkeypatch.setattr("permit_ledger.roles.patience.FIRST_WORD_S", 0.5)
     wrapped("initdb", 'sleep 1.5; exec "$real" "$@"')
 
     with EmbeddedPostgres(data_dir):

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from permit_ledger.importing import COLUMNS, FileChanged, UnusableFile
+from permit_ledger.csv_import.command import COLUMNS, FileChanged, UnusableFile
 from tests.permit_ledger.permit_rows import counts, person, read, text_of, workbook
 
 ROWS = [person(1), person(2)]
@@ -209,7 +209,7 @@ def test_a_damaged_line_in_a_good_file_is_refused_by_itself(run, references, err
 
 def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
     """It is read twice."""
-    from permit_ledger.importing import import_csv  # noqa: PLC0415
+    from permit_ledger.csv_import.command import import_csv  # noqa: PLC0415
 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # which no one writes to: opening it would wait for ever

@@ -8,8 +8,8 @@ import pytest
 from domain import citizen_id
 from domain.calendar import Term
 from domain.person import Guardian
-from ledger.commands import Command
-from permit_ledger.importing import COLUMNS, template
+from ledger.commands.runner import Command
+from permit_ledger.csv_import.command import COLUMNS, template
 from tests.permit_ledger.permit_rows import application, counts, person, text_of
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from ledger.commands import Command
-from permit_ledger.importing import COLUMNS
+from ledger.commands.runner import Command
+from permit_ledger.csv_import.command import COLUMNS
 from tests.permit_ledger.permit_rows import application, counts, person, read, text_of
 
 

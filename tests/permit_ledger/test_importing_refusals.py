@@ -11,9 +11,9 @@ from domain import citizen_id
 from domain.data_protection import Order
 from domain.errors import InvalidDetails
 from domain.events import CancellationReason
-from ledger.commands import Command
-from permit_ledger.importing import COLUMNS, UnusableFile, import_csv, template
-from permit_ledger.policy import load_policy
+from ledger.commands.runner import Command
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.csv_import.command import COLUMNS, UnusableFile, import_csv, template
 from tests.permit_ledger.permit_rows import (
     REFUSAL_HEADER,
     application,

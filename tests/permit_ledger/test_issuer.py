@@ -8,8 +8,8 @@ import pytest
 from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
-from permit_ledger import issuer
-from permit_ledger.issuer import BYTES_MAX, IssuerKeys, NoKeys, load_at_start
+from permit_ledger.keys import issuer
+from permit_ledger.keys.issuer import BYTES_MAX, IssuerKeys, NoKeys, load_at_start
 
 ADDRESS = "https://issuer.example/jwks.json"
 BAD = {

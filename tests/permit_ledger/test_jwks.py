@@ -6,8 +6,8 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from api.tokens import ALGORITHMS
-from permit_ledger.jwks import KEYS_MAX, UnusableKeys, usable_keys
+from api.http.tokens import ALGORITHMS
+from permit_ledger.keys.jwks import KEYS_MAX, UnusableKeys, usable_keys
 
 GOOD = ECKey.generate_key("P-256", private=True)
 PUBLIC = {**GOOD.as_dict(private=False), "kid": "good", "use": "sig"}

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey, OKPKey
 
-from permit_ledger import keys
-from permit_ledger.receipt_keys import receipt_keys
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.receipt_keys import receipt_keys
 from permit_ledger.settings import Settings
 
 PROCESSES = 8

@@ -6,8 +6,8 @@ from contextlib import ExitStack, closing
 import pytest
 from pydantic import ValidationError
 
-from permit_ledger.failures import CannotStart
-from permit_ledger.listening import PortTaken, bare_host, bind, local_url
+from permit_ledger.cli.failures import CannotStart
+from permit_ledger.roles.listening import PortTaken, bare_host, bind, local_url
 from permit_ledger.settings import Settings
 
 

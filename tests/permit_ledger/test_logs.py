@@ -103,7 +103,7 @@ def test_a_command_that_crashes_prints_no_values():
 
     *places, kind, sentence = output.decode().splitlines()
     assert (1, []) == (code, names_somebody(output))
-    assert any(place.startswith("  permit_ledger/cli.py:") for place in places)
+    assert any(place.startswith("  permit_ledger/cli/app.py:") for place in places)
     assert "LookupError" == kind
     assert sentence.startswith("permit-ledger: unexpected LookupError: try again")
 

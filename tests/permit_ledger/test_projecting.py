@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from ledger.database import as_service
-from ledger.holder_keys import HolderKeys
-from permit_ledger.projecting import auditing
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service
+from permit_ledger.roles.project import auditing
 from permit_ledger.settings import Settings
 from tests.keks import keyring
 

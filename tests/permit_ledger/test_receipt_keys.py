@@ -8,10 +8,10 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from api.receipts import ReceiptSigner
-from permit_ledger import receipt_keys as module
-from permit_ledger.keys import UnusableKey
-from permit_ledger.receipt_keys import WatchedKeys, receipt_keys, rotate
+from api.checks.receipts import ReceiptSigner
+from permit_ledger.keys import receipt_keys as module
+from permit_ledger.keys.files import UnusableKey
+from permit_ledger.keys.receipt_keys import WatchedKeys, receipt_keys, rotate
 from permit_ledger.settings import Settings
 from tests.commands import permit_ledger
 

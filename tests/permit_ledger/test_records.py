@@ -7,8 +7,8 @@ import logging
 import pytest
 import structlog
 
-from permit_ledger.logs import _processors
-from permit_ledger.records import RecordHandler
+from permit_ledger.logging.logs import _processors
+from permit_ledger.logging.records import RecordHandler
 from permit_ledger.settings import Settings
 
 NAME, NUMBER = "欧阳测试", "990000199001010017"

@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from domain import citizen_id
-from permit_ledger.logs import _processors
-from permit_ledger.redaction import FIELDS, TEXT_LENGTH_MAX, redact, scrub
+from permit_ledger.logging.logs import _processors
+from permit_ledger.logging.redaction import FIELDS, TEXT_LENGTH_MAX, redact, scrub
 from permit_ledger.settings import Settings
 
 NAME, NUMBER = "欧阳测试", "990000199001010017"

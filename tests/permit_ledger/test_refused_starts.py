@@ -2,10 +2,10 @@
 
 import pytest
 
-from ledger import migrations
-from ledger.database import connect
-from permit_ledger.setup import PACKAGES
-from permit_ledger.takeover.columns import template
+from ledger.database import migrations
+from ledger.database.connections import connect
+from permit_ledger.csv_import.columns import template
+from permit_ledger.roles.setup import PACKAGES
 from tests import commands
 
 COMMANDS = [

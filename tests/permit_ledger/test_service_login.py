@@ -6,18 +6,18 @@ from threading import Event
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.application import PermitLedger
-from ledger.clock import DevelopmentClock
-from ledger.commands import Command
-from ledger.database import SERVICE_ROLE, as_service, connect
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import Command
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.clock import DevelopmentClock
+from ledger.database.connections import SERVICE_ROLE, as_service, connect
 from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
-from ledger.holder_keys import HolderKeys
+from permit_ledger.cli.cli_context import database
+from permit_ledger.roles.setup import bring_up_to_date, prepare
 from permit_ledger.settings import Settings
-from permit_ledger.setup import bring_up_to_date, prepare
-from permit_ledger.workbench import database
-from projections.opening import EventOpener
-from projections.runner import Projector
-from projections.views import all_views
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.views.registry import all_views
 from tests.keks import keyring
 from tests.permit_ledger.permit_rows import application, person
 

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ledger.blind_index import BlindIndex
-from ledger.database import connect
+from ledger.crypto.blind_index import BlindIndex
+from ledger.database.connections import connect
 from ledger.errors import SchemaMismatch
-from permit_ledger.setup import WrongKey, prepare
+from permit_ledger.roles.setup import WrongKey, prepare
 from tests.keks import keyring
 
 

@@ -7,13 +7,11 @@ import pytest
 
 from domain.calendar import shanghai_date
 from domain.errors import InvalidDetails
-from domain.events import (
-    PermitIssued,
-)
+from domain.events import PermitIssued
 from domain.id_cards.events import ApplicationAccepted
 from domain.lifecycles import EVENTS
-from permit_ledger.policy import load_policy
-from permit_ledger.simulate import Rates, SimulationConflict
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.sample.command import Rates, SimulationConflict
 from tests.permit_ledger.districts import DAYS, LAST_DAY, UNTIL, of, people
 
 # -- the same for a seed -----------------------------------------------------------------------

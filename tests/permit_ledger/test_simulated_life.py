@@ -23,8 +23,8 @@ from domain.events import (
     PermitIssued,
     PermitVoided,
 )
-from ledger.portraits import SealedPortrait
-from permit_ledger.simulate import Rates
+from ledger.crypto.portraits import SealedPortrait
+from permit_ledger.sample.command import Rates
 from tests.permit_ledger.districts import LAST_DAY, of
 
 # -- believable --------------------------------------------------------------------------------

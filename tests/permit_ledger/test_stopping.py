@@ -9,7 +9,7 @@ import pytest
 WAIT_S = 180
 BUSY_WITH_ITS_LOCK = """
 import os, signal
-from permit_ledger.stopping import stop_on
+from permit_ledger.roles.stopping import stop_on
 stop = stop_on(signal.SIGTERM)
 with stop._cond:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -19,7 +19,7 @@ print(stop.wait(20))
 """
 ASKED_TWICE = """
 import os, signal
-from permit_ledger.stopping import stop_on
+from permit_ledger.roles.stopping import stop_on
 stop = stop_on(signal.SIGTERM, signal.SIGINT)
 os.kill(os.getpid(), {number})
 os.kill(os.getpid(), {number})

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from permit_ledger import supervisor as module
-from permit_ledger.supervisor import (
+from permit_ledger.roles import supervisor as module
+from permit_ledger.roles.supervisor import (
     RESTARTS_MAX,
     TIE_VARIABLE,
     RoleFailed,
@@ -27,7 +27,7 @@ POLL_S = 0.01
 # What stands for "python -m permit_ledger ROLE": it notes its pid and does what its role is called.
 ROLE = """#!{python}
 import os, signal, sys
-from permit_ledger.supervisor import tie_to_supervisor
+from permit_ledger.roles.supervisor import tie_to_supervisor
 
 role = sys.argv[-1]
 if role == "deaf":
@@ -181,7 +181,7 @@ def test_roles_do_not_outlive_a_supervisor_that_was_killed(notes):
     """Nobody told them; the pipe that ties them has closed."""
     code = (
         "import os, signal, sys\n"
-        "from permit_ledger.supervisor import Supervisor\n"
+        "from permit_ledger.roles.supervisor import Supervisor\n"
         f"sys.executable = {sys.executable!r}\n"
         "Supervisor(['tied', 'tied'], {**os.environ, 'GREETING': 'hello'}).start()\n"
         "signal.pause()\n"

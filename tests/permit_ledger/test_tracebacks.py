@@ -9,7 +9,13 @@ from psycopg.errors import UniqueViolation
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import NotEligible
-from permit_ledger.tracebacks import ERRORS_MAX, FRAMES_MAX, describe, place_of, tell_exception
+from permit_ledger.logging.tracebacks import (
+    ERRORS_MAX,
+    FRAMES_MAX,
+    describe,
+    place_of,
+    tell_exception,
+)
 
 NAME, NUMBER = "欧阳测试", "990000199001010017"
 HERE = "tests/permit_ledger/test_tracebacks.py"

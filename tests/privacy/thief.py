@@ -7,14 +7,14 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from domain.personal import ERASED
-from ledger.blind_index import BlindIndex
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.holder_keys import HolderKeys, WrappedKey
+from ledger.crypto.key_encryption import Keyring
+from ledger.crypto.portraits import SealedPortrait
 from ledger.errors import Corrupt
-from ledger.holder_keys import HolderKeys, WrappedKey
-from ledger.key_encryption import Keyring
-from ledger.mapper import EventMapper, OrjsonTranscoder
-from ledger.portraits import SealedPortrait
-from permit_ledger.key_encryption.folder import KeyFolder
-from projections.face import SealedFace
+from permit_ledger.keys.key_encryption.folder import KeyFolder
+from projections.views.face import SealedFace
 
 _TABLES = """
     SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables

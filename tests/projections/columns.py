@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.permit import Permit
 from domain.personal import ERASED
-from projections.face import Face
+from projections.views.face import Face
 
 
 def face(permit: Permit) -> Face | None:

@@ -14,15 +14,15 @@ from psycopg.rows import dict_row
 from domain.context import CommandContext
 from domain.permit import Permit
 from domain.personal import ERASED
-from ledger.application import PermitLedger
-from ledger.blind_index import BlindIndex
-from ledger.database import Connection, as_service, connect
-from ledger.holder_keys import HolderKeys
-from projections.face import SealedFace
-from projections.opening import EventOpener
-from projections.reading import PermitReader, Person, read_pool
-from projections.runner import Projector
-from projections.views import all_views
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import Connection, as_service, connect
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.queries.permits import PermitReader, Person, read_pool
+from projections.views.face import SealedFace
+from projections.views.registry import all_views
 from tests.keks import keyring
 from tests.projections import columns
 from tests.projections.life import Life
@@ -68,7 +68,7 @@ def start_projector(
     database_url: str, blind_index: BlindIndex, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Running]]:
     """``start_projector(extra views …)``: one more; what still runs ends with the test."""
-    monkeypatch.setattr("ledger.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
     started: list[Running] = []
 
     def start_projector(*extra_views: Any) -> Running:

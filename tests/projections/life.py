@@ -14,8 +14,8 @@ from domain.data_protection import Order
 from domain.device import Device, FaceMatch
 from domain.errors import DomainError
 from domain.person import Identity, Residence
-from ledger.application import PermitLedger
-from ledger.commands import Command
+from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import Command
 from ledger.errors import LedgerError
 
 BORN_ON = date(1990, 1, 1)

@@ -1,9 +1,9 @@
 """Views and an opener with the tests' keys, in whichever process asks."""
 
-from ledger.blind_index import BlindIndex
-from ledger.holder_keys import HolderKeys
-from projections.opening import EventOpener
-from projections.views import all_views
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.holder_keys import HolderKeys
+from projections.projector.opening import EventOpener
+from projections.views.registry import all_views
 from tests.keks import keyring
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.checks import Check, new_check_id
-from ledger.database import as_service, connect
-from ledger.display_codes import CodeDigests, new_code
+from ledger.checks.display_codes import CodeDigests, new_code
+from ledger.checks.log import Check, new_check_id
+from ledger.database.connections import as_service, connect
 from ledger.errors import Unavailable
-from projections.check_line import CheckLine, LookUp
+from projections.queries.check_batcher import CheckLine, LookUp
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 DIGESTS = CodeDigests(bytes(32))

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from domain import events, personal
-from projections.electronic import ElectronicPermit, evolve
-from projections.track import RowMissing, RowOutOfOrder
-from tests.projections.happenings import ERASED, FACE, ISSUED, LATER
+from projections.views.electronic import ElectronicPermit, evolve
+from projections.views.track import RowMissing, RowOutOfOrder
+from tests.projections.scenarios import ERASED, FACE, ISSUED, LATER
 
 PHONE = "NzbLsXh8uDCc"
 BEGUN = ElectronicPermit(

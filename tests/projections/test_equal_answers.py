@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.checking import _verdict
-from api.schemas import ElectronicCheckBody, PhysicalCheckBody
+from api.checks.checking import _verdict
+from api.permits.schemas import ElectronicCheckBody, PhysicalCheckBody
 from domain.standing import Standing
 from domain.verification import Reason
-from ledger.database import as_service
-from ledger.display_codes import CodeDigests, new_code
-from projections.check_line import CheckLine, LookUp
+from ledger.checks.display_codes import CodeDigests, new_code
+from ledger.database.connections import as_service
+from projections.queries.check_batcher import CheckLine, LookUp
 
 DIGESTS = CodeDigests(bytes(32))
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

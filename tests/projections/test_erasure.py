@@ -5,14 +5,14 @@ from threading import Event, Thread
 import pytest
 
 from domain.person import Residence
-from ledger.commands import Command
-from ledger.database import connect
-from ledger.holder_keys import HolderKeys
-from ledger.portraits import Portrait
-from projections.opening import EventOpener
-from projections.quarantine import list_parked
-from projections.runner import Projector
-from projections.views import all_views
+from ledger.commands.runner import Command
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.crypto.portraits import Portrait
+from ledger.database.connections import connect
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.quarantine.quarantine import list_parked
+from projections.views.registry import all_views
 from tests.keks import keyring
 
 COMMANDS = 150
@@ -65,7 +65,7 @@ def page_size(monkeypatch):
     """``page_size(n)``: how many events a projector applies at once."""
 
     def page_size(n):
-        monkeypatch.setattr("projections.page_reader.PAGE_EVENTS_MAX", n)
+        monkeypatch.setattr("projections.projector.page_reader.PAGE_EVENTS_MAX", n)
 
     return page_size
 

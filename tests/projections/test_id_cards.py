@@ -10,18 +10,18 @@ import pytest
 from domain.calendar import SHANGHAI
 from domain.data_protection import Order
 from domain.id_cards.collection import CollectedBy, Collection
-from ledger.commands import Command
-from ledger.database import as_service
-from ledger.holder_keys import HolderKeys
-from permit_ledger.due_dates import settle_due_dates
-from permit_ledger.workdays import MainlandWorkdays
-from projections.auditor import Auditor
-from projections.id_card_reading import IdCardReader
-from projections.opening import EventOpener
-from projections.quarantine import list_parked
-from projections.reading import read_pool
-from projections.rebuild import Rebuild
-from projections.views import all_views
+from ledger.commands.runner import Command
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service
+from permit_ledger.bootstrap.due_dates import settle_due_dates
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
+from projections.auditor.auditor import Auditor
+from projections.projector.opening import EventOpener
+from projections.quarantine.quarantine import list_parked
+from projections.queries.id_cards import IdCardReader
+from projections.queries.permits import read_pool
+from projections.rebuild.rebuild import Rebuild
+from projections.views.registry import all_views
 from tests.id_card_counter import Counter, submission_of
 from tests.keks import keyring
 from tests.projections.parts import parts

@@ -6,10 +6,10 @@ import pytest
 from psycopg import sql
 
 from domain.personal import ERASED
-from ledger.database import connect
-from ledger.holder_keys import HolderKeys, WrappedKey
-from projections.face import SealedFace
-from projections.track import TrackRow
+from ledger.crypto.holder_keys import HolderKeys, WrappedKey
+from ledger.database.connections import connect
+from projections.views.face import SealedFace
+from projections.views.track import TrackRow
 from tests.keks import keyring
 
 CARDS = 40

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from domain import events, personal
-from projections.physical import PhysicalPermit, evolve
-from projections.track import RowMissing, RowOutOfOrder
-from tests.projections.happenings import ERASED, FACE, ISSUED, LATER
+from projections.views.physical import PhysicalPermit, evolve
+from projections.views.track import RowMissing, RowOutOfOrder
+from tests.projections.scenarios import ERASED, FACE, ISSUED, LATER
 
 BEGUN = PhysicalPermit(
     permit_number="7Q2M9K4T8XW5",

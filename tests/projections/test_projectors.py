@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from ledger.database import connect
+from ledger.database.connections import connect
 from ledger.errors import Corrupt
-from projections.leadership import LOCK, try_to_lead
-from projections.quarantine import list_parked
-from projections.view import View
+from projections.projector.leadership import LOCK, try_to_lead
+from projections.quarantine.quarantine import list_parked
+from projections.views.view import View
 
 COMMANDS = 120
 KILLS = 6
@@ -241,7 +241,7 @@ def test_too_many_parked_permits_hold_all_views(
     life, start_projector, parked, lag, until, monkeypatch
 ):
     """Then it is not the permits: nothing is written, and it says so."""
-    monkeypatch.setattr("projections.quarantine.PERMITS_MAX", 3)
+    monkeypatch.setattr("projections.quarantine.quarantine.PERMITS_MAX", 3)
     living = life()
     for _ in range(5):
         living.issue()
@@ -344,7 +344,7 @@ def test_a_projector_waits_for_the_database(
         raise psycopg.OperationalError
 
     with monkeypatch.context() as out_of_reach:
-        out_of_reach.setattr("projections.runner.connect", refuse)
+        out_of_reach.setattr("projections.projector.runner.connect", refuse)
         start_projector()
         until(lambda: len(refused) >= 2)
     life(8).go_on(10)

@@ -7,11 +7,11 @@ import pytest
 
 from domain.events import CancellationReason
 from domain.standing import Facts
-from ledger.commands import Command
+from ledger.commands.runner import Command
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.crypto.portraits import Portrait
 from ledger.errors import Unavailable
-from ledger.holder_keys import HolderKeys
-from ledger.portraits import Portrait
-from projections.reading import FoundPermits, PermitReader, read_pool
+from projections.queries.permits import FoundPermits, PermitReader, read_pool
 from tests.keks import KEK, keyring
 from tests.projections import columns
 

@@ -6,10 +6,10 @@ from threading import Event, Thread
 import pytest
 from psycopg import sql
 
-from ledger.database import connect
-from projections.generation import Generation
-from projections.quarantine import list_parked
-from projections.rebuild import Building, NothingBefore, Rebuild
+from ledger.database.connections import connect
+from projections.projector.generation import Generation
+from projections.quarantine.quarantine import list_parked
+from projections.rebuild.rebuild import Building, NothingBefore, Rebuild
 from tests.projections.parts import parts
 
 VIEWS = ["physical", "electronic", "search"]
@@ -89,7 +89,7 @@ def test_it_is_equal_and_serves(lived, rebuild, views_are_the_log, projected, ad
 
 def test_several_processes_build_the_same(lived, rebuild, views_are_the_log, monkeypatch):
     """As one does."""
-    monkeypatch.setattr("projections.loading.IN_PROCESS_EVENTS_MAX", 10)
+    monkeypatch.setattr("projections.rebuild.loading.IN_PROCESS_EVENTS_MAX", 10)
 
     built = rebuild("physical", workers=2)
 
@@ -265,7 +265,7 @@ def test_one_that_was_cut_off_is_begun_again(lived, rebuild, admin, monkeypatch,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cut:
-        cut.setattr("projections.switching.Tables.index_next", cut_off)
+        cut.setattr("projections.rebuild.switching.Tables.index_next", cut_off)
         with pytest.raises(KeyboardInterrupt):
             rebuild("physical")
     assert before == rows("views.permits")

@@ -5,12 +5,12 @@ from threading import Event
 
 import pytest
 
-from ledger.database import connect
-from projections import loading
-from projections.quarantine import list_parked
-from projections.rebuild import OtherColumns, Rebuild
-from projections.retrying import Retrier
-from projections.switching import Tables
+from ledger.database.connections import connect
+from projections.quarantine.quarantine import list_parked
+from projections.quarantine.retry import Retrier
+from projections.rebuild import loading
+from projections.rebuild.rebuild import OtherColumns, Rebuild
+from projections.rebuild.switching import Tables
 from tests.projections.parts import parts
 
 COMMANDS = 60
@@ -113,7 +113,7 @@ def test_nobody_erased_is_found_in_what_was_cut_off(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cut:
-        cut.setattr("projections.rebuild.Rebuild._suspects", cut_off)
+        cut.setattr("projections.rebuild.rebuild.Rebuild._suspects", cut_off)
         with pytest.raises(KeyboardInterrupt):
             rebuild("search")
     lived.erase(number)
@@ -181,7 +181,7 @@ def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_
 
 def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin, monkeypatch):
     """Nobody has to project for it: events that wait do not explain a card's serial."""
-    monkeypatch.setattr("ledger.backoff.MAX_S", 0.01)
+    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.01)
     number = lived.numbers[0]
     admin.execute(
         "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
@@ -242,7 +242,7 @@ def test_more_than_can_be_told_are_on_record(
     lived, rebuild, admin, monkeypatch, views_are_the_log, view, change
 ):
     """All of them, sealed as the few are; accepted, what was built serves."""
-    monkeypatch.setattr("projections.rebuild.SUSPECTS_MAX", 2)
+    monkeypatch.setattr("projections.rebuild.rebuild.SUSPECTS_MAX", 2)
     table = {"physical": "physical_permits", "search": "permit_search"}[view]
     column = change.partition(" ")[0]
     changed = admin.execute(

@@ -5,12 +5,12 @@ from threading import Thread
 import pytest
 from structlog.testing import capture_logs
 
-from ledger.database import as_service, connect
-from ledger.holder_keys import HolderKeys
-from projections.opening import EventOpener
-from projections.quarantine import Poison, list_parked, park
-from projections.retrying import NotParked, Retrier
-from projections.views import all_views
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service, connect
+from projections.projector.opening import EventOpener
+from projections.quarantine.quarantine import Poison, list_parked, park
+from projections.quarantine.retry import NotParked, Retrier
+from projections.views.registry import all_views
 from tests.keks import keyring
 
 BROKEN = b'{"name": "secret"'

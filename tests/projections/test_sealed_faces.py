@@ -4,10 +4,10 @@ import pytest
 from psycopg import sql
 
 from domain.events import CancellationReason
-from ledger.commands import Command
+from ledger.commands.runner import Command
+from ledger.crypto.portraits import Portrait
 from ledger.errors import KeyUnusable, SealBroken
-from ledger.portraits import Portrait
-from projections.face import Face
+from projections.views.face import Face
 
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 OTHER_PICTURE = Portrait.of(b"\xff\xd8\xff another \xff\xd9")

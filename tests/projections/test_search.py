@@ -6,8 +6,8 @@ import pytest
 
 from domain import personal
 from domain.events import IdentityCorrected
-from projections.search import SearchEntry, SearchView
-from tests.projections.happenings import ERASED, ISSUED, LATER
+from projections.views.search import SearchEntry, SearchView
+from tests.projections.scenarios import ERASED, ISSUED, LATER
 
 [CORRECTED] = [event for event in LATER if isinstance(event, IdentityCorrected)]
 

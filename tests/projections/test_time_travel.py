@@ -17,13 +17,13 @@ from domain.errors import DomainError
 from domain.person import Residence
 from domain.standing import Facts, Standing
 from domain.timeline import Look, bands
-from ledger.commands import Command
-from ledger.database import as_service
-from ledger.envelope import join, place_of
+from ledger.commands.runner import Command
+from ledger.crypto.envelope import join, place_of
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import as_service
 from ledger.errors import UnknownPermit
-from ledger.history import StreamHistories
-from ledger.holder_keys import HolderKeys
-from projections.reading import read_pool
+from ledger.eventlog.history import StreamHistories
+from projections.queries.permits import read_pool
 from tests.keks import keyring
 from tests.projections.life import Life
 from tests.projections.naive_replay import instant, replay

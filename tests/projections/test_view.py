@@ -3,9 +3,9 @@
 import pytest
 from eventsourcing.persistence import Notification
 
-from projections.opening import Page
-from projections.views import all_views
-from projections.writing import ViewWriter
+from projections.projector.opening import Page
+from projections.projector.writing import ViewWriter
+from projections.views.registry import all_views
 from tests.projections import columns
 
 

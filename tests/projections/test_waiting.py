@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from projections import waiting
-from projections.waiting import ViewPosition
+from projections.queries import waiting
+from projections.queries.waiting import ViewPosition
 
 WAIT_S = 30
 NEVER_S = 3600

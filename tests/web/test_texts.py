@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from api.id_card_schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
-from api.schemas import (
+from api.id_cards.schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
+from api.permits.schemas import (
     ChallengeBody,
     ElectronicCheckBody,
     IssueBody,
@@ -26,14 +26,14 @@ from domain.id_cards.stages import Stage
 from domain.id_cards.submission import COMMITMENT, GUARDIAN, CollectionMethod
 from domain.lifecycles import EVENTS
 from domain.verification import Reason
-from permit_ledger.policy import load_policy
+from permit_ledger.bootstrap.policy import load_policy
 from web import languages
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 CODE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 FIELD = re.compile(r"[a-z_]+(?:\.[a-z_]+)*")
-ERRORS = ("domain/errors.py", "domain/id_cards/errors.py", "api/problems.py")
+ERRORS = ("domain/errors.py", "domain/id_cards/errors.py", "api/http/problems.py")
 FORMS = (
     *(IssueBody, LossReportBody, ReplacementBody, SearchBody, ChallengeBody),
     *(PhysicalCheckBody, ElectronicCheckBody),

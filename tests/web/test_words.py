@@ -85,7 +85,7 @@ def test_numbers_are_read_as_people_type_them(numbers, typed, expected):
     ],
 )
 def test_what_is_ours_in_a_picture_is_what_the_service_takes_for_ours(numbers, text, expected):
-    """`api.decoding.is_ours` in the browser, for where it decodes by itself."""
+    """`api.checks.decoding.is_ours` in the browser, for where it decodes by itself."""
     found = numbers("oursIn", text)
 
     assert expected == (found and next(iter(found.values())))

@@ -12,7 +12,7 @@ from domain.id_cards.people import Applicant
 from domain.id_cards.stages import Stage
 from domain.id_cards.submission import CollectionMethod, Submission
 from domain.person import Guardian
-from permit_ledger.workdays import MainlandWorkdays
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 RECEIPT = "7Q2M9K4T8XW57Q2M"
 DAY = date(2026, 9, 14)

@@ -20,7 +20,7 @@ from domain.id_cards.materials import Material
 from domain.id_cards.stages import Stage
 from domain.id_cards.submission import CollectionMethod, card_term_years
 from domain.person import Guardian
-from permit_ledger.workdays import MainlandWorkdays
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 from tests.domain.id_cards.conftest import DAY, RECEIPT
 
 M = Material

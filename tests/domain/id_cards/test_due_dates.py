@@ -6,7 +6,7 @@ import pytest
 
 from domain.id_cards.events import DueDateSet
 from domain.id_cards.stages import Stage
-from permit_ledger.workdays import MainlandWorkdays
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 
 class Until(MainlandWorkdays):

@@ -21,7 +21,7 @@ from domain.id_cards.events import (
     SentToHukouPolice,
 )
 from domain.id_cards.stages import COMES_FROM, Stage
-from permit_ledger.workdays import MainlandWorkdays
+from permit_ledger.bootstrap.workdays import MainlandWorkdays
 from tests.domain.id_cards.conftest import DAY
 
 S = Stage

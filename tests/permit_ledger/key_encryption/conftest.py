@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from permit_ledger.key_encryption.folder import KeyFolder
-from permit_ledger.key_encryption.pkcs11 import Pkcs11Store
+from permit_ledger.keys.key_encryption.folder import KeyFolder
+from permit_ledger.keys.key_encryption.pkcs11 import Pkcs11Store
 from tests.permit_ledger.key_encryption.soft_token import SoftToken, module
 
 _labels = itertools.count(1)

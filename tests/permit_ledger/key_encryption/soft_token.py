@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from permit_ledger.key_encryption.library import library
-from permit_ledger.key_encryption.uri import TokenUri
+from permit_ledger.keys.key_encryption.library import library
+from permit_ledger.keys.key_encryption.uri import TokenUri
 
 PROGRAM = "softhsm2-util"
 PLACES = ("lib/softhsm", "lib/*/softhsm", "lib64/softhsm", "lib64/pkcs11", "lib64")

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ledger.crypto.key_encryption import WRAPPED_BYTES_MAX, Keyring
 from ledger.errors import KeyUnusable
-from ledger.key_encryption import WRAPPED_BYTES_MAX, Keyring
 
 KEY = bytes(range(32))
 HOLDER, OTHER = "7b1c6c0e-holder", "7b1c6c0e-other"

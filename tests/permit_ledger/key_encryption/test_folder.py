@@ -8,8 +8,8 @@ import stat
 import pytest
 
 from ledger.errors import KeyUnusable
-from permit_ledger.key_encryption.file_key import FileKey
-from permit_ledger.key_encryption.folder import KeyFolder
+from permit_ledger.keys.key_encryption.file_key import FileKey
+from permit_ledger.keys.key_encryption.folder import KeyFolder
 
 PROCESSES = 8
 SECRET = bytes(range(32))

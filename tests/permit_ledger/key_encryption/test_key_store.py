@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from permit_ledger.key_encryption import KeyFolder, key_store
-from permit_ledger.key_encryption.pkcs11 import Pkcs11Store
-from permit_ledger.keys import UnusableKey
+from permit_ledger.keys.files import UnusableKey
+from permit_ledger.keys.key_encryption import KeyFolder, key_store
+from permit_ledger.keys.key_encryption.pkcs11 import Pkcs11Store
 from permit_ledger.settings import Settings
 
 URI = "pkcs11:token=t;object=o?module-path=/m.so&pin-source=file:/pin"
@@ -49,7 +49,7 @@ def test_anything_else_is_refused(settings, text):
 
 def test_a_missing_package_is_named(settings, monkeypatch):
     """It is no dependency of who keeps keys in a folder."""
-    monkeypatch.delitem(sys.modules, "permit_ledger.key_encryption.pkcs11")
+    monkeypatch.delitem(sys.modules, "permit_ledger.keys.key_encryption.pkcs11")
     monkeypatch.setitem(sys.modules, "pkcs11", None)
 
     with pytest.raises(UnusableKey, match=r"permit-ledger\[pkcs11\]"):

@@ -4,16 +4,16 @@ from contextlib import closing
 
 import pytest
 
-from ledger.application import PermitLedger
-from ledger.database import as_service, connect
-from ledger.kek_register import destroy, introduce
-from ledger.kek_rotation import rotate
-from permit_ledger.key_encryption import key_store, keyring
-from permit_ledger.key_encryption.folder import KeyFolder
-from permit_ledger.key_encryption.moved import MovedStore
-from permit_ledger.key_encryption.pkcs11 import Pkcs11Store
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.kek_register import destroy, introduce
+from ledger.crypto.kek_rotation import rotate
+from ledger.database.connections import as_service, connect
+from permit_ledger.keys.key_encryption import key_store, keyring
+from permit_ledger.keys.key_encryption.folder import KeyFolder
+from permit_ledger.keys.key_encryption.moved import MovedStore
+from permit_ledger.keys.key_encryption.pkcs11 import Pkcs11Store
+from permit_ledger.sample.command import simulate
 from permit_ledger.settings import Settings
-from permit_ledger.simulate import simulate
 from tests.permit_ledger.districts import UNTIL
 
 

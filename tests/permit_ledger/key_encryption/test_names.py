@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import KeyUnusable
-from permit_ledger.key_encryption.envelope import associated_data
-from permit_ledger.key_encryption.names import is_id, new_id
+from permit_ledger.keys.key_encryption.envelope import associated_data
+from permit_ledger.keys.key_encryption.names import is_id, new_id
 
 AT = datetime(2026, 11, 23, 21, 45, tzinfo=UTC)
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

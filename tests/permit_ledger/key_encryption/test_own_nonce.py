@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pkcs11.exceptions import GeneralError, MechanismParamInvalid
 
 from ledger.errors import KeyUnusable
-from permit_ledger.key_encryption import gcm
+from permit_ledger.keys.key_encryption import gcm
 
 PLAINTEXT, BOUND_TO = bytes(range(32)), b"holder"
 

@@ -9,8 +9,8 @@ import pytest
 from pkcs11 import Attribute, KeyType, MechanismFlag
 
 from ledger.errors import KeyUnusable, LedgerError, Unavailable
-from permit_ledger.key_encryption import library
-from permit_ledger.key_encryption.pkcs11 import Pkcs11Store
+from permit_ledger.keys.key_encryption import library
+from permit_ledger.keys.key_encryption.pkcs11 import Pkcs11Store
 
 KEY = bytes(range(32))
 PROCESSES = 3

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from permit_ledger.key_encryption.uri import EXAMPLE, TokenUri
-from permit_ledger.keys import UnusableKey
+from permit_ledger.keys.files import UnusableKey
+from permit_ledger.keys.key_encryption.uri import EXAMPLE, TokenUri
 
 GOOD = "pkcs11:token=t;object=o?module-path=/m.so&pin-source=file:/pin"
 

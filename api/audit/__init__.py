@@ -1,0 +1,1 @@
+"""Audit investigators: history, evidence, erasure."""

@@ -1,0 +1,180 @@
+"""What an investigator gets back, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.permits.answers import OwnCheckAnswer, PermitAnswer
+from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
+from domain.verification import Outcome, Reason
+
+Withheld = Annotated[
+    Literal["erased", "restricted"] | None,
+    Field(description="why what is personal is null: the key was destroyed, or may not be used"),
+]
+
+
+class ChangeAnswer(BaseModel):
+    """One fact of the permit, before the event and after it, both read on the day of the event."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    field: Annotated[str, Field(examples=["physical.status"])]
+    before: Any = Field(alias="from")
+    after: Any = Field(alias="to")
+    personal: bool
+    withheld: Withheld = None
+
+
+class EventAnswer(BaseModel):
+    """One event. What can't be read is null, and `reason` says why."""
+
+    position: int = Field(description="in the log")
+    version: int = Field(description="in the permit's own history; for `after`")
+    type: Annotated[str, Field(examples=["permit.card-reported-lost.v2"])]
+    readable: bool
+    reason: str | None
+    recorded_at: datetime | None
+    true_from: datetime | None
+    actor: str | None
+    station: str | None
+    policy_version: str | None
+    correlation_id: str | None
+    facts: dict[str, Any] | None = Field(description="what the event says besides")
+    changes: list[ChangeAnswer] | None = Field(
+        description="null where the event, or one before it, can't be read"
+    )
+    withheld: Withheld
+
+
+class HistoryAnswer(BaseModel):
+    permit_number: str
+    events: list[EventAnswer]
+    missing_versions: list[int] = Field(description="of events that are not in the log any more")
+    next_after: int | None = Field(description="`after` of the next page; null at the end")
+    as_of_position: int
+
+
+class ApplicationHistoryAnswer(BaseModel):
+    receipt_number: str
+    events: list[EventAnswer]
+    missing_versions: list[int]
+    as_of_position: int
+
+
+class IdentityAnswer(BaseModel):
+    name: str
+    sex: str
+    ethnicity: str
+    birth_date: date
+    citizen_id_number: str
+    hukou_address: str
+    portrait: str | None = Field(description="SHA-256 of the picture, hex")
+
+
+class HomeAnswer(BaseModel):
+    division: str
+    address: str | None
+
+
+class StateAnswer(PermitAnswer):
+    """A permit as it was at ``at``, as known at ``known_at``; ``version`` is the newest of the
+    events that it is made of, ``as_of_position`` the permit's last event that was known."""
+
+    at: datetime
+    known_at: datetime
+    known_version: int
+    issued_on: date
+    issuing_authority: str | None
+    identity: IdentityAnswer | None
+    residence: HomeAnswer
+    identity_stale: bool
+    withheld: Withheld
+    uncertain: list[str] = Field(description="fields that went with the holder's key")
+
+
+class BandAnswer(BaseModel):
+    """How both tracks stood from ``since`` on, until the next band."""
+
+    since: datetime
+    until: datetime | None
+    status: PermitStatus
+    card_serial: int
+    physical: PhysicalStatus
+    physical_effective: bool
+    electronic: ElectronicStatus
+    electronic_effective: bool
+
+
+class MarkAnswer(BaseModel):
+    """An event on both axes."""
+
+    position: int
+    version: int
+    type: str
+    recorded_at: datetime
+    true_from: datetime
+
+
+class TimelineAnswer(BaseModel):
+    permit_number: str
+    now: datetime
+    known_at: datetime
+    bands: list[BandAnswer]
+    marks: list[MarkAnswer]
+    as_of_position: int
+
+
+class TodayAnswer(BaseModel):
+    """The same question, with what is known today of the instant of the check."""
+
+    outcome: Outcome
+    reason: Reason | None
+    fields: list[str] = Field(description="shown then, and others today")
+    because: list[int] = Field(description="positions of the events that make the difference")
+
+
+class AuditedCheckAnswer(OwnCheckAnswer):
+    """A check; `today` is null where it can't be told any more."""
+
+    differs: bool | None
+    relied_on: bool = Field(description="told effective, and the permit was voided afterwards")
+    today: TodayAnswer | None
+
+
+class UnreadableCheckAnswer(BaseModel):
+    """A check that is on record and can't be opened."""
+
+    position: int
+    readable: Literal[False] = False
+
+
+class ChecksAnswer(BaseModel):
+    permit_number: str
+    checks: list[AuditedCheckAnswer | UnreadableCheckAnswer]
+    next_before: int | None = Field(description="`before` of the next page; null at the end")
+    as_of_position: int
+
+
+class ReadAnswer(BaseModel):
+    """A look into the audit."""
+
+    position: int
+    read_id: UUID
+    read_at: datetime
+    reader: str
+    case: str | None
+    what: str
+    subject: str | None
+    parameters: dict[str, str]
+    outcome: Literal["answered", "refused", "unknown", "invalid", "unavailable", "failed"]
+    correlation_id: str
+
+
+class ReadsAnswer(BaseModel):
+    reads: list[ReadAnswer]
+    next_before: int | None = Field(description="`before` of the next page; null at the end")

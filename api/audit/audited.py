@@ -1,0 +1,117 @@
+"""Looks into the audit: each is on record before it is answered, whatever it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from api.http import problems
+from api.http.instants import with_plus
+from api.http.roles import Scope
+from api.http.security import authenticated, documented, require_scope
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from domain import citizen_id, permit_number
+from domain.id_cards import receipt_number
+from domain.instants import is_instant
+from ledger.checks.audit_reads import AuditRead
+from ledger.errors import Unavailable
+
+NOT_KEPT = "[not kept]"
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
+
+SUBJECTS: dict[str, Callable[[str], str | None]] = {
+    "permit_number": permit_number.parse,
+    "receipt_number": receipt_number.parse,
+}
+"""Which part of a path names a stream, and how it is read: a citizen number that was typed into the
+wrong field is not kept."""
+
+
+async def investigator(
+    request: Request,
+    service: Annotated[Services, Depends(services)],
+    _: Annotated[None, Depends(documented)],
+) -> Principal:
+    """A dependency: who investigates, and in which case. 401 or 403 otherwise."""
+    caller = await authenticated(request.scope, service)
+    request.state.caller = caller.subject
+    request.state.reader = caller
+    require_scope(caller, Scope.AUDIT_READ)
+    if caller.case is None:
+        raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
+    if citizen_id.is_in(caller.case):
+        detail = "The token's case contains what reads as a citizen ID number."
+        raise problems.HttpProblem(403, "FORBIDDEN", detail)
+    return caller
+
+
+Investigator = Annotated[Principal, Depends(investigator)]
+
+
+class AuditedRoute(APIRoute):
+    """Answers once the look is on record, and with 503 where it can't be; of a caller whose token
+    is not valid nobody knows who it was, and there is nothing to record.
+
+    For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def record_and_answer(request: Request) -> Response:
+            try:
+                response = await answer(request)
+            except Exception as error:  # noqa: BLE001  whatever it is, the look is on record
+                response = problems.of(request, error)
+            reader: Principal | None = getattr(request.state, "reader", None)
+            if reader is None:
+                return response
+            service: Services = request.app.state.services
+            read = AuditRead(
+                read_at=service.clock.now(),
+                reader=reader.subject,
+                case=reader.case,
+                what=self.name,
+                subject=_subject(request),
+                parameters=self._parameters(request),
+                outcome=_OUTCOMES.get(response.status_code, "failed"),
+                correlation_id=request.state.correlation_id,
+            )
+            try:
+                await service.audit_reads.record(read)
+            except Unavailable as error:
+                return problems.of(request, error)
+            return response
+
+        return record_and_answer
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        """Those that the endpoint has; instants, numbers and names of streams, and nothing else."""
+        own = {parameter.alias for parameter in self.dependant.query_params}
+        return {
+            name: value if _may_be_kept(value) else NOT_KEPT
+            for name, value in request.query_params.items()
+            if name in own
+        }
+
+
+def _may_be_kept(value: str) -> bool:
+    is_subject = any(parse(value) for parse in SUBJECTS.values())
+    return is_subject or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
+
+
+def _subject(request: Request) -> str | None:
+    """Which stream is asked for, in the path or as what the answer is confined to."""
+    asked = {**request.query_params, **request.path_params}
+    for name, parse in SUBJECTS.items():
+        value = asked.get(name, asked.get("subject"))
+        if isinstance(value, str) and (parsed := parse(value)):
+            return parsed
+    return None

@@ -1,0 +1,51 @@
+"""A permit's past checks, each asked again with what is known today."""
+
+from __future__ import annotations
+
+from api.checks.own_checks import shown
+from domain.personal import ERASED
+from domain.reconsidering import PastCheck, Reconsidered, reconsider
+from domain.validity import History
+from domain.verification import Reason, Track, Verdict
+from ledger.checks.log import Check
+from ledger.eventlog.history import StreamHistory
+
+from .answers import AuditedCheckAnswer, TodayAnswer, UnreadableCheckAnswer
+
+
+def asked_again(
+    position: int, check: Check | None, recorded: StreamHistory, history: History
+) -> AuditedCheckAnswer | UnreadableCheckAnswer:
+    """A check as it was answered, and what it would be told today of its instant."""
+    if check is None:
+        return UnreadableCheckAnswer(position=position)
+    again = reconsider(history, _past(check, recorded))
+    return AuditedCheckAnswer(
+        **shown(position, check).model_dump(),
+        differs=again.differs,
+        relied_on=again.relied_on,
+        today=_today(again, recorded),
+    )
+
+
+def _past(check: Check, recorded: StreamHistory) -> PastCheck:
+    return PastCheck(
+        track=Track(check.track),
+        checked_at=check.checked_at,
+        verdict=Verdict(Reason(check.reason) if check.reason else None),
+        card_serial=check.card_serial,
+        device=check.device,
+        fields=ERASED if check.fields is ERASED else tuple(check.fields),
+        known=sum(one.position <= check.as_of_position for one in recorded.events),
+    )
+
+
+def _today(again: Reconsidered, recorded: StreamHistory) -> TodayAnswer | None:
+    if again.verdict is None:
+        return None
+    return TodayAnswer(
+        outcome=again.verdict.outcome,
+        reason=again.verdict.reason,
+        fields=list(again.fields),
+        because=[recorded.events[version - 1].position for version in again.because],
+    )

@@ -1,0 +1,239 @@
+"""Evidence (证据): a permit's history for people who trust nobody here, to be checked offline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from datetime import datetime
+from itertools import pairwise
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.reading import well_formed
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.permits.presentation import Json
+from domain.permit_document import permit_document
+from domain.policy import Policy
+from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
+from ledger.eventlog.history import StreamHistory
+from transparency.checkpoints import TreeHead
+from transparency.hashing import leaf_hash
+from transparency.logs import EVENTS, MANIFESTS
+from transparency.notes import COSIGNATURE, Note
+from transparency.proof_text import TlogProof
+from transparency.proofs import ProofFailed
+from transparency.reading import ManifestProof, Moved
+
+from .answers import EventAnswer
+from .audited import AuditedRoute, Investigator
+from .changes import told
+from .evidence_files import Completeness, Evidence, ProvedEvent
+from .investigator import At
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
+
+WAIT_S = 5.0
+"""How long evidence waits for the tree, and then for a manifest that knows the last event."""
+
+ATTEMPTS = 5
+Entries = list[tuple[int, bytes]]
+"""Of a permit, in the order of its versions, with their positions."""
+
+Service = Annotated[Services, Depends(services)]
+
+_ZIP: documents.Responses = {
+    200: {
+        "description": "a zip; `verify_evidence.py` in it checks it with no network",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
+
+
+@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
+async def evidence(
+    permit_number: str, caller: Investigator, service: Service, at: At = None
+) -> Response:
+    """All events of a permit as they are stored, each with its proof; checkpoints around `at`; that
+    there are no others, up to the newest manifest; what it all says, for people."""
+    history = await service.histories.of(well_formed(permit_number))
+    if not history.events:
+        raise UnknownPermit
+    instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
+    told_and_state = told(history), _state(history, instant)
+    return await zipped(history, *told_and_state, instant, caller, service)
+
+
+async def zipped(
+    history: StreamHistory,
+    events: Sequence[EventAnswer],
+    state: Json | None,
+    instant: datetime,
+    caller: Principal,
+    service: Services,
+) -> Response:
+    """The evidence of any stream's history, as it is told.
+
+    Raises:
+        Unavailable: its last event is in no signed tree yet.
+    """
+    stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
+    trees = service.trees
+    await _integrated(last, service)
+    entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
+    row = await _manifest_row(stream, entries, service)
+    newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
+    checkpoints = await _checkpoints(instant, newest, service)
+    evidence = Evidence(
+        origin=trees.origin,
+        stream=stream,
+        case=caller.case or "",
+        asked_by=caller.subject,
+        made_at=service.clock.now(),
+        at=instant,
+        position=last,
+        events=await _events(history, events, entries, newest, service),
+        checkpoints=checkpoints,
+        growth=await _growth(checkpoints, service),
+        completeness=await _completeness(row, entries, newest, service) if row else None,
+        state=state,
+        policy=_policy(service.policy),
+        log_keys=list(service.log_verifiers()),
+        witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
+    )
+    content = await asyncio.to_thread(evidence.zipped)
+    headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
+    return Response(content, 200, headers, "application/zip")
+
+
+async def _integrated(position: int, service: Services) -> None:
+    async def is_there() -> bool:
+        return await service.trees.size(EVENTS) >= position
+
+    if not await service.waits.until(is_there, WAIT_S):
+        raise Unavailable("The last event is not in the tree yet: try again.")
+
+
+async def _manifest_row(number: str, entries: Entries, service: Services) -> ManifestProof | None:
+    """The permit's place in a manifest: in one that knows its last event, if that comes in time."""
+    trees = service.trees
+
+    async def is_there() -> bool:
+        newest = await trees.newest_manifest()
+        if newest is None or newest.log_size < entries[-1][0]:
+            await trees.ask_for_manifest()
+            return False
+        return True
+
+    await service.waits.until(is_there, WAIT_S)
+    found = None
+    for _ in range(ATTEMPTS):  # one may be replaced by the next in just this moment
+        with suppress(Moved, ProofFailed):
+            found = await trees.manifest(number)
+            if found and await trees.size(MANIFESTS) >= found.position:
+                found.check(number, _leaf_of(found, entries))
+                return found
+        await asyncio.sleep(WAIT_S / 20)
+    return found
+
+
+def _leaf_of(row: ManifestProof, entries: Entries) -> bytes:
+    return leaf_hash(entries[row.version - 1][1]) if row.version <= len(entries) else b""
+
+
+async def _newest(size_min: int, service: Services) -> Note:
+    """The newest checkpoint that the quorum of witnesses has signed as well, if it knows all this;
+    or else that any has; or else the newest."""
+    if witnessed := await service.witnessed.covering(EVENTS, size_min):
+        return witnessed
+    if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
+        return cosigned[0]
+    if newest := await service.trees.newest(EVENTS):
+        return newest
+    raise Unavailable("Nothing is signed yet: try again.")
+
+
+async def _checkpoints(instant: datetime, newest: Note, service: Services) -> dict[str, Note]:
+    """Around the instant, as far as there are such, and the newest; each larger than the one
+    before."""
+    before = await service.trees.at(EVENTS, instant)
+    after = await service.trees.after(EVENTS, instant, _size(before) if before else 0)
+    around = {"before": before, "after": after, "newest": newest}
+    return {
+        name: note
+        for name, note in around.items()
+        if note and (name == "newest" or 0 < _size(note) < _size(newest))
+    }
+
+
+async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, list[bytes]]:
+    return {
+        f"{old}-{new}": await _path(
+            service.trees.consistency(EVENTS, _size(checkpoints[old]), _size(checkpoints[new]))
+        )
+        for old, new in pairwise(checkpoints)
+    }
+
+
+async def _events(
+    history: StreamHistory,
+    events: Sequence[EventAnswer],
+    entries: Entries,
+    newest: Note,
+    service: Services,
+) -> list[ProvedEvent]:
+    by_position, size = dict(entries), _size(newest)
+    proved = []
+    for recorded, event in zip(history.events, events, strict=True):
+        index = recorded.position - 1
+        path = await _path(service.trees.inclusion(EVENTS, index, size))
+        entry = by_position.get(recorded.position, b"{}")
+        proof = TlogProof(index, tuple(path), newest)
+        proved.append(ProvedEvent(event, recorded.stored.state, entry, proof))
+    return proved
+
+
+async def _completeness(
+    row: ManifestProof, entries: Entries, newest: Note, service: Services
+) -> Completeness | None:
+    checkpoint = await service.trees.oldest(MANIFESTS, row.position)
+    if checkpoint is None:
+        return None
+    index, trees = row.position - 1, service.trees
+    path = await _path(trees.inclusion(MANIFESTS, index, _size(checkpoint)))
+    return Completeness(
+        row=row,
+        last_leaf=_leaf_of(row, entries),
+        entry_proof=TlogProof(index, tuple(path), checkpoint),
+        consistency=await _path(trees.consistency(EVENTS, row.manifest.log_size, _size(newest))),
+    )
+
+
+async def _path(hashes: Awaitable[list[bytes]]) -> list[bytes]:
+    try:
+        return await hashes
+    except KeyError:
+        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+
+
+def _size(note: Note) -> int:
+    return TreeHead.of(note.text).size
+
+
+def _state(history: StreamHistory, instant: datetime) -> Json | None:
+    """What was true at the instant, as known then; nothing where that can't be told."""
+    with suppress(UnknownPermit, UnreadableEvent):
+        known_history, known = history.known_by(instant)
+        if found := known_history.as_of(instant, known):
+            return {**permit_document(found.standing), "at": found.at}
+    return None
+
+
+def _policy(policy: Policy) -> Json:
+    return {field.name: getattr(policy, field.name) for field in fields(policy)}

@@ -1,0 +1,131 @@
+"""The investigator's reads of an application for an identity card: its history, and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.services import Services, services
+from api.id_cards.counter import well_formed
+from api.id_cards.presentation import application_document, file_document
+from api.permits.presentation import Json
+from domain.id_cards.application import IdCardApplication
+from domain.id_cards.events import ApplicationAccepted, IdCardEvent
+from domain.personal import ERASED
+from ledger.errors import UnknownApplication
+from ledger.eventlog.history import StreamHistory
+
+from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
+from .audited import AuditedRoute, Investigator
+from .changes import Hidden, answer_of, flat, plain
+from .evidence import RESPONSES, zipped
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
+
+Service = Annotated[Services, Depends(services)]
+
+_PERSONAL = ("applicant.", "return_reason")
+
+
+@router.get(
+    "/id-card-applications/{receipt_number}/events",
+    responses=documents.problems(401, 403, 404, 422, 503),
+)
+async def application_events(
+    receipt_number: str, _: Investigator, service: Service
+) -> ApplicationHistoryAnswer:
+    """The whole history of an application: who, where, when, and what was changed."""
+    number = well_formed(receipt_number)
+    history = await _history(number, service)
+    told, _now = told_application(history)
+    return ApplicationHistoryAnswer(
+        receipt_number=number,
+        events=told,
+        missing_versions=history.missing_versions,
+        as_of_position=history.head,
+    )
+
+
+@router.get(
+    "/id-card-applications/{receipt_number}/evidence", response_class=Response, responses=RESPONSES
+)
+async def application_evidence(
+    receipt_number: str, caller: Investigator, service: Service
+) -> Response:
+    """All events of an application as they are stored, each with its proof, as for permits."""
+    history = await _history(well_formed(receipt_number), service)
+    told, application = told_application(history)
+    state = application_document(application) if application else None
+    return await zipped(history, told, state, service.clock.now(), caller, service)
+
+
+def told_application(
+    history: StreamHistory,
+) -> tuple[list[EventAnswer], IdCardApplication | None]:
+    """Every event, and the application after the last one that can be read."""
+    application: IdCardApplication | None = None
+    for event in _sound(history):
+        application = _after(application, event)
+    why_hidden = _hidden(application)
+    application, before, known = None, Json(), len(_sound(history))
+    told = []
+    for n, recorded in enumerate(history.events):
+        changes: list[ChangeAnswer] | None = None
+        if n < known:
+            application = _after(application, _sound(history)[n])
+            after = dict(flat(plain(file_document(application))))
+            changes, before = list(_changes(before, after, why_hidden)), after
+        true_from = recorded.recorded_at if n < known else None
+        told.append(answer_of(recorded, true_from, changes, why_hidden))
+    return told, application
+
+
+async def _history(number: str, service: Services) -> StreamHistory:
+    """
+    Raises:
+        UnknownApplication
+    """
+    history = await service.histories.of(number)
+    if not history.events:
+        raise UnknownApplication
+    return history
+
+
+def _sound(history: StreamHistory) -> list[IdCardEvent]:
+    return [event for event in history.sound_life if isinstance(event, IdCardEvent)]
+
+
+def _after(application: IdCardApplication | None, event: IdCardEvent) -> IdCardApplication:
+    if isinstance(event, ApplicationAccepted):
+        return event.mutate(None)
+    assert application is not None  # noqa: S101  a sound history begins with the acceptance
+    event.apply(application)
+    return application
+
+
+def _hidden(application: IdCardApplication | None) -> Hidden:
+    if application is None:
+        return None
+    if application.erasure or application.identity is ERASED:
+        return "erased"
+    return "restricted" if application.restricted else None
+
+
+def _changes(before: Json, after: Json, why_hidden: Hidden) -> Iterator[ChangeAnswer]:
+    for field in dict.fromkeys([*before, *after]):
+        old, new = before.get(field), after.get(field)
+        if old == new:
+            continue
+        is_personal = field.startswith(_PERSONAL)
+        is_hidden = is_personal and why_hidden is not None
+        yield ChangeAnswer(
+            field=field,
+            before=None if is_hidden else old,
+            after=None if is_hidden else new,
+            personal=is_personal,
+            withheld=why_hidden if is_hidden else None,
+        )

@@ -1,0 +1,239 @@
+"""The investigator's reads: a permit's history, what it was when, who checked it, who looked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.http import documents
+from api.http.instants import QueryInstant
+from api.http.reading import next_page, well_formed
+from api.http.services import Services, services
+from api.permits.schemas import Printable
+from domain import permit_number as permit_numbers
+from domain.id_cards import receipt_number as receipt_numbers
+from domain.permit_document import permit_document
+from domain.person import Identity
+from domain.personal import ERASED
+from domain.timeline import bands
+from domain.validity import AsOf, History
+from ledger.checks.audit_reads import READS_MAX
+from ledger.checks.history import CHECKS_MAX
+from ledger.errors import UnknownPermit
+from ledger.eventlog.follow import POSITION_MAX
+from ledger.eventlog.history import StreamHistory
+from ledger.eventlog.recorder import VERSION_MAX
+
+from .answers import (
+    BandAnswer,
+    ChecksAnswer,
+    HistoryAnswer,
+    HomeAnswer,
+    IdentityAnswer,
+    MarkAnswer,
+    ReadAnswer,
+    ReadsAnswer,
+    StateAnswer,
+    TimelineAnswer,
+)
+from .audited import AuditedRoute, Investigator
+from .changes import hidden, plain, told
+from .checks import asked_again
+
+EVENTS_MAX = 200
+"""In one answer."""
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
+
+Service = Annotated[Services, Depends(services)]
+At = Annotated[QueryInstant | None, Query(description="when it was true; now, if left out")]
+KnownAt = Annotated[
+    QueryInstant | None,
+    Query(description="by when it was recorded; now, if left out or ahead"),
+]
+Before = Annotated[
+    int | None, Query(ge=1, le=POSITION_MAX, description="only what stands before this position")
+]
+_PROBLEMS = documents.problems(401, 403, 404, 422, 503)
+
+
+@router.get("/permits/{permit_number}/events", responses=_PROBLEMS)
+async def events(
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    after: Annotated[
+        int, Query(ge=0, le=VERSION_MAX, description="only what stands after this version")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
+) -> HistoryAnswer:
+    """The whole history: who, where, when, and what was changed from what to what."""
+    number = well_formed(permit_number)
+    history = await _history(number, service)
+    page = told(history, after, limit)
+    is_more = bool(page) and page[-1].version < history.events[-1].version
+    next_after = page[-1].version if is_more else None
+    response.headers.update(next_page(request, after=next_after))
+    return HistoryAnswer(
+        permit_number=number,
+        events=page,
+        missing_versions=history.missing_versions[:EVENTS_MAX],
+        next_after=next_after,
+        as_of_position=history.head,
+    )
+
+
+@router.get("/permits/{permit_number}/state", responses=_PROBLEMS)
+async def state(
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    at: At = None,
+    known_at: KnownAt = None,
+) -> StateAnswer:
+    """What was true at `at`, as known at `known_at`."""
+    recorded = await _history(well_formed(permit_number), service)
+    history, known = recorded.known_by(known_at)
+    now = _now(service, history)
+    found = history.as_of(at or now, known)
+    if found is None:
+        raise UnknownPermit("There was no such permit at that instant.")
+    return _state(recorded, found, known, min(known_at or now, now))
+
+
+@router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS)
+async def timeline(
+    permit_number: str, _: Investigator, service: Service, known_at: KnownAt = None
+) -> TimelineAnswer:
+    """Both tracks over true time, as known at `known_at`, and the events on both axes."""
+    number = well_formed(permit_number)
+    recorded = await _history(number, service)
+    history, known = recorded.known_by(known_at)
+    now = _now(service, history)
+    marks = [
+        MarkAnswer(
+            position=one.position,
+            version=one.version,
+            type=one.stored.topic,
+            recorded_at=history.recorded_at[n],
+            true_from=history.true_from(one.version),
+        )
+        for n, one in enumerate(recorded.events[:known])
+    ]
+    return TimelineAnswer(
+        permit_number=number,
+        now=now,
+        known_at=min(known_at or now, now),
+        bands=[
+            BandAnswer(since=band.since, until=band.until, **asdict(band.look))
+            for band in bands(history, known)
+        ],
+        marks=marks,
+        as_of_position=recorded.events[known - 1].position,
+    )
+
+
+@router.get("/permits/{permit_number}/checks", responses=_PROBLEMS)
+async def checks(
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    before: Before = None,
+    limit: Annotated[int, Query(ge=1, le=CHECKS_MAX)] = 50,
+) -> ChecksAnswer:
+    """Who checked it, the newest first, and what each would be told today of that instant."""
+    number = well_formed(permit_number)
+    recorded = await _history(number, service)
+    history, _known = recorded.known_by(None)
+    holder_id = recorded.holder_id
+    found = await service.history.of_permit(number, holder_id, before or POSITION_MAX, limit)
+    next_before = found[-1][0] if len(found) == limit else None
+    response.headers.update(next_page(request, before=next_before))
+    return ChecksAnswer(
+        permit_number=number,
+        checks=[asked_again(position, check, recorded, history) for position, check in found],
+        next_before=next_before,
+        as_of_position=recorded.head,
+    )
+
+
+@router.get("/reads", responses=documents.problems(401, 403, 422, 503))
+async def reads(
+    request: Request,
+    response: Response,
+    _: Investigator,
+    service: Service,
+    subject: Annotated[
+        str | None,
+        Query(max_length=64, description="only looks at this permit"),
+        Printable,
+    ] = None,
+    before: Before = None,
+    limit: Annotated[int, Query(ge=1, le=READS_MAX)] = 50,
+) -> ReadsAnswer:
+    """Who looked into the audit, the newest first, refused ones too; this look is not among them
+    yet."""
+    named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
+    found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
+    next_before = found[-1].position if len(found) == limit else None
+    response.headers.update(next_page(request, before=next_before))
+    return ReadsAnswer(
+        reads=[
+            ReadAnswer.model_validate(
+                {"position": one.position, "read_id": one.read_id, **asdict(one.read)}
+            )
+            for one in found
+        ],
+        next_before=next_before,
+    )
+
+
+async def _history(number: str, service: Services) -> StreamHistory:
+    """
+    Raises:
+        UnknownPermit
+    """
+    history = await service.histories.of(number)
+    if not history.events:
+        raise UnknownPermit
+    return history
+
+
+def _now(service: Services, history: History) -> datetime:
+    """Whatever is in the log has happened, though its writer's clock be a moment ahead of ours."""
+    return max(service.clock.now(), history.recorded_at[-1])
+
+
+def _state(recorded: StreamHistory, found: AsOf, known: int, known_at: datetime) -> StateAnswer:
+    permit, why_hidden = found.permit, hidden(recorded)
+    document: dict[str, Any] = {
+        **permit_document(found.standing),
+        "at": found.at,
+        "known_at": known_at,
+        "known_version": known,
+        "issued_on": permit.issued_on,
+        "issuing_authority": permit.issuing_authority,
+        "identity": None if why_hidden else _identity(permit.identity),
+        "residence": HomeAnswer(
+            division=permit.residence.division,
+            address=None if why_hidden else plain(permit.residence.address),
+        ),
+        "identity_stale": permit.card.identity_stale,
+        "withheld": why_hidden,
+        "uncertain": list(found.uncertain),
+        "as_of_position": recorded.events[known - 1].position,
+    }
+    return StateAnswer.model_validate(document)
+
+
+def _identity(identity: Any) -> IdentityAnswer | None:
+    if identity is ERASED or not isinstance(identity, Identity):
+        return None
+    return IdentityAnswer.model_validate(asdict(identity))

@@ -1,0 +1,1 @@
+"""Checks of cards and live codes by verification endpoints."""

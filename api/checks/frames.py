@@ -1,0 +1,61 @@
+"""Reading the codes in a camera's picture, for checkers whose browser can't."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Security
+from pydantic import BaseModel, Field
+from werkzeug.http import parse_options_header
+
+from api.http import documents
+from api.http.problems import HttpProblem
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+
+from .decoding import TEXT_LENGTH_MAX, NotAPicture
+
+MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG"}
+
+router = APIRouter(tags=["verifier"])
+
+
+class FrameAnswer(BaseModel):
+    """What this service's code in the picture says, a live code or a permit number; ``null`` where
+    there is none, or it can't be read."""
+
+    text: Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None
+    other_code: bool = Field(
+        False, description="there are codes in the picture, but none of this service"
+    )
+
+
+_PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+
+
+@router.post(
+    "/v1/verifications/frames",
+    response_model_exclude_defaults=True,
+    responses=documents.problems(401, 403, 413, 422, 503) | {200: {"model": FrameAnswer}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, _PICTURE)}
+    },
+)
+async def read_frame(
+    request: Request,
+    _: Annotated[Principal, Security(require(Scope.VERIFY))],
+    service: Annotated[Services, Depends(services)],
+) -> FrameAnswer:
+    """What this service's code in a camera's picture says, whatever other codes are beside it; the
+    picture is not kept."""
+    media_type, _parameters = parse_options_header(request.headers.get("content-type"))
+    form = MEDIA_TYPES.get(media_type.lower())
+    if form is None:
+        raise HttpProblem(422, "INVALID_REQUEST", "body: a JPEG or PNG picture is expected")
+    try:
+        found = await service.decoders.read(await request.body(), form)
+    except NotAPicture as error:
+        raise HttpProblem(422, "INVALID_REQUEST", f"body: {error}") from None
+    return FrameAnswer(text=found.text, other_code=found.other_code)

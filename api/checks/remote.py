@@ -1,0 +1,155 @@
+"""Checks beside a remote database: of cards alone, without anything personal, and with their age.
+
+A code can be used once only, and only where it was made: here no electronic permit is ever good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Security
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.dpop import SeenProofs
+from api.http.json_bodies import JsonRoute
+from api.http.rate_limits import CheckLimits
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.tokens import Principal, TokenVerifier
+from api.permits.answers import FarCheckAnswer
+from api.permits.presentation import Json
+from api.permits.schemas import CheckBody, PhysicalCheckBody
+from domain import permit_number
+from domain.calendar import shanghai_date
+from domain.policy import Policy
+from domain.standing import Standing
+from domain.verification import (
+    Outcome,
+    Reason,
+    Verdict,
+    scenario_fields,
+    scenario_on_record,
+    verify_card,
+)
+from ledger.checks.log import Check, new_check_id
+from ledger.database.clock import Clock
+from projections.queries.check_batcher import CheckLine
+from projections.remote.cards import FarCard, FarCards
+
+from .checking import claims_of, receipt_claims
+from .receipts import ReceiptSigner
+from .verifier import VERIFICATIONS
+
+router = APIRouter(tags=["verifier"], route_class=JsonRoute)
+
+HELD_CENTRALLY = "held_centrally"
+_UNDETERMINED = Verdict(Reason.UNDETERMINED)
+
+
+@dataclass(frozen=True, slots=True)
+class FarServices:
+    """What a service beside a remote database works with."""
+
+    cards: FarCards
+    checks: CheckLine
+    limits: CheckLimits
+    clock: Clock
+    policy: Policy
+    tokens: TokenVerifier
+    proofs: SeenProofs
+    receipts: ReceiptSigner
+    public_url: str | None = None
+
+    def stop_streaming(self) -> None:
+        """Nothing here goes on by itself."""
+
+
+async def far_services(request: Request) -> FarServices:
+    return cast("FarServices", request.app.state.services)
+
+
+Verifier = Annotated[Principal, Security(require(Scope.VERIFY))]
+Service = Annotated[FarServices, Depends(far_services)]
+
+
+@router.post(
+    VERIFICATIONS,
+    responses=documents.problems(401, 403, 413, 422, 429, 503) | {200: {"model": FarCheckAnswer}},
+)
+async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:
+    """Check a card: effective, or the one reason why not, as of some seconds ago. `undetermined`
+    where that is longer than the policy allows, and for every electronic permit. On record here
+    before it is answered; the name is held by the central ledger alone."""
+    content = await _answer(body, verifier, service)
+    return Response(orjson.dumps(content), 200, media_type="application/json")
+
+
+async def _answer(body: CheckBody, verifier: Principal, service: FarServices) -> Json:
+    fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    number = _number(body)
+    verifier_index = service.limits.verifier_index(verifier.subject)
+    service.limits.check(verifier_index, number)
+    now = service.clock.now()
+    found = await service.cards.card(number) if number else None
+    standing = None
+    if found and found.seen.facts:
+        standing = Standing(found.seen.facts, shanghai_date(now))
+    verdict = Verdict(Reason.SCENARIO_NOT_ALLOWED)
+    if fields:
+        verdict = _verdict(body, found, standing, service.policy)
+    permit: Json = {}
+    if standing and verdict.outcome is Outcome.EFFECTIVE:
+        permit = {
+            "valid_until": standing.valid_until.isoformat(),
+            "card_serial": standing.facts.card.serial,
+        }
+    check = Check(
+        check_id=new_check_id(),
+        checked_at=now,
+        verifier=verifier.subject,
+        scenario=scenario_on_record(body.scenario),
+        track=body.track,
+        permit_number=number,
+        card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,
+        code=None,
+        device=None,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        fields=list(permit),
+        as_of_position=found.seen.as_of_position if found else 0,
+    )
+    await service.checks.record(check.record(verifier_index, None))
+    age: dict[str, Any] = {
+        "remote": True,
+        "stale_s": None if found is None or found.stale_s is None else round(found.stale_s, 1),
+    }
+    receipt = service.receipts.sign({**receipt_claims(check), **age})
+    return {
+        **claims_of(check),
+        **age,
+        "personal_data": HELD_CENTRALLY,
+        "permit": permit,
+        "receipt": receipt,
+    }
+
+
+def _number(body: CheckBody) -> str | None:
+    """Of a card, where it could be one's; a citizen number in the wrong field is not kept."""
+    if isinstance(body, PhysicalCheckBody):
+        return permit_number.parse(body.permit_number)
+    return None
+
+
+def _verdict(
+    body: CheckBody, found: FarCard | None, standing: Standing | None, policy: Policy
+) -> Verdict:
+    if not isinstance(body, PhysicalCheckBody):
+        return _UNDETERMINED
+    if found is None:
+        return Verdict(Reason.UNKNOWN_PERMIT)
+    if not found.is_fit(policy.remote_staleness_max_s):
+        return _UNDETERMINED
+    return verify_card(standing, body.card_serial)

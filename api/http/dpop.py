@@ -1,0 +1,212 @@
+"""Proof of possession (RFC 9449): a caller shows that it holds a key, with this very request.
+
+Two keys may be proved: the one that the access token is bound to (``cnf.jkt``), which
+:mod:`api.http.security` asks for with every request, and the phone's, which a live code asks for. A
+request has one proof, so where both are asked for they are one key.
+
+Proofs live by the machine's clock, as tokens do (ADR 3). That none counts twice is kept by
+:class:`SeenProofs` for a token's key, and for a live code by the transaction that makes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from joserfc import jws
+from joserfc.jwk import ECKey
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from domain.text import unseen
+from ledger.errors import Unavailable
+
+from .jose import PRIVATE_MEMBERS, UNREADABLE, Registry, header_of, numeric_date
+from .problems import HttpProblem
+
+TYPE: Final = "dpop+jwt"
+ALGORITHM: Final = "ES256"
+AGE_MAX_S = 60
+PROOF_LENGTH_MAX = 4096
+PROOF_ID_LENGTH_MAX = 256
+SEEN_MAX = 200_000
+"""About 40 MB. More than a process verifies within :data:`SEEN_S`."""
+SEEN_S = 2 * AGE_MAX_S
+"""How long a proof could be sent once more: its ``iat`` may lie ahead as far as behind."""
+
+_REGISTRY: Final = Registry([ALGORITHM])
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+
+
+class BadProof(Exception):
+    """The proof proves nothing; the message says why, fit for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """``device`` is the thumbprint of the key (RFC 7638), ``proof_id`` what the key's owner calls
+    this proof."""
+
+    device: str
+    proof_id: str
+
+
+class SeenProofs:
+    """Proofs that have counted, as long as they could be sent once more (RFC 9449 §11.1). Of one
+    process and one event loop; bounded, and where it is full no other proof counts."""
+
+    def __init__(self, seen_max: int = SEEN_MAX) -> None:
+        self._seen_max = seen_max
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
+
+    def spend(self, proof: Proof, now: float | None = None) -> None:
+        """
+        Raises:
+            BadProof: it has counted before.
+            Unavailable: too many are remembered.
+        """
+        now = time.monotonic() if now is None else now
+        while self._seen and next(iter(self._seen.values())) <= now:
+            self._seen.popitem(last=False)
+        digest = hashlib.sha256(f"{proof.device} {proof.proof_id}".encode()).digest()[:16]
+        if digest in self._seen:
+            raise BadProof("it was used before")
+        if len(self._seen) >= self._seen_max:
+            raise Unavailable("Too many proofs are being used: try again later.")
+        self._seen[digest] = now + SEEN_S
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+
+def verify(proof: str, *, method: str, url: str, token: str, now: float | None = None) -> Proof:
+    """Of this very request: ``url`` is what the caller knows it by, without query.
+
+    Raises:
+        BadProof: malformed, another key's signature, for another request or token, or not of this
+            minute (RFC 9449 §4.3).
+    """
+    if len(proof) > PROOF_LENGTH_MAX:
+        raise BadProof("the proof is too long")
+    try:
+        key = _public_key(header_of(proof, _REGISTRY))
+        claims = orjson.loads(jws.deserialize_compact(proof, key, registry=_REGISTRY).payload)
+    except UNREADABLE:
+        raise BadProof("it is no JWT that its own key has signed with ES256") from None
+    if not isinstance(claims, dict):
+        raise BadProof("its claims are no object")
+    _require_this_request(claims, method, url, token)
+    if abs((time.time() if now is None else now) - _issued_at(claims)) > AGE_MAX_S:
+        raise BadProof(f"iat is more than {AGE_MAX_S} s off")
+    proof_id = claims.get("jti")
+    if not (isinstance(proof_id, str) and 0 < len(proof_id) <= PROOF_ID_LENGTH_MAX):
+        raise BadProof(f"jti is a text of at most {PROOF_ID_LENGTH_MAX} characters")
+    if unseen(proof_id):
+        raise BadProof("jti is printable")
+    return Proof(key.thumbprint(), proof_id)
+
+
+def of_request(scope: Scope, *, origin: str, token: str) -> Proof:
+    """The proof that a request comes with; ``origin`` is where callers find us.
+
+    Raises:
+        BadProof: there is none, more than one, or it is no good.
+    """
+    found: Sequence[bytes] = [value for name, value in scope["headers"] if name == b"dpop"]
+    if len(found) != 1:
+        raise BadProof("one DPoP header is required")
+    is_head = scope.get("state", {}).get("is_head")  # answered as a GET, signed as a HEAD
+    return verify(
+        found[0].decode("latin-1"),
+        method="HEAD" if is_head else scope["method"],
+        url=f"{origin}{_path(scope)}",
+        token=token,
+    )
+
+
+def required(connection: HTTPConnection, *, origin: str, token: str) -> Proof:
+    """The same, as an endpoint asks for it.
+
+    Raises:
+        HttpProblem: 401.
+    """
+    try:
+        return of_request(connection.scope, origin=origin, token=token)
+    except BadProof as error:
+        raise refused(f"No proof of the device's key: {error}.") from None
+
+
+def refused(detail: str) -> HttpProblem:
+    """401 as RFC 9449 §7.1 has it."""
+    return HttpProblem(
+        401, "UNAUTHENTICATED", detail, {"WWW-Authenticate": challenge("invalid_dpop_proof")}
+    )
+
+
+def challenge(error: str | None = None) -> str:
+    """What ``WWW-Authenticate`` says of this scheme."""
+    return f'DPoP error="{error}", algs="{ALGORITHM}"' if error else f'DPoP algs="{ALGORITHM}"'
+
+
+def _path(scope: Scope) -> str:
+    """As it was sent: of what is encoded in it nothing is decoded."""
+    raw: bytes | None = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else str(scope["path"])
+
+
+def _public_key(header: Mapping[str, Any]) -> ECKey:
+    key = header["jwk"]
+    if header.get("typ") != TYPE:
+        raise ValueError("another type")
+    if not isinstance(key, dict) or PRIVATE_MEMBERS & key.keys():
+        raise ValueError("no public key")
+    if (key["kty"], key["crv"]) != ("EC", "P-256"):  # joserfc takes any kty for the class's own
+        raise ValueError("no key on P-256")
+    return ECKey.import_key({name: key[name] for name in ("kty", "crv", "x", "y")})
+
+
+def _require_this_request(claims: Mapping[str, Any], method: str, url: str, token: str) -> None:
+    if claims.get("htm") != method:
+        raise BadProof("htm is another method")
+    target = claims.get("htu")
+    if not isinstance(target, str) or _normal(target) != _normal(url):
+        raise BadProof("htu is another address")
+    digest = urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+    if claims.get("ath") != digest:
+        raise BadProof("ath is missing, or another token's")
+
+
+def _normal(url: str) -> tuple[str, str, int | None, str] | None:
+    """Scheme, host, port, path; without query and fragment (RFC 9449 §4.3), by the syntax and the
+    scheme (RFC 3986 §6.2.2, §6.2.3)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if not parts.hostname or parts.username is not None:
+        return None
+    return parts.scheme, parts.hostname, port, _PERCENT.sub(_decoded, parts.path) or "/"
+
+
+def _decoded(encoded: re.Match[str]) -> str:
+    """What need not be encoded is not; the rest in capitals."""
+    character = chr(int(encoded[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else encoded[0].upper()
+
+
+def _issued_at(claims: Mapping[str, Any]) -> float:
+    try:
+        return numeric_date(claims.get("iat"))
+    except ValueError:
+        raise BadProof("iat is a number of seconds") from None

@@ -1,0 +1,101 @@
+"""How often somebody may ask, in bounded memory: the generic cell rate algorithm (GCRA).
+
+For each key one instant is kept, up to which its allowance is spent. A key that has its whole
+allowance back is nobody special, and forgotten first.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from ledger.crypto.blind_index import BlindIndex
+
+from .problems import HttpProblem
+
+KEYS_MAX = 50_000
+ROUNDING_S = 1e-6
+SWEPT_MAX = 4
+"""Forgotten for each one that is new: as many as that keep the memory bounded without a pause."""
+
+
+class RateLimit:
+    """Of one process and one event loop. A minute's allowance may be spent at once."""
+
+    def __init__(self, per_minute: int, *, what: str, keys_max: int = KEYS_MAX) -> None:
+        """``what`` says to people what there is too much of."""
+        self._interval_s = 60 / per_minute
+        self._what = what
+        self._keys_max = keys_max
+        self._spent_until: OrderedDict[Hashable, float] = OrderedDict()
+
+    def spend(self, key: Hashable, now: float | None = None) -> None:
+        """One of ``key``'s.
+
+        Raises:
+            HttpProblem: 429 where there is none left, with ``Retry-After``.
+        """
+        now = time.monotonic() if now is None else now
+        spent_until = max(self._spent_until.get(key, now), now) + self._interval_s
+        wait_s = spent_until - now - 60
+        if wait_s > ROUNDING_S:
+            raise HttpProblem(
+                429,
+                "RATE_LIMITED",
+                f"Too many {self._what}: wait a moment.",
+                {"Retry-After": str(math.ceil(wait_s))},
+            )
+        if key not in self._spent_until:
+            self._make_room(now)
+        self._spent_until[key] = spent_until
+        self._spent_until.move_to_end(key)
+
+    def __len__(self) -> int:
+        return len(self._spent_until)
+
+    def _make_room(self, now: float) -> None:
+        """Those at the front were heard of least lately."""
+        for _ in range(SWEPT_MAX):
+            oldest = next(iter(self._spent_until.items()), None)
+            if oldest is None or (oldest[1] > now and len(self._spent_until) < self._keys_max):
+                return
+            self._spent_until.popitem(last=False)
+
+
+class CheckLimits:
+    """Of verifiers, and of permits: who looks too often, and who is looked at too often."""
+
+    def __init__(
+        self,
+        blind_index: BlindIndex,
+        *,
+        per_verifier_per_minute: int,
+        per_permit_per_minute: int,
+    ) -> None:
+        self._blind_index = blind_index
+        self._verifiers = RateLimit(per_verifier_per_minute, what="checks by this account")
+        self._permits = RateLimit(per_permit_per_minute, what="checks of this permit")
+        self._codes = RateLimit(per_permit_per_minute, what="codes for this permit")
+
+    def verifier_index(self, subject: str) -> bytes:
+        """What stands for a verifier's account in memory and in the database."""
+        return self._blind_index.of_verifier(subject)
+
+    def check(self, verifier_index: bytes, permit_number: str | None) -> None:
+        """
+        Raises:
+            HttpProblem: 429.
+        """
+        self._verifiers.spend(verifier_index)
+        if permit_number:
+            self._permits.spend(permit_number)
+
+    def mint(self, permit_number: str) -> None:
+        """A code is good for one check, so whoever bounds codes bounds the checks of them.
+
+        Raises:
+            HttpProblem: 429.
+        """
+        self._codes.spend(permit_number)

@@ -1,0 +1,114 @@
+"""What the routers work with; made once, by whoever composes the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from api.checks.decoding import Decoders
+from api.checks.receipts import ReceiptSigner
+from api.operations.live_summary import PulseFeed
+from api.operations.published import StatsFeed
+from domain.calendar import shanghai_date
+from domain.context import CommandContext
+from domain.policy import Policy
+from domain.standing import Facts, Standing
+from ledger.checks.audit_reads import AuditReads
+from ledger.checks.display_codes import DisplayCodes
+from ledger.checks.history import CheckHistory
+from ledger.commands.holders import HolderCommands
+from ledger.commands.id_cards import IdCardCommands
+from ledger.commands.permits import PermitCommands
+from ledger.database.clock import Clock
+from ledger.eventlog.history import StreamHistories
+from projections.quarantine.admin import QuarantineDesk
+from projections.queries.changes import PermitChanges
+from projections.queries.check_batcher import CheckLine
+from projections.queries.fresh import FreshReader, StreamFolder
+from projections.queries.id_cards import IdCardReader
+from projections.queries.permits import PermitReader
+from projections.queries.waiting import ViewPosition
+from transparency.notes import NoteVerifier
+from transparency.reading import TreeReader
+from transparency.witness.witnessed import WitnessedCheckpoints
+
+from .dpop import SeenProofs
+from .rate_limits import CheckLimits, RateLimit
+from .streams import Streams
+from .tokens import Principal, TokenVerifier
+from .waits import Waits
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``public_url`` is the origin by which callers know us; ``None``: what each request says.
+
+    ``min_position_wait_s``, ``check_wait_s`` (also of any read of one permit) and ``list_wait_s``
+    bound how long a request waits for the views;
+    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
+    ``backup_retention_days`` is how long copies of the database are kept."""
+
+    ledger: PermitCommands
+    holders: HolderCommands
+    id_cards: IdCardCommands
+    id_card_reader: IdCardReader
+    progress_limit: RateLimit
+    reader: PermitReader
+    fresh: FreshReader
+    folder: StreamFolder
+    views: ViewPosition
+    checks: CheckLine
+    history: CheckHistory
+    histories: StreamHistories
+    audit_reads: AuditReads
+    codes: DisplayCodes
+    limits: CheckLimits
+    quarantine: QuarantineDesk
+    clock: Clock
+    policy: Policy
+    tokens: TokenVerifier
+    proofs: SeenProofs
+    receipts: ReceiptSigner
+    changes: PermitChanges
+    streams: Streams
+    public_streams: Streams
+    pulse: PulseFeed
+    stats: StatsFeed
+    decoders: Decoders
+    trees: TreeReader
+    witnessed: WitnessedCheckpoints
+    log_verifiers: Callable[[], Sequence[NoteVerifier]]
+    waits: Waits
+    public_url: str | None = None
+    min_position_wait_s: float = 2.0
+    check_wait_s: float = 0.1
+    list_wait_s: float = 0.5
+    ready_lag_events_max: int = 1000
+    backup_retention_days: int = 35
+
+    def stop_streaming(self) -> None:
+        """End what would go on by itself, so that a server that stops has nothing to wait for."""
+        self.streams.close()
+        self.public_streams.close()
+        self.stats.listeners.close()
+        self.waits.close()
+
+    def standing(self, facts: Facts) -> Standing:
+        """Where a permit stands today."""
+        return Standing(facts, shanghai_date(self.clock.now()))
+
+    def context(self, principal: Principal, correlation_id: str) -> CommandContext:
+        return CommandContext(
+            actor=principal.subject,
+            station=principal.station,
+            correlation_id=correlation_id,
+            at=self.clock.now(),
+            policy=self.policy,
+        )
+
+
+async def services(request: Request) -> Services:
+    return cast("Services", request.app.state.services)

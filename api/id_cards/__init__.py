@@ -1,0 +1,1 @@
+"""First identity cards: the counter."""

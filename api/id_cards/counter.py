@@ -1,0 +1,195 @@
+"""The counter for first identity cards across provinces (跨省异地首次申领居民身份证)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Security
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.json_bodies import JsonRoute
+from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.http.writing import answered, command_by
+from api.permits.schemas import Empty
+from domain.calendar import shanghai_date
+from domain.id_cards import receipt_number as receipts
+from ledger.commands.runner import Command
+from ledger.errors import UnknownApplication
+
+from .answers import (
+    IdCardApplicationAnswer,
+    IdCardCountsAnswer,
+    IdCardFileAnswer,
+    ProgressAnswer,
+    WorkAnswer,
+)
+from .presentation import file_document, list_document, progress_document
+from .schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
+
+router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=JsonRoute)
+
+Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
+CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
+Service = Annotated[Services, Depends(services)]
+Views = Annotated[Reads, Depends(reads)]
+
+_WRITE = documents.written(IdCardApplicationAnswer)
+_READ_PUBLIC = {
+    status: told
+    for status, told in documents.versioned(ProgressAnswer, 429).items()
+    if status not in {401, 403}
+}
+
+
+async def limited(request: Request, service: Service) -> None:
+    """A dependency: nobody asks too often.
+
+    Raises:
+        HttpProblem: 429.
+    """
+    service.progress_limit.spend(request.client.host if request.client else "")
+
+
+def well_formed(number: str) -> str:
+    """The receipt number that was typed.
+
+    Raises:
+        UnknownApplication: the check character alone says that there is no such application.
+    """
+    if (parsed := receipts.parse(number)) is None:
+        raise UnknownApplication
+    return parsed
+
+
+@router.post("", status_code=201, responses=documents.written(IdCardApplicationAnswer, 201))
+async def accept(
+    body: IdCardApplicationBody, command: CounterCommand, service: Service
+) -> Response:
+    """Accept an application (受理): everything that is missing is told at once."""
+    return answered(await service.id_cards.accept(body.submission(), command), 201)
+
+
+@router.get("", responses=documents.read(WorkAnswer))
+async def work(
+    caller: Counter,
+    service: Service,
+    views: Views,
+    station: Annotated[
+        str | None, Query(max_length=100, description="the token's own, if left out; `all`")
+    ] = None,
+) -> Response:
+    """What a station has to look after: overdue, due soon, cards that wait to be collected."""
+    today = shanghai_date(service.clock.now())
+    wanted = None if station == "all" else station or caller.station
+    soon = service.policy.id_cards.due_soon_days
+    found = await views.listed(lambda: service.id_card_reader.work(wanted, today, soon))
+    return listed(
+        {
+            "today": today,
+            "station": wanted,
+            "overdue": list_document(found.overdue, today),
+            "due_soon": list_document(found.due_soon, today),
+            "waiting_for_collection": list_document(found.waiting, today),
+        },
+        found,
+    )
+
+
+@router.get("/counts", responses=documents.read(IdCardCountsAnswer))
+async def counts(_: Counter, service: Service, views: Views) -> Response:
+    """How many applications are at which stage, in the whole city."""
+    found = await views.listed(service.id_card_reader.counts)
+    document = {
+        "stages": {stage.value: n for stage, n in found.stages.items()},
+        "due_date_provisional": found.provisional,
+    }
+    return listed(document, found)
+
+
+@router.get(
+    "/{receipt_number}",
+    responses=documents.versioned(IdCardFileAnswer),
+    dependencies=[Depends(known_tags)],
+)
+async def read(receipt_number: str, _: Counter, service: Service) -> Response:
+    """An application with its applicant, from the log itself."""
+    head, _views = await service.reader.positions()
+    application = await service.id_cards.application(well_formed(receipt_number))
+    return shown(file_document(application), application.version, OfLog(head))
+
+
+@router.get(
+    "/{receipt_number}/progress",
+    responses=_READ_PUBLIC,
+    dependencies=[Depends(limited), Depends(known_tags)],
+)
+async def progress(receipt_number: str, views: Views) -> Response:
+    """How far an application is (进度查询): for whoever has its receipt number."""
+    number = well_formed(receipt_number)
+    found = await views.applications.progress(number)
+    if found.row is None:
+        raise UnknownApplication
+    return shown(progress_document(found.row), found.row.version, found)
+
+
+@router.post("/{receipt_number}/dispatches", responses=_WRITE)
+async def dispatch(
+    receipt_number: str, _: Empty, command: CounterCommand, service: Service
+) -> Response:
+    """The papers go to the police where the household is registered."""
+    return answered(await service.id_cards.dispatch(well_formed(receipt_number), command))
+
+
+@router.post("/{receipt_number}/approvals", responses=_WRITE)
+async def approve(
+    receipt_number: str, _: Empty, command: CounterCommand, service: Service
+) -> Response:
+    """They have agreed (审核通过)."""
+    return answered(await service.id_cards.approve(well_formed(receipt_number), command))
+
+
+@router.post("/{receipt_number}/returns", responses=_WRITE)
+async def send_back(
+    receipt_number: str, body: ReturnBody, command: CounterCommand, service: Service
+) -> Response:
+    """They have not (退回), for a reason that only the counter is told."""
+    number = well_formed(receipt_number)
+    return answered(await service.id_cards.send_back(number, body.reason, command))
+
+
+@router.post("/{receipt_number}/productions", responses=_WRITE)
+async def produce(
+    receipt_number: str, _: Empty, command: CounterCommand, service: Service
+) -> Response:
+    """The card is made (制证)."""
+    return answered(await service.id_cards.produce(well_formed(receipt_number), command))
+
+
+@router.post("/{receipt_number}/arrivals", responses=_WRITE)
+async def arrive(
+    receipt_number: str, _: Empty, command: CounterCommand, service: Service
+) -> Response:
+    """The card is at the station."""
+    return answered(await service.id_cards.arrive(well_formed(receipt_number), command))
+
+
+@router.post("/{receipt_number}/withdrawals", responses=_WRITE)
+async def withdraw(
+    receipt_number: str, _: Empty, command: CounterCommand, service: Service
+) -> Response:
+    """The applicant does not want it any more (撤回)."""
+    return answered(await service.id_cards.withdraw(well_formed(receipt_number), command))
+
+
+@router.post("/{receipt_number}/collections", responses=_WRITE)
+async def collect(
+    receipt_number: str, body: IdCardCollectionBody, command: CounterCommand, service: Service
+) -> Response:
+    """The card is handed over (领证), or posted."""
+    number = well_formed(receipt_number)
+    return answered(await service.id_cards.collect(number, body.collection(), command))

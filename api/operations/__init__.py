@@ -1,0 +1,1 @@
+"""Running the service: health, quarantine, statistics, the overview's live summary."""

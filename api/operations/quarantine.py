@@ -1,0 +1,44 @@
+"""For those who run the service: permits whose views stand still, and out again with them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+
+from api.http import documents
+from api.http.json_bodies import JsonRoute
+from api.http.reading import well_formed
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.permits.answers import ParkedAnswer, QuarantineAnswer, RetriedAnswer
+from api.permits.schemas import Empty
+
+router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"], route_class=JsonRoute)
+
+Operator = Annotated[Principal, Security(require(Scope.OPERATE))]
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get("", responses=documents.problems(401, 403, 503))
+async def parked(_: Operator, service: Service) -> QuarantineAnswer:
+    """The permits in quarantine: what stopped each one, and how many events wait behind it."""
+    position, permits = await asyncio.to_thread(service.quarantine.parked)
+    return QuarantineAnswer(
+        permits=[ParkedAnswer.model_validate(asdict(permit)) for permit in permits],
+        as_of_position=position,
+    )
+
+
+@router.post(
+    "/{permit_number}/retries",
+    responses=documents.problems(401, 403, 404, 413, 422, 503),
+)
+async def retry(permit_number: str, _: Empty, __: Operator, service: Service) -> RetriedAnswer:
+    """Fold a parked permit from the log once more; released if nothing stands in the way."""
+    retried = await asyncio.to_thread(service.quarantine.retry, well_formed(permit_number))
+    return RetriedAnswer.model_validate(asdict(retried))

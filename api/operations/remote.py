@@ -1,0 +1,60 @@
+"""For those who run a service beside a remote database: alive, ready, measured; and its keys."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from api.checks.remote import FarServices, far_services
+from api.http import documents
+from api.http.metrics import REGISTRY, set_feed
+from api.permits.answers import FarReadiness
+from ledger.errors import Unavailable
+from projections.remote.feed import is_fresh
+
+from . import service as operations
+
+router = APIRouter(tags=["operations"])
+
+Service = Annotated[FarServices, Depends(far_services)]
+
+router.get("/")(operations.index)
+router.get("/healthz")(operations.alive)
+
+
+@router.get("/readyz", responses=documents.problems(503) | {200: {"model": FarReadiness}})
+async def ready(service: Service) -> JSONResponse:
+    """The database answers, and what it holds is not older than the policy allows."""
+    feed = await service.cards.feed()
+    stale_s, stale_s_max = feed.stale_s, service.policy.remote_staleness_max_s
+    if stale_s is None:
+        raise Unavailable("These views have not been in step with the ledger yet.")
+    if not is_fresh(stale_s, stale_s_max):
+        raise Unavailable(f"The views are {stale_s:.0f} s old, and {stale_s_max} s are allowed.")
+    content = FarReadiness(
+        ready=True,
+        as_of_position=feed.position,
+        stale_s=round(stale_s, 1),
+        stale_s_max=stale_s_max,
+        bad_records=feed.bad_records,
+        quarantined_permits=feed.quarantined,
+    )
+    return JSONResponse(content.model_dump())
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(service: Service) -> Response:
+    """Prometheus text; without what the database tells while the database is out of reach."""
+    with suppress(Unavailable):
+        set_feed(await service.cards.feed())
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/.well-known/jwks.json")
+async def jwks(service: Service) -> dict[str, object]:
+    """The public keys that verify the receipts given here (RFC 7517)."""
+    return service.receipts.jwks()

@@ -1,0 +1,67 @@
+"""For those who run the service: alive, ready, measured; and the keys that verify receipts."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from api.http import documents
+from api.http.metrics import REGISTRY, set_vitals
+from api.http.services import Services, services
+from api.permits.answers import Readiness
+from ledger.errors import Unavailable
+
+router = APIRouter(tags=["operations"])
+
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get("/")
+async def index(response: Response) -> dict[str, str]:
+    """Where things are."""
+    response.headers["Vary"] = "Accept"  # whoever asks for HTML gets a page
+    return {
+        "service": "permit-ledger",
+        "openapi": "/openapi.json",
+        "health": "/healthz",
+        "readiness": "/readyz",
+        "metrics": "/metrics",
+    }
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """The process answers; says nothing of the database."""
+    return {"status": "alive"}
+
+
+@router.get(
+    "/readyz",
+    responses=documents.problems(503) | {200: {"model": Readiness}},
+)
+async def ready(service: Service) -> JSONResponse:
+    """The database answers and the views keep up."""
+    log, views = await service.reader.positions()
+    lag = log - views
+    if lag > service.ready_lag_events_max:
+        raise Unavailable(f"The views are {lag} events behind the log.")
+    content = Readiness(ready=True, log_position=log, views_position=views, lag_events=lag)
+    return JSONResponse(content.model_dump())
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(service: Service) -> Response:
+    """Prometheus text; without what the database tells while the database is out of reach."""
+    with suppress(Unavailable):  # the scrape still shows what this process knows
+        set_vitals(await service.reader.vitals())
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/.well-known/jwks.json")
+async def jwks(service: Service) -> dict[str, Any]:
+    """The public keys that verify receipts (RFC 7517)."""
+    return service.receipts.jwks()

@@ -1,0 +1,113 @@
+"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what
+is published is for all: no permit and no officer is in it, and small numbers are withheld."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Path
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.reading import known_tags
+from api.http.services import Services, services
+from api.http.streams import END, HEARTBEAT, EventStream, Stream
+from api.permits.answers import StatsAnswer
+from ledger.errors import Unavailable
+
+from .published import StatsFeed
+
+router = APIRouter(tags=["stats"])
+
+PUBLIC = ""
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "public, no-cache"
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "svg": "image/svg+xml",
+}
+_SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UNCHANGED: documents.Responses = {304: {"description": "still the same"}}
+_FILE: documents.Responses = {
+    200: {
+        "description": "a table as CSV or Parquet, or a chart as SVG",
+        "content": {media_type.split(";")[0]: _BINARY for media_type in MEDIA_TYPES.values()},
+    }
+}
+
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get(
+    "/v1/stats",
+    response_model=StatsAnswer,
+    responses=_UNCHANGED | documents.problems(422, 503),
+    dependencies=[Depends(known_tags)],
+)
+async def stats(service: Service) -> Response:
+    """Every question's answer, and which charts there are, as of a position of the log."""
+    found = await service.stats.published.stats()
+    if found is None:
+        raise Unavailable("No statistics are published here yet.")
+    headers = {"Cache-Control": ASK_AGAIN, "ETag": f'"{found.digest}"'}
+    position = orjson.loads(found.content)["as_of_position"]
+    return Response(
+        found.content, 200, headers | {"Ledger-Position": str(position)}, "application/json"
+    )
+
+
+@router.get("/v1/stats/live", responses=documents.streamed())
+async def live(service: Service) -> EventStream:
+    """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
+    feed = service.stats
+    with ExitStack() as held:
+        stream = held.enter_context(feed.listeners.open(PUBLIC))
+        feed.want()
+        return EventStream(_changes(stream, feed), held.pop_all())
+
+
+@router.get(
+    "/v1/stats/files/{name}",
+    response_class=Response,
+    responses=_FILE | _UNCHANGED | documents.problems(404, 422),
+    dependencies=[Depends(known_tags)],
+)
+async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
+    """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""
+    content = await service.stats.published.file(name)
+    if content is None:
+        raise HTTPException(404, "There is no such file.")
+    kind = name.rpartition(".")[2]
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if kind == "svg":
+        headers |= {"Cache-Control": FOR_EVER, "Content-Security-Policy": _SVG_POLICY}
+    else:
+        attachment = f'attachment; filename="{name}"'
+        digest = await asyncio.to_thread(hashlib.sha256, content)
+        headers |= {
+            "Cache-Control": ASK_AGAIN,
+            "Content-Disposition": attachment,
+            "ETag": f'"{digest.hexdigest()[:24]}"',
+        }
+    return Response(content, 200, headers, MEDIA_TYPES[kind])
+
+
+async def _changes(stream: Stream, feed: StatsFeed) -> AsyncIterator[bytes]:
+    told: bytes | None = None
+    while not stream.is_over:
+        latest = feed.latest
+        if latest is not None and latest != told:
+            told = latest
+            yield latest
+        else:
+            yield HEARTBEAT
+        await stream.woken()
+    yield END

@@ -1,0 +1,1 @@
+"""Residence permits: registrars' commands, holders' devices, live codes."""

@@ -1,0 +1,113 @@
+"""The live code on the holder's phone (亮证)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Depends, Header, Request, Security
+
+from api.http import documents, dpop
+from api.http.json_bodies import JsonRoute
+from api.http.origin import origin_of
+from api.http.reading import well_formed
+from api.http.roles import Scope
+from api.http.security import credentials_of, require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from domain.errors import HolderIsRestricted, PermitEnded
+from domain.permit import Permit
+from ledger.checks.display_codes import Display
+from ledger.errors import ProofReplayed, UnknownPermit
+
+from .answers import DisplayCodeAnswer
+from .schemas import DisplayCodeBody
+
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
+
+QR_VERSION_MAX = 5
+"""37 modules a side: read at arm's length from the smallest phone."""
+QUIET_ZONE_MODULES = 4
+"""Of white on each side (ISO/IEC 18004): the picture brings it along, whatever it is shown on."""
+
+Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+
+
+@router.post(
+    "/v1/permits/{permit_number}/electronic/display-codes",
+    status_code=201,
+    responses=documents.problems(401, 403, 404, 409, 413, 422, 429, 503),
+)
+async def mint(
+    permit_number: str,
+    holder: Holder,
+    service: Service,
+    request: Request,
+    body: DisplayCodeBody | None = None,
+    _dpop: Annotated[
+        str | None,
+        Header(
+            alias="DPoP",
+            description="RFC 9449: a JWT of this request and its token (`ath`), signed with the"
+            " phone's key (ES256)",
+        ),
+    ] = None,
+) -> DisplayCodeAnswer:
+    """A live code (亮证码) for the phone that proves its key: good for one check, and not for long.
+
+    A permit that is suspended or has ended gets one as well: what it is good for the check says.
+    """
+    origin = origin_of(request.scope, service.public_url)
+    proof = dpop.required(request, origin=origin, token=credentials_of(request.scope).token)
+    permit = await _own(well_formed(permit_number), holder, service)
+    if proof.device not in permit.devices:
+        raise dpop.refused("The key is not one that this permit is bound to.")
+    service.limits.mint(permit.id)
+    challenge = body.challenge if body else None
+    display = Display(permit.id, permit.holder_id, proof.device, proof.proof_id, challenge)
+    now, life_s = service.clock.now(), service.policy.display_code_life_s
+    try:
+        code = await service.codes.mint(display, now, life_s)
+    except ProofReplayed as error:
+        raise dpop.refused(error.detail) from None
+    url = f"{origin}/v/{code}".upper()
+    return DisplayCodeAnswer(
+        code=code,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=life_s),
+        refresh_after_s=life_s * 2 // 3,
+        url=url,
+        qr_svg=_qr(url),
+    )
+
+
+async def _own(number: str, holder: Principal, service: Services) -> Permit:
+    """From the log itself: a phone that was revoked a moment ago gets no code.
+
+    Raises:
+        UnknownPermit: there is none, or it is another's.
+        HolderIsRestricted, PermitEnded: nothing of the holder is shown to anybody.
+    """
+    permit = await service.ledger.permit(number)
+    if permit.holder_id != holder.subject:
+        raise UnknownPermit
+    if permit.restricted:
+        raise HolderIsRestricted
+    if permit.erased:
+        raise PermitEnded
+    return permit
+
+
+def _qr(url: str) -> str | None:
+    """An SVG, in the alphanumeric mode that upper case allows; none for an address too long."""
+    try:
+        code = segno.make_qr(url, error="m", boost_error=False)
+    except segno.DataOverflowError:
+        return None
+    if int(code.version) > QR_VERSION_MAX:
+        return None
+    return code.svg_inline(
+        border=QUIET_ZONE_MODULES, scale=1, omitsize=True, dark="#000", light="#fff"
+    )

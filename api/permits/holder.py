@@ -1,0 +1,95 @@
+"""The holder's endpoints: claim the electronic permit, see the own one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.json_bodies import JsonRoute
+from api.http.problems import HttpProblem
+from api.http.reading import Reads, known, known_tags, reads, shown_permit, well_formed
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.http.writing import answered, command_by
+from domain.device import Device
+from ledger.commands.runner import Command
+
+from .answers import PermitAnswer
+from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
+
+router = APIRouter(tags=["holder"], route_class=JsonRoute)
+
+Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
+HolderCommand = Annotated[Command, Depends(command_by(Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+
+
+@router.get(
+    "/v1/me/permit",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
+async def own_permit(
+    holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
+) -> Response:
+    """The own permit."""
+    seen = await views.permits.of_holder(holder.subject)
+    return shown_permit(service, known(seen.facts), seen)
+
+
+@router.post(
+    "/v1/permits/{permit_number}/electronic/claims",
+    status_code=201,
+    responses=documents.written(PermitAnswer, 201),
+)
+async def claim(
+    permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
+) -> Response:
+    """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
+    answer = await service.ledger.claim(
+        well_formed(permit_number),
+        command.context.actor,
+        _device(body.device_key),
+        body.face_match.face_match() if body.face_match else None,
+        command,
+        confirmed=body.confirmed,
+    )
+    return answered(answer, 201)
+
+
+@router.post(
+    "/v1/permits/{permit_number}/electronic/device-revocations",
+    responses=documents.written(PermitAnswer),
+)
+async def revoke_device(
+    permit_number: str, body: DeviceRevocationBody, command: HolderCommand, service: Service
+) -> Response:
+    """Take a lost or sold phone's right to show the permit."""
+    holder_id = command.context.actor
+    return answered(
+        await service.ledger.revoke_device(
+            well_formed(permit_number), holder_id, body.device, command
+        )
+    )
+
+
+def _device(key: DeviceKeyBody) -> Device:
+    """The device behind a public JWK.
+
+    Raises:
+        HttpProblem: 422 where x and y are no point of the curve.
+    """
+    public_key: dict[str, str] = {"kty": key.kty, "crv": key.crv, "x": key.x, "y": key.y}
+    try:
+        imported = ECKey.import_key(dict(public_key))
+        _ = imported.public_key
+    except (JoseError, ValueError):
+        raise HttpProblem(422, "INVALID_REQUEST", "device_key: not a point on P-256") from None
+    return Device(imported.thumbprint(), public_key)

@@ -1,0 +1,115 @@
+"""What changes, told as it changes: server-sent events (text/event-stream).
+
+Each stream begins with how things are, so a client that comes back has missed nothing. It ends by
+itself after a while, and when the service stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+
+from api.http import documents
+from api.http.reading import Reads, known, reads, well_formed
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.streams import END, HEARTBEAT, EventStream, Stream, event
+from api.http.tokens import Principal
+from api.operations.live_summary import PulseFeed
+from domain.permit_document import permit_document
+from ledger.errors import Unavailable
+from projections.queries.changes import Watch
+from projections.queries.permits import Seen
+
+from .presentation import Json, with_position
+
+router = APIRouter(tags=["live"])
+
+PUBLIC = ""
+
+Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+Views = Annotated[Reads, Depends(reads)]
+
+
+@router.get("/v1/live", responses=documents.streamed())
+async def pulse(service: Service) -> EventStream:
+    """How the ledger is doing: `pulse` events with positions, lag, and today's events by kind."""
+    with ExitStack() as held:
+        stream = held.enter_context(service.public_streams.open(PUBLIC))
+        service.pulse.want()
+        return EventStream(_pulse(stream, service.pulse), held.pop_all())
+
+
+@router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
+async def permit(
+    permit_number: str, caller: Registrar, service: Service, views: Views
+) -> EventStream:
+    """A `permit` event with the permit, both tracks, now and whenever it changes."""
+    seen = await views.permits.permit(well_formed(permit_number))
+    return _permit_stream(seen, caller, service)
+
+
+@router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
+async def own_permit(caller: Holder, service: Service, views: Views) -> EventStream:
+    """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
+    position of the last check, now and whenever somebody looks."""
+    seen = await views.permits.of_holder(caller.subject)
+    return _permit_stream(seen, caller, service, tells_checks=True)
+
+
+def _permit_stream(
+    seen: Seen, caller: Principal, service: Services, *, tells_checks: bool = False
+) -> EventStream:
+    number = known(seen.facts).permit_number
+    with ExitStack() as held:
+        stream = held.enter_context(service.streams.open(caller.subject))
+        watch = held.enter_context(service.changes.watching(number, stream.wake))
+        parts = _permit(seen, stream, watch, service, tells_checks=tells_checks)
+        return EventStream(parts, held.pop_all())
+
+
+async def _permit(
+    seen: Seen, stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
+) -> AsyncIterator[bytes]:
+    """Read again where the views have a later version than was shown; judged again each time,
+    since a day may have ended."""
+    told: Json | None = None
+    told_check: int | None = None
+    while not stream.is_over:
+        facts = known(seen.facts)
+        if watch.mark and watch.mark.version > facts.version:
+            try:
+                seen = await service.reader.permit(watch.permit_number)
+            except Unavailable:
+                break
+            facts = known(seen.facts)
+        standing, is_quiet = service.standing(facts), True
+        if (document := {**permit_document(standing), "today": standing.today}) != told:
+            told, is_quiet = document, False
+            yield event("permit", with_position(document, seen.as_of_position))
+        if tells_checks and watch.mark and watch.mark.checked != told_check:
+            told_check, is_quiet = watch.mark.checked, False
+            yield event("checked", {"position": told_check})
+        if is_quiet:
+            yield HEARTBEAT
+        await stream.woken()
+    yield END
+
+
+async def _pulse(stream: Stream, feed: PulseFeed) -> AsyncIterator[bytes]:
+    told: bytes | None = None
+    while not stream.is_over:
+        latest = feed.latest
+        if latest is not None and latest != told:
+            told = latest
+            yield latest
+        else:
+            yield HEARTBEAT
+        await stream.woken()
+    yield END

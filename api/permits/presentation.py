@@ -1,0 +1,128 @@
+"""Permits as JSON. Whether facts come from the aggregate or from the views, they look the same."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from api.http.problems import refusal_document
+from domain.context import CommandContext
+from domain.errors import Refused
+from domain.lifecycle import Life
+from domain.permit import Permit
+from domain.permit_document import permit_document
+from domain.standing import Facts, PersonalData, Standing
+from projections.queries.permits import Person, Seen
+
+Json = dict[str, Any]
+
+
+def physical_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+    """The physical view by itself."""
+    row = seen.row
+    return {
+        **_face_document(standing, seen, person),
+        "status": standing.physical_status,
+        "effective": standing.physical_effective,
+        "identity_stale": row["identity_stale"],
+        "card_due_on": row["card_due_on"],
+        "card_delivered_on": row["card_delivered_on"],
+    }
+
+
+def electronic_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+    """The electronic view by itself."""
+    return {
+        **_face_document(standing, seen, person),
+        "status": standing.electronic_status,
+        "effective": standing.electronic_effective,
+        "devices": standing.facts.devices,
+    }
+
+
+def disclosed(fields: tuple[str, ...], standing: Standing, seen: Seen, person: Person) -> Json:
+    """Those fields of a permit that a scenario may see, and no others."""
+    whole = _face_document(standing, seen, person)
+    return {field: whole[field] for field in fields}
+
+
+def _face_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+    """``null`` in every field that tells of a person who may not be shown."""
+    facts, row = standing.facts, seen.row
+    face = person.face if person else None
+    image = person.portrait if person else None
+    return {
+        "permit_number": facts.permit_number,
+        "holder_id": facts.holder_id,
+        "version": facts.version,
+        "permit_status": standing.status,
+        "personal_data": facts.personal_data,
+        "name": face and face.name,
+        "sex": face and face.sex,
+        "ethnicity": face and face.ethnicity,
+        "birth_date": face and face.birth_date,
+        "citizen_id_number": face and face.citizen_id_number,
+        "portrait": base64.b64encode(image).decode() if image is not None else None,
+        "hukou_address": face and face.hukou_address,
+        "residence": {"division": row["division"], "address": face and face.address},
+        "issuing_authority": row["issuing_authority"],
+        "issued_on": row["issued_on"],
+        "anchor": facts.term.anchor,
+        "valid_from": standing.valid_from,
+        "valid_until": standing.valid_until,
+        "endorsements": facts.endorsements,
+        "card_serial": facts.card.serial,
+    }
+
+
+def holder_document(lives: Sequence[Life]) -> Json:
+    """How a holder's details stand, without the position that it is as of; for somebody erased it
+    is what a certificate says."""
+    last = lives[-1]
+    standing = {
+        "holder_id": last.holder_id,
+        "permit_numbers": [life.id for life in lives],
+        "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
+    }
+    erasure = last.erasure
+    if erasure is None:
+        return standing
+    return {
+        **standing,
+        "erased_at": erasure.erased_at,
+        "legal_basis": erasure.legal_basis,
+        "case": erasure.case,
+        "approvals": erasure.approvals,
+        "destroyed": {
+            "holder_key": erasure.key,
+            "search_index": True,
+            "portraits": True,
+            "views": True,
+        },
+        "backups_hold_key_until": erasure.backups_hold_key_until,
+    }
+
+
+def with_position(document: Json, position: int) -> Json:
+    return {**document, "as_of_position": position}
+
+
+class JsonRenderer:
+    """What a command's caller gets: kept with the append, told again on a retry."""
+
+    def life(self, life: Permit, context: CommandContext) -> bytes:
+        return orjson.dumps(permit_document(Standing(Facts.of(life), context.today)))
+
+    def holder(self, lives: Sequence[Life]) -> bytes:
+        return orjson.dumps(holder_document(lives))
+
+    def refusal(self, refusal: Refused) -> bytes:
+        return refusal_document(refusal)
+
+
+def place(body: bytes, position: int) -> bytes:
+    """A rendered permit with the position that its append got."""
+    return body[:-1] + b',"as_of_position":%d}' % position

@@ -1,0 +1,237 @@
+"""The registrar's endpoints (派出所, 受理点): issue, find, endorse, lose, reissue, change, end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
+from starlette.responses import Response
+
+from api.http import documents
+from api.http.json_bodies import JsonRoute
+from api.http.reading import (
+    Reads,
+    known,
+    known_tags,
+    listed,
+    reads,
+    shown,
+    shown_permit,
+    well_formed,
+)
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.http.writing import answered, command_by
+from domain.errors import InvalidDetails
+from domain.fields import citizen_number_problem
+from domain.permit_document import permit_document
+from domain.standing import Facts
+from ledger.commands.runner import Command
+
+from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
+from .presentation import electronic_document, physical_document, with_position
+from .schemas import (
+    AddressChangeBody,
+    CancellationBody,
+    Empty,
+    EndorsementBody,
+    IdentityCorrectionBody,
+    IssueBody,
+    LossReportBody,
+    ReplacementBody,
+    SearchBody,
+    VoidingBody,
+)
+
+router = APIRouter(tags=["registrar"], route_class=JsonRoute)
+
+Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]
+RegistrarOrHolder = Annotated[Principal, Security(require(Scope.PERMITS_WRITE, Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
+Views = Annotated[Reads, Depends(reads)]
+
+_WRITE = documents.written(PermitAnswer)
+
+
+@router.post(
+    "/v1/permits",
+    status_code=201,
+    responses=documents.written(PermitAnswer, 201),
+)
+async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
+    """Issue a permit (办证): both tracks, one validity."""
+    application = body.application(command.context.today)
+    answer = await service.ledger.issue(application, command, body.holder.picture())
+    return answered(answer, 201)
+
+
+@router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
+async def search(body: SearchBody, _: Registrar, service: Service, views: Views) -> Response:
+    """A person's permits by citizen number, which travels in the body and into no log. That there
+    are none is said of a person: what is no valid number is refused."""
+    problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
+    if problem:
+        raise InvalidDetails([problem])
+    index = service.ledger.blind_index.of(body.citizen_id_number)
+    found = await views.listed(lambda: service.reader.search(index))
+
+    def one(facts: Facts) -> dict[str, object]:
+        return with_position(permit_document(service.standing(facts)), found.as_of_position)
+
+    return listed({"permits": [one(facts) for facts in found.permits]}, found)
+
+
+@router.get(
+    "/v1/permits/{permit_number}",
+    responses=documents.versioned(PermitAnswer),
+    dependencies=[Depends(known_tags)],
+)
+async def read(permit_number: str, _: Registrar, service: Service, views: Views) -> Response:
+    """The permit, both tracks."""
+    seen = await views.permits.permit(well_formed(permit_number))
+    return shown_permit(service, known(seen.facts), seen)
+
+
+@router.get(
+    "/v1/permits/{permit_number}/physical",
+    responses=documents.versioned(PhysicalFaceAnswer),
+    dependencies=[Depends(known_tags)],
+)
+async def read_physical(
+    permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
+) -> Response:
+    """The physical view by itself; a holder sees the own one."""
+    seen = await views.permits.physical(well_formed(permit_number))
+    standing = service.standing(known(seen.facts, holder_id=_own(caller)))
+    person = await service.reader.person(seen, "physical")
+    document = physical_document(standing, seen, person)
+    return shown(document, standing.facts.version, seen, standing=standing)
+
+
+@router.get(
+    "/v1/permits/{permit_number}/electronic",
+    responses=documents.versioned(ElectronicFaceAnswer),
+    dependencies=[Depends(known_tags)],
+)
+async def read_electronic(
+    permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
+) -> Response:
+    """The electronic view by itself; a holder sees the own one."""
+    seen = await views.permits.electronic(well_formed(permit_number))
+    standing = service.standing(known(seen.facts, holder_id=_own(caller)))
+    person = await service.reader.person(seen, "electronic")
+    document = electronic_document(standing, seen, person)
+    return shown(document, standing.facts.version, seen, standing=standing)
+
+
+def _own(caller: Principal) -> str | None:
+    """Whose permits a caller is confined to; a registrar to nobody's."""
+    return None if Scope.PERMITS_WRITE in caller.scopes else caller.subject
+
+
+@router.post("/v1/permits/{permit_number}/endorsements", responses=_WRITE)
+async def endorse(
+    permit_number: str, body: EndorsementBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """Endorse (签注): both tracks for one more year."""
+    number = well_formed(permit_number)
+    return answered(await service.ledger.endorse(number, body.card_presented, command))
+
+
+@router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
+async def report_loss(
+    permit_number: str, body: LossReportBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """Report the card lost (挂失): the electronic permit stays."""
+    number = well_formed(permit_number)
+    return answered(await service.ledger.report_loss(number, command, body.lost_on))
+
+
+@router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)
+async def lift_loss(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """The card was found before a reissue (解除挂失)."""
+    return answered(await service.ledger.lift_loss(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/reissues", responses=_WRITE)
+async def reissue(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """A new card for the lost one (补领)."""
+    return answered(await service.ledger.reissue(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/replacements", responses=_WRITE)
+async def replace(
+    permit_number: str, body: ReplacementBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """A new card for one that is damaged, out of date or wrong (换领)."""
+    return answered(
+        await service.ledger.replace(
+            well_formed(permit_number),
+            body.reason,
+            command,
+            old_card_returned=body.old_card_returned,
+        )
+    )
+
+
+@router.post("/v1/permits/{permit_number}/card-deliveries", responses=_WRITE)
+async def deliver_card(
+    permit_number: str, _: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """The holder has collected the current card (领证)."""
+    return answered(await service.ledger.deliver_card(well_formed(permit_number), command))
+
+
+@router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)
+async def change_address(
+    permit_number: str, body: AddressChangeBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """A move inside the province (住址变更)."""
+    residence = body.residence.residence()
+    return answered(
+        await service.ledger.change_address(
+            well_formed(permit_number), residence, body.moved_on, command
+        )
+    )
+
+
+@router.post("/v1/permits/{permit_number}/identity-corrections", responses=_WRITE)
+async def correct_identity(
+    permit_number: str, body: IdentityCorrectionBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """Correct who the holder is (身份信息更正): number, birth date and sex have to agree. A change
+    of anything but the hukou address makes the card in use stale until a new one is made."""
+    return answered(
+        await service.ledger.correct_identity(
+            well_formed(permit_number),
+            command,
+            name=body.name,
+            citizen_id_number=body.citizen_id_number,
+            sex=body.sex,
+            birth_date=body.birth_date,
+            hukou_address=body.hukou_address,
+        )
+    )
+
+
+@router.post("/v1/permits/{permit_number}/cancellations", responses=_WRITE)
+async def cancel(
+    permit_number: str, body: CancellationBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """End the permit (注销): both tracks at once."""
+    return answered(await service.ledger.cancel(well_formed(permit_number), body.reason, command))
+
+
+@router.post("/v1/permits/{permit_number}/voidings", responses=_WRITE)
+async def void(
+    permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
+) -> Response:
+    """The permit was obtained by fraud: void from discovery."""
+    return answered(await service.ledger.void(well_formed(permit_number), body.finding, command))

@@ -1,0 +1,1 @@
+"""The transparency log over HTTP (C2SP tlog-tiles)."""

@@ -1,0 +1,202 @@
+"""The transparency log for everybody: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
+
+The log of events lies under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests
+under ``/tlog/manifests``. Nothing here asks who is calling, and nothing here is personal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path
+from starlette.responses import Response
+from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
+
+from api.http import documents
+from api.http.problems import HttpProblem
+from api.http.services import Services, services
+from ledger.errors import Unavailable
+from ledger.eventlog.follow import POSITION_MAX
+from transparency.checkpoints import TreeHead
+from transparency.entries import bundled
+from transparency.logs import LOGS, Log
+from transparency.notes import Note
+from transparency.proof_text import TlogProof
+from transparency.tiles import LEVEL_MAX, WIDTH, Tile, TilePath
+
+router = APIRouter(tags=["tlog"])
+
+TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
+FOR_EVER = "public, max-age=31536000, immutable"
+FOR_A_MOMENT = "public, max-age=1"
+FOR_A_WHILE = "public, max-age=60"
+
+WAIT_MAX_S = 30
+PREFER_LENGTH_MAX = 200
+"""Characters; what comes after them is not read."""
+
+_SECONDS = re.compile(r"[0-9]{1,4}")
+
+Service = Annotated[Services, Depends(services)]
+Position = Annotated[int, Path(ge=1, le=POSITION_MAX)]
+Prefer = Annotated[
+    list[str] | None,
+    Header(
+        description=f"`wait=N`: for up to N seconds, {WAIT_MAX_S} at most (RFC 7240)",
+    ),
+]
+
+
+def text_of(description: str, *problems: int) -> documents.Responses:
+    """For the API's document: a text, or one of these problems."""
+    success: documents.Responses = {
+        200: {
+            "description": description,
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    }
+    return success | documents.problems(*problems)
+
+
+_OCTETS: documents.Responses = {
+    200: {
+        "description": "hashes of 32 bytes each, or entries, each after its length of 2 bytes",
+        "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_TILE = _OCTETS | documents.problems(404, 422, 503)
+
+
+def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def checkpoint(service: Service) -> Response:
+        """The newest signed size and root, as a note (C2SP tlog-checkpoint)."""
+        found = await service.trees.newest(log)
+        if found is None:
+            raise not_there("Nothing is signed yet.", retry=True)
+        return answer(str(found), TEXT, FOR_A_MOMENT)
+
+    return checkpoint
+
+
+def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def tile(tile_path: str, service: Service) -> Response:
+        """A tile `<L>/<N>[.p/<W>]`, or a bundle of entries `entries/<N>[.p/<W>]`."""
+        try:
+            wanted = TilePath.of(tile_path)
+        except ValueError:
+            raise not_there("There is no such tile.") from None
+        content = await _content(log, wanted, service)
+        if content is None:
+            raise not_there("There is no such tile, or not yet.")
+        return answer(content, OCTETS, FOR_EVER)
+
+    return tile
+
+
+async def _content(log: Log, wanted: TilePath, service: Services) -> bytes | None:
+    if wanted.number > POSITION_MAX // WIDTH:
+        return None
+    if wanted.level is None:
+        entries = await service.trees.entries(log, wanted.number, wanted.width)
+        return None if entries is None else bundled(entries)
+    if wanted.level > LEVEL_MAX:
+        return None
+    return await service.trees.tile(log, Tile(wanted.level, wanted.number), wanted.width)
+
+
+def _proof_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def proof(position: Position, service: Service, prefer: Prefer = None) -> Response:
+        """That a position is in the log (C2SP tlog-proof); 404 until it is integrated. Under the
+        newest checkpoint that the witnesses' quorum has cosigned, if that covers the position; else
+        under the first that does."""
+        wait_s = _wait_s(prefer)
+        if not await _integrated(log, position, service, wait_s):
+            raise not_there(f"Position {position} is not in the tree yet.", retry=True)
+        checkpoint = await service.witnessed.covering(log, position)
+        checkpoint = checkpoint or await service.trees.oldest(log, position)
+        if checkpoint is None:
+            raise not_there(f"Position {position} is under no signature yet.", retry=True)
+        text = await _proof_text(log, position, checkpoint, service)
+        response = answer(str(text), TEXT, FOR_A_WHILE)
+        if wait_s:
+            response.headers["Preference-Applied"] = f"wait={wait_s}"
+        return response
+
+    return proof
+
+
+async def _proof_text(log: Log, position: int, checkpoint: Note, service: Services) -> TlogProof:
+    index, size = position - 1, TreeHead.of(checkpoint.text).size
+    try:
+        path = await service.trees.inclusion(log, index, size)
+    except KeyError:
+        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+    return TlogProof(index, tuple(path), checkpoint)
+
+
+async def _integrated(log: Log, position: int, service: Services, wait_s: int) -> bool:
+    """Whether the tree had the position within ``wait_s`` seconds."""
+
+    async def is_there() -> bool:
+        return await service.trees.size(log) >= position
+
+    return await service.waits.until(is_there, wait_s)
+
+
+def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def key(service: Service) -> Response:
+        """The key that verifies the checkpoints (C2SP signed-note). Where there are several, a
+        line each: first those that sign, then those that have signed."""
+        origin = log.origin(service.trees.origin)
+        keys = [key for key in service.log_verifiers() if key.name == origin]
+        return answer("".join(f"{key}\n" for key in keys), TEXT, FOR_A_WHILE)
+
+    return key
+
+
+@router.get("/tlog/keys", response_class=Response, responses=text_of("verifier keys"))
+async def keys(service: Service) -> Response:
+    """The keys of all logs, a line each: for whoever keeps them, to verify evidence with later."""
+    lines = "".join(f"{key}\n" for key in service.log_verifiers())
+    return answer(lines, TEXT, FOR_A_WHILE)
+
+
+def _wait_s(prefer: list[str] | None) -> int:
+    """The first ``wait`` counts (RFC 7240 §2); in vain where it is no number of seconds."""
+    for preference in parse_list_header(", ".join(prefer or [])[:PREFER_LENGTH_MAX]):
+        name, _, value = parse_options_header(preference)[0].partition("=")
+        if name.strip().lower() == "wait":
+            seconds = unquote_header_value(value.strip())
+            return min(int(seconds), WAIT_MAX_S) if _SECONDS.fullmatch(seconds) else 0
+    return 0
+
+
+def not_there(detail: str, *, retry: bool = False) -> HttpProblem:
+    """404; where one should ``retry`` it will be there soon."""
+    return HttpProblem(404, "NOT_FOUND", detail, headers={"Retry-After": "1"} if retry else {})
+
+
+def answer(content: str | bytes, media_type: str, cached: str) -> Response:
+    """Anybody's to read, from wherever, and to keep as ``cached`` says."""
+    headers = {"Cache-Control": cached, "Access-Control-Allow-Origin": "*"}
+    return Response(content, 200, headers, media_type)
+
+
+for _log in LOGS.values():
+    _under = f"/tlog{_log.suffix}"
+    for _path, _endpoint, _responses in (
+        ("/checkpoint", _checkpoint_of(_log), text_of("a signed note", 404, 503)),
+        ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
+        ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 503)),
+        ("/key", _keys_of(_log), text_of("verifier keys")),
+    ):
+        router.add_api_route(
+            _under + _path,
+            _endpoint,
+            methods=["GET"],
+            name=f"{_log.name}_{_endpoint.__name__}",
+            response_class=Response,
+            responses=_responses,
+        )

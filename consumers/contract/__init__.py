@@ -1,0 +1,1 @@
+"""What a topic's reader relies on: CloudEvents, topics, schemas."""

@@ -1,0 +1,251 @@
+"""Events as records of Kafka: CloudEvents 1.0, binary mode, and back.
+
+The headers say which event it is, the key whose it is, the value what happened: the event's plain
+facts as JSON, as they stand in the log. What is personal stays sealed in the log; neither it nor
+its seal is in a record. (CloudEvents 1.0.2 §2, Kafka Protocol Binding 1.0.2 §3.2)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from domain.instants import NotAnInstant, instant_of
+from ledger.codec.mapper import SealedEvent
+from ledger.eventlog.follow import POSITION_MAX
+from ledger.eventlog.recorder import VERSION_MAX
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+VALUE_BYTES_MAX = 256 * 1024
+HEADER_BYTES_MAX = 1024
+HEADERS_MAX = 32
+
+UNREADABLE_TYPE = "permit-ledger.unreadable.v1"
+"""Stands at the position of an event that the log holds and nobody can read; its value is ``{}``.
+A reader parks the subject: what became of it is not known."""
+
+Header = tuple[str, bytes]
+
+_SPECIFICATION: Header = ("ce_specversion", SPEC_VERSION.encode())
+_JSON: Header = ("content-type", CONTENT_TYPE.encode())
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+class Record(Protocol):
+    """What is needed of a record; ``kafka.consumer.fetcher.ConsumerRecord`` has it."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """An event as others see it.
+
+    ``position`` is the log's, 1, 2, 3 …; over all partitions each comes once, and in order within
+    one ``subject`` (a permit number). ``version`` is the event's number among those of its subject.
+    ``time`` is when it was recorded (UTC, by the ledger's clock). ``fields`` are the plain facts,
+    JSON values: dates and instants are ISO 8601 texts.
+    """
+
+    position: int
+    type: str
+    time: datetime
+    subject: str
+    version: int
+    source: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """Not one of ours, or not whole. ``reason`` is a sentence that holds nothing of the record."""
+
+    reason: str
+
+
+class _Bad(Exception):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def encode(position: int, event: SealedEvent, source: str) -> tuple[bytes, list[Header]]:
+    """Value and headers of an event that was parsed and not opened; the key is its stream.
+
+    Raises:
+        KeyError: it has no ``timestamp``.
+    """
+    stored = event.stored
+    return orjson.dumps(event.state), headers(
+        position=position,
+        event_type=stored.topic,
+        source=source,
+        subject=str(stored.originator_id),
+        version=stored.originator_version,
+        time=event.state["timestamp"],
+    )
+
+
+def headers(
+    *, position: int, event_type: str, source: str, subject: str, version: int, time: str | None
+) -> list[Header]:
+    """The attributes; ``streamversion`` is an extension, see :attr:`EventRecord.version`."""
+    told = [
+        _SPECIFICATION,
+        ("ce_id", b"%d" % position),
+        _header("ce_type", event_type),
+        _header("ce_source", source),
+        ("ce_subject", subject.encode()),
+        ("ce_streamversion", b"%d" % version),
+        _JSON,
+    ]
+    if time is not None:
+        told.append(("ce_time", time.encode()))
+    return told
+
+
+@lru_cache(maxsize=256)
+def _header(name: str, value: str) -> Header:
+    """One for all records that say the same."""
+    return name, value.encode()
+
+
+def decode(record: Record, *, types: Collection[str]) -> EventRecord | BadRecord:
+    """The event in a record of an events topic; ``types`` are those that the reader knows.
+
+    Never raises for what a stranger may have put there.
+    """
+    try:
+        return _decoded(record, types)
+    except _Bad as bad:
+        return BadRecord(bad.reason)
+
+
+def position_in(record: Record, source: str) -> int | None:
+    """The position that a record's headers claim, if they claim to come from ``source``."""
+    try:
+        attributes = _attributes(record)
+        if attributes.get("ce_source") != source:
+            return None
+        return _number(attributes, "ce_id", POSITION_MAX)
+    except _Bad:
+        return None
+
+
+def same_event(one: Record, other: Record) -> bool:
+    """Whether both say that the same event stands there, whichever version of this program made
+    them: headers may have been added since, and what it couldn't read then it may read by now."""
+    try:
+        first, second = _attributes(one), _attributes(other)
+    except _Bad:
+        return False
+    told = ["ce_id", "ce_source", "ce_subject", "ce_streamversion"]
+    if UNREADABLE_TYPE not in {first.get("ce_type"), second.get("ce_type")}:
+        told += ["ce_type", "ce_time"]
+    return one.key == other.key and all(first.get(name) == second.get(name) for name in told)
+
+
+class Claimed(NamedTuple):
+    """Which event a record says that it is, whatever else is wrong with it."""
+
+    position: int
+    version: int
+    subject: str
+    type: str
+
+
+def claim_in(record: Record, source: str) -> Claimed | None:
+    """What the headers claim, if they claim to be an event of ``source`` under its own key."""
+    try:
+        attributes = _attributes(record)
+        subject = attributes.get("ce_subject", "")
+        if attributes.get("ce_source") != source or record.key != subject.encode():
+            return None
+        return Claimed(
+            _number(attributes, "ce_id", POSITION_MAX),
+            _number(attributes, "ce_streamversion", VERSION_MAX),
+            subject,
+            attributes.get("ce_type", ""),
+        )
+    except _Bad:
+        return None
+
+
+def _decoded(record: Record, types: Collection[str]) -> EventRecord:
+    attributes = _attributes(record)
+    if attributes.get("ce_specversion") != SPEC_VERSION:
+        raise _Bad("it is no CloudEvent 1.0 in binary mode")
+    position = _number(attributes, "ce_id", POSITION_MAX)
+    version = _number(attributes, "ce_streamversion", VERSION_MAX)
+    subject, event_type = attributes.get("ce_subject", ""), attributes.get("ce_type", "")
+    if not _SUBJECT.fullmatch(subject):
+        raise _Bad("ce_subject is missing or no stream's name")
+    if record.key != subject.encode():
+        raise _Bad("the key is not the subject")
+    if not (source := attributes.get("ce_source")):
+        raise _Bad("ce_source is missing")
+    if event_type == UNREADABLE_TYPE:
+        raise _Bad("the ledger itself can't read this event")
+    if event_type not in types:
+        raise _Bad("its type is unknown")
+    fields = _fields(record.value)
+    return EventRecord(position, event_type, _time(attributes), subject, version, source, fields)
+
+
+def _attributes(record: Record) -> Mapping[str, str]:
+    if len(record.headers) > HEADERS_MAX:
+        raise _Bad("it has too many headers")
+    attributes: dict[str, str] = {}
+    for name, value in record.headers:
+        if not name.startswith("ce_"):
+            continue
+        if name in attributes:
+            raise _Bad("it says one attribute twice")
+        if value is None or len(value) > HEADER_BYTES_MAX:
+            raise _Bad("an attribute is empty or too long")
+        try:
+            attributes[name] = value.decode()
+        except UnicodeDecodeError:
+            raise _Bad("an attribute is not UTF-8") from None
+    return attributes
+
+
+def _number(attributes: Mapping[str, str], name: str, most: int) -> int:
+    text = attributes.get(name, "")
+    if not _NUMBER.fullmatch(text) or (number := int(text)) > most:
+        raise _Bad(f"{name} is missing or no number that it could be")
+    return number
+
+
+def _time(attributes: Mapping[str, str]) -> datetime:
+    try:
+        return instant_of(attributes.get("ce_time", "")).astimezone(UTC)
+    except (NotAnInstant, OverflowError):
+        raise _Bad("ce_time is missing or no instant") from None
+
+
+def _fields(value: bytes | None) -> dict[str, Any]:
+    if value is None:
+        raise _Bad("it has no value")
+    if len(value) > VALUE_BYTES_MAX:
+        raise _Bad("its value is too long")
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise _Bad("its value is no JSON object")
+    return fields

@@ -1,0 +1,119 @@
+"""The topics: made where they are missing, looked at where they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import TopicAlreadyExistsError, for_code
+
+from consumers.errors import Refused, TopicsUnfit
+
+from .kinds import PARTITIONS, Kind
+
+REPLICATION_DEFAULT = -1
+"""As the brokers have it."""
+LIMIT = "max.message.bytes"
+"""Of a batch, as it is stored; the brokers' own message.max.bytes where a topic says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a topic has to be."""
+
+    partitions: int
+    settings: Mapping[str, str]
+
+
+Topics = Mapping[str, Shape]
+
+EVENTS = Shape(
+    PARTITIONS, {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+)
+STATE = Shape(PARTITIONS, {"cleanup.policy": "compact"})
+HEARTBEATS = Shape(1, {"cleanup.policy": "compact"})
+
+
+def topics_of(kinds: Iterable[Kind]) -> dict[str, Shape]:
+    """Those that the kinds' events and states go to."""
+    topics = {}
+    for kind in kinds:
+        topics[kind.events_topic] = EVENTS
+        if kind.state_topic:
+            topics[kind.state_topic] = STATE
+    return topics
+
+
+def missing(admin: KafkaAdminClient, topics: Iterable[str]) -> list[str]:
+    """Which of the topics are not there."""
+    there = set(admin.list_topics())
+    return [topic for topic in topics if topic not in there]
+
+
+def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None:
+    """Make those of the topics that are wanted; somebody may be doing the same."""
+    for topic in wanted:
+        options = {
+            "num_partitions": topics[topic].partitions,
+            "replication_factor": REPLICATION_DEFAULT,
+            "configs": topics[topic].settings,
+        }
+        try:
+            admin.create_topics({topic: options}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            continue
+
+
+def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
+    """Topic → how many bytes a batch of records may have.
+
+    Raises:
+        TopicsUnfit: naming the topic and what it should be.
+        Refused, KafkaError: a topic may not be looked at.
+    """
+    for found in admin.describe_topics(list(topics)):
+        if error_code := found.get("error_code"):
+            raise for_code(error_code)(f"the topic {found['name']} can't be looked at")
+        partitions = topics[found["name"]].partitions
+        if len(found["partitions"]) != partitions:
+            raise TopicsUnfit(
+                f"The topic {found['name']} has {len(found['partitions'])} partitions and must have"
+                f" {partitions}: with another number the order of its records is lost."
+                " Nothing is sent."
+            )
+    limits = {}
+    for topic, settings in _settings(admin, list(topics)).items():
+        if LIMIT not in settings:  # the client drops the error that came instead
+            raise Refused(
+                f"The brokers don't tell the settings of the topic {topic}. Give the relay's user"
+                " the right to DESCRIBE_CONFIGS; docs/kafka.md lists all."
+            )
+        limits[topic] = int(settings[LIMIT]["value"])
+        for name, value in topics[topic].settings.items():
+            if settings[name]["value"] != value:
+                raise TopicsUnfit(
+                    f"The topic {topic} has {name}={settings[name]['value']} and must have {value}:"
+                    " set it, or records are lost for those who come later. Nothing is sent."
+                )
+    return limits
+
+
+def topic_id(admin: KafkaAdminClient, topic: str) -> str:
+    """What Kafka calls a topic, however often one of that name is made (KIP-516).
+
+    Raises:
+        TopicsUnfit: there is none.
+    """
+    [found] = admin.describe_topics([topic])
+    if found["error_code"]:
+        raise TopicsUnfit(f"The topic {topic} is not there.")
+    return str(found["topic_id"])
+
+
+def _settings(admin: KafkaAdminClient, topics: list[str]) -> dict[str, Any]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    found: dict[str, Any] = admin.describe_configs(asked, config_filter="all")["topic"]
+    return found

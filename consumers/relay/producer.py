@@ -1,0 +1,209 @@
+"""Records in one Kafka transaction: all of them committed for certain, or an error.
+
+The client is believed in nothing that matters. Every record's own acknowledgement is waited for,
+since a batch that has waited too long is given up without failing the transaction. A commit runs
+under a watch, since it may never come back. And it counts only once a reader that sees committed
+records alone has seen the last one: the client can report a commit that the broker never heard of.
+After any error the producer is closed and never used again; ``init_transactions`` of the next one
+settles what was open.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from consumers.contract.cloudevents import Header
+from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import connection
+
+from .refusals import TOO_LARGE, is_too_large
+
+TRANSACTION_TIMEOUT_MS = 20_000
+"""The broker aborts what is open for longer, so readers never wait longer for a relay that died."""
+REQUEST_TIMEOUT_MS = 6_000
+DELIVERY_TIMEOUT_MS = 12_000
+ACKNOWLEDGE_TIMEOUT_S = 13.0
+COMMIT_TIMEOUT_S = 15.0
+SEEN_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 1.0
+BATCH_BYTES = 256 * 1024
+LINGER_MS = 20
+REQUEST_BYTES_MAX = 1024 * 1024
+SEEN_POLL_MS = 200
+
+
+class NotCommitted(Exception):
+    """Whether the transaction was committed is not known: the topics' tail will tell."""
+
+
+class TooLarge(Exception):
+    """The record with this index among those to be sent is larger than the brokers take."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(f"record {index} is too large")
+
+
+class Outgoing(NamedTuple):
+    """A record to be sent. ``value`` is ``None`` for a tombstone."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: list[Header]
+
+    @property
+    def size_bytes(self) -> int:
+        """At most so many by itself, before compression."""
+        size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(
+            self.key, self.value, self.headers
+        )
+        return size
+
+
+class Transactions:
+    """Owns a producer; ``reader`` belongs to the caller and is used to look whether it is true.
+
+    To be closed, whatever happened.
+    """
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        transactional_id: str,
+        reader: KafkaConsumer,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+    ) -> None:
+        """Fences every producer of the same id, and waits until what it had begun is settled.
+
+        Batches are of ``batch_bytes`` at most, but for a single record that is larger.
+
+        Raises:
+            KafkaError
+        """
+        self._reader = reader
+        options = {**producer_options(brokers, transactional_id), "batch_size": batch_bytes}
+        self._producer = KafkaProducer(**options)
+        try:
+            self._producer.init_transactions()
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, records: Sequence[Outgoing], last: int) -> dict[str, dict[str, int]]:
+        """Send and commit. ``last`` is the index of the record that is looked for afterwards.
+
+        Returns topic → partition → the offset behind the last record.
+
+        Raises:
+            TooLarge, NotCommitted, KafkaError: close this.
+        """
+        producer = self._producer
+        producer.begin_transaction()
+        futures: list[FutureRecordMetadata] = []
+        try:
+            for each in records:
+                future = producer.send(
+                    each.topic,
+                    value=each.value,
+                    key=each.key,
+                    headers=each.headers,
+                    partition=each.partition,
+                )
+                futures.append(future)  # one by one: an error may come in between
+            producer.flush(ACKNOWLEDGE_TIMEOUT_S)
+            sent = [future.get(ACKNOWLEDGE_TIMEOUT_S) for future in futures]
+        except KafkaError as error:
+            # The first error is often that of another record, which was given up because of it.
+            failed = (index for index, each in enumerate(futures) if is_too_large(each.exception))
+            if (index := next(failed, None)) is not None:
+                raise TooLarge(index) from error
+            if isinstance(error, TOO_LARGE):  # the client's own limit, before it was sent
+                raise TooLarge(len(futures)) from error
+            raise
+        _within(COMMIT_TIMEOUT_S, producer.commit_transaction)
+        self._see(records[last], sent[last].offset)
+        ends: dict[str, dict[str, int]] = {}
+        for each in sent:
+            of_topic = ends.setdefault(each.topic, {})
+            of_topic[str(each.partition)] = max(
+                of_topic.get(str(each.partition), 0), each.offset + 1
+            )
+        return ends
+
+    def close(self) -> None:
+        """Give up whatever is under way; nothing more is sent."""
+        with suppress(Exception):  # what was not sent is of no interest any more
+            self._producer.close(CLOSE_TIMEOUT_S)
+        # A close that fails in its flush leaves the sending thread as it was.
+        self._producer._sender.force_close()
+
+    def _see(self, record: Outgoing, offset: int) -> None:
+        partition = TopicPartition(record.topic, record.partition)
+        self._reader.assign([partition])
+        self._reader.seek(partition, offset)
+        deadline = time.monotonic() + SEEN_TIMEOUT_S
+        while time.monotonic() < deadline:
+            for found in self._reader.poll(timeout_ms=SEEN_POLL_MS, max_records=1).get(
+                partition, []
+            ):
+                if found.offset == offset and found.headers == record.headers:
+                    return
+                raise NotCommitted("another record stands where ours was written")
+        raise NotCommitted("a commit that was reported is not to be seen")
+
+
+def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str, object]:
+    """Of the relay's producer, and of one that it is measured against."""
+    transactional = {
+        "transactional_id": transactional_id,
+        "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
+    }
+    return {
+        **connection(brokers),
+        **(transactional if transactional_id else {}),
+        "acks": "all",
+        "allow_auto_create_topics": False,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "delivery_timeout_ms": DELIVERY_TIMEOUT_MS,
+        "max_block_ms": TRANSACTION_TIMEOUT_MS + REQUEST_TIMEOUT_MS,
+        "batch_size": BATCH_BYTES,
+        "linger_ms": LINGER_MS,
+        "max_request_size": REQUEST_BYTES_MAX,
+        "compression_type": "lz4",
+        "metrics_enabled": False,
+    }
+
+
+def _within(timeout_s: float, call: Callable[[], object]) -> None:
+    """Run ``call`` in a thread of its own, which is left behind when it takes longer.
+
+    Raises:
+        NotCommitted: it did.
+    """
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="commit", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if thread.is_alive():
+        raise NotCommitted(f"a commit has not come back within {timeout_s:.0f} s")
+    if errors:
+        raise errors[0]

@@ -1,0 +1,1 @@
+"""Workers that keep views in another database."""

@@ -1,0 +1,1 @@
+"""Checks of cards and live codes on record, and audit reads."""

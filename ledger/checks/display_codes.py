@@ -1,0 +1,164 @@
+"""Live codes (亮证码) and checkers' challenges: made here, kept as keyed digests alone.
+
+Both live by the ledger's clock, like the permit that they show; a device's proof is heard once, by
+the clock of the database server, since it says who somebody is (ADR 3).
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.rows import tuple_row
+
+from domain import permit_number
+from domain.errors import ChallengeNotOpen
+from ledger.crypto import randomness
+from ledger.database.connections import translated_errors
+from ledger.database.named_sql import Queries
+from ledger.errors import ConnectionLost, ProofReplayed, Unavailable
+from ledger.eventlog.async_reads import Pool
+
+KEY_BYTES = 32
+ALPHABET: Final = permit_number.ALPHABET
+"""Crockford's base 32: upper case, so that a QR code holds it in little space."""
+CODE_LENGTH = 26
+"""130 random bits, all of which count: no other text is the same code."""
+CHALLENGE_LENGTH = 8
+CODES_OPEN_MAX = 3
+"""Of one device: the one shown, the next one, and one that got lost on the way."""
+CHALLENGES_OPEN_MAX = 20
+"""Of one verifier's account, which several checkers may share."""
+KEPT_FOR = timedelta(days=1)
+"""So long a dead code is known to have been somebody's, who sees that it was tried."""
+PROOF_KEPT_FOR = timedelta(minutes=5)
+TIDIED_MAX = 20
+DRAWS_MAX = 8
+
+_sql = Queries("ledger", "sql/display_codes.sql")
+
+
+class CodeDigests:
+    """Turns codes and challenges into what the database may know of them."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a display-code key has {KEY_BYTES} bytes")
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def of_code(self, code: str) -> bytes:
+        """32 bytes for a text that may be a code, spelled exactly so."""
+        return self._digest("code", code)
+
+    def of_challenge(self, digits: str) -> bytes:
+        return self._digest("challenge", digits)
+
+    def of_proof(self, device: str, proof_id: str) -> bytes:
+        return self._digest("proof", f"{device}\0{proof_id}")
+
+    def _digest(self, purpose: str, text: str) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(f"{purpose}\0{text}".encode())
+        return mac.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Whose code is asked for, by which device, with which proof; ``challenge`` are the digits that
+    it answers, if any."""
+
+    permit_number: str
+    holder_id: str
+    device: str
+    proof_id: str
+    challenge: str | None = None
+
+
+class DisplayCodes:
+    """Owns nothing; borrows a connection for each code."""
+
+    def __init__(self, pool: Pool, digests: CodeDigests) -> None:
+        self._pool = pool
+        self.digests = digests
+
+    async def mint(self, display: Display, at: datetime, life_s: int) -> str:
+        """A new code; of the device's open ones only the newest stay.
+
+        Raises:
+            ProofReplayed: this proof was heard before.
+            ChallengeNotOpen: nobody waits for these digits, or no longer.
+            Unavailable
+        """
+        code = new_code()
+        challenge = display.challenge
+        refused = await self._ask(
+            _sql.mint_code,
+            code_digest=self.digests.of_code(code),
+            permit_number=display.permit_number,
+            holder_id=display.holder_id,
+            device=display.device,
+            challenge_digest=self.digests.of_challenge(challenge) if challenge else None,
+            at=at,
+            until=at + timedelta(seconds=life_s),
+            kept_for=KEPT_FOR,
+            open_max=CODES_OPEN_MAX,
+            tidied_max=TIDIED_MAX,
+            proof_digest=self.digests.of_proof(display.device, display.proof_id),
+            proof_kept_for=PROOF_KEPT_FOR,
+        )
+        if refused == "proof":
+            raise ProofReplayed
+        if refused == "challenge":
+            raise ChallengeNotOpen
+        return code
+
+    async def ask(self, verifier_index: bytes, scenario: str, at: datetime, life_s: int) -> str:
+        """Digits that no other open challenge has.
+
+        Raises:
+            Unavailable
+        """
+        for _ in range(DRAWS_MAX):
+            digits = new_challenge()
+            if await self._ask(
+                _sql.ask_challenge,
+                challenge_digest=self.digests.of_challenge(digits),
+                verifier_index=verifier_index,
+                scenario=scenario,
+                at=at,
+                until=at + timedelta(seconds=life_s),
+                open_max=CHALLENGES_OPEN_MAX,
+                tidied_max=TIDIED_MAX,
+            ):
+                return digits
+        raise Unavailable("Too many challenges are open: try again.")
+
+    async def _ask(self, query: str, **parameters: object) -> Any:
+        """One value. Never sent twice: a proof that was heard would be refused the second time."""
+        try:
+            with translated_errors():
+                async with (
+                    self._pool.connection() as connection,
+                    connection.cursor(row_factory=tuple_row) as cursor,
+                ):
+                    await cursor.execute(query, parameters)
+                    row = await cursor.fetchone()
+        except ConnectionLost:
+            with translated_errors():
+                await self._pool.check()
+            raise
+        return row[0] if row else None
+
+
+def new_code() -> str:
+    """26 characters, each worth five random bits."""
+    number = randomness.source.bits(CODE_LENGTH * 5)
+    return "".join(ALPHABET[number >> 5 * place & 31] for place in range(CODE_LENGTH))
+
+
+def new_challenge() -> str:
+    """Eight decimal digits, which a person can type."""
+    # Of 64 bits the remainder favours no digits by more than one in 10^11.
+    return f"{randomness.source.bits(64) % 10**CHALLENGE_LENGTH:0{CHALLENGE_LENGTH}}"

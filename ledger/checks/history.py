@@ -1,0 +1,97 @@
+"""The log of checks, read for one holder, or for an audit of one permit."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import cast
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from domain.personal import ERASED, Erased
+from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
+from ledger.database.named_sql import Queries
+from ledger.errors import KeyUnusable, UnreadableEvent
+from ledger.eventlog.async_reads import Pool, read_rows
+
+from .log import Check, SealedCheck
+
+CHECKS_MAX = 200
+"""In one answer."""
+
+_sql = Queries("ledger", "sql/checks.sql")
+
+Row = tuple[int, bytes, str, str | None, bytes | None]
+
+
+class CheckHistory:
+    """Borrows a connection for each read."""
+
+    def __init__(self, pool: Pool, keys: HolderKeys) -> None:
+        self._pool = pool
+        self._keys = keys
+
+    async def of_holder(self, holder_id: str, before: int, limit: int) -> list[tuple[int, Check]]:
+        """Checks of any of the holder's permits with their positions, the newest first.
+
+        Raises:
+            Unavailable
+            UnreadableEvent, KeyUnusable: one of them can't be opened.
+        """
+        return await self._opened(
+            _sql.checks_of_holder, holder_id=holder_id, before=before, limit=min(limit, CHECKS_MAX)
+        )
+
+    async def one(self, check_id: UUID, holder_id: str) -> Check | None:
+        """A check, if it was one of this holder's permits.
+
+        Raises:
+            Unavailable, UnreadableEvent, KeyUnusable: as :meth:`of_holder`.
+        """
+        found = await self._opened(_sql.check_of_holder, check_id=check_id, holder_id=holder_id)
+        return found[0][1] if found else None
+
+    async def of_permit(
+        self, permit_number: str, holder_id: str, before: int, limit: int
+    ) -> list[tuple[int, Check | None]]:
+        """Checks of one permit with their positions, the newest first; ``None`` for one that can't
+        be opened.
+
+        Raises:
+            Unavailable
+        """
+        rows = await read_rows(
+            self._pool,
+            _sql.checks_of_permit,
+            {
+                "permit_number": permit_number,
+                "holder_id": holder_id,
+                "before": before,
+                "limit": min(limit, CHECKS_MAX),
+            },
+            tuple_row,
+        )
+        keys: Keys = {}
+        if rows and rows[0][-1]:
+            with suppress(KeyUnusable):
+                keys = await self._keys.unwrap_async([WrappedKey(*rows[0][2:5])])
+        key = keys.get(holder_id)
+        return [(position, _opened_with(key, position, state)) for position, state, *_ in rows]
+
+    async def _opened(self, query: str, **parameters: object) -> list[tuple[int, Check]]:
+        rows = cast("list[Row]", await read_rows(self._pool, query, parameters, tuple_row))
+        if not rows:
+            return []
+        wrapped = WrappedKey(*rows[0][2:])
+        key = (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
+        return [(position, SealedCheck(position, state).open(key)) for position, state, *_ in rows]
+
+
+def _opened_with(key: HolderKey | Erased | None, position: int, state: bytes) -> Check | None:
+    sealed = SealedCheck(position, state)
+    if key is None and sealed.is_closed:
+        return None
+    try:
+        return sealed.open(key or ERASED)
+    except UnreadableEvent:
+        return None

@@ -1,0 +1,1 @@
+"""What registrars, holders and counters do: load a stream, decide, append."""

@@ -1,0 +1,114 @@
+"""What data-protection law asks for a holder, told to all that the log has of the person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from domain import data_protection
+from domain.data_protection import Order
+from domain.lifecycle import Life
+from domain.personal import ERASED
+from ledger.errors import UnknownHolder, UnknownLife
+
+from .idempotency import Answer
+from .registry import Measure, Protect
+from .runner import Command, CommandRunner
+
+Act = Callable[[Sequence[Life]], None]
+
+
+class HolderCommands(CommandRunner):
+    """As coroutines; each is one append, for all lives of the holder or for none."""
+
+    async def restrict(self, holder_id: str, order: Order, command: Command) -> Answer:
+        """限制处理: kept, and not used any more.
+
+        Raises:
+            UnknownHolder
+            InvalidDetails: by the domain.
+        """
+        return await self._protect(
+            holder_id,
+            Measure.RESTRICT,
+            command,
+            lambda lives: data_protection.restrict(lives, order, command.context),
+        )
+
+    async def lift_restriction(self, holder_id: str, order: Order, command: Command) -> Answer:
+        """解除限制.
+
+        Raises:
+            UnknownHolder
+            InvalidDetails, NotRestricted: by the domain.
+        """
+        return await self._protect(
+            holder_id,
+            Measure.LIFT,
+            command,
+            lambda lives: data_protection.lift_restriction(lives, order, command.context),
+        )
+
+    async def erase(
+        self,
+        holder_id: str,
+        order: Order,
+        approvals: Sequence[str],
+        backups_hold_key_until: date,
+        command: Command,
+    ) -> Answer:
+        """删除个人信息: with the event the key is gone, the portraits, and the way to find them.
+
+        Erasing somebody again appends nothing, and is answered as the first time; a key or a
+        portrait that was put back since, as by a backup, is destroyed again.
+
+        Raises:
+            UnknownHolder
+            InvalidDetails, TwoOfficersRequired: by the domain.
+        """
+        commitment = await self._commitment(holder_id)
+        return await self._protect(
+            holder_id,
+            Measure.ERASE,
+            command,
+            lambda lives: data_protection.erase(
+                lives,
+                order,
+                approvals,
+                key=commitment,
+                backups_hold_key_until=backups_hold_key_until,
+                context=command.context,
+            ),
+        )
+
+    async def _commitment(self, holder_id: str) -> str:
+        """To the holder's key, which never changes; nothing where it is destroyed already."""
+        keys = await self.log.holder_keys([holder_id])
+        if holder_id not in keys:
+            raise UnknownHolder
+        key = keys[holder_id]
+        return "" if key is ERASED else key.commitment
+
+    async def _life(self, stream: str) -> Life:
+        if (life := await self.log.life(stream)) is None:
+            raise UnknownLife
+        return life
+
+    async def _protect(
+        self, holder_id: str, measure: Measure, command: Command, act: Act
+    ) -> Answer:
+        async def attempt() -> Answer:
+            record = await self.log.holder(holder_id)
+            if record is None or not record.permit_numbers:
+                raise UnknownHolder
+            lives = [await self._life(number) for number in record.permit_numbers]
+            command.require_expected(lives[-1].version)
+            act(lives)
+            change = Protect(holder_id, record.citizen_index, len(lives), measure)
+            is_new = any(life.pending_events for life in lives)
+            # Who is erased stays erased: a key that somebody has put back is destroyed again.
+            changes = [change] if is_new or measure is Measure.ERASE else []
+            body = self._renderer.holder(lives) if self._renderer else b""
+            return await self._write(lives, body, command, changes)
+
+        return await self._decide(command, attempt)

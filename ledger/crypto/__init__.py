@@ -1,0 +1,1 @@
+"""Personal data at rest: holders' keys, envelopes, key encryption keys, blind indexes."""

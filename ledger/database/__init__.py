@@ -1,0 +1,1 @@
+"""Connections, named SQL, migrations, retries and leadership."""

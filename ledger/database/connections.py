@@ -1,0 +1,192 @@
+"""Connections to PostgreSQL, and its errors translated once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import (
+    InsufficientPrivilege,
+    InvalidParameterValue,
+    ProgramLimitExceeded,
+    ReadOnlySqlTransaction,
+    UndefinedTable,
+    UniqueViolation,
+)
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from ledger.errors import (
+    ConnectionLost,
+    HolderTaken,
+    KeyTaken,
+    RightsMissing,
+    Unavailable,
+    VersionTaken,
+)
+
+Connection = psycopg.Connection[tuple[object, ...]]
+AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
+
+CHANNEL = "permit_ledger_log"
+"""NOTIFY on it says that the head has moved; the payload is empty."""
+
+SERVICE_ROLE = "permit_ledger_service"
+"""What the service acts as: the migrations make it, with the few rights that it needs."""
+
+CONNECT_TIMEOUT_S = 5
+NETWORK_SILENCE_MS = 10_000
+POOL_WAIT_S = 10.0
+LOCK_WAIT_S = 10
+APPEND_LOCK_WAIT_S = 5
+APPEND_STATEMENT_S = 8
+POOL_WAITING_MAX = 1000
+
+_CONFLICTS = {
+    "events_stream_version": VersionTaken,
+    "answers_key": KeyTaken,
+    "holders_citizen": HolderTaken,
+    "holders_id": HolderTaken,
+    "portraits_event": VersionTaken,
+}
+
+
+def as_service(database_url: str) -> str:
+    """The same database, acting as the service's role from the first statement on.
+
+    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
+    the connection string has none.
+    """
+    options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
+    ours = f"-c role={SERVICE_ROLE}"
+    if str(options).endswith(ours):
+        return database_url
+    return make_conninfo(database_url, options=f"{options} {ours}".strip())
+
+
+@contextmanager
+def acting_as_service(connection: Connection) -> Iterator[None]:
+    """A transaction in the service's role, on a connection that has its own user's rights.
+
+    Raises:
+        RightsMissing: there is no such role, or this user is no member of it.
+    """
+    with connection.transaction():
+        try:
+            connection.execute(f"SET LOCAL ROLE {SERVICE_ROLE}")
+        except InvalidParameterValue:
+            raise RightsMissing(
+                f"There is no role {SERVICE_ROLE}, though the migration that makes it was applied:"
+                " this database came from another server. docs/operations.md says how to move it."
+            ) from None
+        except InsufficientPrivilege:
+            user = connection.info.user
+            raise RightsMissing(
+                f"The database user {user} may not act as {SERVICE_ROLE}:"
+                f' run GRANT {SERVICE_ROLE} TO "{user}" as an administrator.'
+            ) from None
+        yield
+
+
+def connection_options() -> dict[str, Any]:
+    """Of every connection: each statement its own transaction, and a network that has fallen silent
+    is given up after a while."""
+    return {
+        "autocommit": True,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": NETWORK_SILENCE_MS,
+    }
+
+
+def connect(
+    database_url: str,
+    *,
+    application_name: str = "permit-ledger",
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+) -> Connection:
+    """One connection in autocommit mode."""
+    options = {**connection_options(), "connect_timeout": connect_timeout_s}
+    return psycopg.connect(database_url, application_name=application_name, **options)
+
+
+def connect_to_append(
+    database_url: str, *, application_name: str = "permit-ledger append"
+) -> Connection:
+    """A group commit's connection: no statement on it outlasts those who wait for it."""
+    connection = connect(database_url, application_name=application_name)
+    connection.execute("SET synchronous_commit = on")  # whatever the server's default is
+    connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
+    connection.execute(f"SET statement_timeout = '{APPEND_STATEMENT_S}s'")
+    return connection
+
+
+def hang_up(connection: Connection) -> None:
+    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+async def connect_async(
+    database_url: str, *, application_name: str = "permit-ledger"
+) -> AsyncConnection:
+    """The same for asyncio."""
+    return await psycopg.AsyncConnection.connect(
+        database_url, application_name=application_name, **connection_options()
+    )
+
+
+def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:
+    """A pool of autocommit connections, opened; the caller closes it."""
+    return ConnectionPool(
+        database_url,
+        kwargs=connection_options(),
+        min_size=1,
+        max_size=connections_max,
+        timeout=POOL_WAIT_S,
+        max_waiting=POOL_WAITING_MAX,
+        configure=_bound_waiting,
+        open=True,
+    )
+
+
+async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
+    """For pools of coroutines: as :func:`open_pool` has it."""
+    await connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+
+
+def _bound_waiting(connection: Connection) -> None:
+    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
+    does a transaction of ours keep its own for long when its process has stopped in the middle."""
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """PostgreSQL's errors as the ledger's: a known unique key, or out of reach."""
+    try:
+        yield
+    except UniqueViolation as error:
+        conflict = _CONFLICTS.get(error.diag.constraint_name or "")
+        if conflict is None:
+            raise
+        raise conflict from error
+    except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+        raise Unavailable from error
+    except ReadOnlySqlTransaction as error:
+        raise Unavailable("The database can only be read for the moment.") from error
+    except UndefinedTable as error:  # a view, which a rebuild will put back
+        raise Unavailable(
+            "A table of the database is not there: an operator has to look."
+        ) from error
+    except ProgramLimitExceeded:  # an operational error by its class, and the command's own fault
+        raise
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ConnectionLost from error

@@ -1,0 +1,131 @@
+"""The database and a ledger on it, for whoever needs them for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import ConnectionTimeout
+
+from domain.policy import Policy
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.topics import require_readable
+from ledger.commands.ledger import PermitLedger
+from ledger.crypto.blind_index import BlindIndex
+from ledger.database.clock import Clock, DevelopmentClock, SystemClock
+from ledger.database.connections import Connection, acting_as_service, as_service, connect
+from ledger.errors import Unavailable
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.embedded.server import EmbeddedPostgres
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.key_encryption import keyring
+from permit_ledger.roles.setup import bring_up_to_date, prepare
+from permit_ledger.settings import Settings
+
+CLOCK_RELOAD_S = 1.0
+LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
+
+
+@contextmanager
+def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
+    """The URL of the database as it is; the embedded server runs meanwhile where none is set."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(
+        settings.data_dir, keep=keep, stalled_s=settings.start_timeout_s
+    ) as embedded:
+        yield embedded.url
+
+
+@contextmanager
+def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
+    """The URL of a prepared database; whoever connects with it acts as the service's role."""
+    with server(settings, keep=keep) as database_url:
+        with first_connection(database_url) as connection:
+            prepare(connection, keys.blind_index(settings), keyring(settings))
+        yield as_service(database_url)
+
+
+@contextmanager
+def keyless_database(settings: Settings) -> Iterator[str]:
+    """The same for whoever opens nothing: no key is read, and none has to be there."""
+    with server(settings) as database_url:
+        with first_connection(database_url) as connection:
+            bring_up_to_date(connection)
+            with acting_as_service(connection):
+                require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
+        yield as_service(database_url)
+
+
+def first_connection(database_url: str) -> Connection:
+    """At a start. A server behind a socket of this machine that does not answer in time is busy,
+    not gone: it is given longer and longer.
+
+    Raises:
+        psycopg.OperationalError
+    """
+    is_local = str(conninfo_to_dict(database_url).get("host") or "").startswith("/")
+    for connect_timeout_s in LOCAL_CONNECT_TIMEOUTS_S if is_local else ():
+        with suppress(ConnectionTimeout):
+            return connect(database_url, connect_timeout_s=connect_timeout_s)
+    return connect(database_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What commands on the command line work with."""
+
+    database_url: str
+    ledger: PermitLedger
+    clock: Clock
+    policy: Policy
+    blind_index: BlindIndex
+
+
+@contextmanager
+def workbench(settings: Settings) -> Iterator[Workbench]:
+    """A ledger to work on directly, without the API."""
+    with database(settings) as database_url:
+        blind_index = keys.blind_index(settings)
+        with closing(
+            PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
+        ) as ledger:
+            yield Workbench(
+                database_url=database_url,
+                ledger=ledger,
+                clock=service_clock(settings, database_url),
+                policy=policy_in_force(settings),
+                blind_index=blind_index,
+            )
+
+
+def policy_in_force(settings: Settings) -> Policy:
+    """The policy to decide under; only development mode admits made-up people."""
+    return load_policy(settings.policy, synthetic_people=settings.development)
+
+
+def followed_clock(settings: Settings, database_url: str, stop: Event) -> Clock:
+    """:func:`service_clock`, which hears within a second where another process has set it."""
+    clock = service_clock(settings, database_url)
+    if isinstance(clock, DevelopmentClock):
+        Thread(target=_follow, args=[clock, stop], name="clock", daemon=True).start()
+    return clock
+
+
+def _follow(clock: DevelopmentClock, stop: Event) -> None:
+    while not stop.wait(CLOCK_RELOAD_S):
+        with suppress(Unavailable):
+            clock.load()
+
+
+def service_clock(settings: Settings, database_url: str) -> Clock:
+    """The machine's clock, or in development mode the one that can be set."""
+    if not settings.development:
+        return SystemClock()
+    clock = DevelopmentClock(database_url)
+    clock.load()
+    return clock

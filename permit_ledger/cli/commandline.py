@@ -1,0 +1,80 @@
+"""What all commands share: where they work, what they print to, how they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import psycopg
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from ledger.errors import LedgerError
+from permit_ledger.keys.files import UnusableKey
+from permit_ledger.logging import logs
+from permit_ledger.logging.redaction import scrub
+from permit_ledger.settings import Settings
+
+from .failures import DATABASE_FAILURES, CannotStart, sentence_of
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Keys and the embedded database; default ./data.")
+]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
+]
+Kafka = Annotated[
+    str | None, typer.Option(help="Kafka's brokers, HOST:PORT, several with commas between.")
+]
+
+console = Console()
+errors_console = Console(stderr=True)
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings from the environment, and from options where they are given."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        errors_console.print("These settings can't be used:", *lines, sep="\n", markup=False)
+        raise typer.Exit(2) from None
+    logs.configure(settings)
+    return settings
+
+
+@contextmanager
+def explained(*expected: type[Exception]) -> Iterator[None]:
+    """Expected failures end with a sentence and exit code 1, not with a trace.
+
+    The sentence is for the user of the command and may name a file; it stands in a role's log too,
+    so what looks like a number, a token or a password is taken out of it.
+    """
+    failures: tuple[type[Exception], ...] = (
+        *(LedgerError, UnusableKey, CannotStart, OSError, psycopg.ProgrammingError),
+        *DATABASE_FAILURES,
+        *expected,
+    )
+    try:
+        yield
+    except failures as error:
+        if (sentence := sentence_of(error)) is None:
+            if not isinstance(error, (UnusableKey, *expected)):
+                raise
+            sentence = str(error)
+        fail(sentence)
+
+
+def fail(sentence: str) -> NoReturn:
+    """
+    Raises:
+        typer.Exit: always; exit code 1.
+    """
+    errors_console.print(
+        f"[red]permit-ledger:[/red] {escape(scrub(sentence))}", soft_wrap=True, highlight=False
+    )
+    raise typer.Exit(1)

@@ -1,0 +1,164 @@
+"""``permit-ledger quarantine``: permits whose views stand still, and out again with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from domain import permit_number as permit_numbers
+from domain.id_cards import receipt_number as receipt_numbers
+from permit_ledger.settings import Settings
+
+from .commandline import DatabaseUrl, DataDir, console, explained, fail, settings_of
+
+if TYPE_CHECKING:
+    from projections.quarantine.admin import QuarantineDesk
+    from projections.quarantine.quarantine import Parked
+    from projections.quarantine.retry import Retried
+
+
+def _as_typed(number: str | None) -> str | None:
+    """A permit or receipt number however it is typed; anything else as it is."""
+    if number is None:
+        return None
+    return permit_numbers.parse(number) or receipt_numbers.parse(number) or number
+
+
+NUMBER = typer.Argument(help="As `quarantine list` has it.", callback=_as_typed)
+EMPTY = "No permit stands still."
+
+app = typer.Typer(help="Permits whose views stand still: list, show, retry.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_permits(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Which there are, what stopped each one, and how many events wait behind it."""
+    with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
+        position, permits = desk.parked()
+    if as_json:
+        found = {"permits": [_document(one) for one in permits], "as_of_position": position}
+        typer.echo(json.dumps(found))
+    elif permits:
+        console.print(_table(permits))
+        typer.echo("permit-ledger quarantine show NUMBER says where in the code it was")
+    else:
+        typer.echo(EMPTY)
+
+
+@app.command()
+def show(
+    permit_number: Annotated[str, NUMBER],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """All that is on record of one, with the places in the code."""
+    with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
+        _position, permits = desk.parked(permit_number)
+    for name, value in _document(_only(permits)).items():
+        if name != "trace":
+            typer.echo(f"{name.replace('_', ' '):16} {'-' if value is None else value}")
+    typer.echo(permits[0].trace)
+    typer.echo(
+        "The permit's rows end before this event, and no check of it is good. Once the cause is"
+        f" mended: permit-ledger quarantine retry {permits[0].permit_number}"
+    )
+
+
+@app.command()
+def retry(
+    permit_number: Annotated[str | None, NUMBER] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Each permit there is, in turn.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Fold permits from the log once more; exit code 1 where one of them still stands still."""
+    if everyone == (permit_number is not None):
+        raise typer.BadParameter("name a permit, or ask for --all")
+    with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
+        permits = desk.parked(permit_number)[1]
+        if permit_number is not None:
+            _only(permits)
+        elif not permits:
+            typer.echo(EMPTY)
+        in_vain = [one for one in permits if not _retry(desk, one.permit_number)]
+    if in_vain:
+        raise typer.Exit(1)
+
+
+def _retry(desk: QuarantineDesk, permit_number: str) -> bool:
+    """Whether there is nothing more to do for it."""
+    from projections.quarantine.retry import NotParked  # noqa: PLC0415
+
+    try:
+        retried = desk.retry(permit_number)
+    except NotParked:
+        typer.echo(f"{permit_number}: somebody else has released it")
+        return True
+    typer.echo(_sentence(retried), err=not retried.released)
+    return retried.released
+
+
+def _sentence(retried: Retried) -> str:
+    if retried.released:
+        return f"{retried.permit_number}: released, as of position {retried.as_of_position:,}"
+    return (
+        f"{retried.permit_number}: stands still at position {retried.position:,}:"
+        f" {retried.reason}. `permit-ledger quarantine show {retried.permit_number}` says where in"
+        " the code; retry once it is mended."
+    )
+
+
+def _only(permits: list[Parked]) -> Parked:
+    if not permits:
+        fail(
+            "This permit is not in quarantine; permit-ledger quarantine list names those that are."
+        )
+    return permits[0]
+
+
+def _table(permits: list[Parked]) -> Table:
+    table = Table(box=None)
+    table.add_column("permit", no_wrap=True)
+    for name in ("position", "waiting", "retries"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for one in permits:
+        figures = (one.position, one.events_waiting, one.retries)
+        table.add_row(one.permit_number, *(f"{n:,}" for n in figures), escape(one.reason))
+    return table
+
+
+def _document(permit: Parked) -> dict[str, object]:
+    instants = {
+        name: at and at.isoformat()
+        for name, at in (("parked_at", permit.parked_at), ("retried_at", permit.retried_at))
+    }
+    return {**asdict(permit), **instants}
+
+
+@contextmanager
+def _desk(settings: Settings) -> Iterator[QuarantineDesk]:
+    """The quarantine of a prepared database, in the service's role."""
+    from ledger.crypto.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
+    from permit_ledger.keys import files as keys  # noqa: PLC0415
+    from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
+    from permit_ledger.logging.tracebacks import describe  # noqa: PLC0415
+    from projections.quarantine.admin import QuarantineDesk  # noqa: PLC0415
+    from projections.views.registry import all_views  # noqa: PLC0415
+
+    from .cli_context import database  # noqa: PLC0415
+
+    with explained(), database(settings) as url:
+        views = all_views(keys.blind_index(settings))
+        yield QuarantineDesk(url, views, HolderKeys(keyring(settings)), describe)

@@ -1,0 +1,180 @@
+"""``permit-ledger verify-log`` and ``copy-log``: for those who do not take its word for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from psycopg import Error
+
+from permit_ledger.settings import Settings
+
+from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
+
+if TYPE_CHECKING:
+    from transparency.notes import NoteVerifier
+    from transparency.verify.claims import Claim
+    from transparency.verify.findings import Verified
+    from transparency.verify.scratch import Scratch
+    from transparency.verify.tile_folder import TileFolder
+
+Progress = Callable[[str, int, int | None], None]
+
+Verifiers = Annotated[
+    Path | None,
+    typer.Option(help="Verifier keys, a line each; default those of the settings."),
+]
+
+
+def verify_log(
+    against: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint that somebody kept; may be repeated.")
+    ] = None,
+    tiles: Annotated[
+        Path | None,
+        typer.Option(help="A copy of the log; alone where --database-url names no database."),
+    ] = None,
+    verifiers: Verifiers = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make the whole log's trees again from its rows, and name the first position that differs."""
+    from transparency.verify.findings import in_order  # noqa: PLC0415  keeps --help quick
+
+    from .terminal import stages  # noqa: PLC0415
+
+    settings = settings_of(
+        data_dir=data_dir, database_url=database_url, log_verifiers_file=verifiers
+    )
+    started = time.perf_counter()
+    with (
+        explained(Error, ValueError, BrokenExecutor),
+        stages(errors_console, "verify-log") as progress,
+    ):
+        found = _verified(settings, against or [], tiles, workers, progress)
+    seconds = time.perf_counter() - started
+    findings = in_order(found)
+    for finding in findings:
+        console.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)
+    for each in found:
+        pending = f", {each.pending:,} not yet signed" if each.pending else ""
+        typer.echo(f"{each.tree}: {each.size:,} entries, {each.claims:,} roots compared{pending}")
+    rows = sum(each.head for each in found)
+    typer.echo(f"{rows:,} rows in {seconds:.1f} s ({rows / max(seconds, 0.001):,.0f}/s)")
+    if findings:
+        typer.echo(f"NOT the log that was signed: {len(findings):,} findings")
+        raise typer.Exit(1)
+    typer.echo("OK: this is the log that was signed")
+
+
+def copy_log(
+    folder: Annotated[Path, typer.Argument(help="Where to; what is there is added to.")],
+    entries: Annotated[
+        bool, typer.Option("--entries", help="The entries too, not only their hashes.")
+    ] = False,
+    verifiers: Verifiers = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Copy the transparency log's tiles into a folder, to keep them where nobody here can write."""
+    from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415
+    from transparency.logs import LOGS  # noqa: PLC0415  keeps --help quick
+    from transparency.verify import copying  # noqa: PLC0415
+
+    from .cli_context import server  # noqa: PLC0415
+    from .terminal import stages  # noqa: PLC0415
+
+    settings = settings_of(
+        data_dir=data_dir, database_url=database_url, log_verifiers_file=verifiers
+    )
+    with (
+        explained(Error, ValueError),
+        server(settings) as url,
+        stages(errors_console, "copy-log") as progress,
+    ):
+        keys = known_verifiers(settings)
+        sizes = {
+            name: copying.copy_log(
+                url,
+                log,
+                settings.origin,
+                keys,
+                folder / log.suffix.removeprefix("/"),
+                progress,
+                with_entries=entries,
+            )
+            for name, log in LOGS.items()
+        }
+    for name, size in sizes.items():
+        typer.echo(f"{name}: {size:,} entries")
+
+
+def _verified(
+    settings: Settings, against: list[Path], tiles: Path | None, workers: int, progress: Progress
+) -> list[Verified]:
+    from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415
+    from transparency.verify.folder_check import check_folder, folders_in  # noqa: PLC0415
+    from transparency.verify.verification import Verification  # noqa: PLC0415
+
+    from .cli_context import server  # noqa: PLC0415
+
+    keys = known_verifiers(settings)
+    claims, findings = _claims(settings, against, keys)
+    copies = folders_in(tiles) if tiles else {}
+    if tiles and not copies:
+        raise ValueError(f"{tiles} holds no copy of a log: there is no checkpoint")
+    of_copies = []
+    for tree, copy in copies.items():
+        verified, claim = check_folder(tree, copy, settings.origin, keys, progress)
+        of_copies.append(verified)
+        if claim:
+            claims.setdefault(tree, []).append(claim)
+    if tiles and not settings.database_url:
+        return [*findings, *of_copies]
+    with server(settings) as url:
+        of_database = Verification(
+            url,
+            settings.origin,
+            keys,
+            claims,
+            workers=workers,
+            progress=progress,
+            compare=partial(_compare, copies),
+        ).run()
+    return [*of_database, *findings, *(one for one in of_copies if one.findings)]
+
+
+def _compare(copies: dict[str, TileFolder], tree: str, scratch: Scratch, found: Verified) -> None:
+    from transparency.verify.folder_check import compare_with_copy, head_of  # noqa: PLC0415
+
+    if (copy := copies.get(tree)) and (head := head_of(copy)):
+        compare_with_copy(copy, head.size, scratch, found)
+
+
+def _claims(
+    settings: Settings, against: list[Path], keys: list[NoteVerifier]
+) -> tuple[dict[str, list[Claim]], list[Verified]]:
+    """What is remembered outside the database, and what others have kept; with what is wrong."""
+    from transparency.logs import LOGS  # noqa: PLC0415
+    from transparency.verify.claims import remembered, shown  # noqa: PLC0415
+    from transparency.verify.findings import Verified  # noqa: PLC0415
+
+    claims: dict[str, list[Claim]] = {}
+    outside, files = Verified("outside the database"), []
+    for tree, log in LOGS.items():
+        origin = log.origin(settings.origin)
+        files.append(remembered(settings.tree_dir, tree, origin, keys))
+    origins = {log.origin(settings.origin): tree for tree, log in LOGS.items()}
+    files += [shown(file, origins, keys) for file in against]
+    for found in files:
+        if found.problem:
+            outside.add(None, found.problem)
+        if found.claim and found.tree:
+            claims.setdefault(found.tree, []).append(found.claim)
+    return claims, [outside] if outside.findings else []

@@ -1,0 +1,361 @@
+"""A PostgreSQL server of our own, for machines that have none.
+
+It listens on a socket in its own folder, on no port. :mod:`permit_ledger.embedded.programs` has its
+programs and the user that they run as.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import ConnectionTimeout
+
+from ledger.database.backoff import Backoff
+from permit_ledger.cli.failures import DatabaseNotStarted
+from permit_ledger.roles.patience import Stillness, activity, waiting_for
+
+from .data_folder import MIB, open_data_folder, require_space
+from .programs import MAJOR, SUPERUSER, Programs, complaint
+
+DATABASE = "permit_ledger"
+PORT = 5432
+STALLED_S = 300.0
+"""So long nothing may move while it starts or stops. Recovery after a crash moves, and may take
+hours."""
+BURIAL_TIMEOUT_S = 15
+"""A killed server's helpers may hold its shared memory for a moment."""
+CONNECT_FIRST_S, CONNECT_MAX_S = 5, 80
+"""The first attempt to connect may take so long, each further one twice as long as the last."""
+POLL_S = 0.05
+NEW_BYTES_MIN, FREE_BYTES_MIN = 128 * MIB, 16 * MIB
+"""Free space that a new database needs, and one that is there to start."""
+SOCKET_PATH_BYTES_MAX = 100
+"""The kernel's limit for a socket's address is 108."""
+SOCKET_LINE = 4
+"""Of the pid file, from 0: the folder of the server's socket."""
+
+_PASSING = re.compile(r"shared memory block|is still in use|lock file .* already exists")
+"""Complaints at a start that time mends."""
+_NOT_YET = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients")
+
+_CONFIGURATION = """\
+# Written by permit-ledger at every start.
+listen_addresses = ''
+unix_socket_directories = '{socket_dir}'
+port = {port}
+# Statements, their parameters and key values may hold personal data: they stay out of the log.
+# An error's first line may quote a value (invalid input syntax for type date: "..."), its DETAIL
+# holds a key or a row, and that of a crash the statement. So errors of statements are told to their
+# client alone, and "log" is above "error" here: starts, stops, checkpoints, crashes are written.
+log_min_messages = log
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_statement = none
+log_duration = off
+log_min_duration_statement = -1
+log_min_duration_sample = -1
+log_transaction_sample_rate = 0
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+debug_print_parse = off
+debug_print_rewritten = off
+debug_print_plan = off
+logging_collector = off
+# Messages in English, figures as programs write them, whatever locale the folder was made with.
+lc_messages = 'C'
+lc_monetary = 'C'
+lc_numeric = 'C'
+lc_time = 'C'
+shared_buffers = 256MB
+max_connections = 200
+max_wal_size = 2GB
+"""
+
+
+class EmbeddedPostgres:
+    """The server in one data folder, started or found running.
+
+    ``keep`` leaves it as it was found: running for whoever runs it, stopped otherwise.
+    ``stalled_s`` is how long nothing may move before a start is given up.
+
+    Raises, on entering:
+        CannotStart: the folder can't be used; as DatabaseNotStarted, the server does not start.
+    """
+
+    def __init__(self, data_dir: Path, *, keep: bool = False, stalled_s: float = STALLED_S) -> None:
+        self._data_dir = data_dir
+        self._folder = data_dir / "postgresql"
+        self._keep = keep
+        self._stalled_s = stalled_s
+        self._found_running = False
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket_dir: Path | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = open_data_folder(self._data_dir) / "postgresql"
+        self._folder.mkdir(exist_ok=True)
+        with (self._folder.parent / "postgresql.lock").open("w") as lock:
+            with waiting_for("another command that starts PostgreSQL"):
+                fcntl.flock(lock, fcntl.LOCK_EX)  # it goes with the process
+            self._find_or_start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not (self._keep and self._found_running) and (server := self._find()):
+            self._stop(server)
+        self._socket_dir = None
+
+    @property
+    def url(self) -> str:
+        """The connection string of the ledger's database."""
+        return self._conninfo(DATABASE)
+
+    def _find_or_start(self) -> None:
+        self._found_running = self._find() is not None
+        if not self._found_running:
+            self._initialise()
+        still, connect_s = Stillness(self._stalled_s), CONNECT_FIRST_S
+        deadline, backoff = time.monotonic() + BURIAL_TIMEOUT_S, Backoff(Event())
+        log = self._folder / "log"
+        started_at = 0
+        with waiting_for("PostgreSQL: still starting"):
+            while True:  # a server that was found may be starting up still, or about to die
+                server = self._find()
+                if self._child is not None and self._child.poll() is not None:
+                    said = _tail(log, started_at)
+                    if not _PASSING.search(said) or time.monotonic() > deadline:
+                        what = f"PostgreSQL in {self._folder} does not start"
+                        raise DatabaseNotStarted(complaint(what, said))
+                    self._child = None
+                    backoff.pause()
+                elif server is None and self._child is None:
+                    self._found_running = False
+                    started_at = log.stat().st_size if log.exists() else 0
+                    self._child = self._launch(log)
+                try:
+                    self._socket_dir = self._where_it_listens()
+                    self._create_database(connect_s)
+                except ConnectionTimeout:
+                    connect_s = min(connect_s * 2, CONNECT_MAX_S)
+                except psycopg.OperationalError as error:
+                    self._require_not_yet(error)
+                else:
+                    return
+                if still.is_too_long(lambda: self._signs(log)):
+                    self._give_up()
+                Event().wait(POLL_S)  # sleeping between two looks
+
+    def _signs(self, log: Path) -> tuple[int, float]:
+        """What changes while a server starts or recovers."""
+        running = self._find() or self._child
+        return _size(log), activity(running.pid)[0] if running else 0.0
+
+    def _require_not_yet(self, error: psycopg.OperationalError) -> None:
+        said = str(error)
+        if "FATAL" in said and not _NOT_YET.search(said):
+            what = f"PostgreSQL in {self._folder} runs and lets its own user {SUPERUSER} not in"
+            raise DatabaseNotStarted(complaint(what, said)) from None
+
+    def _give_up(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            what = "does not come up"
+        else:
+            what = f"runs (process {_pid_of(self._folder)}) and does not answer: stop that process"
+        raise DatabaseNotStarted(
+            f"PostgreSQL in {self._folder} {what}; nothing has moved for {self._stalled_s:.0f} s."
+            " Its log is in that folder"
+        )
+
+    def _stop(self, server: psutil.Process) -> None:
+        still = Stillness(self._stalled_s)
+        with suppress(psutil.NoSuchProcess), waiting_for("PostgreSQL: still stopping"):
+            server.send_signal(signal.SIGINT)  # a fast shutdown: clients are sent away
+            while self._find() == server:
+                if self._child is not None:
+                    self._child.poll()
+                if still.is_too_long(lambda: activity(server.pid)[0]):
+                    server.send_signal(signal.SIGQUIT)  # the next start recovers
+                    break
+                Event().wait(POLL_S)  # sleeping between two looks
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(BURIAL_TIMEOUT_S)
+            self._child = None
+
+    def _create_database(self, connect_s: int) -> None:
+        with (
+            psycopg.connect(
+                self._conninfo("postgres"), autocommit=True, connect_timeout=connect_s
+            ) as connection,
+            suppress(psycopg.errors.DuplicateDatabase),
+        ):
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _conninfo(self, database: str) -> str:
+        if self._socket_dir is None:
+            raise RuntimeError(f"the database server in {self._folder} is not running")
+        # An address in the environment would come before the folder.
+        return make_conninfo(
+            host=str(self._socket_dir), hostaddr="", port=PORT, user=SUPERUSER, dbname=database
+        )
+
+    def _launch(self, log: Path) -> subprocess.Popen[bytes]:
+        require_space(self._folder, FREE_BYTES_MIN)
+        programs = Programs()
+        programs.let_pass(self._folder)
+        programs.give(self._folder)
+        if self._folder.stat().st_uid == os.geteuid() or os.geteuid() == 0:
+            self._folder.chmod(0o700)  # a copy may have come with other rights, which it refuses
+        socket_dir = self._configure(programs)
+        # Left by a server that was killed; its pid may be another program's by now, or a zombie's.
+        (self._folder / "postmaster.pid").unlink(missing_ok=True)
+        (socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "ab") as output:
+            programs.give(log)
+            return programs.serve(self._folder, output)
+
+    def _initialise(self) -> None:
+        """Make a database beside the folder and put it there whole: a start that is killed leaves
+        no half of one."""
+        version = self._folder / "PG_VERSION"
+        if version.exists():
+            if (found := version.read_text(encoding="utf-8").strip()) != str(MAJOR):
+                raise DatabaseNotStarted(
+                    f"the database in {self._folder} was made by PostgreSQL {found}, and this is"
+                    f" {MAJOR}: dump it with that version and restore it into a new folder"
+                )
+            return
+        if any(self._folder.iterdir()):
+            raise DatabaseNotStarted(
+                f"{self._folder} holds files and no database: move them away, or choose another"
+                " folder with --data-dir"
+            )
+        require_space(self._folder, NEW_BYTES_MIN)
+        programs = Programs()
+        draft = self._folder.with_name("postgresql.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        programs.let_pass(draft)
+        programs.give(draft)
+        with waiting_for("PostgreSQL: still making a new database"):
+            programs.make_cluster(draft, self._stalled_s)
+        draft.rename(self._folder)
+
+    def _configure(self, programs: Programs) -> Path:
+        """Returns the folder of its socket."""
+        socket_dir = _socket_dir_for(self._folder)
+        if socket_dir != self._folder:
+            _make_private(socket_dir, programs)
+        quoted = str(socket_dir).replace("'", "''")
+        own = self._folder / "permit_ledger.conf"
+        own.write_text(_CONFIGURATION.format(socket_dir=quoted, port=PORT), encoding="utf-8")
+        own.chmod(0o644)
+        main = self._folder / "postgresql.conf"
+        include = f"include = '{own.name}'\n"
+        if include not in main.read_text(encoding="utf-8"):
+            with main.open("a", encoding="utf-8") as file:  # a full disk must not empty it
+                file.write(include)
+        return socket_dir
+
+    def _find(self) -> psutil.Process | None:
+        """The process of the pid on file, if it is this folder's server and not some other program
+        by now."""
+        try:
+            process = psutil.Process(_pid_of(self._folder))
+            command = process.cmdline()
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return None
+        return process if str(self._folder) in command else None
+
+    def _where_it_listens(self) -> Path:
+        """As the server itself has it on file: another start may have had another temporary
+        folder."""
+        with suppress(OSError, IndexError):
+            lines = (self._folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            if lines[SOCKET_LINE]:
+                return Path(lines[SOCKET_LINE])
+        return _socket_dir_for(self._folder)
+
+
+def _pid_of(folder: Path) -> int:
+    """
+    Raises:
+        FileNotFoundError, ValueError: no server is on file.
+    """
+    return int((folder / "postmaster.pid").read_text(encoding="utf-8").partition("\n")[0])
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        file.seek(start)
+        return file.read().decode(errors="replace")
+
+
+def _socket_dir_for(folder: Path) -> Path:
+    """The data folder itself, or where its name is too long for a socket or holds what a list of
+    addresses can't, one under a temporary folder that is named for it."""
+    if _may_hold_socket(folder):
+        return folder
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    for base in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108  private within
+        candidate = Path(base) / f"permit-ledger-{digest}"
+        if Path(base).is_dir() and _may_hold_socket(candidate):
+            return candidate
+    raise DatabaseNotStarted(
+        f"the name of {folder} is too long for a socket, and no temporary folder has a short one:"
+        " set TMPDIR, or choose a shorter --data-dir"
+    )
+
+
+def _may_hold_socket(folder: Path) -> bool:
+    name = str(folder)
+    try:
+        encoded = f"{name}/.s.PGSQL.{PORT}".encode()
+    except UnicodeEncodeError:
+        return False
+    return len(encoded) <= SOCKET_PATH_BYTES_MAX and not set(name) & set(',"\\')
+
+
+def _make_private(folder: Path, programs: Programs) -> None:
+    """A folder of the server's own, which no other user has put there for it."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        programs.give(folder)
+    found, owner = folder.lstat(), programs.owner[0]
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner:
+        programs.give(folder)
+        found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
+        raise DatabaseNotStarted(f"{folder} belongs to another user: remove it, or set TMPDIR")

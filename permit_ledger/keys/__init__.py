@@ -1,0 +1,1 @@
+"""Keys in files and devices: made, read, rotated."""

@@ -1,0 +1,101 @@
+"""Keys in files beside the database, never in it: made on first use, readable by the owner only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from ledger.checks.display_codes import CodeDigests
+from ledger.crypto.blind_index import KEY_BYTES, BlindIndex
+from permit_ledger.settings import Settings
+
+
+class UnusableKey(ValueError):
+    """A key file that holds no key; the message names the file, never its contents."""
+
+
+def blind_index(settings: Settings) -> BlindIndex:
+    """The index by which people are found.
+
+    Raises:
+        UnusableKey: the file holds no 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
+    try:
+        return BlindIndex(
+            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
+        )
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+
+
+def display_codes(settings: Settings) -> CodeDigests:
+    """What turns live codes into digests.
+
+    Raises:
+        UnusableKey: the file holds no 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
+    try:
+        return CodeDigests(
+            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
+        )
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+
+
+def development_issuer_key(settings: Settings) -> ECKey:
+    """The key that signs tokens in development mode."""
+    return _ec_key(None, settings.keys_dir / "development-issuer.jwk")
+
+
+def _ec_key(own: Path | None, default: Path) -> ECKey:
+    try:
+        key = ECKey.import_key(orjson.loads(text_of(own, default, new_ec_key)))
+        if not key.is_private or key.curve_name != "P-256":
+            raise ValueError("another kind of key")
+        key.ensure_kid()
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise UnusableKey(f"{own or default} holds no private key on P-256 as a JWK") from None
+    return key
+
+
+def text_of(own: Path | None, default: Path, make: Callable[[], str]) -> str:
+    """What the operator's own file holds, which has to be there, or else ours."""
+    return own.read_text(encoding="ascii").strip() if own else _read_or_make(default, make)
+
+
+def new_ec_key() -> str:
+    """A private key on P-256, as a JWK."""
+    return orjson.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).decode()
+
+
+def _read_or_make(file: Path, make: Callable[[], str]) -> str:
+    """The file's text; where there is none, what ``make`` gives, which only one process writes."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        pass
+    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # mode 0600
+    draft = Path(name)
+    with os.fdopen(descriptor, "w", encoding="ascii") as handle:
+        handle.write(make())
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass  # another process was faster, and its key is the one
+    finally:
+        draft.unlink()
+    return file.read_text(encoding="ascii").strip()

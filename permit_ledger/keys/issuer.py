@@ -1,0 +1,153 @@
+"""The issuer's public keys: from a file, or fetched from its address and kept fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+import structlog
+from joserfc.jwk import KeySet
+
+from api.http.tokens import ALGORITHMS
+
+from .jwks import usable_keys
+
+REFRESH_S = 300
+UNKNOWN_KEY_REFRESH_S = 5
+"""At most so often the issuer is asked because a token names a key that is not among these: whoever
+makes such tokens up can cause no more than that."""
+FETCH_TIMEOUT_S = 5
+BYTES_MAX = 256 * 1024
+
+_FAILURES = (OSError, httpx.HTTPError, httpx.InvalidURL, ValueError)
+
+_log = structlog.get_logger(__name__)
+
+
+class IssuerKeys:
+    """``source`` is a file or an ``https`` address; :meth:`load` has to succeed once.
+
+    One read is under way at a time, however many ask for it; it is bounded, and does its file and
+    key work outside the event loop. A read that fails leaves the keys as they are.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._content: bytes | None = None
+        self._keys: KeySet | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._not_before = 0.0
+
+    def __call__(self) -> KeySet:
+        if self._keys is None:
+            raise RuntimeError("the issuer's keys are not loaded")
+        return self._keys
+
+    async def load(self) -> None:
+        """
+        Raises:
+            OSError, httpx.HTTPError, ValueError: the keys can't be had or read; TimeoutError, which
+                is an OSError, after ``FETCH_TIMEOUT_S``.
+        """
+        async with asyncio.timeout(FETCH_TIMEOUT_S):
+            content = await self._read()
+            if content == self._content:
+                return  # the same set stays the same object: what was verified with it counts
+            keys, passed_over = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
+        for reason in passed_over:
+            _log.warning("a key of the issuer is passed over", reason=reason)
+        self._content, self._keys = content, keys
+
+    async def keep_fresh(self) -> None:
+        """Until cancelled; the last good keys stay where a refresh fails."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self._reload()
+
+    async def refresh(self) -> bool:
+        """Ask the issuer now, if it was not asked a moment ago; whether the keys are others now."""
+        before = self._keys
+        if self._reading is None:
+            now = time.monotonic()
+            if now < self._not_before:
+                return False
+            self._not_before = now + UNKNOWN_KEY_REFRESH_S
+        await self._reload()
+        return self._keys is not before
+
+    async def _reload(self) -> None:
+        """Share the read that is under way, or begin one; whoever leaves does not end it."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._load_or_warn())
+            self._reading.add_done_callback(self._has_read)
+        await asyncio.shield(self._reading)
+
+    def _has_read(self, _: asyncio.Task[None]) -> None:
+        self._reading = None
+
+    async def _load_or_warn(self) -> None:
+        try:
+            await self.load()
+        except _FAILURES as error:
+            reason = str(error) if isinstance(error, ValueError) else None
+            _log.warning("issuer's keys not refreshed", error=type(error).__name__, reason=reason)
+
+    async def _read(self) -> bytes:
+        if not self._source.startswith("https://"):
+            return await asyncio.to_thread(_start_of, Path(self._source))
+        content = b""
+        async with (
+            httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client,
+            client.stream("GET", self._source) as answer,
+        ):
+            async for part in answer.raise_for_status().aiter_bytes():
+                content += part
+                if len(content) > BYTES_MAX:
+                    break
+        return _bounded(content)
+
+
+def load_at_start(source: str) -> IssuerKeys:
+    """The keys before anything is served.
+
+    Raises:
+        NoKeys: with what an operator can do about it.
+    """
+    keys = IssuerKeys(source)
+    try:
+        asyncio.run(keys.load())
+    except _FAILURES as error:
+        what = str(error) if isinstance(error, ValueError) else _of(error)
+        raise NoKeys(
+            f"PERMIT_LEDGER_JWKS can't be used: {what}. Set it to a file or an https address with"
+            " the issuer's JWK Set, one of whose public keys fits"
+            f" {', '.join(ALGORITHMS)}"
+        ) from None
+    return keys
+
+
+class NoKeys(Exception):
+    """The issuer's keys can't be had, so no token could be verified."""
+
+
+def _of(error: Exception) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return f"no answer within {FETCH_TIMEOUT_S} s"
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"the address answers {error.response.status_code}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'it'}: {error.strerror}"
+    return f"it can't be read ({type(error).__name__})"
+
+
+def _start_of(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return _bounded(content.read(BYTES_MAX + 1))
+
+
+def _bounded(content: bytes) -> bytes:
+    if len(content) > BYTES_MAX:
+        raise ValueError(f"it has more than {BYTES_MAX} bytes, and is too large")
+    return content

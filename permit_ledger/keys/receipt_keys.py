@@ -1,0 +1,126 @@
+"""The keys that sign receipts: one at a time, each verified for as long as it is published.
+
+The file holds a JWK, as it was made, or a JWK set once they were rotated. A key of the set may say
+``signs_from``; those that sign no more are there with their public part, and may be taken out by
+hand when no receipt of theirs has to be verified any more.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from api.checks.receipts import ReceiptKey
+from permit_ledger.settings import Settings
+
+from .files import UnusableKey, new_ec_key, text_of
+
+SIGNS_FROM = "signs_from"
+LOOK_AGAIN_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+def receipt_keys(settings: Settings) -> list[ReceiptKey]:
+    """All of them, made where there was none.
+
+    Raises:
+        UnusableKey: the file holds no key on P-256 that can sign by now.
+        OSError: the operator's own file can't be read.
+    """
+    file = _file(settings)
+    try:
+        found = orjson.loads(text_of(settings.receipt_key_file, file, new_ec_key))
+        listed = found.get("keys", [found])
+        keys = [_key(jwk) for jwk in listed]
+        now = time.time()
+        if not any(each.key.is_private and each.signs_from <= now for each in keys):
+            raise ValueError("none of them signs")
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise UnusableKey(f"{file} holds no private key on P-256 as a JWK") from None
+    return keys
+
+
+def rotate(settings: Settings, after_s: float) -> ReceiptKey:
+    """A new key, published at once and signing ``after_s`` seconds from now; of the others only
+    the one that signs until then keeps its private part.
+
+    Raises:
+        UnusableKey, OSError: as :func:`receipt_keys`; the file can't be written.
+    """
+    now = time.time()
+    keys = receipt_keys(settings)
+    signing = max(
+        (each for each in keys if each.key.is_private and each.signs_from <= now),
+        key=lambda each: each.signs_from,
+    )
+    new = ReceiptKey(_imported(orjson.loads(new_ec_key())), now + after_s)
+    listed = [_jwk(each, private=each is signing) for each in keys] + [_jwk(new, private=True)]
+    _replace(_file(settings), orjson.dumps({"keys": listed}, option=orjson.OPT_INDENT_2))
+    return new
+
+
+class WatchedKeys:
+    """The keys as the file has them, looked at again now and then; a file that can't be read leaves
+    what was known."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys = receipt_keys(settings)
+        self._changed_at = self._modified()
+        self._look_at = time.monotonic() + LOOK_AGAIN_S
+
+    def __call__(self) -> Sequence[ReceiptKey]:
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_AGAIN_S
+            self._look()
+        return self._keys
+
+    def _look(self) -> None:
+        try:
+            if (changed_at := self._modified()) != self._changed_at:
+                self._keys, self._changed_at = receipt_keys(self._settings), changed_at
+        except (OSError, UnusableKey) as error:
+            _log.error("receipt keys can't be read", error=type(error).__name__)
+
+    def _modified(self) -> int:
+        return _file(self._settings).stat().st_mtime_ns
+
+
+def _file(settings: Settings) -> Path:
+    return settings.receipt_key_file or settings.keys_dir / "receipts.jwk"
+
+
+def _key(jwk: dict[str, Any]) -> ReceiptKey:
+    return ReceiptKey(_imported(jwk), float(jwk.get(SIGNS_FROM, 0)))
+
+
+def _imported(jwk: dict[str, Any]) -> ECKey:
+    """Without ``signs_from``, which is nobody else's."""
+    key = ECKey.import_key({name: value for name, value in jwk.items() if name != SIGNS_FROM})
+    if key.curve_name != "P-256":
+        raise ValueError("another curve")
+    key.ensure_kid()
+    return key
+
+
+def _jwk(key: ReceiptKey, *, private: bool) -> dict[str, Any]:
+    return {**key.key.as_dict(private=private), SIGNS_FROM: key.signs_from}
+
+
+def _replace(file: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # mode 0600
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    Path(name).replace(file)

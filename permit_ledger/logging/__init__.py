@@ -1,0 +1,1 @@
+"""The service's own log: JSON lines without personal data."""

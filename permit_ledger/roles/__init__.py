@@ -1,0 +1,1 @@
+"""The processes: one module a role, and what starts and stops them."""

@@ -1,0 +1,47 @@
+"""The ``integrate`` role: takes what is recorded into the transparency log, and signs it."""
+
+from __future__ import annotations
+
+import signal
+from threading import Event, Thread
+
+from permit_ledger.bootstrap.witness_policy import witness_policy
+from permit_ledger.cli.cli_context import database, followed_clock
+from permit_ledger.keys.log_keys import WatchedSigners
+from permit_ledger.settings import Settings
+from transparency.runner import IntegratorRunner
+from transparency.witness.policy import WitnessPolicy
+from transparency.witness.runner import WitnessRunner
+
+from .stopping import stop_on
+from .supervisor import tie_to_supervisor
+
+
+def integrate(settings: Settings) -> None:
+    """Until SIGTERM."""
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    signers = WatchedSigners(settings)
+    policy = witness_policy(settings)
+    with database(settings) as database_url:
+        _ask_witnesses(settings, database_url, policy, stop)
+        IntegratorRunner(
+            database_url,
+            settings.origin,
+            signers,
+            settings.tree_dir,
+            followed_clock(settings, database_url, stop),
+            stop,
+            manifest_interval_s=settings.manifest_interval_s,
+        ).run()
+
+
+def _ask_witnesses(
+    settings: Settings, database_url: str, policy: WitnessPolicy, stop: Event
+) -> None:
+    """In a thread of its own, which ends with the process at the latest."""
+    runner = WitnessRunner(
+        database_url, settings.origin, policy, stop, interval_s=settings.witness_interval_s
+    )
+    if any(witness.url for witness in policy.witnesses):
+        Thread(target=runner.run, name="witnesses", daemon=True).start()

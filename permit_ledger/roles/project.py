@@ -1,0 +1,112 @@
+"""The ``project`` role: one projector, and the auditor beside it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from consumers.contract.kinds import PERMITS
+from consumers.remote_views.decoder import RecordTaker
+from consumers.remote_views.worker import RemoteViews
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import connect
+from permit_ledger.bootstrap.kafka_access import brokers_of
+from permit_ledger.cli.cli_context import database, keyless_database
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.key_encryption import keyring
+from permit_ledger.logging.tracebacks import describe
+from permit_ledger.settings import Settings
+from projections.auditor.auditor import Auditor
+from projections.projector.opening import EventOpener
+from projections.projector.runner import Projector
+from projections.remote.feed import require_own_log
+from projections.remote.views import FedViews
+from projections.views.registry import all_views
+from projections.views.view import ELECTRONIC, PHYSICAL
+
+from .stopping import stop_on
+from .supervisor import tie_to_supervisor
+
+GC_OBJECTS = 50_000
+"""A page's events are no garbage yet when the collector comes by after the usual 700."""
+
+AUDITOR_END_S = 2.0
+"""What it is in the middle of takes milliseconds; whatever takes longer ends with the process."""
+
+
+class CannotProject(Exception):
+    """The message says what to do."""
+
+
+def project(settings: Settings) -> None:
+    """Keep the views, until SIGTERM.
+
+    Raises:
+        NoFeed: this database's views are fed from Kafka.
+    """
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    with database(settings) as database_url:
+        with connect(database_url) as connection:
+            require_own_log(connection)
+        holder_keys = HolderKeys(keyring(settings))
+        views = all_views(keys.blind_index(settings))
+        gc.freeze()
+        gc.set_threshold(GC_OBJECTS)
+        with auditing(settings, database_url, holder_keys, stop):
+            Projector(database_url, views, EventOpener(holder_keys, describe), stop).run()
+
+
+def project_from_kafka(settings: Settings) -> None:
+    """Keep the views of a database that has no log, from a topic, until SIGTERM. No key is needed:
+    the topic holds nothing personal, and nobody is searched for by a citizen number there.
+
+    Raises:
+        CannotProject: no broker is named.
+    """
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    brokers = brokers_of(settings)
+    if brokers is None:
+        raise CannotProject(
+            "no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT"
+        )
+    # The client tells of every attempt; the worker says once what it waits for.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    prefix = settings.kafka_topic_prefix or ""
+    kind = PERMITS.under(prefix)
+    taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
+    views = FedViews([PHYSICAL, ELECTRONIC], describe)
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
+    with keyless_database(settings) as database_url:
+        RemoteViews(
+            *(database_url, brokers, kind, settings.source, taker, views, stop),
+            topic_prefix=prefix,
+        ).run()
+
+
+@contextmanager
+def auditing(
+    settings: Settings, database_url: str, holder_keys: HolderKeys, stop: Event
+) -> Iterator[None]:
+    """In a thread of its own, unless it is turned off; no thread outlives the role."""
+    if not settings.audit_permits_per_s:
+        yield
+        return
+    auditor = Auditor(
+        database_url,
+        all_views(keys.blind_index(settings)),
+        EventOpener(holder_keys, describe),
+        stop,
+        permits_per_s=settings.audit_permits_per_s,
+    )
+    thread = Thread(target=auditor.run, name="auditor", daemon=True)
+    thread.start()
+    yield
+    thread.join(AUDITOR_END_S)

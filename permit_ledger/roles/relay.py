@@ -1,0 +1,69 @@
+"""The ``relay`` role: the log to Kafka's topics."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+
+import typer
+
+from consumers.contract.kinds import kinds_under
+from consumers.relay.cursor import RelayRow
+from consumers.relay.relay import Relay
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.database.connections import connect
+from permit_ledger.bootstrap.kafka_access import brokers_of
+from permit_ledger.cli.cli_context import keyless_database
+from permit_ledger.settings import Settings
+
+from .stopping import stop_on
+from .supervisor import tie_to_supervisor
+
+GC_OBJECTS = 50_000
+"""A batch's records are no garbage yet when the collector comes by after the usual 700."""
+
+
+class CannotRelay(Exception):
+    """The message says what to do."""
+
+
+def relay(settings: Settings) -> None:
+    """Until SIGTERM. No key is needed: nothing personal is opened.
+
+    Raises:
+        CannotRelay: no broker is named.
+        OSError: a file that speaking to it needs can't be read.
+    """
+    tie_to_supervisor()
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
+    brokers = brokers_of(settings)
+    if brokers is None:
+        raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
+    # The client tells of every attempt; the relay says once why it begins anew.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    topic_prefix = settings.kafka_topic_prefix or ""
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
+    with keyless_database(settings) as database_url:
+        Relay(
+            database_url,
+            brokers,
+            EventMapper(OrjsonTranscoder()),
+            kinds_under(topic_prefix),
+            settings.source,
+            stop,
+            topic_prefix=topic_prefix,
+        ).run()
+
+
+def replay(settings: Settings) -> None:
+    """Let a relay that has stopped believe the topics as they are.
+
+    Raises:
+        CannotRelay: it has not stopped.
+    """
+    with keyless_database(settings) as database_url, connect(database_url) as connection:
+        if not RelayRow(connection).forget():
+            raise CannotRelay("the relay has not stopped: there is nothing to replay")
+    typer.echo("the relay goes on with whatever of the log is not on the topics")

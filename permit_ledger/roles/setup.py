@@ -1,0 +1,67 @@
+"""Bringing a database to what this version expects, and making sure that it is ours to work on."""
+
+from __future__ import annotations
+
+import hmac
+from typing import cast
+
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.codec.topics import require_readable
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.kek_register import introduce
+from ledger.crypto.key_encryption import Keyring
+from ledger.database.connections import Connection, acting_as_service
+from ledger.database.migrations import migrate
+from ledger.database.named_sql import Queries
+from ledger.errors import Corrupt
+
+PACKAGES = ("ledger", "projections")
+
+_sql = Queries("permit_ledger", "sql/setup.sql")
+
+
+class WrongKey(Corrupt):
+    """The blind-index key is not the one this ledger was written with."""
+
+
+def bring_up_to_date(connection: Connection) -> list[str]:
+    """Apply missing migrations; returns their names.
+
+    Raises:
+        SchemaMismatch: the database was set up by other migrations, or holds what can't be
+            migrated; as SchemaBehind, migrations are missing that only its owner may apply.
+        RightsMissing: a migration asks for a right that this user has not.
+    """
+    return migrate(connection, *PACKAGES)
+
+
+def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -> list[str]:
+    """Bring the database up to date, check the log's topics and the keys; returns what was applied.
+
+    ``connection`` has the rights of its own user: an owner's are needed where migrations are
+    missing, otherwise those of a member of the service's role are enough.
+
+    Raises:
+        SchemaMismatch, SchemaBehind: as :func:`bring_up_to_date`.
+        RightsMissing: likewise; or this user may not act as the service's role.
+        UnreadableTopics: the log holds events of a version that is newer than this one.
+        WrongKey: nobody would be found, and everybody could get a second permit.
+        KeyUnusable: somebody's details could not be opened.
+    """
+    applied = bring_up_to_date(connection)
+    expected = blind_index.fingerprint(b"key check")
+    with acting_as_service(connection):
+        require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
+        found = _key_check(connection)
+        if found is None:
+            connection.execute(_sql.insert_key_check, [expected])
+            found = _key_check(connection)  # another's, where two started in the same instant
+        introduce(connection, keyring)
+    if found is None or not hmac.compare_digest(found, expected):
+        raise WrongKey
+    return applied
+
+
+def _key_check(connection: Connection) -> bytes | None:
+    row = cast("tuple[bytes] | None", connection.execute(_sql.key_check).fetchone())
+    return row[0] if row else None

@@ -1,0 +1,121 @@
+"""All roles on this machine: starts them, restarts what fails, ends them together.
+
+Each role is a process of its own in the supervisor's process group. A pipe that nobody writes to
+ties them to it: when the supervisor dies, by whatever signal, its end closes and the roles go too.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from .patience import activity
+
+TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
+STOP_TIMEOUT_S = 10
+RESTARTS_MAX = 5
+RESTART_WINDOW_S = 60
+
+_log = structlog.get_logger(__name__)
+
+
+class RoleFailed(Exception):
+    """A role ended again and again."""
+
+
+@dataclass
+class Role:
+    """One subcommand of ``permit-ledger``, kept running."""
+
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    starts: list[float] = field(default_factory=list)
+
+    def start(self, environment: Mapping[str, str], tie: int, window_s: float = math.inf) -> None:
+        """
+        Raises:
+            RoleFailed: it was started too often within ``window_s``.
+        """
+        now = time.monotonic()
+        self.starts = [start for start in self.starts if now - start < window_s] + [now]
+        if len(self.starts) > RESTARTS_MAX:
+            raise RoleFailed(f"'permit-ledger {self.name}' ends as soon as it is started")
+        self.process = subprocess.Popen(  # noqa: S603  our own program
+            # Not what a folder of the same name in the working folder holds.
+            [sys.executable, "-P", "-m", "permit_ledger", self.name],
+            env={**environment, TIE_VARIABLE: str(tie), "PYTHONPATH": _our_path(environment)},
+            pass_fds=[tie],
+        )
+
+
+class Supervisor:
+    """Owns the roles' processes and the pipe; used by one thread."""
+
+    def __init__(self, roles: list[str], environment: Mapping[str, str]) -> None:
+        self._roles = [Role(name) for name in roles]
+        self._environment = environment
+        self._tie, self._own_end = os.pipe()
+
+    def start(self) -> None:
+        for role in self._roles:
+            role.start(self._environment, self._tie)
+
+    def tend(self, *, is_starting: bool = False) -> None:
+        """Restart whatever has ended; call it now and then.
+
+        While the service ``is_starting``, every end counts, however long a busy machine takes for
+        it; later those of the last minute.
+
+        Raises:
+            RoleFailed
+        """
+        window_s = math.inf if is_starting else RESTART_WINDOW_S
+        for role in self._roles:
+            if role.process and (code := role.process.poll()) is not None:
+                _log.error("role ended", role=role.name, exit_code=code)
+                role.start(self._environment, self._tie, window_s)
+
+    def activity(self, name: str) -> tuple[float, int]:
+        """What changes while a role runs at all."""
+        processes = [role.process for role in self._roles if role.name == name and role.process]
+        return activity(processes[0].pid) if processes else (0.0, 0)
+
+    def stop(self) -> None:
+        """End all roles, gently first."""
+        running = [role.process for role in self._roles if role.process]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _our_path(environment: Mapping[str, str]) -> str:
+    """Where this very program was imported from, before all else."""
+    given = environment.get("PYTHONPATH")
+    return os.pathsep.join([str(Path(__file__).parents[2]), *([given] if given else [])])
+
+
+def tie_to_supervisor() -> None:
+    """In a role: end like on SIGTERM when the supervisor is gone."""
+    if not (descriptor := os.environ.get(TIE_VARIABLE)):
+        return
+
+    def wait_for_end() -> None:
+        os.read(int(descriptor), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_end, name="tie", daemon=True).start()

@@ -1,0 +1,156 @@
+"""``permit-ledger up``: the whole service on this machine, with a small city in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Event
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from ledger.database.clock import DevelopmentClock
+from permit_ledger.cli.cli_context import database, service_clock
+from permit_ledger.cli.failures import CannotStart
+from permit_ledger.embedded.data_folder import open_data_folder
+from permit_ledger.sample.city import grow_sample_city
+from permit_ledger.settings import Settings
+
+from .listening import PortTaken, bind
+from .patience import Stillness, waiting_for
+from .stopping import stop_on
+from .supervisor import Supervisor
+
+ROLES = ["api", "project", "integrate", "analytics"]
+ANSWER_TIMEOUT_S = 30
+"""On a machine so busy that it takes longer, the next attempt has it."""
+PORT_TIMEOUT_S = 10
+TEND_S = 0.2
+READY_POLL_S = 0.05
+
+
+def up(
+    settings: Settings, console: Console, *, sample_permits: int, clock_at: datetime | None
+) -> None:
+    """Run until SIGTERM or Ctrl-C.
+
+    Raises:
+        CannotStart
+        RoleFailed: a part of the service does not stay up.
+    """
+    stop = stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    with _only_one(settings), database(settings, keep=False) as database_url:
+        _wait_for_port(settings, stop)
+        clock = service_clock(settings, database_url)
+        if clock_at and isinstance(clock, DevelopmentClock):
+            clock.set(clock_at)
+        supervisor = Supervisor(_roles(settings), _environment(settings, database_url))
+        try:
+            if not stop.is_set():
+                supervisor.start()
+            if sample_permits and not stop.is_set():
+                with waiting_for("the sample city: still growing"):
+                    grow_sample_city(settings, database_url, clock.now(), sample_permits, console)
+            if _until_ready(settings, supervisor, stop):
+                console.print(f"ready {settings.url}", highlight=False, soft_wrap=True)
+                while not stop.wait(TEND_S):
+                    supervisor.tend()
+        finally:
+            supervisor.stop()
+
+
+def _roles(settings: Settings) -> list[str]:
+    return [*ROLES, "relay"] if settings.kafka else ROLES
+
+
+def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> bool:
+    """Tend the roles until the service is ready (True) or is asked to stop (False).
+
+    Raises:
+        CannotStart: nothing has moved for too long: the API's process did nothing before it
+            answered, or the views got no further after that.
+    """
+    still = Stillness(settings.start_timeout_s)
+    # No proxy stands between this process and its own machine.
+    with (
+        httpx.Client(base_url=settings.url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as http,
+        waiting_for("the service: its roles are still starting"),
+    ):
+        while not stop.is_set():
+            supervisor.tend(is_starting=True)
+            answer = _readiness(http)
+            if answer.get("lag_events") == 0:
+                return True
+            if still.is_too_long(lambda: answer or supervisor.activity("api")):  # noqa: B023
+                raise CannotStart(
+                    f"the service is not ready, and nothing has moved for {still.limit_s:.0f} s:"
+                    " the lines above say why, if a part of it has failed; start it again, on a"
+                    " machine that is less busy"
+                )
+            stop.wait(READY_POLL_S)
+    return False
+
+
+def _readiness(http: httpx.Client) -> dict[str, Any]:
+    """What ``/readyz`` says of the log and the views; nothing while it does not answer."""
+    try:
+        document: dict[str, Any] = http.get("/readyz").json()
+    except (httpx.TransportError, ValueError):
+        return {}
+    told = ("detail", "log_position", "views_position", "lag_events")
+    return {name: document[name] for name in told if name in document}
+
+
+def _environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """The roles' settings: this process's own, made explicit."""
+    return {
+        **os.environ,
+        "PERMIT_LEDGER_DATABASE_URL": database_url,
+        "PERMIT_LEDGER_DATA_DIR": str(settings.data_dir.resolve()),
+        "PERMIT_LEDGER_PORT": str(settings.port),
+        "PERMIT_LEDGER_DEVELOPMENT": str(settings.development).lower(),
+        "PERMIT_LEDGER_LOG_LEVEL": settings.log_level,
+        "PERMIT_LEDGER_LOG_FORMAT": settings.log_format,
+        **({"PERMIT_LEDGER_KAFKA": settings.kafka} if settings.kafka else {}),
+    }
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """One service a data folder; the lock goes with the process, however it ends."""
+    folder = open_data_folder(settings.data_dir)
+    with (folder / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"another service runs on {settings.data_dir}: stop it, or choose --data-dir"
+            ) from None
+        yield
+
+
+def _wait_for_port(settings: Settings, stop: Event) -> None:
+    """The roles of a service that was killed may need a moment to go.
+
+    Raises:
+        CannotStart: another program stays there, or the address is none of this machine.
+    """
+    deadline = time.monotonic() + PORT_TIMEOUT_S
+    with waiting_for(f"port {settings.port}: another program has it still"):
+        while not stop.is_set():
+            try:
+                sockets = bind(settings.host, settings.port)
+            except PortTaken:
+                if time.monotonic() > deadline:
+                    raise
+                stop.wait(TEND_S)
+            else:
+                for each in sockets:
+                    each.close()
+                return

@@ -1,0 +1,1 @@
+"""The sample city: people, permits and years made up from a seed."""

@@ -1,0 +1,43 @@
+"""The sample city: a believable year of a few hundred permits, grown once into an empty log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+
+from domain.calendar import last_midnight
+from permit_ledger.cli.cli_context import workbench
+from permit_ledger.cli.terminal import progress
+from permit_ledger.settings import Settings
+
+from .command import simulate
+from .simulation.rates import Rates
+
+SAMPLE_PERMITS = 300
+SAMPLE_DAYS = 730
+SAMPLE_RATES = Rates(applications_share=0.6, application_slow_share=0.35, application_slow_days=45)
+"""More than elsewhere, so that the counter for identity cards has something to do."""
+SAMPLE_SEED = 20160101
+"""The day the national regulations came into force; any number would do."""
+
+
+def grow_sample_city(
+    settings: Settings, database_url: str, until: datetime, permits: int, console: Console
+) -> None:
+    """Nothing happens where the log already holds something."""
+    own = settings.model_copy(update={"database_url": database_url})
+    with workbench(own) as bench:
+        if bench.ledger.log.head():
+            return
+        with progress(console, "sample city", permits) as report:
+            simulate(
+                bench.ledger,
+                permits=permits,
+                days=SAMPLE_DAYS,
+                seed=SAMPLE_SEED,
+                until=last_midnight(until),
+                policy=bench.policy,
+                progress=report,
+                rates=SAMPLE_RATES,
+            )

@@ -1,0 +1,131 @@
+"""What all lives of a run share, and one life: a permit with whoever holds it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from domain.calendar import ONE_DAY, shanghai_date
+from domain.context import CommandContext
+from domain.lifecycle import Life as AnyLife
+from domain.lifecycle import LifeEvent
+from domain.lifecycles import EVENTS
+from domain.permit import Permit
+from domain.person import Identity
+from domain.policy import Policy
+from ledger.commands.registry import HolderChange, Release
+from ledger.crypto.blind_index import BlindIndex
+from ledger.crypto.portraits import Portrait
+from ledger.eventlog.bulk import BulkAppender
+
+from .agenda import Act, Agenda
+from .chance import Chance
+from .office import Office
+from .people import Population
+from .rates import Rates
+
+EMIGRANTS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Emigrant:
+    """Someone whose permit was cancelled and who may come back."""
+
+    identity: Identity
+    holder_id: str
+    left_on: date
+
+
+@dataclass(slots=True)
+class City:
+    """Owns the run's chance, its agenda and its way into the log."""
+
+    policy: Policy
+    rates: Rates
+    chance: Chance
+    office: Office
+    people: Population
+    agenda: Agenda
+    bulk: BulkAppender
+    blind_index: BlindIndex
+    emigrants: deque[Emigrant] = field(default_factory=lambda: deque(maxlen=EMIGRANTS_MAX))
+    """Longest gone first."""
+    events: Counter[str] = field(default_factory=lambda: Counter({e.TOPIC: 0 for e in EVENTS}))
+    """By topic."""
+
+    def record(
+        self,
+        permit: AnyLife,
+        holder_changes: Sequence[HolderChange] = (),
+        portrait: Portrait | None = None,
+        *,
+        new_holder: bool = False,
+    ) -> None:
+        """Append what the permit has decided, behind everything recorded before."""
+        for event in permit.pending_events:
+            assert isinstance(event, LifeEvent)  # noqa: S101  for the types
+            self.events[event.TOPIC] += 1
+        self.bulk.add(permit, holder_changes, portrait=portrait, new_holder=new_holder)
+
+    def context(self, actor: str, station: str | None, at: datetime) -> CommandContext:
+        return CommandContext(actor, station, self.chance.hex(32), at, self.policy)
+
+    def counter(self, division: str, at: datetime) -> CommandContext:
+        """An officer of the division acts."""
+        station = self.office.station(division)
+        return self.context(self.office.officer(station), station, at)
+
+
+class Life:
+    """A permit and its holder.
+
+    Acts are planned for the next day at the earliest, and fall away once the permit has ended or
+    its holder has left for good.
+    """
+
+    __slots__ = ("city", "has_left", "permit")
+
+    def __init__(self, city: City, permit: Permit) -> None:
+        self.city = city
+        self.permit = permit
+        self.has_left = False
+
+    def at_counter(self, at: datetime) -> CommandContext:
+        """The holder has come to an officer where they live."""
+        return self.city.counter(self.permit.residence.division, at)
+
+    def by_holder(self, at: datetime) -> CommandContext:
+        """The holder acts by phone."""
+        return self.city.context(self.permit.holder_id, None, at)
+
+    def record(self, *holder_changes: HolderChange) -> None:
+        self.city.record(self.permit, holder_changes)
+
+    def release(self) -> Release:
+        """The permit has ended: its holder may get another."""
+        number = self.permit.person.citizen_id_number
+        return Release(self.city.blind_index.of(number), self.permit.id)
+
+    def visit(self, day: date, act: Act, *, after: datetime) -> None:
+        """Plan to come to the counter on ``day``, or when it is open next."""
+        day = max(day, shanghai_date(after) + ONE_DAY)
+        if self.city.agenda.reaches(day):
+            self.city.agenda.plan(self.city.office.visit(day), self._unless_over(act))
+
+    def visit_in(self, wait: timedelta, act: Act, *, after: datetime) -> None:
+        self.visit(shanghai_date(after) + wait, act, after=after)
+
+    def online_in(self, wait: timedelta, act: Act, *, after: datetime) -> None:
+        """Plan to do it by phone, on any day; ``wait`` is at least one day."""
+        day = shanghai_date(after) + wait
+        if self.city.agenda.reaches(day):
+            self.city.agenda.plan(self.city.office.online(day), self._unless_over(act))
+
+    def _unless_over(self, act: Act) -> Act:
+        def perform(at: datetime) -> None:
+            if self.permit.end is None and not self.has_left:
+                act(at)
+
+        return perform

@@ -1,0 +1,155 @@
+"""Lives begin here: taken over from the old system, at the counter, or coming back."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from random import Random
+
+from domain import permit_number
+from domain.application import Application
+from domain.calendar import MONTHS_A_YEAR, Term, add_months, age_on, shanghai_date
+from domain.context import CommandContext
+from domain.permit import Permit
+from domain.person import Identity, Residence
+from domain.policy import Ground
+from ledger.commands.registry import Take
+from ledger.crypto.portraits import Portrait
+
+from .cards import Cards
+from .chance import DAYS_A_YEAR, Weighted
+from .changes import Corrections, ElectronicTrack, Ends, Moves
+from .city import City, Emigrant, Life
+from .people import Person, residence_registered_on
+from .years import Years
+
+TAKEOVER_ACTOR = "takeover"
+_GROUNDS = Weighted[Ground](
+    {Ground.EMPLOYMENT: 0.74, Ground.DWELLING: 0.21, Ground.SCHOOLING: 0.05}
+)
+_LATER_SERIALS = Weighted[int]({1: 0.88, 2: 0.1, 3: 0.02})
+
+
+class District:
+    """Issues the run's permits and sets each life going.
+
+    Permit numbers come from a chance of their own, so that every run of one seed begins with the
+    same number, whatever its size: the log refuses the second of them at once.
+    """
+
+    def __init__(self, city: City, numbers: Random) -> None:
+        self._city = city
+        self._numbers = numbers
+        self.permits = 0
+
+    def take_over(self, at: datetime) -> None:
+        """A permit issued in earlier years becomes one of this ledger's."""
+        city = self._city
+        chance = city.chance
+        term = self._earlier_term(shanghai_date(at))
+        person, home = city.people.person(term.anchor), city.people.home()
+        application = self._application(
+            person,
+            home,
+            term.anchor,
+            years=term.years,
+            card_serial=_LATER_SERIALS.pick(chance),
+            taken_over_from=f"old-system/{self.permits + 1:08d}",
+        )
+        context = city.context(TAKEOVER_ACTOR, city.office.station(home.division), at)
+        life = self._issue(application, None, person.portrait, context)
+        cards = self._live(life, at, city.rates.stock_claimed_after_days_mean)
+        cards.keep(at)
+
+    def issue(self, at: datetime) -> None:
+        """Someone is given a permit at the counter."""
+        city = self._city
+        today = shanghai_date(at)
+        home = city.people.home()
+        person, known = self._returning(today) or (city.people.person(today), None)
+        application = self._application(person, home, today)
+        context = city.counter(home.division, at)
+        life = self._issue(application, known, person.portrait, context)
+        cards = self._live(life, at, city.rates.claimed_after_days_mean)
+        cards.expect(at)
+
+    def _earlier_term(self, today: date) -> Term:
+        """A term that runs out within the coming year, or lately has."""
+        rates, chance = self._city.rates, self._city.chance
+        if chance.happens(rates.stock_overdue_share):
+            days = -chance.randint(0, rates.after_grace_days_max)
+        else:
+            days = chance.randint(1, int(DAYS_A_YEAR) - 1)
+        years = chance.randint(1, rates.stock_years_max)
+        anniversary = today + timedelta(days=days)
+        return Term(add_months(anniversary, -MONTHS_A_YEAR * years), years)
+
+    def _returning(self, today: date) -> tuple[Person, str] | None:
+        """The one who left longest ago, if it is long enough and they want to."""
+        rates, emigrants = self._city.rates, self._city.emigrants
+        if not (emigrants and self._city.chance.happens(rates.returning_share)):
+            return None
+        if not _may_return(emigrants[0], today, rates.returning_after_days):
+            return None
+        back = emigrants.popleft()
+        if age_on(back.identity.birth_date, today) < self._city.policy.guardian_below_age:
+            return None
+        return self._city.people.again(back.identity, today), back.holder_id
+
+    def _application(
+        self,
+        person: Person,
+        home: Residence,
+        issued_on: date,
+        *,
+        years: int = 1,
+        card_serial: int = 1,
+        taken_over_from: str | None = None,
+    ) -> Application:
+        city = self._city
+        months_min = city.policy.residence_months_min
+        young = person.guardian is not None
+        return Application(
+            identity=person.identity,
+            residence=home,
+            residence_registered_on=residence_registered_on(city.chance, issued_on, months_min),
+            ground=Ground.SCHOOLING if young else _GROUNDS.pick(city.chance),
+            issued_on=issued_on,
+            guardian=person.guardian,
+            years=years,
+            card_serial=card_serial,
+            taken_over_from=taken_over_from,
+        )
+
+    def _issue(
+        self,
+        application: Application,
+        known: str | None,
+        portrait: Portrait,
+        context: CommandContext,
+    ) -> Life:
+        """``known`` is the holder id of someone who is on record."""
+        number = permit_number.draw(self._numbers.getrandbits)
+        holder_id = known or self._city.chance.hex(32)
+        permit = Permit.issue(number, holder_id, application, context)
+        index = self._index(permit.person)
+        take = Take(index, holder_id, number)
+        self._city.record(permit, [take], portrait, new_holder=known is None)
+        self.permits += 1
+        return Life(self._city, permit)
+
+    def _index(self, identity: Identity) -> bytes:
+        return self._city.blind_index.of(identity.citizen_id_number)
+
+    def _live(self, life: Life, now: datetime, claimed_after_days_mean: float) -> Cards:
+        """Plan everything but the card, which depends on where it is; returns its story."""
+        cards = Cards(life)
+        Years(life, cards).plan(now)
+        ElectronicTrack(life).plan(now, mean_days=claimed_after_days_mean)
+        Moves(life).plan(now)
+        Corrections(life, cards).plan(now)
+        Ends(life).plan(now)
+        return cards
+
+
+def _may_return(emigrant: Emigrant, today: date, after_days: int) -> bool:
+    return (today - emigrant.left_on).days >= after_days

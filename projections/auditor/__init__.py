@@ -1,0 +1,1 @@
+"""Compares views with the log, permit by permit, all day."""

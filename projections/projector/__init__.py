@@ -1,0 +1,1 @@
+"""Follows the log and writes every view in one transaction a page."""

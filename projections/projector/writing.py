@@ -1,0 +1,140 @@
+"""Writing a page into some views of one generation, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg import DataError, IntegrityError
+from psycopg.errors import ProgramLimitExceeded
+
+from domain.lifecycles import ERASURES
+from ledger.database.connections import Connection
+from ledger.database.named_sql import Queries
+from projections.quarantine.quarantine import Poison, parked
+from projections.views.view import View
+
+from .folding import Folder, Records, Rows
+from .generation import Generation
+from .opening import Describe, Page
+
+ONE_ROWS_FAULT = (DataError, IntegrityError, ProgramLimitExceeded)
+"""What PostgreSQL says of a row that it can't hold. All else is everybody's: a table that is gone,
+a right that is missing, a server that stops."""
+
+_sql = Queries("projections", "sql/generations.sql")
+
+
+def not_parked(connection: Connection, page: Page) -> dict[str, list[int]]:
+    """Which of the page's events are to be folded, by permit: of one that stands still those before
+    the event that it stands still at."""
+    mine = page.by_permit
+    for number, position in parked(connection, mine).items():
+        mine[number] = [n for n in mine[number] if page.stored[n].id < position]
+        if not mine[number]:
+            del mine[number]
+    return mine
+
+
+class ViewWriter:
+    """Folds what a page holds into the rows that are there; a few statements a view."""
+
+    def __init__(
+        self,
+        views: Sequence[View[Any]],
+        describe: Describe,
+        generation: Generation = Generation.LIVE,
+    ) -> None:
+        self._views = views
+        self._generation = generation
+        self._folder = Folder(views, describe)
+
+    def write(self, connection: Connection, page: Page, *, careful: bool = False) -> list[Poison]:
+        """What stands in the way of single permits; their rows are as they were before it.
+
+        ``careful`` finds those whose rows the database refuses, at the price of savepoints; without
+        it such a row is an error, and the transaction is lost.
+
+        Raises:
+            Unavailable, psycopg.Error: nothing is to be committed.
+        """
+        mine = not_parked(connection, page)
+        folded = self._folder.fold(page, mine, self._rows_before(connection, page, mine))
+        if careful:
+            folded.poison += self._save_each(connection, folded.records, page, mine)
+        else:
+            self._save(connection, folded.records.values())
+        if self._generation is Generation.LIVE:
+            self._forget_elsewhere(connection, page)
+        return folded.poison
+
+    def _rows_before(self, connection: Connection, page: Page, mine: dict[str, list[int]]) -> Any:
+        """Loaded at once for all who begin before the page; once more for whoever asks again."""
+        views, generation = self._views, self._generation
+        begun = [
+            (number, first.topic)
+            for number, places in mine.items()
+            if (first := page.stored[places[0]]).originator_version > 1
+        ]
+        loaded = []
+        for view in views:
+            numbers = [number for number, topic in begun if view.follows(topic)]
+            is_read = view.reads_rows and numbers
+            loaded.append(view.load(connection, numbers, generation) if is_read else {})
+        given: set[str] = set()
+
+        def fresh(number: str) -> Rows:
+            if number in given:
+                return [
+                    view.load(connection, [number], generation).get(number)
+                    if view.reads_rows
+                    else None
+                    for view in views
+                ]
+            given.add(number)
+            return [rows.get(number) for rows in loaded]
+
+        return fresh
+
+    def _save(self, connection: Connection, all_records: Iterable[Records]) -> None:
+        all_records = list(all_records)
+        for n, view in enumerate(self._views):
+            view.save(
+                connection,
+                [record for records in all_records if (record := records[n]) is not None],
+                self._generation,
+            )
+
+    def _save_each(
+        self,
+        connection: Connection,
+        records: dict[str, Records],
+        page: Page,
+        mine: dict[str, list[int]],
+    ) -> list[Poison]:
+        """By halves: of each permit all of its rows or none."""
+        if not records:
+            return []
+        try:
+            with connection.transaction():
+                self._save(connection, records.values())
+        except ONE_ROWS_FAULT as error:
+            numbers = list(records)
+            if len(numbers) == 1:
+                return [self._folder.poison(page.stored[mine[numbers[0]][0]], error)]
+            middle = len(numbers) // 2
+            halves = (numbers[:middle], numbers[middle:])
+            return [
+                poison
+                for half in halves
+                for poison in self._save_each(
+                    connection, {number: records[number] for number in half}, page, mine
+                )
+            ]
+        return []
+
+    def _forget_elsewhere(self, connection: Connection, page: Page) -> None:
+        """A build that is kept does not follow the log, but finds nobody who is erased."""
+        erased = [e.originator_id for e in page.events if isinstance(e, ERASURES)]
+        if erased:
+            connection.execute(_sql.forget, [erased])

@@ -1,0 +1,1 @@
+"""Permits whose events cannot be applied: set aside, retried, released."""

@@ -1,0 +1,63 @@
+"""The operator's side of the quarantine: who is in it, and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ledger.crypto.holder_keys import HolderKeys
+from ledger.database.connections import Connection, connect, translated_errors
+from ledger.database.named_sql import Queries
+from projections.projector.opening import Describe, EventOpener
+from projections.projector.runner import position
+from projections.views.view import View
+
+from .quarantine import Parked, list_parked
+from .retry import Retried, Retrier
+
+_sql = Queries("projections", "sql/auditor.sql")
+
+
+class QuarantineDesk:
+    """For many threads: each call has a connection of its own, for as long as it takes."""
+
+    def __init__(
+        self,
+        database_url: str,
+        views: Sequence[View[Any]],
+        holder_keys: HolderKeys,
+        describe: Describe,
+    ) -> None:
+        self._database_url = database_url
+        self._views = views
+        self._holder_keys = holder_keys
+        self._describe = describe
+
+    def parked(self, permit_number: str | None = None) -> tuple[int, list[Parked]]:
+        """How far the views are, and who stands still, by position: all, or this permit.
+
+        Raises:
+            Unavailable
+        """
+        with self._connection() as connection, connection.transaction():
+            connection.execute(_sql.snapshot)
+            return position(connection), list_parked(connection, permit_number)
+
+    def retry(self, permit_number: str) -> Retried:
+        """As :meth:`~.retrying.Retrier.retry` has it.
+
+        Raises:
+            NotParked, Unavailable
+        """
+        retrier = Retrier(self._views, EventOpener(self._holder_keys, self._describe))
+        with self._connection() as connection:
+            return retrier.retry(connection, permit_number)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with (
+            translated_errors(),
+            connect(self._database_url, application_name="permit-ledger quarantine") as connection,
+        ):
+            yield connection

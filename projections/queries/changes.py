@@ -1,0 +1,129 @@
+"""Telling whoever watches a permit that it was changed or checked: one statement for all of them.
+
+Changes are heard of as soon as the views have moved. Checks move no view and ring no bell: while
+somebody watches, one look a second at the head of their log tells whether there are new ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import structlog
+from psycopg.rows import DictRow, dict_row
+
+from ledger.database.named_sql import Queries
+from ledger.errors import Unavailable
+from ledger.eventlog.async_reads import read_rows
+
+from .permits import ReadPool
+from .waiting import ViewPosition
+
+ROUND_S_MIN = 0.05
+"""Between two looks, however fast the views move."""
+CHECKS_LOOK_S = 1.0
+
+_sql = Queries("projections", "sql/live.sql")
+_log = structlog.get_logger(__name__)
+
+
+class Mark(NamedTuple):
+    """The permit's version, and the position of its last check (0 where there is none)."""
+
+    version: int
+    checked: int
+
+
+class Watch:
+    """Somebody's look at one permit; ``mark`` is ``None`` until the first round."""
+
+    def __init__(self, permit_number: str, changed: Callable[[], None]) -> None:
+        self.permit_number = permit_number
+        self.mark: Mark | None = None
+        self._changed = changed
+
+    def see(self, mark: Mark) -> None:
+        if mark != self.mark:
+            self.mark = mark
+            self._changed()
+
+
+class PermitChanges:
+    """Owns one task while it is entered; all belongs to its event loop."""
+
+    def __init__(self, pool: ReadPool, views: ViewPosition) -> None:
+        self._pool = pool
+        self._views = views
+        self._watches: set[Watch] = set()
+        self._somebody = asyncio.Event()
+        self._is_new = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextmanager
+    def watching(self, permit_number: str, changed: Callable[[], None]) -> Iterator[Watch]:
+        """``changed`` is called soon after each change or check, and once at first.
+
+        Watch first and read then: what happens in between is told.
+        """
+        watch = Watch(permit_number, changed)
+        self._watches.add(watch)
+        self._is_new = True
+        self._somebody.set()
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+    async def _run(self) -> None:
+        """A round for each time that something has moved, while somebody watches."""
+        seen = (-1, -1)
+        while True:
+            await self._somebody.wait()
+            if not self._watches:
+                self._somebody.clear()
+                continue
+            if not self._is_new:
+                await self._views.moved(seen[0], CHECKS_LOOK_S)
+            try:
+                seen = await self._round(seen)
+            except Unavailable:
+                _log.debug("changes not read")
+            await asyncio.sleep(ROUND_S_MIN)
+
+    async def _round(self, seen: tuple[int, int]) -> tuple[int, int]:
+        """How far views and checks were before the marks were read."""
+        views = self._views.position
+        [head] = await self._rows(_sql.checks_head)
+        now = (views, head["position"])
+        if now == seen and not self._is_new:
+            return seen
+        self._is_new = False
+        numbers = list({watch.permit_number for watch in self._watches})
+        rows = await self._rows(_sql.marks, permit_numbers=numbers)
+        marks = {row["permit_number"]: Mark(row["version"], row["checked"]) for row in rows}
+        for watch in list(self._watches):
+            if mark := marks.get(watch.permit_number):
+                watch.see(mark)
+        return now
+
+    async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
+        return await read_rows(self._pool, query, parameters, dict_row)

@@ -1,0 +1,205 @@
+"""Reads of one permit or application that show every write acknowledged before they came in.
+
+What the views have is compared with the log in the statement that reads them: a row whose version
+is the stream's last one is fresh, however far behind the views are otherwise. One that is not is
+waited for, a moment, and then folded from its own events, which needs no projector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from eventsourcing.persistence import StoredEvent
+from psycopg.rows import DictRow, dict_row
+
+from domain.lifecycle import LifeEvent
+from ledger.codec.mapper import EventMapper, holders_of
+from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
+from ledger.database.named_sql import Queries
+from ledger.errors import UnreadableEvent
+from ledger.eventlog.async_reads import Pool, read_rows
+from projections.views.id_cards import VIEW as ID_CARDS
+from projections.views.view import ELECTRONIC, PHYSICAL, View
+
+from .id_cards import IdCardReader, Progress
+from .permits import PermitReader, Seen, seen_in
+from .waiting import ViewPosition
+
+_NOBODY: Mapping[str, Any] = {
+    "key_of": None,
+    "kek_id": None,
+    "wrapped": None,
+    "has_key": False,
+    "kept_unused": None,
+    "portrait_image": None,
+    "devices": None,
+}
+
+_sql = Queries("projections", "sql/fresh.sql")
+
+
+class StreamFolder:
+    """Folds a stream's own events into the very rows that the views will have.
+
+    Raises, each method:
+        Corrupt: an event can't be read or applied.
+        Unavailable: the log or the keys are out of reach.
+    """
+
+    def __init__(self, pool: Pool, mapper: EventMapper, keys: HolderKeys) -> None:
+        self._pool = pool
+        self._mapper = mapper
+        self._keys = keys
+
+    async def permit(self, permit_number: str) -> Seen:
+        """As of the log's head; its row has the columns of both views."""
+        return await self._seen(permit_number, _both)
+
+    async def physical(self, permit_number: str) -> Seen:
+        return await self._seen(permit_number, lambda events, keys: _row(PHYSICAL, events, keys))
+
+    async def electronic(self, permit_number: str) -> Seen:
+        return await self._seen(permit_number, lambda events, keys: _row(ELECTRONIC, events, keys))
+
+    async def application(self, receipt_number: str) -> Progress:
+        """An application for an identity card."""
+        head, stored = await self._events(receipt_number, ID_CARDS)
+        row = None
+        if stored:
+            opened = await self._opened(receipt_number, stored)
+            row = _folded(ID_CARDS, opened.events)
+        return Progress(as_of_position=head, head=head, row=row, is_present=True)
+
+    async def _seen(
+        self, number: str, row_of: Callable[[Sequence[LifeEvent], Keys], dict[str, Any]]
+    ) -> Seen:
+        head, stored = await self._events(number, PHYSICAL)
+        positions = {"as_of_position": head, "head": head}
+        if not stored:
+            return seen_in({**positions, **_NOBODY, "permit_number": None})
+        opened = await self._opened(number, stored)
+        return seen_in({**positions, **row_of(opened.events, opened.keys), **opened.person})
+
+    async def _events(self, stream: str, view: View[Any]) -> tuple[int, list[StoredEvent]]:
+        """The log's head, and the stream's events where they are of the view's lifecycle."""
+        rows = await self._rows(_sql.events, stream=stream)
+        stored = [
+            StoredEvent(row["stream"], row["version"], row["topic"], row["state"])
+            for row in rows
+            if row["position"] is not None
+        ]
+        is_own = bool(stored) and view.follows(stored[0].topic)
+        return rows[0]["head"], stored if is_own else []
+
+    async def _opened(self, stream: str, stored: Sequence[StoredEvent]) -> _Opened:
+        sealed = [self._mapper.parse(event) for event in stored]
+        holder_id = holders_of(sealed)[0]
+        found = await self._rows(_sql.person, stream=stream, holder_id=holder_id)
+        if not found:
+            return _Opened(self._mapper.open(sealed, {}), {}, _NOBODY)
+        [person] = found
+        wrapped = WrappedKey(holder_id, person["kek_id"], person["wrapped"])
+        keys = await self._keys.unwrap_async([wrapped])
+        return _Opened(self._mapper.open(sealed, keys), keys, person)
+
+    async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
+        return await read_rows(self._pool, query, parameters, dict_row)
+
+
+class _Opened(NamedTuple):
+    events: Sequence[LifeEvent]
+    keys: Keys
+    person: Mapping[str, Any]
+
+
+class FreshReader:
+    """Reads one permit or application as it is now, whatever the projector does.
+
+    ``wait_s`` is how long it waits for the views before it folds the events itself.
+
+    Raises, each method:
+        Unavailable: the database is out of reach, or the permit's record is quarantined.
+        Corrupt: an event can't be read.
+    """
+
+    def __init__(
+        self,
+        permits: PermitReader,
+        id_cards: IdCardReader,
+        folder: StreamFolder,
+        views: ViewPosition,
+        *,
+        wait_s: float,
+    ) -> None:
+        self._permits = permits
+        self._id_cards = id_cards
+        self._folder = folder
+        self._views = views
+        self._wait_s = wait_s
+
+    async def permit(self, permit_number: str) -> Seen:
+        return await self._fresh(lambda: self._permits.permit(permit_number), self._folder.permit)
+
+    async def of_holder(self, holder_id: str) -> Seen:
+        """The holder's open permit, else the last one."""
+        return await self._fresh(lambda: self._permits.of_holder(holder_id), self._folder.permit)
+
+    async def physical(self, permit_number: str) -> Seen:
+        """The physical view by itself."""
+        return await self._fresh(
+            lambda: self._permits.physical(permit_number), self._folder.physical
+        )
+
+    async def electronic(self, permit_number: str) -> Seen:
+        """The electronic view by itself."""
+        return await self._fresh(
+            lambda: self._permits.electronic(permit_number), self._folder.electronic
+        )
+
+    async def progress(self, receipt_number: str) -> Progress:
+        """How far an application for an identity card is."""
+        found = await self._id_cards.progress(receipt_number)
+        if not found.is_present and await self._views.wait_for(found.head, self._wait_s):
+            found = await self._id_cards.progress(receipt_number)
+        if found.is_present:
+            return found
+        return await self._folder.application(receipt_number)
+
+    async def _fresh(
+        self, read: Callable[[], Awaitable[Seen]], fold: Callable[[str], Awaitable[Seen]]
+    ) -> Seen:
+        seen = await read()
+        if not seen.is_fresh and await self._views.wait_for(seen.head, self._wait_s):
+            seen = await read()
+        if seen.is_fresh:
+            return seen.as_of_head()
+        return await fold(seen.row["wanted"])
+
+
+def _both(events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
+    """A row of ``views.permits``."""
+    phone = _row(ELECTRONIC, events, keys)
+    return {
+        **_row(PHYSICAL, events, keys),
+        "electronic_card_serial": phone["card_serial"],
+        "claimed": phone["claimed"],
+        "devices": phone["devices"],
+    }
+
+
+def _row(view: View[Any], events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
+    return view.record(_folded(view, events), keys)
+
+
+def _folded(view: View[Any], events: Sequence[LifeEvent]) -> Any:
+    row: Any = None
+    for event in events:
+        try:
+            row = view.evolve(row, event)
+        except Exception as error:
+            raise UnreadableEvent(
+                f"version {event.originator_version} of {event.originator_id}"
+                f" can't be applied: {type(error).__name__}"
+            ) from error
+    return row

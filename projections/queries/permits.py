@@ -1,0 +1,256 @@
+"""Reads the views: one statement each, so that what it gives is of one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from domain.calendar import Term
+from domain.card import Card, CardStatus
+from domain.events import End
+from domain.personal import ERASED
+from domain.standing import Facts, PersonalData
+from ledger.crypto.holder_keys import HolderKey, HolderKeys, WrappedKey
+from ledger.crypto.portraits import SealedPortrait
+from ledger.database.connections import (
+    POOL_WAIT_S,
+    POOL_WAITING_MAX,
+    bound_waiting,
+    connection_options,
+)
+from ledger.database.named_sql import Queries
+from ledger.errors import KeyUnusable, SealBroken
+from ledger.eventlog.async_reads import read_rows
+from projections.quarantine.quarantine import PermitParked
+from projections.views.face import Face, SealedFace
+
+from .health import Vitals, read_vitals
+
+SEARCH_ROWS_MAX = 50
+DECOY = "nobody"
+"""Who has a key, and is no holder: ids of holders are hexadecimal."""
+
+_sql = Queries("projections", "sql/permits.sql")
+
+ReadPool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+
+def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
+    """A pool for reads, not yet open."""
+    return AsyncConnectionPool(
+        database_url,
+        kwargs={
+            **connection_options(),
+            "row_factory": dict_row,
+        },
+        min_size=1,
+        max_size=connections_max,
+        timeout=POOL_WAIT_S,
+        max_waiting=POOL_WAITING_MAX,
+        configure=bound_waiting,
+        open=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A permit as the views have it at a position; ``None`` where they have none.
+
+    ``row`` holds the columns of the track asked for; what they show of the person is sealed in
+    them, and :meth:`PermitReader.person` opens it for whom may see it. ``head`` is how far the log
+    was in the same instant.
+    """
+
+    as_of_position: int
+    facts: Facts | None
+    row: Mapping[str, Any]
+    head: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it lacks nothing of this permit that was committed before it was read."""
+        if self.as_of_position >= self.head:
+            return True
+        version = self.facts.version if self.facts else None
+        return bool(version == self.row["last_version"])
+
+    def as_of_head(self) -> Seen:
+        """The same, said to be as of the log's head: of a permit that is fresh it is."""
+        return replace(self, as_of_position=max(self.as_of_position, self.head))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPermits:
+    """A person's permits as the views have them at a position, the open one first."""
+
+    as_of_position: int
+    head: int
+    permits: Sequence[Facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The holder as the face shows them, with the portrait's bytes."""
+
+    face: Face
+    portrait: bytes | None
+
+
+class PermitReader:
+    """Borrows a connection for each read."""
+
+    def __init__(self, pool: ReadPool, keys: HolderKeys) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._decoy: WrappedKey | None = None
+
+    async def permit(self, permit_number: str) -> Seen:
+        return await self._one(_sql.permit, permit_number=permit_number)
+
+    async def of_holder(self, holder_id: str) -> Seen:
+        """The holder's open permit, else the last one."""
+        return await self._one(_sql.permit_of_holder, holder_id=holder_id)
+
+    async def physical(self, permit_number: str) -> Seen:
+        """The physical view by itself."""
+        return await self._one(_sql.physical, permit_number=permit_number)
+
+    async def electronic(self, permit_number: str) -> Seen:
+        """The electronic view by itself."""
+        return await self._one(_sql.electronic, permit_number=permit_number)
+
+    async def person(self, seen: Seen, view: str, key: HolderKey | None = None) -> Person | None:
+        """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
+        restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.
+
+        Raises:
+            SealBroken, KeyUnusable: the face, the portrait or the key is not what it was.
+            Unavailable: the key can't be unwrapped for the moment.
+        """
+        facts, row = seen.facts, seen.row
+        if facts is None or facts.personal_data is not PersonalData.HELD:
+            return None
+        if not row["has_key"]:
+            raise KeyUnusable(f"There is no key of holder {facts.holder_id}.")
+        if key is None:
+            wrapped = WrappedKey(facts.holder_id, row["kek_id"], row["wrapped"])
+            found = (await self._keys.unwrap_async([wrapped]))[facts.holder_id]
+            if found is ERASED:
+                return None
+            key = found
+        if row["face"] is None:
+            raise SealBroken("the face of somebody who is not erased is not there")
+        face = SealedFace(row["face"]).open(key, view, facts.permit_number)
+        return Person(face, _portrait(row, face, key))
+
+    async def key_in(self, row: Mapping[str, Any]) -> HolderKey | None:
+        """The key of the holder whom a look-up has found, to seal with; ``None`` where there is
+        nobody, or nobody any more.
+
+        Raises:
+            KeyUnusable: the key is not what it was.
+            Unavailable: it can't be unwrapped for the moment.
+        """
+        if row["key_of"] is None:
+            return None
+        wrapped = WrappedKey(row["key_of"], row["kek_id"], row["wrapped"])
+        key = (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
+        return None if key is ERASED else key
+
+    async def unwrap_decoy(self) -> None:
+        """Do what opening somebody's key takes, for nobody."""
+        if self._decoy is None:
+            _, self._decoy = await self._keys.new_async(DECOY)
+        try:
+            await self._keys.unwrap_async([self._decoy])
+        except KeyUnusable:  # its KEK was destroyed meanwhile
+            self._decoy = None
+
+    async def search(self, citizen_index: bytes) -> FoundPermits:
+        """A person's permits."""
+        rows = await self._rows(
+            _sql.search, citizen_index=citizen_index.hex(), rows_max=SEARCH_ROWS_MAX
+        )
+        found = [_facts(_standing_still(row)) for row in rows if row["permit_number"] is not None]
+        return FoundPermits(rows[0]["as_of_position"], rows[0]["head"], found)
+
+    async def some_numbers(self, numbers_max: int) -> list[str]:
+        """A few permits that are open, whichever."""
+        rows = await self._rows(_sql.some, rows_max=numbers_max)
+        return [row["permit_number"] for row in rows]
+
+    async def positions(self) -> tuple[int, int]:
+        """How far the log is, and how far the views are."""
+        row = (await self._rows(_sql.positions))[0]
+        return row["log"], row["views"]
+
+    async def vitals(self) -> Vitals:
+        """How log, views, quarantine and auditor are."""
+        return await read_vitals(self._pool)
+
+    async def _one(self, query: str, **parameters: object) -> Seen:
+        return seen_in(_standing_still((await self._rows(query, **parameters))[0]))
+
+    async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
+        return await read_rows(self._pool, query, parameters, dict_row)
+
+
+def _standing_still(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, unless the permit is parked: what the views have of it is not what it is.
+
+    Raises:
+        PermitParked
+    """
+    if row["is_parked"]:
+        raise PermitParked
+    return row
+
+
+def seen_in(row: Mapping[str, Any]) -> Seen:
+    """What a row of a look at the views shows."""
+    facts = None if row["permit_number"] is None else _facts(row)
+    return Seen(row["as_of_position"], facts, row, row.get("head") or 0)
+
+
+def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | None:
+    if face.portrait is None:
+        return None
+    if row["portrait_image"] is None:
+        raise SealBroken("the portrait that the event names is not there")
+    sealed = SealedPortrait(row["permit_number"], row["portrait_version"], row["portrait_image"])
+    return sealed.open(key, face.portrait)
+
+
+def _facts(row: Mapping[str, Any]) -> Facts:
+    """The facts in a row; a track by itself knows nothing of the other's and says the least.
+
+    Whether the holder is restricted or erased the ledger's own tables say at once, where they were
+    read beside the view: a view that is behind, or built again, shows nobody in the meantime.
+    """
+    is_key_destroyed = row.get("has_key", False) and row["wrapped"] is None
+    return Facts(
+        permit_number=row["permit_number"],
+        holder_id=row["holder_id"],
+        version=row["version"],
+        term=Term(row["anchor"], row["years"]),
+        endorsements=row["endorsements"],
+        card=Card(
+            serial=row["card_serial"],
+            due_on=row.get("card_due_on", row["issued_on"]),
+            status=CardStatus(row.get("card_status", CardStatus.ISSUED)),
+            identity_stale=row.get("identity_stale", False),
+            delivered_on=row.get("card_delivered_on"),
+        ),
+        claimed=row.get("claimed", False),
+        devices=len(row.get("devices", ())),
+        end=End(row["ended"]) if row["ended"] else None,
+        personal_data=PersonalData.of(
+            restricted=row["restricted"] or bool(row.get("kept_unused")),
+            erased=row["erased"] or is_key_destroyed,
+        ),
+    )

@@ -1,0 +1,102 @@
+"""Waiting until the views have reached a position: woken by the projector, not by sleeping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import LiteralString, Self, cast
+
+import psycopg
+import structlog
+
+from ledger.database.connections import connect_async
+from ledger.database.named_sql import Queries
+
+VIEWS_CHANNEL: LiteralString = "permit_ledger_views"
+POLL_S = 1.0
+RECONNECT_S = 0.5
+
+_sql = Queries("projections", "sql/position.sql")
+_log = structlog.get_logger(__name__)
+
+
+class ViewPosition:
+    """Knows how far the views are; owns one connection and one task while it is entered.
+
+    What it knows may be behind the truth for a moment, never ahead of it.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._position = 0
+        self._moved = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Whether the views had ``position`` within ``timeout_s`` seconds."""
+        if self._position >= position:
+            return True
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self._position >= position)
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def position(self) -> int:
+        """How far the views are known to be."""
+        return self._position
+
+    async def moved(self, since: int, timeout_s: float) -> bool:
+        """Whether the views were elsewhere than at ``since`` within ``timeout_s`` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self._position != since)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except psycopg.OperationalError as error:
+                _log.warning("database out of reach", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        async with await connect_async(
+            self._database_url, application_name="permit-ledger positions"
+        ) as connection:
+            await connection.execute(f"LISTEN {VIEWS_CHANNEL}")
+            while True:
+                row = await (await connection.execute(_sql.select)).fetchone()
+                await self._reached(cast("tuple[int]", row)[0])
+                async for notification in connection.notifies(timeout=POLL_S):
+                    if not notification.payload.isdecimal():
+                        break  # whoever sent that: look for ourselves
+                    await self._reached(int(notification.payload))
+
+    async def _reached(self, position: int) -> None:
+        """Mostly forward; back where the views are built anew."""
+        if position != self._position:
+            self._position = position
+            async with self._moved:
+                self._moved.notify_all()

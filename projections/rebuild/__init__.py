@@ -1,0 +1,1 @@
+"""Builds a view's next generation beside the live one, proves it equal, switches."""

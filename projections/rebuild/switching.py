@@ -1,0 +1,147 @@
+"""Putting a generation in the place of the one that serves, in one instant for every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from eventsourcing.persistence import Notification
+from psycopg import sql
+
+from ledger.database.connections import Connection
+from ledger.database.named_sql import Queries
+from ledger.eventlog.follow import notification
+from projections.projector.generation import Generation
+from projections.projector.opening import EventOpener
+from projections.projector.writing import ViewWriter
+from projections.quarantine.quarantine import Poison
+from projections.quarantine.refold import Refolder
+from projections.views.view import View
+
+PAGE_EVENTS_MAX = 2_000
+LOCK_WAIT_MS = 250
+"""So long readers wait behind us at most, before we try again later."""
+
+_sql = Queries("projections", "sql/generations.sql")
+_position_sql = Queries("projections", "sql/position.sql")
+
+
+class Tables:
+    """A view's tables in all generations; the caller's connection has an owner's rights."""
+
+    def __init__(self, connection: Connection, view: View[Any], opener: EventOpener) -> None:
+        self._connection = connection
+        self._view = view
+        self._opener = opener
+
+    def exists(self, generation: Generation) -> bool:
+        name = f"{generation}.{self._view.table}"
+        return self._connection.execute(_sql.exists, [name]).fetchone() == (True,)
+
+    def create_next(self) -> None:
+        """Empty and without indexes, whatever was left of another."""
+        self.drop(Generation.NEXT)
+        self._connection.execute(self._view.query("create", Generation.NEXT))
+
+    def index_next(self) -> None:
+        self._connection.execute(self._view.query("index", Generation.NEXT))
+        self._connection.execute(
+            sql.SQL("ANALYZE {}").format(sql.Identifier(Generation.NEXT, self._view.table))
+        )
+
+    def drop(self, generation: Generation) -> None:
+        self._connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(generation, self._view.table))
+        )
+
+    def lock_live(self) -> int:
+        """Nobody moves the views until this transaction ends; gives where they are."""
+        return cast("tuple[int]", self._connection.execute(_position_sql.lock).fetchone())[0]
+
+    def live_position(self) -> int:
+        return cast("tuple[int]", self._connection.execute(_position_sql.select).fetchone())[0]
+
+    def catch_up(self, generation: Generation, build_id: int, until: int) -> None:
+        """Bring a generation that does not serve from the position on its record to another one.
+
+        Raises:
+            Unavailable, psycopg.Error: it is as far as its record says.
+        """
+        writer = ViewWriter([self._view], self._opener.describe, generation)
+        row = self._connection.execute(_sql.position_of, [build_id]).fetchone()
+        after = cast("tuple[int]", row)[0]
+        while after < until:
+            stored = self._page(after, until)
+            page = self._opener.open(self._connection, stored)
+            with self._connection.transaction():
+                poison = writer.write(self._connection, page, careful=True)
+                after = page.until
+                self._connection.execute(
+                    _sql.reached,
+                    {
+                        "position": after,
+                        "poisoned": [one.permit_number for one in poison],
+                        "build_id": build_id,
+                    },
+                )
+
+    def mend(self, generation: Generation, build_id: int, position: int) -> list[Poison]:
+        """Make the rows anew that :meth:`catch_up` had to leave behind: of permits that stood still
+        and were released since, or could not be carried on. Gives those that still can't be made.
+        """
+        rows = self._connection.execute(_sql.behind, [build_id]).fetchall()
+        numbers = [cast("str", number) for (number,) in rows]
+        if not numbers:
+            return []
+        refolder = Refolder([self._view], self._opener)
+        made = refolder.at(self._connection, numbers, position).values()
+        records = [record for one in made for record in one.rows if record is not None]
+        self._view.save(self._connection, records, generation)
+        self._connection.execute(_sql.mended, [build_id])
+        return [one.poison for one in made if one.poison]
+
+    def is_of_this_version(self, generation: Generation) -> bool:
+        """Whether it has the columns of the one that serves."""
+        columns = [
+            self._connection.execute(_sql.columns, [f"{each}.{self._view.table}"]).fetchall()
+            for each in (Generation.LIVE, generation)
+        ]
+        return not columns[0] or columns[0] == columns[1]
+
+    def put_in_place(self, generation: Generation, build_id: int, position: int) -> None:
+        """In the caller's transaction, which holds :meth:`lock_live`: the one that serves is kept
+        as the previous one.
+
+        Raises:
+            LockNotAvailable: somebody reads for long; nothing was done.
+        """
+        connection, table = self._connection, self._view.table
+        connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
+        if generation is Generation.NEXT:
+            self.drop(Generation.PREVIOUS)
+        else:
+            self.drop(Generation.NEXT)
+            self._move(table, Generation.PREVIOUS, Generation.NEXT)
+        connection.execute("DROP VIEW IF EXISTS views.permits")
+        if self.exists(Generation.LIVE):
+            self._move(table, Generation.LIVE, Generation.PREVIOUS)
+        self._move(table, Generation.NEXT, Generation.LIVE)
+        connection.execute(_sql.demote, {"view": self._view.name, "position": position})
+        connection.execute(_sql.promote, [build_id])
+        tracks = ("views.physical_permits", "views.electronic_permits")
+        if all(connection.execute(_sql.exists, [t]).fetchone() == (True,) for t in tracks):
+            connection.execute(_sql.permits_view)
+        connection.execute(_position_sql.notify, [position])
+
+    def _move(self, table: str, of: Generation, to: Generation) -> None:
+        self._connection.execute(
+            sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
+                sql.Identifier(of, table), sql.Identifier(to)
+            )
+        )
+
+    def _page(self, after: int, until: int) -> Sequence[Notification]:
+        rows = self._connection.execute(
+            _sql.page, {"after": after, "until": until, "events_max": PAGE_EVENTS_MAX}, binary=True
+        )
+        return [notification(row) for row in rows]

@@ -1,0 +1,1 @@
+"""Views in another database, fed from Kafka."""

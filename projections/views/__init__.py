@@ -1,0 +1,1 @@
+"""The read models: one module a view, and the registry of all."""

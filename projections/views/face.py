@@ -1,0 +1,66 @@
+"""What a card's face shows of its holder: at rest in a view it is sealed with the holder's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from operator import attrgetter
+from typing import Any, NamedTuple, Self
+
+import orjson
+
+from domain.events import PermitIssued
+from domain.person import Identity
+from domain.personal import ERASED, Erased
+from ledger.crypto.holder_keys import HolderKey
+from ledger.errors import SealBroken
+
+_IDENTITY = tuple(field.name for field in fields(Identity))
+_identity = attrgetter(*_IDENTITY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face(Identity):
+    """Who the holder is, and the home."""
+
+    address: str
+
+    @classmethod
+    def of(cls, event: PermitIssued) -> Face | Erased:
+        identity, address = event.identity, event.residence.address
+        if identity is ERASED or address is ERASED:
+            return ERASED
+        return cls(**dict(zip(_IDENTITY, _identity(identity), strict=True)), address=address)
+
+    def moved(self, address: str | Erased) -> Face | Erased:
+        return ERASED if address is ERASED else replace(self, address=address)
+
+    def seal(self, key: HolderKey, view: str, permit_number: str) -> SealedFace:
+        """For this permit in this view, and nowhere else; an equal face gives an equal box there,
+        so that two builds of a view can be compared."""
+        return SealedFace(key.seal_alike(orjson.dumps(self), view, permit_number))
+
+
+class SealedFace(NamedTuple):
+    """A face as a view has it."""
+
+    box: bytes
+
+    def open(self, key: HolderKey, view: str, permit_number: str) -> Face:
+        """
+        Raises:
+            SealBroken
+        """
+        shown: dict[str, Any] = orjson.loads(key.open(self.box, view, permit_number))
+        try:
+            return Face(**{**shown, "birth_date": date.fromisoformat(shown["birth_date"])})
+        except (TypeError, KeyError, ValueError):
+            raise SealBroken("the sealed face holds other fields") from None
+
+    @classmethod
+    def of(cls, box: bytes | None) -> Self | Erased:
+        return ERASED if box is None else cls(box)
+
+
+AnyFace = Face | SealedFace | Erased
+"""Of a row: sealed as it was loaded, opened where an event changes it, or gone."""

@@ -1,0 +1,96 @@
+"""The source's own habits, held to."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINES_MAX = 400
+CODE = (
+    "domain",
+    "ledger",
+    "transparency",
+    "projections",
+    "api",
+    "consumers",
+    "web",
+    "permit_ledger",
+    "bench",
+)
+
+
+def _tracked(*suffixes: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    files = [ROOT / name for name in listed if name and name.endswith(suffixes)]
+    return [file for file in files if file.is_file()]
+
+
+def test_no_source_file_outgrows_its_noun() -> None:
+    """A file of more than 400 lines holds a second noun."""
+    long = {
+        f: n for f in _tracked(".py") if (n := len(f.read_text("utf-8").splitlines())) > LINES_MAX
+    }
+    assert {} == long
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        r"https?://[^\s\"')]*(pypi|pythonhosted|npmjs|registry|repo1?\.maven)",
+        r"(?<![\w.~-])/(?:root|home|work|Users)/",
+        r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX)\b",
+    ],
+    ids=["registry address", "path of one machine", "unfinished mark"],
+)
+def test_nothing_in_the_repository_that_does_not_belong(forbidden: str) -> None:
+    """No registry's address, no machine's path, no unfinished mark is tracked."""
+    pattern = re.compile(forbidden)
+    found = [
+        f"{file.relative_to(ROOT)}: {match[0]}"
+        for file in _tracked(".py", ".md", ".toml", ".sql", ".lock", ".yml", ".http", "dev", "run")
+        if file != Path(__file__) and (match := pattern.search(file.read_text("utf-8")))
+    ]
+    assert [] == found
+
+
+def test_every_named_query_is_used() -> None:
+    """A query that nobody calls is deleted."""
+    source = "\n".join(file.read_text("utf-8") for file in _tracked(".py"))
+    unused = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in _tracked(".sql")
+        for name in re.findall(r"^-- name: (\w+)$", file.read_text("utf-8"), re.MULTILINE)
+        if not re.search(rf"""\b_?sql\.{name}\b|\.query\("{name}\"""", source)
+    ]
+    assert [] == unused
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    """Every module of the product begins with a docstring."""
+    silent = [
+        str(file.relative_to(ROOT))
+        for folder in CODE
+        for file in (ROOT / folder).rglob("*.py")
+        if not file.read_text("utf-8").startswith('"""')
+    ]
+    assert [] == silent
+
+
+def test_the_product_does_not_sleep() -> None:
+    """Waiting is for a condition or a signal, never for time alone."""
+    sleeping = [
+        str(file.relative_to(ROOT))
+        for folder in CODE
+        if folder != "bench"
+        for file in (ROOT / folder).rglob("*.py")
+        if re.search(r"\btime\.sleep\(", file.read_text("utf-8"))
+    ]
+    assert [] == sleeping

@@ -1,0 +1,319 @@
+"""``verify-log`` against a superuser of the database: whatever is changed is found, and where."""
+
+import re
+from contextlib import closing
+from datetime import date
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from domain.data_protection import Order
+from ledger.commands.ledger import PermitLedger
+from ledger.database.connections import as_service, connect
+from tests.keks import keyring
+from tests.transparency.named import STATE, first, named
+
+
+def test_nothing_is_found_where_nothing_was_done(log, last):
+    """Every tree, and every root that anybody keeps of it."""
+    result = log.verify()
+
+    assert 0 == result.exit_code, result.output
+    assert "OK: this is the log that was signed" in result.output
+    assert f"events: {last} entries" in result.output
+    assert "checks: 60 entries" in result.output
+
+
+def test_rows_that_nobody_has_signed_yet_are_told(log, blind_index):
+    """They are no difference."""
+    log.record(blind_index, 9)
+    result = log.verify()
+
+    assert 0 == result.exit_code, result.output
+    assert re.search(r"events: .*, \d+ not yet signed", result.output)
+    assert "checks: 60 entries" in result.output
+    assert "20 not yet signed" in result.output
+
+
+# -- one row -----------------------------------------------------------------------------------
+
+
+def test_a_changed_state(log, middle):
+    log.attack(f"UPDATE ledger.events SET state = {STATE} WHERE position = {middle}")
+    assert ("events", middle, "changed: what is stored is not what was signed") == first(
+        log.verify()
+    )
+    assert 1 == len(named(log.verify()))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("topic = 'permit.renewed.v9'", "its topic was permit."),
+        ("version = 77", "its version was 2, and is 77 now"),
+        ("stream = 'ZZZZZZZZZZZZ'", "and is ZZZZZZZZZZZZ now"),
+    ],
+)
+def test_a_changed_column(log, middle, change, told):
+    log.attack(f"UPDATE ledger.events SET {change} WHERE position = {middle}")
+    tree, position, what = first(log.verify())
+    assert ("events", middle) == (tree, position)
+    assert told in what
+
+
+def test_a_deleted_row(log, middle):
+    log.attack(f"DELETE FROM ledger.events WHERE position = {middle}")
+    assert ("events", middle, "missing: nothing is stored here") == first(log.verify())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_deleted_last_rows(log, last, count):
+    """With the head put back as well."""
+    log.attack(
+        f"DELETE FROM ledger.events WHERE position > {last - count}",
+        f"UPDATE ledger.head SET position = {last - count}",
+    )
+    tree, position, what = first(log.verify())
+    assert ("events", last - count + 1) == (tree, position)
+    assert "missing" in what
+
+
+def test_deleted_last_rows_and_a_tree_put_back(log, last, signed_template):
+    """Tree, tiles and checkpoints as they once were: what is kept outside tells."""
+    sizes = "SELECT max(size) FROM ledger.checkpoints WHERE tree = 'events' AND size < %s"
+    before = log.ask(sizes, [last])
+    log.attack(
+        f"DELETE FROM ledger.events WHERE position > {before}",
+        f"UPDATE ledger.head SET position = {before}",
+        f"DELETE FROM ledger.checkpoint_signatures WHERE tree = 'events' AND size > {before}",
+        f"DELETE FROM ledger.checkpoints WHERE tree = 'events' AND size > {before}",
+        f"UPDATE ledger.trees SET (size, root) = (SELECT size, root FROM ledger.checkpoints"
+        f" WHERE tree = 'events' AND size = {before}) WHERE tree = 'events'",
+    )
+    result = log.verify()
+    assert ("events", before + 1) == first(result)[:2]
+    assert f"is of {last} entries, the log ends at {before}" in result.output
+
+
+def test_swapped_rows(log, middle, last):
+    log.attack(
+        f"UPDATE ledger.events SET position = 1000000 WHERE position = {middle}",
+        f"UPDATE ledger.events SET position = {middle} WHERE position = {last}",
+        f"UPDATE ledger.events SET position = {last} WHERE position = 1000000",
+    )
+    found = named(log.verify())
+    assert ("events", middle, f"swapped with {last}") == found[0]
+    assert ("events", last, f"swapped with {middle}") in found
+    moved = "unchanged, but its permit's version before is not where it was"
+    assert {moved} == {what for _, _, what in found if not what.startswith("swapped")}
+
+
+def test_swapped_ciphertexts(log):
+    """Two events' sealed boxes; all that is plain stays where it was."""
+    box = "(convert_from(state, 'UTF8')::jsonb #>> '{sealed,box}')"
+    one, other = (
+        log.ask(
+            f"SELECT position FROM ledger.events WHERE {box} IS NOT NULL"
+            f" ORDER BY position OFFSET {offset} LIMIT 1"
+        )
+        for offset in (4, 9)
+    )
+    boxes = [
+        log.ask(f"SELECT {box} FROM ledger.events WHERE position = {at}") for at in (one, other)
+    ]
+    swap = (
+        "UPDATE ledger.events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
+        " '{}', '{}'), 'UTF8') WHERE position = {}"
+    )
+    log.attack(swap.format(*boxes, one), swap.format(*boxes[::-1], other))
+
+    found = named(log.verify())
+    assert [("events", one), ("events", other)] == [each[:2] for each in found[:2]]
+
+
+# -- more and fewer rows -----------------------------------------------------------------------
+
+
+def test_an_inserted_row_at_the_end(log, last):
+    """The head does not know of it."""
+    log.attack(
+        "INSERT INTO ledger.events SELECT %s, stream, 99, topic, state FROM ledger.events"
+        " WHERE position = 5" % (last + 1)
+    )
+    assert ("events", last + 1, f"inserted: the log's head is {last}") == first(log.verify())
+
+
+def test_an_inserted_row_in_the_middle(log, middle, last):
+    """All others moved on by one, the head too."""
+    log.attack(
+        f"UPDATE ledger.events SET position = position + 1000000 WHERE position >= {middle}",
+        "UPDATE ledger.events SET position = position - 999999 WHERE position > 1000000",
+        f"INSERT INTO ledger.events SELECT {middle}, 'ZZZZZZZZZZZZ', 1, topic, state"
+        f" FROM ledger.events WHERE position = 5",
+        "UPDATE ledger.head SET position = position + 1",
+    )
+    result = log.verify()
+    told = f"inserted or moved here: what belongs here stands at {middle + 1}"
+    assert ("events", middle, told) == first(result)
+    assert f"{last - middle + 1} positions differ" in result.output
+
+
+def test_renumbered_rows(log, middle):
+    """One taken out, and those after it moved up."""
+    log.attack(
+        f"DELETE FROM ledger.events WHERE position = {middle}",
+        f"UPDATE ledger.events SET position = position + 1000000 WHERE position > {middle}",
+        "UPDATE ledger.events SET position = position - 1000001 WHERE position > 1000000",
+        "UPDATE ledger.head SET position = position - 1",
+    )
+    assert ("events", middle) == first(log.verify())[:2]
+
+
+@pytest.mark.parametrize("far", [10**6, 2**62])
+def test_a_head_that_is_far_ahead(log, last, far):
+    """As are the tree and a row: the first position that is missing is found at once."""
+    log.attack(
+        f"UPDATE ledger.head SET position = {far}",
+        f"UPDATE ledger.trees SET size = {far} WHERE tree = 'events'",
+        f"INSERT INTO ledger.events VALUES ({far}, 'ZZZZZZZZZZZZ', 1, 'a', 'b')",
+    )
+    found = named(log.verify())
+    assert ("events", last + 1, "missing: nothing is stored here") in found
+
+
+def test_a_tree_that_was_put_back(log, last):
+    """Its checkpoints are not."""
+    log.attack("UPDATE ledger.trees SET size = 9 WHERE tree = 'events'")
+    result = log.verify()
+    assert "the tree's own row has another root of 9 entries" in first(result)[2]
+    assert "the checkpoints kept go on to" in result.output
+
+
+# -- tiles -------------------------------------------------------------------------------------
+
+
+def test_a_changed_tile_of_leaves(log):
+    """The row is as it was; the tile above says which of them is wrong."""
+    log.attack(
+        "UPDATE ledger.tiles SET hashes = set_byte(hashes, 33, get_byte(hashes, 33) # 1)"
+        " WHERE tree = 'events' AND level = 0 AND index = 0"
+    )
+    found = named(log.verify())
+    assert ("events", 2, "changed: what is stored is not what was signed") in found
+    assert ("events", 1, "tile 1/0 says something else of the entries from 1 to 256") in found
+
+
+def test_a_missing_tile(log):
+    log.attack("DELETE FROM ledger.tiles WHERE tree = 'events' AND level = 0 AND index = 0")
+    assert ("events", 1, "tile 0/0 is missing, or not whole") == first(log.verify())
+
+
+def test_a_changed_upper_tile(log):
+    log.attack(
+        "UPDATE ledger.tiles SET hashes = set_byte(hashes, 3, get_byte(hashes, 3) # 1)"
+        " WHERE tree = 'events' AND level = 1"
+    )
+    tree, position, what = first(log.verify())
+    assert ("events", 1) == (tree, position)
+    assert what.startswith("tile 1/0 says something else of the entries from 1 to 256")
+
+
+# -- checks and manifests ----------------------------------------------------------------------
+
+
+def test_a_removed_check(log):
+    log.attack("DELETE FROM ledger.checks WHERE position = 17")
+    assert ("checks", 17, "missing: nothing is stored here") == first(log.verify())
+
+
+def test_removed_last_checks(log):
+    log.attack(
+        "DELETE FROM ledger.checks WHERE position > 58",
+        "UPDATE ledger.checks_head SET position = 58",
+    )
+    assert ("checks", 59) == first(log.verify())[:2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "checked_at = checked_at + interval '1 s'",
+        "permit_number = NULL",
+        "track = 'electronic'",
+        "scenario = 'hotel'",
+        "outcome = 'not_effective'",
+        "reason = 'x'",
+        "verifier_index = sha256('x')",
+        "as_of_position = 1",
+    ],
+)
+def test_a_changed_column_of_a_check(log, change):
+    """The state has the same, and is what was signed."""
+    log.attack(f"UPDATE ledger.checks SET {change} WHERE position = 17")
+    told = f"{change.partition(' ')[0]} is not what the state says"
+    assert ("checks", 17, told) == first(log.verify())
+
+
+def test_a_changed_id_of_a_check(log):
+    log.attack("UPDATE ledger.checks SET check_id = gen_random_uuid() WHERE position = 17")
+    tree, position, what = first(log.verify())
+    assert ("checks", 17) == (tree, position)
+    assert "its check_id was 00000000-" in what
+
+
+def test_a_changed_manifest(log):
+    log.attack(
+        "UPDATE ledger.manifests SET entry = convert_to(replace(convert_from(entry, 'UTF8'),"
+        " '\"permits\":', '\"permits\":1'), 'UTF8') WHERE position = 2"
+    )
+    assert ("manifests", 2) == first(log.verify())[:2]
+
+
+@pytest.mark.parametrize(
+    ("attack", "told"),
+    [
+        ("SET streams[3] = 'ZZZZZZZZZZZZ'", "the manifest's rows differ"),
+        ("SET versions[3] = versions[3] + 1", "the manifest's rows differ"),
+        ("SET hashes = sha256('x') || substring(hashes FROM 33)", "the manifest's rows differ"),
+    ],
+)
+def test_a_changed_tile_of_the_manifest(log, attack, told):
+    log.attack(f"UPDATE ledger.manifest_tiles {attack} WHERE level = 0 AND index = 0")
+    result = log.verify()
+    assert 1 == result.exit_code
+    assert told in result.output
+
+
+# -- an honest change --------------------------------------------------------------------------
+
+
+def test_it_only_reads(log, new_login):
+    """Somebody who may read the ledger's tables, and nothing else, can verify it."""
+    auditor = new_login()
+    with connect(log.url) as owner:
+        owner.execute(f"GRANT USAGE ON SCHEMA ledger TO {auditor}")
+        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO {auditor}")
+
+    result = log.run("verify-log", url=make_conninfo(log.url, user=auditor))
+
+    assert 0 == result.exit_code, result.output
+
+
+def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
+    """Keys, pictures and indexes go; what was signed stays as it was, and so do copies of it."""
+    kept, copy = log.checkpoint(), log.folder.with_name("copy")
+    assert 0 == log.run("copy-log", str(copy), "--entries").exit_code
+    holder = log.ask(
+        "SELECT holder_id FROM ledger.holders WHERE permit_number ="
+        " (SELECT stream FROM ledger.events WHERE position = 5)"
+    )
+    order, until = Order("PIPL 47", "case 2026-7"), date(2026, 12, 28)
+    with closing(
+        PermitLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
+    ) as ledger:
+        ledger.erase(holder, order, ["officer-1", "officer-2"], until, command())
+    log.integrate()
+
+    result = log.verify("--against", str(kept), "--tiles", str(copy))
+    assert 0 == result.exit_code, result.output
+    assert f"events: {last + 1} entries" in result.output

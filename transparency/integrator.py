@@ -1,0 +1,186 @@
+"""Takes what was recorded into the tree, and signs: one at a time, in the log's order.
+
+Leaves, tiles, the tree's size and the checkpoint are one transaction. Before it commits, what is
+signed in it is remembered outside the database (:mod:`transparency.last_signed`): after a crash, or
+with a database from a backup, the tree goes on only if it comes to the very same root.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ledger.database.clock import Clock
+from ledger.database.connections import Connection, translated_errors
+from ledger.errors import Corrupt, LogBehind, LogGap
+
+from .checkpoints import TreeHead
+from .edge import Edge
+from .hashing import leaf_hash
+from .last_signed import SignedMemory
+from .logs import Log, gap_in
+from .notes import NoteSigner
+from .store import TreeStore
+
+BATCH_MAX = 1000
+
+
+class Forked(Corrupt):
+    """The log is not the one that was signed."""
+
+
+class Integrator:
+    """Of one log; owns its connection's transactions, not the connection.
+
+    After any exception it is of no more use: make another, which looks at everything anew.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        log: Log,
+        origin: str,
+        signers: list[NoteSigner],
+        memory: SignedMemory,
+        clock: Clock,
+    ) -> None:
+        """Compares the tree with what was signed.
+
+        Raises:
+            Forked, LogBehind: it must not go on; the message says what to do.
+        """
+        self._connection = connection
+        self._log = log
+        self._origin = log.origin(origin)
+        self._signers = signers
+        self._memory = memory
+        self._clock = clock
+        self._store = TreeStore(connection, log.name)
+        with translated_errors():
+            self._edge = self._read_edge()
+            self._promised = self._recall()
+            self._sign_anew()
+
+    @property
+    def size(self) -> int:
+        return self._edge.size
+
+    def step(self) -> int:
+        """Integrate up to 1,000 entries; returns how many there were.
+
+        Raises:
+            Forked, LogGap, LogBehind, Unavailable
+        """
+        with translated_errors(), self._connection.transaction():
+            until = self._until()
+            if until == self.size:
+                return 0
+            before = (self.size, self._edge.root)
+            rows = self._connection.execute(
+                self._log.rows, {"after": self.size, "until": until}, binary=True
+            ).fetchall()
+            if gap := gap_in(rows, self.size, until):
+                raise LogGap(f"{self._log.name}: nothing is at position {gap}; the head is beyond.")
+            self._edge.grow(leaf_hash(entry) for entry in self._log.entries(rows))
+            self._keep(before)
+        return len(rows)
+
+    def _keep(self, before: tuple[int, bytes]) -> None:
+        head = TreeHead(self._origin, self.size, self._edge.root)
+        self._check_promise(head)
+        if not self._store.move(before, (head.size, head.root)):
+            raise Forked(f"{self._log.name}: the tree was changed by somebody else at {before[0]}.")
+        self._store.keep_tiles(self._edge.take_tiles())
+        if not self._promised:  # else nobody knows yet whether it is that history
+            checkpoint = head.signed(self._signers)
+            self._store.keep_checkpoint(checkpoint, self._clock.now())
+            self._memory.keep(checkpoint)
+
+    def _until(self) -> int:
+        """How far this step goes: never past what was signed without having come to its root."""
+        row = self._connection.execute(self._log.head).fetchone()
+        head = cast("tuple[int]", row)[0] if row else 0
+        if head < self.size:
+            raise LogBehind(
+                f"{self._log.name}: the log ends at position {head}, its tree has {self.size}."
+                f" {_ADVICE}"
+            )
+        until = min(head, self.size + BATCH_MAX)
+        if not self._promised:
+            return until
+        if head < self._promised.size:
+            raise self._is_behind(head)
+        return min(until, self._promised.size)
+
+    def _recall(self) -> TreeHead | None:
+        """What was signed and is not in the tree yet.
+
+        Raises:
+            Forked, LogBehind
+        """
+        signed = self._memory.recall()
+        if signed is None:
+            return None
+        if signed.origin != self._origin:
+            raise Forked(
+                f"{self._memory.file} is of the log {signed.origin}, not {self._origin}: a log"
+                " keeps its origin for ever. Set PERMIT_LEDGER_ORIGIN as it was."
+            )
+        if signed.size > self.size:
+            row = self._connection.execute(self._log.head).fetchone()
+            if (head := cast("tuple[int]", row)[0] if row else 0) < signed.size:
+                raise self._is_behind(head, signed.size)
+            return signed
+        if self._store.root_at(signed.size) != signed.root:
+            raise self._forked(signed.size)
+        return None
+
+    def _check_promise(self, head: TreeHead) -> None:
+        if self._promised and head.size == self._promised.size:
+            if head.root != self._promised.root:
+                raise self._forked(head.size)
+            self._promised = None
+
+    def _sign_anew(self) -> None:
+        """A key that is new has to sign what there is, or nobody who trusts it alone could read."""
+        if self._promised:
+            return
+        newest = self._store.newest_checkpoint(self._origin)
+        signed = {(each.name, each.key_id) for each in newest.signatures} if newest else set()
+        missing = [
+            signer
+            for signer in self._signers
+            if (signer.verifier.name, signer.verifier.key_id) not in signed
+        ]
+        if missing or newest is None:
+            head = TreeHead(self._origin, self.size, self._edge.root)
+            checkpoint = head.signed(missing or self._signers)
+            self._store.keep_checkpoint(checkpoint, self._clock.now())
+
+    def _read_edge(self) -> Edge:
+        size, root = self._store.head()
+        try:
+            edge = self._store.edge()
+        except KeyError:
+            raise Forked(f"{self._log.name}: a tile of the tree is missing. {_ADVICE}") from None
+        if edge.root != root:
+            raise Forked(f"{self._log.name}: the tree's edge is not its root's at {size}.")
+        return edge
+
+    def _forked(self, size: int) -> Forked:
+        return Forked(
+            f"{self._log.name}: another history of {size} entries was signed than there is."
+            f" {_ADVICE}"
+        )
+
+    def _is_behind(self, head: int, size: int | None = None) -> LogBehind:
+        signed = size or (self._promised.size if self._promised else self.size)
+        return LogBehind(
+            f"{self._log.name}: {signed} entries were signed ({self._memory.file}),"
+            f" and the log ends at position {head}. {_ADVICE}"
+        )
+
+
+_ADVICE = (
+    "Was the database restored from a backup, or changed? Nothing is signed until its lost part is"
+    " back; `permit-ledger verify-log` says where it differs."
+)

@@ -1,0 +1,161 @@
+"""Integrates without end: one process leads, others wait to take over.
+
+Woken by the log's own notification and looking five times a second in any case. Whatever is wrong
+with one log stops that log's tree, says so and tries again now and then; the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import structlog
+
+from ledger.database.clock import Clock
+from ledger.database.connections import CHANNEL, Connection, connect
+from ledger.database.named_sql import Queries
+from ledger.database.outage import OUTAGES, Outage
+from ledger.errors import Corrupt, Unavailable
+
+from .integrator import BATCH_MAX, Integrator
+from .last_signed import SignedMemory
+from .logs import CHECKS, EVENTS, LOGS, MANIFESTS, Log
+from .manifests import ManifestMaker
+from .notes import BadNote
+from .signing import Signers
+
+BATCH_S = 0.2
+"""What comes within so long goes into the tree, and under a signature, together."""
+
+LOCK = 0x74726565  # "tree"
+LEAD_POLL_S = 0.5
+STOPPED_S = 10.0
+"""How long a log whose tree has stopped is left alone."""
+
+TREE_CHANNEL = "permit_ledger_tree"
+"""NOTIFY on it asks for a manifest (``ask_for_manifest`` in ``sql/tree.sql``)."""
+
+_sql = Queries("transparency", "sql/tree.sql")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Work:
+    log: Log
+    integrator: Integrator | None = None
+    rest_until: float = 0.0
+    stopped: str | None = field(default=None)
+
+
+class IntegratorRunner:
+    """Owns its connection while it runs; ``folder`` is where what was signed is remembered."""
+
+    def __init__(
+        self,
+        database_url: str,
+        origin: str,
+        signers: Signers,
+        folder: Path,
+        clock: Clock,
+        stop: Event,
+        *,
+        manifest_interval_s: float,
+    ) -> None:
+        self._database_url = database_url
+        self._origin = origin
+        self._signers = signers
+        self._folder = folder
+        self._clock = clock
+        self._stop = stop
+        self._manifest_interval_s = manifest_interval_s
+
+    def run(self) -> None:
+        """Until ``stop``."""
+        outage = Outage()
+        while not self._stop.is_set():
+            try:
+                with connect(
+                    self._database_url, application_name="permit-ledger integrate"
+                ) as connection:
+                    if self._lead(connection):
+                        self._integrate(connection, outage)
+            except (*OUTAGES, Unavailable) as error:
+                self._stop.wait(outage.pause_s(error))
+
+    def _lead(self, connection: Connection) -> bool:
+        """Wait until nobody else does; the lock goes with the connection."""
+        while not self._stop.is_set():
+            if connection.execute(_sql.try_to_integrate, [LOCK]).fetchone() == (True,):
+                return True
+            self._stop.wait(LEAD_POLL_S)
+        return False
+
+    def _integrate(self, connection: Connection, outage: Outage) -> None:
+        connection.execute(f"LISTEN {CHANNEL}")
+        connection.execute(f"LISTEN {TREE_CHANNEL}")
+        works = [_Work(log) for log in LOGS.values()]
+        manifests = ManifestMaker(connection, self._manifest_interval_s)
+        keys_changed_at, asked = self._signers.changed_at, False
+        while not self._stop.is_set():
+            started = time.monotonic()
+            if self._signers.changed_at != keys_changed_at:
+                keys_changed_at = self._signers.changed_at
+                works = [_Work(log, rest_until=0.0) for log in LOGS.values()]
+            counts = {work.log: self._step(connection, work) for work in works}
+            outage.is_over()
+            caught_up = counts[EVENTS] < BATCH_MAX and counts[CHECKS] < BATCH_MAX
+            if caught_up and self._make_manifest(manifests, works, asked=asked):
+                asked = False
+                continue
+            if caught_up:
+                asked |= self._wait(connection, started + BATCH_S)
+
+    def _step(self, connection: Connection, work: _Work) -> int:
+        """How many entries were integrated."""
+        if time.monotonic() < work.rest_until:
+            return 0
+        try:
+            if work.integrator is None:
+                work.integrator = self._integrator(connection, work.log)
+            count = work.integrator.step()
+        except (Corrupt, BadNote, OSError) as error:
+            self._stand_still(connection, work, str(error))
+            return 0
+        if work.stopped is not None or count:
+            self._go_on(connection, work)
+        return count
+
+    def _integrator(self, connection: Connection, log: Log) -> Integrator:
+        signers = self._signers.of(log.name)
+        memory = SignedMemory(self._folder, log.name)
+        return Integrator(connection, log, self._origin, signers, memory, self._clock)
+
+    def _stand_still(self, connection: Connection, work: _Work, reason: str) -> None:
+        work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S
+        if reason != work.stopped:
+            _log.critical("nothing is signed", tree=work.log.name, reason=reason)
+        work.stopped = reason
+        connection.execute(_sql.stop_tree, {"tree": work.log.name, "reason": reason})
+
+    def _go_on(self, connection: Connection, work: _Work) -> None:
+        work.stopped = None
+        connection.execute(_sql.stop_tree, {"tree": work.log.name, "reason": None})
+
+    def _make_manifest(self, manifests: ManifestMaker, works: list[_Work], *, asked: bool) -> bool:
+        if any(work.stopped for work in works):
+            return False
+        try:
+            return manifests.make(asked=asked)
+        except Corrupt as error:
+            _log.critical("no manifest is made", tree=MANIFESTS.name, reason=str(error))
+            return False
+
+    def _wait(self, connection: Connection, until: float) -> bool:
+        """At least until then, and whether somebody asked for a manifest meanwhile."""
+        asked = False
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+            for notification in connection.notifies(timeout=left, stop_after=100):
+                asked |= notification.channel == TREE_CHANNEL
+        return asked

@@ -1,0 +1,154 @@
+"""A tree as the database keeps it, for one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import cast
+
+from ledger.database.connections import Connection
+from ledger.database.named_sql import Queries
+
+from .checkpoints import TreeHead
+from .edge import Edge, edge_tiles
+from .nodes import Span, nodes_of, span_hash
+from .notes import BadNote, Note, Signature, signature_of
+from .tiles import Tile, hash_in, tiles_of
+
+_sql = Queries("transparency", "sql/tree.sql")
+
+
+class TreeStore:
+    """Reads and writes one tree; whoever calls it decides about transactions."""
+
+    def __init__(self, connection: Connection, tree: str) -> None:
+        self._connection = connection
+        self._tree = tree
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root."""
+        row = self._connection.execute(_sql.select_tree, {"tree": self._tree}).fetchone()
+        return cast("tuple[int, bytes]", row)
+
+    def edge(self) -> Edge:
+        size, _ = self.head()
+        return Edge(size, self.tiles(edge_tiles(size)))
+
+    def tiles(self, wanted: Iterable[Tile]) -> dict[Tile, bytes]:
+        """Those of them that there are."""
+        levels, indexes = columns(wanted)
+        rows = self._connection.execute(
+            _sql.select_tiles, {"tree": self._tree, "levels": levels, "indexes": indexes}
+        ).fetchall()
+        return tiles_in(rows)
+
+    def root_at(self, size: int) -> bytes:
+        """What the root was when the tree had so many leaves, from its tiles.
+
+        Raises:
+            KeyError: a tile is missing.
+        """
+        return self.hashes([Span(0, size)])[0]
+
+    def hashes(self, spans: Iterable[Span]) -> list[bytes]:
+        """Of these spans, from the tiles.
+
+        Raises:
+            KeyError: a tile is missing.
+        """
+        listed = list(spans)
+        nodes = nodes_of(listed)
+        tiles = self.tiles(tiles_of(nodes))
+        known = {node: hash_in(node, tiles) for node in nodes}
+        return [span_hash(span, known) for span in listed]
+
+    def move(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> bool:
+        """Whether the tree was as ``old`` says; only then it is moved on."""
+        moved = self._connection.execute(
+            _sql.move_tree,
+            {
+                "tree": self._tree,
+                "old_size": old[0],
+                "old_root": old[1],
+                "size": new[0],
+                "root": new[1],
+            },
+        )
+        return moved.rowcount == 1
+
+    def keep_tiles(self, tiles: Mapping[Tile, bytes]) -> None:
+        levels, indexes = columns(tiles)
+        self._connection.execute(
+            _sql.store_tiles,
+            {
+                "tree": self._tree,
+                "levels": levels,
+                "indexes": indexes,
+                "hashes": list(tiles.values()),
+            },
+        )
+
+    def keep_checkpoint(self, checkpoint: Note, signed_at: datetime) -> None:
+        head = TreeHead.of(checkpoint.text)
+        self._connection.execute(
+            _sql.keep_checkpoint,
+            {"tree": self._tree, "size": head.size, "root": head.root, "signed_at": signed_at},
+        )
+        self._keep_signatures(head.size, checkpoint.signatures, is_cosignature=False)
+
+    def keep_cosignatures(self, size: int, signatures: Iterable[Signature]) -> None:
+        self._keep_signatures(size, signatures, is_cosignature=True)
+
+    def newest_checkpoint(self, origin: str) -> Note | None:
+        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62}
+        row = self._connection.execute(_sql.newest_checkpoint, parameters).fetchone()
+        return checkpoint_in(row, origin) if row else None
+
+    def cosigned(self, origin: str, limit: int = 20) -> list[Note]:
+        """Checkpoints that witnesses have signed, the newest first."""
+        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
+        rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
+        return [readable_checkpoint_in(row, origin) for row in rows]
+
+    def _keep_signatures(
+        self, size: int, signatures: Iterable[Signature], *, is_cosignature: bool
+    ) -> None:
+        lines = [str(signature) for signature in signatures]
+        self._connection.execute(
+            _sql.keep_signatures,
+            {"tree": self._tree, "size": size, "lines": lines, "is_cosignature": is_cosignature},
+        )
+
+
+def columns(tiles: Iterable[Tile]) -> tuple[list[int], list[int]]:
+    """Levels and indexes, for a query."""
+    listed = list(tiles)
+    return [tile.level for tile in listed], [tile.number for tile in listed]
+
+
+def tiles_in(rows: Iterable[tuple[object, ...]]) -> dict[Tile, bytes]:
+    typed = cast("Iterable[tuple[int, int, bytes]]", rows)
+    return {Tile(level, number): hashes for level, number, hashes in typed}
+
+
+def checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
+    """From a row of size, root and signature lines.
+
+    Raises:
+        BadNote: one of these lines is none.
+    """
+    size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
+    signatures = tuple(signature_of(line.removesuffix("\n")) for line in lines or ())
+    return Note(str(TreeHead(origin, size, root)), signatures)
+
+
+def readable_checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
+    """The same, for whoever has to answer in any case: a line that is no signature, which only the
+    database's owner can have put there, says nothing, and hides none of the others."""
+    size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
+    signatures = []
+    for line in lines or ():
+        with suppress(BadNote):
+            signatures.append(signature_of(line.removesuffix("\n")))
+    return Note(str(TreeHead(origin, size, root)), tuple(signatures))

@@ -1,0 +1,80 @@
+"""The newest manifest made again from the log, and compared with what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple, cast
+
+from ledger.database.connections import Connection
+from ledger.database.named_sql import Queries
+from transparency.edge import Edge
+from transparency.hashing import leaf_hash
+from transparency.manifests import Manifest, row_entry
+from transparency.tiles import WIDTH, Tile
+
+from .scratch import Scratch
+
+PAGE = 2_000
+
+_sql = Queries("transparency", "sql/verifying.sql")
+
+
+class Newest(NamedTuple):
+    """A manifest, and its position in its log."""
+
+    position: int
+    manifest: Manifest
+
+
+def check_newest(connection: Connection, scratch: Scratch, newest: Newest) -> list[str]:
+    """What is wrong with it; ``scratch`` is that of the events."""
+    manifest, problems = newest.manifest, list[str]()
+    edge, above = Edge(0, {}), dict[Tile, bytes]()
+    kept = _kept(connection)
+    rows = _last_leaves(connection, scratch, manifest.log_size)
+    while page := list(islice(rows, WIDTH)):
+        leaves = [leaf_hash(row_entry(*row)) for row in page]
+        number = edge.size // WIDTH
+        edge.grow(leaves)
+        above |= {tile: hashes for tile, hashes in edge.take_full().items() if tile.level}
+        made = (b"".join(leaves), [row[0] for row in page], [row[1] for row in page])
+        if next(kept, None) != (0, number, *made) and not problems:
+            problems.append(f"the manifest's rows differ from permit {page[0][0]} on")
+    above |= {tile: hashes for tile, hashes in edge.take_tiles().items() if tile.level}
+    if any(True for _ in kept) and not problems:
+        problems.append("the manifest keeps rows of permits that are not in the log")
+    if (edge.size, edge.root) != (manifest.permits, manifest.root):
+        problems.append(
+            f"manifest {newest.position} is of {manifest.permits} permits with another root;"
+            f" the log has {edge.size}"
+        )
+    if above != _kept_above(connection):
+        problems.append("the manifest's upper tiles are not what its rows make")
+    return problems
+
+
+def _last_leaves(
+    connection: Connection, scratch: Scratch, size: int
+) -> Iterator[tuple[str, int, bytes]]:
+    with connection.cursor("last_positions") as cursor:
+        cursor.itersize = PAGE
+        cursor.execute(_sql.last_positions, {"size": size})
+        for stream, version, position in cast("Iterator[tuple[str, int, int]]", cursor):
+            yield stream, version, scratch.leaf(position) or b""
+
+
+def _kept(connection: Connection) -> Iterator[tuple[object, ...]]:
+    with connection.cursor("manifest_tiles", binary=True) as cursor:
+        cursor.itersize = 100
+        cursor.execute(_sql.manifest_rows)
+        yield from cursor
+
+
+def _kept_above(connection: Connection) -> dict[Tile, bytes]:
+    """A 256th of the rows' hashes."""
+    rows = connection.execute(_sql.manifest_tiles_above, binary=True).fetchall()
+    return {
+        Tile(level, number): hashes
+        for level, number, hashes in cast("list[tuple[int, int, bytes]]", rows)
+    }

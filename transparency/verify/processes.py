@@ -1,0 +1,124 @@
+"""Processes that share the work, all of them looking at the database as it was in one instant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any
+
+from ledger.database.connections import Connection, connect
+from ledger.database.named_sql import Queries
+from transparency.notes import NoteVerifier
+
+from .manifest_check import Newest, check_newest
+from .rows import Checked, Positions, Streams, check_checks, check_events, check_manifests
+from .scratch import Scratch, Where
+from .signatures import Sizes, unsigned
+
+APPLICATION = "permit-ledger verify-log"
+
+_sql = Queries("transparency", "sql/verifying.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What each process needs; it can be sent."""
+
+    database_url: str
+    snapshot: str
+    wheres: dict[str, Where]
+    origins: dict[str, str]
+    keys: list[NoteVerifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A range of a tree's rows, or of its checkpoints; or the newest manifest."""
+
+    tree: str
+    within: Streams | Positions | Sizes | Newest
+
+
+Outcome = Checked | dict[int, str] | list[str]
+
+
+@contextmanager
+def reading_only(database_url: str) -> Iterator[Connection]:
+    """A connection on which a transaction is under way, of one snapshot, that can only read."""
+    with connect(database_url, application_name=APPLICATION) as connection:
+        connection.execute(_sql.begin)
+        yield connection
+
+
+class Worker:
+    """Of one process."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._connection = connect(shared.database_url, application_name=APPLICATION)
+        self._connection.execute(_sql.begin)
+        self._connection.execute(f"SET TRANSACTION SNAPSHOT '{shared.snapshot}'")
+        self._scratch = {tree: Scratch(where) for tree, where in shared.wheres.items()}
+
+    def close(self) -> None:
+        self._connection.close()
+        for scratch in self._scratch.values():
+            scratch.__exit__(None, None, None)
+
+    def do(self, task: Task) -> Outcome:
+        scratch, origin = self._scratch[task.tree], self._shared.origins[task.tree]
+        match task.within:
+            case Sizes():
+                return unsigned(self._connection, task.tree, origin, self._shared.keys, task.within)
+            case Newest():
+                return check_newest(self._connection, scratch, task.within)
+            case Streams():
+                return check_events(self._connection, scratch, task.within)
+            case Positions() if task.tree == "checks":
+                return check_checks(self._connection, scratch, task.within)
+            case _:
+                return check_manifests(self._connection, scratch, task.within)
+
+
+def done(shared: Shared, tasks: list[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
+    """Each task with what came of it, in any order; with one worker, in this process."""
+    if workers <= 1:
+        worker = Worker(shared)
+        try:
+            yield from ((task, worker.do(task)) for task in tasks)
+        finally:
+            worker.close()
+        return
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start, initargs=(shared,)
+    ) as pool:
+        waiting: dict[Future[Outcome], Task] = {pool.submit(_do, task): task for task in tasks}
+        try:
+            for future in as_completed(waiting):
+                yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_workers: list[Worker] = []
+"""The one of a process that verifies; it ends with the process."""
+
+
+def _start(shared: Any) -> None:
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    _workers.append(Worker(shared))
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _do(task: Task) -> Outcome:
+    return _workers[0].do(task)

@@ -1,0 +1,159 @@
+"""Leaves made again from rows, a range of them at a time, in whichever process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+import orjson
+
+from ledger.database.connections import Connection
+from ledger.database.named_sql import Queries
+from transparency.entries import check_entry, event_entry
+from transparency.hashing import leaf_hash
+
+from .findings import SHOWN_MAX
+from .scratch import Mark, Scratch
+
+PAGE = 2_000
+
+_sql = Queries("transparency", "sql/verifying.sql")
+
+
+class Streams(NamedTuple):
+    """Permits from the first on, that one among them, to before the second; ``None``: no bound."""
+
+    lower: str | None
+    upper: str | None
+
+
+class Positions(NamedTuple):
+    """Those above ``after`` up to ``until``."""
+
+    after: int
+    until: int
+
+
+@dataclass(slots=True)
+class Checked:
+    """How many rows of a range there were, and what only their neighbours show: by position."""
+
+    rows: int = 0
+    broken: list[tuple[int, str]] = field(default_factory=list)
+
+    def tell(self, position: int, what: str) -> None:
+        if len(self.broken) < SHOWN_MAX:
+            self.broken.append((position, what))
+
+
+def check_events(connection: Connection, scratch: Scratch, within: Streams) -> Checked:
+    """Permit by permit: a leaf holds the hash of the one before it, which has just been there."""
+    checked, chain = Checked(), _Chain(scratch)
+    for position, stream, version, topic, state in _read(
+        connection, _sql.streams_in_range, lower=within.lower, upper=within.upper
+    ):
+        checked.rows += 1
+        problem = chain.follow(position, stream, version)
+        leaf = leaf_hash(event_entry(position, stream, version, topic, state, chain.previous))
+        chain.stand_at(position, leaf)
+        if scratch.compare(position, leaf):
+            mark = Mark.SAME
+            if problem:
+                checked.tell(position, problem)
+        else:
+            mark = Mark.ORPHAN if problem else Mark.OTHER
+        scratch.mark(position, mark)
+    return checked
+
+
+class _Chain:
+    """A permit's versions, one after the other."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._stream: str | None = None
+        self._version = 0
+        self._position = 0
+        self._leaf: bytes | None = None
+        self.previous: bytes | None = None
+        """What the leaf holds of the one before."""
+
+    def follow(self, position: int, stream: str, version: int) -> str | None:
+        """What is wrong with the order of versions, if something is."""
+        if stream != self._stream:
+            self._stream, self._version, self._position = stream, 0, 0
+        before, self._version = self._version, version
+        self.previous = None
+        if version != before + 1:
+            return f"version {version} of {stream} comes after {before} versions"
+        if before and self._position >= position:
+            return f"version {version} of {stream} stands before version {before}"
+        if before:
+            self.previous = self._scratch.leaf(self._position) or self._leaf
+        return None
+
+    def stand_at(self, position: int, leaf: bytes) -> None:
+        self._position, self._leaf = position, leaf
+
+
+def check_checks(connection: Connection, scratch: Scratch, within: Positions) -> Checked:
+    checked = Checked()
+    for row in _read(connection, _sql.checks_in_range, **within._asdict()):
+        position, check_id, *columns, state = row
+        checked.rows += 1
+        mark = Mark.SAME
+        if not scratch.compare(position, leaf_hash(check_entry(position, check_id, state))):
+            mark = Mark.OTHER
+        elif wrong := differing_columns(check_id, columns, state):
+            mark = Mark.COLUMN
+            checked.tell(position, f"{', '.join(wrong)} is not what the state says")
+        scratch.mark(position, mark)
+    return checked
+
+
+def check_manifests(connection: Connection, scratch: Scratch, within: Positions) -> Checked:
+    checked = Checked()
+    for position, entry in _read(connection, _sql.manifests_in_range, **within._asdict()):
+        checked.rows += 1
+        same = scratch.compare(position, leaf_hash(entry))
+        scratch.mark(position, Mark.SAME if same else Mark.OTHER)
+    return checked
+
+
+def _index(value: str | None) -> bytes | None:
+    return bytes.fromhex(value) if value is not None else None
+
+
+_SAME: Callable[[Any], Any] = lambda value: value  # noqa: E731  beside the others
+_COLUMNS: dict[str, Callable[[Any], Any]] = {
+    "checked_at": datetime.fromisoformat,
+    "permit_number": _SAME,
+    "track": _SAME,
+    "scenario": _SAME,
+    "outcome": _SAME,
+    "reason": _SAME,
+    "verifier_index": _index,
+    "as_of_position": _SAME,
+}
+
+
+def differing_columns(check_id: UUID, columns: list[Any], state: bytes) -> list[str]:
+    """The names of those that are not what a check's state says."""
+    try:
+        said = orjson.loads(state)
+        expected: dict[str, Any] = {"check_id": UUID(said["check_id"])}
+        expected |= {name: read(said.get(name)) for name, read in _COLUMNS.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ["a column"]
+    stored = {"check_id": check_id, **dict(zip(_COLUMNS, columns, strict=True))}
+    return [name for name, value in expected.items() if stored[name] != value]
+
+
+def _read(connection: Connection, query: Any, **parameters: object) -> Iterable[tuple[Any, ...]]:
+    with connection.cursor("rows", binary=True) as cursor:
+        cursor.itersize = PAGE
+        cursor.execute(query, parameters)
+        yield from cast("Iterable[tuple[Any, ...]]", cursor)

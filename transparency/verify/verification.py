@@ -1,0 +1,292 @@
+"""The whole log against all that is kept of it, in one snapshot of the database."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ledger.database.connections import Connection, translated_errors
+from ledger.database.named_sql import Queries
+from ledger.errors import Corrupt
+from transparency.logs import LOGS
+from transparency.manifests import Manifest
+from transparency.notes import NoteVerifier
+from transparency.tiles import WIDTH
+
+from .claims import Claim
+from .diagnosis import diagnose
+from .findings import SHOWN_MAX, Verified
+from .manifest_check import Newest
+from .processes import Outcome, Shared, Task, done, reading_only
+from .rows import Checked, Positions, Streams
+from .scratch import Mark, Scratch, Where
+from .signatures import ranges
+from .tree_check import TreeCheck, load_leaves
+
+RANGE_ROWS = 1 << 13
+SAMPLE = 50
+"""Rows a range that are looked at to divide the log."""
+IN_PROCESS_ROWS_MAX = 50_000
+"""Starting processes takes longer than so few rows."""
+
+_sql = Queries("transparency", "sql/verifying.sql")
+_heads = Queries("transparency", "sql/tree.sql")
+
+_COUNTS = {
+    "events": _sql.count_events,
+    "checks": _sql.count_checks,
+    "manifests": _sql.count_manifests,
+}
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(slots=True)
+class _Tree:
+    name: str
+    size: int
+    root: bytes
+    head: int
+    stored: int
+    claims: list[Claim]
+    found: Verified
+    unsigned: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """Beyond it there should be nothing."""
+        return max(self.size, self.head)
+
+    @property
+    def rows(self) -> int:
+        """As far as one has to look to find the first that is missing, whatever is said of the
+        size: of so many rows that are stored, one at least is not among the first."""
+        return min(self.last, self.stored + 1)
+
+    @property
+    def leaves(self) -> int:
+        """As far as any claim goes that can be made again."""
+        return max([self.size, *(c.size for c in self.claims if c.size <= self.rows)])
+
+
+class Verification:
+    """``origin`` is the ledger's, ``keys`` verify its checkpoints, ``claims`` are checkpoints that
+    others keep, by tree."""
+
+    def __init__(
+        self,
+        database_url: str,
+        origin: str,
+        keys: list[NoteVerifier],
+        claims: Mapping[str, Sequence[Claim]],
+        *,
+        workers: int = 0,
+        progress: Progress = lambda _stage, _done, _of: None,
+        compare: Callable[[str, Scratch, Verified], None] = lambda _tree, _scratch, _found: None,
+    ) -> None:
+        """``compare`` sees the leaves of each tree in the end."""
+        self._database_url = database_url
+        self._origins = {name: log.origin(origin) for name, log in LOGS.items()}
+        self._keys = keys
+        self._claims = claims
+        self._workers = workers or os.cpu_count() or 1
+        self._progress = progress
+        self._compare = compare
+
+    def run(self) -> list[Verified]:
+        """
+        Raises:
+            Unavailable, psycopg.Error
+            OSError: there is no room for the scratch files.
+        """
+        with (
+            translated_errors(),
+            tempfile.TemporaryDirectory(prefix="permit-ledger-verify-") as folder,
+            reading_only(self._database_url) as connection,
+            ExitStack() as stack,
+        ):
+            trees = self._trees(connection)
+            wheres = {t.name: Where(Path(folder), t.name, t.leaves, t.rows) for t in trees.values()}
+            scratch = {}
+            for name, where in wheres.items():
+                where.make()
+                scratch[name] = stack.enter_context(Scratch(where))
+                load_leaves(connection, scratch[name], trees[name].size, trees[name].found)
+            self._check_rows(connection, trees, wheres)
+            for name, tree in trees.items():
+                self._progress("trees", 0, None)
+                self._conclude(connection, tree, scratch[name])
+        return [tree.found for tree in trees.values()]
+
+    # -- before ----------------------------------------------------------------------------------
+
+    def _trees(self, connection: Connection) -> dict[str, _Tree]:
+        rows = cast("list[tuple[str, int, bytes]]", connection.execute(_sql.trees).fetchall())
+        stored = {tree: (size, root) for tree, size, root in rows}
+        trees = {}
+        for name, log in LOGS.items():
+            row = connection.execute(log.head).fetchone()
+            head = cast("tuple[int]", row)[0] if row else 0
+            size, root = stored.get(name, (0, b""))
+            found = Verified(name, size, head)
+            counts = connection.execute(_COUNTS[name], {"tree": name}).fetchone()
+            rows_stored, tiles = cast("tuple[int, int]", counts)
+            if size > tiles * WIDTH:
+                found.add(tiles * WIDTH + 1, f"the tree is said to have {size:,} leaves")
+                size = tiles * WIDTH
+            if name not in stored:
+                found.add(None, "the database has no row of this tree")
+            if head < size:
+                found.add(head + 1, f"missing: the log ends at {head:,}, its tree at {size:,}")
+            claims = list(self._claims.get(name, ()))
+            trees[name] = _Tree(name, size, root, head, rows_stored, claims, found)
+            _compare_with_kept(connection, trees[name])
+        events = trees["events"]
+        events.claims += _manifests_claims(connection, trees["manifests"].found)
+        furthest = max(claim.size for claim in events.claims) if events.claims else 0
+        if furthest > events.last:
+            events.found.add(None, f"a root of {furthest:,} entries is kept, there are not so many")
+        for tree in trees.values():
+            _beyond(connection, tree)
+        return trees
+
+    # -- the rows --------------------------------------------------------------------------------
+
+    def _check_rows(
+        self, connection: Connection, trees: dict[str, _Tree], wheres: dict[str, Where]
+    ) -> None:
+        tasks = _tasks(connection, trees)
+        snapshot = cast("tuple[str]", connection.execute(_sql.export).fetchone())[0]
+        shared = Shared(self._database_url, snapshot, wheres, self._origins, self._keys)
+        of = sum(tree.stored for tree in trees.values())
+        workers = 1 if of <= IN_PROCESS_ROWS_MAX else self._workers
+        rows = 0
+        for task, outcome in done(shared, tasks, workers):
+            rows += _take(trees[task.tree], outcome)
+            self._progress("rows", rows, of)
+
+    # -- after -----------------------------------------------------------------------------------
+
+    def _conclude(self, connection: Connection, tree: _Tree, scratch: Scratch) -> None:
+        found = tree.found
+        wrong = scratch.wrong(SHOWN_MAX)
+        told = {finding.position for finding in found.findings}
+        untold = [each for each in wrong if each[1] is not Mark.COLUMN or each[0] not in told]
+        for position, what in diagnose(connection, tree.name, scratch, untold):
+            found.add(position, what)
+        if (count := scratch.wrong_count()) > len(wrong):
+            found.add(None, f"{count:,} positions differ; the first {len(wrong)} of them are named")
+        sizes = sorted(tree.unsigned)
+        for size in sizes[:SHOWN_MAX]:
+            found.add(None, f"the checkpoint of {size:,} entries: {tree.unsigned[size]}")
+        if len(sizes) > SHOWN_MAX:
+            found.add(None, f"{len(sizes) - SHOWN_MAX:,} more checkpoints are not signed either")
+        TreeCheck(
+            connection, scratch, tree.size, tree.root, tree.claims, tree.unsigned, found
+        ).run()
+        self._compare(tree.name, scratch, found)
+
+
+def _take(tree: _Tree, outcome: Outcome) -> int:
+    match outcome:
+        case Checked():
+            for position, what in outcome.broken:
+                tree.found.add(position, what)
+            return outcome.rows
+        case dict():
+            tree.unsigned |= outcome
+        case list():
+            for problem in outcome:
+                tree.found.add(None, problem)
+    return 0
+
+
+def _tasks(connection: Connection, trees: dict[str, _Tree]) -> list[Task]:
+    tasks: list[Task] = []
+    if newest := _newest_manifest(connection):
+        tasks.append(Task("events", newest))
+    for name in trees:
+        tasks += [Task(name, sizes) for sizes in ranges(connection, name)]
+    tasks += [Task("events", streams) for streams in _stream_ranges(connection, trees["events"])]
+    for name in ("checks", "manifests"):
+        rows = trees[name].rows
+        starts = range(0, rows, RANGE_ROWS)
+        tasks += [Task(name, Positions(at, min(at + RANGE_ROWS, rows))) for at in starts]
+    return tasks
+
+
+def _stream_ranges(connection: Connection, events: _Tree) -> list[Streams]:
+    count, last = -(-events.stored // RANGE_ROWS), events.rows
+    bounds: list[Any] = []
+    if count > 1:
+        parameters = {
+            "fractions": [n / count for n in range(1, count)],
+            "sample": list(range(1, last + 1, max(last // (count * SAMPLE), 1))),
+        }
+        bounds = [bound for (bound,) in connection.execute(_sql.bounds, parameters).fetchall()]
+    return [Streams(*each) for each in zip([None, *bounds], [*bounds, None], strict=True)]
+
+
+def _newest_manifest(connection: Connection) -> Newest | None:
+    row = connection.execute(_heads.newest_manifest).fetchone()
+    if row is None:
+        return None
+    position, entry = cast("tuple[int, bytes]", row)
+    try:
+        return Newest(position, Manifest.of(entry))
+    except Corrupt:
+        return None
+
+
+def _manifests_claims(connection: Connection, found: Verified) -> list[Claim]:
+    claims = []
+    rows = cast("Any", connection.execute(_sql.manifests, binary=True))
+    for position, entry in rows:
+        try:
+            manifest = Manifest.of(entry)
+        except Corrupt as error:
+            found.add(position, str(error))
+            continue
+        claims.append(Claim(manifest.log_size, manifest.log_root, "the manifests", is_signed=False))
+    return claims
+
+
+def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
+    """What others keep and the database does not."""
+    row = connection.execute(_sql.newest_size, {"tree": tree.name}).fetchone()
+    newest = cast("tuple[int]", row)[0]
+    signed = max([newest, *(claim.size for claim in tree.claims if claim.is_signed)])
+    if newest > tree.size:
+        tree.found.add(None, f"the checkpoints kept go on to {newest:,} entries, the tree does not")
+    if signed < tree.size:
+        tree.found.add(
+            signed + 1, f"nobody has signed this: the newest checkpoint is of {signed:,} entries"
+        )
+    for claim in tree.claims:
+        parameters = {"tree": tree.name, "size": claim.size}
+        kept = connection.execute(_sql.checkpoint_kept, parameters).fetchone()
+        if claim.size > max(tree.head, tree.size):
+            tree.found.add(
+                max(tree.head, tree.size) + 1,
+                f"missing: {claim.source} is of {claim.size:,} entries, the log ends at"
+                f" {tree.head:,}",
+            )
+        elif kept is None and claim.size <= max(tree.size, newest):
+            tree.found.add(
+                None, f"{claim.source}, of {claim.size:,} entries, is not among those kept"
+            )
+
+
+def _beyond(connection: Connection, tree: _Tree) -> None:
+    """Rows where the head says that there are none."""
+    query = {"events": _sql.beyond_events, "checks": _sql.beyond_checks}.get(tree.name)
+    if query is None:
+        return
+    rows = connection.execute(query, {"after": tree.last, "limit": SHOWN_MAX}).fetchall()
+    for (position,) in cast("list[tuple[int]]", rows):
+        tree.found.add(position, f"inserted: the log's head is {tree.head:,}")

@@ -1,0 +1,1 @@
+"""Witnesses: who must cosign a checkpoint, and how they are asked."""
