@@ -24,11 +24,11 @@ from bench import raw, sides
 from bench.harness import Rates, Result, Round, fresh_database, server
 from domain.permit import Permit
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.bulk import BATCH_EVENTS_MAX, BulkAppender
 from ledger.commands.ledger import PermitLedger
-from ledger.commands.registry import Take
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import connect
-from ledger.eventlog.bulk import BATCH_EVENTS_MAX, BulkAppender
+from ledger.eventlog.registry import ClaimHolder
 from tests.keks import keyring
 
 ROUNDS, PERMITS = 7, 5_000
@@ -96,7 +96,8 @@ def _life() -> Permit:
 def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
     events = sum(len(permit.pending_events) for permit in lives)
     takes = [
-        Take(ledger.blind_index.of(p.person.citizen_id_number), p.holder_id, p.id) for p in lives
+        ClaimHolder(ledger.blind_index.of(p.person.citizen_id_number), p.holder_id, p.id)
+        for p in lives
     ]
     started = time.perf_counter()
     with BulkAppender(ledger) as bulk:

@@ -30,9 +30,9 @@ from bench.service import environment_of, free_port, process, request, role
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
-from permit_ledger.roles.setup import prepare
 from permit_ledger.settings import Settings
 
 PERMITS, LARGE_PERMITS = 10_000, 2_000_000

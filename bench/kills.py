@@ -24,7 +24,7 @@ from rich.table import Table
 
 from bench.harness import Result, server
 from ledger.database.connections import connect
-from permit_ledger.roles.setup import prepare
+from permit_ledger.bootstrap.setup import prepare
 from tests.chaos.backends import append_backends, kill_backend
 from tests.chaos.follower_process import FollowerProcess
 from tests.chaos.judge import Verdict, judge, kept_keys

@@ -10,7 +10,7 @@ from eventsourcing.persistence import StoredEvent
 
 from bench.sides import BLIND_INDEX
 from ledger.database.connections import Connection, connect
-from permit_ledger.roles.setup import prepare
+from permit_ledger.bootstrap.setup import prepare
 from tests.keks import keyring
 
 INSERT_CONNECTIONS_MAX = 16

@@ -38,9 +38,9 @@ from domain import citizen_id
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
 from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
-from permit_ledger.roles.setup import prepare
 from permit_ledger.settings import Settings
 
 PERMITS = 10_000

@@ -27,11 +27,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.harness import Result, forget_garbage, server
+from consumers.contract.cloudevents import Outgoing
 from consumers.contract.kinds import kinds_under
 from consumers.contract.topics import make, missing, topics_of
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection
-from consumers.relay.producer import Outgoing, producer_options
+from consumers.relay.producer import producer_options
 from consumers.relay.records import Preparer
 from consumers.relay.relay import Relay
 from consumers.relay.resume import TRANSACTION_EVENTS_MAX
@@ -40,7 +41,7 @@ from ledger.commands.ledger import PermitLedger
 from ledger.database.connections import Connection, as_service, connect
 from ledger.eventlog.follow import follow
 from permit_ledger.bootstrap.policy import load_policy
-from permit_ledger.roles.setup import prepare
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.sample.command import simulate
 from tests.chaos.workload import BLIND_INDEX
 from tests.kafka.broker import Broker

@@ -29,12 +29,12 @@ from bench.harness import (
     fresh_database,
     server,
 )
+from ledger.commands.bulk import BulkAppender
 from ledger.commands.ledger import PermitLedger
-from ledger.commands.registry import Take
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
-from ledger.eventlog.bulk import BulkAppender
 from ledger.eventlog.follow import follow
+from ledger.eventlog.registry import ClaimHolder
 from projections.projector.opening import EventOpener
 from projections.projector.runner import Projector, position
 from projections.views.registry import all_views
@@ -123,7 +123,7 @@ def _bulk(ledger: PermitLedger, permits: int) -> Round:
     with BulkAppender(ledger) as bulk:
         for permit in lives:
             index = ledger.blind_index.of(permit.person.citizen_id_number)
-            bulk.add(permit, [Take(index, permit.holder_id, permit.id)], new_holder=True)
+            bulk.add(permit, [ClaimHolder(index, permit.holder_id, permit.id)], new_holder=True)
     return Round(events / (time.perf_counter() - started), [])
 
 

@@ -25,7 +25,7 @@ from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import connect
 from permit_ledger.bootstrap.policy import load_policy
-from permit_ledger.roles.setup import prepare
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.sample.command import simulate
 from permit_ledger.sample.simulation.rates import Rates
 from tests.keks import keyring

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench.harness import Result, server
 from ledger.database.connections import connect
-from permit_ledger.roles.setup import prepare
+from permit_ledger.bootstrap.setup import prepare
 from tests.chaos.soak import Soak
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring

@@ -12,8 +12,8 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
 from bench.sides import BLIND_INDEX, stock_environment, stock_ledger
+from domain.aggregate import DomainEvent
 from domain.events import PermitEvent
-from domain.lifecycle import LifeEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import Keys
 from projections.views.registry import all_views
@@ -31,7 +31,7 @@ class OpeningMapper(EventMapper):
 
     KEYS: ClassVar[Keys] = {}
 
-    def to_domain_event(self, stored_event: StoredEvent) -> LifeEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
         return self.open([self.parse(stored_event)], self.KEYS)[0]
 
 

@@ -43,7 +43,7 @@ from tests.keks import keyring
 from transparency.edge import Edge
 from transparency.hashing import leaf_hash
 from transparency.integrator import Integrator
-from transparency.last_signed import SignedMemory
+from transparency.last_signed import LastSignedStore
 from transparency.logs import EVENTS, LOGS
 from transparency.notes import NoteSigner
 from transparency.reading import TreeReader
@@ -139,7 +139,7 @@ def _hashing(result: Result, table: Table, url: str, folder: Path, rounds: int) 
         entries = _entries(connection)
         times: dict[str, list[float]] = {"SHA-256": [], "tree in memory": [], "integrator": []}
         for n in range(rounds):
-            memory = SignedMemory(folder / f"tree {n}", EVENTS.name)
+            memory = LastSignedStore(folder / f"tree {n}", EVENTS.name)
             times["SHA-256"].append(_timed(lambda: [sha256(each).digest() for each in entries]))
             times["tree in memory"].append(_timed(lambda: _grow(entries)))
             times["integrator"].append(
@@ -168,7 +168,7 @@ def _grow(entries: list[bytes]) -> None:
     edge.take_tiles()
 
 
-def _integrate(connection: Connection, memory: SignedMemory) -> None:
+def _integrate(connection: Connection, memory: LastSignedStore) -> None:
     signers = Signers().of(EVENTS.name)
     integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory, SystemClock())
     while integrator.step():

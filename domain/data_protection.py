@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from . import citizen_id, text
+from .aggregate import Aggregate
 from .context import CommandContext
 from .errors import FieldProblem, NotRestricted, TwoOfficersRequired, require_valid
-from .lifecycle import Life
-from .lifecycles import of_life
 from .personal import ERASED
+from .stream_types import stream_type_of
 
 TEXT_LENGTH_MAX = 200
 OFFICERS_MIN = 2
@@ -34,12 +34,12 @@ class Order:
     def normalised(self) -> Order:
         return Order(text.line(self.legal_basis), text.line(self.case))
 
-    def problems(self, lives: Sequence[Life]) -> Iterator[FieldProblem]:
+    def problems(self, lives: Sequence[Aggregate]) -> Iterator[FieldProblem]:
         yield from _text_problems("legal_basis", self.legal_basis, lives)
         yield from _text_problems("case", self.case, lives)
 
 
-def restrict(lives: Sequence[Life], order: Order, context: CommandContext) -> None:
+def restrict(lives: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
     """限制处理: checks answer as if the record could not be read, and nobody is shown it.
 
     Raises:
@@ -50,14 +50,14 @@ def restrict(lives: Sequence[Life], order: Order, context: CommandContext) -> No
     for life in lives:
         if not (life.restricted or life.erased):
             life.trigger_event(
-                of_life(life).restricted,
+                stream_type_of(life).restricted,
                 legal_basis=order.legal_basis,
                 case=order.case,
                 **context.stamp,
             )
 
 
-def lift_restriction(lives: Sequence[Life], order: Order, context: CommandContext) -> None:
+def lift_restriction(lives: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
     """解除限制.
 
     Raises:
@@ -71,7 +71,7 @@ def lift_restriction(lives: Sequence[Life], order: Order, context: CommandContex
         raise NotRestricted
     for life in restricted:
         life.trigger_event(
-            of_life(life).restriction_lifted,
+            stream_type_of(life).restriction_lifted,
             legal_basis=order.legal_basis,
             case=order.case,
             **context.stamp,
@@ -79,7 +79,7 @@ def lift_restriction(lives: Sequence[Life], order: Order, context: CommandContex
 
 
 def erase(
-    lives: Sequence[Life],
+    lives: Sequence[Aggregate],
     order: Order,
     approvals: Sequence[str],
     *,
@@ -106,7 +106,7 @@ def erase(
     for life in lives:
         if not life.erased:
             life.trigger_event(
-                of_life(life).erased,
+                stream_type_of(life).erased,
                 holder_id=life.holder_id,
                 legal_basis=order.legal_basis,
                 case=order.case,
@@ -117,7 +117,7 @@ def erase(
             )
 
 
-def _text_problems(field: str, written: str, lives: Sequence[Life]) -> Iterator[FieldProblem]:
+def _text_problems(field: str, written: str, lives: Sequence[Aggregate]) -> Iterator[FieldProblem]:
     if not 1 <= len(written) <= TEXT_LENGTH_MAX:
         yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
     elif unseen := text.unseen(written):
@@ -126,7 +126,7 @@ def _text_problems(field: str, written: str, lives: Sequence[Life]) -> Iterator[
         yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
 
 
-def _names(written: str, life: Life) -> bool:
+def _names(written: str, life: Aggregate) -> bool:
     if life.identity is ERASED:
         return False
     return _run_together(life.identity.name) in _run_together(written)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
+from .aggregate import DomainEvent
 from .calendar import Term
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
-from .lifecycle import LifeEvent
 from .person import Erasure, Guardian, Identity, Residence
 from .personal import ERASED, Erased, Personal, Plain
 from .policy import Ground
@@ -57,7 +57,7 @@ class End(StrEnum):
 AnIdentity = TypeVar("AnIdentity", bound=Identity)
 
 
-class PermitEvent(LifeEvent):
+class PermitEvent(DomainEvent):
     """What every event of a permit is; the permit's number is its ``originator_id``."""
 
     def apply(self, aggregate: Permit) -> None:

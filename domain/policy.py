@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .id_cards.policy import IdCardPolicy
-
 LATE_GRACE_DAYS_MAX = 180
 DISPLAY_CODE_LIFE_S_MIN, DISPLAY_CODE_LIFE_S_MAX = 5, 30
 """A code has to outlive the walk from one phone to the other, and no more than that. [W6]"""
@@ -51,6 +49,34 @@ class Fees:
     reissue: int
     replacement: int
     office_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdCardPolicy:
+    """The notice's figures [C]; a policy file may have others under ``[id_cards]``."""
+
+    provinces: tuple[str, ...] = ("31", "33", "34")
+    """Whose residents may apply here (GB/T 2260): Shanghai, Zhejiang, Anhui. [C1]"""
+    guardian_below_age: int = 16
+    """[C4]"""
+    due_working_days: int = 20
+    """From acceptance to the card. [C8]"""
+    fee_yuan: int = 0
+    """[C7]"""
+    due_soon_days: int = 5
+    """So many calendar days before it is due, an application is worth a look. [D]"""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ValueError: a figure that no policy can mean.
+        """
+        if not self.provinces:
+            raise ValueError("provinces: at least one")
+        if min(self.guardian_below_age, self.due_working_days, self.due_soon_days) < 1:
+            raise ValueError("guardian_below_age, due_working_days, due_soon_days: above 0")
+        if self.fee_yuan < 0:
+            raise ValueError("fee_yuan: not below 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .bootstrap.policy import DEFAULT_POLICY
-from .roles.listening import bare_host, local_url
+from api.http.addresses import bare_host, local_url
 
+DEFAULT_POLICY = "wuxi-2026"
 DEVELOPMENT_ISSUER = "permit-ledger-development"
 
 

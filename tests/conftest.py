@@ -19,9 +19,9 @@ from ledger.commands.ledger import PermitLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.logging import logs
-from permit_ledger.roles.setup import prepare
 from tests.keks import keyring
 
 TEMPLATE = "template_for_tests"

@@ -16,7 +16,7 @@ from ledger.errors import Corrupt, LogBehind, LogGap
 from .checkpoints import TreeHead
 from .edge import Edge
 from .hashing import leaf_hash
-from .last_signed import SignedMemory
+from .last_signed import LastSignedStore
 from .logs import Log, gap_in
 from .notes import NoteSigner
 from .store import TreeStore
@@ -40,7 +40,7 @@ class Integrator:
         log: Log,
         origin: str,
         signers: list[NoteSigner],
-        memory: SignedMemory,
+        memory: LastSignedStore,
         clock: Clock,
     ) -> None:
         """Compares the tree with what was signed.

@@ -14,7 +14,7 @@ from .checkpoints import TreeHead
 from .notes import BadNote, Note
 
 
-class SignedMemory:
+class LastSignedStore:
     """One file a tree; written before what it says is committed, so it is never behind."""
 
     def __init__(self, folder: Path, tree: str) -> None:

@@ -20,7 +20,7 @@ from ledger.database.outage import OUTAGES, Outage
 from ledger.errors import Corrupt, Unavailable
 
 from .integrator import BATCH_MAX, Integrator
-from .last_signed import SignedMemory
+from .last_signed import LastSignedStore
 from .logs import CHECKS, EVENTS, LOGS, MANIFESTS, Log
 from .manifests import ManifestMaker
 from .notes import BadNote
@@ -129,7 +129,7 @@ class IntegratorRunner:
 
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
         signers = self._signers.of(log.name)
-        memory = SignedMemory(self._folder, log.name)
+        memory = LastSignedStore(self._folder, log.name)
         return Integrator(connection, log, self._origin, signers, memory, self._clock)
 
     def _stand_still(self, connection: Connection, work: _Work, reason: str) -> None:

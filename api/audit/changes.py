@@ -9,9 +9,9 @@ from enum import Enum
 from typing import Any, Literal, cast
 
 from api.permits.presentation import Json
+from domain.aggregate import DomainEvent
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
-from domain.lifecycle import LifeEvent
 from domain.permit import Permit
 from domain.permit_document import permit_document
 from domain.personal import ERASED, parts
@@ -164,7 +164,7 @@ def _changes(
                 )
 
 
-def _own_facts(event: LifeEvent, why_hidden: Hidden) -> Json:
+def _own_facts(event: DomainEvent, why_hidden: Hidden) -> Json:
     own = {
         field.name: plain(getattr(event, field.name))
         for field in fields(event)  # type: ignore[arg-type]  # a dataclass by its metaclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.checks.own_checks import shown
 from domain.personal import ERASED
-from domain.reconsidering import PastCheck, Reconsidered, reconsider
+from domain.recheck import PastCheck, Reconsidered, recheck
 from domain.validity import History
 from domain.verification import Reason, Track, Verdict
 from ledger.checks.log import Check
@@ -19,7 +19,7 @@ def asked_again(
     """A check as it was answered, and what it would be told today of its instant."""
     if check is None:
         return UnreadableCheckAnswer(position=position)
-    again = reconsider(history, _past(check, recorded))
+    again = recheck(history, _past(check, recorded))
     return AuditedCheckAnswer(
         **shown(position, check).model_dump(),
         differs=again.differs,

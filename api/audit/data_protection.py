@@ -18,8 +18,8 @@ from api.http.writing import answered, command_by, headers_of
 from api.permits.answers import ErasureAnswer, HolderAnswer
 from api.permits.presentation import place
 from api.permits.schemas import ErasureBody, OrderBody, Printable
-from ledger.commands.idempotency import Answer
 from ledger.commands.runner import Command
+from ledger.eventlog.idempotency import Answer
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 

@@ -23,8 +23,8 @@ from domain.verification import (
 from ledger.checks.log import Check, new_check_id
 from ledger.crypto.holder_keys import HolderKey
 from ledger.errors import Corrupt, Unavailable
-from projections.queries.check_batcher import Found, LookUp
-from projections.queries.permits import Person, Seen
+from projections.queries.check_batcher import CheckLookup, CheckQuery
+from projections.queries.permits import PermitRow, Person
 
 _log = structlog.get_logger(__name__)
 
@@ -83,13 +83,13 @@ _NOT_ALLOWED = Verdict(Reason.SCENARIO_NOT_ALLOWED)
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 
 
-def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> LookUp:
+def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQuery:
     now = service.clock.now()
     if not isinstance(body, ElectronicCheckBody):
         # Nothing else is looked up or kept: a citizen number may be in the wrong field.
-        return LookUp(now, permit_number=permit_number.parse(body.permit_number))
+        return CheckQuery(now, permit_number=permit_number.parse(body.permit_number))
     digests = service.codes.digests
-    return LookUp(
+    return CheckQuery(
         now,
         code_digest=digests.of_code(body.code),
         challenge_digest=digests.of_challenge(body.challenge) if body.challenge else None,
@@ -98,7 +98,9 @@ def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> LookU
     )
 
 
-async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Found, bool]:
+async def _present(
+    body: CheckBody, found: CheckLookup, service: Services
+) -> tuple[CheckLookup, bool]:
     """What was found, and whether it holds everything committed before this check came in.
 
     Where the views are behind: they may lack nothing of this permit; else they are waited for, a
@@ -106,13 +108,13 @@ async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Fo
     """
     if isinstance(body, ElectronicCheckBody) and not found.is_live:
         return found, True  # a code that is not live says nothing of any permit
-    if found.is_present or found.is_parked:
-        return found, not found.is_parked
+    if found.is_present or found.is_quarantined:
+        return found, not found.is_quarantined
     if await service.views.wait_for(found.seen.head, service.check_wait_s):
-        again = await service.checks.look_up(LookUp(service.clock.now(), found.permit_number))
+        again = await service.checks.look_up(CheckQuery(service.clock.now(), found.permit_number))
         found = found.with_permit_of(again)
-        if found.is_present or found.is_parked:
-            return found, not found.is_parked
+        if found.is_present or found.is_quarantined:
+            return found, not found.is_quarantined
     try:
         seen = await service.folder.permit(found.permit_number or "")
     except (Corrupt, Unavailable) as error:
@@ -121,7 +123,7 @@ async def _present(body: CheckBody, found: Found, service: Services) -> tuple[Fo
     return found._replace(seen=seen, key_row=seen.row), True
 
 
-def _verdict(body: CheckBody, found: Found, service: Services) -> Verdict:
+def _verdict(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
@@ -131,7 +133,7 @@ def _verdict(body: CheckBody, found: Found, service: Services) -> Verdict:
 
 
 async def _key(
-    body: CheckBody, found: Found, verdict: Verdict, service: Services
+    body: CheckBody, found: CheckLookup, verdict: Verdict, service: Services
 ) -> tuple[HolderKey | None, Verdict]:
     """What the record is sealed with. Where there is nobody's, a code costs the same all the same:
     how long an answer takes does not tell whether it ever existed."""
@@ -145,7 +147,7 @@ async def _key(
     return key, verdict
 
 
-async def _person(seen: Seen, key: HolderKey | None, service: Services) -> Person | None:
+async def _person(seen: PermitRow, key: HolderKey | None, service: Services) -> Person | None:
     """Who is to be shown. A record that can't be opened is not shown as somebody else's."""
     try:
         return await service.reader.person(seen, "physical", key)

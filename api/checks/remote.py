@@ -19,7 +19,7 @@ from api.http.rate_limits import CheckLimits
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.tokens import Principal, TokenVerifier
-from api.permits.answers import FarCheckAnswer
+from api.permits.answers import RemoteCheckAnswer
 from api.permits.presentation import Json
 from api.permits.schemas import CheckBody, PhysicalCheckBody
 from domain import permit_number
@@ -36,8 +36,8 @@ from domain.verification import (
 )
 from ledger.checks.log import Check, new_check_id
 from ledger.database.clock import Clock
-from projections.queries.check_batcher import CheckLine
-from projections.remote.cards import FarCard, FarCards
+from projections.queries.check_batcher import CheckBatcher
+from projections.remote.cards import RemoteCard, RemoteCards
 
 from .checking import claims_of, receipt_claims
 from .receipts import ReceiptSigner
@@ -50,11 +50,11 @@ _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 
 
 @dataclass(frozen=True, slots=True)
-class FarServices:
+class RemoteServices:
     """What a service beside a remote database works with."""
 
-    cards: FarCards
-    checks: CheckLine
+    cards: RemoteCards
+    checks: CheckBatcher
     limits: CheckLimits
     clock: Clock
     policy: Policy
@@ -67,17 +67,18 @@ class FarServices:
         """Nothing here goes on by itself."""
 
 
-async def far_services(request: Request) -> FarServices:
-    return cast("FarServices", request.app.state.services)
+async def remote_services(request: Request) -> RemoteServices:
+    return cast("RemoteServices", request.app.state.services)
 
 
 Verifier = Annotated[Principal, Security(require(Scope.VERIFY))]
-Service = Annotated[FarServices, Depends(far_services)]
+Service = Annotated[RemoteServices, Depends(remote_services)]
 
 
 @router.post(
     VERIFICATIONS,
-    responses=documents.problems(401, 403, 413, 422, 429, 503) | {200: {"model": FarCheckAnswer}},
+    responses=documents.problems(401, 403, 413, 422, 429, 503)
+    | {200: {"model": RemoteCheckAnswer}},
 )
 async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:
     """Check a card: effective, or the one reason why not, as of some seconds ago. `undetermined`
@@ -87,7 +88,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     return Response(orjson.dumps(content), 200, media_type="application/json")
 
 
-async def _answer(body: CheckBody, verifier: Principal, service: FarServices) -> Json:
+async def _answer(body: CheckBody, verifier: Principal, service: RemoteServices) -> Json:
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
     number = _number(body)
     verifier_index = service.limits.verifier_index(verifier.subject)
@@ -144,7 +145,7 @@ def _number(body: CheckBody) -> str | None:
 
 
 def _verdict(
-    body: CheckBody, found: FarCard | None, standing: Standing | None, policy: Policy
+    body: CheckBody, found: RemoteCard | None, standing: Standing | None, policy: Policy
 ) -> Verdict:
     if not isinstance(body, PhysicalCheckBody):
         return _UNDETERMINED

@@ -7,8 +7,8 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
-from projections.queries.health import Vitals
-from projections.remote.feed import FeedState
+from projections.queries.health import HealthSnapshot
+from projections.remote.feed import RemoteState
 
 REGISTRY = CollectorRegistry()
 
@@ -94,7 +94,7 @@ TREE_STOPPED = Gauge(
 )
 
 
-def set_feed(feed: FeedState) -> None:
+def set_remote_state(feed: RemoteState) -> None:
     """How views are that are fed from Kafka."""
     FEED_POSITION.set(feed.position)
     FEED_STALE.set(-1 if feed.stale_s is None else feed.stale_s)
@@ -102,7 +102,7 @@ def set_feed(feed: FeedState) -> None:
     QUARANTINED_PERMITS.set(feed.quarantined)
 
 
-def set_vitals(vitals: Vitals) -> None:
+def set_vitals(vitals: HealthSnapshot) -> None:
     """What the database tells, all of one instant."""
     LOG_POSITION.set(vitals.log)
     VIEWS_POSITION.set(vitals.views)

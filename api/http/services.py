@@ -10,7 +10,7 @@ from fastapi import Request
 
 from api.checks.decoding import Decoders
 from api.checks.receipts import ReceiptSigner
-from api.operations.live_summary import PulseFeed
+from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import StatsFeed
 from domain.calendar import shanghai_date
 from domain.context import CommandContext
@@ -24,9 +24,9 @@ from ledger.commands.id_cards import IdCardCommands
 from ledger.commands.permits import PermitCommands
 from ledger.database.clock import Clock
 from ledger.eventlog.history import StreamHistories
-from projections.quarantine.admin import QuarantineDesk
+from projections.quarantine.admin import QuarantineAdmin
 from projections.queries.changes import PermitChanges
-from projections.queries.check_batcher import CheckLine
+from projections.queries.check_batcher import CheckBatcher
 from projections.queries.fresh import FreshReader, StreamFolder
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
@@ -60,13 +60,13 @@ class Services:
     fresh: FreshReader
     folder: StreamFolder
     views: ViewPosition
-    checks: CheckLine
+    checks: CheckBatcher
     history: CheckHistory
     histories: StreamHistories
     audit_reads: AuditReads
     codes: DisplayCodes
     limits: CheckLimits
-    quarantine: QuarantineDesk
+    quarantine: QuarantineAdmin
     clock: Clock
     policy: Policy
     tokens: TokenVerifier
@@ -75,7 +75,7 @@ class Services:
     changes: PermitChanges
     streams: Streams
     public_streams: Streams
-    pulse: PulseFeed
+    pulse: LiveSummaryFeed
     stats: StatsFeed
     decoders: Decoders
     trees: TreeReader

@@ -9,8 +9,8 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from api.permits.presentation import place
-from ledger.commands.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 from ledger.commands.runner import Command
+from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark

@@ -10,10 +10,10 @@ import orjson
 
 from api.http.problems import refusal_document
 from api.permits.presentation import Json, holder_document
+from domain.aggregate import Aggregate
 from domain.context import CommandContext
 from domain.errors import Refused
 from domain.id_cards.application import IdCardApplication
-from domain.lifecycle import Life
 from domain.personal import ERASED
 from domain.standing import PersonalData
 from projections.queries.id_cards import WorkList
@@ -83,11 +83,11 @@ def _personal_data(application: IdCardApplication) -> PersonalData:
 class IdCardRenderer:
     """What a command's caller gets: kept with the append, told again on a retry."""
 
-    def life(self, life: IdCardApplication, context: CommandContext) -> bytes:  # noqa: ARG002
-        return orjson.dumps(application_document(life))
+    def aggregate(self, aggregate: IdCardApplication, context: CommandContext) -> bytes:  # noqa: ARG002
+        return orjson.dumps(application_document(aggregate))
 
-    def holder(self, lives: Sequence[Life]) -> bytes:
-        return orjson.dumps(holder_document(lives))
+    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
+        return orjson.dumps(holder_document(aggregates))
 
     def refusal(self, refusal: Refused) -> bytes:
         return refusal_document(refusal)

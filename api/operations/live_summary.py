@@ -10,7 +10,7 @@ from api.http.streams import Streams, event
 from api.permits.presentation import Json
 from ledger.database.clock import Clock
 from ledger.errors import Unavailable
-from projections.queries.live_summary import Pulse, PulseReader
+from projections.queries.live_summary import LiveSummary, LiveSummaryReader
 from projections.queries.waiting import ViewPosition
 
 ROUND_S_MIN = 0.2
@@ -20,11 +20,11 @@ ROUND_S_MAX = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class PulseFeed:
+class LiveSummaryFeed:
     """Reads while somebody listens; ``latest`` is the event that was told last."""
 
     def __init__(
-        self, reader: PulseReader, views: ViewPosition, clock: Clock, listeners: Streams
+        self, reader: LiveSummaryReader, views: ViewPosition, clock: Clock, listeners: Streams
     ) -> None:
         self._reader = reader
         self._views = views
@@ -59,7 +59,7 @@ class PulseFeed:
             await asyncio.sleep(ROUND_S_MIN)
 
 
-def document(pulse: Pulse) -> Json:
+def document(pulse: LiveSummary) -> Json:
     return {
         "log_position": pulse.log_position,
         "views_position": pulse.views_position,

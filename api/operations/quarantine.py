@@ -15,7 +15,7 @@ from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import ParkedAnswer, QuarantineAnswer, RetriedAnswer
+from api.permits.answers import QuarantineAnswer, QuarantinedAnswer, RetriedAnswer
 from api.permits.schemas import Empty
 
 router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"], route_class=JsonRoute)
@@ -29,7 +29,7 @@ async def parked(_: Operator, service: Service) -> QuarantineAnswer:
     """The permits in quarantine: what stopped each one, and how many events wait behind it."""
     position, permits = await asyncio.to_thread(service.quarantine.parked)
     return QuarantineAnswer(
-        permits=[ParkedAnswer.model_validate(asdict(permit)) for permit in permits],
+        permits=[QuarantinedAnswer.model_validate(asdict(permit)) for permit in permits],
         as_of_position=position,
     )
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from api.checks.remote import FarServices, far_services
+from api.checks.remote import RemoteServices, remote_services
 from api.http import documents
-from api.http.metrics import REGISTRY, set_feed
-from api.permits.answers import FarReadiness
+from api.http.metrics import REGISTRY, set_remote_state
+from api.permits.answers import RemoteReadiness
 from ledger.errors import Unavailable
 from projections.remote.feed import is_fresh
 
@@ -20,13 +20,13 @@ from . import service as operations
 
 router = APIRouter(tags=["operations"])
 
-Service = Annotated[FarServices, Depends(far_services)]
+Service = Annotated[RemoteServices, Depends(remote_services)]
 
 router.get("/")(operations.index)
 router.get("/healthz")(operations.alive)
 
 
-@router.get("/readyz", responses=documents.problems(503) | {200: {"model": FarReadiness}})
+@router.get("/readyz", responses=documents.problems(503) | {200: {"model": RemoteReadiness}})
 async def ready(service: Service) -> JSONResponse:
     """The database answers, and what it holds is not older than the policy allows."""
     feed = await service.cards.feed()
@@ -35,7 +35,7 @@ async def ready(service: Service) -> JSONResponse:
         raise Unavailable("These views have not been in step with the ledger yet.")
     if not is_fresh(stale_s, stale_s_max):
         raise Unavailable(f"The views are {stale_s:.0f} s old, and {stale_s_max} s are allowed.")
-    content = FarReadiness(
+    content = RemoteReadiness(
         ready=True,
         as_of_position=feed.position,
         stale_s=round(stale_s, 1),
@@ -50,7 +50,7 @@ async def ready(service: Service) -> JSONResponse:
 async def metrics(service: Service) -> Response:
     """Prometheus text; without what the database tells while the database is out of reach."""
     with suppress(Unavailable):
-        set_feed(await service.cards.feed())
+        set_remote_state(await service.cards.feed())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -112,7 +112,7 @@ class CheckAnswer(BaseModel):
     receipt: str = Field(description="compact JWS, typ permit-check-receipt+jwt")
 
 
-class FarCheckAnswer(CheckAnswer):
+class RemoteCheckAnswer(CheckAnswer):
     """What a check beside a remote database came to; ``permit`` holds ``valid_until`` and
     ``card_serial`` when effective: whose the card is, the central ledger knows alone."""
 
@@ -124,7 +124,7 @@ class FarCheckAnswer(CheckAnswer):
     personal_data: Literal["held_centrally"]
 
 
-class FarReadiness(BaseModel):
+class RemoteReadiness(BaseModel):
     ready: bool
     as_of_position: int
     stale_s: float
@@ -186,7 +186,7 @@ class Readiness(BaseModel):
     lag_events: int
 
 
-class ParkedAnswer(BaseModel):
+class QuarantinedAnswer(BaseModel):
     """A permit whose views stand still, and why; `trace` says where in the code, without values."""
 
     permit_number: str
@@ -205,7 +205,7 @@ class ParkedAnswer(BaseModel):
 class QuarantineAnswer(BaseModel):
     """At most 1,000 of them, by position."""
 
-    permits: list[ParkedAnswer]
+    permits: list[QuarantinedAnswer]
     as_of_position: int
 
 

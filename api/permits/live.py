@@ -19,11 +19,11 @@ from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import END, HEARTBEAT, EventStream, Stream, event
 from api.http.tokens import Principal
-from api.operations.live_summary import PulseFeed
+from api.operations.live_summary import LiveSummaryFeed
 from domain.permit_document import permit_document
 from ledger.errors import Unavailable
 from projections.queries.changes import Watch
-from projections.queries.permits import Seen
+from projections.queries.permits import PermitRow
 
 from .presentation import Json, with_position
 
@@ -64,7 +64,7 @@ async def own_permit(caller: Holder, service: Service, views: Views) -> EventStr
 
 
 def _permit_stream(
-    seen: Seen, caller: Principal, service: Services, *, tells_checks: bool = False
+    seen: PermitRow, caller: Principal, service: Services, *, tells_checks: bool = False
 ) -> EventStream:
     number = known(seen.facts).permit_number
     with ExitStack() as held:
@@ -75,7 +75,7 @@ def _permit_stream(
 
 
 async def _permit(
-    seen: Seen, stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
+    seen: PermitRow, stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
 ) -> AsyncIterator[bytes]:
     """Read again where the views have a later version than was shown; judged again each time,
     since a day may have ended."""
@@ -102,7 +102,7 @@ async def _permit(
     yield END
 
 
-async def _pulse(stream: Stream, feed: PulseFeed) -> AsyncIterator[bytes]:
+async def _pulse(stream: Stream, feed: LiveSummaryFeed) -> AsyncIterator[bytes]:
     told: bytes | None = None
     while not stream.is_over:
         latest = feed.latest

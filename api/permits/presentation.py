@@ -9,18 +9,18 @@ from typing import Any
 import orjson
 
 from api.http.problems import refusal_document
+from domain.aggregate import Aggregate
 from domain.context import CommandContext
 from domain.errors import Refused
-from domain.lifecycle import Life
 from domain.permit import Permit
 from domain.permit_document import permit_document
 from domain.standing import Facts, PersonalData, Standing
-from projections.queries.permits import Person, Seen
+from projections.queries.permits import PermitRow, Person
 
 Json = dict[str, Any]
 
 
-def physical_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+def physical_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
     """The physical view by itself."""
     row = seen.row
     return {
@@ -33,7 +33,7 @@ def physical_document(standing: Standing, seen: Seen, person: Person | None) -> 
     }
 
 
-def electronic_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+def electronic_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
     """The electronic view by itself."""
     return {
         **_face_document(standing, seen, person),
@@ -43,13 +43,13 @@ def electronic_document(standing: Standing, seen: Seen, person: Person | None) -
     }
 
 
-def disclosed(fields: tuple[str, ...], standing: Standing, seen: Seen, person: Person) -> Json:
+def disclosed(fields: tuple[str, ...], standing: Standing, seen: PermitRow, person: Person) -> Json:
     """Those fields of a permit that a scenario may see, and no others."""
     whole = _face_document(standing, seen, person)
     return {field: whole[field] for field in fields}
 
 
-def _face_document(standing: Standing, seen: Seen, person: Person | None) -> Json:
+def _face_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
     """``null`` in every field that tells of a person who may not be shown."""
     facts, row = standing.facts, seen.row
     face = person.face if person else None
@@ -78,13 +78,13 @@ def _face_document(standing: Standing, seen: Seen, person: Person | None) -> Jso
     }
 
 
-def holder_document(lives: Sequence[Life]) -> Json:
+def holder_document(aggregates: Sequence[Aggregate]) -> Json:
     """How a holder's details stand, without the position that it is as of; for somebody erased it
     is what a certificate says."""
-    last = lives[-1]
+    last = aggregates[-1]
     standing = {
         "holder_id": last.holder_id,
-        "permit_numbers": [life.id for life in lives],
+        "permit_numbers": [aggregate.id for aggregate in aggregates],
         "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
     }
     erasure = last.erasure
@@ -113,11 +113,11 @@ def with_position(document: Json, position: int) -> Json:
 class JsonRenderer:
     """What a command's caller gets: kept with the append, told again on a retry."""
 
-    def life(self, life: Permit, context: CommandContext) -> bytes:
-        return orjson.dumps(permit_document(Standing(Facts.of(life), context.today)))
+    def aggregate(self, aggregate: Permit, context: CommandContext) -> bytes:
+        return orjson.dumps(permit_document(Standing(Facts.of(aggregate), context.today)))
 
-    def holder(self, lives: Sequence[Life]) -> bytes:
-        return orjson.dumps(holder_document(lives))
+    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
+        return orjson.dumps(holder_document(aggregates))
 
     def refusal(self, refusal: Refused) -> bytes:
         return refusal_document(refusal)

@@ -29,7 +29,7 @@ Marks = Mapping[int, Mark]
 """By partition."""
 
 
-class Parked(NamedTuple):
+class QuarantinedPermit(NamedTuple):
     """A record that can't be counted: where it lies and why; nothing of what it holds."""
 
     partition: int
@@ -44,7 +44,7 @@ class Batch:
 
     marks: Marks
     events: Sequence[Row] = ()
-    parked: Sequence[Parked] = ()
+    parked: Sequence[QuarantinedPermit] = ()
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class BatchBuilder:
 
     marks: dict[int, Mark]
     events: list[Row] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
+    parked: list[QuarantinedPermit] = field(default_factory=list)
     _moved: set[int] = field(default_factory=set)
     _newest: dict[int, Row] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ class BatchBuilder:
         self._newest[partition] = row
         self._move(partition, Mark(offset + 1, row["position"], offset))
 
-    def park(self, parked: Parked) -> None:
+    def park(self, parked: QuarantinedPermit) -> None:
         mark = self.mark(parked.partition)
         self.parked.append(parked)
         self._move(parked.partition, mark._replace(next_offset=parked.offset + 1))

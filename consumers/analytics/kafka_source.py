@@ -24,7 +24,7 @@ from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
 from ledger.database.backoff import Backoff
 
-from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
+from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, QuarantinedPermit, seen
 from .errors import OtherHistory
 from .facts import Row, Unfit, row_of
 
@@ -111,7 +111,7 @@ class KafkaSource:
         if record.offset < mark.next_offset:
             return  # parked before
         if isinstance(found, str):
-            builder.park(Parked(part, record.offset, found))
+            builder.park(QuarantinedPermit(part, record.offset, found))
         else:
             builder.take(part, record.offset, found)
 

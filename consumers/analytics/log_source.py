@@ -14,7 +14,7 @@ from ledger.codec.mapper import SealedEvent
 from ledger.errors import LogBehind, UnreadableEvent
 from ledger.eventlog.follow import follow
 
-from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, Parked, seen
+from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, QuarantinedPermit, seen
 from .errors import OtherHistory
 from .facts import Row, Unfit, row_of
 
@@ -76,7 +76,7 @@ class LogSource:
                 raise OtherHistory(f"The log holds another event at position {event.id} now.")
             return
         if isinstance(found, str):
-            builder.park(Parked(LOG, event.id, found, str(event.originator_id)))
+            builder.park(QuarantinedPermit(LOG, event.id, found, str(event.originator_id)))
         else:
             builder.take(LOG, event.id, found)
 

@@ -18,25 +18,25 @@ CITY_MIN = 100
 """Permits in force; below, all of it is treated as local."""
 
 
-class Told(NamedTuple):
+class EventRow(NamedTuple):
     """``table`` has ``None`` where a number is withheld; ``rows_left_out`` held nothing else."""
 
     table: Table
     rows_left_out: int
 
 
-def for_everybody(answers: Sequence[Answer]) -> dict[str, Told]:
+def for_everybody(answers: Sequence[Answer]) -> dict[str, EventRow]:
     """By question's name."""
     is_village = _in_force(answers) < CITY_MIN
     return {
         answer.question.name: withheld(answer.question, answer.for_all)
         if answer.question.is_local or is_village
-        else Told(answer.for_all, 0)
+        else EventRow(answer.for_all, 0)
         for answer in answers
     }
 
 
-def withheld(question: Question, table: Table) -> Told:
+def withheld(question: Question, table: Table) -> EventRow:
     told, left_out = [], 0
     for row in table.rows:
         values = _row(question, dict(zip(table.columns, row, strict=True)))
@@ -44,7 +44,7 @@ def withheld(question: Question, table: Table) -> Told:
             left_out += 1
         else:
             told.append([values[name] for name in table.columns])
-    return Told(Table(table.columns, table.types, told), left_out)
+    return EventRow(Table(table.columns, table.types, told), left_out)
 
 
 def _row(question: Question, values: Mapping[str, Any]) -> Mapping[str, Any]:

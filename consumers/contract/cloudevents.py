@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import orjson
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from domain.instants import NotAnInstant, instant_of
 from ledger.codec.mapper import SealedEvent
@@ -38,6 +39,24 @@ _JSON: Header = ("content-type", CONTENT_TYPE.encode())
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+class Outgoing(NamedTuple):
+    """A record to be sent. ``value`` is ``None`` for a tombstone."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: list[Header]
+
+    @property
+    def size_bytes(self) -> int:
+        """At most so many by itself, before compression."""
+        size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(
+            self.key, self.value, self.headers
+        )
+        return size
 
 
 class Record(Protocol):

@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from domain.lifecycle import LifeEvent
-from domain.lifecycles import EVENTS
+from domain.aggregate import DomainEvent
 from domain.personal import parts
+from domain.stream_types import EVENTS
 
 FOLDER = Path(__file__).parent / "schemas"
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -28,7 +28,7 @@ Schema = dict[str, Any]
 _NOT_IN_VALUE = ("originator_id", "originator_version")
 
 
-def schemas(events: tuple[type[LifeEvent], ...] = EVENTS) -> dict[str, Schema]:
+def schemas(events: tuple[type[DomainEvent], ...] = EVENTS) -> dict[str, Schema]:
     """Event type → the schema of its record's value. Readers ignore fields that they don't know."""
     return {event.TOPIC: _schema(event) for event in events}
 
@@ -69,7 +69,7 @@ def as_file(schema: Schema) -> bytes:
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _schema(event: type[LifeEvent]) -> Schema:
+def _schema(event: type[DomainEvent]) -> Schema:
     whole = TypeAdapter(event).json_schema()
     inlined = _inlined(whole, whole.get("$defs", {}))
     hidden = [*parts(event).paths, *_NOT_IN_VALUE]

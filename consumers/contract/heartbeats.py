@@ -16,10 +16,9 @@ from datetime import datetime
 import orjson
 from kafka.consumer.fetcher import ConsumerRecord
 
-from consumers.relay.producer import Outgoing
 from domain.instants import instant_of
 
-from .cloudevents import Header
+from .cloudevents import Header, Outgoing
 
 TOPIC = "permit-ledger.heartbeats.v1"
 """One partition, compacted by ledger: the newest is what counts."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consumers.errors import NoTopic
-from domain.lifecycles import ID_CARDS as APPLICATIONS
-from domain.lifecycles import PERMITS as RIGHTS
+from domain.stream_types import ID_CARDS as APPLICATIONS
+from domain.stream_types import PERMITS as RIGHTS
 from ledger.codec.upcasting import STEPS
 
 PARTITIONS = 12

@@ -35,7 +35,7 @@ Earlier = Callable[[list[str], int], Iterable[tuple[str, PermitEvent | None]]]
 the stream it belongs to; ``None`` for one that can't be read."""
 
 
-class Told(NamedTuple):
+class EventRow(NamedTuple):
     """An event of a page: ``event`` is ``None`` where it can't be read."""
 
     position: int
@@ -88,7 +88,7 @@ class PermitStates:
         self._permits_kept = permits_kept
         self._folded: OrderedDict[str, _Folded] = OrderedDict()
 
-    def after(self, page: list[Told]) -> Mapping[str, bytes | None]:
+    def after(self, page: list[EventRow]) -> Mapping[str, bytes | None]:
         """What the permits in ``page`` are after it, as JSON; ``None`` for one that was erased.
 
         Pages are given in the order of the log, none left out.
@@ -108,7 +108,7 @@ class PermitStates:
             self._folded.popitem(last=False)
         return {stream: _value(stream, folded) for stream, folded in touched.items()}
 
-    def _load(self, page: list[Told]) -> None:
+    def _load(self, page: list[EventRow]) -> None:
         unknown: list[str] = []
         for _, stream, version, _ in page:
             if stream not in self._folded:

@@ -14,14 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
-from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from consumers.contract.cloudevents import Header
+from consumers.contract.cloudevents import Outgoing
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection
 
@@ -51,24 +49,6 @@ class TooLarge(Exception):
     def __init__(self, index: int) -> None:
         self.index = index
         super().__init__(f"record {index} is too large")
-
-
-class Outgoing(NamedTuple):
-    """A record to be sent. ``value`` is ``None`` for a tombstone."""
-
-    topic: str
-    partition: int
-    key: bytes
-    value: bytes | None
-    headers: list[Header]
-
-    @property
-    def size_bytes(self) -> int:
-        """At most so many by itself, before compression."""
-        size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(
-            self.key, self.value, self.headers
-        )
-        return size
 
 
 class Transactions:

@@ -9,17 +9,22 @@ from typing import NamedTuple, cast
 from eventsourcing.persistence import Notification, StoredEvent
 from kafka.partitioner.default import murmur2
 
-from consumers.contract.cloudevents import UNREADABLE_TYPE, VALUE_BYTES_MAX, Header, encode, headers
+from consumers.contract.cloudevents import (
+    UNREADABLE_TYPE,
+    VALUE_BYTES_MAX,
+    Header,
+    Outgoing,
+    encode,
+    headers,
+)
 from consumers.contract.kinds import PARTITIONS, Kind, kind_of
-from consumers.contract.states import PERMITS_KEPT, PermitStates, Told
+from consumers.contract.states import PERMITS_KEPT, EventRow, PermitStates
+from domain.aggregate import DomainEvent
 from domain.events import PermitEvent
-from domain.lifecycle import LifeEvent
 from ledger.codec.mapper import EventMapper
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
-
-from .producer import Outgoing
 
 _STATE_HEADERS: list[Header] = [("content-type", b"application/json")]
 
@@ -38,7 +43,7 @@ class Batch:
 class _Wire(NamedTuple):
     value: bytes
     headers: list[Header]
-    event: LifeEvent | None
+    event: DomainEvent | None
 
     @property
     def of_permit(self) -> PermitEvent | None:
@@ -70,7 +75,7 @@ class Preparer:
             NoTopic: an event of a kind that has no topic.
         """
         records: list[Outgoing] = []
-        told: list[Told] = []
+        told: list[EventRow] = []
         partitions: dict[str, int] = {}
         state_topics: dict[str, str] = {}
         for stored in page:
@@ -82,7 +87,7 @@ class Preparer:
             key = stream.encode()
             records.append(Outgoing(kind.events_topic, partition, key, wire.value, wire.headers))
             if kind.state_topic and kind.has_permits:
-                told.append(Told(stored.id, stream, stored.originator_version, wire.of_permit))
+                told.append(EventRow(stored.id, stream, stored.originator_version, wire.of_permit))
                 state_topics[stream] = kind.state_topic
         last = len(records) - 1
         for stream, value in self._states.after(told).items():

@@ -18,7 +18,7 @@ from eventsourcing.persistence import StoredEvent
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
-from consumers.contract.cloudevents import same_event
+from consumers.contract.cloudevents import Outgoing, same_event
 from consumers.contract.heartbeats import EVERY_S, Heartbeat, Pulse
 from consumers.contract.heartbeats import TOPIC as HEARTBEATS_TOPIC
 from consumers.contract.kinds import Kind
@@ -35,7 +35,7 @@ from ledger.errors import Corrupt
 
 from .cursor import RelayRow
 from .prefetch import prefetched
-from .producer import BATCH_BYTES, Outgoing, TooLarge, Transactions
+from .producer import BATCH_BYTES, TooLarge, Transactions
 from .record_process import Preparation
 from .records import Batch, Preparer
 from .refusals import refusal_in

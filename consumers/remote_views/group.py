@@ -19,7 +19,7 @@ from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.topics import topic_id
 from ledger.database.connections import Connection
 from projections.remote.feed import CLOCKS_APART_MAX_S, Claim, claim, clock, tell_end
-from projections.remote.views import FedViews
+from projections.remote.views import RemoteViewWriter
 
 from .decoder import RecordTaker
 
@@ -70,7 +70,7 @@ class Feeding:
         consumer: KafkaConsumer,
         admin: KafkaAdminClient,
         taker: RecordTaker,
-        views: FedViews,
+        views: RemoteViewWriter,
         heartbeat: Callable[[], Heartbeat | None],
     ) -> None:
         """``of_topic`` is the topic's id, as the database has it by now; ``heartbeat`` tells the

@@ -28,8 +28,8 @@ from ledger.database.backoff import Backoff
 from ledger.database.connections import connect
 from ledger.database.named_sql import Queries
 from ledger.errors import LedgerError, Unavailable
-from projections.remote.feed import Feed, Fenced, begin
-from projections.remote.views import FedViews
+from projections.remote.feed import Fenced, RemoteSource, begin
+from projections.remote.views import RemoteViewWriter
 
 from .decoder import RecordTaker
 from .group import Feeding, TopicChanged
@@ -45,7 +45,7 @@ _position_sql = Queries("projections", "sql/position.sql")
 _log = structlog.get_logger(__name__)
 
 
-class RemoteViews:
+class RemoteViewsWorker:
     """Owns one connection to the database and one consumer while it runs."""
 
     def __init__(
@@ -55,7 +55,7 @@ class RemoteViews:
         kind: Kind,
         source: str,
         taker: RecordTaker,
-        views: FedViews,
+        views: RemoteViewWriter,
         stop: Event,
         *,
         topic_prefix: str = "",
@@ -103,7 +103,9 @@ class RemoteViews:
             admin = stack.enter_context(closing(KafkaAdminClient(**client_options(self._brokers))))
             require_fit(admin, topics_of([self._kind]))
             of_topic = topic_id(admin, self._topic)
-            feed_id = begin(connection, Feed(self._source, self._topic, of_topic), PARTITIONS)
+            feed_id = begin(
+                connection, RemoteSource(self._source, self._topic, of_topic), PARTITIONS
+            )
             consumer = stack.enter_context(closing(self._consumer(GROUP_PREFIX + feed_id)))
             Feeding(
                 *(self._topic, of_topic, connection, consumer, admin, self._taker, self._views),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from domain.lifecycle import LifeEvent
+from domain.aggregate import DomainEvent
 from domain.person import Erasure, Guardian
 from domain.personal import ERASED, Personal, Plain
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .application import IdCardApplication
 
 
-class IdCardEvent(LifeEvent):
+class IdCardEvent(DomainEvent):
     """What every event of an application is; the receipt number is its ``originator_id``."""
 
     STAGE: ClassVar[Stage | None] = None

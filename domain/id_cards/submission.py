@@ -13,11 +13,11 @@ from domain.calendar import age_on
 from domain.context import CommandContext
 from domain.errors import FieldProblem, GuardianRequired, require_valid
 from domain.person import Guardian
+from domain.policy import IdCardPolicy
 
 from .errors import CommitmentMissing, MaterialsMissing, NotAvailable, NotFirst, NotInterprovincial
 from .materials import Material, missing
 from .people import Applicant, companion_problems
-from .policy import IdCardPolicy
 
 _PROVINCE = re.compile(r"[1-9][0-9]")
 GUARDIAN, COMMITMENT = "guardian", "commitment_letter"

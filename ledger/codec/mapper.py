@@ -12,9 +12,9 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from domain.lifecycle import LifeEvent
-from domain.lifecycles import EVENTS
+from domain.aggregate import DomainEvent
 from domain.personal import ERASED, Parts, parts
+from domain.stream_types import EVENTS
 from ledger.crypto import envelope
 from ledger.crypto.envelope import Envelope, place_of
 from ledger.crypto.holder_keys import HolderKey, Keys, require
@@ -61,7 +61,7 @@ class EventMapper(Mapper[str]):
         self,
         transcoder: Transcoder,
         *,
-        events: Iterable[type[LifeEvent]] = EVENTS,
+        events: Iterable[type[DomainEvent]] = EVENTS,
         steps: Mapping[str, Step] = STEPS,
     ) -> None:
         """
@@ -84,7 +84,7 @@ class EventMapper(Mapper[str]):
         Raises:
             KeyUnusable: it is needed, and there is none.
         """
-        event = cast("LifeEvent", domain_event)
+        event = cast("DomainEvent", domain_event)
         divided = _stored_parts(type(event))
         state, personal = envelope.divide(vars(event), divided)
         if personal:
@@ -101,7 +101,7 @@ class EventMapper(Mapper[str]):
 
     # -- and back ------------------------------------------------------------------------------
 
-    def to_domain_event(self, stored_event: StoredEvent) -> LifeEvent:
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
         """One event without a personal part; :meth:`open` is for all others."""
         return self.open([self.parse(stored_event)], {})[0]
 
@@ -137,7 +137,7 @@ class EventMapper(Mapper[str]):
             raise UnreadableEvent(f"{event.where} is one holder's and sealed for another")
         return SealedEvent(stored_event, state, sealed)
 
-    def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[LifeEvent]:
+    def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[DomainEvent]:
         """The events, of old versions as the newest ones; ``keys`` holds those of all their holders
         (:func:`holders_of`). A destroyed key leaves ``ERASED`` in the personal fields.
 
@@ -146,7 +146,7 @@ class EventMapper(Mapper[str]):
         """
         return [self._open(event, keys) for event in events]
 
-    def plain(self, event: SealedEvent) -> LifeEvent:
+    def plain(self, event: SealedEvent) -> DomainEvent:
         """The event as it reads without any key: ``ERASED`` in the personal fields.
 
         Raises:
@@ -154,7 +154,7 @@ class EventMapper(Mapper[str]):
         """
         return self._open(event, {event.envelope.holder: ERASED} if event.envelope else {})
 
-    def from_plain(self, stored: StoredEvent, state: State) -> LifeEvent:
+    def from_plain(self, stored: StoredEvent, state: State) -> DomainEvent:
         """The same from the plain fields alone, wherever they come from; ``state`` is used up.
 
         Raises:
@@ -165,7 +165,7 @@ class EventMapper(Mapper[str]):
         nobody = Envelope("", "", "") if self._personal(stored.topic) else None
         return self.plain(SealedEvent(stored, state, nobody))
 
-    def _open(self, event: SealedEvent, keys: Keys) -> LifeEvent:
+    def _open(self, event: SealedEvent, keys: Keys) -> DomainEvent:
         stored, where = event.stored, event.where
         topic, state = stored.topic, event.state
         if event.envelope:
@@ -207,7 +207,7 @@ def is_personal(event: DomainEventProtocol[str]) -> bool:
     return bool(parts(type(event)).paths)
 
 
-def _field_at(location: tuple[int | str, ...], event_class: type[LifeEvent]) -> str:
+def _field_at(location: tuple[int | str, ...], event_class: type[DomainEvent]) -> str:
     """Which field is meant, dotted; a personal one is named as a whole."""
     found = ".".join(map(str, location))
     personal = parts(event_class).paths
@@ -215,19 +215,19 @@ def _field_at(location: tuple[int | str, ...], event_class: type[LifeEvent]) -> 
 
 
 @cache
-def _stored_parts(event_class: type[LifeEvent]) -> Parts:
+def _stored_parts(event_class: type[DomainEvent]) -> Parts:
     """Without what columns of the log say already."""
     return parts(event_class).without(_NOT_IN_STATE)
 
 
 @cache
-def _state_fields(event_class: type[LifeEvent]) -> frozenset[str]:
+def _state_fields(event_class: type[DomainEvent]) -> frozenset[str]:
     names = frozenset(field.name for field in fields(cast("Any", event_class)))
     return names.difference(_NOT_IN_STATE)
 
 
 @cache
-def _reader(event_class: type[LifeEvent]) -> TypeAdapter[list[LifeEvent]]:
+def _reader(event_class: type[DomainEvent]) -> TypeAdapter[list[DomainEvent]]:
     """Reads a list of one: pydantic lets a list say that nothing unknown may be left out, down to
     the values that the event holds; of a dataclass alone it would not."""
     return TypeAdapter(list[event_class], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from domain import data_protection
+from domain.aggregate import Aggregate
 from domain.data_protection import Order
-from domain.lifecycle import Life
 from domain.personal import ERASED
 from ledger.errors import UnknownHolder, UnknownLife
+from ledger.eventlog.idempotency import Answer
+from ledger.eventlog.registry import ApplyProtection, Measure
 
-from .idempotency import Answer
-from .registry import Measure, Protect
 from .runner import Command, CommandRunner
 
-Act = Callable[[Sequence[Life]], None]
+Act = Callable[[Sequence[Aggregate]], None]
 
 
 class HolderCommands(CommandRunner):
@@ -32,7 +32,7 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.RESTRICT,
             command,
-            lambda lives: data_protection.restrict(lives, order, command.context),
+            lambda aggregates: data_protection.restrict(aggregates, order, command.context),
         )
 
     async def lift_restriction(self, holder_id: str, order: Order, command: Command) -> Answer:
@@ -46,7 +46,7 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.LIFT,
             command,
-            lambda lives: data_protection.lift_restriction(lives, order, command.context),
+            lambda aggregates: data_protection.lift_restriction(aggregates, order, command.context),
         )
 
     async def erase(
@@ -71,8 +71,8 @@ class HolderCommands(CommandRunner):
             holder_id,
             Measure.ERASE,
             command,
-            lambda lives: data_protection.erase(
-                lives,
+            lambda aggregates: data_protection.erase(
+                aggregates,
                 order,
                 approvals,
                 key=commitment,
@@ -89,10 +89,10 @@ class HolderCommands(CommandRunner):
         key = keys[holder_id]
         return "" if key is ERASED else key.commitment
 
-    async def _life(self, stream: str) -> Life:
-        if (life := await self.log.life(stream)) is None:
+    async def _life(self, stream: str) -> Aggregate:
+        if (aggregate := await self.log.aggregate(stream)) is None:
             raise UnknownLife
-        return life
+        return aggregate
 
     async def _protect(
         self, holder_id: str, measure: Measure, command: Command, act: Act
@@ -101,14 +101,14 @@ class HolderCommands(CommandRunner):
             record = await self.log.holder(holder_id)
             if record is None or not record.permit_numbers:
                 raise UnknownHolder
-            lives = [await self._life(number) for number in record.permit_numbers]
-            command.require_expected(lives[-1].version)
-            act(lives)
-            change = Protect(holder_id, record.citizen_index, len(lives), measure)
-            is_new = any(life.pending_events for life in lives)
+            aggregates = [await self._life(number) for number in record.permit_numbers]
+            command.require_expected(aggregates[-1].version)
+            act(aggregates)
+            change = ApplyProtection(holder_id, record.citizen_index, len(aggregates), measure)
+            is_new = any(aggregate.pending_events for aggregate in aggregates)
             # Who is erased stays erased: a key that somebody has put back is destroyed again.
             changes = [change] if is_new or measure is Measure.ERASE else []
-            body = self._renderer.holder(lives) if self._renderer else b""
-            return await self._write(lives, body, command, changes)
+            body = self._renderer.holder(aggregates) if self._renderer else b""
+            return await self._write(aggregates, body, command, changes)
 
         return await self._decide(command, attempt)

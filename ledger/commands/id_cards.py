@@ -14,11 +14,11 @@ from ledger.codec.mapper import EventMapper
 from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
 from ledger.errors import HolderTaken, UnknownApplication, VersionTaken
+from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log_access import LogAccess
+from ledger.eventlog.registry import ClaimHolder, Holder, HolderChange, ReleaseHolder
 
-from .idempotency import Answer
-from .registry import Holder, HolderChange, Release, Take
-from .runner import Beside, Command, CommandRunner, Renderer
+from .runner import Command, CommandRunner, NewHolderData, Renderer
 
 
 class IdCardCommands(CommandRunner):
@@ -51,7 +51,7 @@ class IdCardCommands(CommandRunner):
         Raises:
             UnknownApplication
         """
-        application = await self.log.life(number)
+        application = await self.log.aggregate(number)
         if not isinstance(application, IdCardApplication):
             raise UnknownApplication
         return application
@@ -85,11 +85,11 @@ class IdCardCommands(CommandRunner):
                 else:
                     key, wrapped = await self.log.new_holder_key(holder_id)
                 changes: list[HolderChange] = [
-                    Take(index, holder_id, application.id, wrapped),
+                    ClaimHolder(index, holder_id, application.id, wrapped),
                     # An application is nobody's one and only: the next one finds the place free.
-                    Release(index, application.id),
+                    ReleaseHolder(index, application.id),
                 ]
-                return await self._append(application, command, changes, Beside(key))
+                return await self._append(application, command, changes, NewHolderData(key))
             except (HolderTaken, VersionTaken):
                 known = (await self.log.holders([index])).get(index)
                 raise

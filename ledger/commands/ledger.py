@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from eventsourcing.application import Application
 from eventsourcing.persistence import StoredEvent
 
-from domain.lifecycle import Life, LifeEvent
+from domain.aggregate import Aggregate, DomainEvent
 from domain.permit import Permit
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, holders_of
 from ledger.crypto.blind_index import BlindIndex
@@ -77,7 +77,7 @@ class PermitLedger(Application[str]):
         )
         self.blind_index = blind_index
         self.holder_keys = HolderKeys(keyring)
-        self.access = BlockingLog(self.log, self.life, self.holder_keys)
+        self.access = BlockingLog(self.log, self.aggregate, self.holder_keys)
         self.commands = PermitCommands(
             self.access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
         )
@@ -104,20 +104,20 @@ class PermitLedger(Application[str]):
         Raises:
             UnknownPermit
         """
-        permit = self.life(number)
+        permit = self.aggregate(number)
         if not isinstance(permit, Permit):
             raise UnknownPermit
         return permit
 
-    def life(self, stream: str) -> Life | None:
+    def aggregate(self, stream: str) -> Aggregate | None:
         """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
-        life = self._folded(stream)
-        return self._folded(stream) if was_erased_meanwhile(life) else life
+        aggregate = self._folded(stream)
+        return self._folded(stream) if was_erased_meanwhile(aggregate) else aggregate
 
-    def _folded(self, stream: str) -> Life | None:
+    def _folded(self, stream: str) -> Aggregate | None:
         return folded(self.opened(self.log.select_events(stream)))
 
-    def opened(self, stored_events: Iterable[StoredEvent]) -> list[LifeEvent]:
+    def opened(self, stored_events: Iterable[StoredEvent]) -> list[DomainEvent]:
         """What is stored, read.
 
         Raises:

@@ -22,17 +22,23 @@ from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.portraits import Portrait
 from ledger.errors import HolderTaken, UnknownPermit
+from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log_access import LogAccess
+from ledger.eventlog.registry import (
+    ChangeCitizenNumber,
+    ClaimHolder,
+    Holder,
+    HolderChange,
+    ReleaseHolder,
+)
 
-from .idempotency import Answer
-from .registry import Holder, HolderChange, Reindex, Release, Take
-from .runner import Beside, Command, CommandRunner, Renderer
+from .runner import Command, CommandRunner, NewHolderData, Renderer
 
 
 class PermitCommands(CommandRunner):
     """All commands, as coroutines; what they wait for is up to their access to the log."""
 
-    TAKEN = AlreadyHoldsPermit
+    conflict_error = AlreadyHoldsPermit
 
     def __init__(
         self,
@@ -65,7 +71,7 @@ class PermitCommands(CommandRunner):
         Raises:
             UnknownPermit
         """
-        permit = await self.log.life(number)
+        permit = await self.log.aggregate(number)
         if not isinstance(permit, Permit):
             raise UnknownPermit
         return permit
@@ -105,9 +111,9 @@ class PermitCommands(CommandRunner):
             else:
                 key, wrapped = await self.log.new_holder_key(holder_id)
             sealed = portrait.seal(key, permit.id, permit.version) if portrait else None
-            take = Take(index, holder_id, permit.id, wrapped)
+            take = ClaimHolder(index, holder_id, permit.id, wrapped)
             try:
-                return await self._append(permit, command, [take], Beside(key, sealed))
+                return await self._append(permit, command, [take], NewHolderData(key, sealed))
             except HolderTaken:
                 known = (await self.log.holders([index])).get(index)
                 if known and known.permit_number is not None:
@@ -200,7 +206,7 @@ class PermitCommands(CommandRunner):
             if after == before:
                 return []
             of = self.blind_index.of
-            return [Reindex(of(before), permit.id, of(after))]
+            return [ChangeCitizenNumber(of(before), permit.id, of(after))]
 
         return await self._change_permit(number, command, correct)
 
@@ -209,7 +215,7 @@ class PermitCommands(CommandRunner):
 
         def cancel(permit: Permit) -> Sequence[HolderChange]:
             permit.cancel(reason, command.context)
-            return [Release(self._citizen_index(permit), permit.id)]
+            return [ReleaseHolder(self._citizen_index(permit), permit.id)]
 
         return await self._change_permit(number, command, cancel)
 
@@ -218,7 +224,7 @@ class PermitCommands(CommandRunner):
 
         def void(permit: Permit) -> Sequence[HolderChange]:
             permit.void(finding, command.context)
-            return [Release(self._citizen_index(permit), permit.id)]
+            return [ReleaseHolder(self._citizen_index(permit), permit.id)]
 
         return await self._change_permit(number, command, void)
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
+from domain.aggregate import Aggregate
 from domain.context import CommandContext
 from domain.errors import DomainError, Refused
-from domain.lifecycle import Life
 from domain.personal import ERASED
 from ledger.codec.mapper import EventMapper, is_personal
 from ledger.crypto.holder_keys import HolderKey, require
@@ -27,26 +27,25 @@ from ledger.errors import (
     VersionTaken,
 )
 from ledger.eventlog.append import Append
+from ledger.eventlog.idempotency import Answer, IdempotencyKey, PendingAnswer
 from ledger.eventlog.log_access import LogAccess
-
-from .idempotency import Answer, IdempotencyKey, PendingAnswer
-from .registry import HolderChange
+from ledger.eventlog.registry import HolderChange
 
 ATTEMPTS_MAX = 8
 """How often a command decides anew after losing a race."""
 
 
-L = TypeVar("L", bound=Life)
+L = TypeVar("L", bound=Aggregate)
 
 
 class Renderer(Protocol):
     """Puts an outcome into the bytes that the caller gets, now and on every retry."""
 
-    def life(self, life: Any, context: CommandContext) -> bytes:
+    def aggregate(self, aggregate: Any, context: CommandContext) -> bytes:
         """Of whatever lifecycle the commands are that it renders for."""
         ...
 
-    def holder(self, lives: Sequence[Life]) -> bytes: ...
+    def holder(self, aggregates: Sequence[Aggregate]) -> bytes: ...
 
     def refusal(self, refusal: Refused) -> bytes: ...
 
@@ -71,20 +70,20 @@ class Command:
             raise StaleVersion
 
 
-class Beside(NamedTuple):
+class NewHolderData(NamedTuple):
     """What goes with a life's first event: the key that seals it, and the portrait."""
 
     key: HolderKey | None = None
     portrait: SealedPortrait | None = None
 
 
-NOTHING_BESIDE = Beside()
+NOTHING_BESIDE = NewHolderData()
 
 
 class CommandRunner:
     """The way that every command takes."""
 
-    TAKEN: ClassVar[type[Exception]] = HolderTaken
+    conflict_error: ClassVar[type[Exception]] = HolderTaken
     """What it means that somebody else holds what a change would take."""
 
     def __init__(
@@ -107,12 +106,12 @@ class CommandRunner:
         """Load a life, let it decide, append."""
 
         async def attempt() -> Answer:
-            life = await load()
-            command.require_expected(life.version)
+            aggregate = await load()
+            command.require_expected(aggregate.version)
             try:
-                return await self._append(life, command, act(life) or ())
+                return await self._append(aggregate, command, act(aggregate) or ())
             except HolderTaken:
-                raise self.TAKEN from None
+                raise self.conflict_error from None
 
         return await self._decide(command, attempt)
 
@@ -155,27 +154,29 @@ class CommandRunner:
 
     async def _append(
         self,
-        life: Life,
+        aggregate: Aggregate,
         command: Command,
         holder_changes: Sequence[HolderChange] = (),
-        beside: Beside = NOTHING_BESIDE,
+        beside: NewHolderData = NOTHING_BESIDE,
     ) -> Answer:
-        body = self._renderer.life(life, command.context) if self._renderer else b""
-        return await self._write([life], body, command, holder_changes, beside)
+        body = self._renderer.aggregate(aggregate, command.context) if self._renderer else b""
+        return await self._write([aggregate], body, command, holder_changes, beside)
 
     async def _write(
         self,
-        lives: Sequence[Life],
+        aggregates: Sequence[Aggregate],
         body: bytes,
         command: Command,
         holder_changes: Sequence[HolderChange],
-        beside: Beside = NOTHING_BESIDE,
+        beside: NewHolderData = NOTHING_BESIDE,
     ) -> Answer:
         """Append what lives of one holder have decided; ``body`` is the answer."""
-        version, position = lives[-1].version, None
-        events = [event for life in lives for event in life.collect_events()]
+        version, position = aggregates[-1].version, None
+        events = [event for aggregate in aggregates for event in aggregate.collect_events()]
         if not events:
-            position = max([await self.log.last_position(life.id) or 0 for life in lives])
+            position = max(
+                [await self.log.last_position(aggregate.id) or 0 for aggregate in aggregates]
+            )
         pending = None
         if command.key:
             pending = PendingAnswer(
@@ -183,7 +184,7 @@ class CommandRunner:
             )
         key = beside.key
         if key is None and any(map(is_personal, events)):
-            key = await self._key_of(lives[-1].holder_id)
+            key = await self._key_of(aggregates[-1].holder_id)
         stored = [self._mapper.to_stored_event(event, key) for event in events]
         positions = await self.log.append(Append(stored, holder_changes, pending, beside.portrait))
         return Answer(True, body, version, positions[-1] if positions else position)

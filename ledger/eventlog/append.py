@@ -9,13 +9,13 @@ from typing import LiteralString, cast
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.commands.idempotency import PendingAnswer
-from ledger.commands.registry import HolderChange, Protect, Reindex, Release, Take
 from ledger.crypto.portraits import SealedPortrait
 from ledger.database.connections import Connection
 from ledger.errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTaken
 
-from .work import Losers
+from .idempotency import PendingAnswer
+from .registry import ApplyProtection, ChangeCitizenNumber, ClaimHolder, HolderChange, ReleaseHolder
+from .work import Rejected
 
 _LOST_TO: dict[str, type[AppendConflict]] = {
     "key": KeyTaken,
@@ -112,7 +112,7 @@ class Append:
         return claims
 
 
-def write(connection: Connection, appends: Sequence[Append]) -> int | Losers:
+def write(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
     """Write all of ``appends``, which have no claim in common, with one statement.
 
     Returns the position before the first event, or, with nothing written, the losers. Outside of a
@@ -124,7 +124,7 @@ def write(connection: Connection, appends: Sequence[Append]) -> int | Losers:
         return cast("int", rows[0][0])
     # Of several reasons the first counts: a taken key means that the command was heard before.
     return {
-        cast("int", loser): _LOST_TO[cast("str", lost_to)] for _, loser, lost_to in reversed(rows)
+        cast("int", loser): _LOST_TO[cast("str", conflict)] for _, loser, conflict in reversed(rows)
     }
 
 
@@ -165,14 +165,14 @@ def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
             events.append((command, e.originator_id, e.originator_version, e.topic, e.state))
         for change in append.holder_changes:
             match change:
-                case Take(citizen_index, holder_id, number, key):
+                case ClaimHolder(citizen_index, holder_id, number, key):
                     of_key = (key.kek_id, key.wrapped) if key else (None, None)
                     rows["take"].append((command, citizen_index, holder_id, number, *of_key))
-                case Reindex(citizen_index, number, new_citizen_index):
+                case ChangeCitizenNumber(citizen_index, number, new_citizen_index):
                     rows["reindex"].append((command, citizen_index, number, new_citizen_index))
-                case Release(citizen_index, number):
+                case ReleaseHolder(citizen_index, number):
                     rows["release"].append((citizen_index, number))
-                case Protect(holder_id, _, permits, measure):
+                case ApplyProtection(holder_id, _, permits, measure):
                     rows["protect"].append((command, holder_id, permits, measure.value))
         if answer := append.answer:
             last_event = len(events) if append.events else None

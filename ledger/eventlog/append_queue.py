@@ -9,7 +9,7 @@ from typing import Generic
 
 from ledger.errors import OutcomeUnknown, Unavailable
 
-from .ticket import Ticket
+from .pending import PendingAppend
 from .work import I, R
 
 BATCH_EVENTS_MAX = 500
@@ -23,12 +23,12 @@ class AppendQueue(Generic[I, R]):
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._tickets: deque[Ticket[I, R]] = deque()
+        self._tickets: deque[PendingAppend[I, R]] = deque()
         self._size_bytes = 0
         self._is_awaited = False
         self._closed = False
 
-    def put(self, ticket: Ticket[I, R]) -> None:
+    def put(self, pending: PendingAppend[I, R]) -> None:
         """
         Raises:
             Unavailable: it is full, or closed.
@@ -36,21 +36,21 @@ class AppendQueue(Generic[I, R]):
         with self._changed:
             if self._closed:
                 raise Unavailable
-            size_bytes = self._size_bytes + ticket.size_bytes
+            size_bytes = self._size_bytes + pending.size_bytes
             if len(self._tickets) >= QUEUE_APPENDS_MAX or size_bytes > QUEUE_BYTES_MAX:
                 raise Unavailable("Too many commands are waiting: try again.")
-            self._tickets.append(ticket)
+            self._tickets.append(pending)
             self._size_bytes = size_bytes
             if self._is_awaited:
                 self._changed.notify()
 
-    def take_back(self, ticket: Ticket[I, R]) -> Unavailable:
+    def take_back(self, pending: PendingAppend[I, R]) -> Unavailable:
         """Its caller waits no longer; returns what to tell the caller."""
         with self._changed:
-            ticket.withdrawn = not ticket.taken
-        return Unavailable() if ticket.withdrawn else OutcomeUnknown()
+            pending.withdrawn = not pending.taken
+        return Unavailable() if pending.withdrawn else OutcomeUnknown()
 
-    def next_batch(self) -> list[Ticket[I, R]]:
+    def next_batch(self) -> list[PendingAppend[I, R]]:
         """What waits and is independent of each other, in order, within the bounds; waits for the
         first of it, and for nothing more. Empty when the queue is closed and at its end."""
         with self._changed:
@@ -66,24 +66,24 @@ class AppendQueue(Generic[I, R]):
             self._closed = True
             self._changed.notify()
 
-    def _take_independent(self) -> list[Ticket[I, R]]:
-        batch: list[Ticket[I, R]] = []
-        deferred: list[Ticket[I, R]] = []
+    def _take_independent(self) -> list[PendingAppend[I, R]]:
+        batch: list[PendingAppend[I, R]] = []
+        deferred: list[PendingAppend[I, R]] = []
         claimed: set[Hashable] = set()
         events = size_bytes = 0
         while self._tickets and events < BATCH_EVENTS_MAX and size_bytes < BATCH_BYTES_MAX:
-            ticket = self._tickets.popleft()
-            if ticket.withdrawn:
-                self._size_bytes -= ticket.size_bytes
+            pending = self._tickets.popleft()
+            if pending.withdrawn:
+                self._size_bytes -= pending.size_bytes
                 continue
-            if claimed.isdisjoint(ticket.claims):
-                ticket.taken = True
-                batch.append(ticket)
-                events += ticket.item.rows
-                size_bytes += ticket.size_bytes
+            if claimed.isdisjoint(pending.claims):
+                pending.taken = True
+                batch.append(pending)
+                events += pending.item.rows
+                size_bytes += pending.size_bytes
             else:
-                deferred.append(ticket)
-            claimed |= ticket.claims
+                deferred.append(pending)
+            claimed |= pending.claims
         self._tickets.extendleft(reversed(deferred))
         self._size_bytes -= size_bytes
         return batch

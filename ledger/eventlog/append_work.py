@@ -8,7 +8,7 @@ from ledger.database.connections import Connection
 
 from .append import Append, positions, write
 from .settlement import settle
-from .work import Losers
+from .work import Rejected
 
 Positions = list[int]
 
@@ -16,7 +16,7 @@ Positions = list[int]
 class AppendWork:
     """Appends, each of which comes to the positions of its events."""
 
-    def write(self, connection: Connection, items: Sequence[Append]) -> list[Positions] | Losers:
+    def write(self, connection: Connection, items: Sequence[Append]) -> list[Positions] | Rejected:
         outcome = write(connection, items)
         return positions(outcome, items) if isinstance(outcome, int) else outcome
 

@@ -7,7 +7,7 @@ import time
 from typing import Generic
 
 from .group_commit import SharedCommit
-from .ticket import AwaitedTicket
+from .pending import AwaitedAppend
 from .work import I, R
 
 SWEEP_S = 0.5
@@ -18,28 +18,28 @@ class AsyncAppends(Generic[I, R]):
 
     def __init__(self, commits: SharedCommit[I, R]) -> None:
         self._commits = commits
-        self._waiting: set[AwaitedTicket[I, R]] = set()
+        self._waiting: set[AwaitedAppend[I, R]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     async def append(self, item: I) -> R:
         """As :meth:`SharedCommit.append`; who is cancelled takes the item back if that can be."""
-        ticket: AwaitedTicket[I, R] = AwaitedTicket(item, self._commits.answer_in_s)
-        self._commits.submit(ticket)
-        self._waiting.add(ticket)
+        pending: AwaitedAppend[I, R] = AwaitedAppend(item, self._commits.answer_in_s)
+        self._commits.submit(pending)
+        self._waiting.add(pending)
         if self._timer is None:
-            self._timer = ticket.loop.call_later(SWEEP_S, self._sweep, ticket.loop)
+            self._timer = pending.loop.call_later(SWEEP_S, self._sweep, pending.loop)
         try:
-            return await ticket.future
+            return await pending.future
         except asyncio.CancelledError:
-            self._commits.take_back(ticket)
+            self._commits.take_back(pending)
             raise
         finally:
-            self._waiting.discard(ticket)
+            self._waiting.discard(pending)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let go who has waited for too long: the writer itself hangs, or has told nobody."""
         latest = time.monotonic() - (self._commits.wait_s - self._commits.answer_in_s)
-        for ticket in self._waiting:
-            if ticket.deadline <= latest and not ticket.future.done():
-                ticket.future.set_exception(self._commits.take_back(ticket))
+        for pending in self._waiting:
+            if pending.deadline <= latest and not pending.future.done():
+                pending.future.set_exception(self._commits.take_back(pending))
         self._timer = loop.call_later(SWEEP_S, self._sweep, loop) if self._waiting else None

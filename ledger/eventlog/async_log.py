@@ -11,10 +11,8 @@ from typing import cast
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
-from domain.lifecycle import Life
+from domain.aggregate import Aggregate
 from ledger.codec.mapper import EventMapper, holders_of
-from ledger.commands.idempotency import Answer
-from ledger.commands.registry import Holder, HolderRecord
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey, wrapped_keys_in
 from ledger.database.named_sql import Queries
 
@@ -23,8 +21,10 @@ from .async_append import AsyncAppends
 from .async_reads import Pool, read_rows
 from .group_commit import GroupCommit
 from .group_read import GroupRead
+from .idempotency import Answer
 from .log_access import folded, was_erased_meanwhile
 from .recorder import answers_in, holder_in, holders_in
+from .registry import Holder, HolderRecord
 
 _sql = Queries("ledger", "sql/queries.sql")
 
@@ -45,11 +45,11 @@ class AsyncLog:
     async def append(self, append: Append) -> list[int]:
         return [] if append.is_empty else await self._appends.append(append)
 
-    async def life(self, stream: str) -> Life | None:
-        life = await self._folded(stream)
-        return await self._folded(stream) if was_erased_meanwhile(life) else life
+    async def aggregate(self, stream: str) -> Aggregate | None:
+        aggregate = await self._folded(stream)
+        return await self._folded(stream) if was_erased_meanwhile(aggregate) else aggregate
 
-    async def _folded(self, stream: str) -> Life | None:
+    async def _folded(self, stream: str) -> Aggregate | None:
         stored = await self._streams.get(stream) or ()
         sealed = [self._mapper.parse(event) for event in stored]
         return folded(self._mapper.open(sealed, await self.holder_keys(holders_of(sealed))))

@@ -16,8 +16,8 @@ from ledger.database.connections import APPEND_STATEMENT_S, Connection, hang_up,
 from ledger.errors import ConnectionLost, OutcomeUnknown, Unavailable
 
 from .append_queue import AppendQueue
-from .ticket import Ticket
-from .work import I, Losers, R, Work
+from .pending import PendingAppend
+from .work import I, R, Rejected, Work
 
 RECONNECT_S = 0.05
 SILENT_S = APPEND_STATEMENT_S + 1
@@ -62,7 +62,7 @@ class BatchWriter(Generic[I, R]):
                 _fail(batch, error)
         self._disconnect()
 
-    def _commit(self, batch: list[Ticket[I, R]]) -> None:
+    def _commit(self, batch: list[PendingAppend[I, R]]) -> None:
         """Write the batch, less those who lose; every one of it gets its answer."""
         while batch := _in_time(batch):
             connection = self._connected()
@@ -71,7 +71,7 @@ class BatchWriter(Generic[I, R]):
                 continue
             try:
                 with self._asks():
-                    outcome = self._work.write(connection, [ticket.item for ticket in batch])
+                    outcome = self._work.write(connection, [pending.item for pending in batch])
             except Exception as error:  # noqa: BLE001  also of what no statement can hold
                 if connection.closed:
                     batch = self._settle(batch)
@@ -92,24 +92,28 @@ class BatchWriter(Generic[I, R]):
             self._committed()
             return
 
-    def _without_losers(self, batch: list[Ticket[I, R]], losers: Losers) -> list[Ticket[I, R]]:
+    def _without_losers(
+        self, batch: list[PendingAppend[I, R]], rejected: Rejected
+    ) -> list[PendingAppend[I, R]]:
         """The rest. Who was sent twice may have lost to itself, and has won then."""
-        self._settle([ticket for n, ticket in enumerate(batch) if n in losers and ticket.in_doubt])
-        for n, lost_to in losers.items():
-            _fail([batch[n]], lost_to())
-        return [ticket for n, ticket in enumerate(batch) if n not in losers]
+        self._settle(
+            [pending for n, pending in enumerate(batch) if n in rejected and pending.in_doubt]
+        )
+        for n, conflict in rejected.items():
+            _fail([batch[n]], conflict())
+        return [pending for n, pending in enumerate(batch) if n not in rejected]
 
-    def _settle(self, batch: list[Ticket[I, R]]) -> list[Ticket[I, R]]:
+    def _settle(self, batch: list[PendingAppend[I, R]]) -> list[PendingAppend[I, R]]:
         """Look up what became of items whose answer was lost; returns those that never were."""
-        for ticket in batch:
-            ticket.in_doubt = True
+        for pending in batch:
+            pending.in_doubt = True
         while batch := _in_time(batch):
             try:
                 if connection := self._connected():
                     with self._asks():
-                        found = self._work.settle(connection, [ticket.item for ticket in batch])
+                        found = self._work.settle(connection, [pending.item for pending in batch])
                     _resolve(batch, found)
-                    return [ticket for ticket in batch if not ticket.is_answered]
+                    return [pending for pending in batch if not pending.is_answered]
             except psycopg.OperationalError:
                 pass
             except psycopg.DataError:  # what can't be looked for can't have been written
@@ -145,29 +149,29 @@ class BatchWriter(Generic[I, R]):
             self._connection = None
 
 
-def _in_time(batch: list[Ticket[I, R]]) -> list[Ticket[I, R]]:
+def _in_time(batch: list[PendingAppend[I, R]]) -> list[PendingAppend[I, R]]:
     """Those whose callers still wait; the others are told, just before they stop waiting."""
     now = time.monotonic()
-    late = [ticket for ticket in batch if ticket.deadline <= now]
-    for ticket in late:
-        _fail([ticket], OutcomeUnknown() if ticket.in_doubt else Unavailable())
-    return [ticket for ticket in batch if ticket.deadline > now] if late else batch
+    late = [pending for pending in batch if pending.deadline <= now]
+    for pending in late:
+        _fail([pending], OutcomeUnknown() if pending.in_doubt else Unavailable())
+    return [pending for pending in batch if pending.deadline > now] if late else batch
 
 
-def _resolve(batch: Sequence[Ticket[Any, Any]], found: Sequence[object]) -> None:
-    for ticket, outcome in zip(batch, found, strict=True):
-        ticket.outcome = outcome
-    Ticket.wake(ticket for ticket in batch if ticket.is_answered)
+def _resolve(batch: Sequence[PendingAppend[Any, Any]], found: Sequence[object]) -> None:
+    for pending, outcome in zip(batch, found, strict=True):
+        pending.outcome = outcome
+    PendingAppend.wake(pending for pending in batch if pending.is_answered)
 
 
-def _refuse(batch: Sequence[Ticket[Any, Any]], error: Exception) -> None:
+def _refuse(batch: Sequence[PendingAppend[Any, Any]], error: Exception) -> None:
     """The database is there and said no: nothing of the batch was written this time. What was sent
     before, over a connection that broke, may be under way still, if it can be written at all."""
     try:
         with translated_errors():
             raise error
     except Unavailable as translated:
-        _fail([ticket for ticket in batch if ticket.in_doubt], OutcomeUnknown())
+        _fail([pending for pending in batch if pending.in_doubt], OutcomeUnknown())
         _fail(batch, Unavailable() if isinstance(translated, ConnectionLost) else translated)
     except Exception as translated:  # noqa: BLE001  it is its caller's
         _fail(batch, translated)
@@ -180,8 +184,8 @@ def _is_everybodys(error: Exception) -> bool:
     return isinstance(error, outages) and not isinstance(error, ProgramLimitExceeded)
 
 
-def _fail(batch: Sequence[Ticket[Any, Any]], error: Exception) -> None:
-    unanswered = [ticket for ticket in batch if not ticket.is_answered]
-    for ticket in unanswered:
-        ticket.error = error
-    Ticket.wake(unanswered)
+def _fail(batch: Sequence[PendingAppend[Any, Any]], error: Exception) -> None:
+    unanswered = [pending for pending in batch if not pending.is_answered]
+    for pending in unanswered:
+        pending.error = error
+    PendingAppend.wake(unanswered)

@@ -12,13 +12,13 @@ from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 
 from .append import Append, positions, write
-from .work import Losers
+from .work import Rejected
 
 _sql = Queries("ledger", "sql/queries.sql")
 _COLUMN_TYPES = ("int8", "text", "int4", "text", "bytea")
 
 
-def write_bulk(connection: Connection, appends: Sequence[Append]) -> int | Losers:
+def write_bulk(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
     """As :func:`ledger.append.write`, in a transaction of its own.
 
     The appends may share a permit whose versions follow on each other. A version that is taken is

@@ -18,7 +18,7 @@ from .append import Append
 from .append_queue import AppendQueue
 from .append_work import AppendWork, Positions
 from .batch_writer import BatchWriter
-from .ticket import Ticket
+from .pending import PendingAppend
 from .work import I, R, Work
 
 WAIT_S = 10.0
@@ -54,26 +54,26 @@ class SharedCommit(Generic[I, R]):
             Unavailable: nothing was written, and nothing will be.
             OutcomeUnknown: it was sent, and the database did not say in time what became of it.
         """
-        ticket: Ticket[I, R] = Ticket(item, self.answer_in_s)
-        self.submit(ticket)
-        if not ticket.wait(self.wait_s):
-            raise self.take_back(ticket)
-        return ticket.result()
+        pending: PendingAppend[I, R] = PendingAppend(item, self.answer_in_s)
+        self.submit(pending)
+        if not pending.wait(self.wait_s):
+            raise self.take_back(pending)
+        return pending.result()
 
-    def submit(self, ticket: Ticket[I, R]) -> None:
+    def submit(self, pending: PendingAppend[I, R]) -> None:
         """Queue it.
 
         Raises:
             Unavailable: the queue is full, or closed.
         """
-        self._queue.put(ticket)
+        self._queue.put(pending)
         if self._thread is None:
             self._start()
 
-    def take_back(self, ticket: Ticket[I, R]) -> Unavailable:
+    def take_back(self, pending: PendingAppend[I, R]) -> Unavailable:
         """Its caller waits no longer; returns what to tell the caller."""
         self._writer.hang_up_if_silent()
-        return self._queue.take_back(ticket)
+        return self._queue.take_back(pending)
 
     def close(self) -> None:
         """Write what waits, and end; what comes afterwards is refused.

@@ -17,10 +17,10 @@ from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 
+from domain.aggregate import DomainEvent
 from domain.events import PermitEvent, PermitIssued
-from domain.lifecycle import LifeEvent
-from domain.lifecycles import ERASURES, of_topic
 from domain.personal import ERASED
+from domain.stream_types import ERASURES, of_topic
 from domain.validity import History
 from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, wrapped_keys_in
@@ -48,7 +48,7 @@ class RecordedEvent:
     position: int
     stored: StoredEvent
     plain: Mapping[str, Any]
-    event: LifeEvent | None
+    event: DomainEvent | None
     reason: str | None
 
     @property
@@ -102,18 +102,18 @@ class StreamHistory:
         return [event for event in self.sound_life if isinstance(event, PermitEvent)]
 
     @cached_property
-    def sound_life(self) -> list[LifeEvent]:
+    def sound_life(self) -> list[DomainEvent]:
         """The events of any lifecycle, as far as each can be read, none is missing, and all are of
         the one that the first of them begins."""
-        found: list[LifeEvent] = []
-        expected: type[LifeEvent] = LifeEvent
+        found: list[DomainEvent] = []
+        expected: type[DomainEvent] = DomainEvent
         for n, recorded in enumerate(self.events, start=1):
             event = recorded.event
             begins = isinstance(event, CanInitAggregate)
             if recorded.version != n or begins != (n == 1) or not isinstance(event, expected):
                 break
-            if n == 1 and (lifecycle := of_topic(event.TOPIC)):
-                expected = lifecycle.event
+            if n == 1 and (stream_type := of_topic(event.TOPIC)):
+                expected = stream_type.event
             found.append(event)
         return found
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-from domain.lifecycle import Life, LifeEvent
-from domain.lifecycles import of_life
+from domain.aggregate import Aggregate, DomainEvent
 from domain.personal import ERASED
-from ledger.commands.idempotency import Answer
-from ledger.commands.registry import Holder, HolderRecord
+from domain.stream_types import stream_type_of
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.errors import UnreadableEvent
 
 from .append import Append
+from .idempotency import Answer
 from .recorder import LedgerRecorder
+from .registry import Holder, HolderRecord
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class LogAccess(Protocol):
 
     async def append(self, append: Append) -> list[int]: ...
 
-    async def life(self, stream: str) -> Life | None:
+    async def aggregate(self, stream: str) -> Aggregate | None:
         """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
         ...
 
@@ -59,17 +59,17 @@ class BlockingLog:
     def __init__(
         self,
         recorder: LedgerRecorder,
-        life: Callable[[str], Life | None],
+        aggregate: Callable[[str], Aggregate | None],
         keys: HolderKeys,
     ) -> None:
         self._recorder = recorder
-        self._life = life
+        self._life = aggregate
         self._keys = keys
 
     async def append(self, append: Append) -> list[int]:
         return self._recorder.append(append)
 
-    async def life(self, stream: str) -> Life | None:
+    async def aggregate(self, stream: str) -> Aggregate | None:
         return self._life(stream)
 
     async def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:
@@ -97,32 +97,32 @@ class BlockingLog:
         self._keys.keyring.reload()
 
 
-def folded(events: Iterable[LifeEvent]) -> Life | None:
+def folded(events: Iterable[DomainEvent]) -> Aggregate | None:
     """What they make.
 
     Raises:
         UnreadableEvent: they are not all of one lifecycle.
     """
-    life: Life | None = None
-    expected: type[LifeEvent] = LifeEvent
+    aggregate: Aggregate | None = None
+    expected: type[DomainEvent] = DomainEvent
     for event in events:
         if not isinstance(event, expected):
             raise UnreadableEvent(
                 f"version {event.originator_version} of {event.originator_id} is of another"
                 " lifecycle than those before it"
             )
-        if life is None:
-            life = cast("Life", event.mutate(None))
-            expected = of_life(life).event
+        if aggregate is None:
+            aggregate = cast("Aggregate", event.mutate(None))
+            expected = stream_type_of(aggregate).event
         else:
-            event.mutate(cast("Any", life))
-    return life
+            event.mutate(cast("Any", aggregate))
+    return aggregate
 
 
-def was_erased_meanwhile(life: Life | None) -> bool:
+def was_erased_meanwhile(aggregate: Aggregate | None) -> bool:
     """Whether the holder was erased after the events were read and before the key was: the last
     event, which says so, is there by now."""
-    return life is not None and life.identity is ERASED and not life.erased
+    return aggregate is not None and aggregate.identity is ERASED and not aggregate.erased
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -17,7 +17,7 @@ from ledger.database.connections import CHANNEL, Connection
 CLOSE_WAIT_S = 5.0
 
 
-class Bell:
+class LogNotifier:
     """One thread, one connection, both made when needed. Whoever rings while it is ringing is heard
     in the next ring; where ringing fails, followers look by themselves."""
 

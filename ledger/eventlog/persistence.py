@@ -10,7 +10,7 @@ from eventsourcing.utils import Environment, EnvType
 from ledger.database.connections import connect, connect_to_append, open_pool
 
 from .group_commit import GroupCommit
-from .notifier import Bell
+from .notifier import LogNotifier
 from .recorder import LedgerRecorder
 
 
@@ -27,7 +27,7 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
         super().__init__(env)
         url = self.env[self.DATABASE_URL]
         self.pool = open_pool(url, connections_max=int(self.env[self.CONNECTIONS_MAX]))
-        self.bell = Bell(lambda: connect(url, application_name="permit-ledger bell"))
+        self.bell = LogNotifier(lambda: connect(url, application_name="permit-ledger bell"))
         self.commits = GroupCommit(lambda: connect_to_append(url), committed=self.bell.ring)
 
     def application_recorder(self) -> LedgerRecorder:

@@ -20,8 +20,6 @@ from eventsourcing.persistence import (
 )
 from psycopg_pool import ConnectionPool
 
-from ledger.commands.idempotency import Answer
-from ledger.commands.registry import Holder, HolderRecord
 from ledger.crypto.holder_keys import WrappedKey, wrapped_keys_in
 from ledger.database.connections import Connection, translated_errors
 from ledger.database.named_sql import Queries
@@ -31,9 +29,11 @@ from .append import Append, positions
 from .bulk_append import write_bulk
 from .follow import POSITION_MAX, notification
 from .group_commit import GroupCommit
+from .idempotency import Answer
+from .registry import Holder, HolderRecord
 from .settlement import settle
 from .subscription import LogSubscription
-from .work import Losers
+from .work import Rejected
 
 VERSION_MAX = 2**31 - 1
 
@@ -98,7 +98,7 @@ class LedgerRecorder(ApplicationRecorder):
             raise outcome[min(outcome)]
         return list(chain.from_iterable(positions(outcome, appends)))
 
-    def _write_all(self, appends: Sequence[Append]) -> int | Losers:
+    def _write_all(self, appends: Sequence[Append]) -> int | Rejected:
         with translated_errors(), self._pool.connection() as connection:
             outcome = write_bulk(connection, appends)
         self._committed()

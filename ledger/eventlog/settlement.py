@@ -11,11 +11,11 @@ from typing import cast
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.commands.idempotency import PendingAnswer
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 
 from .append import Append
+from .idempotency import PendingAnswer
 
 _sql = Queries("ledger", "sql/queries.sql")
 

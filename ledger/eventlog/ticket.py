@@ -13,7 +13,7 @@ from typing import Any, Generic
 from .work import I, R
 
 
-class Ticket(Generic[I, R]):
+class PendingAppend(Generic[I, R]):
     """A thread's: it sleeps until it is answered. Belongs to the writer once it is ``taken``."""
 
     __slots__ = (
@@ -55,20 +55,20 @@ class Ticket(Generic[I, R]):
         return self.outcome
 
     @staticmethod
-    def wake(tickets: Iterable[Ticket[Any, Any]]) -> None:
+    def wake(pendings: Iterable[PendingAppend[Any, Any]]) -> None:
         """Let the callers of answered tickets go on."""
-        awaited: dict[asyncio.AbstractEventLoop, list[AwaitedTicket[Any, Any]]] = {}
-        for ticket in tickets:
-            if isinstance(ticket, AwaitedTicket):
-                awaited.setdefault(ticket.loop, []).append(ticket)
+        awaited: dict[asyncio.AbstractEventLoop, list[AwaitedAppend[Any, Any]]] = {}
+        for pending in pendings:
+            if isinstance(pending, AwaitedAppend):
+                awaited.setdefault(pending.loop, []).append(pending)
             else:
-                ticket._woken.release()
+                pending._woken.release()
         for loop, theirs in awaited.items():
             with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
-                loop.call_soon_threadsafe(AwaitedTicket.tell, theirs)
+                loop.call_soon_threadsafe(AwaitedAppend.tell, theirs)
 
 
-class AwaitedTicket(Ticket[I, R]):
+class AwaitedAppend(PendingAppend[I, R]):
     """A coroutine's: it awaits a future. A batch wakes a loop once, however many wait there."""
 
     __slots__ = ("future", "loop")
@@ -78,11 +78,11 @@ class AwaitedTicket(Ticket[I, R]):
         self.future: asyncio.Future[R] = self.loop.create_future()
 
     @staticmethod
-    def tell(tickets: Iterable[AwaitedTicket[Any, Any]]) -> None:
+    def tell(pendings: Iterable[AwaitedAppend[Any, Any]]) -> None:
         """In the loop: hand each its answer, where it still waits."""
-        for ticket in tickets:
-            if not ticket.future.done():
-                if ticket.error is None:
-                    ticket.future.set_result(ticket.outcome)
+        for pending in pendings:
+            if not pending.future.done():
+                if pending.error is None:
+                    pending.future.set_result(pending.outcome)
                 else:
-                    ticket.future.set_exception(ticket.error)
+                    pending.future.set_exception(pending.error)

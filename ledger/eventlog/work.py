@@ -37,14 +37,14 @@ R = TypeVar("R")
 I_contra = TypeVar("I_contra", bound=Item, contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
-Losers = dict[int, type[AppendConflict]]
+Rejected = dict[int, type[AppendConflict]]
 """Which items of a batch met something that is stored already, by their place, and what."""
 
 
 class Work(Protocol[I_contra, R_co]):
     """How batches of such items are written, and looked up when an answer was lost."""
 
-    def write(self, connection: Connection, items: Sequence[I_contra]) -> Sequence[R_co] | Losers:
+    def write(self, connection: Connection, items: Sequence[I_contra]) -> Sequence[R_co] | Rejected:
         """All of them with one statement, which is a transaction: what each one came to, durable on
         return; or, with nothing written, the losers."""
         ...

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from domain.policy import Policy
+from permit_ledger.settings import DEFAULT_POLICY
 
-DEFAULT_POLICY = "wuxi-2026"
 _POLICY = TypeAdapter(Policy)
 
 

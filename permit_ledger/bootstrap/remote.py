@@ -8,22 +8,22 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.app import create_remote_app
 from api.checks.receipts import ReceiptSigner
-from api.checks.remote import FarServices
-from api.http.app import create_far_app
+from api.checks.remote import RemoteServices
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import CheckLimits
 from api.operations.development import router as development_router
 from consumers.relay.records import partition_of
 from ledger.database.clock import DevelopmentClock
-from permit_ledger.cli.cli_context import policy_in_force, service_clock
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.receipt_keys import WatchedKeys
 from permit_ledger.settings import DEVELOPMENT_ISSUER, Settings
-from projections.queries.check_batcher import CheckLine
+from projections.queries.check_batcher import CheckBatcher
 from projections.queries.permits import read_pool
-from projections.remote.cards import FarCards
+from projections.remote.cards import RemoteCards
 
+from .cli_context import policy_in_force, service_clock
 from .service import (
     development_issuer,
     follow_clock,
@@ -61,9 +61,9 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
             pool = await stack.enter_async_context(
                 read_pool(database_url, connections_max=settings.database_connections_max)
             )
-            app.state.services = FarServices(
-                cards=FarCards(pool, partition_of),
-                checks=stack.enter_context(closing(CheckLine(database_url))),
+            app.state.services = RemoteServices(
+                cards=RemoteCards(pool, partition_of),
+                checks=stack.enter_context(closing(CheckBatcher(database_url))),
                 limits=CheckLimits(
                     keys.blind_index(settings),
                     per_verifier_per_minute=settings.checks_per_verifier_per_minute,
@@ -80,4 +80,4 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
             )
             yield
 
-    return create_far_app(lifespan, version=version("permit-ledger"), development=development)
+    return create_remote_app(lifespan, version=version("permit-ledger"), development=development)

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from joserfc.jwk import KeySet
 from psycopg import OperationalError
 
+from api.app import create_app
 from api.checks.decoding import Decoders
 from api.checks.receipts import ReceiptSigner
-from api.http.app import create_app
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import CheckLimits, RateLimit
 from api.http.services import Services
@@ -24,7 +24,7 @@ from api.http.waits import Waits
 from api.id_cards.presentation import IdCardRenderer
 from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
-from api.operations.live_summary import PulseFeed
+from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import Published, StatsFeed
 from api.permits.presentation import JsonRenderer
 from domain.policy import Policy
@@ -39,7 +39,6 @@ from ledger.database.clock import Clock, DevelopmentClock
 from ledger.errors import Unavailable
 from ledger.eventlog.async_log import AsyncLog
 from ledger.eventlog.history import StreamHistories
-from permit_ledger.cli.cli_context import policy_in_force, service_clock
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.issuer import IssuerKeys, load_at_start
 from permit_ledger.keys.key_encryption import keyring
@@ -47,12 +46,12 @@ from permit_ledger.keys.log_keys import watched_verifiers
 from permit_ledger.keys.receipt_keys import WatchedKeys
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.settings import DEVELOPMENT_ISSUER, Settings
-from projections.quarantine.admin import QuarantineDesk
+from projections.quarantine.admin import QuarantineAdmin
 from projections.queries.changes import PermitChanges
-from projections.queries.check_batcher import CheckLine
+from projections.queries.check_batcher import CheckBatcher
 from projections.queries.fresh import FreshReader, StreamFolder
 from projections.queries.id_cards import IdCardReader
-from projections.queries.live_summary import PulseReader
+from projections.queries.live_summary import LiveSummaryReader
 from projections.queries.permits import PermitReader, read_pool
 from projections.queries.waiting import ViewPosition
 from projections.views.registry import all_views
@@ -60,6 +59,7 @@ from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 from web import pages
 
+from .cli_context import policy_in_force, service_clock
 from .due_dates import settle_due_dates
 from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
@@ -130,7 +130,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             folder = StreamFolder(pool, ledger.event_mapper, ledger.holder_keys)
             views = await stack.enter_async_context(ViewPosition(database_url))
             public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
-            pulse = PulseFeed(PulseReader(pool, reader), views, clock, public_streams)
+            pulse = LiveSummaryFeed(LiveSummaryReader(pool, reader), views, clock, public_streams)
             in_background(stack, pulse.run())
             stats = StatsFeed(
                 Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
@@ -153,7 +153,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 reader=reader,
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
-                checks=stack.enter_context(closing(CheckLine(database_url))),
+                checks=stack.enter_context(closing(CheckBatcher(database_url))),
                 history=CheckHistory(pool, ledger.holder_keys),
                 histories=StreamHistories(pool, ledger.event_mapper, ledger.holder_keys),
                 audit_reads=AuditReads(pool),
@@ -164,7 +164,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     per_permit_per_minute=settings.checks_per_permit_per_minute,
                 ),
                 views=views,
-                quarantine=QuarantineDesk(
+                quarantine=QuarantineAdmin(
                     database_url, all_views(ledger.blind_index), ledger.holder_keys, describe
                 ),
                 clock=clock,

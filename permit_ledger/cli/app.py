@@ -19,27 +19,13 @@ from domain.instants import NotAnInstant, instant_of
 from permit_ledger.logging import logs
 from permit_ledger.logging.crashes import CarefulGroup, as_role
 
-from . import (
-    keys as key_commands,
-)
-from . import (
-    log_keys as log_key_commands,
-)
-from . import (
-    quarantine as quarantine_commands,
-)
-from . import (
-    rebuild as rebuild_command,
-)
-from . import (
-    receipt_keys as receipt_key_commands,
-)
-from . import (
-    stats as stats_command,
-)
-from . import (
-    verify as verify_command,
-)
+from . import keys as key_commands
+from . import log_keys as log_key_commands
+from . import quarantine as quarantine_commands
+from . import rebuild as rebuild_command
+from . import receipt_keys as receipt_key_commands
+from . import stats as stats_command
+from . import verify as verify_command
 from .commandline import (
     DatabaseUrl,
     DataDir,
@@ -207,9 +193,8 @@ def analytics(
 def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Bring a database to this version, as its owner."""
     from ledger.database.connections import connect  # noqa: PLC0415
-    from permit_ledger.roles.setup import bring_up_to_date  # noqa: PLC0415
-
-    from .cli_context import server  # noqa: PLC0415
+    from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
+    from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
@@ -227,13 +212,12 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 @app.command()
 def settle_due_dates(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Make provisional due dates final, where the calendar knows their days by now."""
+    from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
     from permit_ledger.bootstrap.due_dates import settle_due_dates as run  # noqa: PLC0415
     from permit_ledger.bootstrap.workdays import MainlandWorkdays  # noqa: PLC0415
 
-    from .cli_context import workbench  # noqa: PLC0415
-
     settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with explained(), workbench(settings) as bench:
+    with explained(), cli_context(settings) as bench:
         settled = run(
             bench.ledger,
             bench.database_url,
@@ -282,17 +266,16 @@ def simulate(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Append a district's believable life."""
+    from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
+    from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.sample.command import SimulationConflict  # noqa: PLC0415
     from permit_ledger.sample.command import simulate as run  # noqa: PLC0415
-
-    from .cli_context import workbench  # noqa: PLC0415
-    from .terminal import progress  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     with (
         explained(SimulationConflict),
-        workbench(settings) as bench,
+        cli_context(settings) as bench,
         progress(errors_console, "simulating", permits) as report,
     ):
         result = run(
@@ -327,10 +310,9 @@ def import_(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Take over existing permits from another system."""
+    from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
+    from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.csv_import import command as importing  # noqa: PLC0415
-
-    from .cli_context import workbench  # noqa: PLC0415
-    from .terminal import progress  # noqa: PLC0415
 
     if template:
         typer.echo(importing.template().encode(), nl=False)  # UTF-8, whatever the terminal has
@@ -344,7 +326,7 @@ def import_(
         importing.open_regular(file).close()  # before a database is started for it
     with (
         explained(*importing.STOPPED),
-        workbench(settings) as bench,
+        cli_context(settings) as bench,
         progress(errors_console, "importing", None) as report,
     ):
         context = CommandContext(

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from ledger.errors import LedgerError
+from permit_ledger.console.failures import DATABASE_FAILURES, CannotStart, sentence_of
 from permit_ledger.keys.files import UnusableKey
 from permit_ledger.logging import logs
 from permit_ledger.logging.redaction import scrub
 from permit_ledger.settings import Settings
-
-from .failures import DATABASE_FAILURES, CannotStart, sentence_of
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Keys and the embedded database; default ./data.")

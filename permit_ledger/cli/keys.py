@@ -36,9 +36,8 @@ def list_keks(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
 def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Wrap every holder's key with a new one; may be stopped and started again."""
     from ledger.crypto.kek_rotation import rotate as run  # noqa: PLC0415
+    from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import key_store  # noqa: PLC0415
-
-    from .terminal import progress  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
@@ -74,9 +73,8 @@ def destroy(
 def _owners(settings: Settings) -> Iterator[Connection]:
     """A connection with the rights of its own user, to a database of this version."""
     from ledger.database.connections import connect  # noqa: PLC0415
-    from permit_ledger.roles.setup import bring_up_to_date  # noqa: PLC0415
-
-    from .cli_context import server  # noqa: PLC0415
+    from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
+    from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415
 
     with (
         explained(),

@@ -19,8 +19,8 @@ from permit_ledger.settings import Settings
 from .commandline import DatabaseUrl, DataDir, console, explained, fail, settings_of
 
 if TYPE_CHECKING:
-    from projections.quarantine.admin import QuarantineDesk
-    from projections.quarantine.quarantine import Parked
+    from projections.projector.quarantine import QuarantinedPermit
+    from projections.quarantine.admin import QuarantineAdmin
     from projections.quarantine.retry import Retried
 
 
@@ -96,13 +96,13 @@ def retry(
         raise typer.Exit(1)
 
 
-def _retry(desk: QuarantineDesk, permit_number: str) -> bool:
+def _retry(desk: QuarantineAdmin, permit_number: str) -> bool:
     """Whether there is nothing more to do for it."""
-    from projections.quarantine.retry import NotParked  # noqa: PLC0415
+    from projections.quarantine.retry import NotQuarantined  # noqa: PLC0415
 
     try:
         retried = desk.retry(permit_number)
-    except NotParked:
+    except NotQuarantined:
         typer.echo(f"{permit_number}: somebody else has released it")
         return True
     typer.echo(_sentence(retried), err=not retried.released)
@@ -119,7 +119,7 @@ def _sentence(retried: Retried) -> str:
     )
 
 
-def _only(permits: list[Parked]) -> Parked:
+def _only(permits: list[QuarantinedPermit]) -> QuarantinedPermit:
     if not permits:
         fail(
             "This permit is not in quarantine; permit-ledger quarantine list names those that are."
@@ -127,7 +127,7 @@ def _only(permits: list[Parked]) -> Parked:
     return permits[0]
 
 
-def _table(permits: list[Parked]) -> Table:
+def _table(permits: list[QuarantinedPermit]) -> Table:
     table = Table(box=None)
     table.add_column("permit", no_wrap=True)
     for name in ("position", "waiting", "retries"):
@@ -139,7 +139,7 @@ def _table(permits: list[Parked]) -> Table:
     return table
 
 
-def _document(permit: Parked) -> dict[str, object]:
+def _document(permit: QuarantinedPermit) -> dict[str, object]:
     instants = {
         name: at and at.isoformat()
         for name, at in (("parked_at", permit.parked_at), ("retried_at", permit.retried_at))
@@ -148,17 +148,16 @@ def _document(permit: Parked) -> dict[str, object]:
 
 
 @contextmanager
-def _desk(settings: Settings) -> Iterator[QuarantineDesk]:
+def _desk(settings: Settings) -> Iterator[QuarantineAdmin]:
     """The quarantine of a prepared database, in the service's role."""
     from ledger.crypto.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
+    from permit_ledger.bootstrap.cli_context import database  # noqa: PLC0415
     from permit_ledger.keys import files as keys  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
     from permit_ledger.logging.tracebacks import describe  # noqa: PLC0415
-    from projections.quarantine.admin import QuarantineDesk  # noqa: PLC0415
+    from projections.quarantine.admin import QuarantineAdmin  # noqa: PLC0415
     from projections.views.registry import all_views  # noqa: PLC0415
-
-    from .cli_context import database  # noqa: PLC0415
 
     with explained(), database(settings) as url:
         views = all_views(keys.blind_index(settings))
-        yield QuarantineDesk(url, views, HolderKeys(keyring(settings)), describe)
+        yield QuarantineAdmin(url, views, HolderKeys(keyring(settings)), describe)

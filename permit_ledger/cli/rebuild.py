@@ -59,11 +59,10 @@ def rebuild(
 ) -> None:
     """Build a view anew beside the live one, prove them equal, switch; nobody waits for it."""
     from ledger.database.connections import connect  # noqa: PLC0415
-    from permit_ledger.roles.setup import bring_up_to_date  # noqa: PLC0415
+    from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
+    from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415
+    from permit_ledger.console.progress import stages  # noqa: PLC0415
     from projections.rebuild.rebuild import Rebuild  # noqa: PLC0415
-
-    from .cli_context import server  # noqa: PLC0415
-    from .terminal import stages  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     names = [each.value for each in ViewName if each is not ViewName.ALL]

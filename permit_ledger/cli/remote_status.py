@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.remote.feed import feed_of, feed_state
+from projections.remote.feed import remote_source_of, remote_state
 
 BAD_ROWS_MAX = 5
 
@@ -28,7 +28,7 @@ class BadRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedStatus:
+class RemoteStatus:
     """``stale_s``: so long ago the views held all that the ledger had; ``asked_ago_s``: so long
     ago the broker said where it ends; ``None`` for never. ``bad_records`` counts them all,
     ``newest_bad_records`` names a few."""
@@ -43,14 +43,14 @@ class FeedStatus:
     newest_bad_records: list[BadRecord]
 
 
-def read_feed_status(connection: Connection) -> FeedStatus | None:
+def read_feed_status(connection: Connection) -> RemoteStatus | None:
     """``None`` where the views are of the database's own log."""
-    feed = feed_of(connection)
+    feed = remote_source_of(connection)
     if feed is None:
         return None
-    state = feed_state(connection)
+    state = remote_state(connection)
     bad = connection.execute(_sql.bad_records, [BAD_ROWS_MAX]).fetchall()
-    return FeedStatus(
+    return RemoteStatus(
         source=feed.source,
         topic=feed.topic,
         position=state.position,
@@ -64,7 +64,7 @@ def read_feed_status(connection: Connection) -> FeedStatus | None:
     )
 
 
-def add_feed(table: Table, feed: FeedStatus) -> None:
+def add_feed(table: Table, feed: RemoteStatus) -> None:
     """Its rows on the screen."""
     table.add_row("fed from", escape(f"{feed.topic} of {feed.source}"))
     table.add_row("as of position", f"{feed.position:,}")

@@ -100,8 +100,7 @@ def _answers(settings: Settings, days: list[date]) -> tuple[dict[str, Any], dict
 
 def _asked_for(settings: Settings, days: list[date], today: date) -> dict[str, Table]:
     from consumers.analytics.questions import QUESTIONS, ask, set_day  # noqa: PLC0415
-
-    from .cli_context import policy_in_force  # noqa: PLC0415
+    from permit_ledger.bootstrap.cli_context import policy_in_force  # noqa: PLC0415
 
     with _file(settings) as connection:
         set_day(connection, today, policy_in_force(settings).late_grace_days, days)

@@ -12,14 +12,14 @@ from rich.table import Table
 
 from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
+from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.witness_policy import witness_policy
 from permit_ledger.settings import Settings
 from transparency.logs import LOGS
 from transparency.store import TreeStore
 from transparency.witness.witnesses import cosigned_last
 
-from .cli_context import database
-from .remote_status import FeedStatus, add_feed, read_feed_status
+from .remote_status import RemoteStatus, add_feed, read_feed_status
 
 _sql = Queries("permit_ledger", "sql/status.sql")
 
@@ -99,7 +99,7 @@ class Status:
     relay: RelayStatus | None
     statistics: Statistics | None
     """``None`` where none are published on this machine."""
-    feed: FeedStatus | None
+    feed: RemoteStatus | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -45,9 +45,8 @@ def verify_log(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Make the whole log's trees again from its rows, and name the first position that differs."""
+    from permit_ledger.console.progress import stages  # noqa: PLC0415
     from transparency.verify.findings import in_order  # noqa: PLC0415  keeps --help quick
-
-    from .terminal import stages  # noqa: PLC0415
 
     settings = settings_of(
         data_dir=data_dir, database_url=database_url, log_verifiers_file=verifiers
@@ -83,12 +82,11 @@ def copy_log(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Copy the transparency log's tiles into a folder, to keep them where nobody here can write."""
+    from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
+    from permit_ledger.console.progress import stages  # noqa: PLC0415
     from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415
     from transparency.logs import LOGS  # noqa: PLC0415  keeps --help quick
     from transparency.verify import copying  # noqa: PLC0415
-
-    from .cli_context import server  # noqa: PLC0415
-    from .terminal import stages  # noqa: PLC0415
 
     settings = settings_of(
         data_dir=data_dir, database_url=database_url, log_verifiers_file=verifiers
@@ -118,11 +116,10 @@ def copy_log(
 def _verified(
     settings: Settings, against: list[Path], tiles: Path | None, workers: int, progress: Progress
 ) -> list[Verified]:
+    from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415
     from transparency.verify.folder_check import check_folder, folders_in  # noqa: PLC0415
     from transparency.verify.verification import Verification  # noqa: PLC0415
-
-    from .cli_context import server  # noqa: PLC0415
 
     keys = known_verifiers(settings)
     claims, findings = _claims(settings, against, keys)

@@ -12,11 +12,11 @@ from domain import permit_number
 from domain.context import CommandContext
 from domain.errors import AlreadyHoldsPermit, DomainError, HolderIsRestricted, InvalidDetails
 from domain.permit import Permit
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
+from ledger.commands.bulk import BulkAppender
 from ledger.commands.ledger import PermitLedger
-from ledger.commands.registry import Holder, Take
 from ledger.errors import AppendConflict
-from ledger.eventlog.bulk import BulkAppender
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.registry import ClaimHolder, Holder
 
 from .first_lines import FirstLines
 from .lines import Line
@@ -178,7 +178,7 @@ class Takeover:
         with BulkAppender(self._ledger) as bulk:
             for candidate in candidates:
                 permit = candidate.permit
-                take = Take(candidate.citizen_index, permit.holder_id, permit.id)
+                take = ClaimHolder(candidate.citizen_index, permit.holder_id, permit.id)
                 answer = PendingAnswer(
                     candidate.key, accepted=True, body=b"", version=permit.version
                 )

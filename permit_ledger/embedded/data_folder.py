@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from permit_ledger.cli.failures import CannotStart, sentence_of
+from permit_ledger.console.failures import CannotStart, sentence_of
 
 MIB = 1 << 20
 _NOT_IN_NAMES = set("\\?*[")

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from permit_ledger.cli.failures import DatabaseNotStarted
-from permit_ledger.roles.patience import Stillness, activity
+from permit_ledger.console.failures import DatabaseNotStarted
+from permit_ledger.console.waiting import Stillness, activity
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a service has not

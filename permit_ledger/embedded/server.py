@@ -28,8 +28,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import ConnectionTimeout
 
 from ledger.database.backoff import Backoff
-from permit_ledger.cli.failures import DatabaseNotStarted
-from permit_ledger.roles.patience import Stillness, activity, waiting_for
+from permit_ledger.console.failures import DatabaseNotStarted
+from permit_ledger.console.waiting import Stillness, activity, waiting_for
 
 from .data_folder import MIB, open_data_folder, require_space
 from .programs import MAJOR, SUPERUSER, Programs, complaint

@@ -13,8 +13,8 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from permit_ledger.cli.failures import sentence_of
-from permit_ledger.cli.output import careful_output
+from permit_ledger.console.failures import sentence_of
+from permit_ledger.console.output import careful_output
 
 from .redaction import scrub
 from .tracebacks import describe, name_of, place_of

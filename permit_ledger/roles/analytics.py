@@ -15,8 +15,8 @@ from consumers.analytics.runner import Analytics
 from consumers.contract.kinds import kinds_under
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.clock import SystemClock
+from permit_ledger.bootstrap.cli_context import followed_clock, keyless_database, policy_in_force
 from permit_ledger.bootstrap.kafka_access import brokers_of
-from permit_ledger.cli.cli_context import followed_clock, keyless_database, policy_in_force
 from permit_ledger.settings import Settings
 
 from .stopping import stop_on

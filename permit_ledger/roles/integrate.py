@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from threading import Event, Thread
 
+from permit_ledger.bootstrap.cli_context import database, followed_clock
 from permit_ledger.bootstrap.witness_policy import witness_policy
-from permit_ledger.cli.cli_context import database, followed_clock
 from permit_ledger.keys.log_keys import WatchedSigners
 from permit_ledger.settings import Settings
 from transparency.runner import IntegratorRunner

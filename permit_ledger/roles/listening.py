@@ -1,46 +1,18 @@
-"""Where the API listens: sockets for an address or a name, and the URL to find them at."""
+"""Sockets for the address or the name that the API listens on."""
 
 from __future__ import annotations
 
 import errno
-import re
 import socket
-from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 
-from permit_ledger.cli.failures import CannotStart
+from permit_ledger.console.failures import CannotStart
 
-_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where to open what listens everywhere
 _TAKEN = errno.EADDRINUSE
 _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class PortTaken(CannotStart):
     """Another program listens there; it may be about to go."""
-
-
-def bare_host(host: str) -> str:
-    """An address or a name; ``[::1]`` without its brackets.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    host = host.strip()
-    if host.startswith("[") and host.endswith("]"):
-        return str(IPv6Address(host[1:-1]))
-    with suppress(ValueError):
-        return str(ip_address(host))
-    if not _NAME.fullmatch(host):
-        raise ValueError("neither an address nor a host name")
-    return host
-
-
-def local_url(host: str, port: int) -> str:
-    """What to open on this machine, for a :func:`bare_host` (RFC 3986 §3.2.2, RFC 6874)."""
-    host = _ANY.get(host, host)
-    shown = f"[{host.replace('%', '%25')}]" if ":" in host else host.lower()
-    return f"http://{shown}:{port}"
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

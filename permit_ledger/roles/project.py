@@ -11,12 +11,12 @@ from threading import Event, Thread
 
 from consumers.contract.kinds import PERMITS
 from consumers.remote_views.decoder import RecordTaker
-from consumers.remote_views.worker import RemoteViews
+from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
+from permit_ledger.bootstrap.cli_context import database, keyless_database
 from permit_ledger.bootstrap.kafka_access import brokers_of
-from permit_ledger.cli.cli_context import database, keyless_database
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.logging.tracebacks import describe
@@ -25,7 +25,7 @@ from projections.auditor.auditor import Auditor
 from projections.projector.opening import EventOpener
 from projections.projector.runner import Projector
 from projections.remote.feed import require_own_log
-from projections.remote.views import FedViews
+from projections.remote.views import RemoteViewWriter
 from projections.views.registry import all_views
 from projections.views.view import ELECTRONIC, PHYSICAL
 
@@ -47,7 +47,7 @@ def project(settings: Settings) -> None:
     """Keep the views, until SIGTERM.
 
     Raises:
-        NoFeed: this database's views are fed from Kafka.
+        NoRemoteSource: this database's views are fed from Kafka.
     """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
@@ -81,11 +81,11 @@ def project_from_kafka(settings: Settings) -> None:
     prefix = settings.kafka_topic_prefix or ""
     kind = PERMITS.under(prefix)
     taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
-    views = FedViews([PHYSICAL, ELECTRONIC], describe)
+    views = RemoteViewWriter([PHYSICAL, ELECTRONIC], describe)
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
     with keyless_database(settings) as database_url:
-        RemoteViews(
+        RemoteViewsWorker(
             *(database_url, brokers, kind, settings.source, taker, views, stop),
             topic_prefix=prefix,
         ).run()

@@ -13,8 +13,8 @@ from consumers.relay.cursor import RelayRow
 from consumers.relay.relay import Relay
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import connect
+from permit_ledger.bootstrap.cli_context import keyless_database
 from permit_ledger.bootstrap.kafka_access import brokers_of
-from permit_ledger.cli.cli_context import keyless_database
 from permit_ledger.settings import Settings
 
 from .stopping import stop_on

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from .patience import activity
+from permit_ledger.console.waiting import activity
 
 TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
 STOP_TIMEOUT_S = 10

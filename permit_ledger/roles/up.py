@@ -16,14 +16,14 @@ import httpx
 from rich.console import Console
 
 from ledger.database.clock import DevelopmentClock
-from permit_ledger.cli.cli_context import database, service_clock
-from permit_ledger.cli.failures import CannotStart
+from permit_ledger.bootstrap.cli_context import database, service_clock
+from permit_ledger.console.failures import CannotStart
+from permit_ledger.console.waiting import Stillness, waiting_for
 from permit_ledger.embedded.data_folder import open_data_folder
 from permit_ledger.sample.city import grow_sample_city
 from permit_ledger.settings import Settings
 
 from .listening import PortTaken, bind
-from .patience import Stillness, waiting_for
 from .stopping import stop_on
 from .supervisor import Supervisor
 

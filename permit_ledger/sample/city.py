@@ -7,8 +7,8 @@ from datetime import datetime
 from rich.console import Console
 
 from domain.calendar import last_midnight
-from permit_ledger.cli.cli_context import workbench
-from permit_ledger.cli.terminal import progress
+from permit_ledger.bootstrap.cli_context import cli_context
+from permit_ledger.console.progress import progress
 from permit_ledger.settings import Settings
 
 from .command import simulate
@@ -27,7 +27,7 @@ def grow_sample_city(
 ) -> None:
     """Nothing happens where the log already holds something."""
     own = settings.model_copy(update={"database_url": database_url})
-    with workbench(own) as bench:
+    with cli_context(own) as bench:
         if bench.ledger.log.head():
             return
         with progress(console, "sample city", permits) as report:

@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from domain.calendar import ONE_DAY, SHANGHAI
 from domain.policy import Policy
+from ledger.commands.bulk import BulkAppender
 from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
-from ledger.eventlog.bulk import BulkAppender
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 from .simulation.agenda import Agenda

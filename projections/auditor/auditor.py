@@ -20,7 +20,7 @@ from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.errors import LedgerError, Unavailable
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import park
+from projections.projector.quarantine import park
 from projections.views.view import View
 
 from .comparing import Comparer
@@ -123,10 +123,10 @@ class Auditor:
                 return False
             connection.execute(_sql.count_difference)
             there = cast("tuple[int]", connection.execute(_sql.parked_by_auditor).fetchone())[0]
-            is_parked = there < PARKED_MAX
-            if is_parked:
+            is_quarantined = there < PARKED_MAX
+            if is_quarantined:
                 park(connection, difference)
-        if is_parked:
+        if is_quarantined:
             _log.error("views differ from the log, permit parked", reason=difference[0].reason)
         else:
             _log.error("views differ from the log", reason=difference[0].reason)

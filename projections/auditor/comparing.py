@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from domain.lifecycles import is_number
+from domain.stream_types import is_number
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from projections.projector.folding import Records
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import Poison, parked
+from projections.projector.quarantine import FailedEvent, parked
 from projections.quarantine.refold import Refolded, Refolder
 from projections.views.view import Record, View
 
@@ -33,7 +33,7 @@ class Comparer:
 
     def differences(
         self, connection: Connection, permit_numbers: Sequence[str], position: int
-    ) -> list[Poison]:
+    ) -> list[FailedEvent]:
         """What is to be put on record of those that differ; ``position`` is that of the views.
 
         Who is parked differs on purpose and is passed over, as are streams of no lifecycle.
@@ -97,10 +97,10 @@ def _destroyed(connection: Connection, rows: Sequence[Record]) -> set[object]:
     return {holder_id for holder_id, _kek_id, wrapped in keys if wrapped is None}
 
 
-def _poison(number: str, refolded: Refolded, position: int, reason: str) -> Poison:
+def _poison(number: str, refolded: Refolded, position: int, reason: str) -> FailedEvent:
     """From the next position on the permit waits: which of its events went wrong nobody knows."""
     last = refolded.stored[-1] if refolded.stored else None
-    return Poison(
+    return FailedEvent(
         permit_number=number,
         position=position + 1,
         version=last.originator_version + 1 if last else 1,

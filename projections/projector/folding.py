@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.lifecycle import LifeEvent
-from domain.lifecycles import of_topic
+from domain.aggregate import DomainEvent
+from domain.stream_types import of_topic
 from ledger.crypto.holder_keys import Keys
 from ledger.errors import LedgerError, Unavailable
-from projections.quarantine.quarantine import Poison
 from projections.views.track import CHANGES_FACE
 from projections.views.view import Record, View
 
 from .opening import Describe, Page, Unreadable
+from .quarantine import FailedEvent
 
 Rows = list[Any]
 """A permit's row of each view, ``None`` where there is none."""
@@ -33,7 +33,7 @@ class Folded:
     """What a page makes of the permits in it, by number."""
 
     records: dict[str, Records] = field(default_factory=dict)
-    poison: list[Poison] = field(default_factory=list)
+    poison: list[FailedEvent] = field(default_factory=list)
 
 
 class Folder:
@@ -76,12 +76,12 @@ class Folder:
         return followers
 
     def _fold(
-        self, topic: str, rows: Rows, events: Sequence[LifeEvent | Unreadable], keys: Keys
+        self, topic: str, rows: Rows, events: Sequence[DomainEvent | Unreadable], keys: Keys
     ) -> Records:
         views = self.views
         following = [(n, views[n]) for n in self._following(topic)]
-        lifecycle = of_topic(topic)
-        expected = lifecycle.event if lifecycle else LifeEvent
+        stream_type = of_topic(topic)
+        expected = stream_type.event if stream_type else DomainEvent
         touched = [False] * len(views)
         for event in events:
             if isinstance(event, Unreadable):
@@ -117,14 +117,14 @@ class Folder:
                 folded.poison.append(self.poison(failed, error))
                 return
 
-    def poison(self, stored: Any, error: Exception) -> Poison:
+    def poison(self, stored: Any, error: Exception) -> FailedEvent:
         """What is put on record of an event that can't be applied."""
         if isinstance(error, _CannotBeRead):
             reason, trace = error.event.reason, error.event.trace
         else:
             reason = error.detail if isinstance(error, LedgerError) else type(error).__name__
             trace = self._describe(error)
-        return Poison(
+        return FailedEvent(
             permit_number=str(stored.originator_id),
             position=stored.id,
             version=stored.originator_version,

@@ -8,7 +8,7 @@ from typing import cast
 
 from eventsourcing.persistence import Notification
 
-from domain.lifecycle import LifeEvent
+from domain.aggregate import DomainEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey, wrapped_keys_in
 from ledger.database.connections import Connection
@@ -35,7 +35,7 @@ class Page:
     of the holders who are in it."""
 
     stored: Sequence[Notification]
-    events: Sequence[LifeEvent | Unreadable]
+    events: Sequence[DomainEvent | Unreadable]
     keys: Keys
 
     @property
@@ -88,7 +88,7 @@ class EventOpener:
         return Page(stored, self._mapper.open(sealed, keys), keys)
 
     def _open_each(self, connection: Connection, stored: Sequence[Notification]) -> Page:
-        events: list[LifeEvent | Unreadable] = []
+        events: list[DomainEvent | Unreadable] = []
         keys: Keys = {}
         for one in stored:
             try:

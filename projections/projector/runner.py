@@ -15,12 +15,12 @@ from ledger.database.backoff import Backoff
 from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.errors import LedgerError, Unavailable
-from projections.quarantine.quarantine import Poison, park, tell
 from projections.views.view import View
 
 from .leadership import POLL_S, StandStill, try_to_lead
 from .opening import EventOpener, Page
 from .page_reader import PageReader
+from .quarantine import FailedEvent, park, tell
 from .writing import ONE_ROWS_FAULT, ViewWriter
 
 _sql = Queries("projections", "sql/position.sql")
@@ -109,7 +109,7 @@ class Projector:
             poison = self._write(connection, page, careful=True)
         tell(poison)
 
-    def _write(self, connection: Connection, page: Page, *, careful: bool) -> list[Poison]:
+    def _write(self, connection: Connection, page: Page, *, careful: bool) -> list[FailedEvent]:
         """Rows, quarantine and position, or nothing."""
         with connection.transaction():
             if connection.execute(_sql.lock).fetchone() != (page.before,):

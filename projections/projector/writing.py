@@ -8,15 +8,15 @@ from typing import Any
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded
 
-from domain.lifecycles import ERASURES
+from domain.stream_types import ERASURES
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.quarantine.quarantine import Poison, parked
+from projections.views.generation import Generation
 from projections.views.view import View
 
 from .folding import Folder, Records, Rows
-from .generation import Generation
 from .opening import Describe, Page
+from .quarantine import FailedEvent, parked
 
 ONE_ROWS_FAULT = (DataError, IntegrityError, ProgramLimitExceeded)
 """What PostgreSQL says of a row that it can't hold. All else is everybody's: a table that is gone,
@@ -25,7 +25,7 @@ a right that is missing, a server that stops."""
 _sql = Queries("projections", "sql/generations.sql")
 
 
-def not_parked(connection: Connection, page: Page) -> dict[str, list[int]]:
+def not_quarantined(connection: Connection, page: Page) -> dict[str, list[int]]:
     """Which of the page's events are to be folded, by permit: of one that stands still those before
     the event that it stands still at."""
     mine = page.by_permit
@@ -49,7 +49,9 @@ class ViewWriter:
         self._generation = generation
         self._folder = Folder(views, describe)
 
-    def write(self, connection: Connection, page: Page, *, careful: bool = False) -> list[Poison]:
+    def write(
+        self, connection: Connection, page: Page, *, careful: bool = False
+    ) -> list[FailedEvent]:
         """What stands in the way of single permits; their rows are as they were before it.
 
         ``careful`` finds those whose rows the database refuses, at the price of savepoints; without
@@ -58,7 +60,7 @@ class ViewWriter:
         Raises:
             Unavailable, psycopg.Error: nothing is to be committed.
         """
-        mine = not_parked(connection, page)
+        mine = not_quarantined(connection, page)
         folded = self._folder.fold(page, mine, self._rows_before(connection, page, mine))
         if careful:
             folded.poison += self._save_each(connection, folded.records, page, mine)
@@ -111,7 +113,7 @@ class ViewWriter:
         records: dict[str, Records],
         page: Page,
         mine: dict[str, list[int]],
-    ) -> list[Poison]:
+    ) -> list[FailedEvent]:
         """By halves: of each permit all of its rows or none."""
         if not records:
             return []

@@ -10,16 +10,16 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import Connection, connect, translated_errors
 from ledger.database.named_sql import Queries
 from projections.projector.opening import Describe, EventOpener
+from projections.projector.quarantine import QuarantinedPermit, list_quarantined
 from projections.projector.runner import position
 from projections.views.view import View
 
-from .quarantine import Parked, list_parked
 from .retry import Retried, Retrier
 
 _sql = Queries("projections", "sql/auditor.sql")
 
 
-class QuarantineDesk:
+class QuarantineAdmin:
     """For many threads: each call has a connection of its own, for as long as it takes."""
 
     def __init__(
@@ -34,7 +34,7 @@ class QuarantineDesk:
         self._holder_keys = holder_keys
         self._describe = describe
 
-    def parked(self, permit_number: str | None = None) -> tuple[int, list[Parked]]:
+    def parked(self, permit_number: str | None = None) -> tuple[int, list[QuarantinedPermit]]:
         """How far the views are, and who stands still, by position: all, or this permit.
 
         Raises:
@@ -42,13 +42,13 @@ class QuarantineDesk:
         """
         with self._connection() as connection, connection.transaction():
             connection.execute(_sql.snapshot)
-            return position(connection), list_parked(connection, permit_number)
+            return position(connection), list_quarantined(connection, permit_number)
 
     def retry(self, permit_number: str) -> Retried:
         """As :meth:`~.retrying.Retrier.retry` has it.
 
         Raises:
-            NotParked, Unavailable
+            NotQuarantined, Unavailable
         """
         retrier = Retrier(self._views, EventOpener(self._holder_keys, self._describe))
         with self._connection() as connection:

@@ -15,9 +15,8 @@ from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from projections.projector.folding import Folder, Records
 from projections.projector.opening import EventOpener, Page
+from projections.projector.quarantine import FailedEvent
 from projections.views.view import View
-
-from .quarantine import Poison
 
 _sql = Queries("projections", "sql/quarantine.sql")
 
@@ -29,7 +28,7 @@ class Refolded:
 
     rows: Records
     stored: Sequence[Notification]
-    poison: Poison | None
+    poison: FailedEvent | None
 
 
 class Refolder:
@@ -63,7 +62,7 @@ class Refolder:
         mine = {permit_number: list(range(len(page.stored)))[:events]} if page.stored else {}
         return self._fold(page, mine, [permit_number])[permit_number]
 
-    def poison(self, stored: Notification, error: Exception) -> Poison:
+    def poison(self, stored: Notification, error: Exception) -> FailedEvent:
         """What is put on record of an event whose rows the database refuses."""
         return self._folder.poison(stored, error)
 

@@ -16,10 +16,10 @@ from ledger.database.named_sql import Queries
 from ledger.errors import UnknownPermit
 from projections.projector.folding import Records
 from projections.projector.opening import EventOpener, Page
+from projections.projector.quarantine import FailedEvent, parked, release, retried_in_vain
 from projections.projector.writing import ONE_ROWS_FAULT
 from projections.views.view import View
 
-from .quarantine import Poison, parked, release, retried_in_vain
 from .refold import Refolder
 
 _sql = Queries("projections", "sql/refold.sql")
@@ -27,7 +27,7 @@ _position_sql = Queries("projections", "sql/position.sql")
 _log = structlog.get_logger(__name__)
 
 
-class NotParked(UnknownPermit):
+class NotQuarantined(UnknownPermit):
     """No such permit is in quarantine."""
 
 
@@ -56,14 +56,14 @@ class Retrier:
         Otherwise its rows go as far as they can, in step, and it stays.
 
         Raises:
-            NotParked
+            NotQuarantined
             Unavailable, psycopg.OperationalError: nothing was changed.
         """
         with connection.transaction():
             connection.execute(_sql.prepare_retry)
             until = cast("tuple[int]", connection.execute(_position_sql.lock).fetchone())[0]
             if not parked(connection, [permit_number]):
-                raise NotParked
+                raise NotQuarantined
             poison = self._make_anew(connection, permit_number, until)
             if poison:
                 retried_in_vain(connection, poison)
@@ -76,7 +76,9 @@ class Retrier:
         _log.info("permit released")
         return Retried(permit_number, True, until)
 
-    def _make_anew(self, connection: Connection, permit_number: str, until: int) -> Poison | None:
+    def _make_anew(
+        self, connection: Connection, permit_number: str, until: int
+    ) -> FailedEvent | None:
         page = self._refolder.read(connection, [permit_number], until)
         refolded = self._refolder.fold(page, permit_number)
         try:
@@ -87,7 +89,7 @@ class Retrier:
 
     def _write_step_by_step(
         self, connection: Connection, permit_number: str, page: Page
-    ) -> Poison | None:
+    ) -> FailedEvent | None:
         """Up to the event whose rows the database refuses."""
         self._write(connection, permit_number, [None] * len(self._views))
         for n, event in enumerate(page.stored):

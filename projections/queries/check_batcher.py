@@ -22,7 +22,7 @@ from ledger.database.named_sql import Queries
 from ledger.eventlog.async_append import AsyncAppends
 from ledger.eventlog.group_commit import SharedCommit
 
-from .permits import Seen, seen_in
+from .permits import PermitRow, seen_in
 
 LOOK_UP_BYTES = 16 * 1024
 """What an answer takes, about: a portrait of the usual size."""
@@ -32,7 +32,7 @@ AHEAD_MAX = timedelta(seconds=5)
 _sql = Queries("projections", "sql/checks.sql")
 
 
-class LookUp(NamedTuple):
+class CheckQuery(NamedTuple):
     """What a verifier asks for: a permit by its number, or whatever a code shows.
 
     ``challenge_digest`` is that of the challenge which the code is to answer, if any; the verifier
@@ -60,21 +60,21 @@ class LookUp(NamedTuple):
         return 1
 
 
-class Found(NamedTuple):
+class CheckLookup(NamedTuple):
     """What there is: the permit as both views have it, and what became of the code.
 
     ``permit_number`` is the permit's that was asked for or whose code this was, dead or alive;
     ``device`` the phone's that had the code. ``key_row`` holds the holder's wrapped key.
     """
 
-    seen: Seen
+    seen: PermitRow
     is_live: bool
     permit_number: str | None
     device: str | None
     key_row: Mapping[str, Any]
 
     @property
-    def is_parked(self) -> bool:
+    def is_quarantined(self) -> bool:
         """Whether the permit's views stand still: nobody knows how it stands."""
         return bool(self.key_row["is_parked"])
 
@@ -83,13 +83,13 @@ class Found(NamedTuple):
         """Whether the views hold everything of this permit that was committed before the look."""
         return self.seen.is_fresh
 
-    def with_permit_of(self, other: Found) -> Found:
+    def with_permit_of(self, other: CheckLookup) -> CheckLookup:
         """The same code, and the permit as another look has it."""
         return self._replace(seen=other.seen, key_row=other.key_row)
 
 
-Item = LookUp | CheckRecord
-Outcome = Found | int
+Item = CheckQuery | CheckRecord
+Outcome = CheckLookup | int
 """A record comes to its position among the checks."""
 
 
@@ -98,7 +98,7 @@ class CheckWork:
 
     def write(self, connection: Connection, items: Sequence[Item]) -> list[Outcome]:
         records = [item for item in items if isinstance(item, CheckRecord)]
-        look_ups = [item for item in items if isinstance(item, LookUp)]
+        look_ups = [item for item in items if isinstance(item, CheckQuery)]
         parameters = _columns(records, look_ups)
         with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             rows = cursor.execute(_sql.check, parameters, prepare=True).fetchall()
@@ -119,7 +119,7 @@ class CheckWork:
         ]
 
 
-class CheckLine:
+class CheckBatcher:
     """Belongs to one event loop, but for its thread; whoever makes it closes it."""
 
     def __init__(self, database_url: str) -> None:
@@ -128,12 +128,12 @@ class CheckLine:
         )
         self._line = AsyncAppends(self._commits)
 
-    async def look_up(self, asked: LookUp) -> Found:
+    async def look_up(self, asked: CheckQuery) -> CheckLookup:
         """
         Raises:
             Unavailable: as :meth:`.SharedCommit.append`; a code may be used.
         """
-        return cast("Found", await self._line.append(asked))
+        return cast("CheckLookup", await self._line.append(asked))
 
     async def record(self, record: CheckRecord) -> int:
         """Its position, durable on return.
@@ -161,7 +161,7 @@ def connecting(database_url: str) -> Callable[[], Connection]:
     return connect
 
 
-def _columns(records: Sequence[CheckRecord], look_ups: Sequence[LookUp]) -> dict[str, object]:
+def _columns(records: Sequence[CheckRecord], look_ups: Sequence[CheckQuery]) -> dict[str, object]:
     codes = [(n, each) for n, each in enumerate(look_ups, 1) if each.code_digest]
     return {
         "record_state": [each.state for each in records],
@@ -177,8 +177,8 @@ def _columns(records: Sequence[CheckRecord], look_ups: Sequence[LookUp]) -> dict
     }
 
 
-def _found(asked: LookUp, row: Mapping[str, Any]) -> Found:
-    found = Found(
+def _found(asked: CheckQuery, row: Mapping[str, Any]) -> CheckLookup:
+    found = CheckLookup(
         seen=seen_in(row),
         is_live=row["is_live"],
         permit_number=asked.permit_number or row["shown_permit"],

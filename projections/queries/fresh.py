@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from eventsourcing.persistence import StoredEvent
 from psycopg.rows import DictRow, dict_row
 
-from domain.lifecycle import LifeEvent
+from domain.aggregate import DomainEvent
 from ledger.codec.mapper import EventMapper, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
@@ -23,7 +23,7 @@ from projections.views.id_cards import VIEW as ID_CARDS
 from projections.views.view import ELECTRONIC, PHYSICAL, View
 
 from .id_cards import IdCardReader, Progress
-from .permits import PermitReader, Seen, seen_in
+from .permits import PermitReader, PermitRow, seen_in
 from .waiting import ViewPosition
 
 _NOBODY: Mapping[str, Any] = {
@@ -52,14 +52,14 @@ class StreamFolder:
         self._mapper = mapper
         self._keys = keys
 
-    async def permit(self, permit_number: str) -> Seen:
+    async def permit(self, permit_number: str) -> PermitRow:
         """As of the log's head; its row has the columns of both views."""
         return await self._seen(permit_number, _both)
 
-    async def physical(self, permit_number: str) -> Seen:
+    async def physical(self, permit_number: str) -> PermitRow:
         return await self._seen(permit_number, lambda events, keys: _row(PHYSICAL, events, keys))
 
-    async def electronic(self, permit_number: str) -> Seen:
+    async def electronic(self, permit_number: str) -> PermitRow:
         return await self._seen(permit_number, lambda events, keys: _row(ELECTRONIC, events, keys))
 
     async def application(self, receipt_number: str) -> Progress:
@@ -72,8 +72,8 @@ class StreamFolder:
         return Progress(as_of_position=head, head=head, row=row, is_present=True)
 
     async def _seen(
-        self, number: str, row_of: Callable[[Sequence[LifeEvent], Keys], dict[str, Any]]
-    ) -> Seen:
+        self, number: str, row_of: Callable[[Sequence[DomainEvent], Keys], dict[str, Any]]
+    ) -> PermitRow:
         head, stored = await self._events(number, PHYSICAL)
         positions = {"as_of_position": head, "head": head}
         if not stored:
@@ -108,7 +108,7 @@ class StreamFolder:
 
 
 class _Opened(NamedTuple):
-    events: Sequence[LifeEvent]
+    events: Sequence[DomainEvent]
     keys: Keys
     person: Mapping[str, Any]
 
@@ -138,20 +138,20 @@ class FreshReader:
         self._views = views
         self._wait_s = wait_s
 
-    async def permit(self, permit_number: str) -> Seen:
+    async def permit(self, permit_number: str) -> PermitRow:
         return await self._fresh(lambda: self._permits.permit(permit_number), self._folder.permit)
 
-    async def of_holder(self, holder_id: str) -> Seen:
+    async def of_holder(self, holder_id: str) -> PermitRow:
         """The holder's open permit, else the last one."""
         return await self._fresh(lambda: self._permits.of_holder(holder_id), self._folder.permit)
 
-    async def physical(self, permit_number: str) -> Seen:
+    async def physical(self, permit_number: str) -> PermitRow:
         """The physical view by itself."""
         return await self._fresh(
             lambda: self._permits.physical(permit_number), self._folder.physical
         )
 
-    async def electronic(self, permit_number: str) -> Seen:
+    async def electronic(self, permit_number: str) -> PermitRow:
         """The electronic view by itself."""
         return await self._fresh(
             lambda: self._permits.electronic(permit_number), self._folder.electronic
@@ -167,8 +167,8 @@ class FreshReader:
         return await self._folder.application(receipt_number)
 
     async def _fresh(
-        self, read: Callable[[], Awaitable[Seen]], fold: Callable[[str], Awaitable[Seen]]
-    ) -> Seen:
+        self, read: Callable[[], Awaitable[PermitRow]], fold: Callable[[str], Awaitable[PermitRow]]
+    ) -> PermitRow:
         seen = await read()
         if not seen.is_fresh and await self._views.wait_for(seen.head, self._wait_s):
             seen = await read()
@@ -177,7 +177,7 @@ class FreshReader:
         return await fold(seen.row["wanted"])
 
 
-def _both(events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
+def _both(events: Sequence[DomainEvent], keys: Keys) -> dict[str, Any]:
     """A row of ``views.permits``."""
     phone = _row(ELECTRONIC, events, keys)
     return {
@@ -188,11 +188,11 @@ def _both(events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
     }
 
 
-def _row(view: View[Any], events: Sequence[LifeEvent], keys: Keys) -> dict[str, Any]:
+def _row(view: View[Any], events: Sequence[DomainEvent], keys: Keys) -> dict[str, Any]:
     return view.record(_folded(view, events), keys)
 
 
-def _folded(view: View[Any], events: Sequence[LifeEvent]) -> Any:
+def _folded(view: View[Any], events: Sequence[DomainEvent]) -> Any:
     row: Any = None
     for event in events:
         try:

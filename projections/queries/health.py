@@ -13,7 +13,7 @@ _sql = Queries("projections", "sql/vitals.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class HealthSnapshot:
     """Positions are of the log; ``audited`` and ``differences`` are permits, counted since the
     ledger began, ``quarantined`` and ``projectors`` those that there are now.
     ``trees`` says of each log how many entries its tree has, and whether it signs no more."""
@@ -31,11 +31,11 @@ class Vitals:
     relay_stopped: bool
 
 
-async def read_vitals(pool: Pool) -> Vitals:
+async def read_vitals(pool: Pool) -> HealthSnapshot:
     """In one statement.
 
     Raises:
         Unavailable
     """
-    [vitals] = await read_rows(pool, _sql.vitals, {}, class_row(Vitals))
+    [vitals] = await read_rows(pool, _sql.vitals, {}, class_row(HealthSnapshot))
     return vitals

@@ -13,7 +13,7 @@ from domain.id_cards.stages import Stage
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.eventlog.async_reads import read_rows
-from projections.quarantine.quarantine import PermitParked
+from projections.projector.quarantine import PermitQuarantined
 from projections.views.id_cards import IdCardRow
 
 from .permits import ReadPool
@@ -75,13 +75,15 @@ class IdCardReader:
     async def progress(self, receipt_number: str) -> Progress:
         """
         Raises:
-            PermitParked: an event of it can't be applied.
+            PermitQuarantined: an event of it can't be applied.
             Unavailable
         """
         parameters: dict[str, object] = {"receipt_number": receipt_number}
         [found] = await read_rows(self._pool, _sql.progress, parameters, dict_row)
         if found["is_parked"]:
-            raise PermitParked("An event of this application can't be read: an operator looks.")
+            raise PermitQuarantined(
+                "An event of this application can't be read: an operator looks."
+            )
         row = _row(found) if found["receipt_number"] else None
         return Progress(
             as_of_position=found["as_of_position"],

@@ -22,7 +22,7 @@ _sql = Queries("projections", "sql/live.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class LiveSummary:
     """``events_today`` counts by topic; ``today`` is the date of Asia/Shanghai."""
 
     log_position: int
@@ -35,7 +35,7 @@ class Pulse:
         return self.log_position - self.views_position
 
 
-class PulseReader:
+class LiveSummaryReader:
     """One caller at a time."""
 
     def __init__(self, pool: ReadPool, reader: PermitReader) -> None:
@@ -45,7 +45,7 @@ class PulseReader:
         self._counted_upto = 0
         self._counts: Counter[str] = Counter()
 
-    async def read(self, now: datetime) -> Pulse:
+    async def read(self, now: datetime) -> LiveSummary:
         """
         Raises:
             Unavailable
@@ -62,4 +62,4 @@ class PulseReader:
             rows = await read_rows(self._pool, _sql.kinds, between, dict_row)
             self._counts.update({row["topic"]: row["times"] for row in rows})
             self._counted_upto = log
-        return Pulse(log, views, today, dict(self._counts))
+        return LiveSummary(log, views, today, dict(self._counts))

@@ -26,10 +26,10 @@ from ledger.database.connections import (
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, SealBroken
 from ledger.eventlog.async_reads import read_rows
-from projections.quarantine.quarantine import PermitParked
+from projections.projector.quarantine import PermitQuarantined
 from projections.views.face import Face, SealedFace
 
-from .health import Vitals, read_vitals
+from .health import HealthSnapshot, read_vitals
 
 SEARCH_ROWS_MAX = 50
 DECOY = "nobody"
@@ -58,7 +58,7 @@ def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PermitRow:
     """A permit as the views have it at a position; ``None`` where they have none.
 
     ``row`` holds the columns of the track asked for; what they show of the person is sealed in
@@ -79,7 +79,7 @@ class Seen:
         version = self.facts.version if self.facts else None
         return bool(version == self.row["last_version"])
 
-    def as_of_head(self) -> Seen:
+    def as_of_head(self) -> PermitRow:
         """The same, said to be as of the log's head: of a permit that is fresh it is."""
         return replace(self, as_of_position=max(self.as_of_position, self.head))
 
@@ -109,22 +109,24 @@ class PermitReader:
         self._keys = keys
         self._decoy: WrappedKey | None = None
 
-    async def permit(self, permit_number: str) -> Seen:
+    async def permit(self, permit_number: str) -> PermitRow:
         return await self._one(_sql.permit, permit_number=permit_number)
 
-    async def of_holder(self, holder_id: str) -> Seen:
+    async def of_holder(self, holder_id: str) -> PermitRow:
         """The holder's open permit, else the last one."""
         return await self._one(_sql.permit_of_holder, holder_id=holder_id)
 
-    async def physical(self, permit_number: str) -> Seen:
+    async def physical(self, permit_number: str) -> PermitRow:
         """The physical view by itself."""
         return await self._one(_sql.physical, permit_number=permit_number)
 
-    async def electronic(self, permit_number: str) -> Seen:
+    async def electronic(self, permit_number: str) -> PermitRow:
         """The electronic view by itself."""
         return await self._one(_sql.electronic, permit_number=permit_number)
 
-    async def person(self, seen: Seen, view: str, key: HolderKey | None = None) -> Person | None:
+    async def person(
+        self, seen: PermitRow, view: str, key: HolderKey | None = None
+    ) -> Person | None:
         """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
         restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.
 
@@ -189,11 +191,11 @@ class PermitReader:
         row = (await self._rows(_sql.positions))[0]
         return row["log"], row["views"]
 
-    async def vitals(self) -> Vitals:
+    async def vitals(self) -> HealthSnapshot:
         """How log, views, quarantine and auditor are."""
         return await read_vitals(self._pool)
 
-    async def _one(self, query: str, **parameters: object) -> Seen:
+    async def _one(self, query: str, **parameters: object) -> PermitRow:
         return seen_in(_standing_still((await self._rows(query, **parameters))[0]))
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
@@ -204,17 +206,17 @@ def _standing_still(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row, unless the permit is parked: what the views have of it is not what it is.
 
     Raises:
-        PermitParked
+        PermitQuarantined
     """
     if row["is_parked"]:
-        raise PermitParked
+        raise PermitQuarantined
     return row
 
 
-def seen_in(row: Mapping[str, Any]) -> Seen:
+def seen_in(row: Mapping[str, Any]) -> PermitRow:
     """What a row of a look at the views shows."""
     facts = None if row["permit_number"] is None else _facts(row)
-    return Seen(row["as_of_position"], facts, row, row.get("head") or 0)
+    return PermitRow(row["as_of_position"], facts, row, row.get("head") or 0)
 
 
 def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | None:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.projector.generation import Generation
+from projections.views.generation import Generation
 from projections.views.view import View
 
 _sql = Queries("projections", "sql/generations.sql")

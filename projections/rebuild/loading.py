@@ -22,10 +22,10 @@ from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.eventlog.follow import notification
 from projections.projector.folding import Folder
-from projections.projector.generation import Generation
 from projections.projector.opening import EventOpener
-from projections.projector.writing import not_parked
-from projections.quarantine.quarantine import Poison
+from projections.projector.quarantine import FailedEvent
+from projections.projector.writing import not_quarantined
+from projections.views.generation import Generation
 from projections.views.view import Record, View
 
 CHUNK_EVENTS = 2_000
@@ -56,7 +56,7 @@ class Loaded:
 
     permits: int
     events: int
-    poison: list[Poison]
+    poison: list[FailedEvent]
 
     def add(self, other: Loaded) -> None:
         self.permits += other.permits
@@ -133,7 +133,7 @@ class _Loader:
                 page = self._opener.open(self._reading, stored)
                 # COPY would cut a number down to its column's size: what a row can't hold is left
                 # out by the quarantine, not by the database.
-                mine = not_parked(self._reading, page)
+                mine = not_quarantined(self._reading, page)
                 folded = self._folder.fold(page, mine, lambda _number: [None])
                 records = [row for [row] in folded.records.values() if row is not None]
                 self._copy(records)

@@ -17,12 +17,12 @@ from typing import cast
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from domain.lifecycles import ERASURES
+from domain.stream_types import ERASURES
 from ledger.database.backoff import Backoff
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.errors import LedgerError, Unavailable
-from projections.projector.generation import Generation
+from projections.views.generation import Generation
 
 from .comparison import Comparison, Difference, keep
 from .loading import Loaded, Parts, Source, load

@@ -11,11 +11,11 @@ from psycopg import sql
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.eventlog.follow import notification
-from projections.projector.generation import Generation
 from projections.projector.opening import EventOpener
+from projections.projector.quarantine import FailedEvent
 from projections.projector.writing import ViewWriter
-from projections.quarantine.quarantine import Poison
 from projections.quarantine.refold import Refolder
+from projections.views.generation import Generation
 from projections.views.view import View
 
 PAGE_EVENTS_MAX = 2_000
@@ -85,7 +85,7 @@ class Tables:
                     },
                 )
 
-    def mend(self, generation: Generation, build_id: int, position: int) -> list[Poison]:
+    def mend(self, generation: Generation, build_id: int, position: int) -> list[FailedEvent]:
         """Make the rows anew that :meth:`catch_up` had to leave behind: of permits that stood still
         and were released since, or could not be carried on. Gives those that still can't be made.
         """

@@ -24,7 +24,7 @@ CLOCKS_APART_MAX_S = 10
 _sql = Queries("projections", "sql/feed.sql")
 
 
-class NoFeed(Corrupt):
+class NoRemoteSource(Corrupt):
     """This database can't be fed from that topic; the message says why."""
 
 
@@ -33,7 +33,7 @@ class Fenced(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class RemoteSource:
     """Whose events a database follows. ``topic_id`` is the topic's own name for itself (KIP-516):
     one that was deleted and made again has another."""
 
@@ -52,7 +52,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class FedPartition:
+class RemotePartition:
     """How a partition is. ``stale_s``: so long ago all that the ledger had was in the rows;
     ``None``: never yet. ``behind_records`` counts offsets, which other records have as well."""
 
@@ -65,43 +65,45 @@ class FedPartition:
     asked_ago_s: float | None
 
 
-def feed_of(connection: Connection) -> Feed | None:
+def remote_source_of(connection: Connection) -> RemoteSource | None:
     """What the database's views are fed from; ``None`` where it is the database's own log."""
     row = connection.execute(_sql.feed).fetchone()
-    return Feed(*cast("tuple[str, str, str]", row)) if row else None
+    return RemoteSource(*cast("tuple[str, str, str]", row)) if row else None
 
 
 def require_own_log(connection: Connection) -> None:
     """
     Raises:
-        NoFeed: the views of this database are fed from elsewhere.
+        NoRemoteSource: the views of this database are fed from elsewhere.
     """
-    if feed := feed_of(connection):
-        raise NoFeed(
+    if feed := remote_source_of(connection):
+        raise NoRemoteSource(
             f"The views of this database are fed from the topic {feed.topic} of {feed.source}, and"
             " not from a log: use `permit-ledger project --source kafka`, or another database."
         )
 
 
-def begin(connection: Connection, feed: Feed, partitions: int) -> str:
+def begin(connection: Connection, feed: RemoteSource, partitions: int) -> str:
     """Feed the views from there, from the beginning or from where they are; returns the database's
     own name among those that are fed.
 
     A topic that was made anew is read from its beginning; what is known already is passed over.
 
     Raises:
-        NoFeed: the database has a log of its own, or follows another ledger.
+        NoRemoteSource: the database has a log of its own, or follows another ledger.
     """
     with connection.transaction():
         if connection.execute(_sql.log_head).fetchone() != (0,):
-            raise NoFeed("This database has a log of its own, and its views are made from that.")
+            raise NoRemoteSource(
+                "This database has a log of its own, and its views are made from that."
+            )
         connection.execute(
             _sql.begin, {"source": feed.source, "topic": feed.topic, "topic_id": feed.topic_id}
         )
-        found = feed_of(connection)
+        found = remote_source_of(connection)
         assert found is not None  # noqa: S101  it was just made
         if (found.source, found.topic) != (feed.source, feed.topic):
-            raise NoFeed(
+            raise NoRemoteSource(
                 f"This database follows {found.source} on the topic {found.topic}, and not"
                 f" {feed.source} on {feed.topic}: take another database."
             )
@@ -148,10 +150,10 @@ def is_fresh(stale_s: float | None, stale_s_max: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedState:
+class RemoteState:
     """How all of the partitions are; ``quarantined`` permits stand still."""
 
-    partitions: list[FedPartition]
+    partitions: list[RemotePartition]
     quarantined: int
 
     @property
@@ -192,11 +194,11 @@ class Locked:
     bad_records: int
 
 
-def feed_state(connection: Connection) -> FeedState:
+def remote_state(connection: Connection) -> RemoteState:
     """How far the partitions are."""
     quarantined = cast("tuple[int]", connection.execute(_sql.quarantined).fetchone())[0]
-    with connection.cursor(row_factory=class_row(FedPartition)) as cursor:
-        return FeedState(cursor.execute(_sql.partitions).fetchall(), quarantined)
+    with connection.cursor(row_factory=class_row(RemotePartition)) as cursor:
+        return RemoteState(cursor.execute(_sql.partitions).fetchall(), quarantined)
 
 
 def lock(connection: Connection, epochs: Mapping[int, int]) -> dict[int, Locked]:

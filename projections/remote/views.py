@@ -17,8 +17,8 @@ from domain.events import PermitEvent
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from projections.projector.opening import Describe, Page, Unreadable
+from projections.projector.quarantine import FailedEvent, park, tell
 from projections.projector.writing import ONE_ROWS_FAULT, ViewWriter
-from projections.quarantine.quarantine import Poison, park, tell
 from projections.views.view import View
 
 from .feed import Locked, lock
@@ -51,7 +51,7 @@ class Taken:
     value_bytes: int = 0
 
 
-class FedViews:
+class RemoteViewWriter:
     """Writes batches of records into the views of one database; owns nothing."""
 
     def __init__(self, views: Sequence[View[Any]], describe: Describe) -> None:
@@ -79,7 +79,7 @@ class FedViews:
         batch: Sequence[Taken],
         *,
         careful: bool,
-    ) -> list[Poison]:
+    ) -> list[FailedEvent]:
         with connection.transaction():
             rows = lock(connection, epochs)
             fresh = [taken for taken in batch if taken.offset >= rows[taken.partition].next_offset]
@@ -92,7 +92,7 @@ class FedViews:
 
     def _write(
         self, connection: Connection, events: Iterable[TakenEvent], careful: bool
-    ) -> list[Poison]:
+    ) -> list[FailedEvent]:
         events = list(events)
         if not events:
             return []

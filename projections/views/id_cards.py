@@ -18,7 +18,7 @@ from domain.id_cards.events import (
     IdCardEvent,
 )
 from domain.id_cards.stages import Stage
-from domain.lifecycles import ID_CARDS
+from domain.stream_types import ID_CARDS
 
 from .track import RowMissing, RowOutOfOrder
 from .view import View
@@ -101,6 +101,6 @@ VIEW = View(
     "id_card_applications",
     IdCardRow,
     evolve,
-    lifecycle=ID_CARDS,
+    stream_type=ID_CARDS,
     key="receipt_number",
 )

@@ -14,17 +14,17 @@ from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
 import orjson
 from psycopg.rows import dict_row
 
-from domain.lifecycle import Lifecycle
-from domain.lifecycles import PERMITS, of_topic
+from domain.aggregate import StreamType
 from domain.personal import ERASED
+from domain.stream_types import PERMITS, of_topic
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import Keys, require
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.projector.generation import Generation
 
 from . import electronic, physical
 from .face import Face, SealedFace
+from .generation import Generation
 from .search import SearchEntry, SearchView
 from .track import TrackRow
 
@@ -56,14 +56,14 @@ class View(Generic[Row]):
     row_type: type[Row]
     evolve: Callable[[Row | None, Any], Row | None]
     reads_rows: bool = True
-    lifecycle: Lifecycle = PERMITS
+    stream_type: StreamType = PERMITS
     key: LiteralString = "permit_number"
 
     def follows(self, topic: str) -> bool:
         """Whether an event of this topic is one of its lifecycle. Whose a topic is that nobody
         knows can't be told: it concerns every view."""
-        lifecycle = of_topic(topic)
-        return lifecycle is None or lifecycle is self.lifecycle
+        stream_type = of_topic(topic)
+        return stream_type is None or stream_type is self.stream_type
 
     def query(self, name: str, generation: Generation = Generation.LIVE) -> LiteralString:
         """A query of this view's own file, on the table of one generation."""

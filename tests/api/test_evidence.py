@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from permit_ledger.cli.cli_context import CLOCK_RELOAD_S
+from permit_ledger.bootstrap.cli_context import CLOCK_RELOAD_S
 from tests.api.orders import ERASURE, orders
 
 NAME = "欧阳证据"

@@ -19,7 +19,7 @@ from domain.standing import Facts, Standing
 from domain.verification import verify_card
 from ledger.commands.ledger import PermitLedger
 from ledger.database.connections import as_service, connect
-from permit_ledger.roles.setup import bring_up_to_date
+from permit_ledger.bootstrap.setup import bring_up_to_date
 from projections.remote.feed import begin, claim
 from tests.api.conftest import free_port
 from tests.api.service import Caller
@@ -296,7 +296,7 @@ def test_openapi_says_what_is_served(http):
         {path for path in paths if path != "/" and not path.startswith("/v1/dev/")}
     )
     answer = paths["/v1/verifications"]["post"]["responses"]["200"]
-    assert "FarCheckAnswer" in json.dumps(answer)
+    assert "RemoteCheckAnswer" in json.dumps(answer)
 
 
 def test_the_metrics_say_how_old_it_is(http):

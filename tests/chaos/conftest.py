@@ -21,8 +21,8 @@ from psycopg.conninfo import make_conninfo
 from ledger.database.connections import Connection, connect
 from ledger.errors import Unavailable
 from ledger.eventlog.group_commit import GroupCommit
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.embedded.server import EmbeddedPostgres
-from permit_ledger.roles.setup import prepare
 from tests.chaos.backends import append_backends
 from tests.chaos.follower_process import FollowerProcess
 from tests.chaos.judge import judge
@@ -189,8 +189,8 @@ def queued() -> Callable[[Service], int]:
     """``queued(service)``: how many appends wait for the writer, those taken back left out."""
 
     def queued(service: Service) -> int:
-        tickets = list(service.ledger.log.commits._queue._tickets)
-        return sum(not ticket.withdrawn for ticket in tickets)
+        pendings = list(service.ledger.log.commits._queue._tickets)
+        return sum(not pending.withdrawn for pending in pendings)
 
     return queued
 

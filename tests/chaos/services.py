@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
-from ledger.commands.idempotency import Answer
 from ledger.commands.ledger import PermitLedger
 from ledger.commands.permits import PermitCommands
 from ledger.database.connections import as_service
 from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log_access import complete
 from projections.queries.permits import read_pool
 from tests.chaos.workload import BLIND_INDEX, NumberAndVersion, Request

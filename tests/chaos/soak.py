@@ -20,8 +20,8 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
 from projections.projector.leadership import LOCK
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import list_parked
-from projections.quarantine.retry import NotParked, Retrier
+from projections.projector.quarantine import list_quarantined
+from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.chaos.poison import Poisoner
 from tests.chaos.projector_process import ProjectorProcess
@@ -249,7 +249,7 @@ class Soak:
             self._poisoned.update(cured)
             retrier = Retrier(all_views(BLIND_INDEX), EventOpener(HolderKeys(keyring())))
             for number in cured:
-                with suppress(NotParked):
+                with suppress(NotQuarantined):
                     self._released += retrier.retry(owner, number).released
 
     # -- looking -------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ class Soak:
 
     def _parked(self) -> set[str]:
         with connect(self._url) as connection:
-            return {one.permit_number for one in list_parked(connection)}
+            return {one.permit_number for one in list_quarantined(connection)}
 
     def _poisoned_now(self) -> set[str]:
         return set(self._ask("SELECT array_agg(stream) FROM soak.good")[0] or ())

@@ -8,7 +8,7 @@ from domain.permit import Permit
 from domain.personal import ERASED
 from ledger.commands.ledger import PermitLedger
 from ledger.database.connections import Connection, connect
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.views.face import SealedFace
 from tests.chaos.judge import judge
 from tests.chaos.workload import BLIND_INDEX
@@ -21,7 +21,7 @@ SHOWN_MAX = 20
 def what_is_wrong(url: str, ledger: PermitLedger) -> dict[str, list[str]]:
     """By its name; nothing where all is well. Permits that are parked are left out."""
     with connect(url) as connection:
-        parked = {one.permit_number for one in list_parked(connection)}
+        parked = {one.permit_number for one in list_quarantined(connection)}
         streams = connection.execute("SELECT DISTINCT stream FROM ledger.events").fetchall()
         head, position = cast(
             "tuple[int, int]",

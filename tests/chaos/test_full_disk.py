@@ -8,8 +8,8 @@ import pytest
 
 from ledger.database.connections import connect
 from ledger.errors import OutcomeUnknown, Unavailable
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.embedded.server import EmbeddedPostgres
-from permit_ledger.roles.setup import prepare
 from tests.chaos.judge import judge
 from tests.chaos.retry import retry
 from tests.chaos.services import service_at

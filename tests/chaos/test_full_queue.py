@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
 from ledger.errors import OutcomeUnknown, Unavailable
 from ledger.eventlog.append import Append
 from ledger.eventlog.append_queue import QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from tests.chaos.workload import Acknowledgement, Request
 
 AT_ONCE_S = 1.0

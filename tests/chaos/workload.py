@@ -13,11 +13,11 @@ from domain.errors import Refused
 from domain.events import CancellationReason
 from domain.permit import Permit
 from domain.person import Identity, Residence
-from ledger.commands.idempotency import Answer, IdempotencyKey
 from ledger.commands.permits import PermitCommands
 from ledger.commands.runner import Command
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.portraits import Portrait
+from ledger.eventlog.idempotency import Answer, IdempotencyKey
 from permit_ledger.bootstrap.policy import load_policy
 
 CALLER = "chaos"

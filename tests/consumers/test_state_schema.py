@@ -8,7 +8,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from consumers.contract.event_schemas import FOLDER
-from consumers.contract.states import PermitStates, Told
+from consumers.contract.states import EventRow, PermitStates
 from domain.events import HolderErased
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
@@ -26,7 +26,7 @@ DETERMINED, UNDETERMINED = SCHEMA["oneOf"]
 def told(file, version):
     mapper = EventMapper(OrjsonTranscoder())
     stored = StoredEvent(PERMIT_NUMBER, version, topic_of(file), golden_bytes(file))
-    return Told(version, PERMIT_NUMBER, version, mapper.plain(mapper.parse(stored)))
+    return EventRow(version, PERMIT_NUMBER, version, mapper.plain(mapper.parse(stored)))
 
 
 def state_after(*page):
@@ -59,7 +59,7 @@ def test_a_permit_after_each_event(file):
 
 
 def test_a_permit_that_can_not_be_folded():
-    state = orjson.loads(state_after(told(ISSUED, 1), Told(2, PERMIT_NUMBER, 2, None)))
+    state = orjson.loads(state_after(told(ISSUED, 1), EventRow(2, PERMIT_NUMBER, 2, None)))
     assert fits(state)
     assert fits(state, UNDETERMINED)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from domain.events import PermitEvent
-from domain.lifecycles import EVENTS
 from domain.personal import ERASED, Erased, Personal, Plain, UnknownKind, parts
+from domain.stream_types import EVENTS
 
 PERSONAL = {
     "permit.issued.v1": {"identity", "guardian", "taken_over_from", "residence.address"},
@@ -111,7 +111,9 @@ def test_every_topic_is_told_of():
 )
 def test_a_field_of_which_nothing_is_said_is_refused(hint):
     """A text, a value that holds one, a union with one, a list, whatever it is of."""
-    event = type("Told", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"})
+    event = type(
+        "EventRow", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"}
+    )
 
     with pytest.raises(UnknownKind, match="is neither plain nor personal: say Plain"):
         parts(event)
@@ -120,13 +122,13 @@ def test_a_field_of_which_nothing_is_said_is_refused(hint):
 def test_the_refusal_names_the_field():
     """Where it is declared: the value's own, where it lies in one."""
 
-    class Told(PermitEvent):
+    class EventRow(PermitEvent):
         TOPIC = "test.told.v1"
 
         home: Home
 
     with pytest.raises(UnknownKind, match=r"^Home\.door is neither plain nor personal"):
-        parts(Told)
+        parts(EventRow)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,9 @@ def test_the_refusal_names_the_field():
 )
 def test_numbers_dates_codes_and_what_says_so_are_plain(hint):
     """They need not say it."""
-    event = type("Told", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"})
+    event = type(
+        "EventRow", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"}
+    )
 
     assert () == parts(event).paths
 
@@ -144,14 +148,14 @@ def test_numbers_dates_codes_and_what_says_so_are_plain(hint):
 def test_a_value_may_hold_both():
     """Down to values in values; a personal field is personal as a whole, whatever it holds."""
 
-    class Told(PermitEvent):
+    class EventRow(PermitEvent):
         TOPIC = "test.told.v1"
 
         estate: Estate
         home: Personal[Home]
         seen_on: date
 
-    assert ("home", "estate.owner", "estate.place.street") == parts(Told).paths
+    assert ("home", "estate.owner", "estate.place.street") == parts(EventRow).paths
 
 
 def test_a_plain_value_has_no_parts():
@@ -162,13 +166,13 @@ def test_a_plain_value_has_no_parts():
         number: int
         colour: Colour
 
-    class Told(PermitEvent):
+    class EventRow(PermitEvent):
         TOPIC = "test.told.v1"
 
         count: Count
 
     globals()["Count"] = Count
-    assert ((), {}) == (parts(Told).paths, parts(Told).mixed)
+    assert ((), {}) == (parts(EventRow).paths, parts(EventRow).mixed)
 
 
 def test_what_was_erased_says_so_and_nothing_else():

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from domain.policy import Fees
 from domain.verification import scenario_fields
-from permit_ledger.bootstrap.policy import DEFAULT_POLICY, load_policy
+from permit_ledger.bootstrap.policy import load_policy
+from permit_ledger.settings import DEFAULT_POLICY
 
 SCENARIOS = {
     "vehicle_management",

@@ -12,19 +12,19 @@ from consumers.contract.kinds import PARTITIONS, PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.relay.records import partition_of
 from consumers.remote_views.decoder import RecordTaker
-from consumers.remote_views.worker import RemoteViews
+from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import as_service, connect
 from projections.projector.opening import EventOpener
 from projections.projector.runner import Projector
-from projections.remote.feed import Feed
-from projections.remote.views import FedViews, Taken, TakenEvent
+from projections.remote.feed import RemoteSource
+from projections.remote.views import RemoteViewWriter, Taken, TakenEvent
 from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.waiting import until
 
 SOURCE = "https://localhost/permit-ledger"
-FEED = Feed(SOURCE, PERMITS.events_topic, "a-topic")
-FED = FedViews([PHYSICAL, ELECTRONIC], lambda error: type(error).__name__)
+FEED = RemoteSource(SOURCE, PERMITS.events_topic, "a-topic")
+FED = RemoteViewWriter([PHYSICAL, ELECTRONIC], lambda error: type(error).__name__)
 WAIT_S = 180
 PERSONAL = {"face", "portrait_version", "devices"}
 """What a topic does not tell."""
@@ -55,7 +55,7 @@ def worker(database_url, address, prefix, stop):
     kind = PERMITS.under(prefix)
     mapper = EventMapper(OrjsonTranscoder())
     taker = RecordTaker(mapper, kind, SOURCE, lambda error: type(error).__name__)
-    return RemoteViews(
+    return RemoteViewsWorker(
         *(as_service(database_url), Brokers(address), kind, SOURCE, taker, FED, stop),
         topic_prefix=prefix,
     )

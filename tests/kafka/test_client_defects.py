@@ -12,11 +12,12 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.producer.sender import Sender
 
+from consumers.contract.cloudevents import Outgoing
 from consumers.contract.kinds import PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
 from consumers.relay import producer as sending
-from consumers.relay.producer import NotCommitted, Outgoing, Transactions, producer_options
+from consumers.relay.producer import NotCommitted, Transactions, producer_options
 from tests.kafka.broker import Broker, NoBroker
 from tests.kafka.conftest import without_broker
 from tests.kafka.growing import grow

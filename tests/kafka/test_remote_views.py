@@ -21,7 +21,7 @@ from ledger.database.connections import as_service, connect
 from projections.remote.feed import (
     CLOCKS_APART_MAX_S,
     Fenced,
-    NoFeed,
+    NoRemoteSource,
     begin,
     claim,
     require_own_log,
@@ -247,16 +247,19 @@ def test_a_topic_that_was_made_anew(
 
 def test_a_database_with_a_log_of_its_own_is_not_fed(ledger, policy, database_url):
     grow(ledger, policy, 3)
-    with connect(as_service(database_url)) as connection, pytest.raises(NoFeed, match="of its own"):
+    with (
+        connect(as_service(database_url)) as connection,
+        pytest.raises(NoRemoteSource, match="of its own"),
+    ):
         begin(connection, FEED, PARTITIONS)
 
 
 def test_a_database_follows_one_ledger(remote_url):
     with connect(as_service(remote_url)) as connection:
         begin(connection, FEED, PARTITIONS)
-        with pytest.raises(NoFeed, match=r"follows https://localhost/permit-ledger"):
+        with pytest.raises(NoRemoteSource, match=r"follows https://localhost/permit-ledger"):
             begin(connection, replace(FEED, source="https://elsewhere"), PARTITIONS)
-        with pytest.raises(NoFeed, match="--source kafka"):
+        with pytest.raises(NoRemoteSource, match="--source kafka"):
             require_own_log(connection)
 
 

@@ -4,10 +4,10 @@ from threading import Event
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
 from ledger.database.connections import as_service, connect_to_append
 from ledger.eventlog.append import Append
 from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 
 WAIT_S = 30
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from ledger.eventlog.pending import PendingAppend
 from structlog.testing import capture_logs
 
 from domain import citizen_id
@@ -25,7 +26,6 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
 from ledger.commands.ledger import PermitLedger
 from ledger.commands.runner import Command
 from ledger.database.connections import (
@@ -38,9 +38,9 @@ from ledger.database.connections import (
 from ledger.eventlog import group_commit
 from ledger.eventlog.append import Append
 from ledger.eventlog.group_commit import GroupCommit
-from ledger.eventlog.notifier import Bell
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.notifier import LogNotifier
 from ledger.eventlog.recorder import LedgerRecorder
-from ledger.eventlog.ticket import Ticket
 from tests.ledger.appends import HangingCommits
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
 from tests.waiting import until as wait_until
@@ -184,7 +184,7 @@ def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
     with ExitStack() as stack:
 
         def new_recorder(**how: float) -> LedgerRecorder:
-            bell = Bell(lambda: connect(service))
+            bell = LogNotifier(lambda: connect(service))
             commits = GroupCommit(lambda: connect_to_append(service), committed=bell.ring, **how)
             pool = open_pool(service, connections_max=8)
             stack.callback(pool.close)
@@ -278,7 +278,7 @@ def gathering(
     @contextmanager
     def gathering(commits: GroupCommit) -> Iterator[None]:
         key = IdempotencyKey("gathering", str(next(_batches)), b"")
-        busy = Ticket(Append([], answer=PendingAnswer(key, True, b"", None)), WAIT_S)
+        busy = PendingAppend(Append([], answer=PendingAnswer(key, True, b"", None)), WAIT_S)
         with head_held():
             commits.submit(busy)
             writer_waits()
@@ -294,16 +294,16 @@ def in_one_batch(
 ) -> Callable[..., list[Any]]:
     """``in_one_batch(append, …)``: what each comes to, its positions or its error."""
 
-    def outcome(ticket: Ticket) -> Any:
-        assert ticket.wait(WAIT_S), "it was never answered"
-        return ticket.outcome if ticket.error is None else ticket.error
+    def outcome(pending: PendingAppend) -> Any:
+        assert pending.wait(WAIT_S), "it was never answered"
+        return pending.outcome if pending.error is None else pending.error
 
     def in_one_batch(*appends: Append) -> list[Any]:
-        tickets = [Ticket(append, WAIT_S) for append in appends]
+        pendings = [PendingAppend(append, WAIT_S) for append in appends]
         with gathering(recorder.commits):
-            for ticket in tickets:
-                recorder.commits.submit(ticket)
-        return [outcome(ticket) for ticket in tickets]
+            for pending in pendings:
+                recorder.commits.submit(pending)
+        return [outcome(pending) for pending in pendings]
 
     return in_one_batch
 

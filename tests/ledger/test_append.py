@@ -2,12 +2,19 @@
 
 import pytest
 
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
-from ledger.commands.registry import Holder, Measure, Protect, Reindex, Release, Take
 from ledger.crypto.holder_keys import NONCE_BYTES, TAG_BYTES
 from ledger.crypto.portraits import SIZE_BYTES_MAX, SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.eventlog.append import Append, positions, write
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.registry import (
+    ApplyProtection,
+    ChangeCitizenNumber,
+    ClaimHolder,
+    Holder,
+    Measure,
+    ReleaseHolder,
+)
 from tests.ledger.appends import answer, kinds, on, streams
 
 # -- losing alone ------------------------------------------------------------------------------
@@ -19,10 +26,10 @@ from tests.ledger.appends import answer, kinds, on, streams
         (on("a"), VersionTaken),
         (on("new", key="taken"), KeyTaken),
         (Append([], answer=answer("taken")), KeyTaken),
-        (on("new", Take(b"a", "holder-a", "new")), HolderTaken),
-        (on("new", Take(b"gone", "another id", "new")), HolderTaken),
-        (on("new", Take(b"new", "holder-a", "new")), HolderTaken),
-        (on("a", Reindex(b"a", "a", b"b"), version=2), HolderTaken),
+        (on("new", ClaimHolder(b"a", "holder-a", "new")), HolderTaken),
+        (on("new", ClaimHolder(b"gone", "another id", "new")), HolderTaken),
+        (on("new", ClaimHolder(b"new", "holder-a", "new")), HolderTaken),
+        (on("a", ChangeCitizenNumber(b"a", "a", b"b"), version=2), HolderTaken),
     ],
     ids=[
         *("version", "key", "key of an answer alone", "person holds a permit"),
@@ -31,19 +38,19 @@ from tests.ledger.appends import answer, kinds, on, streams
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, lost_to, place):
+def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, conflict, place):
     """Its neighbours are written as if it had never been there."""
-    recorder.append(on("a", Take(b"a", "holder-a", "a"), key="taken"))
-    recorder.append(on("b", Take(b"b", "holder-b", "b")))
-    recorder.append(on("gone", Take(b"gone", "holder-gone", "gone")))
-    recorder.append(on("gone", Release(b"gone", "gone"), version=2))
+    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
+    recorder.append(on("b", ClaimHolder(b"b", "holder-b", "b")))
+    recorder.append(on("gone", ClaimHolder(b"gone", "holder-gone", "gone")))
+    recorder.append(on("gone", ReleaseHolder(b"gone", "gone"), version=2))
     before = recorder.holders([b"a", b"b", b"gone", b"new"])
-    batch = [on("first", Take(b"1", "holder-1", "first"), key="1"), on("second", key="2")]
+    batch = [on("first", ClaimHolder(b"1", "holder-1", "first"), key="1"), on("second", key="2")]
     batch.insert(place, losing)
 
     outcomes = in_one_batch(*batch)
 
-    assert lost_to is type(outcomes.pop(place))
+    assert conflict is type(outcomes.pop(place))
     assert [[5], [6]] == outcomes
     assert ["a", "b", "gone", "gone", "first", "second"] == streams(recorder)
     assert before == recorder.holders([b"a", b"b", b"gone", b"new"])
@@ -54,15 +61,15 @@ def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, lost_to, plac
 
 def test_each_loser_is_told_what_it_lost_to(recorder, in_one_batch):
     """Several in one batch, each for its own reason; a taken key counts before all others."""
-    recorder.append(on("a", Take(b"a", "holder-a", "a"), key="taken"))
+    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
 
     outcomes = in_one_batch(
         on("a"),
         on("b"),
         on("c", key="taken"),
-        on("d", Take(b"a", "holder-d", "d")),
+        on("d", ClaimHolder(b"a", "holder-d", "d")),
         on("e"),
-        on("a", Take(b"a", "holder-f", "f"), key="taken", version=2),
+        on("a", ClaimHolder(b"a", "holder-f", "f"), key="taken", version=2),
     )
 
     assert [VersionTaken, [2], KeyTaken, HolderTaken, [3], KeyTaken] == kinds(outcomes)
@@ -83,7 +90,9 @@ def test_a_batch_of_losers_writes_nothing(recorder, in_one_batch):
 def test_of_two_with_one_holder_id_the_first_wins(recorder, in_one_batch):
     """Once in a very long time two draws are equal: nothing but the table itself can tell."""
     outcomes = in_one_batch(
-        on("a", Take(b"a", "same id", "a")), on("b", Take(b"b", "same id", "b")), on("c")
+        on("a", ClaimHolder(b"a", "same id", "a")),
+        on("b", ClaimHolder(b"b", "same id", "b")),
+        on("c"),
     )
 
     assert [[1], HolderTaken, [2]] == kinds(outcomes)
@@ -142,14 +151,14 @@ def test_each_portrait_lies_under_the_event_that_brought_it(recorder, in_one_bat
 
 def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
     """Beside somebody new, and somebody whose permit ends."""
-    recorder.append(on("a", Take(b"back", "holder-1", "a")))
-    recorder.append(on("a", Release(b"back", "a"), version=2))
-    recorder.append(on("b", Take(b"leaving", "holder-2", "b")))
+    recorder.append(on("a", ClaimHolder(b"back", "holder-1", "a")))
+    recorder.append(on("a", ReleaseHolder(b"back", "a"), version=2))
+    recorder.append(on("b", ClaimHolder(b"leaving", "holder-2", "b")))
 
     outcomes = in_one_batch(
-        on("c", Take(b"back", "holder-1", "c")),
-        on("d", Take(b"new", "holder-3", "d")),
-        on("b", Release(b"leaving", "b"), version=2),
+        on("c", ClaimHolder(b"back", "holder-1", "c")),
+        on("d", ClaimHolder(b"new", "holder-3", "d")),
+        on("b", ReleaseHolder(b"leaving", "b"), version=2),
     )
 
     assert [[4], [5], [6]] == outcomes
@@ -162,14 +171,14 @@ def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
 
 def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one_batch):
     """That record gives way and keeps its id; other people's corrections go along."""
-    recorder.append(on("old", Take(b"right", "holder-old", "old")))
-    recorder.append(on("old", Release(b"right", "old"), version=2))
-    recorder.append(on("a", Take(b"wrong", "holder-a", "a")))
-    recorder.append(on("b", Take(b"b before", "holder-b", "b")))
+    recorder.append(on("old", ClaimHolder(b"right", "holder-old", "old")))
+    recorder.append(on("old", ReleaseHolder(b"right", "old"), version=2))
+    recorder.append(on("a", ClaimHolder(b"wrong", "holder-a", "a")))
+    recorder.append(on("b", ClaimHolder(b"b before", "holder-b", "b")))
 
     outcomes = in_one_batch(
-        on("a", Reindex(b"wrong", "a", b"right"), version=2),
-        on("b", Reindex(b"b before", "b", b"b after"), version=2),
+        on("a", ChangeCitizenNumber(b"wrong", "a", b"right"), version=2),
+        on("b", ChangeCitizenNumber(b"b before", "b", b"b after"), version=2),
     )
 
     assert [[5], [6]] == outcomes
@@ -185,9 +194,9 @@ def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one
 
 def test_a_number_corrected_to_what_it_was_is_no_conflict(recorder, in_one_batch):
     """The permit's own record is nobody else's."""
-    recorder.append(on("a", Take(b"person", "holder-a", "a")))
+    recorder.append(on("a", ClaimHolder(b"person", "holder-a", "a")))
 
-    assert [[2]] == in_one_batch(on("a", Reindex(b"person", "a", b"person"), version=2))
+    assert [[2]] == in_one_batch(on("a", ChangeCitizenNumber(b"person", "a", b"person"), version=2))
 
     assert {b"person": Holder("holder-a", "a")} == recorder.holders([b"person"])
 
@@ -199,15 +208,15 @@ def test_a_number_corrected_to_what_it_was_is_no_conflict(recorder, in_one_batch
 def test_of_several_reasons_the_first_counts(recorder, admin, place):
     """A taken key means that the command was heard before, whatever else has changed since; with
     losers nothing is written, and each is named by its place."""
-    recorder.append(on("a", Take(b"a", "holder-a", "a"), events=2, key="taken"))
+    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), events=2, key="taken"))
     batch = [on("free")]
-    batch.insert(place, on("a", Take(b"a", "holder-b", "b"), events=2, key="taken"))
+    batch.insert(place, on("a", ClaimHolder(b"a", "holder-b", "b"), events=2, key="taken"))
 
     assert {place: KeyTaken} == write(admin, batch)
 
-    batch[place] = on("a", Take(b"a", "holder-b", "b"), events=2)
+    batch[place] = on("a", ClaimHolder(b"a", "holder-b", "b"), events=2)
     assert {place: VersionTaken} == write(admin, batch)
-    batch[place] = on("b", Take(b"a", "holder-b", "b"))
+    batch[place] = on("b", ClaimHolder(b"a", "holder-b", "b"))
     assert {place: HolderTaken} == write(admin, batch)
     assert ["a", "a"] == streams(recorder)
 
@@ -226,11 +235,11 @@ def test_what_is_written_comes_after_what_was_there(recorder, admin):
 def test_an_append_claims_all_that_it_can_lose_a_race_for():
     """Its permits, the people whose record it changes, its caller's key."""
     changes = [
-        Take(b"taken", "holder-1", "a"),
-        Reindex(b"lost", "b", b"found"),
-        Release(b"released", "c"),
-        Protect("holder-2", b"erased", 1, Measure.ERASE),
-        Protect("holder-3", None, 1, Measure.ERASE),
+        ClaimHolder(b"taken", "holder-1", "a"),
+        ChangeCitizenNumber(b"lost", "b", b"found"),
+        ReleaseHolder(b"released", "c"),
+        ApplyProtection("holder-2", b"erased", 1, Measure.ERASE),
+        ApplyProtection("holder-3", None, 1, Measure.ERASE),
     ]
 
     append = Append([*on("a", events=2).events, *on("b").events], changes, answer("1"))

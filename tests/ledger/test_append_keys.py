@@ -6,11 +6,17 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.errors import CheckViolation, RestrictViolation
 
 from domain.events import HolderErased
-from ledger.commands.registry import HolderRecord, Measure, Protect, Release, Take
 from ledger.crypto.holder_keys import WrappedKey
 from ledger.crypto.portraits import SealedPortrait
 from ledger.errors import HolderTaken, KekClosed, VersionTaken
 from ledger.eventlog.append import Append, write
+from ledger.eventlog.registry import (
+    ApplyProtection,
+    ClaimHolder,
+    HolderRecord,
+    Measure,
+    ReleaseHolder,
+)
 from tests.keks import KEK
 from tests.ledger.appends import answer, kinds, on, streams
 
@@ -23,7 +29,7 @@ def wrapped(holder_id, kek_id=KEK.kek_id):
 
 def new(holder_id, stream, **how):
     """The first permit of somebody new, with a picture."""
-    take = Take(holder_id.encode(), holder_id, stream, wrapped(holder_id))
+    take = ClaimHolder(holder_id.encode(), holder_id, stream, wrapped(holder_id))
     portrait = SealedPortrait(stream, 1, f"of {stream}".encode())
     return on(stream, take, portrait=portrait, **how)
 
@@ -37,7 +43,9 @@ def erasure(holder_id, *permits, version=2, known=None, told=None):
         for stream in (permits if told is None else told)
     ]
     permits_known = known or len(permits)
-    return Append(events, [Protect(holder_id, holder_id.encode(), permits_known, Measure.ERASE)])
+    return Append(
+        events, [ApplyProtection(holder_id, holder_id.encode(), permits_known, Measure.ERASE)]
+    )
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def test_a_key_wrapped_with_a_closed_kek_is_not_written(recorder, in_one_batch, 
 
 def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
     """Nobody could rotate it."""
-    append = on("a", Take(b"holder-1", "holder-1", "a", wrapped("holder-1", "of nobody")))
+    append = on("a", ClaimHolder(b"holder-1", "holder-1", "a", wrapped("holder-1", "of nobody")))
 
     assert {0: KekClosed} == write(admin, [append])
 
@@ -117,8 +125,8 @@ def test_a_closed_kek_is_heard_of_by_either_way(recorder, admin, rows, append):
 def test_a_holder_keeps_every_permit_on_record(recorder):
     """In their order; the key is the one of the first."""
     recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
-    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
 
     assert HolderRecord("holder-1", b"holder-1", ("a", "b")) == recorder.holder("holder-1")
     assert recorder.holder("holder-2") is None
@@ -132,9 +140,9 @@ def test_an_erasure_destroys_what_tells_who_it_was(recorder, rows):
     """The key, the index and the pictures, of this holder alone; how many permits there were and
     which ones stays."""
     recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
+    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     later = SealedPortrait("b", 1, b"older")
-    recorder.append(on("b", Take(b"holder-1", "holder-1", "b"), portrait=later))
+    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b"), portrait=later))
     recorder.append(new("holder-2", "c"))
     recorder.append(on("b", version=2))
 
@@ -166,8 +174,8 @@ def test_of_two_erasures_each_has_its_own(recorder, in_one_batch, rows):
 def test_an_erasure_that_does_not_know_of_a_permit_is_lost(recorder, in_one_batch, rows):
     """One that was issued meanwhile would not be told: nothing is written, its neighbour is."""
     recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
-    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
     before = rows()
 
     outcomes = in_one_batch(erasure("holder-1", "a", version=3), on("c"))
@@ -191,8 +199,8 @@ def test_an_erasure_that_loses_its_version_destroys_nothing(recorder, in_one_bat
 def test_no_key_goes_without_the_event_of_every_permit(recorder, rows, told):
     """The database itself sees to it; what came with it is not written either."""
     recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", Release(b"holder-1", "a"), version=2))
-    recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
+    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
     recorder.append(on("b", version=2))
     before = rows()
     append = erasure("holder-1", "a", "b", version=3, told=told)
@@ -212,8 +220,8 @@ def test_who_was_erased_comes_back_as_somebody_new(recorder):
     recorder.append(erasure("holder-1", "a"))
 
     with pytest.raises(HolderTaken):
-        recorder.append(on("b", Take(b"holder-1", "holder-1", "b")))
-    append = on("b", Take(b"holder-1", "holder-2", "b", wrapped("holder-2")))
+        recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
+    append = on("b", ClaimHolder(b"holder-1", "holder-2", "b", wrapped("holder-2")))
     assert [3] == recorder.append(append)
 
     assert HolderRecord("holder-1", None, ("a",)) == recorder.holder("holder-1")
@@ -227,7 +235,7 @@ def test_a_destroyed_key_does_not_come_back(recorder, rows):
     before = rows()
 
     with pytest.raises(HolderTaken):
-        recorder.append(on("b", Take(b"another", "holder-1", "b", wrapped("holder-1"))))
+        recorder.append(on("b", ClaimHolder(b"another", "holder-1", "b", wrapped("holder-1"))))
 
     assert before == rows()
 

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from tests.ledger.pendings import batches, filled, key, on
 
 from ledger.crypto.portraits import SIZE_BYTES_MAX, SealedPortrait
 from ledger.errors import OutcomeUnknown, Unavailable
 from ledger.eventlog import append_queue
 from ledger.eventlog.append_queue import AppendQueue
-from tests.ledger.tickets import batches, filled, key, on
 
 WAIT_S = 30
 THREADS = 8
@@ -27,32 +27,32 @@ def queue():
 def test_a_batch_is_bounded_in_events(monkeypatch):
     """It ends with the append that brings it to the bound; an append is never divided."""
     monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 4)
-    tickets = [on(str(n), events=3) for n in range(5)]
+    pendings = [on(str(n), events=3) for n in range(5)]
 
-    queue = filled(*tickets)
+    queue = filled(*pendings)
 
-    assert [tickets[:2], tickets[2:4], tickets[4:]] == batches(queue)
+    assert [pendings[:2], pendings[2:4], pendings[4:]] == batches(queue)
 
 
 def test_answers_without_events_count_too(monkeypatch):
     """Each is a row to look for and to write."""
     monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
-    tickets = [on(key=key(str(n))) for n in range(3)]
+    pendings = [on(key=key(str(n))) for n in range(3)]
 
-    queue = filled(*tickets)
+    queue = filled(*pendings)
 
-    assert [tickets[:2], tickets[2:]] == batches(queue)
+    assert [pendings[:2], pendings[2:]] == batches(queue)
 
 
 def test_a_batch_is_bounded_in_bytes(monkeypatch):
     """Of states, answers and portraits."""
     picture = SealedPortrait("a", 1, bytes(100))
     monkeypatch.setattr(append_queue, "BATCH_BYTES_MAX", 150)
-    tickets = [on(str(n), size=10, portrait=picture) for n in range(5)]
+    pendings = [on(str(n), size=10, portrait=picture) for n in range(5)]
 
-    queue = filled(*tickets)
+    queue = filled(*pendings)
 
-    assert [tickets[:2], tickets[2:4], tickets[4:]] == batches(queue)
+    assert [pendings[:2], pendings[2:4], pendings[4:]] == batches(queue)
 
 
 @pytest.mark.parametrize("bound", ["BATCH_EVENTS_MAX", "BATCH_BYTES_MAX"])
@@ -130,13 +130,13 @@ def test_what_was_held_back_may_still_be_withdrawn():
 
 def test_what_was_taken_can_not_be_withdrawn():
     """It may be on its way to the disk."""
-    ticket = on("a")
-    queue = filled(ticket)
+    pending = on("a")
+    queue = filled(pending)
     queue.next_batch()
 
-    answer = queue.take_back(ticket)
+    answer = queue.take_back(pending)
 
-    assert (OutcomeUnknown, False) == (type(answer), ticket.withdrawn)
+    assert (OutcomeUnknown, False) == (type(answer), pending.withdrawn)
 
 
 def test_the_bytes_of_what_was_withdrawn_are_given_back(monkeypatch):
@@ -144,14 +144,14 @@ def test_the_bytes_of_what_was_withdrawn_are_given_back(monkeypatch):
     monkeypatch.setattr(append_queue, "QUEUE_BYTES_MAX", 30)
     waiting = [on(str(n), size=10) for n in range(3)]
     queue = filled(*waiting)
-    for ticket in waiting[:2]:
-        queue.take_back(ticket)
+    for pending in waiting[:2]:
+        queue.take_back(pending)
 
     assert waiting[2:] == queue.next_batch()
 
     fresh = [on(f"fresh {n}", size=10) for n in range(3)]
-    for ticket in fresh:
-        queue.put(ticket)
+    for pending in fresh:
+        queue.put(pending)
     assert fresh == queue.next_batch()
 
 
@@ -183,11 +183,11 @@ def next_batch(queue, monkeypatch, until):
 
 def test_the_first_is_taken_at_once(queue, next_batch):
     """Nobody waits for company."""
-    batch, ticket = next_batch(), on("a")
+    batch, pending = next_batch(), on("a")
 
-    queue.put(ticket)
+    queue.put(pending)
 
-    assert [ticket] == batch.result(WAIT_S)
+    assert [pending] == batch.result(WAIT_S)
 
 
 def test_closing_wakes_who_waits_for_a_batch(queue, next_batch):
@@ -217,8 +217,8 @@ def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
     def put(number):
         def put():
             accepted = [on(f"{number}-{n}") for n in range(PUTS)]
-            for ticket in accepted:
-                queue.put(ticket)
+            for pending in accepted:
+                queue.put(pending)
             return accepted
 
         return put
@@ -231,9 +231,9 @@ def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
 
     *accepted, taken = at_once([*(put(number) for number in range(THREADS)), take])
 
-    assert len(taken) == len({id(ticket) for ticket in taken}) == THREADS * PUTS
+    assert len(taken) == len({id(pending) for pending in taken}) == THREADS * PUTS
     for own in accepted:
-        assert own == [ticket for ticket in taken if ticket in own]
+        assert own == [pending for pending in taken if pending in own]
     assert queue._size_bytes == 0
 
 

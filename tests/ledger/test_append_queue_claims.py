@@ -5,17 +5,17 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ledger.pendings import batches, filled, key, on
 
-from ledger.commands.registry import Reindex, Release, Take
 from ledger.eventlog import append_queue
-from tests.ledger.tickets import batches, filled, key, on
+from ledger.eventlog.registry import ChangeCitizenNumber, ClaimHolder, ReleaseHolder
 
 
 def test_what_is_independent_goes_together_in_order():
     """All at once, as they came."""
-    tickets = [on("c"), on("a"), on("b")]
+    pendings = [on("c"), on("a"), on("b")]
 
-    assert tickets == filled(*tickets).next_batch()
+    assert pendings == filled(*pendings).next_batch()
 
 
 @pytest.mark.parametrize(
@@ -25,14 +25,26 @@ def test_what_is_independent_goes_together_in_order():
         (on("a"), on("b", "a")),
         (on("a", key=key("1")), on("b", key=key("1"))),
         (on(key=key("1")), on(key=key("1"))),
-        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Take(b"p", "h2", "b")])),
-        (on("a", changes=[Take(b"p", "h1", "a")]), on("b", changes=[Reindex(b"q", "b", b"p")])),
         (
-            on("a", changes=[Reindex(b"q", "a", b"p")]),
-            on("b", changes=[Reindex(b"r", "b", b"p")]),
+            on("a", changes=[ClaimHolder(b"p", "h1", "a")]),
+            on("b", changes=[ClaimHolder(b"p", "h2", "b")]),
         ),
-        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Take(b"p", "h1", "b")])),
-        (on("a", changes=[Reindex(b"p", "a", b"q")]), on("b", changes=[Take(b"p", "h2", "b")])),
+        (
+            on("a", changes=[ClaimHolder(b"p", "h1", "a")]),
+            on("b", changes=[ChangeCitizenNumber(b"q", "b", b"p")]),
+        ),
+        (
+            on("a", changes=[ChangeCitizenNumber(b"q", "a", b"p")]),
+            on("b", changes=[ChangeCitizenNumber(b"r", "b", b"p")]),
+        ),
+        (
+            on("a", changes=[ReleaseHolder(b"p", "a")]),
+            on("b", changes=[ClaimHolder(b"p", "h1", "b")]),
+        ),
+        (
+            on("a", changes=[ChangeCitizenNumber(b"p", "a", b"q")]),
+            on("b", changes=[ClaimHolder(b"p", "h2", "b")]),
+        ),
     ],
     ids=[
         *("permit", "permit among several", "key", "key of answers alone", "person taken twice"),
@@ -50,8 +62,11 @@ def test_who_shares_a_claim_waits_for_the_next_batch(first, second):
     ("first", "second"),
     [
         (on("a", key=key("1")), on("b", key=key("1", caller="officer-2"))),
-        (on("a", changes=[Take(b"p", "h", "a")]), on("b", changes=[Take(b"q", "h", "b")])),
-        (on("a", changes=[Release(b"p", "a")]), on("b", changes=[Release(b"q", "b")])),
+        (
+            on("a", changes=[ClaimHolder(b"p", "h", "a")]),
+            on("b", changes=[ClaimHolder(b"q", "h", "b")]),
+        ),
+        (on("a", changes=[ReleaseHolder(b"p", "a")]), on("b", changes=[ReleaseHolder(b"q", "b")])),
     ],
     ids=["another caller's key", "another person", "another permit"],
 )
@@ -95,20 +110,20 @@ def test_who_was_held_back_goes_before_who_was_not_looked_at(monkeypatch):
 @given(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1), max_size=40), st.data())
 def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data):
     """Whatever is wanted, and whoever gives up meanwhile: each of the others is taken once."""
-    tickets = [on(*sorted(streams)) for streams in wanted]
-    queue = filled(*tickets)
-    withdrawn = data.draw(st.sets(st.sampled_from(range(len(tickets))))) if tickets else set()
+    pendings = [on(*sorted(streams)) for streams in wanted]
+    queue = filled(*pendings)
+    withdrawn = data.draw(st.sets(st.sampled_from(range(len(pendings))))) if pendings else set()
     for n in withdrawn:
-        queue.take_back(tickets[n])
+        queue.take_back(pendings[n])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(append_queue, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
         found = batches(queue)
 
     for batch in found:
-        claims = [claim for ticket in batch for claim in ticket.claims]
+        claims = [claim for pending in batch for claim in pending.claims]
         assert len(set(claims)) == len(claims)
     taken = list(itertools.chain(*found))
-    staying = [ticket for n, ticket in enumerate(tickets) if n not in withdrawn]
+    staying = [pending for n, pending in enumerate(pendings) if n not in withdrawn]
     for stream in "abcdef":
         assert [t for t in staying if stream in t.claims] == [
             t for t in taken if stream in t.claims

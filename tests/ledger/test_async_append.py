@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 import uvloop
+from ledger.eventlog.pending import AwaitedAppend
 
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import append_queue, async_append
 from ledger.eventlog.async_append import AsyncAppends
-from ledger.eventlog.ticket import AwaitedTicket
 from tests.ledger.appends import kinds, on, streams
 
 WAIT_S = 30
@@ -237,7 +237,7 @@ def test_a_loop_that_has_ended_does_not_end_the_writer(recorder, gathering, awai
     commits = recorder.commits
 
     async def submit():
-        commits.submit(AwaitedTicket(on("abandoned"), WAIT_S))
+        commits.submit(AwaitedAppend(on("abandoned"), WAIT_S))
 
     def abandon():
         with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -15,11 +15,11 @@ from domain.errors import (
 )
 from domain.events import CancellationReason, CardPresented
 from ledger.commands.permits import PermitCommands
-from ledger.commands.registry import Holder, Take
 from ledger.database.connections import as_service
 from ledger.errors import KeyReused, StaleVersion, Unavailable, UnknownPermit
 from ledger.eventlog.async_log import AsyncLog
 from ledger.eventlog.group_read import KEYS_MAX
+from ledger.eventlog.registry import ClaimHolder, Holder
 from tests.ledger.appends import on, streams
 
 WAIT_S = 30
@@ -222,7 +222,7 @@ def test_both_forms_at_once_on_one_permit(ledger, log, runner, blind_index, issu
 @pytest.fixture
 def readable(ledger):
     """Something to find for every read: permit "a" of a person, with an answer under a key."""
-    take = Take(b"person", "holder-a", "a")
+    take = ClaimHolder(b"person", "holder-a", "a")
     ledger.log.append(on("a", take, key="1"))
 
 

@@ -2,14 +2,14 @@
 
 import psycopg
 import pytest
+from ledger.eventlog.pending import PendingAppend
 from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
 
-from ledger.commands.registry import Take
 from ledger.database.connections import as_service, connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import append_work
 from ledger.eventlog.group_commit import GroupCommit
-from ledger.eventlog.ticket import Ticket
+from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.appends import kinds, on, streams
 
 WAIT_S = 30
@@ -61,7 +61,7 @@ def loses_answers(admin, monkeypatch):
     [
         (on(NUL), psycopg.DataError),
         (on("p", key=NUL), psycopg.DataError),
-        (on("p", Take(b"p", NUL, "p")), psycopg.DataError),
+        (on("p", ClaimHolder(b"p", NUL, "p")), psycopg.DataError),
         (on(SURROGATE), UnicodeEncodeError),
         (on("p", key=SURROGATE), UnicodeEncodeError),
         (on("p", version=0), CheckViolation),
@@ -139,14 +139,14 @@ def test_a_lock_that_nobody_gives_back_is_no_doubt(commits_by, recorder, head_he
 
     commits = commits_by(impatient)
     monkeypatch.setattr(append_work, "write", counted)
-    tickets = [Ticket(on(str(n)), WAIT_S) for n in range(4)]
+    pendings = [PendingAppend(on(str(n)), WAIT_S) for n in range(4)]
     with head_held():
-        for ticket in tickets[:-1]:
-            commits._queue.put(ticket)  # the writer begins with the last of them
-        commits.submit(tickets[-1])
-        assert [True] * 4 == [ticket.wait(WAIT_S) for ticket in tickets]
+        for pending in pendings[:-1]:
+            commits._queue.put(pending)  # the writer begins with the last of them
+        commits.submit(pendings[-1])
+        assert [True] * 4 == [pending.wait(WAIT_S) for pending in pendings]
 
-    assert [Unavailable] * 4 == [type(ticket.error) for ticket in tickets]
+    assert [Unavailable] * 4 == [type(pending.error) for pending in pendings]
     assert ([4], []) == (written, streams(recorder))
     assert [1] == commits.append(on("0"))
 

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from ledger.database.connections import CHANNEL, connect
 from ledger.eventlog import notifier as bell_module
-from ledger.eventlog.notifier import Bell
+from ledger.eventlog.notifier import LogNotifier
 from tests.ledger.appends import on
 
 WAIT_S = 30
@@ -33,7 +33,7 @@ def make_bell(database_url):
                     raise coming.pop(0)
                 return connect(database_url, application_name=BELL)
 
-            bell = Bell(connect_bell)
+            bell = LogNotifier(connect_bell)
             stack.callback(bell.close)
             return bell
 

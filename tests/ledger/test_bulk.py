@@ -4,12 +4,12 @@ import pytest
 
 from domain.events import CancellationReason
 from domain.permit import Permit
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
-from ledger.commands.registry import Holder, Release, Take
+from ledger.commands import bulk
+from ledger.commands.bulk import BulkAppender
 from ledger.crypto.portraits import Portrait, SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, KeyUnusable
-from ledger.eventlog import bulk
-from ledger.eventlog.bulk import BulkAppender
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.registry import ClaimHolder, Holder, ReleaseHolder
 from tests.ledger import sealing
 
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
@@ -43,7 +43,7 @@ def appended(ledger, monkeypatch):
 
 def taken(permit):
     """By somebody who is found under an index of the test's own."""
-    return Take(permit.holder_id.encode(), permit.holder_id, permit.id)
+    return ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)
 
 
 def add_new(appender, permit, **how):
@@ -107,7 +107,7 @@ def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
 
     with BulkAppender(ledger) as appender:
         add_new(appender, permit(1))
-        take = Take(b"person", "holder-2", "permit-2")
+        take = ClaimHolder(b"person", "holder-2", "permit-2")
         appender.add(permit(2), [take], portrait=PICTURE, answer=answer, new_holder=True)
 
     assert {b"person": Holder("holder-2", "permit-2")} == ledger.log.holders([b"person"])
@@ -142,7 +142,7 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
     answer = PendingAnswer(KEY, accepted=True, body=b"", version=1)
 
     def with_conflict(n):
-        take = Take(b"person", f"holder-{n}", f"permit-{n}")
+        take = ClaimHolder(b"person", f"holder-{n}", f"permit-{n}")
         return {"holder_changes": [take]} if conflict is HolderTaken else {"answer": answer}
 
     with BulkAppender(ledger) as appender:
@@ -150,7 +150,7 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
         appender.flush()
         add_new(appender, permit(1))
         appender.add(permit(2), **with_conflict(2), new_holder=True)
-        appender.add(permit(3), [Take(b"somebody", "holder-3", "permit-3")], new_holder=True)
+        appender.add(permit(3), [ClaimHolder(b"somebody", "holder-3", "permit-3")], new_holder=True)
         with pytest.raises(conflict):
             appender.flush()
         assert ["permit-0"] == streams(ledger)
@@ -162,12 +162,17 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
 def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, appended):
     """A batch knows each person once: who gets a permit, loses it and gets the next one is not
     mistaken for somebody with two."""
-    first, second = Take(b"person", "holder-1", "permit-1"), Take(b"person", "holder-1", "permit-2")
+    first, second = (
+        ClaimHolder(b"person", "holder-1", "permit-1"),
+        ClaimHolder(b"person", "holder-1", "permit-2"),
+    )
 
     with BulkAppender(ledger, keeps_keys=True) as appender:
         appender.add(permit(1), [first], new_holder=True)
         between = permit(0)
-        appender.add(between, [Release(b"person", "permit-1"), taken(between)], new_holder=True)
+        appender.add(
+            between, [ReleaseHolder(b"person", "permit-1"), taken(between)], new_holder=True
+        )
         appender.add(permit(2, holder=1), [second])
 
     assert [1, 1, 1] == appended

@@ -12,11 +12,11 @@ from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, PermitEnded, R
 from domain.events import CancellationReason, HolderErased, ReplacementReason
 from domain.person import Residence
 from domain.personal import ERASED
-from ledger.commands.idempotency import Answer
 from ledger.commands.ledger import PermitLedger
 from ledger.crypto.portraits import Portrait
 from ledger.errors import Conflict
 from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.idempotency import Answer
 from tests.keks import keyring
 
 ORDER = Order("PIPL 47", "case 2026-7")

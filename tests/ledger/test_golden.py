@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from domain.lifecycles import EVENTS
+from domain.stream_types import EVENTS
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.codec.upcasting import STEPS
 from tests.ledger.alternatives import alternatives, held

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import pytest
+from ledger.eventlog.pending import PendingAppend
 
-from ledger.commands.registry import Take
 from ledger.database.connections import connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import group_commit
 from ledger.eventlog.append_queue import BATCH_EVENTS_MAX
-from ledger.eventlog.ticket import Ticket
+from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.appends import kinds, on, streams
 
 THREADS = 8
@@ -69,7 +69,7 @@ def test_no_transaction_is_left_open_between_round_trips(recorder, at_once, data
     def write():
         for _ in range(MANY):
             n = str(next(numbers))
-            recorder.append(on(n, Take(n.encode(), f"holder-{n}", n), key=n))
+            recorder.append(on(n, ClaimHolder(n.encode(), f"holder-{n}", n), key=n))
         done.append(True)
 
     def look():
@@ -129,19 +129,19 @@ def test_the_first_appends_of_many_threads_have_one_writer(recorder, at_once, un
 def test_what_waits_at_the_end_is_written_and_the_rest_refused(recorder, gathering, until):
     """Who was accepted is answered; who comes later hears it at once."""
     commits = recorder.commits
-    waiting = [Ticket(on(name), WAIT_S) for name in ("a", "b", "a")]
+    waiting = [PendingAppend(on(name), WAIT_S) for name in ("a", "b", "a")]
 
     with ThreadPoolExecutor(1) as thread:
         with gathering(commits):
-            for ticket in waiting:
-                commits.submit(ticket)
+            for pending in waiting:
+                commits.submit(pending)
             closing = thread.submit(commits.close)
             until(lambda: commits._queue._closed)
             with pytest.raises(Unavailable):
                 commits.append(on("late"))
         closing.result(WAIT_S)
 
-    assert [True] * 3 == [ticket.is_answered for ticket in waiting]
+    assert [True] * 3 == [pending.is_answered for pending in waiting]
     assert ["a", "b"] == streams(recorder)
 
 
@@ -162,7 +162,7 @@ def test_a_thread_does_not_wait_for_a_writer_that_hangs(hanging, recorder, until
 
 def test_closing_does_not_wait_for_a_writer_that_hangs(hanging, until):
     """Not for longer than its callers do: a service has to be able to stop."""
-    hanging.submit(Ticket(on("taken"), hanging.answer_in_s))
+    hanging.submit(PendingAppend(on("taken"), hanging.answer_in_s))
     until(hanging.connecting.is_set)
 
     with ThreadPoolExecutor(1) as thread:

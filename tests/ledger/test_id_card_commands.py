@@ -7,8 +7,8 @@ import pytest
 
 from domain.data_protection import Order
 from domain.id_cards.stages import Stage
-from domain.lifecycles import EVENTS
 from domain.personal import ERASED
+from domain.stream_types import EVENTS
 from ledger.errors import UnknownApplication, UnknownPermit, UnreadableEvent
 from ledger.eventlog.log_access import complete, folded
 from tests.id_card_counter import Counter, submission_of

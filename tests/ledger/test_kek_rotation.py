@@ -7,15 +7,15 @@ import pytest
 
 from domain.data_protection import Order
 from domain.permit import Permit
+from ledger.commands.bulk import BulkAppender
 from ledger.commands.ledger import PermitLedger
-from ledger.commands.registry import Take
 from ledger.crypto import kek_rotation
 from ledger.crypto.kek_register import destroy, introduce, register_of
 from ledger.crypto.kek_rotation import rotate
 from ledger.crypto.key_encryption import Keyring
 from ledger.database.connections import as_service, connect
 from ledger.errors import KeyUnusable, Unavailable
-from ledger.eventlog.bulk import BulkAppender
+from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.keks import MemoryStore, Stopped
 
 
@@ -139,7 +139,7 @@ def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, 
 
 def taken_by(permit):
     """By somebody new, found under an index of the own."""
-    return [Take(permit.holder_id.encode(), permit.holder_id, permit.id)]
+    return [ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)]
 
 
 def test_an_import_that_wraps_with_the_old_key_takes_the_new_one(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
-from ledger.commands.registry import Holder, Release, Take
 from ledger.crypto.portraits import SealedPortrait
 from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.eventlog.append import Append
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.registry import ClaimHolder, Holder, ReleaseHolder
 
 NASTY = bytes(range(256)) + '"\\.\t\n居住证'.encode()
 KEY = IdempotencyKey("officer-1", "key-1", b"fingerprint")
@@ -111,21 +111,21 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(recorder, rows):
     [
         (1, {}, VersionTaken),
         (2, {"answer": ANSWER}, KeyTaken),
-        (2, {"holder_changes": [Take(b"person", "holder-2", "c")]}, HolderTaken),
-        (2, {"holder_changes": [Take(b"another", "holder-1", "c")]}, HolderTaken),
+        (2, {"holder_changes": [ClaimHolder(b"person", "holder-2", "c")]}, HolderTaken),
+        (2, {"holder_changes": [ClaimHolder(b"another", "holder-1", "c")]}, HolderTaken),
     ],
     ids=["version", "key", "person holds a permit", "holder id"],
 )
 def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version, losing, conflict):
     """One append's lost race takes its neighbours along, and leaves no gap."""
-    take = Take(b"person", "holder-1", "a")
+    take = ClaimHolder(b"person", "holder-1", "a")
     recorder.append_all([Append([stored("a", 1)], [take], ANSWER)])
     before = rows()
 
     with pytest.raises(conflict):
         recorder.append_all(
             [
-                Append([stored("b", 1)], [Take(b"b", "holder-b", "b")], portrait=PICTURE),
+                Append([stored("b", 1)], [ClaimHolder(b"b", "holder-b", "b")], portrait=PICTURE),
                 Append([stored("a", version)], **losing),
             ]
         )
@@ -136,9 +136,9 @@ def test_a_batch_is_written_whole_or_not_at_all(recorder, stored, rows, version,
 
 def test_the_holder_of_a_permit_is_found_until_it_is_released(recorder, stored):
     """By the blind index; the holder id stays when the permit is gone."""
-    recorder.append_all([Append([stored("a", 1)], [Take(b"person", "holder-1", "a")])])
+    recorder.append_all([Append([stored("a", 1)], [ClaimHolder(b"person", "holder-1", "a")])])
     assert {b"person": Holder("holder-1", "a")} == recorder.holders([b"person", b"nobody"])
 
-    recorder.append_all([Append([stored("a", 2)], [Release(b"person", "a")])])
+    recorder.append_all([Append([stored("a", 2)], [ReleaseHolder(b"person", "a")])])
     assert {b"person": Holder("holder-1", None)} == recorder.holders([b"person"])
     assert (True, False) == (recorder.knows_holder("holder-1"), recorder.knows_holder("holder-2"))

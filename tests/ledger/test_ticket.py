@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ledger.eventlog.pending import AwaitedAppend, PendingAppend
 
-from ledger.eventlog.ticket import AwaitedTicket, Ticket
 from tests.ledger.appends import on
 
 WAIT_S = 30
@@ -13,51 +13,51 @@ WAIT_S = 30
 
 def test_a_thread_sleeps_until_it_is_answered():
     """And not longer; an answer that is there already is not waited for."""
-    ticket = Ticket(on("a"), WAIT_S)
+    pending = PendingAppend(on("a"), WAIT_S)
     with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(ticket.wait, WAIT_S)
+        waiting = thread.submit(pending.wait, WAIT_S)
         assert not waiting.done()
-        ticket.outcome = [1]
-        Ticket.wake([ticket])
+        pending.outcome = [1]
+        PendingAppend.wake([pending])
 
         assert waiting.result(WAIT_S)
-    assert [1] == ticket.result()
+    assert [1] == pending.result()
 
 
 def test_a_thread_stops_waiting():
     """An answer afterwards is nobody's, and no error."""
-    ticket = Ticket(on("a"), WAIT_S)
+    pending = PendingAppend(on("a"), WAIT_S)
 
-    assert (False, False) == (ticket.wait(0.01), ticket.is_answered)
+    assert (False, False) == (pending.wait(0.01), pending.is_answered)
 
-    ticket.error = ZeroDivisionError()
-    Ticket.wake([ticket])
+    pending.error = ZeroDivisionError()
+    PendingAppend.wake([pending])
     with pytest.raises(ZeroDivisionError):
-        ticket.result()
+        pending.result()
 
 
 @pytest.mark.parametrize("positions", [[], [1]])
 def test_no_positions_are_an_answer_too(positions):
     """What changed nothing is answered with none."""
-    ticket = Ticket(on("a"), WAIT_S)
-    ticket.outcome = positions
+    pending = PendingAppend(on("a"), WAIT_S)
+    pending.outcome = positions
 
-    assert (True, positions) == (ticket.is_answered, ticket.result())
+    assert (True, positions) == (pending.is_answered, pending.result())
 
 
 def test_each_is_told_its_own(awaited):
     """Threads and coroutines of one batch, each with positions or an error."""
 
     async def act():
-        answered = [kind(on("a"), WAIT_S) for kind in (Ticket, AwaitedTicket) * 2]
-        for n, ticket in enumerate(answered):
+        answered = [kind(on("a"), WAIT_S) for kind in (PendingAppend, AwaitedAppend) * 2]
+        for n, pending in enumerate(answered):
             if n < 2:
-                ticket.outcome = [n]
+                pending.outcome = [n]
             else:
-                ticket.error = KeyError(n)
-        await asyncio.to_thread(Ticket.wake, answered)
-        assert [True, True] == [ticket.wait(WAIT_S) for ticket in answered[::2]]
-        futures = [ticket.future for ticket in answered[1::2]]
+                pending.error = KeyError(n)
+        await asyncio.to_thread(PendingAppend.wake, answered)
+        assert [True, True] == [pending.wait(WAIT_S) for pending in answered[::2]]
+        futures = [pending.future for pending in answered[1::2]]
         heard = await asyncio.gather(*futures, return_exceptions=True)
         return heard, [answered[0].result(), answered[2].error]
 
@@ -70,12 +70,12 @@ def test_who_was_told_by_somebody_else_is_not_told_twice(awaited):
     """The sweep, or a cancellation, was faster than the writer."""
 
     async def act():
-        late, cancelled, waiting = (AwaitedTicket(on("a"), WAIT_S) for _ in range(3))
+        late, cancelled, waiting = (AwaitedAppend(on("a"), WAIT_S) for _ in range(3))
         late.future.set_exception(TimeoutError())
         cancelled.future.cancel()
-        for ticket in (late, cancelled, waiting):
-            ticket.outcome = [1]
-        Ticket.wake([late, cancelled, waiting])
+        for pending in (late, cancelled, waiting):
+            pending.outcome = [1]
+        PendingAppend.wake([late, cancelled, waiting])
         assert [1] == await waiting.future
         return type(late.future.exception()), cancelled.future.cancelled()
 
@@ -86,16 +86,16 @@ def test_loops_that_have_ended_do_not_keep_the_others_from_hearing(awaited):
     """Neither coroutines of another loop nor threads."""
 
     async def make():
-        return AwaitedTicket(on("a"), WAIT_S)
+        return AwaitedAppend(on("a"), WAIT_S)
 
     gone = asyncio.run(make())
 
     async def act():
-        here, thread = AwaitedTicket(on("a"), WAIT_S), Ticket(on("a"), WAIT_S)
+        here, thread = AwaitedAppend(on("a"), WAIT_S), PendingAppend(on("a"), WAIT_S)
         batch = [gone, here, thread]
-        for n, ticket in enumerate(batch):
-            ticket.outcome = [n]
-        Ticket.wake(batch)
+        for n, pending in enumerate(batch):
+            pending.outcome = [n]
+        PendingAppend.wake(batch)
         return await here.future, thread.wait(WAIT_S)
 
     assert ([1], True) == awaited(act())

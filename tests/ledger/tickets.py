@@ -1,11 +1,11 @@
 """Tickets as they wait for the database, and the queue in which they do."""
 
 from eventsourcing.persistence import StoredEvent
+from ledger.eventlog.pending import PendingAppend
 
-from ledger.commands.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.append import Append
 from ledger.eventlog.append_queue import AppendQueue
-from ledger.eventlog.ticket import Ticket
+from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 
 
 def on(*streams, events=1, size=2, changes=(), key=None, portrait=None):
@@ -16,18 +16,18 @@ def on(*streams, events=1, size=2, changes=(), key=None, portrait=None):
         for version in range(events)
     ]
     answer = PendingAnswer(key, accepted=True, body=b"", version=1) if key else None
-    return Ticket(Append(stored, changes, answer, portrait), 60)
+    return PendingAppend(Append(stored, changes, answer, portrait), 60)
 
 
 def key(name, caller="officer-1"):
     return IdempotencyKey(caller, name, b"")
 
 
-def filled(*tickets):
+def filled(*pendings):
     """A queue with these in it."""
     queue = AppendQueue()
-    for ticket in tickets:
-        queue.put(ticket)
+    for pending in pendings:
+        queue.put(pending)
     return queue
 
 

@@ -6,8 +6,9 @@ from contextlib import ExitStack, closing
 import pytest
 from pydantic import ValidationError
 
-from permit_ledger.cli.failures import CannotStart
-from permit_ledger.roles.listening import PortTaken, bare_host, bind, local_url
+from api.http.addresses import bare_host, local_url
+from permit_ledger.console.failures import CannotStart
+from permit_ledger.roles.listening import PortTaken, bind
 from permit_ledger.settings import Settings
 
 

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from permit_ledger.sample.canvas import HEIGHT_PX, WIDTH_PX
-from permit_ledger.sample.portraits import FACES, portrait, variant_for
+from permit_ledger.sample.simulation.canvas import HEIGHT_PX, WIDTH_PX
+from permit_ledger.sample.simulation.portraits import FACES, portrait, variant_for
 
 VARIANTS = range(len(FACES))
 

@@ -4,8 +4,8 @@ import pytest
 
 from ledger.database import migrations
 from ledger.database.connections import connect
+from permit_ledger.bootstrap.setup import PACKAGES
 from permit_ledger.csv_import.columns import template
-from permit_ledger.roles.setup import PACKAGES
 from tests import commands
 
 COMMANDS = [

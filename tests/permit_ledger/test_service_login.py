@@ -12,8 +12,8 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.clock import DevelopmentClock
 from ledger.database.connections import SERVICE_ROLE, as_service, connect
 from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
-from permit_ledger.cli.cli_context import database
-from permit_ledger.roles.setup import bring_up_to_date, prepare
+from permit_ledger.bootstrap.cli_context import database
+from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
 from permit_ledger.settings import Settings
 from projections.projector.opening import EventOpener
 from projections.projector.runner import Projector

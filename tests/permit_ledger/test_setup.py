@@ -7,7 +7,7 @@ import pytest
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.connections import connect
 from ledger.errors import SchemaMismatch
-from permit_ledger.roles.setup import WrongKey, prepare
+from permit_ledger.bootstrap.setup import WrongKey, prepare
 from tests.keks import keyring
 
 

@@ -9,7 +9,7 @@ from domain.calendar import shanghai_date
 from domain.errors import InvalidDetails
 from domain.events import PermitIssued
 from domain.id_cards.events import ApplicationAccepted
-from domain.lifecycles import EVENTS
+from domain.stream_types import EVENTS
 from permit_ledger.bootstrap.policy import load_policy
 from permit_ledger.sample.command import Rates, SimulationConflict
 from tests.permit_ledger.districts import DAYS, LAST_DAY, UNTIL, of, people

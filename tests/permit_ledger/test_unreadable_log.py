@@ -4,8 +4,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import UnreadableTopics
+from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.csv_import.columns import template
-from permit_ledger.roles.setup import prepare
 from tests import commands
 from tests.keks import keyring
 

@@ -10,7 +10,7 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
 from projections.auditor.auditor import Auditor
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.views.registry import all_views
 from tests.keks import keyring
 
@@ -84,7 +84,7 @@ def test_what_was_changed_is_found_and_parked(lived, audit, admin, change, colum
     with capture_logs() as logs:
         assert (1, 0) == (audit(), audit())
 
-    [parked] = list_parked(admin)
+    [parked] = list_quarantined(admin)
     assert (lived, "auditor", 0) == (parked.permit_number, parked.found_by, parked.events_waiting)
     expected = columns.replace("version, ended", "physical.version, physical.ended")
     assert f"not what the log makes of it: {expected}" == parked.reason
@@ -106,7 +106,7 @@ def test_a_row_that_no_event_made_is_found(lived, audit, admin):
     with capture_logs():
         assert 1 == audit()
 
-    [parked] = list_parked(admin)
+    [parked] = list_quarantined(admin)
     assert ("000000000000", 1, "") == (parked.permit_number, parked.version, parked.topic)
     assert parked.reason.endswith("physical has a row, electronic has a row, search has a row")
 
@@ -120,7 +120,7 @@ def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rew
     with capture_logs():
         assert 1 == audit()
 
-    [parked] = list_parked(admin)
+    [parked] = list_quarantined(admin)
     assert ("auditor", 2) == (parked.found_by, parked.version)
     assert parked.reason.endswith("does not hold a JSON object")
 
@@ -129,7 +129,7 @@ def test_what_is_equal_is_left_alone(lived, audit, admin, counted, make_auditor,
     """Every permit there is, and it is counted."""
     assert 0 == audit()
 
-    assert [] == list_parked(admin)
+    assert [] == list_quarantined(admin)
     auditor = make_auditor()
     with connect(as_service(database_url)) as connection:
         auditor.audit(connection, 10)
@@ -169,7 +169,7 @@ def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
         f" WHERE permit_number = '{number}'"
     )
     assert 0 == audit()
-    assert [] == list_parked(admin)
+    assert [] == list_quarantined(admin)
 
 
 def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch, counted):
@@ -181,7 +181,7 @@ def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch
         differences = audit()
 
     assert differences > 2
-    assert (2, differences) == (len(list_parked(admin)), counted()[1])
+    assert (2, differences) == (len(list_quarantined(admin)), counted()[1])
 
 
 def test_no_false_alarm_while_life_goes_on(
@@ -197,7 +197,7 @@ def test_no_false_alarm_while_life_goes_on(
     before = counted()[0]
     until(lambda: counted()[0] > before + PERMITS)
 
-    assert [] == list_parked(admin)
+    assert [] == list_quarantined(admin)
     assert 0 == counted()[1]
     erased = admin.execute("SELECT count(*) FROM views.permits WHERE erased").fetchone()
     assert erased > (3,)

@@ -10,7 +10,7 @@ from ledger.checks.display_codes import CodeDigests, new_code
 from ledger.checks.log import Check, new_check_id
 from ledger.database.connections import as_service, connect
 from ledger.errors import Unavailable
-from projections.queries.check_batcher import CheckLine, LookUp
+from projections.queries.check_batcher import CheckBatcher, CheckQuery
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 DIGESTS = CodeDigests(bytes(32))
@@ -55,7 +55,7 @@ def code(admin):
 
 
 def asked(code, at=NOW):
-    return LookUp(at, code_digest=DIGESTS.of_code(code), verifier_index=INDEX, scenario="x")
+    return CheckQuery(at, code_digest=DIGESTS.of_code(code), verifier_index=INDEX, scenario="x")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def on_lines(database_url):
 
     def run(act, lines=1):
         async def within():
-            made = [CheckLine(as_service(database_url)) for _ in range(lines)]
+            made = [CheckBatcher(as_service(database_url)) for _ in range(lines)]
             try:
                 return await asyncio.wait_for(act(*made), WAIT_S)
             finally:
@@ -210,7 +210,7 @@ def test_a_database_out_of_reach_is_told(empty_database):
     """In the ledger's words, and nothing is answered."""
 
     async def act():
-        with closing(CheckLine(as_service(empty_database) + " host=/nowhere")) as line:
+        with closing(CheckBatcher(as_service(empty_database) + " host=/nowhere")) as line:
             line._commits.wait_s, line._commits.answer_in_s = 1.5, 0.5
             with pytest.raises(Unavailable):
                 await line.record(a_check(0))

@@ -13,7 +13,7 @@ from domain.standing import Standing
 from domain.verification import Reason
 from ledger.checks.display_codes import CodeDigests, new_code
 from ledger.database.connections import as_service
-from projections.queries.check_batcher import CheckLine, LookUp
+from projections.queries.check_batcher import CheckBatcher, CheckQuery
 
 DIGESTS = CodeDigests(bytes(32))
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -42,9 +42,9 @@ def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, 
         )
 
     async def look_up():
-        with closing(CheckLine(as_service(database_url))) as line:
-            cards = [line.look_up(LookUp(NOW, number)) for number, *_ in permits]
-            shown = [line.look_up(LookUp(NOW, code_digest=DIGESTS.of_code(c))) for c in codes]
+        with closing(CheckBatcher(as_service(database_url))) as line:
+            cards = [line.look_up(CheckQuery(NOW, number)) for number, *_ in permits]
+            shown = [line.look_up(CheckQuery(NOW, code_digest=DIGESTS.of_code(c))) for c in codes]
             found = await asyncio.gather(*cards, *shown)
             return list(zip(found[: len(permits)], found[len(permits) :], strict=True))
 

@@ -10,8 +10,8 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.crypto.portraits import Portrait
 from ledger.database.connections import connect
 from projections.projector.opening import EventOpener
+from projections.projector.quarantine import list_quarantined
 from projections.projector.runner import Projector
-from projections.quarantine.quarantine import list_parked
 from projections.views.registry import all_views
 from tests.keks import keyring
 
@@ -250,7 +250,7 @@ def test_a_missing_key_parks_its_holders_permit(
     start_projector()
     caught_up()
 
-    [parked] = list_parked(admin)
+    [parked] = list_quarantined(admin)
     reason = f"version 3 of {number} can't be opened: There is no key of holder {lost[0]}."
     assert (number, reason) == (parked.permit_number, parked.reason)
     assert before == rows("views.permits")[number]

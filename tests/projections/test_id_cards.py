@@ -17,7 +17,7 @@ from permit_ledger.bootstrap.due_dates import settle_due_dates
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 from projections.auditor.auditor import Auditor
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import read_pool
 from projections.rebuild.rebuild import Rebuild
@@ -95,7 +95,7 @@ def test_one_that_can_not_be_read_stops_alone(
     permit = life().issue()
     projected()
 
-    assert [poisoned] == [one.permit_number for one in list_parked(admin)]
+    assert [poisoned] == [one.permit_number for one in list_quarantined(admin)]
     assert ("accepted", "sent_to_hukou_police") == (held(poisoned)[0], held(other)[0])
     assert {permit} == streams("physical_permits")
 
@@ -145,7 +145,7 @@ def test_the_auditor_looks_at_applications_too(
     assert 0 == sum(auditor.audit(admin, 10) for _ in range(10))
     admin.execute("UPDATE views.id_card_applications SET due_date = due_date + 1")
     assert 0 < sum(auditor.audit(admin, 10) for _ in range(10))
-    [parked] = list_parked(admin)
+    [parked] = list_quarantined(admin)
     assert (number, "not what the log makes of it: id_cards.due_date") == (
         parked.permit_number,
         parked.reason,

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ledger.database.connections import connect
 from ledger.errors import Corrupt
 from projections.projector.leadership import LOCK, try_to_lead
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.views.view import View
 
 COMMANDS = 120
@@ -20,7 +20,7 @@ PROJECTOR, FOLLOWER = "permit-ledger project", "permit-ledger follow"
 
 
 @dataclass
-class Told:
+class EventRow:
     """The versions of a permit that one page told of."""
 
     permit_number: str
@@ -36,11 +36,11 @@ class Tally(View):
     """
 
     def __init__(self):
-        super().__init__("tally", "tally", Told, self.tell, reads_rows=False)
+        super().__init__("tally", "tally", EventRow, self.tell, reads_rows=False)
 
     @staticmethod
     def tell(row, event):
-        row = row or Told(event.originator_id, [])
+        row = row or EventRow(event.originator_id, [])
         row.versions.append(event.originator_version)
         return row
 
@@ -56,7 +56,7 @@ class Raising(View):
     """A view whose handler raises for some events, as often as it is told to."""
 
     def __init__(self, times, versions=(2,)):
-        super().__init__("raising", "raising", Told, self.handle, reads_rows=False)
+        super().__init__("raising", "raising", EventRow, self.handle, reads_rows=False)
         object.__setattr__(self, "left", times)
         object.__setattr__(self, "versions", versions)
 
@@ -75,7 +75,8 @@ def parked(admin):
 
     def parked():
         return {
-            one.permit_number: (one.position, one.version, one.reason) for one in list_parked(admin)
+            one.permit_number: (one.position, one.version, one.reason)
+            for one in list_quarantined(admin)
         }
 
     return parked
@@ -156,7 +157,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
         for line in logs
         if "reason" in line
     ]
-    assert "secret" not in str(logs) + str(list_parked(admin))
+    assert "secret" not in str(logs) + str(list_quarantined(admin))
     there = rows("views.permits")
     assert 2 == there[other]["card_serial"] == there[other]["electronic_card_serial"]
     assert (place != "head") == (number in there)
@@ -183,7 +184,7 @@ def test_later_events_wait_in_order_behind_the_first(
     assert {number} == set(parked())
     assert 1 == rows("views.permits")[number]["version"]
     assert other in rows("views.permits")
-    [one] = list_parked(admin)
+    [one] = list_quarantined(admin)
     log = living.ledger.log.select_notifications(None, 100)
     assert len([e for e in log if e.originator_id == number]) - 1 == one.events_waiting
 
@@ -241,7 +242,7 @@ def test_too_many_parked_permits_hold_all_views(
     life, start_projector, parked, lag, until, monkeypatch
 ):
     """Then it is not the permits: nothing is written, and it says so."""
-    monkeypatch.setattr("projections.quarantine.quarantine.PERMITS_MAX", 3)
+    monkeypatch.setattr("projections.projector.quarantine.PERMITS_MAX", 3)
     living = life()
     for _ in range(5):
         living.issue()

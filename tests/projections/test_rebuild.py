@@ -7,9 +7,9 @@ import pytest
 from psycopg import sql
 
 from ledger.database.connections import connect
-from projections.projector.generation import Generation
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.rebuild.rebuild import Building, NothingBefore, Rebuild
+from projections.views.generation import Generation
 from tests.projections.parts import parts
 
 VIEWS = ["physical", "electronic", "search"]
@@ -289,7 +289,7 @@ def test_a_parked_permit_holds_up_no_rebuild(
     built = rebuild("physical")
 
     assert ([], True) == (built.differences, built.switched)
-    assert [number] == [one.permit_number for one in list_parked(admin)]
+    assert [number] == [one.permit_number for one in list_quarantined(admin)]
 
 
 def test_an_event_that_cant_be_read_any_more_is_a_difference(

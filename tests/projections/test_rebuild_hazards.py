@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from ledger.database.connections import connect
-from projections.quarantine.quarantine import list_parked
+from projections.projector.quarantine import list_quarantined
 from projections.quarantine.retry import Retrier
 from projections.rebuild import loading
 from projections.rebuild.rebuild import OtherColumns, Rebuild
@@ -158,7 +158,7 @@ def test_a_row_that_the_database_refuses_holds_up_no_rebuild(
     )
     projected()
     assert [(number, "NumericValueOutOfRange")] == [
-        (one.permit_number, one.reason) for one in list_parked(admin)
+        (one.permit_number, one.reason) for one in list_quarantined(admin)
     ]
     before = rows("views.physical_permits")
 

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
 from projections.projector.opening import EventOpener
-from projections.quarantine.quarantine import Poison, list_parked, park
-from projections.quarantine.retry import NotParked, Retrier
+from projections.projector.quarantine import FailedEvent, list_quarantined, park
+from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.keks import keyring
 
@@ -88,7 +88,7 @@ def test_mended_it_is_drained_in_order(
     retried = retry(number)
 
     assert (True, 6, None) == (retried.released, retried.as_of_position, retried.reason)
-    assert [] == list_parked(admin)
+    assert [] == list_quarantined(admin)
     views_are_the_log()
 
 
@@ -102,7 +102,7 @@ def test_in_vain_it_stays_with_the_new_reason(lived, spoil, projected, retry, ve
 
     retried = retry(number)
 
-    [parked] = list_parked(admin, number)
+    [parked] = list_quarantined(admin, number)
     assert (False, 5, parked.reason) == (retried.released, retried.position, retried.reason)
     assert (5, 4, 1, 2) == (parked.position, parked.version, parked.retries, parked.events_waiting)
     assert parked.retried_at
@@ -155,7 +155,7 @@ def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, ret
     number, other = lived
     projected()
     spoil(1)
-    found = Poison(number, 7, 6, "", "differs", "", found_by="auditor")
+    found = FailedEvent(number, 7, 6, "", "differs", "", found_by="auditor")
     park(admin, [found])
 
     assert not retry(number).released
@@ -198,14 +198,14 @@ def test_who_is_released_while_life_goes_on_has_missed_nothing(
     while writer.is_alive():
         with admin.transaction():
             [(until,)] = admin.execute("SELECT position FROM views.position FOR UPDATE").fetchall()
-            park(admin, [Poison(number, until + 1, 1, "", "differs", "", found_by="auditor")])
+            park(admin, [FailedEvent(number, until + 1, 1, "", "differs", "", found_by="auditor")])
         assert retry(number).released
         turns += 1
     writer.join()
     caught_up()
 
     assert turns > 3
-    assert [] == list_parked(admin)
+    assert [] == list_quarantined(admin)
     views_are_the_log()
 
 
@@ -214,6 +214,6 @@ def test_who_is_not_parked_is_not_touched(lived, projected, retry, views_are_the
     projected()
 
     for number in (lived[0], "000000000000"):
-        with pytest.raises(NotParked):
+        with pytest.raises(NotQuarantined):
             retry(number)
     views_are_the_log()

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from api.http.metrics import REGISTRY
 from permit_ledger.cli.app import app
-from permit_ledger.cli.remote_status import FeedStatus
+from permit_ledger.cli.remote_status import RemoteStatus
 from permit_ledger.cli.status import RelayStatus, Statistics, Status, Tree
 from permit_ledger.settings import Settings
 
@@ -121,7 +121,7 @@ def _status(**given: Any) -> Status:
     usual: dict[str, Any] = dict.fromkeys(Status.__dataclass_fields__, 0)
     usual |= {"quarantine": [], "trees": [Tree("events", 1, None)], "witnesses": []}
     relay = RelayStatus(position=5, lag_events=0, starts=1, stopped=None)
-    feed = FeedStatus("s", "t", 5, 0, 1.0, 1.0, 0, [])
+    feed = RemoteStatus("s", "t", 5, 0, 1.0, 1.0, 0, [])
     statistics = Statistics(position=5, lag_events=0, lag_checks=0, parked=0)
     usual |= {"relay": relay, "feed": feed, "statistics": statistics}
     return Status(**{**usual, **given})
@@ -138,8 +138,8 @@ def _status(**given: Any) -> Status:
         ("analytics", {"statistics": None}),
         ("analytics", {"statistics": Statistics(5, 100_001, 0, 0)}),
         ("project-remote", {"feed": None}),
-        ("project-remote", {"feed": FeedStatus("s", "t", 5, 0, None, None, 0, [])}),
-        ("project-remote", {"feed": FeedStatus("s", "t", 5, 0, 301.0, 1.0, 0, [])}),
+        ("project-remote", {"feed": RemoteStatus("s", "t", 5, 0, None, None, 0, [])}),
+        ("project-remote", {"feed": RemoteStatus("s", "t", 5, 0, 301.0, 1.0, 0, [])}),
     ],
 )
 def test_a_health_check_tells_well_from_unwell(service: str, unwell: dict[str, Any]) -> None:

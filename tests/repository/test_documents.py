@@ -80,7 +80,7 @@ def test_every_rule_is_listed_and_has_a_test(number: int) -> None:
 def test_the_play_file_has_every_path() -> None:
     """docs/play.http plays every path of the API."""
     paths = set()
-    for file in (ROOT / "api").glob("*.py"):
+    for file in (ROOT / "api").rglob("*.py"):
         source = file.read_text("utf-8")
         prefix = next(iter(re.findall(r"APIRouter\(prefix=\"([^\"]+)\"", source)), "")
         paths |= {prefix + path for path in re.findall(r"@\w+\.\w+\(\s*\"(/[^\"]*)\"", source)}

@@ -25,7 +25,7 @@ from permit_ledger.sample.command import simulate
 from permit_ledger.settings import Settings
 from tests.keks import keyring
 from transparency.integrator import Integrator
-from transparency.last_signed import SignedMemory
+from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
 from transparency.manifests import ManifestMaker
 
@@ -62,7 +62,7 @@ class SignedLog:
             for name, log in LOGS.items():
                 if name == "manifests":
                     ManifestMaker(connection, 0).make(asked=True)
-                memory = SignedMemory(self.folder / "tree", name)
+                memory = LastSignedStore(self.folder / "tree", name)
                 origin = settings(self.folder).origin
                 integrator = Integrator(
                     connection, log, origin, keys.of(name), memory, SystemClock()

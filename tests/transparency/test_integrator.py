@@ -17,7 +17,7 @@ from tests.transparency.signed_log import SignedLog, check, settings
 from transparency import integrator as integrating
 from transparency import runner
 from transparency.integrator import Forked, Integrator
-from transparency.last_signed import SignedMemory
+from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
 from transparency.runner import IntegratorRunner
 
@@ -32,7 +32,7 @@ class Tree:
     name: str = "events"
 
     def open(self, connection):
-        memory = SignedMemory(self.log.folder / "tree", self.name)
+        memory = LastSignedStore(self.log.folder / "tree", self.name)
         given = settings(self.log.folder)
         signers = WatchedSigners(given).of(self.name)
         return Integrator(connection, LOGS[self.name], given.origin, signers, memory, SystemClock())
@@ -135,7 +135,7 @@ def test_a_crash_before_the_commit(fresh, append):
             integrator.step()
             raise ZeroDivisionError
     assert 10 == Tree(fresh).head[0]
-    promised = SignedMemory(fresh.folder / "tree", "events").recall()
+    promised = LastSignedStore(fresh.folder / "tree", "events").recall()
     assert 20 == promised.size
 
     append(10)
@@ -208,7 +208,7 @@ def test_another_origin(fresh, append, monkeypatch):
     """A log keeps its name."""
     append(1)
     Tree(fresh).integrate()
-    memory = SignedMemory(fresh.folder / "tree", "events")
+    memory = LastSignedStore(fresh.folder / "tree", "events")
     signers = WatchedSigners(settings(fresh.folder)).of("events")
     with (
         connect(as_service(fresh.url)) as connection,
@@ -237,7 +237,7 @@ def test_a_memory_that_cant_be_read(fresh, append, content):
     """Whoever can't know what was signed does not sign."""
     append(1)
     Tree(fresh).integrate()
-    file = SignedMemory(fresh.folder / "tree", "events").file
+    file = LastSignedStore(fresh.folder / "tree", "events").file
     file.write_bytes(content)
     append(1)
     with pytest.raises(ValueError, match=r"events\.checkpoint"):

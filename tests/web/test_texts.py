@@ -24,7 +24,7 @@ from domain.id_cards.errors import CollectionIncomplete
 from domain.id_cards.materials import Material, missing
 from domain.id_cards.stages import Stage
 from domain.id_cards.submission import COMMITMENT, GUARDIAN, CollectionMethod
-from domain.lifecycles import EVENTS
+from domain.stream_types import EVENTS
 from domain.verification import Reason
 from permit_ledger.bootstrap.policy import load_policy
 from web import languages

@@ -8,7 +8,7 @@ from functools import partial
 from domain.calendar import ONE_DAY, age_on, shanghai_date
 from domain.context import CommandContext
 from domain.events import CancellationReason, ReplacementReason
-from ledger.commands.registry import HolderChange, Reindex
+from ledger.eventlog.registry import ChangeCitizenNumber, HolderChange
 
 from .cards import Cards
 from .chance import Weighted
@@ -128,7 +128,7 @@ class Corrections:
         permit.correct_identity(
             name=name, citizen_id_number=number, hukou_address=hukou, context=context
         )
-        return [Reindex(index(before), permit.id, index(number))] if number else []
+        return [ChangeCitizenNumber(index(before), permit.id, index(number))] if number else []
 
 
 class Ends:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from domain.aggregate import DomainEvent
+from domain.aggregate import Life as AnyLife
 from domain.calendar import ONE_DAY, shanghai_date
 from domain.context import CommandContext
-from domain.lifecycle import Life as AnyLife
-from domain.lifecycle import LifeEvent
-from domain.lifecycles import EVENTS
 from domain.permit import Permit
 from domain.person import Identity
 from domain.policy import Policy
-from ledger.commands.registry import HolderChange, Release
+from domain.stream_types import EVENTS
+from ledger.commands.bulk import BulkAppender
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.portraits import Portrait
-from ledger.eventlog.bulk import BulkAppender
+from ledger.eventlog.registry import HolderChange, ReleaseHolder
 
 from .agenda import Act, Agenda
 from .chance import Chance
@@ -65,7 +65,7 @@ class City:
     ) -> None:
         """Append what the permit has decided, behind everything recorded before."""
         for event in permit.pending_events:
-            assert isinstance(event, LifeEvent)  # noqa: S101  for the types
+            assert isinstance(event, DomainEvent)  # noqa: S101  for the types
             self.events[event.TOPIC] += 1
         self.bulk.add(permit, holder_changes, portrait=portrait, new_holder=new_holder)
 
@@ -103,10 +103,10 @@ class Life:
     def record(self, *holder_changes: HolderChange) -> None:
         self.city.record(self.permit, holder_changes)
 
-    def release(self) -> Release:
+    def release(self) -> ReleaseHolder:
         """The permit has ended: its holder may get another."""
         number = self.permit.person.citizen_id_number
-        return Release(self.city.blind_index.of(number), self.permit.id)
+        return ReleaseHolder(self.city.blind_index.of(number), self.permit.id)
 
     def visit(self, day: date, act: Act, *, after: datetime) -> None:
         """Plan to come to the counter on ``day``, or when it is open next."""

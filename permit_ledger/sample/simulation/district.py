@@ -12,8 +12,8 @@ from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
 from domain.policy import Ground
-from ledger.commands.registry import Take
 from ledger.crypto.portraits import Portrait
+from ledger.eventlog.registry import ClaimHolder
 
 from .cards import Cards
 from .chance import DAYS_A_YEAR, Weighted
@@ -132,7 +132,7 @@ class District:
         holder_id = known or self._city.chance.hex(32)
         permit = Permit.issue(number, holder_id, application, context)
         index = self._index(permit.person)
-        take = Take(index, holder_id, number)
+        take = ClaimHolder(index, holder_id, number)
         self._city.record(permit, [take], portrait, new_holder=known is None)
         self.permits += 1
         return Life(self._city, permit)

@@ -20,7 +20,7 @@ from domain.id_cards.materials import Material
 from domain.id_cards.people import Applicant
 from domain.id_cards.submission import CollectionMethod, Submission
 from domain.person import Guardian
-from ledger.commands.registry import Release, Take
+from ledger.eventlog.registry import ClaimHolder, ReleaseHolder
 
 from .chance import Chance, Weighted
 from .city import City
@@ -83,7 +83,10 @@ class IdCardCounter:
         index = self._city.blind_index.of_applicant(person.identity.citizen_id_number)
         self._city.record(
             application,
-            [Take(index, application.holder_id, application.id), Release(index, application.id)],
+            [
+                ClaimHolder(index, application.holder_id, application.id),
+                ReleaseHolder(index, application.id),
+            ],
             new_holder=True,
         )
         self.applications += 1

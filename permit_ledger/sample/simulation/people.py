@@ -14,9 +14,9 @@ from domain import citizen_id
 from domain.calendar import MONTHS_A_YEAR, add_months, age_on
 from domain.person import Guardian, Identity, Residence
 from ledger.crypto.portraits import Portrait
-from permit_ledger.sample.portraits import portrait, variant_for
 
 from .chance import Chance, Weighted
+from .portraits import portrait, variant_for
 
 _AREAS, _SEQUENCES_OF_A_SEX = 10_000, 500
 _NUMBERS = _AREAS * _SEQUENCES_OF_A_SEX

@@ -3,7 +3,7 @@
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from domain import lifecycles, permit_number
+from domain import permit_number, stream_types
 from domain.id_cards import receipt_number
 
 BITS = st.integers(0, 2**75 - 1)
@@ -20,7 +20,7 @@ def test_what_is_drawn_is_valid_and_no_permit_number(bits):
     """75 random bits, which all come into it."""
     number = numbers(bits)
     assert receipt_number.is_valid(number)
-    assert lifecycles.is_number(number)
+    assert stream_types.is_number(number)
     assert not permit_number.is_valid(number)
 
 

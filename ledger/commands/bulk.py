@@ -8,19 +8,19 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from domain.lifecycle import Life
+from domain.aggregate import Aggregate
 from domain.permit import Permit
 from domain.personal import ERASED
 from ledger.codec.mapper import is_personal
-from ledger.commands.idempotency import PendingAnswer
-from ledger.commands.ledger import PermitLedger
-from ledger.commands.registry import HolderChange, Take
-from ledger.commands.runner import ATTEMPTS_MAX
 from ledger.crypto.holder_keys import HolderKey, WrappedKey, require
 from ledger.crypto.portraits import Portrait
 from ledger.errors import KekClosed, KeyUnusable
+from ledger.eventlog.append import Append
+from ledger.eventlog.idempotency import PendingAnswer
+from ledger.eventlog.registry import ClaimHolder, HolderChange
 
-from .append import Append
+from .ledger import PermitLedger
+from .runner import ATTEMPTS_MAX
 
 BATCH_EVENTS_MAX = 1000
 BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -64,7 +64,7 @@ class BulkAppender:
 
     def add(
         self,
-        permit: Life,
+        permit: Aggregate,
         holder_changes: Sequence[HolderChange] = (),
         *,
         new_holder: bool = False,
@@ -145,7 +145,7 @@ class BulkAppender:
         renewed = self._ledger.holder_keys.renewed
         changes = [
             _with_key(change, renewed(change.key))
-            if isinstance(change, Take) and change.key
+            if isinstance(change, ClaimHolder) and change.key
             else change
             for change in append.holder_changes
         ]
@@ -158,4 +158,4 @@ class BulkAppender:
 
 
 def _with_key(change: HolderChange, key: WrappedKey) -> HolderChange:
-    return change._replace(key=key) if isinstance(change, Take) else change
+    return change._replace(key=key) if isinstance(change, ClaimHolder) else change

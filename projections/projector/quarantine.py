@@ -32,12 +32,12 @@ class QuarantineFull(Corrupt):
     """So many permits can't be kept that something is wrong with all of them."""
 
 
-class PermitParked(Unavailable):
+class PermitQuarantined(Unavailable):
     """An event of this permit can't be read or applied: an operator has to look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Poison:
+class FailedEvent:
     """The first event that a permit's views do not hold, and why. ``trace`` holds no values."""
 
     permit_number: str
@@ -50,7 +50,7 @@ class Poison:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked(Poison):
+class QuarantinedPermit(FailedEvent):
     """A row of ``views.quarantine``; ``events_waiting`` are in the log and not in the views."""
 
     parked_at: datetime | None = None
@@ -65,7 +65,7 @@ def parked(connection: Connection, permit_numbers: Iterable[str]) -> dict[str, i
     return dict(cast("list[tuple[str, int]]", rows))
 
 
-def park(connection: Connection, poison: Sequence[Poison]) -> None:
+def park(connection: Connection, poison: Sequence[FailedEvent]) -> None:
     """Put these on record, in the transaction that passes over their events.
 
     Raises:
@@ -83,21 +83,23 @@ def park(connection: Connection, poison: Sequence[Poison]) -> None:
         connection.execute(_sql.park, _bounded(one))
 
 
-def tell(poison: Iterable[Poison]) -> None:
+def tell(poison: Iterable[FailedEvent]) -> None:
     """Log what was parked, once it is."""
     for one in poison:
         _log.error("permit parked", reason=one.reason, position=one.position)
 
 
-def list_parked(connection: Connection, permit_number: str | None = None) -> list[Parked]:
+def list_quarantined(
+    connection: Connection, permit_number: str | None = None
+) -> list[QuarantinedPermit]:
     """All of them, or this one, by position; at most :data:`LIST_ROWS_MAX`."""
-    with connection.cursor(row_factory=class_row(Parked)) as cursor:
+    with connection.cursor(row_factory=class_row(QuarantinedPermit)) as cursor:
         return cursor.execute(
             _sql.list, {"permit_number": permit_number, "rows_max": LIST_ROWS_MAX}
         ).fetchall()
 
 
-def retried_in_vain(connection: Connection, poison: Poison) -> None:
+def retried_in_vain(connection: Connection, poison: FailedEvent) -> None:
     """It still stands still, and for this reason."""
     connection.execute(_sql.retried_in_vain, _bounded(poison))
 
@@ -107,7 +109,7 @@ def release(connection: Connection, permit_number: str) -> None:
     connection.execute(_sql.release, [permit_number])
 
 
-def _bounded(poison: Poison) -> dict[str, Any]:
+def _bounded(poison: FailedEvent) -> dict[str, Any]:
     return {
         **asdict(poison),
         "reason": poison.reason[:REASON_LENGTH_MAX],

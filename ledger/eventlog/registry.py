@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ledger.crypto.holder_keys import WrappedKey
 
 
-class Take(NamedTuple):
+class ClaimHolder(NamedTuple):
     """The person behind the index now holds this permit; somebody new brings a ``key``."""
 
     citizen_index: bytes
@@ -28,7 +28,7 @@ class Take(NamedTuple):
         return {self.citizen_index}
 
 
-class Release(NamedTuple):
+class ReleaseHolder(NamedTuple):
     """The permit has ended; its holder may get another."""
 
     citizen_index: bytes
@@ -39,7 +39,7 @@ class Release(NamedTuple):
         return {self.citizen_index}
 
 
-class Reindex(NamedTuple):
+class ChangeCitizenNumber(NamedTuple):
     """The permit's holder is found under another citizen number from now on. The former one gets no
     permit while this person has one, or is restricted."""
 
@@ -61,7 +61,7 @@ class Measure(StrEnum):
     """The key, the portraits and the index are destroyed; who returns is somebody new."""
 
 
-class Protect(NamedTuple):
+class ApplyProtection(NamedTuple):
     """A measure for a holder with all permits.
 
     ``permits`` is how many the holder was known to have had: with another one, which would not be
@@ -78,7 +78,7 @@ class Protect(NamedTuple):
         return {self.citizen_index} if self.citizen_index else set()
 
 
-HolderChange = Take | Release | Reindex | Protect
+HolderChange = ClaimHolder | ReleaseHolder | ChangeCitizenNumber | ApplyProtection
 
 
 @dataclass(frozen=True, slots=True)

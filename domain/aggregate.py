@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .person import Erasure
 
 
-class LifeEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
+class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     """What every event carries: whose life, who, where, under which policy, why."""
 
     TOPIC: ClassVar[str]
@@ -33,7 +33,7 @@ class LifeEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     correlation_id: Plain[str]
 
 
-class Life(Protocol):
+class Aggregate(Protocol):
     """An aggregate of any lifecycle, as far as they are alike."""
 
     @property
@@ -70,7 +70,7 @@ class Life(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lifecycle:
+class StreamType:
     """One kind of streams.
 
     ``events`` are all that can be in such a stream, ``event`` is what they have in common, and
@@ -81,9 +81,9 @@ class Lifecycle:
 
     prefix: str
     life: type[Any]
-    event: type[LifeEvent]
-    events: tuple[type[LifeEvent], ...]
+    event: type[DomainEvent]
+    events: tuple[type[DomainEvent], ...]
     is_number: Callable[[str], bool]
-    restricted: type[LifeEvent]
-    restriction_lifted: type[LifeEvent]
-    erased: type[LifeEvent]
+    restricted: type[DomainEvent]
+    restriction_lifted: type[DomainEvent]
+    erased: type[DomainEvent]

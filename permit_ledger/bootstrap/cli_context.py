@@ -18,12 +18,13 @@ from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock, SystemClock
 from ledger.database.connections import Connection, acting_as_service, as_service, connect
 from ledger.errors import Unavailable
-from permit_ledger.bootstrap.policy import load_policy
 from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
-from permit_ledger.roles.setup import bring_up_to_date, prepare
 from permit_ledger.settings import Settings
+
+from .policy import load_policy
+from .setup import bring_up_to_date, prepare
 
 CLOCK_RELOAD_S = 1.0
 LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
@@ -76,7 +77,7 @@ def first_connection(database_url: str) -> Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class CliContext:
     """What commands on the command line work with."""
 
     database_url: str
@@ -87,14 +88,14 @@ class Workbench:
 
 
 @contextmanager
-def workbench(settings: Settings) -> Iterator[Workbench]:
+def cli_context(settings: Settings) -> Iterator[CliContext]:
     """A ledger to work on directly, without the API."""
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
         with closing(
             PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
         ) as ledger:
-            yield Workbench(
+            yield CliContext(
                 database_url=database_url,
                 ledger=ledger,
                 clock=service_clock(settings, database_url),

@@ -9,24 +9,23 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from api.audit import data_protection, evidence
-from api.audit import id_cards as audit_id_cards
-from api.audit import investigator as audit
-from api.checks import frames, own_checks, verifier
-from api.checks import remote as far_checks
-from api.checks.express import ExpressLane, is_check
-from api.id_cards import counter as id_cards
-from api.operations import quarantine, stats
-from api.operations import remote as far_operations
-from api.operations import service as operations
-from api.permits import display, holder, live, registrar
-from api.tlog import log as tlog
-from api.tlog import witnesses as tlog_witnesses
-
-from . import problems
-from .append_receipts import AppendReceipts
-from .conditional import ConditionalReads
-from .middleware import RequestFrame
+from .audit import data_protection, evidence
+from .audit import id_cards as audit_id_cards
+from .audit import investigator as audit
+from .checks import frames, own_checks, verifier
+from .checks import remote as far_checks
+from .checks.express import ExpressLane, is_check
+from .http import problems
+from .http.append_receipts import AppendReceipts
+from .http.conditional import ConditionalReads
+from .http.middleware import RequestFrame
+from .id_cards import counter as id_cards
+from .operations import quarantine, stats
+from .operations import remote as far_operations
+from .operations import service as operations
+from .permits import display, holder, live, registrar
+from .tlog import log as tlog
+from .tlog import witnesses as tlog_witnesses
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
 
@@ -112,14 +111,14 @@ def create_app(
     return app
 
 
-def create_far_app(
+def create_remote_app(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     *,
     version: str,
     development: APIRouter | None = None,
 ) -> FastAPI:
     """The same beside a remote database: checks of cards. ``lifespan`` puts
-    :class:`api.checks.remote.FarServices` into its state."""
+    :class:`api.checks.remote.RemoteServices` into its state."""
     app = FastAPI(
         title="Permit ledger, remote checks",
         version=version,

@@ -50,7 +50,7 @@ class Reconsidered:
     relied_on: bool
 
 
-def reconsider(history: History, check: PastCheck) -> Reconsidered:
+def recheck(history: History, check: PastCheck) -> Reconsidered:
     """Ask a check again."""
     known = len(history.events)
     today = history.as_of(check.checked_at, known)

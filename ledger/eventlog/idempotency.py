@@ -12,8 +12,8 @@ KEY_LENGTH_MAX = 128
 class IdempotencyKey:
     """Who used which key for which request.
 
-    ``key`` and ``fingerprint`` are digests keyed by :class:`ledger.crypto.blind_index.BlindIndex`: what
-    callers send as a key may hold a citizen number, and answers are kept for ever.
+    ``key`` and ``fingerprint`` are keyed digests (:mod:`ledger.crypto.blind_index`): what a caller
+    sends may hold a citizen number, and responses are kept for ever.
     """
 
     caller: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from . import permit_number
+from .aggregate import Aggregate, DomainEvent, StreamType
 from .events import EVENTS as PERMIT_EVENTS
 from .events import HolderErased, HolderRestricted, HolderRestrictionLifted, PermitEvent
 from .id_cards import receipt_number
@@ -16,10 +17,9 @@ from .id_cards.events import (
     ApplicantRestrictionLifted,
     IdCardEvent,
 )
-from .lifecycle import Life, Lifecycle, LifeEvent
 from .permit import Permit
 
-PERMITS = Lifecycle(
+PERMITS = StreamType(
     prefix=Permit.TOPIC,
     life=Permit,
     event=PermitEvent,
@@ -30,7 +30,7 @@ PERMITS = Lifecycle(
     erased=HolderErased,
 )
 
-ID_CARDS = Lifecycle(
+ID_CARDS = StreamType(
     prefix=IdCardApplication.TOPIC,
     life=IdCardApplication,
     event=IdCardEvent,
@@ -41,24 +41,24 @@ ID_CARDS = Lifecycle(
     erased=ApplicantErased,
 )
 
-LIFECYCLES = (PERMITS, ID_CARDS)
-EVENTS: tuple[type[LifeEvent], ...] = tuple(
-    event for lifecycle in LIFECYCLES for event in lifecycle.events
+STREAM_TYPES = (PERMITS, ID_CARDS)
+EVENTS: tuple[type[DomainEvent], ...] = tuple(
+    event for stream_type in STREAM_TYPES for event in stream_type.events
 )
-ERASURES: tuple[type[LifeEvent], ...] = tuple(lifecycle.erased for lifecycle in LIFECYCLES)
+ERASURES: tuple[type[DomainEvent], ...] = tuple(stream_type.erased for stream_type in STREAM_TYPES)
 
 
 @cache
-def of_topic(topic: str) -> Lifecycle | None:
+def of_topic(topic: str) -> StreamType | None:
     """The one whose events have topics like this, known or not; ``None`` for nobody's."""
     prefix = topic.partition(".")[0]
-    return next((each for each in LIFECYCLES if each.prefix == prefix), None)
+    return next((each for each in STREAM_TYPES if each.prefix == prefix), None)
 
 
-def of_life(life: Life) -> Lifecycle:
-    return next(each for each in LIFECYCLES if isinstance(life, each.life))
+def stream_type_of(life: Aggregate) -> StreamType:
+    return next(each for each in STREAM_TYPES if isinstance(life, each.life))
 
 
 def is_number(text: str) -> bool:
     """Whether a stream of any lifecycle can have this name."""
-    return any(each.is_number(text) for each in LIFECYCLES)
+    return any(each.is_number(text) for each in STREAM_TYPES)

@@ -6,7 +6,7 @@ import pytest
 
 from domain.calendar import SHANGHAI
 from domain.personal import ERASED
-from domain.reconsidering import PastCheck, reconsider
+from domain.recheck import PastCheck, recheck
 from domain.validity import History
 from domain.verification import Reason, Track, Verdict
 
@@ -53,7 +53,7 @@ def correct(permit, context, name="欧阳改名"):
 
 def test_a_check_of_which_nothing_new_is_known_stands(after):
     """As it was answered."""
-    again = reconsider(after(), check())
+    again = recheck(after(), check())
 
     assert (EFFECTIVE, (), (), False, False) == (
         again.verdict,
@@ -68,7 +68,7 @@ def test_a_loss_that_was_reported_late_makes_a_difference_to_the_card_alone(afte
     """The phone kept its effect."""
     history = after(lambda permit, context: permit.report_loss(context, date(2025, 8, 1)))
 
-    card, phone = (reconsider(history, check(**track)) for track in ({}, PHONE))
+    card, phone = (recheck(history, check(**track)) for track in ({}, PHONE))
 
     assert (Verdict(Reason.REPORTED_LOST), True, (3,)) == (card.verdict, card.differs, card.because)
     assert (EFFECTIVE, False, ()) == (phone.verdict, phone.differs, phone.because)
@@ -78,12 +78,12 @@ def test_a_loss_after_the_check_makes_none(after):
     """It was true later."""
     history = after(lambda permit, context: permit.report_loss(context, date(2025, 8, 11)))
 
-    assert not reconsider(history, check()).differs
+    assert not recheck(history, check()).differs
 
 
 def test_a_corrected_name_was_shown_wrong(after):
     """The verdict is the same; the field is named."""
-    again = reconsider(after(correct), check())
+    again = recheck(after(correct), check())
 
     assert (EFFECTIVE, ("name",), (3,), True) == (
         again.verdict,
@@ -95,16 +95,16 @@ def test_a_corrected_name_was_shown_wrong(after):
 
 def test_a_correction_of_what_was_not_shown_makes_no_difference(after):
     """Who did not see the name was not told a wrong one."""
-    assert not reconsider(after(correct), check(fields=("valid_until",))).differs
+    assert not recheck(after(correct), check(fields=("valid_until",))).differs
 
 
 def test_p24_a_voided_permits_checks_stand_and_were_relied_on(after):
     """[N18] Effective then, effective still; refused ones nobody relied on."""
     history = after(lambda permit, context: permit.void("就业证明系伪造", context))
 
-    again = reconsider(history, check())
+    again = recheck(history, check())
     assert (EFFECTIVE, False, True) == (again.verdict, again.differs, again.relied_on)
-    refused = reconsider(history, check(verdict=Verdict(Reason.SUPERSEDED_CARD)))
+    refused = recheck(history, check(verdict=Verdict(Reason.SUPERSEDED_CARD)))
     assert not refused.relied_on
 
 
@@ -112,26 +112,26 @@ def test_a_check_after_the_voiding_relied_on_nothing(after):
     """It knew."""
     history = after(lambda permit, context: permit.void("就业证明系伪造", context))
 
-    assert not reconsider(history, check(known=3)).relied_on
+    assert not recheck(history, check(known=3)).relied_on
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_LIVE, Reason.SCENARIO_NOT_ALLOWED])
 def test_what_was_answered_without_a_look_at_the_permit_stands(after, reason):
     """A dead code says nothing of it, today neither."""
-    again = reconsider(after(correct), check(**PHONE, verdict=Verdict(reason), fields=()))
+    again = recheck(after(correct), check(**PHONE, verdict=Verdict(reason), fields=()))
 
     assert (Verdict(reason), False) == (again.verdict, again.differs)
 
 
 def test_an_undetermined_check_can_be_told_today(after):
     """The record could not be read then."""
-    again = reconsider(after(), check(verdict=Verdict(Reason.UNDETERMINED), fields=()))
+    again = recheck(after(), check(verdict=Verdict(Reason.UNDETERMINED), fields=()))
 
     assert (EFFECTIVE, True, ()) == (again.verdict, again.differs, again.because)
 
 
 def test_of_an_erased_holders_checks_nobody_can_tell(after):
     """Neither which card it was, nor what was shown; what is plain stays."""
-    again = reconsider(after(), check(card_serial=ERASED, device=ERASED, fields=ERASED))
+    again = recheck(after(), check(card_serial=ERASED, device=ERASED, fields=ERASED))
 
     assert (None, None) == (again.verdict, again.differs)

@@ -1,0 +1,1 @@
+"""What every command shares: failures in a sentence, careful output, progress."""
