@@ -90,7 +90,7 @@ class HolderCommands(CommandRunner):
         return "" if key is ERASED else key.commitment
 
     async def _life(self, stream: str) -> Aggregate:
-        if (aggregate := await self.log.aggregate(stream)) is None:
+        if (aggregate := await self.log.load(stream)) is None:
             raise UnknownLife
         return aggregate
 

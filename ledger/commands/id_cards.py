@@ -51,7 +51,7 @@ class IdCardCommands(CommandRunner):
         Raises:
             UnknownApplication
         """
-        application = await self.log.aggregate(number)
+        application = await self.log.load(number)
         if not isinstance(application, IdCardApplication):
             raise UnknownApplication
         return application

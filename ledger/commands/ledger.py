@@ -77,7 +77,7 @@ class PermitLedger(Application[str]):
         )
         self.blind_index = blind_index
         self.holder_keys = HolderKeys(keyring)
-        self.access = BlockingLog(self.log, self.aggregate, self.holder_keys)
+        self.access = BlockingLog(self.log, self.load, self.holder_keys)
         self.commands = PermitCommands(
             self.access, self.event_mapper, blind_index=blind_index, renderer=renderer, **sources
         )
@@ -104,12 +104,12 @@ class PermitLedger(Application[str]):
         Raises:
             UnknownPermit
         """
-        permit = self.aggregate(number)
+        permit = self.load(number)
         if not isinstance(permit, Permit):
             raise UnknownPermit
         return permit
 
-    def aggregate(self, stream: str) -> Aggregate | None:
+    def load(self, stream: str) -> Aggregate | None:
         """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
         aggregate = self._folded(stream)
         return self._folded(stream) if was_erased_meanwhile(aggregate) else aggregate

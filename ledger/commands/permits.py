@@ -71,7 +71,7 @@ class PermitCommands(CommandRunner):
         Raises:
             UnknownPermit
         """
-        permit = await self.log.aggregate(number)
+        permit = await self.log.load(number)
         if not isinstance(permit, Permit):
             raise UnknownPermit
         return permit

@@ -45,7 +45,7 @@ class AsyncLog:
     async def append(self, append: Append) -> list[int]:
         return [] if append.is_empty else await self._appends.append(append)
 
-    async def aggregate(self, stream: str) -> Aggregate | None:
+    async def load(self, stream: str) -> Aggregate | None:
         aggregate = await self._folded(stream)
         return await self._folded(stream) if was_erased_meanwhile(aggregate) else aggregate
 

@@ -24,7 +24,7 @@ class LogAccess(Protocol):
 
     async def append(self, append: Append) -> list[int]: ...
 
-    async def aggregate(self, stream: str) -> Aggregate | None:
+    async def load(self, stream: str) -> Aggregate | None:
         """Whatever lives in a stream, folded from its events; ``None`` where there are none."""
         ...
 
@@ -69,7 +69,7 @@ class BlockingLog:
     async def append(self, append: Append) -> list[int]:
         return self._recorder.append(append)
 
-    async def aggregate(self, stream: str) -> Aggregate | None:
+    async def load(self, stream: str) -> Aggregate | None:
         return self._life(stream)
 
     async def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:

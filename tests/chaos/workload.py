@@ -29,7 +29,7 @@ _policy = load_policy(synthetic_people=True)
 class NumberAndVersion:
     """Renders what the judge wants to compare, and nothing else."""
 
-    def life(self, permit: Permit, context: CommandContext) -> bytes:  # noqa: ARG002
+    def aggregate(self, permit: Permit, context: CommandContext) -> bytes:  # noqa: ARG002
         return f"{permit.id} {permit.version}".encode()
 
     def refusal(self, refusal: Refused) -> bytes:  # noqa: ARG002

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import pytest
 from eventsourcing.persistence import StoredEvent
-from ledger.eventlog.pending import PendingAppend
 from structlog.testing import capture_logs
 
 from domain import citizen_id
@@ -40,6 +39,7 @@ from ledger.eventlog.append import Append
 from ledger.eventlog.group_commit import GroupCommit
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.notifier import LogNotifier
+from ledger.eventlog.pending import PendingAppend
 from ledger.eventlog.recorder import LedgerRecorder
 from tests.ledger.appends import HangingCommits
 from tests.ledger.followers import Follower, TaskFollower, ThreadFollower

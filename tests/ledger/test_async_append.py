@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 import uvloop
-from ledger.eventlog.pending import AwaitedAppend
 
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import append_queue, async_append
 from ledger.eventlog.async_append import AsyncAppends
+from ledger.eventlog.pending import AwaitedAppend
 from tests.ledger.appends import kinds, on, streams
 
 WAIT_S = 30

@@ -32,7 +32,7 @@ IN_WINDOW = date(2026, 12, 20)
 class Words:
     """Renders an outcome so that a test can tell one from another."""
 
-    def life(self, permit, _context):
+    def aggregate(self, permit, _context):
         return f"version {permit.version} lost {permit.card.is_lost}".encode()
 
     def refusal(self, refusal):
@@ -213,7 +213,7 @@ def test_both_forms_at_once_on_one_permit(ledger, log, runner, blind_index, issu
         )
 
     assert [2, 3, 4, 5] == sorted(answer.version for answer in runner(act()))
-    assert runner(log.life(number)).version == ledger.permit(number).version == 5
+    assert runner(log.load(number)).version == ledger.permit(number).version == 5
 
 
 # -- reads -------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_a_database_that_is_away_is_unavailable(log, runner, pool):
 
     async def act():
         await pool.close()
-        wanted = [log.life("a"), log.life("b"), log.last_position("a")]
+        wanted = [log.load("a"), log.load("b"), log.last_position("a")]
         return await asyncio.gather(*wanted, return_exceptions=True)
 
     assert [True] * 3 == [isinstance(error, Unavailable) for error in runner(act())]

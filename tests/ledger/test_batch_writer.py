@@ -2,13 +2,13 @@
 
 import psycopg
 import pytest
-from ledger.eventlog.pending import PendingAppend
 from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
 
 from ledger.database.connections import as_service, connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import append_work
 from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.pending import PendingAppend
 from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.appends import kinds, on, streams
 

@@ -229,7 +229,7 @@ def reader(request, database_url, blind_index, awaited):
                     return await holder_keys(holder_ids)
 
                 log.holder_keys = late
-                return await log.life(number)
+                return await log.load(number)
 
         def in_task(number, between):
             return awaited(read(number, between))

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import pytest
-from ledger.eventlog.pending import PendingAppend
 
 from ledger.database.connections import connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import group_commit
 from ledger.eventlog.append_queue import BATCH_EVENTS_MAX
+from ledger.eventlog.pending import PendingAppend
 from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.appends import kinds, on, streams
 

@@ -19,7 +19,7 @@ NUMBER = "7Q2M9K4T8XW5"
 class Words:
     """Renders an outcome so that a test can tell one from another."""
 
-    def life(self, permit, _context):
+    def aggregate(self, permit, _context):
         return f"{permit.id} version {permit.version} lost {permit.card.is_lost}".encode()
 
     def refusal(self, refusal):

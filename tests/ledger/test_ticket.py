@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ledger.eventlog.pending import AwaitedAppend, PendingAppend
 
+from ledger.eventlog.pending import AwaitedAppend, PendingAppend
 from tests.ledger.appends import on
 
 WAIT_S = 30

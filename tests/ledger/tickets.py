@@ -1,11 +1,11 @@
 """Tickets as they wait for the database, and the queue in which they do."""
 
 from eventsourcing.persistence import StoredEvent
-from ledger.eventlog.pending import PendingAppend
 
 from ledger.eventlog.append import Append
 from ledger.eventlog.append_queue import AppendQueue
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.pending import PendingAppend
 
 
 def on(*streams, events=1, size=2, changes=(), key=None, portrait=None):

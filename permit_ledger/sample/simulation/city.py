@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from domain.aggregate import DomainEvent
-from domain.aggregate import Life as AnyLife
+from domain.aggregate import Aggregate, DomainEvent
 from domain.calendar import ONE_DAY, shanghai_date
 from domain.context import CommandContext
 from domain.permit import Permit
@@ -57,7 +56,7 @@ class City:
 
     def record(
         self,
-        permit: AnyLife,
+        permit: Aggregate,
         holder_changes: Sequence[HolderChange] = (),
         portrait: Portrait | None = None,
         *,
