@@ -27,10 +27,13 @@ def always_apart(monkeypatch):
 
 def preparers(pid=None):
     """Processes that make batches, of this process or of another."""
+    found = []
     with suppress(psutil.NoSuchProcess):
-        children = psutil.Process(pid).children()
-        return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
-    return []
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):  # this one has ended; the others may not have
+                if "spawn_main" in " ".join(child.cmdline()):
+                    found.append(child)
+    return found
 
 
 def test_both_make_the_same_batches(ledger, policy, database_url):

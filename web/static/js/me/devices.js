@@ -7,9 +7,11 @@ import { text } from "../texts.js";
 import { write } from "../writes.js";
 
 export function showDevices({ place, token, holder, permit, device, changed }) {
-  const asking = place.querySelector(".notice:not([hidden]) #revoke-yes");
-  if (asking && place.dataset.devices === String(permit.electronic.devices)) return; // an answer is being given
-  place.dataset.devices = permit.electronic.devices;
+  const count = text("me.devices_count", { count: permit.electronic.devices });
+  if (device && place.querySelector(".notice:not([hidden]) #revoke-yes")) {
+    place.querySelector(".devices-count").textContent = count; // the question stays while it is open
+    return;
+  }
   const ask = h("button", { type: "button", class: "button button--risky", id: "revoke" }, text("me.revoke"));
   const sure = h("div", { class: "notice notice--warn", hidden: true });
   const revoke = () =>
@@ -39,7 +41,7 @@ export function showDevices({ place, token, holder, permit, device, changed }) {
   put(
     place,
     h("p", {}, text(device ? "me.this_phone" : "me.other_phone")),
-    h("p", { class: "soft small" }, text("me.devices_count", { count: permit.electronic.devices })),
+    h("p", { class: "soft small devices-count" }, count),
     device && ask,
     sure,
     h("p", {}, signOut()),
