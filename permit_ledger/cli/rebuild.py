@@ -1,4 +1,4 @@
-"""``permit-ledger rebuild``: a view built anew beside the one that serves."""
+"""``permit-ledger rebuild``: build a view again beside the live one."""
 
 from __future__ import annotations
 
@@ -46,18 +46,21 @@ def parts_of(settings: Settings) -> Parts:
 
 
 def rebuild(
-    view: Annotated[ViewName, typer.Argument(help="Which view.")],
+    view: Annotated[ViewName, typer.Argument(help="View to rebuild.")],
     accept_differences: Annotated[
-        bool, typer.Option("--accept-differences", help="Switch though rows differ; keep the list.")
+        bool,
+        typer.Option("--accept-differences", help="Switch although rows differ; keep the list."),
     ] = False,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Put the previous build in place again.")
+        bool, typer.Option("--rollback", help="Switch back to the previous build.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, max=8, help="Processes; 0: as many as cores.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, max=8, metavar="N", help="Processes; 0 is one for each core.")
+    ] = 0,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Build a view anew beside the live one, prove them equal, switch; nobody waits for it."""
+    """Build a view again beside the live one, prove both equal, and switch without downtime."""
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415

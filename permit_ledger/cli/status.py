@@ -1,4 +1,4 @@
-"""How far everything is, on one screen."""
+"""``permit-ledger status``: positions and problems of all roles on one screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source's own habits, held to."""
+"""Conventions of the repository that no linter checks."""
 
 import re
 import subprocess
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES_MAX = 400
 CODE = (
     "domain",
     "ledger",
@@ -33,14 +32,6 @@ def _tracked(*suffixes: str) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def test_no_source_file_outgrows_its_noun() -> None:
-    """A file of more than 400 lines holds a second noun."""
-    long = {
-        f: n for f in _tracked(".py") if (n := len(f.read_text("utf-8").splitlines())) > LINES_MAX
-    }
-    assert {} == long
-
-
 @pytest.mark.parametrize(
     "forbidden",
     [
@@ -51,7 +42,7 @@ def test_no_source_file_outgrows_its_noun() -> None:
     ids=["registry address", "path of one machine", "unfinished mark"],
 )
 def test_nothing_in_the_repository_that_does_not_belong(forbidden: str) -> None:
-    """No registry's address, no machine's path, no unfinished mark is tracked."""
+    """No address of a registry, path of one machine or unfinished mark is tracked."""
     pattern = re.compile(forbidden)
     found = [
         f"{file.relative_to(ROOT)}: {match[0]}"
@@ -62,7 +53,7 @@ def test_nothing_in_the_repository_that_does_not_belong(forbidden: str) -> None:
 
 
 def test_every_named_query_is_used() -> None:
-    """A query that nobody calls is deleted."""
+    """An unused query is deleted."""
     source = "\n".join(file.read_text("utf-8") for file in _tracked(".py"))
     unused = [
         f"{file.relative_to(ROOT)}: {name}"
@@ -85,7 +76,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_the_product_does_not_sleep() -> None:
-    """Waiting is for a condition or a signal, never for time alone."""
+    """The product waits for conditions and signals, never for time alone."""
     sleeping = [
         str(file.relative_to(ROOT))
         for folder in CODE
