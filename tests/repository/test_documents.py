@@ -31,6 +31,12 @@ def test_files_that_are_named_exist(document: Path) -> None:
     assert [] == [name for name in named if not (ROOT / name).exists()]
 
 
+def test_schemas_that_asyncapi_refers_to_exist() -> None:
+    references = re.findall(r"\$ref: '(\./[^']+)'", _text("asyncapi.yaml"))
+    assert references
+    assert [] == [name for name in references if not (ROOT / name).exists()]
+
+
 def test_the_readmes_tables_are_made_from_the_code() -> None:
     """Settings and commands, as ``./dev docs`` writes them."""
     if with_tables(_text("README.md")) != _text("README.md"):
