@@ -22,9 +22,14 @@ def shanghai_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+def first_instant(day: date) -> datetime:
+    """The instant at which a legal date begins."""
+    return datetime.combine(day, time(), SHANGHAI)
+
+
 def last_midnight(instant: datetime) -> datetime:
     """The instant at which the legal date of ``instant`` began."""
-    return datetime.combine(shanghai_date(instant), time(), SHANGHAI)
+    return first_instant(shanghai_date(instant))
 
 
 @lru_cache(maxsize=20_000)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from .calendar import shanghai_date
+from .calendar import first_instant, shanghai_date
 from .permit import Permit
 from .standing import ElectronicStatus, Facts, PermitStatus, PhysicalStatus, Standing
-from .validity import History, first_instant
+from .validity import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class IdCardEvent(DomainEvent):
-    """What every event of an application is; the receipt number is its ``originator_id``."""
+    """An event of an application, whose receipt number is the ``originator_id``.
+
+    The direct subclasses in this module are all events that an application's stream can hold.
+    """
 
     STAGE: ClassVar[Stage | None] = None
     """The stage that it leads to."""
@@ -209,21 +212,8 @@ class ApplicantErased(IdCardEvent):
         )
 
 
-EVENTS: tuple[type[IdCardEvent], ...] = (
-    ApplicationAccepted,
-    SentToHukouPolice,
-    ApplicationApproved,
-    ApplicationReturned,
-    CardProduced,
-    CardArrived,
-    CardCollected,
-    ApplicationWithdrawn,
-    DueDateSet,
-    ApplicantRestricted,
-    ApplicantRestrictionLifted,
-    ApplicantErased,
-)
-"""The whole lifecycle."""
+EVENTS: tuple[type[IdCardEvent], ...] = tuple(IdCardEvent.__subclasses__())
+"""All events above, in their order; a stream can hold no other."""
 
 for _event in EVENTS:
     register_topic(_event.TOPIC, _event)
