@@ -1,7 +1,7 @@
-"""Everything that can happen to a permit, and what each event does to it.
+"""The events of a permit, and the effect of each on its state.
 
-A topic is a promise to whoever reads the log in twenty years: it names the event and its version,
-never a Python path. A changed event is a new version with an upcast from the old.
+A topic is a lasting promise to readers of the log: it names the event and its version, never a
+Python path. A changed event is a new version with an upcast from the old.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CancellationReason(StrEnum):
 
 
 class End(StrEnum):
-    """How a permit came to its end."""
+    """How a permit ended."""
 
     ENDED = "ended"
     VOIDED = "voided"
@@ -104,8 +104,8 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
         return first_instant(self.anchor)
 
     def mutate(self, aggregate: Permit | None) -> Permit:  # type: ignore[override]
-        """The permit in its first state. The library finds out anew for each which of the fields
-        it takes; here that is said."""
+        """Return the permit in its first state. Overrides the library's method, which inspects the
+        constructor's signature for every event."""
         assert aggregate is None  # noqa: S101
         permit_class: type[Permit] = resolve_topic(self.originator_topic)
         permit = permit_class.__new__(permit_class)
@@ -379,7 +379,7 @@ class HolderErased(PermitEvent):
     backups_hold_key_until: date
 
     def apply(self, aggregate: Permit) -> None:
-        """The same, whether what came before was read with the key or without."""
+        """Leads to the same state whether earlier events were read with the key or without."""
         aggregate.identity = ERASED
         aggregate.residence = replace(aggregate.residence, address=ERASED)
         aggregate.devices = {}

@@ -39,8 +39,8 @@ Apply = Callable[[Any, Permit], None]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one event does, or a part of it, and since when; ``recorded_at`` never goes back from
-    one version to the next, whatever clocks have said."""
+    """The effect of one event, or a part of it, and since when it is true; ``recorded_at`` never
+    decreases from one version to the next, whatever the clocks said."""
 
     true_from: datetime
     recorded_at: datetime
@@ -52,7 +52,8 @@ class Effect:
         return self.true_from, self.event.originator_version
 
     def applied(self, permit: Permit | None) -> Permit:
-        """The permit after it, changed in place; the first effect is the issue, which makes it."""
+        """Apply it to the permit in place; the first effect is the issue, which makes the
+        permit."""
         if isinstance(self.event, PermitIssued):
             return self.event.mutate(None)
         assert permit is not None  # noqa: S101  nothing is true before the issue
@@ -63,7 +64,7 @@ class Effect:
 @dataclass(frozen=True, slots=True)
 class AsOf:
     """A permit at an instant. ``version`` is the newest one of the events that it is made of;
-    ``uncertain`` names what can't be told any more, since it went with the holder's key."""
+    ``uncertain`` names what is no longer known, since the holder's key is destroyed."""
 
     at: datetime
     permit: Permit
@@ -72,7 +73,7 @@ class AsOf:
 
     @property
     def standing(self) -> Standing:
-        """How it stood on that day."""
+        """Its standing on that day."""
         return Standing(
             replace(Facts.of(self.permit), version=self.version), shanghai_date(self.at)
         )
@@ -82,7 +83,7 @@ class History:
     """All events of one permit, in the order of their versions."""
 
     def __init__(self, happened: Sequence[PermitEvent]) -> None:
-        """``happened`` begins with the issue, version 1, and lacks none."""
+        """``happened`` begins with the issue, version 1, and has no gaps."""
         self.events = tuple(happened)
         self.recorded_at = list(accumulate((event.timestamp for event in happened), max))
         self._effects = _effects(self.events, self.recorded_at)
@@ -90,24 +91,24 @@ class History:
         self._folded: dict[tuple[int, int], tuple[Permit, int, tuple[str, ...]]] = {}
 
     def known_by(self, instant: datetime) -> int:
-        """How many of the events were recorded by then: the first so many."""
+        """How many of the events were recorded by then; they are the first ones."""
         return bisect_right(self.recorded_at, instant)
 
     def true_from(self, version: int) -> datetime:
-        """Since when what this version says is true, the first part of it."""
+        """Since when the first effect of this version is true."""
         return self._effects[version - 1][0].true_from
 
     def effects(self, known: int) -> list[Effect]:
-        """Of the first ``known`` events, in the order in which they became true."""
+        """The effects of the first ``known`` events, in the order in which they became true."""
         if known not in self._sorted:
             found = [effect for of_event in self._effects[:known] for effect in of_event]
             self._sorted[known] = sorted(found, key=lambda effect: effect.order)
         return self._sorted[known]
 
     def as_of(self, at: datetime, known: int) -> AsOf | None:
-        """The permit at an instant, from the first ``known`` events; ``None``: not issued yet.
+        """The permit at an instant, from the first ``known`` events; ``None`` if not issued yet.
 
-        The result shares its permit with others: it is for reading.
+        Results share their permits: don't change them.
         """
         effects = self.effects(known)
         effects = effects[: bisect_right(effects, at, key=lambda effect: effect.true_from)]

@@ -1,4 +1,4 @@
-"""Everything that can happen to an application, and what each event does to it."""
+"""The events of an application, and the effect of each on its state."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ApplicationAccepted(CanInitAggregate[str], IdCardEvent):
     fee_yuan: int
 
     def mutate(self, aggregate: IdCardApplication | None) -> IdCardApplication:  # type: ignore[override]
-        """The application in its first state."""
+        """Return the application in its first state."""
         assert aggregate is None  # noqa: S101
         of_class: type[IdCardApplication] = resolve_topic(self.originator_topic)
         application = of_class.__new__(of_class)
@@ -195,7 +195,7 @@ class ApplicantErased(IdCardEvent):
     backups_hold_key_until: date
 
     def apply(self, aggregate: IdCardApplication) -> None:
-        """The same, whether what came before was read with the key or without."""
+        """Leads to the same state whether earlier events were read with the key or without."""
         aggregate.identity = ERASED
         if aggregate.return_reason is not None:
             aggregate.return_reason = ERASED

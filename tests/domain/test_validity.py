@@ -247,10 +247,10 @@ def test_a_timeline_shows_both_tracks_in_bands():
     ] == [
         (
             band.since,
-            band.look.physical,
-            band.look.physical_effective,
-            band.look.electronic,
-            band.look.electronic_effective,
+            band.states.physical,
+            band.states.physical_effective,
+            band.states.electronic,
+            band.states.electronic_effective,
         )
         for band in found
     ]
