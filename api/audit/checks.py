@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.checks.own_checks import shown
 from domain.personal import ERASED
-from domain.recheck import PastCheck, Reconsidered, recheck
+from domain.recheck import PastCheck, RecheckResult, recheck
 from domain.validity import History
 from domain.verification import Reason, Track, Verdict
 from ledger.checks.log import Check
@@ -40,7 +40,7 @@ def _past(check: Check, recorded: StreamHistory) -> PastCheck:
     )
 
 
-def _today(again: Reconsidered, recorded: StreamHistory) -> TodayAnswer | None:
+def _today(again: RecheckResult, recorded: StreamHistory) -> TodayAnswer | None:
     if again.verdict is None:
         return None
     return TodayAnswer(

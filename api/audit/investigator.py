@@ -130,7 +130,7 @@ async def timeline(
         now=now,
         known_at=min(known_at or now, now),
         bands=[
-            BandAnswer(since=band.since, until=band.until, **asdict(band.look))
+            BandAnswer(since=band.since, until=band.until, **asdict(band.states))
             for band in bands(history, known)
         ],
         marks=marks,
