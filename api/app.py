@@ -14,13 +14,14 @@ from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
 from .checks import remote as far_checks
+from .checks.decoding import FRAME_BYTES_MAX
 from .checks.express import ExpressLane, is_check
 from .http import problems
 from .http.append_receipts import AppendReceipts
 from .http.conditional import ConditionalReads
 from .http.middleware import RequestFrame
 from .id_cards import counter as id_cards
-from .operations import quarantine, stats
+from .operations import live_summary, quarantine, stats
 from .operations import remote as far_operations
 from .operations import service as operations
 from .permits import display, holder, live, registrar
@@ -90,6 +91,7 @@ def create_app(
         verifier.router,
         frames.router,
         live.router,
+        live_summary.router,
         audit.router,
         evidence.router,
         audit_id_cards.router,
@@ -106,7 +108,7 @@ def create_app(
     problems.install(app)
     app.add_middleware(AppendReceipts)
     app.add_middleware(ConditionalReads)
-    app.add_middleware(RequestFrame)
+    app.add_middleware(RequestFrame, body_bytes_max_of={frames.FRAMES: FRAME_BYTES_MAX})
     _document_problems(app)
     return app
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.permits.answers import OwnCheckAnswer, PermitAnswer
-from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
+from api.checks.answers import OwnCheckAnswer
+from api.permits.answers import PermitAnswer
+from domain.standing import ElectronicStatus, PermitStatus, PersonalData, PhysicalStatus
 from domain.verification import Outcome, Reason
 
 Withheld = Annotated[
@@ -178,3 +179,37 @@ class ReadAnswer(BaseModel):
 class ReadsAnswer(BaseModel):
     reads: list[ReadAnswer]
     next_before: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class HolderAnswer(BaseModel):
+    """How a holder's details stand, over all permits that the holder ever had."""
+
+    holder_id: str
+    permit_numbers: list[str]
+    personal_data: PersonalData
+    as_of_position: int
+
+
+class DestroyedAnswer(BaseModel):
+    """What an erasure has destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
+
+    holder_key: str
+    search_index: bool
+    portraits: bool
+    views: bool
+
+
+class ErasureAnswer(HolderAnswer):
+    """The certificate of an erasure, for the file and for the person."""
+
+    erased_at: datetime
+    legal_basis: str
+    case: str
+    approvals: list[str]
+    destroyed: DestroyedAnswer
+    backups_hold_key_until: date = Field(
+        description="last day on which copies of the database made before may hold the key"
+    )
+    certificate: str = Field(
+        description="the same, signed: compact JWS, typ erasure-certificate+jwt"
+    )

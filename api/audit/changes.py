@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, cast
 
-from api.permits.presentation import Json
+from api.http.rendering import Json
 from domain.aggregate import DomainEvent
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued

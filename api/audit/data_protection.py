@@ -11,15 +11,17 @@ from starlette.responses import Response
 
 from api.checks.receipts import ERASURE
 from api.http import documents
+from api.http.fields import Printable
 from api.http.json_bodies import JsonRoute
+from api.http.rendering import place
 from api.http.roles import Scope
 from api.http.services import Services, services
 from api.http.writing import answered, command_by, headers_of
-from api.permits.answers import ErasureAnswer, HolderAnswer
-from api.permits.presentation import place
-from api.permits.schemas import ErasureBody, OrderBody, Printable
 from ledger.commands.runner import Command
 from ledger.eventlog.idempotency import Answer
+
+from .answers import ErasureAnswer, HolderAnswer
+from .schemas import ErasureBody, OrderBody
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 

@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.reading import well_formed
+from api.http.rendering import Json
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.presentation import Json
 from domain.permit_document import permit_document
 from domain.policy import Policy
 from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent

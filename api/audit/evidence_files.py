@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from api.permits.presentation import Json
+from api.http.rendering import Json
 from transparency.manifests import row_entry
 from transparency.notes import Note, NoteVerifier
 from transparency.proof_text import TlogProof

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.rendering import Json
 from api.http.services import Services, services
 from api.id_cards.counter import well_formed
 from api.id_cards.presentation import application_document, file_document
-from api.permits.presentation import Json
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.events import ApplicationAccepted, IdCardEvent
 from domain.personal import ERASED

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http import documents
+from api.http.fields import Printable
 from api.http.instants import QueryInstant
 from api.http.reading import next_page, well_formed
 from api.http.services import Services, services
-from api.permits.schemas import Printable
 from domain import permit_number as permit_numbers
 from domain.id_cards import receipt_number as receipt_numbers
 from domain.permit_document import permit_document

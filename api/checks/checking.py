@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from api.http.rendering import Json
 from api.http.services import Services
 from api.http.tokens import Principal
-from api.permits.presentation import Json, disclosed
-from api.permits.schemas import CheckBody, ElectronicCheckBody, PhysicalCheckBody
+from api.permits.presentation import disclosed
 from domain import permit_number
 from domain.verification import (
     Reason,
@@ -25,6 +25,8 @@ from ledger.crypto.holder_keys import HolderKey
 from ledger.errors import Corrupt, Unavailable
 from projections.queries.check_batcher import CheckLookup, CheckQuery
 from projections.queries.permits import PermitRow, Person
+
+from .schemas import CheckBody, ElectronicCheckBody, PhysicalCheckBody
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +54,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
     found, is_present = await _present(body, await service.checks.look_up(asked), service)
     verdict = _NOT_ALLOWED
     if fields:
-        verdict = _verdict(body, found, service) if is_present else _UNDETERMINED
+        verdict = verdict_of(body, found, service) if is_present else _UNDETERMINED
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
     if fields and found.seen.facts and verdict.reason is None:
@@ -123,7 +125,8 @@ async def _present(
     return found._replace(seen=seen, key_row=seen.row), True
 
 
-def _verdict(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
+def verdict_of(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
+    """Decide on what was found, as of today."""
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):

@@ -20,8 +20,8 @@ from api.http.json_bodies import MalformedJson, invalid, parse
 from api.http.middleware import BodyTooLarge
 from api.http.roles import Scope as Right
 from api.http.security import admitted
-from api.permits.schemas import CheckBody
 
+from .schemas import CheckBody
 from .verifier import VERIFICATIONS, verify
 
 JSON: Final = b"application/json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Security
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ from api.http.tokens import Principal
 
 from .decoding import TEXT_LENGTH_MAX, NotAPicture
 
+FRAMES: Final = "/v1/verifications/frames"
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
 router = APIRouter(tags=["verifier"])
@@ -36,7 +37,7 @@ _PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-
 
 
 @router.post(
-    "/v1/verifications/frames",
+    FRAMES,
     response_model_exclude_defaults=True,
     responses=documents.problems(401, 403, 413, 422, 503) | {200: {"model": FrameAnswer}},
     openapi_extra={

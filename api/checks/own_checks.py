@@ -13,13 +13,13 @@ from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
 from domain.personal import ERASED
 from ledger.checks.history import CHECKS_MAX
 from ledger.checks.log import Check
 from ledger.errors import UnknownCheck
 from ledger.eventlog.follow import POSITION_MAX
 
+from .answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
 from .checking import receipt_claims
 
 router = APIRouter(tags=["holder"])

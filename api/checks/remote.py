@@ -16,12 +16,10 @@ from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
 from api.http.rate_limits import CheckLimits
+from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.tokens import Principal, TokenVerifier
-from api.permits.answers import RemoteCheckAnswer
-from api.permits.presentation import Json
-from api.permits.schemas import CheckBody, PhysicalCheckBody
 from domain import permit_number
 from domain.calendar import shanghai_date
 from domain.policy import Policy
@@ -39,8 +37,10 @@ from ledger.database.clock import Clock
 from projections.queries.check_batcher import CheckBatcher
 from projections.remote.cards import RemoteCard, RemoteCards
 
+from .answers import RemoteCheckAnswer
 from .checking import claims_of, receipt_claims
 from .receipts import ReceiptSigner
+from .schemas import CheckBody, PhysicalCheckBody
 from .verifier import VERIFICATIONS
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)

@@ -15,12 +15,12 @@ from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import ChallengeAnswer, CheckAnswer
-from api.permits.schemas import ChallengeBody, CheckBody
 from domain.errors import ScenarioNotAllowed
 from domain.verification import may_challenge
 
+from .answers import ChallengeAnswer, CheckAnswer
 from .checking import answer, claims_of, receipt_claims
+from .schemas import ChallengeBody, CheckBody
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 

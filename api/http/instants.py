@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from api.permits.schemas import FIRST_DATE, LAST_DATE
 from domain.instants import NotAnInstant, instant_of
+
+from .fields import FIRST_DATE, LAST_DATE
 
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from api.checks.decoding import FRAME_BYTES_MAX
 
 from . import correlation
 from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
-BODY_BYTES_MAX_OF = {"/v1/verifications/frames": FRAME_BYTES_MAX}
+NO_EXCEPTIONS: Final[Mapping[str, int]] = {}
 CORRELATION_HEADER = correlation.HEADER.lower().encode()
 
 _log = structlog.get_logger("access")
@@ -32,8 +31,11 @@ class BodyTooLarge(HTTPException):
 class RequestFrame:
     """Innermost but for the application; everything that it adds is in the headers and the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS) -> None:
+        """``body_bytes_max_of`` names the paths that take more, or less, than
+        :data:`BODY_BYTES_MAX`."""
         self._app = app
+        self._body_bytes_max_of = body_bytes_max_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +80,7 @@ class RequestFrame:
             )
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received, bytes_max = 0, BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
+        received, bytes_max = 0, self._body_bytes_max_of.get(scope["path"], BODY_BYTES_MAX)
 
         async def receive_bounded() -> Message:
             nonlocal received

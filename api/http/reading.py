@@ -11,7 +11,6 @@ import orjson
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
-from api.permits.presentation import Json, with_position
 from domain import permit_number
 from domain.permit_document import permit_document
 from domain.standing import Facts, PermitStatus, Standing
@@ -22,6 +21,7 @@ from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
 
 from .conditional import entity_tag
+from .rendering import Json, with_position
 from .services import Services, services
 
 

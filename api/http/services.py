@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
 
-from api.checks.decoding import Decoders
-from api.checks.receipts import ReceiptSigner
-from api.operations.live_summary import LiveSummaryFeed
-from api.operations.published import StatsFeed
 from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
@@ -40,6 +36,12 @@ from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
 from .waits import Waits
+
+if TYPE_CHECKING:  # these packages are built on this one
+    from api.checks.decoding import Decoders
+    from api.checks.receipts import ReceiptSigner
+    from api.operations.live_summary import LiveSummaryFeed
+    from api.operations.published import StatsFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,7 @@ class Services:
     receipts: ReceiptSigner
     changes: PermitChanges
     streams: Streams
-    public_streams: Streams
-    pulse: LiveSummaryFeed
+    live_summary: LiveSummaryFeed
     stats: StatsFeed
     decoders: Decoders
     trees: TreeReader
@@ -90,10 +91,10 @@ class Services:
     backup_retention_days: int = 35
 
     def stop_streaming(self) -> None:
-        """End what would go on by itself, so that a server that stops has nothing to wait for."""
+        """End all streams and waits, so that the server can stop at once."""
         self.streams.close()
-        self.public_streams.close()
-        self.stats.listeners.close()
+        self.live_summary.close()
+        self.stats.close()
         self.waits.close()
 
     def standing(self, facts: Facts) -> Standing:

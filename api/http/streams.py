@@ -11,8 +11,9 @@ import orjson
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.permits.presentation import Json
 from ledger.errors import Unavailable
+
+from .rendering import Json
 
 STREAMS_MAX = 1000
 STREAMS_A_CALLER_MAX = 8

@@ -8,13 +8,13 @@ import orjson
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from api.permits.presentation import place
 from ledger.commands.runner import Command
 from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark
 from .problems import HttpProblem, response
+from .rendering import place
 from .roles import Scope
 from .security import require
 from .services import Services, services

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
@@ -15,7 +16,6 @@ from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
-from api.permits.schemas import Empty
 from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts
 from ledger.commands.runner import Command

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
 import orjson
 
-from api.http.problems import refusal_document
-from api.permits.presentation import Json, holder_document
-from domain.aggregate import Aggregate
+from api.http.rendering import HolderRenderer, Json
 from domain.context import CommandContext
-from domain.errors import Refused
 from domain.id_cards.application import IdCardApplication
 from domain.personal import ERASED
 from domain.standing import PersonalData
@@ -80,14 +76,8 @@ def _personal_data(application: IdCardApplication) -> PersonalData:
     return PersonalData.of(restricted=application.restricted, erased=application.erased)
 
 
-class IdCardRenderer:
-    """What a command's caller gets: kept with the append, told again on a retry."""
+class IdCardRenderer(HolderRenderer):
+    """Renders the result of a command on an application."""
 
     def aggregate(self, aggregate: IdCardApplication, context: CommandContext) -> bytes:  # noqa: ARG002
         return orjson.dumps(application_document(aggregate))
-
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
-        return orjson.dumps(holder_document(aggregates))
-
-    def refusal(self, refusal: Refused) -> bytes:
-        return refusal_document(refusal)

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from api.permits.schemas import (
+from api.http.fields import (
     CitizenNumber,
     Date,
     Ethnicity,
-    GuardianBody,
     Printable,
     RequestBody,
     Sex,
     Text,
     code,
 )
+from api.permits.schemas import GuardianBody
 from domain.id_cards.application import REASON_LENGTH_MAX
 from domain.id_cards.collection import CollectedBy, Collection
 from domain.id_cards.materials import Material

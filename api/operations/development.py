@@ -14,11 +14,11 @@ from joserfc.jwk import ECKey
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from api.http.documents import problems
+from api.http.fields import RequestBody
 from api.http.instants import Instant
 from api.http.json_bodies import JsonRoute
 from api.http.roles import ROLE_SCOPES, Role
 from api.http.services import Services, services
-from api.permits.schemas import RequestBody
 from ledger.database.clock import DevelopmentClock
 
 PEOPLE_MAX = 6

@@ -9,14 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import well_formed
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import QuarantineAnswer, QuarantinedAnswer, RetriedAnswer
-from api.permits.schemas import Empty
+
+from .answers import QuarantineAnswer, QuarantinedAnswer, RetriedAnswer
 
 router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"], route_class=JsonRoute)
 

@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from api.checks.remote import RemoteServices, remote_services
 from api.http import documents
 from api.http.metrics import REGISTRY, set_remote_state
-from api.permits.answers import RemoteReadiness
 from ledger.errors import Unavailable
 from projections.remote.feed import is_fresh
 
 from . import service as operations
+from .answers import RemoteReadiness
 
 router = APIRouter(tags=["operations"])
 

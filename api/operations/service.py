@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from api.http import documents
 from api.http.metrics import REGISTRY, set_vitals
 from api.http.services import Services, services
-from api.permits.answers import Readiness
 from ledger.errors import Unavailable
+
+from .answers import Readiness
 
 router = APIRouter(tags=["operations"])
 

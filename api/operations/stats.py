@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Annotated
 
 import orjson
@@ -17,15 +15,13 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.reading import known_tags
 from api.http.services import Services, services
-from api.http.streams import END, HEARTBEAT, EventStream, Stream
-from api.permits.answers import StatsAnswer
+from api.http.streams import EventStream
 from ledger.errors import Unavailable
 
-from .published import StatsFeed
+from .answers import StatsAnswer
 
 router = APIRouter(tags=["stats"])
 
-PUBLIC = ""
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "public, no-cache"
 MEDIA_TYPES = {
@@ -67,11 +63,7 @@ async def stats(service: Service) -> Response:
 @router.get("/v1/stats/live", responses=documents.streamed())
 async def live(service: Service) -> EventStream:
     """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
-    feed = service.stats
-    with ExitStack() as held:
-        stream = held.enter_context(feed.listeners.open(PUBLIC))
-        feed.want()
-        return EventStream(_changes(stream, feed), held.pop_all())
+    return service.stats.stream()
 
 
 @router.get(
@@ -98,16 +90,3 @@ async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> 
             "ETag": f'"{digest.hexdigest()[:24]}"',
         }
     return Response(content, 200, headers, MEDIA_TYPES[kind])
-
-
-async def _changes(stream: Stream, feed: StatsFeed) -> AsyncIterator[bytes]:
-    told: bytes | None = None
-    while not stream.is_over:
-        latest = feed.latest
-        if latest is not None and latest != told:
-            told = latest
-            yield latest
-        else:
-            yield HEARTBEAT
-        await stream.woken()
-    yield END

@@ -14,36 +14,23 @@ from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
 from api.http.reading import Reads, known, reads, well_formed
+from api.http.rendering import Json, with_position
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import END, HEARTBEAT, EventStream, Stream, event
 from api.http.tokens import Principal
-from api.operations.live_summary import LiveSummaryFeed
 from domain.permit_document import permit_document
 from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
 
-from .presentation import Json, with_position
-
 router = APIRouter(tags=["live"])
-
-PUBLIC = ""
 
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
-
-
-@router.get("/v1/live", responses=documents.streamed())
-async def pulse(service: Service) -> EventStream:
-    """How the ledger is doing: `pulse` events with positions, lag, and today's events by kind."""
-    with ExitStack() as held:
-        stream = held.enter_context(service.public_streams.open(PUBLIC))
-        service.pulse.want()
-        return EventStream(_pulse(stream, service.pulse), held.pop_all())
 
 
 @router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
@@ -97,19 +84,6 @@ async def _permit(
             told_check, is_quiet = watch.mark.checked, False
             yield event("checked", {"position": told_check})
         if is_quiet:
-            yield HEARTBEAT
-        await stream.woken()
-    yield END
-
-
-async def _pulse(stream: Stream, feed: LiveSummaryFeed) -> AsyncIterator[bytes]:
-    told: bytes | None = None
-    while not stream.is_over:
-        latest = feed.latest
-        if latest is not None and latest != told:
-            told = latest
-            yield latest
-        else:
             yield HEARTBEAT
         await stream.woken()
     yield END

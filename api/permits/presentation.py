@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
-from api.http.problems import refusal_document
-from domain.aggregate import Aggregate
+from api.http.rendering import HolderRenderer, Json
 from domain.context import CommandContext
-from domain.errors import Refused
 from domain.permit import Permit
 from domain.permit_document import permit_document
-from domain.standing import Facts, PersonalData, Standing
+from domain.standing import Facts, Standing
 from projections.queries.permits import PermitRow, Person
-
-Json = dict[str, Any]
 
 
 def physical_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
@@ -78,51 +72,8 @@ def _face_document(standing: Standing, seen: PermitRow, person: Person | None) -
     }
 
 
-def holder_document(aggregates: Sequence[Aggregate]) -> Json:
-    """How a holder's details stand, without the position that it is as of; for somebody erased it
-    is what a certificate says."""
-    last = aggregates[-1]
-    standing = {
-        "holder_id": last.holder_id,
-        "permit_numbers": [aggregate.id for aggregate in aggregates],
-        "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
-    }
-    erasure = last.erasure
-    if erasure is None:
-        return standing
-    return {
-        **standing,
-        "erased_at": erasure.erased_at,
-        "legal_basis": erasure.legal_basis,
-        "case": erasure.case,
-        "approvals": erasure.approvals,
-        "destroyed": {
-            "holder_key": erasure.key,
-            "search_index": True,
-            "portraits": True,
-            "views": True,
-        },
-        "backups_hold_key_until": erasure.backups_hold_key_until,
-    }
-
-
-def with_position(document: Json, position: int) -> Json:
-    return {**document, "as_of_position": position}
-
-
-class JsonRenderer:
-    """What a command's caller gets: kept with the append, told again on a retry."""
+class PermitRenderer(HolderRenderer):
+    """Renders the result of a permit command."""
 
     def aggregate(self, aggregate: Permit, context: CommandContext) -> bytes:
         return orjson.dumps(permit_document(Standing(Facts.of(aggregate), context.today)))
-
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
-        return orjson.dumps(holder_document(aggregates))
-
-    def refusal(self, refusal: Refused) -> bytes:
-        return refusal_document(refusal)
-
-
-def place(body: bytes, position: int) -> bytes:
-    """A rendered permit with the position that its append got."""
-    return body[:-1] + b',"as_of_position":%d}' % position

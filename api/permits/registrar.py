@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import (
     Reads,
@@ -19,6 +20,7 @@ from api.http.reading import (
     shown_permit,
     well_formed,
 )
+from api.http.rendering import with_position
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
@@ -31,11 +33,10 @@ from domain.standing import Facts
 from ledger.commands.runner import Command
 
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
-from .presentation import electronic_document, physical_document, with_position
+from .presentation import electronic_document, physical_document
 from .schemas import (
     AddressChangeBody,
     CancellationBody,
-    Empty,
     EndorsementBody,
     IdentityCorrectionBody,
     IssueBody,

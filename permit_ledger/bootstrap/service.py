@@ -26,7 +26,7 @@ from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
 from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import Published, StatsFeed
-from api.permits.presentation import JsonRenderer
+from api.permits.presentation import PermitRenderer
 from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
@@ -123,22 +123,26 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             log = AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
             trees = TreeReader(pool, settings.origin)
             commands = PermitCommands(
-                log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=JsonRenderer()
+                log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=PermitRenderer()
             )
             reader = PermitReader(pool, ledger.holder_keys)
             id_cards = IdCardReader(pool)
             folder = StreamFolder(pool, ledger.event_mapper, ledger.holder_keys)
             views = await stack.enter_async_context(ViewPosition(database_url))
-            public_streams = Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
-            pulse = LiveSummaryFeed(LiveSummaryReader(pool, reader), views, clock, public_streams)
-            in_background(stack, pulse.run())
+            live_summary = LiveSummaryFeed(
+                LiveSummaryReader(pool, reader),
+                views,
+                clock,
+                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX),
+            )
+            in_background(stack, live_summary.run())
             stats = StatsFeed(
                 Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
             )
             in_background(stack, stats.run())
             app.state.services = Services(
                 ledger=commands,
-                holders=HolderCommands(log, ledger.event_mapper, renderer=JsonRenderer()),
+                holders=HolderCommands(log, ledger.event_mapper, renderer=PermitRenderer()),
                 id_cards=IdCardCommands(
                     log,
                     ledger.event_mapper,
@@ -176,8 +180,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ),
                 changes=await stack.enter_async_context(PermitChanges(pool, views)),
                 streams=Streams(),
-                public_streams=public_streams,
-                pulse=pulse,
+                live_summary=live_summary,
                 stats=stats,
                 decoders=Decoders(),
                 trees=trees,
