@@ -17,7 +17,6 @@ from .checks import remote as far_checks
 from .checks.decoding import FRAME_BYTES_MAX
 from .checks.express import ExpressLane, is_check
 from .http import problems
-from .http.append_receipts import AppendReceipts
 from .http.conditional import ConditionalReads
 from .http.middleware import RequestFrame
 from .id_cards import counter as id_cards
@@ -106,7 +105,6 @@ def create_app(
     if development:
         app.include_router(development)
     problems.install(app)
-    app.add_middleware(AppendReceipts)
     app.add_middleware(ConditionalReads)
     app.add_middleware(RequestFrame, body_bytes_max_of={frames.FRAMES: FRAME_BYTES_MAX})
     _document_problems(app)

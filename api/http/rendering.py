@@ -21,11 +21,6 @@ def with_position(document: Json, position: int) -> Json:
     return {**document, "as_of_position": position}
 
 
-def place(body: bytes, position: int) -> bytes:
-    """A rendered document with the position that its append got."""
-    return body[:-1] + b',"as_of_position":%d}' % position
-
-
 def holder_document(aggregates: Sequence[Aggregate]) -> Json:
     """Return the state of a holder's personal data; after an erasure, what the certificate says."""
     last = aggregates[-1]

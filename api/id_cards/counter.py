@@ -71,7 +71,7 @@ async def accept(
     body: IdCardApplicationBody, command: CounterCommand, service: Service
 ) -> Response:
     """Accept an application (受理): everything that is missing is told at once."""
-    return answered(await service.id_cards.accept(body.submission(), command), 201)
+    return await answered(service.id_cards.accept(body.submission(), command), service, 201)
 
 
 @router.get("", responses=documents.read(WorkAnswer))
@@ -142,7 +142,7 @@ async def dispatch(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
     """The papers go to the police where the household is registered."""
-    return answered(await service.id_cards.dispatch(well_formed(receipt_number), command))
+    return await answered(service.id_cards.dispatch(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/approvals", responses=_WRITE)
@@ -150,7 +150,7 @@ async def approve(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
     """They have agreed (审核通过)."""
-    return answered(await service.id_cards.approve(well_formed(receipt_number), command))
+    return await answered(service.id_cards.approve(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/returns", responses=_WRITE)
@@ -159,7 +159,7 @@ async def send_back(
 ) -> Response:
     """They have not (退回), for a reason that only the counter is told."""
     number = well_formed(receipt_number)
-    return answered(await service.id_cards.send_back(number, body.reason, command))
+    return await answered(service.id_cards.send_back(number, body.reason, command), service)
 
 
 @router.post("/{receipt_number}/productions", responses=_WRITE)
@@ -167,7 +167,7 @@ async def produce(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
     """The card is made (制证)."""
-    return answered(await service.id_cards.produce(well_formed(receipt_number), command))
+    return await answered(service.id_cards.produce(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/arrivals", responses=_WRITE)
@@ -175,7 +175,7 @@ async def arrive(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
     """The card is at the station."""
-    return answered(await service.id_cards.arrive(well_formed(receipt_number), command))
+    return await answered(service.id_cards.arrive(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/withdrawals", responses=_WRITE)
@@ -183,7 +183,7 @@ async def withdraw(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
     """The applicant does not want it any more (撤回)."""
-    return answered(await service.id_cards.withdraw(well_formed(receipt_number), command))
+    return await answered(service.id_cards.withdraw(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/collections", responses=_WRITE)
@@ -192,4 +192,4 @@ async def collect(
 ) -> Response:
     """The card is handed over (领证), or posted."""
     number = well_formed(receipt_number)
-    return answered(await service.id_cards.collect(number, body.collection(), command))
+    return await answered(service.id_cards.collect(number, body.collection(), command), service)

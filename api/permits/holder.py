@@ -53,15 +53,18 @@ async def claim(
     permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
 ) -> Response:
     """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
-    answer = await service.ledger.claim(
-        well_formed(permit_number),
-        command.context.actor,
-        _device(body.device_key),
-        body.face_match.face_match() if body.face_match else None,
-        command,
-        confirmed=body.confirmed,
+    return await answered(
+        service.ledger.claim(
+            well_formed(permit_number),
+            command.context.actor,
+            _device(body.device_key),
+            body.face_match.face_match() if body.face_match else None,
+            command,
+            confirmed=body.confirmed,
+        ),
+        service,
+        201,
     )
-    return answered(answer, 201)
 
 
 @router.post(
@@ -73,10 +76,9 @@ async def revoke_device(
 ) -> Response:
     """Take a lost or sold phone's right to show the permit."""
     holder_id = command.context.actor
-    return answered(
-        await service.ledger.revoke_device(
-            well_formed(permit_number), holder_id, body.device, command
-        )
+    return await answered(
+        service.ledger.revoke_device(well_formed(permit_number), holder_id, body.device, command),
+        service,
     )
 
 

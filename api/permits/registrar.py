@@ -65,8 +65,9 @@ _WRITE = documents.written(PermitAnswer)
 async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
     application = body.application(command.context.today)
-    answer = await service.ledger.issue(application, command, body.holder.picture())
-    return answered(answer, 201)
+    return await answered(
+        service.ledger.issue(application, command, body.holder.picture()), service, 201
+    )
 
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
@@ -139,7 +140,7 @@ async def endorse(
 ) -> Response:
     """Endorse (签注): both tracks for one more year."""
     number = well_formed(permit_number)
-    return answered(await service.ledger.endorse(number, body.card_presented, command))
+    return await answered(service.ledger.endorse(number, body.card_presented, command), service)
 
 
 @router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
@@ -148,7 +149,7 @@ async def report_loss(
 ) -> Response:
     """Report the card lost (挂失): the electronic permit stays."""
     number = well_formed(permit_number)
-    return answered(await service.ledger.report_loss(number, command, body.lost_on))
+    return await answered(service.ledger.report_loss(number, command, body.lost_on), service)
 
 
 @router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)
@@ -156,7 +157,7 @@ async def lift_loss(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The card was found before a reissue (解除挂失)."""
-    return answered(await service.ledger.lift_loss(well_formed(permit_number), command))
+    return await answered(service.ledger.lift_loss(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/reissues", responses=_WRITE)
@@ -164,7 +165,7 @@ async def reissue(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """A new card for the lost one (补领)."""
-    return answered(await service.ledger.reissue(well_formed(permit_number), command))
+    return await answered(service.ledger.reissue(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/replacements", responses=_WRITE)
@@ -172,13 +173,14 @@ async def replace(
     permit_number: str, body: ReplacementBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """A new card for one that is damaged, out of date or wrong (换领)."""
-    return answered(
-        await service.ledger.replace(
+    return await answered(
+        service.ledger.replace(
             well_formed(permit_number),
             body.reason,
             command,
             old_card_returned=body.old_card_returned,
-        )
+        ),
+        service,
     )
 
 
@@ -187,7 +189,7 @@ async def deliver_card(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The holder has collected the current card (领证)."""
-    return answered(await service.ledger.deliver_card(well_formed(permit_number), command))
+    return await answered(service.ledger.deliver_card(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)
@@ -196,10 +198,11 @@ async def change_address(
 ) -> Response:
     """A move inside the province (住址变更)."""
     residence = body.residence.residence()
-    return answered(
-        await service.ledger.change_address(
+    return await answered(
+        service.ledger.change_address(
             well_formed(permit_number), residence, body.moved_on, command
-        )
+        ),
+        service,
     )
 
 
@@ -209,8 +212,8 @@ async def correct_identity(
 ) -> Response:
     """Correct who the holder is (身份信息更正): number, birth date and sex have to agree. A change
     of anything but the hukou address makes the card in use stale until a new one is made."""
-    return answered(
-        await service.ledger.correct_identity(
+    return await answered(
+        service.ledger.correct_identity(
             well_formed(permit_number),
             command,
             name=body.name,
@@ -218,7 +221,8 @@ async def correct_identity(
             sex=body.sex,
             birth_date=body.birth_date,
             hukou_address=body.hukou_address,
-        )
+        ),
+        service,
     )
 
 
@@ -227,7 +231,9 @@ async def cancel(
     permit_number: str, body: CancellationBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """End the permit (注销): both tracks at once."""
-    return answered(await service.ledger.cancel(well_formed(permit_number), body.reason, command))
+    return await answered(
+        service.ledger.cancel(well_formed(permit_number), body.reason, command), service
+    )
 
 
 @router.post("/v1/permits/{permit_number}/voidings", responses=_WRITE)
@@ -235,4 +241,6 @@ async def void(
     permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """The permit was obtained by fraud: void from discovery."""
-    return answered(await service.ledger.void(well_formed(permit_number), body.finding, command))
+    return await answered(
+        service.ledger.void(well_formed(permit_number), body.finding, command), service
+    )
