@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
@@ -19,7 +18,7 @@ from domain.errors import ScenarioNotAllowed
 from domain.verification import may_challenge
 
 from .answers import ChallengeAnswer, CheckAnswer
-from .checking import answer, claims_of, receipt_claims
+from .checking import answer, signed_response
 from .schemas import ChallengeBody, CheckBody
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)
@@ -37,9 +36,7 @@ Service = Annotated[Services, Depends(services)]
 async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:
     """Check a permit: effective, or the one reason why not. On record before it is answered."""
     answered = await answer(body, verifier, service)
-    receipt = service.receipts.sign(receipt_claims(answered.check))
-    content = {**claims_of(answered.check), "permit": answered.permit, "receipt": receipt}
-    return Response(orjson.dumps(content), 200, media_type="application/json")
+    return signed_response(answered.check, answered.permit, service.receipts)
 
 
 @router.post(
