@@ -115,6 +115,11 @@ class TokenVerifier:
             self._known[digest] = (expires_at, caller)
         return caller
 
+    @property
+    def remembered(self) -> int:
+        """The number of tokens that are remembered."""
+        return len(self._known)
+
     def _verified(self, token: str, keys: KeySet) -> tuple[Principal, float]:
         """The caller, and until when that need not be asked again."""
         try:

@@ -20,6 +20,7 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
+from tests.api.id_card_fixtures import accept, arrived, brought, progress, step  # noqa: F401
 from tests.api.phones import Phone
 from tests.api.service import Caller, Json, Service, audit_path
 from tests.api.writers import Writers

@@ -1,7 +1,5 @@
 """The investigator's reads: what was changed, what was true when, and who relied on it."""
 
-import pytest
-
 from tests.api.orders import ERASURE, ORDER
 from tests.api.service import audit_path
 
@@ -257,30 +255,25 @@ def test_known_ahead_of_time_is_known_now(issue, look):
     assert state["known_at"] < "2099"
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [{"at": "2020-01-01T00:00:00Z"}, {"known_at": "2020-01-01T00:00:00Z"}],
-    ids=["true", "known"],
-)
-def test_before_its_issue_there_is_no_such_permit(investigator, issue, parameters):
+def test_before_its_issue_there_is_no_such_permit(subtests, investigator, issue):
     """Neither true nor known."""
-    answer = investigator.get(audit_path(issue(), "state"), **parameters)
+    for parameters in [{"at": "2020-01-01T00:00:00Z"}, {"known_at": "2020-01-01T00:00:00Z"}]:
+        with subtests.test(parameters=parameters):
+            answer = investigator.get(audit_path(issue(), "state"), **parameters)
 
-    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+            assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    "instant",
-    [
+def test_an_instant_has_a_date_a_time_and_an_offset(subtests, investigator, issue):
+    """Anything else may mean another one."""
+    for instant in [
         *("2026-01-05", "2026-01-05T09:00:00", "1767600000", "yesterday", ""),
         *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-    ],
-)
-def test_an_instant_has_a_date_a_time_and_an_offset(investigator, issue, instant):
-    """Anything else may mean another one."""
-    answer = investigator.get(audit_path(issue(), "state"), at=instant)
+    ]:
+        with subtests.test(instant=instant):
+            answer = investigator.get(audit_path(issue(), "state"), at=instant)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_more_digits_than_microseconds_are_cut(investigator, issue):

@@ -123,11 +123,12 @@ def test_digits_that_nobody_shows_are_not_answered(phone):
     assert (409, "CHALLENGE_NOT_OPEN") == (refused.status_code, refused.json()["code"])
 
 
-@pytest.mark.parametrize("scenario", [PATROL, "dog_walking", ""])
-def test_only_in_scenarios_of_high_risk(verifier, scenario):
+def test_only_in_scenarios_of_high_risk(subtests, verifier):
     """Of the policy's list."""
-    refused = verifier.post(PATH, {"scenario": scenario})
-    assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
+    for scenario in [PATROL, "dog_walking", ""]:
+        with subtests.test(scenario=scenario):
+            refused = verifier.post(PATH, {"scenario": scenario})
+            assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
 def test_only_by_who_is_registered_for_the_scenario(caller):
@@ -136,10 +137,11 @@ def test_only_by_who_is_registered_for_the_scenario(caller):
     assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
-@pytest.mark.parametrize("digits", ["", "1234567", "123456789", "1234567a", 12345678])
-def test_other_texts_are_no_challenge(phone, verifier, digits):
+def test_other_texts_are_no_challenge(subtests, phone, verifier):
     """422, of the phone and of the officer."""
-    asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())
-    check = {"scenario": LAW, "track": "electronic", "code": "x", "challenge": digits}
-    checked = verifier.post("/v1/verifications", check)
-    assert [422, 422] == [asked.status_code, checked.status_code]
+    for digits in ["", "1234567", "123456789", "1234567a", 12345678]:
+        with subtests.test(digits=digits):
+            asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())
+            check = {"scenario": LAW, "track": "electronic", "code": "x", "challenge": digits}
+            checked = verifier.post("/v1/verifications", check)
+            assert [422, 422] == [asked.status_code, checked.status_code]

@@ -162,19 +162,20 @@ def test_the_permit_has_ended(read, after, permit):
     assert [permit[field] for field in kept] == [seen[field] for field in kept]
 
 
-@pytest.mark.parametrize("track", TRACKS)
-@pytest.mark.parametrize("role", ["registrar", "holder"])
-def test_no_view_shows_the_person(registrar, holder_of, after, track, role):
+def test_no_view_shows_the_person(subtests, registrar, holder_of, after):
     """Every field that told of them is null, for whoever asks."""
-    caller = registrar if role == "registrar" else holder_of(after)
-    path = f"/v1/permits/{after['permit_number']}/{track}"
+    for track in TRACKS:
+        for role in ["registrar", "holder"]:
+            with subtests.test(track=track, role=role):
+                caller = registrar if role == "registrar" else holder_of(after)
+                path = f"/v1/permits/{after['permit_number']}/{track}"
 
-    answer = caller.get(path, min_position=after["as_of_position"])
+                answer = caller.get(path, min_position=after["as_of_position"])
 
-    assert 200 == answer.status_code
-    seen = answer.json()
-    assert set() == shown(seen)
-    assert ("erased", False) == (seen["personal_data"], seen["effective"])
+                assert 200 == answer.status_code
+                seen = answer.json()
+                assert set() == shown(seen)
+                assert ("erased", False) == (seen["personal_data"], seen["effective"])
 
 
 def test_nobody_is_found_by_the_number(registrar, person, after):
@@ -214,12 +215,13 @@ def test_the_person_can_come_back_as_somebody_new(registrar, person, after, read
     assert "erased" == read(after)["personal_data"]
 
 
-@pytest.mark.parametrize(("what", "body"), COMMANDS.items(), ids=COMMANDS)
-def test_nothing_more_happens_to_it(registrar, after, what, body):
+def test_nothing_more_happens_to_it(subtests, registrar, after):
     """It has ended."""
-    answer = registrar.post(f"/v1/permits/{after['permit_number']}/{what}", body)
+    for what, body in COMMANDS.items():
+        with subtests.test(what=what, body=body):
+            answer = registrar.post(f"/v1/permits/{after['permit_number']}/{what}", body)
 
-    assert (409, "PERMIT_ENDED") == (answer.status_code, answer.json()["code"])
+            assert (409, "PERMIT_ENDED") == (answer.status_code, answer.json()["code"])
 
 
 def test_somebody_erased_is_not_restricted(investigator, after):
@@ -247,16 +249,17 @@ def test_the_key_and_the_pictures_are_gone(service, after):
 # -- who may, and how ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", ["registrar", "holder", "verifier"])
-def test_others_erase_nobody(caller, issue, read, role):
+def test_others_erase_nobody(subtests, caller, issue, read):
     """Not even the holder, who has to ask an office that looks at the case."""
-    permit = issue()
-    claims = {"holder_id": permit["holder_id"]} if role == "holder" else {}
+    for role in ["registrar", "holder", "verifier"]:
+        with subtests.test(role=role):
+            permit = issue()
+            claims = {"holder_id": permit["holder_id"]} if role == "holder" else {}
 
-    answer = caller(role, **claims).post(orders(permit, "erasures"), ERASURE)
+            answer = caller(role, **claims).post(orders(permit, "erasures"), ERASURE)
 
-    assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
-    assert "held" == read(permit)["personal_data"]
+            assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
+            assert "held" == read(permit)["personal_data"]
 
 
 def test_nobody_without_a_token_erases(http, issue, read):
@@ -274,9 +277,9 @@ def test_an_unknown_holder(investigator):
     assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    "approvals",
-    [
+def test_two_different_officers_approve(subtests, investigator, issue, read):
+    """The same one twice is one, however it is written; the person is still there."""
+    for approvals in [
         [],
         ["officer-1"],
         ["officer-1", "officer-1"],
@@ -285,16 +288,16 @@ def test_an_unknown_holder(investigator):
         ["officer-1", "officer-1\u3000"],
         ["officer-1", "officer-2", "Officer-2"],
         ["officer-1", "ｏｆｆｉｃｅｒ－１"],
-    ],
-)
-def test_two_different_officers_approve(investigator, issue, read, approvals):
-    """The same one twice is one, however it is written; the person is still there."""
-    permit = issue()
+    ]:
+        with subtests.test(approvals=approvals):
+            permit = issue()
 
-    answer = investigator.post(orders(permit, "erasures"), {**ERASURE, "approvals": approvals})
+            answer = investigator.post(
+                orders(permit, "erasures"), {**ERASURE, "approvals": approvals}
+            )
 
-    assert (409, "TWO_OFFICERS_REQUIRED") == (answer.status_code, answer.json()["code"])
-    assert "held" == read(permit)["personal_data"]
+            assert (409, "TWO_OFFICERS_REQUIRED") == (answer.status_code, answer.json()["code"])
+            assert "held" == read(permit)["personal_data"]
 
 
 def test_three_officers_are_two_at_least(investigator, issue):
@@ -306,9 +309,9 @@ def test_three_officers_are_two_at_least(investigator, issue):
     assert ["officer-1", "officer-2", "Officer-3"] == answer.json()["approvals"]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_a_bad_body_erases_nobody(subtests, investigator, issue, read):
+    """422; what would stay in the log for ever may not tell who is meant."""
+    for changes in [
         {"legal_basis": None},
         {"legal_basis": ""},
         {"legal_basis": "  "},
@@ -325,28 +328,27 @@ def test_three_officers_are_two_at_least(investigator, issue):
         {"approvals": ["officer-1", None]},
         {"approvals": [f"officer-{n}" for n in range(11)]},
         {"because": "of this"},
-    ],
-)
-def test_a_bad_body_erases_nobody(investigator, issue, read, changes):
-    """422; what would stay in the log for ever may not tell who is meant."""
-    permit = issue()
+    ]:
+        with subtests.test(changes=changes):
+            permit = issue()
 
-    answer = investigator.post(orders(permit, "erasures"), {**ERASURE, **changes})
+            answer = investigator.post(orders(permit, "erasures"), {**ERASURE, **changes})
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
-    assert "欧阳测试" not in answer.text
-    assert "held" == read(permit)["personal_data"]
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert "欧阳测试" not in answer.text
+            assert "held" == read(permit)["personal_data"]
 
 
-@pytest.mark.parametrize("holder_id", ["%00", "a%00b", "a%0Ab", "%7F", "x" * 65])
-@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts", "erasures"])
-def test_what_can_not_be_a_holders_id_is_refused(investigator, holder_id, what):
+def test_what_can_not_be_a_holders_id_is_refused(subtests, investigator):
     """422, not an error of the database, which others who ask in that instant would get as well."""
-    body = ERASURE if what == "erasures" else ORDER
+    for holder_id in ["%00", "a%00b", "a%0Ab", "%7F", "x" * 65]:
+        for what in ["restrictions", "restriction-lifts", "erasures"]:
+            with subtests.test(holder_id=holder_id, what=what):
+                body = ERASURE if what == "erasures" else ORDER
 
-    answer = investigator.post(f"/v1/audit/holders/{holder_id}/{what}", body)
+                answer = investigator.post(f"/v1/audit/holders/{holder_id}/{what}", body)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+                assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_the_day_of_the_retention_is_shanghais(at, erase, issue):

@@ -2,8 +2,6 @@
 
 from datetime import date
 
-import pytest
-
 from domain.id_cards import receipt_number
 from tests.api.id_card_fixtures import IN_PERSON, PATH, WAY, refused
 
@@ -44,20 +42,18 @@ def test_from_the_counter_to_the_hand(accept, step, progress):
     ] == seen
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
+def test_a_refusal_has_its_code(subtests, registrar, brought):
+    """409, with what is missing."""
+    for changes, code in [
         ({"ever_held_id_card": True}, "NOT_FIRST"),
         ({"temporary_card_requested": True}, "NOT_AVAILABLE"),
         ({"commitment_signed": False}, "COMMITMENT_MISSING"),
         ({"materials": []}, "MATERIALS_MISSING"),
-    ],
-)
-def test_a_refusal_has_its_code(registrar, brought, changes, code):
-    """409, with what is missing."""
-    problem = refused(registrar.post(PATH, brought(**changes)))
-    assert code == problem["code"]
-    assert ("MISSING" in code) == ("missing" in problem)
+    ]:
+        with subtests.test(changes=changes, code=code):
+            problem = refused(registrar.post(PATH, brought(**changes)))
+            assert code == problem["code"]
+            assert ("MISSING" in code) == ("missing" in problem)
 
 
 def test_another_province_is_refused(registrar, brought):
@@ -86,19 +82,19 @@ def test_a_child_without_a_guardian_hears_all_that_is_missing(registrar, brought
     assert 5 == registrar.post(PATH, body).json()["card_term_years"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_bad_input_is_422(subtests, registrar, brought):
+    """Before any rule."""
+    for change in [
         {"materials": ["passport"]},
         {"collection": {"method": "pigeon"}},
         {"commitment_signed": "yes"},
         {"applicant": {}},
         {"fee": 3},
-    ],
-)
-def test_bad_input_is_422(registrar, brought, change):
-    """Before any rule."""
-    assert "INVALID_REQUEST" == refused(registrar.post(PATH, brought(**change)), 422)["code"]
+    ]:
+        with subtests.test(change=change):
+            assert (
+                "INVALID_REQUEST" == refused(registrar.post(PATH, brought(**change)), 422)["code"]
+            )
 
 
 def test_a_number_that_can_not_be_is_told_as_such(registrar, brought):

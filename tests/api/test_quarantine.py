@@ -108,12 +108,13 @@ def test_a_retry_in_vain_says_why(operator, parked, spoil):
     assert "secret" not in json.dumps(row)
 
 
-@pytest.mark.parametrize("number", ["000000000000", "nonsense", "%00", "居住证"])
-def test_who_is_not_parked_is_not_found(operator, number):
+def test_who_is_not_parked_is_not_found(subtests, operator):
     """Whether there is such a permit or not."""
-    answer = operator.post(f"{PATH}/{number}/retries")
+    for number in ["000000000000", "nonsense", "%00", "居住证"]:
+        with subtests.test(number=number):
+            answer = operator.post(f"{PATH}/{number}/retries")
 
-    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+            assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
 # -- the command line --------------------------------------------------------------------------

@@ -9,23 +9,25 @@ from transparency.witness.policy import WitnessPolicy
 LOGS = ["", "/checks", "/manifests"]
 
 
-@pytest.mark.parametrize("log", LOGS)
-def test_nothing_is_witnessed_without_a_policy(http, log):
+def test_nothing_is_witnessed_without_a_policy(subtests, http):
     """404, to be asked again: there may be a policy one day."""
-    answer = http.get(f"/tlog{log}/checkpoint/witnessed")
-    assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"])
-    assert answer.headers["retry-after"] == "1"
+    for log in LOGS:
+        with subtests.test(log=log):
+            answer = http.get(f"/tlog{log}/checkpoint/witnessed")
+            assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"])
+            assert answer.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize("log", LOGS)
-def test_the_policy_then_asks_for_the_log_s_signature_alone(http, log):
-    answer = http.get(f"/tlog{log}/policy")
-    policy = WitnessPolicy.of(answer.content)
-    keys = [NoteVerifier.of(line) for line in http.get(f"/tlog{log}/key").text.splitlines()]
+def test_the_policy_then_asks_for_the_log_s_signature_alone(subtests, http):
+    for log in LOGS:
+        with subtests.test(log=log):
+            answer = http.get(f"/tlog{log}/policy")
+            policy = WitnessPolicy.of(answer.content)
+            keys = [NoteVerifier.of(line) for line in http.get(f"/tlog{log}/key").text.splitlines()]
 
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert keys == [each.key for each in policy.logs]
-    assert ((), None) == (policy.witnesses, policy.quorum)
+            assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+            assert keys == [each.key for each in policy.logs]
+            assert ((), None) == (policy.witnesses, policy.quorum)
 
 
 def test_status_names_no_witness(service):
