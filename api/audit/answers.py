@@ -1,4 +1,4 @@
-"""What an investigator gets back, as OpenAPI shows it."""
+"""What investigators receive, as OpenAPI shows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ChangeAnswer(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """One event. What can't be read is null, and `reason` says why."""
+    """One event. Unreadable fields are null; `reason` has the cause."""
 
     position: int = Field(description="in the log")
     version: int = Field(description="in the permit's own history; for `after`")
@@ -45,7 +45,7 @@ class EventAnswer(BaseModel):
     station: str | None
     policy_version: str | None
     correlation_id: str | None
-    facts: dict[str, Any] | None = Field(description="what the event says besides")
+    facts: dict[str, Any] | None = Field(description="the event's other fields")
     changes: list[ChangeAnswer] | None = Field(
         description="null where the event, or one before it, can't be read"
     )
@@ -99,7 +99,7 @@ class StateAnswer(PermitAnswer):
 
 
 class BandAnswer(BaseModel):
-    """How both tracks stood from ``since`` on, until the next band."""
+    """The state of both tracks from ``since`` until the next band."""
 
     since: datetime
     until: datetime | None
@@ -131,7 +131,7 @@ class TimelineAnswer(BaseModel):
 
 
 class TodayAnswer(BaseModel):
-    """The same question, with what is known today of the instant of the check."""
+    """The same check, with what is known today about its instant."""
 
     outcome: Outcome
     reason: Reason | None
@@ -140,15 +140,15 @@ class TodayAnswer(BaseModel):
 
 
 class AuditedCheckAnswer(OwnCheckAnswer):
-    """A check; `today` is null where it can't be told any more."""
+    """A check; `today` is null where it can't be established any more."""
 
     differs: bool | None
-    relied_on: bool = Field(description="told effective, and the permit was voided afterwards")
+    relied_on: bool = Field(description="answered effective, and voided afterwards")
     today: TodayAnswer | None
 
 
 class UnreadableCheckAnswer(BaseModel):
-    """A check that is on record and can't be opened."""
+    """A recorded check that can't be decrypted."""
 
     position: int
     readable: Literal[False] = False
@@ -162,7 +162,7 @@ class ChecksAnswer(BaseModel):
 
 
 class ReadAnswer(BaseModel):
-    """A look into the audit."""
+    """An audit read."""
 
     position: int
     read_id: UUID
@@ -182,7 +182,7 @@ class ReadsAnswer(BaseModel):
 
 
 class HolderAnswer(BaseModel):
-    """How a holder's details stand, over all permits that the holder ever had."""
+    """The state of a holder's personal data, and all permits that the holder ever had."""
 
     holder_id: str
     permit_numbers: list[str]
@@ -191,7 +191,7 @@ class HolderAnswer(BaseModel):
 
 
 class DestroyedAnswer(BaseModel):
-    """What an erasure has destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
+    """What an erasure destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
 
     holder_key: str
     search_index: bool
@@ -200,7 +200,7 @@ class DestroyedAnswer(BaseModel):
 
 
 class ErasureAnswer(HolderAnswer):
-    """The certificate of an erasure, for the file and for the person."""
+    """The certificate of an erasure."""
 
     erased_at: datetime
     legal_basis: str

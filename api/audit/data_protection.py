@@ -1,4 +1,4 @@
-"""What data-protection law asks for a holder: to keep the details unused, or to erase them."""
+"""Data-protection requests: restrict the use of a holder's personal data, or erase it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HolderId = Annotated[str, Path(min_length=1, max_length=64), Printable]
 async def restrict(
     holder_id: HolderId, body: OrderBody, command: OfficerCommand, service: Service
 ) -> Response:
-    """Restrict (限制处理): kept while the law says so, shown to nobody, good for no check."""
+    """Restrict (限制处理): kept as the law requires, but not shown and not used for checks."""
     return await answered(service.holders.restrict(holder_id, body.order(), command), service)
 
 
@@ -50,7 +50,7 @@ async def lift_restriction(
 async def erase(
     holder_id: HolderId, body: ErasureBody, command: OfficerCommand, service: Service
 ) -> Response:
-    """Erase for good (删除个人信息): the answer is a certificate of what was destroyed."""
+    """Erase (删除个人信息) permanently: the answer is a certificate of what was destroyed."""
     retention = timedelta(days=service.backup_retention_days)
     kept_until = command.context.today + retention
 

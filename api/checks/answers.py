@@ -12,7 +12,7 @@ from domain.verification import Outcome, Reason, Track
 
 
 class CheckAnswer(BaseModel):
-    """What a check came to; ``permit`` holds the scenario's fields when effective, else nothing."""
+    """The outcome of a check; ``permit`` has the scenario's fields when effective, else nothing."""
 
     check_id: UUID
     outcome: Outcome
@@ -26,26 +26,26 @@ class CheckAnswer(BaseModel):
 
 
 class RemoteCheckAnswer(CheckAnswer):
-    """What a check beside a remote database came to; ``permit`` holds ``valid_until`` and
-    ``card_serial`` when effective: whose the card is, the central ledger knows alone."""
+    """The outcome of a check beside a remote database; ``permit`` has ``valid_until`` and
+    ``card_serial`` when effective. Only the central ledger knows whose the card is."""
 
     as_of_position: int = Field(description="the newest event there, among those of its partition")
     remote: Literal[True]
     stale_s: float | None = Field(
-        description="so long ago all that the ledger had was there; null: never, or not looked up"
+        description="age of the views in seconds; null: never in step, or not read"
     )
     personal_data: Literal["held_centrally"]
 
 
 class ChallengeAnswer(BaseModel):
-    """Digits that the checker shows, for the holder to type."""
+    """Digits that the verifier shows, for the holder to type."""
 
     challenge: Annotated[str, Field(examples=["40718263"])]
     expires_at: datetime
 
 
 class OwnCheckAnswer(BaseModel):
-    """A check, as the holder sees it; what was erased is null."""
+    """A check, for the holder; erased fields are null."""
 
     position: int = Field(description="among all checks; for `before`")
     check_id: UUID
@@ -56,7 +56,7 @@ class OwnCheckAnswer(BaseModel):
     outcome: Outcome
     reason: Reason | None
     as_of_position: int
-    verifier: str | None = Field(description="the account that looked")
+    verifier: str | None = Field(description="the account that checked")
     fields: list[str] | None = Field(description="what was shown, by name")
     card_serial: int | None
     device: str | None = Field(description="thumbprint of the phone whose code it was")

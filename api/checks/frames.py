@@ -1,4 +1,4 @@
-"""Reading the codes in a camera's picture, for checkers whose browser can't."""
+"""Decodes codes in camera pictures, for browsers that can't."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ router = APIRouter(tags=["verifier"])
 
 
 class FrameAnswer(BaseModel):
-    """What this service's code in the picture says, a live code or a permit number; ``null`` where
-    there is none, or it can't be read."""
+    """The text of this service's code in the picture, a live code or a permit number; ``null`` if
+    there is none, or it can't be decoded."""
 
     text: Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None
     other_code: bool = Field(
@@ -49,8 +49,9 @@ async def read_frame(
     _: Annotated[Principal, Security(require(Scope.VERIFY))],
     service: Annotated[Services, Depends(services)],
 ) -> FrameAnswer:
-    """What this service's code in a camera's picture says, whatever other codes are beside it; the
-    picture is not kept."""
+    """Decode this service's code in a camera picture, whatever other codes are in it.
+
+    The picture is not kept."""
     media_type, _parameters = parse_options_header(request.headers.get("content-type"))
     form = MEDIA_TYPES.get(media_type.lower())
     if form is None:

@@ -34,7 +34,7 @@ Service = Annotated[Services, Depends(services)]
     responses=documents.problems(401, 403, 413, 422, 429, 503) | {200: {"model": CheckAnswer}},
 )
 async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:
-    """Check a permit: effective, or the one reason why not. On record before it is answered."""
+    """Check a permit: effective, or the reason why not. Recorded before it is answered."""
     answered = await answer(body, verifier, service)
     return signed_response(answered.check, answered.permit, service.receipts)
 
@@ -47,7 +47,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
 async def ask_challenge(
     body: ChallengeBody, verifier: Verifier, service: Service
 ) -> ChallengeAnswer:
-    """Digits for the holder to type: the code that answers them is good for this verifier alone."""
+    """Make digits for the holder to type: the code with them is good for this verifier only."""
     if not may_challenge(service.policy, body.scenario, verifier.scenarios):
         raise ScenarioNotAllowed("In this scenario you may not ask for a challenge.")
     verifier_index = service.limits.verifier_index(verifier.subject)

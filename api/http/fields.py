@@ -21,7 +21,7 @@ class RequestBody(BaseModel):
 
 
 def code(value: Any) -> Any:
-    """A code of a national standard may come as a number as well."""
+    """Accept a code of a national standard as a number as well."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -63,7 +63,7 @@ Printable = AfterValidator(_printable)
 Text = Annotated[str, Field(max_length=400), Printable]
 Date = Annotated[date, BeforeValidator(_iso_date, str), AfterValidator(_within_bounds)]
 CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
-"""Whatever was typed: what is wrong with a number is for the domain to say."""
+"""As typed: the domain validates it."""
 Sex = Annotated[
     str, BeforeValidator(code, str | int), Field(max_length=8, examples=["1"]), Printable
 ]
@@ -78,4 +78,4 @@ Challenge = Annotated[
 
 
 class Empty(RequestBody):
-    """Nothing to say."""
+    """No fields."""

@@ -16,7 +16,7 @@ _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
 
 
 def with_plus(text: str) -> str:
-    """A plus sign that a caller has not escaped in a query arrives as a space
+    """Restore a plus sign that the caller has not escaped in a query: it arrives as a space
     (application/x-www-form-urlencoded)."""
     return _LOST_PLUS.sub("+", text)
 

@@ -1,4 +1,4 @@
-"""What the routers work with; made once, by whoever composes the service."""
+"""What the routers work with; made once, by :mod:`permit_ledger.bootstrap.service`."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ if TYPE_CHECKING:  # these packages are built on this one
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``public_url`` is the origin by which callers know us; ``None``: what each request says.
+    """``public_url`` is the origin under which callers know the service; ``None``: each request's.
 
-    ``min_position_wait_s``, ``check_wait_s`` (also of any read of one permit) and ``list_wait_s``
-    bound how long a request waits for the views;
-    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
-    ``backup_retention_days`` is how long copies of the database are kept."""
+    ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
+    limit the time that a request waits for the views. The service is ready while they are at most
+    ``ready_lag_events_max`` behind. Backups are kept for ``backup_retention_days``.
+    """
 
     ledger: PermitCommands
     holders: HolderCommands
@@ -98,7 +98,7 @@ class Services:
         self.waits.close()
 
     def standing(self, facts: Facts) -> Standing:
-        """Where a permit stands today."""
+        """Return a permit's state today."""
         return Standing(facts, shanghai_date(self.clock.now()))
 
     def context(self, principal: Principal, correlation_id: str) -> CommandContext:

@@ -17,7 +17,7 @@ from projections.views.id_cards import IdCardRow
 
 
 def application_document(application: IdCardApplication) -> Json:
-    """Without the person: it is kept with the append, in the clear."""
+    """Render without the person: the result is stored with the append, unencrypted."""
     return {
         "receipt_number": application.id,
         "holder_id": application.holder_id,
@@ -38,7 +38,7 @@ def application_document(application: IdCardApplication) -> Json:
 
 
 def file_document(application: IdCardApplication) -> Json:
-    """With the person, for the officer who has them at the counter."""
+    """Render with the person, for the officer at the counter."""
     held = _personal_data(application) is PersonalData.HELD
     identity, reason = application.identity, application.return_reason
     return {

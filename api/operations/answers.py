@@ -25,10 +25,10 @@ class RemoteReadiness(BaseModel):
 
 
 class QuarantinedAnswer(BaseModel):
-    """A permit whose views stand still, and why; `trace` says where in the code, without values."""
+    """A permit in quarantine and the reason; `trace` is the place in the code, without values."""
 
     permit_number: str
-    position: int = Field(description="the first that the views do not hold")
+    position: int = Field(description="the first event that the views do not have")
     version: int
     topic: str
     found_by: Literal["projector", "auditor"]
@@ -41,14 +41,14 @@ class QuarantinedAnswer(BaseModel):
 
 
 class QuarantineAnswer(BaseModel):
-    """At most 1,000 of them, by position."""
+    """The first 1,000, by position."""
 
     permits: list[QuarantinedAnswer]
     as_of_position: int
 
 
 class RetriedAnswer(BaseModel):
-    """What a retry came to; in vain, `position` and `reason` say what stands in the way."""
+    """The result of a retry; if it failed, `position` and `reason` of the cause."""
 
     permit_number: str
     released: bool
@@ -58,7 +58,7 @@ class RetriedAnswer(BaseModel):
 
 
 class QuestionAnswer(BaseModel):
-    """A table; ``None`` in it is a number that is withheld, or one that there is not."""
+    """A table; null is a number that is withheld, or does not exist."""
 
     columns: list[str]
     rows: list[list[Any]]
@@ -66,7 +66,7 @@ class QuestionAnswer(BaseModel):
 
 
 class StatsAnswer(BaseModel):
-    """The statistics for everybody; local counts below ``count_min`` are withheld."""
+    """The public statistics; local counts below ``count_min`` are withheld."""
 
     as_of_position: Annotated[int, Field(description="of the log, of the newest event in it")]
     as_of_checks: Annotated[int, Field(description="of the log of checks")]

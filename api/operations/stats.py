@@ -1,5 +1,5 @@
-"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what
-is published is for all: no permit and no officer is in it, and small numbers are withheld."""
+"""The public statistics: figures, charts, exports. They need no token: no permit and no officer is
+in them, and small numbers are withheld."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Service = Annotated[Services, Depends(services)]
     dependencies=[Depends(known_tags)],
 )
 async def stats(service: Service) -> Response:
-    """Every question's answer, and which charts there are, as of a position of the log."""
+    """All figures, and the names of the charts, as of a position of the log."""
     found = await service.stats.published.stats()
     if found is None:
         raise Unavailable("No statistics are published here yet.")
@@ -73,7 +73,7 @@ async def live(service: Service) -> EventStream:
     dependencies=[Depends(known_tags)],
 )
 async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
-    """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""
+    """A file that `/v1/stats` names: `<question>.csv`, `<question>.parquet` or a chart."""
     content = await service.stats.published.file(name)
     if content is None:
         raise HTTPException(404, "There is no such file.")

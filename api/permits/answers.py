@@ -1,4 +1,4 @@
-"""What callers get back, as OpenAPI shows it."""
+"""What callers receive about permits, as OpenAPI shows it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class ResidenceAnswer(BaseModel):
 
 
 class FaceAnswer(BaseModel):
-    """One track by itself, with every field of the card's face; what tells of the person is null
-    where ``personal_data`` is not ``held``."""
+    """One track by itself, with every field of the card's face; personal fields are null where
+    ``personal_data`` is not ``held``."""
 
     permit_number: str
     holder_id: str
@@ -97,11 +97,11 @@ class ElectronicFaceAnswer(FaceAnswer):
 
 
 class DisplayCodeAnswer(BaseModel):
-    """A live code; it is dead once it was checked, and at ``expires_at`` at the latest."""
+    """A live code; it is good for one check, until ``expires_at``."""
 
     code: Annotated[str, Field(examples=["3ZQ8K5V0N1C7W2RXG4T9J6MEHA"])]
     issued_at: datetime
     expires_at: datetime
-    refresh_after_s: int = Field(description="then it is time to ask for the next one")
-    url: str = Field(description="what the QR code holds: upper case throughout")
-    qr_svg: str | None = Field(description="null where the service's address is too long for one")
+    refresh_after_s: int = Field(description="when to request the next one")
+    url: str = Field(description="content of the QR code, in upper case")
+    qr_svg: str | None = Field(description="null if the service's address is too long for one")

@@ -1,4 +1,4 @@
-"""Permits as JSON. Whether facts come from the aggregate or from the views, they look the same."""
+"""Permits as JSON, the same whether the facts come from the aggregate or from the views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from projections.queries.permits import PermitRow, Person
 
 
 def physical_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """The physical view by itself."""
+    """Render the physical track."""
     row = seen.row
     return {
         **_face_document(standing, seen, person),
@@ -28,7 +28,7 @@ def physical_document(standing: Standing, seen: PermitRow, person: Person | None
 
 
 def electronic_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """The electronic view by itself."""
+    """Render the electronic track."""
     return {
         **_face_document(standing, seen, person),
         "status": standing.electronic_status,
@@ -38,13 +38,13 @@ def electronic_document(standing: Standing, seen: PermitRow, person: Person | No
 
 
 def disclosed(fields: tuple[str, ...], standing: Standing, seen: PermitRow, person: Person) -> Json:
-    """Those fields of a permit that a scenario may see, and no others."""
+    """Render the fields that a scenario discloses."""
     whole = _face_document(standing, seen, person)
     return {field: whole[field] for field in fields}
 
 
 def _face_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """``null`` in every field that tells of a person who may not be shown."""
+    """Render the face; personal fields are null where ``person`` is ``None``."""
     facts, row = standing.facts, seen.row
     face = person.face if person else None
     image = person.portrait if person else None

@@ -72,8 +72,8 @@ async def issue(body: IssueBody, command: RegistrarCommand, service: Service) ->
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
 async def search(body: SearchBody, _: Registrar, service: Service, views: Views) -> Response:
-    """A person's permits by citizen number, which travels in the body and into no log. That there
-    are none is said of a person: what is no valid number is refused."""
+    """Find a person's permits by citizen number, which is sent in the body so that no log has it.
+    An invalid number is refused, not answered with an empty list."""
     problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
     if problem:
         raise InvalidDetails([problem])
@@ -92,7 +92,7 @@ async def search(body: SearchBody, _: Registrar, service: Service, views: Views)
     dependencies=[Depends(known_tags)],
 )
 async def read(permit_number: str, _: Registrar, service: Service, views: Views) -> Response:
-    """The permit, both tracks."""
+    """Read the permit, both tracks."""
     seen = await views.permits.permit(well_formed(permit_number))
     return shown_permit(service, known(seen.facts), seen)
 
@@ -105,7 +105,7 @@ async def read(permit_number: str, _: Registrar, service: Service, views: Views)
 async def read_physical(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
-    """The physical view by itself; a holder sees the own one."""
+    """Read the physical track; holders read their own."""
     seen = await views.permits.physical(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
@@ -121,7 +121,7 @@ async def read_physical(
 async def read_electronic(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
-    """The electronic view by itself; a holder sees the own one."""
+    """Read the electronic track; holders read their own."""
     seen = await views.permits.electronic(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "electronic")
@@ -130,7 +130,7 @@ async def read_electronic(
 
 
 def _own(caller: Principal) -> str | None:
-    """Whose permits a caller is confined to; a registrar to nobody's."""
+    """Return the holder whose permits the caller is confined to; ``None`` for a registrar."""
     return None if Scope.PERMITS_WRITE in caller.scopes else caller.subject
 
 
@@ -240,7 +240,7 @@ async def cancel(
 async def void(
     permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
 ) -> Response:
-    """The permit was obtained by fraud: void from discovery."""
+    """Declare the permit void from now on: it was obtained by fraud."""
     return await answered(
         service.ledger.void(well_formed(permit_number), body.finding, command), service
     )

@@ -1,4 +1,4 @@
-"""What callers send. Shapes and bounds are checked here; what a value may mean, in the domain."""
+"""What callers send about permits. Shapes and bounds are checked here, the rules in the domain."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class HolderBody(RequestBody):
 
 
 class GuardianBody(RequestBody):
-    """The guardian or agent, with an own number."""
+    """The guardian or agent, with their own number."""
 
     name: Text
     citizen_id_number: CitizenNumber
@@ -128,7 +128,7 @@ class EndorsementBody(RequestBody):
 
 
 class LossReportBody(RequestBody):
-    """Since when the card is missing, where its holder knows."""
+    """Since when the card is missing, if the holder knows."""
 
     lost_on: Annotated[
         Date | None, Field(description="from the day of issue to today", examples=["2026-02-27"])
@@ -174,7 +174,7 @@ class VoidingBody(RequestBody):
 
 
 class FaceMatchBody(RequestBody):
-    """What the identity provider's live-portrait comparison said."""
+    """The result of the identity provider's live-portrait comparison."""
 
     provider: Annotated[
         str, Field(min_length=1, max_length=100, examples=["national-identity"]), Printable
@@ -219,6 +219,6 @@ class DeviceRevocationBody(RequestBody):
 
 
 class DisplayCodeBody(RequestBody):
-    """What the checker shows, where it shows something."""
+    """The verifier's challenge, if there is one."""
 
     challenge: Challenge | None = None
