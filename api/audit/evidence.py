@@ -219,7 +219,7 @@ async def _path(hashes: Awaitable[list[bytes]]) -> list[bytes]:
     try:
         return await hashes
     except KeyError:
-        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+        raise Unavailable("A tile of the tree is missing: an operator has to intervene.") from None
 
 
 def _size(note: Note) -> int:

@@ -82,7 +82,7 @@ class SeenProofs:
         if digest in self._seen:
             raise BadProof("it was used before")
         if len(self._seen) >= self._seen_max:
-            raise Unavailable("Too many proofs are being used: try again later.")
+            raise Unavailable("Too many proofs are in use: try again later.")
         self._seen[digest] = now + SEEN_S
 
     def __len__(self) -> int:
@@ -105,17 +105,17 @@ def verify(proof: str, *, method: str, url: str, token: str, now: float | None =
         key = _public_key(header_of(proof, _REGISTRY))
         claims = orjson.loads(jws.deserialize_compact(proof, key, registry=_REGISTRY).payload)
     except UNREADABLE:
-        raise BadProof("it is no JWT that its own key has signed with ES256") from None
+        raise BadProof("it is not a JWT signed with ES256 by the key in its header") from None
     if not isinstance(claims, dict):
-        raise BadProof("its claims are no object")
+        raise BadProof("its claims are not an object")
     _require_this_request(claims, method, url, token)
     if abs((time.time() if now is None else now) - _issued_at(claims)) > AGE_MAX_S:
-        raise BadProof(f"iat is more than {AGE_MAX_S} s off")
+        raise BadProof(f"iat differs by more than {AGE_MAX_S} s")
     proof_id = claims.get("jti")
     if not (isinstance(proof_id, str) and 0 < len(proof_id) <= PROOF_ID_LENGTH_MAX):
-        raise BadProof(f"jti is a text of at most {PROOF_ID_LENGTH_MAX} characters")
+        raise BadProof(f"jti must be a text of at most {PROOF_ID_LENGTH_MAX} characters")
     if unseen(proof_id):
-        raise BadProof("jti is printable")
+        raise BadProof("jti must be printable")
     return Proof(key.thumbprint(), proof_id)
 
 
@@ -146,7 +146,7 @@ def required(connection: HTTPConnection, *, origin: str, token: str) -> Proof:
     try:
         return of_request(connection.scope, origin=origin, token=token)
     except BadProof as error:
-        raise refused(f"No proof of the device's key: {error}.") from None
+        raise refused(f"Invalid proof of the device's key: {error}.") from None
 
 
 def refused(detail: str) -> HttpProblem:
@@ -180,13 +180,13 @@ def _public_key(header: Mapping[str, Any]) -> ECKey:
 
 def _require_this_request(claims: Mapping[str, Any], method: str, url: str, token: str) -> None:
     if claims.get("htm") != method:
-        raise BadProof("htm is another method")
+        raise BadProof("htm does not match the method")
     target = claims.get("htu")
     if not isinstance(target, str) or _normal(target) != _normal(url):
-        raise BadProof("htu is another address")
+        raise BadProof("htu does not match the address")
     digest = base64url(hashlib.sha256(token.encode()).digest())
     if claims.get("ath") != digest:
-        raise BadProof("ath is missing, or another token's")
+        raise BadProof("ath does not match the token")
 
 
 def _normal(url: str) -> tuple[str, str, int | None, str] | None:
@@ -212,4 +212,4 @@ def _issued_at(claims: Mapping[str, Any]) -> float:
     try:
         return numeric_date(claims.get("iat"))
     except ValueError:
-        raise BadProof("iat is a number of seconds") from None
+        raise BadProof("iat must be a number of seconds") from None

@@ -98,7 +98,7 @@ class RequestFrame:
                 raise BodyTooLarge
             await self._app(scope, receive_bounded, send)
         except BodyTooLarge:
-            detail = f"A request has at most {bytes_max} bytes."
+            detail = f"A body may have at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
 
 

@@ -72,9 +72,9 @@ _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
 }
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
 _HTTP_DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not have this method; the header Allow says which it has.",
-    422: "The request can't be read.",
+    404: "There is no resource at this address.",
+    405: "The method is not allowed here; see the header Allow.",
+    422: "The request is malformed.",
 }
 
 
@@ -188,7 +188,7 @@ def _ledger_error(request: Request, error: Any) -> Response:
             route=route_of(request.scope),
             correlation_id=_correlation_id(request),
         )
-        return unavailable("The ledger holds something it can't read; an operator has to look.")
+        return unavailable("The ledger has data that can't be read; an operator has to intervene.")
     status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return unavailable(error.detail)
@@ -233,7 +233,7 @@ def unexpected(request: Request, error: Exception) -> Response:
     )
     # Outside the frame that sets it on every other response; here it is needed most.
     headers = {correlation.HEADER: correlation_id} if correlation_id else {}
-    return response(500, document(500, "INTERNAL", "Something is wrong on our side."), headers)
+    return response(500, document(500, "INTERNAL", "Internal error."), headers)
 
 
 def _correlation_id(request: Request) -> str | None:

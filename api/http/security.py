@@ -141,17 +141,17 @@ def _require_scheme(scheme: str, caller: Principal) -> None:
     if caller.bound_to is None and scheme == DPOP:
         raise WrongScheme("the token is not bound to a key")
     if caller.bound_to is not None and scheme == BEARER:
-        raise WrongScheme("the token is bound to a key: the scheme is DPoP, with a proof")
+        raise WrongScheme("the token is bound to a key and needs the scheme DPoP with a proof")
 
 
 def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:
     try:
         proof = dpop.of_request(scope, origin=origin_of(scope, access.public_url), token=token)
         if proof.device != key:
-            raise BadProof("it is by another key than the token's")
+            raise BadProof("it is not by the token's key")
         access.proofs.spend(proof)
     except BadProof as error:
-        raise dpop.refused(f"No proof of the token's key: {error}.") from None
+        raise dpop.refused(f"Invalid proof of the token's key: {error}.") from None
 
 
 def _not_authenticated(scheme: str, error: BadToken) -> HttpProblem:

@@ -132,7 +132,7 @@ class TokenVerifier:
             for name in {"exp", "nbf", "iat"} & claims.keys():
                 numeric_date(claims[name])
         except UNREADABLE as error:
-            raise BadToken("the token is not valid here, or no longer") from error
+            raise BadToken("the token is invalid or expired") from error
         return _principal(claims), float(claims["exp"])
 
 
@@ -172,7 +172,7 @@ def _fits(key: Key, algorithm: str) -> bool:
 def _principal(claims: dict[str, Any]) -> Principal:
     scenarios = claims.get("scenarios") or []
     if not isinstance(scenarios, list) or not all(isinstance(s, str) for s in scenarios):
-        raise BadToken("the claim 'scenarios' is a list of names")
+        raise BadToken("the claim 'scenarios' must be a list of names")
     return Principal(
         subject=_text(claims, "sub") or "",
         scopes=_scopes(claims.get("scope")),
@@ -188,7 +188,7 @@ def _scopes(value: object) -> frozenset[str]:
     it. ``scp``, one vendor's name for the claim, is not read."""
     texts: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
     if not all(isinstance(text, str) and unseen(text) is None for text in texts):
-        raise BadToken("the claim 'scope' is a text, or a list of texts")
+        raise BadToken("the claim 'scope' must be a text, or a list of texts")
     return frozenset(name for text in texts for name in text.split(" ") if name)
 
 
@@ -212,5 +212,7 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
     if value is not None and not (
         isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None
     ):
-        raise BadToken(f"the claim '{name}' is a text of at most {CLAIM_LENGTH_MAX} characters")
+        raise BadToken(
+            f"the claim '{name}' must be a text of at most {CLAIM_LENGTH_MAX} characters"
+        )
     return value

@@ -32,7 +32,7 @@ async def ready(service: Service) -> JSONResponse:
     feed = await service.cards.feed()
     stale_s, stale_s_max = feed.stale_s, service.policy.remote_staleness_max_s
     if stale_s is None:
-        raise Unavailable("These views have not been in step with the ledger yet.")
+        raise Unavailable("The views have never been in step with the ledger.")
     if not is_fresh(stale_s, stale_s_max):
         raise Unavailable(f"The views are {stale_s:.0f} s old, and {stale_s_max} s are allowed.")
     content = RemoteReadiness(

@@ -63,7 +63,7 @@ async def mint(
     proof = dpop.required(request, origin=origin, token=credentials_of(request.scope).token)
     permit = await _own(well_formed(permit_number), holder, service)
     if proof.device not in permit.devices:
-        raise dpop.refused("The key is not one that this permit is bound to.")
+        raise dpop.refused("The permit is not bound to this key.")
     service.limits.mint(permit.id)
     challenge = body.challenge if body else None
     display = Display(permit.id, permit.holder_id, proof.device, proof.proof_id, challenge)

@@ -132,7 +132,7 @@ async def _proof_text(log: Log, position: int, checkpoint: Note, service: Servic
     try:
         path = await service.trees.inclusion(log, index, size)
     except KeyError:
-        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+        raise Unavailable("A tile of the tree is missing: an operator has to intervene.") from None
     return TlogProof(index, tuple(path), checkpoint)
 
 

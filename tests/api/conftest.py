@@ -98,7 +98,7 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def caller(http: httpx.Client) -> Callable[..., Caller]:
-    """``caller("verifier", scenarios=[…])``: somebody in a role."""
+    """``caller("verifier", scenarios=[…])``: a caller in a role."""
 
     return partial(Caller.with_token, http)
 
@@ -121,7 +121,7 @@ def investigator(caller: Callable[..., Caller]) -> Caller:
 
 @pytest.fixture(scope="session")
 def operator(caller: Callable[..., Caller]) -> Caller:
-    """Who looks after the service."""
+    """An operator."""
     return caller("operator")
 
 
@@ -167,7 +167,7 @@ def at(http: httpx.Client) -> Iterator[Callable[[str], None]]:
 
 
 _people = itertools.count(10)
-"""The first few are examples in the documents: tests leave them to whoever copies those."""
+"""The first few are examples in the documents, and left for those."""
 
 
 @pytest.fixture(scope="session")
@@ -272,7 +272,7 @@ def phone_of(holder_of: Callable[[Json], Caller]) -> Callable[[Json], Phone]:
 
 @pytest.fixture
 def show(verifier: Caller) -> Callable[..., Json]:
-    """``show(code)``: what an officer is told of a code; ``by`` is another officer."""
+    """``show(code)``: the answer to a check of a code; ``by`` is another verifier."""
 
     def make(
         code: str,
@@ -292,7 +292,7 @@ def show(verifier: Caller) -> Callable[..., Json]:
 
 @pytest.fixture
 def check(verifier: Caller) -> Callable[..., Json]:
-    """``check(number, card_serial=1)``: what an officer is told of a card."""
+    """``check(number, card_serial=1)``: the answer to a check of a card."""
 
     def make(number: str, card_serial: int = 1, scenario: str = "patrol_inspection") -> Json:
         card = {"track": "physical", "permit_number": number, "card_serial": card_serial}
@@ -353,7 +353,7 @@ def eventually() -> Callable[..., Any]:
         deadline = time.monotonic() + within_s
         while not (value := condition()):
             assert time.monotonic() < deadline, f"not within {within_s} s"
-            time.sleep(POLL_S)  # between two looks at a condition, with a bound
+            time.sleep(POLL_S)  # polls a condition, with a bound
         return value
 
     return make

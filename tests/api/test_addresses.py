@@ -1,4 +1,4 @@
-"""Addresses and methods that nobody documented."""
+"""Undocumented addresses and methods."""
 
 import pytest
 

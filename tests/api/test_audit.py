@@ -99,7 +99,7 @@ def test_an_erased_holder_is_said_to_be_erased(service, issue, act, look, protec
 
 
 def test_what_went_with_the_key_is_called_uncertain(at, issue, act, look, protect):
-    """Whether it was the name that was corrected nobody can tell any more."""
+    """Whether the name was corrected is unknown."""
     at("2026-01-05")
     permit = issue()
     at("2026-02-01")
@@ -135,7 +135,7 @@ def test_a_restricted_holder_is_shown_to_nobody(issue, look, protect):
 
 
 def test_an_event_that_cant_be_read_is_listed_as_such(service, issue, act, look, investigator):
-    """And what the permit was after it is not made of guesses; before it, it is told."""
+    """The state after it is unknown; the state before it is returned."""
     permit = issue()
     between = act(permit["permit_number"], "loss-reports")
     act(permit["permit_number"], "loss-lifts")
@@ -184,7 +184,7 @@ def test_a_broken_event_hides_nothing_that_was_known_before_it(service, at, issu
 
 
 def test_an_event_that_was_taken_out_is_missed(service, issue, act, look, investigator):
-    """By its version; what the permit was since then nobody says."""
+    """By its version; the state since then is unknown."""
     permit = issue()
     lost = act(permit["permit_number"], "loss-reports")
     act(permit["permit_number"], "loss-lifts")

@@ -1,4 +1,4 @@
-"""Bodies that a stranger may send: too large, of another type, or no JSON."""
+"""Bodies that are too large, of another type, or not JSON."""
 
 import json
 from uuid import uuid4
@@ -7,7 +7,7 @@ BODY_BYTES_MAX = 256 * 1024
 
 
 def assert_problem(answer):
-    """Told in the one form."""
+    """Every refusal is a problem document."""
     assert "application/problem+json" == answer.headers["Content-Type"]
     assert answer.status_code == answer.json()["status"]
 

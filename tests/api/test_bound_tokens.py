@@ -83,7 +83,7 @@ def test_with_a_proof_by_its_key_it_is_good(ask, proof, way):
 
 @every_way
 def test_as_a_plain_bearer_token_it_is_refused(ask, proof, way):
-    """Whoever has stolen it has not the key (RFC 9449 §7.2); with a proof the scheme is another."""
+    """A thief lacks the key (RFC 9449 §7.2); with a proof the scheme is DPoP."""
     refused = (401, 'DPoP error="invalid_token", algs="ES256"')
 
     assert refused == ask(way, "Bearer")
@@ -106,7 +106,7 @@ def test_without_a_proof_with_two_or_with_anothers_it_is_refused(ask, proof, way
 
 @every_way
 def test_a_proof_counts_once(ask, proof, way):
-    """Whoever listens can't send it again."""
+    """A recorded proof can't be used again."""
     once = proof(way)
 
     assert way[-1] == ask(way, "DPoP", once)[0]

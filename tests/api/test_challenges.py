@@ -79,7 +79,7 @@ def test_a_code_for_another_challenge_does_not_answer_it(phone, challenge, show)
 
 
 def test_a_code_for_a_challenge_is_no_plain_code(phone, challenge, show):
-    """Where nothing was asked, it was meant for somebody else."""
+    """A code without a challenge answers none."""
     assert "not_live" == show(phone.code(challenge()), LAW)["reason"]
 
 
@@ -104,7 +104,7 @@ def test_where_nothing_was_asked_a_plain_code_is_enough(phone, show):
 
 
 def test_a_challenge_dies(at, phone, challenge, show):
-    """After two minutes nobody answers it, nor is a code good that did in time."""
+    """After two minutes it can't be answered, and a code that did is not live."""
     at("2026-06-01T10:00:00+08:00")
     digits = challenge()
     at("2026-06-01T10:01:55+08:00")

@@ -83,7 +83,7 @@ def test_p26_another_household_address_does_not_outdate_the_card(act, faces, che
 
 
 def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, application):
-    """The person is found by the new number; the former one finds nobody, and gets no permit."""
+    """The person is found by the new number only, and the former one gets no permit."""
     person, other = application(), application()
     number = registrar.post("/v1/permits", person).json()["permit_number"]
     new = other["holder"]["citizen_id_number"]

@@ -129,7 +129,7 @@ def test_the_holders_own_permit(ask, holder_of, issue, read):
 
 
 def test_an_application_and_its_progress(ask, accept):
-    """For the counter, and for whoever has the receipt."""
+    """For the counter, and for the progress."""
     number = accept()["receipt_number"]
     for path in (number, f"{number}/progress"):
         answer = ask(f"/v1/id-card-applications/{path}", 'W/"1"')

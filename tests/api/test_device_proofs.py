@@ -1,4 +1,4 @@
-"""DPoP (RFC 9449): whoever asks for a code proves that it is the phone, with this very request."""
+"""DPoP (RFC 9449): a request for a code proves that the phone has its key."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def assert_refused(answer):
 
 
 def test_what_the_others_lack_is_nothing_else(phone):
-    """A right proof is heard."""
+    """A valid proof is accepted."""
     assert 201 == phone.ask().status_code
 
 
@@ -191,7 +191,7 @@ def by_hand(phone, **member):
 
 
 def test_proofs_live_by_real_time(at, phone):
-    """The ledger's clock may be anywhere: who somebody is has nothing to do with it."""
+    """Proofs are dated by the machine's clock, not by the ledger's."""
     at("2031-01-01")
     assert 201 == phone.ask().status_code
 

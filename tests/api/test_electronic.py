@@ -167,7 +167,7 @@ def test_me_is_the_open_permit_after_an_ended_one(act, registrar, application, h
 
 
 def test_who_never_had_a_permit_has_none(caller):
-    """404, and no hint at anybody's."""
+    """404."""
     answer = caller("holder", holder_id="nobody-ever-issued-to").get("/v1/me/permit")
 
     assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])

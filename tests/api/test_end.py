@@ -24,7 +24,7 @@ def claimed(permit, holder_of, claim_body):
 
 
 def test_p23_a_cancellation_ends_both_tracks_at_once(act, check, claimed):
-    """One event; neither track is effective any more."""
+    """One event; neither track is effective afterwards."""
     permit = act(claimed["permit_number"], "cancellations", reason="moved_away")
 
     assert ("ended", claimed["version"] + 1) == (permit["status"], permit["version"])

@@ -56,7 +56,7 @@ def erase(investigator):
 
 @pytest.fixture
 def after(erase, permit):
-    """The permit as somebody has it who has seen the erasure."""
+    """The permit, with the position of its erasure."""
     return {**permit, "as_of_position": erase(permit)["as_of_position"]}
 
 
@@ -88,7 +88,7 @@ def test_a_certificate_says_what_was_destroyed_and_why(erase, permit, service):
     assert signed.count(".") == 2
 
 
-def test_a_certificate_can_be_verified_by_anybody(http, erase, permit):
+def test_a_certificate_can_be_verified_with_the_public_keys(http, erase, permit):
     """Signed with a key of the well-known ones, as what it is; it says what was answered."""
     keys = KeySet.import_key_set(http.get("/.well-known/jwks.json").json())
     certificate = erase(permit)
@@ -116,7 +116,7 @@ def test_erasing_again_is_answered_with_the_same_facts(investigator, erase, perm
 
 
 def test_a_retry_is_answered_with_the_same_facts(investigator, permit):
-    """With its Idempotency-Key; the certificate is signed anew over what was kept."""
+    """With its Idempotency-Key; the certificate is signed again over the stored response."""
     path = orders(permit, "erasures")
 
     first, again = (investigator.post(path, ERASURE, idempotency_key=path) for _ in range(2))
@@ -163,7 +163,7 @@ def test_the_permit_has_ended(read, after, permit):
 
 
 def test_no_view_shows_the_person(subtests, registrar, holder_of, after):
-    """Every field that told of them is null, for whoever asks."""
+    """Every personal field is null, for every role."""
     for track in TRACKS:
         for role in ["registrar", "holder"]:
             with subtests.test(track=track, role=role):
@@ -179,7 +179,7 @@ def test_no_view_shows_the_person(subtests, registrar, holder_of, after):
 
 
 def test_nobody_is_found_by_the_number(registrar, person, after):
-    """As if there had never been anybody."""
+    """The same response as for an unknown number."""
     number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
     path = f"/v1/permits/searches?min_position={after['as_of_position']}"
 
@@ -195,7 +195,7 @@ def test_the_card_has_no_effect_at_once(check, after):
 
 
 def test_the_own_permit_still_answers(holder_of, after):
-    """Whoever has the holder's account sees that it is done."""
+    """The holder's account sees the state."""
     answer = holder_of(after).get("/v1/me/permit", min_position=after["as_of_position"])
 
     assert (200, "ended", "erased") == (
@@ -236,7 +236,7 @@ def test_somebody_erased_is_not_restricted(investigator, after):
 
 
 def test_the_key_and_the_pictures_are_gone(service, after):
-    """From the tables themselves; what is left of the person is sealed for nobody."""
+    """Read from the tables; the key of what is left is destroyed."""
     keys = "SELECT kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = %s"
     pictures = "SELECT count(*) FROM ledger.portraits WHERE stream = %s"
     held = "SELECT citizen_index, permit_number FROM ledger.holders WHERE holder_id = %s"
@@ -249,8 +249,8 @@ def test_the_key_and_the_pictures_are_gone(service, after):
 # -- who may, and how ----------------------------------------------------------------------------
 
 
-def test_others_erase_nobody(subtests, caller, issue, read):
-    """Not even the holder, who has to ask an office that looks at the case."""
+def test_other_roles_may_not_erase(subtests, caller, issue, read):
+    """Not even by the holder."""
     for role in ["registrar", "holder", "verifier"]:
         with subtests.test(role=role):
             permit = issue()
@@ -271,7 +271,7 @@ def test_nobody_without_a_token_erases(http, issue, read):
 
 
 def test_an_unknown_holder(investigator):
-    """404 for an id that nobody has; a permit's number is none."""
+    """404 for an unknown id; a permit number is not one."""
     answer = investigator.post("/v1/audit/holders/nobody/erasures", ERASURE)
 
     assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
@@ -309,7 +309,7 @@ def test_three_officers_are_two_at_least(investigator, issue):
     assert ["officer-1", "officer-2", "Officer-3"] == answer.json()["approvals"]
 
 
-def test_a_bad_body_erases_nobody(subtests, investigator, issue, read):
+def test_an_invalid_body_erases_nothing(subtests, investigator, issue, read):
     """422; what would stay in the log for ever may not tell who is meant."""
     for changes in [
         {"legal_basis": None},
@@ -339,7 +339,7 @@ def test_a_bad_body_erases_nobody(subtests, investigator, issue, read):
             assert "held" == read(permit)["personal_data"]
 
 
-def test_what_can_not_be_a_holders_id_is_refused(subtests, investigator):
+def test_an_impossible_holder_id_is_refused(subtests, investigator):
     """422, not an error of the database, which others who ask in that instant would get as well."""
     for holder_id in ["%00", "a%00b", "a%0Ab", "%7F", "x" * 65]:
         for what in ["restrictions", "restriction-lifts", "erasures"]:

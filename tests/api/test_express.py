@@ -1,4 +1,4 @@
-"""Checks take a short way past the application: it is to answer as the long way does."""
+"""The express lane of checks: its responses equal those of FastAPI's path."""
 
 LONG_WAY = {"content-type": "application/json; charset=utf-8"}
 CARD = (
@@ -72,7 +72,7 @@ ODD = {
 
 
 def test_one_answer_for_an_odd_body(subtests, verifier):
-    """Whichever way it comes in, to the last word."""
+    """The same response on both paths."""
     for body in ODD.values():
         with subtests.test(body=body):
             short = verifier.send("/v1/verifications", body)
@@ -113,7 +113,7 @@ def test_parameters_of_the_type_make_no_difference(subtests, verifier):
             assert said(verifier.send("/v1/verifications", CARD)) == said(other)
 
 
-def test_nobody_without_a_token(subtests, http):
+def test_a_token_is_required(subtests, http):
     """The same 401."""
     for token in [None, "", "x", "Basic abc", "Bearer", "Bearer x.y.z"]:
         with subtests.test(token=token):

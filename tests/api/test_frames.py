@@ -24,7 +24,7 @@ PERMIT = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
 
 
 def picture(text, form="PNG", size=(640, 480)):
-    """A camera's picture of somebody who holds up a code."""
+    """A camera picture of a person holding up a code."""
     code = BytesIO()
     segno.make_qr(text).save(code, kind="png", scale=6)
     sheet = Image.new("RGB", size, (120, 118, 110))
@@ -276,7 +276,7 @@ def test_a_picture_has_a_bound_of_its_own(verifier):
 
 
 def test_many_pictures_at_once_are_read_or_put_off(verifier, together):
-    """A bounded number waits; the others are told to come back."""
+    """A bounded number waits; the others get 503."""
     content = picture(TEXT)
 
     answers = together(

@@ -85,7 +85,7 @@ WRITES = {
     f"POST {H}/erasures": "investigator",
     f"POST {Q}/{{permit_number}}/retries": "operator",
 }
-"""All that take a body but the clock: that one is everybody's."""
+"""All that take a body, but for the clock, which all tests share."""
 EXPECTED = {
     f"POST {N}/electronic/display-codes": {401},
     f"POST {Q}/{{permit_number}}/retries": {404},

@@ -60,8 +60,8 @@ def test_today_is_the_date_in_shanghai(at, issue, instant, day):
     assert day == issue()["anchor"]
 
 
-def test_p01_everything_missing_is_told_at_once(registrar, application):
-    """Who lacks the residence, the ground and a guardian hears so in one answer."""
+def test_p01_a_refusal_names_everything_that_is_missing(registrar, application):
+    """The refusal names the residence, the ground and the guardian."""
     child = application(birth_date=date(2015, 1, 1), ground=None, residence_registered_on=None)
 
     answer = registrar.post("/v1/permits", child)

@@ -47,7 +47,7 @@ def test_once(verifier, decoded):
 
 
 def test_not_after_it_has_expired(verifier, decoded):
-    """Within the leeway it is asked again each time."""
+    """Within the leeway it is verified each time."""
     one = token(expires_in_s=-5)
     verifier.verify(one)
     verifier.verify(one)
@@ -55,7 +55,7 @@ def test_not_after_it_has_expired(verifier, decoded):
 
 
 def test_not_with_other_keys(verifier):
-    """Whom the issuer trusts no more is nobody at once."""
+    """A key that the issuer has withdrawn is refused at once."""
     one = token()
     verifier.verify(one)
     verifier.rotate(OTHER)

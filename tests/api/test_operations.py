@@ -150,7 +150,7 @@ def test_an_instant_that_is_none_leaves_the_clock_alone(subtests, at, http):
             assert http.get("/v1/dev/clock").json()["now"].startswith("2031-05-06T01:00")
 
 
-def test_a_token_for_nobody(subtests, http):
+def test_an_invalid_token_request_is_refused(subtests, http):
     """A holder needs an id; what is not in the schema is refused."""
     for body in [
         {},

@@ -140,7 +140,7 @@ def test_the_receipt_of_a_code(phone, holder, show, claims):
 
 
 def test_what_was_erased_is_null(permit, holder, check, investigator):
-    """That somebody looked, when and why stays; who it was is gone with the person."""
+    """Time and scenario of the check stay; the verifier is erased with the person."""
     check(permit["permit_number"])
     order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
     order["approvals"] = ["officer-1", "officer-2"]

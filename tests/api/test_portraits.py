@@ -1,4 +1,4 @@
-"""Portraits: a whole JPEG or PNG of at most 64 KiB, told again byte by byte."""
+"""Portraits: a whole JPEG or PNG of at most 64 KiB, returned byte by byte."""
 
 import base64
 import hashlib

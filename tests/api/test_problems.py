@@ -21,7 +21,7 @@ def assert_problem(answer, status, code, *more):
     "path", ["/nowhere", "/v1", "/v1/", "/v1/permits/1/2/3/4", "/../etc/passwd"]
 )
 def test_an_unknown_path(http, path):
-    """404, whoever asks."""
+    """404 for every caller."""
     assert_problem(http.get(path), 404, "NOT_FOUND")
 
 
@@ -162,7 +162,7 @@ def test_what_is_no_list_of_versions(subtests, registrar, read, issue):
 
 
 def test_a_problem_carries_the_correlation_id_as_well(registrar):
-    """So that somebody can be asked about it."""
+    """For support."""
     headers = {"x_correlation_id": "a-question"}
 
     answer = registrar.post("/v1/permits", {}, **headers)

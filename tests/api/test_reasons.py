@@ -112,7 +112,7 @@ def test_short_and_standard(subtests):
             assert expected == reason_of(kind, context)
 
 
-def test_a_person_is_told_what_to_change(subtests, registrar, application):
+def test_each_invalid_field_has_its_reason(subtests, registrar, application):
     """Field by field."""
     for changes, field, reason in [
         ({"birth_date": "1899-12-31"}, "holder.birth_date", FROM_1900),

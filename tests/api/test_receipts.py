@@ -159,7 +159,7 @@ def test_a_refused_check_is_on_record_with_nothing_shown(
 
 
 def test_a_check_of_an_unknown_permit_is_on_record(check, record):
-    """Without the number: it is nobody's, and may hold anything."""
+    """Without the number, which may hold anything."""
     found = check("990000199001010017")
 
     said = record(found)

@@ -33,7 +33,7 @@ def permit(at, issue, holder_of, claim_body):
 
 @pytest.fixture
 def order(investigator):
-    """``order(permit, "restrictions")``: the permit as somebody has it who has seen the answer."""
+    """``order(permit, "restrictions")``: the permit, with the position of the response."""
 
     def order(permit, what):
         answer = investigator.post(orders(permit, what), ORDER)
@@ -226,7 +226,7 @@ def test_a_retry_gets_the_first_answer(investigator, permit, order):
 
 
 def test_others_may_not(subtests, caller, permit):
-    """403, whoever's permit it is."""
+    """403 for every permit."""
     for what in ["restrictions", "restriction-lifts"]:
         for role in ["registrar", "holder", "verifier"]:
             with subtests.test(what=what, role=role):
@@ -237,7 +237,7 @@ def test_others_may_not(subtests, caller, permit):
                 assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
 
 
-def test_nobody_without_a_token(subtests, http, permit):
+def test_a_token_is_required(subtests, http, permit):
     """401."""
     for what in ["restrictions", "restriction-lifts"]:
         with subtests.test(what=what):

@@ -149,7 +149,7 @@ def test_one_of_several_scopes_is_enough(signed):
 
 @pytest.mark.parametrize("view", ["/physical", "/electronic"])
 def test_a_holder_sees_the_own_tracks_only(issue, holder_of, view):
-    """Another's permit looks like one that does not exist."""
+    """Another holder's permit gets the same response as one that does not exist."""
     own, other = issue(), issue()
     holder, position = holder_of(own), other["as_of_position"]
 
@@ -175,7 +175,7 @@ def test_a_holder_changes_nothing_of_anothers(issue, holder_of, claim_body, read
 
 
 def test_the_station_is_the_tokens(service, signed, application):
-    """Officer and station on the event are the issuer's word, whoever else is named."""
+    """Officer and station of the event are the token's."""
     registrar = signed(sub="officer-9", station="320281-03")
 
     permit = registrar.post("/v1/permits", application()).json()

@@ -1,4 +1,4 @@
-"""The statistics over HTTP: for everybody, as of a position, and new as events come."""
+"""The statistics over HTTP: public, as of a position, updated with new events."""
 
 import csv
 import io

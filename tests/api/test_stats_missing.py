@@ -42,8 +42,8 @@ def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
     assert b"x" * 10 == asyncio.run(published.file("due.csv"))
 
 
-def test_nobody_looks_while_nobody_listens(published, tmp_path, monkeypatch):
-    """And whoever comes is told at once."""
+def test_the_folder_is_not_read_without_listeners(published, tmp_path, monkeypatch):
+    """A new listener gets the statistics at once."""
     looks = []
     monkeypatch.setattr("api.operations.published.PAUSE_S", 0.01)
     stats = published.stats

@@ -1,4 +1,4 @@
-"""Where nobody is asked to cosign: said so, and nothing is missing otherwise."""
+"""Without a witness policy: the endpoints say so, and all else works."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_status_names_no_witness(service):
 def test_a_role_does_not_start_on_a_policy_that_is_none(
     tmp_path, empty_database, role, content, said
 ):
-    """Neither with a guess, nor without those that somebody counts on; one sentence says why."""
+    """A sentence names the fault."""
     file = tmp_path / "policy"
     if content is not None:
         file.write_bytes(content)

@@ -43,7 +43,7 @@ def issuer(service):
 
 @pytest.fixture
 def ask(http):
-    """``ask("Bearer …")``: what someone with this Authorization header is told."""
+    """``ask("Bearer …")``: the response to this Authorization header."""
 
     def make(authorization):
         headers = [] if authorization is None else [("Authorization", authorization)]
@@ -86,7 +86,7 @@ def test_no_token_and_no_token_at_all(subtests, ask):
 
 
 def test_signed_by_the_issuer_but_not_for_this(subtests, signed):
-    """Expired, too early, another's, for somebody else, or with claims of a wrong kind."""
+    """Expired, not yet valid, of another issuer or audience, or with malformed claims."""
     for changes in [
         {"exp": 1},
         {"exp": None},
@@ -273,7 +273,7 @@ def test_unsigned(subtests, ask):
 
 
 def test_signed_with_the_public_key_as_a_shared_secret(subtests, ask, issuer):
-    """HS256 with what everybody knows."""
+    """HS256 with the public key as the secret."""
     for form in ["pem", "der", "jwk"]:
         with subtests.test(form=form):
             secret = {

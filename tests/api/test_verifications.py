@@ -1,4 +1,4 @@
-"""POST /v1/verifications: what an officer is told of a card, and what is put on record."""
+"""POST /v1/verifications: the answer to a check of a card, and its record."""
 
 from itertools import product
 
@@ -141,8 +141,8 @@ def test_a_loss_reported_just_before_is_refused_already(act, check, number):
 
 @pytest.fixture
 def alone(make_service, application):
-    """``alone()``: a service of its own, whose projector stands still; a permit from before; and
-    ``ask(number)``, what an officer is told of its card."""
+    """``alone()``: a service of its own with a suspended projector; a permit from before; and
+    ``ask(number)``, a check of its card."""
 
     def alone():
         service = make_service().start()
@@ -162,7 +162,7 @@ def alone(make_service, application):
 
 
 def test_a_check_sees_what_the_views_do_not_have_yet(alone, application):
-    """While the projector stands still: a loss just reported, a card just made, a permit just
+    """While the projector is suspended: a loss just reported, a card just made, a permit just
     issued, each as of its own position. One whose views lack nothing is not affected."""
     _service, registrar, number, ask = alone()
     untouched = number

@@ -111,7 +111,7 @@ CHUNKED = b"POST /v1/verifications HTTP/1.1\r\n" + CLOSE + b"Transfer-Encoding: 
 
 
 def test_what_is_no_body_has_a_bound(subtests, service):
-    """A megabyte of it is refused and not kept in memory for whoever asks."""
+    """A megabyte is refused, and not kept in memory."""
     for start, end in [
         (b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"\r\n\r\n"),
         (b"GET /healthz?", b" HTTP/1.1\r\n" + CLOSE + b"\r\n"),
