@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
@@ -302,6 +302,20 @@ def check(verifier: Caller) -> Callable[..., Json]:
         return found
 
     return make
+
+
+@pytest.fixture(scope="session")
+def signed_claims(http: httpx.Client) -> Callable[..., Json]:
+    """``signed_claims(receipt)``: the claims of what the service signed, verified."""
+
+    def verified(compact: str, kind: str = "permit-check-receipt+jwt") -> Json:
+        keys = KeySet.import_key_set(http.get("/.well-known/jwks.json").json())
+        signed = jws.deserialize_compact(compact, keys, algorithms=["ES256"])
+        assert signed.headers()["typ"] == kind
+        claims: Json = json.loads(signed.payload)
+        return claims
+
+    return verified
 
 
 @pytest.fixture
