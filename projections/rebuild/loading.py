@@ -17,7 +17,7 @@ from typing import Any, cast
 from eventsourcing.persistence import Notification
 from psycopg import sql
 
-from domain.permit_number import ALPHABET
+from domain.printed_number import ALPHABET
 from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.eventlog.follow import notification
