@@ -12,7 +12,7 @@ from domain.personal import ERASED, Erased
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, UnreadableEvent
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 from .log import Check, SealedCheck
 

@@ -27,7 +27,7 @@ from ledger.crypto.holder_keys import HolderKeys, Keys, wrapped_keys_in
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt, KeyUnusable, UnknownPermit, UnreadableEvent
 
-from .async_reads import Pool, read_rows
+from .reads import Pool, read_rows
 
 EVENTS_MAX = 10_000
 """Of one stream; a permit has two or three a year."""

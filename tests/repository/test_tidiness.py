@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES_MAX = 400
+LINES_MAX = 600
 CODE = (
     "domain",
     "ledger",
@@ -34,7 +34,7 @@ def _tracked(*suffixes: str) -> list[Path]:
 
 
 def test_no_source_file_outgrows_its_noun() -> None:
-    """A file of more than 400 lines holds a second noun."""
+    """A file of more than 600 lines holds a second noun."""
     long = {
         f: n for f in _tracked(".py") if (n := len(f.read_text("utf-8").splitlines())) > LINES_MAX
     }
