@@ -68,7 +68,7 @@ def erase(ledger, command):
     """``erase(holder_id)``: by two officers."""
 
     def erase(holder_id, order=ORDER, approvals=OFFICERS, by=ledger, **how):
-        return by.erase(holder_id, order, approvals, UNTIL, command(**how))
+        return by.holders.erase(holder_id, order, approvals, UNTIL, command(**how))
 
     return erase
 

@@ -145,11 +145,11 @@ def test_an_application_has_its_history_too(ledger, command, history):
     found = history(number)
 
     assert ["id-card.accepted.v1", "id-card.sent-to-hukou-police.v1", "id-card.returned.v1"] == [
-        event.TOPIC for event in found.sound_life
+        event.TOPIC for event in found.sound_events
     ]
     assert ("欧阳测试", "照片不符") == (
-        found.sound_life[0].identity.name,
-        found.sound_life[-1].reason,
+        found.sound_events[0].identity.name,
+        found.sound_events[-1].reason,
     )
     assert [] == found.sound
     with pytest.raises(UnreadableEvent):
@@ -171,4 +171,4 @@ def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
     found = history(number)
 
     assert [1, 2] == [one.version for one in found.events]
-    assert [PermitIssued] == [type(event) for event in found.sound_life]
+    assert [PermitIssued] == [type(event) for event in found.sound_events]
