@@ -10,7 +10,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.events import PermitEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from projections.projector.opening import EventOpener, Page
 
@@ -82,15 +82,11 @@ class ClearMapper(EventMapper):
         return SealedEvent(stored_event, self.transcoder.decode(stored_event.state), None)
 
 
-class ClearLedger(PermitLedger):
+class ClearLedger(BlockingLedger):
     """Everything else is the ledger's own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.holder_keys = NoKeys()
-
-    def construct_mapper(self) -> ClearMapper:
-        return ClearMapper()
+        super().__init__(*args, mapper=ClearMapper(), holder_keys=NoKeys(), **kwargs)
 
 
 class ClearOpener(EventOpener):

@@ -32,7 +32,7 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys, Keys
 from ledger.database.connections import connect
@@ -58,7 +58,7 @@ PAUSE_S = 0.02
 class Sides:
     """One log, held by each side in its own way."""
 
-    ledger: PermitLedger
+    ledger: BlockingLedger
     url: str
     stock_url: str
     log: list[Notification]
@@ -137,7 +137,7 @@ def _report(
 
 def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events: int) -> Sides:
     ledger = stack.enter_context(
-        closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+        closing(BlockingLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
     )
     head = sides.grow_permits_alone(ledger, permits)
     pages = follow(url, after=0, stop=Event())
@@ -149,7 +149,7 @@ def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events
     stock_projection.fill(stock_url, first)
     sealed = [ledger.event_mapper.parse(event) for event in first]
     holders = {event.envelope.holder for event in sealed if event.envelope}
-    return Sides(ledger, url, stock_url, log, ledger.keys_of([*holders]), len(first))
+    return Sides(ledger, url, stock_url, log, ledger.log.holder_keys([*holders]), len(first))
 
 
 # -- catching up -------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _projecting(url: str) -> Iterator[None]:
 def _our_catch_up(both: Sides) -> Round:
     """From empty views to the log's head, with the projector as it runs in the service."""
     _empty(both.url)
-    head = both.ledger.log.head()
+    head = both.ledger.head()
     with connect(both.url) as connection:
         started = time.perf_counter()
         with _projecting(both.url):
@@ -227,11 +227,11 @@ def _our_visible(both: Sides, commits: int) -> Round:
     async def run() -> list[float]:
         waited = []
         async with ViewPosition(both.url) as views:
-            await views.wait_for(both.ledger.log.head(), WAIT_S)
+            await views.wait_for(both.ledger.head(), WAIT_S)
             for _ in range(commits):
                 await asyncio.sleep(PAUSE_S)
                 answer = await asyncio.to_thread(
-                    both.ledger.issue, sides.application(), Command(sides.context())
+                    both.ledger.permits.issue, sides.application(), Command(sides.context())
                 )
                 committed = time.perf_counter()
                 if not await views.wait_for(answer.position or 0, WAIT_S):

@@ -25,7 +25,7 @@ from consumers.contract.kinds import kinds_under
 from consumers.kafka.brokers import Brokers
 from consumers.relay.relay import Relay
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
 from projections.projector.opening import EventOpener
@@ -60,7 +60,7 @@ def bench_remote(console: Console, *, quick: bool) -> None:
             prepare(owner, BLIND_INDEX, keyring())
         url = as_service(embedded.url)
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
         )
         permits = QUICK_PERMITS if quick else PERMITS
         head = sides.grow_permits_alone(ledger, permits)
@@ -137,7 +137,7 @@ def _wait(deadline: float) -> None:
     time.sleep(POLL_S)
 
 
-def _from_log_s(url: str, ledger: PermitLedger, head: int) -> float:
+def _from_log_s(url: str, ledger: BlockingLedger, head: int) -> float:
     """Both tracks alone, as workers have them, from an empty state."""
     with connect(url) as owner:
         owner.execute("TRUNCATE views.physical_permits, views.electronic_permits")

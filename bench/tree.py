@@ -35,7 +35,7 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, connect
 from projections.queries.permits import read_pool
@@ -239,7 +239,7 @@ def _appending(
     result: Result, table: Table, url: str, folder: Path, seconds: float, rounds: object
 ) -> None:
     measured: dict[str, list[Round]] = {"without": [], "with": []}
-    with closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
+    with closing(BlockingLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
         issue = issuing(ledger, url)
         issue(COMMANDS, 0.3)
         for _ in rounds:  # type: ignore[attr-defined]

@@ -9,8 +9,7 @@ from typing import NamedTuple, cast
 from psycopg.rows import tuple_row
 
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import Pool, read_rows
-from ledger.eventlog.group_read import GroupRead
+from ledger.eventlog.reads import GroupRead, Pool, read_rows
 
 from .checkpoints import TreeHead
 from .entries import event_entry

@@ -20,7 +20,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 from domain.instants import NotAnInstant, instant_of
 from ledger.codec.mapper import SealedEvent
 from ledger.eventlog.follow import POSITION_MAX
-from ledger.eventlog.recorder import VERSION_MAX
+from ledger.eventlog.log import VERSION_MAX
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"

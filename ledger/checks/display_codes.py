@@ -19,7 +19,7 @@ from ledger.crypto import randomness
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, ProofReplayed, Unavailable
-from ledger.eventlog.async_reads import Pool
+from ledger.eventlog.reads import Pool
 
 KEY_BYTES = 32
 ALPHABET: Final = printed_number.ALPHABET

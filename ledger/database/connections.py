@@ -18,7 +18,7 @@ from psycopg.errors import (
     UndefinedTable,
     UniqueViolation,
 )
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.errors import (
     ConnectionLost,
@@ -124,6 +124,18 @@ def connect_to_append(
     return connection
 
 
+def connect_for_bulk(database_url: str) -> Connection:
+    """A connection for large batches.
+
+    Waiting for a lock ends in an error, and so does a transaction that keeps its own locks because
+    this process has stopped in the middle of it.
+    """
+    connection = connect(database_url)
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
+    return connection
+
+
 def hang_up(connection: Connection) -> None:
     """From another thread: whoever waits for the server on it hears at once that it is lost."""
     with (
@@ -142,30 +154,25 @@ async def connect_async(
     )
 
 
-def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:
-    """A pool of autocommit connections, opened; the caller closes it."""
-    return ConnectionPool(
+def async_pool(
+    database_url: str, *, connections_max: int
+) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+    """A pool of autocommit connections for coroutines, not yet open; the caller closes it."""
+    return AsyncConnectionPool(
         database_url,
         kwargs=connection_options(),
         min_size=1,
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
-        configure=_bound_waiting,
-        open=True,
+        configure=bound_waiting,
+        open=False,
     )
 
 
 async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
-    """For pools of coroutines: as :func:`open_pool` has it."""
+    """Configure a pool's connection: waiting for a lock ends in an error."""
     await connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-
-
-def _bound_waiting(connection: Connection) -> None:
-    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
-    does a transaction of ours keep its own for long when its process has stopped in the middle."""
-    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg.errors import ConnectionTimeout
 from domain.policy import Policy
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.codec.topics import require_readable
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock, SystemClock
 from ledger.database.connections import Connection, acting_as_service, as_service, connect
@@ -81,7 +81,7 @@ class CliContext:
     """What commands on the command line work with."""
 
     database_url: str
-    ledger: PermitLedger
+    ledger: BlockingLedger
     clock: Clock
     policy: Policy
     blind_index: BlindIndex
@@ -93,7 +93,7 @@ def cli_context(settings: Settings) -> Iterator[CliContext]:
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
         with closing(
-            PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
+            BlockingLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
         ) as ledger:
             yield CliContext(
                 database_url=database_url,

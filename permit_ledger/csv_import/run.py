@@ -12,8 +12,8 @@ from domain import permit_number
 from domain.context import CommandContext
 from domain.errors import AlreadyHoldsPermit, DomainError, HolderIsRestricted, InvalidDetails
 from domain.permit import Permit
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, Holder
@@ -53,7 +53,7 @@ class Takeover:
 
     def __init__(
         self,
-        ledger: PermitLedger,
+        ledger: BlockingLedger,
         context: Callable[[int], CommandContext],
         header: tuple[str, ...],
         refusals: Refusals,
@@ -71,7 +71,7 @@ class Takeover:
         self.rows_read += len(lines)
         rows = [row for line in lines if (row := self._row(line))]
         imported = self._imported_fingerprints(rows)
-        holders = self._ledger.log.holders(map(self._citizen_index, rows))
+        holders = self._ledger.run(self._ledger.event_log.holders(map(self._citizen_index, rows)))
         candidates = []
         for row in rows:
             holder = holders.get(self._citizen_index(row))

@@ -18,7 +18,7 @@ from psycopg.rows import DictRow, dict_row
 
 from ledger.database.named_sql import Queries
 from ledger.errors import Unavailable
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 
 from .permits import ReadPool
 from .waiting import ViewPosition

@@ -19,8 +19,7 @@ from psycopg.rows import dict_row
 from ledger.checks.log import CheckRecord, stored_positions
 from ledger.database.connections import Connection, connect_to_append
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_append import AsyncAppends
-from ledger.eventlog.group_commit import SharedCommit
+from ledger.eventlog.group_commit import GroupCommit
 
 from .permits import PermitRow, seen_in
 
@@ -93,7 +92,7 @@ Outcome = CheckLookup | int
 """A record comes to its position among the checks."""
 
 
-class CheckWork:
+class CheckWriter:
     """Batches of look-ups and records, mixed."""
 
     def write(self, connection: Connection, items: Sequence[Item]) -> list[Outcome]:
@@ -110,7 +109,9 @@ class CheckWork:
             for item in items
         ]
 
-    def settle(self, connection: Connection, items: Sequence[Item]) -> list[Outcome | None]:
+    def resolve_unknown_outcomes(
+        self, connection: Connection, items: Sequence[Item]
+    ) -> list[Outcome | None]:
         """A record is found by its id. A look-up is sent again: its code may be dead by then."""
         records = [item for item in items if isinstance(item, CheckRecord)]
         stored = stored_positions(connection, records)
@@ -123,17 +124,16 @@ class CheckBatcher:
     """Belongs to one event loop, but for its thread; whoever makes it closes it."""
 
     def __init__(self, database_url: str) -> None:
-        self._commits: SharedCommit[Item, Outcome] = SharedCommit(
-            connecting(database_url), CheckWork()
+        self._commits: GroupCommit[Item, Outcome] = GroupCommit(
+            connecting(database_url), CheckWriter()
         )
-        self._line = AsyncAppends(self._commits)
 
     async def look_up(self, asked: CheckQuery) -> CheckLookup:
         """
         Raises:
-            Unavailable: as :meth:`.SharedCommit.append`; a code may be used.
+            Unavailable: as :meth:`.GroupCommit.append`; a code may be used.
         """
-        return cast("CheckLookup", await self._line.append(asked))
+        return cast("CheckLookup", await self._commits.append(asked))
 
     async def record(self, record: CheckRecord) -> int:
         """Its position, durable on return.
@@ -141,7 +141,7 @@ class CheckBatcher:
         Raises:
             Unavailable: it may be on record all the same, and must not be answered.
         """
-        return cast("int", await self._line.append(record))
+        return cast("int", await self._commits.append(record))
 
     def close(self) -> None:
         self._commits.close()

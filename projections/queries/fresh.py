@@ -18,7 +18,7 @@ from ledger.codec.mapper import EventMapper, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 from projections.views.id_cards import VIEW as ID_CARDS
 from projections.views.view import ELECTRONIC, PHYSICAL, View
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 _sql = Queries("projections", "sql/vitals.sql")
 

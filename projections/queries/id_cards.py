@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 from domain.id_cards.stages import Stage
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.id_cards import IdCardRow
 

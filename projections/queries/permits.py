@@ -25,7 +25,7 @@ from ledger.database.connections import (
 )
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, SealBroken
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.face import Face, SealedFace
 

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from ledger.database.named_sql import Queries
 from ledger.errors import Unavailable
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 from projections.queries.permits import PermitRow, seen_in
 
 from .feed import RemotePartition, RemoteState, is_fresh

@@ -23,7 +23,7 @@ from consumers.analytics.sink import Sink
 from consumers.analytics.withholding import for_everybody, withheld
 from domain.calendar import shanghai_date
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service
 from permit_ledger.sample.command import simulate
 from tests.conftest import TEMPLATE
@@ -44,9 +44,9 @@ def filled(postgres_url, blind_index, policy, folder):
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE published_city TEMPLATE {TEMPLATE}")
     url = as_service(make_conninfo(postgres_url, dbname="published_city"))
-    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+    with closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         simulate(ledger, permits=250, days=500, seed=3, until=UNTIL, policy=policy)
-        head = ledger.log.head()
+        head = ledger.head()
     sink = Sink(folder, "log")
     for batch in LogSource(url, EventMapper(OrjsonTranscoder()).parse).batches({}, Event()):
         sink.write(batch)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import psycopg
 
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
 from projections.projector.leadership import LOCK
@@ -110,8 +110,10 @@ class Soak:
     def __enter__(self) -> "Soak":
         with connect(self._url) as owner:
             Poisoner.prepare(owner)
-        self._ledger: PermitLedger = self._stack.enter_context(
-            closing(PermitLedger(as_service(self._url), blind_index=BLIND_INDEX, keyring=keyring()))
+        self._ledger: BlockingLedger = self._stack.enter_context(
+            closing(
+                BlockingLedger(as_service(self._url), blind_index=BLIND_INDEX, keyring=keyring())
+            )
         )
         self._stack.callback(self._end_threads)
         for n in (1, 2):

@@ -122,7 +122,7 @@ def fold(ledger, database_url, all_views):
     )
     with connect(as_service(database_url)) as connection:
         after = connection.execute("SELECT position FROM views.position").fetchone()[0]
-        projector.apply(connection, ledger.log.select_notifications(after + 1, 1_000_000))
+        projector.apply(connection, ledger.events(after + 1, 1_000_000))
 
 
 def differences(ledger, database_url, remote_url, all_views):

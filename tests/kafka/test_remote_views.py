@@ -61,7 +61,7 @@ def views(blind_index):
 def taken(ledger, policy):
     """A permit's first event, as a record at offset 7."""
     grow(ledger, policy, 1)
-    [stored] = ledger.log.select_notifications(1, 1)
+    [stored] = ledger.events(1, 1)
     return taken_of(stored, offset=7)
 
 
@@ -128,7 +128,7 @@ def test_without_a_relay_they_grow_old(
         until(lambda: _age_s(remote_url) > OLD_S, wait_s=WAIT_S)
         with relaying():
             until_in_step(remote_url)
-        assert ledger.log.head() == newest(remote_url)
+        assert ledger.head() == newest(remote_url)
 
 
 def test_a_relay_that_has_to_catch_up_does_not_claim_to_be_there(
@@ -166,7 +166,7 @@ def test_two_workers_and_one_is_killed(
                 time.sleep(chance.uniform(0, 1))
                 killed.send_signal(signal.SIGKILL)
                 killed.wait()
-    head = ledger.log.head()
+    head = ledger.head()
     with relaying(), worker_process(remote_url, kafka, prefix, tmp_path):
         until_relayed(head)
         until_in_step(remote_url)

@@ -182,7 +182,7 @@ def test_a_position_that_nobody_has_reached_holds_up_nobody(
     version = rows(remote, "physical_permits")[one]["version"]
     [mine] = [
         e
-        for e in ledger.log.select_notifications(1, 10_000)
+        for e in ledger.events(1, 10_000)
         if str(e.originator_id) == one and e.originator_version == 1
     ]
     put(one, b"{}", forged(one, version=version))

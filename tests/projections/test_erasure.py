@@ -33,8 +33,8 @@ BLANKS = """
 def living(life, ledger, context):
     """Somebody with a picture and a phone, and beside them somebody else."""
     living = life()
-    answer = ledger.issue(living.application(), Command(context), PICTURE)
-    [issued] = ledger.log.select_notifications(answer.position, 1)
+    answer = ledger.permits.issue(living.application(), Command(context), PICTURE)
+    [issued] = ledger.events(answer.position, 1)
     living.numbers.append(issued.originator_id)
     living.claim(living.numbers[0])
     living.issue()
@@ -157,9 +157,9 @@ def test_a_change_just_before_leaves_nothing(
     projected()
     if last != "corrected":
         home = Residence("320281", "澄江中路2号")
-        living.ledger.change_address(number, home, living.today, living.command())
+        living.ledger.permits.change_address(number, home, living.today, living.command())
     if last != "moved":
-        living.ledger.correct_identity(number, living.command(), name="欧阳改名")
+        living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
     if page == 1:
         projected()
     living.erase(number)
@@ -183,7 +183,7 @@ def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page
     """The key is gone before the views come to what it sealed: they go on, without the person."""
     page_size(page)
     erased, other = living.numbers
-    living.ledger.correct_identity(erased, living.command(), name="欧阳改名")
+    living.ledger.permits.correct_identity(erased, living.command(), name="欧阳改名")
     living.erase(erased)
 
     projected()
@@ -198,13 +198,13 @@ def test_between_the_change_and_the_erasure_nobody_is_shown(
 ):
     """Views that are built anew meet the change first, whose key is gone by then: no fault."""
     number = living.numbers[0]
-    living.ledger.correct_identity(number, living.command(), name="欧阳改名")
+    living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
     living.erase(number)
     projector = Projector(
         database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
     )
 
-    projector.apply(admin, living.ledger.log.select_notifications(1, 4))
+    projector.apply(admin, living.ledger.events(1, 4))
 
     row = rows("views.permits")[number]
     assert (None, False) == (row["face"], row["erased"])
@@ -239,8 +239,8 @@ def test_a_missing_key_parks_its_holders_permit(
     number, other = living.numbers
     projected()
     before = rows("views.permits")[number]
-    living.ledger.correct_identity(number, living.command(), name="欧阳改名")
-    living.ledger.report_loss(other, living.command())
+    living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
+    living.ledger.permits.report_loss(other, living.command())
     [lost] = admin.execute(
         "DELETE FROM ledger.holder_keys WHERE holder_id ="
         " (SELECT holder_id FROM views.permits WHERE permit_number = %s) RETURNING *",

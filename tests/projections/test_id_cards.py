@@ -155,7 +155,7 @@ def test_the_auditor_looks_at_applications_too(
 def test_an_erased_applicant_leaves_a_row_of_nobody(counter, ledger, command, projected, held):
     """Which was nobody's before, too; what was under way has ended."""
     number = counter.accept(submission_of(), command())
-    ledger.erase(
+    ledger.holders.erase(
         counter.application(number).holder_id,
         Order("PIPL 47", "c-1"),
         ["officer-1", "officer-2"],
@@ -190,7 +190,8 @@ def test_provisional_dates_become_final_when_the_calendar_is_extended(
 
     def settle(year):
         at = datetime(2026, 12, 20, tzinfo=SHANGHAI)
-        return settle_due_dates(ledger, as_service(database_url), Until(year), policy, at)
+        commands = Counter(ledger, Until(year)).commands
+        return ledger.run(settle_due_dates(commands, ledger.pool, Until(year), policy, at))
 
     assert "0 due dates are final now, 2 provisional" == str(settle(2025))
     assert "1 due dates are final now, 1 provisional" == str(settle(2026))

@@ -95,7 +95,7 @@ def test_two_projectors_apply_each_event_once(
     living.go_on(COMMANDS // 4)
     caught_up()
 
-    log = ledger.log.select_notifications(None, 100_000)
+    log = ledger.events(1, 100_000)
     told = admin.execute("SELECT stream, version FROM tally").fetchall()
     assert sorted((event.originator_id, event.originator_version) for event in log) == sorted(told)
     views_are_the_log()
@@ -117,7 +117,7 @@ def test_killed_connections_are_opened_again(
         writer.join()
     caught_up()
 
-    assert (ledger.log.head(),) == admin.execute("SELECT count(*) FROM tally").fetchone()
+    assert (ledger.head(),) == admin.execute("SELECT count(*) FROM tally").fetchone()
     views_are_the_log()
 
 
@@ -185,7 +185,7 @@ def test_later_events_wait_in_order_behind_the_first(
     assert 1 == rows("views.permits")[number]["version"]
     assert other in rows("views.permits")
     [one] = list_quarantined(admin)
-    log = living.ledger.log.select_notifications(None, 100)
+    log = living.ledger.events(1, 100)
     assert len([e for e in log if e.originator_id == number]) - 1 == one.events_waiting
 
 

@@ -201,7 +201,7 @@ def test_there_is_a_way_back_and_forth(
     lived.erase(lived.issue())
     projected()
 
-    assert lived.ledger.log.head() == roll_back(view)
+    assert lived.ledger.head() == roll_back(view)
     views_are_the_log()
     lived.go_on(COMMANDS // 5)
     projected()
@@ -281,7 +281,7 @@ def test_a_parked_permit_holds_up_no_rebuild(
     """It is as far as it can be read, and stays parked."""
     number = lived.issue()
     lived.claim(number)
-    lived.ledger.deliver_card(number, lived.command())
+    lived.ledger.permits.deliver_card(number, lived.command())
     rewrite_log("UPDATE ledger.events SET state = '' WHERE stream = %s AND version = 2", [number])
     start_projector()
     caught_up()

@@ -128,7 +128,7 @@ def test_who_was_released_since_has_missed_nothing_after_the_way_back(
     """A permit that stood still when the build ceased to serve, and does not any more."""
     number = lived.issue()
     lived.claim(number)
-    lived.ledger.deliver_card(number, lived.command())
+    lived.ledger.permits.deliver_card(number, lived.command())
     [(state,)] = admin.execute(
         "SELECT state FROM ledger.events WHERE stream = %s AND version = 2", [number]
     ).fetchall()

@@ -33,7 +33,7 @@ def test_the_views_are_a_fold_of_the_log(life, caught_up, views_are_the_log, led
     caught_up()
 
     views_are_the_log()
-    topics = {event.topic for event in ledger.log.select_notifications(None, 100_000)}
+    topics = {event.topic for event in ledger.events(1, 100_000)}
     assert len(topics) >= TOPICS_MIN
 
 
@@ -59,7 +59,7 @@ def test_the_views_can_be_built_again(
 def first_page(life, ledger):
     """One permit, issued."""
     life().issue()
-    return ledger.log.select_notifications(None, 10)
+    return ledger.events(1, 10)
 
 
 def test_rows_are_not_written_without_the_position(
@@ -99,7 +99,7 @@ def test_no_view_is_written_without_the_others(first_page, database_url, blind_i
 def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, admin, ledger):
     """Neither twice nor over a gap: somebody else has moved them."""
     life().go_on(20)
-    first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
+    first, second, third = (ledger.events(n, 1) for n in (1, 2, 3))
     projector = Projector(
         database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
     )

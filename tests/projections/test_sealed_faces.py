@@ -25,8 +25,8 @@ def issue(living, ledger, context):
     """``issue(picture)``: a permit of somebody new, by number."""
 
     def issue(picture=None):
-        answer = ledger.issue(living.application(), Command(context), picture)
-        [issued] = ledger.log.select_notifications(answer.position, 1)
+        answer = ledger.permits.issue(living.application(), Command(context), picture)
+        [issued] = ledger.events(answer.position, 1)
         return issued.originator_id
 
     return issue
@@ -84,7 +84,7 @@ def test_a_face_of_the_same_holders_other_permit_does_not_open(
 ):
     """Though it was sealed with the same key."""
     old = living.issue("990000199001010017")
-    ledger.cancel(old, CancellationReason.MOVED_AWAY, living.command())
+    ledger.permits.cancel(old, CancellationReason.MOVED_AWAY, living.command())
     new = living.issue("990000199001010017")
     projected()
     assert "欧阳测试" == person(method, view, new).face.name

@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from domain.data_protection import Order
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
@@ -309,9 +309,9 @@ def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
     )
     order, until = Order("PIPL 47", "case 2026-7"), date(2026, 12, 28)
     with closing(
-        PermitLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
+        BlockingLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
-        ledger.erase(holder, order, ["officer-1", "officer-2"], until, command())
+        ledger.holders.erase(holder, order, ["officer-1", "officer-2"], until, command())
     log.integrate()
 
     result = log.verify("--against", str(kept), "--tiles", str(copy))

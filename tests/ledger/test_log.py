@@ -1,10 +1,10 @@
-"""The same commands for threads and for coroutines, and their answers alike to the last byte."""
+"""Commands and reads on the event log, with their responses to the last byte."""
 
 import asyncio
+from contextlib import closing
 from datetime import date
 
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import (
     AlreadyHoldsPermit,
@@ -14,23 +14,23 @@ from domain.errors import (
     TooEarlyToEndorse,
 )
 from domain.events import CancellationReason, CardPresented
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.permits import PermitCommands
 from ledger.database.connections import as_service
 from ledger.errors import KeyReused, StaleVersion, Unavailable, UnknownPermit
-from ledger.eventlog.async_log import AsyncLog
-from ledger.eventlog.group_read import KEYS_MAX
+from ledger.eventlog.append import Append
+from ledger.eventlog.idempotency import Answer
+from ledger.eventlog.reads import GROUP_KEYS_MAX
 from ledger.eventlog.registry import ClaimHolder, Holder
+from tests.keks import keyring
 from tests.ledger.appends import on, streams
 
-WAIT_S = 30
-CONNECTIONS = 3
-POOL = "test pool"
 NOBODYS = "7Q2M9K4T8XW5"
 IN_WINDOW = date(2026, 12, 20)
 
 
 class Words:
-    """Renders an outcome so that a test can tell one from another."""
+    """Renders outcomes that differ."""
 
     def aggregate(self, permit, _context):
         return f"version {permit.version} lost {permit.card.is_lost}".encode()
@@ -40,58 +40,23 @@ class Words:
 
 
 @pytest.fixture
-def runner():
-    """A loop that stands still between its runs."""
-    with asyncio.Runner() as runner:
-        yield lambda coroutine: runner.run(asyncio.wait_for(coroutine, WAIT_S))
+def ledger(database_url, blind_index):
+    """With responses that can be told apart."""
+    with closing(
+        BlockingLedger(
+            as_service(database_url), blind_index=blind_index, keyring=keyring(), renderer=Words()
+        )
+    ) as ledger:
+        yield ledger
 
 
 @pytest.fixture
-def pool(database_url, runner):
-    pool = AsyncConnectionPool(
-        as_service(database_url),
-        kwargs={"autocommit": True, "application_name": POOL},
-        min_size=CONNECTIONS,
-        max_size=CONNECTIONS,
-        timeout=WAIT_S,
-        open=False,
-    )
-    runner(pool.open(wait=True))
-    yield pool
-    runner(pool.close())
-
-
-@pytest.fixture
-def log(ledger, pool, runner):
-    async def make():
-        return AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
-
-    return runner(make())
-
-
-@pytest.fixture(params=["thread", "task"])
-def run(request, ledger, blind_index):
-    """``run(act)``: what ``act(commands)``, a coroutine, comes to in each of the two forms."""
-    if request.param == "thread":
-        ledger.commands._renderer = Words()
-
-        def run(name, /, *facts, **further):
-            return getattr(ledger, name)(*facts, **further)
-
-        return run
-
-    runner, log = request.getfixturevalue("runner"), request.getfixturevalue("log")
-    commands = PermitCommands(log, ledger.event_mapper, blind_index=blind_index, renderer=Words())
-    return lambda name, /, *facts, **further: runner(getattr(commands, name)(*facts, **further))
-
-
-@pytest.fixture
-def comes_to(run, ledger):
-    """``comes_to(name, …)``: the command's answer as a tuple, or the kind of its refusal."""
+def comes_to(ledger):
+    """``comes_to(name, …)``: the command's response as a tuple, or the class of its refusal."""
 
     def comes_to(name, /, *facts, **further):
         try:
-            answer = run(name, *facts, **further)
+            answer = getattr(ledger.permits, name)(*facts, **further)
         except Exception as error:  # noqa: BLE001  an outcome like any other
             return type(error)
         assert answer.accepted or answer.replayed
@@ -102,13 +67,13 @@ def comes_to(run, ledger):
 
 @pytest.fixture
 def issued(comes_to, application, command, ledger):
-    """``issued()``: the number of a permit, issued in this form."""
+    """``issued()``: the number of a new permit."""
 
     def issued(person=None, **by):
-        head = ledger.log.head()
+        head = ledger.head()
         answer = comes_to("issue", application(person), command(**by))
         assert (b"version 1 lost False", 1, head + 1, False) == answer
-        [event] = ledger.log.select_notifications(head + 1, 1)
+        [event] = ledger.events(head + 1, 1)
         return str(event.originator_id)
 
     return issued
@@ -161,7 +126,7 @@ def test_keys_and_versions_that_do_not_fit(comes_to, issued, command, ledger):
     assert KeyReused is comes_to("lift_loss", number, command(key="1", request=b"another"))
     assert StaleVersion is comes_to("lift_loss", number, command(expected_version=1))
     assert again(2, True, 2) == comes_to("report_loss", number, by)
-    assert 2 == ledger.log.head()
+    assert 2 == ledger.head()
 
 
 def test_refusals(comes_to, issued, command, citizen_number, application, ledger):
@@ -174,7 +139,7 @@ def test_refusals(comes_to, issued, command, citizen_number, application, ledger
     assert AlreadyHoldsPermit is comes_to("issue", application(person), command())
     assert TooEarlyToEndorse is comes_to("endorse", number, CardPresented.CARD, by)
     assert PermitEnded is comes_to("report_loss", ended, command())
-    assert 3 == ledger.log.head()
+    assert 3 == ledger.head()
     assert issued(other) != ended
     assert AlreadyHoldsPermit is comes_to(
         "correct_identity", number, command(), citizen_id_number=other
@@ -199,21 +164,21 @@ def test_unknown_permits(comes_to, issued, command, phone, face_match, ledger):
     assert first(3, False, 3) == revoked
 
 
-def test_both_forms_at_once_on_one_permit(ledger, log, runner, blind_index, issue, command):
-    """Coroutines among themselves lose races to each other, decide anew, and all come true."""
+def test_commands_at_once_on_one_permit(ledger, issue, command):
+    """They are in conflict with each other, decide again, and all succeed."""
     number = issue()
-    commands = PermitCommands(log, ledger.event_mapper, blind_index=blind_index)
+    permits = PermitCommands(ledger.event_log, ledger.event_mapper, blind_index=ledger.blind_index)
 
     async def act():
         return await asyncio.gather(
-            commands.report_loss(number, command()),
-            commands.correct_identity(number, command(), name="欧阳改名"),
-            commands.deliver_card(number, command()),
-            asyncio.to_thread(ledger.correct_identity, number, command(), hukou_address="改址"),
+            permits.report_loss(number, command()),
+            permits.correct_identity(number, command(), name="欧阳改名"),
+            permits.deliver_card(number, command()),
+            permits.correct_identity(number, command(), hukou_address="改址"),
         )
 
-    assert [2, 3, 4, 5] == sorted(answer.version for answer in runner(act()))
-    assert runner(log.load(number)).version == ledger.permit(number).version == 5
+    assert [2, 3, 4, 5] == sorted(answer.version for answer in ledger.run(act()))
+    assert ledger.permit(number).version == 5
 
 
 # -- reads -------------------------------------------------------------------------------------
@@ -236,30 +201,31 @@ READS = [
 
 
 @pytest.mark.parametrize(("read", "asked", "found"), READS)
-def test_reads_are_the_recorders(ledger, log, runner, readable, read, asked, found):
-    """What a thread finds, a coroutine finds."""
+@pytest.mark.usefixtures("readable")
+def test_reads(ledger, read, asked, found):
+    """What is on record, and what is not."""
     assert found == getattr(ledger.log, read)(*asked)
-    assert found == runner(getattr(log, read)(*asked))
 
 
-def test_answers_are_the_recorders(ledger, log, runner, readable):
+@pytest.mark.usefixtures("readable")
+def test_only_the_responses_that_there_are_come(ledger):
     """To the last field."""
-    kept = ledger.log.answers("officer-1", ["1", "2"])
+    [(key, (fingerprint, kept))] = ledger.log.answers("officer-1", ["1", "2"]).items()
 
-    assert {"1"} == set(kept)
-    assert kept == runner(log.answers("officer-1", ["1", "2"]))
+    assert ("1", b"") == (key, fingerprint)
+    assert Answer(accepted=True, body=b"", version=1, position=1, replayed=True) == kept
 
 
-def test_permits_asked_for_together_are_told_apart(ledger, log, runner, issue, command):
-    """Each is folded from its own events, those asked for twice and those there are none of too."""
+def test_permits_loaded_together_are_told_apart(ledger, issue, command):
+    """Each is folded from its own events, also those loaded twice and those that are unknown."""
     numbers = [issue() for _ in range(3)]
-    ledger.report_loss(numbers[1], command())
+    ledger.permits.report_loss(numbers[1], command())
     wanted = [numbers[2], numbers[0], NOBODYS, numbers[1], numbers[0]]
 
     async def act():
-        return await asyncio.gather(*map(log.life, wanted))
+        return await asyncio.gather(*map(ledger.event_log.load, wanted))
 
-    found = runner(act())
+    found = ledger.run(act())
 
     assert None is found.pop(2)
     assert [ledger.permit(n).identity for n in [*wanted[:2], *wanted[3:]]] == [
@@ -269,64 +235,62 @@ def test_permits_asked_for_together_are_told_apart(ledger, log, runner, issue, c
     assert found[1] is not found[3]
 
 
-def test_more_permits_than_a_read_takes(log, runner, issue):
-    """In several reads, nobody forgotten."""
+def test_more_permits_than_one_read_takes(ledger, issue):
+    """In several reads, with none left out."""
     number = issue()
-    wanted = [f"nobody's {n}" for n in range(KEYS_MAX)] + [number]
+    wanted = [f"nobody's {n}" for n in range(GROUP_KEYS_MAX)] + [number]
 
     async def act():
-        return await asyncio.gather(*map(log.life, wanted))
+        return await asyncio.gather(*map(ledger.event_log.load, wanted))
 
-    *nobodys, found = runner(act())
+    *nobodys, found = ledger.run(act())
 
     assert {None} == set(nobodys)
     assert number == found.id
 
 
-def test_an_empty_append_is_no_round_trip(ledger, log, runner):
+def test_an_empty_append_is_no_round_trip(ledger):
     """Nor does it start a writer."""
-    assert [] == runner(log.append(type(on("a"))([])))
+    assert [] == ledger.log.append(Append([]))
 
     assert [] == streams(ledger.log)
-    assert ledger.log.commits._thread is None
+    assert not ledger.commits.is_running
 
 
 # -- lost connections --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("connections", [1, CONNECTIONS])
 @pytest.mark.parametrize(
     ("read", "asked"),
     [
-        ("life", ["number"]),
+        ("load", ["number"]),
         ("answers", ["officer-1", ["1"]]),
         ("holders", [[b"person"]]),
         ("knows_holder", ["holder-a"]),
         ("last_position", ["a"]),
     ],
 )
-def test_connections_that_died_in_the_pool_are_nobodys_error(
-    log, runner, issue, readable, admin, read, asked, connections
-):
-    """One of them or all: the read is made on another."""
-    asked = [issue()] if read == "life" else asked
-    killed = admin.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM (SELECT pid FROM pg_stat_activity"
-        " WHERE application_name = %s AND datname = current_database() LIMIT %s) AS victims",
-        [POOL, connections],
+@pytest.mark.usefixtures("readable")
+def test_connections_that_died_in_the_pool_are_no_error(ledger, issue, admin, read, asked):
+    """The read is made on another."""
+    asked = [issue()] if read == "load" else asked
+    assert getattr(ledger.log, read)(*asked)
+    assert admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE application_name = '' AND datname = current_database() AND pid <> pg_backend_pid()"
     ).rowcount
-    assert connections == killed
 
-    for _ in range(CONNECTIONS):
-        assert runner(getattr(log, read)(*asked))
+    for _ in range(3):
+        assert getattr(ledger.log, read)(*asked)
 
 
-def test_a_database_that_is_away_is_unavailable(log, runner, pool):
-    """For everybody who asked in that read."""
+def test_a_database_that_is_away_is_unavailable(ledger):
+    """For every caller of that read."""
 
     async def act():
-        await pool.close()
+        await ledger.pool.close()
+        log = ledger.event_log
         wanted = [log.load("a"), log.load("b"), log.last_position("a")]
         return await asyncio.gather(*wanted, return_exceptions=True)
 
-    assert [True] * 3 == [isinstance(error, Unavailable) for error in runner(act())]
+    assert [True] * 3 == [isinstance(error, Unavailable) for error in ledger.run(act())]

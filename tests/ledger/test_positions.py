@@ -15,9 +15,9 @@ COPIED = 70
 
 
 @pytest.fixture
-def recorders(new_recorder):
+def recorders(new_raw_log):
     """Two recorders with two pools, as two processes would have."""
-    return [new_recorder(), new_recorder()]
+    return [new_raw_log(), new_raw_log()]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def writer(recorders, stored):
     """``writer(n)``: many appends, some lost to a stream that all want; gives their positions."""
 
     def writer(number):
-        recorder = recorders[number % 2]
+        raw_log = recorders[number % 2]
 
         def write():
             appended = []
@@ -39,10 +39,10 @@ def writer(recorders, stored):
                 events = COPIED if turn == number else 1 + (number + turn) % EVENTS_MAX
                 stream = f"stream-{number}-{turn}"
                 appended.append(
-                    recorder.insert_events([stored(stream, v + 1) for v in range(events)])
+                    raw_log.append_events([stored(stream, v + 1) for v in range(events)])
                 )
                 try:
-                    appended.append(recorder.insert_events([stored("wanted by all", turn + 1)]))
+                    appended.append(raw_log.append_events([stored("wanted by all", turn + 1)]))
                 except VersionTaken:
                     continue
             return appended
@@ -61,7 +61,7 @@ def test_positions_are_contiguous_whoever_appends(at_once, recorders, writer):
     assert list(range(1, len(taken) + 1)) == taken
     assert all(b == a + 1 for positions in appended for a, b in pairwise(positions))
     assert len(taken) == recorders[0].head()
-    assert APPENDS == recorders[0].select_events("wanted by all")[-1].originator_version
+    assert APPENDS == recorders[0].stored("wanted by all")[-1].originator_version
 
 
 def test_no_reader_sees_a_position_before_all_below_it(
@@ -96,7 +96,7 @@ def test_no_reader_sees_a_position_before_all_below_it(
     def page_by_page():
         read = []
         while not written.is_set() or len(read) < recorders[0].head():
-            read += recorders[0].select_notifications(len(read) + 1, 100)
+            read += recorders[0].events(len(read) + 1, 100)
         return [event.id for event in read]
 
     writers, counted, recounted, read = at_once(

@@ -1,22 +1,25 @@
-"""Tickets as they wait for the database, and the queue in which they do."""
+"""Appends that wait for the writer, and the queue in which they wait."""
+
+import asyncio
 
 from eventsourcing.persistence import StoredEvent
 
 from ledger.eventlog.append import Append
-from ledger.eventlog.append_queue import AppendQueue
+from ledger.eventlog.group_commit import AppendQueue, PendingAppend
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
-from ledger.eventlog.pending import PendingAppend
+
+_loop = asyncio.new_event_loop()  # never runs
 
 
 def on(*streams, events=1, size=2, changes=(), key=None, portrait=None):
-    """A ticket for events of these permits, each of ``size`` bytes."""
+    """One for events of these streams, each of ``size`` bytes."""
     stored = [
         StoredEvent(stream, version + 1, "test.happened.v1", b"x" * size)
         for stream in streams
         for version in range(events)
     ]
     answer = PendingAnswer(key, accepted=True, body=b"", version=1) if key else None
-    return PendingAppend(Append(stored, changes, answer, portrait), 60)
+    return PendingAppend(Append(stored, changes, answer, portrait), 60, _loop.create_future())
 
 
 def key(name, caller="officer-1"):
@@ -32,6 +35,6 @@ def filled(*pendings):
 
 
 def batches(queue):
-    """All that it gives, closed: where nothing more comes, nobody waits."""
+    """All batches of a queue, which is closed so that the last one is not waited for."""
     queue.close()
     return list(iter(queue.next_batch, []))

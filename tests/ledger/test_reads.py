@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from ledger.eventlog.group_read import KEYS_MAX, GroupRead
+from ledger.eventlog.reads import GROUP_KEYS_MAX, GroupRead
 
 WAIT_S = 30
 
@@ -112,7 +112,7 @@ def test_nothing_is_remembered(reading):
 
 def test_many_keys_are_several_reads(reading):
     """Each of at most 500 keys, in the order in which they were asked for."""
-    wanted = 2 * KEYS_MAX + 1
+    wanted = 2 * GROUP_KEYS_MAX + 1
 
     async def act(store, group):
         store.values = {n: -n for n in range(wanted)}
@@ -123,8 +123,8 @@ def test_many_keys_are_several_reads(reading):
 
     reads = reading(act)
 
-    assert 500 == KEYS_MAX
-    assert [KEYS_MAX, KEYS_MAX, 1] == [len(keys) for keys in reads]
+    assert 500 == GROUP_KEYS_MAX
+    assert [GROUP_KEYS_MAX, GROUP_KEYS_MAX, 1] == [len(keys) for keys in reads]
     assert list(range(wanted)) == [key for keys in reads for key in keys]
 
 

@@ -11,38 +11,38 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from ledger.database.connections import CHANNEL, connect
-from ledger.eventlog import notifier as bell_module
+from ledger.eventlog import notifier as notifier_module
 from ledger.eventlog.notifier import LogNotifier
 from tests.ledger.appends import on
 
 WAIT_S = 30
 RINGS = 100
-BELL = "test bell"
+NOTIFIER = "test notifier"
 
 
 @pytest.fixture
-def make_bell(database_url):
-    """``make_bell(failures)``: one that can't connect the first times."""
+def make_notifier(database_url):
+    """``make_notifier(failures)``: one that can't connect the first times."""
     with ExitStack() as stack:
 
-        def make_bell(*failures):
+        def make_notifier(*failures):
             coming = list(failures)
 
-            def connect_bell():
+            def connect_notifier():
                 if coming:
                     raise coming.pop(0)
-                return connect(database_url, application_name=BELL)
+                return connect(database_url, application_name=NOTIFIER)
 
-            bell = LogNotifier(connect_bell)
-            stack.callback(bell.close)
-            return bell
+            notifier = LogNotifier(connect_notifier)
+            stack.callback(notifier.close)
+            return notifier
 
-        yield make_bell
+        yield make_notifier
 
 
 @pytest.fixture
-def bell(make_bell):
-    return make_bell()
+def notifier(make_notifier):
+    return make_notifier()
 
 
 @pytest.fixture
@@ -73,20 +73,20 @@ def heard_so_far(listener, admin):
 
 
 @pytest.fixture
-def stuck(bell, heard, until, admin):
-    """``with stuck():`` the bell rings and the server, stopped, does not answer."""
+def stuck(notifier, heard, until, admin):
+    """``with stuck():`` the notifier rings and the server, stopped, does not answer."""
 
     @contextmanager
     def stuck():
-        bell.ring()
+        notifier.notify()
         assert heard()
         sql = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
-        server = psutil.Process(admin.execute(sql, [BELL]).fetchone()[0])
+        server = psutil.Process(admin.execute(sql, [NOTIFIER]).fetchone()[0])
         os.kill(server.pid, signal.SIGSTOP)
         try:
             until(lambda: server.status() == psutil.STATUS_STOPPED)
-            bell.ring()
-            status = bell._connection.pgconn
+            notifier.notify()
+            status = notifier._connection.pgconn
             until(lambda: status.transaction_status == TransactionStatus.ACTIVE)
             yield
         finally:
@@ -100,10 +100,10 @@ def within_bounds(act):
         return thread.submit(act).result(WAIT_S)
 
 
-def test_a_ring_is_heard(bell, heard):
+def test_a_ring_is_heard(notifier, heard):
     """Each time, by whoever listens."""
     for _ in range(3):
-        bell.ring()
+        notifier.notify()
         assert heard()
 
 
@@ -111,7 +111,7 @@ def test_a_commit_is_heard(ledger, issue, heard, heard_so_far, command):
     """By one process's command, and by a batch of them; a read is no news."""
     number = issue()
     assert heard()
-    ledger.log.append_all([on("a")])
+    ledger.append_all([on("a")])
     assert heard()
 
     ledger.permit(number)
@@ -119,89 +119,89 @@ def test_a_commit_is_heard(ledger, issue, heard, heard_so_far, command):
     assert 0 == heard_so_far()
 
 
-def test_nothing_is_connected_before_the_first_ring(bell, admin, heard):
-    """A process that only reads has no bell."""
+def test_nothing_is_connected_before_the_first_ring(notifier, admin, heard):
+    """A process that only reads has no notifier."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
-    assert (0,) == admin.execute(sql, [BELL]).fetchone()
+    assert (0,) == admin.execute(sql, [NOTIFIER]).fetchone()
 
-    bell.ring()
+    notifier.notify()
 
     assert heard()
-    assert (1,) == admin.execute(sql, [BELL]).fetchone()
+    assert (1,) == admin.execute(sql, [NOTIFIER]).fetchone()
 
 
-def test_many_rings_are_one(bell, stuck, heard_so_far, until):
+def test_many_rings_are_one(notifier, stuck, heard_so_far, until):
     """While it rings, everything else is the next ring; and nobody who rings waits for it."""
     with stuck():
-        within_bounds(lambda: [bell.ring() for _ in range(RINGS)])
+        within_bounds(lambda: [notifier.notify() for _ in range(RINGS)])
 
-    until(lambda: not bell._rung.is_set())
-    bell.close()
+    until(lambda: not notifier._wanted.is_set())
+    notifier.close()
     assert 2 <= heard_so_far() <= 3  # the stuck one, all of them, and one for the closing
 
 
-def test_what_was_rung_for_at_the_end_is_still_heard(bell, stuck, heard_so_far, until):
+def test_what_was_wanted_for_at_the_end_is_still_heard(notifier, stuck, heard_so_far, until):
     """The commit was after the ring that is under way: followers would miss it."""
     with ThreadPoolExecutor(1) as thread:
         with stuck():
-            bell.ring()
-            closing = thread.submit(bell.close)
-            until(lambda: bell._closed)
+            notifier.notify()
+            closing = thread.submit(notifier.close)
+            until(lambda: notifier._closed)
         closing.result(WAIT_S)
 
     assert 2 <= heard_so_far()
 
 
-def test_without_a_database_a_ring_is_lost_and_the_next_one_is_not(make_bell, heard, until):
-    """Followers look by themselves; the bell tries again when there is something to ring for."""
+def test_without_a_database_a_ring_is_lost_and_the_next_one_is_not(make_notifier, heard, until):
+    """Followers poll; the notifier connects again for the next commit."""
     failures = [psycopg.OperationalError("no route to host")] * 3
-    bell = make_bell(*failures)
+    notifier = make_notifier(*failures)
 
     for _ in failures:
-        within_bounds(bell.ring)
-        until(lambda: not bell._rung.is_set())
-    until(lambda: bell.ring() or bell._connection)
+        within_bounds(notifier.notify)
+        until(lambda: not notifier._wanted.is_set())
+    until(lambda: notifier.notify() or notifier._connection)
 
     assert heard()
 
 
-def test_a_lost_connection_is_made_again(bell, heard, until, kill):
+def test_a_lost_connection_is_made_again(notifier, heard, until, kill):
     """What was rung on the lost one is not heard; the next ring is."""
-    bell.ring()
+    notifier.notify()
     assert heard()
-    lost = bell._connection
-    assert 1 == kill(BELL)
+    lost = notifier._connection
+    assert 1 == kill(NOTIFIER)
 
-    until(lambda: bell.ring() or bell._connection is not lost)
+    until(lambda: notifier.notify() or notifier._connection is not lost)
 
     assert heard()
 
 
-def test_closing_ends_its_thread_and_its_connection(bell, heard, until, admin):
+def test_closing_ends_its_thread_and_its_connection(notifier, heard, until, admin):
     """A ring afterwards begins nothing anew."""
-    bell.ring()
+    notifier.notify()
     assert heard()
 
-    within_bounds(bell.close)
-    bell.ring()
+    within_bounds(notifier.close)
+    notifier.notify()
 
-    assert not bell._thread.is_alive()
+    assert not notifier._thread.is_alive()
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
-    until(lambda: admin.execute(sql, [BELL]).fetchone() == (0,))
+    until(lambda: admin.execute(sql, [NOTIFIER]).fetchone() == (0,))
 
 
-def test_a_bell_that_never_rang_has_nothing_to_close(bell):
+def test_a_bell_that_never_rang_has_nothing_to_close(notifier):
     """And does not ring afterwards."""
-    bell.close()
-    bell.ring()
+    notifier.close()
+    notifier.notify()
 
-    assert bell._thread is None
+    assert notifier._thread is None
 
 
-def test_closing_does_not_wait_for_a_connection_that_is_stuck(bell, stuck, until, monkeypatch):
+def test_closing_does_not_wait_for_a_connection_that_is_stuck(notifier, stuck, until, monkeypatch):
     """A service has to be able to stop; followers look by themselves."""
-    monkeypatch.setattr(bell_module, "CLOSE_WAIT_S", 0.1)
+    monkeypatch.setattr(notifier_module, "CLOSE_WAIT_S", 0.1)
     with ThreadPoolExecutor(1) as thread, stuck():
-        thread.submit(bell.close).result(10)
+        thread.submit(notifier.close).result(10)
 
-    until(lambda: not bell._thread.is_alive())
+    until(lambda: not notifier._thread.is_alive())

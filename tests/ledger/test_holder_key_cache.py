@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ledger.crypto.key_cache import GENERATION_S, KEYS_MAX, KeyCache
+from ledger.crypto.holder_keys import CACHE_GENERATION_S, CACHE_KEYS_MAX, KeyCache
 
 SHORT_S = 0.05
 
@@ -71,8 +71,8 @@ def test_a_key_that_is_used_is_forgotten_as_well(until):
 
 def test_a_key_lives_for_a_second_at_most():
     """What an erased holder's key may outlast its row by, in another process."""
-    assert 2 * GENERATION_S <= 1
-    assert KEYS_MAX == 10_000
+    assert 2 * CACHE_GENERATION_S <= 1
+    assert CACHE_KEYS_MAX == 10_000
 
 
 def test_forgetting_is_at_once(lasting):
