@@ -1,7 +1,7 @@
-"""What lives in the log have in common, whatever they are of: a permit's, an application's.
+"""What the aggregates of all stream types have in common.
 
-A life is a stream of the log. Its events' topics begin with the prefix of its lifecycle, and what
-is personal in them is sealed with the key of one person, who can be restricted and erased.
+The topics of an aggregate's events begin with the prefix of its stream type. Personal fields are
+encrypted with the key of one person, the holder, who can be restricted and erased.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
-    """What every event carries: whose life, who, where, under which policy, why."""
+    """The fields of every event: its stream, who acted where, under which policy, on which
+    request."""
 
     TOPIC: ClassVar[str]
 
@@ -34,7 +35,7 @@ class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
 
 
 class Aggregate(Protocol):
-    """An aggregate of any lifecycle, as far as they are alike."""
+    """An aggregate of any stream type, as far as they are alike."""
 
     @property
     def id(self) -> str: ...
@@ -44,7 +45,7 @@ class Aggregate(Protocol):
 
     @property
     def holder_id(self) -> str:
-        """Whose key seals what is personal."""
+        """The person with whose key the personal fields are encrypted."""
         ...
 
     @property
@@ -71,16 +72,15 @@ class Aggregate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamType:
-    """One kind of streams.
+    """A stream type: which aggregate its streams fold to, and which events they may hold.
 
-    ``events`` are all that can be in such a stream, ``event`` is what they have in common, and
-    ``is_number`` tells whether a text can be the name of one. The last three are what every life
-    is told of its person; the topic of ``erased`` is ``<prefix>.holder-erased.v<n>``, without
-    which the database destroys no key.
+    ``event`` is the base class of ``events``; ``is_number`` says whether a text can be the name of
+    such a stream. The last three are the events of data protection. The topic of ``erased`` is
+    ``<prefix>.holder-erased.v<n>``: without such an event the database destroys no key.
     """
 
     prefix: str
-    life: type[Any]
+    aggregate: type[Any]
     event: type[DomainEvent]
     events: tuple[type[DomainEvent], ...]
     is_number: Callable[[str], bool]

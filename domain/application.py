@@ -1,4 +1,4 @@
-"""An application for a permit (申领): what is brought to the counter, and whether it is enough."""
+"""An application for a permit (申领), and whether the applicant is eligible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CARD_SERIAL_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What someone brings to the counter to get a permit.
+    """The facts that an applicant presents at the counter.
 
     ``issued_on`` is the anchor; ``years`` and ``card_serial`` are above one only for a permit taken
     over from another system, named in ``taken_over_from``.
@@ -56,7 +56,7 @@ class Application:
         )
 
     def require_eligible(self, policy: Policy) -> tuple[date, Ground]:
-        """The registration date and the ground, now known to be there. [P1, P3]
+        """Return the registration date and the ground, once both are known to suffice. [P1, P3]
 
         Raises:
             NotEligible: naming every missing thing, a guardian included.
@@ -84,13 +84,14 @@ class Application:
 
     def _number_problems(self) -> Iterator[FieldProblem]:
         taken_over = self.taken_over_from is not None
-        if not 1 <= self.years <= (YEARS_MAX if taken_over else 1):
-            yield FieldProblem("years", "a new permit has one year; one taken over has its own")
-        if not 1 <= self.card_serial <= (CARD_SERIAL_MAX if taken_over else 1):
-            yield FieldProblem("card_serial", "a new permit has card 1; one taken over has its own")
+        years_max, serial_max = (YEARS_MAX, CARD_SERIAL_MAX) if taken_over else (1, 1)
+        if not 1 <= self.years <= years_max:
+            yield FieldProblem("years", f"must be 1 to {years_max}")
+        if not 1 <= self.card_serial <= serial_max:
+            yield FieldProblem("card_serial", f"must be 1 to {serial_max}")
 
     def _date_problems(self, today: date) -> Iterator[FieldProblem]:
         if self.issued_on > today:
-            yield FieldProblem("issued_on", "a permit is not issued ahead of time")
+            yield FieldProblem("issued_on", "must not be in the future")
         if self.issued_on < self.identity.birth_date:
-            yield FieldProblem("issued_on", "a permit is not issued before its holder's birth")
+            yield FieldProblem("issued_on", "must not be before the holder's birth")

@@ -1,4 +1,4 @@
-"""Dates of the law: months that clamp, the permit's yearly term, days that count as working.
+"""Legal dates: calendar months, the permit's yearly term, working days.
 
 The law counts in dates of Asia/Shanghai; the audit trail counts in instants of UTC. China has kept
 one offset since 1991, longer than there are residence permits, so a fixed one is exact here.
@@ -22,16 +22,21 @@ def shanghai_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+def first_instant(day: date) -> datetime:
+    """The instant at which a legal date begins."""
+    return datetime.combine(day, time(), SHANGHAI)
+
+
 def last_midnight(instant: datetime) -> datetime:
     """The instant at which the legal date of ``instant`` began."""
-    return datetime.combine(shanghai_date(instant), time(), SHANGHAI)
+    return first_instant(shanghai_date(instant))
 
 
 @lru_cache(maxsize=20_000)
 def add_months(day: date, months: int) -> date:
     """``day`` moved by whole months, clamped to the end of a shorter month.
 
-    Kept: what is said of a permit asks for the same few anniversaries again and again.
+    Cached, since the same few anniversaries are needed again and again.
     """
     year, month0 = divmod(day.year * MONTHS_A_YEAR + day.month - 1 + months, MONTHS_A_YEAR)
     last = calendar.monthrange(year, month0 + 1)[1]
@@ -56,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """How long a permit holds: the anchor (issue date) and the years granted since.
+    """How long a permit is valid: the anchor (issue date) and the years granted since.
 
     Everything else is computed, so that the two tracks can't disagree about it and nothing has to
     run at midnight. Anniversaries count from the original anchor: 29 February comes back.
@@ -111,10 +116,10 @@ class Term:
 
 
 class WorkdayCalendar(Protocol):
-    """Knows which days are worked, make-up days included."""
+    """The working days, make-up days included."""
 
     def is_workday(self, day: date) -> bool | None:
-        """``None`` for a day past the years it knows."""
+        """``None`` for a day of a year whose schedule is not published."""
         ...
 
 
@@ -134,8 +139,9 @@ def is_holiday_by_law(day: date) -> bool:
 
 
 def expected_workday(day: date) -> bool:
-    """Whether a day of an unpublished year will most likely be worked: Monday to Friday, and no
-    holiday by law. Make-up workdays and bridge days are known from the published schedule only."""
+    """Whether a day of an unpublished year will most likely be a working day: Monday to Friday, and
+    no holiday by law. Make-up workdays and bridge days are known from the published schedule
+    only."""
     return day.isoweekday() <= 5 and not is_holiday_by_law(day)  # noqa: PLR2004  Friday
 
 
@@ -150,7 +156,7 @@ def _qingming(year: int) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class DueDate:
-    """A due date; ``provisional`` where the calendar did not yet know every day on the way."""
+    """A due date; ``provisional`` if the schedule of some day before it is not published yet."""
 
     day: date
     provisional: bool
@@ -159,7 +165,7 @@ class DueDate:
 def due_date(start: date, working_days: int, workdays: WorkdayCalendar) -> DueDate:
     """The day on which ``working_days`` have passed; the start itself is not counted.
 
-    Past the calendar's known years :func:`expected_workday` stands in, and the answer says so.
+    For years not published yet, :func:`expected_workday` decides and the date is provisional.
     """
     day, left, provisional = start, working_days, False
     while left > 0:

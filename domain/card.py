@@ -45,6 +45,6 @@ class Card:
 
 
 def loss_problems(lost_on: date | None, issued_on: date, today: date) -> Iterator[FieldProblem]:
-    """Whether a card can be missing since that day, if one is named. [P12]"""
+    """Check the day since when a card is missing, if it is known. [P12]"""
     if lost_on is not None and not issued_on <= lost_on <= today:
-        yield FieldProblem("lost_on", "a card is lost between the day of issue and today")
+        yield FieldProblem("lost_on", "must be between the day of issue and today")

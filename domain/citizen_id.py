@@ -28,7 +28,7 @@ _EIGHTEEN = re.compile(r"(?=([0-9]{17}[0-9X]))")
 _ALONE = re.compile(
     rf"(?<![0-9])(?=([0-9](?:{_SEPARATOR}[0-9]){{14}}(?:(?:{_SEPARATOR}[0-9]){{2}}{_SEPARATOR}[0-9X])?)(?![0-9]))"
 )
-"""Fifteen or eighteen characters of a number, however they are set apart, with no digit directly
+"""Fifteen or eighteen characters of a number, with or without separators, and no digit directly
 before or after."""
 _PROVINCES = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9[0-9]")
 """First two digits of numbers given out (GB/T 2260), those of foreigners and area 99 included."""
@@ -36,8 +36,8 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _HAN_DIGITS = str.maketrans("〇零○一二三四五六七八九壹贰叁肆伍陆柒捌玖", "000123456789123456789")
 
 LIKENESS = re.compile(r"[0-9](?:[\s_.:/-]*[0-9]){16}[\s_.:/-]*[0-9Xx]")
-"""What looks like a number anywhere in a log line, however it is spelt or mistyped: nearly a
-person's number is kept out of logs as well."""
+"""Whatever resembles a number in a log line, mistyped ones included: those are kept out of logs as
+well."""
 
 MALE, FEMALE = "1", "2"
 
@@ -54,7 +54,7 @@ def normalise(number: str) -> str:
 
 
 class CitizenId(NamedTuple):
-    """A well-formed number and what it says of its person."""
+    """A well-formed number and the facts that it encodes."""
 
     number: str
     birth_date: date
@@ -62,7 +62,7 @@ class CitizenId(NamedTuple):
 
     @property
     def is_synthetic(self) -> bool:
-        """Area 99 is no province: people made up for tests and samples."""
+        """Area 99, which is no province: made-up people, for tests and samples."""
         return self.number.startswith(SYNTHETIC_AREA)
 
     @property
@@ -80,7 +80,7 @@ def parse(number: str) -> CitizenId:
     """Read a number.
 
     Raises:
-        ValueError: with the reason, fit to show, when it is no valid number.
+        ValueError: not a valid number; the message is fit for the caller.
     """
     number = normalise(number)
     if unseen := typed.unseen(number):
@@ -102,10 +102,10 @@ def compose(area: str, birth_date: date, sequence: int) -> str:
 
 
 def is_in(text: str) -> bool:
-    """Whether a text gives away a citizen number, of eighteen characters or of the fifteen before
+    """Whether a text contains a citizen number, of eighteen characters or of the fifteen before
     1999: spaced, hyphenated, wide, in Han or other digits, inside a longer text or number.
 
-    What is kept in the clear for ever must not: free text of events and of looks into the audit,
+    Texts that are kept in the clear for ever must not: free text of events and of audit reads,
     references of other systems. A number whose check character is mistyped counts as well where it
     stands by itself; so does any run of fifteen digits with a province's code and a date in their
     places, which a file number may hit by chance (about one in a hundred that long).
@@ -140,7 +140,7 @@ def _date(year: str, month_and_day: str) -> date | None:
 
 
 def _ascii_digit(character: str) -> str:
-    """The digit that a character is in any script, else its plain form."""
+    """The character's digit, of any script, else its plain form."""
     if character.isascii():
         return character
     plain = unicodedata.normalize("NFKC", character).translate(_HAN_DIGITS)

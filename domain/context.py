@@ -1,4 +1,4 @@
-"""Who acts, when, and under which policy: what every command needs besides its own facts."""
+"""The context of a command: who acts, when, and under which policy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What data-protection law may ask for a holder: to be kept unused, to be used again, to be erased.
+"""Restriction of a holder's data, its lifting, and erasure, as data-protection law requires them.
 
-A holder may have had several permits, or applications; each of them is told the same.
+A holder may have had several permits, or applications; each of them gets the event.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """On what legal basis, in which case. Both stay in the log in the clear, for ever: neither may
-    tell who the holder is."""
+    """The legal basis and the case. Both stay in the log in the clear, for ever: neither may
+    identify the holder."""
 
     legal_basis: str
     case: str
@@ -34,44 +34,46 @@ class Order:
     def normalised(self) -> Order:
         return Order(text.line(self.legal_basis), text.line(self.case))
 
-    def problems(self, lives: Sequence[Aggregate]) -> Iterator[FieldProblem]:
-        yield from _text_problems("legal_basis", self.legal_basis, lives)
-        yield from _text_problems("case", self.case, lives)
+    def problems(self, aggregates: Sequence[Aggregate]) -> Iterator[FieldProblem]:
+        yield from _text_problems("legal_basis", self.legal_basis, aggregates)
+        yield from _text_problems("case", self.case, aggregates)
 
 
-def restrict(lives: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
-    """限制处理: checks answer as if the record could not be read, and nobody is shown it.
+def restrict(aggregates: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
+    """限制处理: checks answer as if the record could not be read, and it is shown to no one.
 
     Raises:
         InvalidDetails
     """
     order = order.normalised()
-    require_valid(*order.problems(lives))
-    for life in lives:
-        if not (life.restricted or life.erased):
-            life.trigger_event(
-                stream_type_of(life).restricted,
+    require_valid(*order.problems(aggregates))
+    for aggregate in aggregates:
+        if not (aggregate.restricted or aggregate.erased):
+            aggregate.trigger_event(
+                stream_type_of(aggregate).restricted,
                 legal_basis=order.legal_basis,
                 case=order.case,
                 **context.stamp,
             )
 
 
-def lift_restriction(lives: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
+def lift_restriction(
+    aggregates: Sequence[Aggregate], order: Order, context: CommandContext
+) -> None:
     """解除限制.
 
     Raises:
         InvalidDetails
-        NotRestricted: none of them is.
+        NotRestricted: none of them is restricted.
     """
     order = order.normalised()
-    require_valid(*order.problems(lives))
-    restricted = [life for life in lives if life.restricted]
+    require_valid(*order.problems(aggregates))
+    restricted = [aggregate for aggregate in aggregates if aggregate.restricted]
     if not restricted:
         raise NotRestricted
-    for life in restricted:
-        life.trigger_event(
-            stream_type_of(life).restriction_lifted,
+    for aggregate in restricted:
+        aggregate.trigger_event(
+            stream_type_of(aggregate).restriction_lifted,
             legal_basis=order.legal_basis,
             case=order.case,
             **context.stamp,
@@ -79,7 +81,7 @@ def lift_restriction(lives: Sequence[Aggregate], order: Order, context: CommandC
 
 
 def erase(
-    lives: Sequence[Aggregate],
+    aggregates: Sequence[Aggregate],
     order: Order,
     approvals: Sequence[str],
     *,
@@ -87,27 +89,29 @@ def erase(
     backups_hold_key_until: date,
     context: CommandContext,
 ) -> None:
-    """删除个人信息: the last event of every life. Erased already, nothing happens.
+    """删除个人信息: append the last event of each; one that is erased already gets none.
 
-    ``key`` is the commitment to the key that is destroyed with it.
+    ``key`` is the commitment to the key that is destroyed with the event.
 
     Raises:
         InvalidDetails
-        TwoOfficersRequired: fewer than two, or one of them twice.
+        TwoOfficersRequired: fewer than two, or the same one twice.
     """
     order = order.normalised()
     officers = [text.line(officer) for officer in approvals]
     problems = [
-        problem for officer in officers for problem in _text_problems("approvals", officer, lives)
+        problem
+        for officer in officers
+        for problem in _text_problems("approvals", officer, aggregates)
     ]
-    require_valid(*order.problems(lives), *problems)
+    require_valid(*order.problems(aggregates), *problems)
     if len(set(map(_account, officers))) < max(OFFICERS_MIN, len(officers)):
         raise TwoOfficersRequired
-    for life in lives:
-        if not life.erased:
-            life.trigger_event(
-                stream_type_of(life).erased,
-                holder_id=life.holder_id,
+    for aggregate in aggregates:
+        if not aggregate.erased:
+            aggregate.trigger_event(
+                stream_type_of(aggregate).erased,
+                holder_id=aggregate.holder_id,
                 legal_basis=order.legal_basis,
                 case=order.case,
                 approvals=officers,
@@ -117,27 +121,29 @@ def erase(
             )
 
 
-def _text_problems(field: str, written: str, lives: Sequence[Aggregate]) -> Iterator[FieldProblem]:
+def _text_problems(
+    field: str, written: str, aggregates: Sequence[Aggregate]
+) -> Iterator[FieldProblem]:
     if not 1 <= len(written) <= TEXT_LENGTH_MAX:
-        yield FieldProblem(field, f"one line of 1 to {TEXT_LENGTH_MAX} characters is expected")
+        yield FieldProblem(field, f"must be one line of 1 to {TEXT_LENGTH_MAX} characters")
     elif unseen := text.unseen(written):
         yield FieldProblem(field, unseen)
-    elif citizen_id.is_in(written) or any(_names(written, life) for life in lives):
-        yield FieldProblem(field, "it stays in the log for ever and must not tell who is meant")
+    elif citizen_id.is_in(written) or any(_names(written, aggregate) for aggregate in aggregates):
+        yield FieldProblem(field, "must not identify the holder: it stays in the log in the clear")
 
 
-def _names(written: str, life: Aggregate) -> bool:
-    if life.identity is ERASED:
+def _names(written: str, aggregate: Aggregate) -> bool:
+    if aggregate.identity is ERASED:
         return False
-    return _run_together(life.identity.name) in _run_together(written)
+    return _run_together(aggregate.identity.name) in _run_together(written)
 
 
 def _account(officer: str) -> str:
-    """The same for whatever differs in case, spaces and width alone."""
+    """The officer's name without differences of case, spaces and width."""
     plain = unicodedata.normalize("NFKC", officer).casefold()
     return "".join(unicodedata.normalize("NFKC", plain).split())
 
 
 def _run_together(written: str) -> str:
-    """Without whatever may stand between letters, full-width ones as plain ones."""
+    """The text without separators between its letters, full-width ones as plain ones."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", written))

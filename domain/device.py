@@ -1,4 +1,4 @@
-"""The phone that shows the electronic permit, and what the identity provider says of its user."""
+"""The phone that shows the electronic permit, and the identity provider's match of its user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A phone, known by the public key it made and never gives away.
+    """A phone, identified by its public key; the private key never leaves the phone.
 
     ``thumbprint`` is the key's SHA-256 thumbprint (RFC 7638, base64url); ``public_key`` its JWK.
     """

@@ -1,4 +1,4 @@
-"""What an endorsement (签注) on a day does to a term. [N10, J]"""
+"""The effect of an endorsement (签注) on a term, by its day. [N10, J]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .policy import Policy
 
 
 class EndorsementKind(StrEnum):
-    """When an endorsement came, which decides what it does to the anchor."""
+    """When an endorsement was given, which decides whether the anchor stays."""
 
     ON_TIME = "on_time"
     IN_GRACE = "in_grace"
@@ -30,7 +30,7 @@ def endorsement(term: Term, today: date, policy: Policy) -> tuple[EndorsementKin
 
 
 def is_endorsed_for(term: Term, endorsed_on: date | None, today: date, policy: Policy) -> bool:
-    """Whether an endorsement asked for today was given already. [P8]
+    """Whether the endorsement requested today was given already. [P8]
 
     Endorsed in the window, that is until the window closes; endorsed late, through the day itself
     and the grace days of the year that the endorsement began.

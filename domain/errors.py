@@ -1,4 +1,4 @@
-"""Why the domain says no.
+"""Why the domain refuses a command.
 
 ::
 
@@ -18,7 +18,7 @@
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         └── PermitEnded                                              anything after the end
 
-The first line of each docstring is the message a person reads when no other is given.
+The first line of each docstring is the message to the caller unless another one is given.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import ClassVar
 
 
 class DomainError(Exception):
-    """The permit ledger can't do this."""
+    """The command is invalid or refused."""
 
     code: ClassVar[str]
 
@@ -41,7 +41,7 @@ class DomainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One field that can't be accepted: its name, the code for programs, the reason for people."""
+    """A field that can't be accepted: its name, a code for programs, a reason for people."""
 
     field: str
     reason: str
@@ -83,7 +83,7 @@ class Refused(DomainError):
 class Incomplete(Refused):
     """Something is missing.
 
-    ``missing`` names every missing thing at once, so that nobody has to come back twice.
+    ``missing`` names every missing thing at once, so that one more visit is enough.
     """
 
     def __init__(self, missing: Sequence[str], detail: str | None = None) -> None:

@@ -1,21 +1,21 @@
-"""Everything that can happen to a permit, and what each event does to it.
+"""The events of a permit, and the effect of each on its state.
 
-A topic is a promise to whoever reads the log in twenty years: it names the event and its version,
-never a Python path. A changed event is a new version with an upcast from the old.
+A topic is a lasting promise to readers of the log: it names the event and its version, never a
+Python path. A changed event is a new version with an upcast from the old.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
 from .aggregate import DomainEvent
-from .calendar import Term
+from .calendar import Term, first_instant
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
@@ -48,7 +48,7 @@ class CancellationReason(StrEnum):
 
 
 class End(StrEnum):
-    """How a permit came to its end."""
+    """How a permit ended."""
 
     ENDED = "ended"
     VOIDED = "voided"
@@ -57,11 +57,27 @@ class End(StrEnum):
 AnIdentity = TypeVar("AnIdentity", bound=Identity)
 
 
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+"""Before every permit: true from here is what was true from the issue on."""
+
+
 class PermitEvent(DomainEvent):
-    """What every event of a permit is; the permit's number is its ``originator_id``."""
+    """An event of a permit, whose number is the ``originator_id``.
+
+    The direct subclasses in this module are all events that a permit's stream can hold.
+    """
+
+    SEQUENCE: ClassVar[str | None] = None
+    """Events of one sequence became true in the order in which they were recorded, whatever days
+    they carry: a card that was found or reissued on the 5th was not lost on the 3rd."""
 
     def apply(self, aggregate: Permit) -> None:
         raise NotImplementedError
+
+    @property
+    def true_from(self) -> datetime | None:
+        """Since when what the event states is true; ``None``: since it was recorded."""
+        return None
 
 
 class PermitIssued(CanInitAggregate[str], PermitEvent):
@@ -83,9 +99,13 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
     fee_yuan: int
     taken_over_from: Personal[str | None]
 
+    @property
+    def true_from(self) -> datetime:
+        return first_instant(self.anchor)
+
     def mutate(self, aggregate: Permit | None) -> Permit:  # type: ignore[override]
-        """The permit in its first state. The library finds out anew for each which of the fields
-        it takes; here that is said."""
+        """Return the permit in its first state. Overrides the library's method, which inspects the
+        constructor's signature for every event."""
         assert aggregate is None  # noqa: S101
         permit_class: type[Permit] = resolve_topic(self.originator_topic)
         permit = permit_class.__new__(permit_class)
@@ -144,6 +164,7 @@ class PermitEndorsed(PermitEvent):
     """签注: one more year for both tracks at once."""
 
     TOPIC = "permit.endorsed.v1"
+    SEQUENCE = "term"
 
     endorsed_on: date
     card_presented: CardPresented
@@ -151,6 +172,10 @@ class PermitEndorsed(PermitEvent):
     anchor: date
     years: int
     fee_yuan: int
+
+    @property
+    def true_from(self) -> datetime:
+        return first_instant(self.endorsed_on)
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.term = Term(self.anchor, self.years)
@@ -162,11 +187,16 @@ class CardReportedLost(PermitEvent):
     """挂失: the card has no effect from here; the electronic permit keeps its own."""
 
     TOPIC = "permit.card-reported-lost.v2"
+    SEQUENCE = "card"
 
     reported_on: date
     card_serial: int
     lost_on: date | None
     """Since when it is missing, where its holder knows."""
+
+    @property
+    def true_from(self) -> datetime | None:
+        return first_instant(self.lost_on) if self.lost_on else None
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.card = aggregate.card.reported_lost()
@@ -176,6 +206,7 @@ class LossLifted(PermitEvent):
     """解除挂失: found before a reissue."""
 
     TOPIC = "permit.loss-lifted.v1"
+    SEQUENCE = "card"
 
     lifted_on: date
     card_serial: int
@@ -188,6 +219,7 @@ class CardReissued(PermitEvent):
     """补领: a new card for the lost one; the old serial is dead for ever."""
 
     TOPIC = "permit.card-reissued.v1"
+    SEQUENCE = "card"
 
     card_serial: int
     card_due_on: date
@@ -201,6 +233,7 @@ class CardReplaced(PermitEvent):
     """换领: a new card for one that is damaged, out of date or wrong."""
 
     TOPIC = "permit.card-replaced.v1"
+    SEQUENCE = "card"
 
     card_serial: int
     reason: ReplacementReason
@@ -233,6 +266,10 @@ class AddressChanged(PermitEvent):
     moved_on: date
     reported_late: bool
 
+    @property
+    def true_from(self) -> datetime:
+        return first_instant(self.moved_on)
+
     def apply(self, aggregate: Permit) -> None:
         aggregate.residence = self.residence
 
@@ -249,6 +286,11 @@ class IdentityCorrected(PermitEvent):
     hukou_address: Personal[str | None]
 
     @property
+    def true_from(self) -> datetime:
+        """Of the person; the card is stale since it was recorded."""
+        return BEGINNING
+
+    @property
     def outdates_card(self) -> bool:
         """Whether the card in use now shows the wrong person. [P26]"""
         on_the_face = (self.name, self.citizen_id_number, self.sex, self.birth_date)
@@ -261,7 +303,13 @@ class IdentityCorrected(PermitEvent):
         return replace(identity, **{n: value for n, value in fields.items() if value is not None})
 
     def apply(self, aggregate: Permit) -> None:
+        self.correct_person(aggregate)
+        self.outdate_card(aggregate)
+
+    def correct_person(self, aggregate: Permit) -> None:
         aggregate.identity = self.corrected(aggregate.identity)
+
+    def outdate_card(self, aggregate: Permit) -> None:
         if self.outdates_card:
             aggregate.card = aggregate.card.outdated()
 
@@ -331,7 +379,7 @@ class HolderErased(PermitEvent):
     backups_hold_key_until: date
 
     def apply(self, aggregate: Permit) -> None:
-        """The same, whether what came before was read with the key or without."""
+        """Leads to the same state whether earlier events were read with the key or without."""
         aggregate.identity = ERASED
         aggregate.residence = replace(aggregate.residence, address=ERASED)
         aggregate.devices = {}
@@ -348,31 +396,12 @@ class HolderErased(PermitEvent):
         )
 
 
-EVENTS: tuple[type[PermitEvent], ...] = (
-    PermitIssued,
-    ElectronicPermitClaimed,
-    DeviceBound,
-    DeviceRevoked,
-    PermitEndorsed,
-    CardReportedLost,
-    LossLifted,
-    CardReissued,
-    CardReplaced,
-    CardDelivered,
-    AddressChanged,
-    IdentityCorrected,
-    PermitCancelled,
-    PermitVoided,
-    HolderRestricted,
-    HolderRestrictionLifted,
-    HolderErased,
-)
-"""The whole lifecycle; what is not in here can't be in the log."""
-
-
 def _with(devices: dict[str, Device], device: Device | Erased) -> dict[str, Device]:
     return devices if device is ERASED else {**devices, device.thumbprint: device}
 
+
+EVENTS: tuple[type[PermitEvent], ...] = tuple(PermitEvent.__subclasses__())
+"""All events above, in their order; a stream can hold no other."""
 
 for _event in EVENTS:
     register_topic(_event.TOPIC, _event)

@@ -1,7 +1,6 @@
-"""What each field of a person and a home may hold.
+"""Validation of the fields of a person and a home.
 
-Checks collect instead of stopping: a citizen, or the operator of another system, hears once of
-everything that is wrong.
+All problems are collected, so that one answer reports everything that is wrong.
 """
 
 from __future__ import annotations
@@ -73,8 +72,8 @@ def citizen_number_problem(
     birth_date: date | None = None,
     sex: str | None = None,
 ) -> FieldProblem | None:
-    """A holder's or applicant's number: valid, that of a person these documents are made for, and
-    in agreement with the birth date and sex given beside it. [P4]"""
+    """A holder's or applicant's number: valid, of a kind of person these documents are made for,
+    and in agreement with the birth date and sex given. [P4]"""
     if problem := companion_number_problem(field, number, policy):
         return problem
     parsed = citizen_id.parse(number)

@@ -18,7 +18,7 @@ _LAST_MINUTE = 23, 59
 
 
 class NotAnInstant(ValueError):
-    """The text is no instant with a date, a time and an offset."""
+    """The text is not an instant with a date, a time and an offset."""
 
     def __init__(self) -> None:
         super().__init__("an instant is expected, as in 2026-03-01T12:00:00+08:00")

@@ -1,7 +1,7 @@
 """The permit (居住证): one right, two tracks, and the commands that may change it.
 
 Each command decides first, under the rules named beside it, and then triggers at most one event.
-A command whose wish is already true triggers nothing.
+A command whose effect is already there triggers nothing.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ FINDING_LENGTH_MAX = 2000
 
 
 class Permit(BaseAggregate[str]):
-    """The aggregate; its id is the permit number. State holds facts, never what follows from a date
-    (see :mod:`domain.standing` for that)."""
+    """The aggregate; its id is the permit number. Its state is facts only; what follows from them
+    on a date is in :mod:`domain.standing`."""
 
     TOPIC = "permit"
 
@@ -166,7 +166,7 @@ class Permit(BaseAggregate[str]):
     # -- lose, find, reissue, replace ----------------------------------------------------------
 
     def report_loss(self, context: CommandContext, lost_on: date | None = None) -> None:
-        """挂失 [W5]: P12, P13. ``lost_on``: since when it is missing, if that is known."""
+        """挂失 [W5]: P12, P13. ``lost_on``: since when it is missing, if known."""
         self._require_open()
         require_valid(*loss_problems(lost_on, self.issued_on, context.today))
         if self.card.is_lost:
@@ -253,7 +253,7 @@ class Permit(BaseAggregate[str]):
         confirmed: bool,
         context: CommandContext,
     ) -> None:
-        """申领电子居住证 [W2]: P18, P19. A lost card is no hindrance.
+        """申领电子居住证 [W2]: P18, P19. Allowed while the card is lost.
 
         The first device claims, a second one is bound, the same one again changes nothing.
 
@@ -299,7 +299,7 @@ class Permit(BaseAggregate[str]):
         residence = residence.normalised()
         problems = list(residence.problems(context.policy))
         if moved_on > context.today:
-            problems.append(FieldProblem("moved_on", "a move is reported once it has happened"))
+            problems.append(FieldProblem("moved_on", "must not be in the future"))
         require_valid(*problems)
         if residence == self.residence:
             return
@@ -322,10 +322,10 @@ class Permit(BaseAggregate[str]):
         hukou_address: str | None = None,
         context: CommandContext,
     ) -> None:
-        """身份信息更正: P26. ``None`` leaves a field; what is already so is left out.
+        """身份信息更正: P26. ``None`` leaves a field; equal values are left out of the event.
 
-        A number that was assigned in error comes with the birth date or sex it was assigned for, so
-        what has to agree is the corrected person as a whole. [P4]
+        A number that replaces one assigned in error comes with its own birth date or sex, so the
+        corrected person has to agree as a whole. [P4]
 
         Raises:
             PermitEnded, InvalidDetails
@@ -356,7 +356,7 @@ class Permit(BaseAggregate[str]):
     # -- end -----------------------------------------------------------------------------------
 
     def cancel(self, reason: CancellationReason, context: CommandContext) -> None:
-        """注销: P23. Both tracks end at once; who returns gets a new permit, never an edit."""
+        """注销: P23. Both tracks end at once; a holder who returns gets a new permit."""
         self._require_open()
         self.trigger_event(PermitCancelled, reason=reason, **context.stamp)
 
@@ -380,14 +380,14 @@ class Permit(BaseAggregate[str]):
         """The holder.
 
         Raises:
-            PermitEnded: erased; with the person the permit has ended.
+            PermitEnded: the holder is erased, which ended the permit.
         """
         if self.identity is ERASED:
             raise PermitEnded
         return self.identity
 
     def _require_open(self) -> None:
-        """P11, and the same for every other act; a restricted holder's details are not used."""
+        """P11, for every command; a restricted holder's details are not used."""
         if self.end is not None:
             raise PermitEnded
         if self.restricted:

@@ -1,4 +1,4 @@
-"""A permit as everybody is told of it: the API, the topics of Kafka, the record of its history."""
+"""A permit as the API, the Kafka topics and the audit history present it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def permit_document(standing: Standing) -> Json:
-    """A permit, both tracks, without the position that it is as of."""
+    """A permit with both tracks, without the position it is as of."""
     facts, window = standing.facts, standing.endorsement_window
     return {
         "permit_number": facts.permit_number,

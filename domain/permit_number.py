@@ -1,8 +1,8 @@
 """Permit numbers: opaque, printable, with a check character.
 
 Eleven random characters and one check character, ISO 7064 MOD 37,36, over digits and capitals
-without I, L, O and U, which are misread or spell things. It finds every single wrong character and
-all but one in some six hundred swaps of neighbours. Nothing of the person is in the number.
+without I, L, O and U, which are misread or form words. It detects every single wrong character and
+all but one in some six hundred swaps of neighbours. The number encodes nothing about the person.
 55 random bits: for a hundred million permits a new number is free with a chance of 1 - 3·10⁻⁹.
 """
 
@@ -31,13 +31,13 @@ def check_character(body: str) -> str:
 
 
 def is_valid(number: str) -> bool:
-    """Whether this is the text of a permit number; says nothing of whether it was ever issued."""
+    """Whether this is the text of a permit number; not whether it was ever issued."""
     return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
 
 
 def parse(typed: str) -> str | None:
-    """Return the number that people mean who type or read out ``typed``: spaces, hyphens, small and
-    wide characters, O for 0, I or L for 1; ``None`` for what can't be a number."""
+    """Return the number that was typed with spaces, hyphens, small or wide characters, O for 0, I
+    or L for 1; ``None`` if it can't be a number."""
     number = text.printed_code(typed)
     return number if is_valid(number) else None
 

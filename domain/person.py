@@ -17,9 +17,9 @@ PORTRAIT_DIGEST_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the holder is, as the card's face shows it.
+    """The holder's identity, as the card's face shows it.
 
-    ``portrait`` is the SHA-256 digest (hex) of the picture, which is kept beside the log.
+    ``portrait`` is the SHA-256 digest (hex) of the picture, which is stored beside the log.
     """
 
     name: str
@@ -72,10 +72,10 @@ class Identity:
 def correction_problems(
     corrected: Identity, changed: Collection[str], issued_on: date, context: CommandContext
 ) -> Iterator[FieldProblem]:
-    """What is wrong with a correction, under the fields that were ``changed``. [P26]
+    """The problems of a correction, under the fields that were ``changed``. [P26]
 
-    Number, birth date and sex have to agree whichever of them is changed; what else is on record
-    and stays is not judged again.
+    Number, birth date and sex have to agree whichever of them is changed; other fields that stay
+    are not validated again.
     """
     problems = corrected.problems_by_field(context.policy, context.today)
     if corrected.birth_date > issued_on:
@@ -91,7 +91,7 @@ def correction_problems(
 
 @dataclass(frozen=True, slots=True)
 class Guardian:
-    """The guardian or agent who comes for the holder, with an own number. [N9]"""
+    """The guardian or agent who acts for the holder, with an own number. [N9]"""
 
     name: str
     citizen_id_number: str
@@ -108,12 +108,12 @@ class Guardian:
         )
         yield from filter(None, found)
         if self.citizen_id_number == holder.citizen_id_number:
-            yield FieldProblem("guardian.citizen_id_number", "a guardian is another person")
+            yield FieldProblem("guardian.citizen_id_number", "must not be the holder's own number")
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What stays of an erased person: when and why it was done, and that it was.
+    """The record of an erasure: when and why it was done, and who approved it.
 
     ``key`` is the commitment to the key that was destroyed; up to ``backups_hold_key_until`` copies
     of the database that were made before may still hold it.

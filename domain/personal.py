@@ -1,10 +1,10 @@
-"""Which facts of an event are a person's, said once, where the field is declared.
+"""Which fields of an event are personal, declared once, by their type.
 
-Whoever stores events seals the personal ones with their holder's own key. When that key has been
-destroyed they read :data:`ERASED`; the plain ones stay, and with them everything that is proved.
+The event store encrypts personal fields with the holder's key. Once that key is destroyed they read
+:data:`ERASED`; plain fields stay, and with them all proofs.
 
 Numbers, dates and codes (``int``, ``bool``, ``date``, ``datetime``, an enum) are plain by their
-type unless they stand inside something personal; every text says what it is.
+type unless they are part of a personal value; every text is declared as one or the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import get_type_hints as type_hints
 
 
 class Erased(Enum):
-    """What is read where a holder's key was destroyed."""
+    """The value of a personal field whose key was destroyed."""
 
     ERASED = "erased"
 
@@ -29,7 +29,7 @@ class Erased(Enum):
 
 
 class Kind(Enum):
-    """What a field holds."""
+    """Whether a field is plain or personal."""
 
     PLAIN = "plain"
     PERSONAL = "personal"
@@ -50,10 +50,11 @@ class UnknownKind(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The fields of a value, in their order: those that are personal as a whole; those that are
-    ``kept`` in the clear, as a whole or in part; and of what is kept in part, the parts.
+    """How the fields of a value divide: those that are personal as a whole; those that are ``kept``
+    in the clear, as a whole or in part; and the parts of those ``mixed``.
 
-    ``paths`` are all that are personal, dotted where they lie in a value; none: all of it is plain.
+    ``paths`` are all personal fields, dotted where they lie in a value; without any the value is
+    plain.
     """
 
     all: tuple[str, ...]
@@ -63,17 +64,17 @@ class Parts:
     paths: tuple[str, ...]
 
     def without(self, names: Collection[str]) -> Parts:
-        """The same of a value that lacks these fields, which are plain."""
+        """The same for a value that lacks these plain fields."""
         kept = tuple(name for name in self.kept if name not in names)
         return replace(self, kept=kept, all=(*self.personal, *kept))
 
 
 @cache
 def parts(holder: type) -> Parts:
-    """How an event type, or the type of a value in it, divides.
+    """Divide the fields of an event type, or of the type of a value in it.
 
     Raises:
-        UnknownKind: for a field of which nothing is said.
+        UnknownKind: a field is declared as neither.
     """
     hints = type_hints(holder, include_extras=True)
     personal, kept, mixed = [], [], {}
@@ -103,10 +104,10 @@ def _declared(hint: Any) -> Kind | None:
 
 
 def _inner(hint: Any, where: str) -> Parts | None:
-    """The parts of a value whose own fields say what they are; ``None`` for what is plain."""
+    """The parts of a value that declares its own fields; ``None`` for a plain one."""
     if is_dataclass(hint) and isinstance(hint, type):
         return parts(hint)
     members = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
     if all(isinstance(member, type) and issubclass(member, _PLAIN_TYPES) for member in members):
         return None
-    raise UnknownKind(f"{where} is neither plain nor personal: say Plain[…] or Personal[…]")
+    raise UnknownKind(f"{where} is neither plain nor personal: declare Plain[…] or Personal[…]")

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 LATE_GRACE_DAYS_MAX = 180
 DISPLAY_CODE_LIFE_S_MIN, DISPLAY_CODE_LIFE_S_MAX = 5, 30
-"""A code has to outlive the walk from one phone to the other, and no more than that. [W6]"""
+"""A live code is valid just long enough to be scanned from another phone. [W6]"""
 CHALLENGE_LIFE_S_MAX = 600
 REMOTE_STALENESS_S_MIN, REMOTE_STALENESS_S_MAX = 10, 86_400
 DISCLOSABLE = frozenset(
@@ -64,12 +64,12 @@ class IdCardPolicy:
     fee_yuan: int = 0
     """[C7]"""
     due_soon_days: int = 5
-    """So many calendar days before it is due, an application is worth a look. [D]"""
+    """An application counts as due soon from this many calendar days before its due date. [D]"""
 
     def __post_init__(self) -> None:
         """
         Raises:
-            ValueError: a figure that no policy can mean.
+            ValueError: a figure is out of bounds.
         """
         if not self.provinces:
             raise ValueError("provinces: at least one")
@@ -81,7 +81,7 @@ class IdCardPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one place from one day on."""
+    """The rules of one place, from one day on."""
 
     version: str
     province_prefix: str
@@ -89,7 +89,7 @@ class Policy:
     divisions: Mapping[str, str]
     """Divisions of the city, code → Chinese name."""
     retired_divisions: Mapping[str, str]
-    """Codes no longer given out → the division that took over."""
+    """Retired codes → the division that succeeded."""
     residence_months_min: int
     """Registered residence before a first issue. [N2]"""
     grounds: tuple[Ground, ...]
@@ -107,14 +107,14 @@ class Policy:
     display_code_life_s: int
     """How long a live code (亮证码) may be shown. [W6]"""
     challenge_life_s: int
-    """How long a checker's challenge may be answered."""
+    """How long a verifier's challenge may be answered."""
     remote_staleness_max_s: int
-    """Older than this, what a remote database knows of a permit is not good for a check."""
+    """A check from a remote database is undetermined if its data is older than this."""
     fees: Fees
     scenarios: Mapping[str, tuple[str, ...]]
     """Scenario → the fields of the permit that it needs to see. [W1]"""
     challenge_scenarios: tuple[str, ...]
-    """Scenarios of high risk, in which the checker may ask for a challenge to be answered."""
+    """Scenarios of high risk, in which the verifier may require a challenge."""
     id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)
     """First identity cards across provinces. [C]"""
     synthetic_people: bool = field(default=False, kw_only=True)
@@ -123,7 +123,7 @@ class Policy:
     def __post_init__(self) -> None:
         """
         Raises:
-            ValueError: a figure or a list that no policy can mean.
+            ValueError: a figure or a list is out of bounds.
         """
         positive = {
             "residence_months_min": self.residence_months_min,

@@ -1,8 +1,8 @@
-"""A past check, asked again with what is known today of the instant at which it was asked.
+"""Decide a past check again, with today's knowledge of the instant at which it was made.
 
-What was answered stays true as it was answered, and a voided permit is void from its discovery
-[N18]: so a voiding makes no earlier check differ, and those who were told "effective" before it are
-listed as having relied on it.
+The answer given then stays as it was. A voided permit is void from its discovery [N18], so a
+voiding makes no earlier check differ; checks answered "effective" before it are listed as having
+relied on the permit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .validity import AsOf, History
 from .verification import Outcome, Reason, Track, Verdict, verify_card, verify_display
 
 _NOT_OF_THE_PERMIT: Final = frozenset({Reason.NOT_LIVE, Reason.SCENARIO_NOT_ALLOWED})
-"""Whatever was answered so was answered without a look at the permit."""
+"""Reasons that do not depend on the permit."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastCheck:
-    """What was asked and answered; ``known`` is how many of the permit's events the answer could
-    know. Of an erased holder's checks the middle three are ``ERASED``."""
+    """A check and its answer; ``known`` is how many of the permit's events were recorded by then.
+    After an erasure the middle three are ``ERASED``."""
 
     track: Track
     checked_at: datetime
@@ -38,9 +38,9 @@ class PastCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconsidered:
-    """``verdict`` is today's; ``None`` where it can't be told any more. ``fields`` are those that
-    were shown and would be shown otherwise; ``because`` the versions of the events that were
+class RecheckResult:
+    """``verdict`` is today's; ``None`` where it can no longer be established. ``fields`` are those
+    that were shown and would be shown otherwise; ``because`` the versions of the events that were
     recorded after the check and were true by then."""
 
     verdict: Verdict | None
@@ -50,8 +50,8 @@ class Reconsidered:
     relied_on: bool
 
 
-def recheck(history: History, check: PastCheck) -> Reconsidered:
-    """Ask a check again."""
+def recheck(history: History, check: PastCheck) -> RecheckResult:
+    """Decide a check again."""
     known = len(history.events)
     today = history.as_of(check.checked_at, known)
     relied_on = check.verdict.outcome is Outcome.EFFECTIVE and any(
@@ -59,12 +59,12 @@ def recheck(history: History, check: PastCheck) -> Reconsidered:
     )
     verdict = _verdict(check, today)
     if verdict is None or check.fields is ERASED:
-        return Reconsidered(None, (), (), None, relied_on)
+        return RecheckResult(None, (), (), None, relied_on)
     fields = _otherwise(check.fields, history.as_of(check.checked_at, check.known), today)
     differs = verdict != check.verdict or bool(fields)
     later = range(check.known + 1, known + 1)
     because = [v for v in later if differs and history.true_from(v) <= check.checked_at]
-    return Reconsidered(verdict, fields, tuple(because), differs, relied_on)
+    return RecheckResult(verdict, fields, tuple(because), differs, relied_on)
 
 
 def _verdict(check: PastCheck, today: AsOf | None) -> Verdict | None:
@@ -82,7 +82,7 @@ def _verdict(check: PastCheck, today: AsOf | None) -> Verdict | None:
 
 
 def _otherwise(names: Collection[str], then: AsOf | None, today: AsOf | None) -> tuple[str, ...]:
-    """Which of the fields that were shown are others by today's knowledge."""
+    """Which of the fields shown have another value by today's knowledge."""
     if then is None or today is None:
         return ()
     before, now = (_face(one.permit, one.standing) for one in (then, today))
@@ -90,7 +90,7 @@ def _otherwise(names: Collection[str], then: AsOf | None, today: AsOf | None) ->
 
 
 def _face(permit: Permit, standing: Standing) -> dict[str, Any]:
-    """What checks may show, by the policy's names."""
+    """The values that checks may show, by the policy's names."""
     identity = permit.identity
     person = (
         {}

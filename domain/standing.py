@@ -1,6 +1,6 @@
-"""Where a permit stands on a day: everything that follows from its facts and a date.
+"""The status of a permit on a day: everything that follows from its facts and a date.
 
-The one place that knows; the aggregate, both views and every check ask it. Nothing here is stored.
+The aggregate, both views and every check use this one derivation. Nothing here is stored.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class PersonalData(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is on record of one permit, without the person."""
+    """The facts of one permit, without the person."""
 
     permit_number: str
     holder_id: str
@@ -130,7 +130,8 @@ class Standing:
 
     @property
     def electronic_effective(self) -> bool:
-        """The right is in force and claimed; whether it is *shown live* each check asks anew."""
+        """The right is in force and claimed; whether it is *shown live* is decided by each
+        check."""
         return self._counts and self.electronic_status is ElectronicStatus.ACTIVE
 
     @property

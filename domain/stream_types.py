@@ -1,4 +1,4 @@
-"""Every lifecycle that the log holds. What is not listed here can't be in it."""
+"""All stream types of the log; it can hold no others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .permit import Permit
 
 PERMITS = StreamType(
     prefix=Permit.TOPIC,
-    life=Permit,
+    aggregate=Permit,
     event=PermitEvent,
     events=PERMIT_EVENTS,
     is_number=permit_number.is_valid,
@@ -32,7 +32,7 @@ PERMITS = StreamType(
 
 ID_CARDS = StreamType(
     prefix=IdCardApplication.TOPIC,
-    life=IdCardApplication,
+    aggregate=IdCardApplication,
     event=IdCardEvent,
     events=ID_CARD_EVENTS,
     is_number=receipt_number.is_valid,
@@ -50,15 +50,15 @@ ERASURES: tuple[type[DomainEvent], ...] = tuple(stream_type.erased for stream_ty
 
 @cache
 def of_topic(topic: str) -> StreamType | None:
-    """The one whose events have topics like this, known or not; ``None`` for nobody's."""
+    """The stream type whose prefix the topic has, whether or not the topic is known."""
     prefix = topic.partition(".")[0]
     return next((each for each in STREAM_TYPES if each.prefix == prefix), None)
 
 
-def stream_type_of(life: Aggregate) -> StreamType:
-    return next(each for each in STREAM_TYPES if isinstance(life, each.life))
+def stream_type_of(aggregate: Aggregate) -> StreamType:
+    return next(each for each in STREAM_TYPES if isinstance(aggregate, each.aggregate))
 
 
 def is_number(text: str) -> bool:
-    """Whether a stream of any lifecycle can have this name."""
+    """Whether a stream of any type can have this name."""
     return any(each.is_number(text) for each in STREAM_TYPES)

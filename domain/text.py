@@ -1,4 +1,4 @@
-"""What people type, and what other systems' files hold, in one written form.
+"""Normalisation of text that people type or that other systems' files hold.
 
 Pages, API, imports and the checks on free text all use these functions, so that the same input is
 the same value wherever it comes in. Which characters are accepted is decided by the ranges below

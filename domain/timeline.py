@@ -1,4 +1,4 @@
-"""A permit over true time: bands in which both tracks stayed as they were."""
+"""A permit over true time, as bands in which the states of both tracks are constant."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from .calendar import shanghai_date
+from .calendar import first_instant, shanghai_date
 from .permit import Permit
 from .standing import ElectronicStatus, Facts, PermitStatus, PhysicalStatus, Standing
-from .validity import History, first_instant
+from .validity import History
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How a permit looks at its counters and checks."""
+class TrackStates:
+    """The states of a permit and its two tracks."""
 
     status: PermitStatus
     card_serial: int
@@ -24,7 +24,7 @@ class Look:
     electronic_effective: bool
 
     @classmethod
-    def of(cls, standing: Standing) -> Look:
+    def of(cls, standing: Standing) -> TrackStates:
         return cls(
             status=standing.status,
             card_serial=standing.facts.card.serial,
@@ -37,41 +37,42 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """From an instant to the next band's; the last one goes on."""
+    """A period of constant states; ``until`` is ``None`` for the last one."""
 
     since: datetime
     until: datetime | None
-    look: Look
+    states: TrackStates
 
 
 def bands(history: History, known: int) -> list[Band]:
-    """From the issue on, with the suspension that comes when nobody endorses; made of the first
-    ``known`` events. Bands beside each other differ."""
-    looks: list[tuple[datetime, Look]] = []
-    for since, look in _looks(history, known):
-        if not looks or looks[-1][1] != look:
-            looks.append((since, look))
-    ends = [since for since, _ in looks[1:]]
+    """The bands from the issue on, made of the first ``known`` events, with the suspension that
+    follows from the date. Adjacent bands differ."""
+    changes: list[tuple[datetime, TrackStates]] = []
+    for since, states in _changes(history, known):
+        if not changes or changes[-1][1] != states:
+            changes.append((since, states))
+    ends = [since for since, _ in changes[1:]]
     return [
-        Band(since, until, look) for (since, look), until in zip(looks, [*ends, None], strict=True)
+        Band(since, until, states)
+        for (since, states), until in zip(changes, [*ends, None], strict=True)
     ]
 
 
-def _looks(history: History, known: int) -> Iterator[tuple[datetime, Look]]:
-    """One walk through the life: at each instant at which something became true, and where use was
-    suspended before the next."""
+def _changes(history: History, known: int) -> Iterator[tuple[datetime, TrackStates]]:
+    """The states at each instant at which something became true, and at which use was suspended
+    before the next."""
     permit: Permit | None = None
     effects = history.effects(known)
     for n, effect in enumerate(effects, start=1):
         permit, since = effect.applied(permit), effect.true_from
         until = effects[n].true_from if n < len(effects) else None
         if since == until:
-            continue  # more becomes true in the same instant
-        yield since, _look(permit, since)
+            continue  # another event became true at the same instant
+        yield since, _states_at(permit, since)
         overdue = first_instant(permit.term.anniversary)
         if since < overdue and (until is None or overdue < until):
-            yield overdue, _look(permit, overdue)
+            yield overdue, _states_at(permit, overdue)
 
 
-def _look(permit: Permit, at: datetime) -> Look:
-    return Look.of(Standing(Facts.of(permit), shanghai_date(at)))
+def _states_at(permit: Permit, at: datetime) -> TrackStates:
+    return TrackStates.of(Standing(Facts.of(permit), shanghai_date(at)))

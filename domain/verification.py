@@ -1,7 +1,7 @@
-"""What a check of a permit answers, and why. [W1, W4-W6]
+"""The verdict of a check, and its reason. [W1, W4-W6]
 
-Reasons that belong to the permit come before reasons that belong to one track: equal state gives
-the equal answer on both. Anything unknown is not good.
+Reasons of the permit come before reasons of one track, so that equal state gives the equal answer
+on both. Whatever is unknown is not effective.
 """
 
 from __future__ import annotations
@@ -55,15 +55,16 @@ _NAME = re.compile(r"[a-z][a-z_]{0,62}[a-z]")
 
 
 def scenario_on_record(asked: str) -> str:
-    """What a check's record says of the scenario: whatever is no name of one, as scenarios have
-    them, may be somebody's details in the wrong field and is not kept."""
+    """The scenario as the check's record keeps it. A text that can't be a scenario's name may be
+    personal data in the wrong field and is not kept."""
     return asked if _NAME.fullmatch(asked) else UNNAMED_SCENARIO
 
 
 def scenario_fields(
     policy: Policy, scenario: str, registered: frozenset[str]
 ) -> tuple[str, ...] | None:
-    """The fields a verifier may see, or ``None`` where the scenario is not its own. [P22]"""
+    """The fields a verifier may see, or ``None`` where the verifier is not registered for the
+    scenario. [P22]"""
     return policy.scenarios.get(scenario) if scenario in registered else None
 
 
@@ -78,7 +79,7 @@ def verify_display(standing: Standing | None, *, is_live: bool, is_bound: bool) 
     """Check what a phone shows: ``is_live`` says that its code is, ``is_bound`` that the phone may
     show this permit. [P20, P21]
 
-    A code that is not live says nothing of the permit, whoever's it was.
+    A code that is not live discloses nothing about the permit.
     """
     if not is_live or standing is None:
         return Verdict(Reason.NOT_LIVE)
@@ -87,7 +88,7 @@ def verify_display(standing: Standing | None, *, is_live: bool, is_bound: bool) 
 
 
 def may_challenge(policy: Policy, scenario: str, registered: frozenset[str]) -> bool:
-    """Whether this verifier may ask the holder's phone to answer a challenge."""
+    """Whether this verifier may require a challenge."""
     return scenario in registered and scenario in policy.challenge_scenarios
 
 

@@ -1,10 +1,10 @@
-"""A permit's past checks, each asked again with what is known today."""
+"""A permit's past checks, each repeated with what is known today."""
 
 from __future__ import annotations
 
 from api.checks.own_checks import shown
 from domain.personal import ERASED
-from domain.recheck import PastCheck, Reconsidered, recheck
+from domain.recheck import PastCheck, RecheckResult, recheck
 from domain.validity import History
 from domain.verification import Reason, Track, Verdict
 from ledger.checks.log import Check
@@ -13,10 +13,10 @@ from ledger.eventlog.history import StreamHistory
 from .answers import AuditedCheckAnswer, TodayAnswer, UnreadableCheckAnswer
 
 
-def asked_again(
+def checked_again(
     position: int, check: Check | None, recorded: StreamHistory, history: History
 ) -> AuditedCheckAnswer | UnreadableCheckAnswer:
-    """A check as it was answered, and what it would be told today of its instant."""
+    """Render a check as it was answered, with today's answer for its instant."""
     if check is None:
         return UnreadableCheckAnswer(position=position)
     again = recheck(history, _past(check, recorded))
@@ -40,7 +40,7 @@ def _past(check: Check, recorded: StreamHistory) -> PastCheck:
     )
 
 
-def _today(again: Reconsidered, recorded: StreamHistory) -> TodayAnswer | None:
+def _today(again: RecheckResult, recorded: StreamHistory) -> TodayAnswer | None:
     if again.verdict is None:
         return None
     return TodayAnswer(

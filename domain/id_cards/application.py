@@ -1,7 +1,7 @@
-"""The application (申领): from the counter to the card in somebody's hand.
+"""The application (申领), from its acceptance to the collection of the card.
 
-Each command decides first and then triggers one event. A stage is reached once: whoever asks for it
-again is told where the application is.
+Each command decides first and then triggers one event. A stage is reached once: a command that
+would repeat it is refused and names the current stage.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class IdCardApplication(BaseAggregate[str]):
     # -- stages --------------------------------------------------------------------------------
 
     def dispatch(self, context: CommandContext) -> None:
-        """The papers go to the police where the household is registered."""
+        """Send the papers to the police where the household is registered."""
         self._require_next(Stage.SENT_TO_HUKOU_POLICE)
         self.trigger_event(SentToHukouPolice, **context.stamp)
 
@@ -157,7 +157,7 @@ class IdCardApplication(BaseAggregate[str]):
         self.trigger_event(CardArrived, **context.stamp)
 
     def withdraw(self, context: CommandContext) -> None:
-        """撤回: whoever applied may change their mind until the card is handed over. [D]"""
+        """撤回: possible until the card is handed over. [D]"""
         self._require_next(Stage.WITHDRAWN)
         self.trigger_event(ApplicationWithdrawn, **context.stamp)
 
@@ -165,7 +165,7 @@ class IdCardApplication(BaseAggregate[str]):
         """领证: C10, C11.
 
         Raises:
-            InvalidDetails: an agent who can't be.
+            InvalidDetails: the agent's details can't be accepted.
             WrongStage, CollectionNotAsChosen, CollectionIncomplete: in this order.
         """
         collection = collection.normalised()
@@ -186,7 +186,7 @@ class IdCardApplication(BaseAggregate[str]):
     # -- the due date --------------------------------------------------------------------------
 
     def settle_due_date(self, workdays: WorkdayCalendar, context: CommandContext) -> None:
-        """Where the calendar knows by now what it did not know at the acceptance; else nothing."""
+        """Set the final due date once the calendar knows every day up to it."""
         if not (self.due_date_provisional and self.stage.is_open) or self.restricted:
             return
         due = due_date(self.accepted_on, context.policy.id_cards.due_working_days, workdays)
@@ -206,7 +206,7 @@ class IdCardApplication(BaseAggregate[str]):
     def _require_next(self, stage: Stage) -> None:
         """
         Raises:
-            WrongStage: it can't follow on the one where the application is.
+            WrongStage: it can't follow the current one.
             HolderIsRestricted: the applicant's details are not to be used.
         """
         if self.stage not in COMES_FROM[stage]:

@@ -26,13 +26,13 @@ _AS_CHOSEN = {
     CollectedBy.AGENT: CollectionMethod.AGENT,
     CollectedBy.MAIL: CollectionMethod.MAIL,
 }
-"""Whoever applied may come in person in any case. [D]"""
+"""The applicant may come in person in any case. [D]"""
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What happened at the counter, or that the card was posted. An agent is named from the own
-    card that was shown."""
+    """What was done at the counter, or that the card was posted. An agent's details are those of
+    the agent's own identity card."""
 
     by: CollectedBy
     receipt_shown: bool = False
@@ -47,7 +47,7 @@ class Collection:
     def require_valid(self, applicant: Applicant | Erased, policy: Policy) -> None:
         """
         Raises:
-            InvalidDetails: an agent who can't be, or whom nobody asked for.
+            InvalidDetails: the agent's details can't be accepted, or no agent collects.
         """
         require_valid(*self._problems(applicant, policy))
 
@@ -55,7 +55,7 @@ class Collection:
         """
         Raises:
             CollectionNotAsChosen: by an agent or by mail, and not chosen at the application.
-            CollectionIncomplete: naming everything that is still to be done.
+            CollectionIncomplete: naming every step that is missing.
         """
         if _AS_CHOSEN.get(self.by, chosen) is not chosen:
             raise CollectionNotAsChosen
@@ -66,7 +66,7 @@ class Collection:
         if self.agent is None:
             return
         if self.by is not CollectedBy.AGENT:
-            yield FieldProblem("agent", "an agent is named where an agent collects")
+            yield FieldProblem("agent", "must be empty unless an agent collects")
         if applicant is not ERASED:
             yield from companion_problems("agent", self.agent, applicant, policy)
 

@@ -1,4 +1,4 @@
-"""Why the counter says no. The tree at the top of :mod:`domain.errors` has them as well."""
+"""Refusals of the identity-card counter, also in the tree at the top of :mod:`domain.errors`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class NotInterprovincial(Refused):
 
 
 class NotFirst(Refused):
-    """Who ever held an identity card applies for another one elsewhere: this is for the first."""
+    """The applicant has held an identity card before; only a first one is issued here."""
 
     code = "NOT_FIRST"
 

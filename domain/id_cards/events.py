@@ -1,4 +1,4 @@
-"""Everything that can happen to an application, and what each event does to it."""
+"""The events of an application, and the effect of each on its state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class IdCardEvent(DomainEvent):
-    """What every event of an application is; the receipt number is its ``originator_id``."""
+    """An event of an application, whose receipt number is the ``originator_id``.
+
+    The direct subclasses in this module are all events that an application's stream can hold.
+    """
 
     STAGE: ClassVar[Stage | None] = None
     """The stage that it leads to."""
@@ -55,7 +58,7 @@ class ApplicationAccepted(CanInitAggregate[str], IdCardEvent):
     fee_yuan: int
 
     def mutate(self, aggregate: IdCardApplication | None) -> IdCardApplication:  # type: ignore[override]
-        """The application in its first state."""
+        """Return the application in its first state."""
         assert aggregate is None  # noqa: S101
         of_class: type[IdCardApplication] = resolve_topic(self.originator_topic)
         application = of_class.__new__(of_class)
@@ -192,7 +195,7 @@ class ApplicantErased(IdCardEvent):
     backups_hold_key_until: date
 
     def apply(self, aggregate: IdCardApplication) -> None:
-        """The same, whether what came before was read with the key or without."""
+        """Leads to the same state whether earlier events were read with the key or without."""
         aggregate.identity = ERASED
         if aggregate.return_reason is not None:
             aggregate.return_reason = ERASED
@@ -209,21 +212,8 @@ class ApplicantErased(IdCardEvent):
         )
 
 
-EVENTS: tuple[type[IdCardEvent], ...] = (
-    ApplicationAccepted,
-    SentToHukouPolice,
-    ApplicationApproved,
-    ApplicationReturned,
-    CardProduced,
-    CardArrived,
-    CardCollected,
-    ApplicationWithdrawn,
-    DueDateSet,
-    ApplicantRestricted,
-    ApplicantRestrictionLifted,
-    ApplicantErased,
-)
-"""The whole lifecycle."""
+EVENTS: tuple[type[IdCardEvent], ...] = tuple(IdCardEvent.__subclasses__())
+"""All events above, in their order; a stream can hold no other."""
 
 for _event in EVENTS:
     register_topic(_event.TOPIC, _event)

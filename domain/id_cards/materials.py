@@ -1,4 +1,4 @@
-"""What is to be brought, and what is missing of it: everything at once. [C3, C4, C5]"""
+"""The materials of an application, and which are missing. [C3, C4, C5]"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_UNREGISTERED_RELATION: Final = ((Material.BIRTH_CERTIFICATE, Material.GUARDI
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something to do better, which stands in the way of nothing. [C5]"""
+    """A recommendation that does not prevent the acceptance. [C5]"""
 
     code: str
     material: Material
@@ -44,7 +44,7 @@ class Advice:
 def missing(
     brought: Collection[Material], *, is_child: bool, relation_registered: bool
 ) -> Iterator[str]:
-    """What else is to be brought; where any one of several will do, they are joined by ``|``."""
+    """The missing materials; alternatives are joined by ``|``."""
     wanted: tuple[tuple[Material, ...], ...] = _OF_CHILDREN if is_child else _OF_ADULTS
     if is_child and not relation_registered:
         wanted += _OF_UNREGISTERED_RELATION
@@ -54,7 +54,7 @@ def missing(
 
 
 def advice(brought: Collection[Material], without_photo: Collection[Material]) -> Iterator[Advice]:
-    """A proof without a photo is taken all the same. [C5]"""
+    """A proof without a photo is accepted, with advice. [C5]"""
     for material in Material:
         if material in brought and material in without_photo:
             yield Advice(

@@ -1,4 +1,4 @@
-"""Whom an application is for, and who comes for them."""
+"""The applicant, and the guardian or agent who acts for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """As in the household register."""
+    """The applicant, as in the household register."""
 
     name: str
     sex: str
@@ -56,7 +56,7 @@ class Applicant:
 def companion_problems(
     field: str, person: Guardian, applicant: Applicant, policy: Policy
 ) -> Iterator[FieldProblem]:
-    """Of a guardian or an agent, who has an own number and is somebody else."""
+    """The problems of a guardian's or an agent's details; the number must be their own."""
     number_field = f"{field}.citizen_id_number"
     found = (
         fields.name_problem(f"{field}.name", person.name),
@@ -64,4 +64,4 @@ def companion_problems(
     )
     yield from filter(None, found)
     if person.citizen_id_number == applicant.citizen_id_number:
-        yield FieldProblem(number_field, "this is the applicant's own number")
+        yield FieldProblem(number_field, "must not be the applicant's own number")

@@ -1,8 +1,8 @@
-"""Receipt numbers (领证回执号): whoever has one may ask how the application is doing.
+"""Receipt numbers (领证回执号), which give access to the progress of an application.
 
-Fifteen random characters and a check character, of the alphabet that permit numbers have, and four
-longer than those: neither can be taken for the other. 75 random bits can't be guessed, however many
-receipts there are. Nothing of the person is in it.
+Fifteen random characters and a check character, of the same alphabet as permit numbers and four
+longer, so that neither is mistaken for the other. 75 random bits can't be guessed, however many
+receipts there are. The number encodes nothing about the person.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _SHAPE = re.compile(f"[{ALPHABET}]{{{BODY_LENGTH + 1}}}")
 
 
 def is_valid(number: str) -> bool:
-    """Whether this is the text of a receipt number; says nothing of whether it was ever given."""
+    """Whether this is the text of a receipt number; not whether it was ever given out."""
     return bool(_SHAPE.fullmatch(number)) and check_character(number[:-1]) == number[-1]
 
 
 def parse(typed: str) -> str | None:
-    """Return the number that people mean who type or read out ``typed``: spaces, hyphens, small and
-    wide characters, O for 0, I or L for 1; ``None`` for what can't be a number."""
+    """Return the number that was typed with spaces, hyphens, small or wide characters, O for 0, I
+    or L for 1; ``None`` if it can't be a number."""
     number = text.printed_code(typed)
     return number if is_valid(number) else None
 

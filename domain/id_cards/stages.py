@@ -1,4 +1,4 @@
-"""How far an application has come, and what may come next."""
+"""The stages of an application, and their order."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Stage(StrEnum):
 
     @property
     def awaits_card(self) -> bool:
-        """Whether the card is still to come: what is due, can be overdue."""
+        """Whether the card is still to come, so that the application can be overdue."""
         return self.is_open and self is not Stage.ARRIVED
 
 
 _ENDS: Final = frozenset({Stage.RETURNED, Stage.COLLECTED, Stage.WITHDRAWN})
-"""Who was returned applies anew: with other papers, and a due date of its own. [D]"""
+"""After a return the applicant makes a new application, with a due date of its own. [D]"""
 
 COMES_FROM: Final = {
     Stage.SENT_TO_HUKOU_POLICE: frozenset({Stage.ACCEPTED}),
@@ -38,4 +38,4 @@ COMES_FROM: Final = {
     Stage.COLLECTED: frozenset({Stage.ARRIVED}),
     Stage.WITHDRAWN: frozenset(stage for stage in Stage if stage.is_open),
 }
-"""Which stages each one can follow; an application begins as accepted."""
+"""The stages that each one can follow; an application begins as accepted."""

@@ -1,4 +1,4 @@
-"""What somebody brings to the counter for a first identity card, and whether it is enough."""
+"""The submission for a first identity card, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from .people import Applicant, companion_problems
 
 _PROVINCE = re.compile(r"[1-9][0-9]")
 GUARDIAN, COMMITMENT = "guardian", "commitment_letter"
-"""What can be missing besides materials."""
+"""What can be missing, besides materials."""
 CARD_TERMS = ((16, 5), (26, 10), (46, 20))
-"""Below this age the card holds for so many years; from the last on, for good. [C14]"""
+"""(age, years): below this age the card is valid for so many years; from the last on, for good.
+[C14]"""
 
 
 class CollectionMethod(StrEnum):
@@ -36,7 +37,10 @@ class CollectionMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """``guardian_relation_registered``: the household register says whose child it is."""
+    """An applicant with everything that was brought.
+
+    ``guardian_relation_registered``: the household register shows the relation to the guardian.
+    """
 
     applicant: Applicant
     hukou_province: str
@@ -57,8 +61,8 @@ class Submission:
         return replace(self, applicant=applicant, guardian=guardian, hukou_province=province)
 
     def require_acceptable(self, context: CommandContext) -> None:
-        """The first of these that applies is what is answered: facts that can't be true; what no
-        paper can mend; what can be brought, all of it named at once.
+        """Refuse for the first reason that applies: fields that can't be true; rules that no
+        material can satisfy; missing materials, all of them named at once.
 
         Raises:
             InvalidDetails: fields that can't be true, all of them.
@@ -106,6 +110,6 @@ class Submission:
 
 
 def card_term_years(birth_date: date, today: date) -> int | None:
-    """For how long a card holds that is applied for today; ``None``: for good (长期). [C14]"""
+    """The validity in years of a card applied for today; ``None``: for good (长期). [C14]"""
     age = age_on(birth_date, today)
     return next((years for below, years in CARD_TERMS if age < below), None)

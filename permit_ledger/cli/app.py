@@ -125,7 +125,7 @@ def api(
     With --source kafka it serves only checks of cards, from the remote views in its database; see
     docs/remote-views.md.
     """
-    from permit_ledger.bootstrap.service import NoIssuer  # noqa: PLC0415
+    from permit_ledger.bootstrap.http_basis import NoIssuer  # noqa: PLC0415
     from permit_ledger.keys.issuer import NoKeys  # noqa: PLC0415
     from permit_ledger.roles.api import serve  # noqa: PLC0415
 
@@ -266,7 +266,7 @@ def token(
     data_dir: DataDir = None,
 ) -> None:
     """Print a bearer token of the development issuer."""
-    from permit_ledger.bootstrap.service import development_issuer  # noqa: PLC0415
+    from permit_ledger.bootstrap.http_basis import development_issuer  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir)
     if settings.issuer:

@@ -12,10 +12,10 @@ from psycopg.conninfo import make_conninfo
 
 from consumers.analytics import questions
 from consumers.analytics.log_source import LogSource
-from domain.calendar import Term, shanghai_date
+from domain.calendar import Term, first_instant, shanghai_date
 from domain.context import CommandContext
 from domain.standing import Facts, PermitStatus, Standing
-from domain.validity import History, first_instant
+from domain.validity import History
 from ledger.commands.ledger import PermitLedger
 from ledger.database.connections import as_service
 from tests.conftest import TEMPLATE

@@ -75,7 +75,7 @@ def ledger(databases):
 
 @pytest.fixture
 def remote_url(databases):
-    """In step with the topic just now, and nobody stands still."""
+    """In step with the topic, and no permit is in quarantine."""
     _, url = databases
     with connect(url) as connection:
         connection.execute(STALE, [0])
@@ -169,7 +169,7 @@ def test_a_card_is_answered_as_the_ledger_would(remote_url, ledger, check, now):
             expected = verify_card(standing, serial).reason
             answer = check(number, serial)
             if answer["reason"] == "identity_stale":
-                expected = "identity_stale"  # which detail was corrected is not told
+                expected = "identity_stale"  # the corrected field is not in the remote views
             assert expected == answer["reason"]
             reasons.add(answer["reason"])
             shown = {"valid_until": standing.valid_until.isoformat(), "card_serial": serial}

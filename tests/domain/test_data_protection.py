@@ -1,170 +1,171 @@
-"""What is asked for a holder: kept unused, used again, erased; told to each of the permits."""
+"""Restriction, its lifting, and erasure: the same for each permit that the holder ever had."""
 
-from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from domain import data_protection
 from domain.card import Card
-from domain.data_protection import TEXT_LENGTH_MAX, Order, erase, lift_restriction, restrict
+from domain.data_protection import TEXT_LENGTH_MAX, Order
 from domain.errors import (
     HolderIsRestricted,
-    InvalidDetails,
     NotRestricted,
     PermitEnded,
     TwoOfficersRequired,
 )
-from domain.events import CancellationReason, CardPresented, End, ReplacementReason
+from domain.events import End
 from domain.person import Erasure, Residence
 from domain.personal import ERASED
 from domain.verification import Reason, verify_card
+from tests.domain.scenario import (
+    COMMANDS,
+    OFFICERS,
+    ORDER,
+    cancelled,
+    claimed,
+    given,
+    holder_erased,
+    holder_restricted,
+    holder_restriction_lifted,
+    identity_corrected,
+    issued,
+    on,
+    voided,
+)
 
 ISSUED, TODAY, UNTIL = date(2025, 3, 31), date(2026, 3, 1), date(2026, 4, 5)
-ORDER = Order("PIPL 47", "case 2026-7")
-OFFICERS = ["officer-1", "officer-2"]
 NUMBER = "990000199001010017"
+IN_FORCE = [issued(ISSUED), claimed(ISSUED)]
+RESTRICTED, ERASED_TODAY = holder_restricted(TODAY), holder_erased(TODAY, UNTIL)
+EVERY_PERMIT = pytest.mark.parametrize(
+    "history",
+    [IN_FORCE, [issued(ISSUED), cancelled(ISSUED)], [issued(ISSUED), voided(ISSUED)]],
+    ids=["in-force", "cancelled", "voided"],
+)
 
 
-@pytest.fixture
-def permits(given_permit, on):
-    """An ended one and one that is in force, of the same holder; nothing pending."""
-    ended, current = given_permit(ISSUED), given_permit(ISSUED, claimed=True)
-    ended.cancel(CancellationReason.MOVED_AWAY, on(ISSUED))
-    ended.collect_events()
-    return [ended, current]
+def restrict(permit, order=ORDER):
+    data_protection.restrict([permit], order, on(TODAY))
 
 
-@pytest.fixture
-def erased(on):
-    """``erased(permits, order, approvals)``: what happened to each."""
-
-    def erased(permits, order=ORDER, approvals=OFFICERS):
-        erase(permits, order, approvals, key="k", backups_hold_key_until=UNTIL, context=on(TODAY))
-        return topics(permits)
-
-    return erased
+def lift_restriction(permit, order=ORDER):
+    data_protection.lift_restriction([permit], order, on(TODAY))
 
 
-@pytest.fixture
-def commands(phone, face_match, on):
-    """``commands(permit)``: each command that there is."""
-
-    def commands(permit):
-        now = on(TODAY)
-        new_home = Residence("320281", "澄江中路2号")
-        return [
-            lambda: permit.endorse(CardPresented.CARD, now),
-            lambda: permit.report_loss(now),
-            lambda: permit.lift_loss(now),
-            lambda: permit.reissue(now),
-            lambda: permit.replace(ReplacementReason.DAMAGED, old_card_returned=True, context=now),
-            lambda: permit.deliver_card(now),
-            lambda: permit.claim(phone(2), face_match, confirmed=True, context=now),
-            lambda: permit.revoke_device("thumbprint-1", now),
-            lambda: permit.change_address(new_home, TODAY, now),
-            lambda: permit.correct_identity(name="欧阳改名", context=now),
-            lambda: permit.cancel(CancellationReason.MOVED_AWAY, now),
-            lambda: permit.void("forged proof of employment", now),
-        ]
-
-    return commands
-
-
-def topics(permits):
-    return [
-        [event.TOPIC.removeprefix("permit.") for event in permit.collect_events()]
-        for permit in permits
-    ]
+def erase(*permits, order=ORDER, approvals=OFFICERS):
+    data_protection.erase(
+        permits,
+        order,
+        approvals,
+        key="key-commitment",
+        backups_hold_key_until=UNTIL,
+        context=on(TODAY),
+    )
 
 
 # -- restricted --------------------------------------------------------------------------------
 
 
-def test_a_restriction_is_told_to_every_permit(permits, on):
-    """Ended ones too; again changes nothing."""
-    restrict(permits, ORDER, on(TODAY))
+@EVERY_PERMIT
+def test_every_permit_is_restricted_once(history):
+    """Ended ones too."""
+    permit = given(*history).when(restrict).then(RESTRICTED)
 
-    assert [["holder-restricted.v1"]] * 2 == topics(permits)
-    assert [True, True] == [permit.restricted for permit in permits]
-    restrict(permits, ORDER, on(TODAY))
-    assert [[], []] == topics(permits)
-
-
-def test_a_restricted_holder_is_not_used(permits, commands, on):
-    """Every command is refused, and says why; nothing happens."""
-    restrict(permits, ORDER, on(TODAY))
-    topics(permits)
-    before = deepcopy(permits[1])
-
-    for act in commands(permits[1]):
-        with pytest.raises(HolderIsRestricted):
-            act()
-
-    assert before == permits[1]
+    assert permit.restricted
+    given(*history, RESTRICTED).when(restrict).then_nothing()
 
 
-def test_no_check_is_answered_from_a_restricted_record(permits, standing, on):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_restricted_holder_is_not_used(command):
+    """Every command is refused for this reason and changes nothing."""
+    (
+        given(*IN_FORCE, RESTRICTED)
+        .when(lambda permit: COMMANDS[command](permit, on(TODAY)))
+        .refused(HolderIsRestricted)
+    )
+
+
+@EVERY_PERMIT
+def test_no_check_is_answered_from_a_restricted_record(standing, history):
     """Neither yes nor why not, whether the permit is in force or has ended."""
-    restrict(permits, ORDER, on(TODAY))
+    now = standing(given(*history, RESTRICTED).aggregate, TODAY)
 
-    for permit in permits:
-        now = standing(permit, TODAY)
-        assert Reason.UNDETERMINED == verify_card(now, 1).reason
-        assert (False, False) == (now.physical_effective, now.electronic_effective)
+    assert Reason.UNDETERMINED == verify_card(now, 1).reason
+    assert (False, False) == (now.physical_effective, now.electronic_effective)
 
 
-def test_a_lifted_restriction_leaves_the_permit_as_it_was(permits, on):
-    """But for its count of events; where none is restricted, that is said."""
-    before = [facts(permit) for permit in permits]
-    restrict(permits, ORDER, on(TODAY))
-    topics(permits)
+@EVERY_PERMIT
+def test_a_lifted_restriction_leaves_the_permit_as_it_was(history):
+    """But for its count of events and the time of the last."""
+    permit = (
+        given(*history, RESTRICTED).when(lift_restriction).then(holder_restriction_lifted(TODAY))
+    )
 
-    lift_restriction(permits, ORDER, on(TODAY))
+    assert facts(given(*history).aggregate) == facts(permit)
 
-    assert [["holder-restriction-lifted.v1"]] * 2 == topics(permits)
-    assert before == [facts(permit) for permit in permits]
-    with pytest.raises(NotRestricted):
-        lift_restriction(permits, ORDER, on(TODAY))
+
+def test_a_restriction_that_is_not_there_is_not_lifted():
+    """Never restricted, or lifted already."""
+    given(*IN_FORCE).when(lift_restriction).refused(NotRestricted)
+    lifted = given(*IN_FORCE, RESTRICTED, holder_restriction_lifted(TODAY))
+    lifted.when(lift_restriction).refused(NotRestricted)
+
+
+def test_one_command_is_for_all_permits_of_the_holder():
+    """Each has the event; one that has it already is left out."""
+    permits = [given(*IN_FORCE).aggregate, given(issued(ISSUED), RESTRICTED).aggregate]
+
+    data_protection.restrict(permits, ORDER, on(TODAY))
+
+    assert [[RESTRICTED.at(3)], []] == [permit.collect_events() for permit in permits]
+    data_protection.lift_restriction(permits, ORDER, on(TODAY))
+    lifted = holder_restriction_lifted(TODAY)
+    assert [[lifted.at(4)], [lifted.at(3)]] == [permit.collect_events() for permit in permits]
+    erase(*permits)
+    assert [[ERASED_TODAY.at(5)], [ERASED_TODAY.at(4)]] == [
+        permit.collect_events() for permit in permits
+    ]
 
 
 # -- erased ------------------------------------------------------------------------------------
 
 
-def test_an_erasure_is_the_last_event_of_every_permit(permits, erased, commands, on):
-    """It ends the one in force, leaves the other's end as it was, and nothing comes after it."""
-    permits[1].void("forged", on(TODAY))
-    topics(permits)
+@EVERY_PERMIT
+def test_an_erasure_is_the_last_event_of_every_permit(history):
+    """It ends one that is in force and leaves the end of another as it was."""
+    before = given(*history).aggregate.end
 
-    assert [["holder-erased.v1"]] * 2 == erased(permits)
+    permit = given(*history).when(erase).then(ERASED_TODAY)
 
-    assert [End.ENDED, End.VOIDED] == [permit.end for permit in permits]
-    assert [[], []] == erased(permits)
-    restrict(permits, ORDER, on(TODAY))
-    assert [[], []] == topics(permits)
-    for act in commands(permits[1]):
-        with pytest.raises(PermitEnded):
-            act()
+    assert (before or End.ENDED) is permit.end
+    given(*history, ERASED_TODAY).when(erase).then_nothing()
+    given(*history, ERASED_TODAY).when(restrict).then_nothing()
 
 
-def test_a_restricted_holder_can_be_erased(permits, erased, on):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_follows_an_erasure(command):
+    """The permit has ended."""
+    (
+        given(*IN_FORCE, ERASED_TODAY)
+        .when(lambda permit: COMMANDS[command](permit, on(TODAY)))
+        .refused(PermitEnded)
+    )
+
+
+def test_a_restricted_holder_can_be_erased():
     """The restriction is gone with the person."""
-    restrict(permits, ORDER, on(TODAY))
-    topics(permits)
+    permit = given(*IN_FORCE, RESTRICTED).when(erase).then(ERASED_TODAY)
 
-    erased(permits)
-
-    assert [False, False] == [permit.restricted for permit in permits]
-    with pytest.raises(NotRestricted):
-        lift_restriction(permits, ORDER, on(TODAY))
+    assert not permit.restricted
+    given(*IN_FORCE, RESTRICTED, ERASED_TODAY).when(lift_restriction).refused(NotRestricted)
 
 
-def test_nothing_of_the_person_is_left(permits, erased, on):
-    """But where the permit was, and what is on record of the erasure itself."""
-    permit = permits[1]
-    permit.correct_identity(name="欧阳改名", context=on(TODAY))
+def test_no_personal_data_is_left_after_an_erasure():
+    """But for the division, and what is on record of the erasure itself."""
+    corrected = identity_corrected(TODAY, name="欧阳改名")
 
-    erased([permit])
+    permit = given(*IN_FORCE, corrected).when(erase).then(ERASED_TODAY)
 
     assert (ERASED, {}, Residence("320211", ERASED)) == (
         permit.identity,
@@ -173,9 +174,9 @@ def test_nothing_of_the_person_is_left(permits, erased, on):
     )
     assert Card(1, permit.card.due_on) == permit.card
     assert "欧阳" not in str(vars(permit))
-    assert Erasure(
-        on(TODAY).at, ORDER.legal_basis, ORDER.case, ("officer-1", "officer-2"), "k", UNTIL
-    ) == replace(permit.erasure)
+    assert permit.erasure == Erasure(
+        on(TODAY).at, ORDER.legal_basis, ORDER.case, tuple(OFFICERS), "key-commitment", UNTIL
+    )
     with pytest.raises(PermitEnded):
         _ = permit.person
 
@@ -194,12 +195,13 @@ def test_nothing_of_the_person_is_left(permits, erased, on):
     ],
     ids=ascii,
 )
-def test_two_different_officers_approve(permits, erased, approvals):
-    """Neither case, space nor width makes two of one; a third may not be one of the two."""
-    with pytest.raises(TwoOfficersRequired):
-        erased(permits, approvals=approvals)
-
-    assert [[], []] == topics(permits)
+def test_two_different_officers_approve(approvals):
+    """Names that differ in case, space or width alone are one officer's."""
+    (
+        given(*IN_FORCE)
+        .when(lambda permit: erase(permit, approvals=approvals))
+        .refused(TwoOfficersRequired)
+    )
 
 
 # -- what stays in the clear -------------------------------------------------------------------
@@ -235,32 +237,36 @@ def test_two_different_officers_approve(permits, erased, approvals):
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("field", ["legal_basis", "case", "approvals"])
-def test_a_text_must_not_tell_who_is_meant(permits, erased, on, field, text):
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        *(
+            (command, field)
+            for command in (restrict, lift_restriction, erase)
+            for field in ("legal_basis", "case")
+        ),
+        (erase, "approvals"),
+    ],
+)
+def test_a_text_must_not_identify_the_holder(command, field, text):
     """It stays in the log for ever, in the clear: no name of the holder, no citizen number, however
     it is written, and nothing that can't be seen."""
-    approvals = ["officer-1", text] if field == "approvals" else OFFICERS
-    order = ORDER if field == "approvals" else replace(ORDER, **{field: text})
-
-    acts = [lambda: erased(permits, order, approvals)]
-    if field != "approvals":
-        acts += [
-            lambda: restrict(permits, order, on(TODAY)),
-            lambda: lift_restriction(permits, order, on(TODAY)),
-        ]
-    for act in acts:
-        with pytest.raises(InvalidDetails) as refused:
-            act()
-        assert [field] == [problem.field for problem in refused.value.problems]
-    assert [[], []] == topics(permits)
+    if field == "approvals":
+        written = {"approvals": ["officer-1", text]}
+    else:
+        written = {"order": replace(ORDER, **{field: text})}
+    given(*IN_FORCE, RESTRICTED).when(lambda permit: command(permit, **written)).invalid(field)
 
 
 @pytest.mark.parametrize("text", ["GDPR 17 (1)", "案号 2026-007", "9" * 17, "x" * TEXT_LENGTH_MAX])
-def test_other_texts_may_stand_there(permits, erased, text):
+def test_other_texts_are_kept(text):
     """As they are given, without the space around."""
-    erased(permits, Order(f" {text} ".ljust(3), text))
-
-    assert (text, text) == (permits[0].erasure.legal_basis, permits[0].erasure.case)
+    order = Order(f" {text} ".ljust(3), text)
+    (
+        given(*IN_FORCE)
+        .when(lambda permit: erase(permit, order=order))
+        .then(holder_erased(TODAY, UNTIL, order=Order(text, text)))
+    )
 
 
 def facts(permit):

@@ -10,13 +10,14 @@ from eventsourcing.utils import resolve_topic
 from domain.data_protection import Order, erase, lift_restriction, restrict
 from domain.events import EVENTS, CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
+from tests.domain.scenario import FACE_MATCH, claimed, given, issued, on, phone
 
 ISSUED, TODAY = date(2025, 3, 31), date(2026, 3, 1)
 ORDER = Order("PIPL 47", "case 2026-7")
 
 
 @pytest.fixture(scope="module")
-def lifecycle(issue, on, phone, face_match):
+def lifecycle(issue, face_match):
     """One permit through everything that can happen to it, and another one voided."""
     permit, now = issue(ISSUED), on(TODAY)
     permit.deliver_card(now)
@@ -110,11 +111,16 @@ def test_each_new_card_is_due_in_fifteen_days(lifecycle):
     } == due
 
 
-def test_a_holder_acts_without_a_station(given_permit, phone, face_match, on, when):
+def test_a_holder_acts_without_a_station():
     """A claim on the holder's own phone happens at no counter."""
-    by_holder = replace(on(ISSUED), actor="holder-1", station=None)
-    permit = given_permit(ISSUED)
-
-    [event] = when(permit.claim, phone(1), face_match, confirmed=True, context=by_holder)
-
-    assert (event.actor, event.station) == ("holder-1", None)
+    by_holder = {"actor": "holder-1", "station": None}
+    expected = claimed(ISSUED)
+    (
+        given(issued(ISSUED))
+        .when(
+            lambda permit: permit.claim(
+                phone(1), FACE_MATCH, confirmed=True, context=on(ISSUED, **by_holder)
+            )
+        )
+        .then(replace(expected, fields={**expected.fields, **by_holder}))
+    )

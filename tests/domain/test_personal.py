@@ -115,7 +115,7 @@ def test_a_field_of_which_nothing_is_said_is_refused(hint):
         "EventRow", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"}
     )
 
-    with pytest.raises(UnknownKind, match="is neither plain nor personal: say Plain"):
+    with pytest.raises(UnknownKind, match="is neither plain nor personal: declare Plain"):
         parts(event)
 
 

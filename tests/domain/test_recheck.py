@@ -1,4 +1,4 @@
-"""Past checks, asked again: what would be answered otherwise today, and who relied on what."""
+"""Past checks, decided again: which would be answered otherwise today, and which were relied on."""
 
 from datetime import date, datetime, time
 
@@ -9,6 +9,14 @@ from domain.personal import ERASED
 from domain.recheck import PastCheck, recheck
 from domain.validity import History
 from domain.verification import Reason, Track, Verdict
+from tests.domain.scenario import (
+    claimed,
+    given,
+    identity_corrected,
+    issued,
+    loss_reported,
+    voided,
+)
 
 ISSUED, CHECKED = date(2025, 3, 31), date(2025, 8, 10)
 AFTER = date(2025, 8, 20)
@@ -16,18 +24,9 @@ EFFECTIVE = Verdict(None)
 SHOWN = ("name", "portrait", "valid_until")
 
 
-@pytest.fixture
-def after(given_permit, phone, face_match, on, issue):
-    """``after(act)``: the history of a claimed permit to which this happened on AFTER."""
-
-    def after(act=None):
-        permit = issue(ISSUED)
-        permit.claim(phone(1), face_match, confirmed=True, context=on(ISSUED))
-        if act:
-            act(permit, on(AFTER))
-        return History(permit.collect_events())
-
-    return after
+def after(*happened):
+    """The history of a permit that was claimed before the check, and of these events."""
+    return History(given(issued(ISSUED), claimed(ISSUED), *happened).events)
 
 
 def check(**changes):
@@ -47,11 +46,11 @@ def check(**changes):
 PHONE = {"track": Track.ELECTRONIC, "card_serial": None, "device": "thumbprint-1"}
 
 
-def correct(permit, context, name="欧阳改名"):
-    permit.correct_identity(name=name, context=context)
+CORRECTED = identity_corrected(AFTER, name="欧阳改名")
+VOIDED = voided(AFTER, "就业证明系伪造")
 
 
-def test_a_check_of_which_nothing_new_is_known_stands(after):
+def test_a_check_stands_while_nothing_new_is_known():
     """As it was answered."""
     again = recheck(after(), check())
 
@@ -64,9 +63,9 @@ def test_a_check_of_which_nothing_new_is_known_stands(after):
     )
 
 
-def test_a_loss_that_was_reported_late_makes_a_difference_to_the_card_alone(after):
+def test_a_loss_that_was_reported_late_makes_a_difference_to_the_card_alone():
     """The phone kept its effect."""
-    history = after(lambda permit, context: permit.report_loss(context, date(2025, 8, 1)))
+    history = after(loss_reported(AFTER, lost_on=date(2025, 8, 1)))
 
     card, phone = (recheck(history, check(**track)) for track in ({}, PHONE))
 
@@ -74,16 +73,16 @@ def test_a_loss_that_was_reported_late_makes_a_difference_to_the_card_alone(afte
     assert (EFFECTIVE, False, ()) == (phone.verdict, phone.differs, phone.because)
 
 
-def test_a_loss_after_the_check_makes_none(after):
+def test_a_loss_after_the_check_makes_no_difference():
     """It was true later."""
-    history = after(lambda permit, context: permit.report_loss(context, date(2025, 8, 11)))
+    history = after(loss_reported(AFTER, lost_on=date(2025, 8, 11)))
 
     assert not recheck(history, check()).differs
 
 
-def test_a_corrected_name_was_shown_wrong(after):
+def test_a_corrected_name_was_shown_wrong():
     """The verdict is the same; the field is named."""
-    again = recheck(after(correct), check())
+    again = recheck(after(CORRECTED), check())
 
     assert (EFFECTIVE, ("name",), (3,), True) == (
         again.verdict,
@@ -93,14 +92,14 @@ def test_a_corrected_name_was_shown_wrong(after):
     )
 
 
-def test_a_correction_of_what_was_not_shown_makes_no_difference(after):
-    """Who did not see the name was not told a wrong one."""
-    assert not recheck(after(correct), check(fields=("valid_until",))).differs
+def test_a_correction_of_a_field_that_was_not_shown_makes_no_difference():
+    """The verifier did not see the name."""
+    assert not recheck(after(CORRECTED), check(fields=("valid_until",))).differs
 
 
-def test_p24_a_voided_permits_checks_stand_and_were_relied_on(after):
-    """[N18] Effective then, effective still; refused ones nobody relied on."""
-    history = after(lambda permit, context: permit.void("就业证明系伪造", context))
+def test_p24_a_voided_permits_checks_stand_and_were_relied_on():
+    """[N18] Effective then, effective still; a check that was refused was not relied on."""
+    history = after(VOIDED)
 
     again = recheck(history, check())
     assert (EFFECTIVE, False, True) == (again.verdict, again.differs, again.relied_on)
@@ -108,30 +107,30 @@ def test_p24_a_voided_permits_checks_stand_and_were_relied_on(after):
     assert not refused.relied_on
 
 
-def test_a_check_after_the_voiding_relied_on_nothing(after):
-    """It knew."""
-    history = after(lambda permit, context: permit.void("就业证明系伪造", context))
+def test_a_check_after_the_voiding_relied_on_nothing():
+    """It was answered with the voiding."""
+    history = after(VOIDED)
 
     assert not recheck(history, check(known=3)).relied_on
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_LIVE, Reason.SCENARIO_NOT_ALLOWED])
-def test_what_was_answered_without_a_look_at_the_permit_stands(after, reason):
-    """A dead code says nothing of it, today neither."""
-    again = recheck(after(correct), check(**PHONE, verdict=Verdict(reason), fields=()))
+def test_a_check_that_did_not_depend_on_the_permit_stands(reason):
+    """A code that is not live does not depend on the permit's state."""
+    again = recheck(after(CORRECTED), check(**PHONE, verdict=Verdict(reason), fields=()))
 
     assert (Verdict(reason), False) == (again.verdict, again.differs)
 
 
-def test_an_undetermined_check_can_be_told_today(after):
+def test_an_undetermined_check_is_decided_today():
     """The record could not be read then."""
     again = recheck(after(), check(verdict=Verdict(Reason.UNDETERMINED), fields=()))
 
     assert (EFFECTIVE, True, ()) == (again.verdict, again.differs, again.because)
 
 
-def test_of_an_erased_holders_checks_nobody_can_tell(after):
-    """Neither which card it was, nor what was shown; what is plain stays."""
+def test_an_erased_holders_checks_are_not_decided_again():
+    """Neither the card nor the fields shown are readable any more."""
     again = recheck(after(), check(card_serial=ERASED, device=ERASED, fields=ERASED))
 
     assert (None, None) == (again.verdict, again.differs)

@@ -1,25 +1,49 @@
-"""Two times of every event: since when it is true, and since when it is known."""
+"""The two times of every event: since when it is true, and when it was recorded."""
 
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from domain.calendar import SHANGHAI
-from domain.events import EVENTS, CancellationReason, CardPresented, PermitEvent, ReplacementReason
+from domain.endorsement import EndorsementKind
+from domain.events import (
+    BEGINNING,
+    EVENTS,
+    AddressChanged,
+    CardReportedLost,
+    IdentityCorrected,
+    PermitEndorsed,
+    PermitEvent,
+    PermitIssued,
+)
 from domain.person import Residence
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.timeline import bands
-from domain.validity import TRUE_FROM, History
+from domain.validity import History
+from tests.domain.scenario import (
+    IDENTITY,
+    address_changed,
+    cancelled,
+    claimed,
+    endorsed,
+    given,
+    identity_corrected,
+    issued,
+    loss_lifted,
+    loss_reported,
+    reissued,
+    replaced,
+    voided,
+)
 from tests.ledger.examples import EXAMPLES
 
 ISSUED = date(2025, 3, 31)
 HOME, SECOND, THIRD = (Residence("320211", f"测试路{n}号") for n in (1, 2, 3))
-FINDING = "就业证明系伪造"
-MIDNIGHT_OF = {
-    "PermitIssued": date(2024, 2, 28),
-    "PermitEndorsed": date(2026, 11, 23),
-    "AddressChanged": date(2026, 11, 1),
-    "CardReportedLost": date(2026, 11, 20),
+TRUE_FROM_DAY = {
+    PermitIssued: date(2024, 2, 28),
+    PermitEndorsed: date(2026, 11, 23),
+    AddressChanged: date(2026, 11, 1),
+    CardReportedLost: date(2026, 11, 20),
 }
 """Of the examples; all others but one are true from their recording."""
 
@@ -32,31 +56,14 @@ def midnight(day):
     return datetime.combine(day, time(), SHANGHAI)
 
 
-@pytest.fixture
-def live(issue, on):
-    """``live((day, command, arguments…), …)``: the history of a permit issued on ISSUED."""
-
-    def live(*acts, **changes):
-        permit = issue(ISSUED, **changes)
-        for day, command, *arguments in acts:
-            if command == "report_loss":
-                permit.report_loss(on(day), *arguments)
-                continue
-            named = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
-            getattr(permit, command)(*arguments, context=on(day), **named)
-        return History(permit.collect_events())
-
-    return live
+def history_of(*happened, **changes):
+    """The history of a permit issued on ISSUED, with these changes, and of these events."""
+    return History(given(issued(ISSUED, **changes), *happened).events)
 
 
-def looked(history, at, known_at):
+def permit_at(history, at, known_at):
     """The permit at noon of a day, as known at noon of another."""
     return history.as_of(noon(at), history.known_by(noon(known_at)))
-
-
-def test_every_event_says_since_when_it_is_true():
-    """A new one can't be forgotten."""
-    assert set(EVENTS) == set(TRUE_FROM)
 
 
 @pytest.mark.parametrize(
@@ -66,95 +73,90 @@ def test_every_event_says_since_when_it_is_true():
 )
 def test_an_event_is_true_from_its_own_day_or_from_its_recording(event):
     """A correction alone from the beginning: a name was wrong on every day."""
-    kind, recorded_at = type(event), noon(date(2027, 1, 1))
-    true_from = TRUE_FROM[kind](event, recorded_at)
+    recorded_at = noon(date(2027, 1, 1))
+    from_own_day = {kind: midnight(day) for kind, day in TRUE_FROM_DAY.items()}
+    expected = {**from_own_day, IdentityCorrected: BEGINNING}
 
-    if kind.__name__ == "IdentityCorrected":
-        assert true_from.year == 1
-    elif kind.__name__ in MIDNIGHT_OF:
-        assert midnight(MIDNIGHT_OF[kind.__name__]) == true_from
-    else:
-        assert recorded_at == true_from
+    assert expected.get(type(event), recorded_at) == (event.true_from or recorded_at)
 
 
-def test_a_loss_that_was_reported_late_was_true_before_it_was_known(live):
-    """Between the two days the answer depends on when one asks."""
+def test_every_event_has_an_example():
+    """So that the test above judges it."""
+    assert set(EVENTS) <= {type(event) for event in EXAMPLES}
+
+
+def test_a_loss_that_was_reported_late_was_true_before_it_was_known():
+    """Between the two days the answer depends on when it is read."""
     lost, reported = date(2025, 8, 1), date(2025, 8, 20)
-    history = live((reported, "report_loss", lost))
+    history = history_of(loss_reported(reported, lost_on=lost))
     between = date(2025, 8, 10)
 
-    assert looked(history, between, between).standing.physical_effective
-    assert not looked(history, between, reported).standing.physical_effective
-    assert looked(history, date(2025, 7, 31), reported).standing.physical_effective
+    assert permit_at(history, between, between).standing.physical_effective
+    assert not permit_at(history, between, reported).standing.physical_effective
+    assert permit_at(history, date(2025, 7, 31), reported).standing.physical_effective
     assert not history.as_of(midnight(lost), 2).standing.physical_effective
-    assert looked(history, between, reported).standing.electronic_status is (
+    assert permit_at(history, between, reported).standing.electronic_status is (
         ElectronicStatus.UNCLAIMED
     )
 
 
-def test_a_loss_whose_day_nobody_knows_is_true_from_its_report(live):
+def test_a_loss_of_unknown_day_is_true_from_its_report():
     """To the second."""
     reported = date(2025, 8, 20)
-    history = live((reported, "report_loss"))
+    history = history_of(loss_reported(reported))
 
     before = history.as_of(noon(reported) - timedelta(seconds=1), 2)
     assert before.standing.physical_effective
-    assert not looked(history, reported, reported).standing.physical_effective
+    assert not permit_at(history, reported, reported).standing.physical_effective
 
 
-def test_a_card_is_not_lost_before_it_was_made(live):
-    """The holder errs in the day: the new card is the lost one, and stays lost."""
-    history = live(
-        (date(2025, 8, 1), "replace", ReplacementReason.OFFICE_ERROR, {"old_card_returned": True}),
-        (date(2025, 8, 20), "report_loss", date(2025, 7, 1)),
+def test_a_card_is_not_lost_before_it_was_made():
+    """The holder is mistaken about the day: the new card is the lost one, and stays lost."""
+    history = history_of(
+        replaced(date(2025, 8, 1)),
+        loss_reported(date(2025, 8, 20), serial=2, lost_on=date(2025, 7, 1)),
     )
 
     assert noon(date(2025, 8, 1)) == history.true_from(3)
-    assert looked(history, date(2025, 7, 15), date(2025, 9, 1)).standing.physical_effective
-    after = looked(history, date(2025, 9, 1), date(2025, 9, 1)).standing
+    assert permit_at(history, date(2025, 7, 15), date(2025, 9, 1)).standing.physical_effective
+    after = permit_at(history, date(2025, 9, 1), date(2025, 9, 1)).standing
     assert (2, PhysicalStatus.REPORTED_LOST) == (after.facts.card.serial, after.physical_status)
 
 
-def test_a_card_that_was_found_is_not_lost_from_before(live):
+def test_a_card_that_was_found_is_not_lost_from_before():
     """A second loss begins after the first one ended."""
-    history = live(
-        (date(2025, 8, 1), "report_loss"),
-        (date(2025, 8, 5), "lift_loss"),
-        (date(2025, 8, 20), "report_loss", date(2025, 7, 1)),
+    history = history_of(
+        loss_reported(date(2025, 8, 1)),
+        loss_lifted(date(2025, 8, 5)),
+        loss_reported(date(2025, 8, 20), lost_on=date(2025, 7, 1)),
     )
 
     today = date(2025, 9, 1)
-    assert PhysicalStatus.REPORTED_LOST is looked(history, today, today).standing.physical_status
+    assert PhysicalStatus.REPORTED_LOST is permit_at(history, today, today).standing.physical_status
 
 
-def test_a_name_was_wrong_all_the_time_and_the_card_stale_since_it_is_known(live, identity):
+def test_a_corrected_name_is_true_from_the_issue_and_the_card_stale_from_the_correction():
     """Who it was is corrected from the issue on; the card had its effect until then."""
     corrected = date(2025, 8, 20)
-    history = live(
-        (
-            corrected,
-            "correct_identity",
-            {"name": "欧阳改名", "citizen_id_number": None, "hukou_address": None},
-        )
-    )
+    history = history_of(identity_corrected(corrected, name="欧阳改名"))
     before = date(2025, 4, 1)
 
-    assert identity().name == looked(history, before, before).permit.identity.name
-    then = looked(history, before, corrected)
+    assert IDENTITY.name == permit_at(history, before, before).permit.identity.name
+    then = permit_at(history, before, corrected)
     assert ("欧阳改名", True) == (then.permit.identity.name, then.standing.physical_effective)
-    assert looked(history, corrected, corrected).permit.card.identity_stale
+    assert permit_at(history, corrected, corrected).permit.card.identity_stale
 
 
-def test_moves_are_in_the_order_in_which_people_moved(live):
-    """Told in another: the later move is where they live."""
-    history = live(
-        (date(2025, 8, 20), "change_address", THIRD, date(2025, 8, 1)),
-        (date(2025, 9, 1), "change_address", SECOND, date(2025, 6, 1)),
+def test_moves_are_in_the_order_in_which_people_moved():
+    """Though reported in another: the later move is where they live."""
+    history = history_of(
+        address_changed(date(2025, 8, 20), THIRD, date(2025, 8, 1)),
+        address_changed(date(2025, 9, 1), SECOND, date(2025, 6, 1)),
         residence=HOME,
     )
 
     def home(at, known_at):
-        return looked(history, at, known_at).permit.residence
+        return permit_at(history, at, known_at).permit.residence
 
     assert [HOME, HOME, THIRD] == [
         home(date(2025, month, 15), date(2025, 8, 21)) for month in (5, 7, 8)
@@ -164,29 +166,31 @@ def test_moves_are_in_the_order_in_which_people_moved(live):
     ]
 
 
-def test_nothing_is_true_of_a_permit_before_its_issue(live):
+def test_nothing_is_true_of_a_permit_before_its_issue():
     """A move before it is where the holder lived when it was issued."""
-    history = live((date(2025, 8, 20), "change_address", SECOND, date(2025, 1, 1)), residence=HOME)
+    history = history_of(
+        address_changed(date(2025, 8, 20), SECOND, date(2025, 1, 1)), residence=HOME
+    )
 
-    assert looked(history, date(2025, 3, 30), date(2025, 9, 1)) is None
+    assert permit_at(history, date(2025, 3, 30), date(2025, 9, 1)) is None
     assert SECOND == history.as_of(midnight(ISSUED), 2).permit.residence
 
 
-def test_p24_a_voided_permit_was_in_force_until_it_was_found_out(live):
+def test_p24_a_voided_permit_was_in_force_until_the_discovery():
     """[N18] Whatever is known later."""
-    history = live((date(2025, 8, 20), "void", FINDING))
+    history = history_of(voided(date(2025, 8, 20)))
 
     assert PermitStatus.IN_FORCE is (
-        looked(history, date(2025, 8, 19), date(2026, 1, 1)).standing.status
+        permit_at(history, date(2025, 8, 19), date(2026, 1, 1)).standing.status
     )
     assert PermitStatus.VOIDED is (
-        looked(history, date(2025, 8, 20), date(2026, 1, 1)).standing.status
+        permit_at(history, date(2025, 8, 20), date(2026, 1, 1)).standing.status
     )
 
 
-def test_a_day_that_nobody_recorded_suspends_all_the_same(live):
-    """Date arithmetic at the instant that is asked for."""
-    history = live()
+def test_the_anniversary_suspends_without_an_event():
+    """It follows from the date that is asked for."""
+    history = history_of()
 
     assert PermitStatus.IN_FORCE is (
         history.as_of(midnight(date(2026, 3, 31)) - timedelta(seconds=1), 1).standing.status
@@ -196,41 +200,36 @@ def test_a_day_that_nobody_recorded_suspends_all_the_same(live):
     )
 
 
-def test_a_clock_that_went_back_makes_no_event_known_before_the_one_it_follows(live):
+def test_a_clock_that_went_back_makes_no_event_known_before_the_one_it_follows():
     """The order of the log is the order in which things became known."""
-    history = live(
-        (date(2025, 9, 1), "cancel", CancellationReason.MOVED_AWAY),
-    )
-    issued, cancelled = history.events
-    late = type(issued)(**{**vars(issued), "timestamp": noon(date(2025, 10, 1))})
-    skewed = History([late, cancelled])
+    skewed = History(given(issued(date(2025, 10, 1)), cancelled(date(2025, 9, 1))).events)
 
     assert 0 == skewed.known_by(noon(date(2025, 9, 15)))
     assert 2 == skewed.known_by(noon(date(2025, 10, 1)))
 
 
-def test_the_version_is_the_newest_that_the_state_is_made_of(live):
-    """What was true later is not in it, though it is known."""
-    history = live((date(2025, 8, 20), "report_loss", date(2025, 8, 1)))
+def test_the_version_is_the_newest_that_the_state_is_made_of():
+    """An event that was true later is not in it, though it is known."""
+    history = history_of(loss_reported(date(2025, 8, 20), lost_on=date(2025, 8, 1)))
 
     assert (1, 2) == (
-        looked(history, date(2025, 7, 1), date(2025, 9, 1)).standing.facts.version,
-        looked(history, date(2025, 8, 2), date(2025, 9, 1)).standing.facts.version,
+        permit_at(history, date(2025, 7, 1), date(2025, 9, 1)).standing.facts.version,
+        permit_at(history, date(2025, 8, 2), date(2025, 9, 1)).standing.facts.version,
     )
 
 
 # -- over time ---------------------------------------------------------------------------------
 
 
-def test_a_timeline_shows_both_tracks_in_bands(live, phone, face_match):
-    """Lost, suspended without anybody's doing, endorsed late, ended: one band each."""
+def test_a_timeline_shows_both_tracks_in_bands():
+    """Lost, suspended by the date alone, endorsed late, ended: one band each."""
     lost, reported = date(2026, 3, 1), date(2026, 3, 10)
-    history = live(
-        (date(2025, 6, 1), "claim", phone(1), face_match, {"confirmed": True}),
-        (reported, "report_loss", lost),
-        (date(2026, 4, 10), "reissue"),
-        (date(2026, 4, 20), "endorse", CardPresented.REISSUE_RECEIPT),
-        (date(2026, 6, 1), "cancel", CancellationReason.MOVED_AWAY),
+    history = history_of(
+        claimed(date(2025, 6, 1)),
+        loss_reported(reported, lost_on=lost),
+        reissued(date(2026, 4, 10)),
+        endorsed(date(2026, 4, 20), ISSUED, 2, EndorsementKind.IN_GRACE),
+        cancelled(date(2026, 6, 1)),
     )
 
     found = bands(history, len(history.events))
@@ -248,18 +247,18 @@ def test_a_timeline_shows_both_tracks_in_bands(live, phone, face_match):
     ] == [
         (
             band.since,
-            band.look.physical,
-            band.look.physical_effective,
-            band.look.electronic,
-            band.look.electronic_effective,
+            band.states.physical,
+            band.states.physical_effective,
+            band.states.electronic,
+            band.states.electronic_effective,
         )
         for band in found
     ]
     assert [band.since for band in found[1:]] + [None] == [band.until for band in found]
 
 
-def test_a_timeline_goes_on_to_the_suspension_that_will_come(live):
-    """Unless somebody endorses."""
+def test_a_timeline_goes_on_to_the_suspension_that_will_come():
+    """As long as there is no endorsement."""
     assert [midnight(ISSUED), midnight(date(2026, 3, 31))] == [
-        band.since for band in bands(live(), 1)
+        band.since for band in bands(history_of(), 1)
     ]

@@ -80,7 +80,7 @@ BAD_ROWS = [
             "guardian_citizen_id_number": person(1)["citizen_id_number"],
         },
         "INVALID_REQUEST",
-        "guardian_citizen_id_number: a guardian is another person",
+        "guardian_citizen_id_number: must not be the holder's own number",
     ),
     (
         "child-alone",

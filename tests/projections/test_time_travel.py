@@ -16,7 +16,7 @@ from domain.calendar import SHANGHAI, shanghai_date
 from domain.errors import DomainError
 from domain.person import Residence
 from domain.standing import Facts, Standing
-from domain.timeline import Look, bands
+from domain.timeline import TrackStates, bands
 from ledger.commands.runner import Command
 from ledger.crypto.envelope import join, place_of
 from ledger.crypto.holder_keys import HolderKeys
@@ -224,11 +224,11 @@ def test_a_timeline_shows_at_every_instant_what_a_question_would_be_told(city, l
         except UnknownPermit:
             continue
         here = [
-            band.look
+            band.states
             for band in bands(permit, known)
             if band.since <= at and (band.until is None or at < band.until)
         ]
         found = permit.as_of(at, known)
-        assert ([Look.of(found.standing)] if found else []) == here
+        assert ([TrackStates.of(found.standing)] if found else []) == here
         compared += bool(here)
     assert compared > QUESTIONS / 2

@@ -6,56 +6,50 @@ import pytest
 
 from domain import data_protection
 from domain.data_protection import Order
-from domain.errors import InvalidDetails
 from domain.id_cards.errors import WrongStage
+from domain.id_cards.events import ApplicantErased
 from domain.id_cards.stages import Stage
 from domain.personal import ERASED
-from tests.domain.id_cards.conftest import DAY
+from tests.domain.id_cards.scenario import COMMANDS, DAY, command_to, reached
+from tests.domain.scenario import OFFICERS, ORDER, given, holder_erased, on
 
-ORDER = Order("PIPL 47", "case-1")
+UNTIL = date(2026, 12, 1)
+APPLICANT_ERASED = holder_erased(DAY, UNTIL, ApplicantErased)
 
 
-@pytest.fixture
-def erase(on):
-    """``erase(application)``: by two officers."""
-
-    def erase(application, order=ORDER):
-        data_protection.erase(
-            [application],
-            order,
-            ["officer-1", "officer-2"],
-            key="c0ffee",
-            backups_hold_key_until=date(2026, 12, 1),
-            context=on(DAY),
-        )
-
-    return erase
+def erase(application, order=ORDER):
+    data_protection.erase(
+        [application],
+        order,
+        OFFICERS,
+        key="key-commitment",
+        backups_hold_key_until=UNTIL,
+        context=on(DAY),
+    )
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_nobody_is_left_and_the_application_has_ended(given, erase, acts, stage):
-    """What was under way is withdrawn; what had ended stays as it ended."""
-    application = given(stage)
-    erase(application)
+def test_an_erasure_ends_the_application_and_leaves_no_personal_data(stage):
+    """An open one is withdrawn; one that had ended stays as it ended."""
+    application = given(*reached(stage)).when(erase).then(APPLICANT_ERASED)
 
     assert (ERASED, True) == (application.identity, application.erased)
     assert (Stage.WITHDRAWN if stage.is_open else stage) is application.stage
     assert application.return_reason in {None, ERASED}
-    for act in acts(application).values():
-        with pytest.raises(WrongStage):
-            act()
+    for wanted in COMMANDS:
+        (given(*reached(stage), APPLICANT_ERASED).when(command_to(wanted)).refused(WrongStage))
 
 
-def test_an_order_does_not_tell_whom_it_means(given, erase):
+def test_an_order_must_not_identify_the_applicant():
     """It stays in the log in the clear."""
-    with pytest.raises(InvalidDetails, match="must not tell"):
-        erase(given(Stage.ACCEPTED), Order("PIPL 47", "欧阳测试"))
+    by_name = Order("PIPL 47", "欧阳测试")
+    (
+        given(*reached(Stage.ACCEPTED))
+        .when(lambda application: erase(application, by_name))
+        .invalid("case")
+    )
 
 
-def test_erased_twice_nothing_happens(given, erase):
-    """The second time."""
-    application = given(Stage.ACCEPTED)
-    erase(application)
-    application.collect_events()
-    erase(application)
-    assert [] == application.collect_events()
+def test_an_applicant_is_erased_once():
+    """The second time changes nothing."""
+    given(*reached(Stage.ACCEPTED), APPLICANT_ERASED).when(erase).then_nothing()

@@ -1,6 +1,6 @@
 """The stages: every pair of one and a command, and random sequences of commands."""
 
-from datetime import date
+from copy import deepcopy
 from itertools import pairwise
 
 import pytest
@@ -8,34 +8,29 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from domain import data_protection
-from domain.data_protection import Order
-from domain.errors import HolderIsRestricted, InvalidDetails, Refused
+from domain.errors import HolderIsRestricted, Refused
 from domain.id_cards.errors import WrongStage
-from domain.id_cards.events import (
-    ApplicationApproved,
-    ApplicationReturned,
-    ApplicationWithdrawn,
-    CardArrived,
-    CardCollected,
-    CardProduced,
-    SentToHukouPolice,
-)
+from domain.id_cards.events import ApplicantRestricted, ApplicantRestrictionLifted
 from domain.id_cards.stages import COMES_FROM, Stage
-from permit_ledger.bootstrap.workdays import MainlandWorkdays
-from tests.domain.id_cards.conftest import DAY
+from tests.domain.id_cards.scenario import (
+    COMMANDS,
+    DAY,
+    REASON,
+    accept,
+    command_to,
+    moved_to,
+    reached,
+)
+from tests.domain.scenario import (
+    ORDER,
+    given,
+    holder_restricted,
+    holder_restriction_lifted,
+    on,
+)
 
 S = Stage
 OPEN = [S.ACCEPTED, S.SENT_TO_HUKOU_POLICE, S.APPROVED, S.PRODUCED, S.ARRIVED]
-EVENTS = {
-    S.SENT_TO_HUKOU_POLICE: SentToHukouPolice,
-    S.APPROVED: ApplicationApproved,
-    S.RETURNED: ApplicationReturned,
-    S.PRODUCED: CardProduced,
-    S.ARRIVED: CardArrived,
-    S.COLLECTED: CardCollected,
-    S.WITHDRAWN: ApplicationWithdrawn,
-}
-WAYS = {S.RETURNED: [S.SENT_TO_HUKOU_POLICE, S.RETURNED], S.WITHDRAWN: [S.WITHDRAWN]}
 ALLOWED = {
     (S.ACCEPTED, S.SENT_TO_HUKOU_POLICE),
     (S.SENT_TO_HUKOU_POLICE, S.APPROVED),
@@ -47,30 +42,25 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("wanted", EVENTS)
+@pytest.mark.parametrize("wanted", COMMANDS)
 @pytest.mark.parametrize("stage", Stage)
-def test_every_stage_and_command(given, acts, stage, wanted):
-    """One event where it may follow; elsewhere a refusal that names both stages, and nothing."""
-    application = given(stage)
-    act = acts(application)[wanted]
+def test_every_stage_and_command(stage, wanted):
+    """One event where it may follow; elsewhere a refusal that names both stages."""
+    asked = given(*reached(stage)).when(command_to(wanted))
 
     if (stage, wanted) in ALLOWED:
-        act()
-        assert [EVENTS[wanted]] == [type(event) for event in application.collect_events()]
-        assert wanted is application.stage
+        assert wanted is asked.then(moved_to(wanted)).stage
     else:
-        with pytest.raises(WrongStage) as refused:
-            act()
-        assert (stage, []) == (refused.value.stage, application.collect_events())
-        assert f"The application is {stage}; " in refused.value.detail
+        refusal = asked.refused(WrongStage, stage=stage)
+        assert f"The application is {stage}; " in refusal.detail
         for expected in COMES_FROM[wanted]:
-            assert expected in refused.value.detail
+            assert expected in refusal.detail
 
 
 def test_the_table_of_the_stages_is_that_of_the_tests():
-    """Said twice, on purpose."""
-    told = {(stage, wanted) for wanted, before in COMES_FROM.items() for stage in before}
-    assert ALLOWED == told
+    """Written twice, on purpose."""
+    table = {(stage, wanted) for wanted, before in COMES_FROM.items() for stage in before}
+    assert ALLOWED == table
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -80,20 +70,19 @@ def test_open_and_awaiting(stage):
     assert (stage in OPEN and stage is not S.ARRIVED) == stage.awaits_card
 
 
-@drawn(st.lists(st.sampled_from(list(EVENTS)), max_size=40))
-def test_no_sequence_of_commands_reaches_a_stage_out_of_order(accept, acts, commands):
-    """Whatever is asked for in whatever order: the way is the one way, or leaves it for good."""
-    application = accept()
+@drawn(st.lists(st.sampled_from(list(COMMANDS)), max_size=40))
+def test_no_sequence_of_commands_reaches_a_stage_out_of_order(commands):
+    """In whatever order commands come, stages follow one another or leave the order for good."""
+    application = accept()(None)
     seen = [application.stage]
     for wanted in commands:
-        version = application.version
+        before = deepcopy(application)
         try:
-            acts(application)[wanted]()
+            command_to(wanted)(application)
         except WrongStage:
-            assert version == application.version
-            assert seen[-1] is application.stage
+            assert before == application
         else:
-            assert version + 1 == application.version
+            assert before.version + 1 == application.version
             seen.append(application.stage)
     assert len(seen) == len(set(seen))
     assert all(pair in ALLOWED for pair in pairwise(seen))
@@ -103,57 +92,67 @@ def test_no_sequence_of_commands_reaches_a_stage_out_of_order(accept, acts, comm
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_its_history_makes_the_same_application(accept, acts, stage):
-    """Folded from its events, as when it is read from the log."""
-    application = accept()
-    for wanted in WAYS.get(stage, [*OPEN[1:], S.COLLECTED]):
-        if application.stage is not stage:
-            acts(application)[wanted]()
-    folded = None
-    for event in application.collect_events():
-        folded = event.mutate(folded)
+def test_the_history_folds_to_the_same_application(stage):
+    """As when it is read from the log."""
+    application = accept()(None)
+    for event in reached(stage)[1:]:
+        wanted = next(each for each in COMMANDS if moved_to(each).kind is event.kind)
+        command_to(wanted)(application)
+    folded = given(*reached(stage)).aggregate
+    assert application.collect_events() == given(*reached(stage)).events
     assert vars(application) == vars(folded)
     assert stage is folded.stage
 
 
-def test_a_return_gives_its_reason(given, on):
-    """One that says something, and not too much."""
-    application = given(S.SENT_TO_HUKOU_POLICE)
-    for reason in ("", "  ", "长" * 501):
-        with pytest.raises(InvalidDetails, match="reason"):
-            application.send_back(reason, on(DAY))
-    application.send_back(" 照片不符 ", on(DAY))
-    assert "照片不符" == application.return_reason
+@pytest.mark.parametrize("reason", ["", "  ", "长" * 501])
+@pytest.mark.parametrize("stage", [S.SENT_TO_HUKOU_POLICE, S.ACCEPTED])
+def test_a_return_needs_a_reason(stage, reason):
+    """Of 1 to 500 characters; it is checked before the stage."""
+    (
+        given(*reached(stage))
+        .when(lambda application: application.send_back(reason, on(DAY)))
+        .invalid("reason")
+    )
 
 
-def test_bad_input_comes_before_the_stage(given, on):
-    """A reason that is none is none at any stage."""
-    with pytest.raises(InvalidDetails):
-        given(S.ACCEPTED).send_back("", on(DAY))
+def test_a_reason_is_kept_without_the_space_around():
+    """On the event and on the application."""
+    application = (
+        given(*reached(S.SENT_TO_HUKOU_POLICE))
+        .when(lambda application: application.send_back(f" {REASON} ", on(DAY)))
+        .then(moved_to(S.RETURNED))
+    )
+    assert REASON == application.return_reason
+
+
+@pytest.mark.parametrize("wanted", COMMANDS)
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage.is_open])
+def test_a_restricted_applicant_is_not_used(stage, wanted):
+    """Until the restriction is lifted; what could not be done anyway is refused for the stage."""
+    (
+        given(*reached(stage), holder_restricted(DAY, ApplicantRestricted))
+        .when(command_to(wanted))
+        .refused(HolderIsRestricted if (stage, wanted) in ALLOWED else WrongStage)
+    )
 
 
 @pytest.mark.parametrize("stage", [stage for stage in Stage if stage.is_open])
-def test_nothing_is_done_with_a_restricted_applicant(given, acts, on, stage):
-    """Until the restriction is lifted; what could not be done anyway is refused as ever."""
-    application = given(stage)
-    order = Order("PIPL 47", "case-1")
-    data_protection.restrict([application], order, on(DAY))
-    for wanted, act in acts(application).items():
-        expected = HolderIsRestricted if (stage, wanted) in ALLOWED else WrongStage
-        with pytest.raises(expected):
-            act()
-    data_protection.lift_restriction([application], order, on(DAY))
-    acts(application)[S.WITHDRAWN]()
+def test_a_lifted_restriction_lets_the_application_go_on(stage):
+    """From the stage where it was."""
+    restricted = holder_restricted(DAY, ApplicantRestricted)
+    lifted = holder_restriction_lifted(DAY, ApplicantRestrictionLifted)
+
+    given(*reached(stage)).when(
+        lambda application: data_protection.restrict([application], ORDER, on(DAY))
+    ).then(restricted)
+    given(*reached(stage), restricted).when(
+        lambda application: data_protection.lift_restriction([application], ORDER, on(DAY))
+    ).then(lifted)
+    given(*reached(stage), restricted, lifted).when(command_to(S.WITHDRAWN)).then(
+        moved_to(S.WITHDRAWN)
+    )
 
 
-def test_a_due_date_that_is_final_stays(given, on):
-    """And one of an application that has ended needs none."""
-    application = given(S.ACCEPTED)
-    application.settle_due_date(MainlandWorkdays(), on(date(2026, 9, 20)))
-    assert [] == application.collect_events()
-
-
-def test_refusals_are_refusals(given, acts):
-    """A rule's no, which is a kept answer."""
-    with pytest.raises(Refused):
-        acts(given(S.COLLECTED))[S.WITHDRAWN]()
+def test_a_wrong_stage_is_a_refusal_by_a_rule():
+    """So its response is idempotent like any other."""
+    assert issubclass(WrongStage, Refused)
