@@ -32,7 +32,11 @@ def _tracked(*suffixes: str) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/", "dev")
+PROSE = (
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/"),
+    *("asyncapi.yaml", "dev", "permit_ledger/cli/", "permit_ledger/settings.py"),
+    *("domain/", "api/", "tools/"),
+)
 """Files and folders whose language is checked. Add the folders of code here one by one."""
 UNCLEAR = re.compile(r"\b(nobody|whoever|somebody|anew)\b", re.IGNORECASE)
 """Write "no one", "the caller", "another person", "again": see the terms in docs/glossary.md."""
@@ -42,7 +46,7 @@ def test_prose_is_plain() -> None:
     """None of the words that make a reader stop and guess who is meant."""
     found = [
         f"{name}:{number}: {match[0]}"
-        for file in _tracked(".py", ".md", ".http", ".sql", ".toml", "dev")
+        for file in _tracked(".py", ".md", ".http", ".sql", ".yaml", ".txt", ".html", "dev")
         if (name := file.relative_to(ROOT).as_posix()).startswith(PROSE)
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
         if (match := UNCLEAR.search(line))
