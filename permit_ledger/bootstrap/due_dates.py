@@ -1,7 +1,7 @@
 """Due dates past the published calendar become final when it is extended.
 
-A new release brings the next year's working days. Whoever starts it has nothing else to do: the API
-looks through the provisional dates once, in the background; ``settle-due-dates`` does it by hand.
+A new release brings the next year's working days. The API then goes through the provisional dates
+once, in the background; ``settle-due-dates`` does the same by hand.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``final`` are those whose date is final from now on; ``provisional`` still wait for days
-    that nobody knows; ``failed`` could not be decided, which is logged."""
+    """``final`` are those whose date is final from now on; ``provisional`` still depend on
+    unpublished days; ``failed`` could not be decided, which is logged."""
 
     final: int = 0
     provisional: int = 0
@@ -52,8 +52,8 @@ def settle_due_dates(
     policy: Policy,
     at: datetime,
 ) -> Settled:
-    """Set every due date that is provisional and need not be any more. Safe to run again, and
-    several times at once.
+    """Set every provisional due date that can be final by now. Safe to run again, and several times
+    at once.
 
     Raises:
         Unavailable, psycopg.OperationalError: some may be done; run it again.
@@ -81,7 +81,7 @@ def settle_due_dates(
 
 
 def _provisional(connection: Connection) -> Iterator[tuple[str, date]]:
-    """Page by page, in the order of their numbers, so that what stays as it is comes once."""
+    """Page by page, in the order of their numbers, so that each comes once."""
     after = ""
     while True:
         parameters = {"after": after, "rows_max": PAGE_ROWS_MAX}

@@ -1,4 +1,4 @@
-"""What all commands share: where they work, what they print to, how they fail."""
+"""What all commands share: settings, console, failures."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def settings_of(**given: Any) -> Settings:
 
 @contextmanager
 def explained(*expected: type[Exception]) -> Iterator[None]:
-    """Expected failures end with a sentence and exit code 1, not with a trace.
+    """End expected failures with a sentence and exit code 1 instead of a traceback.
 
-    The sentence is for the user of the command and may name a file; it stands in a role's log too,
-    so what looks like a number, a token or a password is taken out of it.
+    The sentence is for the user of the command and may name a file. It is in a role's log too, so
+    anything like a citizen number, a token or a password is removed from it.
     """
     failures: tuple[type[Exception], ...] = (
         *(LedgerError, UnusableKey, CannotStart, OSError, psycopg.ProgrammingError),

@@ -71,7 +71,7 @@ def destroy(
 
 @contextmanager
 def _owners(settings: Settings) -> Iterator[Connection]:
-    """A connection with the rights of its own user, to a database of this version."""
+    """A connection with its own user's rights, to a database of this version."""
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""``permit-ledger quarantine``: permits whose views stand still, and out again with them."""
+"""``permit-ledger quarantine``: list quarantined permits, show one, retry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _as_typed(number: str | None) -> str | None:
-    """A permit or receipt number however it is typed; anything else as it is."""
+    """Normalise a permit or receipt number; leave other texts as they are."""
     if number is None:
         return None
     return permit_numbers.parse(number) or receipt_numbers.parse(number) or number
@@ -97,7 +97,7 @@ def retry(
 
 
 def _retry(desk: QuarantineAdmin, permit_number: str) -> bool:
-    """Whether there is nothing more to do for it."""
+    """Whether nothing more has to be done for it."""
     from projections.quarantine.retry import NotQuarantined  # noqa: PLC0415
 
     try:

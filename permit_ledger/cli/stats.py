@@ -1,4 +1,4 @@
-"""``permit-ledger stats``: the whole answers, for whoever may read the data folder."""
+"""``permit-ledger stats``: unsuppressed statistics, for users who may read the data folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stats(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """What is asked of the statistics: everything, small numbers too."""
+    """The questions to the statistics, small numbers included."""
     from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
     from consumers.analytics.questions import BY_NAME  # noqa: PLC0415
 
@@ -79,7 +79,7 @@ def _dates(days: list[str] | None) -> list[date]:
 
 
 def _answers(settings: Settings, days: list[date]) -> tuple[dict[str, Any], dict[str, Table]]:
-    """What the role published last, or for other days what the file says itself."""
+    """Read what the role published last; for other days, query the file itself."""
     from consumers.analytics.publishing import ANSWERS_FILE  # noqa: PLC0415
     from consumers.analytics.questions import Table  # noqa: PLC0415
 
@@ -132,7 +132,7 @@ def _export(table: Table, csv: Path | None, parquet: Path | None) -> None:
 
 
 def _draw(tables: dict[str, Table], today: date, folder: Path) -> int:
-    """How many were drawn."""
+    """Draw the charts; return how many."""
     from consumers.analytics.chart_kinds import KINDS  # noqa: PLC0415
     from consumers.analytics.chart_texts import LANGUAGES  # noqa: PLC0415
     from consumers.analytics.charts import WIDTHS_PX, svg_of  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""One run over one file: each chunk of lines is judged row by row and appended as a whole."""
+"""One import run: each chunk of lines is validated row by row and appended as a whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .refusals import Refusals
 from .rows import Row, explain, read_application, read_row, reference_problem
 
 CALLER = "import"
-"""Under this name the answers of imported rows are kept, by a digest of the reference."""
+"""The idempotency scope of imported rows, keyed by a digest of the reference."""
 
 
 class RowRefused(Exception):
@@ -45,11 +45,11 @@ class _Candidate:
     citizen_index: bytes
     permit: Permit
     is_new: bool
-    """Nobody of that number is on record."""
+    """Whether no holder with this number is on record."""
 
 
 class Takeover:
-    """Counts what became of the rows; refusals go to ``refusals``."""
+    """Counts rows by outcome; refused ones go to ``refusals``."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Takeover:
         self.rows_read = self.imported = self.already_imported = 0
 
     def take(self, lines: Sequence[Line]) -> None:
-        """Import a chunk: afterwards its good rows are durable and its bad ones reported."""
+        """Import a chunk: on return its good rows are durable and its bad ones reported."""
         self.rows_read += len(lines)
         rows = [row for line in lines if (row := self._row(line))]
         imported = self._imported_fingerprints(rows)
@@ -94,7 +94,7 @@ class Takeover:
             return None
 
     def _judge(self, row: Row, imported: bytes | None, holder: Holder | None) -> _Candidate | None:
-        """``None`` for a row that was imported before; ``imported`` is that one's fingerprint.
+        """Decide on a row; ``None`` if it was imported before, with the fingerprint ``imported``.
 
         Raises:
             RowRefused
@@ -117,7 +117,7 @@ class Takeover:
         return candidate
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
-        """By retry key, of those rows that were imported before, as they were then."""
+        """The fingerprints of the rows that were imported before, by idempotency key."""
         kept = self._ledger.log.answers(CALLER, [self._retry_key(row) for row in rows])
         return {key: fingerprint for key, (fingerprint, _) in kept.items()}
 
@@ -153,7 +153,7 @@ class Takeover:
         try:
             self._write(candidates)
         except AppendConflict:
-            # Somebody issued to one of these people meanwhile: find out which, row by row. Or the
+            # A concurrent command issued to one of these people: find out which, row by row. Or the
             # key-encryption key was changed.
             self._ledger.holder_keys.keyring.reload()
             for candidate in candidates:
@@ -187,7 +187,7 @@ class Takeover:
 
     @contextmanager
     def _reporting(self, row: Row) -> Iterator[None]:
-        """A refused row is reported; the run goes on."""
+        """Report a refused row and go on."""
         try:
             yield
         except RowRefused as refused:

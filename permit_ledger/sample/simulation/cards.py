@@ -1,4 +1,4 @@
-"""The card's own story: made, collected, lost, found, broken, made again."""
+"""The history of a card: made, collected, lost, found, damaged, made again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .city import Life
 
 
 class Cards:
-    """Plans are made for one serial and fall away when the permit has another by then."""
+    """Plans are for one serial, and are dropped if the permit has another one by then."""
 
     __slots__ = ("_life",)
 
@@ -30,7 +30,7 @@ class Cards:
         self._life.visit_in(wait, partial(self._collect, self._serial), after=now)
 
     def keep(self, now: datetime) -> None:
-        """A card in someone's pocket is lost or broken, sooner or later."""
+        """A card in use is lost or damaged at some time."""
         city = self._life.city
         losses, damages = city.rates.losses_per_year, city.rates.damages_per_year
         wait = city.chance.days_until_next(losses + damages)
@@ -93,7 +93,7 @@ class Cards:
         return self._life.permit.card.serial
 
     def _still(self, serial: int) -> bool:
-        """The planned card is the current one, and not lost meanwhile."""
+        """The planned card is the current one, and has not been lost since."""
         return self._serial == serial and not self._life.permit.card.is_lost
 
     def _is_lost(self, serial: int) -> bool:

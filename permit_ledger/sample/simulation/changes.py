@@ -1,4 +1,4 @@
-"""What else happens to a holder: a phone, a move, a corrected name, an end."""
+"""Other events of a holder: a phone, a move, a corrected name, an end."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Moves:
         days = chance.randint(0, in_time_days)
         if chance.happens(rates.reported_late_share):
             days = in_time_days + chance.randint(1, rates.reported_late_days_max)
-        # Reported where they live now, so by an officer of the new division.
+        # Reported to an officer of the new division.
         context = life.city.counter(home.division, at)
         life.permit.change_address(home, context.today - timedelta(days=days), context)
         life.record()

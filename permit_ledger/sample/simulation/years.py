@@ -25,7 +25,7 @@ class Years:
         self._cards = cards
 
     def plan(self, now: datetime) -> None:
-        """Settle what becomes of the current term; a day already past is drawn again."""
+        """Decide when the current term is endorsed; a day already past is drawn again."""
         term, today = self._life.permit.term, shanghai_date(now)
         for _ in range(_REDRAWS_MAX):
             day = self._endorsement_day(term)
@@ -79,7 +79,8 @@ class Years:
         self._life.visit(term.anniversary + timedelta(days=wait_days), self._leave, after=now)
 
     def _leave(self, at: datetime) -> None:
-        """Gone without a word: some permits the station cancels, the others stay suspended."""
+        """The holder has left: the station cancels some of these permits, the others stay
+        suspended."""
         if self._life.city.chance.happens(self._life.city.rates.left_and_cancelled_share):
             cancel(self._life, CancellationReason.MOVED_AWAY, at)
         else:
