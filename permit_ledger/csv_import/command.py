@@ -18,11 +18,11 @@ from domain.context import CommandContext
 from ledger.commands.ledger import PermitLedger
 
 from .columns import COLUMNS, UnusableFile, template
-from .first_lines import FirstLines
-from .lines import LineReader
-from .refusals import ErrorsNotWritten, Refusals
+from .csv_lines import LineReader
+from .errors_file import ErrorsFile, ErrorsNotWritten
+from .first_occurrences import FirstOccurrences
 from .rows import read_header
-from .run import Takeover
+from .run import ImportRun
 from .sources import ENCODINGS, open_regular, opened
 
 __all__ = [
@@ -128,8 +128,8 @@ def import_csv(
         chunk = list(islice(lines, CHUNK_ROWS_MAX))
         if not chunk:
             raise UnusableFile("There is a header and no row below it.")
-        with Refusals(errors, header) as refusals, FirstLines() as first_lines:
-            run = Takeover(ledger, context_of, header, refusals, first_lines)
+        with ErrorsFile(errors, header) as errors_file, FirstOccurrences() as first_occurrences:
+            run = ImportRun(ledger, context_of, header, errors_file, first_occurrences)
             while chunk:
                 if not found.is_unchanged():
                     raise FileChanged(run.imported)
@@ -140,7 +140,7 @@ def import_csv(
         rows_read=run.rows_read,
         imported=run.imported,
         already_imported=run.already_imported,
-        codes=MappingProxyType(dict(refusals.codes)),
+        codes=MappingProxyType(dict(errors_file.codes)),
         seconds=monotonic() - started,
-        kept=refusals.kept,
+        kept=errors_file.kept,
     )

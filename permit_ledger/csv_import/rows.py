@@ -17,7 +17,7 @@ from domain.errors import FieldProblem, InvalidDetails
 from domain.person import Guardian, Identity, Residence
 
 from .columns import COLUMNS, REPORT_COLUMNS, UnusableFile
-from .lines import Line
+from .csv_lines import Line
 
 REFERENCE_LENGTH_MAX = 100
 CARD_SERIAL_MAX = 99

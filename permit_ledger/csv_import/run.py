@@ -18,9 +18,9 @@ from ledger.errors import AppendConflict
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, Holder
 
-from .first_lines import FirstLines
-from .lines import Line
-from .refusals import Refusals
+from .csv_lines import Line
+from .errors_file import ErrorsFile
+from .first_occurrences import FirstOccurrences
 from .rows import Row, explain, read_application, read_row, reference_problem
 
 CALLER = "import"
@@ -48,22 +48,22 @@ class _Candidate:
     """Whether no holder with this number is on record."""
 
 
-class Takeover:
-    """Counts rows by outcome; refused ones go to ``refusals``."""
+class ImportRun:
+    """Counts rows by outcome; refused ones go to ``errors_file``."""
 
     def __init__(
         self,
         ledger: PermitLedger,
         context: Callable[[int], CommandContext],
         header: tuple[str, ...],
-        refusals: Refusals,
-        first_lines: FirstLines,
+        errors_file: ErrorsFile,
+        first_occurrences: FirstOccurrences,
     ) -> None:
         self._ledger = ledger
         self._context = context
         self._header = header
-        self._refusals = refusals
-        self._first_lines = first_lines
+        self._errors_file = errors_file
+        self._first_occurrences = first_occurrences
         self.rows_read = self.imported = self.already_imported = 0
 
     def take(self, lines: Sequence[Line]) -> None:
@@ -82,7 +82,7 @@ class Takeover:
                 else:
                     candidates.append(candidate)
         self._append(candidates)
-        self._refusals.flush()
+        self._errors_file.flush()
 
     # -- judge ---------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Takeover:
         try:
             return read_row(line, self._header)
         except ValueError as reason:
-            self._refusals.add_unreadable(line, "UNREADABLE_ROW", str(reason))
+            self._errors_file.add_unreadable(line, "UNREADABLE_ROW", str(reason))
             return None
 
     def _judge(self, row: Row, imported: bytes | None, holder: Holder | None) -> _Candidate | None:
@@ -102,9 +102,9 @@ class Takeover:
         if problem := reference_problem(row):
             raise RowRefused("INVALID_REQUEST", problem)
         reference, person = row.reference.encode(), self._citizen_index(row)
-        if (line := self._first_lines.find(b"reference", reference)) is not None:
+        if (line := self._first_occurrences.find(b"reference", reference)) is not None:
             raise RowRefused("DUPLICATE_REFERENCE", f"the same reference as on line {line}")
-        if (line := self._first_lines.find(b"person", person)) is not None:
+        if (line := self._first_occurrences.find(b"person", person)) is not None:
             raise RowRefused("DUPLICATE_PERSON", f"the same person as on line {line}")
         key = IdempotencyKey(CALLER, self._retry_key(row), self._fingerprint(row))
         candidate = None
@@ -112,8 +112,8 @@ class Takeover:
             candidate = _Candidate(row, key, person, self._permit(row, holder), holder is None)
         else:
             _require_unchanged(imported, key)
-        self._first_lines.note(b"reference", reference, row.line)
-        self._first_lines.note(b"person", person, row.line)
+        self._first_occurrences.note(b"reference", reference, row.line)
+        self._first_occurrences.note(b"person", person, row.line)
         return candidate
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
@@ -191,7 +191,7 @@ class Takeover:
         try:
             yield
         except RowRefused as refused:
-            self._refusals.add(row.line, refused.code, refused.reason, row.cells)
+            self._errors_file.add(row.line, refused.code, refused.reason, row.cells)
 
 
 def _require_unchanged(imported: bytes, key: IdempotencyKey) -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from .columns import REPORT_COLUMNS, UnusableFile
-from .lines import Line
+from .csv_lines import Line
 from .rows import guarded
 
 LINE, *WHY = REPORT_COLUMNS
@@ -28,7 +28,7 @@ _KEPT_MAX = 99
 _HEAD_BYTES = 4096
 
 
-class Refusals:
+class ErrorsFile:
     """Writes the errors file; without one it only counts.
 
     It has the columns of the imported file in their order, so that it can be corrected and
