@@ -50,5 +50,5 @@ def _require_usable(tls: Tls) -> None:
         try:
             context.load_cert_chain(tls.certificate_file, tls.key_file, password="")
         except ssl.SSLError:
-            told = f"{tls.certificate_file} has no certificate that goes with its key (PEM)"
-            raise UnusableKey(told) from None
+            message = f"{tls.certificate_file} has no certificate that goes with its key (PEM)"
+            raise UnusableKey(message) from None

@@ -45,7 +45,9 @@ class Demo:
         except httpx.InvalidURL:
             found = httpx.URL("")
         if found.scheme not in {"http", "https"} or not found.host:
-            raise DemoFailed(f"{url} is no address of a service: it looks like http://[::1]:8000")
+            raise DemoFailed(
+                f"{url} is not the address of a service; an example: http://[::1]:8000"
+            )
         # No proxy for connections to this machine itself.
         is_own = found.host in OWN_HOSTS or found.host.startswith("127.")
         self._http = httpx.Client(base_url=found, timeout=TIMEOUT_S, trust_env=not is_own)
@@ -93,9 +95,9 @@ class Demo:
         def show(step: str, remark: str) -> None:
             views = [self._get(f"{path}/{track}", token) for track in ("physical", "electronic")]
             self._console.print(f"\n[bold]{step}[/bold] — {remark}")
-            beside = Table.grid(padding=(0, 1))
-            beside.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
-            self._console.print(beside)
+            columns = Table.grid(padding=(0, 1))
+            columns.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
+            self._console.print(columns)
 
         return show
 

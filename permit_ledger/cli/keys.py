@@ -42,7 +42,7 @@ def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
         _owners(settings) as connection,
-        progress(errors_console, "wrapping keys anew", None) as report,
+        progress(errors_console, "wrapping keys again", None) as report,
     ):
         rotation = run(connection, key_store(settings), report)
     began = "went on with" if rotation.resumed else "made"

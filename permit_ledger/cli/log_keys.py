@@ -39,7 +39,7 @@ def add(data_dir: DataDir = None) -> None:
         new = add_keys(settings_of(data_dir=data_dir))
     for key in new:
         typer.echo(f"{key.verifier}")
-    typer.echo("Make these known to whoever verifies the log, then retire the old ones.")
+    typer.echo("Publish these to all verifiers of the log, then retire the old ones.")
 
 
 @app.command()

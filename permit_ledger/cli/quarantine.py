@@ -32,7 +32,7 @@ def _as_typed(number: str | None) -> str | None:
 
 
 NUMBER = typer.Argument(help="As `quarantine list` has it.", callback=_as_typed)
-EMPTY = "No permit stands still."
+EMPTY = "No permit is quarantined."
 
 app = typer.Typer(help="Permits whose views stand still: list, show, retry.", no_args_is_help=True)
 
@@ -82,7 +82,7 @@ def retry(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Fold permits from the log once more; exit code 1 where one of them still stands still."""
+    """Fold permits from the log once more; exit code 1 if one of them stays quarantined."""
     if everyone == (permit_number is not None):
         raise typer.BadParameter("name a permit, or ask for --all")
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
@@ -103,7 +103,7 @@ def _retry(desk: QuarantineAdmin, permit_number: str) -> bool:
     try:
         retried = desk.retry(permit_number)
     except NotQuarantined:
-        typer.echo(f"{permit_number}: somebody else has released it")
+        typer.echo(f"{permit_number}: released by another process")
         return True
     typer.echo(_sentence(retried), err=not retried.released)
     return retried.released
@@ -113,7 +113,7 @@ def _sentence(retried: Retried) -> str:
     if retried.released:
         return f"{retried.permit_number}: released, as of position {retried.as_of_position:,}"
     return (
-        f"{retried.permit_number}: stands still at position {retried.position:,}:"
+        f"{retried.permit_number}: quarantined at position {retried.position:,}:"
         f" {retried.reason}. `permit-ledger quarantine show {retried.permit_number}` says where in"
         " the code; retry once it is mended."
     )

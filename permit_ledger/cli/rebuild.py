@@ -57,7 +57,7 @@ def rebuild(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Build a view anew beside the live one, prove them equal, switch; nobody waits for it."""
+    """Build a view again beside the live one, prove both equal, switch; reads go on meanwhile."""
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415

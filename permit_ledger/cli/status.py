@@ -143,8 +143,8 @@ def _sights(settings: Settings, connection: Connection) -> list[WitnessSight]:
             store = TreeStore(connection, log.name)
             size, at = cosigned_last(store, witness.key, log.origin(settings.origin))
             age_s = max(round(time.time() - at), 0)
-            told = (size, age_s) if size else (None, None)
-            found.append(WitnessSight(witness.key.name, log.name, *told))
+            cosigned = (size, age_s) if size else (None, None)
+            found.append(WitnessSight(witness.key.name, log.name, *cosigned))
     return found
 
 
@@ -186,11 +186,11 @@ def status_table(status: Status) -> Table:
         table.add_row("relay position", f"{relay.position:,} ({lag})")
         if relay.stopped:
             table.add_row("  stopped", escape(relay.stopped))
-    if told := status.statistics:
-        lag = f"{told.lag_events:,} events behind" if told.lag_events else "in step"
-        table.add_row("statistics position", f"{told.position:,} ({lag})")
-        if told.parked:
-            table.add_row("  records that can't be counted", f"{told.parked:,}")
+    if published := status.statistics:
+        lag = f"{published.lag_events:,} events behind" if published.lag_events else "in step"
+        table.add_row("statistics position", f"{published.position:,} ({lag})")
+        if published.parked:
+            table.add_row("  records that can't be counted", f"{published.parked:,}")
     for tree in status.trees:
         table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
         if tree.stopped:

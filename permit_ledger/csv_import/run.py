@@ -171,7 +171,7 @@ class ImportRun:
         try:
             self._write([_Candidate(row, candidate.key, index, permit, holder is None)])
         except AppendConflict:
-            reason = "somebody else changed this person's record just now: import again"
+            reason = "this person's record was changed at the same time: import again"
             raise RowRefused("CONFLICT", reason) from None
 
     def _write(self, candidates: Sequence[_Candidate]) -> None:

@@ -99,7 +99,7 @@ def retire_key(settings: Settings, key_id: str) -> NoteVerifier:
         raise UnusableKey(f"no key that signs has the id {key_id}")
     retired = found[0]
     if sum(key.name == retired.name for key in signers) == 1:
-        raise UnusableKey(f"nobody else signs for {retired.name}: add keys first")
+        raise UnusableKey(f"no other key signs for {retired.name}: add keys first")
     _replace(_file(settings), [key.verifier if key is retired else key for key in keys])
     return retired.verifier
 

@@ -91,6 +91,6 @@ class CarefulGroup(TyperGroup):
         except Exception as error:  # noqa: BLE001  the interpreter would print its message
             sys.stderr.write(
                 f"{describe(error)}\npermit-ledger: unexpected {name_of(type(error))}: try again;"
-                " if it comes again, report these lines, which hold nobody's data\n"
+                " if it comes again, report these lines, which hold no personal data\n"
             )
             sys.exit(1)

@@ -62,16 +62,16 @@ def tell_record(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> 
     """structlog processor: make an event of a record. It finds the logging code on the stack, so it
     has to run inside the call, as handlers do."""
     record: logging.LogRecord = event_dict["_record"]
-    told: EventDict = {
+    entry: EventDict = {
         "event": _message(record),
         "logger": record.name,
         "place": place_of(record.pathname, record.lineno, record.funcName),
     }
     if errors := list(_types(event_dict["positional_args"])):
-        told["errors"] = errors
+        entry["errors"] = errors
     if exc_info := event_dict.get("exc_info"):
-        told["exc_info"] = exc_info
-    return told
+        entry["exc_info"] = exc_info
+    return entry
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -67,22 +67,22 @@ def text(pattern: str, *, fit: Callable[[str], bool] | None = None) -> Kind:
     compiled = re.compile(pattern, re.ASCII)
     is_harmless = fit or (lambda value: scrub(value) == value)
 
-    def told(value: object) -> object:
+    def allowed(value: object) -> object:
         # Exactly str: a subclass may behave differently here and when written.
         passes = type(value) is str and compiled.fullmatch(value) and is_harmless(value)
         return value if passes else WITHHELD
 
-    return told
+    return allowed
 
 
 def number(low: int, high: int = NUMBER_MAX) -> Kind:
     """An integer or a fraction within these bounds; the widest has no room for a citizen number."""
 
-    def told(value: object) -> object:
+    def allowed(value: object) -> object:
         is_number = type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
         return value if is_number and low <= value <= high else WITHHELD  # type: ignore[operator]
 
-    return told
+    return allowed
 
 
 def each(kind: Kind) -> Kind:
@@ -134,17 +134,17 @@ def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> Event
     A key that is not on the list is shown with the marker if it looks like an identifier; others
     are only counted.
     """
-    told: EventDict = {}
+    allowed: EventDict = {}
     unnamed = 0
     for key, value in event_dict.items():
         if key == "exc_info":
-            told[key] = value
+            allowed[key] = value
         elif kind := FIELDS.get(key):
-            told[key] = None if value is None else kind(value)
+            allowed[key] = None if value is None else kind(value)
         elif _OWN_KEY.fullmatch(key):
-            told[key] = WITHHELD
+            allowed[key] = WITHHELD
         else:
             unnamed += 1
     if unnamed:
-        told["withheld_keys"] = unnamed
-    return told
+        allowed["withheld_keys"] = unnamed
+    return allowed

@@ -103,8 +103,8 @@ def _readiness(http: httpx.Client) -> dict[str, Any]:
         document: dict[str, Any] = http.get("/readyz").json()
     except (httpx.TransportError, ValueError):
         return {}
-    told = ("detail", "log_position", "views_position", "lag_events")
-    return {name: document[name] for name in told if name in document}
+    names = ("detail", "log_position", "views_position", "lag_events")
+    return {name: document[name] for name in names if name in document}
 
 
 def _environment(settings: Settings, database_url: str) -> dict[str, str]:

@@ -142,7 +142,7 @@ def test_the_command_says_what_stands_in_the_way(service, parked, spoil):
 
     assert [1, 1] == [one.returncode, everyone.returncode]
     for run in (one, everyone):
-        assert f"{parked}: stands still at position" in run.stderr
+        assert f"{parked}: quarantined at position" in run.stderr
         assert f"permit-ledger quarantine show {parked}" in run.stderr
 
 

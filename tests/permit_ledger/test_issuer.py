@@ -108,7 +108,7 @@ def test_keys_come_from_an_address(serve, jwks, key):
 
 
 def test_there_are_no_keys_before_they_are_loaded(file):
-    """Nobody is let in by an empty set."""
+    """An empty set verifies no token."""
     with pytest.raises(RuntimeError, match="not loaded"):
         IssuerKeys(str(file))()
 
@@ -120,7 +120,7 @@ def test_a_missing_file_is_missed(tmp_path):
 
 
 def test_a_plain_http_address_is_not_fetched(serve, jwks):
-    """Whoever sits in between would choose the keys."""
+    """An attacker on the network could choose the keys."""
     serve(httpx.Response(200, content=jwks))
     with pytest.raises(OSError, match="http:"):
         loaded("http://issuer.example/jwks.json")
@@ -187,7 +187,7 @@ def refreshed(file, monkeypatch):
 
 @bad
 def test_the_last_good_keys_stay_where_a_refresh_fails(refreshed, key, content):
-    """And it goes on trying: the issuer mends its mistake, and nobody has to restart anything."""
+    """It keeps trying: once the issuer corrects its mistake, no restart is needed."""
     assert [key.kid] == refreshed(content)
 
 
@@ -214,7 +214,7 @@ def rotating(file):
     return keys
 
 
-def test_an_unknown_key_is_looked_for_once_for_all_who_ask(rotating, file):
+def test_an_unknown_key_is_fetched_once_for_all_callers(rotating, file):
     """Sixteen tokens of the new key cause one read, and all of them are helped by it."""
     kid = other_keys(file)
 
@@ -266,7 +266,7 @@ def test_who_hangs_up_does_not_end_the_read_for_the_others(rotating, file):
 
 @bad
 def test_a_bad_answer_for_an_unknown_key_leaves_the_keys(rotating, file, key, content):
-    """And the request that asked is told so, no other error."""
+    """The request that asked gets this error and no other."""
     file.write_bytes(content)
     assert not asyncio.run(rotating.refresh())
     assert [key.kid] == kids(rotating)

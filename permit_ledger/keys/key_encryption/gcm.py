@@ -30,7 +30,7 @@ def seal(key: Any, plaintext: bytes, bound_to: bytes) -> bytes:
         nonce = bytearray(NONCE_BYTES)
         sealed = _sealed(key, plaintext, nonce, bound_to)
         if not any(nonce):
-            raise KeyUnusable("The token encrypts with a nonce that it does not tell.") from None
+            raise KeyUnusable("The token encrypts with a nonce that it does not return.") from None
     if len(sealed) != SEALED_BYTES:
         raise KeyUnusable(
             f"The token gives {len(sealed)} bytes, not {SEALED_BYTES}: another AES-GCM than usual."

@@ -47,7 +47,7 @@ class TokenUri:
             raise UnusableKey("a PKCS#11 URI has no fragment: write # as %23")
         if "pin-value" in text:
             raise UnusableKey(
-                "pin-value is refused: whoever can list the environment would read the pin;"
+                "pin-value is refused: it would show the pin to all who can list the environment;"
                 " put it in a file and name that as pin-source=file:…"
             )
         found = _attributes(path.split(";"), _PATH) | _attributes(query.split("&"), _QUERY)

@@ -77,7 +77,7 @@ class City:
         return self.context(self.office.officer(station), station, at)
 
 
-class Life:
+class SimulatedPermit:
     """A permit and its holder.
 
     Acts are planned for the next day at the earliest, and dropped once the permit has ended or its

@@ -18,7 +18,7 @@ from ledger.eventlog.registry import ClaimHolder
 from .cards import Cards
 from .chance import DAYS_A_YEAR, Weighted
 from .changes import Corrections, ElectronicTrack, Ends, Moves
-from .city import City, Emigrant, Life
+from .city import City, Emigrant, SimulatedPermit
 from .people import Person, residence_registered_on
 from .years import Years
 
@@ -56,8 +56,8 @@ class District:
             taken_over_from=f"old-system/{self.permits + 1:08d}",
         )
         context = city.context(TAKEOVER_ACTOR, city.office.station(home.division), at)
-        life = self._issue(application, None, person.portrait, context)
-        cards = self._live(life, at, city.rates.stock_claimed_after_days_mean)
+        simulated = self._issue(application, None, person.portrait, context)
+        cards = self._plan(simulated, at, city.rates.stock_claimed_after_days_mean)
         cards.keep(at)
 
     def issue(self, at: datetime) -> None:
@@ -68,8 +68,8 @@ class District:
         person, known = self._returning(today) or (city.people.person(today), None)
         application = self._application(person, home, today)
         context = city.counter(home.division, at)
-        life = self._issue(application, known, person.portrait, context)
-        cards = self._live(life, at, city.rates.claimed_after_days_mean)
+        simulated = self._issue(application, known, person.portrait, context)
+        cards = self._plan(simulated, at, city.rates.claimed_after_days_mean)
         cards.expect(at)
 
     def _earlier_term(self, today: date) -> Term:
@@ -126,7 +126,7 @@ class District:
         known: str | None,
         portrait: Portrait,
         context: CommandContext,
-    ) -> Life:
+    ) -> SimulatedPermit:
         """``known`` is the holder id of a person who is on record."""
         number = permit_number.draw(self._numbers.getrandbits)
         holder_id = known or self._city.chance.hex(32)
@@ -135,19 +135,21 @@ class District:
         take = ClaimHolder(index, holder_id, number)
         self._city.record(permit, [take], portrait, new_holder=known is None)
         self.permits += 1
-        return Life(self._city, permit)
+        return SimulatedPermit(self._city, permit)
 
     def _index(self, identity: Identity) -> bytes:
         return self._city.blind_index.of(identity.citizen_id_number)
 
-    def _live(self, life: Life, now: datetime, claimed_after_days_mean: float) -> Cards:
+    def _plan(
+        self, simulated: SimulatedPermit, now: datetime, claimed_after_days_mean: float
+    ) -> Cards:
         """Plan everything but the card, whose start differs; return the card's plan."""
-        cards = Cards(life)
-        Years(life, cards).plan(now)
-        ElectronicTrack(life).plan(now, mean_days=claimed_after_days_mean)
-        Moves(life).plan(now)
-        Corrections(life, cards).plan(now)
-        Ends(life).plan(now)
+        cards = Cards(simulated)
+        Years(simulated, cards).plan(now)
+        ElectronicTrack(simulated).plan(now, mean_days=claimed_after_days_mean)
+        Moves(simulated).plan(now)
+        Corrections(simulated, cards).plan(now)
+        Ends(simulated).plan(now)
         return cards
 
 
