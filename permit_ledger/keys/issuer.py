@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -31,10 +33,19 @@ class IssuerKeys:
 
     Concurrent reads are shared and bounded; files and keys are read outside the event loop. A
     failed read leaves the keys as they are.
+
+    ``read`` reads the source's bytes, and ``now`` is a monotonic clock.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: str,
+        *,
+        read: Callable[[], Awaitable[bytes]] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read or partial(read_source, source)
+        self._now = now
         self._content: bytes | None = None
         self._keys: KeySet | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -48,9 +59,8 @@ class IssuerKeys:
     async def load(self) -> None:
         """
         Raises:
-            OSError, httpx.HTTPError, ValueError: the keys can't be fetched or read; TimeoutError,
-            which
-                is an OSError, after ``FETCH_TIMEOUT_S``.
+            OSError, httpx.HTTPError, ValueError: the keys can't be fetched or read; TimeoutError
+                after ``FETCH_TIMEOUT_S``.
         """
         async with asyncio.timeout(FETCH_TIMEOUT_S):
             content = await self._read()
@@ -71,7 +81,7 @@ class IssuerKeys:
         """Ask the issuer now, unless it was asked a moment ago; return whether the keys changed."""
         before = self._keys
         if self._reading is None:
-            now = time.monotonic()
+            now = self._now()
             if now < self._not_before:
                 return False
             self._not_before = now + UNKNOWN_KEY_REFRESH_S
@@ -95,19 +105,25 @@ class IssuerKeys:
             reason = str(error) if isinstance(error, ValueError) else None
             _log.warning("issuer's keys not refreshed", error=type(error).__name__, reason=reason)
 
-    async def _read(self) -> bytes:
-        if not self._source.startswith("https://"):
-            return await asyncio.to_thread(_start_of, Path(self._source))
-        content = b""
-        async with (
-            httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client,
-            client.stream("GET", self._source) as answer,
-        ):
-            async for part in answer.raise_for_status().aiter_bytes():
-                content += part
-                if len(content) > BYTES_MAX:
-                    break
-        return _bounded(content)
+
+async def read_source(source: str) -> bytes:
+    """Read a file or an ``https`` address, at most ``BYTES_MAX`` of it.
+
+    Raises:
+        OSError, httpx.HTTPError, ValueError: it can't be read, or is larger.
+    """
+    if not source.startswith("https://"):
+        return await asyncio.to_thread(_start_of, Path(source))
+    content = b""
+    async with (
+        httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client,
+        client.stream("GET", source) as answer,
+    ):
+        async for part in answer.raise_for_status().aiter_bytes():
+            content += part
+            if len(content) > BYTES_MAX:
+                break
+    return _bounded(content)
 
 
 def load_at_start(source: str) -> IssuerKeys:
