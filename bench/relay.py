@@ -1,9 +1,9 @@
-"""The relay against a bare producer that sends the same bytes; its memory; and kills at random.
+"""The relay against a bare producer that sends the same bytes; its memory; and random kills.
 
 Both sides run in this process, in turns, to topics of their own. The relay reads the log, makes
-records of it, folds every permit's state, commits in transactions and looks whether each commit is
-true. The bare producer has all of its records ready and sends them, by key, with idempotence and
-no transaction, in the same batches and with the same compression.
+records of it, folds every permit's state, commits in transactions and verifies each commit. The
+bare producer has all of its records ready and sends them, by key, with idempotence and no
+transaction, in the same batches and with the same compression.
 
 Without ``--quick``: the relay's memory on a short and on a long log, each in a process of its own,
 and 100 kills with ``kill -9`` under load with a bounced broker in between.
@@ -61,7 +61,7 @@ MIB = 1024 * 1024
 
 
 def bench_relay(console: Console, *, quick: bool) -> None:
-    """Exits with 1 where anything was lost or doubled."""
+    """Exit with 1 if any event was lost or duplicated."""
     result = Result("relay")
     wrong: list[str] = []
     with ExitStack() as stack:
@@ -188,8 +188,8 @@ def _bare_s(address: str, records: Sequence[Outgoing], prefix: str) -> float:
 
 
 def _relay_rate(url: str, address: str, head: int, prefix: str) -> float:
-    """Events a second, from its first commit until its cursor says that all is committed: without
-    what it takes to start, as the bare producer has connected before."""
+    """Events a second, from its first commit until its cursor reaches the head: without the start,
+    since the bare producer has connected before."""
     _make_topics(address, prefix)
     stop = Event()
     mapper, kinds = EventMapper(OrjsonTranscoder()), kinds_under(prefix)
@@ -208,7 +208,7 @@ def _relay_rate(url: str, address: str, head: int, prefix: str) -> float:
 
 
 def _until_at(connection: Connection, position: int) -> int:
-    """Where the cursor then is."""
+    """The cursor's position afterwards."""
     query = "SELECT coalesce(position, 0) FROM ledger.relay"
     while True:
         [reached] = cast("tuple[int]", connection.execute(query).fetchone())
@@ -241,7 +241,7 @@ def _memory_mib(
 
 
 def _rss(process: psutil.Process) -> int:
-    """With the process that makes its batches."""
+    """Including the process that makes its batches."""
     rss = int(process.memory_info().rss)
     for child in process.children():
         with suppress(psutil.NoSuchProcess):

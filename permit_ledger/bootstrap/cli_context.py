@@ -1,4 +1,4 @@
-"""The database and a ledger on it, for whoever needs them for a while."""
+"""The database and a ledger on it, for commands of the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
 @contextmanager
 def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The URL of the database as it is; the embedded server runs meanwhile where none is set."""
+    """The database's URL, unprepared; without one in the settings the embedded server runs
+    meanwhile."""
     if settings.database_url:
         yield settings.database_url
         return
@@ -44,7 +45,7 @@ def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 
 @contextmanager
 def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The URL of a prepared database; whoever connects with it acts as the service's role."""
+    """The URL of a prepared database; connections made with it act as the service's role."""
     with server(settings, keep=keep) as database_url:
         with first_connection(database_url) as connection:
             prepare(connection, keys.blind_index(settings), keyring(settings))
@@ -53,7 +54,7 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 
 @contextmanager
 def keyless_database(settings: Settings) -> Iterator[str]:
-    """The same for whoever opens nothing: no key is read, and none has to be there."""
+    """The same for commands that decrypt nothing: no key is read or required."""
     with server(settings) as database_url:
         with first_connection(database_url) as connection:
             bring_up_to_date(connection)
@@ -63,8 +64,8 @@ def keyless_database(settings: Settings) -> Iterator[str]:
 
 
 def first_connection(database_url: str) -> Connection:
-    """At a start. A server behind a socket of this machine that does not answer in time is busy,
-    not gone: it is given longer and longer.
+    """Connect at a start. A server on a local socket that does not answer in time is busy, not
+    gone: each attempt has a longer timeout.
 
     Raises:
         psycopg.OperationalError
@@ -78,7 +79,7 @@ def first_connection(database_url: str) -> Connection:
 
 @dataclass(frozen=True, slots=True)
 class CliContext:
-    """What commands on the command line work with."""
+    """What commands of the command line work with."""
 
     database_url: str
     ledger: BlockingLedger
@@ -89,7 +90,7 @@ class CliContext:
 
 @contextmanager
 def cli_context(settings: Settings) -> Iterator[CliContext]:
-    """A ledger to work on directly, without the API."""
+    """The ledger itself, without the API."""
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
         with closing(
@@ -105,12 +106,12 @@ def cli_context(settings: Settings) -> Iterator[CliContext]:
 
 
 def policy_in_force(settings: Settings) -> Policy:
-    """The policy to decide under; only development mode admits made-up people."""
+    """The policy in force; only development mode admits made-up people."""
     return load_policy(settings.policy, synthetic_people=settings.development)
 
 
 def followed_clock(settings: Settings, database_url: str, stop: Event) -> Clock:
-    """:func:`service_clock`, which hears within a second where another process has set it."""
+    """:func:`service_clock`, which notices within a second when another process sets it."""
     clock = service_clock(settings, database_url)
     if isinstance(clock, DevelopmentClock):
         Thread(target=_follow, args=[clock, stop], name="clock", daemon=True).start()

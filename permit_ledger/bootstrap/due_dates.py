@@ -1,7 +1,7 @@
 """Due dates past the published calendar become final when it is extended.
 
-A new release brings the next year's working days. Whoever starts it has nothing else to do: the API
-looks through the provisional dates once, in the background; ``settle-due-dates`` does it by hand.
+A new release brings the next year's working days. The API then goes through the provisional dates
+once, in the background; ``settle-due-dates`` does the same by hand.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``final`` are those whose date is final from now on; ``provisional`` still wait for days
-    that nobody knows; ``failed`` could not be decided, which is logged."""
+    """``final`` are those whose date is final from now on; ``provisional`` still depend on
+    unpublished days; ``failed`` could not be decided, which is logged."""
 
     final: int = 0
     provisional: int = 0

@@ -58,7 +58,7 @@ def references(ledger):
 
 @pytest.fixture
 def simulated(ledger, policy):
-    """Simulate a small district, unless told otherwise."""
+    """Simulate a small district, by default."""
 
     def simulated(**changed):
         plan = {"permits": 60, "days": DAYS, "seed": 1, "until": UNTIL, "policy": policy}
@@ -82,7 +82,7 @@ def log(ledger):
 
 @pytest.fixture
 def events(log, database_url, blind_index):
-    """The same as events of the domain, read by somebody who has seen no key before."""
+    """The same as events of the domain, read with an empty key cache."""
 
     def events():
         reader = BlockingLedger(

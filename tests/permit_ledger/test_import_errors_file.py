@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permit_ledger.csv_import.command import COLUMNS, UnusableFile
-from permit_ledger.csv_import.refusals import ErrorsNotWritten
+from permit_ledger.csv_import.errors_file import ErrorsNotWritten
 from permit_ledger.csv_import.rows import guarded, unguarded
 from tests.permit_ledger.permit_rows import counts, person, read, text_of, workbook
 

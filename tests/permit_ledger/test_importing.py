@@ -102,16 +102,16 @@ def test_someone_whose_permit_has_ended_keeps_the_holder_id(run, ledger, context
 
 def test_a_long_file_is_imported_in_chunks(run, references):
     """1,200 rows: three chunks, in the file's order, with bytes done and bytes in all."""
-    heard = []
+    reported = []
     rows = [person(number) for number in range(1200)]
-    report = run(rows, progress=lambda done, total: heard.append((done, total)))
+    report = run(rows, progress=lambda done, total: reported.append((done, total)))
 
     assert counts(report) == (1200, 1200, 0, 0)
     assert [row["reference"] for row in rows] == references()
-    assert len(heard) == 3
+    assert len(reported) == 3
     size = len(text_of(rows).encode())
-    assert 0 < heard[0][0] < heard[1][0] < heard[2][0] == size
-    assert {size} == {total for _, total in heard}
+    assert 0 < reported[0][0] < reported[1][0] < reported[2][0] == size
+    assert {size} == {total for _, total in reported}
 
 
 def test_without_an_errors_file_refused_rows_are_counted(run):

@@ -64,7 +64,7 @@ def test_a_killed_run_is_completed_by_the_next(run, references):
 def test_of_a_chunk_that_meets_a_conflict_only_the_guilty_row_is_refused(
     run, ledger, context, monkeypatch, refused, references
 ):
-    """Somebody is issued a permit at the counter between the look and the append."""
+    """A permit is issued at the counter between the lookup and the append."""
     append, calls = ledger.append_all, itertools.count()
 
     def racing(appends):

@@ -115,7 +115,7 @@ def test_a_bad_row_is_reported_and_the_good_ones_get_in(
 
 
 def test_every_fault_of_a_row_is_named_at_once(run, errors):
-    """Nobody has to import five times to hear of five faults."""
+    """One import reports all five faults."""
     run([person(1, name="", sex="7", division="1", hukou_address="")])
     [row] = read(errors)
 

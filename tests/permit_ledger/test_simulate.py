@@ -169,7 +169,7 @@ def test_a_real_register_takes_no_made_up_people(simulated, ledger):
     assert ledger.head() == 0
 
 
-def test_two_runs_into_one_log_share_nobody(simulated, events):
+def test_two_runs_into_one_log_share_no_person(simulated, events):
     """Different seeds begin counting their people far from one another."""
     simulated()
     first = people(events())

@@ -141,11 +141,11 @@ EVENTFUL = Rates(
 
 
 def test_people_on_record_hold_what_their_permits_say(simulated, events, ledger, database_url):
-    """After many corrections, ends and returns, every holder's row is as the log tells."""
+    """After many corrections, ends and returns, every holder's row follows from the log."""
     simulated(permits=150, days=900, rates=replace(EVENTFUL, applications_share=0))
     found = events()
     issued = of(PermitIssued, found)
-    assert len({event.holder_id for event in issued}) < 150, "somebody came back"
+    assert len({event.holder_id for event in issued}) < 150, "a holder came back"
     assert of(PermitVoided, found)
     assert any(event.citizen_id_number for event in of(IdentityCorrected, found))
 

@@ -1,4 +1,4 @@
-"""The rows that were not imported, and why: a CSV file to correct and import again.
+"""The errors file: the rows that were not imported, and why, to correct and import again.
 
 Personal data that was refused stays in this file, readable by its owner only, and nowhere else.
 """
@@ -16,30 +16,30 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from .columns import REPORT_COLUMNS, UnusableFile
-from .lines import Line
+from .csv_lines import Line
 from .rows import guarded
 
 LINE, *WHY = REPORT_COLUMNS
 TO_EMPTY = "correct this row, then empty this cell"
-"""Beyond the last column of a row that could not be read though it has a cell for each: otherwise
-it would be imported as it is here."""
+"""A cell added to a row that could not be read though it has one for each column: otherwise it
+would be imported as it is here."""
 _OWNER_ONLY = 0o600
 _KEPT_MAX = 99
 _HEAD_BYTES = 4096
 
 
-class Refusals:
-    """Owns the errors file; without one it only counts.
+class ErrorsFile:
+    """Writes the errors file; without one it only counts.
 
     It has the columns of the imported file in their order, so that it can be corrected and
-    imported. A row that could not be read stands in it as it was, with as many cells, and is
-    refused again until it is corrected.
+    imported. A row that could not be read is kept as it was, with as many cells, and is refused
+    again until it is corrected.
 
     The file is created exclusively, for its owner alone, and through no link. An errors file of an
     earlier run, which may have been corrected since, is ``kept`` under another name.
 
     Raises:
-        UnusableFile: something else is there.
+        UnusableFile: the name is taken by something other than an errors file.
         ErrorsNotWritten: of :meth:`flush` and on leaving.
     """
 
@@ -54,7 +54,7 @@ class Refusals:
         self._text: TextIO | None = None
         if file:
             self.kept = _make_room(file)
-            # The BOM is for spreadsheets; the import itself reads it too.
+            # The BOM is for spreadsheets; the import accepts it too.
             self._text = open(  # noqa: SIM115  closed on leaving
                 file, "x", encoding="utf-8-sig", newline="", opener=_private
             )
@@ -80,7 +80,7 @@ class Refusals:
         self._add(line, code, reason, [v for n, v in cells.items() if n not in REPORT_COLUMNS])
 
     def add_unreadable(self, line: Line, code: str, reason: str) -> None:
-        """Refuse a line that is no row."""
+        """Refuse a line that is not a row."""
         if not line.cells:
             self._add(line.number, code, reason, [line.text])
             return
@@ -128,8 +128,8 @@ def _private(path: str, flags: int) -> int:
 
 
 def _make_room(file: Path) -> Path | None:
-    """Take an errors file of an earlier run out of the way: one without rows for good, another one
-    under the name that is given back."""
+    """Move an earlier run's errors file aside: delete one without rows, rename another one and
+    return its new name."""
     try:
         found = file.lstat()
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def _moved(file: Path) -> Path:
     for number in range(1, _KEPT_MAX + 1):
         kept = file.with_name(f"{file.name}.{number}")
         try:
-            os.link(file, kept)  # fails where something is there
+            os.link(file, kept)  # fails if the name is taken
         except FileExistsError:
             continue
         file.unlink()

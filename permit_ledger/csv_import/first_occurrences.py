@@ -1,4 +1,4 @@
-"""On which line of the file something stood first, for files of any length."""
+"""The line on which a key occurred first, for files of any length."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Self
 _SETUP = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE first_lines (
+CREATE TABLE first_occurrences (
     kind BLOB, thing BLOB, line INTEGER NOT NULL, PRIMARY KEY (kind, thing)
 ) WITHOUT ROWID;
 """
 
 
-class FirstLines:
+class FirstOccurrences:
     """A private temporary table of SQLite: small ones stay in memory, large ones move to disk."""
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class FirstLines:
         self._table.close()
 
     def find(self, kind: bytes, thing: bytes) -> int | None:
-        """The line, if it was noted."""
-        query = "SELECT line FROM first_lines WHERE kind = ? AND thing = ?"
+        """The line noted for this key, if any."""
+        query = "SELECT line FROM first_occurrences WHERE kind = ? AND thing = ?"
         row = self._table.execute(query, (kind, thing)).fetchone()
         return None if row is None else int(row[0])
 
     def note(self, kind: bytes, thing: bytes, line: int) -> None:
-        """Keep the line; nothing else of this kind was noted under it."""
-        self._table.execute("INSERT INTO first_lines VALUES (?, ?, ?)", (kind, thing, line))
+        """Note the line of a key that has none yet."""
+        self._table.execute("INSERT INTO first_occurrences VALUES (?, ?, ?)", (kind, thing, line))

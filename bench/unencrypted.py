@@ -1,4 +1,4 @@
-"""The ledger without sealing, for comparison: personal data in the clear, and nobody has a key."""
+"""The ledger without encryption, for comparison: personal data in the clear, no keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from projections.projector.opening import EventOpener, Page
 
 
 class NoKey(HolderKey):
-    """Seals nothing."""
+    """A key that does not encrypt."""
 
     def __init__(self) -> None:
         super().__init__("nobody", bytes(32))
@@ -35,14 +35,14 @@ NO_KEY = NoKey()
 
 
 class Anybodys(dict[str, Any]):
-    """The one key, whoever is asked for."""
+    """The one key, for every holder."""
 
     def __missing__(self, holder_id: str) -> HolderKey:
         return NO_KEY
 
 
 class NoKeys(HolderKeys):
-    """Makes and keeps none."""
+    """A key store without keys."""
 
     def __init__(self) -> None:
         pass
@@ -83,14 +83,14 @@ class ClearMapper(EventMapper):
 
 
 class ClearLedger(BlockingLedger):
-    """Everything else is the ledger's own."""
+    """The ledger with this mapper and these keys."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, mapper=ClearMapper(), holder_keys=NoKeys(), **kwargs)
 
 
 class ClearOpener(EventOpener):
-    """Reads that log; what is written back is in the clear as well."""
+    """Reads that log; what is written back is in the clear too."""
 
     def __init__(self) -> None:
         super().__init__(NoKeys(), mapper=ClearMapper())

@@ -11,7 +11,7 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent, Trackin
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
-from bench.sides import BLIND_INDEX, stock_environment, stock_ledger
+from bench.write_paths import BLIND_INDEX, stock_environment, stock_ledger
 from domain.aggregate import DomainEvent
 from domain.events import PermitEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
@@ -21,13 +21,13 @@ from projections.views.track import CHANGES_FACE
 from projections.views.view import View
 
 FILL_EVENTS = 50
-"""At a time; of large batches the library waits for ever."""
+"""Batch size; with large batches the library hangs."""
 
 Runner = ProjectionRunner["StockReader", "StockViews"]
 
 
 class OpeningMapper(EventMapper):
-    """Opens one event after the other; all keys are there already, which favours this side."""
+    """Decrypts one event after the other, with all keys loaded, which favours this side."""
 
     KEYS: ClassVar[Keys] = {}
 
@@ -48,7 +48,7 @@ class StockReader(Application[str]):
 
 
 class StockViews(PostgresTrackingRecorder):
-    """Our tables, in the transaction of the library's tracking."""
+    """Our tables, in the library's tracking transaction."""
 
     VIEWS: ClassVar[Sequence[View[Any]]] = all_views(BLIND_INDEX)
 
@@ -76,7 +76,7 @@ class StockProjection(Projection[StockViews]):
 
 
 def fill(database_url: str, log: Sequence[Notification]) -> None:
-    """The library's own log, with these very events."""
+    """The library's own log, with the same events."""
     with stock_ledger(database_url) as ledger:
         for start in range(0, len(log), FILL_EVENTS):
             ledger.recorder.insert_events(
@@ -89,7 +89,7 @@ def fill(database_url: str, log: Sequence[Notification]) -> None:
 
 @contextmanager
 def running(database_url: str, keys: Keys) -> Iterator[Runner]:
-    """Follows the log from where it was left."""
+    """Follow the log from the last position."""
     OpeningMapper.KEYS = keys
     with ProjectionRunner(
         application_class=StockReader,

@@ -1,7 +1,8 @@
-"""The baseline of checks: FastAPI doing one plain SELECT, on the pool and the server that ours has.
+"""The baseline of checks: FastAPI doing one plain SELECT, with the pool and the server that ours
+uses.
 
-``python -m bench.select_server DATABASE_URL PORT CONNECTIONS``. It knows nobody, decides nothing,
-seals and signs nothing, and records nothing.
+``python -m bench.baseline_server DATABASE_URL PORT CONNECTIONS``. No authentication, no
+decision, no encryption, no signature, no record.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Lines of CSV in UTF-8, one by one, so that no line can harm another.
+"""Lines of CSV in UTF-8, parsed one by one, so that an error is confined to its line.
 
-One row is one line: no column may hold a line break, so a forgotten quotation mark spoils its own
-line and not the rest of the file. With or without BOM; lines end with LF or CRLF; cells are
-separated by whatever separates the header's.
+One row is one line: no column may hold a line break, so a missing quotation mark affects its own
+line and not the rest of the file. With or without BOM; lines end with LF or CRLF; the header
+decides which character separates cells.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from .sources import Source, separator_of
 
 LINE_BYTES_MAX = 16 * 1024
 SHOWN_BYTES_MAX = 1024
-"""Of a line that is too long, in the report."""
+"""Of a line that is too long, in the report: its first characters."""
 _BOM = b"\xef\xbb\xbf"
 _SAYS_SEPARATOR = re.compile(rb"sep=[,;\t|]\r?\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line, counted from 1 for the header; cells as they stand, or what is wrong with it.
-    ``text`` is the whole line where it has no cells, as far as it could be read."""
+    """A line, counted from 1 for the header, with its cells or the problem with it. ``text`` is the
+    whole line if it has no cells, as far as it could be read."""
 
     number: int
     cells: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Line:
 
 
 class LineReader:
-    """Yields every line that is not blank; holds one at a time, of bounded length."""
+    """Yield every line that is not blank; only one is in memory, of bounded length."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -52,7 +52,7 @@ class LineReader:
                 continue
             if number == 1:
                 raw = raw.removeprefix(_BOM)
-                if _SAYS_SEPARATOR.fullmatch(raw):  # for Excel; the header will tell
+                if _SAYS_SEPARATOR.fullmatch(raw):  # for Excel; the header decides
                     continue
             line = self._split(number, raw)
             if line.problem or any(cell.strip() for cell in line.cells):
@@ -84,6 +84,6 @@ class LineReader:
 
 
 def _readable(raw: bytes) -> str:
-    """A line that is no row, as text that can stand in a cell."""
+    """A line that is not a row, as text that fits a cell."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
     return text.translate({0: "\ufffd", ord("\r"): "\ufffd"})

@@ -1,4 +1,4 @@
-"""What PostgreSQL does by itself: rows of the log's shape and indexes, and no ledger."""
+"""Bare PostgreSQL: rows with the log's columns and indexes, without the ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from eventsourcing.persistence import StoredEvent
 
-from bench.sides import BLIND_INDEX
+from bench.write_paths import BLIND_INDEX
 from ledger.database.connections import Connection, connect
 from permit_ledger.bootstrap.setup import prepare
 from tests.keks import keyring
@@ -29,7 +29,7 @@ def create(database_url: str) -> None:
 
 
 def rows(events: Sequence[StoredEvent]) -> list[Row]:
-    """With positions counted here: a database that does not count has less to do."""
+    """Rows with positions counted here, which is less work for the database."""
     return [
         (next(_positions), str(e.originator_id), e.originator_version, e.topic, e.state)
         for e in events

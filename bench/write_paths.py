@@ -1,4 +1,4 @@
-"""The ways to write to the log that the benchmarks compare, each on a database of its own."""
+"""The write paths that the benchmarks compare, each on a database of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventsourcing.application import Application as EventSourcedApplication
 from eventsourcing.persistence import Mapper, StoredEvent
 from psycopg.conninfo import conninfo_to_dict
 
-from bench.clear import ClearMapper
+from bench.unencrypted import ClearMapper
 from domain import citizen_id, permit_number
 from domain.application import Application
 from domain.context import CommandContext
@@ -41,7 +41,7 @@ _mapper = EventMapper(OrjsonTranscoder())
 
 
 def context() -> CommandContext:
-    """Of a request that has come in just now."""
+    """The context of a request at this instant."""
     return CommandContext(
         actor="officer",
         station="320211-01",
@@ -67,13 +67,13 @@ def application() -> Application:
 
 
 def new_permit() -> Permit:
-    """Decided, its event still pending."""
+    """A permit whose event is still pending."""
     number = permit_number.draw(randomness.source.bits)
     return Permit.issue(number, randomness.source.take(16).hex(), application(), context())
 
 
 def issued_events(n: int) -> list[StoredEvent]:
-    """Of ``n`` permits; the same facts under ``n`` numbers, for those who look at none."""
+    """Events of ``n`` permits: the same facts under ``n`` numbers."""
     event = _mapper.to_stored_event(new_permit().collect_events()[0], _KEY)
     return [
         StoredEvent(randomness.source.take(6).hex(), 1, event.topic, event.state) for _ in range(n)
@@ -81,7 +81,7 @@ def issued_events(n: int) -> list[StoredEvent]:
 
 
 def sealed(permit: Permit) -> tuple[StoredEvent, HolderKey]:
-    """Its first event as it is stored, and the key that opens it."""
+    """Its first event as stored, and the key that decrypts it."""
     key = HolderKey(permit.holder_id, randomness.source.take(32))
     return _mapper.to_stored_event(permit.collect_events()[0], key), key
 
@@ -117,7 +117,7 @@ class StockLedger(EventSourcedApplication[str]):
 
 
 def stock_environment(database_url: str) -> dict[str, str]:
-    """What the library's own parts are told of a database."""
+    """The library's environment variables for a database."""
     where: dict[str, Any] = conninfo_to_dict(database_url)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
