@@ -13,12 +13,10 @@ from ledger.database.clock import Clock
 from ledger.database.connections import Connection, translated_errors
 from ledger.errors import Corrupt, LogBehind, LogGap
 
-from .checkpoints import TreeHead
-from .edge import Edge
-from .hashing import leaf_hash
 from .last_signed import LastSignedStore
 from .logs import Log, gap_in
-from .notes import NoteSigner
+from .merkle import Edge, leaf_hash
+from .notes import NoteSigner, TreeHead
 from .store import TreeStore
 
 BATCH_MAX = 1000

@@ -10,8 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from .checkpoints import TreeHead
-from .notes import BadNote, Note
+from .notes import BadNote, Note, TreeHead
 
 
 class LastSignedStore:

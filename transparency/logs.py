@@ -10,7 +10,7 @@ from uuid import UUID
 from ledger.database.named_sql import Queries
 
 from .entries import check_entry, event_entry
-from .hashing import HASH_BYTES, leaf_hash
+from .merkle import HASH_BYTES, leaf_hash
 
 _sql = Queries("transparency", "sql/tree.sql")
 

@@ -18,10 +18,8 @@ from ledger.database.connections import Connection, translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt
 
-from .edge import Edge
-from .hashing import HASH_BYTES, leaf_hash
+from .merkle import HASH_BYTES, WIDTH, Edge, Tile, leaf_hash
 from .store import TreeStore
-from .tiles import WIDTH, Tile
 
 PAGE = 2_000
 

@@ -6,10 +6,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .checkpoints import TreeHead
-from .hashing import HASH_BYTES
-from .notes import BadNote, Note, NoteVerifier
-from .proofs import check_inclusion
+from .merkle import HASH_BYTES, check_inclusion
+from .notes import BadNote, Note, NoteVerifier, TreeHead
 
 HEADER = "c2sp.org/tlog-proof@v1"
 PATH_MAX = 63

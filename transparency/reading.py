@@ -12,16 +12,25 @@ from ledger.database.named_sql import Queries
 from ledger.eventlog.async_reads import Pool, read_rows
 from ledger.eventlog.group_read import GroupRead
 
-from .checkpoints import TreeHead
 from .entries import event_entry
-from .hashing import HASH_BYTES, leaf_hash
 from .logs import LOGS, Log, Row, gap_in
 from .manifests import Manifest, row_entry
-from .nodes import Span, nodes_of, span_hash
-from .notes import Note
-from .proofs import check_inclusion, consistency_spans, inclusion_spans
+from .merkle import (
+    HASH_BYTES,
+    WIDTH,
+    Span,
+    Tile,
+    check_inclusion,
+    consistency_spans,
+    hash_in,
+    inclusion_spans,
+    leaf_hash,
+    nodes_of,
+    span_hash,
+    tiles_of,
+)
+from .notes import Note, TreeHead
 from .store import columns, readable_checkpoint_in, tiles_in
-from .tiles import WIDTH, Tile, hash_in, tiles_of
 
 SIZE_MAX = 2**62
 

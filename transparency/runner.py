@@ -23,8 +23,7 @@ from .integrator import BATCH_MAX, Integrator
 from .last_signed import LastSignedStore
 from .logs import CHECKS, EVENTS, LOGS, MANIFESTS, Log
 from .manifests import ManifestMaker
-from .notes import BadNote
-from .signing import Signers
+from .notes import BadNote, Signers
 
 BATCH_S = 0.2
 """What comes within so long goes into the tree, and under a signature, together."""

@@ -10,11 +10,8 @@ from typing import cast
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 
-from .checkpoints import TreeHead
-from .edge import Edge, edge_tiles
-from .nodes import Span, nodes_of, span_hash
-from .notes import BadNote, Note, Signature, signature_of
-from .tiles import Tile, hash_in, tiles_of
+from .merkle import Edge, Span, Tile, edge_tiles, hash_in, nodes_of, span_hash, tiles_of
+from .notes import BadNote, Note, Signature, TreeHead, signature_of
 
 _sql = Queries("transparency", "sql/tree.sql")
 

@@ -9,8 +9,7 @@ import pytest
 
 from tests.transparency.cosigning import cosigner
 from tests.transparency.misbehaving_witness import answers, drips, says, witness_at
-from transparency.checkpoints import TreeHead
-from transparency.notes import NoteSigner, NoteVerifier
+from transparency.notes import NoteSigner, NoteVerifier, TreeHead
 from transparency.witness import add_checkpoint
 from transparency.witness.add_checkpoint import (
     ANSWER_BYTES_MAX,

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from tests.transparency import reference
 from tests.transparency.growing import TiledTree, made_up
-from transparency.edge import Edge, edge_tiles
-from transparency.hashing import EMPTY_ROOT, leaf_hash
-from transparency.proofs import (
+from transparency.merkle import (
+    EMPTY_ROOT,
+    Edge,
     ProofFailed,
     check_consistency,
     check_inclusion,
     consistency_spans,
+    edge_tiles,
     inclusion_spans,
+    leaf_hash,
 )
 
 LEAVES = 700

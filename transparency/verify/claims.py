@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from transparency.checkpoints import TreeHead
-from transparency.notes import NOTE_BYTES_MAX, BadNote, Note, NoteVerifier
+from transparency.notes import NOTE_BYTES_MAX, BadNote, Note, NoteVerifier, TreeHead
 
 
 class Claim(NamedTuple):

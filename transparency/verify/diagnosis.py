@@ -10,7 +10,7 @@ import orjson
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from transparency.entries import check_entry, event_entry
-from transparency.hashing import leaf_hash
+from transparency.merkle import leaf_hash
 
 from .scratch import Mark, Scratch
 

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from transparency.checkpoints import TreeHead
-from transparency.hashing import HASH_BYTES, leaf_hash
 from transparency.logs import LOGS
-from transparency.notes import BadNote, NoteVerifier
-from transparency.tiles import WIDTH, Tile
+from transparency.merkle import HASH_BYTES, WIDTH, Tile, leaf_hash
+from transparency.notes import BadNote, NoteVerifier, TreeHead
 
 from .claims import Claim, claim_of
 from .findings import Verified

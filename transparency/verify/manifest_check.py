@@ -8,10 +8,8 @@ from typing import NamedTuple, cast
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
 from transparency.manifests import Manifest, row_entry
-from transparency.tiles import WIDTH, Tile
+from transparency.merkle import WIDTH, Edge, Tile, leaf_hash
 
 from .scratch import Scratch
 

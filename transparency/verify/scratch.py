@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from transparency.hashing import HASH_BYTES
+from transparency.merkle import HASH_BYTES
 
 UNKNOWN = bytes(HASH_BYTES)
 """In place of a leaf that the tree has not kept."""

@@ -10,8 +10,7 @@ from typing import cast
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from transparency.hashing import HASH_BYTES
-from transparency.tiles import HEIGHT, TILE_BYTES, WIDTH, Tile, hashes_in, width_at
+from transparency.merkle import HASH_BYTES, HEIGHT, TILE_BYTES, WIDTH, Tile, hashes_in, width_at
 
 from .claims import Claim
 from .findings import Verified

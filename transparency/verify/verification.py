@@ -15,8 +15,8 @@ from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt
 from transparency.logs import LOGS
 from transparency.manifests import Manifest
+from transparency.merkle import WIDTH
 from transparency.notes import NoteVerifier
-from transparency.tiles import WIDTH
 
 from .claims import Claim
 from .diagnosis import diagnose

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from transparency.checkpoints import TreeHead
 from transparency.logs import LOGS, Log
-from transparency.notes import Note, NoteVerifier
+from transparency.notes import Note, NoteVerifier, TreeHead
 from transparency.reading import SIZE_MAX, TreeReader
 
 from .policy import KnownLog, WitnessPolicy

@@ -17,10 +17,17 @@ import httpx
 import structlog
 
 from ledger.database.connections import Connection, translated_errors
-from transparency.checkpoints import TreeHead
 from transparency.logs import LOGS, Log
-from transparency.notes import BadNote, Note, NoteVerifier, Signature, Unsigned, cosigned_at
-from transparency.proofs import consistency_spans
+from transparency.merkle import consistency_spans
+from transparency.notes import (
+    BadNote,
+    Note,
+    NoteVerifier,
+    Signature,
+    TreeHead,
+    Unsigned,
+    cosigned_at,
+)
 from transparency.store import TreeStore
 
 from .add_checkpoint import NotCosigned, OtherSize, cosignature_in, request_body, submit
