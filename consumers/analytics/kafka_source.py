@@ -22,7 +22,7 @@ from consumers.contract.cloudevents import BadRecord, decode
 from consumers.contract.kinds import PARTITIONS, Kind
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
-from ledger.database.backoff import Backoff
+from ledger.database.retry import Backoff
 
 from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, QuarantinedPermit, seen
 from .errors import OtherHistory

@@ -9,7 +9,7 @@ from eventsourcing.persistence import Notification
 
 from ledger.database.connections import AsyncConnection, connect_async
 from ledger.database.named_sql import Queries
-from ledger.database.outage import OUTAGES, Outage
+from ledger.database.retry import OUTAGES, Outage
 
 from .follow import APPLICATION_NAME, LISTEN, take
 from .log_cursor import PAGE_EVENTS_MAX, LogCursor

@@ -56,8 +56,7 @@ def far_http_service(settings: Settings, database_url: str) -> FastAPI:
             stack.enter_context(telling())
             if issuer_keys:
                 in_background(stack, issuer_keys.keep_fresh())
-            if isinstance(clock, DevelopmentClock):
-                in_background(stack, follow_clock(clock))
+            follow_clock(stack, clock)
             pool = await stack.enter_async_context(
                 read_pool(database_url, connections_max=settings.database_connections_max)
             )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
+from threading import Event
 
 import structlog
 from fastapi import FastAPI
@@ -65,7 +66,6 @@ from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
 
 DEVELOPMENT_STATION = "320211-01"
-CLOCK_RELOAD_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -108,8 +108,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             stack.enter_context(telling())
             if issuer_keys:
                 in_background(stack, issuer_keys.keep_fresh())
-            if isinstance(clock, DevelopmentClock):
-                in_background(stack, follow_clock(clock))
+            follow_clock(stack, clock)
             ledger = PermitLedger(
                 database_url,
                 blind_index=keys.blind_index(settings),
@@ -256,6 +255,14 @@ def in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> N
     stack.callback(task.cancel)
 
 
+def follow_clock(stack: AsyncExitStack, clock: Clock) -> None:
+    """In development mode, follow the clock where another process sets it, for the stack's life."""
+    if isinstance(clock, DevelopmentClock):
+        stopped = Event()
+        stack.callback(stopped.set)
+        clock.follow(stopped)
+
+
 async def _settle_due_dates(
     ledger: PermitLedger, database_url: str, policy: Policy, clock: Clock
 ) -> None:
@@ -266,13 +273,3 @@ async def _settle_due_dates(
         )
     except (Unavailable, OperationalError) as error:
         _log.warning("due dates not looked at", error=type(error).__name__)
-
-
-async def follow_clock(clock: DevelopmentClock) -> None:
-    """Another process may set the clock as well."""
-    while True:
-        await asyncio.sleep(CLOCK_RELOAD_S)
-        try:
-            await asyncio.to_thread(clock.load)
-        except Unavailable:
-            _log.debug("clock not reloaded")

@@ -40,7 +40,7 @@ def relay(settings: Settings) -> None:
     brokers = brokers_of(settings)
     if brokers is None:
         raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
-    # The client tells of every attempt; the relay says once why it begins anew.
+    # The client logs every attempt; the relay logs once why it starts again.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     topic_prefix = settings.kafka_topic_prefix or ""
     gc.freeze()

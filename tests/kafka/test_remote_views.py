@@ -18,7 +18,7 @@ from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection as client_options
 from consumers.remote_views.group import _true_at
 from ledger.database.connections import as_service, connect
-from projections.remote.feed import (
+from projections.remote.source import (
     CLOCKS_APART_MAX_S,
     Fenced,
     NoRemoteSource,

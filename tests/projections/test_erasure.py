@@ -9,7 +9,7 @@ from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.crypto.portraits import Portrait
 from ledger.database.connections import connect
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.projector.runner import Projector
 from projections.views.registry import all_views
@@ -65,7 +65,7 @@ def page_size(monkeypatch):
     """``page_size(n)``: how many events a projector applies at once."""
 
     def page_size(n):
-        monkeypatch.setattr("projections.projector.page_reader.PAGE_EVENTS_MAX", n)
+        monkeypatch.setattr("projections.projector.pages.PAGE_EVENTS_MAX", n)
 
     return page_size
 

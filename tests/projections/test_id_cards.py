@@ -15,8 +15,8 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service
 from permit_ledger.bootstrap.due_dates import settle_due_dates
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import read_pool

@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger.database.connections import connect
+from ledger.database.leader import try_lock
 from ledger.errors import Corrupt
-from projections.projector.leadership import LOCK, try_to_lead
 from projections.projector.quarantine import list_quarantined
+from projections.projector.runner import LEASE
 from projections.views.view import View
 
 COMMANDS = 120
@@ -152,7 +153,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
 
     [(stopped, (position, version, reason))] = parked().items()
     assert (number, versions[0]) == (stopped, version)
-    assert [("error", "permit parked", reason, position)] == [
+    assert [("error", "permit quarantined", reason, position)] == [
         (line["log_level"], line["event"], line["reason"], line["position"])
         for line in logs
         if "reason" in line
@@ -251,7 +252,7 @@ def test_too_many_parked_permits_hold_all_views(
         start_projector(Raising(times=10**9, versions=(1,)))
         until(lambda: len(logs) >= 2)
 
-    assert {"views stand still"} == {line["event"] for line in logs}
+    assert {"views are held"} == {line["event"] for line in logs}
     assert (5, {}) == (lag(), parked())
 
 
@@ -269,7 +270,7 @@ def test_a_view_table_dropped_by_hand_holds_all_views(
         living.issue()
         until(lambda: len(logs) >= 2)
 
-    assert ({"views stand still"}, 1, {}) == ({line["event"] for line in logs}, lag(), parked())
+    assert ({"views are held"}, 1, {}) == ({line["event"] for line in logs}, lag(), parked())
     admin.execute("ALTER TABLE views.gone RENAME TO electronic_permits")
     caught_up()
 
@@ -284,7 +285,7 @@ def test_one_projector_leads(start_projector, caught_up, admin, life):
     leaders = admin.execute(
         "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
         " WHERE locktype = 'advisory' AND datname = current_database() AND objid = %s AND granted",
-        [LOCK],
+        [LEASE.lock],
     ).fetchone()
     assert (1,) == leaders
 
@@ -309,14 +310,14 @@ def test_a_leader_that_stands_still_is_passed_by(
 ):
     """Somebody holds the lock and does nothing: the follower steps in, without it."""
     with connect(database_url) as frozen:
-        assert try_to_lead(frozen)
+        assert try_lock(frozen, LEASE.lock)
         start_projector()
         life().issue()
 
         with capture_logs() as logs:
             caught_up()
 
-    assert "leader stands still, stepping in" in {line["event"] for line in logs}
+    assert "leader is stalled, stepping in" in {line["event"] for line in logs}
 
 
 def test_a_leader_that_stops_in_the_middle_of_a_page_is_put_out(
@@ -345,7 +346,7 @@ def test_a_projector_waits_for_the_database(
         raise psycopg.OperationalError
 
     with monkeypatch.context() as out_of_reach:
-        out_of_reach.setattr("projections.projector.runner.connect", refuse)
+        out_of_reach.setattr("ledger.database.leader.connect", refuse)
         start_projector()
         until(lambda: len(refused) >= 2)
     life(8).go_on(10)

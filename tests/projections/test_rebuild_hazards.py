@@ -181,7 +181,7 @@ def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_
 
 def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin, monkeypatch):
     """Nobody has to project for it: events that wait do not explain a card's serial."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.01)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.01)
     number = lived.numbers[0]
     admin.execute(
         "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]

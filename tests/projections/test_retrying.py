@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.projector.opening import EventOpener
-from projections.projector.quarantine import FailedEvent, list_quarantined, park
+from projections.projector.pages import EventOpener
+from projections.projector.quarantine import FailedEvent, list_quarantined, put_in_quarantine
 from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -156,7 +156,7 @@ def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, ret
     projected()
     spoil(1)
     found = FailedEvent(number, 7, 6, "", "differs", "", found_by="auditor")
-    park(admin, [found])
+    put_in_quarantine(admin, [found])
 
     assert not retry(number).released
 
@@ -198,7 +198,9 @@ def test_who_is_released_while_life_goes_on_has_missed_nothing(
     while writer.is_alive():
         with admin.transaction():
             [(until,)] = admin.execute("SELECT position FROM views.position FOR UPDATE").fetchall()
-            park(admin, [FailedEvent(number, until + 1, 1, "", "differs", "", found_by="auditor")])
+            put_in_quarantine(
+                admin, [FailedEvent(number, until + 1, 1, "", "differs", "", found_by="auditor")]
+            )
         assert retry(number).released
         turns += 1
     writer.join()

@@ -174,6 +174,3 @@ ORDER BY streams[1] DESC LIMIT 1;
 SELECT tiles.level, tiles.index, hashes
 FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS wanted (level, index)
 JOIN ledger.manifest_tiles AS tiles ON tiles.level = wanted.level AND tiles.index = wanted.index;
-
--- name: try_to_integrate
-SELECT pg_try_advisory_lock(%s);
