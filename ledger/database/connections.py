@@ -33,7 +33,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
-"""NOTIFY on it says that the head has moved; the payload is empty."""
+"""NOTIFY on it when the head has moved; the payload is empty."""
 
 SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
@@ -58,7 +58,7 @@ _CONFLICTS = {
 def as_service(database_url: str) -> str:
     """The same database, acting as the service's role from the first statement on.
 
-    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
+    Options that are there stay, those in ``PGOPTIONS`` too: libpq reads that variable only where
     the connection string has none.
     """
     options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
@@ -125,7 +125,8 @@ def connect_to_append(
 
 
 def hang_up(connection: Connection) -> None:
-    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    """Close the connection's socket from another thread, which ends a wait for the server at
+    once."""
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -162,8 +163,8 @@ async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 def _bound_waiting(connection: Connection) -> None:
-    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
-    does a transaction of ours keep its own for long when its process has stopped in the middle."""
+    """Bound the wait for locks, and the time that a transaction whose process is stopped keeps its
+    own."""
     connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
     connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
 

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
@@ -20,6 +20,7 @@ from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
 
 from .connections import Connection
 from .named_sql import Queries
+from .rows import rows
 
 _LOCK = 0x7065726D6974  # "permit": one migration at a time in this database
 
@@ -97,20 +98,18 @@ def _applied(connection: Connection, packages: tuple[str, ...]) -> dict[tuple[st
     if connection.execute(_sql.exists).fetchone() != (True,):
         return {}
     try:
-        rows = connection.execute(_sql.applied, [list(packages)]).fetchall()
+        found = rows(connection, _sql.applied, [list(packages)])
     except InsufficientPrivilege:
         raise RightsMissing(
             f"The database user {connection.info.user} may not see which migrations were applied:"
             f' run GRANT permit_ledger_service TO "{connection.info.user}" as an administrator.'
         ) from None
-    typed = cast("list[tuple[str, str, str]]", rows)
-    return {(package, file): digest for package, file, digest in typed}
+    return {(package, file): digest for package, file, digest in found}
 
 
 def _refuse_strangers(connection: Connection, absent: list[Migration]) -> None:
-    """Only an owner goes on: tables of several owners would be nobody's to migrate later."""
-    row = connection.execute(_sql.may_apply).fetchone()
-    user, may_apply = cast("tuple[str, bool]", row)
+    """Require the owner: tables of several owners could not be migrated by any of them later."""
+    [(user, may_apply)] = rows(connection, _sql.may_apply)
     if not may_apply:
         names = ", ".join(migration.name for migration in absent)
         raise SchemaBehind(

@@ -6,14 +6,15 @@ share. However long a permit's history is, no row is read, and none is written t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any, cast
+from typing import Any
 
 from eventsourcing.persistence import Notification
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from domain.permit_number import ALPHABET
 from ledger.database.connections import Connection, connect
@@ -140,13 +141,13 @@ class _Loader:
     def _whole_permits(self, within: Range) -> Iterator[list[Notification]]:
         """Chunks of the range, each of whole permits."""
         lower, upper = within
-        with self._reading.cursor("permits", binary=True) as cursor:
+        with self._reading.cursor("permits", row_factory=tuple_row, binary=True) as cursor:
             cursor.itersize = CHUNK_EVENTS
             cursor.execute(
                 _sql.permits_in_range, {"until": self._until, "lower": lower, "upper": upper}
             )
             chunk: list[Notification] = []
-            for event in map(notification, cast("Iterable[tuple[object, ...]]", cursor)):
+            for event in map(notification, cursor):
                 if not self._view.follows(event.topic):
                     continue
                 if len(chunk) >= CHUNK_EVENTS and event.originator_id != chunk[-1].originator_id:

@@ -52,7 +52,7 @@ class RemoteCards:
         if not rows:
             raise Unavailable("No worker has written these views yet.")
         row = rows[0]
-        return RemoteCard(seen_in(row), row["stale_s"], row["is_parked"])
+        return RemoteCard(seen_in(row), row["stale_s"], row["is_quarantined"])
 
     async def state(self) -> RemoteState:
         """The partitions' states.

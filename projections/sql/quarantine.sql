@@ -30,6 +30,6 @@ WHERE permit_number = %(permit_number)s;
 DELETE FROM views.quarantine WHERE permit_number = %s;
 
 -- name: events
--- A permit's events as far as the views are.
+-- Permits' events up to the views' position.
 SELECT position, stream, version, topic, state FROM ledger.events
 WHERE stream = ANY(%(permit_numbers)s) AND position <= %(until)s ORDER BY stream, version;

@@ -73,7 +73,7 @@ ORDER BY found_at DESC, partition, record_offset DESC LIMIT %s;
 SELECT part.position AS as_of_position, physical_permits.*,
        extract(epoch FROM clock_timestamp() - part.in_step_at)::float8 AS stale_s,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
 FROM views.feed_partitions AS part
 LEFT JOIN views.physical_permits ON physical_permits.permit_number = %(permit_number)s
 WHERE part.partition = %(partition)s;

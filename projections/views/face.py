@@ -36,30 +36,30 @@ class Face(Identity):
         return ERASED if address is ERASED else replace(self, address=address)
 
     def seal(self, key: HolderKey, view: str, permit_number: str) -> SealedFace:
-        """For this permit in this view, and nowhere else; an equal face gives an equal box there,
-        so that two builds of a view can be compared."""
+        """For this permit in this view, and nowhere else; an equal face gives an equal ciphertext
+        there, so that two builds of a view can be compared."""
         return SealedFace(key.seal_alike(orjson.dumps(self), view, permit_number))
 
 
 class SealedFace(NamedTuple):
     """A face as a view has it."""
 
-    box: bytes
+    ciphertext: bytes
 
     def open(self, key: HolderKey, view: str, permit_number: str) -> Face:
         """
         Raises:
             SealBroken
         """
-        shown: dict[str, Any] = orjson.loads(key.open(self.box, view, permit_number))
+        shown: dict[str, Any] = orjson.loads(key.open(self.ciphertext, view, permit_number))
         try:
             return Face(**{**shown, "birth_date": date.fromisoformat(shown["birth_date"])})
         except (TypeError, KeyError, ValueError):
             raise SealBroken("the sealed face holds other fields") from None
 
     @classmethod
-    def of(cls, box: bytes | None) -> Self | Erased:
-        return ERASED if box is None else cls(box)
+    def of(cls, ciphertext: bytes | None) -> Self | Erased:
+        return ERASED if ciphertext is None else cls(ciphertext)
 
 
 AnyFace = Face | SealedFace | Erased

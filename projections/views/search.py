@@ -15,7 +15,7 @@ class SearchEntry:
 
     permit_number: str
     citizen_index: str | None
-    """Of somebody erased there is none."""
+    """The index of an erased holder is ``None``."""
 
 
 class SearchView:
@@ -25,7 +25,7 @@ class SearchView:
         self._blind_index = blind_index
 
     def evolve(self, _row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
-        """The entry that the event makes, whatever was there; ``None`` for those that make none."""
+        """The entry after the event; ``None`` where the event changes none."""
         match event:
             case PermitIssued() if event.identity is not ERASED:
                 return self._entry(event.originator_id, event.identity.citizen_id_number)

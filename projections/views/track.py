@@ -133,6 +133,6 @@ def advance(row: Row | None, event: PermitEvent) -> Row:
 
 
 def _opened(row: TrackRow) -> Face | None:
-    """The row's face, which somebody has opened; ``None`` where its key is destroyed."""
+    """The row's face, decrypted before; ``None`` where its key is destroyed."""
     assert row.face is ERASED or isinstance(row.face, Face)  # noqa: S101  see CHANGES_FACE
     return None if row.face is ERASED else row.face

@@ -45,7 +45,7 @@ Row = TypeVar("Row", bound=ViewRow)
 @dataclass(frozen=True)
 class View(Generic[Row]):
     """``evolve(row, event)`` gives the row to write after the event, or ``None`` for none; it may
-    change the row that it is given. ``reads_rows``: whether it looks at that row at all.
+    change the row that it is given. ``reads_rows``: whether it uses that row at all.
 
     It is of one lifecycle, whose streams are named in the column ``key``; events of others pass it
     by, while its position goes on.
@@ -60,8 +60,8 @@ class View(Generic[Row]):
     key: LiteralString = "permit_number"
 
     def follows(self, topic: str) -> bool:
-        """Whether an event of this topic is one of its lifecycle. Whose a topic is that nobody
-        knows can't be told: it concerns every view."""
+        """Whether an event of this topic is of the view's stream type. An unknown topic concerns
+        every view."""
         stream_type = of_topic(topic)
         return stream_type is None or stream_type is self.stream_type
 
@@ -145,7 +145,7 @@ class View(Generic[Row]):
         if isinstance(face, Face):
             key = require(keys, row.holder_id)
             face = ERASED if key is ERASED else face.seal(key, self.name, row.permit_number)
-        return None if face is ERASED else face.box
+        return None if face is ERASED else face.ciphertext
 
 
 def _hex(value: object) -> str:

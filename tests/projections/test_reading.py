@@ -53,7 +53,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
         "head": 6,
         "wanted": number,
         "last_version": None,
-        "is_parked": False,
+        "is_quarantined": False,
     }
     assert plain(expected) == plain(seen.row)
 
@@ -83,7 +83,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     projected()
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
-    beside |= {"kept_unused": False, "is_parked": False}
+    beside |= {"kept_unused": False, "is_quarantined": False}
     beside |= {"head": 6, "wanted": number, "last_version": None}
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)

@@ -74,7 +74,7 @@ def compare_with_copy(copy: TileFolder, size: int, scratch: Scratch, found: Veri
 
 
 def head_of(copy: TileFolder) -> TreeHead | None:
-    """What its checkpoint says, unverified; for whoever has verified it before."""
+    """The content of its checkpoint, unverified; for callers that have verified it before."""
     try:
         return TreeHead.of(copy.checkpoint.read_text(encoding="utf-8").partition("\n\n")[0] + "\n")
     except (BadNote, OSError, ValueError):
