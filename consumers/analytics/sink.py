@@ -61,7 +61,7 @@ class Sink:
         self._folder, self._source, self._memory_mb = folder, source, memory_mb
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = self._open()
-        if self._connection.execute(_sql.filled_from).fetchone() != (_layout(), source):
+        if self._connection.execute(_sql.filled_from).fetchone() != (layout(), source):
             _log.warning("statistics are made anew", reason="another layout or source")
             self.rebuild()
 
@@ -74,6 +74,11 @@ class Sink:
 
     def close(self) -> None:
         self._connection.close()
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For questions that are asked one by one."""
+        return self._connection
 
     def marks(self, feed: str) -> dict[int, Mark]:
         rows = self._connection.execute(_sql.progress, [feed]).fetchall()
@@ -127,10 +132,10 @@ class Sink:
             if tables == (0,):
                 connection.execute("BEGIN")
                 connection.execute(_tables())
-                connection.execute(_sql.fill_from, [_layout(), self._source])
+                connection.execute(_sql.fill_from, [layout(), self._source])
                 connection.execute("COMMIT")
             path.chmod(0o600)
-            if connection.execute(_sql.filled_from).fetchone() == (_layout(), self._source):
+            if connection.execute(_sql.filled_from).fetchone() == (layout(), self._source):
                 questions.define(connection)
         except duckdb.CatalogException:  # tables of another time
             connection.close()
@@ -201,5 +206,5 @@ def _tables() -> str:
     return files("consumers.analytics").joinpath("sql/tables.sql").read_text("utf-8")
 
 
-def _layout() -> str:
+def layout() -> str:
     return hashlib.sha256(_tables().encode()).hexdigest()

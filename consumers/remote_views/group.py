@@ -150,7 +150,7 @@ class GroupMember:
         now = clock(self._connection)
         if self._asked_at is None or (now - self._asked_at).total_seconds() >= ASK_EVERY_S:
             self._asked_at = now
-            self._ask(now, _true_at(self._heartbeat(), now))
+            self._ask(now, true_as_of(self._heartbeat(), now))
         self._record_reached()
 
     def _ask(self, now: datetime, true_at: datetime | None) -> None:
@@ -186,7 +186,7 @@ class GroupMember:
         return position
 
 
-def _true_at(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
+def true_as_of(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
     """The instant that a heartbeat states, by the two databases' clocks; ``None`` where they cannot
     both be right."""
     if heartbeat is None:

@@ -20,7 +20,7 @@ from ledger.checks.log import CheckRecord, stored_positions
 from ledger.database.connections import Connection, connect_to_append
 from ledger.database.named_sql import Queries
 from ledger.eventlog.async_append import AsyncAppends
-from ledger.eventlog.group_commit import SharedCommit
+from ledger.eventlog.group_commit import WAIT_S, SharedCommit
 
 from .permits import PermitRow, seen_in
 
@@ -122,9 +122,10 @@ class CheckWork:
 class CheckBatcher:
     """Belongs to one event loop, except its thread; the caller closes it."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, wait_s: float = WAIT_S) -> None:
+        """``wait_s`` bounds the wait for a result."""
         self._commits: SharedCommit[Item, Outcome] = SharedCommit(
-            connecting(database_url), CheckWork()
+            connecting(database_url), CheckWork(), wait_s=wait_s
         )
         self._appends = AsyncAppends(self._commits)
 

@@ -204,7 +204,7 @@ def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeyp
     """Whoever has just read the index finds what it speaks of; in the end it goes."""
     now, folder = [0.0], tmp_path / "published"
     monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
-    monkeypatch.setattr("consumers.analytics.charts._drawn", _one_line)
+    monkeypatch.setattr("consumers.analytics.charts.draw", _one_line)
     publisher, there = Publisher(tmp_path), []
     for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
         today = TODAY + timedelta(days=day)

@@ -59,7 +59,7 @@ def test_a_file_of_another_source_or_layout_is_made_anew(folder, put, sink, monk
     sink.close()
     with closing(Sink(folder, "topic permits.events.v1")) as other:
         assert (0, {}) == (count(other), other.marks(EVENTS))
-    monkeypatch.setattr("consumers.analytics.sink._layout", lambda: "of another version")
+    monkeypatch.setattr("consumers.analytics.sink.layout", lambda: "of another version")
     with closing(Sink(folder, "topic permits.events.v1")) as other:
         assert (0, {}) == (count(other), other.marks(EVENTS))
 

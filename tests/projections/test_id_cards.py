@@ -145,15 +145,15 @@ def test_the_auditor_looks_at_applications_too(
     assert 0 == sum(auditor.audit(admin, 10) for _ in range(10))
     admin.execute("UPDATE views.id_card_applications SET due_date = due_date + 1")
     assert 0 < sum(auditor.audit(admin, 10) for _ in range(10))
-    [parked] = list_quarantined(admin)
+    [quarantined] = list_quarantined(admin)
     assert (number, "not what the log makes of it: id_cards.due_date") == (
-        parked.permit_number,
-        parked.reason,
+        quarantined.permit_number,
+        quarantined.reason,
     )
 
 
 def test_an_erased_applicant_leaves_a_row_of_nobody(counter, ledger, command, projected, held):
-    """Which was nobody's before, too; what was under way has ended."""
+    """Which was no one's before, too; what was under way has ended."""
     number = counter.accept(submission_of(), command())
     ledger.erase(
         counter.application(number).holder_id,

@@ -97,7 +97,7 @@ def test_no_view_is_written_without_the_others(first_page, database_url, blind_i
 
 
 def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, admin, ledger):
-    """Neither twice nor over a gap: somebody else has moved them."""
+    """Neither twice nor over a gap: another projector has moved them."""
     life().go_on(20)
     first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
     projector = Projector(

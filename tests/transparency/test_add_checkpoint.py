@@ -78,7 +78,7 @@ def test_the_request_is_sent_to_the_submission_prefix():
     }.values(),
 )
 def test_a_cosignature_is_taken(content):
-    """By the key that is known, whoever else has signed."""
+    """By the known key, whichever others have signed."""
     found = asked(answers(200, content))
     assert (KEY.name, KEY.key_id) == (found.name, found.key_id)
     KEY.check(TEXT, found)
@@ -186,7 +186,7 @@ def test_a_witness_that_lies_is_only_left_alone(behaviour, monkeypatch):
 
 
 def test_nobody_there():
-    """A port that nobody listens on, and addresses that are none."""
+    """A closed port, and malformed addresses."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

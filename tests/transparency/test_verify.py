@@ -15,7 +15,7 @@ from tests.transparency.named import STATE, first, named
 
 
 def test_nothing_is_found_where_nothing_was_done(log, last):
-    """Every tree, and every root that anybody keeps of it."""
+    """Every tree, and every root that is kept of it."""
     result = log.verify()
 
     assert 0 == result.exit_code, result.output
@@ -79,7 +79,7 @@ def test_deleted_last_rows(log, last, count):
 
 
 def test_deleted_last_rows_and_a_tree_put_back(log, last, signed_template):
-    """Tree, tiles and checkpoints as they once were: what is kept outside tells."""
+    """Tree, tiles and checkpoints as they once were: what is kept outside shows it."""
     sizes = "SELECT max(size) FROM ledger.checkpoints WHERE tree = 'events' AND size < %s"
     before = log.ask(sizes, [last])
     log.attack(
