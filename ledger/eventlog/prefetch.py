@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-ITEMS_AHEAD_MAX = 1
 POLL_S = 0.1
 END_TIMEOUT_S = 10.0
 """A stop interrupts connecting after 5 s, and waiting for a lock after 2 s."""
@@ -23,11 +22,11 @@ class _Failed(Generic[T]):
 
 @contextmanager
 def prefetched(
-    produce: Callable[[Event], Iterator[T]], stop: Event
+    produce: Callable[[Event], Iterator[T]], stop: Event, *, ahead_max: int = 1
 ) -> Iterator[Iterator[T | None]]:
     """Iterate over what ``produce`` yields in a thread of its own, until ``stop`` is set.
 
-    Three items are held at most: one being made, one waiting, one with the caller.
+    Besides ``ahead_max`` items that wait, one is being made and one is with the caller.
 
     Args:
         produce: given an event that is set when it should end. The iterator raises its errors.
@@ -35,7 +34,7 @@ def prefetched(
     Yields:
         An iterator over the items; it yields ``None`` where there was none for a tenth of a second.
     """
-    queue: Queue[T | _Failed[T]] = Queue(ITEMS_AHEAD_MAX)
+    queue: Queue[T | _Failed[T]] = Queue(ahead_max)
     ended = Event()
 
     def put(item: T | _Failed[T]) -> None:
@@ -48,6 +47,8 @@ def prefetched(
         try:
             for item in produce(ended):
                 put(item)
+                if ended.is_set():
+                    return
         except BaseException as error:  # noqa: BLE001  raised in the thread that takes the items
             put(_Failed(error))
 

@@ -9,6 +9,7 @@ from psycopg.conninfo import make_conninfo
 
 from domain.data_protection import Order
 from ledger.commands.ledger import PermitLedger
+from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
@@ -299,7 +300,7 @@ def test_it_only_reads(log, new_login):
     assert 0 == result.exit_code, result.output
 
 
-def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
+def test_after_an_erasure_everything_verifies(log, blind_index, context, last):
     """Keys, pictures and indexes go; what was signed stays as it was, and so do copies of it."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy), "--entries").exit_code
@@ -311,7 +312,7 @@ def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
     with closing(
         PermitLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
-        ledger.erase(holder, order, ["officer-1", "officer-2"], until, command())
+        ledger.erase(holder, order, ["officer-1", "officer-2"], until, Command(context))
     log.integrate()
 
     result = log.verify("--against", str(kept), "--tiles", str(copy))
