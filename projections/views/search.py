@@ -19,7 +19,7 @@ class SearchEntry:
 
 
 class SearchView:
-    """Holds the index's key, and nothing else."""
+    """Folds events into rows of the search; holds the blind index's key only."""
 
     def __init__(self, blind_index: BlindIndex) -> None:
         self._blind_index = blind_index
