@@ -37,7 +37,7 @@ from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys, Keys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.queries.waiting import ViewPosition
 from projections.rebuild.loading import Parts

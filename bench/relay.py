@@ -33,7 +33,7 @@ from consumers.contract.topics import make, missing, topics_of
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection
 from consumers.relay.producer import producer_options
-from consumers.relay.records import Preparer
+from consumers.relay.records import RecordMaker
 from consumers.relay.relay import Relay
 from consumers.relay.resume import TRANSACTION_EVENTS_MAX
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
@@ -157,10 +157,10 @@ def _rates(
 def _records(url: str, head: int) -> Sequence[Outgoing]:
     records: list[Outgoing] = []
     with connect(url) as log:
-        preparer = Preparer(lambda: log, EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE)
+        maker = RecordMaker(lambda: log, EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE)
         pages = follow(url, after=0, stop=Event(), page_events_max=TRANSACTION_EVENTS_MAX)
         for page in pages:
-            batch = preparer.batch(page)
+            batch = maker.batch(page)
             records += batch.records
             if batch.position == head:
                 return records

@@ -28,7 +28,7 @@ from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.chaos.workload import BLIND_INDEX

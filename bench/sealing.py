@@ -35,7 +35,7 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
 from ledger.eventlog.registry import ClaimHolder
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.views.registry import all_views
 from tests.keks import keyring

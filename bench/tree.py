@@ -40,11 +40,10 @@ from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, connect
 from projections.queries.permits import read_pool
 from tests.keks import keyring
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import EVENTS, LOGS
+from transparency.merkle import Edge, leaf_hash
 from transparency.notes import NoteSigner
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner

@@ -12,7 +12,7 @@ from domain.events import PermitEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent
 from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
-from projections.projector.opening import EventOpener, Page
+from projections.projector.pages import EventOpener, Page
 
 
 class NoKey(HolderKey):

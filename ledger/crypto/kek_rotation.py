@@ -6,14 +6,14 @@ one that still wraps with the old KEK gets a conflict from its append, and loads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from psycopg.rows import class_row, scalar_row
 
 from ledger.database.connections import Connection
+from ledger.database.leader import locked
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, Unavailable
 
@@ -55,18 +55,10 @@ def rotate(
         KeyUnusable: a KEK is missing; or, at the end, some keys can't be unwrapped.
         Unavailable: the store does not answer; or another rotation is under way.
     """
-    with _alone(connection):
+    with locked(connection, _LOCK) as is_ours:
+        if not is_ours:
+            raise Unavailable("Another rotation is under way: wait for it.")
         return _rotate(connection, store, progress)
-
-
-@contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    if connection.execute(_sql.try_lock, [_LOCK]).fetchone() != (True,):
-        raise Unavailable("Another rotation is under way: wait for it.")
-    try:
-        yield
-    finally:
-        connection.execute(_sql.unlock, [_LOCK])
 
 
 def _rotate(connection: Connection, store: KeyStore, progress: Progress) -> Rotation:

@@ -33,7 +33,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
-"""NOTIFY on it says that the head has moved; the payload is empty."""
+"""NOTIFY on it when the head has moved; the payload is empty."""
 
 SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
@@ -58,7 +58,7 @@ _CONFLICTS = {
 def as_service(database_url: str) -> str:
     """The same database, acting as the service's role from the first statement on.
 
-    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
+    Options that are there stay, those in ``PGOPTIONS`` too: libpq reads that variable only where
     the connection string has none.
     """
     options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
@@ -137,7 +137,8 @@ def connect_for_bulk(database_url: str) -> Connection:
 
 
 def hang_up(connection: Connection) -> None:
-    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    """Close the connection's socket from another thread, which ends a wait for the server at
+    once."""
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,

@@ -11,16 +11,16 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 import psycopg
 from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
-from psycopg.rows import args_row
 
 from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
 
 from .connections import Connection
 from .named_sql import Queries
+from .rows import rows
 
 _LOCK = 0x7065726D6974  # "permit": one migration at a time in this database
 
@@ -98,28 +98,18 @@ def _applied(connection: Connection, packages: tuple[str, ...]) -> dict[tuple[st
     if connection.execute(_sql.exists).fetchone() != (True,):
         return {}
     try:
-        with connection.cursor(row_factory=args_row(_applied_file)) as cursor:
-            return dict(cursor.execute(_sql.applied, [list(packages)]))
+        found = rows(connection, _sql.applied, [list(packages)])
     except InsufficientPrivilege:
         raise RightsMissing(
             f"The database user {connection.info.user} may not see which migrations were applied:"
             f' run GRANT permit_ledger_service TO "{connection.info.user}" as an administrator.'
         ) from None
-
-
-def _applied_file(package: str, file: str, digest: str) -> tuple[tuple[str, str], str]:
-    return (package, file), digest
-
-
-class _Privilege(NamedTuple):
-    user: str
-    may_apply: bool
+    return {(package, file): digest for package, file, digest in found}
 
 
 def _refuse_strangers(connection: Connection, absent: list[Migration]) -> None:
-    """Require an owner: no single user could migrate tables of several owners later."""
-    with connection.cursor(row_factory=args_row(_Privilege)) as cursor:
-        [(user, may_apply)] = cursor.execute(_sql.may_apply).fetchall()
+    """Require the owner: tables of several owners could not be migrated by any of them later."""
+    [(user, may_apply)] = rows(connection, _sql.may_apply)
     if not may_apply:
         names = ", ".join(migration.name for migration in absent)
         raise SchemaBehind(

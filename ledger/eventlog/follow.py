@@ -15,7 +15,7 @@ from eventsourcing.persistence import Notification
 
 from ledger.database.connections import CHANNEL, Connection, connect
 from ledger.database.named_sql import Queries
-from ledger.database.outage import OUTAGES, Outage
+from ledger.database.retry import OUTAGES, Outage
 from ledger.errors import LogBehind, LogGap
 
 APPLICATION_NAME = "permit-ledger follow"

@@ -36,7 +36,7 @@ def parts_of(settings: Settings) -> Parts:
     from permit_ledger.keys import files as keys  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
     from permit_ledger.logging.tracebacks import describe  # noqa: PLC0415
-    from projections.projector.opening import EventOpener  # noqa: PLC0415
+    from projections.projector.pages import EventOpener  # noqa: PLC0415
     from projections.views.registry import all_views  # noqa: PLC0415
 
     return (

@@ -15,7 +15,7 @@ from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.remote import remote_http_service
 from permit_ledger.bootstrap.service import http_service
 from permit_ledger.settings import Settings
-from projections.remote.feed import remote_source_of
+from projections.remote.source import remote_source_of
 
 from .listening import bind
 from .protocol import BoundedHttp

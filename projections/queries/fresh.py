@@ -114,7 +114,8 @@ class _Opened(NamedTuple):
 
 
 class FreshReader:
-    """Reads one permit or application as it is now, whatever the projector does.
+    """Reads one permit or application as it is now, whether or not the projector has applied its
+    last events.
 
     ``wait_s`` is how long it waits for the views before it folds the events itself.
 
@@ -158,7 +159,7 @@ class FreshReader:
         )
 
     async def progress(self, receipt_number: str) -> Progress:
-        """How far an application for an identity card is."""
+        """The progress of an application for an identity card."""
         found = await self._id_cards.progress(receipt_number)
         if not found.is_present and await self._views.wait_for(found.head, self._wait_s):
             found = await self._id_cards.progress(receipt_number)

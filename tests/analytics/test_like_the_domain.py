@@ -60,7 +60,7 @@ def histories(ledger, city):
 
 
 def asked(sink, days, today=None):
-    questions.set_day(sink._connection, today or max(days), 30, days)
+    questions.set_day(sink.connection, today or max(days), 30, days)
     return sink.rows("SELECT * FROM permits_by_day")
 
 
@@ -144,7 +144,7 @@ def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
                 expected[permit.residence.division, days] += left <= days
 
     sink = fill()
-    questions.set_day(sink._connection, today, 30)
+    questions.set_day(sink.connection, today, 30)
     told = sink.rows("SELECT * FROM endorsements_due")
 
     assert {

@@ -73,7 +73,7 @@ def check(n, number):
 @pytest.fixture(scope="module")
 def published(filled, folder):
     publisher = Publisher(folder)
-    publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.parked(), TODAY)
+    publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.uncounted(), TODAY)
     while publisher.draw_next(TODAY):
         pass
     return folder / "published"
@@ -204,11 +204,11 @@ def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeyp
     """Whoever has just read the index finds what it speaks of; in the end it goes."""
     now, folder = [0.0], tmp_path / "published"
     monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
-    monkeypatch.setattr("consumers.analytics.charts._drawn", _one_line)
+    monkeypatch.setattr("consumers.analytics.charts.draw", _one_line)
     publisher, there = Publisher(tmp_path), []
     for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
         today = TODAY + timedelta(days=day)
-        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.parked(), today)
+        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.uncounted(), today)
         while publisher.draw_next(today):
             pass
         there.append(sorted(path.name[-5] for path in folder.glob("due.*.svg")))

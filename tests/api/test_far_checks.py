@@ -20,7 +20,7 @@ from domain.verification import verify_card
 from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date
-from projections.remote.feed import begin, claim
+from projections.remote.source import begin, claim
 from tests.api.conftest import free_port
 from tests.api.service import Caller
 from tests.conftest import TEMPLATE

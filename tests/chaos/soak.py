@@ -18,9 +18,9 @@ import psycopg
 from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.projector.leadership import LOCK
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
+from projections.projector.runner import LEASE
 from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.chaos.poison import Poisoner
@@ -262,7 +262,7 @@ class Soak:
         found: list[str] = []
 
         def is_found() -> bool:
-            found[:] = [str(name) for name in self._ask(_LEADER, LOCK) or ()]
+            found[:] = [str(name) for name in self._ask(_LEADER, LEASE.lock) or ()]
             return bool(found)
 
         self._until(is_found, "leader")

@@ -16,9 +16,9 @@ from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.kinds import PARTITIONS, PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection as client_options
-from consumers.remote_views.group import _true_at
+from consumers.remote_views.group import true_as_of
 from ledger.database.connections import as_service, connect
-from projections.remote.feed import (
+from projections.remote.source import (
     CLOCKS_APART_MAX_S,
     Fenced,
     NoRemoteSource,
@@ -145,12 +145,12 @@ def test_a_clock_that_is_ahead_proves_nothing():
     now = datetime(2026, 11, 26, tzinfo=UTC)
 
     def true_at(ahead_s):
-        return _true_at(Heartbeat(1, now + timedelta(seconds=ahead_s)), now)
+        return true_as_of(Heartbeat(1, now + timedelta(seconds=ahead_s)), now)
 
     assert now - timedelta(seconds=7) == true_at(-7)
     assert now == true_at(CLOCKS_APART_MAX_S)
     assert true_at(CLOCKS_APART_MAX_S + 1) is None
-    assert _true_at(None, now) is None
+    assert true_at(None, now) is None
 
 
 def test_two_workers_and_one_is_killed(

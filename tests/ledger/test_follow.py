@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from ledger.database.connections import CHANNEL, connect
-from ledger.database.outage import Outage
+from ledger.database.retry import Outage
 from ledger.eventlog.follow import PAGE_BYTES_MAX, wait_for_notification
 
 FOLLOWER = "permit-ledger follow"
@@ -27,7 +27,7 @@ def never_polling(monkeypatch):
 @pytest.fixture
 def quickly_back(monkeypatch):
     """It does not wait long between two attempts."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.05)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -234,5 +234,5 @@ def test_an_outage_is_told_once_and_so_is_its_end(
             until(lambda outage=outage: len(follower.positions) >= outage)
 
     assert [1, 2] == follower.positions
-    assert ["log out of reach", "log in reach again"] * 2 == [told["event"] for told in outages]
+    assert ["outage began", "outage ended"] * 2 == [told["event"] for told in outages]
     assert {"AdminShutdown", "OperationalError", None} >= {told.get("error") for told in outages}

@@ -16,7 +16,7 @@ from tests.postgres import restart
 @pytest.fixture(autouse=True)
 def quickly_back(monkeypatch):
     """A follower does not wait long between two attempts."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monke
 
 def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeypatch):
     """However long it would have waited."""
-    monkeypatch.setattr("ledger.database.backoff.FIRST_S", NEVER_S)
+    monkeypatch.setattr("ledger.database.retry.FIRST_S", NEVER_S)
     with following_at("host=/nowhere dbname=none") as follower:
         until(lambda: outages)
     assert follower.pages == []

@@ -15,7 +15,7 @@ from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
 from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
 from permit_ledger.settings import Settings
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.registry import all_views
 from tests.keks import keyring

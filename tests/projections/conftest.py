@@ -18,7 +18,7 @@ from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import Connection, as_service, connect
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.queries.permits import PermitReader, Person, read_pool
 from projections.views.face import SealedFace
@@ -68,7 +68,7 @@ def start_projector(
     database_url: str, blind_index: BlindIndex, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Running]]:
     """``start_projector(extra views …)``: one more; what still runs ends with the test."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
     started: list[Running] = []
 
     def start_projector(*extra_views: Any) -> Running:

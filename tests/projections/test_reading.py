@@ -26,7 +26,7 @@ def plain(row):
 
 @pytest.fixture
 def living(life):
-    """One permit with a history, and beside it one of somebody else's."""
+    """One permit with a history, and another holder's."""
     living = life()
     number = living.issue()
     living.claim(number, 1)
@@ -53,7 +53,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
         "head": 6,
         "wanted": number,
         "last_version": None,
-        "is_parked": False,
+        "is_quarantined": False,
     }
     assert plain(expected) == plain(seen.row)
 
@@ -69,7 +69,7 @@ def test_facts_of_an_ended_permit(read, living, projected, ledger):
 
 @pytest.mark.parametrize("method", ["permit", "physical", "electronic", "of_holder"])
 def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, method):
-    """So that nobody takes a view that is behind for a permit that does not exist."""
+    """So that no one takes a view that is behind for a permit that does not exist."""
     projected()
 
     seen = read(method, NOBODYS)
@@ -83,7 +83,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     projected()
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
-    beside |= {"kept_unused": False, "is_parked": False}
+    beside |= {"kept_unused": False, "is_quarantined": False}
     beside |= {"head": 6, "wanted": number, "last_version": None}
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)
@@ -152,7 +152,7 @@ def test_of_permits_of_one_day_the_one_issued_last_counts(
 
 
 def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, ledger, blind_index):
-    """Then the later issued; nobody else's."""
+    """Then the later issued; no other holder's."""
     living = life()
     person = "990000199001010017"
     living.issue()

@@ -3,7 +3,7 @@
 import pytest
 from eventsourcing.persistence import Notification
 
-from projections.projector.opening import Page
+from projections.projector.pages import Page
 from projections.projector.writing import ViewWriter
 from projections.views.registry import all_views
 from tests.projections import columns

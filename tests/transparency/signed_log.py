@@ -99,7 +99,7 @@ class SignedLog:
             structlog.reset_defaults()  # a command's log goes to where its output went
 
     def checkpoint(self, tree: str = "events") -> Path:
-        """What is remembered outside the database, put aside by somebody."""
+        """What is remembered outside the database, put aside."""
         kept = self.folder / f"{tree}.kept"
         shutil.copy(self.folder / "tree" / f"{tree}.checkpoint", kept)
         return kept

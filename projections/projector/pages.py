@@ -1,9 +1,11 @@
-"""Pages of the log, opened: what can't be read stands in them as such, and the rest is not lost."""
+"""Pages of the log, with their events opened; an unreadable event does not fail its page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Event
 from typing import cast
 
 from eventsourcing.persistence import Notification
@@ -11,19 +13,23 @@ from eventsourcing.persistence import Notification
 from domain.aggregate import DomainEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey, wrapped_keys_in
-from ledger.database.connections import Connection
+from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt
+from ledger.eventlog.follow import follow
+from ledger.eventlog.prefetch import prefetched
+
+PAGE_EVENTS_MAX = 2_000
 
 Describe = Callable[[BaseException], str]
-"""What may be told of an error: where it came from, and no value."""
+"""Describe an error by its place in the code, without any value."""
 
 _ledger_sql = Queries("ledger", "sql/queries.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands where the event would."""
+    """Takes the place of an event that cannot be read."""
 
     reason: str
     trace: str
@@ -31,8 +37,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the log in its order: ``events[n]`` is what ``stored[n]`` holds. ``keys`` are those
-    of the holders who are in it."""
+    """Consecutive events: ``events[n]`` is the content of ``stored[n]``.
+
+    ``keys`` are those of the holders of these events.
+    """
 
     stored: Sequence[Notification]
     events: Sequence[DomainEvent | Unreadable]
@@ -40,17 +48,17 @@ class Page:
 
     @property
     def before(self) -> int:
-        """The position that comes before it."""
+        """The position before the page."""
         return self.stored[0].id - 1
 
     @property
     def until(self) -> int:
-        """Its last position."""
+        """The page's last position."""
         return self.stored[-1].id
 
     @property
     def by_permit(self) -> dict[str, list[int]]:
-        """Which of its events are whose."""
+        """The indexes of each permit's events."""
         found: dict[str, list[int]] = {}
         for n, event in enumerate(self.stored):
             found.setdefault(cast("str", event.originator_id), []).append(n)
@@ -58,7 +66,7 @@ class Page:
 
 
 class EventOpener:
-    """Opens events with their holders' keys; one thread's."""
+    """Opens events with their holders' keys. Use it in one thread at a time."""
 
     def __init__(
         self,
@@ -72,7 +80,7 @@ class EventOpener:
         self._mapper = mapper or EventMapper(OrjsonTranscoder())
 
     def open(self, connection: Connection, stored: Sequence[Notification]) -> Page:
-        """All of them at once; one by one where one of them can't be read.
+        """Open a page at once, or event by event where one of them cannot be read.
 
         Raises:
             Unavailable: the keys are out of reach for the moment.
@@ -106,3 +114,26 @@ class EventOpener:
             return wrapped_keys_in(rows.fetchall())
 
         return self._keys.of(holders_of(sealed), wrapped)
+
+
+def pages_after(
+    database_url: str, opener: EventOpener, position: int, stop: Event
+) -> AbstractContextManager[Iterator[Page | None]]:
+    """Follow the log from ``position`` on; the next page is read and opened meanwhile.
+
+    The iterator yields ``None`` where there is nothing new. While the block lasts, the opener
+    belongs to the thread that reads ahead.
+
+    Raises (the iterator):
+        LogGap, LogBehind: the log is not the one that was read so far.
+        Unavailable, psycopg.Error: the log or the keys are out of reach.
+    """
+
+    def produce(ended: Event) -> Iterator[Page]:
+        with connect(database_url, application_name="permit-ledger read") as connection:
+            for stored in follow(
+                database_url, after=position, stop=ended, page_events_max=PAGE_EVENTS_MAX
+            ):
+                yield opener.open(connection, stored)
+
+    return prefetched(produce, stop)

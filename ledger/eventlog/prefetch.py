@@ -1,4 +1,4 @@
-"""One batch ahead: the next is read and made ready while the last is on its way."""
+"""Reading one step ahead: the next item is made while the caller works on the last one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-AHEAD = 1
-STOP_POLL_S = 0.1
-END_TIMEOUT_S = 5.0
+POLL_S = 0.1
+END_TIMEOUT_S = 10.0
+"""A stop interrupts connecting after 5 s, and waiting for a lock after 2 s."""
 
 
 class _Failed(Generic[T]):
@@ -22,34 +22,40 @@ class _Failed(Generic[T]):
 
 @contextmanager
 def prefetched(
-    produce: Callable[[Event], Iterator[T]], stop: Event
+    produce: Callable[[Event], Iterator[T]], stop: Event, *, ahead_max: int = 1
 ) -> Iterator[Iterator[T | None]]:
-    """What ``produce`` yields in a thread of its own, until ``stop`` or the end of the block; now
-    and then ``None``, where there is nothing new.
+    """Iterate over what ``produce`` yields in a thread of its own, until ``stop`` is set.
 
-    ``produce`` is given an event that is set when it should end. Its errors are raised by the
-    iterator.
+    Besides ``ahead_max`` items that wait, one is being made and one is with the caller.
+
+    Args:
+        produce: given an event that is set when it should end. The iterator raises its errors.
+
+    Yields:
+        An iterator over the items; it yields ``None`` where there was none for a tenth of a second.
     """
-    queue: Queue[T | _Failed[T]] = Queue(AHEAD)
+    queue: Queue[T | _Failed[T]] = Queue(ahead_max)
     ended = Event()
 
     def put(item: T | _Failed[T]) -> None:
         while not ended.is_set():
             with suppress(Full):
-                queue.put(item, timeout=STOP_POLL_S)
+                queue.put(item, timeout=POLL_S)
                 return
 
     def run() -> None:
         try:
             for item in produce(ended):
                 put(item)
-        except BaseException as error:  # noqa: BLE001  raised by whoever takes
+                if ended.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001  raised in the thread that takes the items
             put(_Failed(error))
 
     def take() -> Iterator[T | None]:
         while not stop.is_set():
             try:
-                item = queue.get(timeout=STOP_POLL_S)
+                item = queue.get(timeout=POLL_S)
             except Empty:
                 yield None
                 continue

@@ -1,22 +1,22 @@
--- name: feed
+-- name: source
 SELECT source, topic, topic_id FROM views.feed;
 
--- name: feed_id
+-- name: database_id
 SELECT feed_id::text FROM views.feed;
 
 -- name: log_head
 SELECT position FROM ledger.head;
 
 -- name: begin
--- One of several workers that begin at once makes the row.
+-- Of several workers that begin at once, one inserts the row.
 INSERT INTO views.feed (source, topic, topic_id) VALUES (%(source)s, %(topic)s, %(topic_id)s)
 ON CONFLICT DO NOTHING;
 
 -- name: begin_partitions
 INSERT INTO views.feed_partitions (partition) SELECT generate_series(0, %s - 1) ON CONFLICT DO NOTHING;
 
--- name: topic_made_anew
--- Positions stay: what is read again is known by them.
+-- name: restart_topic
+-- Positions stay: records that are read again are recognised by them.
 WITH found AS (
     UPDATE views.feed SET topic_id = %(topic_id)s WHERE topic_id <> %(topic_id)s RETURNING 1
 )
@@ -25,12 +25,12 @@ SET epoch = epoch + 1, next_offset = 0, in_step_at = NULL, behind_records = NULL
 WHERE EXISTS (SELECT FROM found);
 
 -- name: claim
--- Waits for whoever is writing at this moment; afterwards their epoch is an old one.
+-- Waits for a worker that is writing at this moment, whose epoch is outdated afterwards.
 UPDATE views.feed_partitions SET epoch = epoch + 1 WHERE partition = ANY (%s)
 RETURNING partition, epoch, next_offset;
 
 -- name: lock
--- Nobody takes them over until this transaction ends.
+-- No other worker claims them until this transaction ends.
 SELECT partition, epoch, next_offset, position, bad_records
 FROM views.feed_partitions WHERE partition = ANY (%s) ORDER BY partition FOR UPDATE;
 
@@ -40,7 +40,7 @@ UPDATE views.feed_partitions SET next_offset = %(next_offset)s, position = %(pos
 WHERE partition = %(partition)s;
 
 -- name: held
--- Which versions the rows of these permits hold, and who stands still.
+-- Which versions the rows of these permits hold.
 SELECT permit_number, version FROM views.physical_permits WHERE permit_number = ANY (%s);
 
 -- name: bad_record
@@ -52,7 +52,7 @@ ON CONFLICT DO NOTHING;
 -- name: clock
 SELECT clock_timestamp();
 
--- name: tell_end
+-- name: record_end
 UPDATE views.feed_partitions SET asked_at = %(asked_at)s, behind_records = %(behind_records)s,
     in_step_at = greatest(in_step_at, %(in_step_at)s)
 WHERE partition = %(partition)s AND epoch = %(epoch)s;
@@ -73,7 +73,7 @@ ORDER BY found_at DESC, partition, record_offset DESC LIMIT %s;
 SELECT part.position AS as_of_position, physical_permits.*,
        extract(epoch FROM clock_timestamp() - part.in_step_at)::float8 AS stale_s,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
 FROM views.feed_partitions AS part
 LEFT JOIN views.physical_permits ON physical_permits.permit_number = %(permit_number)s
 WHERE part.partition = %(partition)s;

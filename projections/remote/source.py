@@ -1,8 +1,8 @@
-"""Views without a log beside them: how far each partition of a topic has come, and who writes it.
+"""The source of remote views: each partition's progress, and which worker writes it.
 
-A partition's row says what is in the rows of its permits, and is moved in their transaction. Who
-takes a partition over raises its epoch under the row's lock: whoever had it before writes no more,
-even if it does not know yet.
+A partition's row states what the rows of its permits hold, and moves in their transaction. A worker
+that claims a partition raises its epoch under the row's lock, which fences the worker that had it
+before, even if that one has not noticed yet.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from psycopg.rows import class_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows, scalar
 from ledger.errors import Corrupt
 
 CLOCKS_APART_MAX_S = 10
 """The ledger's clock and this database's may differ by so much; by more, a clock is wrong."""
 
-_sql = Queries("projections", "sql/feed.sql")
+_sql = Queries("projections", "sql/remote.sql")
 
 
 class NoRemoteSource(Corrupt):
-    """This database can't be fed from that topic; the message says why."""
+    """This database's views cannot be kept from that topic; the message says why."""
 
 
 class Fenced(Exception):
@@ -34,8 +34,8 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """Whose events a database follows. ``topic_id`` is the topic's own name for itself (KIP-516):
-    one that was deleted and made again has another."""
+    """Whose events a database follows. ``topic_id`` identifies the topic itself (KIP-516): one that
+    was deleted and created again has another."""
 
     source: str
     topic: str
@@ -44,7 +44,7 @@ class RemoteSource:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A partition that is ours as long as nobody raises its epoch."""
+    """A partition that this worker may write as long as its epoch is unchanged."""
 
     partition: int
     epoch: int
@@ -53,8 +53,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class RemotePartition:
-    """How a partition is. ``stale_s``: so long ago all that the ledger had was in the rows;
-    ``None``: never yet. ``behind_records`` counts offsets, which other records have as well."""
+    """A partition's state. ``stale_s``: how long ago the rows held all that the ledger had;
+    ``None``: never yet. ``behind_records`` counts offsets, including those of other records."""
 
     partition: int
     position: int
@@ -66,28 +66,28 @@ class RemotePartition:
 
 
 def remote_source_of(connection: Connection) -> RemoteSource | None:
-    """What the database's views are fed from; ``None`` where it is the database's own log."""
-    row = connection.execute(_sql.feed).fetchone()
-    return RemoteSource(*cast("tuple[str, str, str]", row)) if row else None
+    """The source of the database's views; ``None`` where it is the database's own log."""
+    with connection.cursor(row_factory=class_row(RemoteSource)) as cursor:
+        return cursor.execute(_sql.source).fetchone()
 
 
 def require_own_log(connection: Connection) -> None:
-    """
+    """Require that this database's views are made from its own log.
+
     Raises:
-        NoRemoteSource: the views of this database are fed from elsewhere.
+        NoRemoteSource: they are remote.
     """
-    if feed := remote_source_of(connection):
+    if source := remote_source_of(connection):
         raise NoRemoteSource(
-            f"The views of this database are fed from the topic {feed.topic} of {feed.source}, and"
+            f"The views of this database come from the topic {source.topic} of {source.source}, and"
             " not from a log: use `permit-ledger project --source kafka`, or another database."
         )
 
 
-def begin(connection: Connection, feed: RemoteSource, partitions: int) -> str:
-    """Feed the views from there, from the beginning or from where they are; returns the database's
-    own name among those that are fed.
+def begin(connection: Connection, source: RemoteSource, partitions: int) -> str:
+    """Start or resume remote views from this source; returns the database's id as a consumer.
 
-    A topic that was made anew is read from its beginning; what is known already is passed over.
+    A topic that was created again is read from its beginning; known events are passed over.
 
     Raises:
         NoRemoteSource: the database has a log of its own, or follows another ledger.
@@ -98,42 +98,44 @@ def begin(connection: Connection, feed: RemoteSource, partitions: int) -> str:
                 "This database has a log of its own, and its views are made from that."
             )
         connection.execute(
-            _sql.begin, {"source": feed.source, "topic": feed.topic, "topic_id": feed.topic_id}
+            _sql.begin,
+            {"source": source.source, "topic": source.topic, "topic_id": source.topic_id},
         )
         found = remote_source_of(connection)
-        assert found is not None  # noqa: S101  it was just made
-        if (found.source, found.topic) != (feed.source, feed.topic):
+        assert found is not None  # noqa: S101  it was just inserted
+        if (found.source, found.topic) != (source.source, source.topic):
             raise NoRemoteSource(
                 f"This database follows {found.source} on the topic {found.topic}, and not"
-                f" {feed.source} on {feed.topic}: take another database."
+                f" {source.source} on {source.topic}: take another database."
             )
         connection.execute(_sql.begin_partitions, [partitions])
-        connection.execute(_sql.topic_made_anew, {"topic_id": feed.topic_id})
-        return cast("tuple[str]", connection.execute(_sql.feed_id).fetchone())[0]
+        connection.execute(_sql.restart_topic, {"topic_id": source.topic_id})
+        return str(scalar(connection, _sql.database_id))
 
 
 def claim(connection: Connection, partitions: Iterable[int]) -> list[Claim]:
-    """Take these partitions over; who had them is fenced on return."""
-    rows = connection.execute(_sql.claim, [sorted(partitions)]).fetchall()
-    return [Claim(*row) for row in cast("list[tuple[int, int, int]]", rows)]
+    """Claim these partitions; the workers that had them are fenced on return."""
+    with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        return cursor.execute(_sql.claim, [sorted(partitions)]).fetchall()
 
 
 def clock(connection: Connection) -> datetime:
-    """The database's own."""
-    return cast("tuple[datetime]", connection.execute(_sql.clock).fetchone())[0]
+    """The database's clock."""
+    instant: datetime = scalar(connection, _sql.clock)
+    return instant
 
 
-def tell_end(
+def record_end(
     connection: Connection,
     claimed: Claim,
     asked_at: datetime,
     behind_records: int,
     in_step_at: datetime | None,
 ) -> None:
-    """Keep what the broker said of a partition's end at ``asked_at``, and of which instant all that
-    the ledger had recorded is in the rows (``None``: of none that is known)."""
+    """Record a partition's end, as the broker gave it at ``asked_at``, and the instant as of which
+    the rows hold all that the ledger had recorded (``None`` where that is unknown)."""
     connection.execute(
-        _sql.tell_end,
+        _sql.record_end,
         {
             "partition": claimed.partition,
             "epoch": claimed.epoch,
@@ -145,32 +147,32 @@ def tell_end(
 
 
 def is_fresh(stale_s: float | None, stale_s_max: float) -> bool:
-    """Whether that is an age, and no more than is allowed. From the future nothing is fresh."""
+    """Whether the age is known and allowed; one from the future is not."""
     return stale_s is not None and -CLOCKS_APART_MAX_S <= stale_s <= stale_s_max
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """How all of the partitions are; ``quarantined`` permits stand still."""
+    """All partitions' states, and how many permits are in quarantine."""
 
     partitions: list[RemotePartition]
     quarantined: int
 
     @property
     def position(self) -> int:
-        """The newest event of any: older ones of another partition may be missing yet."""
+        """The newest event of any partition; older ones of another may be missing still."""
         return max((each.position for each in self.partitions), default=0)
 
     @property
     def stale_s(self) -> float | None:
-        """Of the partition that is the furthest behind; ``None`` where one was never in step."""
+        """The age of the partition furthest behind; ``None`` where one was never in step."""
         ages = [each.stale_s for each in self.partitions]
         known = [age for age in ages if age is not None]
         return max(known) if known and len(known) == len(ages) else None
 
     @property
     def asked_ago_s(self) -> float | None:
-        """Since when the broker has not said where a partition ends, of the worst of them."""
+        """The longest time since a partition's end was received; ``None`` where one never was."""
         ages = [each.asked_ago_s for each in self.partitions]
         known = [age for age in ages if age is not None]
         return max(known) if known and len(known) == len(ages) else None
@@ -186,7 +188,7 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A partition's row, ours until the transaction ends."""
+    """A partition's row, locked until the transaction ends."""
 
     epoch: int
     next_offset: int
@@ -195,22 +197,20 @@ class Locked:
 
 
 def remote_state(connection: Connection) -> RemoteState:
-    """How far the partitions are."""
-    quarantined = cast("tuple[int]", connection.execute(_sql.quarantined).fetchone())[0]
+    """The partitions' states."""
+    quarantined = scalar(connection, _sql.quarantined)
     with connection.cursor(row_factory=class_row(RemotePartition)) as cursor:
         return RemoteState(cursor.execute(_sql.partitions).fetchall(), quarantined)
 
 
 def lock(connection: Connection, epochs: Mapping[int, int]) -> dict[int, Locked]:
-    """
+    """Lock partitions for writing.
+
     Raises:
-        Fenced: one of them is another's by now.
+        Fenced: another worker has claimed one of them.
     """
-    rows = connection.execute(_sql.lock, [sorted(epochs)]).fetchall()
-    found = {
-        partition: Locked(*rest)
-        for partition, *rest in cast("list[tuple[int, int, int, int, int]]", rows)
-    }
+    locked = rows(connection, _sql.lock, [sorted(epochs)])
+    found = {partition: Locked(*rest) for partition, *rest in locked}
     if {partition: row.epoch for partition, row in found.items()} != dict(epochs):
         raise Fenced
     return found
