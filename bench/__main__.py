@@ -56,5 +56,5 @@ def main(
         benchmark(_console, quick=quick, **lasting)
 
 
-if __name__ == "__main__":  # not in the processes that a rebuild starts
+if __name__ == "__main__":  # a rebuild's child processes import this module
     typer.run(main)

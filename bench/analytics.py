@@ -1,8 +1,8 @@
-"""The statistics: filling the file from a log, beside reading the same log alone, in one run.
+"""The statistics: filling the file from a log, compared with only reading the same log, in one run.
 
 The file is filled as the role does it: events and marks in one transaction of at most 5,000.
-Reading alone is ``follow`` and the mapper's parsing, which both sides do. Memory is that of a
-process of its own that fills a file and answers every question, at its highest.
+Reading is ``follow`` and the mapper's parsing, which both sides do. Memory is the peak of a process
+of its own that fills a file and answers every question.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import sides
+from bench import write_paths
 from bench.harness import Rates, Result, Round, forget_garbage, fresh_database, server
 from consumers.analytics.batch import BATCH_EVENTS_MAX
 from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.sink import Sink
 from domain.calendar import shanghai_date
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.eventlog.follow import follow
 from permit_ledger.sample.command import simulate
 from tests.keks import keyring
@@ -49,7 +49,7 @@ def bench_analytics(console: Console, *, quick: bool) -> None:
     with (
         server() as (_, embedded),
         fresh_database(embedded, "district") as empty,
-        sides.prepared(empty) as url,
+        write_paths.prepared(empty) as url,
     ):
         head = _grow(url, permits)
         for n in track(range(rounds), "analytics", console=console, transient=True):
@@ -66,9 +66,11 @@ def bench_analytics(console: Console, *, quick: bool) -> None:
 
 
 def _grow(url: str, permits: int) -> int:
-    with closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
-        simulate(ledger, permits=permits, days=730, seed=1, until=UNTIL, policy=sides.POLICY)
-        return ledger.log.head()
+    with closing(
+        BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+    ) as ledger:
+        simulate(ledger, permits=permits, days=730, seed=1, until=UNTIL, policy=write_paths.POLICY)
+        return ledger.head()
 
 
 def _parser() -> EventMapper:
@@ -76,7 +78,7 @@ def _parser() -> EventMapper:
 
 
 def _fill(url: str, head: int) -> tuple[Round, float]:
-    """From nothing to the log's head; and the seconds for all answers then."""
+    """Fill from nothing to the log's head; then the seconds for all answers."""
     with TemporaryDirectory() as folder, closing(Sink(Path(folder), "log")) as sink:
         started = time.perf_counter()
         with closing(LogSource(url, _parser().parse).batches({}, Event())) as batches:  # type: ignore[type-var]
@@ -113,7 +115,7 @@ def _peak_mib(url: str, head: int) -> int:
 
 
 def _own_peak_mib() -> int:
-    """Of this program: ``ru_maxrss`` begins with what the process was before it became that."""
+    """Peak memory of this program: ``ru_maxrss`` includes the process before its exec."""
     [line] = [each for each in _STATUS.read_text().splitlines() if each.startswith("VmHWM")]
     return int(line.split()[1]) // 1024
 

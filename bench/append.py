@@ -1,5 +1,5 @@
-"""Many commands at a time, through the application: ours against the library's stock recorder, and
-against what PostgreSQL does by itself.
+"""Concurrent commands through the application: ours against the library's stock recorder and
+against bare PostgreSQL.
 
 Ours and the stock recorder issue permits with the same aggregate, mapper and server; ours also
 guards one person, one permit in the same transaction. Ours runs as it does in the service, as
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import raw, sides
+from bench import bare_postgres, write_paths
 from bench.harness import (
     Rates,
     Result,
@@ -35,12 +35,12 @@ from bench.harness import (
     server,
 )
 from domain.application import Application
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.permits import PermitCommands
 from ledger.commands.runner import Command
 from ledger.database.connections import Connection, connect
 from ledger.eventlog.append import Append
-from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.log import EventLog
 from permit_ledger.roles.api import SWITCH_INTERVAL_S
 from projections.queries.permits import read_pool
 from tests.keks import keyring
@@ -50,11 +50,11 @@ ROUNDS, ROUND_S = 5, 1.5
 QUICK_ROUNDS, QUICK_ROUND_S = 3, 0.4
 ISSUES_A_SECOND_MAX = 20_000
 ROWS_A_SECOND_MAX = 150_000
-"""What is made ready before a round, for each second of it."""
+"""Prepared before a round, for each second of it."""
 FSYNCS, PAGE_BYTES = 300, 8192
 
 Side = Callable[[int, float], Round]
-"""Clients, seconds → what they got done."""
+"""Clients, seconds → the work done."""
 
 
 def bench_append(console: Console, *, quick: bool) -> None:
@@ -112,45 +112,45 @@ def _report(result: Result, table: Table, clients: int, rounds: list[dict[str, R
 
 
 def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
-    url = stack.enter_context(sides.prepared(urls["ours"]))
+    url = stack.enter_context(write_paths.prepared(urls["ours"]))
     ledger = stack.enter_context(
-        closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+        closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
     )
-    stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
-    raw.create(urls["raw"])
+    stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
+    bare_postgres.create(urls["raw"])
     return {
         "ours": issuing(ledger, url),
         "ours_recorder": _recorder(ledger, url),
-        "ours_threads": _threads(lambda a: ledger.issue(a, Command(sides.context()))),
-        "stock": _threads(lambda a: stock.issue(a, sides.context())),
+        "ours_threads": _threads(lambda a: ledger.permits.issue(a, Command(write_paths.context()))),
+        "stock": _threads(lambda a: stock.issue(a, write_paths.context())),
         "raw_insert": _raw_inserts(urls["raw"]),
-        "raw_unnest": _raw_batches(urls["raw"], raw.unnest),
-        "raw_copy": _raw_batches(urls["raw"], raw.copy),
+        "raw_unnest": _raw_batches(urls["raw"], bare_postgres.unnest),
+        "raw_copy": _raw_batches(urls["raw"], bare_postgres.copy),
     }
 
 
-def issuing(ledger: PermitLedger, url: str) -> Side:
+def issuing(ledger: BlockingLedger, url: str) -> Side:
     """The service's way: coroutines, each issuing one permit after the other."""
 
     def run(clients: int, seconds: float) -> Round:
-        wanted = deque(sides.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
+        wanted = deque(write_paths.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
 
-        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
             commands = PermitCommands(log, ledger.event_mapper, blind_index=ledger.blind_index)
-            return lambda: commands.issue(wanted.popleft(), Command(sides.context()))
+            return lambda: commands.issue(wanted.popleft(), Command(write_paths.context()))
 
         return _run_coroutines(ledger, url, clients, seconds, operation)
 
     return run
 
 
-def _recorder(ledger: PermitLedger, url: str) -> Side:
+def _recorder(ledger: BlockingLedger, url: str) -> Side:
     """The group commit by itself: events that were made before."""
 
     def run(clients: int, seconds: float) -> Round:
-        events = deque(sides.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
+        events = deque(write_paths.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
 
-        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
             return lambda: log.append(Append([events.popleft()]))
 
         return _run_coroutines(ledger, url, clients, seconds, operation)
@@ -159,11 +159,11 @@ def _recorder(ledger: PermitLedger, url: str) -> Side:
 
 
 def _run_coroutines(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     url: str,
     clients: int,
     seconds: float,
-    operation_on: Callable[[AsyncLog], Callable[[], Awaitable[object]]],
+    operation_on: Callable[[EventLog], Callable[[], Awaitable[object]]],
 ) -> Round:
     async def client(operation: Callable[[], Awaitable[object]], end: float) -> list[float]:
         latencies = []
@@ -175,7 +175,7 @@ def _run_coroutines(
     async def main() -> Round:
         async with read_pool(url, connections_max=2) as pool:
             operation = operation_on(
-                AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
+                EventLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
             )
             started = time.perf_counter()
             done = await asyncio.gather(
@@ -203,7 +203,7 @@ def _switching_often() -> Iterator[None]:
 
 def _threads(issue: Callable[[Application], object]) -> Side:
     def run(clients: int, seconds: float) -> Round:
-        wanted = deque(sides.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
+        wanted = deque(write_paths.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
         return run_for(seconds, [lambda: issue(wanted.popleft())] * clients)
 
     return run
@@ -213,28 +213,30 @@ def _raw_inserts(url: str) -> Side:
     """A connection for each client, at most 16."""
 
     def run(clients: int, seconds: float) -> Round:
-        rows = deque(raw.rows(sides.issued_events(int(ROWS_A_SECOND_MAX * seconds))))
+        rows = deque(
+            bare_postgres.rows(write_paths.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
+        )
         with ExitStack() as stack:
             connections = [
                 stack.enter_context(connect(url))
-                for _ in range(min(clients, raw.INSERT_CONNECTIONS_MAX))
+                for _ in range(min(clients, bare_postgres.INSERT_CONNECTIONS_MAX))
             ]
             return run_for(
                 seconds,
-                [lambda c=c: raw.insert(c, [rows.popleft()]) for c in connections],  # type: ignore[misc]
+                [lambda c=c: bare_postgres.insert(c, [rows.popleft()]) for c in connections],  # type: ignore[misc]
             )
 
     return run
 
 
-def _raw_batches(url: str, write: Callable[[Connection, list[raw.Row]], None]) -> Side:
+def _raw_batches(url: str, write: Callable[[Connection, list[bare_postgres.Row]], None]) -> Side:
     """One connection that writes as many rows at a time as there are clients."""
 
     def run(clients: int, seconds: float) -> Round:
         latencies: list[float] = []
         with connect(url) as connection:
             while sum(latencies) < seconds * 1000:
-                batch = raw.rows(sides.issued_events(clients))
+                batch = bare_postgres.rows(write_paths.issued_events(clients))
                 started = time.perf_counter()
                 write(connection, batch)
                 latencies.append((time.perf_counter() - started) * 1000)
@@ -244,7 +246,7 @@ def _raw_batches(url: str, write: Callable[[Connection, list[raw.Row]], None]) -
 
 
 def _fsync_p50_ms(folder: Path) -> float:
-    """Of a page at a time, where the database has its files."""
+    """Syncs of one page, on the database's disk."""
     latencies = []
     file = folder / "fsync.probe"
     descriptor = os.open(file, os.O_CREAT | os.O_WRONLY)

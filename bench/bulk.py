@@ -1,8 +1,8 @@
-"""Many events in few transactions: ours against the stock recorder, and against what PostgreSQL
-does by itself with the same rows.
+"""Many events in few transactions: ours against the stock recorder and against bare PostgreSQL with
+the same rows.
 
-Ours starts from permits whose events are still pending: it has the mapping to do, and the people to
-guard. The others get finished rows. Rounds alternate; a ratio is the median of the rounds'.
+Ours starts from permits whose events are still pending: it includes the mapping and the uniqueness
+of holders. The others get finished rows. Rounds alternate; a ratio is the median of the rounds'.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import raw, sides
+from bench import bare_postgres, write_paths
 from bench.harness import Rates, Result, Round, fresh_database, server
 from domain.permit import Permit
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BATCH_EVENTS_MAX, BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import connect
 from ledger.eventlog.registry import ClaimHolder
@@ -42,7 +42,7 @@ _mapper = EventMapper(OrjsonTranscoder())
 
 
 def bench_bulk(console: Console, *, quick: bool) -> None:
-    """Events a second of each side; four events of each permit's life."""
+    """Events a second of each side; four events of each permit."""
     rounds, permits = (QUICK_ROUNDS, QUICK_PERMITS) if quick else (ROUNDS, PERMITS)
     result = Result("bulk")
     measured: list[dict[str, Round]] = []
@@ -52,12 +52,12 @@ def bench_bulk(console: Console, *, quick: bool) -> None:
             name: stack.enter_context(fresh_database(embedded, name))
             for name in ("ours", "stock", "raw")
         }
-        url = stack.enter_context(sides.prepared(urls["ours"]))
+        url = stack.enter_context(write_paths.prepared(urls["ours"]))
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
         )
-        stock = stack.enter_context(sides.stock_ledger(urls["stock"]))
-        raw.create(urls["raw"])
+        stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
+        bare_postgres.create(urls["raw"])
         for _ in track(range(rounds), "bulk", console=console, transient=True):
             lives = [_life() for _ in range(permits)]
             events = [
@@ -86,14 +86,14 @@ def _report(result: Result, measured: list[dict[str, Round]], console: Console) 
 
 def _life() -> Permit:
     """Issued, collected, lost, reissued; all of it pending."""
-    permit, by = sides.new_permit(), sides.context()
+    permit, by = write_paths.new_permit(), write_paths.context()
     permit.deliver_card(by)
     permit.report_loss(by)
     permit.reissue(by)
     return permit
 
 
-def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
+def _ours(ledger: BlockingLedger, lives: Sequence[Permit]) -> Round:
     events = sum(len(permit.pending_events) for permit in lives)
     takes = [
         ClaimHolder(ledger.blind_index.of(p.person.citizen_id_number), p.holder_id, p.id)
@@ -107,17 +107,19 @@ def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
 
 
 def _raw(url: str, events: Sequence[StoredEvent]) -> dict[str, Round]:
-    """Each way with rows of its own: the same states under other permit numbers."""
+    """Each write path with rows of its own: the same states under other permit numbers."""
     done = {}
     with connect(url) as connection:
 
         def run(size: int, write: Callable[..., None], among: Sequence[StoredEvent]) -> Round:
-            return _in_batches(raw.rows(_renamed(among)), size, lambda b: write(connection, b))
+            return _in_batches(
+                bare_postgres.rows(_renamed(among)), size, lambda b: write(connection, b)
+            )
 
-        done["raw_insert"] = run(1, raw.insert, events[:SINGLE_INSERTS])
+        done["raw_insert"] = run(1, bare_postgres.insert, events[:SINGLE_INSERTS])
         for size in BATCHES:
-            done[f"raw_unnest_{size}"] = run(size, raw.unnest, events)
-            done[f"raw_copy_{size}"] = run(size, raw.copy, events)
+            done[f"raw_unnest_{size}"] = run(size, bare_postgres.unnest, events)
+            done[f"raw_copy_{size}"] = run(size, bare_postgres.copy, events)
     done["raw_copy"] = done.pop(f"raw_copy_{BATCH_EVENTS_MAX}")
     return done
 

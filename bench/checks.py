@@ -1,9 +1,9 @@
 """Checks over HTTP, records included, on both tracks, against FastAPI doing one plain SELECT.
 
-Service, baseline and load are a process each, beside a database server that flushes; rounds
-alternate between the sides, and a ratio is the median of the rounds'. The size of the larger city
-is what ``PERMIT_LEDGER_BENCH_PERMITS`` says, else 2,000,000, which takes some minutes to settle;
-quick: none.
+Service, baseline and load are a process each, with a database server that flushes; rounds
+alternate between the sides, and a ratio is the median of the rounds'. The larger city
+has ``PERMIT_LEDGER_BENCH_PERMITS`` permits, by default 2,000,000, which take some minutes to load;
+``--quick`` has none.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _city(
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "10000000",
         "PERMIT_LEDGER_DATABASE_CONNECTIONS_MAX": str(POOL_CONNECTIONS),
     }
-    theirs = [sys.executable, "-m", "bench.select_server", as_service(url)]
+    theirs = [sys.executable, "-m", "bench.baseline_server", as_service(url)]
     theirs += [str(ports["select"]), str(POOL_CONNECTIONS)]
     with (
         role("api", environment, f"http://127.0.0.1:{ports['ours']}/healthz"),

@@ -1,4 +1,4 @@
-"""What every benchmark shares: a database, a table on the screen, a file of results."""
+"""Shared by all benchmarks: a database, rounds, a table on the screen, a file of results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass
 class Result:
-    """``ratios`` are ``what_vs_baseline``; ``figures`` are whatever explains them."""
+    """``ratios`` are ``what_vs_baseline``; ``figures`` explain them."""
 
     name: str
     ratios: dict[str, float] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Round:
-    """What was done in one round of one side: how many a second, and how long each took."""
+    """The result of one round of one side: operations a second, and their latencies."""
 
     rate: float
     latencies_ms: Sequence[float]
@@ -81,14 +81,14 @@ class Rates:
         return self._percentile(99)
 
     def _percentile(self, percent: int) -> float:
-        """0 where a side did all at once."""
+        """0 if a side did everything at once."""
         latencies = [ms for each in self.rounds for ms in each.latencies_ms]
         return statistics.quantiles(latencies, n=100)[percent - 1] if len(latencies) > 1 else 0
 
 
 @contextmanager
 def server() -> Iterator[tuple[Path, EmbeddedPostgres]]:
-    """A PostgreSQL of the benchmark's own, flushing to disk as it should, and its folder."""
+    """A PostgreSQL server for the benchmark, flushing to disk, and its folder."""
     with (
         tempfile.TemporaryDirectory(prefix="permit-ledger-bench-") as folder,
         EmbeddedPostgres(Path(folder)) as embedded,
@@ -97,7 +97,7 @@ def server() -> Iterator[tuple[Path, EmbeddedPostgres]]:
 
 
 def flush_dirty_pages(embedded: EmbeddedPostgres) -> None:
-    """So that no side pays in its turn for what another has left to be written."""
+    """Write out dirty pages, so that no side pays for another's."""
     with psycopg.connect(embedded.url, autocommit=True) as admin:
         admin.execute("CHECKPOINT")
 
@@ -113,15 +113,15 @@ def fresh_database(embedded: EmbeddedPostgres, name: str) -> Iterator[str]:
 
 
 def forget_garbage() -> None:
-    """What a round has been made ready with is no garbage: the collector need not look through it
-    again and again, on either side."""
+    """Freeze a round's prepared objects, so that the garbage collector does not traverse them, on
+    either side."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
 
 
 def run_for(seconds: float, clients: Sequence[Callable[[], object]]) -> Round:
-    """A thread for each client, which does the same again until time is up."""
+    """Run a thread for each client, which repeats its operation until time is up."""
     forget_garbage()
     started = time.perf_counter()
 

@@ -1,9 +1,9 @@
-"""Random kills under load: what was promised is counted afterwards, and each count has to be 0.
+"""Random kills under load: violations of each guarantee are counted, and each count has to be 0.
 
-Two services write to one database, one for threads and one for coroutines, and want the same
-permits. In turns one of them or a server process that appends is killed with ``kill -9``; a
-follower is killed now and then as well, and goes on from its last durable position. In the end
-another process sends whatever nobody has answered, and a judge reads the log.
+Two services write to one database, one with threads and one with coroutines, and compete for the
+same permits. One of them or an appending server process is killed with ``kill -9`` in turns; a
+follower is killed at intervals too, and goes on from its last durable position. In the end another
+process sends all commands without an answer again, and the log is checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.keks import keyring
 
 KILLS = 200
 QUICK_S = 40.0
-"""Leaves some seconds for the start and the judge."""
+"""Leaves some seconds for the start and the final check."""
 SEED = 20260105
 PERMITS = 12
 CLIENTS = 8
@@ -51,7 +51,7 @@ _pause = Event()  # never set
 
 
 def bench_kills(console: Console, *, quick: bool) -> None:
-    """A table of kills and of what is wrong after them; exits with 1 where anything is."""
+    """Print a table of kills and violations; exit with 1 if there are any."""
     kills_max, seconds = (sys.maxsize, QUICK_S) if quick else (KILLS, float("inf"))
     started = time.monotonic()
     with ExitStack() as stack:
@@ -83,7 +83,8 @@ def bench_kills(console: Console, *, quick: bool) -> None:
 
 
 class Battlefield:
-    """Two services, a follower, and who was told what. Leaving its context ends them all."""
+    """Two services, a follower, and the answers to their clients. Leaving the context ends them
+    all."""
 
     def __init__(self, database_url: str, file: Path, seed: int) -> None:
         self._url = database_url
@@ -111,7 +112,7 @@ class Battlefield:
 
     @property
     def unexpected(self) -> list[object]:
-        """What a client was told that no client ought to be told."""
+        """Answers that no client should get."""
         return [line for writer in self._ended for line in writer.unexpected]
 
     def kill_one(self) -> None:
@@ -129,7 +130,7 @@ class Battlefield:
             self.figures["follower_kills"] = self.figures.get("follower_kills", 0) + 1
 
     def judged(self) -> Verdict:
-        """End the services, have everything answered that is open, and look at the log."""
+        """End the services, send open commands again, and check the log."""
         for writer in self._writers:
             writer.stop()
         self._ended += self._writers
@@ -151,8 +152,8 @@ class Battlefield:
         )
 
     def _count_outcomes(self, told: list[Acknowledgement], done: int, not_done: int) -> None:
-        """Of commands whose client was killed, and of those whose client heard ``OutcomeUnknown``
-        and was told later whether that was the first time."""
+        """Commands whose client was killed, and those answered with ``OutcomeUnknown`` whose retry
+        was answered."""
         unknown = {key for w in self._ended for key, error in w.failed if error == "OutcomeUnknown"}
         replayed = [each.replayed for each in told if each.key in unknown]
         self.figures.update(
@@ -190,6 +191,6 @@ class Battlefield:
 
 
 def _counts(verdict: Verdict) -> dict[str, int]:
-    """How much of each is wrong; all of it ought to be 0."""
+    """The number of violations of each guarantee; all should be 0."""
     wrong = {name: len(found) for name, found in vars(verdict).items() if isinstance(found, list)}
     return {"head": verdict.head, **wrong}

@@ -1,8 +1,8 @@
-"""A client process: so many connections, each with one request under way, until time is up.
+"""A client process: connections with one request at a time each, until time is up.
 
 ``python -m bench.load`` reads ``{"port", "connections", "seconds", "requests": [text, …]}`` as
-JSON, sends the requests in turns, and writes what it was answered. It does as little as it can: on
-a small machine what it takes is missing to the service.
+JSON, sends the requests in turns, and writes a summary of the answers. It does as little as
+possible: on a small machine it competes with the service for the CPU.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LENGTH = b"content-length: "
 
 @dataclass(frozen=True)
 class Load:
-    """``answered`` counts what the bodies said, by status and by the word looked for."""
+    """``answered`` counts responses, by status and by the word found in the body."""
 
     rate: float
     latencies_ms: Sequence[float]
@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
 
 
 class Run:
-    """What all connections share."""
+    """Shared by all connections."""
 
     def __init__(self, requests: Iterator[bytes], seconds: float, connections: int) -> None:
         self._requests = requests
@@ -114,7 +114,7 @@ async def _run(order: dict[str, Any]) -> Load:
 def load(
     port: int, requests: Sequence[str], *, connections: int, seconds: float, again: bool
 ) -> Load:
-    """In a process of its own; ``again`` starts over when all requests were sent."""
+    """Run in a process of its own; ``again`` repeats the requests when all were sent."""
     order = {
         "port": port,
         "requests": requests,

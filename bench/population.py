@@ -1,8 +1,8 @@
 """A city of permits, copied into log and views as commands and projector would have left them.
 
-Every holder has a key of their own and every face is sealed with it, in both views: a check of any
-of them costs what it costs. The log holds an event for each, of which only place, stream and
-version are true, since nobody folds it here.
+Every holder has a key of their own, with which the personal fields of both views are encrypted, so
+a check has its true cost. The log has an event for each, of which only position, stream and version
+are true, since it is never folded here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CODES: LiteralString = (
 
 
 def settle(connection: Connection, keys: HolderKeys, permits: int) -> list[tuple[str, str]]:
-    """So many permits in force on any day of 2026; gives their numbers and holder ids."""
+    """Insert permits that are in force on any day of 2026; return their numbers and holder ids."""
     made: list[tuple[str, str]] = []
     while len(made) < permits:
         size = min(CHUNK, permits - len(made))
@@ -64,7 +64,7 @@ def settle(connection: Connection, keys: HolderKeys, permits: int) -> list[tuple
 def mint(
     connection: Connection, digests: CodeDigests, permits: Sequence[tuple[str, str]], codes: int
 ) -> list[str]:
-    """So many live codes, of one permit after the other."""
+    """Live codes, of one permit after the other."""
     now = datetime.now(UTC)
     until = now + timedelta(hours=1)
     minted = [new_code() for _ in range(codes)]
@@ -79,7 +79,7 @@ def _rows(keys: HolderKeys, position: int) -> tuple[tuple[Any, ...], ...]:
     key, wrapped = keys.new(randomness.source.take(16).hex())
 
     def shared(view: str) -> tuple[Any, ...]:
-        face = _FACE.seal(key, view, number).box
+        face = _FACE.seal(key, view, number).ciphertext
         when = (ANCHOR, ANCHOR, 1, 0)
         return (number, key.holder_id, 1, face, "320211", "320211-01", *when, False, False, 1)
 
@@ -98,5 +98,5 @@ def _copy(connection: Connection, into: LiteralString, rows: Iterable[Sequence[A
 
 
 def in_turns(permits: Sequence[tuple[str, str]], step: int = 7_919) -> Iterator[str]:
-    """All numbers again and again, never two neighbours after each other."""
+    """All numbers repeatedly, never two neighbours in a row."""
     return (permits[n * step % len(permits)][0] for n in itertools.count())

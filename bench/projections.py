@@ -1,9 +1,9 @@
 """Keeping the views: ours and the library's projection runner, the same handlers, in one run.
 
-Catching up with a believable district's log, and how long after its commit an event is visible in
-both views to whoever waits for it. Rounds alternate between the sides; a ratio is the median of the
-rounds'. Besides, building a view anew beside the live one, with its proof that both are equal: its
-rate over our own catching up, and the memory of the processes that build.
+Catching up with a plausible district's log, and the time from an event's commit until it is visible
+in both views. Rounds alternate between the sides; a ratio is the median of the rounds'. Also
+rebuilding a view beside the live one, with the proof that both are equal: its rate over our own
+catching up, and the memory of the building processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import sides, stock_projection
+from bench import library_projection, write_paths
 from bench.harness import (
     Rates,
     Result,
@@ -32,12 +32,12 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys, Keys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.queries.waiting import ViewPosition
 from projections.rebuild.loading import Parts
@@ -51,14 +51,14 @@ CATCH_UP_MIN, SOONER_MIN, P99_MS_MAX, PEAK_MIB_MAX = 30, 10, 50, 300
 VIEWS, REBUILDS = ("physical", "electronic", "search"), 1
 WAIT_S = 120
 PAUSE_S = 0.02
-"""Between two commits, so that each finds an idle machine."""
+"""Between two commits, so that the machine is idle at each."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """One log, held by each side in its own way."""
+    """One log, in the format of each side."""
 
-    ledger: PermitLedger
+    ledger: BlockingLedger
     url: str
     stock_url: str
     log: list[Notification]
@@ -78,7 +78,9 @@ def bench_projections(console: Console, *, quick: bool) -> None:
     with ExitStack() as stack:
         _, embedded = stack.enter_context(server())
         urls = [
-            stack.enter_context(sides.prepared(stack.enter_context(fresh_database(embedded, name))))
+            stack.enter_context(
+                write_paths.prepared(stack.enter_context(fresh_database(embedded, name)))
+            )
             for name in ("ours", "stock")
         ]
         both = _fill(stack, urls[0], urls[1], permits, stock_events)
@@ -137,19 +139,19 @@ def _report(
 
 def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events: int) -> Sides:
     ledger = stack.enter_context(
-        closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring()))
+        closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
     )
-    head = sides.grow_permits_alone(ledger, permits)
+    head = write_paths.grow_permits_alone(ledger, permits)
     pages = follow(url, after=0, stop=Event())
     log: list[Notification] = []
     while len(log) < head:
         log += next(pages)
     pages.close()
     first = log[:stock_events]
-    stock_projection.fill(stock_url, first)
+    library_projection.fill(stock_url, first)
     sealed = [ledger.event_mapper.parse(event) for event in first]
     holders = {event.envelope.holder for event in sealed if event.envelope}
-    return Sides(ledger, url, stock_url, log, ledger.keys_of([*holders]), len(first))
+    return Sides(ledger, url, stock_url, log, ledger.log.holder_keys([*holders]), len(first))
 
 
 # -- catching up -------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ def _empty(url: str) -> None:
 def _projecting(url: str) -> Iterator[None]:
     stop = Event()
     projector = Projector(
-        url, all_views(sides.BLIND_INDEX), EventOpener(HolderKeys(keyring())), stop
+        url, all_views(write_paths.BLIND_INDEX), EventOpener(HolderKeys(keyring())), stop
     )
     thread = Thread(target=projector.run)
     thread.start()
@@ -181,7 +183,7 @@ def _projecting(url: str) -> Iterator[None]:
 def _our_catch_up(both: Sides) -> Round:
     """From empty views to the log's head, with the projector as it runs in the service."""
     _empty(both.url)
-    head = both.ledger.log.head()
+    head = both.ledger.head()
     with connect(both.url) as connection:
         started = time.perf_counter()
         with _projecting(both.url):
@@ -191,10 +193,10 @@ def _our_catch_up(both: Sides) -> Round:
 
 
 def _stock_catch_up(both: Sides) -> Round:
-    """The same handlers, event by event, as far into the same log as its patience goes."""
+    """The same handlers, event by event, as far into the same log as time allows."""
     _empty(both.stock_url)
     started = time.perf_counter()
-    with stock_projection.running(both.stock_url, both.keys) as runner:
+    with library_projection.running(both.stock_url, both.keys) as runner:
         runner.wait(both.stock_events, timeout=WAIT_S)
         return Round(both.stock_events / (time.perf_counter() - started), [])
 
@@ -203,8 +205,8 @@ def _stock_catch_up(both: Sides) -> Round:
 
 
 def parts() -> Parts:
-    """What a rebuild works with, in whichever process asks."""
-    return all_views(sides.BLIND_INDEX), EventOpener(HolderKeys(keyring()))
+    """Make the views and the decryption, in each process of the rebuild."""
+    return all_views(write_paths.BLIND_INDEX), EventOpener(HolderKeys(keyring()))
 
 
 def _rebuild(both: Sides, view: str) -> Round:
@@ -222,16 +224,18 @@ def _rebuild(both: Sides, view: str) -> Round:
 
 
 def _our_visible(both: Sides, commits: int) -> Round:
-    """A command of the application, then whoever waits for its position."""
+    """A command of the application, then a wait for its position."""
 
     async def run() -> list[float]:
         waited = []
         async with ViewPosition(both.url) as views:
-            await views.wait_for(both.ledger.log.head(), WAIT_S)
+            await views.wait_for(both.ledger.head(), WAIT_S)
             for _ in range(commits):
                 await asyncio.sleep(PAUSE_S)
                 answer = await asyncio.to_thread(
-                    both.ledger.issue, sides.application(), Command(sides.context())
+                    both.ledger.permits.issue,
+                    write_paths.application(),
+                    Command(write_paths.context()),
                 )
                 committed = time.perf_counter()
                 if not await views.wait_for(answer.position or 0, WAIT_S):
@@ -246,13 +250,13 @@ def _our_visible(both: Sides, commits: int) -> Round:
 def _stock_visible(both: Sides, commits: int) -> Round:
     """An event of the library's application, then the library's own wait."""
     waited = []
-    with stock_projection.running(both.stock_url, both.keys) as runner:
+    with library_projection.running(both.stock_url, both.keys) as runner:
         recorder = runner.app.recorder
         runner.wait(recorder.max_notification_id(), timeout=WAIT_S)
-        for permit in [sides.new_permit() for _ in range(commits)]:
+        for permit in [write_paths.new_permit() for _ in range(commits)]:
             Event().wait(PAUSE_S)
-            stored, key = sides.sealed(permit)
-            stock_projection.OpeningMapper.KEYS[key.holder_id] = key
+            stored, key = write_paths.sealed(permit)
+            library_projection.OpeningMapper.KEYS[key.holder_id] = key
             [number] = recorder.insert_events([stored]) or [0]
             committed = time.perf_counter()
             runner.wait(number, timeout=WAIT_S)

@@ -1,9 +1,9 @@
-"""Fresh reads: what they cost beside eventual ones, and whether any of them is ever stale.
+"""Fresh reads: their cost over eventual ones, and whether any of them is ever stale.
 
 The cost is that of ``GET /v1/permits/{n}`` while the views are in step, against the same with
 ``consistency=eventual``; rounds alternate, and the ratio is the median of the rounds'. For the
 second part writers change permits of their own and read each change back on another connection,
-while the projector is slowed, frozen and killed by chance, under a seed.
+while the projector is slowed, frozen and killed at random, by a seed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ QUICK_ROUNDS, QUICK_ROUND_S = 3, 1.5
 WRITES, QUICK_WRITES = 10_000, 1_000
 WRITERS = 8
 WRITES_A_PERMIT = 50
-"""A long life is slow to fold, on any side, and no permit has one."""
+"""Long streams are slow to fold on any side, and no permit has one."""
 COST_GOAL = 0.95
 SEED_VARIABLE = "PERMIT_LEDGER_BENCH_SEED"
 SIDES = {"fresh": "", "eventual": "?consistency=eventual"}
@@ -58,7 +58,7 @@ READS = ("", "/physical", "/electronic", "/v1/me/permit")
 
 
 def bench_reads(console: Console, *, quick: bool) -> None:
-    """Requests a second of both sides; reads that did not show the write before them."""
+    """Requests a second of both sides; the number of stale reads."""
     rounds, seconds = (QUICK_ROUNDS, QUICK_ROUND_S) if quick else (ROUNDS, ROUND_S)
     seed = int(os.environ.get(SEED_VARIABLE, random.SystemRandom().getrandbits(32)))
     result = Result("reads")
@@ -189,7 +189,7 @@ class Run:
 
 
 def compose(n: int, chance: random.Random) -> dict[str, Any]:
-    """An application of somebody made up."""
+    """An application of a made-up person."""
     born_on = date(1980, 1, 1) + timedelta(days=chance.randrange(5000))
     return {
         "holder": {
@@ -210,7 +210,7 @@ def compose(n: int, chance: random.Random) -> dict[str, Any]:
 def mistreated_projector(
     environment: dict[str, str], chance: random.Random
 ) -> Iterator[Counter[str]]:
-    """``permit-ledger project``, slowed, frozen and killed by chance; gives how often."""
+    """Slow, freeze and kill ``permit-ledger project`` at random; return how often."""
     done: Counter[str] = Counter()
     over = threading.Event()
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""Views far from the log, catching up: one worker, two workers, and the log's own projector.
+"""Remote views catching up: one worker, two workers, and the log's own projector.
 
-The same events, folded by the same code into databases of one server, in turns. The projector
-reads the log and opens what is sealed; workers read the topic, where nothing is. Each worker is a
+The same events, folded by the same code into databases of one server, in turns. The projector reads
+the log and decrypts it; workers read the topic, which has nothing to decrypt. Each worker is a
 process; time runs from when partitions are first claimed until the database holds every event.
 """
 
@@ -19,16 +19,16 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.table import Table
 
-from bench import sides
+from bench import write_paths
 from bench.harness import Result, server
 from consumers.contract.kinds import kinds_under
 from consumers.kafka.brokers import Brokers
 from consumers.relay.relay import Relay
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.chaos.workload import BLIND_INDEX
@@ -50,7 +50,7 @@ APPLIED = """
 
 
 def bench_remote(console: Console, *, quick: bool) -> None:
-    """Exits with 1 where a database does not hold every event once."""
+    """Exit with 1 if a database does not hold every event once."""
     result = Result("remote")
     rates: dict[str, list[float]] = {"log_projector": [], "one_worker": [], "two_workers": []}
     with ExitStack() as stack:
@@ -60,10 +60,10 @@ def bench_remote(console: Console, *, quick: bool) -> None:
             prepare(owner, BLIND_INDEX, keyring())
         url = as_service(embedded.url)
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
         )
         permits = QUICK_PERMITS if quick else PERMITS
-        head = sides.grow_permits_alone(ledger, permits)
+        head = write_paths.grow_permits_alone(ledger, permits)
         _relay_all(url, broker.address, head)
         for _ in range(QUICK_ROUNDS if quick else ROUNDS):
             rates["log_projector"].append(head / _from_log_s(embedded.url, ledger, head))
@@ -137,7 +137,7 @@ def _wait(deadline: float) -> None:
     time.sleep(POLL_S)
 
 
-def _from_log_s(url: str, ledger: PermitLedger, head: int) -> float:
+def _from_log_s(url: str, ledger: BlockingLedger, head: int) -> float:
     """Both tracks alone, as workers have them, from an empty state."""
     with connect(url) as owner:
         owner.execute("TRUNCATE views.physical_permits, views.electronic_permits")

@@ -1,8 +1,8 @@
-"""What sealing costs: the same work with personal data sealed and in the clear, in one run.
+"""The cost of encryption: the same work with personal data encrypted and in the clear, in one run.
 
 Issuing (64 and 256 at a time, through the application as the service does it), appending in bulk,
-and one projector catching up on a believable district, all three views. A cost is the clear side's
-rate over the sealed side's, the median of the rounds'; rounds alternate between the sides.
+and one projector catching up on a plausible district, all three views. A cost is the clear side's
+rate over the sealed side's, the median of the rounds'; rounds alternate between the write_paths.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import sides
+from bench import write_paths
 from bench.append import issuing
-from bench.clear import ClearLedger, ClearOpener
 from bench.harness import (
     Rates,
     Result,
@@ -29,13 +28,14 @@ from bench.harness import (
     fresh_database,
     server,
 )
+from bench.unencrypted import ClearLedger, ClearOpener
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
 from ledger.eventlog.registry import ClaimHolder
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -44,14 +44,14 @@ ROUNDS, ROUND_S, PERMITS, DISTRICT = 7, 0.6, 4_000, 4_000
 QUICK_ROUNDS, QUICK_ROUND_S, QUICK_PERMITS, QUICK_DISTRICT = 3, 0.3, 1_000, 1_000
 CLIENTS = (1, 64, 256)
 SHORT_ROUNDS = 3
-"""As many more rounds of what is over quickly: one client's neighbour disturbs a few of them."""
+"""More rounds of short measurements, since other programs disturb a few of them."""
 COST_MAX = 1.35
 
 Work = Callable[[], Round]
 
 
 def bench_sealing(console: Console, *, quick: bool) -> None:
-    """Events a second of both sides, and what the one costs over the other."""
+    """Events a second of both sides, and the cost of one over the other."""
     rounds = QUICK_ROUNDS if quick else ROUNDS
     seconds = QUICK_ROUND_S if quick else ROUND_S
     permits, district = (QUICK_PERMITS, QUICK_DISTRICT) if quick else (PERMITS, DISTRICT)
@@ -61,11 +61,11 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
         _, embedded = stack.enter_context(server())
         urls = {
             name: stack.enter_context(
-                sides.prepared(stack.enter_context(fresh_database(embedded, name)))
+                write_paths.prepared(stack.enter_context(fresh_database(embedded, name)))
             )
             for name in ("sealed", "clear", "sealed_district", "clear_district")
         }
-        sealed = _ledger(stack, PermitLedger, urls["sealed"])
+        sealed = _ledger(stack, BlockingLedger, urls["sealed"])
         clear = _ledger(stack, ClearLedger, urls["clear"])
         contests: dict[str, tuple[Work, Work]] = {
             f"append_{clients}": (
@@ -76,7 +76,7 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
         }
         contests["bulk"] = (lambda: _bulk(sealed, permits), lambda: _bulk(clear, permits))
         contests["catch_up"] = (
-            _catching_up(stack, PermitLedger, urls["sealed_district"], district),
+            _catching_up(stack, BlockingLedger, urls["sealed_district"], district),
             _catching_up(stack, ClearLedger, urls["clear_district"], district),
         )
         plan = [(name, n) for name in contests for n in range(_rounds(name, rounds))]
@@ -107,17 +107,17 @@ def _report(result: Result, measured: dict[str, list[tuple[Round, Round]]], to: 
     result.show(to, table)
 
 
-def _ledger(stack: ExitStack, kind: type[PermitLedger], url: str) -> PermitLedger:
-    ledger = kind(url, blind_index=sides.BLIND_INDEX, keyring=keyring())
+def _ledger(stack: ExitStack, kind: type[BlockingLedger], url: str) -> BlockingLedger:
+    ledger = kind(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
     return stack.enter_context(closing(ledger))
 
 
-def _bulk(ledger: PermitLedger, permits: int) -> Round:
+def _bulk(ledger: BlockingLedger, permits: int) -> Round:
     """New holders, three events each."""
-    lives = [sides.new_permit() for _ in range(permits)]
+    lives = [write_paths.new_permit() for _ in range(permits)]
     for permit in lives:
-        permit.report_loss(sides.context())
-        permit.reissue(sides.context())
+        permit.report_loss(write_paths.context())
+        permit.reissue(write_paths.context())
     events = sum(len(permit.pending_events) for permit in lives)
     started = time.perf_counter()
     with BulkAppender(ledger) as bulk:
@@ -129,14 +129,14 @@ def _bulk(ledger: PermitLedger, permits: int) -> Round:
 
 def _catching_up(
     stack: ExitStack,
-    kind: type[PermitLedger],
+    kind: type[BlockingLedger],
     url: str,
     permits: int,
 ) -> Work:
     """From an empty view to the head of a district's log, which is filled here."""
     ledger = _ledger(stack, kind, url)
     opener = ClearOpener() if kind is ClearLedger else EventOpener(HolderKeys(keyring()))
-    head = sides.grow_permits_alone(ledger, permits)
+    head = write_paths.grow_permits_alone(ledger, permits)
 
     def run() -> Round:
         stop = Event()

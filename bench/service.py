@@ -17,7 +17,7 @@ START_S = 30.0
 
 
 def environment_of(data_dir: Path, database_url: str, port: int) -> dict[str, str]:
-    """What a role in development mode is started with."""
+    """The environment of a role in development mode."""
     return {
         **os.environ,
         "PERMIT_LEDGER_DATA_DIR": str(data_dir),
@@ -78,7 +78,7 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("a service does not start")
-        time.sleep(0.05)  # between two looks, with a bound
+        time.sleep(0.05)  # poll interval, with a bound
 
 
 def _answers(url: str) -> bool:

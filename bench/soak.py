@@ -1,7 +1,7 @@
-"""Projectors under random faults for some minutes: every reader is right all the while, each count
-of what is wrong has to be 0, and whoever takes over does so soon.
+"""Projectors under random faults for some minutes: every read has to be right, each count of
+violations has to be 0, and takeovers have to be fast.
 
-The load, the faults and the judge are those of ``tests/chaos/test_projectors_soak.py``.
+The load, the faults and the checks are those of ``tests/chaos/test_projectors_soak.py``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tests.keks import keyring
 
 MINUTES = 10.0
 QUICK_MINUTES = 0.5
-"""Leaves some seconds for the start and the judge."""
+"""Leaves some seconds for the start and the final check."""
 SEED = 20260105
 TAKEOVER_S_MAX = 2.0
 RSS_MIB_MAX = 300
 
 
 def bench_soak(console: Console, *, quick: bool, minutes: float | None = None) -> None:
-    """A table of faults and of what was seen meanwhile; exits with 1 where anything is wrong."""
+    """Print a table of faults and observations; exit with 1 if anything is wrong."""
     seconds = 60 * (minutes or (QUICK_MINUTES if quick else MINUTES))
     logging.disable(logging.WARNING)  # each outage would be some
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -104,7 +104,7 @@ def _goal(goal: str, *, reached: bool) -> str:
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
-    """Of one value it is that value, of none 0."""
+    """The percentile; of one value that value, of none 0."""
     if len(values) < 2:
         return values[0] if values else 0.0
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

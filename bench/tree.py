@@ -1,7 +1,7 @@
-"""The transparency log: what hashing, integrating, proving and verifying cost, and whether appends
-feel it.
+"""The transparency log: the cost of hashing, integrating, proving and verifying, and its effect on
+appends.
 
-Hashing and integrating are measured against a plain loop of SHA-256 over the very same entries, in
+Hashing and integrating are measured against a plain loop of SHA-256 over the same entries, in
 the same run; a ratio is the median of the rounds'. Integrating is all of it: rows read from
 PostgreSQL, entries made, tiles and signed checkpoint written and committed.
 """
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import sides
+from bench import write_paths
 from bench.append import issuing
 from bench.harness import (
     Rates,
@@ -35,16 +35,15 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, connect
 from projections.queries.permits import read_pool
 from tests.keks import keyring
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import EVENTS, LOGS
+from transparency.merkle import Edge, leaf_hash
 from transparency.notes import NoteSigner
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
@@ -60,12 +59,12 @@ VERSIONS = 5
 GOALS = {"tree_hashing_vs_sha256": 0.2, "integrator_vs_sha256": 0.2}
 PROOF_MS_MAX, VERIFIED_PER_S_MIN = 5.0, 50_000
 SLOWER_MAX = 1.1
-"""An append beside the integrator takes as long as without it, give or take."""
+"""An append with the integrator running takes about as long as without it."""
 CATCH_UP_S = 60.0
 
 
 class Signers:
-    """One key a log, made for this run."""
+    """A key for each log, made for this run."""
 
     changed_at = 0
 
@@ -91,7 +90,7 @@ def bench_tree(console: Console, *, quick: bool) -> None:
             for name in ("log", "proofs", "appends")
         )
         for url in (log, proofs, appends):
-            stack.enter_context(sides.prepared(url))
+            stack.enter_context(write_paths.prepared(url))
         _fill(log, leaves)
         _hashing(result, table, log, folder, rounds)
         _verifying(result, table, log, leaves)
@@ -116,8 +115,8 @@ def bench_tree(console: Console, *, quick: bool) -> None:
 
 
 def _fill(url: str, events: int) -> None:
-    """Events as they are stored, of permits with a few versions each."""
-    [event] = sides.issued_events(1)
+    """Stored events of permits with a few versions each."""
+    [event] = write_paths.issued_events(1)
     with connect(url) as connection:
         connection.execute(
             "INSERT INTO ledger.events (position, stream, version, topic, state)"
@@ -239,7 +238,9 @@ def _appending(
     result: Result, table: Table, url: str, folder: Path, seconds: float, rounds: object
 ) -> None:
     measured: dict[str, list[Round]] = {"without": [], "with": []}
-    with closing(PermitLedger(url, blind_index=sides.BLIND_INDEX, keyring=keyring())) as ledger:
+    with closing(
+        BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+    ) as ledger:
         issue = issuing(ledger, url)
         issue(COMMANDS, 0.3)
         for _ in rounds:  # type: ignore[attr-defined]
@@ -266,7 +267,7 @@ def _appending(
 
 @contextmanager
 def _integrating(url: str, folder: Path) -> Iterator[None]:
-    """In a process of its own, as in use, which has caught up when this begins."""
+    """The integrator in a process of its own, as in production, caught up at the start."""
     process = get_context("spawn").Process(target=_run_integrator, args=(url, folder), daemon=True)
     process.start()
     try:

@@ -1,1 +1,1 @@
-"""The permit ledger put together: settings, wiring, commands, the sample city."""
+"""The program: settings, wiring, roles, the command line, the sample city."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from domain.context import CommandContext
 from domain.policy import Policy
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.policy import load_policy
@@ -155,10 +155,10 @@ def rewrite_log(database_url: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[PermitLedger]:
+def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[BlockingLedger]:
     """With the service's rights and no more, as it has them in use."""
     with closing(
-        PermitLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
+        BlockingLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
         yield ledger
 

@@ -1,1 +1,1 @@
-"""What stands alone: handed to people who use none of our packages."""
+"""Stand-alone programs for people without this project's packages."""

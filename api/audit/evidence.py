@@ -22,12 +22,10 @@ from domain.permit_document import permit_document
 from domain.policy import Policy
 from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
-from transparency.checkpoints import TreeHead
-from transparency.hashing import leaf_hash
 from transparency.logs import EVENTS, MANIFESTS
-from transparency.notes import COSIGNATURE, Note
+from transparency.merkle import ProofFailed, leaf_hash
+from transparency.notes import COSIGNATURE, Note, TreeHead
 from transparency.proof_text import TlogProof
-from transparency.proofs import ProofFailed
 from transparency.reading import ManifestProof, Moved
 
 from .answers import EventAnswer

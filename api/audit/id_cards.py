@@ -96,7 +96,7 @@ async def _history(number: str, service: Services) -> StreamHistory:
 
 
 def _sound(history: StreamHistory) -> list[IdCardEvent]:
-    return [event for event in history.sound_life if isinstance(event, IdCardEvent)]
+    return [event for event in history.sound_events if isinstance(event, IdCardEvent)]
 
 
 def _after(application: IdCardApplication | None, event: IdCardEvent) -> IdCardApplication:

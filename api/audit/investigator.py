@@ -25,7 +25,7 @@ from ledger.checks.history import CHECKS_MAX
 from ledger.errors import UnknownPermit
 from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
-from ledger.eventlog.recorder import VERSION_MAX
+from ledger.eventlog.log import VERSION_MAX
 
 from .answers import (
     BandAnswer,

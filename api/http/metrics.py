@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
 from projections.queries.health import HealthSnapshot
-from projections.remote.feed import RemoteState
+from projections.remote.source import RemoteState
 
 REGISTRY = CollectorRegistry()
 

@@ -28,7 +28,7 @@ Service = Annotated[Services, Depends(services)]
 @router.get("", responses=documents.problems(401, 403, 503))
 async def parked(_: Operator, service: Service) -> QuarantineAnswer:
     """List the permits in quarantine, each with its reason and the number of events waiting."""
-    position, permits = await asyncio.to_thread(service.quarantine.parked)
+    position, permits = await asyncio.to_thread(service.quarantine.quarantined)
     return QuarantineAnswer(
         permits=[QuarantinedAnswer.model_validate(asdict(permit)) for permit in permits],
         as_of_position=position,

@@ -13,7 +13,7 @@ from api.checks.remote import RemoteServices, remote_services
 from api.http import documents
 from api.http.metrics import REGISTRY, set_remote_state
 from ledger.errors import Unavailable
-from projections.remote.feed import is_fresh
+from projections.remote.source import is_fresh
 
 from . import service as operations
 from .answers import RemoteReadiness
@@ -29,7 +29,7 @@ router.get("/healthz")(operations.alive)
 @router.get("/readyz", responses=documents.problems(503) | {200: {"model": RemoteReadiness}})
 async def ready(service: Service) -> JSONResponse:
     """The database answers, and its views are not older than the policy allows."""
-    feed = await service.cards.feed()
+    feed = await service.cards.state()
     stale_s, stale_s_max = feed.stale_s, service.policy.remote_staleness_max_s
     if stale_s is None:
         raise Unavailable("The views have never been in step with the ledger.")
@@ -50,7 +50,7 @@ async def ready(service: Service) -> JSONResponse:
 async def metrics(service: Service) -> Response:
     """Prometheus text; without the database's figures while it is unavailable."""
     with suppress(Unavailable):
-        set_remote_state(await service.cards.feed())
+        set_remote_state(await service.cards.state())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

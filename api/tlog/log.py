@@ -19,12 +19,11 @@ from api.http.problems import HttpProblem
 from api.http.services import Services, services
 from ledger.errors import Unavailable
 from ledger.eventlog.follow import POSITION_MAX
-from transparency.checkpoints import TreeHead
 from transparency.entries import bundled
 from transparency.logs import LOGS, Log
-from transparency.notes import Note
+from transparency.merkle import LEVEL_MAX, WIDTH, Tile, TilePath
+from transparency.notes import Note, TreeHead
 from transparency.proof_text import TlogProof
-from transparency.tiles import LEVEL_MAX, WIDTH, Tile, TilePath
 
 router = APIRouter(tags=["tlog"])
 

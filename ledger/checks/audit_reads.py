@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, Unavailable
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 READS_MAX = 200
 """In one answer."""

@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from psycopg.rows import tuple_row
 
-from domain import permit_number
+from domain import printed_number
 from domain.errors import ChallengeNotOpen
 from ledger.crypto import randomness
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, ProofReplayed, Unavailable
-from ledger.eventlog.async_reads import Pool
+from ledger.eventlog.reads import Pool
 
 KEY_BYTES = 32
-ALPHABET: Final = permit_number.ALPHABET
+ALPHABET: Final = printed_number.ALPHABET
 """Crockford's base 32: upper case, so that a QR code holds it in little space."""
 CODE_LENGTH = 26
 """130 random bits, all of which count: no other text is the same code."""

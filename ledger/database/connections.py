@@ -18,7 +18,7 @@ from psycopg.errors import (
     UndefinedTable,
     UniqueViolation,
 )
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.errors import (
     ConnectionLost,
@@ -33,7 +33,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
-"""NOTIFY on it says that the head has moved; the payload is empty."""
+"""NOTIFY on it when the head has moved; the payload is empty."""
 
 SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
@@ -58,7 +58,7 @@ _CONFLICTS = {
 def as_service(database_url: str) -> str:
     """The same database, acting as the service's role from the first statement on.
 
-    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
+    Options that are there stay, those in ``PGOPTIONS`` too: libpq reads that variable only where
     the connection string has none.
     """
     options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
@@ -124,8 +124,21 @@ def connect_to_append(
     return connection
 
 
+def connect_for_bulk(database_url: str) -> Connection:
+    """A connection for large batches.
+
+    Waiting for a lock ends in an error, and so does a transaction that keeps its own locks because
+    this process has stopped in the middle of it.
+    """
+    connection = connect(database_url)
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
+    return connection
+
+
 def hang_up(connection: Connection) -> None:
-    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    """Close the connection's socket from another thread, which ends a wait for the server at
+    once."""
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -142,30 +155,25 @@ async def connect_async(
     )
 
 
-def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:
-    """A pool of autocommit connections, opened; the caller closes it."""
-    return ConnectionPool(
+def async_pool(
+    database_url: str, *, connections_max: int
+) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+    """A pool of autocommit connections for coroutines, not yet open; the caller closes it."""
+    return AsyncConnectionPool(
         database_url,
         kwargs=connection_options(),
         min_size=1,
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
-        configure=_bound_waiting,
-        open=True,
+        configure=bound_waiting,
+        open=False,
     )
 
 
 async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
-    """For pools of coroutines: as :func:`open_pool` has it."""
+    """Configure a pool's connection: waiting for a lock ends in an error."""
     await connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-
-
-def _bound_waiting(connection: Connection) -> None:
-    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
-    does a transaction of ours keep its own for long when its process has stopped in the middle."""
-    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Puts the parts together from the settings."""
+"""Wiring: the parts of the program, made from the settings."""

@@ -1,11 +1,11 @@
-"""The database and a ledger on it, for whoever needs them for a while."""
+"""The database and a ledger on it, for commands of the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ConnectionTimeout
@@ -13,11 +13,10 @@ from psycopg.errors import ConnectionTimeout
 from domain.policy import Policy
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.codec.topics import require_readable
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock, SystemClock
 from ledger.database.connections import Connection, acting_as_service, as_service, connect
-from ledger.errors import Unavailable
 from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
@@ -26,13 +25,13 @@ from permit_ledger.settings import Settings
 from .policy import load_policy
 from .setup import bring_up_to_date, prepare
 
-CLOCK_RELOAD_S = 1.0
 LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
 
 @contextmanager
 def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The URL of the database as it is; the embedded server runs meanwhile where none is set."""
+    """The database's URL, unprepared; without one in the settings the embedded server runs
+    meanwhile."""
     if settings.database_url:
         yield settings.database_url
         return
@@ -44,7 +43,7 @@ def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 
 @contextmanager
 def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The URL of a prepared database; whoever connects with it acts as the service's role."""
+    """The URL of a prepared database; connections made with it act as the service's role."""
     with server(settings, keep=keep) as database_url:
         with first_connection(database_url) as connection:
             prepare(connection, keys.blind_index(settings), keyring(settings))
@@ -53,7 +52,7 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
 
 @contextmanager
 def keyless_database(settings: Settings) -> Iterator[str]:
-    """The same for whoever opens nothing: no key is read, and none has to be there."""
+    """The same for commands that decrypt nothing: no key is read or required."""
     with server(settings) as database_url:
         with first_connection(database_url) as connection:
             bring_up_to_date(connection)
@@ -63,8 +62,8 @@ def keyless_database(settings: Settings) -> Iterator[str]:
 
 
 def first_connection(database_url: str) -> Connection:
-    """At a start. A server behind a socket of this machine that does not answer in time is busy,
-    not gone: it is given longer and longer.
+    """Connect at a start. A server on a local socket that does not answer in time is busy, not
+    gone: each attempt has a longer timeout.
 
     Raises:
         psycopg.OperationalError
@@ -78,10 +77,10 @@ def first_connection(database_url: str) -> Connection:
 
 @dataclass(frozen=True, slots=True)
 class CliContext:
-    """What commands on the command line work with."""
+    """What commands of the command line work with."""
 
     database_url: str
-    ledger: PermitLedger
+    ledger: BlockingLedger
     clock: Clock
     policy: Policy
     blind_index: BlindIndex
@@ -89,11 +88,11 @@ class CliContext:
 
 @contextmanager
 def cli_context(settings: Settings) -> Iterator[CliContext]:
-    """A ledger to work on directly, without the API."""
+    """The ledger itself, without the API."""
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
         with closing(
-            PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
+            BlockingLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
         ) as ledger:
             yield CliContext(
                 database_url=database_url,
@@ -105,22 +104,16 @@ def cli_context(settings: Settings) -> Iterator[CliContext]:
 
 
 def policy_in_force(settings: Settings) -> Policy:
-    """The policy to decide under; only development mode admits made-up people."""
+    """The policy in force; only development mode admits made-up people."""
     return load_policy(settings.policy, synthetic_people=settings.development)
 
 
 def followed_clock(settings: Settings, database_url: str, stop: Event) -> Clock:
-    """:func:`service_clock`, which hears within a second where another process has set it."""
+    """:func:`service_clock`, which notices within a second when another process sets it."""
     clock = service_clock(settings, database_url)
     if isinstance(clock, DevelopmentClock):
-        Thread(target=_follow, args=[clock, stop], name="clock", daemon=True).start()
+        clock.follow(stop)
     return clock
-
-
-def _follow(clock: DevelopmentClock, stop: Event) -> None:
-    while not stop.wait(CLOCK_RELOAD_S):
-        with suppress(Unavailable):
-            clock.load()
 
 
 def service_clock(settings: Settings, database_url: str) -> Clock:

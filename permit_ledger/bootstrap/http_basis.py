@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import structlog
@@ -20,7 +21,6 @@ from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock
-from ledger.errors import Unavailable
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.issuer import IssuerKeys, load_at_start
 from permit_ledger.keys.receipt_keys import WatchedKeys
@@ -30,7 +30,6 @@ from projections.queries.permits import read_pool
 from .cli_context import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
-CLOCK_RELOAD_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +88,9 @@ class HttpBasis:
             if self.issuer_keys:
                 in_background(stack, self.issuer_keys.keep_fresh())
             if isinstance(self.clock, DevelopmentClock):
-                in_background(stack, _follow(self.clock))
+                stopped = Event()
+                stack.callback(stopped.set)
+                self.clock.follow(stopped)
             connections_max = self.settings.database_connections_max
             pool = await stack.enter_async_context(
                 read_pool(self.database_url, connections_max=connections_max)
@@ -141,13 +142,3 @@ def _logged() -> Iterator[None]:
     except Exception as error:
         _log.critical("service can't run", error=type(error).__name__, exc_info=error)
         raise
-
-
-async def _follow(clock: DevelopmentClock) -> None:
-    """Reload the clock: another process may set it."""
-    while True:
-        await asyncio.sleep(CLOCK_RELOAD_S)
-        try:
-            await asyncio.to_thread(clock.load)
-        except Unavailable:
-            _log.debug("clock not reloaded")

@@ -1,4 +1,4 @@
-"""Where Kafka is and how it is spoken to, as the settings say."""
+"""How to connect to Kafka, from the settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from permit_ledger.settings import Settings
 
 
 def brokers_of(settings: Settings) -> Brokers | None:
-    """``None``: there is no Kafka.
+    """Return the connection options; ``None`` without Kafka.
 
     Raises:
         OSError: a file can't be read.
@@ -39,7 +39,7 @@ def _password(file: Path) -> str:
 
 
 def _require_usable(tls: Tls) -> None:
-    """Before a client finds out, and tries again for ever."""
+    """Check the files before a client retries for ever."""
     for file in filter(None, (tls.ca_file, tls.certificate_file, tls.key_file)):
         file.read_bytes()
     try:
@@ -50,5 +50,5 @@ def _require_usable(tls: Tls) -> None:
         try:
             context.load_cert_chain(tls.certificate_file, tls.key_file, password="")
         except ssl.SSLError:
-            told = f"{tls.certificate_file} has no certificate that goes with its key (PEM)"
-            raise UnusableKey(told) from None
+            message = f"{tls.certificate_file} has no certificate that goes with its key (PEM)"
+            raise UnusableKey(message) from None

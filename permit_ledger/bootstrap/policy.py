@@ -1,4 +1,4 @@
-"""Reads a policy file (TOML): one of those that come with the ledger, or the operator's own."""
+"""Read a policy file (TOML): one that comes with the ledger, or the operator's own."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _POLICY = TypeAdapter(Policy)
 
 
 def load_policy(name_or_file: str = DEFAULT_POLICY, *, synthetic_people: bool = False) -> Policy:
-    """A policy by the name of one that comes with the ledger, or by the path of a ``.toml`` file.
+    """Load a policy by the name of one that comes with the ledger, or by the path of a ``.toml``
+    file.
 
     Raises:
         FileNotFoundError: there is no such policy.
-        ValueError: the file lacks something, or says something unknown or impossible.
+        ValueError: a setting is missing, unknown or out of bounds.
     """
     own = Path(name_or_file)
     source = own if own.suffix == ".toml" else files(__package__) / "policies" / f"{own.name}.toml"

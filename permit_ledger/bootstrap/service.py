@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
-from psycopg import OperationalError
 
 from api.app import create_app
 from api.checks.decoding import Decoders
@@ -26,14 +24,18 @@ from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
-from ledger.commands.ledger import PermitLedger
 from ledger.commands.permits import PermitCommands
+from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.clock import Clock
 from ledger.errors import Unavailable
-from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.append import append_commits
 from ledger.eventlog.history import StreamHistories
+from ledger.eventlog.log import EventLog
+from ledger.eventlog.notifier import notifier_at
+from ledger.eventlog.reads import Pool
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.keys.log_keys import watched_verifiers
@@ -75,21 +77,27 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with basis.opened() as (stack, pool):
-            ledger = PermitLedger(
-                database_url,
-                blind_index=keys.blind_index(settings),
-                keyring=keyring(settings),
-                connections_max=settings.database_connections_max,
-            )
-            stack.enter_context(closing(ledger))
-            log = AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
+            blind_index = keys.blind_index(settings)
+            holder_keys = HolderKeys(keyring(settings))
+            mapper = EventMapper(OrjsonTranscoder())
+            notifier = stack.enter_context(closing(notifier_at(database_url)))
+            commits = append_commits(database_url, committed=notifier.notify)
+            stack.enter_context(closing(commits))
+            log = EventLog(commits, pool, mapper, holder_keys)
             trees = TreeReader(pool, settings.origin)
             commands = PermitCommands(
-                log, ledger.event_mapper, blind_index=ledger.blind_index, renderer=PermitRenderer()
+                log, mapper, blind_index=blind_index, renderer=PermitRenderer()
             )
-            reader = PermitReader(pool, ledger.holder_keys)
+            applications = IdCardCommands(
+                log,
+                mapper,
+                blind_index=blind_index,
+                workdays=MainlandWorkdays(),
+                renderer=IdCardRenderer(),
+            )
+            reader = PermitReader(pool, holder_keys)
             id_cards = IdCardReader(pool)
-            folder = StreamFolder(pool, ledger.event_mapper, ledger.holder_keys)
+            folder = StreamFolder(pool, mapper, holder_keys)
             views = await stack.enter_async_context(ViewPosition(database_url))
             live_summary = LiveSummaryFeed(
                 LiveSummaryReader(pool, reader),
@@ -104,14 +112,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             in_background(stack, stats.run())
             app.state.services = Services(
                 ledger=commands,
-                holders=HolderCommands(log, ledger.event_mapper, renderer=PermitRenderer()),
-                id_cards=IdCardCommands(
-                    log,
-                    ledger.event_mapper,
-                    blind_index=ledger.blind_index,
-                    workdays=MainlandWorkdays(),
-                    renderer=IdCardRenderer(),
-                ),
+                holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
+                id_cards=applications,
                 id_card_reader=id_cards,
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
@@ -120,14 +122,14 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
-                history=CheckHistory(pool, ledger.holder_keys),
-                histories=StreamHistories(pool, ledger.event_mapper, ledger.holder_keys),
+                history=CheckHistory(pool, holder_keys),
+                histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
-                limits=basis.check_limits(ledger.blind_index),
+                limits=basis.check_limits(blind_index),
                 views=views,
                 quarantine=QuarantineAdmin(
-                    database_url, all_views(ledger.blind_index), ledger.holder_keys, describe
+                    database_url, all_views(blind_index), holder_keys, describe
                 ),
                 clock=basis.clock,
                 policy=policy,
@@ -150,7 +152,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ready_lag_events_max=settings.ready_lag_events_max,
                 backup_retention_days=settings.backup_retention_days,
             )
-            in_background(stack, _settle_due_dates(ledger, database_url, policy, basis.clock))
+            in_background(stack, _settle_due_dates(applications, pool, policy, basis.clock))
             yield
 
     return create_app(
@@ -162,12 +164,10 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
 
 
 async def _settle_due_dates(
-    ledger: PermitLedger, database_url: str, policy: Policy, clock: Clock
+    commands: IdCardCommands, pool: Pool, policy: Policy, clock: Clock
 ) -> None:
     """Compute due dates at the start: a release may bring the next year's calendar."""
     try:
-        await asyncio.to_thread(
-            settle_due_dates, ledger, database_url, MainlandWorkdays(), policy, clock.now()
-        )
-    except (Unavailable, OperationalError) as error:
+        await settle_due_dates(commands, pool, MainlandWorkdays(), policy, clock.now())
+    except Unavailable as error:
         _log.warning("due dates not settled", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Bringing a database to what this version expects, and making sure that it is ours to work on."""
+"""Migrate a database to this version, and check that the keys fit it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def bring_up_to_date(connection: Connection) -> list[str]:
     """Apply missing migrations; returns their names.
 
     Raises:
-        SchemaMismatch: the database was set up by other migrations, or holds what can't be
-            migrated; as SchemaBehind, migrations are missing that only its owner may apply.
-        RightsMissing: a migration asks for a right that this user has not.
+        SchemaMismatch: the database was set up by other migrations, or holds data that can't
+            be migrated; as SchemaBehind, migrations are missing that only its owner may apply.
+        RightsMissing: a migration needs a right that this user lacks.
     """
     return migrate(connection, *PACKAGES)
 
@@ -38,15 +38,15 @@ def bring_up_to_date(connection: Connection) -> list[str]:
 def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -> list[str]:
     """Bring the database up to date, check the log's topics and the keys; returns what was applied.
 
-    ``connection`` has the rights of its own user: an owner's are needed where migrations are
-    missing, otherwise those of a member of the service's role are enough.
+    ``connection`` has the rights of its own user: the owner's if migrations are missing, otherwise
+    those of a member of the service's role.
 
     Raises:
         SchemaMismatch, SchemaBehind: as :func:`bring_up_to_date`.
         RightsMissing: likewise; or this user may not act as the service's role.
         UnreadableTopics: the log holds events of a version that is newer than this one.
-        WrongKey: nobody would be found, and everybody could get a second permit.
-        KeyUnusable: somebody's details could not be opened.
+        WrongKey: the blind-index key is another one: no holder would be found.
+        KeyUnusable: a holder's details could not be decrypted.
     """
     applied = bring_up_to_date(connection)
     expected = blind_index.fingerprint(b"key check")
@@ -55,7 +55,7 @@ def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -
         found = _key_check(connection)
         if found is None:
             connection.execute(_sql.insert_key_check, [expected])
-            found = _key_check(connection)  # another's, where two started in the same instant
+            found = _key_check(connection)  # another process's, if two started at the same instant
         introduce(connection, keyring)
     if found is None or not hmac.compare_digest(found, expected):
         raise WrongKey

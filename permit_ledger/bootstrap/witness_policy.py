@@ -1,4 +1,4 @@
-"""Who has to have seen the trees' checkpoints: the operator's file, read when a role starts."""
+"""The witness policy: the operator's file, read when a role starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class UnusablePolicy(LedgerError):
 
 
 def witness_policy(settings: Settings) -> WitnessPolicy:
-    """What the file says; without one, no witnesses.
+    """Read the file; without one there are no witnesses.
 
     Raises:
         UnusablePolicy

@@ -11,7 +11,7 @@ class MainlandWorkdays:
     """The State Council's yearly schedule, for the years that are published."""
 
     def is_workday(self, day: date) -> bool | None:
-        """``None`` past the known years: the library refuses there, and so do we to guess."""
+        """``None`` for a year that is not published."""
         try:
             return bool(chinese_calendar.is_workday(day))
         except NotImplementedError:

@@ -233,18 +233,23 @@ def settle_due_dates(data_dir: DataDir = None, database_url: DatabaseUrl = None)
 
     The API does it at each start; see docs/id-cards.md.
     """
+    from ledger.commands.id_cards import IdCardCommands  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
     from permit_ledger.bootstrap.due_dates import settle_due_dates as run  # noqa: PLC0415
     from permit_ledger.bootstrap.workdays import MainlandWorkdays  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with explained(), cli_context(settings) as bench:
-        settled = run(
-            bench.ledger,
-            bench.database_url,
-            MainlandWorkdays(),
-            bench.policy,
-            bench.clock.now(),
+    workdays = MainlandWorkdays()
+    with explained(), cli_context(settings) as context:
+        ledger = context.ledger
+        commands = IdCardCommands(
+            ledger.event_log,
+            ledger.event_mapper,
+            blind_index=context.blind_index,
+            workdays=workdays,
+        )
+        settled = ledger.run(
+            run(commands, ledger.pool, workdays, context.policy, context.clock.now())
         )
     typer.echo(settled)
 

@@ -1,4 +1,4 @@
-"""``permit-ledger demo``: one permit's life against a running service, both views at each step."""
+"""``permit-ledger demo``: one permit from issue to end against a running service, step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain import citizen_id
 from domain.calendar import add_months, shanghai_date
 
 TIMEOUT_S = 60
-"""The first answer of a busy machine takes its time."""
+"""The first answer of a busy machine is slow."""
 OWN_HOSTS = {"localhost", "::1"}
 BIRTH_DATE = date(1990, 1, 1)
 ENDORSABLE_AFTER_DAYS = 350
@@ -33,10 +33,10 @@ class DemoFailed(Exception):
 
 
 class Demo:
-    """Talks to the service like its callers do: by HTTP, each with an own token.
+    """Calls the service over HTTP as its users do, each with an own token.
 
     Raises:
-        DemoFailed: ``url`` is no address.
+        DemoFailed: ``url`` is not an address.
     """
 
     def __init__(self, url: str, console: Console) -> None:
@@ -45,8 +45,10 @@ class Demo:
         except httpx.InvalidURL:
             found = httpx.URL("")
         if found.scheme not in {"http", "https"} or not found.host:
-            raise DemoFailed(f"{url} is no address of a service: it looks like http://[::1]:8000")
-        # No proxy stands between this machine and itself.
+            raise DemoFailed(
+                f"{url} is not the address of a service; an example: http://[::1]:8000"
+            )
+        # No proxy for connections to this machine itself.
         is_own = found.host in OWN_HOSTS or found.host.startswith("127.")
         self._http = httpx.Client(base_url=found, timeout=TIMEOUT_S, trust_env=not is_own)
         self._console = console
@@ -88,14 +90,14 @@ class Demo:
     # -- what people see -----------------------------------------------------------------------
 
     def _shower(self, path: str, token: str) -> Callable[[str, str], None]:
-        """Shows a step: both views as they are after it."""
+        """Show a step and both views after it."""
 
         def show(step: str, remark: str) -> None:
             views = [self._get(f"{path}/{track}", token) for track in ("physical", "electronic")]
             self._console.print(f"\n[bold]{step}[/bold] — {remark}")
-            beside = Table.grid(padding=(0, 1))
-            beside.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
-            self._console.print(beside)
+            columns = Table.grid(padding=(0, 1))
+            columns.add_row(_panel("实体 physical", views[0]), _panel("电子 electronic", views[1]))
+            self._console.print(columns)
 
         return show
 
@@ -150,7 +152,7 @@ class Demo:
 
 
 def _application(issued_on: date) -> Json:
-    """A synthetic person; the sequence is drawn, so that the demo can be played again."""
+    """A synthetic person; the sequence is random, so that the demo can be repeated."""
     sequence = secrets.randbelow(500) * 2 + 1
     area = f"99{secrets.randbelow(10_000):04d}"
     return {

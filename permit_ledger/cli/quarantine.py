@@ -45,7 +45,7 @@ def list_permits(
 ) -> None:
     """List quarantined permits with the reason and the number of events that wait."""
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        position, permits = desk.parked()
+        position, permits = desk.quarantined()
     if as_json:
         found = {"permits": [_document(one) for one in permits], "as_of_position": position}
         typer.echo(json.dumps(found))
@@ -64,7 +64,7 @@ def show(
 ) -> None:
     """Show all details of one quarantined permit, with the traceback."""
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        _position, permits = desk.parked(permit_number)
+        _position, permits = desk.quarantined(permit_number)
     for name, value in _document(_only(permits)).items():
         if name != "trace":
             typer.echo(f"{name.replace('_', ' '):16} {'-' if value is None else value}")
@@ -91,7 +91,7 @@ def retry(
     if everyone == (permit_number is not None):
         raise typer.BadParameter("name a permit, or use --all")
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        permits = desk.parked(permit_number)[1]
+        permits = desk.quarantined(permit_number)[1]
         if permit_number is not None:
             _only(permits)
         elif not permits:

@@ -31,12 +31,12 @@ class ViewName(StrEnum):
 
 
 def parts_of(settings: Settings) -> Parts:
-    """Views and an opener, in whichever process asks."""
+    """Make the views and the decryption, in each process of the rebuild."""
     from ledger.crypto.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
     from permit_ledger.keys import files as keys  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
     from permit_ledger.logging.tracebacks import describe  # noqa: PLC0415
-    from projections.projector.opening import EventOpener  # noqa: PLC0415
+    from projections.projector.pages import EventOpener  # noqa: PLC0415
     from projections.views.registry import all_views  # noqa: PLC0415
 
     return (
@@ -118,6 +118,6 @@ def _tell(built: Rebuilt, seconds: float) -> None:
 
 
 def _peak_mib() -> int:
-    """Of the process that needed the most, this one or one of those that it started."""
+    """Peak memory of the process that needed the most, this one or one of its children."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(kind).ru_maxrss for kind in kinds) // 1024

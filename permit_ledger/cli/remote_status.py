@@ -1,4 +1,4 @@
-"""How views are that are fed from Kafka, for the status screen."""
+"""The state of remote views, for the status screen."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rich.table import Table
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.remote.feed import remote_source_of, remote_state
+from projections.remote.source import remote_source_of, remote_state
 
 BAD_ROWS_MAX = 5
 
-_sql = Queries("projections", "sql/feed.sql")
+_sql = Queries("projections", "sql/remote.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record of the topic that was no event: where it is, and what is wrong with it."""
+    """A record of the topic that was not an event: its place, and what is wrong with it."""
 
     partition: int
     offset: int
@@ -29,9 +29,9 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStatus:
-    """``stale_s``: so long ago the views held all that the ledger had; ``asked_ago_s``: so long
-    ago the broker said where it ends; ``None`` for never. ``bad_records`` counts them all,
-    ``newest_bad_records`` names a few."""
+    """``stale_s``: seconds since the views held all events of the ledger; ``asked_ago_s``: seconds
+    since the broker reported its end offsets; ``None`` for never. ``bad_records`` counts all of
+    them, ``newest_bad_records`` names a few."""
 
     source: str
     topic: str
@@ -44,7 +44,7 @@ class RemoteStatus:
 
 
 def read_feed_status(connection: Connection) -> RemoteStatus | None:
-    """``None`` where the views are of the database's own log."""
+    """``None`` if the views follow the database's own log."""
     feed = remote_source_of(connection)
     if feed is None:
         return None
@@ -65,7 +65,7 @@ def read_feed_status(connection: Connection) -> RemoteStatus | None:
 
 
 def add_feed(table: Table, feed: RemoteStatus) -> None:
-    """Its rows on the screen."""
+    """The rows for the screen."""
     table.add_row("fed from", escape(f"{feed.topic} of {feed.source}"))
     table.add_row("as of position", f"{feed.position:,}")
     table.add_row("all of it held", _seconds(feed.stale_s))

@@ -37,8 +37,8 @@ class Standstill:
 
 @dataclass(frozen=True, slots=True)
 class RelayStatus:
-    """``starts`` counts the relay's beginnings, those after a failure too; ``stopped`` is why
-    nothing is sent, where an operator has to look."""
+    """``starts`` counts the relay's starts, those after a failure included; ``stopped`` is the
+    reason why nothing is sent until an operator acts."""
 
     position: int
     lag_events: int
@@ -48,7 +48,7 @@ class RelayStatus:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A log's tree: how many entries it has, and why it signs no more, if so."""
+    """A log's tree: its number of entries, and why it stopped signing, if it did."""
 
     name: str
     size: int
@@ -57,8 +57,8 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class WitnessSight:
-    """What a witness of the policy has cosigned of a log last: a tree of ``size`` leaves, so many
-    seconds ago; ``None``: nothing that is known of."""
+    """What a witness of the policy cosigned last of a log: a tree of ``size`` leaves, and how many
+    seconds ago; ``None`` if nothing is known."""
 
     witness: str
     log: str
@@ -68,8 +68,8 @@ class WitnessSight:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How far the statistics are that were published last, and how many records could not be
-    counted. ``lag_events`` is of the log of events, ``lag_checks`` of that of checks."""
+    """The position of the statistics published last, and how many records could not be counted.
+    ``lag_events`` is of the log of events, ``lag_checks`` of that of checks."""
 
     position: int
     lag_events: int
@@ -79,9 +79,9 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Positions are of the log; ``lag_events`` is what the views have yet to see. ``quarantine``
-    names the first few of the permits in it. ``relay`` is ``None`` where none has ever run,
-    ``feed`` where the views are of the database's own log."""
+    """Positions are of the log; ``lag_events`` is how far the views are behind. ``quarantine``
+    names the first few quarantined permits. ``relay`` is ``None`` if none has ever run, ``feed`` if
+    the views follow the database's own log."""
 
     quarantine: list[Standstill]
     trees: list[Tree]
@@ -98,7 +98,7 @@ class Status:
     audit_differences: int
     relay: RelayStatus | None
     statistics: Statistics | None
-    """``None`` where none are published on this machine."""
+    """``None`` if none are published on this machine."""
     feed: RemoteStatus | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,8 +143,8 @@ def _sights(settings: Settings, connection: Connection) -> list[WitnessSight]:
             store = TreeStore(connection, log.name)
             size, at = cosigned_last(store, witness.key, log.origin(settings.origin))
             age_s = max(round(time.time() - at), 0)
-            told = (size, age_s) if size else (None, None)
-            found.append(WitnessSight(witness.key.name, log.name, *told))
+            cosigned = (size, age_s) if size else (None, None)
+            found.append(WitnessSight(witness.key.name, log.name, *cosigned))
     return found
 
 
@@ -186,11 +186,11 @@ def status_table(status: Status) -> Table:
         table.add_row("relay position", f"{relay.position:,} ({lag})")
         if relay.stopped:
             table.add_row("  stopped", escape(relay.stopped))
-    if told := status.statistics:
-        lag = f"{told.lag_events:,} events behind" if told.lag_events else "in step"
-        table.add_row("statistics position", f"{told.position:,} ({lag})")
-        if told.parked:
-            table.add_row("  records that can't be counted", f"{told.parked:,}")
+    if published := status.statistics:
+        lag = f"{published.lag_events:,} events behind" if published.lag_events else "in step"
+        table.add_row("statistics position", f"{published.position:,} ({lag})")
+        if published.parked:
+            table.add_row("  records that can't be counted", f"{published.parked:,}")
     for tree in status.trees:
         table.add_row(f"transparency log of {tree.name}", f"{tree.size:,}")
         if tree.stopped:

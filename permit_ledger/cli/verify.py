@@ -176,7 +176,7 @@ def _compare(copies: dict[str, TileFolder], tree: str, scratch: Scratch, found: 
 def _claims(
     settings: Settings, against: list[Path], keys: list[NoteVerifier]
 ) -> tuple[dict[str, list[Claim]], list[Verified]]:
-    """What is remembered outside the database, and what others have kept; with what is wrong."""
+    """Compare the trees with the checkpoints kept outside the database; return what is wrong."""
     from transparency.logs import LOGS  # noqa: PLC0415
     from transparency.verify.claims import remembered, shown  # noqa: PLC0415
     from transparency.verify.findings import Verified  # noqa: PLC0415

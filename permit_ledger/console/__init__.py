@@ -1,1 +1,1 @@
-"""What every command shares: failures in a sentence, careful output, progress."""
+"""Terminal output of commands: failures as sentences, safe streams, progress, waiting."""

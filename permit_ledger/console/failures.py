@@ -1,4 +1,4 @@
-"""What stops a command, in a sentence that says what to do."""
+"""Expected failures of a command, each as a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledger.errors import LedgerError, Unavailable
 
 
 class CannotStart(Exception):
-    """The message says what is in the way and what to do."""
+    """The command can't start; the message names the reason and the remedy."""
 
 
 class DatabaseNotStarted(CannotStart):
@@ -19,7 +19,7 @@ class DatabaseNotStarted(CannotStart):
 
 
 DATABASE_FAILURES = (psycopg.OperationalError, psycopg.InterfaceError, InsufficientPrivilege)
-"""Out of reach, out of a resource, or refused: none of it is a fault in the program."""
+"""Unreachable, out of a resource, or refused: not faults of the program."""
 
 _HINTS = {
     errno.ENOSPC: "free some space",
@@ -37,9 +37,9 @@ _CHECK_DATABASE = "check that PostgreSQL runs, and the database URL"
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """For expected failures of a command; ``None`` for what points to a fault in the program.
+    """The sentence for an expected failure; ``None`` for a fault of the program.
 
-    PostgreSQL's messages are told where they can hold no value of a row.
+    PostgreSQL's messages are included only where they can't hold a value of a row.
     """
     if isinstance(error, Unavailable) and isinstance(error.__cause__, DATABASE_FAILURES):
         error = error.__cause__

@@ -1,9 +1,9 @@
-"""Standard output and standard error of a command, whatever stands at their other end.
+"""Standard output and standard error that tolerate limited encodings and closed pipes.
 
-A character that the encoding lacks is written as ``?``. Where the reader of standard output has
-gone (``stats | head -1``), the command ends without a word and with exit code 141, as a shell
-reports a program that SIGPIPE has ended; a command that had failed keeps its own code. What can't
-be written to standard error is dropped: a role goes on without its log.
+A character that the encoding lacks is written as ``?``. When the reader of standard output has
+closed it (``stats | head -1``), the command ends silently with exit code 141, as a shell reports a
+program ended by SIGPIPE; a command that failed before keeps its own code. What can't be written to
+standard error is dropped: a role goes on without its log.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ READER_GONE = 128 + signal.SIGPIPE
 
 @contextmanager
 def careful_output() -> Iterator[None]:
-    """For the whole of a command; streams that are not the process's own are left alone.
+    """Replace the process's streams while a command runs; other programs' streams are left alone.
 
     Raises:
-        SystemExit: the reader of standard output has gone.
+        SystemExit: the reader of standard output has closed it.
         OSError: standard output can't be written, say on a full disk.
     """
     sys.stdout = _careful(sys.stdout, READER_GONE)
@@ -45,7 +45,8 @@ def careful_output() -> Iterator[None]:
 
 
 class _Pipe(io.FileIO):
-    """A descriptor that belongs to the process. Once it can't be written it leads nowhere."""
+    """A descriptor of the process; after the first failed write it is redirected to the null
+    device."""
 
     def __init__(self, descriptor: int, exit_code: int | None) -> None:
         super().__init__(descriptor, "wb", closefd=False)
@@ -55,21 +56,21 @@ class _Pipe(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            self._lead_nowhere()  # what is buffered is written again at the end
+            self._discard_from_now_on()  # the buffer is written again at the end
             if self._exit_code is None:
                 return memoryview(data).nbytes
             if isinstance(error, BrokenPipeError):
                 raise SystemExit(self._exit_code) from None
             raise
 
-    def _lead_nowhere(self) -> None:
+    def _discard_from_now_on(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
 
 
 def _careful(stream: TextIO, exit_code: int | None) -> TextIO:
-    # A test's or an embedding program's stream is of another class, and theirs.
+    # A stream of another class belongs to a test or an embedding program.
     if type(stream) is not io.TextIOWrapper or isinstance(stream.buffer, io.BytesIO):
         return stream
     stream.flush()
@@ -83,5 +84,5 @@ def _careful(stream: TextIO, exit_code: int | None) -> TextIO:
 
 
 def _flush_quietly(stream: TextIO) -> None:
-    with suppress(SystemExit, OSError):  # the command has failed already, and its code says so
+    with suppress(SystemExit, OSError):  # the command has failed already and keeps its exit code
         stream.flush()

@@ -1,4 +1,4 @@
-"""What people see on the terminal while something takes its time."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rich.progress import (
 def progress(
     console: Console, what: str, total: int | None
 ) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar; call what it gives with how much is done, and of how much.
+    """A progress bar; call the function it gives with the amount done and the total.
 
-    Where nobody looks, in a file or a pipe, nothing is drawn.
+    Nothing is drawn if the output is not a terminal.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -44,7 +44,7 @@ def progress(
 
 @contextmanager
 def stages(console: Console, what: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """The same for work in several stages, with its rate; call it with the stage as well."""
+    """The same for work in several stages, with its rate; the function takes the stage as well."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

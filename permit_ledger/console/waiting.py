@@ -1,4 +1,4 @@
-"""Waiting for something slow: say what for, and give up only where nothing moves."""
+"""Wait for something slow: report it on the terminal, and give up only when it stalls."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from threading import Event, Thread
 
 import psutil
 
-FIRST_WORD_S = 10.0
-WORD_EVERY_S = 10.0
-LOOK_EVERY_S = 0.5
-LOOK_COUNTS_S = 2.0
-"""At most so much of the time between two looks counts as standing still: a process that did not
-run itself can't say what moved meanwhile."""
+REPORT_AFTER_S = 10.0
+REPORT_EVERY_S = 10.0
+SAMPLE_EVERY_S = 0.5
+SAMPLE_COUNTS_S_MAX = 2.0
+"""At most this much time between two samples counts as stalled: if this process itself did not run,
+it can't know what happened meanwhile."""
 
 
 @contextmanager
 def waiting_for(what: str) -> Iterator[None]:
-    """Say on standard error now and then that this still goes on."""
+    """Report on standard error at intervals that this still takes time."""
     done, started = Event(), time.monotonic()
 
-    def speak() -> None:
-        pause_s = FIRST_WORD_S
+    def report() -> None:
+        pause_s = REPORT_AFTER_S
         while not done.wait(pause_s):
             waited_s = time.monotonic() - started
             sys.stderr.write(f"permit-ledger: waiting for {what} ({waited_s:.0f} s)\n")
             sys.stderr.flush()
-            pause_s = WORD_EVERY_S
+            pause_s = REPORT_EVERY_S
 
-    thread = Thread(target=speak, name="waiting", daemon=True)
+    thread = Thread(target=report, name="waiting", daemon=True)
     thread.start()
     try:
         yield
@@ -40,30 +40,35 @@ def waiting_for(what: str) -> Iterator[None]:
         thread.join()
 
 
-class Stillness:
-    """How long nothing has moved, by signs that change while something does."""
+class StallDetector:
+    """Measures for how long an operation has made no progress."""
 
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
-        self._signs: object = None
-        self._looked = time.monotonic()
-        self._still_s = 0.0
+        self._last: object = None
+        self._sampled_at = time.monotonic()
+        self._stalled_s = 0.0
 
-    def is_too_long(self, signs: Callable[[], object]) -> bool:
-        """Call it often; it looks once in :data:`LOOK_EVERY_S`, since to look costs something."""
+    def is_stalled(self, progress: Callable[[], object]) -> bool:
+        """Whether nothing has changed for longer than the limit; call it often.
+
+        Args:
+            progress: gives a value that changes while the operation goes on; called once in
+                :data:`SAMPLE_EVERY_S` only, since it is expensive.
+        """
         now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY_S:
-            if (found := signs()) == self._signs:
-                self._still_s += min(now - self._looked, LOOK_COUNTS_S)
+        if now - self._sampled_at >= SAMPLE_EVERY_S:
+            if (found := progress()) == self._last:
+                self._stalled_s += min(now - self._sampled_at, SAMPLE_COUNTS_S_MAX)
             else:
-                self._signs, self._still_s = found, 0.0
-            self._looked = now
-        return self._still_s > self.limit_s
+                self._last, self._stalled_s = found, 0.0
+            self._sampled_at = now
+        return self._stalled_s > self.limit_s
 
 
 def activity(pid: int) -> tuple[float, int]:
-    """CPU seconds and times on a CPU of a process and all that it has started: whatever runs adds
-    to one of them, whatever is stuck does not."""
+    """CPU seconds and context switches of a process and its descendants. Both stay as they are
+    while all of them are stuck."""
     cpu_s, switches = 0.0, 0
     try:
         root = psutil.Process(pid)
@@ -74,7 +79,7 @@ def activity(pid: int) -> tuple[float, int]:
         try:
             times, count = process.cpu_times(), process.num_ctx_switches()
         except psutil.Error:
-            continue  # it has ended meanwhile
+            continue  # it has ended in the meantime
         cpu_s += times.user + times.system
         switches += count.voluntary + count.involuntary
     return cpu_s, switches

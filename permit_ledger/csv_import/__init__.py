@@ -1,1 +1,1 @@
-"""Permits from another system: the file they come in, row by row."""
+"""Import of permits from another system's file, row by row."""

@@ -1,4 +1,4 @@
-"""The columns of a file to import, and a file to begin with."""
+"""The columns of a file to import, and a template."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ EXAMPLE: Mapping[str, str] = {
 }
 COLUMNS: tuple[str, ...] = tuple(EXAMPLE)
 REPORT_COLUMNS = ("line", "code", "reason")
-"""What a file of refused rows says besides: not read, so that it can be corrected and imported."""
+"""Further columns of the errors file; ignored by an import, so that it can be corrected and
+imported."""
 
 
 class UnusableFile(Exception):
-    """This is no file of permits: nothing was imported."""
+    """The file can't be imported: nothing was."""
 
 
 def template() -> str:
-    """A file to begin with: the header, and one row of someone made up."""
+    """A template: the header, and one row of a made-up person."""
     content = StringIO()
     writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""``permit-ledger import``: existing permits out of another system, from CSV or Excel.
+"""``permit-ledger import``: existing permits of another system, from CSV or Excel.
 
 Every good row is appended once, however often the file is imported; every bad row is reported with
 its line and reason. Only a chunk of rows is ever held in memory.
@@ -15,14 +15,14 @@ from time import monotonic
 from types import MappingProxyType
 
 from domain.context import CommandContext
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 
 from .columns import COLUMNS, UnusableFile, template
-from .first_lines import FirstLines
-from .lines import LineReader
-from .refusals import ErrorsNotWritten, Refusals
+from .csv_lines import LineReader
+from .errors_file import ErrorsFile, ErrorsNotWritten
+from .first_occurrences import FirstOccurrences
 from .rows import read_header
-from .run import Takeover
+from .run import ImportRun
 from .sources import ENCODINGS, open_regular, opened
 
 __all__ = [
@@ -38,11 +38,12 @@ __all__ = [
 ]
 
 CHUNK_ROWS_MAX = 500
-"""Durable together; fewer than a batch of the bulk appender, so in one transaction."""
+"""Rows that become durable together; fewer than the bulk appender's batch, so in one
+transaction."""
 
 
 class FileChanged(Exception):
-    """The file was changed while it was imported."""
+    """The file changed during the import."""
 
     def __init__(self, imported: int) -> None:
         super().__init__(
@@ -53,12 +54,12 @@ class FileChanged(Exception):
 
 
 STOPPED = (UnusableFile, FileChanged, ErrorsNotWritten)
-"""What an import ends with, in a sentence for the operator."""
+"""The import ended with an error; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of the rows; ``codes`` says how many were refused for which reason."""
+    """Counts of rows by outcome; ``codes`` counts the refused ones by reason."""
 
     rows_read: int
     imported: int
@@ -66,7 +67,7 @@ class ImportReport:
     codes: Mapping[str, int]
     seconds: float
     kept: Path | None = None
-    """Where the errors file of an earlier run is now."""
+    """The new name of an earlier run's errors file."""
 
     @property
     def refused(self) -> int:
@@ -87,7 +88,7 @@ class ImportReport:
 
 
 def import_csv(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     source: Path,
     *,
     context: CommandContext,
@@ -99,16 +100,15 @@ def import_csv(
     """Import the permits of ``source``, CSV or an Excel workbook with the columns of
     :func:`template`.
 
-    ``encoding`` is that of a CSV file (:data:`ENCODINGS`; none: UTF-8, and any other is recognised
-    and refused), ``sheet`` the name of a workbook's.
+    ``encoding`` is that of a CSV file (:data:`ENCODINGS`); without one it must be UTF-8, and
+    another is detected and refused. ``sheet`` names a sheet of a workbook.
 
-    ``context`` says who imports, for which station and under which policy; time runs on from its
-    instant, and each row's correlation id is the context's with the line number. Refused rows go
-    to the file ``errors``. ``progress`` hears of bytes read and bytes in all whenever a chunk is
-    durable.
+    ``context`` has the actor, the station and the policy of the import; time runs on from its
+    instant, and each row's correlation id is the context's with the line number. Refused rows go to
+    the file ``errors``. ``progress`` is called with bytes read and bytes in all after each chunk.
 
     Raises:
-        UnusableFile: it is no file of permits, or can't be read as it is; nothing was imported.
+        UnusableFile: it is not a file of permits, or can't be read; nothing was imported.
         FileChanged, ErrorsNotWritten: the chunks reported so far are durable; import again.
         OSError: a file can't be read or written.
         ledger.errors.Unavailable: the chunks reported so far are durable; import again.
@@ -128,8 +128,8 @@ def import_csv(
         chunk = list(islice(lines, CHUNK_ROWS_MAX))
         if not chunk:
             raise UnusableFile("There is a header and no row below it.")
-        with Refusals(errors, header) as refusals, FirstLines() as first_lines:
-            run = Takeover(ledger, context_of, header, refusals, first_lines)
+        with ErrorsFile(errors, header) as errors_file, FirstOccurrences() as first_occurrences:
+            run = ImportRun(ledger, context_of, header, errors_file, first_occurrences)
             while chunk:
                 if not found.is_unchanged():
                     raise FileChanged(run.imported)
@@ -140,7 +140,7 @@ def import_csv(
         rows_read=run.rows_read,
         imported=run.imported,
         already_imported=run.already_imported,
-        codes=MappingProxyType(dict(refusals.codes)),
+        codes=MappingProxyType(dict(errors_file.codes)),
         seconds=monotonic() - started,
-        kept=refusals.kept,
+        kept=errors_file.kept,
     )

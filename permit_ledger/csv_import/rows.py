@@ -1,4 +1,4 @@
-"""What a row says: the columns, and how their text becomes an application."""
+"""Rows: their columns, and how their text becomes an application."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain.errors import FieldProblem, InvalidDetails
 from domain.person import Guardian, Identity, Residence
 
 from .columns import COLUMNS, REPORT_COLUMNS, UnusableFile
-from .lines import Line
+from .csv_lines import Line
 
 REFERENCE_LENGTH_MAX = 100
 CARD_SERIAL_MAX = 99
@@ -25,7 +25,7 @@ _YEAR_MIN, _YEAR_MAX = 1900, 2199
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORMULA_OF_TEXT = re.compile(r'="([^"]*)"')
 _FORMULA_BEGINS = re.compile(r"[\s\"]*[=+\-@＝＋－＠']|[\t\r\n]")
-"""What spreadsheets run, some of them in its wide form, indented or quoted as well; and the mark
+"""Characters with which spreadsheets recognise a formula, in their wide forms too; and the mark
 itself."""
 _ERRORS_OF_SPREADSHEETS = frozenset(
     {"#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
@@ -97,7 +97,7 @@ def _suggestions(unknown: Iterable[str]) -> str:
 def read_row(line: Line, header: tuple[str, ...]) -> Row:
     """
     Raises:
-        ValueError: with the reason, when the line has no cells, or not one for each column.
+        ValueError: the line has no cells, or not one for each column; with the reason.
     """
     if line.problem:
         raise ValueError(line.problem)
@@ -115,7 +115,8 @@ def read_row(line: Line, header: tuple[str, ...]) -> Row:
 
 
 def guarded(cell: str) -> str:
-    """The cell as a spreadsheet may open it: what it would take for a formula is marked as text."""
+    """The cell, safe to open in a spreadsheet: anything it would take for a formula is marked as
+    text."""
     return f"'{cell}" if _FORMULA_BEGINS.match(cell) else cell
 
 
@@ -129,7 +130,7 @@ def unguarded(cell: str) -> str:
 
 
 def reference_problem(row: Row) -> str | None:
-    """A reference is named in reports and kept in the clear, so it must not give a person away."""
+    """A reference is in reports and is kept in the clear, so it must not identify a person."""
     if not 1 <= len(row.reference) <= REFERENCE_LENGTH_MAX:
         return f"reference: 1 to {REFERENCE_LENGTH_MAX} characters"
     if unseen := text.unseen(row.reference):
@@ -140,7 +141,7 @@ def reference_problem(row: Row) -> str | None:
 
 
 def read_application(row: Row, today: date) -> Application:
-    """What the row applies for; whether that may be granted is for the permit to say.
+    """The row's application; :meth:`Permit.issue` decides whether it is granted.
 
     Raises:
         InvalidDetails: naming every column whose text can't be understood.
@@ -181,7 +182,7 @@ def read_application(row: Row, today: date) -> Application:
 
 
 def explain(problems: Iterable[FieldProblem]) -> str:
-    """The reasons, under the names of the file's columns."""
+    """The reasons, by the names of the file's columns."""
     return "; ".join(f"{_column(problem.field)}: {problem.reason}" for problem in problems)
 
 

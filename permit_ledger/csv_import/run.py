@@ -1,4 +1,4 @@
-"""One run over one file: each chunk of lines is judged row by row and appended as a whole."""
+"""One import run: each chunk of lines is validated row by row and appended as a whole."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from domain import permit_number
 from domain.context import CommandContext
 from domain.errors import AlreadyHoldsPermit, DomainError, HolderIsRestricted, InvalidDetails
 from domain.permit import Permit
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, Holder
 
-from .first_lines import FirstLines
-from .lines import Line
-from .refusals import Refusals
+from .csv_lines import Line
+from .errors_file import ErrorsFile
+from .first_occurrences import FirstOccurrences
 from .rows import Row, explain, read_application, read_row, reference_problem
 
 CALLER = "import"
-"""Under this name the answers of imported rows are kept, by a digest of the reference."""
+"""The idempotency scope of imported rows, keyed by a digest of the reference."""
 
 
 class RowRefused(Exception):
@@ -45,33 +45,33 @@ class _Candidate:
     citizen_index: bytes
     permit: Permit
     is_new: bool
-    """Nobody of that number is on record."""
+    """Whether no holder with this number is on record."""
 
 
-class Takeover:
-    """Counts what became of the rows; refusals go to ``refusals``."""
+class ImportRun:
+    """Counts rows by outcome; refused ones go to ``errors_file``."""
 
     def __init__(
         self,
-        ledger: PermitLedger,
+        ledger: BlockingLedger,
         context: Callable[[int], CommandContext],
         header: tuple[str, ...],
-        refusals: Refusals,
-        first_lines: FirstLines,
+        errors_file: ErrorsFile,
+        first_occurrences: FirstOccurrences,
     ) -> None:
         self._ledger = ledger
         self._context = context
         self._header = header
-        self._refusals = refusals
-        self._first_lines = first_lines
+        self._errors_file = errors_file
+        self._first_occurrences = first_occurrences
         self.rows_read = self.imported = self.already_imported = 0
 
     def take(self, lines: Sequence[Line]) -> None:
-        """Import a chunk: afterwards its good rows are durable and its bad ones reported."""
+        """Import a chunk: on return its good rows are durable and its bad ones reported."""
         self.rows_read += len(lines)
         rows = [row for line in lines if (row := self._row(line))]
         imported = self._imported_fingerprints(rows)
-        holders = self._ledger.log.holders(map(self._citizen_index, rows))
+        holders = self._ledger.run(self._ledger.event_log.holders(map(self._citizen_index, rows)))
         candidates = []
         for row in rows:
             holder = holders.get(self._citizen_index(row))
@@ -82,7 +82,7 @@ class Takeover:
                 else:
                     candidates.append(candidate)
         self._append(candidates)
-        self._refusals.flush()
+        self._errors_file.flush()
 
     # -- judge ---------------------------------------------------------------------------------
 
@@ -90,11 +90,11 @@ class Takeover:
         try:
             return read_row(line, self._header)
         except ValueError as reason:
-            self._refusals.add_unreadable(line, "UNREADABLE_ROW", str(reason))
+            self._errors_file.add_unreadable(line, "UNREADABLE_ROW", str(reason))
             return None
 
     def _judge(self, row: Row, imported: bytes | None, holder: Holder | None) -> _Candidate | None:
-        """``None`` for a row that was imported before; ``imported`` is that one's fingerprint.
+        """Decide on a row; ``None`` if it was imported before, with the fingerprint ``imported``.
 
         Raises:
             RowRefused
@@ -102,9 +102,9 @@ class Takeover:
         if problem := reference_problem(row):
             raise RowRefused("INVALID_REQUEST", problem)
         reference, person = row.reference.encode(), self._citizen_index(row)
-        if (line := self._first_lines.find(b"reference", reference)) is not None:
+        if (line := self._first_occurrences.find(b"reference", reference)) is not None:
             raise RowRefused("DUPLICATE_REFERENCE", f"the same reference as on line {line}")
-        if (line := self._first_lines.find(b"person", person)) is not None:
+        if (line := self._first_occurrences.find(b"person", person)) is not None:
             raise RowRefused("DUPLICATE_PERSON", f"the same person as on line {line}")
         key = IdempotencyKey(CALLER, self._retry_key(row), self._fingerprint(row))
         candidate = None
@@ -112,12 +112,12 @@ class Takeover:
             candidate = _Candidate(row, key, person, self._permit(row, holder), holder is None)
         else:
             _require_unchanged(imported, key)
-        self._first_lines.note(b"reference", reference, row.line)
-        self._first_lines.note(b"person", person, row.line)
+        self._first_occurrences.note(b"reference", reference, row.line)
+        self._first_occurrences.note(b"person", person, row.line)
         return candidate
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
-        """By retry key, of those rows that were imported before, as they were then."""
+        """The fingerprints of the rows that were imported before, by idempotency key."""
         kept = self._ledger.log.answers(CALLER, [self._retry_key(row) for row in rows])
         return {key: fingerprint for key, (fingerprint, _) in kept.items()}
 
@@ -153,7 +153,7 @@ class Takeover:
         try:
             self._write(candidates)
         except AppendConflict:
-            # Somebody issued to one of these people meanwhile: find out which, row by row. Or the
+            # A concurrent command issued to one of these people: find out which, row by row. Or the
             # key-encryption key was changed.
             self._ledger.holder_keys.keyring.reload()
             for candidate in candidates:
@@ -171,7 +171,7 @@ class Takeover:
         try:
             self._write([_Candidate(row, candidate.key, index, permit, holder is None)])
         except AppendConflict:
-            reason = "somebody else changed this person's record just now: import again"
+            reason = "this person's record was changed at the same time: import again"
             raise RowRefused("CONFLICT", reason) from None
 
     def _write(self, candidates: Sequence[_Candidate]) -> None:
@@ -187,11 +187,11 @@ class Takeover:
 
     @contextmanager
     def _reporting(self, row: Row) -> Iterator[None]:
-        """A refused row is reported; the run goes on."""
+        """Report a refused row and go on."""
         try:
             yield
         except RowRefused as refused:
-            self._refusals.add(row.line, refused.code, refused.reason, row.cells)
+            self._errors_file.add(row.line, refused.code, refused.reason, row.cells)
 
 
 def _require_unchanged(imported: bytes, key: IdempotencyKey) -> None:

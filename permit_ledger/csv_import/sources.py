@@ -1,8 +1,8 @@
-"""What a file to import is: text in some encoding, or an Excel workbook; read as lines of UTF-8.
+"""Read a file to import, text in some encoding or an Excel workbook, as lines of UTF-8.
 
-The whole file is looked through before anything is imported, so that nothing is imported by half
-because of a wrong guess. An encoding is recognised and offered, never used unasked: many a file in
-one encoding can be read, wrongly, in another.
+The whole file is checked before anything is imported, so that a wrong guess never imports half of
+it. Another encoding is detected and suggested, never used automatically: many files in one encoding
+can be decoded, wrongly, in another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .workbook import is_zip, write_as_lines
 
 UTF_8 = "utf-8"
 ENCODINGS = (UTF_8, "gb18030", "utf-16", "utf-16-le", "utf-16-be", "big5")
-"""Names for ``--encoding``; gbk, gb2312 and cp936 are read as gb18030, which holds them all."""
+"""Values of ``--encoding``; gbk, gb2312 and cp936 are read as gb18030, which contains them."""
 SEPARATORS = ",;\t|"
 _HEAD_BYTES = 4096
 _CHUNK_CHARACTERS = 1 << 16
@@ -82,11 +82,11 @@ def opened(
     sheet: str | None = None,
     looking: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> Iterator[Source]:
-    """The file's lines, once all of it has been looked through; ``looking`` hears of bytes done and
+    """The file's lines, after all of it was checked; ``looking`` is called with bytes done and
     bytes in all while a workbook is read.
 
     Raises:
-        UnusableFile: it is no such file, or in an encoding that has to be named; nothing was
+        UnusableFile: another kind of file, or an encoding that has to be named; nothing was
             imported.
         OSError
     """
@@ -151,7 +151,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def separator_of(header: str) -> str:
-    """Which one a header is written with: the one that finds the most columns."""
+    """The encoding in which the header has the most known columns."""
 
     def found(separator: str) -> int:
         return sum(cell.strip(' "\ufeff') in COLUMNS for cell in header.split(separator))
@@ -190,7 +190,7 @@ def _is_old_mac(head: bytes) -> bool:
 
 
 def _require_utf_8(file: BinaryIO, head: bytes, *, asked: bool) -> None:
-    """A line that is damaged is refused by itself, in a file that is UTF-8 otherwise."""
+    """In a file that is UTF-8 otherwise, refuse a damaged line by itself."""
     guess = _guess_of_nuls(head)
     if guess is None:
         good = bad = first_bad = 0
@@ -220,8 +220,8 @@ def _require_utf_8(file: BinaryIO, head: bytes, *, asked: bool) -> None:
 
 
 def _require_no_utf_8(file: BinaryIO) -> None:
-    """Many a file of UTF-8 can be read, wrongly, as GB18030. In a short file of GBK every pair may
-    happen to be UTF-8, but none of these is Han."""
+    """Many files in UTF-8 can be decoded, wrongly, as GB18030. In a short file of GBK every pair
+    may happen to be UTF-8, but none of these is Han."""
     decoder = codecs.getincrementaldecoder(UTF_8)()
     has_han = False
     try:
@@ -248,7 +248,7 @@ def _guess_of_nuls(head: bytes) -> str | None:
 
 
 def _guess_of_text(file: BinaryIO) -> str | None:
-    """Mainland's or Taiwan's: most of either can be decoded as the other."""
+    """GB18030 or Big5: most text of either can be decoded as the other."""
     seconds = _PAIR.findall(file.read(_SAMPLE_BYTES))
     file.seek(0)
     is_low = sum(map(bool, seconds)) > _LOW_SHARE * len(seconds)
@@ -257,8 +257,8 @@ def _guess_of_text(file: BinaryIO) -> str | None:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Of bounded length: what is longer is no line of an import, and comes in pieces that may cut a
-    character, which then counts neither way."""
+    """Lines of bounded length. A longer one can't be a line of an import; it comes in pieces that
+    may cut a character, which is then not counted."""
     while line := file.readline(_CHUNK_CHARACTERS):
         yield line if line.endswith(b"\n") or len(line) < _CHUNK_CHARACTERS else b""
 

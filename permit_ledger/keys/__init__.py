@@ -1,1 +1,1 @@
-"""Keys in files and devices: made, read, rotated."""
+"""Keys in files and devices: create, read, rotate."""

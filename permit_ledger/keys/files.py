@@ -18,14 +18,14 @@ from permit_ledger.settings import Settings
 
 
 class UnusableKey(ValueError):
-    """A key file that holds no key; the message names the file, never its contents."""
+    """A file does not hold a key; the message names the file, never its contents."""
 
 
 def blind_index(settings: Settings) -> BlindIndex:
-    """The index by which people are found.
+    """The blind index, by which holders are found.
 
     Raises:
-        UnusableKey: the file holds no 32 bytes of hex.
+        UnusableKey: the file does not hold 32 bytes of hex.
         OSError: the operator's own file can't be read.
     """
     own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
@@ -38,10 +38,10 @@ def blind_index(settings: Settings) -> BlindIndex:
 
 
 def display_codes(settings: Settings) -> CodeDigests:
-    """What turns live codes into digests.
+    """The keyed digest of live codes.
 
     Raises:
-        UnusableKey: the file holds no 32 bytes of hex.
+        UnusableKey: the file does not hold 32 bytes of hex.
         OSError: the operator's own file can't be read.
     """
     own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
@@ -70,7 +70,7 @@ def _ec_key(own: Path | None, default: Path) -> ECKey:
 
 
 def text_of(own: Path | None, default: Path, make: Callable[[], str]) -> str:
-    """What the operator's own file holds, which has to be there, or else ours."""
+    """Read the operator's own file, which must exist, or else the data folder's."""
     return own.read_text(encoding="ascii").strip() if own else _read_or_make(default, make)
 
 
@@ -80,7 +80,8 @@ def new_ec_key() -> str:
 
 
 def _read_or_make(file: Path, make: Callable[[], str]) -> str:
-    """The file's text; where there is none, what ``make`` gives, which only one process writes."""
+    """The file's text; a missing file is written once, by one process, with the result of
+    ``make``."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return file.read_text(encoding="ascii").strip()
@@ -95,7 +96,7 @@ def _read_or_make(file: Path, make: Callable[[], str]) -> str:
     try:
         os.link(draft, file)
     except FileExistsError:
-        pass  # another process was faster, and its key is the one
+        pass  # another process was faster; use its key
     finally:
         draft.unlink()
     return file.read_text(encoding="ascii").strip()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,8 +18,8 @@ from .jwks import usable_keys
 
 REFRESH_S = 300
 UNKNOWN_KEY_REFRESH_S = 5
-"""At most so often the issuer is asked because a token names a key that is not among these: whoever
-makes such tokens up can cause no more than that."""
+"""The issuer is asked at most this often because a token names an unknown key, whatever number of
+such tokens is sent."""
 FETCH_TIMEOUT_S = 5
 BYTES_MAX = 256 * 1024
 
@@ -29,12 +31,21 @@ _log = structlog.get_logger(__name__)
 class IssuerKeys:
     """``source`` is a file or an ``https`` address; :meth:`load` has to succeed once.
 
-    One read is under way at a time, however many ask for it; it is bounded, and does its file and
-    key work outside the event loop. A read that fails leaves the keys as they are.
+    Concurrent reads are shared and bounded; files and keys are read outside the event loop. A
+    failed read leaves the keys as they are.
+
+    ``read`` reads the source's bytes, and ``now`` is a monotonic clock.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: str,
+        *,
+        read: Callable[[], Awaitable[bytes]] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read or partial(read_source, source)
+        self._now = now
         self._content: bytes | None = None
         self._keys: KeySet | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -48,29 +59,29 @@ class IssuerKeys:
     async def load(self) -> None:
         """
         Raises:
-            OSError, httpx.HTTPError, ValueError: the keys can't be had or read; TimeoutError, which
-                is an OSError, after ``FETCH_TIMEOUT_S``.
+            OSError, httpx.HTTPError, ValueError: the keys can't be fetched or read; TimeoutError
+                after ``FETCH_TIMEOUT_S``.
         """
         async with asyncio.timeout(FETCH_TIMEOUT_S):
             content = await self._read()
             if content == self._content:
-                return  # the same set stays the same object: what was verified with it counts
+                return  # keep the object of an equal set: cached verifications refer to it
             keys, passed_over = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
         for reason in passed_over:
             _log.warning("a key of the issuer is passed over", reason=reason)
         self._content, self._keys = content, keys
 
     async def keep_fresh(self) -> None:
-        """Until cancelled; the last good keys stay where a refresh fails."""
+        """Refresh until cancelled; after a failure the last good keys stay."""
         while True:
             await asyncio.sleep(REFRESH_S)
             await self._reload()
 
     async def refresh(self) -> bool:
-        """Ask the issuer now, if it was not asked a moment ago; whether the keys are others now."""
+        """Ask the issuer now, unless it was asked a moment ago; return whether the keys changed."""
         before = self._keys
         if self._reading is None:
-            now = time.monotonic()
+            now = self._now()
             if now < self._not_before:
                 return False
             self._not_before = now + UNKNOWN_KEY_REFRESH_S
@@ -78,7 +89,7 @@ class IssuerKeys:
         return self._keys is not before
 
     async def _reload(self) -> None:
-        """Share the read that is under way, or begin one; whoever leaves does not end it."""
+        """Share the read that is under way, or begin one; it goes on if a caller is cancelled."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._load_or_warn())
             self._reading.add_done_callback(self._has_read)
@@ -94,26 +105,32 @@ class IssuerKeys:
             reason = str(error) if isinstance(error, ValueError) else None
             _log.warning("issuer's keys not refreshed", error=type(error).__name__, reason=reason)
 
-    async def _read(self) -> bytes:
-        if not self._source.startswith("https://"):
-            return await asyncio.to_thread(_start_of, Path(self._source))
-        content = b""
-        async with (
-            httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client,
-            client.stream("GET", self._source) as answer,
-        ):
-            async for part in answer.raise_for_status().aiter_bytes():
-                content += part
-                if len(content) > BYTES_MAX:
-                    break
-        return _bounded(content)
+
+async def read_source(source: str) -> bytes:
+    """Read a file or an ``https`` address, at most ``BYTES_MAX`` of it.
+
+    Raises:
+        OSError, httpx.HTTPError, ValueError: it can't be read, or is larger.
+    """
+    if not source.startswith("https://"):
+        return await asyncio.to_thread(_start_of, Path(source))
+    content = b""
+    async with (
+        httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client,
+        client.stream("GET", source) as answer,
+    ):
+        async for part in answer.raise_for_status().aiter_bytes():
+            content += part
+            if len(content) > BYTES_MAX:
+                break
+    return _bounded(content)
 
 
 def load_at_start(source: str) -> IssuerKeys:
-    """The keys before anything is served.
+    """Load the keys before anything is served.
 
     Raises:
-        NoKeys: with what an operator can do about it.
+        NoKeys: the message says what an operator can do.
     """
     keys = IssuerKeys(source)
     try:
@@ -129,7 +146,7 @@ def load_at_start(source: str) -> IssuerKeys:
 
 
 class NoKeys(Exception):
-    """The issuer's keys can't be had, so no token could be verified."""
+    """The issuer's keys can't be fetched, so no token could be verified."""
 
 
 def _of(error: Exception) -> str:

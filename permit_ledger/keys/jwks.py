@@ -1,4 +1,4 @@
-"""A JWK Set as its publisher may change it: keys that can't be used are passed over.
+"""A JWK Set whose unusable keys are ignored, since its publisher may add new kinds.
 
 RFC 7517 §5: an implementation ignores keys of a kty that it does not know, that lack members, or
 whose values it does not support.
@@ -22,18 +22,18 @@ RSA_BITS_MIN = 2048
 
 
 class UnusableKeys(ValueError):
-    """No key of the set can be used; the message says why of each, without the keys."""
+    """No key of the set can be used; the message has the reason for each, without the keys."""
 
 
 class _Unusable(Exception):
-    """Why one key is passed over."""
+    """Why one key is ignored."""
 
 
 def usable_keys(content: bytes, algorithms: Sequence[str]) -> tuple[KeySet, list[str]]:
-    """The keys that can verify with one of ``algorithms``, and why the others are passed over.
+    """The keys that can verify with one of ``algorithms``, and why the others are ignored.
 
     Raises:
-        UnusableKeys: there are none, or it is no JWK Set.
+        UnusableKeys: there are none, or it is not a JWK Set.
     """
     keys: list[Key] = []
     passed_over: list[str] = []

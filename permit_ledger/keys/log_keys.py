@@ -1,7 +1,7 @@
-"""The keys that sign the trees: in a file, a line each, as :mod:`transparency.notes` writes them.
+"""The keys that sign the trees: in a file, a line each, in the format of :mod:`transparency.notes`.
 
-All that are private sign, so that a new one can be made known before an old one goes; of those
-that sign no more the verifier's line stays, for what they have signed. A key has its log's name.
+All private keys sign, so that a new one can be published before an old one is retired; a retired
+key keeps its verifier line, for its old signatures. A key has its log's name.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _log = structlog.get_logger(__name__)
 
 
 def log_keys(settings: Settings) -> list[Key]:
-    """All of them, in the file's order; made where there was none.
+    """All signing keys, in the file's order; created if there are none.
 
     Raises:
-        UnusableKey: the file holds something else, or nobody signs one of the logs.
+        UnusableKey: the file holds something else, or one of the logs has no signing key.
         OSError: the operator's own file can't be read.
     """
     keys = _parsed(
@@ -49,7 +49,7 @@ def log_keys(settings: Settings) -> list[Key]:
 
 
 def log_verifiers(settings: Settings) -> list[NoteVerifier]:
-    """What verifies the trees' checkpoints: those that sign first, then those that have signed.
+    """The verifiers of the trees' checkpoints: of the signing keys first, then of the retired ones.
 
     Raises:
         UnusableKey, OSError: as :func:`log_keys`.
@@ -62,7 +62,7 @@ def log_verifiers(settings: Settings) -> list[NoteVerifier]:
 
 
 def known_verifiers(settings: Settings) -> list[NoteVerifier]:
-    """As :func:`log_verifiers`, for those who only verify: where there are none, none are made.
+    """As :func:`log_verifiers`, but creates no keys, for commands that only verify.
 
     Raises:
         UnusableKey, OSError
@@ -75,7 +75,7 @@ def known_verifiers(settings: Settings) -> list[NoteVerifier]:
 
 
 def add_keys(settings: Settings) -> list[NoteSigner]:
-    """A further key for every log; running services sign with it soon, besides the others.
+    """Add a key for every log; running services sign with it soon, besides the others.
 
     Raises:
         UnusableKey, OSError: as :func:`log_keys`; the file can't be written.
@@ -86,11 +86,11 @@ def add_keys(settings: Settings) -> list[NoteSigner]:
 
 
 def retire_key(settings: Settings, key_id: str) -> NoteVerifier:
-    """The key with this id (hex) signs no more.
+    """Retire the key with this id (hex).
 
     Raises:
-        UnusableKey: none that signs has this id, or no other signs its log; or as :func:`log_keys`.
-        OSError
+        UnusableKey: no signing key has this id, or it is its log's only one; or as
+        :func:`log_keys`. OSError
     """
     keys = log_keys(settings)
     signers = [key for key in keys if isinstance(key, NoteSigner)]
@@ -99,14 +99,14 @@ def retire_key(settings: Settings, key_id: str) -> NoteVerifier:
         raise UnusableKey(f"no key that signs has the id {key_id}")
     retired = found[0]
     if sum(key.name == retired.name for key in signers) == 1:
-        raise UnusableKey(f"nobody else signs for {retired.name}: add keys first")
+        raise UnusableKey(f"no other key signs for {retired.name}: add keys first")
     _replace(_file(settings), [key.verifier if key is retired else key for key in keys])
     return retired.verifier
 
 
 class Watched(Generic[K]):
-    """Keys as a file has them, looked at again now and then; a file that can't be read leaves what
-    was known."""
+    """The keys of a file that is read again at intervals; while it can't be read the last ones
+    stay."""
 
     def __init__(self, file: Path, read: Callable[[], list[K]]) -> None:
         self._file = file
@@ -117,7 +117,7 @@ class Watched(Generic[K]):
 
     @property
     def changed_at(self) -> int:
-        """Another number whenever they have changed."""
+        """A number that changes with the keys."""
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_AGAIN_S
             self._look()
@@ -125,7 +125,7 @@ class Watched(Generic[K]):
 
     @property
     def keys(self) -> list[K]:
-        _ = self.changed_at  # has a look
+        _ = self.changed_at  # reads the file
         return self._keys
 
     def _look(self) -> None:
@@ -140,7 +140,7 @@ class Watched(Generic[K]):
 
 
 class WatchedSigners:
-    """Those that sign, for :class:`transparency.runner.IntegratorRunner`."""
+    """The signing keys, for :class:`transparency.runner.IntegratorRunner`."""
 
     def __init__(self, settings: Settings) -> None:
         self._origin = settings.origin

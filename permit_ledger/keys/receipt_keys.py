@@ -1,8 +1,8 @@
 """The keys that sign receipts: one at a time, each verified for as long as it is published.
 
 The file holds a JWK, as it was made, or a JWK set once they were rotated. A key of the set may say
-``signs_from``; those that sign no more are there with their public part, and may be taken out by
-hand when no receipt of theirs has to be verified any more.
+``signs_from``; retired ones keep their public part, and may be removed by hand when
+their receipts need no verification any more.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _log = structlog.get_logger(__name__)
 
 
 def receipt_keys(settings: Settings) -> list[ReceiptKey]:
-    """All of them, made where there was none.
+    """All keys, created if there are none.
 
     Raises:
-        UnusableKey: the file holds no key on P-256 that can sign by now.
+        UnusableKey: the file holds no P-256 key that can sign now.
         OSError: the operator's own file can't be read.
     """
     file = _file(settings)
@@ -51,7 +51,7 @@ def receipt_keys(settings: Settings) -> list[ReceiptKey]:
 
 
 def rotate(settings: Settings, after_s: float) -> ReceiptKey:
-    """A new key, published at once and signing ``after_s`` seconds from now; of the others only
+    """Add a key that is published at once and signs from ``after_s`` seconds on; of the others only
     the one that signs until then keeps its private part.
 
     Raises:
@@ -70,8 +70,8 @@ def rotate(settings: Settings, after_s: float) -> ReceiptKey:
 
 
 class WatchedKeys:
-    """The keys as the file has them, looked at again now and then; a file that can't be read leaves
-    what was known."""
+    """The keys of the file, which is read again at intervals; while it can't be read the last ones
+    stay."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -105,7 +105,7 @@ def _key(jwk: dict[str, Any]) -> ReceiptKey:
 
 
 def _imported(jwk: dict[str, Any]) -> ECKey:
-    """Without ``signs_from``, which is nobody else's."""
+    """The key without our own member ``signs_from``."""
     key = ECKey.import_key({name: value for name, value in jwk.items() if name != SIGNS_FROM})
     if key.curve_name != "P-256":
         raise ValueError("another curve")

@@ -1,4 +1,4 @@
-"""What nobody caught: it ends in the log, by its types and places, wherever it was raised."""
+"""Uncaught exceptions: logged by type and place, wherever they were raised."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _log = structlog.get_logger(__name__)
 
 
 def install() -> None:
-    """From now on, in this process: the main thread, other threads, finalizers, warnings.
+    """Log uncaught exceptions of this process: main thread, other threads, finalizers, warnings.
 
-    What asyncio finds unhandled goes to its own logger (:mod:`permit_ledger.logging.records`).
+    Unhandled exceptions of asyncio go to its own logger (:mod:`permit_ledger.logging.records`).
     """
     # A hook that fails makes the interpreter print what was raised, message and all.
     sys.excepthook = _in_main_thread
@@ -41,7 +41,7 @@ def _in_main_thread(_kind: object, error: BaseException, _traceback: object) -> 
 
 def _in_thread(arguments: threading.ExceptHookArgs) -> None:
     if issubclass(arguments.exc_type, SystemExit):
-        return  # a thread's way to end, as Python has it
+        return  # ends a thread, by Python's convention
     name = arguments.thread.name if arguments.thread else None
     with suppress(Exception):
         kind = name_of(arguments.exc_type)
@@ -49,7 +49,7 @@ def _in_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _unraisable(arguments: sys.UnraisableHookArgs) -> None:
-    """The object whose end it was is not told: it may be anything."""
+    """The finalised object is not logged: it may be anything."""
     with suppress(Exception):
         kind = name_of(arguments.exc_type)
         _log.error("uncaught in a finalizer", error=kind, exc_info=arguments.exc_value)
@@ -68,7 +68,7 @@ def _warning(
 
 @contextmanager
 def as_role(name: str) -> Iterator[None]:
-    """A process that others watch: what ends it is a line of its log. Exit code 1."""
+    """Run a supervised process: a failure that ends it is a line of its log. Exit code 1."""
     try:
         yield
     except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -79,18 +79,18 @@ def as_role(name: str) -> Iterator[None]:
 
 
 class CarefulGroup(TyperGroup):
-    """Commands that, where nobody expected it, fail with a sentence and no values. Exit code 1."""
+    """Run a command: an unexpected failure is a sentence without values. Exit code 1."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
             with careful_output():
                 return super().main(*arguments, **options)
-        except OSError as error:  # mostly of what a command prints, say into a full disk
+        except OSError as error:  # mostly of printing, say to a full disk
             sys.stderr.write(f"permit-ledger: {scrub(sentence_of(error) or '')}\n")
             sys.exit(1)
         except Exception as error:  # noqa: BLE001  the interpreter would print its message
             sys.stderr.write(
                 f"{describe(error)}\npermit-ledger: unexpected {name_of(type(error))}: try again;"
-                " if it comes again, report these lines, which hold nobody's data\n"
+                " if it comes again, report these lines, which hold no personal data\n"
             )
             sys.exit(1)

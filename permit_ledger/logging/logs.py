@@ -1,7 +1,7 @@
 """Structured logs on standard error: routes, codes and positions, never people.
 
-Every line takes one way, whoever writes it: :mod:`permit_ledger.logging.redaction` decides what it
-says, :mod:`permit_ledger.logging.tracebacks` renders exceptions without messages.
+Every line goes through the same processors: :mod:`permit_ledger.logging.redaction` decides what it
+may hold, :mod:`permit_ledger.logging.tracebacks` renders exceptions without messages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .tracebacks import tell_exception
 
 
 def configure(settings: Settings) -> None:
-    """Once a process, before anything logs; again where the settings have changed."""
+    """Configure logging, once a process before anything logs, and again if the settings change."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     processors = _processors(settings)
     structlog.configure(
@@ -41,12 +41,12 @@ def configure(settings: Settings) -> None:
 
 
 def _json(line: object, **how: Any) -> str:
-    """A line a request is written: what renders it is to be quick."""
+    """A line is written for each request, so rendering has to be fast."""
     return orjson.dumps(line, default=how.get("default")).decode()
 
 
 def _processors(settings: Settings) -> list[Processor]:
-    """Level and time come after the redaction: what else stands under their names is replaced."""
+    """Level and time are added after the redaction, and replace other values under their names."""
     return [
         redact,
         structlog.processors.add_log_level,

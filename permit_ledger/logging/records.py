@@ -1,9 +1,9 @@
-"""What libraries log by Python's own means, in the same lines as ours.
+"""Log records of libraries (Python's ``logging``), written like our own.
 
-A record's message is told only if it stands in the code that logs it, as a constant: so templates
-are told, and never what was put into them. What was composed, by an f-string or ``str(error)``, is
-withheld; the logger, the place and the types of the exceptions involved are told instead. Scrubbing
-whole messages would be no answer, since nothing tells a name in Latin script from a word.
+A record's message is written only if it is a constant of the code that logs it: the template, never
+its arguments. A composed message, by an f-string or ``str(error)``, is withheld; the logger, the
+place and the types of the exceptions involved are written instead. Scrubbing whole messages would
+not do, since a name in Latin script can't be distinguished from a word.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COMPOSED = {
         "an error occurred during closing of asynchronous generator",
     )
 }
-"""How messages begin that a library puts together from a constant and something's ``repr``."""
+"""Beginnings of messages that a library composes of a constant and a ``repr``."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class RecordHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO, processors: list[Processor]) -> None:
         super().__init__(stream)
         self.setFormatter(
-            # Not ``getMessage``, which puts the arguments in, or fails on them.
+            # Not ``getMessage``, which formats the arguments, or fails to.
             structlog.stdlib.ProcessorFormatter(
                 processors=[tell_record, *processors],
                 use_get_message=False,
@@ -54,24 +54,24 @@ class RecordHandler(logging.StreamHandler[TextIO]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  its values
         """Python would print the record with its arguments."""
-        with suppress(Exception):  # there is nowhere left to say it
+        with suppress(Exception):  # there is no other place to report it
             _log.error("a record could not be written", exc_info=True)
 
 
 def tell_record(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """structlog's processor: a record as an event of ours. Where the code that logs is found on the
-    stack, so it has to run inside the call, as handlers do."""
+    """structlog processor: make an event of a record. It finds the logging code on the stack, so it
+    has to run inside the call, as handlers do."""
     record: logging.LogRecord = event_dict["_record"]
-    told: EventDict = {
+    entry: EventDict = {
         "event": _message(record),
         "logger": record.name,
         "place": place_of(record.pathname, record.lineno, record.funcName),
     }
     if errors := list(_types(event_dict["positional_args"])):
-        told["errors"] = errors
+        entry["errors"] = errors
     if exc_info := event_dict.get("exc_info"):
-        told["exc_info"] = exc_info
-    return told
+        entry["exc_info"] = exc_info
+    return entry
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -95,7 +95,7 @@ def _caller(record: logging.LogRecord) -> FrameType | None:
 
 
 def _types(arguments: object) -> Iterator[str]:
-    """Of the exceptions among a record's arguments: mostly they are what went wrong."""
+    """The types of the exceptions among a record's arguments: mostly the cause."""
     if isinstance(arguments, tuple):
         for argument in arguments:
             if isinstance(argument, BaseException):

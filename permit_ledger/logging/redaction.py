@@ -1,8 +1,8 @@
-"""What a log line may say: known keys, each with values of one kind; all else is withheld.
+"""The allow-list of log lines: known keys, each with values of one kind; all else is withheld.
 
-Two nets. The first is the list :data:`FIELDS`: a value passes if its key is on it and the value is
-of the key's kind. The second, :func:`scrub`, takes out of the texts that pass what looks like a
-citizen number, a token, a key or a password.
+Two layers. The first is the list :data:`FIELDS`: a value passes if its key is on it and the value
+is of the key's kind. The second, :func:`scrub`, removes from the texts that pass anything that
+looks like a citizen number, a token, a key or a password.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TEXT_LENGTH_MAX = 500
 NUMBER_MAX = 10**12
 
 Kind = Callable[[object], object]
-"""Gives the value, or what of it may be told."""
+"""Return the value, or the part of it that may be logged."""
 
 _PRINTABLE = re.compile(r"[ -~]*")  # ASCII only: names are mostly Han, our own texts never are
 _LOOKALIKES = (
@@ -39,17 +39,17 @@ _HEX = re.compile(r"[0-9a-fA-F-]+")
 _OWN_KEY = re.compile(r"[a-z][a-z_]{0,39}")
 
 
-@lru_cache(maxsize=256)  # events, routes and types come again with every request
+@lru_cache(maxsize=256)  # events, routes and types repeat with every request
 def scrub(text: str) -> str:
-    """The text without what looks like a citizen number, a token, a key or a password."""
+    """The text without anything that looks like a citizen number, a token, a key or a password."""
     for lookalike, marker in _LOOKALIKES:
         text = lookalike.sub(marker, text)
     text = _LONG_RUN.sub(lambda run: WITHHELD if _may_be_key(run[0]) else run[0], text)
-    return citizen_id.LIKENESS.sub(WITHHELD, text)  # at last: a key's digits may look like one
+    return citizen_id.LIKENESS.sub(WITHHELD, text)  # last, since a key's digits may look like one
 
 
 def _may_be_key(run: str) -> bool:
-    """Hexadecimal, or capitals, small letters and a third sort: no word that a person wrote."""
+    """Hexadecimal, or capitals, small letters and a third sort: not a word of natural language."""
     sorts = [r"[A-Z]", r"[a-z]", r"[0-9_+/-]"]
     return bool(_HEX.fullmatch(run)) or all(re.search(sort, run) for sort in sorts)
 
@@ -67,22 +67,22 @@ def text(pattern: str, *, fit: Callable[[str], bool] | None = None) -> Kind:
     compiled = re.compile(pattern, re.ASCII)
     is_harmless = fit or (lambda value: scrub(value) == value)
 
-    def told(value: object) -> object:
-        # Exactly str: a subclass may answer one thing here and write another.
+    def allowed(value: object) -> object:
+        # Exactly str: a subclass may behave differently here and when written.
         passes = type(value) is str and compiled.fullmatch(value) and is_harmless(value)
         return value if passes else WITHHELD
 
-    return told
+    return allowed
 
 
 def number(low: int, high: int = NUMBER_MAX) -> Kind:
     """An integer or a fraction within these bounds; the widest has no room for a citizen number."""
 
-    def told(value: object) -> object:
+    def allowed(value: object) -> object:
         is_number = type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
         return value if is_number and low <= value <= high else WITHHELD  # type: ignore[operator]
 
-    return told
+    return allowed
 
 
 def each(kind: Kind) -> Kind:
@@ -91,7 +91,7 @@ def each(kind: Kind) -> Kind:
 
 
 def _subject(value: str) -> bool:
-    """Like a correlation id, and with what else account names have in them."""
+    """Like a correlation id, with the further characters of account names."""
     return is_fit(re.sub(r"[@+|]", ".", value))
 
 
@@ -118,33 +118,33 @@ FIELDS: Mapping[str, Kind] = {
     "partitions": number(0, 1_000),
     "tree": text(r"[a-z]{1,20}"),
     "exit_code": number(-255, 255),
-    # Of records that others write, and of what nobody caught.
+    # Of libraries' records, and of uncaught exceptions.
     "logger": text(r"[\w.-]{1,80}"),
     "place": place,
     "errors": each(type_name),
     "category": type_name,
     "thread": text(r"[\w .:()-]{1,80}"),
 }
-"""A new key is added here with its kind; the tests compare this list with the code."""
+"""New keys are added here with their kind; tests compare this list with the code."""
 
 
 def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """structlog's processor. ``exc_info`` passes: a later one tells of it without its message.
+    """structlog processor. ``exc_info`` passes: a later one renders it without its message.
 
-    A key that is not on the list is shown with the marker if it looks like a name in code; of
-    others only the count is told.
+    A key that is not on the list is shown with the marker if it looks like an identifier; others
+    are only counted.
     """
-    told: EventDict = {}
+    allowed: EventDict = {}
     unnamed = 0
     for key, value in event_dict.items():
         if key == "exc_info":
-            told[key] = value
+            allowed[key] = value
         elif kind := FIELDS.get(key):
-            told[key] = None if value is None else kind(value)
+            allowed[key] = None if value is None else kind(value)
         elif _OWN_KEY.fullmatch(key):
-            told[key] = WITHHELD
+            allowed[key] = WITHHELD
         else:
             unnamed += 1
     if unnamed:
-        told["withheld_keys"] = unnamed
-    return told
+        allowed["withheld_keys"] = unnamed
+    return allowed

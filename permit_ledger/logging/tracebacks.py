@@ -1,7 +1,7 @@
 """Tracebacks without values: types, files, lines and functions, but no message and no variable.
 
-Messages quote what they are about: PostgreSQL's hold a row's values in their DETAIL, pydantic's the
-input, an ``OSError``'s a file's name. Types, the chain of causes and the place say where to look.
+Messages quote data: PostgreSQL's hold a row's values in their DETAIL, pydantic's the input, an
+``OSError``'s a file's name. Types, the chain of causes and places are enough to find a fault.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from structlog.typing import EventDict, WrappedLogger
 from .redaction import WITHHELD, place, type_name
 
 FRAMES_MAX = 40
-"""Of one exception, the last ones; a recursion has a thousand."""
+"""The last frames of one exception; a recursion has a thousand."""
 ERRORS_MAX = 20
-"""In one traceback, causes and members of groups together."""
+"""Exceptions in one traceback, causes and members of groups together."""
 
 
 def describe(error: BaseException) -> str:
@@ -35,13 +35,13 @@ def name_of(kind: type[BaseException]) -> str:
 
 
 def place_of(filename: str, line: int, function: str | None = None) -> str:
-    """The file by its name below the import path, so that no machine's folders are told."""
+    """The file relative to the import path, so that no folder of a machine is logged."""
     inside = f" in {function}" if function else ""
     return str(place(f"{_below_import_path(filename)}:{line}{inside}"))
 
 
 def tell_exception(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """structlog's processor: ``exc_info`` in any of its forms becomes ``exception``, a text."""
+    """structlog processor: ``exc_info`` in any of its forms becomes ``exception``, a text."""
     given = event_dict.pop("exc_info", None)
     if isinstance(given, tuple) and len(given) == len(sys.exc_info()):
         given = given[1]
@@ -53,7 +53,7 @@ def tell_exception(_logger: WrappedLogger, _method: str, event_dict: EventDict) 
 
 
 class _Budget:
-    """What has been told already, against circles and endless chains."""
+    """The exceptions rendered so far, against circles and endless chains."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -94,7 +94,8 @@ def _frames(traceback: TracebackType | None) -> Iterator[str]:
 
 
 def _code(error: BaseException) -> str:
-    """What tells errors of one type apart and holds no value: SQLSTATE, or the system's name."""
+    """A code that distinguishes errors of one type and holds no value: SQLSTATE, or errno's
+    name."""
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return f" ({error.sqlstate})"
     if isinstance(error, OSError) and error.errno and (name := errno.errorcode.get(error.errno)):

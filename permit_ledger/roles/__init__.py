@@ -1,1 +1,1 @@
-"""The processes: one module a role, and what starts and stops them."""
+"""The roles, a module each, and the supervisor that starts and stops them."""

@@ -1,4 +1,4 @@
-"""The ``analytics`` role: every event once into the statistics, and what is told of them."""
+"""The ``analytics`` role: add every event to the statistics once, and publish the answers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .stopping import stop_on
 from .supervisor import tie_to_supervisor
 
 NICENESS = 5
-"""Checks and commands come first on a machine that all roles share."""
+"""A lower priority than checks and commands, on a machine that all roles share."""
 
 
 def analyse(settings: Settings) -> None:
-    """Until SIGTERM. No key is needed: nothing personal is opened.
+    """Run until SIGTERM. No key is needed: nothing personal is decrypted.
 
     With Kafka the events come from there, and a database is needed for the checks alone: without
     one, none are counted.
@@ -58,7 +58,7 @@ def analyse(settings: Settings) -> None:
 
 
 def _source(settings: Settings, database_url: str | None) -> Source:
-    """Kafka where there is one; without it the log itself."""
+    """Kafka if there is one, else the log itself."""
     if brokers := brokers_of(settings):
         kinds = kinds_under(settings.kafka_topic_prefix or "")
         return KafkaSource(brokers, kinds, consumer_group(settings.statistics_dir))

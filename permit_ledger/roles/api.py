@@ -15,7 +15,7 @@ from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.remote import remote_http_service
 from permit_ledger.bootstrap.service import http_service
 from permit_ledger.settings import Settings
-from projections.remote.feed import remote_source_of
+from projections.remote.source import remote_source_of
 
 from .listening import bind
 from .protocol import BoundedHttp
@@ -26,17 +26,18 @@ KEEP_ALIVE_S = 30
 BACKLOG = 2048
 STARTUP_FAILURE = 3
 GARBAGE_THRESHOLDS = 20_000, 20, 20
-"""Requests under way are no garbage: to look through them every 700 objects finds nothing, and
-takes a tenth of a check. What the program consists of is not looked through at all."""
+"""Objects of current requests are not garbage: a collection every 700 objects would find nothing,
+and take a tenth of a check's time. Objects of the program itself are frozen."""
 SWITCH_INTERVAL_S = 0.001
-"""The group commit's thread hands over a batch between two commands; at the interpreter's 5 ms the
-database would rest for that long each time."""
+"""The group commit's thread runs between two commands; at the interpreter's default of 5 ms the
+database would be idle that long each time."""
 
 
 def serve(settings: Settings, *, is_far: bool = False) -> None:
-    """The HTTP API, until SIGTERM; beside a database that is fed from Kafka, checks of cards alone.
+    """Serve the HTTP API until SIGTERM; with remote views, checks of cards only.
 
-    ``is_far`` says that it is one before the first worker has come: nobody writes to it meanwhile.
+    ``is_far`` declares the database remote before its first worker starts, so that it is not
+    written to until then.
 
     Raises:
         CannotStart: the address can't be listened on, or no database server starts.
@@ -71,7 +72,7 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends live streams first: it waits for open answers, and those would go on by themselves."""
+    """End live streams first: the server waits for open responses, and these would not end."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         services: Services | None = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # a FastAPI

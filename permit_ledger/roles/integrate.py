@@ -1,4 +1,4 @@
-"""The ``integrate`` role: takes what is recorded into the transparency log, and signs it."""
+"""The ``integrate`` role: add new entries to the transparency log, and sign it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .supervisor import tie_to_supervisor
 
 
 def integrate(settings: Settings) -> None:
-    """Until SIGTERM."""
+    """Run until SIGTERM."""
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     signers = WatchedSigners(settings)
@@ -39,7 +39,7 @@ def integrate(settings: Settings) -> None:
 def _ask_witnesses(
     settings: Settings, database_url: str, policy: WitnessPolicy, stop: Event
 ) -> None:
-    """In a thread of its own, which ends with the process at the latest."""
+    """Run in a thread of its own, which ends with the process at the latest."""
     runner = WitnessRunner(
         database_url, settings.origin, policy, stop, interval_s=settings.witness_interval_s
     )

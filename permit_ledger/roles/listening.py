@@ -12,11 +12,11 @@ _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class PortTaken(CannotStart):
-    """Another program listens there; it may be about to go."""
+    """Another program listens there; it may be about to end."""
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address that ``host`` stands for, not listening yet; the caller
+    """Sockets bound to every address of ``host``, not listening yet; the caller
     closes them.
 
     Raises:
@@ -37,7 +37,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
             except OSError as error:
                 if error.errno not in _NO_SUCH_ADDRESS:
                     raise
-                unavailable = error  # a name may stand for several, not all of them ours
+                unavailable = error  # a name may have several, not all of this machine
                 if sockets:
                     sockets.pop().close()
         if not sockets and unavailable:

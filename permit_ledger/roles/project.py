@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 from consumers.contract.kinds import PERMITS
-from consumers.remote_views.decoder import RecordTaker
+from consumers.remote_views.decoder import RecordDecoder
 from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import HolderKeys
@@ -21,10 +21,10 @@ from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.settings import Settings
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
-from projections.remote.feed import require_own_log
+from projections.remote.source import require_own_log
 from projections.remote.views import RemoteViewWriter
 from projections.views.registry import all_views
 from projections.views.view import ELECTRONIC, PHYSICAL
@@ -33,10 +33,10 @@ from .stopping import stop_on
 from .supervisor import tie_to_supervisor
 
 GC_OBJECTS = 50_000
-"""A page's events are no garbage yet when the collector comes by after the usual 700."""
+"""A page's events are still in use when the collector runs after the default of 700 objects."""
 
 AUDITOR_END_S = 2.0
-"""What it is in the middle of takes milliseconds; whatever takes longer ends with the process."""
+"""Its current step takes milliseconds; a longer one ends with the process."""
 
 
 class CannotProject(Exception):
@@ -44,7 +44,7 @@ class CannotProject(Exception):
 
 
 def project(settings: Settings) -> None:
-    """Keep the views, until SIGTERM.
+    """Keep the views in step with the log, until SIGTERM.
 
     Raises:
         NoRemoteSource: this database's views are fed from Kafka.
@@ -63,8 +63,8 @@ def project(settings: Settings) -> None:
 
 
 def project_from_kafka(settings: Settings) -> None:
-    """Keep the views of a database that has no log, from a topic, until SIGTERM. No key is needed:
-    the topic holds nothing personal, and nobody is searched for by a citizen number there.
+    """Keep remote views in step with a topic, until SIGTERM. No key is needed: the topic holds
+    nothing personal in the clear, and there is no search by citizen number.
 
     Raises:
         CannotProject: no broker is named.
@@ -76,11 +76,11 @@ def project_from_kafka(settings: Settings) -> None:
         raise CannotProject(
             "no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT"
         )
-    # The client tells of every attempt; the worker says once what it waits for.
+    # The client logs every attempt; the worker logs once what it waits for.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     prefix = settings.kafka_topic_prefix or ""
     kind = PERMITS.under(prefix)
-    taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
+    taker = RecordDecoder(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
     views = RemoteViewWriter([PHYSICAL, ELECTRONIC], describe)
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
@@ -95,7 +95,7 @@ def project_from_kafka(settings: Settings) -> None:
 def auditing(
     settings: Settings, database_url: str, holder_keys: HolderKeys, stop: Event
 ) -> Iterator[None]:
-    """In a thread of its own, unless it is turned off; no thread outlives the role."""
+    """Run the auditor in a thread of its own, unless it is turned off; it ends with the role."""
     if not settings.audit_permits_per_s:
         yield
         return

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with a bound on what is not a body.
+"""uvicorn's HTTP/1.1 with a bound on everything that is not a body.
 
-The parser keeps an address, a header or a trailer for as long as it goes on; a stranger could let
-it go on for ever.
+The parser buffers an address, a header or a trailer without a limit; a client could send one
+without end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ HELD_BYTES_MAX = 64 * 1024
 
 
 class HeldTransport:
-    """Sends what one turn of the loop writes in one go: a head without its body would wake the
-    other side for nothing."""
+    """Sends all writes of one iteration of the loop at once, so that the head does not wake the
+    client before its body."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -32,7 +32,7 @@ class HeldTransport:
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > HELD_BYTES_MAX:
-            self._send()  # so that whoever writes more hears when it is too much
+            self._send()  # so that further writes get backpressure
 
     def close(self) -> None:
         self._send()
@@ -48,7 +48,7 @@ class HeldTransport:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Hangs up on whoever sends bytes and gets nowhere with them."""
+    """Closes a connection that sends bytes without ever completing a message."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The ``relay`` role: the log to Kafka's topics."""
+"""The ``relay`` role: publish the log to Kafka."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .stopping import stop_on
 from .supervisor import tie_to_supervisor
 
 GC_OBJECTS = 50_000
-"""A batch's records are no garbage yet when the collector comes by after the usual 700."""
+"""A batch's records are still in use when the collector runs after the default of 700 objects."""
 
 
 class CannotRelay(Exception):
@@ -29,18 +29,18 @@ class CannotRelay(Exception):
 
 
 def relay(settings: Settings) -> None:
-    """Until SIGTERM. No key is needed: nothing personal is opened.
+    """Run until SIGTERM. No key is needed: nothing personal is decrypted.
 
     Raises:
         CannotRelay: no broker is named.
-        OSError: a file that speaking to it needs can't be read.
+        OSError: a file for the connection can't be read.
     """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)
     brokers = brokers_of(settings)
     if brokers is None:
         raise CannotRelay("no broker is named: set PERMIT_LEDGER_KAFKA, or give --kafka HOST:PORT")
-    # The client tells of every attempt; the relay says once why it begins anew.
+    # The client logs every attempt; the relay logs once why it starts again.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     topic_prefix = settings.kafka_topic_prefix or ""
     gc.freeze()
@@ -58,7 +58,7 @@ def relay(settings: Settings) -> None:
 
 
 def replay(settings: Settings) -> None:
-    """Let a relay that has stopped believe the topics as they are.
+    """Let a stopped relay accept the topics as they are.
 
     Raises:
         CannotRelay: it has not stopped.

@@ -1,4 +1,4 @@
-"""Being asked to stop."""
+"""Stop on a signal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from threading import Event, Thread
 def stop_on(*signals: signal.Signals) -> Event:
     """An event that is set when one of these signals comes; call it in the main thread.
 
-    A handler may interrupt the main thread while it holds the event's own lock, and would wait for
-    it for ever. So the handler only writes to a pipe, and a thread that reads it sets the event.
+    A handler may interrupt the main thread while that holds the event's own lock, and would
+    deadlock. So the handler only writes to a pipe, and a thread that reads it sets the event.
     """
     stop = Event()
     received, sent = os.pipe()

@@ -1,17 +1,15 @@
-"""All roles on this machine: starts them, restarts what fails, ends them together.
+"""Run all roles on this machine: start them, restart failed ones, stop them together.
 
-Each role is a process of its own in the supervisor's process group. A pipe that nobody writes to
-ties them to it: when the supervisor dies, by whatever signal, its end closes and the roles go too.
+Each role is a process of its own in the supervisor's process group. An unused pipe ties them to it:
+when the supervisor dies, by whatever signal, its end closes and the roles end too.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from ledger.processes.parent import terminate_with_parent
 from permit_ledger.console.waiting import activity
 
 TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
@@ -51,7 +50,7 @@ class Role:
         if len(self.starts) > RESTARTS_MAX:
             raise RoleFailed(f"'permit-ledger {self.name}' ends as soon as it is started")
         self.process = subprocess.Popen(  # noqa: S603  our own program
-            # Not what a folder of the same name in the working folder holds.
+            # -P: a folder of that name in the working folder is not imported.
             [sys.executable, "-P", "-m", "permit_ledger", self.name],
             env={**environment, TIE_VARIABLE: str(tie), "PYTHONPATH": _our_path(environment)},
             pass_fds=[tie],
@@ -71,10 +70,10 @@ class Supervisor:
             role.start(self._environment, self._tie)
 
     def tend(self, *, is_starting: bool = False) -> None:
-        """Restart whatever has ended; call it now and then.
+        """Restart roles that have ended; call it at intervals.
 
-        While the service ``is_starting``, every end counts, however long a busy machine takes for
-        it; later those of the last minute.
+        While the service ``is_starting`` all ends count towards the limit, later those of the last
+        minute.
 
         Raises:
             RoleFailed
@@ -86,12 +85,12 @@ class Supervisor:
                 role.start(self._environment, self._tie, window_s)
 
     def activity(self, name: str) -> tuple[float, int]:
-        """What changes while a role runs at all."""
+        """A value that changes while a role makes progress."""
         processes = [role.process for role in self._roles if role.name == name and role.process]
         return activity(processes[0].pid) if processes else (0.0, 0)
 
     def stop(self) -> None:
-        """End all roles, gently first."""
+        """Stop all roles: terminate, then kill."""
         running = [role.process for role in self._roles if role.process]
         for process in running:
             process.terminate()
@@ -104,18 +103,12 @@ class Supervisor:
 
 
 def _our_path(environment: Mapping[str, str]) -> str:
-    """Where this very program was imported from, before all else."""
+    """``PYTHONPATH`` with this program's own folder first."""
     given = environment.get("PYTHONPATH")
     return os.pathsep.join([str(Path(__file__).parents[2]), *([given] if given else [])])
 
 
 def tie_to_supervisor() -> None:
-    """In a role: end like on SIGTERM when the supervisor is gone."""
-    if not (descriptor := os.environ.get(TIE_VARIABLE)):
-        return
-
-    def wait_for_end() -> None:
-        os.read(int(descriptor), 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_end, name="tie", daemon=True).start()
+    """In a role that a supervisor started: end as on SIGTERM when the supervisor has ended."""
+    if descriptor := os.environ.get(TIE_VARIABLE):
+        terminate_with_parent(int(descriptor))

@@ -18,7 +18,7 @@ from rich.console import Console
 from ledger.database.clock import DevelopmentClock
 from permit_ledger.bootstrap.cli_context import database, service_clock
 from permit_ledger.console.failures import CannotStart
-from permit_ledger.console.waiting import Stillness, waiting_for
+from permit_ledger.console.waiting import StallDetector, waiting_for
 from permit_ledger.embedded.data_folder import open_data_folder
 from permit_ledger.sample.city import grow_sample_city
 from permit_ledger.settings import Settings
@@ -29,7 +29,7 @@ from .supervisor import Supervisor
 
 ROLES = ["api", "project", "integrate", "analytics"]
 ANSWER_TIMEOUT_S = 30
-"""On a machine so busy that it takes longer, the next attempt has it."""
+"""A busy machine that takes longer is asked again."""
 PORT_TIMEOUT_S = 10
 TEND_S = 0.2
 READY_POLL_S = 0.05
@@ -73,11 +73,11 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> boo
     """Tend the roles until the service is ready (True) or is asked to stop (False).
 
     Raises:
-        CannotStart: nothing has moved for too long: the API's process did nothing before it
-            answered, or the views got no further after that.
+        CannotStart: no progress for too long: of the API's process before it answers, or of the
+            views after that.
     """
-    still = Stillness(settings.start_timeout_s)
-    # No proxy stands between this process and its own machine.
+    stall = StallDetector(settings.start_timeout_s)
+    # No proxy for connections to this machine itself.
     with (
         httpx.Client(base_url=settings.url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as http,
         waiting_for("the service: its roles are still starting"),
@@ -87,9 +87,9 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> boo
             answer = _readiness(http)
             if answer.get("lag_events") == 0:
                 return True
-            if still.is_too_long(lambda: answer or supervisor.activity("api")):  # noqa: B023
+            if stall.is_stalled(lambda: answer or supervisor.activity("api")):  # noqa: B023
                 raise CannotStart(
-                    f"the service is not ready, and nothing has moved for {still.limit_s:.0f} s:"
+                    f"the service is not ready, and nothing has moved for {stall.limit_s:.0f} s:"
                     " the lines above say why, if a part of it has failed; start it again, on a"
                     " machine that is less busy"
                 )
@@ -98,13 +98,13 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> boo
 
 
 def _readiness(http: httpx.Client) -> dict[str, Any]:
-    """What ``/readyz`` says of the log and the views; nothing while it does not answer."""
+    """The positions of log and views from ``/readyz``; empty while it does not answer."""
     try:
         document: dict[str, Any] = http.get("/readyz").json()
     except (httpx.TransportError, ValueError):
         return {}
-    told = ("detail", "log_position", "views_position", "lag_events")
-    return {name: document[name] for name in told if name in document}
+    names = ("detail", "log_position", "views_position", "lag_events")
+    return {name: document[name] for name in names if name in document}
 
 
 def _environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -123,7 +123,7 @@ def _environment(settings: Settings, database_url: str) -> dict[str, str]:
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    """One service a data folder; the lock goes with the process, however it ends."""
+    """Allow one service a data folder; the lock is released with the process."""
     folder = open_data_folder(settings.data_dir)
     with (folder / "up.lock").open("w") as lock:
         try:
@@ -136,10 +136,10 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 
 def _wait_for_port(settings: Settings, stop: Event) -> None:
-    """The roles of a service that was killed may need a moment to go.
+    """Wait for the port: the roles of a killed service may need a moment to end.
 
     Raises:
-        CannotStart: another program stays there, or the address is none of this machine.
+        CannotStart: another program keeps it, or the address is not of this machine.
     """
     deadline = time.monotonic() + PORT_TIMEOUT_S
     with waiting_for(f"port {settings.port}: another program has it still"):

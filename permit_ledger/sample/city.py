@@ -1,4 +1,4 @@
-"""The sample city: a believable year of a few hundred permits, grown once into an empty log."""
+"""The sample city: a plausible year of a few hundred permits, simulated once into an empty log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .simulation.rates import Rates
 SAMPLE_PERMITS = 300
 SAMPLE_DAYS = 730
 SAMPLE_RATES = Rates(applications_share=0.6, application_slow_share=0.35, application_slow_days=45)
-"""More than elsewhere, so that the counter for identity cards has something to do."""
+"""More than usual, so that there are applications for identity cards to see."""
 SAMPLE_SEED = 20160101
 """The day the national regulations came into force; any number would do."""
 
@@ -25,10 +25,10 @@ SAMPLE_SEED = 20160101
 def grow_sample_city(
     settings: Settings, database_url: str, until: datetime, permits: int, console: Console
 ) -> None:
-    """Nothing happens where the log already holds something."""
+    """Simulate the city, unless the log already has events."""
     own = settings.model_copy(update={"database_url": database_url})
     with cli_context(own) as bench:
-        if bench.ledger.log.head():
+        if bench.ledger.head():
             return
         with progress(console, "sample city", permits) as report:
             simulate(

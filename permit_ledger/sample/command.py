@@ -1,4 +1,4 @@
-"""``permit-ledger simulate``: a district's believable life, appended in bulk."""
+"""``permit-ledger simulate``: the plausible history of a district, appended in bulk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from domain.calendar import ONE_DAY, SHANGHAI
 from domain.policy import Policy
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
@@ -69,7 +69,7 @@ class SimulationReport:
 
 
 def simulate(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     *,
     permits: int,
     days: int,
@@ -79,12 +79,13 @@ def simulate(
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
     rates: Rates = BELIEVABLE,
 ) -> SimulationReport:
-    """Let ``permits`` permits be issued within ``days`` days and live until ``until`` (aware).
+    """Simulate the issue of ``permits`` permits within ``days`` days and their use ``until`` then
+    (aware).
 
     A share of them (:attr:`Rates.stock_share`) is taken over on the first night with years behind
     it; the others are issued day by day. The last day is the last whose counters have closed by
-    ``until``. Events stand in the log in the order of their instants. The same arguments give the
-    same events; ``progress`` hears of days done and days in all.
+    ``until``. Events are in the log in the order of their instants. The same arguments give the
+    same events; ``progress`` is called with days done and days in all.
 
     Raises:
         SimulationConflict: this seed is in the log already; of a run that was refused at its
@@ -113,7 +114,7 @@ def simulate(
 
 
 def _city(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     bulk: BulkAppender,
     rates: Rates,
     policy: Policy,
@@ -162,7 +163,7 @@ def _calendar(days: int, until: datetime) -> list[date]:
 
 
 def _issues_by_day(city: City, calendar: list[date], issues: int) -> Counter[date]:
-    """Spread the first issues over the days, as the office is busy."""
+    """Spread the first issues over the days, in proportion to the office's load."""
     weights = [city.office.issues_weight(day) for day in calendar]
     return Counter(city.chance.choices(calendar, weights=weights, k=issues))
 

@@ -1,1 +1,1 @@
-"""Views in another database, fed from Kafka."""
+"""Remote views: in another database, kept from Kafka."""

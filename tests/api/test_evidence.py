@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from permit_ledger.bootstrap.cli_context import CLOCK_RELOAD_S
+from ledger.database.clock import RELOAD_S
 from tests.api.orders import ERASURE, orders
 
 NAME = "欧阳证据"
@@ -138,7 +138,7 @@ def test_checkpoints_around_an_instant(
     """What was signed by then, what was signed next, and the newest."""
 
     def sign_one_more():
-        time.sleep(CLOCK_RELOAD_S * 1.5)  # the integrator has reloaded the clock by then
+        time.sleep(RELOAD_S * 1.5)  # the integrator has followed the clock by then
         issued = registrar.post("/v1/permits", application())
         path = f"/tlog/proof/{issued.headers['ledger-position']}"
         assert http.get(path, headers={"prefer": "wait=10"}).status_code == 200

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image, ImageOps
 
 from api.checks.decoding import is_ours
-from domain import permit_number
+from domain import printed_number
 
 PATH = "/v1/verifications/frames"
 TEXT = "HTTP://127.0.0.1:8000/V/3ZQ8K5V0N1C7W2RXG4T9J6MEHA"
@@ -20,7 +20,7 @@ ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
-PERMIT = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
+PERMIT = "84G7ZWYRD6Z" + printed_number.check_character("84G7ZWYRD6Z")
 
 
 def picture(text, form="PNG", size=(640, 480)):

@@ -7,11 +7,9 @@ import time
 
 import pytest
 
-from transparency.checkpoints import TreeHead
-from transparency.hashing import leaf_hash
-from transparency.notes import Note, NoteVerifier
+from transparency.merkle import check_consistency, leaf_hash
+from transparency.notes import Note, NoteVerifier, TreeHead
 from transparency.proof_text import TlogProof
-from transparency.proofs import check_consistency
 
 LOGS = ["", "/checks", "/manifests"]
 

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from ledger.errors import OutcomeUnknown, Unavailable
-from ledger.eventlog import append_work
+from ledger.eventlog.append import AppendWriter
 from tests.chaos.backends import append_backends
 from tests.chaos.workload import Acknowledgement, Request
 
@@ -37,13 +37,13 @@ def freeze():
 @pytest.fixture
 def sending(monkeypatch):
     """Set when the writer begins to send a batch."""
-    sending, write = Event(), append_work.write
+    sending, write = Event(), AppendWriter.write
 
-    def noted(connection, appends):
+    def noted(self, connection, appends):
         sending.set()
-        return write(connection, appends)
+        return write(self, connection, appends)
 
-    monkeypatch.setattr(append_work, "write", noted)
+    monkeypatch.setattr(AppendWriter, "write", noted)
     return sending
 
 
@@ -53,11 +53,10 @@ def sending(monkeypatch):
     ids=["goes on", "is killed"],
 )
 def test_it_ends_one_way_or_the_other(
-    form, services, patience, appender, freeze, sending, end, persisted, sent_until_done, problems
+    form, services, appender, freeze, sending, end, persisted, sent_until_done, problems
 ):
     """Sent again, the command gets its first answer, or is done for the first time."""
-    patience(PATIENCE_S)
-    service = services(form)
+    service = services(form, wait_s=PATIENCE_S)
     told = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
     backend = appender()
     freeze(backend)
@@ -82,7 +81,6 @@ def test_it_ends_one_way_or_the_other(
 
 def test_it_wakes_too_late(
     services,
-    patience,
     stranger,
     waiting,
     freeze,
@@ -94,8 +92,7 @@ def test_it_wakes_too_late(
 ):
     """Its statement had only a second: it is not carried out, and the retry is the first."""
     monkeypatch.setattr("ledger.database.connections.APPEND_STATEMENT_S", 1)
-    patience(PATIENCE_S)
-    service = services()
+    service = services(wait_s=PATIENCE_S)
     stranger.execute("SELECT FROM ledger.head FOR UPDATE")
 
     with ThreadPoolExecutor(1) as threads:

@@ -97,14 +97,13 @@ def issue_until_full(service):
     raise AssertionError("it is never full")
 
 
-def test_no_room_for_the_tables(form, tables, patience):
+def test_no_room_for_the_tables(form, tables):
     """Commands fail with nothing written; with room again the service goes on by itself."""
-    patience(PATIENCE_S)
     data_dir, ballast = tables
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())
-        with service_at(server.url, form) as service:
+        with service_at(server.url, form, PATIENCE_S) as service:
             ballast.fill(leave_bytes=MEBIBYTE)
 
             told, failed = issue_until_full(service)
@@ -112,7 +111,7 @@ def test_no_room_for_the_tables(form, tables, patience):
             assert told
             assert [] == [each for _, each in failed if isinstance(each, OutcomeUnknown)]
             assert {} == judge(server.url, told).problems
-            assert len(told) == service.ledger.log.head()
+            assert len(told) == service.ledger.head()
             ballast.drop()
             again = [Acknowledgement.of(each, service.run(each)) for each, _ in failed]
             assert [False] * FAILURES == [answer.replayed for answer in again]
@@ -120,15 +119,14 @@ def test_no_room_for_the_tables(form, tables, patience):
         assert {} == judge(server.url, told + again, done=done).problems
 
 
-def test_no_room_for_the_write_ahead_log(write_ahead_log, patience):
+def test_no_room_for_the_write_ahead_log(write_ahead_log):
     """The server ends in panic and can't recover; started where there is room again it has
     everything that was acknowledged, and what was not can be sent again."""
-    patience(PATIENCE_S)
     data_dir, ballast = write_ahead_log
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())
-        with service_at(server.url, "thread") as service:
+        with service_at(server.url, "thread", PATIENCE_S) as service:
             ballast.fill(leave_bytes=0)
             told, failed = issue_until_full(service)
             assert told

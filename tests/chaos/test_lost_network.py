@@ -19,12 +19,11 @@ REQUEST = Request("w1-1")
     ("form", "persisted"), [("thread", False), ("task", True)], ids=["not persisted", "persisted"]
 )
 def test_a_silent_connection_is_given_up(
-    form, services, patience, proxy, persisted, sent_until_done, problems, monkeypatch
+    form, services, proxy, persisted, sent_until_done, problems, monkeypatch
 ):
     """Its caller is told in time that nobody knows, and the next ones get another connection."""
-    patience(PATIENCE_S)
-    monkeypatch.setattr("ledger.eventlog.batch_writer.SILENT_S", SILENT_S)
-    service = services(form, url=proxy.url)
+    monkeypatch.setattr("ledger.eventlog.group_commit.SILENT_S", SILENT_S)
+    service = services(form, url=proxy.url, wait_s=PATIENCE_S)
     proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
 
     started = time.monotonic()
@@ -61,7 +60,7 @@ def test_what_may_still_arrive_is_not_called_undone(
         finally:
             stranger.rollback()
     proxy.let_go(0)
-    until(lambda: service.ledger.log.head() == 1)
+    until(lambda: service.ledger.head() == 1)
 
     assert isinstance(error, OutcomeUnknown)
     told = Acknowledgement.of(REQUEST, service.run(REQUEST))

@@ -53,11 +53,10 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
 
 
 def test_a_server_that_can_only_be_read_is_left(
-    form, services, patience, only_reading, admin, appender, sent_until_done, problems
+    form, services, only_reading, admin, appender, sent_until_done, problems
 ):
     """Commands are refused for the moment, and go to one that writes once there is one."""
-    patience(PATIENCE_S)
-    service = services(form)
+    service = services(form, wait_s=PATIENCE_S)
     told = [Acknowledgement.of(FIRST, service.run(FIRST))]
     only_reading(True)
     admin.execute("SELECT pg_terminate_backend(%s, 5000)", [appender()])

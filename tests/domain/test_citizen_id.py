@@ -82,7 +82,7 @@ def test_a_number_with_an_impossible_birth_date_is_refused(day):
 
 
 def test_a_retired_area_is_no_reason_to_refuse():
-    """People keep the code of a county merged away. (Nobody born in 1850 ever had a number.)"""
+    """People keep the code of a county merged away. (None was given for a birth in 1850.)"""
     assert date(1850, 1, 1) == parse("320202185001010019").birth_date
 
 

@@ -202,6 +202,6 @@ def test_a_small_x_is_stored_as_a_capital(identity):
 
 
 def test_a_birth_date_in_the_future_is_refused(refused_fields):
-    """Nobody registers before birth."""
+    """A registration is not before birth."""
     tomorrow = {"birth_date": date(2026, 7, 2), "citizen_id_number": "990000202607020011"}
     assert refused_fields(**tomorrow) == ["holder.birth_date"]

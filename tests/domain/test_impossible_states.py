@@ -147,7 +147,7 @@ class Requests(RuleBasedStateMachine):
         self.ask_for_holder(data_protection.erase, Order("PIPL 47", case), officers, **how)
 
     def ask_for_holder(self, command, *args, **kwargs):
-        """What ended permits are told as well; after an erasure there is nothing."""
+        """Data protection also applies to ended permits; after an erasure nothing changes."""
         before = deepcopy(self.permit)
         try:
             command([self.permit], *args, **kwargs, context=self.on(self.today))
@@ -187,9 +187,9 @@ class Requests(RuleBasedStateMachine):
         assert facts(before) != facts(after)
         new_card = event.TOPIC in {"permit.card-reissued.v1", "permit.card-replaced.v1"}
         endorsed = event.TOPIC == "permit.endorsed.v1"
-        anchored_anew = endorsed and event.kind is EndorsementKind.RE_ANCHORED
+        re_anchored = endorsed and event.kind is EndorsementKind.RE_ANCHORED
         assert before.card.serial + new_card == after.card.serial
-        assert anchored_anew is (before.term.anchor != after.term.anchor)
+        assert re_anchored is (before.term.anchor != after.term.anchor)
         assert endorsed is (before.term != after.term)
         if endorsed:
             assert before.term.last_valid_day < after.term.last_valid_day
@@ -228,8 +228,8 @@ class Requests(RuleBasedStateMachine):
     def an_erased_permit_has_ended_and_tells_nothing(self):
         """Neither who, nor where, nor on which phone."""
         permit = self.permit
-        told = permit.identity is not ERASED, permit.residence.address is not ERASED
-        assert (not permit.erased,) * 2 == told
+        readable = permit.identity is not ERASED, permit.residence.address is not ERASED
+        assert (not permit.erased,) * 2 == readable
         if permit.erased:
             assert permit.end is not None
             assert not permit.devices

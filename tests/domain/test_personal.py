@@ -1,4 +1,4 @@
-"""What of an event is a person's: every field says so, and whoever changes it is noticed here."""
+"""Which fields of events are personal: a table of all of them, so that a change is noticed."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -112,7 +112,7 @@ def test_every_topic_is_told_of():
 def test_a_field_of_which_nothing_is_said_is_refused(hint):
     """A text, a value that holds one, a union with one, a list, whatever it is of."""
     event = type(
-        "EventRow", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"}
+        "EventRow", (PermitEvent,), {"__annotations__": {"field": hint}, "TOPIC": "test.field"}
     )
 
     with pytest.raises(UnknownKind, match="is neither plain nor personal: declare Plain"):
@@ -123,7 +123,7 @@ def test_the_refusal_names_the_field():
     """Where it is declared: the value's own, where it lies in one."""
 
     class EventRow(PermitEvent):
-        TOPIC = "test.told.v1"
+        TOPIC = "test.field.v1"
 
         home: Home
 
@@ -139,7 +139,7 @@ def test_the_refusal_names_the_field():
 def test_numbers_dates_codes_and_what_says_so_are_plain(hint):
     """They need not say it."""
     event = type(
-        "EventRow", (PermitEvent,), {"__annotations__": {"told": hint}, "TOPIC": "test.told"}
+        "EventRow", (PermitEvent,), {"__annotations__": {"field": hint}, "TOPIC": "test.field"}
     )
 
     assert () == parts(event).paths
@@ -149,7 +149,7 @@ def test_a_value_may_hold_both():
     """Down to values in values; a personal field is personal as a whole, whatever it holds."""
 
     class EventRow(PermitEvent):
-        TOPIC = "test.told.v1"
+        TOPIC = "test.field.v1"
 
         estate: Estate
         home: Personal[Home]
@@ -167,7 +167,7 @@ def test_a_plain_value_has_no_parts():
         colour: Colour
 
     class EventRow(PermitEvent):
-        TOPIC = "test.told.v1"
+        TOPIC = "test.field.v1"
 
         count: Count
 

@@ -50,7 +50,7 @@ def test_the_figures_of_wuxi(policy):
 
 
 def test_the_fees_of_wuxi(policy):
-    """[N19, N21, J] Only a card made anew costs anything, and not if the office erred."""
+    """[N19, N21, J] Only a new card costs anything, and not if the office erred."""
     fees = Fees(first_issue=0, endorsement=0, reissue=20, replacement=20, office_error=0)
     assert fees == policy.fees
 
@@ -89,7 +89,7 @@ def test_there_is_no_policy_of_an_unknown_name():
 
 
 def test_made_up_people_are_not_admitted_by_a_file(own_policy):
-    """Whoever starts the program decides, never the policy's text."""
+    """It is decided at the start of the program, never by the policy's text."""
     text = 'version = "wuxi-2026.1"'
     own = own_policy(text, f"{text}\nsynthetic_people = true")
 
@@ -112,7 +112,7 @@ def test_every_scenario_shows_whose_permit_holds_how_long(policy, scenario):
 
 
 def test_only_two_scenarios_show_the_citizen_number(policy):
-    """Nobody else needs it."""
+    """Others do not need it."""
     shown = {name for name, seen in policy.scenarios.items() if "citizen_id_number" in seen}
 
     assert {"law_enforcement", "entry_exit"} == shown

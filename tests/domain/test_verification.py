@@ -189,5 +189,5 @@ def test_p21_what_is_not_live_tells_nothing(facts, today, is_bound):
     ],
 )
 def test_who_may_ask_for_a_challenge(policy, scenario, registered, may):
-    """In the policy's scenarios of high risk, whoever is registered for them."""
+    """In the policy's scenarios of high risk, for verifiers registered for them."""
     assert may is may_challenge(policy, scenario, frozenset(registered))

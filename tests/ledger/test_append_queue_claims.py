@@ -5,10 +5,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ledger.pendings import batches, filled, key, on
 
-from ledger.eventlog import append_queue
+from ledger.eventlog import group_commit
 from ledger.eventlog.registry import ChangeCitizenNumber, ClaimHolder, ReleaseHolder
+from tests.ledger.pending_appends import batches, filled, key, on
 
 
 def test_what_is_independent_goes_together_in_order():
@@ -99,7 +99,7 @@ def test_who_was_held_back_goes_before_who_came_later():
 
 def test_who_was_held_back_goes_before_who_was_not_looked_at(monkeypatch):
     """The batch was full before it came to the third of the same permit."""
-    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
+    monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 2)
     first, second, other, third = on("a"), on("a"), on("b"), on("a")
 
     queue = filled(first, second, other, third)
@@ -116,7 +116,7 @@ def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data)
     for n in withdrawn:
         queue.take_back(pendings[n])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(append_queue, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
+        patch.setattr(group_commit, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
         found = batches(queue)
 
     for batch in found:
@@ -128,4 +128,4 @@ def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data)
         assert [t for t in staying if stream in t.claims] == [
             t for t in taken if stream in t.claims
         ]
-    assert queue._size_bytes == 0
+    assert queue.size_bytes == 0

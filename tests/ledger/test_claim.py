@@ -17,7 +17,7 @@ def claim(ledger, phone, face_match, command):
 
     def claim(number, holder_id):
         by = command(actor=holder_id, station=None)
-        return ledger.claim(number, holder_id, phone(1), face_match, by, confirmed=True)
+        return ledger.permits.claim(number, holder_id, phone(1), face_match, by, confirmed=True)
 
     return claim
 
@@ -29,13 +29,13 @@ def test_p18_there_is_nothing_to_claim_without_a_physical_permit(ledger, issue, 
     with pytest.raises(NoPhysicalPermit):
         claim(NOBODYS, "holder-without-permit")
 
-    assert ledger.log.head() == 1
+    assert ledger.head() == 1
 
 
 def test_p18_a_lost_card_is_no_hindrance(ledger, issue, claim, command):
     """The permit was issued, and is in its term."""
     number = issue()
-    ledger.report_loss(number, command(on=date(2026, 6, 1)))
+    ledger.permits.report_loss(number, command(on=date(2026, 6, 1)))
 
     assert claim(number, ledger.permit(number).holder_id).version == 3
 
@@ -51,7 +51,7 @@ def test_p18_a_holder_who_mistypes_the_number_is_told_that(ledger, issue, claim)
 def test_p18_who_once_had_a_permit_is_told_that_this_is_none(ledger, issue, claim, command):
     """A physical permit was issued to them, even if it has ended."""
     number = issue()
-    ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+    ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
 
     with pytest.raises(UnknownPermit):
         claim(NOBODYS, ledger.permit(number).holder_id)
@@ -63,8 +63,8 @@ def test_p18_who_had_one_before_a_correction_is_still_known(
     """A later permit was corrected onto their number; its record took the earlier one's place."""
     right = citizen_number()
     earlier = issue(right)
-    ledger.cancel(earlier, CancellationReason.MOVED_AWAY, command())
-    ledger.correct_identity(issue(), command(), citizen_id_number=right)
+    ledger.permits.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    ledger.permits.correct_identity(issue(), command(), citizen_id_number=right)
 
     with pytest.raises(UnknownPermit):
         claim(NOBODYS, ledger.permit(earlier).holder_id)
@@ -78,8 +78,8 @@ def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim
     with pytest.raises(UnknownPermit):
         claim(number, holder_id)
     with pytest.raises(UnknownPermit):
-        ledger.revoke_device(number, holder_id, "thumbprint-1", command())
-    assert ledger.log.head() == 2
+        ledger.permits.revoke_device(number, holder_id, "thumbprint-1", command())
+    assert ledger.head() == 2
 
 
 def test_p18_anothers_permit_is_unknown_also_to_who_never_had_one(issue, claim):

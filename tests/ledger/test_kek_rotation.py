@@ -7,8 +7,8 @@ import pytest
 
 from domain.data_protection import Order
 from domain.permit import Permit
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto import kek_rotation
 from ledger.crypto.kek_register import destroy, introduce, register_of
 from ledger.crypto.kek_rotation import rotate
@@ -39,7 +39,7 @@ def open_ledger(database_url, blind_index, store, owner):
         keyring = Keyring(store.load)
         introduce(owner, keyring)
         url = as_service(database_url)
-        return closing(PermitLedger(url, blind_index=blind_index, keyring=keyring))
+        return closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring))
 
     return open_ledger
 
@@ -56,7 +56,7 @@ def erase(command):
 
     def erase(ledger, holder_id):
         order, until = Order("个人信息保护法第四十七条", "2026-17"), date(2027, 1, 1)
-        ledger.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
+        ledger.holders.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
 
     return erase
 

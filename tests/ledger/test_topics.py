@@ -18,11 +18,11 @@ _sql = Queries("ledger", "sql/queries.sql")
 
 
 @pytest.fixture
-def log(recorder):
+def log(raw_log):
     """``log("a.v1", "b.v1", …)``: one event each, in this order."""
 
     def log(*topics):
-        recorder.insert_events(
+        raw_log.append_events(
             [StoredEvent("a", version, topic, b"{}") for version, topic in enumerate(topics, 1)]
         )
 

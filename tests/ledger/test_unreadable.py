@@ -168,10 +168,10 @@ def test_a_state_that_is_no_json_object_is_refused(reason, good, state):
     assert expected == reason(replace(good, state=state))
 
 
-def test_reading_a_permit_stops_at_an_unreadable_event(issue, ledger, recorder):
+def test_reading_a_permit_stops_at_an_unreadable_event(issue, ledger, raw_log):
     """A permit is folded from all of its events or not at all."""
     number = issue()
-    recorder.insert_events([StoredEvent(number, 2, "permit.renamed.v1", b"{}")])
+    raw_log.append_events([StoredEvent(number, 2, "permit.renamed.v1", b"{}")])
 
     with pytest.raises(UnreadableEvent, match="unknown topic"):
         ledger.permit(number)

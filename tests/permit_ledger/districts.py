@@ -14,6 +14,6 @@ def of(kind, events):
 
 
 def people(events):
-    """What tells citizen numbers apart whatever the birth date: area and sequence."""
+    """The part of a citizen number that differs between people: area and sequence."""
     numbers = [event.identity.citizen_id_number for event in of(PermitIssued, events)]
     return {number[:6] + number[14:17] for number in numbers}

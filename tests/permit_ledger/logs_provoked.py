@@ -34,7 +34,7 @@ class Last:
 
 
 def fail():
-    """A cause within a cause, each with a message that names somebody."""
+    """A cause within a cause, each with a message that names a person."""
     person = PERSON
     try:
         try:
@@ -42,7 +42,7 @@ def fail():
         except psycopg.Error as error:
             raise KeyError(person) from error
     except KeyError:
-        raise RuntimeError(f"no record of {person}")  # noqa: B904  the context is to be told
+        raise RuntimeError(f"no record of {person}")  # noqa: B904  the context is to be logged
 
 
 def provoke():
@@ -73,7 +73,7 @@ def provoke():
 
 
 async def unhandled():
-    """A task whose failure nobody asks for."""
+    """A task whose failure is never awaited."""
 
     async def named(person):
         raise ValueError(person)

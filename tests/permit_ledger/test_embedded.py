@@ -106,7 +106,7 @@ def test_the_folder_is_the_database(data_dir):
 
 
 def test_it_listens_on_no_port(data_dir):
-    """Nobody on the network can reach it."""
+    """It can't be reached from the network."""
     with EmbeddedPostgres(data_dir) as server:
         assert run(server, "SHOW listen_addresses") == ""
         assert postmaster(data_dir).net_connections("inet") == []
@@ -122,7 +122,7 @@ def test_it_listens_on_no_port(data_dir):
     ],
 )
 def test_no_value_of_a_statement_that_fails_is_in_the_servers_log(data_dir, insert, error):
-    """Neither as a parameter nor written into the statement; its client is told."""
+    """Neither as a parameter nor written into the statement; the client gets the error."""
     name = "欧阳测试 990000199001010017"
     with EmbeddedPostgres(data_dir) as server:
         run(server, "CREATE TABLE IF NOT EXISTS kept_keys (n text PRIMARY KEY, born date)")
@@ -198,7 +198,7 @@ def test_two_that_start_at_the_same_moment_share_one(data_dir):
     assert has_ended(process)
 
 
-def test_without_keep_it_is_stopped_whoever_started_it(data_dir):
+def test_without_keep_it_is_stopped_even_if_another_process_started_it(data_dir):
     """A service that took over the server of one that was killed ends it with itself."""
     with EmbeddedPostgres(data_dir):
         process = postmaster(data_dir)
@@ -237,8 +237,8 @@ def test_a_pid_that_is_another_servers_by_now_does_not_stop_it(
         assert other.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_dead_server_that_nobody_buried_is_not_running(data_dir, leave_pid_file, tmp_path):
-    """In a container often nobody reaps the dead: a zombie keeps its pid and its name."""
+def test_a_zombie_server_is_not_running(data_dir, leave_pid_file, tmp_path):
+    """In a container there is often no reaper: a zombie keeps its pid and its name."""
     program = tmp_path / "postgres"
     shutil.copy("/bin/true", program)
     zombie = subprocess.Popen([program])
@@ -254,7 +254,7 @@ def test_a_dead_server_that_nobody_buried_is_not_running(data_dir, leave_pid_fil
 
 
 def test_what_was_written_survives_kill_9(data_dir):
-    """It is started again at once, and recovers by itself."""
+    """It is started again at once, and recovers."""
     killed = EmbeddedPostgres(data_dir).__enter__()
     run(killed, "CREATE TABLE survived AS SELECT 2 AS n")
     postmaster(data_dir).kill()
@@ -289,7 +289,7 @@ def test_its_folder_may_have_any_name(make_data_dir, name):
 def test_a_visitor_with_another_temporary_folder_finds_its_socket(
     make_data_dir, tmp_path, monkeypatch
 ):
-    """Where the socket is can't be told from the folder's name alone."""
+    """The socket's place does not follow from the folder's name alone."""
     data_dir = make_data_dir() / ("d" * 120)
     with EmbeddedPostgres(data_dir):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -81,7 +81,7 @@ def test_a_slow_start_is_waited_for_while_something_moves(data_dir, wrapped, cap
 
 
 def test_a_wait_says_what_for(data_dir, wrapped, capfd, monkeypatch):
-    monkeypatch.setattr("permit_ledger.console.waiting.FIRST_WORD_S", 0.5)
+    monkeypatch.setattr("permit_ledger.console.waiting.REPORT_AFTER_S", 0.5)
     wrapped("initdb", 'sleep 1.5; exec "$real" "$@"')
 
     with EmbeddedPostgres(data_dir):

@@ -1,6 +1,7 @@
 """The issuer's public keys: read once to begin with, and kept fresh."""
 
 import asyncio
+from types import SimpleNamespace
 
 import httpx
 import orjson
@@ -9,7 +10,13 @@ from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
 from permit_ledger.keys import issuer
-from permit_ledger.keys.issuer import BYTES_MAX, IssuerKeys, NoKeys, load_at_start
+from permit_ledger.keys.issuer import (
+    BYTES_MAX,
+    IssuerKeys,
+    NoKeys,
+    load_at_start,
+    read_source,
+)
 
 ADDRESS = "https://issuer.example/jwks.json"
 BAD = {
@@ -67,10 +74,22 @@ def serve(monkeypatch):
     return serve
 
 
-def loaded(source):
-    keys = IssuerKeys(str(source))
+def loaded(source, **seams):
+    keys = IssuerKeys(str(source), **seams)
     asyncio.run(keys.load())
     return keys
+
+
+class Source:
+    """A file that counts how often it is read, after a moment each time."""
+
+    def __init__(self, file):
+        self.file, self.reads, self.pause_s = file, 0, 0.01
+
+    async def __call__(self):
+        self.reads += 1
+        await asyncio.sleep(self.pause_s)
+        return await read_source(str(self.file))
 
 
 def kids(keys):
@@ -108,7 +127,7 @@ def test_keys_come_from_an_address(serve, jwks, key):
 
 
 def test_there_are_no_keys_before_they_are_loaded(file):
-    """Nobody is let in by an empty set."""
+    """An empty set verifies no token."""
     with pytest.raises(RuntimeError, match="not loaded"):
         IssuerKeys(str(file))()
 
@@ -120,7 +139,7 @@ def test_a_missing_file_is_missed(tmp_path):
 
 
 def test_a_plain_http_address_is_not_fetched(serve, jwks):
-    """Whoever sits in between would choose the keys."""
+    """An attacker on the network could choose the keys."""
     serve(httpx.Response(200, content=jwks))
     with pytest.raises(OSError, match="http:"):
         loaded("http://issuer.example/jwks.json")
@@ -165,15 +184,13 @@ def refreshed(file, monkeypatch):
                 await asyncio.sleep(0)
 
     async def refreshing(content):
-        keys = IssuerKeys(str(file))
-        reads = []
-        read = keys._read
-        keys._read = lambda: reads.append(1) or read()
+        source = Source(file)
+        keys = IssuerKeys(str(file), read=source)
         await keys.load()
         task = asyncio.create_task(keys.keep_fresh())
         file.write_bytes(content)
-        reads.clear()
-        await until(lambda: len(reads) > 2, task)
+        source.reads = 0
+        await until(lambda: source.reads > 2, task)
         meanwhile = kids(keys)
         later = ECKey.generate_key("P-256", private=True)
         later.ensure_kid()
@@ -187,7 +204,7 @@ def refreshed(file, monkeypatch):
 
 @bad
 def test_the_last_good_keys_stay_where_a_refresh_fails(refreshed, key, content):
-    """And it goes on trying: the issuer mends its mistake, and nobody has to restart anything."""
+    """It keeps trying: once the issuer corrects its mistake, no restart is needed."""
     assert [key.kid] == refreshed(content)
 
 
@@ -200,56 +217,60 @@ def other_keys(file):
 
 
 @pytest.fixture
-def rotating(file):
-    """The keys, loaded; ``reads`` counts how often their source was asked since."""
-    keys = loaded(file)
-    read, keys.reads = keys._read, 0
+def source(file):
+    return Source(file)
 
-    async def counted():
-        keys.reads += 1
-        await asyncio.sleep(0.01)
-        return await read()
 
-    keys._read = counted
+@pytest.fixture
+def clock():
+    """Seconds, which pass only where a test lets them."""
+    return SimpleNamespace(now_s=1000.0)
+
+
+@pytest.fixture
+def rotating(file, source, clock):
+    """The keys, loaded; ``source.reads`` counts how often they were read since."""
+    keys = loaded(file, read=source, now=lambda: clock.now_s)
+    source.reads = 0
     return keys
 
 
-def test_an_unknown_key_is_looked_for_once_for_all_who_ask(rotating, file):
-    """Sixteen tokens of the new key cause one read, and all of them are helped by it."""
+def test_an_unknown_key_is_fetched_once_for_all_callers(rotating, source, file):
+    """Sixteen tokens of the new key cause one read, and its result is for all of them."""
     kid = other_keys(file)
 
     async def ask():
         return await asyncio.gather(*(rotating.refresh() for _ in range(16)))
 
     assert [True] * 16 == asyncio.run(ask())
-    assert (1, [kid]) == (rotating.reads, kids(rotating))
+    assert (1, [kid]) == (source.reads, kids(rotating))
 
 
-def test_made_up_keys_cause_no_storm(rotating, file):
+def test_made_up_keys_cause_no_storm(rotating, source, clock, file):
     """At most one read in a while; then the issuer's newer key is found again."""
 
     async def storm():
         return [await rotating.refresh() for _ in range(100)]
 
     assert [False] * 100 == asyncio.run(storm())
-    assert 1 == rotating.reads
+    assert 1 == source.reads
 
     other_keys(file)
     assert not asyncio.run(rotating.refresh())
-    rotating._not_before = 0.0  # a while later
+    clock.now_s += issuer.UNKNOWN_KEY_REFRESH_S
     assert asyncio.run(rotating.refresh())
-    assert 2 == rotating.reads
+    assert 2 == source.reads
 
 
 def test_the_same_set_stays_the_same(rotating):
-    """What was verified with it counts on."""
+    """Cached verifications stay valid."""
     before = rotating()
     assert not asyncio.run(rotating.refresh())
     assert before is rotating()
 
 
-def test_who_hangs_up_does_not_end_the_read_for_the_others(rotating, file):
-    """It is theirs as well."""
+def test_a_cancelled_caller_does_not_end_the_read_for_the_others(rotating, file):
+    """They share it."""
     kid = other_keys(file)
 
     async def ask():
@@ -266,16 +287,16 @@ def test_who_hangs_up_does_not_end_the_read_for_the_others(rotating, file):
 
 @bad
 def test_a_bad_answer_for_an_unknown_key_leaves_the_keys(rotating, file, key, content):
-    """And the request that asked is told so, no other error."""
+    """The request that asked gets this error and no other."""
     file.write_bytes(content)
     assert not asyncio.run(rotating.refresh())
     assert [key.kid] == kids(rotating)
 
 
-def test_a_source_that_does_not_answer_is_given_up(rotating, key, monkeypatch):
+def test_a_source_that_does_not_answer_is_given_up(rotating, source, key, monkeypatch):
     """After a bound, and the keys stay."""
     monkeypatch.setattr(issuer, "FETCH_TIMEOUT_S", 0.05)
-    rotating._read = lambda: asyncio.sleep(60)
+    source.pause_s = 60
     assert not asyncio.run(rotating.refresh())
     assert [key.kid] == kids(rotating)
 

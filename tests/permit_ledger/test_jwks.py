@@ -53,7 +53,7 @@ def jwks(*keys):
 
 @unusable
 def test_it_is_passed_over(key):
-    """RFC 7517 §5; its place is told, and nothing that it holds but its name."""
+    """RFC 7517 §5; its place is reported, and nothing of its contents but its name."""
     for keys in ([key, PUBLIC], [PUBLIC, key]):
         found, [reason] = usable_keys(jwks(*keys), ALGORITHMS)
 
@@ -89,13 +89,13 @@ def test_keys_that_can_be_used():
     "content", [b"", b"x", b"[]", b"null", b"{}", b'{"keys": {}}', b'{"keys": null}', b"\xff"]
 )
 def test_what_is_no_set(content):
-    """Is told apart from a set without keys."""
+    """It is distinguished from a set without keys."""
     with pytest.raises(UnusableKeys, match=r"no JSON|no JWK Set"):
         usable_keys(content, ALGORITHMS)
 
 
 def test_so_many_keys_and_no_more():
-    """Whoever verifies tries several."""
+    """Verification tries several."""
     found, passed_over = usable_keys(jwks(*[PUBLIC] * (KEYS_MAX + 2)), ALGORITHMS)
 
     assert (KEYS_MAX, 2) == (len(found.keys), len(passed_over))

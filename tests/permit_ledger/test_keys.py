@@ -70,11 +70,11 @@ def test_processes_that_start_together_have_one_key(settings, name):
     ]
     for process in processes:
         process.start()
-    told = [answers.get(timeout=30) for _ in processes]
+    reported = [answers.get(timeout=30) for _ in processes]
     for process in processes:
         process.join()
 
-    assert {MAKERS[name](settings)} == set(told)
+    assert {MAKERS[name](settings)} == set(reported)
 
 
 @a_key
@@ -150,7 +150,7 @@ def jwk(key, *, private=True):
     ],
 )
 def test_a_file_without_a_key_is_named(settings, name, content):
-    """Before anything is signed or searched with it; what it holds is not told."""
+    """Before anything is signed or searched with it; its contents are not reported."""
     settings.keys_dir.mkdir(parents=True)
     (settings.keys_dir / name).write_text(content, encoding="utf-8")
 

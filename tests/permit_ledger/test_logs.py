@@ -39,7 +39,7 @@ def run(*arguments, **environment):
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def names_somebody(output):
+def personal_data_in(output):
     """In UTF-8, as JSON escapes it, or as Python's repr of bytes would."""
     spellings = [
         NAME.encode(),
@@ -59,15 +59,15 @@ def provoked(request):
 
 
 def test_nothing_that_is_written_names_anybody(provoked):
-    """Whoever wrote it."""
+    """Of every logger."""
     _, code, output = provoked
 
-    assert (1, []) == (code, names_somebody(output))
+    assert (1, []) == (code, personal_data_in(output))
     assert [] == [word for word in (b"DETAIL", b"Traceback", b"Logging error") if word in output]
 
 
 def test_no_record_is_lost(provoked):
-    """Each has its line, its level and, where nobody caught it, its type."""
+    """Each has its line, its level and, if it was not caught, its type."""
     log_format, _, output = provoked
     text = output.decode()
 
@@ -102,7 +102,7 @@ def test_a_command_that_crashes_prints_no_values():
     code, output = run("-c", CRASHES, "import", "--template")
 
     *places, kind, sentence = output.decode().splitlines()
-    assert (1, []) == (code, names_somebody(output))
+    assert (1, []) == (code, personal_data_in(output))
     assert any(place.startswith("  permit_ledger/cli/app.py:") for place in places)
     assert "LookupError" == kind
     assert sentence.startswith("permit-ledger: unexpected LookupError: try again")
@@ -113,7 +113,7 @@ def test_a_role_that_crashes_says_so_in_its_log():
     code, output = run("-c", CRASHES, "project", PERMIT_LEDGER_LOG_FORMAT="json")
 
     (line,) = [json.loads(line) for line in output.splitlines()]
-    assert (1, []) == (code, names_somebody(output))
+    assert (1, []) == (code, personal_data_in(output))
     assert ("critical", "role failed", "project", "LookupError") == (
         *(line["level"], line["event"]),
         *(line["role"], line["error"]),
@@ -127,6 +127,6 @@ def test_a_sentence_for_an_operator_holds_no_number(tmp_path):
 
     code, output = run("-m", "permit_ledger", "migrate", "--database-url", url)
 
-    assert (1, []) == (code, names_somebody(output))
+    assert (1, []) == (code, personal_data_in(output))
     assert b"permit-ledger:" in output
     assert b"/[b][withheld]/" in output

@@ -35,8 +35,14 @@ def popen(tmp_path):
 
 
 def is_quiet(stderr):
-    told = b"Traceback", b"Exception ignored", b"BrokenPipe", b"UnicodeEncodeError", b"unexpected"
-    return not any(each in stderr for each in told)
+    reported = (
+        b"Traceback",
+        b"Exception ignored",
+        b"BrokenPipe",
+        b"UnicodeEncodeError",
+        b"unexpected",
+    )
+    return not any(each in stderr for each in reported)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda given: next(iter(given.values())))

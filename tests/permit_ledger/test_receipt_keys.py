@@ -38,7 +38,7 @@ def verify(signer, receipt):
 
 
 def test_a_new_key_is_published_before_it_signs(settings, signer):
-    """Whoever keeps a copy of the JWKS has it by then."""
+    """Copies of the JWKS have it by then."""
     first = kid_of(signer.sign({"a": 1}))
 
     new = rotate(settings, after_s=600)

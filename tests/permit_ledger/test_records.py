@@ -1,4 +1,4 @@
-"""Records of the standard library's loggers: told in our lines, without what was put into them."""
+"""Records of the standard library's loggers: written in our lines, without their arguments."""
 
 import io
 import json
@@ -88,7 +88,7 @@ def test_a_message_that_does_not_stand_in_the_code_that_logs_it_is_withheld(logg
 
 
 def test_a_record_from_nowhere_is_withheld(logger, lines):
-    """Nobody on the stack has this constant: a record that was sent or made."""
+    """No code on the stack has this constant: a record that was sent or made."""
     record = {"name": "x", "msg": "of Ouyang Secret", "levelno": 40, "pathname": NAME}
     logger.handle(logging.makeLogRecord({**record, "lineno": 1, "funcName": "f"}))
 
@@ -109,7 +109,7 @@ def test_exceptions_are_told_by_their_types(logger, lines):
 
 @pytest.mark.parametrize("arguments", [("one",), ({"a": NAME},), (NAME, object(), NUMBER, 4)])
 def test_arguments_that_do_not_fit_lose_no_record(logger, lines, arguments, capfd):
-    """They are not looked at; and Python does not print them on its own."""
+    """They are not formatted, and Python does not print them on its own."""
     logger.error("two: %s %d", *arguments)
 
     assert ["two: %s %d"] == [line["event"] for line in lines()]
@@ -132,7 +132,7 @@ def test_what_a_record_carries_besides_is_not_told(logger, lines):
     ],
 )
 def test_asyncios_composed_messages_are_told_by_their_beginning(logger, lines, message, expected):
-    """They are the only word on what nobody has awaited."""
+    """They are the only trace of a task that was never awaited."""
     logger.name = "asyncio"
     logger.error(message)
 

@@ -20,7 +20,7 @@ BASE64_KEY = "3q2-7wAAa1_BcD9efGhIjKlMnOpQrStUvWxYz012345"
 UUID_WITH_MANY_DIGITS = "01234567890142348567890123456789"[:-1] + "a"
 
 
-def told(**given):
+def redacted(**given):
     return redact(None, "info", given)
 
 
@@ -64,7 +64,7 @@ def told(**given):
 )
 def test_what_the_code_says_passes(key, value):
     """Unchanged: a log that withholds what is needed would be put out."""
-    assert {key: value} == told(**{key: value})
+    assert {key: value} == redacted(**{key: value})
 
 
 def test_every_key_has_a_value_that_passes():
@@ -81,7 +81,7 @@ def test_every_key_has_a_value_that_passes():
 )
 def test_no_key_lets_a_person_or_a_token_pass(key, value):
     """Whatever its kind."""
-    line = str(told(**{key: value}))
+    line = str(redacted(**{key: value}))
     assert W in line
     assert not any(part in line for part in (NAME, NUMBER, TOKEN))
 
@@ -111,22 +111,22 @@ def test_no_key_lets_a_person_or_a_token_pass(key, value):
     ],
 )
 def test_a_value_of_another_kind_is_withheld(key, value):
-    """Also where it names nobody: the list is of kinds."""
-    assert {key: W} == told(**{key: value})
+    """Even without personal data: the list is of kinds."""
+    assert {key: W} == redacted(**{key: value})
 
 
 def test_a_text_that_is_not_quite_one_is_withheld():
-    """A subclass may be one thing when it is looked at and another when it is written."""
+    """A subclass may have one value when it is checked and another when it is written."""
 
     class Changing(str):
         __slots__ = ()
 
-    assert {"error": W, "reason": W} == told(error=Changing("KeyError"), reason=Changing("x"))
+    assert {"error": W, "reason": W} == redacted(error=Changing("KeyError"), reason=Changing("x"))
 
 
 def test_an_unknown_key_is_told_by_its_name_only():
     """And not even that where it is no name in code."""
-    assert {"event": "hello", "name": W, "withheld_keys": 3} == told(
+    assert {"event": "hello", "name": W, "withheld_keys": 3} == redacted(
         event="hello", name="x", **{NAME: 1, NUMBER: 2, "Ouyang Secret": 3}
     )
 
@@ -171,7 +171,7 @@ def test_what_looks_like_none_stays(text):
 
 def test_a_long_sentence_is_cut():
     """A log line has a bound."""
-    assert {"reason": "no " * 166 + "no..."} == told(reason="no " * TEXT_LENGTH_MAX)
+    assert {"reason": "no " * 166 + "no..."} == redacted(reason="no " * TEXT_LENGTH_MAX)
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

@@ -141,11 +141,11 @@ EVENTFUL = Rates(
 
 
 def test_people_on_record_hold_what_their_permits_say(simulated, events, ledger, database_url):
-    """After many corrections, ends and returns, every holder's row is as the log tells."""
+    """After many corrections, ends and returns, every holder's row follows from the log."""
     simulated(permits=150, days=900, rates=replace(EVENTFUL, applications_share=0))
     found = events()
     issued = of(PermitIssued, found)
-    assert len({event.holder_id for event in issued}) < 150, "somebody came back"
+    assert len({event.holder_id for event in issued}) < 150, "a holder came back"
     assert of(PermitVoided, found)
     assert any(event.citizen_id_number for event in of(IdentityCorrected, found))
 
@@ -189,5 +189,5 @@ def test_portraits_lie_beside_the_log(simulated, events, ledger, database_url):
     assert {(number, 1) for number in issued} == {(stream, version) for stream, version, _ in rows}
     for portrait in map(SealedPortrait._make, rows):
         event = issued[portrait.stream]
-        key = ledger.keys_of([event.holder_id])[event.holder_id]
+        key = ledger.log.holder_keys([event.holder_id])[event.holder_id]
         assert portrait.open(key, event.identity.portrait)

@@ -35,7 +35,7 @@ def output(script):
     ).stdout
 
 
-def test_a_signal_while_the_events_lock_is_held_is_heard():
+def test_a_signal_while_the_events_lock_is_held_sets_the_event():
     """The handler waits for nothing that the interrupted code holds."""
     assert "True\n" == output(BUSY_WITH_ITS_LOCK)
 

@@ -100,7 +100,7 @@ def test_every_member_of_a_group_is_told():
 
 
 def test_a_note_is_a_message_too():
-    """What was added to an exception is not told."""
+    """Notes of an exception are not logged."""
     error = ValueError()
     error.add_note(NAME)
 
@@ -119,7 +119,7 @@ def test_a_note_is_a_message_too():
     ids=["SQLSTATE", "errno", "named type", "numbered type", "pydantic"],
 )
 def test_a_code_tells_errors_of_a_type_apart(error, expected):
-    """Where the system has one; a type's name is told if it is one in code."""
+    """Where the system has one; a type's name is logged if it is an identifier."""
     assert describe(error).splitlines()[-1].endswith(expected)
     assert not any(part in describe(error) for part in (NAME, NUMBER, "No such"))
 
@@ -150,7 +150,7 @@ def test_a_circle_of_causes_ends():
 
 
 def test_a_place_names_no_machines_folders():
-    """Below the import path, or the file alone; a file that is named for somebody is withheld."""
+    """Below the import path, or the file alone; a file whose name may be a person's is withheld."""
     assert f"{HERE}:1" == place_of(__file__, 1)
     assert "psycopg/errors.py:2" == place_of(psycopg.errors.__file__, 2)
     assert "script.py:3 in main" == place_of("/nowhere/at/all/script.py", 3, "main")

@@ -1,4 +1,4 @@
-"""A service whose every word is kept, and whoever has stolen all that there is of it."""
+"""A service whose output is recorded, and a thief with a copy of its database and key files."""
 
 import os
 from collections.abc import Callable, Iterator

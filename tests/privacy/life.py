@@ -1,4 +1,4 @@
-"""A whole life over HTTP, with values that would be recognised anywhere, mistakes included."""
+"""A permit from issue to erasure over HTTP, with values recognisable anywhere, and mistakes."""
 
 import base64
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ HUKOU = "安徽省合肥市蜀山区识别路一号"
 HOME = "蠡湖大道识别新村八号"
 NEW_HOME = "太湖大道识别新村九号"
 FINDING = "识别伪造租赁合同"
-PICTURE_TEXT = "a picture of somebody that is to be recognised"
+PICTURE_TEXT = "a picture of a person that is to be recognised"
 PICTURE = b"\x89PNG\r\n\x1a\n" + PICTURE_TEXT.encode() + b"IEND\xaeB`\x82"
 
 PERSONAL = (

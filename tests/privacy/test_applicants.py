@@ -1,4 +1,4 @@
-"""Whoever applies for an identity card rests nowhere in the clear, nor whoever comes along."""
+"""No data of an applicant for an identity card, or of a companion, is stored in the clear."""
 
 from tests.privacy.traces import traces_in, traces_of
 

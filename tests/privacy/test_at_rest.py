@@ -1,4 +1,4 @@
-"""Nobody's details rest anywhere in the clear, and of somebody erased they rest nowhere at all."""
+"""No personal data is stored in the clear, and none at all of an erased holder."""
 
 from tests.privacy.life import (
     CORRECTED_NAME,
@@ -47,7 +47,7 @@ def test_a_life_leaves_no_trace_of_its_person(service, words, at_rest, thief):
 
 
 def test_an_erased_person_is_out_of_reach_of_all_keys(service, thief):
-    """Whoever has the whole database and every key file reads everything before, nothing after."""
+    """With the database and every key file all is readable before an erasure, nothing after."""
     life = Life(service)
     life.live()
     assert service.is_in_step()

@@ -1,4 +1,4 @@
-"""What somebody can learn who has the whole database and every key that lies beside it."""
+"""What can be read with the whole database and all key files."""
 
 from pathlib import Path
 from typing import Any

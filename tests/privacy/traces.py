@@ -39,7 +39,7 @@ def traces_in(folder: Path, *texts: str) -> list[str]:
 
 
 def traces_of(content: str | bytes, *texts: str) -> list[str]:
-    """The same for what somebody was told."""
+    """The same for a response's text."""
     whole = content.encode() if isinstance(content, str) else content
     return [
         f"{text} ({form})"

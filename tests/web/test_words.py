@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from domain import permit_number
+from domain import permit_number, printed_number
 from domain.id_cards import receipt_number
 from tests.web.browsers import DESK
 from tests.web.people import Checker, IdCardCounter, Registrar
@@ -21,7 +21,7 @@ PROGRAMS = re.compile(
     r"holder\.|applicant\.|residence\.|body|Value error|Input should|pydantic|\b[a-z]+_[a-z_]+\b"
 )
 """Names and phrases that are for programs."""
-NUMBER = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
+NUMBER = "84G7ZWYRD6Z" + printed_number.check_character("84G7ZWYRD6Z")
 
 
 @pytest.fixture

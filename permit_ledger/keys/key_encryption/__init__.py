@@ -1,4 +1,4 @@
-"""Where key-encryption keys are kept: a folder, or a token behind PKCS#11."""
+"""Stores of key-encryption keys: a folder, or a token behind PKCS#11."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .uri import EXAMPLE, SCHEME, TokenUri
 
 
 def key_store(settings: Settings) -> KeyStore:
-    """The one that the settings name, and the folder beside a token as long as it holds keys that
-    were made before. Nothing is made or connected to yet.
+    """The store that the settings name, plus the folder beside a token as long as it holds older
+    keys. Nothing is created or connected to yet.
 
     Raises:
         UnusableKey: the setting names no store, or one whose package is not installed; its value,
-            in which somebody may have put a pin, is not repeated.
+            which may hold a pin by mistake, is not repeated.
     """
     where = settings.key_encryption
     folder = KeyFolder(settings.keys_dir / "key-encryption")
@@ -42,7 +42,7 @@ def key_store(settings: Settings) -> KeyStore:
 
 
 def keyring(settings: Settings) -> Keyring:
-    """The KEKs of that store, which is looked into.
+    """Load the KEKs of that store.
 
     Raises:
         UnusableKey: as for key_store.

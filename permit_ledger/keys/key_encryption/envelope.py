@@ -1,4 +1,4 @@
-"""A wrapped key's bytes: nonce ‖ ciphertext ‖ tag of AES-256-GCM, whoever encrypts."""
+"""The bytes of a wrapped key: nonce ‖ ciphertext ‖ tag of AES-256-GCM, in every store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PURPOSE = b"permit-ledger holder key 1"
 
 
 def associated_data(kek_id: str, holder_id: str) -> bytes:
-    """What a wrapped key is bound to; two different pairs never give the same bytes.
+    """The associated data of a wrapped key; two different pairs never give the same bytes.
 
     The purpose has a fixed length, the KEK's id is preceded by its own, and the holder's is last.
     """
@@ -23,10 +23,10 @@ def associated_data(kek_id: str, holder_id: str) -> bytes:
 
 
 def checked(key: bytes) -> bytes:
-    """The key, if it has the length of one.
+    """Return the key after a check of its length.
 
     Raises:
-        ValueError: it has not; that is a slip of the program.
+        ValueError: another length, which is a fault of the program.
     """
     if len(key) != KEY_BYTES:
         raise ValueError(f"a holder's key has {KEY_BYTES} bytes, not {len(key)}")
@@ -34,10 +34,10 @@ def checked(key: bytes) -> bytes:
 
 
 def opened(wrapped: bytes, kek_id: str) -> tuple[bytes, bytes]:
-    """Nonce, and ciphertext with tag.
+    """Split into the nonce, and the ciphertext with its tag.
 
     Raises:
-        KeyUnusable: it has another length than a wrapped key.
+        KeyUnusable: not the length of a wrapped key.
     """
     if len(wrapped) != WRAPPED_BYTES:
         raise damaged(kek_id)
@@ -45,7 +45,7 @@ def opened(wrapped: bytes, kek_id: str) -> tuple[bytes, bytes]:
 
 
 def damaged(kek_id: str) -> KeyUnusable:
-    """What is raised where the KEK says no; it can't tell which of the three it is."""
+    """The error for a failed decryption, whose cause can't be known."""
     return KeyUnusable(
         f"Key-encryption key {kek_id} does not open this holder's key:"
         " it was wrapped with another, for another holder, or is damaged."

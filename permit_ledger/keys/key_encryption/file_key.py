@@ -26,17 +26,17 @@ class FileKey:
         return f"FileKey({self.kek_id!r})"
 
     def wrap(self, key: bytes, holder_id: str) -> bytes:
-        """60 bytes.
+        """Wrap a key, to 60 bytes.
 
         Raises:
-            ValueError: the key has not 32 bytes.
+            ValueError: the key does not have 32 bytes.
         """
         nonce = source.take(envelope.NONCE_BYTES)
         bound_to = self._bound_to + holder_id.encode()
         return nonce + self._cipher.encrypt(nonce, envelope.checked(key), bound_to)
 
     def unwrap(self, wrapped: bytes, holder_id: str) -> bytes:
-        """The 32 bytes again.
+        """Unwrap the 32 bytes.
 
         Raises:
             KeyUnusable: wrapped with another KEK, for another holder, or damaged.

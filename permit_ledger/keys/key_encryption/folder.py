@@ -26,7 +26,7 @@ _TEXT_BYTES_MAX = 128  # a key with white space around it
 class KeyFolder:
     """``<kek_id>.key`` each, 64 hex characters; processes on one machine may share it.
 
-    Who makes or destroys a key holds a lock on the file ``.lock``; who reads needs none.
+    Creating or destroying a key needs a lock on the file ``.lock``; reading needs none.
     """
 
     def __init__(self, path: Path, now: Callable[[], datetime] = names.now) -> None:
@@ -37,7 +37,7 @@ class KeyFolder:
         return f"KeyFolder({str(self._path)!r})"
 
     def load(self) -> Sequence[FileKey]:
-        """All of them, oldest first; the first is made where there is none, by one process only.
+        """All of them, oldest first; the first is created if there is none, by one process only.
 
         Raises:
             KeyUnusable: a file or the folder can't be read, written, or holds something else.
@@ -49,11 +49,11 @@ class KeyFolder:
         return keys
 
     def is_empty(self) -> bool:
-        """Whether there is none yet, or none any more."""
+        """Whether the folder holds no key."""
         return not self._ids()
 
     def create(self) -> FileKey:
-        """A new one, which sorts behind all others; durable on return.
+        """Create a key that sorts after all others; durable on return.
 
         Raises:
             KeyUnusable: the folder can't be written, or holds a file with another kind of name.
@@ -62,9 +62,9 @@ class KeyFolder:
             return self._made(self._ids())
 
     def destroy(self, kek_id: str) -> None:
-        """Overwritten and removed; nothing where there is none.
+        """Overwrite and remove a key; do nothing if it is missing.
 
-        What a file system or a disk keeps of overwritten blocks, and backups, are out of reach.
+        Copies that a file system or a disk keeps of overwritten blocks, and backups, stay.
 
         Raises:
             KeyUnusable: the file can't be written.
@@ -114,7 +114,7 @@ class KeyFolder:
         draft = self._file(kek_id).with_suffix(_DRAFT_SUFFIX)
         with _said(self._path):
             for left in self._path.glob(f"*{_DRAFT_SUFFIX}"):
-                left.unlink()  # by a crash; not overwritten, for it may be a key's second name
+                left.unlink()  # of a crash; not overwritten, it may be a key's second name
             try:
                 descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w", encoding="ascii") as handle:
@@ -132,7 +132,7 @@ class KeyFolder:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process and thread at a time; held for the writing of one small file."""
+        """Lock out other processes and threads, while one small file is written."""
         with _said(self._path):
             for folder in (self._path.parent, self._path):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -140,19 +140,19 @@ class KeyFolder:
             descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with _said(self._path):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # goes with the process
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # released with the process
             yield
         finally:
             with suppress(OSError):
                 fcntl.flock(
                     descriptor, fcntl.LOCK_UN
-                )  # a child that was forked meanwhile has it too
+                )  # a child forked in the meantime holds it too
             os.close(descriptor)
 
 
 @contextmanager
 def _said(path: Path) -> Iterator[None]:
-    """What the system refuses, with the file's name."""
+    """The system's error, with the file's name."""
     try:
         yield
     except OSError as error:
@@ -162,7 +162,7 @@ def _said(path: Path) -> Iterator[None]:
 
 
 def _sync(folder: Path) -> None:
-    """A file's name is as durable as the folder that holds it."""
+    """Make the file's name durable: it is part of the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

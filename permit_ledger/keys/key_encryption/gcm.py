@@ -14,14 +14,14 @@ from .envelope import KEY_BYTES, NONCE_BYTES, SEALED_BYTES, TAG_BYTES
 
 
 def seal(key: Any, plaintext: bytes, bound_to: bytes) -> bytes:
-    """Nonce ‖ ciphertext ‖ tag, 60 bytes for 32.
+    """Encrypt to nonce ‖ ciphertext ‖ tag, 60 bytes for 32.
 
-    The nonce is ours, and is read again afterwards: a token that insists on its own writes it into
-    the parameter, and some of those accept only zeros to be overwritten.
+    The nonce is read again afterwards: a token that uses its own writes it into the parameter, and
+    some of those accept only zeros there.
 
     Raises:
         KeyUnusable: the token encrypts in another way.
-        PKCS11Error: it does not.
+        PKCS11Error: the token does not encrypt.
     """
     nonce = bytearray(source.take(NONCE_BYTES))
     try:
@@ -30,7 +30,7 @@ def seal(key: Any, plaintext: bytes, bound_to: bytes) -> bytes:
         nonce = bytearray(NONCE_BYTES)
         sealed = _sealed(key, plaintext, nonce, bound_to)
         if not any(nonce):
-            raise KeyUnusable("The token encrypts with a nonce that it does not tell.") from None
+            raise KeyUnusable("The token encrypts with a nonce that it does not return.") from None
     if len(sealed) != SEALED_BYTES:
         raise KeyUnusable(
             f"The token gives {len(sealed)} bytes, not {SEALED_BYTES}: another AES-GCM than usual."
@@ -39,20 +39,20 @@ def seal(key: Any, plaintext: bytes, bound_to: bytes) -> bytes:
 
 
 def unseal(key: Any, nonce: bytes, sealed: bytes, bound_to: bytes) -> bytes:
-    """The plaintext.
+    """Decrypt.
 
     Raises:
-        PKCS11Error: of a kind that differs from token to token, the tag is wrong; or no answer.
+        PKCS11Error: the tag is wrong (the kind differs between tokens), or no answer.
     """
     params = GCMParams(nonce, bound_to, TAG_BYTES * 8)
     return cast("bytes", key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=params))
 
 
 def works(key: Any) -> bool:
-    """Whether the token opens what it has just sealed.
+    """Whether the token decrypts what it has just encrypted.
 
-    A wrong tag is CKR_GENERAL_ERROR for one token, CKR_ENCRYPTED_DATA_INVALID for the next: this
-    tells a key that does not fit from a token that does not work.
+    A wrong tag is CKR_GENERAL_ERROR for one token, CKR_ENCRYPTED_DATA_INVALID for another: this
+    distinguishes a wrong key from a token that does not work.
     """
     probe = source.take(KEY_BYTES)
     try:

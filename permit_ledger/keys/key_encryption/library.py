@@ -1,4 +1,4 @@
-"""A PKCS#11 module: a library that a process loads once, and that one thread calls at a time."""
+"""A PKCS#11 module: a shared library, loaded once a process and called by one thread at a time."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ LOCK_WAIT_S = 10.0
 
 
 class Library:
-    """One for each path and process: :func:`library` gives it.
+    """One for each path and process, from :func:`library`.
 
     python-pkcs11 initialises a module as for a program of one thread, and yet lets other threads
     run while a call is under way: two sessions at once could meet in a module that does not lock.
-    Whoever calls it therefore holds it.
+    Callers therefore hold it.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.starts = 0
-        """How often it was started: sessions of an earlier start are no more."""
+        """How often it was initialised: sessions of an earlier time are lost."""
         self._lock = Lock()
         self._handle: _pkcs11.lib | None = None
         self._running = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Nobody else calls it meanwhile.
+        """Hold the module, so that no other thread calls it.
 
         Raises:
-            Unavailable: a call of another thread has not come back within 10 s.
+            Unavailable: a call of another thread has not returned within 10 s.
         """
         lock = self._lock
         if not lock.acquire(timeout=LOCK_WAIT_S):
@@ -54,7 +54,7 @@ class Library:
         """The module, initialised; call it while it is held.
 
         Raises:
-            KeyUnusable: there is no such file, or it is no PKCS#11 module.
+            KeyUnusable: there is no such file, or it is not a PKCS#11 module.
             Unavailable: it does not start, such as when it doesn't reach its device.
         """
         try:
@@ -79,7 +79,8 @@ class Library:
         return self._handle
 
     def stop(self) -> None:
-        """Every session of this process is lost; the next start sees what tokens there are then."""
+        """Finalise it: every session of this process is lost, and the next start lists tokens
+        again."""
         self._running = False
         self.starts += 1
 
@@ -92,7 +93,7 @@ _libraries: dict[str, Library] = {}
 
 
 def library(path: str) -> Library:
-    """The process's own for that path."""
+    """The process's module of that path."""
     return _libraries.setdefault(path, Library(path))
 
 

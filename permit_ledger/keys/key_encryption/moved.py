@@ -1,4 +1,5 @@
-"""Key-encryption keys that are moving: new ones are made in a token, old ones lie in the folder."""
+"""Key-encryption keys during a move: new ones are created in a token, old ones are in the
+folder."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from ledger.crypto.key_encryption import KeyEncryptionKey, KeyStore
 
 
 class MovedStore:
-    """Both places, until the last key of the old one is destroyed.
+    """Both stores, until the last key of the old one is destroyed.
 
-    ``permit-ledger keys rotate`` wraps everything with a key of the new place.
+    ``permit-ledger keys rotate`` wraps all holder keys with a key of the new one.
     """
 
     def __init__(self, old: KeyStore, new: KeyStore) -> None:
@@ -18,7 +19,7 @@ class MovedStore:
         self._new = new
 
     def load(self) -> Sequence[KeyEncryptionKey]:
-        """Those of both, oldest first.
+        """The keys of both, oldest first.
 
         Raises:
             KeyUnusable, Unavailable: as either of them.
@@ -27,10 +28,10 @@ class MovedStore:
         return sorted(both, key=lambda kek: kek.kek_id)
 
     def create(self) -> KeyEncryptionKey:
-        """In the new place."""
+        """Create a key in the new store."""
         return self._new.create()
 
     def destroy(self, kek_id: str) -> None:
-        """Wherever it is."""
+        """Destroy a key in either store."""
         self._old.destroy(kek_id)
         self._new.destroy(kek_id)

@@ -1,4 +1,4 @@
-"""What key-encryption keys are called: the second they were made in, and 24 random bits."""
+"""Names of key-encryption keys: the second of their creation, and 24 random bits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def now() -> datetime:
 
 
 def new_id(existing: Iterable[str], at: datetime) -> str:
-    """Such as ``20261123T214500Z-3fa9c1``, sorting behind all that exist.
+    """A name such as ``20261123T214500Z-3fa9c1``, which sorts after all that exist.
 
-    Where one of them was made in the same second, or by a clock that went ahead of ours, it is
-    named for the second after that one.
+    If one of those has the same second, or a later one by a faster clock, the name has the second
+    after it.
 
     Raises:
         KeyUnusable: one of them has a name of another form, or of the last second that there is.
@@ -35,7 +35,7 @@ def new_id(existing: Iterable[str], at: datetime) -> str:
 
 
 def is_id(name: str) -> bool:
-    """Whether a key may be called that."""
+    """Whether the text is a valid name."""
     try:
         _instant(name)
     except KeyUnusable:

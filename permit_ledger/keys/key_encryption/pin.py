@@ -1,4 +1,4 @@
-"""The file that holds a token's pin, and before which processes take turns."""
+"""The file of a token's pin, which is also the lock between processes that use the token."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ledger.errors import KeyUnusable
 
 
 class PinFile:
-    """The pin is read where it is used: neither a field nor a variable holds it."""
+    """The pin is read when it is used and never stored in a field."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._refused: bytes | None = None
 
     def pin(self) -> str:
-        """Without the end of the line.
+        """Read the pin, without the end of the line.
 
         Raises:
             KeyUnusable: the file can't be read or holds none, or still the one that was refused.
@@ -29,12 +29,12 @@ class PinFile:
         return self._text()
 
     def refuse(self) -> None:
-        """It is not to be tried again by this process: tokens lock up after a few wrong ones."""
+        """Never try this pin again in this process: tokens lock after a few wrong ones."""
         self._refused = self._digest()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One process at a time. Where the file system has no such lock, all at once.
+        """Lock out other processes, if the file system supports locks.
 
         Raises:
             KeyUnusable: the file can't be read.
@@ -43,14 +43,14 @@ class PinFile:
             handle = self.path.open("rb")
         with handle:
             with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)  # goes with the process
+                fcntl.flock(handle, fcntl.LOCK_EX)  # released with the process
             try:
                 yield
             finally:
                 with suppress(OSError):
                     fcntl.flock(
                         handle, fcntl.LOCK_UN
-                    )  # a child that was forked meanwhile has it too
+                    )  # a child forked in the meantime holds it too
 
     def _digest(self) -> bytes:
         return sha256(self._text().encode()).digest()

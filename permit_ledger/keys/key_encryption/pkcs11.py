@@ -1,4 +1,4 @@
-"""Key-encryption keys in a token, which encrypts with them and never gives them away."""
+"""Key-encryption keys in a token, which encrypts with them and never exports them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REQUIRED = {
 
 
 class TokenKey:
-    """A KEK's name; safe for many threads, of which the token serves one at a time."""
+    """A KEK in a token; thread-safe, one call at a time."""
 
     is_remote = True
 
@@ -39,10 +39,10 @@ class TokenKey:
         return f"TokenKey({self.kek_id!r}, {self._token!r})"
 
     def wrap(self, key: bytes, holder_id: str) -> bytes:
-        """60 bytes.
+        """Wrap a key, to 60 bytes.
 
         Raises:
-            ValueError: the key has not 32 bytes.
+            ValueError: the key does not have 32 bytes.
             KeyUnusable: the token has no such KEK any more, or no AES-GCM.
             Unavailable: the token does not answer.
         """
@@ -51,7 +51,7 @@ class TokenKey:
         return self._token.run(lambda session: gcm.seal(self._object(session), plaintext, bound_to))
 
     def unwrap(self, wrapped: bytes, holder_id: str) -> bytes:
-        """The 32 bytes again.
+        """Unwrap the 32 bytes.
 
         Raises:
             KeyUnusable: wrapped with another KEK, for another holder, or damaged; or as for wrap.
@@ -72,7 +72,7 @@ class TokenKey:
         return self._token.run(work)
 
     def _object(self, session: pkcs11.Session) -> pkcs11.Object:
-        """Its handle is good for as long as the session."""
+        """The key's handle, valid as long as the session."""
         if self._found is None or self._found[0] is not session:
             found = _objects(session, self._label, self.kek_id)
             if not found:
@@ -86,7 +86,7 @@ class Pkcs11Store:
 
     Processes that share a pin file take turns to make keys. A token has no lock of its own: on two
     machines that make the first key in the same instant there are two. The greater is the active
-    one for both once they have looked again, and what either has wrapped can be unwrapped.
+    one for both after the next load, and keys wrapped with either can be unwrapped.
     """
 
     def __init__(self, uri: TokenUri, now: Callable[[], datetime] = names.now) -> None:
@@ -98,17 +98,17 @@ class Pkcs11Store:
         return f"Pkcs11Store({self._label!r}, {self._token!r})"
 
     def load(self) -> Sequence[TokenKey]:
-        """All of them, oldest first; the first is made where there is none.
+        """All keys, oldest first; the first is created if there is none.
 
         Raises:
-            KeyUnusable: no such module or token, a refused pin, or a key that is none of ours.
+            KeyUnusable: no such module or token, a refused pin, or a key with another kind of name.
             Unavailable: the token does not answer.
         """
         ids = self._token.run(self._ids, in_turn=True) or self._token.run_writing(self._first)
         return [self._key(kek_id) for kek_id in ids]
 
     def create(self) -> TokenKey:
-        """A new one, made by the token and tried; sorts behind all others; durable on return.
+        """Have the token create a key, and test it; it sorts after all others; durable on return.
 
         Raises:
             KeyUnusable: as for load, or the token can't make or use such a key.
@@ -117,7 +117,7 @@ class Pkcs11Store:
         return self._key(self._token.run_writing(self._made))
 
     def destroy(self, kek_id: str) -> None:
-        """For good; nothing where there is none.
+        """Destroy a key for good; do nothing if it is missing.
 
         Raises:
             KeyUnusable, Unavailable: as for load.
@@ -133,7 +133,7 @@ class Pkcs11Store:
         return TokenKey(kek_id, self._token, self._label)
 
     def _first(self, session: pkcs11.Session) -> list[str]:
-        """Unless another process was faster."""
+        """Create the first key unless another process was faster."""
         return self._ids(session) or [self._made(session)]
 
     def _made(self, session: pkcs11.Session) -> str:

@@ -1,4 +1,4 @@
-"""A token, logged in to: a session is opened when it is needed, and anew when it was lost."""
+"""A logged-in token: a session is opened when it is needed, and again after it was lost."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ NEVER = (
     refusals.TemplateInconsistent,
     refusals.TokenWriteProtected,
 )
-"""What a token does not do today, it does not do tomorrow either."""
+"""Errors that a retry can't fix."""
 
 
 class Token:
-    """What a URI names; safe for many threads, of which one at a time is served."""
+    """The token that a URI names; thread-safe, one call at a time."""
 
     def __init__(self, uri: TokenUri) -> None:
         self._uri = uri
@@ -58,13 +58,13 @@ class Token:
         return f"Token({self._uri.token!r}, {self._uri.module!r})"
 
     def run(self, work: Callable[[pkcs11.Session], T], *, in_turn: bool = False) -> T:
-        """What ``work`` gives for a session; called once more, with a new one, where it fails.
+        """Call ``work`` with a session, and once more with a new one if it fails.
 
-        Processes that share a pin file take turns to log in, and to do what is marked so: SoftHSM
-        fails where it comes upon a key that another process is just making.
+        Processes that share a pin file take turns to log in, and to create keys: SoftHSM fails when
+        it meets a key that another process is just creating.
 
         Raises:
-            KeyUnusable: no such module or token, a refused pin, or what the token never does.
+            KeyUnusable: no such module or token, a refused pin, or an operation the token lacks.
             Unavailable: the token does not answer, with a new session neither.
         """
         with self._library.held():
@@ -81,10 +81,10 @@ class Token:
         raise AssertionError("the last try gives or raises")
 
     def run_writing(self, work: Callable[[pkcs11.Session], T]) -> T:
-        """As :meth:`run`, in turn, with a session that may make and destroy keys."""
+        """As :meth:`run`, under the lock, with a session that may create and destroy keys."""
 
         def written(session: pkcs11.Session) -> T:
-            check(session)  # a lost one would not do: the process would no longer be logged in
+            check(session)  # with a lost one the process would no longer be logged in
             with session.token.open(rw=True) as writing:
                 return work(writing)
 
@@ -132,7 +132,7 @@ class Token:
         return named[0]
 
     def _told(self, error: pkcs11.PKCS11Error) -> LedgerError:
-        """By its kind alone: an error's text may hold what was asked."""
+        """Translate an error by its type: its text may hold the request."""
         name = type(error).__name__
         if isinstance(error, NEVER):
             return KeyUnusable(f"The token {self._uri.token} can't do what is asked of it: {name}.")
@@ -140,7 +140,7 @@ class Token:
 
 
 def check(session: pkcs11.Session) -> None:
-    """Whether the session is still one, and so logged in.
+    """Check that the session is still valid, and so logged in.
 
     A search on a lost one would be worse than refused: python-pkcs11 complains on standard error
     when it clears up.

@@ -1,4 +1,4 @@
-"""Where a token is found: a PKCS#11 URI [RFC 7512]."""
+"""The address of a token: a PKCS#11 URI [RFC 7512]."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class TokenUri:
-    """What is used of it. There is no secret in it: the pin stands in a file of its own."""
+    """The attributes used. None is secret: the pin is in a file of its own."""
 
     token: str
     serial: str | None
@@ -32,13 +32,13 @@ class TokenUri:
 
     @classmethod
     def parse(cls, text: str) -> TokenUri:
-        """From ``pkcs11:token=…;object=…?module-path=…&pin-source=file:…``.
+        """Parse ``pkcs11:token=…;object=…?module-path=…&pin-source=file:…``.
 
-        ``serial`` tells tokens of one label apart, ``type`` may only be ``secret-key``. What is not
-        understood is refused, for it would narrow down what is meant.
+        ``serial`` tells tokens of one label apart, ``type`` may only be ``secret-key``. Unknown
+        attributes are refused, since they would restrict the match.
 
         Raises:
-            UnusableKey: it is none, or not one that is understood; values are not repeated.
+            UnusableKey: not such a URI, or not supported; values are not repeated.
         """
         if not text.startswith(SCHEME):
             raise UnusableKey(f"no PKCS#11 URI: it begins with {SCHEME}")
@@ -47,7 +47,7 @@ class TokenUri:
             raise UnusableKey("a PKCS#11 URI has no fragment: write # as %23")
         if "pin-value" in text:
             raise UnusableKey(
-                "pin-value is refused: whoever can list the environment would read the pin;"
+                "pin-value is refused: it would show the pin to all who can list the environment;"
                 " put it in a file and name that as pin-source=file:…"
             )
         found = _attributes(path.split(";"), _PATH) | _attributes(query.split("&"), _QUERY)

@@ -1,1 +1,1 @@
-"""What the simulated district is made of: its rates, its people, its offices, its days."""
+"""The simulated district: its rates, people, offices and days."""

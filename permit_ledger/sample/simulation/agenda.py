@@ -1,4 +1,4 @@
-"""What is still to happen, soonest first."""
+"""The planned acts, soonest first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Act = Callable[[datetime], None]
 class Agenda:
     """Runs acts in the order of their instants, and of planning where these are equal.
 
-    What lies past ``ends`` is forgotten at once, so memory holds the near future only.
+    Acts past ``ends`` are dropped at once, so memory holds the near future only.
     """
 
     def __init__(self, ends: datetime) -> None:
@@ -29,7 +29,7 @@ class Agenda:
         return day <= self._last_day
 
     def plan(self, at: datetime, act: Act) -> None:
-        """An act may plan others, never before its own instant."""
+        """Plan an act; acts may plan others, never before their own instant."""
         if at <= self._ends:
             heappush(self._planned, (at, next(self._numbers), act))
 

@@ -1,4 +1,4 @@
-"""The run's one source of chance, with the few distributions that it needs."""
+"""The run's one random source, with the few distributions that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all lives of a run share, and one life: a permit with whoever holds it."""
+"""The shared state of a run, and one simulated permit with its holder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EMIGRANTS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Emigrant:
-    """Someone whose permit was cancelled and who may come back."""
+    """A former holder whose permit was cancelled and who may come back."""
 
     identity: Identity
     holder_id: str
@@ -39,7 +39,7 @@ class Emigrant:
 
 @dataclass(slots=True)
 class City:
-    """Owns the run's chance, its agenda and its way into the log."""
+    """The run's random source, its agenda and its appender."""
 
     policy: Policy
     rates: Rates
@@ -62,7 +62,7 @@ class City:
         *,
         new_holder: bool = False,
     ) -> None:
-        """Append what the permit has decided, behind everything recorded before."""
+        """Append the permit's pending events after everything recorded before."""
         for event in permit.pending_events:
             assert isinstance(event, DomainEvent)  # noqa: S101  for the types
             self.events[event.TOPIC] += 1
@@ -77,11 +77,11 @@ class City:
         return self.context(self.office.officer(station), station, at)
 
 
-class Life:
+class SimulatedPermit:
     """A permit and its holder.
 
-    Acts are planned for the next day at the earliest, and fall away once the permit has ended or
-    its holder has left for good.
+    Acts are planned for the next day at the earliest, and dropped once the permit has ended or its
+    holder has left for good.
     """
 
     __slots__ = ("city", "has_left", "permit")

@@ -1,4 +1,4 @@
-"""Lives begin here: taken over from the old system, at the counter, or coming back."""
+"""Issues of the simulated permits: taken over, first ones, and those of returning holders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ledger.eventlog.registry import ClaimHolder
 from .cards import Cards
 from .chance import DAYS_A_YEAR, Weighted
 from .changes import Corrections, ElectronicTrack, Ends, Moves
-from .city import City, Emigrant, Life
+from .city import City, Emigrant, SimulatedPermit
 from .people import Person, residence_registered_on
 from .years import Years
 
@@ -30,10 +30,10 @@ _LATER_SERIALS = Weighted[int]({1: 0.88, 2: 0.1, 3: 0.02})
 
 
 class District:
-    """Issues the run's permits and sets each life going.
+    """Issues the run's permits and plans the acts of each.
 
-    Permit numbers come from a chance of their own, so that every run of one seed begins with the
-    same number, whatever its size: the log refuses the second of them at once.
+    Permit numbers come from a random source of their own, so that every run of one seed begins with
+    the same number, whatever its size: the log refuses the second of them at once.
     """
 
     def __init__(self, city: City, numbers: Random) -> None:
@@ -42,7 +42,7 @@ class District:
         self.permits = 0
 
     def take_over(self, at: datetime) -> None:
-        """A permit issued in earlier years becomes one of this ledger's."""
+        """Take over a permit that was issued in earlier years."""
         city = self._city
         chance = city.chance
         term = self._earlier_term(shanghai_date(at))
@@ -56,20 +56,20 @@ class District:
             taken_over_from=f"old-system/{self.permits + 1:08d}",
         )
         context = city.context(TAKEOVER_ACTOR, city.office.station(home.division), at)
-        life = self._issue(application, None, person.portrait, context)
-        cards = self._live(life, at, city.rates.stock_claimed_after_days_mean)
+        simulated = self._issue(application, None, person.portrait, context)
+        cards = self._plan(simulated, at, city.rates.stock_claimed_after_days_mean)
         cards.keep(at)
 
     def issue(self, at: datetime) -> None:
-        """Someone is given a permit at the counter."""
+        """Issue a permit at the counter."""
         city = self._city
         today = shanghai_date(at)
         home = city.people.home()
         person, known = self._returning(today) or (city.people.person(today), None)
         application = self._application(person, home, today)
         context = city.counter(home.division, at)
-        life = self._issue(application, known, person.portrait, context)
-        cards = self._live(life, at, city.rates.claimed_after_days_mean)
+        simulated = self._issue(application, known, person.portrait, context)
+        cards = self._plan(simulated, at, city.rates.claimed_after_days_mean)
         cards.expect(at)
 
     def _earlier_term(self, today: date) -> Term:
@@ -84,7 +84,7 @@ class District:
         return Term(add_months(anniversary, -MONTHS_A_YEAR * years), years)
 
     def _returning(self, today: date) -> tuple[Person, str] | None:
-        """The one who left longest ago, if it is long enough and they want to."""
+        """The former holder who left longest ago, if long enough ago and by chance."""
         rates, emigrants = self._city.rates, self._city.emigrants
         if not (emigrants and self._city.chance.happens(rates.returning_share)):
             return None
@@ -126,8 +126,8 @@ class District:
         known: str | None,
         portrait: Portrait,
         context: CommandContext,
-    ) -> Life:
-        """``known`` is the holder id of someone who is on record."""
+    ) -> SimulatedPermit:
+        """``known`` is the holder id of a person who is on record."""
         number = permit_number.draw(self._numbers.getrandbits)
         holder_id = known or self._city.chance.hex(32)
         permit = Permit.issue(number, holder_id, application, context)
@@ -135,19 +135,21 @@ class District:
         take = ClaimHolder(index, holder_id, number)
         self._city.record(permit, [take], portrait, new_holder=known is None)
         self.permits += 1
-        return Life(self._city, permit)
+        return SimulatedPermit(self._city, permit)
 
     def _index(self, identity: Identity) -> bytes:
         return self._city.blind_index.of(identity.citizen_id_number)
 
-    def _live(self, life: Life, now: datetime, claimed_after_days_mean: float) -> Cards:
-        """Plan everything but the card, which depends on where it is; returns its story."""
-        cards = Cards(life)
-        Years(life, cards).plan(now)
-        ElectronicTrack(life).plan(now, mean_days=claimed_after_days_mean)
-        Moves(life).plan(now)
-        Corrections(life, cards).plan(now)
-        Ends(life).plan(now)
+    def _plan(
+        self, simulated: SimulatedPermit, now: datetime, claimed_after_days_mean: float
+    ) -> Cards:
+        """Plan everything but the card, whose start differs; return the card's plan."""
+        cards = Cards(simulated)
+        Years(simulated, cards).plan(now)
+        ElectronicTrack(simulated).plan(now, mean_days=claimed_after_days_mean)
+        Moves(simulated).plan(now)
+        Corrections(simulated, cards).plan(now)
+        Ends(simulated).plan(now)
         return cards
 
 

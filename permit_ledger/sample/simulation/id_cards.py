@@ -1,7 +1,7 @@
 """Applications for first identity cards: another counter of the same city.
 
-They have a chance and people of their own, so that a seed's permits live the same lives with them
-and without.
+They have a random source and people of their own, so that a seed's permits are the same with and
+without them.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ _PROOFS = Weighted[Material](
     }
 )
 _OTHER_SEED = 1_000_003
-"""Far from the permits' people, for seeds that anybody would choose."""
+"""Far from the permits' people, for all usual seeds."""
 
 
 class IdCardCounter:
-    """Accepts the run's applications and sets each going.
+    """Accepts the run's applications and plans the steps of each.
 
-    Receipt numbers come from a chance of their own: every run of one seed begins with the same.
+    Receipt numbers come from a random source of their own: every run of one seed begins with the
+    same.
     """
 
     def __init__(self, city: City, seed: int, workdays: WorkdayCalendar) -> None:
@@ -63,7 +64,7 @@ class IdCardCounter:
         self.applications = 0
 
     def plan(self, applications: int, calendar: list[date]) -> None:
-        """Spread them over the days on which the office is open, as it is busy."""
+        """Spread them over the open days, in proportion to the office's load."""
         weights = [self._office.issues_weight(day) for day in calendar]
         for day in self._chance.choices(calendar, weights=weights, k=applications):
             self._city.agenda.plan(self._office.served(day), self._accept)
@@ -158,7 +159,7 @@ class IdCardCounter:
         self._city.record(application)
 
     def _context(self, station: str, at: datetime) -> CommandContext:
-        """Without a look at the chance of the permits."""
+        """Without using the permits' random source."""
         officer = self._office.officer(station)
         return CommandContext(officer, station, self._chance.hex(32), at, self._city.policy)
 

@@ -1,4 +1,4 @@
-"""When the counters are open and who stands behind them."""
+"""Opening hours of the counters, stations and officers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Office:
         return (1 + peak) * (1 if self._is_worked(day) else self._rates.free_day_factor)
 
     def visit(self, day: date) -> datetime:
-        """When someone who means to come on ``day`` is served: mostly on the next worked day."""
+        """When a visitor of ``day`` is served: mostly on the next working day."""
         while not (self._is_worked(day) or self._chance.happens(self._rates.free_day_factor)):
             day += ONE_DAY
         return self.served(day)
@@ -72,7 +72,7 @@ class Office:
         return f"{division}-{self._chance.randint(1, STATIONS_A_DIVISION):02d}"
 
     def officer(self, station: str) -> str:
-        """One who works there, like ``officer-320211-01-3``."""
+        """An officer of the station, like ``officer-320211-01-3``."""
         return f"officer-{station}-{self._chance.randint(1, OFFICERS_A_STATION)}"
 
 

@@ -1,4 +1,4 @@
-"""Made-up people: names, numbers of area 99, homes, faces. None of them is or was anybody."""
+"""Made-up people: names, numbers of area 99, homes, faces. They are no real people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PARENT_YEARS_MIN, _PARENT_YEARS_MAX = 21, 40
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who may apply: with a guardian where they are too young to do it alone."""
+    """An applicant, with a guardian if under age."""
 
     identity: Identity
     guardian: Guardian | None
@@ -40,7 +40,7 @@ class Population:
     """Draws people; no two of a run share a citizen number.
 
     A number's area and sequence count up through 5 million places, so up to that many people per
-    run differ by construction; the seed says where the counting starts.
+    run differ by construction; the seed decides where the counting starts.
     """
 
     def __init__(self, chance: Chance, seed: int, guardian_below_age: int) -> None:
@@ -66,7 +66,7 @@ class Population:
         )
 
     def person(self, applied_on: date) -> Person:
-        """Someone of an age at which people apply."""
+        """A person of a usual age for an application."""
         chance = self._chance
         age = chance.randint(*self._ages.pick(chance))
         birth_date = _birthday(chance, applied_on, age)
@@ -87,7 +87,7 @@ class Population:
         return Person(identity, self._parent(identity, surname) if young else None, face)
 
     def again(self, identity: Identity, applied_on: date) -> Person:
-        """Someone who comes back without a guardian, with a new picture."""
+        """A returning person without a guardian, with a new picture."""
         age = age_on(identity.birth_date, applied_on)
         female = identity.sex == citizen_id.FEMALE
         face = portrait(variant_for(female=female, age=age, pick=self._chance.getrandbits(16)))

@@ -1,4 +1,4 @@
-"""Phones: a real P-256 key each, whose private half is forgotten at once."""
+"""Phones: a real P-256 key each, whose private part is discarded at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CURVE = ec.SECP256R1()
 
 
 def new_phone(chance: Chance) -> Device:
-    """A phone nobody has seen before."""
+    """A new phone."""
     private = ec.derive_private_key(1 + chance.getrandbits(255), _CURVE)
     point = private.public_key().public_numbers()
     jwk = {"crv": "P-256", "kty": "EC", "x": _coordinate(point.x), "y": _coordinate(point.y)}

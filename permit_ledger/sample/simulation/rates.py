@@ -1,6 +1,6 @@
 """How often things happen in the simulated district: every figure of the simulation, in one place.
 
-None of them is measured; they are what a reader of the rules would call believable.
+None of them is measured; they are plausible.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ class Rates:
     """Applications for a first identity card, for each permit of the run."""
     application_slow_share: float = 0.08
     application_slow_days: int = 30
-    """What these take longer."""
+    """How much longer these take."""
     application_returned_share: float = 0.04
     application_withdrawn_share: float = 0.03
     card_fetched_after_days_mean: float = 5.0
     card_left_share: float = 0.06
-    """Of cards that have arrived: nobody comes for them."""
+    """Of cards that have arrived: never collected."""

@@ -9,7 +9,7 @@ from domain.context import CommandContext
 from domain.events import CancellationReason, CardPresented
 
 from .cards import Cards
-from .city import Emigrant, Life
+from .city import Emigrant, SimulatedPermit
 
 _LAST_WEEK_DAYS = 6
 _REDRAWS_MAX = 20
@@ -18,27 +18,27 @@ _REDRAWS_MAX = 20
 class Years:
     """One plan per term: when its holder comes to have it endorsed, if ever."""
 
-    __slots__ = ("_cards", "_life")
+    __slots__ = ("_cards", "_simulated")
 
-    def __init__(self, life: Life, cards: Cards) -> None:
-        self._life = life
+    def __init__(self, simulated: SimulatedPermit, cards: Cards) -> None:
+        self._simulated = simulated
         self._cards = cards
 
     def plan(self, now: datetime) -> None:
-        """Settle what becomes of the current term; a day already past is drawn again."""
-        term, today = self._life.permit.term, shanghai_date(now)
+        """Decide when the current term is endorsed; a day already past is drawn again."""
+        term, today = self._simulated.permit.term, shanghai_date(now)
         for _ in range(_REDRAWS_MAX):
             day = self._endorsement_day(term)
             if day is None:
                 self._plan_leaving(term, now)
                 return
             if day > today:
-                self._life.visit(day, self._endorse, after=now)
+                self._simulated.visit(day, self._endorse, after=now)
                 return
-        self._life.visit_in(self._life.city.chance.days(20), self._endorse, after=now)
+        self._simulated.visit_in(self._simulated.city.chance.days(20), self._endorse, after=now)
 
     def _endorsement_day(self, term: Term) -> date | None:
-        rates, chance = self._life.city.rates, self._life.city.chance
+        rates, chance = self._simulated.city.rates, self._simulated.city.chance
         window, grace_ends = term.endorsement_window, term.grace_ends(self._grace_days)
         last_week = window.closes - timedelta(days=_LAST_WEEK_DAYS)
         drawn = chance.random() - rates.endorsed_early_share
@@ -56,18 +56,18 @@ class Years:
 
     @property
     def _grace_days(self) -> int:
-        return self._life.city.policy.late_grace_days
+        return self._simulated.city.policy.late_grace_days
 
     def _endorse(self, at: datetime) -> None:
-        context = self._life.at_counter(at)
+        context = self._simulated.at_counter(at)
         presented = self._present_card(context)
-        self._life.permit.endorse(presented, context)
-        self._life.record()
+        self._simulated.permit.endorse(presented, context)
+        self._simulated.record()
         self.plan(at)
 
     def _present_card(self, context: CommandContext) -> CardPresented:
         """One visit can do both: reissue the lost card and endorse on its receipt. [P9]"""
-        card = self._life.permit.card
+        card = self._simulated.permit.card
         if card.is_lost:
             self._cards.reissue_now(context)
             return CardPresented.REISSUE_RECEIPT
@@ -75,21 +75,24 @@ class Years:
         return CardPresented.REISSUE_RECEIPT if awaited else CardPresented.CARD
 
     def _plan_leaving(self, term: Term, now: datetime) -> None:
-        wait_days = self._life.city.chance.randint(1, self._life.city.rates.left_found_out_days_max)
-        self._life.visit(term.anniversary + timedelta(days=wait_days), self._leave, after=now)
+        wait_days = self._simulated.city.chance.randint(
+            1, self._simulated.city.rates.left_found_out_days_max
+        )
+        self._simulated.visit(term.anniversary + timedelta(days=wait_days), self._leave, after=now)
 
     def _leave(self, at: datetime) -> None:
-        """Gone without a word: some permits the station cancels, the others stay suspended."""
-        if self._life.city.chance.happens(self._life.city.rates.left_and_cancelled_share):
-            cancel(self._life, CancellationReason.MOVED_AWAY, at)
+        """The holder has left: the station cancels some of these permits, the others stay
+        suspended."""
+        if self._simulated.city.chance.happens(self._simulated.city.rates.left_and_cancelled_share):
+            cancel(self._simulated, CancellationReason.MOVED_AWAY, at)
         else:
-            self._life.has_left = True
+            self._simulated.has_left = True
 
 
-def cancel(life: Life, reason: CancellationReason, at: datetime) -> None:
+def cancel(simulated: SimulatedPermit, reason: CancellationReason, at: datetime) -> None:
     """End the permit, and remember its holder if they may come back."""
-    life.permit.cancel(reason, life.at_counter(at))
-    life.record(life.release())
+    simulated.permit.cancel(reason, simulated.at_counter(at))
+    simulated.record(simulated.release())
     if reason in {CancellationReason.MOVED_AWAY, CancellationReason.RENOUNCED}:
-        gone = Emigrant(life.permit.person, life.permit.holder_id, shanghai_date(at))
-        life.city.emigrants.append(gone)
+        gone = Emigrant(simulated.permit.person, simulated.permit.holder_id, shanghai_date(at))
+        simulated.city.emigrants.append(gone)

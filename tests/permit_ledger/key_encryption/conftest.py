@@ -46,5 +46,5 @@ def store(open_store):
 
 @pytest.fixture
 def at():
-    """A clock that stands still."""
+    """A fixed clock."""
     return lambda *instant: lambda: datetime(*instant, tzinfo=UTC)

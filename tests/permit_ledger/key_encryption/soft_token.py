@@ -18,7 +18,7 @@ PLACES = ("lib/softhsm", "lib/*/softhsm", "lib64/softhsm", "lib64/pkcs11", "lib6
 
 @dataclass
 class SoftToken:
-    """One token; stores in it are told apart by the label of their keys."""
+    """One token; stores in it are distinguished by the label of their keys."""
 
     folder: Path
     module: str

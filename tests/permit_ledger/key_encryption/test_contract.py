@@ -30,7 +30,7 @@ def test_a_wrapped_key_is_unwrapped(kek):
 
 
 def test_a_key_is_wrapped_differently_each_time(kek):
-    """Nobody sees that two holders have the same key; no nonce comes twice."""
+    """Equal keys of two holders can't be recognised; no nonce is used twice."""
     assert 200 == len({kek.wrap(KEY, HOLDER)[:12] for _ in range(200)})
 
 

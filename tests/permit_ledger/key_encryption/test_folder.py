@@ -54,12 +54,12 @@ def test_processes_that_start_together_have_one_key(folder):
     ]
     for process in processes:
         process.start()
-    told = [answers.get(timeout=30) for _ in processes]
+    reported = [answers.get(timeout=30) for _ in processes]
     for process in processes:
         process.join(30)
 
-    assert [[kek.kek_id for kek in KeyFolder(folder).load()]] * PROCESSES == told
-    assert 1 == len(told[0])
+    assert [[kek.kek_id for kek in KeyFolder(folder).load()]] * PROCESSES == reported
+    assert 1 == len(reported[0])
 
 
 def test_files_are_readable_by_their_owner_only(folder, store):
@@ -90,7 +90,7 @@ def test_a_file_holds_64_hex_characters(put, store):
     "content",
     [
         b"",
-        b"no hex, but of 64 characters: this is a secret that isn't told.",
+        b"no hex, but of 64 characters: this is a secret, not reported..",
         SECRET.hex()[:-2].encode(),
         SECRET.hex().encode() + b"00",
         SECRET.hex().encode() + b" " * 200,
@@ -100,7 +100,7 @@ def test_a_file_holds_64_hex_characters(put, store):
     ids=["nothing", "no hex", "too short", "too long", "far too long", "bytes", "no ASCII"],
 )
 def test_a_file_without_a_key_is_named(put, store, content):
-    """What it holds is not told, and it is not replaced."""
+    """Its contents are not reported, and it is not replaced."""
     file = put(content)
 
     with pytest.raises(KeyUnusable, match=re.escape(str(file))) as refused:
@@ -122,7 +122,7 @@ def test_a_file_that_is_none_is_named(folder, store):
     ["old.key", f"{KEK_ID} copy.key", f"{KEK_ID.upper()}.key", "20261323T214500Z-3fa9c1.key"],
 )
 def test_a_file_of_another_name_is_named(put, store, name):
-    """Where it would sort nobody knows: no key is made beside it either."""
+    """Its order is unknown, so no key is created beside it either."""
     put(SECRET.hex().encode(), name)
 
     for act in (store.load, store.create):
@@ -139,7 +139,7 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path):
 
 
 def test_a_destroyed_key_is_overwritten(tmp_path, folder, store):
-    """Whoever holds the file by another name finds zeros."""
+    """The file has zeros under any other name."""
     [kek] = store.load()
     os.link(folder / f"{kek.kek_id}.key", tmp_path / "second name")
     store.destroy(kek.kek_id)

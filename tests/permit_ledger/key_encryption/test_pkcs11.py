@@ -1,4 +1,4 @@
-"""Keys in a token: they never leave it, and what goes wrong with it is told apart."""
+"""Keys in a token: they never leave it, and its failures are distinguished."""
 
 import multiprocessing
 import traceback
@@ -24,7 +24,7 @@ def store(soft_token, key_label):
 
 @pytest.fixture
 def session(soft_token):
-    """Somebody else's, in the same process."""
+    """Another user's session, in the same process."""
     soft_token.log_out()
     [token] = pkcs11.lib(soft_token.module).get_tokens(token_label=soft_token.label)
     session = token.open(rw=True, user_pin=soft_token.pin)
@@ -34,7 +34,7 @@ def session(soft_token):
 
 @pytest.fixture
 def another_pin(soft_token):
-    """For the time of the test, in a process in which nobody has logged in yet."""
+    """For the time of the test, in a process without a login."""
 
     def another(pin):
         soft_token.log_out()
@@ -84,7 +84,7 @@ def in_a_child(act, *arguments):
 
 
 def test_a_key_does_not_leave_the_token(store, session, key_label):
-    """Whoever is logged in can use it, not read it."""
+    """A logged-in session can use it, not read it."""
     kek_id = store.create().kek_id
     [found] = session.get_objects({Attribute.LABEL: key_label})
 
@@ -99,7 +99,7 @@ def test_a_key_does_not_leave_the_token(store, session, key_label):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({"template": {Attribute.EXTRACTABLE: True, Attribute.SENSITIVE: True}}, "EXTRACTABLE"),
         ({"template": {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: False}}, "SENSITIVE"),
@@ -108,7 +108,7 @@ def test_a_key_does_not_leave_the_token(store, session, key_label):
     ],
     ids=["extractable", "not sensitive", "AES-128", "another name"],
 )
-def test_a_key_made_otherwise_is_refused(soft_token, session, key_label, changed, told):
+def test_a_key_made_otherwise_is_refused(soft_token, session, key_label, changed, reported):
     """By hand, say: it would be trusted for more than it keeps."""
     made = {
         "key_type": KeyType.AES,
@@ -121,7 +121,7 @@ def test_a_key_made_otherwise_is_refused(soft_token, session, key_label, changed
     }
     session.generate_key(**{**made, **changed})
 
-    with pytest.raises(KeyUnusable, match=told):
+    with pytest.raises(KeyUnusable, match=reported):
         Pkcs11Store(soft_token.uri(key_label)).load()
 
 
@@ -136,7 +136,7 @@ def test_labels_are_stores_of_their_own(soft_token, store, key_label):
 
 
 def test_a_lost_session_is_opened_again(soft_token, store):
-    """The module was started anew meanwhile: nobody notices."""
+    """The module was initialised again meanwhile, without an effect on callers."""
     [kek] = store.load()
     wrapped = kek.wrap(KEY, "holder")
     restart(soft_token)
@@ -211,13 +211,13 @@ def test_processes_that_start_together_have_one_key(store):
     processes = [context.Process(target=start) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
-    told = [answers.get(timeout=30) for _ in processes]
+    reported = [answers.get(timeout=30) for _ in processes]
     for process in processes:
         process.join(30)
 
     [kek] = store.load()
-    assert {kek.kek_id} == {kek_id for kek_id, _ in told}
-    assert all(KEY == kek.unwrap(wrapped, "holder") for _, wrapped in told)
+    assert {kek.kek_id} == {kek_id for kek_id, _ in reported}
+    assert all(KEY == kek.unwrap(wrapped, "holder") for _, wrapped in reported)
 
 
 def test_a_wrong_pin_is_tried_once(soft_token, key_label, another_pin):
@@ -244,7 +244,7 @@ def test_a_file_without_a_pin_is_named(soft_token, key_label, another_pin, conte
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({"token": "another"}, "no token another"),
         ({"module": "/nowhere/module.so"}, "/nowhere/module.so"),
@@ -254,11 +254,11 @@ def test_a_file_without_a_pin_is_named(soft_token, key_label, another_pin, conte
     ],
     ids=["no such token", "no such module", "no library", "another library", "no pin file"],
 )
-def test_what_is_not_there_is_named(soft_token, key_label, changed, told):
+def test_what_is_not_there_is_named(soft_token, key_label, changed, reported):
     """For an operator who has mistyped it: trying again would not help."""
     soft_token.log_out()
 
-    with pytest.raises(KeyUnusable, match=told):
+    with pytest.raises(KeyUnusable, match=reported):
         Pkcs11Store(soft_token.uri(key_label, **changed)).load()
 
 

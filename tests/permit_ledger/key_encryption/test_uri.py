@@ -45,7 +45,7 @@ def test_a_pin_is_in_a_file(source):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "no PKCS#11 URI"),
         ("PKCS11:token=t", "no PKCS#11 URI"),
@@ -74,9 +74,9 @@ def test_a_pin_is_in_a_file(source):
         (GOOD + "#fragment", "fragment"),
     ],
 )
-def test_a_uri_that_is_not_understood_is_refused(text, told):
+def test_a_uri_that_is_not_understood_is_refused(text, reported):
     """Rather than half followed."""
-    with pytest.raises(UnusableKey, match=told):
+    with pytest.raises(UnusableKey, match=reported):
         TokenUri.parse(text)
 
 

@@ -1,0 +1,1 @@
+"""What processes of the service share: they end with their parent."""
