@@ -70,8 +70,7 @@ class HttpBasis:
                 "set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or PERMIT_LEDGER_DEVELOPMENT=true"
             )
         clock = service_clock(settings, database_url)
-        has_issuer = settings.issuer and settings.jwks
-        issuer_keys = load_at_start(settings.jwks) if has_issuer and settings.jwks else None
+        issuer_keys = load_at_start(settings.jwks) if settings.issuer and settings.jwks else None
         return cls(settings, database_url, clock, issuer_keys)
 
     def development(self) -> APIRouter | None:

@@ -207,7 +207,14 @@ def test_what_is_ours(subtests):
 
 def test_a_code_is_read_in_every_kind_of_picture(subtests, verifier):
     """Of those that PNG and JPEG have."""
-    for content, form in [
+    names = [
+        *("transparent", "white, transparent", "white ink on nothing", "grey with alpha"),
+        *("palette, one index", "palette, each index", "grey, one shade", "one colour"),
+        *("16 bits", "16 bits, dim", "1 bit", "inverted", "interlaced"),
+        *("animated", "animated, the second still", "CMYK", "progressive"),
+        *(f"EXIF {orientation}" for orientation in range(1, 9)),
+    ]
+    pictures = [
         (encoded(inked()), "PNG"),
         (encoded(inked(paper=(255, 255, 255))), "PNG"),
         (encoded(inked(ink=(255, 255, 255), paper=(255, 255, 255))), "PNG"),
@@ -226,8 +233,9 @@ def test_a_code_is_read_in_every_kind_of_picture(subtests, verifier):
         (encoded(qr(TEXT).convert("RGB").convert("CMYK"), "JPEG"), "JPEG"),
         (encoded(qr(TEXT), "JPEG", progressive=True), "JPEG"),
         *((turned(orientation), "JPEG") for orientation in range(1, 9)),
-    ]:
-        with subtests.test(content=content, form=form):
+    ]
+    for name, (content, form) in zip(names, pictures, strict=True):
+        with subtests.test(name):
             answer = verifier.send(PATH, content, content_type=f"image/{form.lower()}")
 
             assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
@@ -246,7 +254,11 @@ TINY = encoded(Image.new("L", (8, 8)))
 
 def test_what_is_no_picture_of_a_bounded_size_is_422(subtests, verifier):
     """Never a 500, and nothing is unpacked that is too large."""
-    for content, media_type in [
+    names = [
+        *("empty", "nonsense", "cut off", "another form", "webp", "json", "no png", "no jpeg"),
+        *("a bomb", "too many pixels"),
+    ]
+    bodies = [
         (b"", "image/png"),
         (b"nonsense", "image/png"),
         (TINY[:40], "image/png"),
@@ -257,8 +269,9 @@ def test_what_is_no_picture_of_a_bounded_size_is_422(subtests, verifier):
         (b"\xff\xd8\xff\xe0" + b"\0" * 500, "image/jpeg"),
         (encoded(Image.new("1", (20_000, 20_000))), "image/png"),
         (encoded(Image.new("1", (2001, 2000))), "image/png"),
-    ]:
-        with subtests.test(content=content, media_type=media_type):
+    ]
+    for name, (content, media_type) in zip(names, bodies, strict=True):
+        with subtests.test(name):
             answer = verifier.send(PATH, content, content_type=media_type)
 
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
