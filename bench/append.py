@@ -39,8 +39,9 @@ from ledger.commands.blocking import BlockingLedger
 from ledger.commands.permits import PermitCommands
 from ledger.commands.runner import Command
 from ledger.database.connections import Connection, connect
-from ledger.eventlog.append import Append
+from ledger.eventlog.append import Append, append_commits
 from ledger.eventlog.log import EventLog
+from ledger.eventlog.notifier import notifier_at
 from permit_ledger.roles.api import SWITCH_INTERVAL_S
 from projections.queries.permits import read_pool
 from tests.keks import keyring
@@ -173,15 +174,17 @@ def _run_coroutines(
         return latencies
 
     async def main() -> Round:
-        async with read_pool(url, connections_max=2) as pool:
-            operation = operation_on(
-                EventLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
-            )
-            started = time.perf_counter()
-            done = await asyncio.gather(
-                *(client(operation, started + seconds) for _ in range(clients))
-            )
-            took_s = time.perf_counter() - started
+        notifier = notifier_at(url)
+        with closing(notifier), closing(append_commits(url, committed=notifier.notify)) as commits:
+            async with read_pool(url, connections_max=2) as pool:
+                operation = operation_on(
+                    EventLog(commits, pool, ledger.event_mapper, ledger.holder_keys)
+                )
+                started = time.perf_counter()
+                done = await asyncio.gather(
+                    *(client(operation, started + seconds) for _ in range(clients))
+                )
+                took_s = time.perf_counter() - started
         latencies = [ms for of_client in done for ms in of_client]
         return Round(len(latencies) / took_s, latencies)
 

@@ -42,10 +42,10 @@ from ledger.errors import (
     LedgerError,
     StaleVersion,
     Unavailable,
+    UnknownAggregate,
     UnknownApplication,
     UnknownCheck,
     UnknownHolder,
-    UnknownLife,
     UnknownPermit,
 )
 
@@ -62,7 +62,7 @@ _log = structlog.get_logger(__name__)
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
     UnknownApplication: (404, "UNKNOWN_APPLICATION"),
-    UnknownLife: (404, "NOT_FOUND"),
+    UnknownAggregate: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),

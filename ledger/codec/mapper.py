@@ -163,8 +163,8 @@ class EventMapper(Mapper[str]):
         """
         if stored.topic not in self.topics:
             raise UnreadableEvent(f"it has the unknown topic {stored.topic}")
-        nobody = Envelope("", "", "") if self._personal(stored.topic) else None
-        return self.plain(SealedEvent(stored, state, nobody))
+        empty = Envelope("", "", "") if self._personal(stored.topic) else None
+        return self.plain(SealedEvent(stored, state, empty))
 
     def _open(self, event: SealedEvent, keys: Keys) -> DomainEvent:
         stored, where = event.stored, event.where

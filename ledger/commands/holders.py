@@ -9,7 +9,7 @@ from domain import data_protection
 from domain.aggregate import Aggregate
 from domain.data_protection import Order
 from domain.personal import ERASED
-from ledger.errors import UnknownHolder, UnknownLife
+from ledger.errors import UnknownAggregate, UnknownHolder
 from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.registry import ApplyProtection, Measure
 
@@ -91,7 +91,7 @@ class HolderCommands(CommandRunner):
 
     async def _aggregate(self, stream: str) -> Aggregate:
         if (aggregate := await self.log.load(stream)) is None:
-            raise UnknownLife
+            raise UnknownAggregate
         return aggregate
 
     async def _protect(

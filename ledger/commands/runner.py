@@ -24,8 +24,8 @@ from ledger.errors import (
     KeyReused,
     KeyTaken,
     StaleVersion,
+    UnknownAggregate,
     UnknownHolder,
-    UnknownLife,
     VersionTaken,
 )
 from ledger.eventlog.append import Append
@@ -183,7 +183,7 @@ class CommandRunner:
             except (
                 AppendConflict,
                 DomainError,
-                UnknownLife,
+                UnknownAggregate,
                 UnknownHolder,
                 StaleVersion,
             ) as error:

@@ -58,8 +58,8 @@ _CONFLICTS = {
 def as_service(database_url: str) -> str:
     """The same database, acting as the service's role from the first statement on.
 
-    Options that are there stay, those in ``PGOPTIONS`` too: libpq reads that variable only where
-    the connection string has none.
+    Other options are kept, also those of ``PGOPTIONS``, which libpq reads only if the connection
+    string has none.
     """
     options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
     ours = f"-c role={SERVICE_ROLE}"
@@ -93,8 +93,8 @@ def acting_as_service(connection: Connection) -> Iterator[None]:
 
 
 def connection_options() -> dict[str, Any]:
-    """Of every connection: each statement its own transaction, and a network that has fallen silent
-    is given up after a while."""
+    """Options of every connection: each statement is its own transaction, and a silent network is
+    given up after a while."""
     return {
         "autocommit": True,
         "connect_timeout": CONNECT_TIMEOUT_S,
@@ -116,7 +116,7 @@ def connect(
 def connect_to_append(
     database_url: str, *, application_name: str = "permit-ledger append"
 ) -> Connection:
-    """A group commit's connection: no statement on it outlasts those who wait for it."""
+    """A group commit's connection: no statement on it takes longer than its callers wait."""
     connection = connect(database_url, application_name=application_name)
     connection.execute("SET synchronous_commit = on")  # whatever the server's default is
     connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
@@ -137,8 +137,7 @@ def connect_for_bulk(database_url: str) -> Connection:
 
 
 def hang_up(connection: Connection) -> None:
-    """Close the connection's socket from another thread, which ends a wait for the server at
-    once."""
+    """From another thread: make a wait for the server on this connection fail at once."""
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -149,7 +148,7 @@ def hang_up(connection: Connection) -> None:
 async def connect_async(
     database_url: str, *, application_name: str = "permit-ledger"
 ) -> AsyncConnection:
-    """The same for asyncio."""
+    """One connection in autocommit mode, for asyncio."""
     return await psycopg.AsyncConnection.connect(
         database_url, application_name=application_name, **connection_options()
     )
@@ -178,7 +177,7 @@ async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """PostgreSQL's errors as the ledger's: a known unique key, or out of reach."""
+    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, or an outage."""
     try:
         yield
     except UniqueViolation as error:
@@ -190,11 +189,11 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:
         raise Unavailable("The database can only be read for the moment.") from error
-    except UndefinedTable as error:  # a view, which a rebuild will put back
+    except UndefinedTable as error:  # a view, which a rebuild makes again
         raise Unavailable(
             "A table of the database is not there: an operator has to look."
         ) from error
-    except ProgramLimitExceeded:  # an operational error by its class, and the command's own fault
+    except ProgramLimitExceeded:  # an operational error by its class, but the command's own fault
         raise
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise ConnectionLost from error

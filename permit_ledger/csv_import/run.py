@@ -118,7 +118,8 @@ class ImportRun:
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
         """The fingerprints of the rows that were imported before, by idempotency key."""
-        kept = self._ledger.log.answers(CALLER, [self._retry_key(row) for row in rows])
+        keys = [self._retry_key(row) for row in rows]
+        kept = self._ledger.run(self._ledger.event_log.answers(CALLER, keys))
         return {key: fingerprint for key, (fingerprint, _) in kept.items()}
 
     def _permit(self, row: Row, holder: Holder | None) -> Permit:
@@ -166,7 +167,7 @@ class ImportRun:
             _require_unchanged(imported, candidate.key)
             self.already_imported += 1
             return
-        holder = self._ledger.log.holders([index]).get(index)
+        holder = self._ledger.run(self._ledger.event_log.holders([index])).get(index)
         permit = self._permit(row, holder)
         try:
             self._write([_Candidate(row, candidate.key, index, permit, holder is None)])

@@ -78,7 +78,7 @@ def at_once() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
 
 @pytest.fixture(scope="session")
 def citizen_number() -> Callable[[], str]:
-    """``citizen_number()``: of a man whom no other test knows."""
+    """``citizen_number()``: of a man of this test only."""
 
     def citizen_number() -> str:
         area, sequence = divmod(next(_people), 500)
@@ -89,7 +89,7 @@ def citizen_number() -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def application(citizen_number: Callable[[], str]) -> Callable[..., Application]:
-    """``application(number=…)``: all in order, for this person or for somebody new."""
+    """``application(number=…)``: all in order, for this person or for a new one."""
 
     def application(number: str | None = None, **changes: object) -> Application:
         in_order = Application(
@@ -161,7 +161,7 @@ def phone() -> Callable[[int], Device]:
 
 @pytest.fixture(scope="session")
 def face_match() -> FaceMatch:
-    """The provider's yes."""
+    """A positive face match."""
     return FaceMatch("identity-provider", 0.98, matched=True)
 
 
@@ -198,7 +198,7 @@ def stored() -> Callable[..., StoredEvent]:
 
 @pytest.fixture
 def outages() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What followers have said of outages, as it is said."""
+    """The log events of followers' outages."""
     with capture_logs() as logs:
         yield logs
 
@@ -350,7 +350,7 @@ def following(
 
 @pytest.fixture
 def listening(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
-    """``listening()``: waits until somebody listens and has nothing to read."""
+    """``listening()``: waits until a follower listens and has nothing to read."""
 
     def idle() -> bool:
         sql = (

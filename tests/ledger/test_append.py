@@ -38,8 +38,8 @@ from tests.ledger.appends import answer, kinds, on, streams
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_lost_race_is_lost_alone(raw_log, in_one_batch, losing, conflict, place):
-    """Its neighbours are written as if it had never been there."""
+def test_a_conflict_fails_its_own_append_only(raw_log, in_one_batch, losing, conflict, place):
+    """Its neighbours are written as if it did not exist."""
     raw_log.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
     raw_log.append(on("b", ClaimHolder(b"b", "holder-b", "b")))
     raw_log.append(on("gone", ClaimHolder(b"gone", "holder-gone", "gone")))
@@ -59,7 +59,7 @@ def test_a_lost_race_is_lost_alone(raw_log, in_one_batch, losing, conflict, plac
     assert {"1": 5, "2": 6} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
-def test_each_loser_is_told_what_it_lost_to(raw_log, in_one_batch):
+def test_each_conflict_is_reported_to_its_own_append(raw_log, in_one_batch):
     """Several in one batch, each for its own reason; a taken key counts before all others."""
     raw_log.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
 
@@ -76,7 +76,7 @@ def test_each_loser_is_told_what_it_lost_to(raw_log, in_one_batch):
     assert ["a", "b", "e"] == streams(raw_log)
 
 
-def test_a_batch_of_losers_writes_nothing(raw_log, in_one_batch):
+def test_a_batch_of_conflicts_writes_nothing(raw_log, in_one_batch):
     """The next append takes the next position."""
     raw_log.append(on("a", key="taken"))
 
@@ -87,7 +87,7 @@ def test_a_batch_of_losers_writes_nothing(raw_log, in_one_batch):
     assert ["a", "c"] == streams(raw_log)
 
 
-def test_of_two_with_one_holder_id_the_first_wins(raw_log, in_one_batch):
+def test_of_two_with_one_holder_id_the_first_succeeds(raw_log, in_one_batch):
     """Once in a very long time two draws are equal: nothing but the table itself can tell."""
     outcomes = in_one_batch(
         on("a", ClaimHolder(b"a", "same id", "a")),
@@ -149,8 +149,8 @@ def test_each_portrait_lies_under_the_event_that_brought_it(raw_log, in_one_batc
     assert pictures == [SealedPortrait(*row) for row in admin.execute(sql).fetchall()]
 
 
-def test_who_returns_takes_a_permit_under_the_old_id(raw_log, in_one_batch):
-    """Beside somebody new, and somebody whose permit ends."""
+def test_a_returning_holder_keeps_the_holder_id(raw_log, in_one_batch):
+    """Beside a new holder, and one whose permit ends."""
     raw_log.append(on("a", ClaimHolder(b"back", "holder-1", "a")))
     raw_log.append(on("a", ReleaseHolder(b"back", "a"), version=2))
     raw_log.append(on("b", ClaimHolder(b"leaving", "holder-2", "b")))
@@ -193,7 +193,7 @@ def test_a_corrected_number_replaces_the_persons_earlier_record(raw_log, in_one_
 
 
 def test_a_number_corrected_to_what_it_was_is_no_conflict(raw_log, in_one_batch):
-    """The permit's own record is nobody else's."""
+    """A permit has one record."""
     raw_log.append(on("a", ClaimHolder(b"person", "holder-a", "a")))
 
     assert [[2]] == in_one_batch(on("a", ChangeCitizenNumber(b"person", "a", b"person"), version=2))

@@ -59,7 +59,7 @@ def test_a_break_is_made_up_for(raw_log, breaks, when):
     ids=["not found", "not looked for", "second answer lost", "second sending lost"],
 )
 def test_what_breaks_twice_is_in_doubt(raw_log, breaks, breaking, written):
-    """Nobody has looked at the end: it may be there, and the caller is told just that."""
+    """It was not looked up in the end: it may be stored, and the caller learns just that."""
     breaks(*breaking)
 
     with pytest.raises(OutcomeUnknown):

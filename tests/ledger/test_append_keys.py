@@ -28,7 +28,7 @@ def wrapped(holder_id, kek_id=KEK.kek_id):
 
 
 def new(holder_id, stream, **how):
-    """The first permit of somebody new, with a picture."""
+    """The first permit of a new holder, with a picture."""
     take = ClaimHolder(holder_id.encode(), holder_id, stream, wrapped(holder_id))
     portrait = SealedPortrait(stream, 1, f"of {stream}".encode())
     return on(stream, take, portrait=portrait, **how)
@@ -81,7 +81,7 @@ def test_a_new_key_comes_with_its_event(raw_log, in_one_batch):
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_key_wrapped_with_a_closed_kek_is_not_written(raw_log, in_one_batch, admin, place):
-    """Its command hears why, and its neighbour goes on: it brings no key."""
+    """Its command gets the conflict; its neighbour, which has no new key, is written."""
     raw_log.append(new("holder-1", "a"))
     admin.execute(CLOSE)
     batch = [on("a", version=2)]
@@ -95,13 +95,13 @@ def test_a_key_wrapped_with_a_closed_kek_is_not_written(raw_log, in_one_batch, a
 
 
 def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
-    """Nobody could rotate it."""
+    """It could not be rotated."""
     append = on("a", ClaimHolder(b"holder-1", "holder-1", "a", wrapped("holder-1", "of nobody")))
 
     assert {0: KekClosed} == write(admin, [append])
 
 
-def test_bulk_brings_keys_and_pictures_too(raw_log, rows):
+def test_bulk_appends_have_keys_and_pictures_too(raw_log, rows):
     """By COPY and in the same transaction."""
     raw_log.append_all([new("holder-1", "a"), new("holder-2", "b")])
 
@@ -112,7 +112,7 @@ def test_bulk_brings_keys_and_pictures_too(raw_log, rows):
 
 
 @pytest.mark.parametrize("append", [lambda r, a: r.append(a), lambda r, a: r.append_all([a])])
-def test_a_closed_kek_is_heard_of_by_either_way(raw_log, admin, rows, append):
+def test_a_closed_kek_is_a_conflict_for_both_kinds_of_append(raw_log, admin, rows, append):
     """Nothing is written."""
     admin.execute(CLOSE)
 
@@ -136,7 +136,7 @@ def test_a_holder_keeps_every_permit_on_record(raw_log):
 # -- a key goes --------------------------------------------------------------------------------
 
 
-def test_an_erasure_destroys_what_tells_who_it_was(raw_log, rows):
+def test_an_erasure_destroys_what_identifies_the_holder(raw_log, rows):
     """The key, the index and the pictures, of this holder alone; how many permits there were and
     which ones stays."""
     raw_log.append(new("holder-1", "a"))
@@ -172,7 +172,7 @@ def test_of_two_erasures_each_has_its_own(raw_log, in_one_batch, rows):
 
 
 def test_an_erasure_that_does_not_know_of_a_permit_is_lost(raw_log, in_one_batch, rows):
-    """One that was issued meanwhile would not be told: nothing is written, its neighbour is."""
+    """One issued meanwhile would have no event: only its neighbour is written."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
@@ -186,7 +186,7 @@ def test_an_erasure_that_does_not_know_of_a_permit_is_lost(raw_log, in_one_batch
 
 
 def test_an_erasure_that_loses_its_version_destroys_nothing(raw_log, in_one_batch, rows):
-    """Somebody was faster with a permit: all of it is decided anew."""
+    """Another command of a permit was faster: nothing of the erasure is written."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", version=2))
     before = rows()
@@ -214,8 +214,8 @@ def test_no_key_goes_without_the_event_of_every_permit(raw_log, rows, told):
     assert {} == raw_log.answers("officer-1", ["1"])
 
 
-def test_who_was_erased_comes_back_as_somebody_new(raw_log):
-    """The index is free; the old id is nobody's to take again."""
+def test_an_erased_person_returns_as_a_new_holder(raw_log):
+    """The index is free; the old id can't be claimed again."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(erasure("holder-1", "a"))
 

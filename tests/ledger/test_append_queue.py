@@ -167,7 +167,7 @@ def next_batch(queue):
 
 
 def test_the_first_is_taken_at_once(queue, next_batch):
-    """Nobody waits for company."""
+    """It does not wait for company."""
     batch, pending = next_batch(), on("a")
 
     queue.put(pending)
@@ -175,7 +175,7 @@ def test_the_first_is_taken_at_once(queue, next_batch):
     assert [pending] == batch.result(WAIT_S)
 
 
-def test_closing_wakes_who_waits_for_a_batch(queue, next_batch):
+def test_closing_ends_the_wait_for_a_batch(queue, next_batch):
     """There is nothing more to come."""
     batch = next_batch()
 
@@ -197,7 +197,7 @@ def test_what_waits_when_it_is_closed_is_still_taken():
 
 
 def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
-    """Each that was accepted comes out once, whoever puts at the same time."""
+    """Each that was accepted is taken once, whichever threads put at the same time."""
 
     def put(number):
         def put():

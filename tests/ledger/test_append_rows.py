@@ -128,7 +128,9 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(raw_log, rows):
     ],
     ids=["version", "key", "person holds a permit", "holder id"],
 )
-def test_a_batch_is_written_whole_or_not_at_all(raw_log, stored, rows, version, losing, conflict):
+def test_a_batch_is_written_completely_or_not_at_all(
+    raw_log, stored, rows, version, losing, conflict
+):
     """One append's lost race takes its neighbours along, and leaves no gap."""
     take = ClaimHolder(b"person", "holder-1", "a")
     raw_log.append_all([Append([stored("a", 1)], [take], ANSWER)])

@@ -104,7 +104,7 @@ def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, co
         assert number == event.originator_id
 
 
-def test_nobody_is_asked_for_a_permit_that_does_not_exist(ledger, commands):
+def test_an_unknown_permit_is_refused_by_every_command(ledger, commands):
     """Reading and every command say so, and nothing is appended."""
     with pytest.raises(UnknownPermit):
         ledger.permit(NOBODYS)
@@ -127,7 +127,7 @@ def test_a_wish_that_is_already_true_appends_nothing(ledger, issue, command):
 
 
 def test_a_stale_version_is_refused(ledger, issue, command):
-    """Somebody else has changed the permit since the caller read it."""
+    """Another command has changed the permit since the caller read it."""
     number = issue()
     ledger.permits.report_loss(number, command(expected_version=1))
 
@@ -139,7 +139,7 @@ def test_a_stale_version_is_refused(ledger, issue, command):
 
 
 def test_two_commands_at_once_both_come_true(ledger, issue, command, at_once):
-    """Who loses the race for a version decides anew on what is there then."""
+    """After a conflict over a version, a command decides again on the new state."""
     number = issue()
 
     outcomes = at_once(
@@ -196,7 +196,7 @@ def test_a_permit_number_that_is_taken_is_drawn_again(
         assert (1, 1) == (ledger.permit("000000000000").version, ledger.permit(NOBODYS).version)
 
 
-def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, command):
+def test_a_person_who_returns_keeps_the_holder_id(ledger, issue, citizen_number, command):
     """A new permit of the same person, found in the same account."""
     person = citizen_number()
     first = issue(person)
@@ -211,7 +211,7 @@ def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, comma
 
 def test_a_portrait_lies_beside_the_log_sealed_for_its_event(ledger, application, command, admin):
     """Written in the transaction of the issue, under its holder's key; the event has its digest.
-    Given twice, it lies there twice, and nobody sees that it is the same."""
+    Given twice, it is stored twice, as unrelated ciphertexts."""
     portrait = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 
     answers = [ledger.permits.issue(application(), command(), portrait) for _ in range(2)]

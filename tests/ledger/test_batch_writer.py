@@ -65,7 +65,7 @@ def raw_log(new_raw_log, losing):
 )
 @pytest.mark.parametrize("place", [0, 3, 6])
 def test_what_can_not_be_stored_fails_alone(raw_log, in_one_batch, poisoned, error, place):
-    """Its caller hears what was wrong with it; its neighbours are written, in their order."""
+    """Its caller gets its error; its neighbours are written, in their order."""
     batch = [on(str(n)) for n in range(6)]
     batch.insert(place, poisoned)
 
@@ -77,8 +77,8 @@ def test_what_can_not_be_stored_fails_alone(raw_log, in_one_batch, poisoned, err
     assert [7] == raw_log.append(on("p"))
 
 
-def test_several_poisoned_and_a_loser(raw_log, in_one_batch):
-    """Each is found, wherever it stands."""
+def test_several_that_can_not_be_stored_and_a_conflict(raw_log, in_one_batch):
+    """Each is found, at any place."""
     raw_log.append(on("a"))
 
     outcomes = in_one_batch(
@@ -92,7 +92,7 @@ def test_several_poisoned_and_a_loser(raw_log, in_one_batch):
     assert ["a", "b", "d", "e"] == streams(raw_log)
 
 
-def test_the_poisoned_fails_alone_after_a_lost_answer_too(raw_log, in_one_batch, losing):
+def test_what_can_not_be_stored_fails_alone_after_a_lost_answer_too(raw_log, in_one_batch, losing):
     """It can't even be looked for: that is no reason to give up its neighbours."""
     losing.loses(1)
 
@@ -102,7 +102,7 @@ def test_the_poisoned_fails_alone_after_a_lost_answer_too(raw_log, in_one_batch,
     assert ["a", "b", "c"] == streams(raw_log)
 
 
-def test_who_waits_behind_the_poisoned_is_not_lost(raw_log, in_one_batch):
+def test_an_append_behind_one_that_fails_is_written(raw_log, in_one_batch):
     """The next of the same permit goes into the next batch, and finds the version free."""
     outcomes = in_one_batch(on("a", version=0), on("a", key="1"), on("b"))
 

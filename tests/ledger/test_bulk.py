@@ -42,12 +42,12 @@ def appended(ledger, monkeypatch):
 
 
 def taken(permit):
-    """By somebody who is found under an index of the test's own."""
+    """By a person under an index of the test's own."""
     return ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)
 
 
 def add_new(appender, permit, **how):
-    """The permit of somebody new."""
+    """The permit of a new holder."""
     appender.add(permit, [taken(permit)], new_holder=True, **how)
 
 
@@ -219,7 +219,7 @@ def asked(ledger, monkeypatch):
 
 
 def test_a_new_holder_gets_a_key(ledger, permit, asked, admin):
-    """One for each, made here and stored with the permit; nobody has to be asked for it."""
+    """One for each, made here and stored with the permit; none is read from the database."""
     with BulkAppender(ledger) as appender:
         for n in range(3):
             add_new(appender, permit(n))
@@ -262,7 +262,7 @@ def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
     assert "就业证明系伪造" == event.finding
 
 
-def test_who_has_no_key_is_refused(ledger, permit):
+def test_a_holder_without_a_key_is_refused(ledger, permit):
     """Somebody new of whom that was not said, and somebody whose key is destroyed: nothing of them
     is stored in the clear, or under another key."""
     with (
@@ -274,7 +274,7 @@ def test_who_has_no_key_is_refused(ledger, permit):
     assert [] == streams(ledger)
 
 
-def test_somebody_erased_is_refused(ledger, permit, admin):
+def test_an_erased_holder_is_refused(ledger, permit, admin):
     """There is nothing left to seal with."""
     admin.execute("INSERT INTO ledger.holder_keys VALUES ('holder-1', NULL, NULL)")
 

@@ -23,7 +23,7 @@ def claim(ledger, phone, face_match, command):
 
 
 def test_p18_there_is_nothing_to_claim_without_a_physical_permit(ledger, issue, claim):
-    """[W2] No such permit, and nobody ever issued one to this holder."""
+    """[W2] No such permit, and none was ever issued to this holder."""
     issue()
 
     with pytest.raises(NoPhysicalPermit):
@@ -40,15 +40,15 @@ def test_p18_a_lost_card_is_no_hindrance(ledger, issue, claim, command):
     assert claim(number, ledger.permit(number).holder_id).version == 3
 
 
-def test_p18_a_holder_who_mistypes_the_number_is_told_that(ledger, issue, claim):
-    """Somebody with a permit hears that this is none, not that they never had one."""
+def test_p18_a_mistyped_number_is_unknown(ledger, issue, claim):
+    """A former holder is not refused for never having had a permit."""
     holder_id = ledger.permit(issue()).holder_id
 
     with pytest.raises(UnknownPermit):
         claim(NOBODYS, holder_id)
 
 
-def test_p18_who_once_had_a_permit_is_told_that_this_is_none(ledger, issue, claim, command):
+def test_p18_a_former_holder_gets_unknown_permit(ledger, issue, claim, command):
     """A physical permit was issued to them, even if it has ended."""
     number = issue()
     ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
@@ -57,9 +57,7 @@ def test_p18_who_once_had_a_permit_is_told_that_this_is_none(ledger, issue, clai
         claim(NOBODYS, ledger.permit(number).holder_id)
 
 
-def test_p18_who_had_one_before_a_correction_is_still_known(
-    ledger, issue, claim, command, citizen_number
-):
+def test_p18_a_holder_is_known_after_a_correction(ledger, issue, claim, command, citizen_number):
     """A later permit was corrected onto their number; its record took the earlier one's place."""
     right = citizen_number()
     earlier = issue(right)
@@ -82,8 +80,8 @@ def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim
     assert ledger.head() == 2
 
 
-def test_p18_anothers_permit_is_unknown_also_to_who_never_had_one(issue, claim):
-    """Only a number that nobody has leads to the advice to get a permit first."""
+def test_p18_another_holders_permit_is_unknown_to_everyone(issue, claim):
+    """Only an unknown number leads to the advice to get a permit first."""
     with pytest.raises(UnknownPermit):
         claim(issue(), "holder-without-permit")
     with pytest.raises(NoPhysicalPermit):

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors, told as the ledger's."""
+"""PostgreSQL's errors, translated to the ledger's."""
 
 import psycopg
 import pytest
@@ -25,7 +25,7 @@ def test_a_row_that_is_there_already_is_a_lost_race(admin, conflict):
 
 
 def test_a_position_that_is_there_already_is_no_race(admin):
-    """Positions are handed out: this can't happen, and nobody may go on as if it could."""
+    """Positions are assigned, so this can't happen, and must not pass as a conflict."""
     admin.execute(TWICE[VersionTaken], [1])
 
     with pytest.raises(UniqueViolation), translated_errors():

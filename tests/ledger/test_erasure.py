@@ -170,7 +170,7 @@ def test_the_event_says_on_what_grounds_and_by_whom(ledger, two_permits, holder_
 
 
 def test_a_permit_is_erased_alike_with_the_key_and_without(ledger, two_permits, holder_id, erase):
-    """Whoever still has the key in memory folds the same permit as who has not."""
+    """With the key still in memory or without it, the same permit is folded."""
     key = ledger.log.holder_keys([holder_id])[holder_id]
     erase(holder_id)
 
@@ -221,7 +221,9 @@ def test_commands_find_an_ended_permit(ledger, two_permits, holder_id, erase, co
     assert before == ledger.head()
 
 
-def test_who_comes_back_is_somebody_new(ledger, issue, holder_id, erase, person, on_record):
+def test_a_person_who_returns_after_an_erasure_is_a_new_holder(
+    ledger, issue, holder_id, erase, person, on_record
+):
     """Another holder id and another key; nothing leads to the one that was."""
     before = ledger.log.holder_keys([holder_id])[holder_id]
     erase(holder_id)
@@ -293,7 +295,7 @@ def test_two_officers_approve(ledger, holder_id, erase, on_record, approvals):
 
 @pytest.mark.parametrize("told", ["Mr 欧阳改名", "990000199001010017", "990000 19900101 0017"])
 @pytest.mark.parametrize("field", ["legal_basis", "case", "approvals"])
-def test_a_text_must_not_tell_who_it_was(ledger, holder_id, erase, command, field, told):
+def test_a_text_must_not_identify_the_holder(ledger, holder_id, erase, command, field, told):
     """It would stand in the log for ever; so with a restriction."""
     before = ledger.head()
     order = ORDER if field == "approvals" else replace(ORDER, **{field: told})
@@ -311,7 +313,7 @@ def test_a_text_must_not_tell_who_it_was(ledger, holder_id, erase, command, fiel
     assert before == ledger.head()
 
 
-def test_nobody_is_erased_who_does_not_exist(ledger, erase, command):
+def test_an_unknown_holder_can_not_be_erased(ledger, erase, command):
     """Nor restricted."""
     for act in (
         lambda: erase("nobody"),
@@ -326,7 +328,7 @@ def test_nobody_is_erased_who_does_not_exist(ledger, erase, command):
 # -- restricted --------------------------------------------------------------------------------
 
 
-def test_a_restriction_is_told_to_all_permits_at_once(
+def test_a_restriction_is_one_append_for_all_permits(
     ledger, two_permits, holder_id, commands, command, transactions
 ):
     """And lifted again; in between no command on one in force is granted."""
@@ -363,7 +365,7 @@ def test_what_is_not_restricted_can_not_be_lifted(ledger, holder_id, erase, comm
     assert before == ledger.head()
 
 
-def test_a_record_without_permits_is_nobodys(ledger, holder_id, erase, admin):
+def test_a_record_without_permits_is_no_holder(ledger, holder_id, erase, admin):
     """Whoever has emptied it by hand: there is nothing to tell, and no key is destroyed."""
     admin.execute("UPDATE ledger.holders SET permit_numbers = '{}'")
 

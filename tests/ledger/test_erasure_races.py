@@ -94,8 +94,8 @@ def streams_of(ledger, admin):
 def test_an_erasure_among_all_else_leaves_nothing(
     ledger, issue, citizen_number, acts, at_once, require_erased, streams_of
 ):
-    """Whoever comes before it is erased with the rest, whoever comes after finds an ended permit;
-    somebody who is issued a permit then is new."""
+    """A command before it is erased with the rest, one after it finds an ended permit;
+    a person who is issued a permit then is a new holder."""
     won = set()
     for _ in range(ROUNDS):
         person = citizen_number()
@@ -116,7 +116,7 @@ def test_an_erasure_among_all_else_leaves_nothing(
 
 
 def require_whole(ledger, issued, holder_id):
-    """What was issued is the erased holder's and erased, or somebody new's and readable."""
+    """What was issued is the erased holder's and erased, or a new holder's and readable."""
     if not isinstance(issued, Answer):
         return
     [stored] = ledger.events(issued.position, 1)
@@ -124,7 +124,7 @@ def require_whole(ledger, issued, holder_id):
     assert permit.erased is (permit.holder_id == holder_id) is (permit.identity is ERASED)
 
 
-def test_an_erasure_and_new_permits_of_who_comes_back(
+def test_an_erasure_and_new_permits_of_the_same_person(
     ledger, issue, citizen_number, application, command, erase, at_once, require_erased, streams_of
 ):
     """Whose last permit has ended: one of the issues wins, under the old id and erased, or under a
@@ -153,7 +153,7 @@ def test_an_erasure_and_new_permits_of_who_comes_back(
     assert under
 
 
-def test_a_restriction_and_new_permits_of_who_comes_back(
+def test_a_restriction_and_new_permits_of_the_same_person(
     ledger, issue, citizen_number, application, command, at_once
 ):
     """Whose last permit has ended: what was issued first is restricted with the rest, afterwards

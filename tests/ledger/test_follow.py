@@ -66,7 +66,7 @@ def writing(raw_log, new_raw_log, stored, at_once):
 
 @pytest.fixture
 def closed(admin, postgres_url):
-    """``with closed():`` nobody new is let into the database."""
+    """``with closed():`` the database accepts no new connection."""
     [(name,)] = admin.execute("SELECT current_database()").fetchall()
 
     @contextmanager
@@ -216,7 +216,7 @@ def test_a_killed_connection_is_opened_again(following, writing, kill, until):
 
 
 @pytest.mark.usefixtures("quickly_back")
-def test_an_outage_is_told_once_and_so_is_its_end(
+def test_an_outage_is_logged_once_and_so_is_its_end(
     following, closed, kill, listening, append_unnoticed, until, outages, monkeypatch
 ):
     """However many attempts it takes; neither says where or who."""

@@ -29,7 +29,7 @@ def stranger(admin):
 @pytest.mark.usefixtures("five")
 @pytest.mark.parametrize("missing", [1, 3, 5], ids=["the first", "one between", "the last"])
 def test_a_missing_event_ends_it(following, rewrite_log, nobody_follows, missing):
-    """It never goes on behind a gap that somebody's hand or a wrong backup has left."""
+    """It never goes on beyond a gap, as a manual change or a wrong backup leaves it."""
     rewrite_log("DELETE FROM ledger.events WHERE position = %s", [missing])
 
     with following(page_events_max=1) as follower:
@@ -103,7 +103,7 @@ def test_appends_are_never_taken_for_a_gap(following, raw_log, stored, at_once, 
 
 
 def test_a_database_without_the_schema_ends_it(following_at, postgres_url):
-    """It is told, not tried for ever."""
+    """It is an error, and not tried again for ever."""
     with following_at(make_conninfo(postgres_url, dbname="postgres")) as follower:
         assert UndefinedTable is type(follower.failure())
 

@@ -30,14 +30,14 @@ def read_to_the_head(length, cursor):
     return found
 
 
-def test_a_full_page_is_not_the_whole_window():
+def test_after_a_full_page_the_next_one_follows():
     """It goes on after the last event that there was room for."""
     cursor = LogCursor(0, page_events_max=2)
     cursor.take(100, [event(1), event(2)])
     assert (2, 0) == (cursor.position, cursor.pause_s)
 
 
-def test_a_page_of_many_bytes_is_not_the_whole_window():
+def test_after_a_page_of_many_bytes_the_next_one_follows():
     """Nor did it have room for more, whatever the number of its events."""
     cursor = LogCursor(0)
     cursor.take(100, [event(1), event(2, state=bytes(PAGE_BYTES_MAX))])

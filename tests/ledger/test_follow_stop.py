@@ -17,7 +17,7 @@ NEVER_S = 3600
 
 @pytest.fixture
 def silent_server():
-    """Somebody on a port who takes connections and says nothing."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(WAIT_S)
         yield server
@@ -25,7 +25,7 @@ def silent_server():
 
 @pytest.fixture
 def locked(database_url, admin, until):
-    """``with locked():`` somebody has locked the events; gives a wait for a follower to wait."""
+    """``with locked():`` the events are locked; yields a wait until a follower waits for them."""
     waiting = (
         "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
     )
@@ -65,7 +65,7 @@ def test_stop_ends_it_while_it_connects(following_at, silent_server, monkeypatch
 
 
 def test_stop_ends_it_while_a_lock_is_waited_for(following, locked):
-    """Nobody knows for how long somebody locks a table."""
+    """However long the lock is held."""
     with locked() as is_waited_for:
         with following() as follower:
             is_waited_for()

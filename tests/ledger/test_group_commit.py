@@ -116,7 +116,7 @@ def test_nothing_is_connected_before_the_first_append(raw_log, admin):
 
 
 def test_there_is_one_writer(raw_log, at_once):
-    """Two would write past each other's order."""
+    """Two writers would not keep the order."""
     outcomes = at_once([lambda n=n: raw_log.append(on(str(n))) for n in range(THREADS)])
 
     assert [[n + 1] for n in range(THREADS)] == sorted(outcomes)

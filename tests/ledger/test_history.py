@@ -1,4 +1,4 @@
-"""A stream's whole history, for who investigates it: what can't be read is told as such."""
+"""A stream's whole history, for investigators: what can't be read is reported."""
 
 import asyncio
 from datetime import UTC, date, datetime
@@ -55,7 +55,7 @@ def test_it_holds_each_event_with_its_place_and_its_bytes(ledger, issue, command
 
 
 def test_of_a_stream_that_is_not_there_it_is_empty(history):
-    """And nobody is known by it."""
+    """And it has no holder."""
     found = history("nobody")
 
     assert (0, ()) == (found.head, found.events)
@@ -63,9 +63,7 @@ def test_of_a_stream_that_is_not_there_it_is_empty(history):
         found.known_by(LATER)
 
 
-def test_a_loss_of_the_first_version_is_read_as_one_of_which_nobody_knows_the_day(
-    issue, admin, history
-):
+def test_a_loss_of_the_first_version_has_no_day(issue, admin, history):
     """It lies in logs, and stays there."""
     number = issue()
     admin.execute(
@@ -159,7 +157,7 @@ def test_an_application_has_its_history_too(ledger, command, history):
 def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
     ledger, issue, command, history, admin
 ):
-    """What somebody has put among a permit's events belongs to none."""
+    """An event of another stream type among a permit's ends its history."""
     number, counter = issue(), Counter(ledger)
     receipt = counter.accept(submission_of(), command())
     counter.go(receipt, "dispatch", command())

@@ -49,7 +49,7 @@ def test_it_holds_no_more_than_two_generations(lasting):
 
 
 def test_it_forgets_within_two_generations_without_being_asked(until):
-    """Nobody calls it; its timer ends with the last key, and starts again with the next."""
+    """Without any call; the timer ends with the last key, and starts again with the next."""
     cache = KeyCache(generation_s=SHORT_S)
     for round_of in range(3):
         cache.put("a", round_of)
@@ -107,7 +107,7 @@ def test_many_threads_may_use_it(at_once):
 
 
 def test_where_no_thread_is_to_be_had_nothing_is_kept(monkeypatch):
-    """A key that nobody would forget is not remembered; later ones are again."""
+    """A key that could not be forgotten in time is not kept; later ones are."""
     cache = KeyCache()
     with monkeypatch.context() as exhausted:
         exhausted.setattr(Timer, "start", Mock(side_effect=RuntimeError))

@@ -1,4 +1,4 @@
-"""Applications in the log: sealed with a key of their applicant's, beside permits and apart."""
+"""Applications in the log: encrypted with their applicant's key, separate from permits."""
 
 from dataclasses import replace
 from datetime import date
@@ -18,7 +18,7 @@ NUMBER = "990000199001010017"
 
 @pytest.fixture
 def submission(citizen_number):
-    """``submission(number)``: all in order, of somebody new unless named."""
+    """``submission(number)``: all in order, of a new person unless named."""
     return lambda number=None: submission_of(number or citizen_number())
 
 
@@ -75,7 +75,7 @@ def test_neither_is_taken_for_the_other(counter, submission, command, issue, led
 
 
 def test_a_stream_of_two_lifecycles_is_not_read(counter, submission, command, issue, ledger):
-    """Somebody has put it together; no state is made of it."""
+    """No state is folded from it."""
     permit = ledger.log.opened(ledger.log.stored(issue()))
     number = counter.accept(submission(), command())
     counter.go(number, "withdraw", command())

@@ -84,7 +84,7 @@ def test_a_retry_of_what_was_already_true_gets_its_answer(ledger, issue, command
 
 
 def test_a_refusal_is_an_answer_too(ledger, issue, command):
-    """The same key is told the same, when the rule would allow it by now."""
+    """The same key gets the same response, even if the rule would allow it by now."""
     number = issue()
     with pytest.raises(TooEarlyToEndorse):
         ledger.permits.endorse(
@@ -107,7 +107,7 @@ def test_a_refusal_is_an_answer_too(ledger, issue, command):
 def test_p18_a_refused_claim_is_an_answer_too(
     database_url, blind_index, application, phone, face_match, command
 ):
-    """There was no permit to claim when it was asked; the key is told so, now that there is one."""
+    """There was no permit to claim; the key gets this response again when there is one."""
     with closing(
         BlockingLedger(
             database_url,

@@ -147,7 +147,7 @@ def test_refusals(comes_to, issued, command, citizen_number, application, ledger
 
 
 def test_unknown_permits(comes_to, issued, command, phone, face_match, ledger):
-    """Of nobody, of somebody else, and of who never had one."""
+    """Of no holder, of another holder, and of one who never had any."""
     number = issued()
     holder_id = ledger.permit(number).holder_id
 

@@ -1,4 +1,4 @@
-"""Followers are woken after a commit, and nobody who commits ever waits for that."""
+"""Followers are woken after a commit, and no commit waits for that."""
 
 import os
 import signal
@@ -100,14 +100,14 @@ def within_bounds(act):
         return thread.submit(act).result(WAIT_S)
 
 
-def test_a_ring_is_heard(notifier, heard):
+def test_a_notification_arrives(notifier, heard):
     """Each time, by whoever listens."""
     for _ in range(3):
         notifier.notify()
         assert heard()
 
 
-def test_a_commit_is_heard(ledger, issue, heard, heard_so_far, command):
+def test_a_commit_is_notified(ledger, issue, heard, heard_so_far, command):
     """By one process's command, and by a batch of them; a read is no news."""
     number = issue()
     assert heard()
@@ -119,7 +119,7 @@ def test_a_commit_is_heard(ledger, issue, heard, heard_so_far, command):
     assert 0 == heard_so_far()
 
 
-def test_nothing_is_connected_before_the_first_ring(notifier, admin, heard):
+def test_nothing_is_connected_before_the_first_notification(notifier, admin, heard):
     """A process that only reads has no notifier."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     assert (0,) == admin.execute(sql, [NOTIFIER]).fetchone()
@@ -130,7 +130,7 @@ def test_nothing_is_connected_before_the_first_ring(notifier, admin, heard):
     assert (1,) == admin.execute(sql, [NOTIFIER]).fetchone()
 
 
-def test_many_rings_are_one(notifier, stuck, heard_so_far, until):
+def test_commits_during_a_notification_share_the_next(notifier, stuck, heard_so_far, until):
     """While it rings, everything else is the next ring; and nobody who rings waits for it."""
     with stuck():
         within_bounds(lambda: [notifier.notify() for _ in range(RINGS)])
@@ -140,7 +140,7 @@ def test_many_rings_are_one(notifier, stuck, heard_so_far, until):
     assert 2 <= heard_so_far() <= 3  # the stuck one, all of them, and one for the closing
 
 
-def test_what_was_wanted_for_at_the_end_is_still_heard(notifier, stuck, heard_so_far, until):
+def test_the_last_notification_is_sent_while_closing(notifier, stuck, heard_so_far, until):
     """The commit was after the ring that is under way: followers would miss it."""
     with ThreadPoolExecutor(1) as thread:
         with stuck():
@@ -152,7 +152,9 @@ def test_what_was_wanted_for_at_the_end_is_still_heard(notifier, stuck, heard_so
     assert 2 <= heard_so_far()
 
 
-def test_without_a_database_a_ring_is_lost_and_the_next_one_is_not(make_notifier, heard, until):
+def test_without_a_database_a_notification_is_lost_and_the_next_one_is_not(
+    make_notifier, heard, until
+):
     """Followers poll; the notifier connects again for the next commit."""
     failures = [psycopg.OperationalError("no route to host")] * 3
     notifier = make_notifier(*failures)
@@ -190,7 +192,7 @@ def test_closing_ends_its_thread_and_its_connection(notifier, heard, until, admi
     until(lambda: admin.execute(sql, [NOTIFIER]).fetchone() == (0,))
 
 
-def test_a_bell_that_never_rang_has_nothing_to_close(notifier):
+def test_a_notifier_that_was_never_used_has_nothing_to_close(notifier):
     """And does not ring afterwards."""
     notifier.close()
     notifier.notify()

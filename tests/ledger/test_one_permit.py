@@ -1,4 +1,4 @@
-"""P2: one person, one permit, whoever asks when."""
+"""P2: one person, one permit, whatever the order of commands."""
 
 from collections import Counter
 from contextlib import closing
@@ -27,7 +27,7 @@ def elsewhere(database_url, blind_index):
 def test_p02_of_many_issues_in_the_same_instant_one_wins(
     processes, ledger, elsewhere, application, command, at_once, citizen_number
 ):
-    """The others are told why, and the log holds one permit."""
+    """The others are refused, and the log has one permit."""
     ledgers = [ledger, elsewhere][:processes]
     for already in range(ROUNDS):
         wanted = application(citizen_number())
@@ -76,7 +76,7 @@ def test_p02_after_its_end_there_may_be_another(ledger, issue, command, citizen_
 def test_p02_many_returns_in_the_same_instant_are_one(
     ledger, issue, application, command, at_once, citizen_number
 ):
-    """Somebody known, without a permit, is guarded like somebody new."""
+    """A known holder without a permit is guarded like a new one."""
     person = citizen_number()
     ledger.permits.cancel(issue(person), CancellationReason.MOVED_AWAY, command())
 
@@ -155,7 +155,7 @@ def test_p02_of_a_correction_and_an_issue_to_the_former_number_one_order_holds(
 
 
 def test_p02_a_corrected_number_is_free_after_the_end(ledger, issue, command, citizen_number):
-    """The end releases whoever is found under the permit then."""
+    """The end releases the person under whose index the permit is then."""
     right = citizen_number()
     number = issue()
     ledger.permits.correct_identity(number, command(), citizen_id_number=right)

@@ -52,7 +52,7 @@ def writer(recorders, stored):
     return writer
 
 
-def test_positions_are_contiguous_whoever_appends(at_once, recorders, writer):
+def test_positions_of_all_writers_are_contiguous(at_once, recorders, writer):
     """1 … n, each once; an append's own are next to each other; a lost race leaves no gap."""
     outcomes = at_once([writer(number) for number in range(THREADS)])
 

@@ -55,7 +55,7 @@ async def ask(group, *keys):
     return tasks
 
 
-def test_who_finds_it_idle_goes_alone_and_the_others_together(reading):
+def test_the_first_read_goes_alone_and_the_others_together(reading):
     """What is asked during a read is the next read, whatever it was."""
 
     async def act(store, group):
@@ -98,7 +98,7 @@ def test_a_value_is_never_older_than_its_question(reading):
 
 
 def test_nothing_is_remembered(reading):
-    """A read that is over answers nobody any more."""
+    """A read that is over answers no later caller."""
 
     async def act(store, group):
         store.let_go(2)
@@ -128,8 +128,8 @@ def test_many_keys_are_several_reads(reading):
     assert list(range(wanted)) == [key for keys in reads for key in keys]
 
 
-def test_an_error_reaches_those_who_asked_in_that_read(reading):
-    """All of them, and nobody of the next one."""
+def test_an_error_reaches_the_callers_of_that_read(reading):
+    """All of them, and none of the next read."""
 
     async def act(store, group):
         store.values = {"bad": ZeroDivisionError(), "a": "A", "b": "B"}
@@ -144,7 +144,7 @@ def test_an_error_reaches_those_who_asked_in_that_read(reading):
 
 
 def test_it_goes_on_after_an_error(reading):
-    """Also when nobody asked meanwhile."""
+    """Also when no key was asked for meanwhile."""
 
     async def act(store, group):
         store.let_go(2)
@@ -157,7 +157,7 @@ def test_it_goes_on_after_an_error(reading):
 
 
 @pytest.mark.parametrize("when", ["before its read", "in its read"])
-def test_who_is_cancelled_takes_nobody_along(reading, when):
+def test_a_cancelled_caller_affects_no_other(reading, when):
     """Neither who shares the key nor who shares the read, the first one included."""
 
     async def act(store, group):
@@ -174,8 +174,8 @@ def test_who_is_cancelled_takes_nobody_along(reading, when):
     assert ("A", "B", 1) == reading(act)
 
 
-def test_nobody_is_left_to_hear_an_error(reading):
-    """All who asked are gone: the error is nobody's, and no complaint of the loop's either."""
+def test_an_error_without_callers_is_dropped(reading):
+    """All callers are cancelled: no one gets the error, and the loop does not report it."""
 
     async def act(store, group):
         complaints = []
@@ -193,7 +193,7 @@ def test_nobody_is_left_to_hear_an_error(reading):
 
 
 def test_a_read_that_can_not_even_begin_is_an_error_too(reading):
-    """And the next one begins anew."""
+    """And the next one starts another read."""
 
     async def act(store, group):
         attempts = []

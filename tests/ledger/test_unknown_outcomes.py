@@ -95,7 +95,7 @@ def test_a_break_before_the_commit_is_made_up_for(raw_log, stored, breaks):
     assert [1] == [event.originator_version for event in raw_log.stored("a")]
 
 
-def test_it_is_looked_up_for_as_long_as_somebody_waits(raw_log, stored, breaks):
+def test_an_outcome_is_looked_up_as_long_as_the_caller_waits(raw_log, stored, breaks):
     """A second connection may die as well, before the look or in it."""
     breaks("after", "look", "look")
 
@@ -139,7 +139,7 @@ def test_what_was_never_sent_is_known_not_to_be_written(impatient, network, stor
     [[("a", 1, b"others"), ("a", 2, b"others")], [("a", 1, b"own")]],
     ids=["other bytes", "not all of it"],
 )
-def test_somebody_elses_events_are_not_taken_for_ones_own(
+def test_another_appends_events_are_not_taken_for_its_own(
     raw_log, new_raw_log, stored, breaks, others
 ):
     """Only equal bytes under every version are this append; anything else has won the race."""
@@ -199,7 +199,7 @@ def test_a_command_survives_a_lost_answer(ledger, issue, command, breaks):
     assert ledger.head() == 2
 
 
-def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, command, breaks):
+def test_a_command_is_not_in_conflict_with_its_own_first_sending(ledger, issue, command, breaks):
     """Its first sending got through after the look, and the second one loses to it: it has won."""
     number = issue()
     writes = []
@@ -223,7 +223,7 @@ def test_a_command_without_a_key_is_not_taken_for_its_own_rival(ledger, issue, c
 
 
 def test_a_refusal_survives_a_lost_answer(ledger, issue, command, breaks):
-    """It is kept once, and told again whatever has changed since."""
+    """It is kept once, and returned again whatever has changed since."""
     number = issue()
     breaks("after")
 
