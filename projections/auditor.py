@@ -28,7 +28,7 @@ from projections.projector.pages import EventOpener
 from projections.projector.quarantine import FailedEvent, put_in_quarantine, quarantined
 from projections.projector.runner import lock_position, position
 from projections.quarantine.refold import Refolded, Refolder
-from projections.views.view import Record, View
+from projections.views.view import CHANGES_WITH_THE_KEY, Record, View
 
 LOCK = 0x61756474  # "audt"
 POLL_S = 2.0
@@ -37,9 +37,6 @@ TALLY_S = 5.0
 """How often the number of permits that were compared is recorded."""
 QUARANTINED_MAX = 100
 """With so many the cause is not the rows: further differences are counted and logged only."""
-CHANGES_WITH_THE_KEY = {"face", "portrait_version", "citizen_index"}
-"""Columns that may be empty or not between an erasure and the moment the views have applied it."""
-
 _sql = Queries("projections", "sql/auditor.sql")
 _ledger_sql = Queries("ledger", "sql/queries.sql")
 _log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.database.rows import rows
 from projections.views.generation import Generation
-from projections.views.view import View
+from projections.views.view import CHANGES_WITH_THE_KEY, View
 
 _sql = Queries("projections", "sql/generations.sql")
 
@@ -49,7 +49,6 @@ _IN_BUCKETS = sql.SQL("left({key}, 2) = ANY(%(these)s)")
 _OF_PERMITS = sql.SQL("{key} = ANY(%(these)s)")
 _SEALED = {"face", "citizen_index"}
 """Columns that show or find a person: their values are reported to no one and kept nowhere else."""
-_GOES_WITH_THE_KEY = {"face", "portrait_version", "citizen_index"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Difference:
             not self.is_unbuilt
             and self.live is not None
             and fresh is not None
-            and _GOES_WITH_THE_KEY.issuperset(self.columns)
+            and CHANGES_WITH_THE_KEY.issuperset(self.columns)
             and all(fresh[name] is None for name in self.columns)
         )
 

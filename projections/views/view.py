@@ -31,6 +31,9 @@ from .track import TrackRow
 Record = dict[str, object]
 """A row as its table has it, by column."""
 
+CHANGES_WITH_THE_KEY = frozenset({"face", "portrait_version", "citizen_index", "devices"})
+"""Columns that may be empty or not between an erasure and the moment the views have applied it."""
+
 
 class ViewRow(Protocol):
     """A dataclass with the columns of its table, the key among them."""

@@ -150,7 +150,7 @@ def test_a_clock_that_is_ahead_proves_nothing():
     assert now - timedelta(seconds=7) == true_at(-7)
     assert now == true_at(CLOCKS_APART_MAX_S)
     assert true_at(CLOCKS_APART_MAX_S + 1) is None
-    assert true_at(None, now) is None
+    assert true_as_of(None, now) is None
 
 
 def test_two_workers_and_one_is_killed(

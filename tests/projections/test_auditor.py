@@ -168,6 +168,7 @@ def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
     have been made without one."""
     living = life(9)
     number = living.issue()
+    living.claim(number)
     projected()
     living.erase(number)
 

@@ -4,6 +4,7 @@ import shutil
 import tracemalloc
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event, Thread
 
 import pytest
@@ -14,6 +15,7 @@ from ledger.database.connections import as_service, connect
 from ledger.errors import LogBehind, LogGap
 from permit_ledger.keys.log_keys import WatchedSigners, add_keys, known_verifiers, retire_key
 from tests.transparency.signed_log import SignedLog, check, settings
+from tests.waiting import until as wait_until
 from transparency import integrator as integrating
 from transparency import runner
 from transparency.integrator import Forked, Integrator
@@ -22,6 +24,8 @@ from transparency.logs import LOGS
 from transparency.runner import IntegratorRunner
 
 STATE = b'{"timestamp":"2026-11-23T02:00:00+00:00"}'
+
+until = partial(wait_until, wait_s=180)
 
 
 @dataclass
@@ -307,7 +311,7 @@ def running(fresh, monkeypatch):
         assert not thread.is_alive()
 
 
-def test_one_of_two_leads(fresh, append, running, until):
+def test_one_of_two_leads(fresh, append, running):
     """And when its connection ends, either goes on."""
     append(50)
     until(lambda: Tree(fresh).head[0] == 50)
@@ -326,7 +330,7 @@ def test_one_of_two_leads(fresh, append, running, until):
     assert 0 == fresh.verify().exit_code
 
 
-def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running, until):
+def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running):
     """It is said in the database why; and no more once it goes on."""
     append(10)
     until(lambda: Tree(fresh).head[0] == 10)
@@ -348,7 +352,7 @@ def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running, until
     assert fresh.ask(stopped.format("events")) is None
 
 
-def test_keys_are_added_and_retired_while_it_runs(fresh, append, running, until):
+def test_keys_are_added_and_retired_while_it_runs(fresh, append, running):
     """A new one signs what there is at once; one that is retired signs no more, and verifies."""
     append(10)
     until(lambda: Tree(fresh).head[0] == 10)
