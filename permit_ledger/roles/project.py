@@ -21,9 +21,9 @@ from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.settings import Settings
-from projections.auditor import Auditor
 from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
+from projections.quarantine.auditor import Auditor
 from projections.remote.source import require_own_log
 from projections.remote.views import RemoteViewWriter
 from projections.views.registry import all_views

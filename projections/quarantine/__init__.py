@@ -1,3 +1,6 @@
-"""Permits whose events cannot be applied: set aside, retried, released."""
+"""Permits whose views differ from the log, or cannot follow it: found, retried, released.
 
-__all__ = ["admin", "refold", "retry"]
+The projector puts a permit into quarantine itself (``projections.projector.quarantine``).
+"""
+
+__all__ = ["admin", "auditor", "refold", "retry"]

@@ -11,9 +11,9 @@ import structlog
 from ledger.crypto.holder_keys import HolderKeys
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.roles.project import GC_OBJECTS
-from projections.auditor import Auditor
 from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
+from projections.quarantine.auditor import Auditor
 from projections.views.registry import all_views
 from tests.chaos.workload import BLIND_INDEX
 from tests.keks import keyring

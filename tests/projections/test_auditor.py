@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.auditor import Auditor
 from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
+from projections.quarantine.auditor import Auditor
 from projections.views.registry import all_views
 from tests.keks import keyring
 
@@ -183,7 +183,7 @@ def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
 
 def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch, counted):
     """They are counted; parking all of them would be an outage of the auditor's own making."""
-    monkeypatch.setattr("projections.auditor.QUARANTINED_MAX", 2)
+    monkeypatch.setattr("projections.quarantine.auditor.QUARANTINED_MAX", 2)
     admin.execute("UPDATE views.physical_permits SET years = years + 1")
 
     with capture_logs():
@@ -244,8 +244,8 @@ def test_only_one_audits_and_another_takes_over(
 @pytest.fixture
 def start_auditor(make_auditor, monkeypatch):
     """``start_auditor()``: in a thread of its own; ends with the test."""
-    monkeypatch.setattr("projections.auditor.TALLY_S", 0)
-    monkeypatch.setattr("projections.auditor.POLL_S", 0.05)
+    monkeypatch.setattr("projections.quarantine.auditor.TALLY_S", 0)
+    monkeypatch.setattr("projections.quarantine.auditor.POLL_S", 0.05)
     monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
     started = []
 

@@ -15,9 +15,9 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service
 from permit_ledger.bootstrap.due_dates import settle_due_dates
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
-from projections.auditor import Auditor
 from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
+from projections.quarantine.auditor import Auditor
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import read_pool
 from projections.rebuild.rebuild import Rebuild

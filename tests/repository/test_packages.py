@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("ledger", "transparency", "projections", "api", "consumers", "permit_ledger")
 """``domain`` is flat on purpose: each of its modules is for everyone."""
 IN_A_ROOM_ITSELF = {"errors", "settings", "app", "__main__"}
-MODULES_MAX = 16
+MODULES_MAX = 25
 
 
 @cache

@@ -27,8 +27,9 @@ from projections.projector.folding import Records
 from projections.projector.pages import EventOpener
 from projections.projector.quarantine import FailedEvent, put_in_quarantine, quarantined
 from projections.projector.runner import lock_position, position
-from projections.quarantine.refold import Refolded, Refolder
 from projections.views.view import CHANGES_WITH_THE_KEY, Record, View
+
+from .refold import Refolded, Refolder
 
 LOCK = 0x61756474  # "audt"
 POLL_S = 2.0
