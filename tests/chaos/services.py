@@ -1,4 +1,4 @@
-"""The command side as the product composes it: for threads, and for the coroutines of the API."""
+"""The write path as the product composes it: for threads, and for the API's coroutines."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -24,7 +24,7 @@ FORMS = ("thread", "task")
 
 
 class Service(Protocol):
-    """Something that runs requests, many at a time."""
+    """Runs requests, many at a time."""
 
     @property
     def ledger(self) -> PermitLedger: ...
@@ -43,7 +43,7 @@ class ThreadService:
 
 
 class TaskService:
-    """Every request is a coroutine of one event loop, whoever asks."""
+    """Every request is a coroutine of one event loop, from any thread."""
 
     def __init__(
         self, ledger: PermitLedger, commands: PermitCommands, loop: asyncio.AbstractEventLoop

@@ -1,4 +1,4 @@
-"""A server process that appends stops in the middle: callers are told in time that nobody knows."""
+"""A frozen server process that appends: callers get an unknown outcome in bounded time."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def test_it_ends_one_way_or_the_other(
     """Sent again, the command gets its first answer, or is done for the first time."""
     patience(PATIENCE_S)
     service = services(form)
-    told = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
+    confirmed = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
     backend = appender()
     freeze(backend)
     sending.clear()
@@ -74,10 +74,10 @@ def test_it_ends_one_way_or_the_other(
     assert time.monotonic() - started < BOUND_S
     os.kill(backend, end)
 
-    told += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
-    assert [False, persisted, False] == [answer.replayed for answer in told]
-    assert [1, 2, 3] == [answer.position for answer in told]
-    assert {} == problems(told, done=["w1-1", "w1-2", "w1-3"])
+    confirmed += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
+    assert [False, persisted, False] == [answer.replayed for answer in confirmed]
+    assert [1, 2, 3] == [answer.position for answer in confirmed]
+    assert {} == problems(confirmed, done=["w1-1", "w1-2", "w1-3"])
 
 
 def test_it_wakes_too_late(
@@ -109,6 +109,6 @@ def test_it_wakes_too_late(
         assert isinstance(outcome.exception(BOUND_S), OutcomeUnknown)
     os.kill(backend, signal.SIGCONT)
 
-    told = sent_until_done(service, FROZEN)
-    assert (1, False) == (told.position, told.replayed)
-    assert {} == problems([told], done=["w1-2"])
+    confirmed = sent_until_done(service, FROZEN)
+    assert (1, False) == (confirmed.position, confirmed.replayed)
+    assert {} == problems([confirmed], done=["w1-2"])

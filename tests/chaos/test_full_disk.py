@@ -26,7 +26,7 @@ MEBIBYTE = 1 << 20
 @pytest.fixture
 def small_disk(make_data_dir):
     """``small_disk(folder, mebibytes)``: a file system in memory, mounted there; unmounted at the
-    end, whatever holds it."""
+    end in any case."""
     mounted = []
 
     def small_disk(folder, mebibytes):
@@ -84,21 +84,21 @@ def write_ahead_log(small_disk, make_data_dir):
 
 
 def issue_until_full(service):
-    """What was acknowledged, and each request that was not with what it came to."""
-    told, failed = [], []
+    """The acknowledgements, and each other request with its error."""
+    confirmed, failed = [], []
     for number in range(1, REQUESTS_MAX):
         request = Request(f"w1-{number}", portrait_bytes=PORTRAIT_BYTES)
         try:
-            told.append(Acknowledgement.of(request, service.run(request)))
+            confirmed.append(Acknowledgement.of(request, service.run(request)))
         except Unavailable as error:
             failed.append((request, error))
             if len(failed) == FAILURES:
-                return told, failed
+                return confirmed, failed
     raise AssertionError("it is never full")
 
 
 def test_no_room_for_the_tables(form, tables, patience):
-    """Commands fail with nothing written; with room again the service goes on by itself."""
+    """Commands fail with nothing written; with free space again the service recovers."""
     patience(PATIENCE_S)
     data_dir, ballast = tables
     with EmbeddedPostgres(data_dir) as server:
@@ -107,22 +107,22 @@ def test_no_room_for_the_tables(form, tables, patience):
         with service_at(server.url, form) as service:
             ballast.fill(leave_bytes=MEBIBYTE)
 
-            told, failed = issue_until_full(service)
+            confirmed, failed = issue_until_full(service)
 
-            assert told
+            assert confirmed
             assert [] == [each for _, each in failed if isinstance(each, OutcomeUnknown)]
-            assert {} == judge(server.url, told).problems
-            assert len(told) == service.ledger.log.head()
+            assert {} == judge(server.url, confirmed).problems
+            assert len(confirmed) == service.ledger.log.head()
             ballast.drop()
             again = [Acknowledgement.of(each, service.run(each)) for each, _ in failed]
             assert [False] * FAILURES == [answer.replayed for answer in again]
-        done = [answer.key for answer in told + again]
-        assert {} == judge(server.url, told + again, done=done).problems
+        done = [answer.key for answer in confirmed + again]
+        assert {} == judge(server.url, confirmed + again, done=done).problems
 
 
 def test_no_room_for_the_write_ahead_log(write_ahead_log, patience):
-    """The server ends in panic and can't recover; started where there is room again it has
-    everything that was acknowledged, and what was not can be sent again."""
+    """The server ends in panic and can't recover; started with free space it has
+    everything that was acknowledged, and the rest can be sent again."""
     patience(PATIENCE_S)
     data_dir, ballast = write_ahead_log
     with EmbeddedPostgres(data_dir) as server:
@@ -130,12 +130,12 @@ def test_no_room_for_the_write_ahead_log(write_ahead_log, patience):
             prepare(connection, BLIND_INDEX, keyring())
         with service_at(server.url, "thread") as service:
             ballast.fill(leave_bytes=0)
-            told, failed = issue_until_full(service)
-            assert told
+            confirmed, failed = issue_until_full(service)
+            assert confirmed
     ballast.drop()
 
     with EmbeddedPostgres(data_dir) as server:
-        assert {} == judge(server.url, told).problems
-        told += retry(server.url, Workload(0), [request.key for request, _ in failed])
-        done = [answer.key for answer in told]
-        assert {} == judge(server.url, told, done=done).problems
+        assert {} == judge(server.url, confirmed).problems
+        confirmed += retry(server.url, Workload(0), [request.key for request, _ in failed])
+        done = [answer.key for answer in confirmed]
+        assert {} == judge(server.url, confirmed, done=done).problems
