@@ -1,31 +1,34 @@
-"""The application: routers, problems and the frame around every request."""
+"""The two applications: their routers, problems, and the frame around every request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from .audit import data_protection, evidence
 from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
-from .checks import remote as far_checks
+from .checks import remote as remote_checks
+from .checks.decoding import FRAME_BYTES_MAX
 from .checks.express import ExpressLane, is_check
 from .http import problems
-from .http.append_receipts import AppendReceipts
 from .http.conditional import ConditionalReads
-from .http.middleware import RequestFrame
+from .http.middleware import NO_EXCEPTIONS, RequestFrame
 from .id_cards import counter as id_cards
-from .operations import quarantine, stats
-from .operations import remote as far_operations
+from .operations import live_summary, quarantine, stats
+from .operations import remote as remote_operations
 from .operations import service as operations
 from .permits import display, holder, live, registrar
 from .tlog import log as tlog
 from .tlog import witnesses as tlog_witnesses
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 DESCRIPTION = """Residence permits (居住证): issued once, held on two tracks, endorsed together.
 
@@ -36,7 +39,7 @@ A token that is bound to a key comes as `Authorization: DPoP` with a proof in `D
 Reads of one permit or application have an `ETag`, for `If-None-Match` on reads and `If-Match` on
 writes.
 """
-FAR_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
+REMOTE_DESCRIPTION = """Checks of cards (实体居住证), far from the ledger.
 
 Each answer says how old it is, and is `undetermined` where that is older than the policy allows.
 Nothing personal is here.
@@ -44,10 +47,46 @@ Nothing personal is here.
 
 
 class Application(FastAPI):
-    """FastAPI's, with a short way past it for checks, in the same frame."""
+    """FastAPI's application with problem documents for all errors, in our frame."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        routers: Iterable[APIRouter],
+        *,
+        body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            **options,
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            redirect_slashes=False,
+            docs_url=None,
+            redoc_url=None,
+            generate_unique_id_function=_operation_id,
+        )
+        for router in routers:
+            self.include_router(router)
+        problems.install(self)
+        self.add_middleware(ConditionalReads)
+        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of)
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the problem document in place of FastAPI's own validation error."""
+        schema = super().openapi()
+        schemas = schema["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        own = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(own.pop("$defs"))
+        schemas["Problem"] = own
+        return schema
+
+
+class CentralApplication(Application):
+    """The same with a direct path for checks, past FastAPI's layers."""
+
+    def __init__(self, routers: Iterable[APIRouter], **options: Any) -> None:
+        super().__init__(routers, **options)
         self._express = RequestFrame(ExpressLane())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,99 +98,70 @@ class Application(FastAPI):
 
 
 def create_app(
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    lifespan: Lifespan,
     *,
     version: str,
     development: APIRouter | None = None,
     pages: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The ASGI application; ``lifespan`` puts :class:`api.http.services.Services` into its state.
+    """Make the central application.
 
-    ``pages`` come first: where both have an address, they answer whom they are for.
+    Args:
+        lifespan: Puts :class:`api.http.services.Services` into the application's state.
+        version: Of the program.
+        development: Endpoints that exist in development mode only.
+        pages: Take precedence where the API has the same path.
     """
-    app = Application(
+    return CentralApplication(
+        (
+            *pages,
+            registrar.router,
+            id_cards.router,
+            holder.router,
+            display.router,
+            own_checks.router,
+            verifier.router,
+            frames.router,
+            live.router,
+            live_summary.router,
+            audit.router,
+            evidence.router,
+            audit_id_cards.router,
+            data_protection.router,
+            quarantine.router,
+            tlog.router,
+            tlog_witnesses.router,
+            stats.router,
+            operations.router,
+            *([development] if development else []),
+        ),
         title="Permit ledger",
-        version=version,
         description=DESCRIPTION,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        version=version,
         lifespan=lifespan,
-        redirect_slashes=False,
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
+        body_bytes_max_of={frames.FRAMES: FRAME_BYTES_MAX},
     )
-    for router in (
-        *pages,
-        registrar.router,
-        id_cards.router,
-        holder.router,
-        display.router,
-        own_checks.router,
-        verifier.router,
-        frames.router,
-        live.router,
-        audit.router,
-        evidence.router,
-        audit_id_cards.router,
-        data_protection.router,
-        quarantine.router,
-        tlog.router,
-        tlog_witnesses.router,
-        stats.router,
-        operations.router,
-    ):
-        app.include_router(router)
-    if development:
-        app.include_router(development)
-    problems.install(app)
-    app.add_middleware(AppendReceipts)
-    app.add_middleware(ConditionalReads)
-    app.add_middleware(RequestFrame)
-    _document_problems(app)
-    return app
 
 
 def create_remote_app(
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
-    *,
-    version: str,
-    development: APIRouter | None = None,
+    lifespan: Lifespan, *, version: str, development: APIRouter | None = None
 ) -> FastAPI:
-    """The same beside a remote database: checks of cards. ``lifespan`` puts
-    :class:`api.checks.remote.RemoteServices` into its state."""
-    app = FastAPI(
+    """Make the application of a remote database: checks of cards.
+
+    ``lifespan`` puts :class:`api.checks.remote.RemoteServices` into the application's state.
+    """
+    return Application(
+        (
+            remote_checks.router,
+            remote_operations.router,
+            *([development] if development else []),
+        ),
         title="Permit ledger, remote checks",
+        description=REMOTE_DESCRIPTION,
         version=version,
-        description=FAR_DESCRIPTION,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
-        redirect_slashes=False,
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: f"{route.tags[0]}-{route.name}",
     )
-    for router in (far_checks.router, far_operations.router):
-        app.include_router(router)
-    if development:
-        app.include_router(development)
-    problems.install(app)
-    app.add_middleware(RequestFrame)
-    _document_problems(app)
-    return app
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Our problem document, and not the validation answer that FastAPI would have given."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = generate()
-        schemas = schema["components"]["schemas"]
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        own = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(own.pop("$defs"))
-        schemas["Problem"] = own
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0]}-{route.name}"

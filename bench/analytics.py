@@ -28,7 +28,7 @@ from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.sink import Sink
 from domain.calendar import shanghai_date
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.eventlog.follow import follow
 from permit_ledger.sample.command import simulate
 from tests.keks import keyring
@@ -67,10 +67,10 @@ def bench_analytics(console: Console, *, quick: bool) -> None:
 
 def _grow(url: str, permits: int) -> int:
     with closing(
-        PermitLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+        BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
     ) as ledger:
         simulate(ledger, permits=permits, days=730, seed=1, until=UNTIL, policy=write_paths.POLICY)
-        return ledger.log.head()
+        return ledger.head()
 
 
 def _parser() -> EventMapper:

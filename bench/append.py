@@ -35,12 +35,13 @@ from bench.harness import (
     server,
 )
 from domain.application import Application
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.permits import PermitCommands
 from ledger.commands.runner import Command
 from ledger.database.connections import Connection, connect
-from ledger.eventlog.append import Append
-from ledger.eventlog.async_log import AsyncLog
+from ledger.eventlog.append import Append, append_commits
+from ledger.eventlog.log import EventLog
+from ledger.eventlog.notifier import notifier_at
 from permit_ledger.roles.api import SWITCH_INTERVAL_S
 from projections.queries.permits import read_pool
 from tests.keks import keyring
@@ -114,14 +115,14 @@ def _report(result: Result, table: Table, clients: int, rounds: list[dict[str, R
 def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     url = stack.enter_context(write_paths.prepared(urls["ours"]))
     ledger = stack.enter_context(
-        closing(PermitLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
+        closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
     )
     stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
     bare_postgres.create(urls["raw"])
     return {
         "ours": issuing(ledger, url),
         "ours_recorder": _recorder(ledger, url),
-        "ours_threads": _threads(lambda a: ledger.issue(a, Command(write_paths.context()))),
+        "ours_threads": _threads(lambda a: ledger.permits.issue(a, Command(write_paths.context()))),
         "stock": _threads(lambda a: stock.issue(a, write_paths.context())),
         "raw_insert": _raw_inserts(urls["raw"]),
         "raw_unnest": _raw_batches(urls["raw"], bare_postgres.unnest),
@@ -129,13 +130,13 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     }
 
 
-def issuing(ledger: PermitLedger, url: str) -> Side:
-    """As in the service: coroutines, each issuing one permit after the other."""
+def issuing(ledger: BlockingLedger, url: str) -> Side:
+    """The service's way: coroutines, each issuing one permit after the other."""
 
     def run(clients: int, seconds: float) -> Round:
         wanted = deque(write_paths.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
 
-        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
             commands = PermitCommands(log, ledger.event_mapper, blind_index=ledger.blind_index)
             return lambda: commands.issue(wanted.popleft(), Command(write_paths.context()))
 
@@ -144,13 +145,13 @@ def issuing(ledger: PermitLedger, url: str) -> Side:
     return run
 
 
-def _recorder(ledger: PermitLedger, url: str) -> Side:
-    """The group commit alone, with prepared events."""
+def _recorder(ledger: BlockingLedger, url: str) -> Side:
+    """The group commit by itself: events that were made before."""
 
     def run(clients: int, seconds: float) -> Round:
         events = deque(write_paths.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
 
-        def operation(log: AsyncLog) -> Callable[[], Awaitable[object]]:
+        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
             return lambda: log.append(Append([events.popleft()]))
 
         return _run_coroutines(ledger, url, clients, seconds, operation)
@@ -159,11 +160,11 @@ def _recorder(ledger: PermitLedger, url: str) -> Side:
 
 
 def _run_coroutines(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     url: str,
     clients: int,
     seconds: float,
-    operation_on: Callable[[AsyncLog], Callable[[], Awaitable[object]]],
+    operation_on: Callable[[EventLog], Callable[[], Awaitable[object]]],
 ) -> Round:
     async def client(operation: Callable[[], Awaitable[object]], end: float) -> list[float]:
         latencies = []
@@ -173,15 +174,17 @@ def _run_coroutines(
         return latencies
 
     async def main() -> Round:
-        async with read_pool(url, connections_max=2) as pool:
-            operation = operation_on(
-                AsyncLog(ledger.log.commits, pool, ledger.event_mapper, ledger.holder_keys)
-            )
-            started = time.perf_counter()
-            done = await asyncio.gather(
-                *(client(operation, started + seconds) for _ in range(clients))
-            )
-            took_s = time.perf_counter() - started
+        notifier = notifier_at(url)
+        with closing(notifier), closing(append_commits(url, committed=notifier.notify)) as commits:
+            async with read_pool(url, connections_max=2) as pool:
+                operation = operation_on(
+                    EventLog(commits, pool, ledger.event_mapper, ledger.holder_keys)
+                )
+                started = time.perf_counter()
+                done = await asyncio.gather(
+                    *(client(operation, started + seconds) for _ in range(clients))
+                )
+                took_s = time.perf_counter() - started
         latencies = [ms for of_client in done for ms in of_client]
         return Round(len(latencies) / took_s, latencies)
 

@@ -24,8 +24,8 @@ from bench import bare_postgres, write_paths
 from bench.harness import Rates, Result, Round, fresh_database, server
 from domain.permit import Permit
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BATCH_EVENTS_MAX, BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import connect
 from ledger.eventlog.registry import ClaimHolder
@@ -54,7 +54,7 @@ def bench_bulk(console: Console, *, quick: bool) -> None:
         }
         url = stack.enter_context(write_paths.prepared(urls["ours"]))
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
         )
         stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
         bare_postgres.create(urls["raw"])
@@ -93,7 +93,7 @@ def _life() -> Permit:
     return permit
 
 
-def _ours(ledger: PermitLedger, lives: Sequence[Permit]) -> Round:
+def _ours(ledger: BlockingLedger, lives: Sequence[Permit]) -> Round:
     events = sum(len(permit.pending_events) for permit in lives)
     takes = [
         ClaimHolder(ledger.blind_index.of(p.person.citizen_id_number), p.holder_id, p.id)

@@ -29,7 +29,7 @@ from bench.load import WARM_UP_S, load
 from bench.service import environment_of, free_port, process, request, role
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.bootstrap.http_basis import development_issuer
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring

@@ -79,7 +79,7 @@ def _rows(keys: HolderKeys, position: int) -> tuple[tuple[Any, ...], ...]:
     key, wrapped = keys.new(randomness.source.take(16).hex())
 
     def shared(view: str) -> tuple[Any, ...]:
-        face = _FACE.seal(key, view, number).box
+        face = _FACE.seal(key, view, number).ciphertext
         when = (ANCHOR, ANCHOR, 1, 0)
         return (number, key.holder_id, 1, face, "320211", "320211-01", *when, False, False, 1)
 

@@ -32,12 +32,12 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys, Keys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.queries.waiting import ViewPosition
 from projections.rebuild.loading import Parts
@@ -58,7 +58,7 @@ PAUSE_S = 0.02
 class Sides:
     """One log, in the format of each side."""
 
-    ledger: PermitLedger
+    ledger: BlockingLedger
     url: str
     stock_url: str
     log: list[Notification]
@@ -139,7 +139,7 @@ def _report(
 
 def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events: int) -> Sides:
     ledger = stack.enter_context(
-        closing(PermitLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
+        closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
     )
     head = write_paths.grow_permits_alone(ledger, permits)
     pages = follow(url, after=0, stop=Event())
@@ -151,7 +151,7 @@ def _fill(stack: ExitStack, url: str, stock_url: str, permits: int, stock_events
     library_projection.fill(stock_url, first)
     sealed = [ledger.event_mapper.parse(event) for event in first]
     holders = {event.envelope.holder for event in sealed if event.envelope}
-    return Sides(ledger, url, stock_url, log, ledger.keys_of([*holders]), len(first))
+    return Sides(ledger, url, stock_url, log, ledger.log.holder_keys([*holders]), len(first))
 
 
 # -- catching up -------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def _projecting(url: str) -> Iterator[None]:
 def _our_catch_up(both: Sides) -> Round:
     """From empty views to the log's head, with the projector as it runs in the service."""
     _empty(both.url)
-    head = both.ledger.log.head()
+    head = both.ledger.head()
     with connect(both.url) as connection:
         started = time.perf_counter()
         with _projecting(both.url):
@@ -229,11 +229,13 @@ def _our_visible(both: Sides, commits: int) -> Round:
     async def run() -> list[float]:
         waited = []
         async with ViewPosition(both.url) as views:
-            await views.wait_for(both.ledger.log.head(), WAIT_S)
+            await views.wait_for(both.ledger.head(), WAIT_S)
             for _ in range(commits):
                 await asyncio.sleep(PAUSE_S)
                 answer = await asyncio.to_thread(
-                    both.ledger.issue, write_paths.application(), Command(write_paths.context())
+                    both.ledger.permits.issue,
+                    write_paths.application(),
+                    Command(write_paths.context()),
                 )
                 committed = time.perf_counter()
                 if not await views.wait_for(answer.position or 0, WAIT_S):

@@ -37,7 +37,7 @@ from bench.service import START_S, environment_of, free_port, request, role, sta
 from domain import citizen_id
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
-from permit_ledger.bootstrap.service import development_issuer
+from permit_ledger.bootstrap.http_basis import development_issuer
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring

@@ -33,11 +33,11 @@ from consumers.contract.topics import make, missing, topics_of
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection
 from consumers.relay.producer import producer_options
-from consumers.relay.records import Preparer
+from consumers.relay.records import RecordMaker
 from consumers.relay.relay import Relay
 from consumers.relay.resume import TRANSACTION_EVENTS_MAX
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import Connection, as_service, connect
 from ledger.eventlog.follow import follow
 from permit_ledger.bootstrap.policy import load_policy
@@ -71,14 +71,14 @@ def bench_relay(console: Console, *, quick: bool) -> None:
             prepare(owner, BLIND_INDEX, keyring())
         url = as_service(embedded.url)
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
         )
         if not quick:
             _grow(ledger, SHORT_PERMITS, seed=1)
             result.figures["mib_short_log"] = _memory_mib(
                 embedded.url, ledger, broker, folder, "s."
             )
-            result.figures["events_short_log"] = ledger.log.head()
+            result.figures["events_short_log"] = ledger.head()
             _forget(embedded.url)
         head = _grow(ledger, QUICK_PERMITS if quick else PERMITS, seed=2)
         rates = _rates(url, broker.address, head, QUICK_ROUNDS if quick else ROUNDS, embedded.url)
@@ -128,10 +128,10 @@ def _broker() -> Iterator[Broker]:
             yield broker
 
 
-def _grow(ledger: PermitLedger, permits: int, seed: int) -> int:
+def _grow(ledger: BlockingLedger, permits: int, seed: int) -> int:
     policy = load_policy(synthetic_people=True)
     simulate(ledger, permits=permits, days=400, seed=seed, until=UNTIL, policy=policy)
-    return ledger.log.head()
+    return ledger.head()
 
 
 def _forget(url: str) -> None:
@@ -157,10 +157,10 @@ def _rates(
 def _records(url: str, head: int) -> Sequence[Outgoing]:
     records: list[Outgoing] = []
     with connect(url) as log:
-        preparer = Preparer(lambda: log, EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE)
+        maker = RecordMaker(lambda: log, EventMapper(OrjsonTranscoder()), kinds_under(""), SOURCE)
         pages = follow(url, after=0, stop=Event(), page_events_max=TRANSACTION_EVENTS_MAX)
         for page in pages:
-            batch = preparer.batch(page)
+            batch = maker.batch(page)
             records += batch.records
             if batch.position == head:
                 return records
@@ -223,10 +223,12 @@ def _make_topics(address: str, prefix: str) -> None:
         make(admin, topics, missing(admin, topics))
 
 
-def _memory_mib(url: str, ledger: PermitLedger, broker: Broker, folder: Path, prefix: str) -> float:
-    """Peak memory of a relay while it sends the whole log."""
+def _memory_mib(
+    url: str, ledger: BlockingLedger, broker: Broker, folder: Path, prefix: str
+) -> float:
+    """The most that a relay's process takes while it sends the whole log."""
     _forget(url)
-    head, most = ledger.log.head(), 0
+    head, most = ledger.head(), 0
     with (
         relay_process(url, broker.address, folder, prefix) as process,
         connect(url) as watching,

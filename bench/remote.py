@@ -25,10 +25,10 @@ from consumers.contract.kinds import kinds_under
 from consumers.kafka.brokers import Brokers
 from consumers.relay.relay import Relay
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.chaos.workload import BLIND_INDEX
@@ -60,7 +60,7 @@ def bench_remote(console: Console, *, quick: bool) -> None:
             prepare(owner, BLIND_INDEX, keyring())
         url = as_service(embedded.url)
         ledger = stack.enter_context(
-            closing(PermitLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
+            closing(BlockingLedger(url, blind_index=BLIND_INDEX, keyring=keyring()))
         )
         permits = QUICK_PERMITS if quick else PERMITS
         head = write_paths.grow_permits_alone(ledger, permits)
@@ -137,8 +137,8 @@ def _wait(deadline: float) -> None:
     time.sleep(POLL_S)
 
 
-def _from_log_s(url: str, ledger: PermitLedger, head: int) -> float:
-    """Both tracks only, as workers have them, from an empty state."""
+def _from_log_s(url: str, ledger: BlockingLedger, head: int) -> float:
+    """Both tracks alone, as workers have them, from an empty state."""
     with connect(url) as owner:
         owner.execute("TRUNCATE views.physical_permits, views.electronic_permits")
         owner.execute("UPDATE views.position SET position = 0")

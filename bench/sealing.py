@@ -29,13 +29,13 @@ from bench.harness import (
     server,
 )
 from bench.unencrypted import ClearLedger, ClearOpener
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
 from ledger.eventlog.registry import ClaimHolder
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector, position
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -65,7 +65,7 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
             )
             for name in ("sealed", "clear", "sealed_district", "clear_district")
         }
-        sealed = _ledger(stack, PermitLedger, urls["sealed"])
+        sealed = _ledger(stack, BlockingLedger, urls["sealed"])
         clear = _ledger(stack, ClearLedger, urls["clear"])
         contests: dict[str, tuple[Work, Work]] = {
             f"append_{clients}": (
@@ -76,7 +76,7 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
         }
         contests["bulk"] = (lambda: _bulk(sealed, permits), lambda: _bulk(clear, permits))
         contests["catch_up"] = (
-            _catching_up(stack, PermitLedger, urls["sealed_district"], district),
+            _catching_up(stack, BlockingLedger, urls["sealed_district"], district),
             _catching_up(stack, ClearLedger, urls["clear_district"], district),
         )
         plan = [(name, n) for name in contests for n in range(_rounds(name, rounds))]
@@ -107,12 +107,12 @@ def _report(result: Result, measured: dict[str, list[tuple[Round, Round]]], to: 
     result.show(to, table)
 
 
-def _ledger(stack: ExitStack, kind: type[PermitLedger], url: str) -> PermitLedger:
+def _ledger(stack: ExitStack, kind: type[BlockingLedger], url: str) -> BlockingLedger:
     ledger = kind(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
     return stack.enter_context(closing(ledger))
 
 
-def _bulk(ledger: PermitLedger, permits: int) -> Round:
+def _bulk(ledger: BlockingLedger, permits: int) -> Round:
     """New holders, three events each."""
     lives = [write_paths.new_permit() for _ in range(permits)]
     for permit in lives:
@@ -129,7 +129,7 @@ def _bulk(ledger: PermitLedger, permits: int) -> Round:
 
 def _catching_up(
     stack: ExitStack,
-    kind: type[PermitLedger],
+    kind: type[BlockingLedger],
     url: str,
     permits: int,
 ) -> Work:

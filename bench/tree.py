@@ -35,16 +35,15 @@ from bench.harness import (
     fresh_database,
     server,
 )
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, connect
 from projections.queries.permits import read_pool
 from tests.keks import keyring
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import EVENTS, LOGS
+from transparency.merkle import Edge, leaf_hash
 from transparency.notes import NoteSigner
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
@@ -240,7 +239,7 @@ def _appending(
 ) -> None:
     measured: dict[str, list[Round]] = {"without": [], "with": []}
     with closing(
-        PermitLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+        BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
     ) as ledger:
         issue = issuing(ledger, url)
         issue(COMMANDS, 0.3)

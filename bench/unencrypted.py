@@ -10,9 +10,9 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.events import PermitEvent
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder, SealedEvent
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
-from projections.projector.opening import EventOpener, Page
+from projections.projector.pages import EventOpener, Page
 
 
 class NoKey(HolderKey):
@@ -82,15 +82,11 @@ class ClearMapper(EventMapper):
         return SealedEvent(stored_event, self.transcoder.decode(stored_event.state), None)
 
 
-class ClearLedger(PermitLedger):
+class ClearLedger(BlockingLedger):
     """The ledger with this mapper and these keys."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.holder_keys = NoKeys()
-
-    def construct_mapper(self) -> ClearMapper:
-        return ClearMapper()
+        super().__init__(*args, mapper=ClearMapper(), holder_keys=NoKeys(), **kwargs)
 
 
 class ClearOpener(EventOpener):

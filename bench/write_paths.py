@@ -19,7 +19,7 @@ from domain.context import CommandContext
 from domain.permit import Permit
 from domain.person import Identity, Residence
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKey
@@ -86,7 +86,7 @@ def sealed(permit: Permit) -> tuple[StoredEvent, HolderKey]:
     return _mapper.to_stored_event(permit.collect_events()[0], key), key
 
 
-def grow_permits_alone(ledger: PermitLedger, permits: int) -> int:
+def grow_permits_alone(ledger: BlockingLedger, permits: int) -> int:
     """Append 400 days of a district, without applications for identity cards; the log's head."""
     simulate(
         ledger,
@@ -97,7 +97,7 @@ def grow_permits_alone(ledger: PermitLedger, permits: int) -> int:
         policy=POLICY,
         rates=Rates(applications_share=0),
     )
-    return ledger.log.head()
+    return ledger.head()
 
 
 class StockLedger(EventSourcedApplication[str]):

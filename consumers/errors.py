@@ -1,13 +1,13 @@
-"""What stops the relay until an operator has looked; everything else it tries again.
+"""Errors that stop the relay until an operator has acted; after any other it tries again.
 
 ::
 
     RelayStopped
     ├── TopicLost      the topics hold less than was sent
     ├── LogForked      the topics hold what the log does not
-    ├── TailUnknown    the topics are empty and nothing says how far they had come
+    ├── TailUnknown    the topics are empty and their last position is unknown
     ├── TopicsUnfit    a topic is not as it has to be
-    ├── NoTopic        nobody has said where a kind of events goes
+    ├── NoTopic        a kind of events has no topic
     └── Refused        the brokers refuse what no further attempt changes
         └── RecordTooLarge   a record is larger than its topic takes
 """
@@ -50,11 +50,11 @@ class LogForked(RelayStopped):
 
 
 class TailUnknown(RelayStopped):
-    """How far the topics had come can't be told."""
+    """The topics' last position is unknown."""
 
 
 class TopicsUnfit(RelayStopped):
-    """A topic was made by somebody else, in another way."""
+    """A topic was created with other settings."""
 
 
 class Refused(RelayStopped):

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from datetime import date, datetime
+from typing import Any, ClassVar, Protocol
 
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 
+from .person import Erasure
 from .personal import Plain
-
-if TYPE_CHECKING:
-    from .person import Erasure
 
 
 class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -32,6 +30,35 @@ class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     station: Plain[str | None]
     policy_version: Plain[str]
     correlation_id: Plain[str]
+
+
+class OrderEvent(DomainEvent):
+    """The fields of a restriction and of its lifting."""
+
+    legal_basis: Plain[str]
+    case: Plain[str]
+
+
+class ErasureEvent(DomainEvent):
+    """The fields of an erasure."""
+
+    holder_id: Plain[str]
+    legal_basis: Plain[str]
+    case: Plain[str]
+    approvals: Plain[list[str]]
+    key: Plain[str]
+    backups_hold_key_until: date
+
+    @property
+    def erasure(self) -> Erasure:
+        return Erasure(
+            erased_at=self.timestamp,
+            legal_basis=self.legal_basis,
+            case=self.case,
+            approvals=tuple(self.approvals),
+            key=self.key,
+            backups_hold_key_until=self.backups_hold_key_until,
+        )
 
 
 class Aggregate(Protocol):

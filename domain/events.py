@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from .aggregate import DomainEvent
+from .aggregate import DomainEvent, ErasureEvent, OrderEvent
 from .calendar import Term, first_instant
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
-from .person import Erasure, Guardian, Identity, Residence
+from .person import Guardian, Identity, Residence
 from .personal import ERASED, Erased, Personal, Plain
 from .policy import Ground
 
@@ -334,44 +334,31 @@ class PermitVoided(PermitEvent):
         aggregate.end = End.VOIDED
 
 
-class HolderRestricted(PermitEvent):
+class HolderRestricted(OrderEvent, PermitEvent):
     """限制处理: the person is kept and not used any more; no check is answered from it."""
 
     TOPIC = "permit.holder-restricted.v1"
-
-    legal_basis: Plain[str]
-    case: Plain[str]
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.restricted = True
 
 
-class HolderRestrictionLifted(PermitEvent):
+class HolderRestrictionLifted(OrderEvent, PermitEvent):
     """解除限制: the person is used again."""
 
     TOPIC = "permit.holder-restriction-lifted.v1"
-
-    legal_basis: Plain[str]
-    case: Plain[str]
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.restricted = False
 
 
-class HolderErased(PermitEvent):
+class HolderErased(ErasureEvent, PermitEvent):
     """删除个人信息: the holder's key is destroyed with this event, which ends the permit.
 
     It stands in every permit that the holder ever had, as its last event.
     """
 
     TOPIC = "permit.holder-erased.v1"
-
-    holder_id: Plain[str]
-    legal_basis: Plain[str]
-    case: Plain[str]
-    approvals: Plain[list[str]]
-    key: Plain[str]
-    backups_hold_key_until: date
 
     def apply(self, aggregate: Permit) -> None:
         """Leads to the same state whether earlier events were read with the key or without."""
@@ -381,14 +368,7 @@ class HolderErased(PermitEvent):
         aggregate.card = replace(aggregate.card, identity_stale=False)
         aggregate.end = aggregate.end or End.ENDED
         aggregate.restricted = False
-        aggregate.erasure = Erasure(
-            erased_at=self.timestamp,
-            legal_basis=self.legal_basis,
-            case=self.case,
-            approvals=tuple(self.approvals),
-            key=self.key,
-            backups_hold_key_until=self.backups_hold_key_until,
-        )
+        aggregate.erasure = self.erasure
 
 
 def _with(devices: dict[str, Device], device: Device | Erased) -> dict[str, Device]:

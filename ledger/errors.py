@@ -1,33 +1,33 @@
-"""What can go wrong around the log, besides a refusal of the domain.
+"""The ledger's errors; refusals are the domain's (:mod:`domain.errors`).
 
 ::
 
     LedgerError
-    ├── UnknownLife          no stream of that kind and name
-    │   ├── UnknownPermit    there is none, or none of yours                     404
+    ├── UnknownAggregate     no stream of that kind and name
+    │   ├── UnknownPermit    there is none, or none of the caller's              404
     │   └── UnknownApplication                                                   404
-    ├── UnknownCheck         there is none, or none of yours                     404
-    ├── UnknownHolder        nobody has that holder id                           404
-    ├── Conflict             somebody else was faster
+    ├── UnknownCheck         there is none, or none of the caller's              404
+    ├── UnknownHolder        no holder has this id                               404
+    ├── Conflict             another command was faster
     │   ├── StaleVersion     the version in If-Match is no longer the last       412
-    │   └── Contended        lost the race too often; nothing was appended       409
-    ├── ProofReplayed        a device's proof that was heard before              401
+    │   └── Contended        too many conflicts; nothing was appended            409
+    ├── ProofReplayed        a device's proof that was used before               401
     ├── KeyReused            the idempotency key belongs to another request      422
-    ├── Unavailable          try again: nothing is known to be wrong             503
+    ├── Unavailable          try again                                           503
     │   ├── ConnectionLost   the database did not answer
     │   └── OutcomeUnknown   what was asked may have been done
-    └── Corrupt              stop and say so: an operator has to look
+    └── Corrupt              stop and report: an operator has to act
         ├── UnreadableEvent
         ├── UnreadableTopics
         ├── KeyUnusable      a holder's key, or what it is wrapped with
-        ├── SealBroken       what was sealed can't be opened
+        ├── SealBroken       a ciphertext that can't be opened
         ├── SchemaMismatch
         │   └── SchemaBehind
         ├── RightsMissing
         ├── LogGap           a position is missing
         └── LogBehind        the log is shorter than it was
 
-    AppendConflict           between recorder and application only
+    AppendConflict           between log and commands only
     ├── VersionTaken, KeyTaken, HolderTaken, KekClosed
 """
 
@@ -42,15 +42,15 @@ class LedgerError(Exception):
         super().__init__(self.detail)
 
 
-class UnknownLife(LedgerError):
+class UnknownAggregate(LedgerError):
     """There is nothing of that kind and number."""
 
 
-class UnknownPermit(UnknownLife):
+class UnknownPermit(UnknownAggregate):
     """There is no such permit."""
 
 
-class UnknownApplication(UnknownLife):
+class UnknownApplication(UnknownAggregate):
     """There is no application with this receipt number."""
 
 

@@ -15,164 +15,222 @@ DEVELOPMENT_ISSUER = "permit-ledger-development"
 
 
 class Settings(BaseSettings):
-    """What an operator may set. Paths that are not absolute are taken from the working folder."""
+    """Settings of an operator. Relative paths are resolved against the working directory."""
 
     model_config = SettingsConfigDict(env_prefix="PERMIT_LEDGER_", extra="ignore")
 
-    data_dir: Path = Field(Path("data"), description="keys, and the embedded database")
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the keys and of the embedded database"
+    )
     database_url: str | None = Field(
-        None, description="PostgreSQL, as `postgresql://…`; none: the embedded server"
+        None, description="PostgreSQL, as `postgresql://…`; if unset, the embedded server"
     )
     host: str = Field(
         "127.0.0.1",
-        description="address or name that the API listens on; `0.0.0.0`: all of IPv4,"
-        " `::`: all of IPv6 and IPv4",
+        description="Address or name that the API listens on; an IPv6 address with or without"
+        " brackets. `0.0.0.0` is all of IPv4, `::` all of IPv6 and IPv4",
     )
-    port: int = Field(8000, ge=1, le=65535, description="port that the API listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the API listens on")
     development: bool = Field(
-        False, description="issue tokens to anyone, let the clock be set, accept area 99"
+        False,
+        description="Development mode: issue tokens to anyone, let the clock be set, accept citizen"
+        " ID numbers of area 99",
     )
     issuer: str | None = Field(None, description="`iss` of the tokens to trust")
     audience: str = Field("permit-ledger", description="`aud` of the tokens to trust")
-    jwks: str | None = Field(None, description="the issuer's JWKS: a file, or an https address")
-    policy: str = Field(DEFAULT_POLICY, description="name of a policy, or path of its `.toml` file")
+    jwks: str | None = Field(
+        None, description="Public keys of the issuer, as a JWKS: a file or an https address"
+    )
+    policy: str = Field(
+        DEFAULT_POLICY, description="Name of a bundled policy, or path of a policy's `.toml` file"
+    )
     blind_index_key_file: Path | None = Field(
-        None, description="32 bytes, hex; none: `keys/blind-index.key` in the data folder"
+        None,
+        description="Key of the blind indexes, 32 bytes in hex;"
+        " if unset, `keys/blind-index.key` in the data folder",
     )
     display_code_key_file: Path | None = Field(
-        None, description="32 bytes, hex; none: `keys/display-codes.key` in the data folder"
+        None,
+        description="Key of the display codes, 32 bytes in hex;"
+        " if unset, `keys/display-codes.key` in the data folder",
     )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[a-z0-9.:\[\]-]+$",
         max_length=100,
-        description="origin by which callers know the service; none: `http://` host and port,"
-        " in development mode what a request says",
+        description="Origin by which callers reach the service, as `https://permits.example`;"
+        " if unset, `http://` with host and port (`http://[::1]:8000`), and in development mode the"
+        " host that the request names",
     )
     checks_per_verifier_per_minute: int = Field(
-        30_000, ge=1, le=10_000_000, description="of one account, in each API process; then 429"
+        30_000,
+        ge=1,
+        le=10_000_000,
+        description="Checks by one account, in each API process; more are answered 429",
     )
     checks_per_permit_per_minute: int = Field(
-        600, ge=1, le=10_000_000, description="of one permit's card, and codes for it; then 429"
+        600,
+        ge=1,
+        le=10_000_000,
+        description="Checks of one permit's card, and display codes made for one permit;"
+        " more are answered 429",
     )
     progress_per_client_per_minute: int = Field(
         120,
         ge=1,
         le=1_000_000,
-        description="questions how an application is doing, by one address; then 429",
+        description="Requests for an application's progress from one address, in each API process;"
+        " more are answered 429",
     )
     backup_retention_days: int = Field(
-        35, ge=0, le=3650, description="how long copies of the database are kept"
+        35,
+        ge=0,
+        le=3650,
+        description="How long copies of the database are kept; an erasure certificate states until"
+        " when they may still hold the destroyed key",
     )
     receipt_key_file: Path | None = Field(
         None,
-        description="JWK on P-256, or a set of them; none: `keys/receipts.jwk` in the data folder",
+        description="Keys that sign receipts: a JWK on P-256, or a set of them;"
+        " if unset, `keys/receipts.jwk` in the data folder",
     )
     key_encryption: str | None = Field(
         None,
-        description="token that wraps holders' keys, as `pkcs11:…`;"
-        " none: `keys/key-encryption` in the data folder",
+        description="Hardware token that wraps holder keys, as `pkcs11:…`;"
+        " if unset, `keys/key-encryption` in the data folder",
     )
     origin: str = Field(
         "localhost/permit-ledger",
         pattern=r"^[a-z0-9.:-]+(/[A-Za-z0-9._~-]+)*$",
         max_length=100,
-        description="name of the transparency log, for ever: its address without a scheme",
+        description="Name of the transparency log, its address without a scheme;"
+        " it can never be changed",
     )
     log_key_file: Path | None = Field(
-        None, description="keys that sign the trees; none: `keys/log.keys` in the data folder"
+        None,
+        description="Keys that sign the transparency log;"
+        " if unset, `keys/log.keys` in the data folder",
     )
     log_verifiers_file: Path | None = Field(
-        None, description="what verifies them, where the keys themselves are not; none: the keys"
+        None,
+        description="Verifier keys of the transparency log, for an API on a machine that does not"
+        " hold the signing keys; if unset, the signing keys are used",
     )
     manifest_interval_s: float = Field(
         600,
         ge=1,
         le=86_400,
-        description="how often the last event of every permit is put on record",
+        description="How often the last event of every permit is recorded in the manifests tree",
     )
     witness_policy: Path | None = Field(
-        None, description="who cosigns the trees, as C2SP tlog-policy has it; none: nobody"
+        None,
+        description="Witnesses that cosign the trees, in the format of C2SP tlog-policy;"
+        " if unset, there are none",
     )
     witness_interval_s: float = Field(
         10,
         ge=0.1,
         le=86_400,
-        description="how often witnesses are asked, where there is something new",
+        description="How often witnesses are asked to cosign, when the tree has grown",
     )
     kafka: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5}( *, *[A-Za-z0-9.\[\]:_-]+:[0-9]{1,5})*$",
         max_length=1000,
-        description="Kafka's brokers, as `host:port,host:port`; none: nothing is relayed",
+        description="Kafka brokers, as `host:port,host:port`; if unset, nothing is published",
     )
     kafka_ca_file: Path | None = Field(
-        None, description="PEM, what the brokers' certificates are checked against; none: no TLS"
+        None,
+        description="CA certificates that the brokers' certificates are verified against, PEM;"
+        " if unset, connections do not use TLS",
     )
     kafka_certificate_file: Path | None = Field(
-        None, description="PEM, shown to the brokers, where they ask for one; with its key"
+        None, description="Client certificate for brokers that ask for one, PEM; with its key"
     )
     kafka_key_file: Path | None = Field(
-        None, description="PEM, the certificate's key; none: in the same file"
+        None,
+        description="Key of the client certificate, PEM; if unset, the certificate file holds it",
     )
     kafka_user: str | None = Field(
-        None, min_length=1, max_length=200, description="SASL (SCRAM-SHA-512), over TLS only"
+        None,
+        min_length=1,
+        max_length=200,
+        description="User for SASL (SCRAM-SHA-512); over TLS only",
     )
-    kafka_password_file: Path | None = Field(None, description="the user's password, one line")
+    kafka_password_file: Path | None = Field(
+        None, description="File with the user's password on one line"
+    )
     kafka_topic_prefix: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=50,
-        description="before the names of topics, where several ledgers share a cluster",
+        description="Prefix of the names of topics and of the relay's transactions, where several"
+        " ledgers share a cluster",
     )
     analytics_dir: Path | None = Field(
         None,
-        description="statistics and what is told of them; none: `analytics` in the data folder",
+        description="Folder of the statistics and of what is published of them;"
+        " if unset, `analytics` in the data folder",
     )
     analytics_memory_mb: int = Field(
-        192, ge=64, le=65_536, description="what DuckDB may take, in the `analytics` role"
+        192, ge=64, le=65_536, description="Memory limit of DuckDB in the `analytics` role"
     )
     database_connections_max: int = Field(
-        8, ge=2, le=200, description="for commands, and again for reads"
+        8,
+        ge=2,
+        le=200,
+        description="Database connections for commands, and as many again for reads",
     )
     min_position_wait_s: float = Field(
-        2.0, gt=0, le=30, description="how long a read waits for `min_position`"
+        2.0,
+        gt=0,
+        le=30,
+        description="How long a read waits for the views to reach the `min_position` it asks for",
     )
     check_wait_s: float = Field(
         0.1,
         gt=0,
         le=10,
-        description="how long a check, or a read of one permit, waits for the views, before it"
-        " asks the log itself",
+        description="How long a check, or a read of one permit, waits for the views before it reads"
+        " the log itself",
     )
     list_wait_s: float = Field(
         0.5,
         gt=0,
         le=10,
-        description="how long a list or search waits for the views to have the newest writes;"
-        " then it shows what there is",
+        description="How long a list or search waits for the views to have the newest writes before"
+        " it answers from the views as they are",
     )
     ready_lag_events_max: int = Field(
-        1000, ge=0, description="events the views may be behind while `/readyz` says ready"
+        1000,
+        ge=0,
+        description="How many events the views may be behind while `/readyz` reports ready",
     )
     audit_permits_per_s: int = Field(
-        5, ge=0, le=1000, description="permits that the auditor compares with the log; 0: none"
+        5,
+        ge=0,
+        le=1000,
+        description="Permits that the auditor picks at random, folds from the log and compares with"
+        " the views; `0` turns it off",
     )
     start_timeout_s: float = Field(
         300,
         ge=1,
         le=86_400,
-        description="how long nothing may move before a start is given up",
+        description="How long a start may make no progress before it is given up;"
+        " a start that makes progress may take as long as it needs",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="what is logged, to standard error"
+        "info", description="Lowest level that is logged, to standard error"
     )
-    log_format: Literal["json", "console"] = Field("json", description="for machines or for people")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="Format of the service's log: `json` for machines, `console` for people"
+    )
 
     @field_validator("host")
     @classmethod
     def _one_host(cls, host: str) -> str:
-        """Without the brackets that an address of IPv6 has in a URL."""
+        """Remove the brackets that an IPv6 address has in a URL."""
         try:
             return bare_host(host)
         except ValueError as error:
@@ -183,7 +241,7 @@ class Settings(BaseSettings):
         if self.development and self.issuer:
             raise ValueError(
                 "PERMIT_LEDGER_DEVELOPMENT and PERMIT_LEDGER_ISSUER exclude each other:"
-                " whoever trusts a real issuer must not hand out tokens to anyone"
+                " a service that trusts a real issuer must not issue tokens itself"
             )
         if self.issuer and not self.jwks:
             raise ValueError("PERMIT_LEDGER_ISSUER needs PERMIT_LEDGER_JWKS, its public keys")
@@ -195,7 +253,7 @@ class Settings(BaseSettings):
         if self.kafka_ca_file is None and any(given.values()):
             raise ValueError(
                 "PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE and PERMIT_LEDGER_KAFKA_USER need"
-                " PERMIT_LEDGER_KAFKA_CA_FILE: neither goes over a line that anybody may read"
+                " PERMIT_LEDGER_KAFKA_CA_FILE: neither may be sent without TLS"
             )
         if (self.kafka_user is None) != (self.kafka_password_file is None):
             raise ValueError(
@@ -213,12 +271,12 @@ class Settings(BaseSettings):
 
     @property
     def tree_dir(self) -> Path:
-        """Where it is remembered what was signed."""
+        """Folder of the last signed checkpoints."""
         return self.data_dir / "tree"
 
     @property
     def source(self) -> str:
-        """The ledger's own URI, in every event that leaves it."""
+        """URI of this ledger, the `source` of every event that it publishes."""
         return f"https://{self.origin}"
 
     @property
@@ -227,10 +285,10 @@ class Settings(BaseSettings):
 
     @property
     def published_dir(self) -> Path:
-        """What of the statistics is for everybody."""
+        """Folder of the published statistics."""
         return self.statistics_dir / "published"
 
     @property
     def url(self) -> str:
-        """Where people find the API on this machine."""
+        """Address of the API on this machine."""
         return local_url(self.host, self.port)

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from domain.context import CommandContext
 from domain.policy import Policy
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.policy import load_policy
@@ -24,11 +24,36 @@ from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.logging import logs
 from tests.keks import keyring
 
+MARKERS = {
+    "tests/kafka/": ("kafka",),
+    "tests/foreign/": ("foreign",),
+    "tests/chaos/": ("chaos", "slow"),
+    "tests/analytics/test_killed.py": ("slow",),
+    "tests/api/test_fuzz.py": ("slow",),
+    "tests/api/test_killed_checks.py": ("slow",),
+    "tests/api/test_load.py": ("slow",),
+    "tests/transparency/test_integrator_kills.py": ("slow",),
+}
+"""Markers of all tests in a folder or module, so that ``./dev test --fast`` can leave them out."""
+
 TEMPLATE = "template_for_tests"
+ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 _database_numbers = itertools.count(1)
 _logins = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their place, and those of the pages by whether they start a browser."""
+    for item in items:
+        if "playwright" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        place = item.path.relative_to(ROOT).as_posix()
+        for prefix, names in MARKERS.items():
+            if place.startswith(prefix):
+                for name in names:
+                    item.add_marker(name)
 
 
 @pytest.fixture(autouse=True)
@@ -130,10 +155,10 @@ def rewrite_log(database_url: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[PermitLedger]:
+def ledger(database_url: str, blind_index: BlindIndex) -> Iterator[BlockingLedger]:
     """With the service's rights and no more, as it has them in use."""
     with closing(
-        PermitLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
+        BlockingLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
         yield ledger
 

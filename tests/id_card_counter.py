@@ -2,12 +2,13 @@
 
 from datetime import date
 
+from domain.id_cards import receipt_number
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.materials import Material
 from domain.id_cards.people import Applicant
 from domain.id_cards.submission import CollectionMethod, Submission
 from ledger.commands.id_cards import IdCardCommands
-from ledger.eventlog.log_access import complete
+from ledger.crypto import randomness
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
 
@@ -33,26 +34,25 @@ class Counter:
     def __init__(self, ledger, workdays=None):
         self.numbers = []
         self.commands = IdCardCommands(
-            ledger.access,
+            ledger.event_log,
             ledger.event_mapper,
             blind_index=ledger.blind_index,
             workdays=workdays or MainlandWorkdays(),
+            new_receipt_number=self._new_receipt_number,
         )
-        draw = self.commands._new_receipt_number
+        self._blocking = ledger.loop.blocking(self.commands)
 
-        def noted():
-            self.numbers.append(draw())
-            return self.numbers[-1]
-
-        self.commands._new_receipt_number = noted
+    def _new_receipt_number(self):
+        self.numbers.append(receipt_number.draw(randomness.source.bits))
+        return self.numbers[-1]
 
     def accept(self, submission, command):
-        complete(self.commands.accept(submission, command))
+        self._blocking.accept(submission, command)
         return self.numbers[-1]
 
     def application(self, number) -> IdCardApplication:
-        return complete(self.commands.application(number))
+        return self._blocking.application(number)
 
     def go(self, number, what, command, *more):
         """One step of the way."""
-        return complete(getattr(self.commands, what)(number, *more, command))
+        return getattr(self._blocking, what)(number, *more, command)

@@ -1,5 +1,5 @@
-"""The transparency log: a Merkle tree over the log, its checkpoints and its proofs.
+"""The transparency log: a Merkle tree over the event log, its checkpoints and its proofs.
 
-Anyone who keeps a checkpoint can tell later whether history was only added to, with tools of other
-people: the hashing is RFC 6962's, the formats are those of C2SP.
+With a checkpoint, anyone can verify later that history was only added to, with third-party tools:
+the hashing is RFC 6962's, the formats are those of C2SP.
 """

@@ -1,24 +1,21 @@
-"""Takes what was recorded into the tree, and signs: one at a time, in the log's order.
+"""The integrator: adds a log's new entries to its tree, in the log's order, and signs checkpoints.
 
-Leaves, tiles, the tree's size and the checkpoint are one transaction. Before it commits, what is
-signed in it is remembered outside the database (:mod:`transparency.last_signed`): after a crash, or
-with a database from a backup, the tree goes on only if it comes to the very same root.
+Leaves, tiles, the tree's size and the checkpoint are one transaction. Before it commits, the
+checkpoint is stored outside the database (:mod:`transparency.last_signed`): after a crash, or with
+a database from a backup, the tree grows on only if it comes to the same root.
 """
 
 from __future__ import annotations
 
-from typing import cast
-
 from ledger.database.clock import Clock
 from ledger.database.connections import Connection, translated_errors
+from ledger.database.rows import scalars
 from ledger.errors import Corrupt, LogBehind, LogGap
 
-from .checkpoints import TreeHead
-from .edge import Edge
-from .hashing import leaf_hash
 from .last_signed import LastSignedStore
 from .logs import Log, gap_in
-from .notes import NoteSigner
+from .merkle import Edge, leaf_hash
+from .notes import NoteSigner, TreeHead
 from .store import TreeStore
 
 BATCH_MAX = 1000
@@ -29,9 +26,9 @@ class Forked(Corrupt):
 
 
 class Integrator:
-    """Of one log; owns its connection's transactions, not the connection.
+    """The integrator of one log; owns its connection's transactions, not the connection.
 
-    After any exception it is of no more use: make another, which looks at everything anew.
+    Discard it after any exception; a new one reads everything again.
     """
 
     def __init__(
@@ -43,10 +40,10 @@ class Integrator:
         memory: LastSignedStore,
         clock: Clock,
     ) -> None:
-        """Compares the tree with what was signed.
+        """Compare the tree with what was signed last.
 
         Raises:
-            Forked, LogBehind: it must not go on; the message says what to do.
+            Forked, LogBehind: nothing must be signed; the message says what to do.
         """
         self._connection = connection
         self._log = log
@@ -57,15 +54,15 @@ class Integrator:
         self._store = TreeStore(connection, log.name)
         with translated_errors():
             self._edge = self._read_edge()
-            self._promised = self._recall()
-            self._sign_anew()
+            self._promised = self._last_signed()
+            self._sign_with_new_keys()
 
     @property
     def size(self) -> int:
         return self._edge.size
 
     def step(self) -> int:
-        """Integrate up to 1,000 entries; returns how many there were.
+        """Integrate up to 1,000 entries; returns how many.
 
         Raises:
             Forked, LogGap, LogBehind, Unavailable
@@ -88,17 +85,16 @@ class Integrator:
         head = TreeHead(self._origin, self.size, self._edge.root)
         self._check_promise(head)
         if not self._store.move(before, (head.size, head.root)):
-            raise Forked(f"{self._log.name}: the tree was changed by somebody else at {before[0]}.")
+            raise Forked(f"{self._log.name}: another process changed the tree at {before[0]}.")
         self._store.keep_tiles(self._edge.take_tiles())
-        if not self._promised:  # else nobody knows yet whether it is that history
+        if not self._promised:  # else it is not proved yet that it is that history
             checkpoint = head.signed(self._signers)
             self._store.keep_checkpoint(checkpoint, self._clock.now())
             self._memory.keep(checkpoint)
 
     def _until(self) -> int:
-        """How far this step goes: never past what was signed without having come to its root."""
-        row = self._connection.execute(self._log.head).fetchone()
-        head = cast("tuple[int]", row)[0] if row else 0
+        """The size after this step: at most what was signed last, until its root is confirmed."""
+        head = self._head()
         if head < self.size:
             raise LogBehind(
                 f"{self._log.name}: the log ends at position {head}, its tree has {self.size}."
@@ -111,8 +107,11 @@ class Integrator:
             raise self._is_behind(head)
         return min(until, self._promised.size)
 
-    def _recall(self) -> TreeHead | None:
-        """What was signed and is not in the tree yet.
+    def _head(self) -> int:
+        return next(iter(scalars(self._connection, self._log.head)), 0)
+
+    def _last_signed(self) -> TreeHead | None:
+        """The checkpoint that was signed and is not in the tree yet.
 
         Raises:
             Forked, LogBehind
@@ -126,8 +125,7 @@ class Integrator:
                 " keeps its origin for ever. Set PERMIT_LEDGER_ORIGIN as it was."
             )
         if signed.size > self.size:
-            row = self._connection.execute(self._log.head).fetchone()
-            if (head := cast("tuple[int]", row)[0] if row else 0) < signed.size:
+            if (head := self._head()) < signed.size:
                 raise self._is_behind(head, signed.size)
             return signed
         if self._store.root_at(signed.size) != signed.root:
@@ -140,8 +138,8 @@ class Integrator:
                 raise self._forked(head.size)
             self._promised = None
 
-    def _sign_anew(self) -> None:
-        """A key that is new has to sign what there is, or nobody who trusts it alone could read."""
+    def _sign_with_new_keys(self) -> None:
+        """Sign the newest checkpoint with new keys too, for verifiers that trust only those."""
         if self._promised:
             return
         newest = self._store.newest_checkpoint(self._origin)

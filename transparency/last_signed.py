@@ -1,7 +1,7 @@
-"""What was signed last, remembered outside the database: its checkpoint, in a file.
+"""The checkpoint that was signed last, kept in a file outside the database.
 
-A database that was put back to an earlier state does not know what it has signed since. Were its
-log to go on from there, it would sign two histories.
+A database that was restored to an earlier state does not know what was signed since. If its log
+continued from there, a second history would be signed.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from .checkpoints import TreeHead
-from .notes import BadNote, Note
+from .notes import BadNote, Note, TreeHead
 
 
 class LastSignedStore:
-    """One file a tree; written before what it says is committed, so it is never behind."""
+    """One file a tree; written before its transaction commits, so it is never behind."""
 
     def __init__(self, folder: Path, tree: str) -> None:
         self._file = folder / f"{tree}.checkpoint"
@@ -25,11 +24,11 @@ class LastSignedStore:
         return self._file
 
     def recall(self) -> TreeHead | None:
-        """What was signed last; ``None``: nothing ever was.
+        """The checkpoint that was signed last; ``None`` where none ever was.
 
         Raises:
-            BadNote: the file holds no checkpoint.
-            OSError: it is there and can't be read.
+            BadNote: the file does not hold a checkpoint.
+            OSError: the file cannot be read.
         """
         try:
             content = self._file.read_bytes()
@@ -41,7 +40,7 @@ class LastSignedStore:
             raise BadNote(f"{self._file}: {error}") from None
 
     def keep(self, checkpoint: Note) -> None:
-        """Safe on the disk when it returns.
+        """Write a checkpoint; it is durable on return.
 
         Raises:
             OSError

@@ -1,27 +1,29 @@
-"""The logs that have a tree: what is read of each, and how it becomes entries."""
+"""The logs that have a tree: how each is read, and how its rows become entries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString, cast
-from uuid import UUID
+from typing import Any, LiteralString
 
 from ledger.database.named_sql import Queries
 
 from .entries import check_entry, event_entry
-from .hashing import HASH_BYTES, leaf_hash
+from .merkle import HASH_BYTES, leaf_hash
 
 _sql = Queries("transparency", "sql/tree.sql")
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 EntriesOf = Callable[[Iterable[Row]], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """``name`` is the tree's; its origin is the ledger's with ``suffix``. ``rows`` reads positions
-    above ``after`` up to ``until`` in order, ``head`` how far there are any."""
+    """A log; ``name`` is the tree's, and its origin is the ledger's with ``suffix``.
+
+    The query ``rows`` reads positions above ``after`` up to ``until`` in order; ``head`` reads the
+    last position.
+    """
 
     name: str
     suffix: str
@@ -34,10 +36,9 @@ class Log:
 
 
 def _event_entries(rows: Iterable[Row]) -> list[bytes]:
-    """Neighbours in one batch know each other's hash before the tree does."""
+    """Within a batch, the hash of an entry's predecessor is not in the tree yet."""
     entries, leaves = [], dict[int, bytes]()
-    for row in cast("Iterable[tuple[int, str, int, str, bytes, int | None, bytes | None]]", rows):
-        position, stream, version, topic, state, before, leaf = row
+    for position, stream, version, topic, state, before, leaf in rows:
         previous = _previous(position, before, leaf, leaves)
         entry = event_entry(position, stream, version, topic, state, previous)
         leaves[position] = leaf_hash(entry)
@@ -48,7 +49,7 @@ def _event_entries(rows: Iterable[Row]) -> list[bytes]:
 def _previous(
     position: int, before: int | None, leaf: bytes | None, leaves: Mapping[int, bytes]
 ) -> bytes | None:
-    """A version that stands after its successor was never before it."""
+    """The predecessor's hash; none where its position is after its successor's."""
     if before is None or before >= position:
         return None
     if before in leaves:
@@ -57,12 +58,11 @@ def _previous(
 
 
 def _check_entries(rows: Iterable[Row]) -> list[bytes]:
-    typed = cast("Iterable[tuple[int, UUID, bytes]]", rows)
-    return [check_entry(position, check_id, state) for position, check_id, state in typed]
+    return [check_entry(position, check_id, state) for position, check_id, state in rows]
 
 
 def _manifest_entries(rows: Iterable[Row]) -> list[bytes]:
-    return [entry for _, entry in cast("Iterable[tuple[int, bytes]]", rows)]
+    return [entry for _, entry in rows]
 
 
 EVENTS = Log("events", "", _sql.events_head, _sql.events_from, _event_entries)

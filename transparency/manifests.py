@@ -1,7 +1,7 @@
-"""Manifests: which permits there are, and each one's last event, at a size of the tree.
+"""Manifests: all permits and each one's last event, at a size of the tree.
 
-That an event is in the tree does not say that there are no others. A permit's leaves are a chain,
-and the manifest says where it ends: a Merkle tree of its own, with a leaf for each permit in the
+An inclusion proof does not prove that there are no further events. A permit's leaves are a chain,
+and the manifest records where it ends: a Merkle tree of its own, with a leaf for each permit in the
 order of their bytes. Its root is an entry of the log of manifests.
 """
 
@@ -10,18 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import orjson
+from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection, translated_errors
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows as query_rows
 from ledger.errors import Corrupt
 
-from .edge import Edge
-from .hashing import HASH_BYTES, leaf_hash
+from .merkle import HASH_BYTES, WIDTH, Edge, Tile, leaf_hash
 from .store import TreeStore
-from .tiles import WIDTH, Tile
 
 PAGE = 2_000
 
@@ -29,8 +29,8 @@ _sql = Queries("transparency", "sql/tree.sql")
 
 
 class Manifest(NamedTuple):
-    """What its entry says: of the tree with ``log_size`` leaves and ``log_root``, the root over the
-    last events of so many ``permits``."""
+    """The content of a manifest's entry: the root over the last events of all permits, as of the
+    tree of ``log_size`` leaves."""
 
     log_size: int
     log_root: bytes
@@ -39,17 +39,18 @@ class Manifest(NamedTuple):
 
     @classmethod
     def of(cls, entry: bytes) -> Manifest:
-        """
+        """Parse a manifest's entry.
+
         Raises:
-            Corrupt: it is no entry of a manifest.
+            Corrupt: not a manifest's entry.
         """
         try:
-            said: dict[str, Any] = orjson.loads(entry)
+            members: dict[str, Any] = orjson.loads(entry)
             return cls(
-                int(said["log_size"]),
-                bytes.fromhex(said["log_root"]),
-                int(said["permits"]),
-                bytes.fromhex(said["manifest_root"]),
+                int(members["log_size"]),
+                bytes.fromhex(members["log_root"]),
+                int(members["permits"]),
+                bytes.fromhex(members["manifest_root"]),
             )
         except (ValueError, KeyError, TypeError):
             raise Corrupt("an entry of the log of manifests can't be read") from None
@@ -66,13 +67,13 @@ class Manifest(NamedTuple):
 
 
 def row_entry(stream: str, version: int, leaf: bytes) -> bytes:
-    """What a leaf of a manifest's tree is made of."""
+    """The entry of a leaf of a manifest's tree."""
     members = {"last_leaf": leaf.hex(), "last_version": version, "stream": stream}
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
 
 
 class ManifestMaker:
-    """Makes one when it is asked to and the log has moved."""
+    """Makes manifests, at intervals and on request, when the log has moved."""
 
     def __init__(self, connection: Connection, interval_s: float) -> None:
         self._connection = connection
@@ -81,8 +82,10 @@ class ManifestMaker:
         self._due_at = 0.0
 
     def make(self, *, asked: bool) -> bool:
-        """Whether one was made. Unless somebody has ``asked`` for it, one an interval is enough;
-        and in no case do they take more than a twentieth of the time.
+        """Make a manifest where one is due; returns whether it was made.
+
+        One is due once an interval, or on request (``asked``). Manifests never take more than a
+        twentieth of the time.
 
         Raises:
             Corrupt: a leaf is missing.
@@ -106,14 +109,12 @@ class ManifestMaker:
         return True
 
     def _newest(self) -> tuple[int, Manifest | None]:
-        row = self._connection.execute(_sql.newest_manifest).fetchone()
-        if row is None:
-            return 0, None
-        position, entry = cast("tuple[int, bytes]", row)
-        return position, Manifest.of(entry)
+        for position, entry in query_rows(self._connection, _sql.newest_manifest):
+            return position, Manifest.of(entry)
+        return 0, None
 
     def _write(self, size: int, root: bytes) -> Manifest:
-        """Row by row: memory does not grow with the number of permits."""
+        """Write row by row, so that memory does not grow with the number of permits."""
         self._connection.execute(_sql.clear_manifest_tiles)
         edge = Edge(0, {})
         tile_of_rows: list[tuple[str, int]] = []
@@ -141,7 +142,12 @@ class ManifestMaker:
             )
 
     def _last_versions(self, size: int) -> Iterator[tuple[str, int, bytes | None]]:
-        with self._connection.cursor("last_versions") as cursor:
+        with self._connection.cursor("last_versions", row_factory=tuple_row) as cursor:
             cursor.itersize = PAGE
             cursor.execute(_sql.last_versions, {"size": size})
-            yield from cast("Iterator[tuple[str, int, bytes | None]]", cursor)
+            yield from map(_last_version, cursor)
+
+
+def _last_version(row: tuple[Any, ...]) -> tuple[str, int, bytes | None]:
+    stream, version, leaf = row
+    return stream, version, leaf

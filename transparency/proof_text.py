@@ -1,4 +1,4 @@
-"""A proof that travels alone: index, hashes, checkpoint (C2SP tlog-proof)."""
+"""A self-contained proof: index, hashes, checkpoint (C2SP tlog-proof)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .checkpoints import TreeHead
-from .hashing import HASH_BYTES
-from .notes import BadNote, Note, NoteVerifier
-from .proofs import check_inclusion
+from .merkle import HASH_BYTES, check_inclusion
+from .notes import BadNote, Note, NoteVerifier, TreeHead
 
 HEADER = "c2sp.org/tlog-proof@v1"
 PATH_MAX = 63
@@ -25,10 +23,10 @@ class TlogProof:
 
     @classmethod
     def of(cls, text: str) -> TlogProof:
-        """``extra`` data, of which nothing is proved, is passed over.
+        """Parse a proof; ``extra`` data, which it does not prove, is ignored.
 
         Raises:
-            BadNote: it is no such proof.
+            BadNote: not such a proof.
         """
         head, blank, note = text.partition("\n\n")
         lines = head.split("\n")
@@ -48,7 +46,7 @@ class TlogProof:
         return f"{HEADER}\nindex {self.index}\n{hashes}\n{self.checkpoint}"
 
     def check(self, leaf: bytes, origin: str, keys: Iterable[NoteVerifier]) -> TreeHead:
-        """That the leaf with this hash is in the tree that one of the keys has signed.
+        """Verify that the leaf with this hash is in the tree that one of the keys has signed.
 
         Raises:
             BadNote, Unsigned, ProofFailed

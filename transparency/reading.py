@@ -1,27 +1,35 @@
-"""The trees for coroutines: what the service answers about them."""
+"""Reading the trees, their proofs and entries, for coroutines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from psycopg.rows import tuple_row
 
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import Pool, read_rows
-from ledger.eventlog.group_read import GroupRead
+from ledger.eventlog.reads import GroupRead, Pool, read_rows
 
-from .checkpoints import TreeHead
 from .entries import event_entry
-from .hashing import HASH_BYTES, leaf_hash
 from .logs import LOGS, Log, Row, gap_in
 from .manifests import Manifest, row_entry
-from .nodes import Span, nodes_of, span_hash
-from .notes import Note
-from .proofs import check_inclusion, consistency_spans, inclusion_spans
+from .merkle import (
+    HASH_BYTES,
+    WIDTH,
+    Span,
+    Tile,
+    check_inclusion,
+    consistency_spans,
+    hash_in,
+    inclusion_spans,
+    leaf_hash,
+    nodes_of,
+    span_hash,
+    tiles_of,
+)
+from .notes import Note, TreeHead
 from .store import columns, readable_checkpoint_in, tiles_in
-from .tiles import WIDTH, Tile, hash_in, tiles_of
 
 SIZE_MAX = 2**62
 
@@ -29,12 +37,14 @@ _sql = Queries("transparency", "sql/tree.sql")
 
 
 class Moved(Exception):
-    """What was asked for is being replaced in this moment: ask again."""
+    """The manifest is being replaced at this moment: try again."""
 
 
 class ManifestProof(NamedTuple):
-    """That ``version`` was a permit's last when the tree had ``manifest.log_size`` leaves: leaf
-    ``row`` of the manifest, which is entry ``position`` of its log."""
+    """Proves that ``version`` was a permit's last when the tree had ``manifest.log_size`` leaves.
+
+    It is leaf ``row`` of the manifest, which is entry ``position`` of its log.
+    """
 
     position: int
     manifest: Manifest
@@ -43,9 +53,10 @@ class ManifestProof(NamedTuple):
     path: list[bytes]
 
     def check(self, stream: str, last_leaf: bytes) -> None:
-        """
+        """Verify the proof.
+
         Raises:
-            ProofFailed: the manifest has something else there.
+            ProofFailed: the manifest has another leaf there.
         """
         leaf = leaf_hash(row_entry(stream, self.version, last_leaf))
         manifest = self.manifest
@@ -55,7 +66,7 @@ class ManifestProof(NamedTuple):
 class TreeReader:
     """Belongs to one event loop; borrows a connection for each read. ``origin`` is the ledger's.
 
-    Every method raises ``Unavailable`` where the database is out of reach.
+    Every method raises ``Unavailable`` while the database is out of reach.
     """
 
     def __init__(self, pool: Pool, origin: str) -> None:
@@ -64,19 +75,19 @@ class TreeReader:
         self._sizes = GroupRead(self._read_sizes)
         self._leaves = GroupRead(self._read_leaves)
 
-    # -- how far ---------------------------------------------------------------------------------
+    # -- sizes and checkpoints ---------------------------------------------------------------------
 
     async def size(self, log: Log) -> int:
         return await self._sizes.get(log.name) or 0
 
     async def newest(self, log: Log, *, size_max: int = SIZE_MAX) -> Note | None:
-        """The newest checkpoint, with everybody's signatures."""
+        """The newest checkpoint, with all signatures."""
         return await self._checkpoint(
             _sql.newest_checkpoint, log, size_min=0, size_max=min(size_max, SIZE_MAX)
         )
 
     async def oldest(self, log: Log, size_min: int) -> Note | None:
-        """The first checkpoint of a tree that has so many leaves."""
+        """The first checkpoint of a tree with at least so many leaves."""
         return await self._checkpoint(_sql.oldest_checkpoint, log, size_min=size_min)
 
     async def at(self, log: Log, instant: datetime) -> Note | None:
@@ -111,7 +122,7 @@ class TreeReader:
         return await self._hashes(log, inclusion_spans(index, size))
 
     async def consistency(self, log: Log, old: int, new: int) -> list[bytes]:
-        """(RFC 9162 §2.1.4)
+        """The consistency proof between two sizes (RFC 9162 §2.1.4).
 
         Raises:
             ValueError: the old tree is the larger one.
@@ -124,15 +135,15 @@ class TreeReader:
     # -- tiles and entries -----------------------------------------------------------------------
 
     async def tile(self, log: Log, tile: Tile, width: int) -> bytes | None:
-        """The tile's first ``width`` hashes, if it has so many."""
+        """The tile's first ``width`` hashes; ``None`` where it has fewer."""
         found = (await self._tiles(log, [tile])).get(tile, b"")
         wanted = width * HASH_BYTES
         return found[:wanted] if len(found) >= wanted else None
 
     async def entries(self, log: Log, number: int, width: int) -> list[bytes] | None:
-        """The entries of a bundle, made from what is stored now; ``None``: there are not so many.
+        """The entries of a bundle, made from the rows stored now; ``None`` where there are fewer.
 
-        They hash to the tree's leaves, unless somebody has changed what is stored.
+        They hash to the tree's leaves, unless the rows were changed.
         """
         after = number * WIDTH
         if await self.size(log) < after + width:
@@ -141,7 +152,7 @@ class TreeReader:
         return None if gap_in(rows, after, after + width) else log.entries(rows)
 
     async def leaf(self, position: int) -> bytes | None:
-        """The hash of an event's leaf, whether the tree has it or not yet."""
+        """The hash of an event's leaf, in the tree or not yet."""
         return await self._leaves.get(position)
 
     async def stream_entries(self, stream_of: int) -> list[tuple[int, bytes]]:
@@ -153,10 +164,10 @@ class TreeReader:
 
     async def newest_manifest(self) -> Manifest | None:
         rows = await self._rows(_sql.newest_manifest)
-        return Manifest.of(cast("bytes", rows[0][1])) if rows else None
+        return Manifest.of(rows[0][1]) if rows else None
 
     async def ask_for_manifest(self) -> None:
-        """Of whoever integrates; it comes within a moment if the log has moved."""
+        """Request a manifest of the integrator, which makes it at once if the log has moved."""
         await self._rows(_sql.ask_for_manifest)
 
     async def manifest(self, stream: str) -> ManifestProof | None:
@@ -169,8 +180,8 @@ class TreeReader:
         row = await self._rows(_sql.manifest_row, stream=stream)
         if not newest or not row:
             return None
-        position, entry = cast("tuple[int, bytes]", newest[0])
-        tile, streams, versions = cast("tuple[int, list[str], list[int]]", row[0])
+        position, entry = newest[0]
+        tile, streams, versions = row[0]
         if stream not in streams:
             return None
         manifest, at = Manifest.of(entry), streams.index(stream)
@@ -186,7 +197,7 @@ class TreeReader:
             raise Moved from None
         return ManifestProof(position, manifest, number, versions[at], path)
 
-    # -- beneath ---------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     async def _hashes(self, log: Log, spans: list[Span]) -> list[bytes]:
         return hashes_of(spans, await self._tiles(log, tiles_of(nodes_of(spans))))
@@ -203,7 +214,7 @@ class TreeReader:
 
     async def _read_sizes(self, _: list[str]) -> Mapping[str, int]:
         rows = await self._rows(_sql.select_trees)
-        return {tree: size for tree, size, *_ in cast("list[tuple[str, int, bytes]]", rows)}
+        return {tree: size for tree, size, *_ in rows}
 
     async def _read_leaves(self, positions: list[int]) -> Mapping[int, bytes]:
         rows = await self._rows(_sql.stream_of, positions=positions)
@@ -214,7 +225,8 @@ class TreeReader:
 
 
 def hashes_of(spans: Iterable[Span], tiles: Mapping[Tile, bytes]) -> list[bytes]:
-    """
+    """The hashes of these spans, from the tiles.
+
     Raises:
         KeyError: a tile is missing.
     """
@@ -227,8 +239,7 @@ def chained(rows: Iterable[Row]) -> list[tuple[int, bytes]]:
     """Positions and entries of whole streams, each in the order of its versions."""
     found: list[tuple[int, bytes]] = []
     last_stream, last_version, previous = "", 0, None
-    for row in cast("Iterable[tuple[str, int, int, str, bytes]]", rows):
-        stream, version, position, topic, state = row
+    for stream, version, position, topic, state in rows:
         follows = stream == last_stream and version == last_version + 1
         entry = event_entry(position, stream, version, topic, state, previous if follows else None)
         found.append((position, entry))

@@ -1,7 +1,7 @@
-"""Integrates without end: one process leads, others wait to take over.
+"""The integrator's process: one leads, others take over.
 
-Woken by the log's own notification and looking five times a second in any case. Whatever is wrong
-with one log stops that log's tree, says so and tries again now and then; the others go on.
+Woken by the log's notification, and five times a second in any case. An error of one log stops that
+log's tree and is reported; it is tried again now and then, and the other logs go on.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ from threading import Event
 import structlog
 
 from ledger.database.clock import Clock
-from ledger.database.connections import CHANNEL, Connection, connect
+from ledger.database.connections import CHANNEL, Connection
+from ledger.database.leader import Lease, run_as_leader
 from ledger.database.named_sql import Queries
-from ledger.database.outage import OUTAGES, Outage
-from ledger.errors import Corrupt, Unavailable
+from ledger.database.retry import Outage
+from ledger.errors import Corrupt
 
 from .integrator import BATCH_MAX, Integrator
 from .last_signed import LastSignedStore
 from .logs import CHECKS, EVENTS, LOGS, MANIFESTS, Log
 from .manifests import ManifestMaker
-from .notes import BadNote
-from .signing import Signers
+from .notes import BadNote, Signers
 
 BATCH_S = 0.2
-"""What comes within so long goes into the tree, and under a signature, together."""
+"""Entries that arrive within this time are integrated and signed together."""
 
-LOCK = 0x74726565  # "tree"
-LEAD_POLL_S = 0.5
+LEASE = Lease(lock=0x74726565, application_name="permit-ledger integrate", poll_s=0.5)  # "tree"
 STOPPED_S = 10.0
-"""How long a log whose tree has stopped is left alone."""
+"""How long a tree that has stopped is left before it is tried again."""
 
 TREE_CHANNEL = "permit_ledger_tree"
-"""NOTIFY on it asks for a manifest (``ask_for_manifest`` in ``sql/tree.sql``)."""
+"""NOTIFY on it requests a manifest (``ask_for_manifest`` in ``sql/tree.sql``)."""
 
 _sql = Queries("transparency", "sql/tree.sql")
 _log = structlog.get_logger(__name__)
@@ -50,7 +49,7 @@ class _Work:
 
 
 class IntegratorRunner:
-    """Owns its connection while it runs; ``folder`` is where what was signed is remembered."""
+    """Owns its connection while it runs; ``folder`` holds what was signed last."""
 
     def __init__(
         self,
@@ -72,25 +71,8 @@ class IntegratorRunner:
         self._manifest_interval_s = manifest_interval_s
 
     def run(self) -> None:
-        """Until ``stop``."""
-        outage = Outage()
-        while not self._stop.is_set():
-            try:
-                with connect(
-                    self._database_url, application_name="permit-ledger integrate"
-                ) as connection:
-                    if self._lead(connection):
-                        self._integrate(connection, outage)
-            except (*OUTAGES, Unavailable) as error:
-                self._stop.wait(outage.pause_s(error))
-
-    def _lead(self, connection: Connection) -> bool:
-        """Wait until nobody else does; the lock goes with the connection."""
-        while not self._stop.is_set():
-            if connection.execute(_sql.try_to_integrate, [LOCK]).fetchone() == (True,):
-                return True
-            self._stop.wait(LEAD_POLL_S)
-        return False
+        """Integrate until ``stop`` is set."""
+        run_as_leader(self._database_url, LEASE, self._integrate, self._stop)
 
     def _integrate(self, connection: Connection, outage: Outage) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
@@ -113,7 +95,7 @@ class IntegratorRunner:
                 asked |= self._wait(connection, started + BATCH_S)
 
     def _step(self, connection: Connection, work: _Work) -> int:
-        """How many entries were integrated."""
+        """Integrate some entries of one log; returns how many."""
         if time.monotonic() < work.rest_until:
             return 0
         try:
@@ -121,10 +103,10 @@ class IntegratorRunner:
                 work.integrator = self._integrator(connection, work.log)
             count = work.integrator.step()
         except (Corrupt, BadNote, OSError) as error:
-            self._stand_still(connection, work, str(error))
+            self._stop_tree(connection, work, str(error))
             return 0
         if work.stopped is not None or count:
-            self._go_on(connection, work)
+            self._resume_tree(connection, work)
         return count
 
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
@@ -132,14 +114,14 @@ class IntegratorRunner:
         memory = LastSignedStore(self._folder, log.name)
         return Integrator(connection, log, self._origin, signers, memory, self._clock)
 
-    def _stand_still(self, connection: Connection, work: _Work, reason: str) -> None:
+    def _stop_tree(self, connection: Connection, work: _Work, reason: str) -> None:
         work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S
         if reason != work.stopped:
             _log.critical("nothing is signed", tree=work.log.name, reason=reason)
         work.stopped = reason
         connection.execute(_sql.stop_tree, {"tree": work.log.name, "reason": reason})
 
-    def _go_on(self, connection: Connection, work: _Work) -> None:
+    def _resume_tree(self, connection: Connection, work: _Work) -> None:
         work.stopped = None
         connection.execute(_sql.stop_tree, {"tree": work.log.name, "reason": None})
 
@@ -153,7 +135,7 @@ class IntegratorRunner:
             return False
 
     def _wait(self, connection: Connection, until: float) -> bool:
-        """At least until then, and whether somebody asked for a manifest meanwhile."""
+        """Wait until then; returns whether a manifest was requested meanwhile."""
         asked = False
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             for notification in connection.notifies(timeout=left, stop_after=100):

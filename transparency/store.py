@@ -1,26 +1,24 @@
-"""A tree as the database keeps it, for one connection."""
+"""A tree in the database, read and written on one connection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import cast
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows
 
-from .checkpoints import TreeHead
-from .edge import Edge, edge_tiles
-from .nodes import Span, nodes_of, span_hash
-from .notes import BadNote, Note, Signature, signature_of
-from .tiles import Tile, hash_in, tiles_of
+from .logs import Row
+from .merkle import Edge, Span, Tile, edge_tiles, hash_in, nodes_of, span_hash, tiles_of
+from .notes import BadNote, Note, Signature, TreeHead, signature_of
 
 _sql = Queries("transparency", "sql/tree.sql")
 
 
 class TreeStore:
-    """Reads and writes one tree; whoever calls it decides about transactions."""
+    """Reads and writes one tree; transactions are the caller's."""
 
     def __init__(self, connection: Connection, tree: str) -> None:
         self._connection = connection
@@ -28,15 +26,15 @@ class TreeStore:
 
     def head(self) -> tuple[int, bytes]:
         """Size and root."""
-        row = self._connection.execute(_sql.select_tree, {"tree": self._tree}).fetchone()
-        return cast("tuple[int, bytes]", row)
+        [(size, root)] = rows(self._connection, _sql.select_tree, {"tree": self._tree})
+        return size, root
 
     def edge(self) -> Edge:
         size, _ = self.head()
         return Edge(size, self.tiles(edge_tiles(size)))
 
     def tiles(self, wanted: Iterable[Tile]) -> dict[Tile, bytes]:
-        """Those of them that there are."""
+        """Those of these tiles that exist."""
         levels, indexes = columns(wanted)
         rows = self._connection.execute(
             _sql.select_tiles, {"tree": self._tree, "levels": levels, "indexes": indexes}
@@ -44,7 +42,7 @@ class TreeStore:
         return tiles_in(rows)
 
     def root_at(self, size: int) -> bytes:
-        """What the root was when the tree had so many leaves, from its tiles.
+        """The root when the tree had so many leaves, from its tiles.
 
         Raises:
             KeyError: a tile is missing.
@@ -52,7 +50,7 @@ class TreeStore:
         return self.hashes([Span(0, size)])[0]
 
     def hashes(self, spans: Iterable[Span]) -> list[bytes]:
-        """Of these spans, from the tiles.
+        """The hashes of these spans, from the tiles.
 
         Raises:
             KeyError: a tile is missing.
@@ -64,7 +62,7 @@ class TreeStore:
         return [span_hash(span, known) for span in listed]
 
     def move(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> bool:
-        """Whether the tree was as ``old`` says; only then it is moved on."""
+        """Move the tree from ``old`` to ``new``; returns whether it was at ``old``."""
         moved = self._connection.execute(
             _sql.move_tree,
             {
@@ -106,7 +104,7 @@ class TreeStore:
         return checkpoint_in(row, origin) if row else None
 
     def cosigned(self, origin: str, limit: int = 20) -> list[Note]:
-        """Checkpoints that witnesses have signed, the newest first."""
+        """Checkpoints with cosignatures of witnesses, the newest first."""
         parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
         rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
         return [readable_checkpoint_in(row, origin) for row in rows]
@@ -122,31 +120,30 @@ class TreeStore:
 
 
 def columns(tiles: Iterable[Tile]) -> tuple[list[int], list[int]]:
-    """Levels and indexes, for a query."""
+    """The tiles' levels and indexes, as a query's parameters."""
     listed = list(tiles)
     return [tile.level for tile in listed], [tile.number for tile in listed]
 
 
-def tiles_in(rows: Iterable[tuple[object, ...]]) -> dict[Tile, bytes]:
-    typed = cast("Iterable[tuple[int, int, bytes]]", rows)
-    return {Tile(level, number): hashes for level, number, hashes in typed}
+def tiles_in(rows: Iterable[Row]) -> dict[Tile, bytes]:
+    return {Tile(level, number): hashes for level, number, hashes in rows}
 
 
-def checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
-    """From a row of size, root and signature lines.
+def checkpoint_in(row: Row, origin: str) -> Note:
+    """A checkpoint from a row of size, root and signature lines.
 
     Raises:
-        BadNote: one of these lines is none.
+        BadNote: a line is not a signature.
     """
-    size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
+    size, root, lines = row[:3]
     signatures = tuple(signature_of(line.removesuffix("\n")) for line in lines or ())
     return Note(str(TreeHead(origin, size, root)), signatures)
 
 
-def readable_checkpoint_in(row: tuple[object, ...], origin: str) -> Note:
-    """The same, for whoever has to answer in any case: a line that is no signature, which only the
-    database's owner can have put there, says nothing, and hides none of the others."""
-    size, root, lines = cast("tuple[int, bytes, list[str]]", row[:3])
+def readable_checkpoint_in(row: Row, origin: str) -> Note:
+    """The same, leaving out lines that are not signatures, which only the database's owner can have
+    inserted."""
+    size, root, lines = row[:3]
     signatures = []
     for line in lines or ():
         with suppress(BadNote):

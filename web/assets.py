@@ -1,7 +1,7 @@
-"""Files for the browser, under an address that changes with any of them.
+"""Static files, under a URL that changes with any of them.
 
-An address that says what it serves may be kept for ever; modules that import each other by relative
-addresses stay of one version, and two versions never mix.
+A URL with a digest of the content can be cached forever. Modules import each other by relative
+URLs, so they are all of one version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Asset:
 
 
 class Assets:
-    """All files of a package's folder, read once."""
+    """All files of a package's folder, loaded once."""
 
     def __init__(self, package: str, folder: str) -> None:
         self._files = dict(_walk(files(package).joinpath(folder), ""))
@@ -38,11 +38,12 @@ class Assets:
         self.version = digest.hexdigest()[:16]
 
     def get(self, version: str, name: str) -> Asset | None:
-        """``None`` for what is not there, or was there in another version."""
+        """Return a file; ``None`` if there is none, or the version is another."""
         return self._files.get(name) if version == self.version else None
 
     def address(self, name: str) -> str:
-        """
+        """Return the URL path of a file.
+
         Raises:
             KeyError: there is no such file.
         """

@@ -1,4 +1,4 @@
-"""What a browser may do with a page: load our own files, talk to our own service, no more."""
+"""Response headers of pages and files: browsers load and connect to this service only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which language a page is in: the stored choice, else what the browser asks for, else English."""
+"""The language of a page: the stored choice, else the browser's preference, else English."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAGS = {"en": "en", "zh": "zh-CN"}
 _ACCEPTED_LENGTH_MAX = 1000
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _SUPPORTED = (*LANGUAGES, "zh-Hant")
-"""Traditional characters are not what the pages have, but nearer to them than English is."""
+"""The pages have no traditional characters, but simplified ones are nearer than English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Language:
 
 
 def load() -> dict[str, Language]:
-    """All catalogues, by code."""
+    """Load all catalogues, by code."""
     return {code: Language(code, TAGS[code], _catalogue(code)) for code in LANGUAGES}
 
 
@@ -43,10 +43,9 @@ def _catalogue(code: str) -> dict[str, Any]:
 
 
 def preferred(stored: str | None, accepted: str) -> str:
-    """The language to use; ``accepted`` as in ``Accept-Language`` (RFC 9110 §12.5.4).
+    """Choose a language; ``accepted`` as in ``Accept-Language`` (RFC 9110 §12.5.4).
 
-    Of those that the browser asks for, ours with the highest weight, and of equals the one that it
-    names first; a weight of 0 says which not to use.
+    The accepted one with the highest weight, and of equals the first; a weight of 0 excludes one.
     """
     if stored in LANGUAGES:
         return stored
@@ -63,15 +62,14 @@ def preferred(stored: str | None, accepted: str) -> str:
 
 
 def _ours(tag: str) -> str | None:
-    """Which of our languages reads best for whoever asks for another: Chinese for the languages of
-    China that are written as it is, by CLDR's distances."""
+    """Return our language nearest to another, by CLDR's distances: Chinese for the languages of
+    China that are written in Chinese characters."""
     return _nearest(tag.replace("_", "-").partition("-")[0].lower())
 
 
 @lru_cache(maxsize=1024)
 def _nearest(language: str) -> str | None:
-    """Of a language alone: langcodes remembers each tag that it is asked for, and with scripts and
-    regions there would be no end of them."""
+    """Match a language without script and region: langcodes caches every tag, without a bound."""
     if not _LANGUAGE.fullmatch(language):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The pages' addresses. Everything personal is asked for by the page itself, with a token."""
+"""The routes of the pages. Personal data is fetched by the page's scripts, with a token."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ STATS_QUESTIONS = (
     "corrections",
     "suspicious",
 )
-"""In the order of the page."""
+"""In the order on the page."""
 
 
 class HtmlRoute(APIRoute):
-    """Answers whoever would rather have HTML; others get what the API has at the same address."""
+    """Matches clients that prefer HTML; others get the API's resource at the same path."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         lines = [str(value, "latin-1") for name, value in scope["headers"] if name == b"accept"]
@@ -60,12 +60,12 @@ class HtmlRoute(APIRoute):
 
 
 def prefers_html(accepted: MIMEAccept) -> bool:
-    """Whether HTML is wanted rather than JSON (RFC 9110 §12.5.1). JSON for whoever takes either."""
+    """Return whether HTML is preferred (RFC 9110 §12.5.1); JSON if both are equal."""
     return accepted.best_match(["application/json", "text/html"]) == "text/html"
 
 
 class Pages:
-    """Renders templates in the language that the request asks for."""
+    """Renders templates in the request's language."""
 
     def __init__(self, policy: Policy, *, is_development: bool) -> None:
         self.assets = Assets("web", "static")
@@ -85,7 +85,7 @@ class Pages:
         )
 
     def page(self, request: Request, template: str, **values: Any) -> Response:
-        """A page, or the way back to it once a language was chosen."""
+        """Render a page, or redirect to it after a language was chosen."""
         if (chosen := request.query_params.get("language")) in languages.LANGUAGES:
             response: Response = RedirectResponse(request.url.path, 303, PAGE_HEADERS)
             response.set_cookie(
@@ -109,40 +109,40 @@ class Pages:
 
 
 def _tagged(content: bytes) -> Response:
-    """With an entity tag, which :class:`api.http.conditional.ConditionalReads` compares."""
+    """Add an entity tag, for :class:`api.http.conditional.ConditionalReads`."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
     return Response(content, 200, {**PAGE_HEADERS, "ETag": tag}, "text/html; charset=utf-8")
 
 
 def _data(language: Language) -> str:
-    """The catalogue for a ``script`` of type JSON, which nothing in it can end."""
+    """Serialize the catalogue for a JSON ``script`` element, which nothing in it can close."""
     return orjson.dumps(language.texts).decode().replace("<", "\\u003c")
 
 
 def router(policy: Policy, *, is_development: bool) -> APIRouter:
-    """The pages, and the files that they load."""
+    """Make the routes of the pages and of their files."""
     pages = Pages(policy, is_development=is_development)
     routes = APIRouter(include_in_schema=False, tags=["pages"])
 
     async def overview(request: Request) -> Response:
-        """What this is, and how it is doing."""
+        """The overview."""
         return pages.page(request, "overview.html")
 
     routes.add_api_route("/", overview, route_class_override=HtmlRoute)
 
     @routes.get("/me")
     async def me(request: Request) -> Response:
-        """The holder's phone."""
+        """The holder's page."""
         return pages.page(request, "me.html")
 
     @routes.get("/verify")
     async def verify(request: Request) -> Response:
-        """The officer who checks."""
+        """The verifier's page."""
         return pages.page(request, "verify.html")
 
     @routes.get("/counter")
     async def counter(request: Request) -> Response:
-        """The registrar."""
+        """The registrar's page."""
         return pages.page(request, "counter.html")
 
     @routes.get("/counter/id-cards")
@@ -152,28 +152,28 @@ def router(policy: Policy, *, is_development: bool) -> APIRouter:
 
     @routes.get("/progress")
     async def progress(request: Request) -> Response:
-        """Whoever has a receipt; its number is in the fragment, which stays with the browser."""
+        """Progress by receipt number, which is in the fragment and stays in the browser."""
         return pages.page(request, "progress.html")
 
     @routes.get("/audit")
     async def audit(request: Request) -> Response:
-        """The investigator."""
+        """The investigator's page."""
         return pages.page(request, "audit.html")
 
     @routes.get("/stats")
     async def stats(request: Request) -> Response:
-        """Everybody who wants to know how it goes."""
+        """The public statistics."""
         return pages.page(request, "stats.html", questions=STATS_QUESTIONS)
 
     @routes.get("/v/{code}")
-    @routes.get("/V/{code}")  # as it stands in the QR code, which holds upper case in less space
+    @routes.get("/V/{code}")  # as in the QR code: upper case takes less space
     async def shown(request: Request, code: str) -> Response:  # noqa: ARG001  the page reads it
-        """What a stranger's camera opens. Says the same of every code: alive, dead or made up."""
+        """What another camera app opens; the same page for every code, live or not."""
         return pages.page(request, "shown.html")
 
     @routes.get("/static/{version}/{name:path}")
     async def static(version: str, name: str) -> Response:
-        """A file, under an address that is its version's own."""
+        """A file, under its version's URL."""
         asset = pages.assets.get(version, name)
         if asset is None:
             raise HTTPException(404)

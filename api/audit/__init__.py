@@ -1,1 +1,3 @@
 """Audit investigators: history, evidence, erasure."""
+
+__all__ = ["data_protection", "evidence", "id_cards", "investigator"]

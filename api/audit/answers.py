@@ -1,4 +1,4 @@
-"""What an investigator gets back, as OpenAPI shows it."""
+"""What investigators receive, as OpenAPI shows it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.permits.answers import OwnCheckAnswer, PermitAnswer
-from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
+from api.checks.answers import OwnCheckAnswer
+from api.permits.answers import PermitAnswer
+from domain.standing import ElectronicStatus, PermitStatus, PersonalData, PhysicalStatus
 from domain.verification import Outcome, Reason
 
 Withheld = Annotated[
@@ -31,7 +32,7 @@ class ChangeAnswer(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """One event. What can't be read is null, and `reason` says why."""
+    """One event. Unreadable fields are null; `reason` has the cause."""
 
     position: int = Field(description="in the log")
     version: int = Field(description="in the permit's own history; for `after`")
@@ -44,7 +45,7 @@ class EventAnswer(BaseModel):
     station: str | None
     policy_version: str | None
     correlation_id: str | None
-    facts: dict[str, Any] | None = Field(description="what the event says besides")
+    facts: dict[str, Any] | None = Field(description="the event's other fields")
     changes: list[ChangeAnswer] | None = Field(
         description="null where the event, or one before it, can't be read"
     )
@@ -98,7 +99,7 @@ class StateAnswer(PermitAnswer):
 
 
 class BandAnswer(BaseModel):
-    """How both tracks stood from ``since`` on, until the next band."""
+    """The state of both tracks from ``since`` until the next band."""
 
     since: datetime
     until: datetime | None
@@ -130,7 +131,7 @@ class TimelineAnswer(BaseModel):
 
 
 class TodayAnswer(BaseModel):
-    """The same question, with what is known today of the instant of the check."""
+    """The same check, with what is known today about its instant."""
 
     outcome: Outcome
     reason: Reason | None
@@ -139,15 +140,15 @@ class TodayAnswer(BaseModel):
 
 
 class AuditedCheckAnswer(OwnCheckAnswer):
-    """A check; `today` is null where it can't be told any more."""
+    """A check; `today` is null where it can't be established any more."""
 
     differs: bool | None
-    relied_on: bool = Field(description="told effective, and the permit was voided afterwards")
+    relied_on: bool = Field(description="answered effective, and voided afterwards")
     today: TodayAnswer | None
 
 
 class UnreadableCheckAnswer(BaseModel):
-    """A check that is on record and can't be opened."""
+    """A recorded check that can't be decrypted."""
 
     position: int
     readable: Literal[False] = False
@@ -161,7 +162,7 @@ class ChecksAnswer(BaseModel):
 
 
 class ReadAnswer(BaseModel):
-    """A look into the audit."""
+    """An audit read."""
 
     position: int
     read_id: UUID
@@ -178,3 +179,37 @@ class ReadAnswer(BaseModel):
 class ReadsAnswer(BaseModel):
     reads: list[ReadAnswer]
     next_before: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class HolderAnswer(BaseModel):
+    """The state of a holder's personal data, and all permits that the holder ever had."""
+
+    holder_id: str
+    permit_numbers: list[str]
+    personal_data: PersonalData
+    as_of_position: int
+
+
+class DestroyedAnswer(BaseModel):
+    """What an erasure destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
+
+    holder_key: str
+    search_index: bool
+    portraits: bool
+    views: bool
+
+
+class ErasureAnswer(HolderAnswer):
+    """The certificate of an erasure."""
+
+    erased_at: datetime
+    legal_basis: str
+    case: str
+    approvals: list[str]
+    destroyed: DestroyedAnswer
+    backups_hold_key_until: date = Field(
+        description="last day on which copies of the database made before may hold the key"
+    )
+    certificate: str = Field(
+        description="the same, signed: compact JWS, typ erasure-certificate+jwt"
+    )

@@ -1,4 +1,4 @@
-"""Looks into the audit: each is on record before it is answered, whatever it comes to."""
+"""Audit reads: each is recorded before it is answered, whatever the outcome."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SUBJECTS: dict[str, Callable[[str], str | None]] = {
     "permit_number": permit_number.parse,
     "receipt_number": receipt_number.parse,
 }
-"""Which part of a path names a stream, and how it is read: a citizen number that was typed into the
-wrong field is not kept."""
+"""Path parameters that name a stream, and their parsers: a citizen number in the wrong field is not
+recorded."""
 
 
 async def investigator(
@@ -39,7 +39,7 @@ async def investigator(
     service: Annotated[Services, Depends(services)],
     _: Annotated[None, Depends(documented)],
 ) -> Principal:
-    """A dependency: who investigates, and in which case. 401 or 403 otherwise."""
+    """Dependency: the investigator, with a case; else 401 or 403."""
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     request.state.reader = caller
@@ -56,8 +56,8 @@ Investigator = Annotated[Principal, Depends(investigator)]
 
 
 class AuditedRoute(APIRoute):
-    """Answers once the look is on record, and with 503 where it can't be; of a caller whose token
-    is not valid nobody knows who it was, and there is nothing to record.
+    """Responds once the read is recorded, and with 503 if it can't be. Requests without a valid
+    token are not recorded: the reader is unknown.
 
     For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
     """
@@ -68,7 +68,7 @@ class AuditedRoute(APIRoute):
         async def record_and_answer(request: Request) -> Response:
             try:
                 response = await answer(request)
-            except Exception as error:  # noqa: BLE001  whatever it is, the look is on record
+            except Exception as error:  # noqa: BLE001  failed reads are recorded too
                 response = problems.of(request, error)
             reader: Principal | None = getattr(request.state, "reader", None)
             if reader is None:
@@ -93,7 +93,7 @@ class AuditedRoute(APIRoute):
         return record_and_answer
 
     def _parameters(self, request: Request) -> dict[str, str]:
-        """Those that the endpoint has; instants, numbers and names of streams, and nothing else."""
+        """Return the endpoint's parameters that are instants, numbers or names of streams."""
         own = {parameter.alias for parameter in self.dependant.query_params}
         return {
             name: value if _may_be_kept(value) else NOT_KEPT
@@ -108,7 +108,7 @@ def _may_be_kept(value: str) -> bool:
 
 
 def _subject(request: Request) -> str | None:
-    """Which stream is asked for, in the path or as what the answer is confined to."""
+    """Return the stream in the path, or the one that the list is filtered by."""
     asked = {**request.query_params, **request.path_params}
     for name, parse in SUBJECTS.items():
         value = asked.get(name, asked.get("subject"))

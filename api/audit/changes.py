@@ -1,4 +1,4 @@
-"""What each event of a history changed, fact by fact, on both tracks."""
+"""The changes of each event in a history, field by field, on both tracks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, cast
 
-from api.permits.presentation import Json
+from api.http.rendering import Json
 from domain.aggregate import DomainEvent
 from domain.calendar import shanghai_date
 from domain.events import HolderErased, PermitEvent, PermitIssued
@@ -38,7 +38,7 @@ _PERSONAL = ("identity", "residence.address", "electronic.device_keys")
 
 
 def hidden(history: StreamHistory) -> Hidden:
-    """Why the person behind a permit is not shown today, if so: erased, or kept unused."""
+    """Return why the holder is not shown today, if so: erased, or restricted."""
     permit: Permit | None = None
     for event in history.sound:
         permit = _after(permit, event)
@@ -49,9 +49,13 @@ def hidden(history: StreamHistory) -> Hidden:
     return "restricted" if permit.restricted else None
 
 
-def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> list[EventAnswer]:
-    """The events after a version, as many at most; all, if neither is named. The permit is folded
-    as far as its events can be read; after that nobody can say what was changed."""
+def event_answers(
+    history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX
+) -> list[EventAnswer]:
+    """Render the events after a version, at most ``limit``.
+
+    The permit is folded as far as its events can be read; the changes after that are unknown.
+    """
     why_hidden, known = hidden(history), len(history.sound)
     permit: Permit | None = None
     found: list[EventAnswer] = []
@@ -59,14 +63,14 @@ def told(history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX) -> lis
         if len(found) == limit:
             break
         event = cast("PermitEvent | None", recorded.event)
-        is_told = recorded.version > after
+        is_wanted = recorded.version > after
         changes: list[ChangeAnswer] | None = None
         if event is not None and n < known:
-            before = _facts(permit, event) if permit and is_told else {}
+            before = _facts(permit, event) if permit and is_wanted else {}
             permit = _after(permit, event)
-            if is_told:
+            if is_wanted:
                 changes = list(_changes(before, _facts(permit, event), event, why_hidden))
-        if is_told:
+        if is_wanted:
             true_from = history.sound_history.true_from(n + 1) if n < known else None
             found.append(answer_of(recorded, true_from, changes, why_hidden))
     return found
@@ -78,7 +82,7 @@ def answer_of(
     changes: list[ChangeAnswer] | None,
     why_hidden: Hidden,
 ) -> EventAnswer:
-    """A recorded event of any lifecycle, with what it has changed."""
+    """Render a recorded event of any stream type, with its changes."""
     event = recorded.event
     return EventAnswer(
         position=recorded.position,
@@ -112,7 +116,7 @@ def _text(recorded: RecordedEvent, name: str) -> str | None:
 
 
 def _facts(permit: Permit, event: PermitEvent) -> Json:
-    """All facts of a permit on the day of an event, under dotted names."""
+    """Return all facts of a permit on the day of an event, under dotted names."""
     standing = Standing(Facts.of(permit), shanghai_date(event.timestamp))
     document = permit_document(standing)
     document["issued_on"] = permit.issued_on
@@ -129,7 +133,7 @@ def _facts(permit: Permit, event: PermitEvent) -> Json:
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values; what every document says of itself is left out."""
+    """Yield dotted names and values, without those that every document has."""
     for name, inner in value.items():
         if isinstance(inner, dict):
             yield from flat(inner, f"{prefix}{name}.")
@@ -156,7 +160,7 @@ def _changes(
             withheld=why_hidden if is_hidden else None,
         )
     if why_hidden == "erased" and not isinstance(event, HolderErased):
-        # What it was went with the key, and so did whether it was another than before.
+        # The value was erased with the key, and so was whether it had changed.
         for path in parts(type(event)).paths:
             if path not in named:
                 yield ChangeAnswer(
@@ -181,7 +185,7 @@ def _own_facts(event: DomainEvent, why_hidden: Hidden) -> Json:
 
 
 def plain(value: Any) -> Any:
-    """A value of the domain as JSON has it; what was erased is null."""
+    """Convert a value of the domain for JSON; erased ones are null."""
     if value is ERASED:
         return None
     if isinstance(value, Enum):

@@ -1,4 +1,4 @@
-"""A permit's past checks, each asked again with what is known today."""
+"""A permit's past checks, each repeated with what is known today."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ledger.eventlog.history import StreamHistory
 from .answers import AuditedCheckAnswer, TodayAnswer, UnreadableCheckAnswer
 
 
-def asked_again(
+def checked_again(
     position: int, check: Check | None, recorded: StreamHistory, history: History
 ) -> AuditedCheckAnswer | UnreadableCheckAnswer:
-    """A check as it was answered, and what it would be told today of its instant."""
+    """Render a check as it was answered, with today's answer for its instant."""
     if check is None:
         return UnreadableCheckAnswer(position=position)
     again = recheck(history, _past(check, recorded))

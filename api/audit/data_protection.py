@@ -1,25 +1,25 @@
-"""What data-protection law asks for a holder: to keep the details unused, or to erase them."""
+"""Data-protection requests: restrict the use of a holder's personal data, or erase it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from api.checks.receipts import ERASURE
 from api.http import documents
+from api.http.fields import Printable
 from api.http.json_bodies import JsonRoute
+from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.services import Services, services
-from api.http.writing import answered, command_by, headers_of
-from api.permits.answers import ErasureAnswer, HolderAnswer
-from api.permits.presentation import place
-from api.permits.schemas import ErasureBody, OrderBody, Printable
+from api.http.writing import answered, command_by
 from ledger.commands.runner import Command
-from ledger.eventlog.idempotency import Answer
+
+from .answers import ErasureAnswer, HolderAnswer
+from .schemas import ErasureBody, OrderBody
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 
@@ -32,8 +32,8 @@ HolderId = Annotated[str, Path(min_length=1, max_length=64), Printable]
 async def restrict(
     holder_id: HolderId, body: OrderBody, command: OfficerCommand, service: Service
 ) -> Response:
-    """Restrict (限制处理): kept while the law says so, shown to nobody, good for no check."""
-    return answered(await service.holders.restrict(holder_id, body.order(), command))
+    """Restrict (限制处理): kept as the law requires, but not shown and not used for checks."""
+    return await answered(service.holders.restrict(holder_id, body.order(), command), service)
 
 
 @router.post("/{holder_id}/restriction-lifts", responses=documents.written(HolderAnswer))
@@ -41,25 +41,26 @@ async def lift_restriction(
     holder_id: HolderId, body: OrderBody, command: OfficerCommand, service: Service
 ) -> Response:
     """Lift a restriction (解除限制)."""
-    return answered(await service.holders.lift_restriction(holder_id, body.order(), command))
+    return await answered(
+        service.holders.lift_restriction(holder_id, body.order(), command), service
+    )
 
 
 @router.post("/{holder_id}/erasures", responses=documents.written(ErasureAnswer))
 async def erase(
     holder_id: HolderId, body: ErasureBody, command: OfficerCommand, service: Service
 ) -> Response:
-    """Erase for good (删除个人信息): the answer is a certificate of what was destroyed."""
+    """Erase (删除个人信息) permanently: the answer is a certificate of what was destroyed."""
     retention = timedelta(days=service.backup_retention_days)
-    answer = await service.holders.erase(
-        holder_id, body.order(), body.approvals, command.context.today + retention, command
+    kept_until = command.context.today + retention
+
+    def certified(document: Json) -> Json:
+        issued_at = int(service.clock.now().timestamp())
+        claims = {**document, "iat": issued_at}
+        return {**document, "certificate": service.receipts.sign(claims, kind=ERASURE)}
+
+    return await answered(
+        service.holders.erase(holder_id, body.order(), body.approvals, kept_until, command),
+        service,
+        complete=certified,
     )
-    return _certified(answer, service) if answer.accepted else answered(answer)
-
-
-def _certified(answer: Answer, service: Services) -> Response:
-    """Signed anew each time, over what was kept."""
-    document = orjson.loads(place(answer.body, answer.position or 0))
-    issued_at = int(service.clock.now().timestamp())
-    certificate = service.receipts.sign({**document, "iat": issued_at}, kind=ERASURE)
-    content = orjson.dumps({**document, "certificate": certificate})
-    return Response(content, 200, headers_of(answer), "application/json")

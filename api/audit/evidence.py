@@ -1,4 +1,4 @@
-"""Evidence (证据): a permit's history for people who trust nobody here, to be checked offline."""
+"""Evidence (证据): a permit's history, verifiable offline without trusting this service."""
 
 from __future__ import annotations
 
@@ -15,35 +15,33 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.reading import well_formed
+from api.http.rendering import Json
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.presentation import Json
 from domain.permit_document import permit_document
 from domain.policy import Policy
 from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
-from transparency.checkpoints import TreeHead
-from transparency.hashing import leaf_hash
 from transparency.logs import EVENTS, MANIFESTS
-from transparency.notes import COSIGNATURE, Note
+from transparency.merkle import ProofFailed, leaf_hash
+from transparency.notes import COSIGNATURE, Note, TreeHead
 from transparency.proof_text import TlogProof
-from transparency.proofs import ProofFailed
 from transparency.reading import ManifestProof, Moved
 
 from .answers import EventAnswer
 from .audited import AuditedRoute, Investigator
-from .changes import told
+from .changes import event_answers
 from .evidence_files import Completeness, Evidence, ProvedEvent
 from .investigator import At
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
 
 WAIT_S = 5.0
-"""How long evidence waits for the tree, and then for a manifest that knows the last event."""
+"""How long evidence waits for the tree, and then for a manifest that includes the last event."""
 
 ATTEMPTS = 5
 Entries = list[tuple[int, bytes]]
-"""Of a permit, in the order of its versions, with their positions."""
+"""A permit's, in the order of its versions, with their positions."""
 
 Service = Annotated[Services, Depends(services)]
 
@@ -60,14 +58,14 @@ RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
 async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:
-    """All events of a permit as they are stored, each with its proof; checkpoints around `at`; that
-    there are no others, up to the newest manifest; what it all says, for people."""
+    """All events of a permit as they are stored, each with its proof; checkpoints around `at`;
+    proof of completeness up to the newest manifest; and a readable summary."""
     history = await service.histories.of(well_formed(permit_number))
     if not history.events:
         raise UnknownPermit
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
-    told_and_state = told(history), _state(history, instant)
-    return await zipped(history, *told_and_state, instant, caller, service)
+    state = _state(history, instant)
+    return await zipped(history, event_answers(history), state, instant, caller, service)
 
 
 async def zipped(
@@ -78,7 +76,7 @@ async def zipped(
     caller: Principal,
     service: Services,
 ) -> Response:
-    """The evidence of any stream's history, as it is told.
+    """Make the evidence of any stream's history.
 
     Raises:
         Unavailable: its last event is in no signed tree yet.
@@ -121,7 +119,7 @@ async def _integrated(position: int, service: Services) -> None:
 
 
 async def _manifest_row(number: str, entries: Entries, service: Services) -> ManifestProof | None:
-    """The permit's place in a manifest: in one that knows its last event, if that comes in time."""
+    """Return the permit's row in a manifest, in one with its last event if that is made in time."""
     trees = service.trees
 
     async def is_there() -> bool:
@@ -133,7 +131,7 @@ async def _manifest_row(number: str, entries: Entries, service: Services) -> Man
 
     await service.waits.until(is_there, WAIT_S)
     found = None
-    for _ in range(ATTEMPTS):  # one may be replaced by the next in just this moment
+    for _ in range(ATTEMPTS):  # the manifest may be replaced meanwhile
         with suppress(Moved, ProofFailed):
             found = await trees.manifest(number)
             if found and await trees.size(MANIFESTS) >= found.position:
@@ -148,8 +146,8 @@ def _leaf_of(row: ManifestProof, entries: Entries) -> bytes:
 
 
 async def _newest(size_min: int, service: Services) -> Note:
-    """The newest checkpoint that the quorum of witnesses has signed as well, if it knows all this;
-    or else that any has; or else the newest."""
+    """Return the newest checkpoint of this size or more that the witnesses' quorum has cosigned,
+    else one that any witness has, else the newest."""
     if witnessed := await service.witnessed.covering(EVENTS, size_min):
         return witnessed
     if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
@@ -160,8 +158,8 @@ async def _newest(size_min: int, service: Services) -> Note:
 
 
 async def _checkpoints(instant: datetime, newest: Note, service: Services) -> dict[str, Note]:
-    """Around the instant, as far as there are such, and the newest; each larger than the one
-    before."""
+    """Return those before and after the instant, where they exist, and the newest; each larger
+    than the one before."""
     before = await service.trees.at(EVENTS, instant)
     after = await service.trees.after(EVENTS, instant, _size(before) if before else 0)
     around = {"before": before, "after": after, "newest": newest}
@@ -219,7 +217,7 @@ async def _path(hashes: Awaitable[list[bytes]]) -> list[bytes]:
     try:
         return await hashes
     except KeyError:
-        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+        raise Unavailable("A tile of the tree is missing: an operator has to intervene.") from None
 
 
 def _size(note: Note) -> int:
@@ -227,7 +225,7 @@ def _size(note: Note) -> int:
 
 
 def _state(history: StreamHistory, instant: datetime) -> Json | None:
-    """What was true at the instant, as known then; nothing where that can't be told."""
+    """Return the state at the instant, as known then; ``None`` if it can't be established."""
     with suppress(UnknownPermit, UnreadableEvent):
         known_history, known = history.known_by(instant)
         if found := known_history.as_of(instant, known):

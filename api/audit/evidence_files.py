@@ -1,6 +1,6 @@
-"""The files that prove one permit's history to a stranger, from what the ledger has.
+"""The files of evidence: they prove one permit's history to a third party.
 
-``tools/verify_evidence.py`` checks them, and goes with them.
+``tools/verify_evidence.py`` verifies them, and is included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from api.permits.presentation import Json
+from api.http.rendering import Json
 from transparency.manifests import row_entry
 from transparency.notes import Note, NoteVerifier
 from transparency.proof_text import TlogProof
@@ -29,7 +29,7 @@ from .answers import EventAnswer
 FORMAT = "permit-ledger-evidence/1"
 VERIFIER = "verify_evidence.py"
 _MOMENT = (1980, 1, 1, 0, 0, 0)
-"""Of every file in the zip, so that equal evidence has equal bytes."""
+"""The time of every file in the zip, so that equal evidence has equal bytes."""
 
 _templates = Environment(
     loader=PackageLoader("api", "templates"), autoescape=True, undefined=StrictUndefined
@@ -38,9 +38,9 @@ _templates = Environment(
 
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
-    """``state`` are the stored bytes, ``entry`` what the tree has of them."""
+    """``state`` are the stored bytes, ``entry`` is the tree's entry of them."""
 
-    told: EventAnswer
+    answer: EventAnswer
     state: bytes
     entry: bytes
     proof: TlogProof
@@ -48,7 +48,7 @@ class ProvedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """That the permit's last event is the last: its row in a manifest, and the manifest's place."""
+    """Proof that no later event is missing: the row in a manifest, and the manifest's proof."""
 
     row: ManifestProof
     last_leaf: bytes
@@ -78,7 +78,7 @@ class Evidence:
     witness_keys: list[NoteVerifier]
 
     def zipped(self) -> bytes:
-        """A zip of all files; the same evidence gives the same bytes."""
+        """Make the zip; the same evidence gives the same bytes."""
         contents = self._contents()
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         contents = {"evidence.json": _json(self._index(digests)), **contents}
@@ -100,9 +100,9 @@ class Evidence:
             "as_of_position": self.position,
             "events": [
                 {
-                    "position": event.told.position,
-                    "version": event.told.version,
-                    "topic": event.told.type,
+                    "position": event.answer.position,
+                    "version": event.answer.version,
+                    "topic": event.answer.type,
                     "recorded_at": orjson.loads(event.entry)["recorded_at"],
                 }
                 for event in self.events
@@ -119,7 +119,7 @@ class Evidence:
             "policy.json": _json(self.policy),
             "keys/log.txt": _lines(self.log_keys),
             "keys/witnesses.txt": _lines(self.witness_keys),
-            "opened/history.json": _json([event.told.model_dump() for event in self.events]),
+            "opened/history.json": _json([event.answer.model_dump() for event in self.events]),
         }
         if self.state is not None:
             contents["opened/state.json"] = _json(self.state)
@@ -128,7 +128,7 @@ class Evidence:
         for name, path in self.growth.items():
             contents[f"consistency/{name}.txt"] = _hashes(path)
         for event in self.events:
-            position = event.told.position
+            position = event.answer.position
             contents[f"entries/{position}.json"] = event.entry
             contents[f"states/{position}.bin"] = event.state
             contents[f"proofs/{position}.tlog-proof"] = str(event.proof).encode()

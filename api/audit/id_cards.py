@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.rendering import Json
 from api.http.services import Services, services
 from api.id_cards.counter import well_formed
 from api.id_cards.presentation import application_document, file_document
-from api.permits.presentation import Json
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.events import ApplicationAccepted, IdCardEvent
 from domain.personal import ERASED
@@ -38,13 +38,13 @@ _PERSONAL = ("applicant.", "return_reason")
 async def application_events(
     receipt_number: str, _: Investigator, service: Service
 ) -> ApplicationHistoryAnswer:
-    """The whole history of an application: who, where, when, and what was changed."""
+    """The history of an application: who, where, when, and each field's old and new value."""
     number = well_formed(receipt_number)
     history = await _history(number, service)
-    told, _now = told_application(history)
+    answers, _now = _event_answers(history)
     return ApplicationHistoryAnswer(
         receipt_number=number,
-        events=told,
+        events=answers,
         missing_versions=history.missing_versions,
         as_of_position=history.head,
     )
@@ -58,21 +58,21 @@ async def application_evidence(
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
     history = await _history(well_formed(receipt_number), service)
-    told, application = told_application(history)
+    answers, application = _event_answers(history)
     state = application_document(application) if application else None
-    return await zipped(history, told, state, service.clock.now(), caller, service)
+    return await zipped(history, answers, state, service.clock.now(), caller, service)
 
 
-def told_application(
+def _event_answers(
     history: StreamHistory,
 ) -> tuple[list[EventAnswer], IdCardApplication | None]:
-    """Every event, and the application after the last one that can be read."""
+    """Render all events; return them and the application after the last readable one."""
     application: IdCardApplication | None = None
     for event in _sound(history):
         application = _after(application, event)
     why_hidden = _hidden(application)
     application, before, known = None, Json(), len(_sound(history))
-    told = []
+    answers = []
     for n, recorded in enumerate(history.events):
         changes: list[ChangeAnswer] | None = None
         if n < known:
@@ -80,8 +80,8 @@ def told_application(
             after = dict(flat(plain(file_document(application))))
             changes, before = list(_changes(before, after, why_hidden)), after
         true_from = recorded.recorded_at if n < known else None
-        told.append(answer_of(recorded, true_from, changes, why_hidden))
-    return told, application
+        answers.append(answer_of(recorded, true_from, changes, why_hidden))
+    return answers, application
 
 
 async def _history(number: str, service: Services) -> StreamHistory:
@@ -96,7 +96,7 @@ async def _history(number: str, service: Services) -> StreamHistory:
 
 
 def _sound(history: StreamHistory) -> list[IdCardEvent]:
-    return [event for event in history.sound_life if isinstance(event, IdCardEvent)]
+    return [event for event in history.sound_events if isinstance(event, IdCardEvent)]
 
 
 def _after(application: IdCardApplication | None, event: IdCardEvent) -> IdCardApplication:

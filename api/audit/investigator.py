@@ -1,4 +1,4 @@
-"""The investigator's reads: a permit's history, what it was when, who checked it, who looked."""
+"""The investigator's reads: a permit's history, past states, checks, and the audit reads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http import documents
+from api.http.fields import Printable
 from api.http.instants import QueryInstant
 from api.http.reading import next_page, well_formed
 from api.http.services import Services, services
-from api.permits.schemas import Printable
 from domain import permit_number as permit_numbers
 from domain.id_cards import receipt_number as receipt_numbers
 from domain.permit_document import permit_document
@@ -25,7 +25,7 @@ from ledger.checks.history import CHECKS_MAX
 from ledger.errors import UnknownPermit
 from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
-from ledger.eventlog.recorder import VERSION_MAX
+from ledger.eventlog.log import VERSION_MAX
 
 from .answers import (
     BandAnswer,
@@ -40,8 +40,8 @@ from .answers import (
     TimelineAnswer,
 )
 from .audited import AuditedRoute, Investigator
-from .changes import hidden, plain, told
-from .checks import asked_again
+from .changes import event_answers, hidden, plain
+from .checks import checked_again
 
 EVENTS_MAX = 200
 """In one answer."""
@@ -55,7 +55,7 @@ KnownAt = Annotated[
     Query(description="by when it was recorded; now, if left out or ahead"),
 ]
 Before = Annotated[
-    int | None, Query(ge=1, le=POSITION_MAX, description="only what stands before this position")
+    int | None, Query(ge=1, le=POSITION_MAX, description="only entries before this position")
 ]
 _PROBLEMS = documents.problems(401, 403, 404, 422, 503)
 
@@ -68,14 +68,14 @@ async def events(
     _: Investigator,
     service: Service,
     after: Annotated[
-        int, Query(ge=0, le=VERSION_MAX, description="only what stands after this version")
+        int, Query(ge=0, le=VERSION_MAX, description="only events after this version")
     ] = 0,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
 ) -> HistoryAnswer:
-    """The whole history: who, where, when, and what was changed from what to what."""
+    """The history: who, where, when, and each field's old and new value."""
     number = well_formed(permit_number)
     history = await _history(number, service)
-    page = told(history, after, limit)
+    page = event_answers(history, after, limit)
     is_more = bool(page) and page[-1].version < history.events[-1].version
     next_after = page[-1].version if is_more else None
     response.headers.update(next_page(request, after=next_after))
@@ -148,7 +148,7 @@ async def checks(
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=CHECKS_MAX)] = 50,
 ) -> ChecksAnswer:
-    """Who checked it, the newest first, and what each would be told today of that instant."""
+    """The permit's checks, the newest first, each with today's answer for that instant."""
     number = well_formed(permit_number)
     recorded = await _history(number, service)
     history, _known = recorded.known_by(None)
@@ -158,7 +158,7 @@ async def checks(
     response.headers.update(next_page(request, before=next_before))
     return ChecksAnswer(
         permit_number=number,
-        checks=[asked_again(position, check, recorded, history) for position, check in found],
+        checks=[checked_again(position, check, recorded, history) for position, check in found],
         next_before=next_before,
         as_of_position=recorded.head,
     )
@@ -172,14 +172,13 @@ async def reads(
     service: Service,
     subject: Annotated[
         str | None,
-        Query(max_length=64, description="only looks at this permit"),
+        Query(max_length=64, description="only reads of this permit"),
         Printable,
     ] = None,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=READS_MAX)] = 50,
 ) -> ReadsAnswer:
-    """Who looked into the audit, the newest first, refused ones too; this look is not among them
-    yet."""
+    """The audit reads, the newest first, refused ones too; without this one."""
     named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
     found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
     next_before = found[-1].position if len(found) == limit else None
@@ -207,7 +206,7 @@ async def _history(number: str, service: Services) -> StreamHistory:
 
 
 def _now(service: Services, history: History) -> datetime:
-    """Whatever is in the log has happened, though its writer's clock be a moment ahead of ours."""
+    """Return now, or the newest event's time if its writer's clock is ahead of ours."""
     return max(service.clock.now(), history.recorded_at[-1])
 
 

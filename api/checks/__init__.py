@@ -1,1 +1,12 @@
 """Checks of cards and live codes by verification endpoints."""
+
+__all__ = [
+    "answers",
+    "decoding",
+    "express",
+    "frames",
+    "own_checks",
+    "receipts",
+    "remote",
+    "verifier",
+]

@@ -1,15 +1,19 @@
-"""One check from question to answer: decided on the present, recorded, and only then told."""
+"""One check: decided on the present state, recorded, and only then answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+import orjson
 import structlog
+from starlette.responses import Response
 
+from api.http.rendering import Json
 from api.http.services import Services
 from api.http.tokens import Principal
-from api.permits.presentation import Json, disclosed
-from api.permits.schemas import CheckBody, ElectronicCheckBody, PhysicalCheckBody
+from api.permits.presentation import disclosed
 from domain import permit_number
 from domain.verification import (
     Reason,
@@ -26,33 +30,38 @@ from ledger.errors import Corrupt, Unavailable
 from projections.queries.check_batcher import CheckLookup, CheckQuery
 from projections.queries.permits import PermitRow, Person
 
+from .receipts import ReceiptSigner
+from .schemas import CheckBody, ElectronicCheckBody, PhysicalCheckBody
+
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A check that is on record; ``permit`` holds what is shown."""
+    """A recorded check; ``permit`` holds the fields that are disclosed."""
 
     check: Check
     permit: Json
 
 
 async def answer(body: CheckBody, verifier: Principal, service: Services) -> Answered:
-    """Which fields may be shown is decided before anything is looked up; a code is used whatever
-    the check comes to, since it was shown.
+    """Decide and record a check.
+
+    The fields that may be disclosed are decided before anything is read. A code is used up whatever
+    the outcome, since it was shown.
 
     Raises:
-        HttpProblem: 429, nothing was looked up.
-        Unavailable: nothing is answered; a code may be used.
+        HttpProblem: 429; nothing was read.
+        Unavailable: there is no answer; a code may have been used up.
     """
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
     verifier_index = service.limits.verifier_index(verifier.subject)
-    asked = _look_up(body, verifier_index, service)
+    asked = _query(body, verifier_index, service)
     service.limits.check(verifier_index, asked.permit_number)
     found, is_present = await _present(body, await service.checks.look_up(asked), service)
     verdict = _NOT_ALLOWED
     if fields:
-        verdict = _verdict(body, found, service) if is_present else _UNDETERMINED
+        verdict = verdict_of(body, found, service) if is_present else _UNDETERMINED
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
     if fields and found.seen.facts and verdict.reason is None:
@@ -60,20 +69,16 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
             permit = disclosed(fields, service.standing(found.seen.facts), found.seen, person)
         else:
             verdict = _UNDETERMINED
-    check = Check(
-        check_id=new_check_id(),
+    check = new_check(
+        body,
+        verifier,
+        verdict,
+        permit,
         checked_at=asked.at,
-        verifier=verifier.subject,
-        scenario=scenario_on_record(body.scenario),
-        track=body.track,
         permit_number=found.permit_number,
-        card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,
+        as_of_position=found.seen.as_of_position,
         code=asked.code_digest.hex() if asked.code_digest else None,
         device=found.device,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        fields=list(permit),
-        as_of_position=found.seen.as_of_position,
     )
     await service.checks.record(check.record(verifier_index, key))
     return Answered(check, permit)
@@ -83,10 +88,10 @@ _NOT_ALLOWED = Verdict(Reason.SCENARIO_NOT_ALLOWED)
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 
 
-def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQuery:
+def _query(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQuery:
     now = service.clock.now()
     if not isinstance(body, ElectronicCheckBody):
-        # Nothing else is looked up or kept: a citizen number may be in the wrong field.
+        # Anything else is neither read nor kept: a citizen number may be in the wrong field.
         return CheckQuery(now, permit_number=permit_number.parse(body.permit_number))
     digests = service.codes.digests
     return CheckQuery(
@@ -101,13 +106,13 @@ def _look_up(body: CheckBody, verifier_index: bytes, service: Services) -> Check
 async def _present(
     body: CheckBody, found: CheckLookup, service: Services
 ) -> tuple[CheckLookup, bool]:
-    """What was found, and whether it holds everything committed before this check came in.
+    """Return what was found, and whether it includes everything committed before this check.
 
-    Where the views are behind: they may lack nothing of this permit; else they are waited for, a
-    moment; else the permit's own events tell. What became of the code stays.
+    Views that are behind may lack nothing of this permit; else wait for them for a bounded time;
+    else fold the permit's own events. The result of using the code is kept.
     """
     if isinstance(body, ElectronicCheckBody) and not found.is_live:
-        return found, True  # a code that is not live says nothing of any permit
+        return found, True  # a code that is not live belongs to no permit
     if found.is_present or found.is_quarantined:
         return found, not found.is_quarantined
     if await service.views.wait_for(found.seen.head, service.check_wait_s):
@@ -118,12 +123,13 @@ async def _present(
     try:
         seen = await service.folder.permit(found.permit_number or "")
     except (Corrupt, Unavailable) as error:
-        _log.error("a permit's events can't tell how it stands", reason=error.detail)
+        _log.error("a permit can't be folded for a check", reason=error.detail)
         return found, False
     return found._replace(seen=seen, key_row=seen.row), True
 
 
-def _verdict(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
+def verdict_of(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
+    """Decide on what was found, as of today."""
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
@@ -135,8 +141,8 @@ def _verdict(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
 async def _key(
     body: CheckBody, found: CheckLookup, verdict: Verdict, service: Services
 ) -> tuple[HolderKey | None, Verdict]:
-    """What the record is sealed with. Where there is nobody's, a code costs the same all the same:
-    how long an answer takes does not tell whether it ever existed."""
+    """Return the key that seals the record. Without one, a code takes as long all the same, so that
+    the response time does not reveal whether it ever existed."""
     try:
         key = await service.reader.key_in(found.key_row)
         if key is None and isinstance(body, ElectronicCheckBody):
@@ -148,7 +154,7 @@ async def _key(
 
 
 async def _person(seen: PermitRow, key: HolderKey | None, service: Services) -> Person | None:
-    """Who is to be shown. A record that can't be opened is not shown as somebody else's."""
+    """Return the person to show; ``None`` if the record can't be opened."""
     try:
         return await service.reader.person(seen, "physical", key)
     except (Corrupt, Unavailable) as error:
@@ -156,18 +162,59 @@ async def _person(seen: PermitRow, key: HolderKey | None, service: Services) -> 
         return None
 
 
+def new_check(
+    body: CheckBody,
+    verifier: Principal,
+    verdict: Verdict,
+    permit: Json,
+    *,
+    checked_at: datetime,
+    permit_number: str | None,
+    as_of_position: int,
+    code: str | None = None,
+    device: str | None = None,
+) -> Check:
+    """Make the record of a check, here and beside a remote database."""
+    return Check(
+        check_id=new_check_id(),
+        checked_at=checked_at,
+        verifier=verifier.subject,
+        scenario=scenario_on_record(body.scenario),
+        track=body.track,
+        permit_number=permit_number,
+        card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,
+        code=code,
+        device=device,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        fields=list(permit),
+        as_of_position=as_of_position,
+    )
+
+
+def signed_response(
+    check: Check, permit: Json, receipts: ReceiptSigner, age: Json | None = None, **unsigned: Any
+) -> Response:
+    """Respond with a check and its receipt; the receipt includes ``age``, where there is one."""
+    signed = age or {}
+    receipt = receipts.sign({**receipt_claims(check), **signed})
+    content = {**_claims_of(check), **signed, **unsigned, "permit": permit, "receipt": receipt}
+    return Response(orjson.dumps(content), 200, media_type="application/json")
+
+
 def receipt_claims(check: Check) -> Json:
-    """What a receipt says: the permit's number where the verifier knew it, or was shown it live."""
-    told = check.track == Track.PHYSICAL or check.reason not in {
+    """Return the claims of a receipt, with the permit number if the verifier knew it already or was
+    shown it live."""
+    is_known = check.track == Track.PHYSICAL or check.reason not in {
         Reason.NOT_LIVE,
         Reason.SCENARIO_NOT_ALLOWED,
     }
-    number = {"permit_number": check.permit_number} if check.permit_number and told else {}
-    return {**claims_of(check), **number, "iat": int(check.checked_at.timestamp())}
+    number = {"permit_number": check.permit_number} if check.permit_number and is_known else {}
+    return {**_claims_of(check), **number, "iat": int(check.checked_at.timestamp())}
 
 
-def claims_of(check: Check) -> Json:
-    """What answer and receipt have in common."""
+def _claims_of(check: Check) -> Json:
+    """Return what answer and receipt have in common."""
     return {
         "check_id": str(check.check_id),
         "outcome": check.outcome,

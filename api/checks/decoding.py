@@ -1,12 +1,11 @@
-"""The codes in a picture: decoded in a few threads, so that no picture holds up the others.
+"""Decodes the codes in a camera picture, in a few threads of their own.
 
-A camera sees posters, parcels and other people's phones as well. Of all codes in the picture, the
-first that has the form of a live code or of a permit number is taken.
+A picture may also show posters, parcels and other people's phones. Of all codes in it, the first
+with the form of a live code or of a permit number is taken.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from io import BytesIO
 from typing import cast
 
 import zxingcpp
+from anyio import CapacityLimiter, to_thread
 from PIL import Image
 
+from api.http.admission import Admission
 from domain import permit_number
 from ledger.checks.display_codes import ALPHABET, CODE_LENGTH
-from ledger.errors import Unavailable
 
 FRAME_BYTES_MAX = 512 * 1024
 FRAME_PIXELS_MAX = 4_000_000
@@ -29,8 +29,7 @@ WAITING_MAX = 16
 STILLS_MAX = 3
 """Of an animated picture."""
 READING_S_MAX = 2.0
-"""After that no other reading of the same picture is begun; a single one takes at most half a
-second."""
+"""After that no further attempt on the same picture is begun; one takes at most half a second."""
 _LIVE_CODE = re.compile(
     rf"(?:https?://[^/\s?#]+/v/)?[{ALPHABET}]{{{CODE_LENGTH}}}", re.IGNORECASE | re.ASCII
 )
@@ -42,53 +41,48 @@ _OTHERS = zxingcpp.BarcodeFormats(
         *(_FORMAT.PDF417, _FORMAT.EANUPC, _FORMAT.Code128),
     ]
 )
-"""What is printed on things nearby. Symbologies without a check of their own are left out: they are
-found in hair and brickwork."""
+"""Printed on things nearby. Symbologies without a checksum are left out: they are found in hair and
+brickwork."""
 _WHITE, _BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 _GREY_MAX = 255
 
 
 class NotAPicture(Exception):
-    """These bytes are no picture of that form, or one of too many pixels; the message says which,
-    fit for the caller."""
+    """The bytes are no picture of the given format, or one of too many pixels. The message is fit
+    for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``text`` is that of a code of this service; ``other_code``: there is none of ours, but
-    another one."""
+    """``text`` is that of this service's code; ``other_code``: there are only other codes."""
 
     text: str | None = None
     other_code: bool = False
 
 
 class Decoders:
-    """A few threads at a time decode; a few more requests wait. One a process."""
+    """A few threads that decode, with a few more requests waiting for them. One per process."""
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(DECODERS_MAX)
-        self._waiting = 0
+        self._admission = Admission(
+            WAITING_MAX, "Too many pictures are being read; send the next one later."
+        )
+        self._threads = CapacityLimiter(DECODERS_MAX)
 
     async def read(self, image: bytes, form: str) -> Reading:
-        """What a picture shows; ``form`` is Pillow's name of the picture's format.
+        """Decode a picture; ``form`` is Pillow's name of its format.
 
         Raises:
-            Unavailable: too many pictures wait.
+            Unavailable: too many pictures are waiting.
             NotAPicture
         """
-        if self._waiting >= WAITING_MAX:
-            raise Unavailable("Too many pictures are being read; send the next one later.")
-        self._waiting += 1
-        try:
-            async with self._free:
-                return await asyncio.to_thread(_read, image, form)
-        finally:
-            self._waiting -= 1
+        with self._admission.place():
+            return await to_thread.run_sync(_read, image, form, limiter=self._threads)
 
 
 def is_ours(text: str) -> bool:
-    """Whether a code's text has the form of a live code, alone or in its address, or of a permit
-    number. The host is not compared: behind a proxy the service may be known by several."""
+    """Return whether a code's text has the form of a live code, alone or in its URL, or of a permit
+    number. The host is not compared: behind a proxy the service may have several."""
     return bool(_LIVE_CODE.fullmatch(text)) or permit_number.is_valid(text.upper())
 
 
@@ -107,7 +101,7 @@ def _read(content: bytes, form: str) -> Reading:
 
 
 def _greys(content: bytes, form: str) -> Iterator[Image.Image]:
-    """The picture in shades of grey, in each way that may show its code.
+    """Convert the picture to greyscale, in each way that may show its code.
 
     Raises:
         NotAPicture
@@ -121,12 +115,12 @@ def _greys(content: bytes, form: str) -> Iterator[Image.Image]:
                 yield from _shades(image)
     except NotAPicture:
         raise
-    except Exception:  # noqa: BLE001  decoders raise all kinds of things at damaged bytes
+    except Exception:  # noqa: BLE001  decoders raise any kind of error at damaged bytes
         raise NotAPicture(f"a whole {form} picture is expected, as Content-Type says") from None
 
 
 def _shades(image: Image.Image) -> Iterator[Image.Image]:
-    """Where it is transparent, on white paper first, as most codes are dark; then on black."""
+    """Put transparent pictures on white first, since most codes are dark, and then on black."""
     if image.mode.startswith(("I", "F")):  # 16 bits, which Pillow would cut off, not scale down
         yield _stretched(image)
     elif image.has_transparency_data:

@@ -1,8 +1,8 @@
-"""A short way for the one request that comes by the thousand: a check.
+"""A direct path for the most frequent request: a check.
 
-The application's own way finds the route among all, solves dependencies and passes a dozen layers,
-which takes longer than the check itself. Here the same endpoint is called with the same caller and
-body, found directly. Whatever is not plainly such a request goes the long way.
+FastAPI's path matches routes, resolves dependencies and passes a dozen layers, which takes longer
+than the check itself. Here the same endpoint is called with the same caller and body. Any request
+that is not plainly a check takes FastAPI's path.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from api.http.json_bodies import MalformedJson, invalid, parse
 from api.http.middleware import BodyTooLarge
 from api.http.roles import Scope as Right
 from api.http.security import admitted
-from api.permits.schemas import CheckBody
 
+from .schemas import CheckBody
 from .verifier import VERIFICATIONS, verify
 
 JSON: Final = b"application/json"
@@ -30,7 +30,7 @@ _MISSING: Final = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 
 
 class _Route(NamedTuple):
-    """What measurements and log lines call it."""
+    """The route in metrics and log lines."""
 
     path: str
 
@@ -39,22 +39,22 @@ _ROUTE = _Route(VERIFICATIONS)
 
 
 class ExpressLane:
-    """Within the request's frame; for requests of which :func:`is_check` is true."""
+    """Runs within the request's frame, for requests that :func:`is_check` accepts."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = _ROUTE
         try:
             response = await _answer(scope, receive)
         except BodyTooLarge:
-            raise  # the frame's own
-        except Exception as error:  # noqa: BLE001  as FastAPI's own way ends: a problem document
+            raise  # handled by the frame
+        except Exception as error:  # noqa: BLE001  a problem document, as on FastAPI's path
             response = problems.of(Request(scope), error)
         if response is not None:
             await response(scope, receive, send)
 
 
 def is_check(scope: Scope) -> bool:
-    """Whether it is plainly a check, as JSON."""
+    """Return whether a request is plainly a check in JSON."""
     return (
         scope["type"] == "http"
         and scope["path"] == VERIFICATIONS
@@ -64,7 +64,7 @@ def is_check(scope: Scope) -> bool:
 
 
 async def _answer(scope: Scope, receive: Receive) -> Response | None:
-    """``None`` where the caller has hung up meanwhile."""
+    """Respond; ``None`` if the caller has disconnected."""
     service = scope["app"].state.services
     caller = await admitted(scope, service, Right.VERIFY)
     scope["state"]["caller"] = caller.subject
@@ -75,7 +75,7 @@ async def _answer(scope: Scope, receive: Receive) -> Response | None:
 
 
 def _asked(body: bytes) -> CheckBody:
-    """The check that a body asks for, validated as FastAPI does it.
+    """Validate a body as FastAPI does.
 
     Raises:
         RequestValidationError

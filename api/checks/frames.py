@@ -1,8 +1,8 @@
-"""Reading the codes in a camera's picture, for checkers whose browser can't."""
+"""Decodes codes in camera pictures, for browsers that can't."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Security
 from pydantic import BaseModel, Field
@@ -17,14 +17,15 @@ from api.http.tokens import Principal
 
 from .decoding import TEXT_LENGTH_MAX, NotAPicture
 
+FRAMES: Final = "/v1/verifications/frames"
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
 router = APIRouter(tags=["verifier"])
 
 
 class FrameAnswer(BaseModel):
-    """What this service's code in the picture says, a live code or a permit number; ``null`` where
-    there is none, or it can't be read."""
+    """The text of this service's code in the picture, a live code or a permit number; ``null`` if
+    there is none, or it can't be decoded."""
 
     text: Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None
     other_code: bool = Field(
@@ -36,7 +37,7 @@ _PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-
 
 
 @router.post(
-    "/v1/verifications/frames",
+    FRAMES,
     response_model_exclude_defaults=True,
     responses=documents.problems(401, 403, 413, 422, 503) | {200: {"model": FrameAnswer}},
     openapi_extra={
@@ -48,8 +49,9 @@ async def read_frame(
     _: Annotated[Principal, Security(require(Scope.VERIFY))],
     service: Annotated[Services, Depends(services)],
 ) -> FrameAnswer:
-    """What this service's code in a camera's picture says, whatever other codes are beside it; the
-    picture is not kept."""
+    """Decode this service's code in a camera picture, whatever other codes are in it.
+
+    The picture is not kept."""
     media_type, _parameters = parse_options_header(request.headers.get("content-type"))
     form = MEDIA_TYPES.get(media_type.lower())
     if form is None:

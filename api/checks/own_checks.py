@@ -1,4 +1,4 @@
-"""Who looked (谁查了我): the holder's list of every check of the own permits, and the receipts."""
+"""Checks of the holder's own permits (谁查了我), and their receipts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
 from domain.personal import ERASED
 from ledger.checks.history import CHECKS_MAX
 from ledger.checks.log import Check
 from ledger.errors import UnknownCheck
 from ledger.eventlog.follow import POSITION_MAX
 
+from .answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
 from .checking import receipt_claims
 
 router = APIRouter(tags=["holder"])
@@ -36,11 +36,11 @@ async def own_checks(
     service: Service,
     before: Annotated[
         int | None,
-        Query(ge=1, le=POSITION_MAX, description="only what stands before this position"),
+        Query(ge=1, le=POSITION_MAX, description="only checks before this position"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=CHECKS_MAX)] = 50,
 ) -> OwnChecksAnswer:
-    """Every check of the own permits, the newest first, refused ones too."""
+    """List the checks of the own permits, the newest first, refused ones too."""
     found = await service.history.of_holder(holder.subject, before or POSITION_MAX, limit)
     next_before = found[-1][0] if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
@@ -51,7 +51,7 @@ async def own_checks(
 
 @router.get("/v1/me/receipts/{check_id}", responses=documents.problems(401, 403, 404, 422, 503))
 async def own_receipt(check_id: UUID, holder: Holder, service: Service) -> ReceiptAnswer:
-    """The receipt that the verifier got: the same claims, signed anew."""
+    """Sign the claims of the verifier's receipt again."""
     check = await service.history.one(check_id, holder.subject)
     if check is None:
         raise UnknownCheck
@@ -59,7 +59,7 @@ async def own_receipt(check_id: UUID, holder: Holder, service: Service) -> Recei
 
 
 def shown(position: int, check: Check) -> OwnCheckAnswer:
-    """A check as its holder sees it."""
+    """Render a check for the holder."""
     return OwnCheckAnswer(
         position=position,
         check_id=check.check_id,

@@ -1,14 +1,14 @@
-"""Checks beside a remote database: of cards alone, without anything personal, and with their age.
+"""Checks beside a remote database: of cards only, without anything personal, and with their age.
 
-A code can be used once only, and only where it was made: here no electronic permit is ever good.
+A live code is good once, and only in the ledger that made it: an electronic permit is always
+`undetermined` here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
 
@@ -16,12 +16,10 @@ from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
 from api.http.rate_limits import CheckLimits
+from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.tokens import Principal, TokenVerifier
-from api.permits.answers import RemoteCheckAnswer
-from api.permits.presentation import Json
-from api.permits.schemas import CheckBody, PhysicalCheckBody
 from domain import permit_number
 from domain.calendar import shanghai_date
 from domain.policy import Policy
@@ -31,16 +29,16 @@ from domain.verification import (
     Reason,
     Verdict,
     scenario_fields,
-    scenario_on_record,
     verify_card,
 )
-from ledger.checks.log import Check, new_check_id
 from ledger.database.clock import Clock
 from projections.queries.check_batcher import CheckBatcher
 from projections.remote.cards import RemoteCard, RemoteCards
 
-from .checking import claims_of, receipt_claims
+from .answers import RemoteCheckAnswer
+from .checking import new_check, signed_response
 from .receipts import ReceiptSigner
+from .schemas import CheckBody, PhysicalCheckBody
 from .verifier import VERIFICATIONS
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)
@@ -51,7 +49,7 @@ _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 
 @dataclass(frozen=True, slots=True)
 class RemoteServices:
-    """What a service beside a remote database works with."""
+    """What the routers of a remote service work with."""
 
     cards: RemoteCards
     checks: CheckBatcher
@@ -64,7 +62,7 @@ class RemoteServices:
     public_url: str | None = None
 
     def stop_streaming(self) -> None:
-        """Nothing here goes on by itself."""
+        """Do nothing: a remote service has no streams."""
 
 
 async def remote_services(request: Request) -> RemoteServices:
@@ -84,11 +82,6 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     """Check a card: effective, or the one reason why not, as of some seconds ago. `undetermined`
     where that is longer than the policy allows, and for every electronic permit. On record here
     before it is answered; the name is held by the central ledger alone."""
-    content = await _answer(body, verifier, service)
-    return Response(orjson.dumps(content), 200, media_type="application/json")
-
-
-async def _answer(body: CheckBody, verifier: Principal, service: RemoteServices) -> Json:
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
     number = _number(body)
     verifier_index = service.limits.verifier_index(verifier.subject)
@@ -107,38 +100,27 @@ async def _answer(body: CheckBody, verifier: Principal, service: RemoteServices)
             "valid_until": standing.valid_until.isoformat(),
             "card_serial": standing.facts.card.serial,
         }
-    check = Check(
-        check_id=new_check_id(),
+    check = new_check(
+        body,
+        verifier,
+        verdict,
+        permit,
         checked_at=now,
-        verifier=verifier.subject,
-        scenario=scenario_on_record(body.scenario),
-        track=body.track,
         permit_number=number,
-        card_serial=body.card_serial if isinstance(body, PhysicalCheckBody) else None,
-        code=None,
-        device=None,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        fields=list(permit),
         as_of_position=found.seen.as_of_position if found else 0,
     )
     await service.checks.record(check.record(verifier_index, None))
-    age: dict[str, Any] = {
-        "remote": True,
-        "stale_s": None if found is None or found.stale_s is None else round(found.stale_s, 1),
-    }
-    receipt = service.receipts.sign({**receipt_claims(check), **age})
-    return {
-        **claims_of(check),
-        **age,
-        "personal_data": HELD_CENTRALLY,
-        "permit": permit,
-        "receipt": receipt,
-    }
+    age = _age(found)
+    return signed_response(check, permit, service.receipts, age, personal_data=HELD_CENTRALLY)
+
+
+def _age(found: RemoteCard | None) -> Json:
+    stale_s = None if found is None or found.stale_s is None else round(found.stale_s, 1)
+    return {"remote": True, "stale_s": stale_s}
 
 
 def _number(body: CheckBody) -> str | None:
-    """Of a card, where it could be one's; a citizen number in the wrong field is not kept."""
+    """Return a well-formed number; anything else, such as a citizen number, is not kept."""
     if isinstance(body, PhysicalCheckBody):
         return permit_number.parse(body.permit_number)
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
@@ -15,12 +14,12 @@ from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import ChallengeAnswer, CheckAnswer
-from api.permits.schemas import ChallengeBody, CheckBody
 from domain.errors import ScenarioNotAllowed
 from domain.verification import may_challenge
 
-from .checking import answer, claims_of, receipt_claims
+from .answers import ChallengeAnswer, CheckAnswer
+from .checking import answer, signed_response
+from .schemas import ChallengeBody, CheckBody
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 
@@ -35,11 +34,9 @@ Service = Annotated[Services, Depends(services)]
     responses=documents.problems(401, 403, 413, 422, 429, 503) | {200: {"model": CheckAnswer}},
 )
 async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Response:
-    """Check a permit: effective, or the one reason why not. On record before it is answered."""
+    """Check a permit: effective, or the reason why not. Recorded before it is answered."""
     answered = await answer(body, verifier, service)
-    receipt = service.receipts.sign(receipt_claims(answered.check))
-    content = {**claims_of(answered.check), "permit": answered.permit, "receipt": receipt}
-    return Response(orjson.dumps(content), 200, media_type="application/json")
+    return signed_response(answered.check, answered.permit, service.receipts)
 
 
 @router.post(
@@ -50,7 +47,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
 async def ask_challenge(
     body: ChallengeBody, verifier: Verifier, service: Service
 ) -> ChallengeAnswer:
-    """Digits for the holder to type: the code that answers them is good for this verifier alone."""
+    """Make digits for the holder to type: the code with them is good for this verifier only."""
     if not may_challenge(service.policy, body.scenario, verifier.scenarios):
         raise ScenarioNotAllowed("In this scenario you may not ask for a challenge.")
     verifier_index = service.limits.verifier_index(verifier.subject)

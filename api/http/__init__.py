@@ -1,1 +1,28 @@
 """HTTP itself: the application, requests, tokens, problems, streams, metrics."""
+
+__all__ = [
+    "addresses",
+    "admission",
+    "conditional",
+    "correlation",
+    "documents",
+    "dpop",
+    "fields",
+    "instants",
+    "jose",
+    "json_bodies",
+    "metrics",
+    "middleware",
+    "origin",
+    "problems",
+    "rate_limits",
+    "reading",
+    "rendering",
+    "roles",
+    "security",
+    "services",
+    "streams",
+    "tokens",
+    "waits",
+    "writing",
+]

@@ -1,4 +1,4 @@
-"""Hosts as they are typed, and the URL to open for them."""
+"""Parse hosts as users type them, and make URLs of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where to open what listens everywhere
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where to reach a server that listens everywhere
 
 
 def bare_host(host: str) -> str:
-    """An address or a name; ``[::1]`` without its brackets.
+    """Parse an address or a name; return ``[::1]`` without its brackets.
 
     Raises:
         ValueError: it is neither.
@@ -27,7 +27,7 @@ def bare_host(host: str) -> str:
 
 
 def local_url(host: str, port: int) -> str:
-    """What to open on this machine, for a :func:`bare_host` (RFC 3986 §3.2.2, RFC 6874)."""
+    """Make the URL to open on this machine, of a :func:`bare_host` (RFC 3986 §3.2.2, RFC 6874)."""
     host = _ANY.get(host, host)
     shown = f"[{host.replace('%', '%25')}]" if ":" in host else host.lower()
     return f"http://{shown}:{port}"

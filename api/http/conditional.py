@@ -1,12 +1,11 @@
 """Conditional requests (RFC 9110 §13): ``If-Match`` on writes, ``If-None-Match`` on reads.
 
-An entity tag names a version, as in ``"3"``. Where the same version reads otherwise on a later day,
-because a permit's year has ended, the tag has a variant, as in ``"3-use_suspended"``: tags are the
-same only where representations are (§8.8.3). Writes take either, since both name version 3.
+An entity tag names a version, as in ``"3"``. Where the same version reads differently on a later
+day, because a permit's year has ended, the tag has a variant, as in ``"3-use_suspended"``: tags are
+equal only where representations are (§8.8.3). Writes accept either, since both name version 3.
 
-``as_of_position`` is no part of what a tag stands for. It grows with every event of the log,
-whosever it is, and says how recent an answer is, not what the permit is. A 304 says: what you have
-is still so as of ``Ledger-Position``.
+``as_of_position`` is not part of what a tag identifies: it grows with every event of the log. A 304
+means that the client's copy is still current as of ``Ledger-Position``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from werkzeug.http import parse_etags, unquote_etag
 from .problems import HttpProblem
 
 CONDITION_LENGTH_MAX = 1000
-"""Characters of all lines of a header together."""
+"""Characters, of all lines of a header together."""
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _TAGS = re.compile(rf"[ \t]*(?:{_TAG})?(?:[ \t]*,[ \t]*(?:{_TAG})?)*[ \t]*")
@@ -30,18 +29,18 @@ _OF_CONTENT: Final = {b"content-type", b"content-length", b"content-disposition"
 
 
 def entity_tag(version: int, variant: str | None = None) -> str:
-    """The tag of a version, and of how it reads where that is not all."""
+    """Make the tag of a version, and of its variant, where it has one."""
     return f'"{version}-{variant}"' if variant else f'"{version}"'
 
 
 def expected_versions(if_match: list[str] | None) -> frozenset[int] | None:
-    """The versions that a write is for; ``None`` where any will do.
+    """Parse the versions that a write accepts; ``None`` for any.
 
-    A list matches if one of its members does; a weak tag never matches (§13.1.1), nor does one that
-    was never handed out. A version without quotes is taken as well.
+    A list matches if one of its members does. A weak tag never matches (§13.1.1), nor does one of
+    another form. A version without quotes is accepted as well.
 
     Raises:
-        HttpProblem: 422, it is no list of entity tags.
+        HttpProblem: 422; it is not a list of entity tags.
     """
     if if_match is None:
         return None
@@ -58,10 +57,10 @@ def expected_versions(if_match: list[str] | None) -> frozenset[int] | None:
 
 
 class ConditionalReads:
-    """Answers a GET with 304 where the caller has what would be sent: one of its tags, or any tag
-    for ``*``, is that of the answer, by weak comparison (§13.1.2).
+    """Answers a GET with 304 if the caller has the representation already: one of its tags, or
+    ``*``, matches the answer's tag by weak comparison (§13.1.2).
 
-    Whatever an endpoint does before it answers is done: a look into the audit is on record.
+    The endpoint has run by then: an audit read is on record.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,7 +94,7 @@ def _if_none_match(scope: Scope) -> list[str]:
 
 
 def _has(condition: str, message: Message) -> bool:
-    """Whether the caller has this answer; a header that is too long says nothing."""
+    """Return whether the caller has this representation; too long a header is ignored."""
     tag = next((str(value, "latin-1") for name, value in message["headers"] if name == b"etag"), "")
     is_shown = message["status"] == HTTPStatus.OK and tag
     if not is_shown or len(condition) > CONDITION_LENGTH_MAX:

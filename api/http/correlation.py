@@ -1,4 +1,4 @@
-"""The id that ties a request to its log lines and its events."""
+"""The id that links a request to its log lines and its events."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _UUID = re.compile(
 
 
 def is_fit(text: str) -> bool:
-    """Whether an id may stand in logs and events: short, plain, no token, and naming nobody.
+    """Return whether an id is safe in logs and events: short, plain, no token, no citizen number.
 
-    One UUID in some five hundred has eighteen digits in a row by chance. It is taken all the same:
-    with a letter in it, and with its version and variant in their places, it is no person's number.
+    About one UUID in five hundred has eighteen digits in a row by chance. It is accepted: with a
+    letter in it, and its version and variant in place, it is not a citizen number.
     """
     if not _PLAIN.fullmatch(text):
         return False
@@ -30,7 +30,7 @@ def is_fit(text: str) -> bool:
 
 
 def correlation_id(given: str) -> str:
-    """What the caller gave, if it is fit, else a new one."""
+    """Return the caller's id if it is safe, else a new one."""
     if given and is_fit(given):
         return given
     return UUID(bytes=randomness.source.take(16), version=4).hex

@@ -1,4 +1,4 @@
-"""What OpenAPI says of the answers that are no success."""
+"""OpenAPI descriptions of responses: problems, reads, writes and streams."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import BaseModel
 from .problems import MEDIA_TYPE
 
 _DESCRIPTIONS = {
-    401: "no token, or one that is not valid",
+    401: "no token, or an invalid one",
     403: "the token lacks the scope",
-    404: "there is no such permit, or it is another's",
+    404: "there is no such permit, or it is another holder's",
     409: "refused by a rule, or contended; `code` says which",
     412: "the permit has changed since the version in If-Match",
     413: "the body is too large",
-    422: "the request can't be understood, or its facts can't be true",
-    429: "too often: try again after `Retry-After` seconds",
-    503: "out of reach for the moment: try again after `Retry-After` seconds",
+    422: "the request is malformed, or its facts can't be true",
+    429: "too many requests: try again after `Retry-After` seconds",
+    503: "temporarily unavailable: try again after `Retry-After` seconds",
 }
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _INTEGER, _TEXT = {"schema": {"type": "integer"}}, {"schema": {"type": "string"}}
@@ -37,7 +37,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def problems(*statuses: int) -> Responses:
-    """The documentation of these problem statuses."""
+    """Document these problem statuses."""
     return {
         status: {
             "description": _DESCRIPTIONS[status],
@@ -49,16 +49,16 @@ def problems(*statuses: int) -> Responses:
 
 
 def read(model: type[BaseModel], *more: int) -> Responses:
-    """The answers of a read: the view at a position, or a problem."""
+    """Document a read: the view at a position, or a problem."""
     return {200: {"model": model, "headers": _AS_OF}} | problems(401, 403, 404, 422, 503, *more)
 
 
 def versioned(model: type[BaseModel], *more: int) -> Responses:
-    """The same of a view of one permit or application: its version is its entity tag."""
+    """Document a read of one permit or application: its version is its entity tag."""
     headers = _AS_OF | {
         "ETag": {
-            "description": "the version; with a suffix where the same version reads otherwise since"
-            " the permit's year has ended",
+            "description": "the version; with a suffix where the same version reads differently"
+            " since the permit's year has ended",
             **_TEXT,
         }
     }
@@ -69,15 +69,15 @@ def versioned(model: type[BaseModel], *more: int) -> Responses:
 
 
 def written(model: type[BaseModel], status: int = 200) -> Responses:
-    """The answers of a write: the permit as it now is, or a problem."""
+    """Document a write: the permit as it is now, or a problem."""
     success = {
         "model": model,
-        "description": "the permit as it now is",
+        "description": "the permit as it is now",
         "headers": {
             "Ledger-Position": {"description": "of the last event", **_INTEGER},
             "ETag": {"description": "the permit's version", **_TEXT},
             "Idempotency-Replayed": {
-                "description": "present when this is the first answer, told again",
+                "description": "present when this is the stored response to an earlier request",
                 "schema": {"type": "string", "enum": ["true"]},
             },
         },
@@ -86,7 +86,7 @@ def written(model: type[BaseModel], status: int = 200) -> Responses:
 
 
 def streamed(*more: int) -> Responses:
-    """The answers of a live stream: events without end, or a problem."""
+    """Document a live stream: events without end, or a problem."""
     success = {
         "description": "server-sent events; ended by the service after ten minutes",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},

@@ -1,10 +1,10 @@
-"""Proof of possession (RFC 9449): a caller shows that it holds a key, with this very request.
+"""Proof of possession (RFC 9449): the caller proves, for this request, that it holds a key.
 
-Two keys may be proved: the one that the access token is bound to (``cnf.jkt``), which
-:mod:`api.http.security` asks for with every request, and the phone's, which a live code asks for. A
-request has one proof, so where both are asked for they are one key.
+Two keys may be required: the one that the access token is bound to (``cnf.jkt``), by
+:mod:`api.http.security` with every request; and the phone's, for a live code. A request has one
+proof, so where both are required they are the same key.
 
-Proofs live by the machine's clock, as tokens do (ADR 3). That none counts twice is kept by
+Proofs are dated by the machine's clock, as tokens are (ADR 3). A second use is refused by
 :class:`SeenProofs` for a token's key, and for a live code by the transaction that makes it.
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from starlette.types import Scope
 from domain.text import unseen
 from ledger.errors import Unavailable
 
-from .jose import PRIVATE_MEMBERS, UNREADABLE, Registry, header_of, numeric_date
+from .jose import PRIVATE_MEMBERS, UNREADABLE, Registry, base64url, header_of, numeric_date
 from .problems import HttpProblem
 
 TYPE: Final = "dpop+jwt"
@@ -38,9 +37,9 @@ AGE_MAX_S = 60
 PROOF_LENGTH_MAX = 4096
 PROOF_ID_LENGTH_MAX = 256
 SEEN_MAX = 200_000
-"""About 40 MB. More than a process verifies within :data:`SEEN_S`."""
+"""About 40 MB; more than a process can verify within :data:`SEEN_S`."""
 SEEN_S = 2 * AGE_MAX_S
-"""How long a proof could be sent once more: its ``iat`` may lie ahead as far as behind."""
+"""For so long a proof could be sent again: its ``iat`` may be ahead as far as behind."""
 
 _REGISTRY: Final = Registry([ALGORITHM])
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -49,30 +48,31 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
 
 class BadProof(Exception):
-    """The proof proves nothing; the message says why, fit for the caller."""
+    """The proof is not valid. The message is fit for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """``device`` is the thumbprint of the key (RFC 7638), ``proof_id`` what the key's owner calls
-    this proof."""
+    """``device`` is the key's thumbprint (RFC 7638), ``proof_id`` the proof's ``jti``."""
 
     device: str
     proof_id: str
 
 
 class SeenProofs:
-    """Proofs that have counted, as long as they could be sent once more (RFC 9449 §11.1). Of one
-    process and one event loop; bounded, and where it is full no other proof counts."""
+    """Remembers used proofs for as long as they could be sent again (RFC 9449 §11.1).
+
+    Belongs to one process and one event loop. Bounded: when it is full, no proof is accepted."""
 
     def __init__(self, seen_max: int = SEEN_MAX) -> None:
         self._seen_max = seen_max
         self._seen: OrderedDict[bytes, float] = OrderedDict()
 
     def spend(self, proof: Proof, now: float | None = None) -> None:
-        """
+        """Use a proof up.
+
         Raises:
-            BadProof: it has counted before.
+            BadProof: it was used before.
             Unavailable: too many are remembered.
         """
         now = time.monotonic() if now is None else now
@@ -82,7 +82,7 @@ class SeenProofs:
         if digest in self._seen:
             raise BadProof("it was used before")
         if len(self._seen) >= self._seen_max:
-            raise Unavailable("Too many proofs are being used: try again later.")
+            raise Unavailable("Too many proofs are in use: try again later.")
         self._seen[digest] = now + SEEN_S
 
     def __len__(self) -> int:
@@ -90,10 +90,13 @@ class SeenProofs:
 
 
 def verify(proof: str, *, method: str, url: str, token: str, now: float | None = None) -> Proof:
-    """Of this very request: ``url`` is what the caller knows it by, without query.
+    """Verify that a proof is for this request.
+
+    Args:
+        url: Of the request as the caller knows it, without query.
 
     Raises:
-        BadProof: malformed, another key's signature, for another request or token, or not of this
+        BadProof: malformed, signed by another key, for another request or token, or not of this
             minute (RFC 9449 §4.3).
     """
     if len(proof) > PROOF_LENGTH_MAX:
@@ -102,25 +105,25 @@ def verify(proof: str, *, method: str, url: str, token: str, now: float | None =
         key = _public_key(header_of(proof, _REGISTRY))
         claims = orjson.loads(jws.deserialize_compact(proof, key, registry=_REGISTRY).payload)
     except UNREADABLE:
-        raise BadProof("it is no JWT that its own key has signed with ES256") from None
+        raise BadProof("it is not a JWT signed with ES256 by the key in its header") from None
     if not isinstance(claims, dict):
-        raise BadProof("its claims are no object")
+        raise BadProof("its claims are not an object")
     _require_this_request(claims, method, url, token)
     if abs((time.time() if now is None else now) - _issued_at(claims)) > AGE_MAX_S:
-        raise BadProof(f"iat is more than {AGE_MAX_S} s off")
+        raise BadProof(f"iat differs by more than {AGE_MAX_S} s")
     proof_id = claims.get("jti")
     if not (isinstance(proof_id, str) and 0 < len(proof_id) <= PROOF_ID_LENGTH_MAX):
-        raise BadProof(f"jti is a text of at most {PROOF_ID_LENGTH_MAX} characters")
+        raise BadProof(f"jti must be a text of at most {PROOF_ID_LENGTH_MAX} characters")
     if unseen(proof_id):
-        raise BadProof("jti is printable")
+        raise BadProof("jti must be printable")
     return Proof(key.thumbprint(), proof_id)
 
 
 def of_request(scope: Scope, *, origin: str, token: str) -> Proof:
-    """The proof that a request comes with; ``origin`` is where callers find us.
+    """Verify the request's proof; ``origin`` is the service's address for callers.
 
     Raises:
-        BadProof: there is none, more than one, or it is no good.
+        BadProof: there is none, or more than one, or it is not valid.
     """
     found: Sequence[bytes] = [value for name, value in scope["headers"] if name == b"dpop"]
     if len(found) != 1:
@@ -135,7 +138,7 @@ def of_request(scope: Scope, *, origin: str, token: str) -> Proof:
 
 
 def required(connection: HTTPConnection, *, origin: str, token: str) -> Proof:
-    """The same, as an endpoint asks for it.
+    """Verify the request's proof on behalf of an endpoint.
 
     Raises:
         HttpProblem: 401.
@@ -143,23 +146,23 @@ def required(connection: HTTPConnection, *, origin: str, token: str) -> Proof:
     try:
         return of_request(connection.scope, origin=origin, token=token)
     except BadProof as error:
-        raise refused(f"No proof of the device's key: {error}.") from None
+        raise refused(f"Invalid proof of the device's key: {error}.") from None
 
 
 def refused(detail: str) -> HttpProblem:
-    """401 as RFC 9449 §7.1 has it."""
+    """Make the 401 of RFC 9449 §7.1."""
     return HttpProblem(
         401, "UNAUTHENTICATED", detail, {"WWW-Authenticate": challenge("invalid_dpop_proof")}
     )
 
 
 def challenge(error: str | None = None) -> str:
-    """What ``WWW-Authenticate`` says of this scheme."""
+    """Make the ``WWW-Authenticate`` challenge of this scheme."""
     return f'DPoP error="{error}", algs="{ALGORITHM}"' if error else f'DPoP algs="{ALGORITHM}"'
 
 
 def _path(scope: Scope) -> str:
-    """As it was sent: of what is encoded in it nothing is decoded."""
+    """Return the path as it was sent, still percent-encoded."""
     raw: bytes | None = scope.get("raw_path")
     return raw.decode("latin-1") if raw else str(scope["path"])
 
@@ -177,18 +180,18 @@ def _public_key(header: Mapping[str, Any]) -> ECKey:
 
 def _require_this_request(claims: Mapping[str, Any], method: str, url: str, token: str) -> None:
     if claims.get("htm") != method:
-        raise BadProof("htm is another method")
+        raise BadProof("htm does not match the method")
     target = claims.get("htu")
     if not isinstance(target, str) or _normal(target) != _normal(url):
-        raise BadProof("htu is another address")
-    digest = urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+        raise BadProof("htu does not match the address")
+    digest = base64url(hashlib.sha256(token.encode()).digest())
     if claims.get("ath") != digest:
-        raise BadProof("ath is missing, or another token's")
+        raise BadProof("ath does not match the token")
 
 
 def _normal(url: str) -> tuple[str, str, int | None, str] | None:
-    """Scheme, host, port, path; without query and fragment (RFC 9449 §4.3), by the syntax and the
-    scheme (RFC 3986 §6.2.2, §6.2.3)."""
+    """Normalize to scheme, host, port and path (RFC 3986 §6.2.2, §6.2.3), without query and
+    fragment (RFC 9449 §4.3)."""
     try:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
@@ -200,7 +203,7 @@ def _normal(url: str) -> tuple[str, str, int | None, str] | None:
 
 
 def _decoded(encoded: re.Match[str]) -> str:
-    """What need not be encoded is not; the rest in capitals."""
+    """Decode unreserved characters; write other escapes in upper case."""
     character = chr(int(encoded[1], 16))
     return character if _UNRESERVED.fullmatch(character) else encoded[0].upper()
 
@@ -209,4 +212,4 @@ def _issued_at(claims: Mapping[str, Any]) -> float:
     try:
         return numeric_date(claims.get("iat"))
     except ValueError:
-        raise BadProof("iat is a number of seconds") from None
+        raise BadProof("iat must be a number of seconds") from None

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from api.permits.schemas import FIRST_DATE, LAST_DATE
 from domain.instants import NotAnInstant, instant_of
+
+from .fields import FIRST_DATE, LAST_DATE
 
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
 
 
 def with_plus(text: str) -> str:
-    """A plus sign that a caller has not escaped in a query arrives as a space
+    """Restore a plus sign that the caller has not escaped in a query: it arrives as a space
     (application/x-www-form-urlencoded)."""
     return _LOST_PLUS.sub("+", text)
 

@@ -1,13 +1,14 @@
-"""JOSE headers as RFC 7515 §4 has them, of bearer tokens and of DPoP proofs alike.
+"""JOSE headers (RFC 7515 §4), the same for bearer tokens and DPoP proofs.
 
-A member that is not understood is ignored, unless ``crit`` names it. No extension is implemented
-here, so a header with ``crit`` is refused whatever it lists; an empty list is not allowed at all
-(§4.1.11). ``jku``, ``x5u``, ``x5c`` and, in a token, ``jwk`` are never followed: the message does
-not choose its key.
+Unknown members are ignored, unless ``crit`` names them. No extension is implemented here, so a
+header with ``crit`` is refused whatever it lists; an empty list is not allowed at all (§4.1.11).
+``jku``, ``x5u``, ``x5c`` and, in a token, ``jwk`` are never followed: a message does not choose the
+key that verifies it.
 """
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -19,10 +20,10 @@ SIGNATURE_LENGTH_MAX = 2048
 """Both in base64url."""
 
 NUMERIC_DATE_MAX = 2**40
-"""Seconds; a date given in milliseconds lies above it."""
+"""Seconds; a date in milliseconds is above it."""
 
 PRIVATE_MEMBERS: Final = {"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
-"""Of JWKs of every kind (RFC 7518 §6, RFC 8037 §2): a key that has one is no public key."""
+"""Of JWKs of every kind (RFC 7518 §6, RFC 8037 §2): a key with one of them is not public."""
 
 UNREADABLE: Final = (
     JoseError,
@@ -32,11 +33,11 @@ UNREADABLE: Final = (
     AttributeError,
     RecursionError,
 )
-"""What reading a stranger's JWS may raise."""
+"""What parsing an untrusted JWS may raise."""
 
 
 class Registry(jws.JWSRegistry):
-    """Of these algorithms; members that it does not know are no error."""
+    """Allows these algorithms; unknown header members are no error."""
 
     max_header_length = HEADER_LENGTH_MAX
     max_signature_length = SIGNATURE_LENGTH_MAX
@@ -45,8 +46,13 @@ class Registry(jws.JWSRegistry):
         super().__init__(algorithms=algorithms, strict_check_header=False)
 
 
+def base64url(data: bytes) -> str:
+    """Encode without padding (RFC 7515 §2)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def header_of(compact: str, registry: Registry) -> dict[str, Any]:
-    """The header of a compact JWS whose signature is not verified yet.
+    """Parse the header of a compact JWS; its signature is not verified here.
 
     Raises:
         UNREADABLE: it is malformed, of another algorithm, or has a critical member.
@@ -62,10 +68,10 @@ def header_of(compact: str, registry: Registry) -> dict[str, Any]:
 
 
 def numeric_date(value: object) -> float:
-    """Seconds since 1970, as in ``exp``, ``nbf`` and ``iat`` (RFC 7519 §2).
+    """Read seconds since 1970, as in ``exp``, ``nbf`` and ``iat`` (RFC 7519 §2).
 
     Raises:
-        ValueError: no JSON number, or none that could be a date.
+        ValueError: not a JSON number, or out of bounds for a date.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a number of seconds is expected")

@@ -1,7 +1,7 @@
-"""Bodies as JSON: one reader for every endpoint, and for both ways to the endpoint of checks.
+"""JSON bodies: one parser for all endpoints, and for both paths to checks.
 
 UTF-8, with or without a byte order mark (RFC 8259 §8.1); no NaN or Infinity, no lone surrogates,
-and no object that names a member twice (RFC 7493 §2.3): two readers could take it for two things.
+and no object with a duplicate member (RFC 7493 §2.3), which parsers would read differently.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ MEMBER_TWICE = "an object names a member twice"
 
 
 class MalformedJson(json.JSONDecodeError):
-    """The bytes are no JSON; ``msg`` is fit for the caller. FastAPI turns it into its validation
-    error ``json_invalid``, as :func:`invalid` does where FastAPI is not in the way."""
+    """The bytes are not JSON; ``msg`` is fit for the caller. FastAPI turns this into its validation
+    error ``json_invalid``; :func:`invalid` does the same for the express lane."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, "", 0)
 
 
 def parse(content: bytes) -> Any:
-    """The value that a body holds.
+    """Parse a body.
 
     Raises:
         MalformedJson
@@ -48,12 +48,12 @@ def parse(content: bytes) -> Any:
 
 
 def without_mark(content: bytes) -> bytes:
-    """The same JSON text without a byte order mark."""
+    """Remove a byte order mark."""
     return content.removeprefix(BOM_UTF8)
 
 
 def invalid(error: MalformedJson) -> dict[str, Any]:
-    """The line of a validation error, as FastAPI writes it."""
+    """Make the entry of a validation error, as FastAPI does."""
     return {"type": "json_invalid", "loc": ("body",), "msg": error.msg, "ctx": {"error": error.msg}}
 
 
@@ -63,11 +63,11 @@ def _names_once(members: list[tuple[str, Any]]) -> None:
 
 
 _NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
-"""orjson keeps the last of two members of one name, and does not say so."""
+"""orjson keeps the last of duplicate members, without an error."""
 
 
 class JsonRequest(Request):
-    """A request whose JSON is read by :func:`parse`."""
+    """A request whose JSON is parsed by :func:`parse`."""
 
     async def json(self) -> Any:
         return parse(await self.body())

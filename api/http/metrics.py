@@ -1,4 +1,4 @@
-"""What is measured. Labels are routes and statuses: never a number, a name or a token."""
+"""Metrics. Labels are routes and statuses, never numbers, names or tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
 from projections.queries.health import HealthSnapshot
-from projections.remote.feed import RemoteState
+from projections.remote.source import RemoteState
 
 REGISTRY = CollectorRegistry()
 
@@ -33,26 +33,26 @@ VIEWS_LAG = Gauge(
     "permit_ledger_views_lag_events", "events in the log but not in the views", registry=REGISTRY
 )
 QUARANTINED_PERMITS = Gauge(
-    "permit_ledger_quarantined_permits", "permits whose views stand still", registry=REGISTRY
+    "permit_ledger_quarantined_permits", "permits in quarantine", registry=REGISTRY
 )
 AUDITED_PERMITS = Gauge(
     "permit_ledger_audited_permits",
-    "permits that the auditor has compared since the ledger began",
+    "permits that the auditor has compared, since the ledger was created",
     registry=REGISTRY,
 )
 AUDIT_DIFFERENCES = Gauge(
     "permit_ledger_audit_differences",
-    "permits that the auditor found to differ from the log since the ledger began",
+    "permits that the auditor found to differ from the log, since the ledger was created",
     registry=REGISTRY,
 )
 PROJECTORS = Gauge(
     "permit_ledger_projectors",
-    "projectors that run, the one that leads and others",
+    "running projectors, the leader included",
     registry=REGISTRY,
 )
 RELAY_POSITION = Gauge(
     "permit_ledger_relay_position",
-    "last event that is on Kafka's topics; its rate is the relay's",
+    "last event on Kafka's topics; its rate is the relay's",
     registry=REGISTRY,
 )
 RELAY_LAG = Gauge(
@@ -62,25 +62,25 @@ RELAY_LAG = Gauge(
 )
 RELAY_STARTS = Gauge(
     "permit_ledger_relay_starts",
-    "beginnings of the relay since the ledger began, those after a failure too",
+    "starts of the relay since the ledger was created, restarts included",
     registry=REGISTRY,
 )
 RELAY_STOPPED = Gauge(
     "permit_ledger_relay_stopped",
-    "1 while the relay sends nothing until an operator has looked",
+    "1 while the relay has stopped and needs an operator",
     registry=REGISTRY,
 )
 
 FEED_POSITION = Gauge(
-    "permit_ledger_feed_position", "newest event in views fed from Kafka", registry=REGISTRY
+    "permit_ledger_feed_position", "newest event in remote views", registry=REGISTRY
 )
 FEED_STALE = Gauge(
     "permit_ledger_feed_stale_seconds",
-    "since when views fed from Kafka may lack something; -1 where they were never in step",
+    "age of remote views; -1 if they were never in step",
     registry=REGISTRY,
 )
 FEED_BAD_RECORDS = Gauge(
-    "permit_ledger_feed_bad_records", "records of the topic that were no event", registry=REGISTRY
+    "permit_ledger_feed_bad_records", "records of the topic that were not events", registry=REGISTRY
 )
 
 TREE_SIZE = Gauge(
@@ -88,14 +88,14 @@ TREE_SIZE = Gauge(
 )
 TREE_STOPPED = Gauge(
     "permit_ledger_tree_stopped",
-    "1 where nothing is signed until an operator has looked",
+    "1 while signing has stopped and needs an operator",
     ["tree"],
     registry=REGISTRY,
 )
 
 
 def set_remote_state(feed: RemoteState) -> None:
-    """How views are that are fed from Kafka."""
+    """Set the gauges of remote views."""
     FEED_POSITION.set(feed.position)
     FEED_STALE.set(-1 if feed.stale_s is None else feed.stale_s)
     FEED_BAD_RECORDS.set(feed.bad_records)
@@ -103,7 +103,7 @@ def set_remote_state(feed: RemoteState) -> None:
 
 
 def set_vitals(vitals: HealthSnapshot) -> None:
-    """What the database tells, all of one instant."""
+    """Set the gauges that are read from the database, all of one instant."""
     LOG_POSITION.set(vitals.log)
     VIEWS_POSITION.set(vitals.views)
     VIEWS_LAG.set(vitals.log - vitals.views)
@@ -123,16 +123,16 @@ def set_vitals(vitals: HealthSnapshot) -> None:
 
 @lru_cache(maxsize=1024)
 def request_counter(method: str, route: str, status: int) -> Counter:
-    """The one child to count with; finding it each time takes longer than counting."""
+    """Return the labelled counter; looking it up takes longer than counting."""
     return REQUESTS.labels(method, route, status)
 
 
 @lru_cache(maxsize=1024)
 def request_timer(method: str, route: str) -> Histogram:
-    """The same for how long it took."""
+    """Return the labelled histogram of durations."""
     return DURATION.labels(method, route)
 
 
 def route_of(scope: Scope) -> str:
-    """The route's pattern, so that no number becomes a label; unknown paths share one."""
+    """Return the route's pattern, so that no number becomes a label; unknown paths share one."""
     return str(getattr(scope.get("route"), "path", "unknown"))

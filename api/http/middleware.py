@@ -1,39 +1,44 @@
-"""Around every request: a correlation id, a bound on the body, one log line, two measurements."""
+"""The frame around every request: correlation id, size limit of the body, log line, measurements.
+
+FastAPI's ``max_body_size`` is not used: it replaces the response to a body that is announced as too
+large with plain text, outside of this frame, so without a problem document and correlation id.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from api.checks.decoding import FRAME_BYTES_MAX
 
 from . import correlation
 from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
 
 BODY_BYTES_MAX = 256 * 1024
-BODY_BYTES_MAX_OF = {"/v1/verifications/frames": FRAME_BYTES_MAX}
+NO_EXCEPTIONS: Final[Mapping[str, int]] = {}
 CORRELATION_HEADER = correlation.HEADER.lower().encode()
 
 _log = structlog.get_logger("access")
 
 
 class BodyTooLarge(HTTPException):
-    """More bytes came than the bound allows."""
+    """The body has more bytes than allowed."""
 
     def __init__(self) -> None:
         super().__init__(413)
 
 
 class RequestFrame:
-    """Innermost but for the application; everything that it adds is in the headers and the log."""
+    """The outermost layer. Adds headers to the response and a line to the access log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS) -> None:
+        """``body_bytes_max_of`` names paths with another limit than :data:`BODY_BYTES_MAX`."""
         self._app = app
+        self._body_bytes_max_of = body_bytes_max_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,14 +76,13 @@ class RequestFrame:
                 status=status,
                 ms=round(seconds * 1000, 2),
                 correlation_id=correlation_id,
-                # Who has looked at what is asked of this log, and of nothing else where only was
-                # read. The token's subject is an officer's account or a holder's pseudonym; one of
-                # another form, a name or a citizen number, is withheld by the log's redaction.
+                # Reads are on record here only, so the caller belongs here: an officer's account or
+                # a holder's pseudonym. The log's redaction withholds any other form of subject.
                 caller=scope["state"].get("caller"),
             )
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received, bytes_max = 0, BODY_BYTES_MAX_OF.get(scope["path"], BODY_BYTES_MAX)
+        received, bytes_max = 0, self._body_bytes_max_of.get(scope["path"], BODY_BYTES_MAX)
 
         async def receive_bounded() -> Message:
             nonlocal received
@@ -94,12 +98,12 @@ class RequestFrame:
                 raise BodyTooLarge
             await self._app(scope, receive_bounded, send)
         except BodyTooLarge:
-            detail = f"A request has at most {bytes_max} bytes."
+            detail = f"A body may have at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
 
 
 def _header(scope: Scope, wanted: bytes) -> str:
-    """Its value, or nothing; of several the first."""
+    """Return the header's first value, or an empty text."""
     for name, value in scope["headers"]:
         if name == wanted:
             return str(value, "latin-1")
@@ -107,8 +111,8 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 def _with_ours(headers: list[tuple[bytes, bytes]], correlation_id: str) -> list[Any]:
-    """Read by every request, so without any machinery."""
+    """Called for every request, so on the raw list, without a copy in between."""
     kept = [each for each in headers if each[0] != CORRELATION_HEADER]
     if not any(name == b"cache-control" for name, _ in kept):
-        kept.append((b"cache-control", b"no-store"))  # it may be somebody's details
+        kept.append((b"cache-control", b"no-store"))  # it may hold personal data
     return [*kept, (CORRELATION_HEADER, correlation_id.encode("latin-1"))]

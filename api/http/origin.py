@@ -1,4 +1,4 @@
-"""Where callers find the service, as they write it."""
+"""The origin under which callers know the service."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from starlette.types import Scope
 
 
 def origin_of(scope: Scope, public_url: str | None) -> str:
-    """Scheme, host and port. What a request says of itself counts in development mode alone, where
-    no ``public_url`` is set: elsewhere whoever passes requests on could make a phone prove itself
-    to the wrong host."""
+    """Return scheme, host and port. The request's own are used in development mode only, where no
+    ``public_url`` is set: elsewhere an intermediary could make a phone sign for the wrong host."""
     if public_url:
         return public_url
     url = URL(scope=scope)

@@ -1,4 +1,4 @@
-"""What a caller is told when something goes wrong: RFC 9457 problem documents, never a trace.
+"""RFC 9457 problem documents for all errors; no traceback ever leaves the service.
 
 ======================  ======  =============================================================
 what happened           status  code
@@ -12,10 +12,10 @@ no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_APPLICATION``,
 refused by a rule       409     the refusal's own, see :mod:`domain.errors`
 lost a race             412     ``CONFLICT`` (409 where no version was named)
 too often               429     ``RATE_LIMITED``, with ``Retry-After``
-out of reach            503     ``UNAVAILABLE``, with ``Retry-After``
+unavailable             503     ``UNAVAILABLE``, with ``Retry-After``
 ======================  ======  =============================================================
 
-Input is never repeated in an answer: it may be somebody's details.
+Input is never repeated in a response: it may be personal.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from ledger.errors import (
     LedgerError,
     StaleVersion,
     Unavailable,
+    UnknownAggregate,
     UnknownApplication,
     UnknownCheck,
     UnknownHolder,
-    UnknownLife,
     UnknownPermit,
 )
 
@@ -62,7 +62,7 @@ _log = structlog.get_logger(__name__)
 _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownPermit: (404, "UNKNOWN_PERMIT"),
     UnknownApplication: (404, "UNKNOWN_APPLICATION"),
-    UnknownLife: (404, "NOT_FOUND"),
+    UnknownAggregate: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
@@ -72,14 +72,14 @@ _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
 }
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
 _HTTP_DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not have this method; the header Allow says which it has.",
-    422: "The request can't be read.",
+    404: "There is no resource at this address.",
+    405: "The method is not allowed here; see the header Allow.",
+    422: "The request is malformed.",
 }
 
 
 class FieldError(BaseModel):
-    """One field that can't be accepted."""
+    """One invalid field."""
 
     field: str
     reason: str
@@ -117,7 +117,7 @@ class Problem(BaseModel):
 
 
 class HttpProblem(Exception):
-    """A problem found by HTTP's own means: a token, a header, a scope."""
+    """A problem of HTTP itself: of a token, a header, a scope."""
 
     def __init__(
         self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
@@ -128,7 +128,7 @@ class HttpProblem(Exception):
 
 
 def document(status: int, code: str, detail: str, **more: Any) -> bytes:
-    """The bytes of a problem document."""
+    """Serialize a problem document."""
     return orjson.dumps(
         {
             "type": f"urn:permit-ledger:problem:{code.lower().replace('_', '-')}",
@@ -142,7 +142,7 @@ def document(status: int, code: str, detail: str, **more: Any) -> bytes:
 
 
 def refusal_document(refusal: Refused) -> bytes:
-    """A refusal by rule: 409, with everything a person needs to come back prepared."""
+    """Serialize a refusal (409), with everything that is missing."""
     more: dict[str, Any] = {}
     if isinstance(refusal, Incomplete):
         more["missing"] = refusal.missing
@@ -158,14 +158,14 @@ def response(status: int, body: bytes, headers: Mapping[str, str] | None = None)
 
 
 def install(app: FastAPI) -> None:
-    """Turn every exception that can reach the top into a problem document."""
+    """Turn every exception into a problem document."""
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, unexpected)
 
 
 def of(request: Request, error: Exception) -> Response:
-    """The problem document of whatever was raised."""
+    """Return the problem document of an exception."""
     for kind, handler in _HANDLERS.items():
         if isinstance(error, kind):
             return handler(request, error)
@@ -188,7 +188,7 @@ def _ledger_error(request: Request, error: Any) -> Response:
             route=route_of(request.scope),
             correlation_id=_correlation_id(request),
         )
-        return unavailable("The ledger holds something it can't read; an operator has to look.")
+        return unavailable("The ledger has data that can't be read; an operator has to intervene.")
     status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return unavailable(error.detail)
@@ -222,7 +222,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Response]] = {
 
 
 def unexpected(request: Request, error: Exception) -> Response:
-    """What nobody has thought of."""
+    """Return the 500 of an exception without a handler."""
     correlation_id = _correlation_id(request)
     _log.error(
         "unexpected",
@@ -231,9 +231,9 @@ def unexpected(request: Request, error: Exception) -> Response:
         correlation_id=correlation_id,
         exc_info=error,
     )
-    # Outside the frame that sets it on every other answer; here it is needed most.
+    # Outside the frame that sets it on every other response; here it is needed most.
     headers = {correlation.HEADER: correlation_id} if correlation_id else {}
-    return response(500, document(500, "INTERNAL", "Something is wrong on our side."), headers)
+    return response(500, document(500, "INTERNAL", "Internal error."), headers)
 
 
 def _correlation_id(request: Request) -> str | None:

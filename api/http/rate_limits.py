@@ -1,7 +1,7 @@
-"""How often somebody may ask, in bounded memory: the generic cell rate algorithm (GCRA).
+"""Rate limits in bounded memory: the generic cell rate algorithm (GCRA).
 
-For each key one instant is kept, up to which its allowance is spent. A key that has its whole
-allowance back is nobody special, and forgotten first.
+For each key one instant is stored, until which its allowance is spent. A key whose whole allowance
+is back needs no entry, and is dropped first.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from .problems import HttpProblem
 KEYS_MAX = 50_000
 ROUNDING_S = 1e-6
 SWEPT_MAX = 4
-"""Forgotten for each one that is new: as many as that keep the memory bounded without a pause."""
+"""Entries dropped for each new one; enough to bound the memory without a pause."""
 
 
 class RateLimit:
-    """Of one process and one event loop. A minute's allowance may be spent at once."""
+    """A limit for each key. A minute's allowance may be spent at once.
+
+    Belongs to one process and one event loop."""
 
     def __init__(self, per_minute: int, *, what: str, keys_max: int = KEYS_MAX) -> None:
-        """``what`` says to people what there is too much of."""
+        """``what`` completes the message "Too many …"."""
         self._interval_s = 60 / per_minute
         self._what = what
         self._keys_max = keys_max
         self._spent_until: OrderedDict[Hashable, float] = OrderedDict()
 
     def spend(self, key: Hashable, now: float | None = None) -> None:
-        """One of ``key``'s.
+        """Spend one of ``key``'s allowance.
 
         Raises:
-            HttpProblem: 429 where there is none left, with ``Retry-After``.
+            HttpProblem: 429 with ``Retry-After``; nothing is left.
         """
         now = time.monotonic() if now is None else now
         spent_until = max(self._spent_until.get(key, now), now) + self._interval_s
@@ -56,7 +58,7 @@ class RateLimit:
         return len(self._spent_until)
 
     def _make_room(self, now: float) -> None:
-        """Those at the front were heard of least lately."""
+        """Drop the entries that were used least recently."""
         for _ in range(SWEPT_MAX):
             oldest = next(iter(self._spent_until.items()), None)
             if oldest is None or (oldest[1] > now and len(self._spent_until) < self._keys_max):
@@ -65,7 +67,7 @@ class RateLimit:
 
 
 class CheckLimits:
-    """Of verifiers, and of permits: who looks too often, and who is looked at too often."""
+    """Limits of checks by one verifier, and of one permit."""
 
     def __init__(
         self,
@@ -80,11 +82,12 @@ class CheckLimits:
         self._codes = RateLimit(per_permit_per_minute, what="codes for this permit")
 
     def verifier_index(self, subject: str) -> bytes:
-        """What stands for a verifier's account in memory and in the database."""
+        """Return the digest that identifies a verifier's account in memory and database."""
         return self._blind_index.of_verifier(subject)
 
     def check(self, verifier_index: bytes, permit_number: str | None) -> None:
-        """
+        """Count a check.
+
         Raises:
             HttpProblem: 429.
         """
@@ -93,7 +96,7 @@ class CheckLimits:
             self._permits.spend(permit_number)
 
     def mint(self, permit_number: str) -> None:
-        """A code is good for one check, so whoever bounds codes bounds the checks of them.
+        """Count a new code; it is good for one check, so this limits the checks of codes.
 
         Raises:
             HttpProblem: 429.

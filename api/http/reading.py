@@ -1,4 +1,4 @@
-"""What every read shares: how fresh it is to be, its version and positions, pages of lists."""
+"""What all reads share: freshness, entity tag, positions, pages of lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import orjson
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
-from api.permits.presentation import Json, with_position
 from domain import permit_number
 from domain.permit_document import permit_document
 from domain.standing import Facts, PermitStatus, Standing
@@ -22,30 +21,30 @@ from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
 
 from .conditional import entity_tag
+from .rendering import Json, with_position
 from .services import Services, services
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How one request reads the views: with every write acknowledged before it came in, or, for
-    ``consistency=eventual``, as they are."""
+    """How one request reads the views: fresh, with every write acknowledged before it arrived, or
+    as they are (``consistency=eventual``)."""
 
     service: Services
     is_eventual: bool
 
     @property
     def permits(self) -> PermitReader | FreshReader:
-        """Reads one permit."""
+        """The reader of one permit."""
         return self.service.reader if self.is_eventual else self.service.fresh
 
     @property
     def applications(self) -> IdCardReader | FreshReader:
-        """Reads one application for an identity card."""
+        """The reader of one application for an identity card."""
         return self.service.id_card_reader if self.is_eventual else self.service.fresh
 
     async def listed(self, read: Callable[[], Awaitable[L]]) -> L:
-        """A list or search: once the views have the head that the log had as the request came in,
-        or as they are after a bounded wait."""
+        """Run a list or search; where the views were behind the log, again after a bounded wait."""
         found = await read()
         if self.is_eventual or found.as_of_position >= found.head:
             return found
@@ -54,7 +53,7 @@ class Reads:
 
 
 class AsOf(Protocol):
-    """What a list was read as of."""
+    """The position that a result is as of, and the log's head."""
 
     @property
     def as_of_position(self) -> int: ...
@@ -65,7 +64,7 @@ class AsOf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OfLog:
-    """What was read from the log itself, once its head was known."""
+    """A result that was read from the log itself, after its head."""
 
     head: int
 
@@ -92,7 +91,7 @@ async def reads(
         Query(description="`eventual`: as the views are, without waiting for the newest writes"),
     ] = "fresh",
 ) -> Reads:
-    """A dependency: how the views are read; they have ``min_position`` already."""
+    """Dependency: how to read the views; waits for ``min_position``."""
     if min_position is not None and not await service.views.wait_for(
         min_position, service.min_position_wait_s
     ):
@@ -101,8 +100,8 @@ async def reads(
 
 
 def next_page(request: Request, **changed: int | None) -> dict[str, str]:
-    """The ``Link`` to a list's next page (RFC 8288): the same query with another position in it;
-    none where that is ``None``, at the list's end."""
+    """Make the ``Link`` to a list's next page (RFC 8288): the same query from another position.
+    Empty at the list's end, where that is ``None``."""
     if None in changed.values():
         return {}
     kept = [item for item in request.query_params.multi_items() if item[0] not in changed]
@@ -116,11 +115,11 @@ def known_tags(
         Header(alias="If-None-Match", description="304 if the answer has one of these tags"),
     ] = None,
 ) -> None:
-    """A dependency for the API's document; see :class:`api.http.conditional.ConditionalReads`."""
+    """Dependency, for OpenAPI only; see :class:`api.http.conditional.ConditionalReads`."""
 
 
 def known(facts: Facts | None, *, holder_id: str | None = None) -> Facts:
-    """The facts, if there are any and, where asked, they are this holder's.
+    """Return the facts if there are any, and if they are ``holder_id``'s, where that is given.
 
     Raises:
         UnknownPermit
@@ -131,10 +130,10 @@ def known(facts: Facts | None, *, holder_id: str | None = None) -> Facts:
 
 
 def well_formed(number: str) -> str:
-    """The permit number that was typed.
+    """Parse a permit number as typed.
 
     Raises:
-        UnknownPermit: the check character alone says that there is no such permit.
+        UnknownPermit: malformed, or with a wrong check character.
     """
     if (parsed := permit_number.parse(number)) is None:
         raise UnknownPermit
@@ -142,15 +141,15 @@ def well_formed(number: str) -> str:
 
 
 def positions(found: AsOf) -> dict[str, str]:
-    """What an answer is as of, and how far the log was in the same instant."""
+    """Make the headers for the position that an answer is as of, and the log's head."""
     return {"Ledger-Position": str(found.as_of_position), "Ledger-Head": str(found.head)}
 
 
 def shown(
     document: Json, version: int, found: AsOf, *, standing: Standing | None = None
 ) -> Response:
-    """A view as JSON, with its version as entity tag. Of a permit the tag says too where it
-    ``standing`` reads otherwise than it did, with no event since: its year has ended."""
+    """Respond with a view, and its version as entity tag. Where ``standing`` is given and the
+    permit's year has ended, the tag has a variant: the same version reads differently."""
     body = orjson.dumps(with_position(document, found.as_of_position))
     is_suspended = standing is not None and standing.status is PermitStatus.USE_SUSPENDED
     tag = entity_tag(version, PermitStatus.USE_SUSPENDED if is_suspended else None)
@@ -158,12 +157,12 @@ def shown(
 
 
 def listed(document: Json, found: AsOf) -> Response:
-    """A list as JSON."""
+    """Respond with a list."""
     body = orjson.dumps(with_position(document, found.as_of_position))
     return Response(body, 200, positions(found), "application/json")
 
 
 def shown_permit(service: Services, facts: Facts, found: AsOf) -> Response:
-    """The whole permit, both tracks."""
+    """Respond with the whole permit, both tracks."""
     standing = service.standing(facts)
     return shown(permit_document(standing), facts.version, found, standing=standing)

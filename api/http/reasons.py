@@ -1,6 +1,6 @@
-"""Why a field can't be accepted, in words for people: no name of Python or pydantic, no value.
+"""Validation errors in plain words, without terms of Python or pydantic.
 
-What the caller sent is never part of a reason: it may be somebody's details.
+The caller's input is never part of a reason: it may be personal.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from .json_bodies import MEMBER_TWICE, NOT_JSON, TOO_DEEP
 Context = Mapping[str, Any]
 
 UNACCEPTABLE: Final = "this value can't be accepted here"
-"""Of the kinds of errors that no field of ours has had yet."""
+"""For kinds of errors without a text below."""
 
 OUT_OF_BOUNDS: Final = "this value is out of bounds"
 
 _JSON_BODY = "a JSON body is expected, with Content-Type: application/json"
 _TAGS = {"physical", "electronic"}
-"""pydantic puts the member of a union into the place of a field, where no caller has written it."""
+"""pydantic inserts the tag of a union into a location; it is not in the caller's body."""
 
 _WHOLE_NUMBER, _NUMBER = "a whole number is expected", "a number is expected"
 _DATE, _OBJECT = "a date is expected, as in 2026-01-05", "an object is expected"
@@ -28,7 +28,7 @@ _FORM = "another form is expected, see the description of the API"
 
 
 def _own(context: Context) -> str:
-    """What a validator of ours has said."""
+    """The message of one of our validators."""
     error = context.get("error")
     return str(error) if isinstance(error, ValueError) else UNACCEPTABLE
 
@@ -46,7 +46,7 @@ def _one_of(context: Context) -> str:
 
 
 def _bounded(words: str, name: str) -> Callable[[Context], str]:
-    """Of numbers: a bound of another kind would come as Python writes it, and has its own words."""
+    """For numeric bounds; others would be shown in Python's notation."""
 
     def reason(context: Context) -> str:
         bound = context.get(name)
@@ -104,20 +104,20 @@ _REASONS: Final[Mapping[str, str | Callable[[Context], str]]] = {
 
 
 def reason_of(kind: str, context: Context) -> str:
-    """``kind`` and ``context`` as pydantic's ``type`` and ``ctx``."""
+    """Return the reason for pydantic's ``type`` and ``ctx``."""
     reason = _REASONS.get(kind, UNACCEPTABLE)
     return reason if isinstance(reason, str) else reason(context)
 
 
 def field_error(line: Mapping[str, Any]) -> dict[str, str]:
-    """A line of a validation error, as :class:`api.http.problems.FieldError` has it."""
+    """Convert an entry of a validation error to a :class:`api.http.problems.FieldError`."""
     kind, context = line["type"], line.get("ctx") or {}
     location = [part for part in line["loc"] if part not in _TAGS]
     reason = reason_of(kind, context)
     if kind == "json_invalid":
         location = location[:1]
     elif kind == "extra_forbidden":
-        location = location[:-1]  # the name is the caller's own
+        location = location[:-1]  # the name is the caller's input
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         location.append(str(context["discriminator"]).strip("'"))
     elif reason == _OBJECT and isinstance(line.get("input"), bytes):
@@ -126,6 +126,6 @@ def field_error(line: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _place(location: Sequence[int | str]) -> str:
-    """Where in the request, without the part that FastAPI puts in front."""
+    """Return the location in the request, without the part that FastAPI adds in front."""
     inner = [str(part) for part in location if part != "body"]
     return ".".join(inner) or "body"

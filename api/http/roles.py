@@ -1,4 +1,4 @@
-"""The roles that people have, and the scopes that each one's token carries."""
+"""Roles, and the scopes of their tokens."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Who may do what: an access token with the right scope, on every path that is not public.
+"""Authentication and authorization: an access token with the right scope, on all non-public paths.
 
-One way for all: dependencies, the express lane of checks, live streams and the audit. A token comes
+The same for dependencies, the express lane of checks, live streams and the audit. A token is sent
 as a bearer token (RFC 6750 §2.1), or with a proof of the key that it is bound to (RFC 9449 §7.1):
 
-========================  ====================  =======================================
-token                     ``Authorization``     answer
-========================  ====================  =======================================
-not bound                 ``Bearer``            is good; a ``DPoP`` header is the endpoint's
-not bound                 ``DPoP``              401: no key confirms it
-bound (``cnf.jkt``)       ``DPoP`` and a proof  is good if the proof is by this key, once
+========================  ====================  ============================================
+token                     ``Authorization``     result
+========================  ====================  ============================================
+not bound                 ``Bearer``            accepted; a ``DPoP`` header is the endpoint's
+not bound                 ``DPoP``              401: there is no key to prove
+bound (``cnf.jkt``)       ``DPoP`` and a proof  accepted if the proof is by this key, and new
 bound (``cnf.jkt``)       ``Bearer``            401 (RFC 9449 §7.2)
-========================  ====================  =======================================
+========================  ====================  ============================================
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _dpop = HTTPBase(
 
 
 class WrongScheme(BadToken):
-    """The token is good, but not the way it came."""
+    """The token is valid, but not with this scheme."""
 
 
 class Access(Protocol):
-    """What of the services says who is who."""
+    """The services that authentication needs."""
 
     @property
     def tokens(self) -> TokenVerifier: ...
@@ -63,7 +63,7 @@ class Access(Protocol):
 
 
 class Credentials(NamedTuple):
-    """What the header ``Authorization`` holds."""
+    """The content of the ``Authorization`` header."""
 
     scheme: str
     token: str
@@ -72,11 +72,11 @@ class Credentials(NamedTuple):
 def documented(
     _: Annotated[object, Security(_bearer)], __: Annotated[object, Security(_dpop)]
 ) -> None:
-    """A dependency for the API's document: either scheme will do."""
+    """Dependency, for OpenAPI only: either scheme is accepted."""
 
 
 def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
-    """A dependency: the caller, who has at least one of ``scopes``. 401 or 403 otherwise."""
+    """Make a dependency: the caller, who has at least one of ``scopes``; else 401 or 403."""
 
     async def principal(
         request: Request,
@@ -91,7 +91,7 @@ def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
 
 
 async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principal:
-    """The caller of a request, who has at least one of ``scopes``.
+    """Authenticate the caller and require at least one of ``scopes``.
 
     Raises:
         HttpProblem: 401 or 403.
@@ -102,7 +102,7 @@ async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principa
 
 
 async def authenticated(scope: AsgiScope, access: Access) -> Principal:
-    """Who holds the request's token, whatever it is good for.
+    """Authenticate the caller, whatever its scopes.
 
     Raises:
         HttpProblem: 401.
@@ -119,9 +119,10 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
 
 
 def credentials_of(scope: AsgiScope) -> Credentials:
-    """
+    """Parse the request's credentials.
+
     Raises:
-        HttpProblem: 401, there are none of a kind that is known here, or more than one.
+        HttpProblem: 401; there are none of a known scheme, or more than one.
     """
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     if len(found) == 1:
@@ -140,17 +141,17 @@ def _require_scheme(scheme: str, caller: Principal) -> None:
     if caller.bound_to is None and scheme == DPOP:
         raise WrongScheme("the token is not bound to a key")
     if caller.bound_to is not None and scheme == BEARER:
-        raise WrongScheme("the token is bound to a key: the scheme is DPoP, with a proof")
+        raise WrongScheme("the token is bound to a key and needs the scheme DPoP with a proof")
 
 
 def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:
     try:
         proof = dpop.of_request(scope, origin=origin_of(scope, access.public_url), token=token)
         if proof.device != key:
-            raise BadProof("it is by another key than the token's")
+            raise BadProof("it is not by the token's key")
         access.proofs.spend(proof)
     except BadProof as error:
-        raise dpop.refused(f"No proof of the token's key: {error}.") from None
+        raise dpop.refused(f"Invalid proof of the token's key: {error}.") from None
 
 
 def _not_authenticated(scheme: str, error: BadToken) -> HttpProblem:
@@ -162,9 +163,10 @@ def _not_authenticated(scheme: str, error: BadToken) -> HttpProblem:
 
 
 def require_scope(caller: Principal, *scopes: Scope) -> None:
-    """
+    """Require at least one of ``scopes``.
+
     Raises:
-        HttpProblem: 403, the caller has none of them.
+        HttpProblem: 403.
     """
     if not caller.scopes.intersection(scopes):
         wanted = " ".join(scopes)

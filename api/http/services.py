@@ -1,17 +1,13 @@
-"""What the routers work with; made once, by whoever composes the service."""
+"""What the routers work with; made once, by :mod:`permit_ledger.bootstrap.service`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
 
-from api.checks.decoding import Decoders
-from api.checks.receipts import ReceiptSigner
-from api.operations.live_summary import LiveSummaryFeed
-from api.operations.published import StatsFeed
 from domain.calendar import shanghai_date
 from domain.context import CommandContext
 from domain.policy import Policy
@@ -41,15 +37,21 @@ from .streams import Streams
 from .tokens import Principal, TokenVerifier
 from .waits import Waits
 
+if TYPE_CHECKING:  # these packages are built on this one
+    from api.checks.decoding import Decoders
+    from api.checks.receipts import ReceiptSigner
+    from api.operations.live_summary import LiveSummaryFeed
+    from api.operations.published import StatsFeed
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``public_url`` is the origin by which callers know us; ``None``: what each request says.
+    """``public_url`` is the origin under which callers know the service; ``None``: each request's.
 
-    ``min_position_wait_s``, ``check_wait_s`` (also of any read of one permit) and ``list_wait_s``
-    bound how long a request waits for the views;
-    ``ready_lag_events_max`` is how far they may be behind while the service calls itself ready;
-    ``backup_retention_days`` is how long copies of the database are kept."""
+    ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
+    limit the time that a request waits for the views. The service is ready while they are at most
+    ``ready_lag_events_max`` behind. Backups are kept for ``backup_retention_days``.
+    """
 
     ledger: PermitCommands
     holders: HolderCommands
@@ -74,8 +76,7 @@ class Services:
     receipts: ReceiptSigner
     changes: PermitChanges
     streams: Streams
-    public_streams: Streams
-    pulse: LiveSummaryFeed
+    live_summary: LiveSummaryFeed
     stats: StatsFeed
     decoders: Decoders
     trees: TreeReader
@@ -90,14 +91,14 @@ class Services:
     backup_retention_days: int = 35
 
     def stop_streaming(self) -> None:
-        """End what would go on by itself, so that a server that stops has nothing to wait for."""
+        """End all streams and waits, so that the server can stop at once."""
         self.streams.close()
-        self.public_streams.close()
-        self.stats.listeners.close()
+        self.live_summary.close()
+        self.stats.close()
         self.waits.close()
 
     def standing(self, facts: Facts) -> Standing:
-        """Where a permit stands today."""
+        """Return a permit's state today."""
         return Standing(facts, shanghai_date(self.clock.now()))
 
     def context(self, principal: Principal, correlation_id: str) -> CommandContext:

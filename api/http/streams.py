@@ -1,4 +1,9 @@
-"""Server-sent events: how many streams may be open, what they look like, and that they end."""
+"""Server-sent events: the number of open streams, their format, and their end.
+
+FastAPI's own ``EventSourceResponse`` is not used: it sets ``Cache-Control: no-cache`` where
+personal data needs ``no-store``, runs two tasks and two queues for each stream, has no
+time limit for a client that stops reading, and would stream in answer to a HEAD.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +16,32 @@ import orjson
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.permits.presentation import Json
 from ledger.errors import Unavailable
+
+from .admission import Admission
+from .rendering import Json
 
 STREAMS_MAX = 1000
 STREAMS_A_CALLER_MAX = 8
 PUBLIC_STREAMS_MAX = 200
-"""Of strangers, whom nothing tells apart: a bound of its own, so that they take nobody's place."""
+"""Of callers without a token; a bound of its own, so that they take no place of others."""
 HEARTBEAT_S = 15.0
 STREAM_S_MAX = 600.0
-"""Then the client comes back, with a token that is still good."""
+"""After that the client reconnects, with a token that is still valid."""
 
 HEARTBEAT = b": still here\n\n"
 END = b"event: end\ndata: {}\n\n"
 
+_TOO_MANY = "There are too many live streams; close one, or try again later."
+
 
 def event(name: str, content: Json) -> bytes:
-    """One event; JSON has no line breaks, so its data is one line."""
+    """Format an event; JSON has no line breaks, so its data is one line."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(content))
 
 
 class Stream:
-    """One client's stream: woken when there may be something to tell."""
+    """One client's stream, woken when there may be something to send."""
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
@@ -51,7 +60,7 @@ class Stream:
         self._woken.set()
 
     async def woken(self, timeout_s: float = HEARTBEAT_S) -> bool:
-        """Whether there may be something to tell; ``False`` after ``timeout_s`` of nothing."""
+        """Wait until woken; return ``False`` after ``timeout_s``."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._woken.wait()
@@ -62,57 +71,59 @@ class Stream:
 
 
 class Streams:
-    """All of one kind that are open in this process."""
+    """All streams of one kind that are open in this process."""
 
     def __init__(
         self, streams_max: int = STREAMS_MAX, a_caller_max: int = STREAMS_A_CALLER_MAX
     ) -> None:
-        self._streams_max, self._a_caller_max = streams_max, a_caller_max
+        self._admission = Admission(streams_max, _TOO_MANY)
+        self._a_caller_max = a_caller_max
         self._open: set[Stream] = set()
         self._of: Counter[str] = Counter()
         self._is_closed = False
 
     @contextmanager
     def open(self, caller: str) -> Iterator[Stream]:
-        """A stream for a token's subject.
+        """Open a stream for a token's subject.
 
         Raises:
-            Unavailable: there are as many as there may be.
+            Unavailable: too many are open, in all or by this caller.
         """
         if self._is_closed:
             raise Unavailable("The service is about to stop.")
-        if len(self._open) >= self._streams_max or self._of[caller] >= self._a_caller_max:
-            raise Unavailable("There are too many live streams; close one, or try again later.")
-        stream = Stream()
-        self._open.add(stream)
-        self._of[caller] += 1
-        try:
-            yield stream
-        finally:
-            self._open.discard(stream)
-            self._of[caller] -= 1
-            if not self._of[caller]:
-                del self._of[caller]
+        if self._of[caller] >= self._a_caller_max:
+            raise Unavailable(_TOO_MANY)
+        with self._admission.place():
+            stream = Stream()
+            self._open.add(stream)
+            self._of[caller] += 1
+            try:
+                yield stream
+            finally:
+                self._open.discard(stream)
+                self._of[caller] -= 1
+                if not self._of[caller]:
+                    del self._of[caller]
 
     def __len__(self) -> int:
         return len(self._open)
 
     def wake(self) -> None:
-        """There is something to tell to all."""
+        """Wake all streams."""
         for stream in self._open:
             stream.wake()
 
     def close(self) -> None:
-        """End them all, now: a server that stops waits until its answers are complete."""
+        """End all streams now: a stopping server waits until its responses are complete."""
         self._is_closed = True
         for stream in self._open:
             stream.close()
 
 
 class EventStream(StreamingResponse):
-    """``text/event-stream``, for a bounded time, however slowly it is read.
+    """A ``text/event-stream`` of bounded duration, however slowly the client reads.
 
-    ``held`` is what the stream holds, and given back when it is over.
+    ``held`` is closed when the stream is over.
     """
 
     media_type = "text/event-stream"
@@ -129,12 +140,12 @@ class EventStream(StreamingResponse):
             async with asyncio.timeout(STREAM_S_MAX + 2 * HEARTBEAT_S):
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            return  # nobody reads it; the server closes what is left of it
+            return  # the client has stopped reading; the server closes the connection
         finally:
             self._held.close()
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    """What a HEAD waits for."""
+    """The empty body of an answer to HEAD."""
     return
     yield b""

@@ -1,4 +1,4 @@
-"""Bearer tokens: JWTs of the issuer that this service trusts, checked against its JWKS."""
+"""Access tokens: JWTs of the trusted issuer, verified with its JWKS."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 8192
 CLAIM_LENGTH_MAX = 200
 KEYS_TRIED_MAX = 8
-"""Of those that may have signed a token that does not name one."""
+"""Candidates for a token that names no key."""
 KNOWN_MAX = 10_000
-"""Tokens that are remembered; then all of them are forgotten."""
+"""Tokens that are remembered; beyond that, all are dropped."""
 
 _REGISTRY: Final = Registry(ALGORITHMS)
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class BadToken(Exception):
-    """The token can't be trusted; the message says why, fit for the caller."""
+    """The token is not valid. The message is fit for the caller."""
 
 
 class UnknownKey(BadToken):
-    """None of the issuer's keys that are here has signed it; the issuer may have a new one, even
-    under the name of an old one."""
+    """No known key of the issuer has signed the token. There may be a new one, even under the name
+    of an old one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, as the issuer says.
+    """The caller, by the token's claims.
 
-    ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): without a
-    DPoP proof by that key the token is good for nothing.
+    ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): the token
+    is accepted only with a DPoP proof by that key.
     """
 
     subject: str
@@ -57,11 +57,10 @@ class Principal:
 
 
 class TokenVerifier:
-    """``keys`` is asked for every token, so that the issuer may rotate; ``refresh`` asks the issuer
-    for its keys and says whether they are others now.
+    """Verifies tokens, and remembers valid ones until they expire or the keys change.
 
-    A token that was good is good until it expires, as long as the keys are the same; it is known
-    by its digest, so that none lies in memory. Belongs to one event loop.
+    Tokens are remembered by their digests, so that none is kept in memory. Belongs to one event
+    loop.
     """
 
     def __init__(
@@ -72,6 +71,11 @@ class TokenVerifier:
         audience: str,
         refresh: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
+        """
+        Args:
+            keys: Called for each token, so that the issuer's keys can be rotated.
+            refresh: Fetches the issuer's keys; returns whether they have changed.
+        """
         self._keys = keys
         self._refresh = refresh
         self._known: dict[bytes, tuple[float, Principal]] = {}
@@ -85,7 +89,7 @@ class TokenVerifier:
         )
 
     async def principal(self, token: str) -> Principal:
-        """Who holds the token. Where no key fits it, the issuer is asked for new ones first.
+        """Verify a token; where no key fits it, fetch the issuer's keys first.
 
         Raises:
             BadToken
@@ -98,7 +102,7 @@ class TokenVerifier:
         return self.verify(token)
 
     def verify(self, token: str) -> Principal:
-        """The same with the keys that are here.
+        """Verify a token with the known keys.
 
         Raises:
             BadToken: malformed, signed by an unknown key, expired, or for another service.
@@ -115,20 +119,25 @@ class TokenVerifier:
             self._known[digest] = (expires_at, caller)
         return caller
 
+    @property
+    def remembered(self) -> int:
+        """The number of tokens that are remembered."""
+        return len(self._known)
+
     def _verified(self, token: str, keys: KeySet) -> tuple[Principal, float]:
-        """The caller, and until when that need not be asked again."""
+        """Return the caller, and until when the token is valid."""
         try:
             claims = _signed(token, keys)
             self._claims.validate(claims)
             for name in {"exp", "nbf", "iat"} & claims.keys():
                 numeric_date(claims[name])
         except UNREADABLE as error:
-            raise BadToken("the token is not valid here, or no longer") from error
+            raise BadToken("the token is invalid or expired") from error
         return _principal(claims), float(claims["exp"])
 
 
 def _signed(token: str, keys: KeySet) -> dict[str, Any]:
-    """The claims, which one of the keys has signed.
+    """Verify the signature and return the claims.
 
     Raises:
         UnknownKey, UNREADABLE
@@ -141,8 +150,8 @@ def _signed(token: str, keys: KeySet) -> dict[str, Any]:
 
 
 def _candidates(keys: KeySet, header: dict[str, Any]) -> list[Key]:
-    """Keys that may have signed: of the name in the header, of which there may be several (RFC 7517
-    §4.5); else those without a name of their own; for a token that names none, all that fit."""
+    """Return the keys that may have signed: those with the header's name, of which there may be
+    several (RFC 7517 §4.5), else those without a name; all, if the header has no name."""
     fitting = [key for key in keys if _fits(key, header["alg"])]
     if (name := header.get("kid")) is None:
         return fitting[:KEYS_TRIED_MAX]
@@ -163,7 +172,7 @@ def _fits(key: Key, algorithm: str) -> bool:
 def _principal(claims: dict[str, Any]) -> Principal:
     scenarios = claims.get("scenarios") or []
     if not isinstance(scenarios, list) or not all(isinstance(s, str) for s in scenarios):
-        raise BadToken("the claim 'scenarios' is a list of names")
+        raise BadToken("the claim 'scenarios' must be a list of names")
     return Principal(
         subject=_text(claims, "sub") or "",
         scopes=_scopes(claims.get("scope")),
@@ -175,17 +184,20 @@ def _principal(claims: dict[str, Any]) -> Principal:
 
 
 def _scopes(value: object) -> frozenset[str]:
-    """Names with spaces between them (RFC 8693 §4.2), or a list of such texts, as some issuers send
-    it. As long as a token may be. ``scp`` is one vendor's name for it, and not read."""
+    """Read names separated by spaces (RFC 8693 §4.2), or a list of such texts, as some issuers send
+    it. ``scp``, one vendor's name for the claim, is not read."""
     texts: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
     if not all(isinstance(text, str) and unseen(text) is None for text in texts):
-        raise BadToken("the claim 'scope' is a text, or a list of texts")
+        raise BadToken("the claim 'scope' must be a text, or a list of texts")
     return frozenset(name for text in texts for name in text.split(" ") if name)
 
 
 def _bound_to(claims: dict[str, Any]) -> str | None:
-    """A token that is bound to anything but a DPoP key can't be confirmed here (RFC 7800 §3.1), a
-    client's certificate (RFC 8705) included: it is refused rather than taken without."""
+    """Read the key that the token is bound to.
+
+    Other confirmation methods (RFC 7800 §3.1), such as a client certificate (RFC 8705), are not
+    supported: the token is refused.
+    """
     if "cnf" not in claims:
         return None
     confirmation = claims["cnf"]
@@ -200,5 +212,7 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
     if value is not None and not (
         isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None
     ):
-        raise BadToken(f"the claim '{name}' is a text of at most {CLAIM_LENGTH_MAX} characters")
+        raise BadToken(
+            f"the claim '{name}' must be a text of at most {CLAIM_LENGTH_MAX} characters"
+        )
     return value

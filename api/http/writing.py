@@ -1,30 +1,35 @@
-"""What every write shares: its headers in, the answer with its headers out."""
+"""What all writes share: the command's context from the request's headers, and the response with
+its position, version and receipt."""
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from api.permits.presentation import place
 from ledger.commands.runner import Command
+from ledger.errors import LedgerError
 from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark
 from .problems import HttpProblem, response
+from .rendering import Json, with_position
 from .roles import Scope
 from .security import require
 from .services import Services, services
 from .tokens import Principal
 
+APPEND_PROMISE: Final = "permit-append-promise+jwt"
+INTEGRATED_WITHIN_S = 60
 _AT_A_STATION = {Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE}
 
 
 def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
-    """A dependency: the command's context, idempotency key and expected version."""
+    """Make a dependency: the command's context, idempotency key and expected versions."""
 
     async def command(
         request: Request,
@@ -63,26 +68,64 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
 
 
 async def _canonical(request: Request) -> bytes:
-    """Method, path and body, so that spaces and the order of members make no other request."""
+    """Return method, path and body; equal where only white space or the order of members differ."""
     body = await request.body()
-    with suppress(ValueError, TypeError):  # no JSON, or too deep: it is refused for that later
+    with suppress(ValueError, TypeError):  # malformed or too deep: refused later
         body = orjson.dumps(orjson.loads(without_mark(body)), option=orjson.OPT_SORT_KEYS)
     return b"\0".join([request.method.encode(), request.url.path.encode(), body])
 
 
-def answered(answer: Answer, status: int = 200) -> Response:
-    """The HTTP form of what a command came to."""
-    if not answer.accepted:
-        return response(409, answer.body, headers_of(answer))
-    body = place(answer.body, answer.position or 0)
-    return Response(body, status, headers_of(answer), "application/json")
+def unchanged(document: Json) -> Json:
+    return document
 
 
-def headers_of(answer: Answer) -> dict[str, str]:
-    """Where it stands in the log, which version it is, and whether it was told before."""
+async def answered(
+    outcome: Awaitable[Answer],
+    service: Services,
+    status: int = 200,
+    *,
+    complete: Callable[[Json], Json] = unchanged,
+) -> Response:
+    """Run a command and respond with what it came to.
+
+    The stored answer holds no position, since it was written before the append had one: it is added
+    here. A permit is some 500 bytes, so reading and writing it again takes a few microseconds.
+
+    Args:
+        outcome: The command, not yet awaited.
+        status: Of the response, if the command is accepted.
+        complete: Adds to the document what is not stored with it.
+    """
+    answer = await outcome
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
-    if answer.accepted:
-        headers["ETag"] = entity_tag(answer.version or 0)
-    return headers
+    if not answer.accepted:
+        return response(409, answer.body, headers)
+    headers["ETag"] = entity_tag(answer.version or 0)
+    if answer.position is not None:
+        headers |= await _receipt(answer.position, service)
+    document = with_position(orjson.loads(answer.body), answer.position or 0)
+    return Response(orjson.dumps(complete(document)), status, headers, "application/json")
+
+
+async def _receipt(position: int, service: Services) -> dict[str, str]:
+    """Return the hash of the append's leaf and a signed promise that the tree will have it.
+
+    A client that keeps the promise can prove a minute later that the tree lacks the fact, or has
+    another one in its place. Empty if the log is unavailable: the append has happened, and its
+    proof can be fetched later.
+    """
+    with suppress(LedgerError):
+        if leaf := await service.trees.leaf(position):
+            now = int(time.time())
+            claims = {
+                "origin": service.trees.origin,
+                "position": position,
+                "leaf_hash": leaf.hex(),
+                "iat": now,
+                "integrated_by": now + INTEGRATED_WITHIN_S,
+            }
+            promise = service.receipts.sign(claims, kind=APPEND_PROMISE)
+            return {"Ledger-Leaf-Hash": leaf.hex(), "Ledger-Promise": promise}
+    return {}

@@ -1,1 +1,3 @@
 """First identity cards: the counter."""
+
+__all__ = ["counter", "presentation"]

@@ -1,4 +1,4 @@
-"""What the counter for identity cards gets back, as OpenAPI shows it."""
+"""What the counter for identity cards receives, as OpenAPI shows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from domain.standing import PersonalData
 
 
 class AdviceAnswer(BaseModel):
-    """Something to do better, which stands in the way of nothing."""
+    """A recommendation, which prevents nothing."""
 
     code: str
     material: Material
@@ -65,7 +65,7 @@ class IdCardFileAnswer(IdCardApplicationAnswer):
 
 
 class ProgressAnswer(BaseModel):
-    """For whoever has the receipt: nothing here tells whose it is."""
+    """Progress, for anyone with the receipt number; without personal data."""
 
     receipt_number: str
     stage: Stage
@@ -94,7 +94,7 @@ class WorkListAnswer(BaseModel):
 
 
 class WorkAnswer(BaseModel):
-    """What has to be looked after today."""
+    """Today's work list."""
 
     today: date
     station: str | None = Field(description="null: all stations")
@@ -105,7 +105,7 @@ class WorkAnswer(BaseModel):
 
 
 class IdCardCountsAnswer(BaseModel):
-    """All applications that there ever were, by the stage that they are at."""
+    """The number of all applications, by stage."""
 
     stages: dict[str, int]
     due_date_provisional: int

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
@@ -15,7 +16,6 @@ from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
-from api.permits.schemas import Empty
 from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts
 from ledger.commands.runner import Command
@@ -40,14 +40,14 @@ Views = Annotated[Reads, Depends(reads)]
 
 _WRITE = documents.written(IdCardApplicationAnswer)
 _READ_PUBLIC = {
-    status: told
-    for status, told in documents.versioned(ProgressAnswer, 429).items()
+    status: response
+    for status, response in documents.versioned(ProgressAnswer, 429).items()
     if status not in {401, 403}
 }
 
 
 async def limited(request: Request, service: Service) -> None:
-    """A dependency: nobody asks too often.
+    """Dependency: limit the requests from one address.
 
     Raises:
         HttpProblem: 429.
@@ -56,10 +56,10 @@ async def limited(request: Request, service: Service) -> None:
 
 
 def well_formed(number: str) -> str:
-    """The receipt number that was typed.
+    """Parse a receipt number as typed.
 
     Raises:
-        UnknownApplication: the check character alone says that there is no such application.
+        UnknownApplication: malformed, or with a wrong check character.
     """
     if (parsed := receipts.parse(number)) is None:
         raise UnknownApplication
@@ -70,8 +70,8 @@ def well_formed(number: str) -> str:
 async def accept(
     body: IdCardApplicationBody, command: CounterCommand, service: Service
 ) -> Response:
-    """Accept an application (受理): everything that is missing is told at once."""
-    return answered(await service.id_cards.accept(body.submission(), command), 201)
+    """Accept an application (受理); a refusal names everything that is missing."""
+    return await answered(service.id_cards.accept(body.submission(), command), service, 201)
 
 
 @router.get("", responses=documents.read(WorkAnswer))
@@ -83,7 +83,7 @@ async def work(
         str | None, Query(max_length=100, description="the token's own, if left out; `all`")
     ] = None,
 ) -> Response:
-    """What a station has to look after: overdue, due soon, cards that wait to be collected."""
+    """A station's work list: overdue, due soon, cards that wait for collection."""
     today = shanghai_date(service.clock.now())
     wanted = None if station == "all" else station or caller.station
     soon = service.policy.id_cards.due_soon_days
@@ -102,7 +102,7 @@ async def work(
 
 @router.get("/counts", responses=documents.read(IdCardCountsAnswer))
 async def counts(_: Counter, service: Service, views: Views) -> Response:
-    """How many applications are at which stage, in the whole city."""
+    """Count the applications of the whole city by stage."""
     found = await views.listed(service.id_card_reader.counts)
     document = {
         "stages": {stage.value: n for stage, n in found.stages.items()},
@@ -117,7 +117,7 @@ async def counts(_: Counter, service: Service, views: Views) -> Response:
     dependencies=[Depends(known_tags)],
 )
 async def read(receipt_number: str, _: Counter, service: Service) -> Response:
-    """An application with its applicant, from the log itself."""
+    """Read an application with its applicant, from the log itself."""
     head, _views = await service.reader.positions()
     application = await service.id_cards.application(well_formed(receipt_number))
     return shown(file_document(application), application.version, OfLog(head))
@@ -129,7 +129,7 @@ async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     dependencies=[Depends(limited), Depends(known_tags)],
 )
 async def progress(receipt_number: str, views: Views) -> Response:
-    """How far an application is (进度查询): for whoever has its receipt number."""
+    """An application's progress (进度查询), for anyone with its receipt number."""
     number = well_formed(receipt_number)
     found = await views.applications.progress(number)
     if found.row is None:
@@ -141,55 +141,55 @@ async def progress(receipt_number: str, views: Views) -> Response:
 async def dispatch(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
-    """The papers go to the police where the household is registered."""
-    return answered(await service.id_cards.dispatch(well_formed(receipt_number), command))
+    """Send the papers to the police where the household is registered."""
+    return await answered(service.id_cards.dispatch(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/approvals", responses=_WRITE)
 async def approve(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
-    """They have agreed (审核通过)."""
-    return answered(await service.id_cards.approve(well_formed(receipt_number), command))
+    """Record their approval (审核通过)."""
+    return await answered(service.id_cards.approve(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/returns", responses=_WRITE)
 async def send_back(
     receipt_number: str, body: ReturnBody, command: CounterCommand, service: Service
 ) -> Response:
-    """They have not (退回), for a reason that only the counter is told."""
+    """Record that they sent it back (退回); only the counter sees the reason."""
     number = well_formed(receipt_number)
-    return answered(await service.id_cards.send_back(number, body.reason, command))
+    return await answered(service.id_cards.send_back(number, body.reason, command), service)
 
 
 @router.post("/{receipt_number}/productions", responses=_WRITE)
 async def produce(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
-    """The card is made (制证)."""
-    return answered(await service.id_cards.produce(well_formed(receipt_number), command))
+    """Record that the card was made (制证)."""
+    return await answered(service.id_cards.produce(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/arrivals", responses=_WRITE)
 async def arrive(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
-    """The card is at the station."""
-    return answered(await service.id_cards.arrive(well_formed(receipt_number), command))
+    """Record that the card has arrived at the station."""
+    return await answered(service.id_cards.arrive(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/withdrawals", responses=_WRITE)
 async def withdraw(
     receipt_number: str, _: Empty, command: CounterCommand, service: Service
 ) -> Response:
-    """The applicant does not want it any more (撤回)."""
-    return answered(await service.id_cards.withdraw(well_formed(receipt_number), command))
+    """Withdraw the application (撤回)."""
+    return await answered(service.id_cards.withdraw(well_formed(receipt_number), command), service)
 
 
 @router.post("/{receipt_number}/collections", responses=_WRITE)
 async def collect(
     receipt_number: str, body: IdCardCollectionBody, command: CounterCommand, service: Service
 ) -> Response:
-    """The card is handed over (领证), or posted."""
+    """Hand the card over (领证), or post it."""
     number = well_formed(receipt_number)
-    return answered(await service.id_cards.collect(number, body.collection(), command))
+    return await answered(service.id_cards.collect(number, body.collection(), command), service)

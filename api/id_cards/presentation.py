@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
 import orjson
 
-from api.http.problems import refusal_document
-from api.permits.presentation import Json, holder_document
-from domain.aggregate import Aggregate
+from api.http.rendering import HolderRenderer, Json
 from domain.context import CommandContext
-from domain.errors import Refused
 from domain.id_cards.application import IdCardApplication
 from domain.personal import ERASED
 from domain.standing import PersonalData
@@ -21,7 +17,7 @@ from projections.views.id_cards import IdCardRow
 
 
 def application_document(application: IdCardApplication) -> Json:
-    """Without the person: it is kept with the append, in the clear."""
+    """Render without the person: the result is stored with the append, unencrypted."""
     return {
         "receipt_number": application.id,
         "holder_id": application.holder_id,
@@ -42,7 +38,7 @@ def application_document(application: IdCardApplication) -> Json:
 
 
 def file_document(application: IdCardApplication) -> Json:
-    """With the person, for the officer who has them at the counter."""
+    """Render with the person, for the officer at the counter."""
     held = _personal_data(application) is PersonalData.HELD
     identity, reason = application.identity, application.return_reason
     return {
@@ -80,14 +76,8 @@ def _personal_data(application: IdCardApplication) -> PersonalData:
     return PersonalData.of(restricted=application.restricted, erased=application.erased)
 
 
-class IdCardRenderer:
-    """What a command's caller gets: kept with the append, told again on a retry."""
+class IdCardRenderer(HolderRenderer):
+    """Renders the result of a command on an application."""
 
     def aggregate(self, aggregate: IdCardApplication, context: CommandContext) -> bytes:  # noqa: ARG002
         return orjson.dumps(application_document(aggregate))
-
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
-        return orjson.dumps(holder_document(aggregates))
-
-    def refusal(self, refusal: Refused) -> bytes:
-        return refusal_document(refusal)

@@ -1,4 +1,4 @@
-"""What the counter sends for a first identity card; what it may mean is checked in the domain."""
+"""What the counter sends for a first identity card; the domain checks the rules."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from api.permits.schemas import (
+from api.http.fields import (
     CitizenNumber,
     Date,
     Ethnicity,
-    GuardianBody,
     Printable,
     RequestBody,
     Sex,
     Text,
     code,
 )
+from api.permits.schemas import GuardianBody
 from domain.id_cards.application import REASON_LENGTH_MAX
 from domain.id_cards.collection import CollectedBy, Collection
 from domain.id_cards.materials import Material
@@ -69,7 +69,7 @@ class IdCardApplicationBody(RequestBody):
     guardian: GuardianBody | None = None
     guardian_relation_registered: Annotated[
         StrictBool | None,
-        Field(description="the household register says so; true, if left out", examples=[True]),
+        Field(description="as in the household register; true, if left out", examples=[True]),
     ] = None
     commitment_signed: Yes
     ever_held_id_card: No
@@ -93,7 +93,7 @@ class IdCardApplicationBody(RequestBody):
 
 
 class ReturnBody(RequestBody):
-    """Why the police of the household sent it back."""
+    """Why the police of the household's place sent the application back."""
 
     reason: Annotated[
         str,
@@ -103,13 +103,13 @@ class ReturnBody(RequestBody):
 
 
 class AgentBody(GuardianBody):
-    """Whoever collects for the applicant, from the own card that was shown."""
+    """The person who collects for the applicant, by the identity card that was shown."""
 
     id_card_shown: StrictBool = True
 
 
 class IdCardCollectionBody(RequestBody):
-    """What was done before the card was handed over; what is left out was not done."""
+    """What was done before the card was handed over; omitted steps were not done."""
 
     by: CollectedBy
     receipt_shown: StrictBool = False

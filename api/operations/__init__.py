@@ -1,1 +1,3 @@
 """Running the service: health, quarantine, statistics, the overview's live summary."""
+
+__all__ = ["development", "live_summary", "published", "quarantine", "remote", "service", "stats"]

@@ -1,4 +1,4 @@
-"""Development mode: a token issuer and a clock to play with. Never beside a real issuer."""
+"""Development mode: a token issuer and a clock that can be set. Never beside a real issuer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from joserfc.jwk import ECKey
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from api.http.documents import problems
+from api.http.fields import RequestBody
 from api.http.instants import Instant
 from api.http.json_bodies import JsonRoute
 from api.http.roles import ROLE_SCOPES, Role
 from api.http.services import Services, services
-from api.permits.schemas import RequestBody
 from ledger.database.clock import DevelopmentClock
 
 PEOPLE_MAX = 6
@@ -45,8 +45,8 @@ class DevelopmentIssuer:
         scenarios: list[str] | None = None,
         case: str | None = None,
     ) -> str:
-        """A bearer token for a role; a registrar gets a station, a verifier every scenario,
-        unless told otherwise."""
+        """Sign a bearer token for a role. By default a registrar's has a station, and a verifier's
+        has all scenarios."""
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -71,7 +71,7 @@ Claim = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.@:/#+-
 
 
 class TokenRequest(RequestBody):
-    """Who to be."""
+    """The role and claims of a token."""
 
     role: Role
     station: Claim | None = None
@@ -109,13 +109,13 @@ class ClockSetting(RequestBody):
 
 
 class ClockAnswer(BaseModel):
-    """What time it is for the service."""
+    """The service's time."""
 
     now: AwareDatetime
 
 
 class PersonAnswer(BaseModel):
-    """Somebody made up, to try the pages with."""
+    """A made-up person, to try the pages with."""
 
     permit_number: str
     holder_id: str
@@ -128,12 +128,12 @@ class PeopleAnswer(BaseModel):
 
 
 def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
-    """The endpoints that exist in development mode only."""
+    """Make the endpoints that exist in development mode only."""
     routes = APIRouter(prefix="/v1/dev", tags=["development"], route_class=JsonRoute)
 
     @routes.post("/tokens", responses=problems(413, 422))
     def make_token(body: TokenRequest) -> Token:
-        """A bearer token for a role (development mode only)."""
+        """Make a bearer token for a role (development mode only)."""
         return Token(
             access_token=issuer.token(
                 body.role,
@@ -146,18 +146,18 @@ def router(issuer: DevelopmentIssuer, clock: DevelopmentClock) -> APIRouter:
 
     @routes.put("/clock", responses=problems(413, 422, 503))
     def set_clock(body: ClockSetting) -> ClockAnswer:
-        """Put the service's clock to an instant, from which it runs on (development mode only)."""
+        """Set the service's clock; it runs on from there (development mode only)."""
         clock.set(body.now.astimezone(UTC))
         return ClockAnswer(now=clock.now())
 
     @routes.get("/clock")
     def get_clock() -> ClockAnswer:
-        """What time it is for the service."""
+        """The service's time."""
         return ClockAnswer(now=clock.now())
 
     @routes.get("/people", responses=problems(503))
     async def some_people(service: Annotated[Services, Depends(services)]) -> PeopleAnswer:
-        """A few people who hold a permit (development mode only)."""
+        """List a few permit holders (development mode only)."""
         people = []
         for number in await service.reader.some_numbers(PEOPLE_MAX):
             seen = await service.reader.electronic(number)

@@ -1,69 +1,66 @@
-"""The ledger's pulse for everybody: read once, told to all who listen."""
+"""The live summary on the overview page: positions, lag and today's events, for everyone."""
 
 from __future__ import annotations
 
-import asyncio
+from typing import Annotated
 
 import structlog
+from fastapi import APIRouter, Depends
 
-from api.http.streams import Streams, event
-from api.permits.presentation import Json
+from api.http import documents
+from api.http.rendering import Json
+from api.http.services import Services, services
+from api.http.streams import EventStream, Streams, event
 from ledger.database.clock import Clock
 from ledger.errors import Unavailable
 from projections.queries.live_summary import LiveSummary, LiveSummaryReader
 from projections.queries.waiting import ViewPosition
 
-ROUND_S_MIN = 0.2
-ROUND_S_MAX = 2.0
-"""How soon it is noticed that the views have stopped, since what does not move wakes nobody."""
+from .public_feed import PublicFeed
+
+PAUSE_S = 0.2
+UNMOVED_S_MAX = 2.0
+"""Without a new position, the summary is read again after so long: the lag may have grown."""
+
+router = APIRouter(tags=["live"])
 
 _log = structlog.get_logger(__name__)
 
 
-class LiveSummaryFeed:
-    """Reads while somebody listens; ``latest`` is the event that was told last."""
+@router.get("/v1/live", responses=documents.streamed())
+async def pulse(service: Annotated[Services, Depends(services)]) -> EventStream:
+    """How the ledger is doing: `pulse` events with positions, lag, and today's events by kind."""
+    return service.live_summary.stream()
+
+
+class LiveSummaryFeed(PublicFeed):
+    """Reads the summary when the views have moved."""
 
     def __init__(
         self, reader: LiveSummaryReader, views: ViewPosition, clock: Clock, listeners: Streams
     ) -> None:
+        super().__init__(listeners, PAUSE_S)
         self._reader = reader
         self._views = views
         self._clock = clock
-        self._listeners = listeners
-        self._wanted = asyncio.Event()
-        self.latest: bytes | None = None
+        self._position = -1
 
-    def want(self) -> None:
-        """Somebody has come to listen."""
-        self._wanted.set()
-
-    async def run(self) -> None:
-        """Without end; whoever starts it cancels it."""
-        seen = -1
-        while True:
-            await self._wanted.wait()
-            if not len(self._listeners):
-                self._wanted.clear()
-                self.latest = None
-                continue
-            await self._views.moved(seen, ROUND_S_MAX)
-            seen = self._views.position
-            try:
-                told = event("pulse", document(await self._reader.read(self._clock.now())))
-            except Unavailable:
-                _log.debug("pulse not read")
-            else:
-                if told != self.latest:
-                    self.latest = told
-                    self._listeners.wake()
-            await asyncio.sleep(ROUND_S_MIN)
+    async def read(self) -> bytes | None:
+        await self._views.moved(self._position, UNMOVED_S_MAX)
+        self._position = self._views.position
+        try:
+            return event("pulse", document(await self._reader.read(self._clock.now())))
+        except Unavailable:
+            _log.debug("live summary not read")
+            return self.latest
 
 
-def document(pulse: LiveSummary) -> Json:
+def document(summary: LiveSummary) -> Json:
+    """The summary as JSON."""
     return {
-        "log_position": pulse.log_position,
-        "views_position": pulse.views_position,
-        "lag_events": pulse.lag_events,
-        "today": pulse.today,
-        "events_today": pulse.events_today,
+        "log_position": summary.log_position,
+        "views_position": summary.views_position,
+        "lag_events": summary.lag_events,
+        "today": summary.today,
+        "events_today": summary.events_today,
     }

@@ -1,6 +1,6 @@
-"""The statistics as the analytics role has published them: files in a folder, read and handed on.
+"""The statistics as the analytics role has published them: files in a folder, served as they are.
 
-What is told of whom was decided by who wrote them; nothing is computed here.
+The analytics role has withheld small numbers already; nothing is computed here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from api.http.streams import Streams, event
 
+from .public_feed import PublicFeed
+
 STATS_FILE = "stats.json"
 FILE_BYTES_MAX = 16 * 1024 * 1024
-LOOK_S = 0.5
-"""How soon it is noticed that there is something new, while somebody listens."""
+PAUSE_S = 0.5
+"""Between two looks at the folder, while there are listeners."""
 
 _NAME = re.compile(
     r"[a-z][a-z_]{0,39}\.(csv|parquet|(en|zh)\.(narrow|wide)\.[0-9a-f]{12}\.svg)", re.ASCII
@@ -32,7 +34,7 @@ class Stats:
 
 
 class Published:
-    """One folder; for coroutines of one loop."""
+    """The folder of published files. Belongs to one event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,11 +42,11 @@ class Published:
         self._stats: Stats | None = None
 
     async def stats(self) -> Stats | None:
-        """The newest; ``None`` where nothing is published here."""
+        """The newest statistics; ``None`` if nothing is published."""
         return await asyncio.to_thread(self._newest)
 
     async def file(self, name: str) -> bytes | None:
-        """``None`` where there is none of that name, or its name is not one of ours."""
+        """A file's content; ``None`` if there is none, or its name is not of the known form."""
         if not _NAME.fullmatch(name):
             return None
         return await asyncio.to_thread(_read, self._folder / name)
@@ -72,30 +74,13 @@ def _read(path: Path) -> bytes | None:
     return None
 
 
-class StatsFeed:
-    """Looks while somebody listens, and wakes them; ``latest`` is the event that was told last."""
+class StatsFeed(PublicFeed):
+    """Reads the digest of the newest statistics."""
 
     def __init__(self, published: Published, listeners: Streams) -> None:
+        super().__init__(listeners, PAUSE_S)
         self.published = published
-        self.listeners = listeners
-        self._wanted = asyncio.Event()
-        self.latest: bytes | None = None
 
-    def want(self) -> None:
-        """Somebody has come to listen."""
-        self._wanted.set()
-
-    async def run(self) -> None:
-        """Without end; whoever starts it cancels it."""
-        while True:
-            await self._wanted.wait()
-            if not len(self.listeners):
-                self._wanted.clear()
-                self.latest = None
-                continue
-            stats = await self.published.stats()
-            told = event("stats", {"digest": stats.digest}) if stats else None
-            if told != self.latest:
-                self.latest = told
-                self.listeners.wake()
-            await asyncio.sleep(LOOK_S)
+    async def read(self) -> bytes | None:
+        stats = await self.published.stats()
+        return event("stats", {"digest": stats.digest}) if stats else None

@@ -1,4 +1,4 @@
-"""For those who run the service: permits whose views stand still, and out again with them."""
+"""For operators: permits in quarantine, and their release."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import well_formed
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
-from api.permits.answers import QuarantineAnswer, QuarantinedAnswer, RetriedAnswer
-from api.permits.schemas import Empty
+
+from .answers import QuarantineAnswer, QuarantinedAnswer, RetriedAnswer
 
 router = APIRouter(prefix="/v1/operations/quarantine", tags=["quarantine"], route_class=JsonRoute)
 
@@ -26,8 +27,8 @@ Service = Annotated[Services, Depends(services)]
 
 @router.get("", responses=documents.problems(401, 403, 503))
 async def parked(_: Operator, service: Service) -> QuarantineAnswer:
-    """The permits in quarantine: what stopped each one, and how many events wait behind it."""
-    position, permits = await asyncio.to_thread(service.quarantine.parked)
+    """List the permits in quarantine, each with its reason and the number of events waiting."""
+    position, permits = await asyncio.to_thread(service.quarantine.quarantined)
     return QuarantineAnswer(
         permits=[QuarantinedAnswer.model_validate(asdict(permit)) for permit in permits],
         as_of_position=position,
@@ -39,6 +40,6 @@ async def parked(_: Operator, service: Service) -> QuarantineAnswer:
     responses=documents.problems(401, 403, 404, 413, 422, 503),
 )
 async def retry(permit_number: str, _: Empty, __: Operator, service: Service) -> RetriedAnswer:
-    """Fold a parked permit from the log once more; released if nothing stands in the way."""
+    """Fold a quarantined permit from the log again, and release it if that succeeds."""
     retried = await asyncio.to_thread(service.quarantine.retry, well_formed(permit_number))
     return RetriedAnswer.model_validate(asdict(retried))

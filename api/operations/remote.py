@@ -1,4 +1,4 @@
-"""For those who run a service beside a remote database: alive, ready, measured; and its keys."""
+"""For operators of a remote service: liveness, readiness, metrics; and its public keys."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from api.checks.remote import RemoteServices, remote_services
 from api.http import documents
 from api.http.metrics import REGISTRY, set_remote_state
-from api.permits.answers import RemoteReadiness
 from ledger.errors import Unavailable
-from projections.remote.feed import is_fresh
+from projections.remote.source import is_fresh
 
 from . import service as operations
+from .answers import RemoteReadiness
 
 router = APIRouter(tags=["operations"])
 
@@ -28,11 +28,11 @@ router.get("/healthz")(operations.alive)
 
 @router.get("/readyz", responses=documents.problems(503) | {200: {"model": RemoteReadiness}})
 async def ready(service: Service) -> JSONResponse:
-    """The database answers, and what it holds is not older than the policy allows."""
-    feed = await service.cards.feed()
+    """The database answers, and its views are not older than the policy allows."""
+    feed = await service.cards.state()
     stale_s, stale_s_max = feed.stale_s, service.policy.remote_staleness_max_s
     if stale_s is None:
-        raise Unavailable("These views have not been in step with the ledger yet.")
+        raise Unavailable("The views have never been in step with the ledger.")
     if not is_fresh(stale_s, stale_s_max):
         raise Unavailable(f"The views are {stale_s:.0f} s old, and {stale_s_max} s are allowed.")
     content = RemoteReadiness(
@@ -48,13 +48,13 @@ async def ready(service: Service) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(service: Service) -> Response:
-    """Prometheus text; without what the database tells while the database is out of reach."""
+    """Prometheus text; without the database's figures while it is unavailable."""
     with suppress(Unavailable):
-        set_remote_state(await service.cards.feed())
+        set_remote_state(await service.cards.state())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/.well-known/jwks.json")
 async def jwks(service: Service) -> dict[str, object]:
-    """The public keys that verify the receipts given here (RFC 7517)."""
+    """The public keys that verify receipts signed here (RFC 7517)."""
     return service.receipts.jwks()

@@ -1,4 +1,4 @@
-"""For those who run the service: alive, ready, measured; and the keys that verify receipts."""
+"""For operators: liveness, readiness, metrics; and the public keys that verify receipts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from api.http import documents
 from api.http.metrics import REGISTRY, set_vitals
 from api.http.services import Services, services
-from api.permits.answers import Readiness
 from ledger.errors import Unavailable
+
+from .answers import Readiness
 
 router = APIRouter(tags=["operations"])
 
@@ -22,8 +23,8 @@ Service = Annotated[Services, Depends(services)]
 
 @router.get("/")
 async def index(response: Response) -> dict[str, str]:
-    """Where things are."""
-    response.headers["Vary"] = "Accept"  # whoever asks for HTML gets a page
+    """Links to the service's documents."""
+    response.headers["Vary"] = "Accept"  # clients that prefer HTML get a page
     return {
         "service": "permit-ledger",
         "openapi": "/openapi.json",
@@ -35,7 +36,7 @@ async def index(response: Response) -> dict[str, str]:
 
 @router.get("/healthz")
 async def alive() -> dict[str, str]:
-    """The process answers; says nothing of the database."""
+    """The process answers; the database is not checked."""
     return {"status": "alive"}
 
 
@@ -44,7 +45,7 @@ async def alive() -> dict[str, str]:
     responses=documents.problems(503) | {200: {"model": Readiness}},
 )
 async def ready(service: Service) -> JSONResponse:
-    """The database answers and the views keep up."""
+    """The database answers, and the views keep up."""
     log, views = await service.reader.positions()
     lag = log - views
     if lag > service.ready_lag_events_max:
@@ -55,8 +56,8 @@ async def ready(service: Service) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(service: Service) -> Response:
-    """Prometheus text; without what the database tells while the database is out of reach."""
-    with suppress(Unavailable):  # the scrape still shows what this process knows
+    """Prometheus text; without the database's figures while it is unavailable."""
+    with suppress(Unavailable):  # the scrape still has this process's figures
         set_vitals(await service.reader.vitals())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,12 +1,10 @@
-"""The statistics for everybody: figures, charts, exports. Nobody is asked for a token, since what
-is published is for all: no permit and no officer is in it, and small numbers are withheld."""
+"""The public statistics: figures, charts, exports. They need no token: no permit and no officer is
+in them, and small numbers are withheld."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Annotated
 
 import orjson
@@ -17,15 +15,13 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.reading import known_tags
 from api.http.services import Services, services
-from api.http.streams import END, HEARTBEAT, EventStream, Stream
-from api.permits.answers import StatsAnswer
+from api.http.streams import EventStream
 from ledger.errors import Unavailable
 
-from .published import StatsFeed
+from .answers import StatsAnswer
 
 router = APIRouter(tags=["stats"])
 
-PUBLIC = ""
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "public, no-cache"
 MEDIA_TYPES = {
@@ -53,7 +49,7 @@ Service = Annotated[Services, Depends(services)]
     dependencies=[Depends(known_tags)],
 )
 async def stats(service: Service) -> Response:
-    """Every question's answer, and which charts there are, as of a position of the log."""
+    """All figures, and the names of the charts, as of a position of the log."""
     found = await service.stats.published.stats()
     if found is None:
         raise Unavailable("No statistics are published here yet.")
@@ -67,11 +63,7 @@ async def stats(service: Service) -> Response:
 @router.get("/v1/stats/live", responses=documents.streamed())
 async def live(service: Service) -> EventStream:
     """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
-    feed = service.stats
-    with ExitStack() as held:
-        stream = held.enter_context(feed.listeners.open(PUBLIC))
-        feed.want()
-        return EventStream(_changes(stream, feed), held.pop_all())
+    return service.stats.stream()
 
 
 @router.get(
@@ -81,7 +73,7 @@ async def live(service: Service) -> EventStream:
     dependencies=[Depends(known_tags)],
 )
 async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> Response:
-    """A file that `/v1/stats` speaks of: `<question>.csv`, `<question>.parquet` or a chart."""
+    """A file that `/v1/stats` names: `<question>.csv`, `<question>.parquet` or a chart."""
     content = await service.stats.published.file(name)
     if content is None:
         raise HTTPException(404, "There is no such file.")
@@ -98,16 +90,3 @@ async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> 
             "ETag": f'"{digest.hexdigest()[:24]}"',
         }
     return Response(content, 200, headers, MEDIA_TYPES[kind])
-
-
-async def _changes(stream: Stream, feed: StatsFeed) -> AsyncIterator[bytes]:
-    told: bytes | None = None
-    while not stream.is_over:
-        latest = feed.latest
-        if latest is not None and latest != told:
-            told = latest
-            yield latest
-        else:
-            yield HEARTBEAT
-        await stream.woken()
-    yield END

@@ -1,1 +1,3 @@
 """Residence permits: registrars' commands, holders' devices, live codes."""
+
+__all__ = ["answers", "display", "holder", "live", "presentation", "registrar", "schemas"]

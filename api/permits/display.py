@@ -29,7 +29,7 @@ router = APIRouter(tags=["holder"], route_class=JsonRoute)
 QR_VERSION_MAX = 5
 """37 modules a side: read at arm's length from the smallest phone."""
 QUIET_ZONE_MODULES = 4
-"""Of white on each side (ISO/IEC 18004): the picture brings it along, whatever it is shown on."""
+"""White space on each side (ISO/IEC 18004), part of the picture."""
 
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
@@ -55,15 +55,15 @@ async def mint(
         ),
     ] = None,
 ) -> DisplayCodeAnswer:
-    """A live code (亮证码) for the phone that proves its key: good for one check, and not for long.
+    """Make a live code (亮证码) for the phone that proves its key: good for one check, briefly.
 
-    A permit that is suspended or has ended gets one as well: what it is good for the check says.
+    A permit that is suspended or has ended gets one as well; its check has the outcome.
     """
     origin = origin_of(request.scope, service.public_url)
     proof = dpop.required(request, origin=origin, token=credentials_of(request.scope).token)
     permit = await _own(well_formed(permit_number), holder, service)
     if proof.device not in permit.devices:
-        raise dpop.refused("The key is not one that this permit is bound to.")
+        raise dpop.refused("The permit is not bound to this key.")
     service.limits.mint(permit.id)
     challenge = body.challenge if body else None
     display = Display(permit.id, permit.holder_id, proof.device, proof.proof_id, challenge)
@@ -84,11 +84,11 @@ async def mint(
 
 
 async def _own(number: str, holder: Principal, service: Services) -> Permit:
-    """From the log itself: a phone that was revoked a moment ago gets no code.
+    """Load the permit from the log itself: a phone that was just revoked gets no code.
 
     Raises:
-        UnknownPermit: there is none, or it is another's.
-        HolderIsRestricted, PermitEnded: nothing of the holder is shown to anybody.
+        UnknownPermit: there is none, or it is another holder's.
+        HolderIsRestricted, PermitEnded: the holder's data must not be shown.
     """
     permit = await service.ledger.permit(number)
     if permit.holder_id != holder.subject:
@@ -101,7 +101,7 @@ async def _own(number: str, holder: Principal, service: Services) -> Permit:
 
 
 def _qr(url: str) -> str | None:
-    """An SVG, in the alphanumeric mode that upper case allows; none for an address too long."""
+    """Draw a QR code in alphanumeric mode; ``None`` if the address is too long."""
     try:
         code = segno.make_qr(url, error="m", boost_error=False)
     except segno.DataOverflowError:

@@ -1,4 +1,4 @@
-"""The holder's endpoints: claim the electronic permit, see the own one."""
+"""The holder's endpoints: read the own permit, claim it for a phone, revoke a phone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Service = Annotated[Services, Depends(services)]
 async def own_permit(
     holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
 ) -> Response:
-    """The own permit."""
+    """Read the own permit."""
     seen = await views.permits.of_holder(holder.subject)
     return shown_permit(service, known(seen.facts), seen)
 
@@ -53,15 +53,18 @@ async def claim(
     permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
 ) -> Response:
     """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
-    answer = await service.ledger.claim(
-        well_formed(permit_number),
-        command.context.actor,
-        _device(body.device_key),
-        body.face_match.face_match() if body.face_match else None,
-        command,
-        confirmed=body.confirmed,
+    return await answered(
+        service.ledger.claim(
+            well_formed(permit_number),
+            command.context.actor,
+            _device(body.device_key),
+            body.face_match.face_match() if body.face_match else None,
+            command,
+            confirmed=body.confirmed,
+        ),
+        service,
+        201,
     )
-    return answered(answer, 201)
 
 
 @router.post(
@@ -71,17 +74,16 @@ async def claim(
 async def revoke_device(
     permit_number: str, body: DeviceRevocationBody, command: HolderCommand, service: Service
 ) -> Response:
-    """Take a lost or sold phone's right to show the permit."""
+    """Revoke a lost or sold phone."""
     holder_id = command.context.actor
-    return answered(
-        await service.ledger.revoke_device(
-            well_formed(permit_number), holder_id, body.device, command
-        )
+    return await answered(
+        service.ledger.revoke_device(well_formed(permit_number), holder_id, body.device, command),
+        service,
     )
 
 
 def _device(key: DeviceKeyBody) -> Device:
-    """The device behind a public JWK.
+    """Make the device of a public JWK.
 
     Raises:
         HttpProblem: 422 where x and y are no point of the curve.

@@ -1,7 +1,7 @@
-"""What changes, told as it changes: server-sent events (text/event-stream).
+"""Live updates of a permit as server-sent events (text/event-stream).
 
-Each stream begins with how things are, so a client that comes back has missed nothing. It ends by
-itself after a while, and when the service stops.
+Each stream starts with the current state, so that a client that reconnects has missed nothing. It
+ends after a bounded time, and when the service stops.
 """
 
 from __future__ import annotations
@@ -14,36 +14,23 @@ from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
 from api.http.reading import Reads, known, reads, well_formed
+from api.http.rendering import Json, with_position
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import END, HEARTBEAT, EventStream, Stream, event
 from api.http.tokens import Principal
-from api.operations.live_summary import LiveSummaryFeed
 from domain.permit_document import permit_document
 from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
 
-from .presentation import Json, with_position
-
 router = APIRouter(tags=["live"])
-
-PUBLIC = ""
 
 Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
-
-
-@router.get("/v1/live", responses=documents.streamed())
-async def pulse(service: Service) -> EventStream:
-    """How the ledger is doing: `pulse` events with positions, lag, and today's events by kind."""
-    with ExitStack() as held:
-        stream = held.enter_context(service.public_streams.open(PUBLIC))
-        service.pulse.want()
-        return EventStream(_pulse(stream, service.pulse), held.pop_all())
 
 
 @router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
@@ -58,29 +45,29 @@ async def permit(
 @router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
 async def own_permit(caller: Holder, service: Service, views: Views) -> EventStream:
     """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
-    position of the last check, now and whenever somebody looks."""
+    position of the last check, now and after each check."""
     seen = await views.permits.of_holder(caller.subject)
-    return _permit_stream(seen, caller, service, tells_checks=True)
+    return _permit_stream(seen, caller, service, with_checks=True)
 
 
 def _permit_stream(
-    seen: PermitRow, caller: Principal, service: Services, *, tells_checks: bool = False
+    seen: PermitRow, caller: Principal, service: Services, *, with_checks: bool = False
 ) -> EventStream:
     number = known(seen.facts).permit_number
     with ExitStack() as held:
         stream = held.enter_context(service.streams.open(caller.subject))
         watch = held.enter_context(service.changes.watching(number, stream.wake))
-        parts = _permit(seen, stream, watch, service, tells_checks=tells_checks)
+        parts = _permit(seen, stream, watch, service, with_checks=with_checks)
         return EventStream(parts, held.pop_all())
 
 
 async def _permit(
-    seen: PermitRow, stream: Stream, watch: Watch, service: Services, *, tells_checks: bool
+    seen: PermitRow, stream: Stream, watch: Watch, service: Services, *, with_checks: bool
 ) -> AsyncIterator[bytes]:
-    """Read again where the views have a later version than was shown; judged again each time,
-    since a day may have ended."""
-    told: Json | None = None
-    told_check: int | None = None
+    """Read again where the views have a later version than was sent. The state is computed each
+    time, since a day may have ended."""
+    sent: Json | None = None
+    sent_check: int | None = None
     while not stream.is_over:
         facts = known(seen.facts)
         if watch.mark and watch.mark.version > facts.version:
@@ -90,26 +77,13 @@ async def _permit(
                 break
             facts = known(seen.facts)
         standing, is_quiet = service.standing(facts), True
-        if (document := {**permit_document(standing), "today": standing.today}) != told:
-            told, is_quiet = document, False
+        if (document := {**permit_document(standing), "today": standing.today}) != sent:
+            sent, is_quiet = document, False
             yield event("permit", with_position(document, seen.as_of_position))
-        if tells_checks and watch.mark and watch.mark.checked != told_check:
-            told_check, is_quiet = watch.mark.checked, False
-            yield event("checked", {"position": told_check})
+        if with_checks and watch.mark and watch.mark.checked != sent_check:
+            sent_check, is_quiet = watch.mark.checked, False
+            yield event("checked", {"position": sent_check})
         if is_quiet:
-            yield HEARTBEAT
-        await stream.woken()
-    yield END
-
-
-async def _pulse(stream: Stream, feed: LiveSummaryFeed) -> AsyncIterator[bytes]:
-    told: bytes | None = None
-    while not stream.is_over:
-        latest = feed.latest
-        if latest is not None and latest != told:
-            told = latest
-            yield latest
-        else:
             yield HEARTBEAT
         await stream.woken()
     yield END

@@ -1,27 +1,21 @@
-"""Permits as JSON. Whether facts come from the aggregate or from the views, they look the same."""
+"""Permits as JSON, the same whether the facts come from the aggregate or from the views."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
-from api.http.problems import refusal_document
-from domain.aggregate import Aggregate
+from api.http.rendering import HolderRenderer, Json
 from domain.context import CommandContext
-from domain.errors import Refused
 from domain.permit import Permit
 from domain.permit_document import permit_document
-from domain.standing import Facts, PersonalData, Standing
+from domain.standing import Facts, Standing
 from projections.queries.permits import PermitRow, Person
-
-Json = dict[str, Any]
 
 
 def physical_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """The physical view by itself."""
+    """Render the physical track."""
     row = seen.row
     return {
         **_face_document(standing, seen, person),
@@ -34,7 +28,7 @@ def physical_document(standing: Standing, seen: PermitRow, person: Person | None
 
 
 def electronic_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """The electronic view by itself."""
+    """Render the electronic track."""
     return {
         **_face_document(standing, seen, person),
         "status": standing.electronic_status,
@@ -44,13 +38,13 @@ def electronic_document(standing: Standing, seen: PermitRow, person: Person | No
 
 
 def disclosed(fields: tuple[str, ...], standing: Standing, seen: PermitRow, person: Person) -> Json:
-    """Those fields of a permit that a scenario may see, and no others."""
+    """Render the fields that a scenario discloses."""
     whole = _face_document(standing, seen, person)
     return {field: whole[field] for field in fields}
 
 
 def _face_document(standing: Standing, seen: PermitRow, person: Person | None) -> Json:
-    """``null`` in every field that tells of a person who may not be shown."""
+    """Render the face; personal fields are null where ``person`` is ``None``."""
     facts, row = standing.facts, seen.row
     face = person.face if person else None
     image = person.portrait if person else None
@@ -78,51 +72,8 @@ def _face_document(standing: Standing, seen: PermitRow, person: Person | None) -
     }
 
 
-def holder_document(aggregates: Sequence[Aggregate]) -> Json:
-    """How a holder's details stand, without the position that it is as of; for somebody erased it
-    is what a certificate says."""
-    last = aggregates[-1]
-    standing = {
-        "holder_id": last.holder_id,
-        "permit_numbers": [aggregate.id for aggregate in aggregates],
-        "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
-    }
-    erasure = last.erasure
-    if erasure is None:
-        return standing
-    return {
-        **standing,
-        "erased_at": erasure.erased_at,
-        "legal_basis": erasure.legal_basis,
-        "case": erasure.case,
-        "approvals": erasure.approvals,
-        "destroyed": {
-            "holder_key": erasure.key,
-            "search_index": True,
-            "portraits": True,
-            "views": True,
-        },
-        "backups_hold_key_until": erasure.backups_hold_key_until,
-    }
-
-
-def with_position(document: Json, position: int) -> Json:
-    return {**document, "as_of_position": position}
-
-
-class JsonRenderer:
-    """What a command's caller gets: kept with the append, told again on a retry."""
+class PermitRenderer(HolderRenderer):
+    """Renders the result of a permit command."""
 
     def aggregate(self, aggregate: Permit, context: CommandContext) -> bytes:
         return orjson.dumps(permit_document(Standing(Facts.of(aggregate), context.today)))
-
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
-        return orjson.dumps(holder_document(aggregates))
-
-    def refusal(self, refusal: Refused) -> bytes:
-        return refusal_document(refusal)
-
-
-def place(body: bytes, position: int) -> bytes:
-    """A rendered permit with the position that its append got."""
-    return body[:-1] + b',"as_of_position":%d}' % position

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.fields import Empty
 from api.http.json_bodies import JsonRoute
 from api.http.reading import (
     Reads,
@@ -19,6 +20,7 @@ from api.http.reading import (
     shown_permit,
     well_formed,
 )
+from api.http.rendering import with_position
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
@@ -31,11 +33,10 @@ from domain.standing import Facts
 from ledger.commands.runner import Command
 
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
-from .presentation import electronic_document, physical_document, with_position
+from .presentation import electronic_document, physical_document
 from .schemas import (
     AddressChangeBody,
     CancellationBody,
-    Empty,
     EndorsementBody,
     IdentityCorrectionBody,
     IssueBody,
@@ -64,14 +65,15 @@ _WRITE = documents.written(PermitAnswer)
 async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
     application = body.application(command.context.today)
-    answer = await service.ledger.issue(application, command, body.holder.picture())
-    return answered(answer, 201)
+    return await answered(
+        service.ledger.issue(application, command, body.holder.picture()), service, 201
+    )
 
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
 async def search(body: SearchBody, _: Registrar, service: Service, views: Views) -> Response:
-    """A person's permits by citizen number, which travels in the body and into no log. That there
-    are none is said of a person: what is no valid number is refused."""
+    """Find a person's permits by citizen number, which is sent in the body so that no log has it.
+    An invalid number is refused, not answered with an empty list."""
     problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
     if problem:
         raise InvalidDetails([problem])
@@ -90,7 +92,7 @@ async def search(body: SearchBody, _: Registrar, service: Service, views: Views)
     dependencies=[Depends(known_tags)],
 )
 async def read(permit_number: str, _: Registrar, service: Service, views: Views) -> Response:
-    """The permit, both tracks."""
+    """Read the permit, both tracks."""
     seen = await views.permits.permit(well_formed(permit_number))
     return shown_permit(service, known(seen.facts), seen)
 
@@ -103,7 +105,7 @@ async def read(permit_number: str, _: Registrar, service: Service, views: Views)
 async def read_physical(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
-    """The physical view by itself; a holder sees the own one."""
+    """Read the physical track; holders read their own."""
     seen = await views.permits.physical(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
@@ -119,7 +121,7 @@ async def read_physical(
 async def read_electronic(
     permit_number: str, caller: RegistrarOrHolder, service: Service, views: Views
 ) -> Response:
-    """The electronic view by itself; a holder sees the own one."""
+    """Read the electronic track; holders read their own."""
     seen = await views.permits.electronic(well_formed(permit_number))
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "electronic")
@@ -128,7 +130,7 @@ async def read_electronic(
 
 
 def _own(caller: Principal) -> str | None:
-    """Whose permits a caller is confined to; a registrar to nobody's."""
+    """Return the holder whose permits the caller is confined to; ``None`` for a registrar."""
     return None if Scope.PERMITS_WRITE in caller.scopes else caller.subject
 
 
@@ -138,7 +140,7 @@ async def endorse(
 ) -> Response:
     """Endorse (签注): both tracks for one more year."""
     number = well_formed(permit_number)
-    return answered(await service.ledger.endorse(number, body.card_presented, command))
+    return await answered(service.ledger.endorse(number, body.card_presented, command), service)
 
 
 @router.post("/v1/permits/{permit_number}/loss-reports", responses=_WRITE)
@@ -147,7 +149,7 @@ async def report_loss(
 ) -> Response:
     """Report the card lost (挂失): the electronic permit stays."""
     number = well_formed(permit_number)
-    return answered(await service.ledger.report_loss(number, command, body.lost_on))
+    return await answered(service.ledger.report_loss(number, command, body.lost_on), service)
 
 
 @router.post("/v1/permits/{permit_number}/loss-lifts", responses=_WRITE)
@@ -155,7 +157,7 @@ async def lift_loss(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The card was found before a reissue (解除挂失)."""
-    return answered(await service.ledger.lift_loss(well_formed(permit_number), command))
+    return await answered(service.ledger.lift_loss(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/reissues", responses=_WRITE)
@@ -163,7 +165,7 @@ async def reissue(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """A new card for the lost one (补领)."""
-    return answered(await service.ledger.reissue(well_formed(permit_number), command))
+    return await answered(service.ledger.reissue(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/replacements", responses=_WRITE)
@@ -171,13 +173,14 @@ async def replace(
     permit_number: str, body: ReplacementBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """A new card for one that is damaged, out of date or wrong (换领)."""
-    return answered(
-        await service.ledger.replace(
+    return await answered(
+        service.ledger.replace(
             well_formed(permit_number),
             body.reason,
             command,
             old_card_returned=body.old_card_returned,
-        )
+        ),
+        service,
     )
 
 
@@ -186,7 +189,7 @@ async def deliver_card(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The holder has collected the current card (领证)."""
-    return answered(await service.ledger.deliver_card(well_formed(permit_number), command))
+    return await answered(service.ledger.deliver_card(well_formed(permit_number), command), service)
 
 
 @router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)
@@ -195,10 +198,11 @@ async def change_address(
 ) -> Response:
     """A move inside the province (住址变更)."""
     residence = body.residence.residence()
-    return answered(
-        await service.ledger.change_address(
+    return await answered(
+        service.ledger.change_address(
             well_formed(permit_number), residence, body.moved_on, command
-        )
+        ),
+        service,
     )
 
 
@@ -208,8 +212,8 @@ async def correct_identity(
 ) -> Response:
     """Correct who the holder is (身份信息更正): number, birth date and sex have to agree. A change
     of anything but the hukou address makes the card in use stale until a new one is made."""
-    return answered(
-        await service.ledger.correct_identity(
+    return await answered(
+        service.ledger.correct_identity(
             well_formed(permit_number),
             command,
             name=body.name,
@@ -217,7 +221,8 @@ async def correct_identity(
             sex=body.sex,
             birth_date=body.birth_date,
             hukou_address=body.hukou_address,
-        )
+        ),
+        service,
     )
 
 
@@ -226,12 +231,16 @@ async def cancel(
     permit_number: str, body: CancellationBody, command: RegistrarCommand, service: Service
 ) -> Response:
     """End the permit (注销): both tracks at once."""
-    return answered(await service.ledger.cancel(well_formed(permit_number), body.reason, command))
+    return await answered(
+        service.ledger.cancel(well_formed(permit_number), body.reason, command), service
+    )
 
 
 @router.post("/v1/permits/{permit_number}/voidings", responses=_WRITE)
 async def void(
     permit_number: str, body: VoidingBody, command: RegistrarCommand, service: Service
 ) -> Response:
-    """The permit was obtained by fraud: void from discovery."""
-    return answered(await service.ledger.void(well_formed(permit_number), body.finding, command))
+    """Declare the permit void from now on: it was obtained by fraud."""
+    return await answered(
+        service.ledger.void(well_formed(permit_number), body.finding, command), service
+    )

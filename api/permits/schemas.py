@@ -1,94 +1,38 @@
-"""What callers send. Shapes and bounds are checked here; what a value may mean, in the domain."""
+"""What callers send about permits. Shapes and bounds are checked here, the rules in the domain."""
 
 from __future__ import annotations
 
 import base64
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
-    StrictInt,
     model_validator,
 )
 
-from domain import text as typed
-from domain.application import CARD_SERIAL_MAX, Application
-from domain.data_protection import Order
+from api.http.fields import (
+    Challenge,
+    CitizenNumber,
+    Date,
+    Ethnicity,
+    Printable,
+    RequestBody,
+    Sex,
+    Text,
+)
+from domain.application import Application
 from domain.device import FaceMatch
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.person import Guardian, Identity, Residence
 from ledger.crypto.portraits import SIZE_BYTES_MAX, Portrait
 
-APPROVALS_MAX = 10
 BASE64_LENGTH_MAX = (SIZE_BYTES_MAX + 2) // 3 * 4
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2100, 1, 1)
-
-
-class RequestBody(BaseModel):
-    """An object with the fields named here and no others."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-def code(value: Any) -> Any:
-    """A code of a national standard may come as a number as well."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _ethnicity(value: Any) -> Any:
-    text = code(value)
-    if not isinstance(text, str):
-        return text
-    text = typed.code(text)
-    return text.zfill(2) if text.isascii() else text
-
-
-def _code_typed(value: Any) -> Any:
-    return typed.code(value) if isinstance(value, str) else value
-
-
-def _printable(text: str) -> str:
-    if unseen := typed.unseen(text):
-        raise ValueError(unseen)
-    return text
-
-
-def _iso_date(value: Any) -> Any:
-    if isinstance(value, date):
-        return value
-    if not (isinstance(value, str) and _ISO_DATE.fullmatch(value)):
-        raise ValueError("a date is expected, as in 2026-01-05")
-    return value
-
-
-def _within_bounds(day: date) -> date:
-    if day < FIRST_DATE:
-        raise ValueError(f"a date from {FIRST_DATE.year} on is expected")
-    if day >= LAST_DATE:
-        raise ValueError(f"a date before {LAST_DATE.year} is expected")
-    return day
-
-
-Printable = AfterValidator(_printable)
-Text = Annotated[str, Field(max_length=400), Printable]
-Date = Annotated[date, BeforeValidator(_iso_date, str), AfterValidator(_within_bounds)]
-CitizenNumber = Annotated[str, Field(max_length=40, examples=["990000199001010017"])]
-"""Whatever was typed: what is wrong with a number is for the domain to say."""
-Sex = Annotated[
-    str, BeforeValidator(code, str | int), Field(max_length=8, examples=["1"]), Printable
-]
-Ethnicity = Annotated[
-    str, BeforeValidator(_ethnicity, str | int), Field(max_length=8, examples=["01"]), Printable
-]
 
 
 def _picture(text: str) -> Portrait:
@@ -105,10 +49,6 @@ def _is_picture(text: str) -> str:
 
 
 PictureText = Annotated[str, Field(max_length=BASE64_LENGTH_MAX), AfterValidator(_is_picture)]
-
-
-class Empty(RequestBody):
-    """Nothing to say."""
 
 
 class HolderBody(RequestBody):
@@ -129,7 +69,7 @@ class HolderBody(RequestBody):
 
 
 class GuardianBody(RequestBody):
-    """The guardian or agent, with an own number."""
+    """The guardian or agent, with their own number."""
 
     name: Text
     citizen_id_number: CitizenNumber
@@ -188,7 +128,7 @@ class EndorsementBody(RequestBody):
 
 
 class LossReportBody(RequestBody):
-    """Since when the card is missing, where its holder knows."""
+    """Since when the card is missing, if the holder knows."""
 
     lost_on: Annotated[
         Date | None, Field(description="from the day of issue to today", examples=["2026-02-27"])
@@ -234,7 +174,7 @@ class VoidingBody(RequestBody):
 
 
 class FaceMatchBody(RequestBody):
-    """What the identity provider's live-portrait comparison said."""
+    """The result of the identity provider's live-portrait comparison."""
 
     provider: Annotated[
         str, Field(min_length=1, max_length=100, examples=["national-identity"]), Printable
@@ -278,60 +218,7 @@ class DeviceRevocationBody(RequestBody):
     ]
 
 
-class OrderBody(RequestBody):
-    """On what legal basis, in which case: both stay in the log in the clear, without a name."""
-
-    legal_basis: Annotated[Text, Field(examples=["个人信息保护法第四十七条"])]
-    case: Annotated[Text, Field(examples=["2026-DP-17"])]
-
-    def order(self) -> Order:
-        return Order(self.legal_basis, self.case)
-
-
-class ErasureBody(OrderBody):
-    """The officers who approve, by their account names."""
-
-    approvals: Annotated[
-        list[Text], Field(max_length=APPROVALS_MAX, examples=[["officer-1", "officer-2"]])
-    ]
-
-
-Scenario = Annotated[str, Field(max_length=100, examples=["patrol_inspection"]), Printable]
-
-
-Challenge = Annotated[
-    str, BeforeValidator(_code_typed, str), Field(pattern=r"^[0-9]{8}$", examples=["40718263"])
-]
-
-
 class DisplayCodeBody(RequestBody):
-    """What the checker shows, where it shows something."""
+    """The verifier's challenge, if there is one."""
 
     challenge: Challenge | None = None
-
-
-class ChallengeBody(RequestBody):
-    scenario: Scenario
-
-
-class PhysicalCheckBody(RequestBody):
-    """A check of a card by what is printed on it."""
-
-    scenario: Scenario
-    track: Literal["physical"]
-    permit_number: Annotated[str, Field(max_length=64, examples=["84G7ZWYRD6Z1"]), Printable]
-    card_serial: Annotated[StrictInt, Field(ge=1, le=CARD_SERIAL_MAX)]
-
-
-class ElectronicCheckBody(RequestBody):
-    """A check of the code that a phone shows live."""
-
-    scenario: Scenario
-    track: Literal["electronic"]
-    code: Annotated[str, Field(max_length=512, examples=["3ZQ8K5V0N1C7W2RXG4T9J6MEHA"]), Printable]
-    challenge: Annotated[
-        Challenge | None, Field(description="the one that the code is to answer")
-    ] = None
-
-
-CheckBody = Annotated[PhysicalCheckBody | ElectronicCheckBody, Field(discriminator="track")]

@@ -1,7 +1,7 @@
-"""The transparency log for everybody: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
+"""The public transparency log: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
 
-The log of events lies under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests
-under ``/tlog/manifests``. Nothing here asks who is calling, and nothing here is personal.
+The log of events is under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests under
+``/tlog/manifests``. No endpoint needs a token, and nothing in them is personal.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from api.http.problems import HttpProblem
 from api.http.services import Services, services
 from ledger.errors import Unavailable
 from ledger.eventlog.follow import POSITION_MAX
-from transparency.checkpoints import TreeHead
 from transparency.entries import bundled
 from transparency.logs import LOGS, Log
-from transparency.notes import Note
+from transparency.merkle import LEVEL_MAX, WIDTH, Tile, TilePath
+from transparency.notes import Note, TreeHead
 from transparency.proof_text import TlogProof
-from transparency.tiles import LEVEL_MAX, WIDTH, Tile, TilePath
 
 router = APIRouter(tags=["tlog"])
 
@@ -35,7 +34,7 @@ FOR_A_WHILE = "public, max-age=60"
 
 WAIT_MAX_S = 30
 PREFER_LENGTH_MAX = 200
-"""Characters; what comes after them is not read."""
+"""Characters; the rest is ignored."""
 
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
@@ -50,7 +49,7 @@ Prefer = Annotated[
 
 
 def text_of(description: str, *problems: int) -> documents.Responses:
-    """For the API's document: a text, or one of these problems."""
+    """Document a text, or one of these problems."""
     success: documents.Responses = {
         200: {
             "description": description,
@@ -132,12 +131,12 @@ async def _proof_text(log: Log, position: int, checkpoint: Note, service: Servic
     try:
         path = await service.trees.inclusion(log, index, size)
     except KeyError:
-        raise Unavailable("A tile of the tree is missing: an operator has to look.") from None
+        raise Unavailable("A tile of the tree is missing: an operator has to intervene.") from None
     return TlogProof(index, tuple(path), checkpoint)
 
 
 async def _integrated(log: Log, position: int, service: Services, wait_s: int) -> bool:
-    """Whether the tree had the position within ``wait_s`` seconds."""
+    """Return whether the tree has the position within ``wait_s`` seconds."""
 
     async def is_there() -> bool:
         return await service.trees.size(log) >= position
@@ -158,13 +157,13 @@ def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
 
 @router.get("/tlog/keys", response_class=Response, responses=text_of("verifier keys"))
 async def keys(service: Service) -> Response:
-    """The keys of all logs, a line each: for whoever keeps them, to verify evidence with later."""
+    """The keys of all logs, one per line, to keep and verify evidence with later."""
     lines = "".join(f"{key}\n" for key in service.log_verifiers())
     return answer(lines, TEXT, FOR_A_WHILE)
 
 
 def _wait_s(prefer: list[str] | None) -> int:
-    """The first ``wait`` counts (RFC 7240 §2); in vain where it is no number of seconds."""
+    """Read the first ``wait`` (RFC 7240 §2); 0 if it is not a number of seconds."""
     for preference in parse_list_header(", ".join(prefer or [])[:PREFER_LENGTH_MAX]):
         name, _, value = parse_options_header(preference)[0].partition("=")
         if name.strip().lower() == "wait":
@@ -174,12 +173,12 @@ def _wait_s(prefer: list[str] | None) -> int:
 
 
 def not_there(detail: str, *, retry: bool = False) -> HttpProblem:
-    """404; where one should ``retry`` it will be there soon."""
+    """Make a 404; with ``Retry-After`` if it will be there soon."""
     return HttpProblem(404, "NOT_FOUND", detail, headers={"Retry-After": "1"} if retry else {})
 
 
 def answer(content: str | bytes, media_type: str, cached: str) -> Response:
-    """Anybody's to read, from wherever, and to keep as ``cached`` says."""
+    """Respond with public content; ``cached`` is its ``Cache-Control``."""
     headers = {"Cache-Control": cached, "Access-Control-Allow-Origin": "*"}
     return Response(content, 200, headers, media_type)
 

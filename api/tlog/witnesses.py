@@ -1,4 +1,4 @@
-"""What witnesses have seen of the transparency log, and which of them have to have."""
+"""Witnessed checkpoints of the transparency log, and the policy that defines the quorum."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _witnessed_of(log: Log) -> Callable[..., Awaitable[Response]]:
 
 def _policy_of(log: Log) -> Callable[..., Awaitable[Response]]:
     async def policy(service: Service) -> Response:
-        """Whose signatures a checkpoint has to have to be trusted: the log's, and the quorum of
-        witnesses (C2SP tlog-policy)."""
+        """The signatures that a trusted checkpoint needs: the log's, and the quorum of witnesses
+        (C2SP tlog-policy)."""
         origin = log.origin(service.trees.origin)
         url = f"{service.public_url}/tlog{log.suffix}" if service.public_url else None
         logs = [KnownLog(key, url) for key in service.log_verifiers() if key.name == origin]

@@ -1,4 +1,4 @@
-"""What a source hands to the sink: rows, and how far it has come with them."""
+"""Batches from a source to the sink: rows, and the marks up to which they were read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BATCH_EVENTS_MAX = 5_000
 
 
 class Mark(NamedTuple):
-    """How far a partition was read; the log itself is one partition, whose offsets are positions.
+    """Up to where a partition was read; the log itself is one partition, its offsets are positions.
 
-    ``next_offset`` is where to go on. ``position`` is of the last event that was taken,
-    ``position_offset`` where it lies and ``seen`` what it was: read again, it has to be the same.
+    ``next_offset`` is where to continue. ``position`` is the last event's, ``position_offset`` its
+    offset and ``seen`` its digest: read again, it has to be the same.
     """
 
     next_offset: int
@@ -29,8 +29,8 @@ Marks = Mapping[int, Mark]
 """By partition."""
 
 
-class QuarantinedPermit(NamedTuple):
-    """A record that can't be counted: where it lies and why; nothing of what it holds."""
+class UncountedRecord(NamedTuple):
+    """A record that cannot be counted: its place and a reason; nothing of its content."""
 
     partition: int
     offset: int
@@ -40,20 +40,20 @@ class QuarantinedPermit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``marks`` are those of the partitions that it brings forward."""
+    """``marks`` are those of the partitions that the batch moves."""
 
     marks: Marks
     events: Sequence[Row] = ()
-    parked: Sequence[QuarantinedPermit] = ()
+    uncounted: Sequence[UncountedRecord] = ()
 
 
 @dataclass(slots=True)
 class BatchBuilder:
-    """Collects a batch; not newer than a partition's mark is what was taken before."""
+    """Collects a batch; an event that is not newer than its partition's mark was taken before."""
 
     marks: dict[int, Mark]
     events: list[Row] = field(default_factory=list)
-    parked: list[QuarantinedPermit] = field(default_factory=list)
+    uncounted: list[UncountedRecord] = field(default_factory=list)
     _moved: set[int] = field(default_factory=set)
     _newest: dict[int, Row] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class BatchBuilder:
         return self.marks.get(partition, Mark(0))
 
     def take(self, partition: int, offset: int, row: Row) -> None:
-        """An event, unless it is not newer; either way its partition has come past it."""
+        """Add an event if it is newer; its partition moves past it in any case."""
         mark = self.mark(partition)
         if row["position"] <= mark.position:
             self._move(partition, mark._replace(next_offset=max(mark.next_offset, offset + 1)))
@@ -70,24 +70,24 @@ class BatchBuilder:
         self._newest[partition] = row
         self._move(partition, Mark(offset + 1, row["position"], offset))
 
-    def park(self, parked: QuarantinedPermit) -> None:
-        mark = self.mark(parked.partition)
-        self.parked.append(parked)
-        self._move(parked.partition, mark._replace(next_offset=parked.offset + 1))
+    def leave_out(self, uncounted: UncountedRecord) -> None:
+        mark = self.mark(uncounted.partition)
+        self.uncounted.append(uncounted)
+        self._move(uncounted.partition, mark._replace(next_offset=uncounted.offset + 1))
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.parked)
+        return len(self.events) + len(self.uncounted)
 
     @property
     def has_moved(self) -> bool:
         return bool(self._moved)
 
     def batch(self) -> Batch:
-        """What was collected; the builder begins anew behind it."""
+        """The batch that was collected; the builder starts the next one."""
         for partition, row in self._newest.items():
             self.marks[partition] = self.marks[partition]._replace(seen=seen(row))
-        done = Batch({p: self.marks[p] for p in self._moved}, self.events, self.parked)
-        self.events, self.parked, self._moved, self._newest = [], [], set(), {}
+        done = Batch({p: self.marks[p] for p in self._moved}, self.events, self.uncounted)
+        self.events, self.uncounted, self._moved, self._newest = [], [], set(), {}
         return done
 
     def _move(self, partition: int, mark: Mark) -> None:
@@ -105,7 +105,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What the sink was filled from; filled from another, it is filled anew."""
+        """The source that the sink was filled from; for another one it is rebuilt."""
         ...
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:

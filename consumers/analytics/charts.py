@@ -61,11 +61,11 @@ class Charts:
         kind = stale[0]
         self._drawn.pop(kind.name, None)  # to the end of the line
         table = tables[kind.question]
-        self._drawn[kind.name] = (table, today, _drawn(kind, table, today))
+        self._drawn[kind.name] = (table, today, draw(kind, table, today))
         return True
 
 
-def _drawn(kind: ChartKind, table: Table, today: date) -> Drawn:
+def draw(kind: ChartKind, table: Table, today: date) -> Drawn:
     drawn = Drawn()
     for language in LANGUAGES:
         for width, svg in _in(kind, table, today, language):

@@ -1,7 +1,7 @@
 """The events topics as a source: read committed, in a consumer group, from the sink's own marks.
 
-The broker is told the offsets as well, for those who look at a group's lag; nothing is ever read
-from there. Whatever is no event of the ledger's is parked by its place, and the rest flows.
+Offsets are committed to the broker too, for monitoring a group's lag; they are never read. A record
+that is not an event of the ledger is recorded by its place, and the others are read on.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from consumers.contract.cloudevents import BadRecord, decode
 from consumers.contract.kinds import PARTITIONS, Kind
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
-from ledger.database.backoff import Backoff
+from ledger.database.retry import Backoff
 
-from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, QuarantinedPermit, seen
+from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, UncountedRecord, seen
 from .errors import OtherHistory
 from .facts import Row, Unfit, row_of
 
@@ -107,11 +107,11 @@ class KafkaSource:
                 raise OtherHistory(f"Partition {part} holds something else than was read from it.")
             return
         if record.offset < (mark.position_offset or mark.next_offset):
-            raise OtherHistory(f"Partition {part} begins anew.")
+            raise OtherHistory(f"Partition {part} starts again.")
         if record.offset < mark.next_offset:
-            return  # parked before
+            return  # left out before
         if isinstance(found, str):
-            builder.park(QuarantinedPermit(part, record.offset, found))
+            builder.leave_out(UncountedRecord(part, record.offset, found))
         else:
             builder.take(part, record.offset, found)
 

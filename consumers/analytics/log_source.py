@@ -14,7 +14,7 @@ from ledger.codec.mapper import SealedEvent
 from ledger.errors import LogBehind, UnreadableEvent
 from ledger.eventlog.follow import follow
 
-from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, QuarantinedPermit, seen
+from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, UncountedRecord, seen
 from .errors import OtherHistory
 from .facts import Row, Unfit, row_of
 
@@ -69,14 +69,14 @@ class LogSource:
 
     def _take(self, builder: BatchBuilder, event: Notification, start: Mark) -> None:
         if event.id < start.next_offset and event.id != start.position_offset:
-            return  # parked before
+            return  # left out before
         found = self._row(event)
         if event.id == start.position_offset:
             if isinstance(found, str) or seen(found) != start.seen:
                 raise OtherHistory(f"The log holds another event at position {event.id} now.")
             return
         if isinstance(found, str):
-            builder.park(QuarantinedPermit(LOG, event.id, found, str(event.originator_id)))
+            builder.leave_out(UncountedRecord(LOG, event.id, found, str(event.originator_id)))
         else:
             builder.take(LOG, event.id, found)
 

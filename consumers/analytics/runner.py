@@ -1,4 +1,4 @@
-"""The consumer: reads its source in a thread, writes and publishes in its own."""
+"""The analytics consumer: reads its source ahead, writes the sink, publishes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
-from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event
 
 import psycopg
 import structlog
 
 from domain.calendar import shanghai_date
+from ledger.eventlog.prefetch import prefetched
 
-from .batch import Batch, Source
+from .batch import Source
 from .check_source import CHECKS_MAX, CheckSource
 from .errors import OtherHistory
 from .pace import Pace
@@ -22,16 +22,15 @@ from .publishing import Publisher
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 
 AHEAD_BATCHES_MAX = 2
-"""Read and not written yet: what bounds the memory, beside DuckDB's own bound."""
-WAIT_S = 0.2
+"""Read and not written yet; bounds the memory, besides DuckDB's own bound."""
 CHECKS_EVERY_S = 1.0
 PUBLISH_EVERY_S_MIN = 1.0
 PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 0.2
 DRAW_BUSY_S = 30.0
-"""While events wait they come first, answers and charts later; but not for ever."""
+"""While there is a backlog of events, answers and charts wait for so long at most."""
 SHARE_MAX, DRAW_SHARE_MAX = 0.1, 0.2
-"""Of a processor, for answers and for charts: what takes long is done less often."""
+"""The share of a processor for answers and for charts: the longer they take, the rarer they are."""
 REBUILDS_MAX = 3
 
 _log = structlog.get_logger(__name__)
@@ -67,26 +66,33 @@ class Analytics:
         )
 
     def run(self) -> None:
-        """Until stopped.
+        """Follow the source until ``stop`` is set.
 
         Raises:
             SinkBusy: another process has the file.
-            OtherHistory: the log is another again and again.
+            OtherHistory: the log has changed again and again.
         """
         with closing(Sink(self._folder, self._source.name, memory_mb=self._memory_mb)) as sink:
             for _ in range(REBUILDS_MAX):
                 try:
                     return self._follow(sink)
                 except OtherHistory:
-                    _log.warning("statistics are made anew", reason="the log is another one")
+                    _log.warning("statistics are rebuilt", reason="the log is another one")
                     sink.rebuild()
                     self._is_stale = True
-            raise OtherHistory("The log is another one again and again: do two feed the topic?")
+            raise OtherHistory(
+                "The log has changed again and again: do two relays write the topic?"
+            )
 
     def _follow(self, sink: Sink) -> None:
-        with closing(_Reader(self._source, sink.marks(EVENTS))) as reader:
-            while not self._stop.is_set():
-                if batch := reader.next():
+        marks = sink.marks(EVENTS)
+        with prefetched(
+            lambda ended: self._source.batches(marks, ended),
+            self._stop,
+            ahead_max=AHEAD_BATCHES_MAX,
+        ) as batches:
+            for batch in batches:
+                if batch:
                     sink.write(batch)
                     self._is_stale = True
                 self._take_checks(sink)
@@ -117,56 +123,10 @@ class Analytics:
             return
         with self._answers.taking():
             answers = sink.answers(today, self._grace_days)
-            self._publisher.publish(answers, sink.vitals(), sink.parked(), today)
+            self._publisher.publish(answers, sink.vitals(), sink.uncounted(), today)
         self._is_stale, self._is_undrawn, self._published_for = False, True, today
 
     def _draw(self, *, is_busy: bool) -> None:
         if self._published_for and self._is_undrawn and self._drawings.is_due(is_busy=is_busy):
             with self._drawings.taking():
                 self._is_undrawn = self._publisher.draw_next(self._published_for)
-
-
-class _Reader:
-    """The source, read ahead in a thread of its own as far as there is room."""
-
-    def __init__(self, source: Source, marks: object) -> None:
-        self._queue: Queue[Batch | BaseException] = Queue(AHEAD_BATCHES_MAX)
-        self._stop = Event()
-        self._thread = Thread(target=self._run, args=[source, marks], name="source", daemon=True)
-        self._thread.start()
-
-    def next(self) -> Batch | None:
-        """The next batch, or ``None`` after a moment.
-
-        Raises:
-            whatever the source raises.
-        """
-        try:
-            found = self._queue.get(timeout=WAIT_S)
-        except Empty:
-            return None
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(WAIT_S * 50)
-
-    def _run(self, source: Source, marks: object) -> None:
-        try:
-            with closing(source.batches(marks, self._stop)) as batches:  # type: ignore[arg-type, type-var]
-                for batch in batches:
-                    self._put(batch)
-                    if self._stop.is_set():
-                        return
-        except BaseException as error:  # noqa: BLE001  raised where the batches are taken
-            self._put(error)
-
-    def _put(self, item: Batch | BaseException) -> None:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=WAIT_S)
-            except Full:
-                continue
-            return

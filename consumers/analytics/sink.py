@@ -1,4 +1,4 @@
-"""The DuckDB file: events, checks and how far both were read, always committed together."""
+"""The DuckDB file: events, checks and the positions of both, always committed together."""
 
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ class Sink:
     """
 
     def __init__(self, folder: Path, source: str, *, memory_mb: int = MEMORY_MB) -> None:
-        """Opens the file, or makes it; one that was filled from elsewhere, or laid out otherwise,
-        is made anew.
+        """Open the file, or create it; one of another source or with other tables is rebuilt.
 
         Raises:
             SinkBusy: another process has it.
@@ -61,12 +60,12 @@ class Sink:
         self._folder, self._source, self._memory_mb = folder, source, memory_mb
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = self._open()
-        if self._connection.execute(_sql.filled_from).fetchone() != (_layout(), source):
-            _log.warning("statistics are made anew", reason="another layout or source")
+        if self._connection.execute(_sql.filled_from).fetchone() != (layout(), source):
+            _log.warning("statistics are rebuilt", reason="another layout or source")
             self.rebuild()
 
     def rebuild(self) -> None:
-        """Forget everything that was read."""
+        """Start again with an empty file."""
         self._connection.close()
         for name in (FILE, f"{FILE}.wal"):
             (self._folder / name).unlink(missing_ok=True)
@@ -75,16 +74,21 @@ class Sink:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For questions that are asked one by one."""
+        return self._connection
+
     def marks(self, feed: str) -> dict[int, Mark]:
         rows = self._connection.execute(_sql.progress, [feed]).fetchall()
         return {part: Mark(*mark) for part, *mark in rows}
 
     def write(self, batch: Batch) -> None:
-        """All of it and how far it brings us, or nothing."""
+        """Write a batch and its marks, or nothing."""
         with self._transaction():
             self._load(EVENTS, COLUMNS, batch.events)
-            for parked in batch.parked:
-                self._connection.execute(_sql.park, list(parked))
+            for record in batch.uncounted:
+                self._connection.execute(_sql.park, list(record))
             for part, mark in batch.marks.items():
                 self._connection.execute(_sql.move, [EVENTS, part, *mark])
             if any(row["name"] == _ERASED for row in batch.events):
@@ -103,8 +107,8 @@ class Sink:
         ``recorded_at`` of the newest event (UTC)."""
         return self.rows(_sql.vitals)[0]
 
-    def parked(self) -> list[dict[str, Any]]:
-        """How many of which reason, and where the first one lies."""
+    def uncounted(self) -> list[dict[str, Any]]:
+        """The records that cannot be counted: how many by reason, and the first one's place."""
         return self.rows(_sql.parked)
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
@@ -127,10 +131,10 @@ class Sink:
             if tables == (0,):
                 connection.execute("BEGIN")
                 connection.execute(_tables())
-                connection.execute(_sql.fill_from, [_layout(), self._source])
+                connection.execute(_sql.fill_from, [layout(), self._source])
                 connection.execute("COMMIT")
             path.chmod(0o600)
-            if connection.execute(_sql.filled_from).fetchone() == (_layout(), self._source):
+            if connection.execute(_sql.filled_from).fetchone() == (layout(), self._source):
                 questions.define(connection)
         except duckdb.CatalogException:  # tables of another time
             connection.close()
@@ -201,5 +205,5 @@ def _tables() -> str:
     return files("consumers.analytics").joinpath("sql/tables.sql").read_text("utf-8")
 
 
-def _layout() -> str:
+def layout() -> str:
     return hashlib.sha256(_tables().encode()).hexdigest()

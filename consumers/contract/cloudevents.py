@@ -20,7 +20,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 from domain.instants import NotAnInstant, instant_of
 from ledger.codec.mapper import SealedEvent
 from ledger.eventlog.follow import POSITION_MAX
-from ledger.eventlog.recorder import VERSION_MAX
+from ledger.eventlog.log import VERSION_MAX
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -29,7 +29,7 @@ HEADER_BYTES_MAX = 1024
 HEADERS_MAX = 32
 
 UNREADABLE_TYPE = "permit-ledger.unreadable.v1"
-"""Stands at the position of an event that the log holds and nobody can read; its value is ``{}``.
+"""The type of a placeholder for an event that cannot be read; its value is ``{}``.
 A reader parks the subject: what became of it is not known."""
 
 Header = tuple[str, bytes]
@@ -122,7 +122,7 @@ def headers(
     *, position: int, event_type: str, source: str, subject: str, version: int, time: str | None
 ) -> list[Header]:
     """The attributes; ``streamversion`` is an extension, see :attr:`EventRecord.version`."""
-    told = [
+    attributes = [
         _SPECIFICATION,
         ("ce_id", b"%d" % position),
         _header("ce_type", event_type),
@@ -132,20 +132,20 @@ def headers(
         _JSON,
     ]
     if time is not None:
-        told.append(("ce_time", time.encode()))
-    return told
+        attributes.append(("ce_time", time.encode()))
+    return attributes
 
 
 @lru_cache(maxsize=256)
 def _header(name: str, value: str) -> Header:
-    """One for all records that say the same."""
+    """Cache equal headers."""
     return name, value.encode()
 
 
 def decode(record: Record, *, types: Collection[str]) -> EventRecord | BadRecord:
     """The event in a record of an events topic; ``types`` are those that the reader knows.
 
-    Never raises for what a stranger may have put there.
+    Never raises for a record's content.
     """
     try:
         return _decoded(record, types)
@@ -165,20 +165,20 @@ def position_in(record: Record, source: str) -> int | None:
 
 
 def same_event(one: Record, other: Record) -> bool:
-    """Whether both say that the same event stands there, whichever version of this program made
-    them: headers may have been added since, and what it couldn't read then it may read by now."""
+    """Whether both are records of the same event, also by different versions of this program: a
+    later one may add headers, and may read what an earlier one could not."""
     try:
         first, second = _attributes(one), _attributes(other)
     except _Bad:
         return False
-    told = ["ce_id", "ce_source", "ce_subject", "ce_streamversion"]
+    compared = ["ce_id", "ce_source", "ce_subject", "ce_streamversion"]
     if UNREADABLE_TYPE not in {first.get("ce_type"), second.get("ce_type")}:
-        told += ["ce_type", "ce_time"]
-    return one.key == other.key and all(first.get(name) == second.get(name) for name in told)
+        compared += ["ce_type", "ce_time"]
+    return one.key == other.key and all(first.get(name) == second.get(name) for name in compared)
 
 
 class Claimed(NamedTuple):
-    """Which event a record says that it is, whatever else is wrong with it."""
+    """The event that a record claims to be, though it may be damaged otherwise."""
 
     position: int
     version: int
@@ -232,7 +232,7 @@ def _attributes(record: Record) -> Mapping[str, str]:
         if not name.startswith("ce_"):
             continue
         if name in attributes:
-            raise _Bad("it says one attribute twice")
+            raise _Bad("it has one attribute twice")
         if value is None or len(value) > HEADER_BYTES_MAX:
             raise _Bad("an attribute is empty or too long")
         try:

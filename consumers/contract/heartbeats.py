@@ -1,9 +1,9 @@
-"""Heartbeats: where the log ended at an instant, told once all of that is on the topics.
+"""Heartbeats: where the log ended at an instant, sent once all of that is on the topics.
 
-From the topics alone nobody can tell a ledger in which nothing happens from a relay that has
-stopped. A heartbeat goes into the same transactions as the events, so a relay that was fenced, or
-stands still, tells none. It waits until the position it names has been sent: behind one, everything
-that was recorded by its instant lies before the topics' ends.
+From the topics alone an idle ledger cannot be told from a relay that has stopped. A heartbeat is in
+the same transactions as the events, so a relay that is fenced or stopped sends none. It is sent
+only after the position that it names: before it, the topics hold everything that was recorded by
+its instant.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Heartbeat:
     at: datetime
 
     def record(self, topic: str, source: str) -> Outgoing:
-        """For the ledger that is called ``source``."""
+        """The record of this heartbeat, of the ledger ``source``."""
         value = orjson.dumps({"position": self.position, "at": self.at})
         return Outgoing(topic, PARTITION, source.encode(), value, _HEADERS)
 
 
 def heartbeat_in(record: ConsumerRecord, source: str) -> Heartbeat | None:
-    """What a record tells of this ledger; ``None`` for anything else that may lie there."""
+    """The heartbeat of this ledger in a record; ``None`` where it is any other record."""
     value = record.value
     if record.key != source.encode() or not value or len(value) > VALUE_BYTES_MAX:
         return None
     try:
-        told = orjson.loads(value)
-        position, at = told["position"], instant_of(told["at"])
+        members = orjson.loads(value)
+        position, at = members["position"], instant_of(members["at"])
     except (KeyError, TypeError, ValueError):
         return None
     if type(position) is not int or position < 0:
@@ -58,20 +58,20 @@ def heartbeat_in(record: ConsumerRecord, source: str) -> Heartbeat | None:
 
 
 class Pulse:
-    """Says when the next heartbeat is due; ``look`` asks where the log ends now."""
+    """Schedules heartbeats; ``head`` reads where the log ends now."""
 
-    def __init__(self, look: Callable[[], Heartbeat], every_s: float = EVERY_S) -> None:
-        self._look = look
+    def __init__(self, head: Callable[[], Heartbeat], every_s: float = EVERY_S) -> None:
+        self._head = head
         self._every_s = every_s
         self._due_at = time.monotonic()
         self._next: Heartbeat | None = None
 
     def beat(self, position: int) -> Heartbeat | None:
-        """The one that may be told together with the event at ``position``, or after it."""
+        """The heartbeat that may be sent with the event at ``position``, if one is due."""
         if self._next is None and time.monotonic() >= self._due_at:
-            self._next = self._look()
+            self._next = self._head()
         if self._next is None or self._next.position > position:
             return None
-        told, self._next = self._next, None
+        due, self._next = self._next, None
         self._due_at = time.monotonic() + self._every_s
-        return told
+        return due

@@ -74,7 +74,7 @@ def kinds_under(topic_prefix: str) -> tuple[Kind, ...]:
 def kind_of(event_type: str, kinds: Iterable[Kind] = KINDS) -> Kind:
     """
     Raises:
-        NoTopic: nobody has said where events of this type go.
+        NoTopic: events of this type have no topic.
     """
     for kind in kinds:
         if event_type.startswith(kind.prefix):

@@ -1,4 +1,4 @@
-"""What each permit now is, folded from the log without anybody's key.
+"""Each permit's current state, folded from the log without any holder's key.
 
 The log's events are read as if their holders were erased: nothing personal is needed to say whether
 a permit is in force. A bounded number of permits is kept; another is folded again from the log when
@@ -62,7 +62,7 @@ class _Folded:
             if event is None:
                 raise UnreadableEvent
             self.permit = cast("Permit", event.mutate(self.permit))
-        except Exception:  # noqa: BLE001  whatever it does not fit: one permit, and no other
+        except Exception:  # noqa: BLE001  any error is this permit's, and no other's
             self.poisoned, self.permit = True, None
             return
         self._count(event)
@@ -121,7 +121,7 @@ class PermitStates:
 
 
 def _value(stream: str, folded: _Folded) -> bytes | None:
-    """Dates are facts; what depends on today is said as of the day of the last event."""
+    """Dates are facts; what depends on the date is as of the day of the last event."""
     permit = folded.permit
     if permit is None:
         return orjson.dumps(

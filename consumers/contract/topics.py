@@ -1,4 +1,4 @@
-"""The topics: made where they are missing, looked at where they are there."""
+"""The topics: created where they are missing, checked where they exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .kinds import PARTITIONS, Kind
 REPLICATION_DEFAULT = -1
 """As the brokers have it."""
 LIMIT = "max.message.bytes"
-"""Of a batch, as it is stored; the brokers' own message.max.bytes where a topic says nothing."""
+"""Of a batch, as it is stored: the brokers' default of message.max.bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def missing(admin: KafkaAdminClient, topics: Iterable[str]) -> list[str]:
 
 
 def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None:
-    """Make those of the topics that are wanted; somebody may be doing the same."""
+    """Create the topics that are missing; another process may be creating them too."""
     for topic in wanted:
         options = {
             "num_partitions": topics[topic].partitions,
@@ -72,11 +72,11 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
 
     Raises:
         TopicsUnfit: naming the topic and what it should be.
-        Refused, KafkaError: a topic may not be looked at.
+        Refused, KafkaError: a topic cannot be described.
     """
     for found in admin.describe_topics(list(topics)):
         if error_code := found.get("error_code"):
-            raise for_code(error_code)(f"the topic {found['name']} can't be looked at")
+            raise for_code(error_code)(f"the topic {found['name']} can't be described")
         partitions = topics[found["name"]].partitions
         if len(found["partitions"]) != partitions:
             raise TopicsUnfit(

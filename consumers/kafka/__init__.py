@@ -1,1 +1,3 @@
 """Connections to Kafka."""
+
+__all__ = ["brokers", "client"]

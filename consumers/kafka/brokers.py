@@ -1,4 +1,4 @@
-"""Where Kafka is, and how it is spoken to: in the clear, over TLS, as somebody."""
+"""Kafka's brokers, and how to connect: in the clear, over TLS, with a user."""
 
 from __future__ import annotations
 

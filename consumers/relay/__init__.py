@@ -1,1 +1,3 @@
 """Publishes the log to Kafka, exactly once and in order."""
+
+__all__ = ["cursor", "records", "relay"]

@@ -1,11 +1,10 @@
-"""Records in one Kafka transaction: all of them committed for certain, or an error.
+"""Sends records in one Kafka transaction: all of them committed for certain, or an error.
 
-The client is believed in nothing that matters. Every record's own acknowledgement is waited for,
-since a batch that has waited too long is given up without failing the transaction. A commit runs
-under a watch, since it may never come back. And it counts only once a reader that sees committed
-records alone has seen the last one: the client can report a commit that the broker never heard of.
-After any error the producer is closed and never used again; ``init_transactions`` of the next one
-settles what was open.
+The client is not trusted. Every record's own acknowledgement is awaited, since a batch that has
+waited too long is dropped without failing the transaction. A commit has a timeout, since it may
+never return. And it counts only once a reader of committed records has read the last one: the
+client may report a commit that the broker never received. After any error the producer is closed
+and not used again; ``init_transactions`` of the next one ends what was open.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from consumers.kafka.client import connection
 from .refusals import TOO_LARGE, is_too_large
 
 TRANSACTION_TIMEOUT_MS = 20_000
-"""The broker aborts what is open for longer, so readers never wait longer for a relay that died."""
+"""The broker aborts transactions open for longer, so readers wait no longer for a killed relay."""
 REQUEST_TIMEOUT_MS = 6_000
 DELIVERY_TIMEOUT_MS = 12_000
 ACKNOWLEDGE_TIMEOUT_S = 13.0
@@ -40,7 +39,7 @@ SEEN_POLL_MS = 200
 
 
 class NotCommitted(Exception):
-    """Whether the transaction was committed is not known: the topics' tail will tell."""
+    """Whether the transaction was committed is unknown; the topics' tail shows it."""
 
 
 class TooLarge(Exception):
@@ -52,9 +51,9 @@ class TooLarge(Exception):
 
 
 class Transactions:
-    """Owns a producer; ``reader`` belongs to the caller and is used to look whether it is true.
+    """Owns a producer; ``reader`` is the caller's, and confirms commits.
 
-    To be closed, whatever happened.
+    Close it in any case.
     """
 
     def __init__(
@@ -65,9 +64,9 @@ class Transactions:
         *,
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
-        """Fences every producer of the same id, and waits until what it had begun is settled.
+        """Fence every producer of the same id, and wait until its open transaction has ended.
 
-        Batches are of ``batch_bytes`` at most, but for a single record that is larger.
+        Batches are of ``batch_bytes`` at most, unless a single record is larger.
 
         Raises:
             KafkaError
@@ -82,7 +81,7 @@ class Transactions:
             raise
 
     def send(self, records: Sequence[Outgoing], last: int) -> dict[str, dict[str, int]]:
-        """Send and commit. ``last`` is the index of the record that is looked for afterwards.
+        """Send and commit. ``last`` is the index of the record that has to be read afterwards.
 
         Returns topic → partition → the offset behind the last record.
 
@@ -113,7 +112,7 @@ class Transactions:
                 raise TooLarge(len(futures)) from error
             raise
         _within(COMMIT_TIMEOUT_S, producer.commit_transaction)
-        self._see(records[last], sent[last].offset)
+        self._confirm(records[last], sent[last].offset)
         ends: dict[str, dict[str, int]] = {}
         for each in sent:
             of_topic = ends.setdefault(each.topic, {})
@@ -123,13 +122,13 @@ class Transactions:
         return ends
 
     def close(self) -> None:
-        """Give up whatever is under way; nothing more is sent."""
-        with suppress(Exception):  # what was not sent is of no interest any more
+        """Abandon what is in progress; nothing more is sent."""
+        with suppress(Exception):  # what was not sent does not matter any more
             self._producer.close(CLOSE_TIMEOUT_S)
         # A close that fails in its flush leaves the sending thread as it was.
         self._producer._sender.force_close()
 
-    def _see(self, record: Outgoing, offset: int) -> None:
+    def _confirm(self, record: Outgoing, offset: int) -> None:
         partition = TopicPartition(record.topic, record.partition)
         self._reader.assign([partition])
         self._reader.seek(partition, offset)
@@ -140,12 +139,12 @@ class Transactions:
             ):
                 if found.offset == offset and found.headers == record.headers:
                     return
-                raise NotCommitted("another record stands where ours was written")
-        raise NotCommitted("a commit that was reported is not to be seen")
+                raise NotCommitted("another record is where the relay's was written")
+        raise NotCommitted("a commit that was reported cannot be read")
 
 
 def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str, object]:
-    """Of the relay's producer, and of one that it is measured against."""
+    """Options of the relay's producer, and of one that it is compared with in benchmarks."""
     transactional = {
         "transactional_id": transactional_id,
         "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
@@ -167,7 +166,7 @@ def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str
 
 
 def _within(timeout_s: float, call: Callable[[], object]) -> None:
-    """Run ``call`` in a thread of its own, which is left behind when it takes longer.
+    """Run ``call`` in a thread of its own, which is abandoned when it takes longer.
 
     Raises:
         NotCommitted: it did.
@@ -177,7 +176,7 @@ def _within(timeout_s: float, call: Callable[[], object]) -> None:
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
+        except BaseException as error:  # noqa: BLE001  raised again by the waiting thread
             errors.append(error)
 
     thread = threading.Thread(target=run, name="commit", daemon=True)

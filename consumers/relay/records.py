@@ -1,10 +1,21 @@
-"""Pages of the log as records: each event, and what each permit in the page is after it."""
+"""Records of the log for the topics: each event, and each permit's state after it.
+
+A page of the log becomes a :class:`Batch`, which is sent in one transaction. Making records takes
+about as much processor time as sending them: to catch up with a long backlog, both are done at the
+same time, in two processes.
+"""
 
 from __future__ import annotations
 
+import gc
+import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from multiprocessing import get_context
+from multiprocessing.connection import Connection as Pipe
+from threading import Event
+from typing import NamedTuple
 
 from eventsourcing.persistence import Notification, StoredEvent
 from kafka.partitioner.default import murmur2
@@ -22,9 +33,16 @@ from consumers.contract.states import PERMITS_KEPT, EventRow, PermitStates
 from domain.aggregate import DomainEvent
 from domain.events import PermitEvent
 from ledger.codec.mapper import EventMapper
-from ledger.database.connections import Connection
+from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
+from ledger.eventlog.follow import follow, notification
+from ledger.processes.parent import exit_with_parent
+
+STOP_POLL_S = 0.1
+END_TIMEOUT_S = 2.0
+GC_OBJECTS = 50_000
+"""A batch's records are still in use when the collector would run after the usual 700 objects."""
 
 _STATE_HEADERS: list[Header] = [("content-type", b"application/json")]
 
@@ -33,26 +51,105 @@ _sql = Queries("consumers", "sql/relay.sql")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction sends; ``last`` is the index of the record of the last event."""
+    """The records of one transaction; ``last`` is the index of the last event's record."""
 
     position: int
     records: Sequence[Outgoing]
     last: int
 
 
-class _Wire(NamedTuple):
+class RecordProcessEnded(Exception):
+    """The process that makes batches has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSource:
+    """Makes batches of the log, in this process or in another; can be pickled."""
+
+    database_url: str
+    mapper: EventMapper
+    kinds: Sequence[Kind]
+    source: str
+    application_name: str
+    page_events_max: int
+
+    def batches(self, after: int, ended: Event) -> Iterator[Batch]:
+        """Batches from the event after position ``after`` on, until ``ended`` is set."""
+        with ExitStack() as stack:
+            connections: list[Connection] = []
+
+            def connection() -> Connection:
+                if not connections:
+                    opened = connect(self.database_url, application_name=self.application_name)
+                    connections.append(stack.enter_context(opened))
+                return connections[0]
+
+            maker = RecordMaker(connection, self.mapper, self.kinds, self.source)
+            pages = follow(
+                self.database_url, after=after, stop=ended, page_events_max=self.page_events_max
+            )
+            for page in pages:
+                yield maker.batch(page)
+
+    def batches_from_process(self, after: int, ended: Event) -> Iterator[Batch]:
+        """The same, made by another process, which ends with this one.
+
+        Raises:
+            RecordProcessEnded
+        """
+        context = get_context("spawn")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_send_batches, args=(self, after, sender), daemon=True)
+        process.start()
+        sender.close()
+        try:
+            while not ended.is_set():
+                if not receiver.poll(STOP_POLL_S):
+                    continue
+                try:
+                    received: Batch | Exception = receiver.recv()
+                except (EOFError, OSError):
+                    raise RecordProcessEnded from None
+                if isinstance(received, Exception):
+                    raise received
+                yield received
+        finally:
+            receiver.close()
+            process.terminate()
+            process.join(END_TIMEOUT_S)
+            process.kill()
+
+
+def _send_batches(source: BatchSource, after: int, sender: Pipe) -> None:
+    """Run the record process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # goes to the whole group; the relay ends this one
+    exit_with_parent()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
+    try:
+        for batch in source.batches(after, Event()):
+            sender.send(batch)
+    except Exception as error:  # noqa: BLE001  raised in the relay
+        with suppress(OSError):  # the relay has ended
+            sender.send(error)
+
+
+class _Encoded(NamedTuple):
     value: bytes
     headers: list[Header]
     event: DomainEvent | None
 
     @property
-    def of_permit(self) -> PermitEvent | None:
-        """For whoever folds permits; no permit's stream has another kind's events."""
+    def permit_event(self) -> PermitEvent | None:
+        """The event, where it is a permit's; no permit's stream holds events of another type."""
         return self.event if isinstance(self.event, PermitEvent) else None
 
 
-class Preparer:
-    """Owns nothing; ``connection`` is asked for permits that have to be folded anew."""
+class RecordMaker:
+    """Makes records of events and of permits' states.
+
+    ``connection`` is called for permits whose events have to be read again.
+    """
 
     def __init__(
         self,
@@ -67,15 +164,16 @@ class Preparer:
         self._mapper = mapper
         self._kinds = kinds
         self._source = source
-        self._states = PermitStates(self._earlier, permits_kept=permits_kept)
+        self._states = PermitStates(self._events_before, permits_kept=permits_kept)
 
     def batch(self, page: Sequence[Notification]) -> Batch:
-        """
+        """Make the records of a page.
+
         Raises:
-            NoTopic: an event of a kind that has no topic.
+            NoTopic: an event is of a kind that has no topic.
         """
         records: list[Outgoing] = []
-        told: list[EventRow] = []
+        changes: list[EventRow] = []
         partitions: dict[str, int] = {}
         state_topics: dict[str, str] = {}
         for stored in page:
@@ -83,38 +181,46 @@ class Preparer:
             if (partition := partitions.get(stream)) is None:
                 partition = partitions[stream] = partition_of(stream)
             kind = kind_of(stored.topic, self._kinds)
-            wire = self._wire(stored.id, stored)
-            key = stream.encode()
-            records.append(Outgoing(kind.events_topic, partition, key, wire.value, wire.headers))
+            encoded = self._encode(stored.id, stored)
+            records.append(
+                Outgoing(
+                    kind.events_topic, partition, stream.encode(), encoded.value, encoded.headers
+                )
+            )
             if kind.state_topic and kind.has_permits:
-                told.append(EventRow(stored.id, stream, stored.originator_version, wire.of_permit))
+                version = stored.originator_version
+                changes.append(EventRow(stored.id, stream, version, encoded.permit_event))
                 state_topics[stream] = kind.state_topic
         last = len(records) - 1
-        for stream, value in self._states.after(told).items():
+        for stream, value in self._states.after(changes).items():
             topic, partition = state_topics[stream], partitions[stream]
             records.append(Outgoing(topic, partition, stream.encode(), value, _STATE_HEADERS))
         return Batch(page[-1].id, records, last)
 
     def event_record(self, position: int, stored: StoredEvent) -> Outgoing:
-        """The record of one event by itself."""
+        """Make the record of a single event."""
         stream = str(stored.originator_id)
-        kind, wire = kind_of(stored.topic, self._kinds), self._wire(position, stored)
+        kind, encoded = kind_of(stored.topic, self._kinds), self._encode(position, stored)
         return Outgoing(
-            kind.events_topic, partition_of(stream), stream.encode(), wire.value, wire.headers
+            kind.events_topic,
+            partition_of(stream),
+            stream.encode(),
+            encoded.value,
+            encoded.headers,
         )
 
-    def _wire(self, position: int, stored: StoredEvent) -> _Wire:
-        """The event for the wire, and read; a placeholder where it can't be, since what is personal
-        in it can't be told from what is not."""
+    def _encode(self, position: int, stored: StoredEvent) -> _Encoded:
+        """Encode an event, or a placeholder where it cannot be read: which of its fields are
+        personal is unknown then."""
         try:
             parsed = self._mapper.parse(stored)
-            value, told = encode(position, parsed, self._source)
+            value, event_headers = encode(position, parsed, self._source)
             event = self._mapper.plain(parsed)
             if len(value) <= VALUE_BYTES_MAX:
-                return _Wire(value, told, event)
+                return _Encoded(value, event_headers, event)
         except (UnreadableEvent, KeyError, AttributeError):
             pass
-        return _Wire(b"{}", self._placeholder(position, stored), None)
+        return _Encoded(b"{}", self._placeholder(position, stored), None)
 
     def _placeholder(self, position: int, stored: StoredEvent) -> list[Header]:
         return headers(
@@ -126,19 +232,17 @@ class Preparer:
             time=None,
         )
 
-    def _earlier(
+    def _events_before(
         self, streams: list[str], through: int
     ) -> Iterator[tuple[str, PermitEvent | None]]:
-        rows = self._connection().execute(
+        found = self._connection().execute(
             _sql.events_before, {"streams": streams, "through": through}, binary=True
         )
-        for row in rows:
-            position, stream, version, topic, state = cast("tuple[int, str, int, str, bytes]", row)
-            stored = StoredEvent(stream, version, topic, state)
-            yield stream, self._wire(position, stored).of_permit
+        for stored in map(notification, found):
+            yield str(stored.originator_id), self._encode(stored.id, stored).permit_event
 
 
 def partition_of(key: str) -> int:
-    """As Java's clients and this one's choose it by default (murmur2)."""
+    """The partition that Java's clients and this one's choose by default (murmur2)."""
     digest: int = murmur2(key.encode())
     return (digest & 0x7FFFFFFF) % PARTITIONS

@@ -1,6 +1,6 @@
-"""What the brokers refuse for good, told apart from what passes by itself.
+"""Distinguishes what the brokers refuse for good from errors that pass by themselves.
 
-The client wraps errors in others, and in texts: both are looked through.
+The client wraps errors in others and in texts; both are searched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ADVICE: tuple[tuple[type[KafkaError], str], ...] = (
     (PolicyViolationError, "A policy of the cluster refuses it: change the policy."),
     (InvalidConfigurationError, "The brokers refuse a topic's settings: make the topic by hand."),
     (InvalidRecordError, "The topic's settings or the brokers' checks refuse what is sent."),
-    (CorruptRecordError, "What is sent arrives damaged: look at the network and the topic."),
+    (CorruptRecordError, "What is sent arrives damaged: check the network and the topic."),
     (InvalidTransactionTimeoutError, "Set transaction.max.timeout.ms of the brokers to 20000."),
     (InvalidTimestampError, "Set the topic's message.timestamp.* back to its defaults."),
     (UnsupportedCompressionTypeError, "The brokers don't take LZ4: allow it."),
@@ -55,12 +55,13 @@ _DEPTH_MAX = 5
 
 
 def refusal_in(error: BaseException) -> Refused | None:
-    """What an operator has to mend, if it is that; ``None`` for what may pass by itself."""
+    """The refusal that an operator has to resolve; ``None`` for an error that may pass by
+    itself."""
     for each in _within(error):
         for kind, advice in _ADVICE:
             if isinstance(each, kind):
                 name = type(each).__name__
-                return Refused(f"The brokers refuse with {name}: {_said(each)} {advice}")
+                return Refused(f"The brokers refuse with {name}: {_text(each)} {advice}")
     return None
 
 
@@ -80,6 +81,6 @@ def _within(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
             yield from (for_code(int(code))() for code in _CODE.findall(cause))
 
 
-def _said(error: BaseException) -> str:
-    said = str(error).removeprefix(f"[Error {getattr(error, 'errno', None)}] ").strip()
-    return f"{said.rstrip('.')}."
+def _text(error: BaseException) -> str:
+    text = str(error).removeprefix(f"[Error {getattr(error, 'errno', None)}] ").strip()
+    return f"{text.rstrip('.')}."

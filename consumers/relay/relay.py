@@ -1,8 +1,8 @@
-"""The relay: the log to Kafka's topics, every event once and each permit's in order.
+"""The relay: publishes the log to Kafka's topics, every event once and each permit's in order.
 
-One relay leads, by a lock of the database's; that is for quiet. That nothing is sent twice is
-Kafka's: a stable transactional id fences every older relay, and where to go on is read from the
-topics themselves. After any error all of it begins anew, from there.
+One relay leads; the lease keeps relays from disturbing each other. That nothing is sent twice is
+Kafka's guarantee: a stable transactional id fences every older relay, and where to continue is read
+from the topics themselves. After any error the relay starts again from there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from threading import Event
 
 import psycopg
 import structlog
-from eventsourcing.persistence import StoredEvent
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
@@ -28,28 +27,27 @@ from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
 from consumers.kafka.client import connection as client_options
 from ledger.codec.mapper import EventMapper
-from ledger.database.backoff import Backoff
-from ledger.database.connections import Connection, connect
-from ledger.database.outage import OUTAGES, Outage
+from ledger.database.connections import Connection
+from ledger.database.leader import Lease, run_as_leader
+from ledger.database.retry import Backoff, Outage
 from ledger.errors import Corrupt
+from ledger.eventlog.prefetch import prefetched
 
 from .cursor import RelayRow
-from .prefetch import prefetched
 from .producer import BATCH_BYTES, TooLarge, Transactions
-from .record_process import Preparation
-from .records import Batch, Preparer
+from .records import Batch, BatchSource, RecordMaker
 from .refusals import refusal_in
 from .resume import TRANSACTION_EVENTS_MAX, last_sent
 from .tail import Tail, read_tail
 
 APPLICATION_NAME = "permit-ledger relay"
-LEAD_POLL_S = 0.5
+LEASE = Lease(lock=0x6B61666B, application_name=APPLICATION_NAME, poll_s=0.5)  # "kafk"
 STOPPED_S = 10.0
-"""How long it stands still before it looks whether an operator has mended what is wrong."""
+"""How long it stays stopped before it checks whether an operator has removed the cause."""
 REFUSALS_COUNTED_MAX = 4
-"""After so many refusals in a row it stands still 16 times as long, and no longer."""
-APART_EVENTS_MIN = 5_000
-"""With so much to catch up with, another process pays: it takes a second to start."""
+"""After so many refusals in a row it stays stopped 16 times as long, which is the most."""
+RECORD_PROCESS_EVENTS_MIN = 5_000
+"""With such a backlog a record process pays off, which takes a second to start."""
 HUNG_COMMITS_MAX = 10
 READER_BYTES_MAX = 1024 * 1024
 
@@ -57,7 +55,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """``source`` is the ledger's own URI, in every event; ``topic_prefix`` stands before the names
+    """``source`` is the ledger's own URI, in every event; ``topic_prefix`` is in front of the names
     of topics and transactions."""
 
     def __init__(
@@ -76,7 +74,7 @@ class Relay:
         self._database_url = database_url
         self._brokers = brokers
         self._kinds = kinds
-        self._preparation = Preparation(
+        self._batches = BatchSource(
             database_url, mapper, kinds, source, APPLICATION_NAME, TRANSACTION_EVENTS_MAX
         )
         self._source = source
@@ -88,49 +86,35 @@ class Relay:
         self._heartbeat_s = heartbeat_s
         self._pauses = Backoff(stop)
         self._refused: Refused | None = None
-        """What the brokers refused last, until a transaction is committed."""
+        """The brokers' last refusal, until a transaction is committed."""
         self._refusals = 0
 
     def run(self) -> None:
-        """Until ``stop``."""
-        outage = Outage()
-        while not self._stop.is_set():
-            try:
-                with connect(self._database_url, application_name=APPLICATION_NAME) as connection:
-                    outage.is_over()
-                    row = RelayRow(connection)
-                    while self._lead(row):
-                        self._attempt(row)
-            except OUTAGES as error:
-                self._stop.wait(outage.pause_s(error))
+        """Publish until ``stop`` is set."""
+        run_as_leader(self._database_url, LEASE, self._attempt, self._stop)
 
-    def _lead(self, row: RelayRow) -> bool:
-        while not self._stop.is_set():
-            if row.try_to_lead():
-                return True
-            self._stop.wait(LEAD_POLL_S)
-        return False
-
-    def _attempt(self, row: RelayRow) -> None:
-        """Relay until something is wrong; what an operator has to see is said and waited out."""
+    def _attempt(self, connection: Connection, outage: Outage) -> None:
+        """Relay until an error; an error that an operator has to see is reported and waited for."""
+        outage.is_over()
+        row = RelayRow(connection)
         try:
             self._relay(row)
         except Refused as refused:
             self._refuse(row, refused)
         except (RelayStopped, Corrupt) as stopped:
-            self._stand_still(row, str(stopped))
+            self._stay_stopped(row, str(stopped))
         except psycopg.Error:
             raise
-        except Exception as error:  # noqa: BLE001  nothing of the client's state is to be trusted
+        except Exception as error:  # noqa: BLE001  the client's state cannot be trusted after it
             if (found := refusal_in(error)) is not None:
                 self._refuse(row, found)
                 return
-            _log.warning("relay begins anew", error=type(error).__name__, reason=_said(error))
+            _log.warning("relay starts again", error=type(error).__name__, reason=_text(error))
             self._require_few_hung_commits()
             self._pauses.pause()
 
     def _relay(self, row: RelayRow) -> None:
-        if self._refused is None:  # looking again is no new start
+        if self._refused is None:  # checking again is no new start
             row.begin()
         with ExitStack() as stack:
             reader = stack.enter_context(
@@ -146,21 +130,22 @@ class Relay:
                     batch_bytes=min(BATCH_BYTES, *limits.values()),
                 )
                 stack.callback(transactions.close)
-                position = self._where_it_ended(reader, admin, row)
+                position = self._last_sent(reader, admin, row)
             row.begun(position, is_refused=self._refused is not None)
             if self._refused is None:
-                _log.info("relay begins", position=position)
-            is_long = row.head() - position >= APART_EVENTS_MIN
-            prepared = self._preparation.batches_apart if is_long else self._preparation.batches
+                _log.info("relay started", position=position)
+            is_long = row.head().position - position >= RECORD_PROCESS_EVENTS_MIN
+            source = self._batches
+            make = source.batches_from_process if is_long else source.batches
             batches = stack.enter_context(
-                prefetched(lambda ended: prepared(position, ended), self._stop)
+                prefetched(lambda ended: make(position, ended), self._stop)
             )
-            pulse = Pulse(row.look, self._heartbeat_s)
+            pulse = Pulse(row.head, self._heartbeat_s)
             for batch in batches:
                 position = batch.position if batch else position
-                self._tell(transactions, row, batch, pulse.beat(position), limits)
+                self._send(transactions, row, batch, pulse.beat(position), limits)
 
-    def _tell(
+    def _send(
         self,
         transactions: Transactions,
         row: RelayRow,
@@ -168,7 +153,7 @@ class Relay:
         heartbeat: Heartbeat | None,
         limits: Mapping[str, int],
     ) -> None:
-        """A batch, a heartbeat, or both in one transaction.
+        """Send a batch, a heartbeat, or both in one transaction.
 
         Raises:
             RecordTooLarge: a record is larger than ``limits`` of its topic.
@@ -183,22 +168,24 @@ class Relay:
         except TooLarge as error:
             raise _too_large(records[error.index], batch, limits) from error
         if batch:
-            ends.pop(self._heartbeats, None)  # those may be lost
+            ends.pop(self._heartbeats, None)  # heartbeats may be lost
             row.move(batch.position, ends)
         elif self._refused is not None:
-            row.go_on()
+            row.resume()
         self._refused, self._refusals = None, 0
         self._pauses.reset()
 
     def _require_raised(self, limits: Mapping[str, int]) -> None:
-        """Where a record was too large, nothing is tried before its topic takes more: what is sent
-        and aborted stays on the topics for as long as all else."""
+        """After a record was too large, send nothing before its topic takes more.
+
+        Aborted records stay on the topics for as long as others.
+        """
         refused = self._refused
         if isinstance(refused, RecordTooLarge) and limits.get(refused.topic) == refused.limit_bytes:
             raise refused
 
     def _prepare_topics(self, admin: KafkaAdminClient, row: RelayRow) -> dict[str, int]:
-        """Topic → how many bytes a batch of records may have."""
+        """Create topics that are missing; returns how many bytes a batch of each topic may have."""
         known = row.read().ends
         absent = missing(admin, self._topics)
         if lost := [topic for topic in absent if topic in known]:
@@ -206,36 +193,40 @@ class Relay:
         make(admin, self._topics, absent)
         return require_fit(admin, self._topics)
 
-    def _where_it_ended(self, reader: KafkaConsumer, admin: KafkaAdminClient, row: RelayRow) -> int:
+    def _last_sent(self, reader: KafkaConsumer, admin: KafkaAdminClient, row: RelayRow) -> int:
         events = [kind.events_topic for kind in self._kinds]
         states = [kind.state_topic for kind in self._kinds if kind.state_topic]
         tail = read_tail(reader, admin, events, states, self._source, self._stop)
-        return last_sent(tail, row.read(), row.head(), is_of_log=self._is_of_log(tail, row))
+        return last_sent(
+            tail, row.read(), row.head().position, is_of_log=self._is_of_log(tail, row)
+        )
 
     def _is_of_log(self, tail: Tail, row: RelayRow) -> bool:
-        """Whether the last record is of the log's event at its position."""
+        """Whether the last record is the log's event at its position."""
         if tail.position is None or tail.last is None:
             return True
         if (found := row.event_at(tail.position)) is None:
             return False
-        preparer = Preparer(_not_needed, self._preparation.mapper, self._kinds, self._source)
-        return same_event(preparer.event_record(tail.position, StoredEvent(*found)), tail.last)
+        maker = RecordMaker(_not_needed, self._batches.mapper, self._kinds, self._source)
+        return same_event(maker.event_record(tail.position, found), tail.last)
 
     def _refuse(self, row: RelayRow, refused: Refused) -> None:
-        """Each attempt may leave aborted records behind, so they come more and more seldom, but
-        where to look costs nothing."""
+        """Wait longer after each refusal, since an attempt may leave aborted records behind.
+
+        Checking a topic's limit leaves none.
+        """
         self._refused = refused
         if not isinstance(refused, RecordTooLarge):
             self._refusals = min(self._refusals + 1, REFUSALS_COUNTED_MAX)
-        self._stand_still(row, str(refused), self._stopped_s * 2**self._refusals)
+        self._stay_stopped(row, str(refused), self._stopped_s * 2**self._refusals)
 
-    def _stand_still(self, row: RelayRow, reason: str, pause_s: float | None = None) -> None:
+    def _stay_stopped(self, row: RelayRow, reason: str, pause_s: float | None = None) -> None:
         _log.critical("relay has stopped", reason=reason)
         row.stop(reason)
         self._stop.wait(self._stopped_s if pause_s is None else pause_s)
 
     def _require_few_hung_commits(self) -> None:
-        """Each is a thread that never ends; another process has none."""
+        """End the process after too many: each is a thread that never ends."""
         hung = sum(thread.name == "commit" for thread in threading.enumerate())
         if hung > HUNG_COMMITS_MAX:
             raise SystemExit(f"{hung} commits have not come back")
@@ -252,9 +243,9 @@ def _too_large(record: Outgoing, batch: Batch | None, limits: Mapping[str, int])
     return RecordTooLarge(what, record.topic, record.size_bytes, limits.get(record.topic))
 
 
-def _said(error: Exception) -> str:
+def _text(error: Exception) -> str:
     return str(error) if isinstance(error, KafkaError) or error.args else type(error).__name__
 
 
 def _not_needed() -> Connection:
-    raise AssertionError("one event is rendered without the log")
+    raise AssertionError("one event is encoded without the log")

@@ -1,4 +1,4 @@
-"""Where the relay goes on, told from the topics' tail, the cursor and the log; no I/O."""
+"""Decides where the relay continues, by the topics' tail, the cursor and the log; no I/O."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _require_records(ends: Mapping[TopicPartition, int], cursor: Cursor) -> None
 
 
 def _without_tail(tail: Tail, cursor: Cursor) -> int:
-    """None of ours is there: nothing was sent yet, or all of it has passed its retention."""
+    """No record of this ledger is there: nothing was sent yet, or all of it is past retention."""
     if tail.began_later:
         if cursor.position is None:
             raise TailUnknown(

@@ -1,9 +1,9 @@
 """Where the topics end: which of the log's events is the last that was committed to them.
 
-Read with ``read_committed`` and from the back. The end of a partition is rarely an event: behind
-the last one lie transaction markers, records of aborted transactions, and whatever a stranger may
-have written. So a window before the end is read, and a larger one, until there is one of ours or
-the partition begins.
+Read with ``read_committed`` and from the back. The end of a partition is rarely an event: after
+the last one there may be transaction markers, records of aborted transactions and of other
+producers. So a window before the end is read, then larger ones, until one holds a record of this
+ledger or the partition begins.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_tail(
 ) -> Tail:
     """The tail over all of ``events_topics``; of ``state_topics`` only the ends.
 
-    To be read when nobody of ours sends any more (after ``init_transactions``).
+    Read it when no relay sends any more (after ``init_transactions``).
 
     Raises:
         TailUnsettled: try again.
@@ -95,7 +95,7 @@ def _settled_ends(
 def _offsets(
     admin: KafkaAdminClient, of: list[TopicPartition], which: OffsetSpec, isolation: str
 ) -> dict[TopicPartition, int]:
-    """Not asked of a consumer: one leaves out the topics that it has not heard of yet."""
+    """By the admin client, since a consumer leaves out topics that it does not know yet."""
     found = admin.list_partition_offsets(dict.fromkeys(of, which), isolation_level=isolation)
     return {each: found[each].offset for each in of}
 

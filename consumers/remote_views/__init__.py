@@ -1,1 +1,3 @@
 """Workers that keep views in another database."""
+
+__all__ = ["decoder", "worker"]

@@ -1,4 +1,4 @@
-"""One worker's membership of the group: what it is assigned, what of it is its own to write."""
+"""A worker's membership of the consumer group: its assigned partitions, and its claims on them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.topics import topic_id
 from ledger.database.connections import Connection
-from projections.remote.feed import CLOCKS_APART_MAX_S, Claim, claim, clock, tell_end
+from projections.remote.source import CLOCKS_APART_MAX_S, Claim, claim, clock, record_end
 from projections.remote.views import RemoteViewWriter
 
-from .decoder import RecordTaker
+from .decoder import RecordDecoder
 
 POLL_MS = 200
 POSITION_TIMEOUT_MS = 1_000
 ASK_EVERY_S = 1.0
-"""How often the broker is asked where the partitions end."""
+"""How often the partitions' end offsets are requested."""
 
 _log = structlog.get_logger(__name__)
 
 
 class TopicChanged(Exception):
-    """It was deleted and made again: offsets are others now."""
+    """The topic was deleted and created again: its offsets have changed."""
 
 
 @dataclass(slots=True)
 class _Target:
-    """Where a partition ended at ``asked_at``. Once that is read, all that the ledger had recorded
-    at ``true_at`` is in the rows; ``None``: nobody knows how much that is."""
+    """A partition's end at ``asked_at``. Once it is read, the rows hold all that the ledger had
+    recorded at ``true_at``; ``None`` where that is unknown."""
 
     asked_at: datetime
     true_at: datetime | None
@@ -46,8 +46,8 @@ class _Target:
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-    """Only keeps that something has changed: it is called on the client's own loop, which must not
-    wait, and by another thread, to which setting a flag is one step."""
+    """Only sets a flag: it is called on the client's own loop, which must not block, and by another
+    thread, for which setting a flag is atomic."""
 
     def __init__(self) -> None:
         self.changed = False
@@ -59,7 +59,7 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
         self.changed = True
 
 
-class Feeding:
+class GroupMember:
     """One membership of the group, until something fails."""
 
     def __init__(
@@ -69,15 +69,15 @@ class Feeding:
         connection: Connection,
         consumer: KafkaConsumer,
         admin: KafkaAdminClient,
-        taker: RecordTaker,
+        decoder: RecordDecoder,
         views: RemoteViewWriter,
         heartbeat: Callable[[], Heartbeat | None],
     ) -> None:
-        """``of_topic`` is the topic's id, as the database has it by now; ``heartbeat`` tells the
-        newest of the ledger."""
+        """``of_topic`` is the topic's id as the database has recorded it; ``heartbeat`` returns the
+        ledger's newest one."""
         self._topic = topic
         self._of_topic = of_topic
-        self._taker = taker
+        self._decoder = decoder
         self._views = views
         self._heartbeat = heartbeat
         self._connection = connection
@@ -89,23 +89,23 @@ class Feeding:
         self._asked_at: datetime | None = None
 
     def run(self, stop: Event, went_well: Callable[[], None]) -> None:
-        """Until asked to stop; ``went_well`` is called after each round.
+        """Read and write until ``stop`` is set; ``went_well`` is called after each round.
 
         Raises:
-            Fenced, TopicChanged, KafkaError, Unavailable, psycopg.Error: begin anew.
+            Fenced, TopicChanged, KafkaError, Unavailable, psycopg.Error: join again.
         """
         self._consumer.subscribe([self._topic], listener=self._assignments)
         while not stop.is_set():
             records = self._poll()
             if self._assignments.changed:
-                self._claim()  # and what was polled of them meanwhile is polled again from there
+                self._claim()  # records that were polled meanwhile are polled again from there
                 continue
             self._apply(records)
-            self._look_at_ends()
+            self._check_ends()
             went_well()
 
     def _poll(self) -> list[ConsumerRecord]:
-        """Nothing is read from anywhere but where a claim says: the group has no offsets."""
+        """Poll records; only from the offsets of claims, since the group has none."""
         try:
             polled = self._consumer.poll(timeout_ms=POLL_MS)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError):
@@ -115,9 +115,9 @@ class Feeding:
         return [record for records in polled.values() for record in records]
 
     def _claim(self) -> None:
-        """All that are assigned, so that whatever was polled of any is read again from its row.
+        """Claim all assigned partitions, so that each is read again from its row's offset.
 
-        What changes once the flag is down raises it again.
+        A change after the flag was lowered raises it again.
         """
         self._assignments.changed = False
         numbers = {each.partition for each in self._consumer.assignment()}
@@ -134,48 +134,50 @@ class Feeding:
             return
         if topic_id(self._admin, self._topic) != self._of_topic:
             raise TopicChanged
-        batch = [self._taker.take(record) for record in mine]
+        batch = [self._decoder.decode(record) for record in mine]
         epochs = {each.partition: self._claims[each.partition].epoch for each in batch}
         self._views.apply(self._connection, epochs, batch)
 
-    def _look_at_ends(self) -> None:
-        """Ask where the partitions end, now and then; and see whether what was told is reached.
+    def _check_ends(self) -> None:
+        """Request the partitions' ends now and then, and record which of them have been reached.
 
-        All records count, those of transactions that are still open too: behind one, records that
-        were committed are not shown yet. The heartbeat is looked at first, so that everything it
-        speaks of lies before the ends.
+        All records count, those of open transactions too, since committed records behind one are
+        not delivered yet. The heartbeat is read first, so that everything it states lies before
+        the ends.
         """
         if not self._claims:
             return
         now = clock(self._connection)
         if self._asked_at is None or (now - self._asked_at).total_seconds() >= ASK_EVERY_S:
             self._asked_at = now
-            self._ask(now, _true_at(self._heartbeat(), now))
-        self._tell()
+            self._ask(now, true_as_of(self._heartbeat(), now))
+        self._record_reached()
 
     def _ask(self, now: datetime, true_at: datetime | None) -> None:
         asked = {TopicPartition(self._topic, number): OffsetSpec.LATEST for number in self._claims}
         found: Any = self._admin.list_partition_offsets(asked, isolation_level="read_uncommitted")
-        for partition, told in found.items():
+        for partition, end in found.items():
             number = partition.partition
             read = self._read(number)
             if read is None:
                 continue
             target = self._targets.get(number)
             if target is None or read >= target.end:
-                self._targets[number] = _Target(now, true_at, told.offset)
-            tell_end(self._connection, self._claims[number], now, max(told.offset - read, 0), None)
+                self._targets[number] = _Target(now, true_at, end.offset)
+            record_end(self._connection, self._claims[number], now, max(end.offset - read, 0), None)
 
-    def _tell(self) -> None:
+    def _record_reached(self) -> None:
         for number, target in list(self._targets.items()):
             read = self._read(number)
             if read is not None and read >= target.end:
                 del self._targets[number]
-                tell_end(self._connection, self._claims[number], target.asked_at, 0, target.true_at)
+                record_end(
+                    self._connection, self._claims[number], target.asked_at, 0, target.true_at
+                )
 
     def _read(self, number: int) -> int | None:
-        """The offset that is read next, past markers of transactions. Without a bound the client
-        would wait for it for ever in the middle of a rebalance, which goes on in a poll alone."""
+        """The offset that is read next, past transaction markers. Bounded, since in the middle of a
+        rebalance, which only a poll continues, the client would wait for ever."""
         if self._assignments.changed:
             return None
         position: int | None = self._consumer.position(
@@ -184,9 +186,9 @@ class Feeding:
         return position
 
 
-def _true_at(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
-    """The instant that a heartbeat speaks of, by the two databases' clocks; ``None`` where they
-    can't both be right."""
+def true_as_of(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
+    """The instant that a heartbeat states, by the two databases' clocks; ``None`` where they cannot
+    both be right."""
     if heartbeat is None:
         return None
     ahead_s = (heartbeat.at - now).total_seconds()

@@ -1,28 +1,25 @@
-"""Hears the relay's heartbeats, in a thread of its own."""
+"""Receives the relay's heartbeats, in a thread of its own."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from threading import Event
 
-import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from consumers.contract.heartbeats import PARTITION, TOPIC, Heartbeat, heartbeat_in
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
-from ledger.database.backoff import Backoff
+from ledger.database.retry import Outage, run_through_outages
 
 POLL_MS = 500
 
-_log = structlog.get_logger(__name__)
 
+class HeartbeatListener:
+    """``newest`` is the last heartbeat that was received since the listener started.
 
-class Listener:
-    """``newest`` is the last heartbeat that was heard since it began to listen.
-
-    Only what comes from then on counts. Where a relay works, that is a matter of seconds.
+    Earlier ones do not count. Where a relay is running, the first one arrives within seconds.
     """
 
     def __init__(self, brokers: Brokers, topic_prefix: str, source: str, stop: Event) -> None:
@@ -33,22 +30,19 @@ class Listener:
         self._stop = stop
 
     def run(self) -> None:
-        """Until ``stop``, through restarts of the broker."""
-        backoff = Backoff(self._stop)
-        while not self._stop.is_set():
-            try:
-                with closing(committed_reader(self._brokers)) as reader:
-                    self._listen(reader, backoff)
-            except KafkaError as error:
-                _log.warning("heartbeats are not heard", error=type(error).__name__)
-                backoff.pause()
+        """Listen until ``stop`` is set, through restarts of the broker."""
+        run_through_outages(self._listen, self._stop, outages=(KafkaError,))
 
-    def _listen(self, reader: KafkaConsumer, backoff: Backoff) -> None:
+    def _listen(self, outage: Outage) -> None:
+        with closing(committed_reader(self._brokers)) as reader:
+            self._read(reader, outage)
+
+    def _read(self, reader: KafkaConsumer, outage: Outage) -> None:
         reader.assign([self._partition])
         reader.seek_to_end(self._partition)
         while not self._stop.is_set():
             for records in reader.poll(timeout_ms=POLL_MS).values():
                 for record in records:
-                    if heard := heartbeat_in(record, self._source):
-                        self.newest = heard
-                        backoff.reset()
+                    if heartbeat := heartbeat_in(record, self._source):
+                        self.newest = heartbeat
+                        outage.is_over()

@@ -1,9 +1,9 @@
-"""The worker of remote views: a topic into the views of another database, exactly once.
+"""The worker of remote views: writes a topic into the views of another database, exactly once.
 
-Several share the partitions as one consumer group, the database's own. Kafka says who reads which,
-the database who may write: where a partition goes on is read from its row when it is claimed, and
-moves with the rows. So nothing is committed to Kafka, and a worker that lost a partition without
-knowing it is fenced.
+Several workers share the partitions as one consumer group, which is the database's own. Kafka
+decides who reads which partition, the database who may write it: a partition's offset is read from
+its row when it is claimed, and moves with the rows. So nothing is committed to Kafka, and a worker
+that has lost a partition without noticing is fenced.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from threading import Event, Thread
 
-import psycopg
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
-from psycopg.errors import IdleInTransactionSessionTimeout
 
 from consumers.contract.kinds import PARTITIONS, Kind
 from consumers.contract.topics import require_fit, topic_id, topics_of
@@ -24,20 +22,20 @@ from consumers.errors import TopicsUnfit
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import committed_reader
 from consumers.kafka.client import connection as client_options
-from ledger.database.backoff import Backoff
 from ledger.database.connections import connect
 from ledger.database.named_sql import Queries
-from ledger.errors import LedgerError, Unavailable
-from projections.remote.feed import Fenced, RemoteSource, begin
+from ledger.database.retry import OUTAGES, Outage, run_through_outages
+from ledger.errors import LedgerError
+from projections.remote.source import Fenced, RemoteSource, begin
 from projections.remote.views import RemoteViewWriter
 
-from .decoder import RecordTaker
-from .group import Feeding, TopicChanged
-from .heartbeat_listener import Listener
+from .decoder import RecordDecoder
+from .group import GroupMember, TopicChanged
+from .heartbeat_listener import HeartbeatListener
 
 BATCH_RECORDS_MAX = 2_000
 GROUP_PREFIX = "permit-ledger.views."
-"""Of the groups' names; the rest is the database's own."""
+"""The groups' names begin with it; the rest is the database's own."""
 SESSION_TIMEOUT_MS = 6_000
 HEARTBEAT_MS = 1_500
 
@@ -54,7 +52,7 @@ class RemoteViewsWorker:
         brokers: Brokers,
         kind: Kind,
         source: str,
-        taker: RecordTaker,
+        decoder: RecordDecoder,
         views: RemoteViewWriter,
         stop: Event,
         *,
@@ -65,36 +63,25 @@ class RemoteViewsWorker:
         self._kind = replace(kind, state_topic=None)
         self._topic = kind.events_topic
         self._source = source
-        self._taker = taker
+        self._decoder = decoder
         self._views = views
         self._stop = stop
-        self._listener = Listener(brokers, topic_prefix, source, stop)
-        self._backoff = Backoff(stop)
+        self._listener = HeartbeatListener(brokers, topic_prefix, source, stop)
 
     def run(self) -> None:
-        """Keep the views until asked to stop, through lost connections and restarts."""
+        """Keep the views until ``stop`` is set, through lost connections and restarts."""
         Thread(target=self._listener.run, name="heartbeats", daemon=True).start()
-        while not self._stop.is_set():
-            try:
-                self._work()
-            except Fenced:
-                _log.warning("partitions taken over")
-                self._backoff.pause()
-            except (
-                psycopg.OperationalError,
-                IdleInTransactionSessionTimeout,
-                Unavailable,
-                KafkaError,
-                TopicChanged,
-                TopicsUnfit,
-            ) as error:
-                _log.warning("remote views wait", error=type(error).__name__)
-                self._backoff.pause()
-            except Exception as error:  # noqa: BLE001  standing still beats ending: it can be seen
-                _log.error("views stand still", reason=_describe(error))
-                self._backoff.pause()
+        outages = (*OUTAGES, KafkaError, TopicChanged, TopicsUnfit)
+        run_through_outages(self._attempt, self._stop, outages=outages, report=_report)
 
-    def _work(self) -> None:
+    def _attempt(self, outage: Outage) -> None:
+        try:
+            self._work(outage)
+        except Fenced:
+            _log.warning("partitions taken over")
+            self._stop.wait(outage.delay_s())
+
+    def _work(self, outage: Outage) -> None:
         with ExitStack() as stack:
             connection = stack.enter_context(
                 connect(self._database_url, application_name="permit-ledger project")
@@ -103,14 +90,14 @@ class RemoteViewsWorker:
             admin = stack.enter_context(closing(KafkaAdminClient(**client_options(self._brokers))))
             require_fit(admin, topics_of([self._kind]))
             of_topic = topic_id(admin, self._topic)
-            feed_id = begin(
+            database_id = begin(
                 connection, RemoteSource(self._source, self._topic, of_topic), PARTITIONS
             )
-            consumer = stack.enter_context(closing(self._consumer(GROUP_PREFIX + feed_id)))
-            Feeding(
-                *(self._topic, of_topic, connection, consumer, admin, self._taker, self._views),
+            consumer = stack.enter_context(closing(self._consumer(GROUP_PREFIX + database_id)))
+            GroupMember(
+                *(self._topic, of_topic, connection, consumer, admin, self._decoder, self._views),
                 lambda: self._listener.newest,
-            ).run(self._stop, self._backoff.reset)
+            ).run(self._stop, outage.is_over)
 
     def _consumer(self, group: str) -> KafkaConsumer:
         return committed_reader(
@@ -123,6 +110,7 @@ class RemoteViewsWorker:
         )
 
 
-def _describe(error: Exception) -> str:
-    """What is wrong, without what a record holds."""
-    return error.detail if isinstance(error, LedgerError) else type(error).__name__
+def _report(error: Exception) -> None:
+    """Log the error's kind, and nothing of a record's content."""
+    reason = error.detail if isinstance(error, LedgerError) else type(error).__name__
+    _log.error("views are held", reason=reason)

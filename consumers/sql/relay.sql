@@ -1,15 +1,12 @@
--- name: try_to_relay
-SELECT pg_try_advisory_lock(%s);
-
 -- name: cursor
 SELECT position, ends FROM ledger.relay;
 
--- name: look
--- The statement began before it saw the log: whatever is recorded later is not claimed.
+-- name: head
+-- The statement began before it read the log, so nothing that is appended later is claimed.
 SELECT position, statement_timestamp() FROM ledger.head;
 
 -- name: move
--- Ends of partitions that got nothing this time stay.
+-- Ends of partitions that received nothing this time stay.
 UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), stopped = NULL,
     ends = ends || (SELECT coalesce(jsonb_object_agg(topic, coalesce(ends -> topic, '{}') || new), '{}')
                     FROM jsonb_each(%(ends)s) AS given (topic, new));
@@ -18,17 +15,17 @@ UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), s
 UPDATE ledger.relay SET starts = starts + 1;
 
 -- name: begun
--- What was found on the topics is where it goes on.
+-- It continues from what was found on the topics.
 UPDATE ledger.relay SET position = %(position)s, stopped = CASE WHEN %(is_refused)s THEN stopped END;
 
 -- name: stop
 UPDATE ledger.relay SET stopped = %(reason)s WHERE stopped IS DISTINCT FROM %(reason)s;
 
--- name: go_on
+-- name: resume
 UPDATE ledger.relay SET stopped = NULL;
 
 -- name: forget
--- Believe the topics; only where the relay stands still.
+-- Trust the topics; only where the relay has stopped.
 UPDATE ledger.relay SET position = NULL, ends = '{}', stopped = NULL WHERE stopped IS NOT NULL
 RETURNING true;
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from domain.aggregate import DomainEvent
-from domain.person import Erasure, Guardian
+from domain.aggregate import DomainEvent, ErasureEvent, OrderEvent
+from domain.person import Guardian
 from domain.personal import ERASED, Personal, Plain
 
 from .collection import CollectedBy
@@ -158,41 +158,28 @@ class DueDateSet(IdCardEvent):
         aggregate.due_date_provisional = False
 
 
-class ApplicantRestricted(IdCardEvent):
+class ApplicantRestricted(OrderEvent, IdCardEvent):
     """限制处理: the applicant is kept and not used any more."""
 
     TOPIC = "id-card.holder-restricted.v1"
-
-    legal_basis: Plain[str]
-    case: Plain[str]
 
     def apply(self, aggregate: IdCardApplication) -> None:
         aggregate.restricted = True
 
 
-class ApplicantRestrictionLifted(IdCardEvent):
+class ApplicantRestrictionLifted(OrderEvent, IdCardEvent):
     """解除限制."""
 
     TOPIC = "id-card.holder-restriction-lifted.v1"
-
-    legal_basis: Plain[str]
-    case: Plain[str]
 
     def apply(self, aggregate: IdCardApplication) -> None:
         aggregate.restricted = False
 
 
-class ApplicantErased(IdCardEvent):
+class ApplicantErased(ErasureEvent, IdCardEvent):
     """删除个人信息: the applicant's key is destroyed with this event; what was under way ends."""
 
     TOPIC = "id-card.holder-erased.v1"
-
-    holder_id: Plain[str]
-    legal_basis: Plain[str]
-    case: Plain[str]
-    approvals: Plain[list[str]]
-    key: Plain[str]
-    backups_hold_key_until: date
 
     def apply(self, aggregate: IdCardApplication) -> None:
         """Leads to the same state whether earlier events were read with the key or without."""
@@ -202,14 +189,7 @@ class ApplicantErased(IdCardEvent):
         if aggregate.stage.is_open:
             aggregate.stage = Stage.WITHDRAWN
         aggregate.restricted = False
-        aggregate.erasure = Erasure(
-            erased_at=self.timestamp,
-            legal_basis=self.legal_basis,
-            case=self.case,
-            approvals=tuple(self.approvals),
-            key=self.key,
-            backups_hold_key_until=self.backups_hold_key_until,
-        )
+        aggregate.erasure = self.erasure
 
 
 EVENTS: tuple[type[IdCardEvent], ...] = tuple(IdCardEvent.__subclasses__())

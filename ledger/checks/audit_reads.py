@@ -1,4 +1,4 @@
-"""Who looked into the audit: on record before anything is answered, refused ones too."""
+"""Audit reads: each is on record before it is answered, refused ones too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, Unavailable
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 READS_MAX = 200
 """In one answer."""
@@ -25,10 +25,10 @@ _sql = Queries("ledger", "sql/audit.sql")
 
 @dataclass(frozen=True, slots=True)
 class AuditRead:
-    """Who asked for what of which stream, in which case, and what became of it.
+    """Who read what of which stream, for which case, with which outcome.
 
-    ``subject`` is the stream's name, a permit's number for one; ``parameters`` are those of the
-    request that say nothing of a person.
+    ``subject`` is the stream's name, such as a permit's number; ``parameters`` are those of the
+    request that are not personal.
     """
 
     read_at: datetime
@@ -43,7 +43,7 @@ class AuditRead:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRead:
-    """One that is on record."""
+    """An audit read that is on record."""
 
     position: int
     read_id: UUID
@@ -51,7 +51,7 @@ class RecordedRead:
 
 
 class AuditReads:
-    """Borrows a connection for each."""
+    """Borrows a connection of the pool for each."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -60,7 +60,7 @@ class AuditReads:
         """Put it on record; returns once that is durable.
 
         Raises:
-            Unavailable: it is not on record, as far as is known: nothing may be answered.
+            Unavailable: it is not known to be on record, and must not be answered.
         """
         parameters: dict[str, Any] = {
             "read_id": uuid4(),
@@ -86,12 +86,12 @@ class AuditReads:
     async def _write(self, parameters: Mapping[str, Any]) -> None:
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
-                # Whatever the server's default is: an answer that was given is on record.
+                # Whatever the server's default is: an answered read is on record.
                 await connection.execute("SET LOCAL synchronous_commit = on")
                 await connection.execute(cast("Any", _sql.record_read), parameters)
 
     async def recent(self, subject: str | None, before: int, limit: int) -> list[RecordedRead]:
-        """The newest first; of one subject or of all.
+        """Audit reads, the newest first, of one subject or of all.
 
         Raises:
             Unavailable

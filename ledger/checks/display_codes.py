@@ -1,7 +1,7 @@
-"""Live codes (亮证码) and checkers' challenges: made here, kept as keyed digests alone.
+"""Live codes (亮证码) and verifiers' challenges: made here, stored as keyed digests only.
 
-Both live by the ledger's clock, like the permit that they show; a device's proof is heard once, by
-the clock of the database server, since it says who somebody is (ADR 3).
+Both expire by the ledger's clock, like the permit that they show. A device's proof is good once,
+by the clock of the database server, since it authenticates (ADR 3).
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Any, Final
 
 from psycopg.rows import tuple_row
 
-from domain import permit_number
+from domain import printed_number
 from domain.errors import ChallengeNotOpen
 from ledger.crypto import randomness
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, ProofReplayed, Unavailable
-from ledger.eventlog.async_reads import Pool
+from ledger.eventlog.reads import Pool
 
 KEY_BYTES = 32
-ALPHABET: Final = permit_number.ALPHABET
+ALPHABET: Final = printed_number.ALPHABET
 """Crockford's base 32: upper case, so that a QR code holds it in little space."""
 CODE_LENGTH = 26
 """130 random bits, all of which count: no other text is the same code."""
 CHALLENGE_LENGTH = 8
 CODES_OPEN_MAX = 3
-"""Of one device: the one shown, the next one, and one that got lost on the way."""
+"""Of one device: the code shown, the next one, and one whose response was lost."""
 CHALLENGES_OPEN_MAX = 20
 """Of one verifier's account, which several checkers may share."""
 KEPT_FOR = timedelta(days=1)
-"""So long a dead code is known to have been somebody's, who sees that it was tried."""
+"""How long a dead code is still attributed to its holder, who can see that it was tried."""
 PROOF_KEPT_FOR = timedelta(minutes=5)
 TIDIED_MAX = 20
 DRAWS_MAX = 8
@@ -41,7 +41,7 @@ _sql = Queries("ledger", "sql/display_codes.sql")
 
 
 class CodeDigests:
-    """Turns codes and challenges into what the database may know of them."""
+    """Digests of codes and challenges, which are all that the database stores."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
@@ -49,7 +49,7 @@ class CodeDigests:
         self._keyed = hmac.new(key, digestmod="sha256")
 
     def of_code(self, code: str) -> bytes:
-        """32 bytes for a text that may be a code, spelled exactly so."""
+        """32 bytes for the exact text of a code."""
         return self._digest("code", code)
 
     def of_challenge(self, digits: str) -> bytes:
@@ -66,8 +66,8 @@ class CodeDigests:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """Whose code is asked for, by which device, with which proof; ``challenge`` are the digits that
-    it answers, if any."""
+    """A request for a code: the permit, the device and its proof; ``challenge`` has the digits that
+    the code answers, if any."""
 
     permit_number: str
     holder_id: str
@@ -77,18 +77,18 @@ class Display:
 
 
 class DisplayCodes:
-    """Owns nothing; borrows a connection for each code."""
+    """Borrows a connection of the pool for each code."""
 
     def __init__(self, pool: Pool, digests: CodeDigests) -> None:
         self._pool = pool
         self.digests = digests
 
     async def mint(self, display: Display, at: datetime, life_s: int) -> str:
-        """A new code; of the device's open ones only the newest stay.
+        """Make a code; only the newest of the device's codes stay open.
 
         Raises:
-            ProofReplayed: this proof was heard before.
-            ChallengeNotOpen: nobody waits for these digits, or no longer.
+            ProofReplayed: this proof was used before.
+            ChallengeNotOpen: these digits are no open challenge.
             Unavailable
         """
         code = new_code()
@@ -115,7 +115,7 @@ class DisplayCodes:
         return code
 
     async def ask(self, verifier_index: bytes, scenario: str, at: datetime, life_s: int) -> str:
-        """Digits that no other open challenge has.
+        """Make a challenge: digits that no other open challenge has.
 
         Raises:
             Unavailable
@@ -136,7 +136,7 @@ class DisplayCodes:
         raise Unavailable("Too many challenges are open: try again.")
 
     async def _ask(self, query: str, **parameters: object) -> Any:
-        """One value. Never sent twice: a proof that was heard would be refused the second time."""
+        """One value. Never sent twice, since its proof would be refused the second time."""
         try:
             with translated_errors():
                 async with (
@@ -160,5 +160,5 @@ def new_code() -> str:
 
 def new_challenge() -> str:
     """Eight decimal digits, which a person can type."""
-    # Of 64 bits the remainder favours no digits by more than one in 10^11.
+    # With 64 bits, the remainder's bias is below one in 10^11.
     return f"{randomness.source.bits(64) % 10**CHALLENGE_LENGTH:0{CHALLENGE_LENGTH}}"

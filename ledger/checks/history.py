@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import cast
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg.rows import tuple_row
+from psycopg.rows import args_row
 
 from domain.personal import ERASED, Erased
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, UnreadableEvent
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 from .log import Check, SealedCheck
 
@@ -21,7 +21,20 @@ CHECKS_MAX = 200
 
 _sql = Queries("ledger", "sql/checks.sql")
 
-Row = tuple[int, bytes, str, str | None, bytes | None]
+
+class _Row(NamedTuple):
+    """A check and its holder's key."""
+
+    position: int
+    state: bytes
+    holder_id: str
+    kek_id: str | None
+    wrapped: bytes | None
+    has_key: bool = True
+
+    @property
+    def wrapped_key(self) -> WrappedKey:
+        return WrappedKey(self.holder_id, self.kek_id, self.wrapped)
 
 
 class CheckHistory:
@@ -69,22 +82,22 @@ class CheckHistory:
                 "before": before,
                 "limit": min(limit, CHECKS_MAX),
             },
-            tuple_row,
+            args_row(_Row),
         )
         keys: Keys = {}
-        if rows and rows[0][-1]:
+        if rows and rows[0].has_key:
             with suppress(KeyUnusable):
-                keys = await self._keys.unwrap_async([WrappedKey(*rows[0][2:5])])
+                keys = await self._keys.unwrap_async([rows[0].wrapped_key])
         key = keys.get(holder_id)
-        return [(position, _opened_with(key, position, state)) for position, state, *_ in rows]
+        return [(row.position, _opened_with(key, row.position, row.state)) for row in rows]
 
     async def _opened(self, query: str, **parameters: object) -> list[tuple[int, Check]]:
-        rows = cast("list[Row]", await read_rows(self._pool, query, parameters, tuple_row))
+        rows = await read_rows(self._pool, query, parameters, args_row(_Row))
         if not rows:
             return []
-        wrapped = WrappedKey(*rows[0][2:])
+        wrapped = rows[0].wrapped_key
         key = (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
-        return [(position, SealedCheck(position, state).open(key)) for position, state, *_ in rows]
+        return [(row.position, SealedCheck(row.position, row.state).open(key)) for row in rows]
 
 
 def _opened_with(key: HolderKey | Erased | None, position: int, state: bytes) -> Check | None:

@@ -1,8 +1,8 @@
-"""Every check of a permit, on record before it is answered: a log of its own.
+"""The log of checks: every check of a permit is on record before it is answered.
 
 A check's state is JSON with its members sorted, so that the same check has the same bytes wherever
-they are hashed. Who looked, and at what, is sealed with the holder's key; a check that is nobody's
-has nobody to hide it from, and says it in the clear.
+they are hashed. Who checked what is sealed with the holder's key; a check that concerns no holder
+has it in the clear.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from psycopg.rows import args_row
 
 from domain.personal import ERASED, Erased
 from ledger.crypto import envelope, randomness
@@ -25,17 +26,17 @@ from ledger.errors import SealBroken, UnreadableEvent
 
 TYPE = "permit.checked.v1"
 PERSONAL = frozenset({"card_serial", "code", "device", "fields", "verifier"})
-"""What tells who looked at somebody, with which of their phones and for what."""
+"""Who checked a holder, which of the holder's phones it was, and what was disclosed."""
 _sql = Queries("ledger", "sql/checks.sql")
 _NOT_OF_THE_CHECK = {"type", "verifier_index", envelope.FIELD}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Who asked what of which permit, what was answered, and which fields were shown.
+    """Who checked which permit, what was answered, and which fields were disclosed.
 
     ``code`` is the code's keyed digest (hex), ``device`` the thumbprint of the phone that showed
-    it. Of a check that was read after its holder's erasure, the personal fields are ``ERASED``.
+    it. After the holder's erasure, the personal fields are read as ``ERASED``.
     """
 
     check_id: UUID
@@ -53,7 +54,7 @@ class Check:
     as_of_position: int
 
     def record(self, verifier_index: bytes, key: HolderKey | None) -> CheckRecord:
-        """For the log; ``key`` is the holder's, where there is one."""
+        """The record for the log; ``key`` is the holder's, if there is one."""
         state = {name: getattr(self, name) for name in _FIELDS}
         personal = {name: state.pop(name) for name in PERSONAL}
         if key is None:
@@ -69,14 +70,14 @@ _FIELDS = tuple(field.name for field in fields(Check))
 
 
 class CheckRecord(NamedTuple):
-    """What goes into ``ledger.checks``, where the state is divided into columns."""
+    """A row for ``ledger.checks``, which divides the state into columns."""
 
     check_id: UUID
     state: bytes
 
     @property
     def claims(self) -> frozenset[Hashable]:
-        """It can lose a race to nobody."""
+        """None: a record can't be in conflict with another."""
         return frozenset()
 
     @property
@@ -89,14 +90,14 @@ class CheckRecord(NamedTuple):
 
 
 class SealedCheck(NamedTuple):
-    """A check as it is stored, its personal part still closed."""
+    """A check as it is stored, its personal part sealed."""
 
     position: int
     state: bytes
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has a personal part that is sealed, or can't be read at all."""
+        """Whether it has a sealed part, or can't be read at all."""
         try:
             return envelope.FIELD in orjson.loads(self.state)
         except (orjson.JSONDecodeError, TypeError):
@@ -105,7 +106,7 @@ class SealedCheck(NamedTuple):
     def open(self, key: HolderKey | Erased) -> Check:
         """
         Raises:
-            UnreadableEvent: it is no check, or its seal does not open.
+            UnreadableEvent: it is no check, or can't be opened.
         """
         try:
             state: dict[str, Any] = orjson.loads(self.state)
@@ -126,7 +127,7 @@ class SealedCheck(NamedTuple):
 
 
 def new_check_id() -> UUID:
-    """A UUID of version 7 (RFC 9562 §5.7), so that new ones stand beside each other in an index."""
+    """A UUID of version 7 (RFC 9562 §5.7), so that new ones are neighbours in an index."""
     milliseconds = time.time_ns() // 1_000_000
     tail = bytearray(randomness.source.take(10))
     tail[0] = 0x70 | tail[0] & 0x0F
@@ -135,15 +136,21 @@ def new_check_id() -> UUID:
 
 
 def stored_positions(connection: Connection, records: Iterable[CheckRecord]) -> dict[UUID, int]:
-    """Of those that are on record. Waits for whoever is writing checks: afterwards a check is there
-    or never will be."""
+    """The positions of the checks that are on record.
+
+    Waits for a commit that is under way: afterwards a check is on record or never will be.
+    """
     ids = [record.check_id for record in records]
     with connection.transaction():
         connection.execute(_sql.settle_checks_head)
-        rows = connection.execute(_sql.stored_checks, [ids]).fetchall()
-    return dict(cast("list[tuple[UUID, int]]", rows))
+        with connection.cursor(row_factory=args_row(_stored_position)) as cursor:
+            return dict(cursor.execute(_sql.stored_checks, [ids]))
+
+
+def _stored_position(check_id: UUID, position: int) -> tuple[UUID, int]:
+    return check_id, position
 
 
 def _place(check_id: UUID) -> tuple[str, ...]:
-    """Where a check's seal belongs, and nowhere else."""
+    """The place that a check's ciphertext is bound to."""
     return (str(check_id), TYPE)

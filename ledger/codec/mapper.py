@@ -1,4 +1,4 @@
-"""Events to bytes and back: the personal part sealed, field types checked on the way in."""
+"""Events to stored bytes and back: personal fields encrypted, field types checked when reading."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .upcasting import STEPS, State, Step, Upcasting
 
 _NOT_IN_STATE = ("originator_id", "originator_version")
 _HOLDER = "holder_id"
-"""Whose a life is stands in the clear; the seal says it too, and can't be changed unnoticed."""
+"""The holder is in the clear, and in the envelope, where it can't be changed unnoticed."""
 
 
 class OrjsonTranscoder(Transcoder):
@@ -38,7 +38,7 @@ class OrjsonTranscoder(Transcoder):
 
 
 class SealedEvent(NamedTuple):
-    """An event as it is stored, its envelope still closed; without one it has no personal part."""
+    """A stored event, its envelope still encrypted; without one it has no personal fields."""
 
     stored: StoredEvent
     state: State
@@ -50,7 +50,7 @@ class SealedEvent(NamedTuple):
 
 
 def holders_of(events: Iterable[SealedEvent]) -> list[str]:
-    """Whose keys it takes to open these, each once."""
+    """The holders whose keys decrypt these events, each once."""
     return list(dict.fromkeys(event.envelope.holder for event in events if event.envelope))
 
 
@@ -72,14 +72,14 @@ class EventMapper(Mapper[str]):
         self._by_topic = {event.TOPIC: event for event in events}
         self._upcasting = Upcasting(steps, self._by_topic)
         self.topics = frozenset(self._by_topic).union(steps)
-        """All that can be read, those of old versions too."""
+        """All topics that can be read, also those of old versions."""
 
     # -- to bytes ------------------------------------------------------------------------------
 
     def to_stored_event(
         self, domain_event: DomainEventProtocol[str], key: HolderKey | None = None
     ) -> StoredEvent:
-        """``key`` is the holder's; needed where :func:`is_personal` says so.
+        """Encode an event; ``key`` is the holder's, needed if :func:`is_personal`.
 
         Raises:
             KeyUnusable: it is needed, and there is none.
@@ -102,11 +102,11 @@ class EventMapper(Mapper[str]):
     # -- and back ------------------------------------------------------------------------------
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEvent:
-        """One event without a personal part; :meth:`open` is for all others."""
+        """Read one event without personal fields; :meth:`open` reads all others."""
         return self.open([self.parse(stored_event)], {})[0]
 
     def parse(self, stored_event: StoredEvent) -> SealedEvent:
-        """What can be read without a key.
+        """Read what needs no key.
 
         Raises:
             UnreadableEvent: an unknown topic, no JSON object, a personal field in the clear, or
@@ -138,32 +138,33 @@ class EventMapper(Mapper[str]):
         return SealedEvent(stored_event, state, sealed)
 
     def open(self, events: Sequence[SealedEvent], keys: Keys) -> list[DomainEvent]:
-        """The events, of old versions as the newest ones; ``keys`` holds those of all their holders
-        (:func:`holders_of`). A destroyed key leaves ``ERASED`` in the personal fields.
+        """Decrypt and upcast events; ``keys`` has those of all their holders (:func:`holders_of`).
+
+        The personal fields of a holder whose key is destroyed are ``ERASED``.
 
         Raises:
-            UnreadableEvent: a seal that does not open, or a state that is not its topic's.
+            UnreadableEvent: an envelope can't be decrypted, or a state does not fit its topic.
         """
         return [self._open(event, keys) for event in events]
 
     def plain(self, event: SealedEvent) -> DomainEvent:
-        """The event as it reads without any key: ``ERASED`` in the personal fields.
+        """Read an event without any key: its personal fields are ``ERASED``.
 
         Raises:
-            UnreadableEvent: a state that is not its topic's.
+            UnreadableEvent: the state does not fit its topic.
         """
         return self._open(event, {event.envelope.holder: ERASED} if event.envelope else {})
 
     def from_plain(self, stored: StoredEvent, state: State) -> DomainEvent:
-        """The same from the plain fields alone, wherever they come from; ``state`` is used up.
+        """Read an event from its plain fields alone; ``state`` is consumed.
 
         Raises:
             UnreadableEvent: as :meth:`plain`; or an unknown topic.
         """
         if stored.topic not in self.topics:
             raise UnreadableEvent(f"it has the unknown topic {stored.topic}")
-        nobody = Envelope("", "", "") if self._personal(stored.topic) else None
-        return self.plain(SealedEvent(stored, state, nobody))
+        empty = Envelope("", "", "") if self._personal(stored.topic) else None
+        return self.plain(SealedEvent(stored, state, empty))
 
     def _open(self, event: SealedEvent, keys: Keys) -> DomainEvent:
         stored, where = event.stored, event.where
@@ -203,12 +204,12 @@ class EventMapper(Mapper[str]):
 
 
 def is_personal(event: DomainEventProtocol[str]) -> bool:
-    """Whether something of it is to be sealed."""
+    """Whether the event has personal fields."""
     return bool(parts(type(event)).paths)
 
 
 def _field_at(location: tuple[int | str, ...], event_class: type[DomainEvent]) -> str:
-    """Which field is meant, dotted; a personal one is named as a whole."""
+    """The field, dotted; a personal field is named as a whole."""
     found = ".".join(map(str, location))
     personal = parts(event_class).paths
     return next((path for path in personal if f"{found}.".startswith(f"{path}.")), found)
@@ -216,7 +217,7 @@ def _field_at(location: tuple[int | str, ...], event_class: type[DomainEvent]) -
 
 @cache
 def _stored_parts(event_class: type[DomainEvent]) -> Parts:
-    """Without what columns of the log say already."""
+    """Without the fields that are columns of the log."""
     return parts(event_class).without(_NOT_IN_STATE)
 
 
@@ -228,6 +229,6 @@ def _state_fields(event_class: type[DomainEvent]) -> frozenset[str]:
 
 @cache
 def _reader(event_class: type[DomainEvent]) -> TypeAdapter[list[DomainEvent]]:
-    """Reads a list of one: pydantic lets a list say that nothing unknown may be left out, down to
-    the values that the event holds; of a dataclass alone it would not."""
+    """Reads a list of one event: for a list, unlike for a dataclass, pydantic can forbid unknown
+    fields down to the values that the event has."""
     return TypeAdapter(list[event_class], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]

@@ -1,14 +1,16 @@
-"""Which topics lie in the log, and whether all of them can be read.
+"""Which topics the log holds, and whether this version can read all of them.
 
-Asked before anything is done: a permit is folded from all of its events or not at all, so a version
-that knows only some of them would come to a stop later, permit by permit.
+Checked at every start: a permit is folded from all of its events or not at all, so a version that
+knows only some topics would fail later, permit by permit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
+
+from psycopg.rows import args_row, scalar_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
@@ -19,7 +21,7 @@ _sql = Queries("ledger", "sql/queries.sql")
 
 @dataclass(frozen=True, slots=True)
 class UnreadableTopic:
-    """A topic that nobody here knows, how many events have it, and where the first one is."""
+    """A topic that this version does not know, how many events have it, and the first position."""
 
     topic: str
     events: int
@@ -30,18 +32,19 @@ class UnreadableTopic:
 
 
 def unreadable_topics(connection: Connection, readable: Collection[str]) -> list[UnreadableTopic]:
-    """What the log holds beyond ``readable``; events are counted of these topics only.
+    """The log's topics that are not ``readable``.
 
-    Takes as long for a long log as for a short one, unless something is found.
+    Takes as long for a long log as for a short one; only the events of these topics are counted.
     """
-    topics = [cast("str", topic) for (topic,) in connection.execute(_sql.topics)]
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        topics: list[str] = cursor.execute(_sql.topics).fetchall()
     return [_extent(connection, topic) for topic in topics if topic not in readable]
 
 
 def require_readable(connection: Connection, readable: Collection[str]) -> None:
     """
     Raises:
-        UnreadableTopics: naming each, and what to do.
+        UnreadableTopics: names each, and what to do.
     """
     if unreadable := unreadable_topics(connection, readable):
         raise UnreadableTopics(
@@ -51,6 +54,6 @@ def require_readable(connection: Connection, readable: Collection[str]) -> None:
 
 
 def _extent(connection: Connection, topic: str) -> UnreadableTopic:
-    row = connection.execute(_sql.events_of_topic, {"topic": topic}).fetchone()
-    events, first_position = cast("tuple[int, int]", row)
-    return UnreadableTopic(topic, events, first_position)
+    with connection.cursor(row_factory=args_row(partial(UnreadableTopic, topic))) as cursor:
+        [extent] = cursor.execute(_sql.events_of_topic, {"topic": topic}).fetchall()
+    return extent

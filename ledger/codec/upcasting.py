@@ -1,8 +1,8 @@
-"""Old versions of events, turned into the newest one step by step when they are read.
+"""Upcasting: events of old versions are read as the current version, step by step.
 
-What is stored never changes. The version stands in the topic and not, as the library would have
-it, in the state under ``class_version``: it is one name in the log, in its index, in a filter and
-on the wire (Kafka's ``ce_type``); who doesn't know a version sees so without opening the state.
+What is stored never changes. The version is part of the topic and not, as in the library, of the
+state under ``class_version``: it is one name in the log, its index, a filter and on the wire
+(Kafka's ``ce_type``), and an unknown version is recognised without opening the state.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Step(NamedTuple):
     """From an old version to the next.
 
     ``upcast`` is a pure function; it gets a state of its own, of plain JSON values, which it may
-    change and give back. It adds and takes away by name and keeps the rest: what it does not know
-    is then found by whoever reads the newest version, not dropped in silence.
+    change and return. It adds and removes fields by name and keeps the others: an unknown field is
+    reported when the current version is read, and not dropped silently.
 
-    ``personal`` are the old version's personal fields, dotted where they lie in a value
-    (:attr:`domain.personal.Parts.paths`). They hold ``ERASED`` for somebody who was erased.
+    ``personal`` are the old version's personal fields, dotted if they are part of a value
+    (:attr:`domain.personal.Parts.paths`). They are ``ERASED`` for an erased holder.
     """
 
     topic: str
@@ -42,7 +42,7 @@ def _reported_lost_v2(state: State) -> State:
 
 
 def _identity_corrected_v2(state: State) -> State:
-    """Neither could be corrected; of somebody erased that is no longer told."""
+    """Neither could be corrected; for an erased holder, that is erased too."""
     state["sex"] = state["birth_date"] = ERASED if state["name"] is ERASED else None
     return state
 
@@ -61,13 +61,13 @@ STEPS: Mapping[str, Step] = MappingProxyType(
 
 
 class Upcasting:
-    """Ways from old topics to those that event classes have."""
+    """The steps from old topics to those of the event classes."""
 
     def __init__(self, steps: Mapping[str, Step], newest: Collection[str]) -> None:
         """
         Raises:
             ValueError: a step from a topic that is still written, to anything but the same event's
-                next version, or to one that nobody reads.
+                next version, or to a topic that has no reader.
         """
         for topic, step in steps.items():
             if topic in newest:
@@ -76,7 +76,7 @@ class Upcasting:
                 raise ValueError(f"{topic} is followed by {_next_version(topic)}, not {step.topic}")
             if step.topic not in newest and step.topic not in steps:
                 raise ValueError(f"{topic} leads to {step.topic}, which nobody reads")
-        # Each step goes up by one and none leads nowhere: there is no circle, and every way ends.
+        # Each step goes up by one version and leads to a known one: there is no cycle.
         self._steps = dict(steps)
 
     def personal(self, topic: str) -> tuple[str, ...]:
@@ -84,11 +84,11 @@ class Upcasting:
         return self._steps[topic].personal
 
     def upcast(self, topic: str, state: State, where: str) -> tuple[str, State]:
-        """The newest version's topic and state; ``where`` is said of an event that has none.
+        """The current version's topic and state; ``where`` describes the event in errors.
 
         Raises:
-            UnreadableEvent: a step fails. It is named, with the error's type and nothing that the
-                event holds.
+            UnreadableEvent: a step fails. The message has the step and the error's type, and no
+                value of the event.
         """
         while step := self._steps.get(topic):
             try:

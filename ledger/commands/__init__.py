@@ -1,1 +1,3 @@
 """What registrars, holders and counters do: load a stream, decide, append."""
+
+__all__ = ["blocking", "bulk", "holders", "id_cards", "permits", "runner"]

@@ -1,4 +1,4 @@
-"""Many appends in few transactions, through the same order as every other append."""
+"""Many appends in few transactions, in the same order of positions as every other append."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, HolderChange
 
-from .ledger import PermitLedger
+from .blocking import BlockingLedger
 from .runner import ATTEMPTS_MAX
 
 BATCH_EVENTS_MAX = 1000
@@ -27,16 +27,15 @@ BATCH_BYTES_MAX = 8 * 1024 * 1024
 
 
 class BulkAppender:
-    """Collects what permits have decided and writes it batch by batch; the last on leaving.
+    """Collects pending events and writes them batch by batch; the last batch on leaving.
 
-    One batch is written while the next is collected: no more than these two are in memory. What
-    comes after a batch that failed is not written. Not safe for several threads.
-
-    ``keeps_keys``: for whoever comes back to permits that it has added, the keys of their holders
-    are kept (some 200 bytes each) instead of being asked for.
+    One batch is written while the next is collected: at most these two are in memory. Nothing is
+    written after a batch that failed. Not safe for several threads.
     """
 
-    def __init__(self, ledger: PermitLedger, *, keeps_keys: bool = False) -> None:
+    def __init__(self, ledger: BlockingLedger, *, keeps_keys: bool = False) -> None:
+        """``keeps_keys`` holds the new holders' keys in memory, some 200 bytes each, for a caller
+        that adds further events of their permits."""
         self._ledger = ledger
         self._keeps_keys = keeps_keys
         self._secrets: dict[str, bytes] = {}
@@ -71,14 +70,14 @@ class BulkAppender:
         portrait: Portrait | None = None,
         answer: PendingAnswer | None = None,
     ) -> None:
-        """Take the permit's pending events, in the order in which they are to stand in the log.
+        """Add the permit's pending events, in the order of their future positions.
 
-        A ``new_holder``, who takes the permit with these changes, gets a key; one who is on record
-        has one. A portrait is of the first event.
+        A ``new_holder``, who is claimed by these changes, gets a key. A portrait belongs to the
+        first event.
 
         Raises:
-            VersionTaken, HolderTaken, KeyTaken: of an earlier batch; nothing of it was written,
-                nor of what was collected since.
+            VersionTaken, HolderTaken, KeyTaken: by an earlier batch; nothing of it was written,
+                and nothing that was added since.
         """
         people = {person for change in holder_changes for person in change.people}
         if not people.isdisjoint(self._people):
@@ -101,10 +100,10 @@ class BulkAppender:
             self._hand_over()
 
     def flush(self) -> None:
-        """Write what is collected, and return when it is; afterwards nothing is collected.
+        """Write everything that was added; returns when that is done.
 
         Raises:
-            VersionTaken, HolderTaken, KeyTaken: as :meth:`add`, and of what is collected now.
+            VersionTaken, HolderTaken, KeyTaken: as :meth:`add`.
         """
         self._hand_over()
         self._wait()
@@ -118,8 +117,8 @@ class BulkAppender:
     def _key(self, holder_id: str) -> HolderKey:
         if secret := self._secrets.get(holder_id):
             return HolderKey(holder_id, secret)
-        self.flush()  # it may be in what is collected
-        key = require(self._ledger.keys_of([holder_id]), holder_id)
+        self.flush()  # the key may be in the current batch
+        key = require(self._ledger.log.holder_keys([holder_id]), holder_id)
         if key is ERASED:
             raise KeyUnusable(f"The key of holder {holder_id} is destroyed.")
         return key
@@ -132,14 +131,14 @@ class BulkAppender:
         self._writing = self._thread.submit(self._write, batch)
 
     def _write(self, batch: Sequence[Append]) -> list[int]:
-        """A rotation that closes the KEK in the middle is no conflict: nothing was written, and the
-        new holders' keys are wrapped anew."""
+        """Write a batch. If a rotation has closed the KEK meanwhile, nothing was written: the new
+        holders' keys are wrapped with the next KEK, and the batch is written again."""
         for _ in range(ATTEMPTS_MAX - 1):
             try:
-                return self._ledger.log.append_all(batch)
+                return self._ledger.append_all(batch)
             except KekClosed:
                 batch = [self._renewed(append) for append in batch]
-        return self._ledger.log.append_all(batch)
+        return self._ledger.append_all(batch)
 
     def _renewed(self, append: Append) -> Append:
         renewed = self._ledger.holder_keys.renewed

@@ -1,4 +1,4 @@
-"""What data-protection law asks for a holder, told to all that the log has of the person."""
+"""The commands of data-protection law, for all permits and applications of a holder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from domain import data_protection
 from domain.aggregate import Aggregate
 from domain.data_protection import Order
 from domain.personal import ERASED
-from ledger.errors import UnknownHolder, UnknownLife
+from ledger.errors import UnknownAggregate, UnknownHolder
 from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.registry import ApplyProtection, Measure
 
@@ -19,10 +19,10 @@ Act = Callable[[Sequence[Aggregate]], None]
 
 
 class HolderCommands(CommandRunner):
-    """As coroutines; each is one append, for all lives of the holder or for none."""
+    """Coroutines of one event loop; each command is one append, for all of the holder's streams."""
 
     async def restrict(self, holder_id: str, order: Order, command: Command) -> Answer:
-        """限制处理: kept, and not used any more.
+        """限制处理: keep the data, and stop using it.
 
         Raises:
             UnknownHolder
@@ -57,10 +57,10 @@ class HolderCommands(CommandRunner):
         backups_hold_key_until: date,
         command: Command,
     ) -> Answer:
-        """删除个人信息: with the event the key is gone, the portraits, and the way to find them.
+        """删除个人信息: destroy the key, the portraits and the index, in the event's transaction.
 
-        Erasing somebody again appends nothing, and is answered as the first time; a key or a
-        portrait that was put back since, as by a backup, is destroyed again.
+        A second erasure appends nothing and gets the first one's response; a key or a portrait
+        that a backup has restored since is destroyed again.
 
         Raises:
             UnknownHolder
@@ -82,16 +82,16 @@ class HolderCommands(CommandRunner):
         )
 
     async def _commitment(self, holder_id: str) -> str:
-        """To the holder's key, which never changes; nothing where it is destroyed already."""
+        """To the holder's key, which never changes; empty if it is destroyed already."""
         keys = await self.log.holder_keys([holder_id])
         if holder_id not in keys:
             raise UnknownHolder
         key = keys[holder_id]
         return "" if key is ERASED else key.commitment
 
-    async def _life(self, stream: str) -> Aggregate:
+    async def _aggregate(self, stream: str) -> Aggregate:
         if (aggregate := await self.log.load(stream)) is None:
-            raise UnknownLife
+            raise UnknownAggregate
         return aggregate
 
     async def _protect(
@@ -101,12 +101,12 @@ class HolderCommands(CommandRunner):
             record = await self.log.holder(holder_id)
             if record is None or not record.permit_numbers:
                 raise UnknownHolder
-            aggregates = [await self._life(number) for number in record.permit_numbers]
+            aggregates = [await self._aggregate(number) for number in record.permit_numbers]
             command.require_expected(aggregates[-1].version)
             act(aggregates)
             change = ApplyProtection(holder_id, record.citizen_index, len(aggregates), measure)
             is_new = any(aggregate.pending_events for aggregate in aggregates)
-            # Who is erased stays erased: a key that somebody has put back is destroyed again.
+            # An erased holder stays erased: a key that a backup has restored is destroyed again.
             changes = [change] if is_new or measure is Measure.ERASE else []
             body = self._renderer.holder(aggregates) if self._renderer else b""
             return await self._write(aggregates, body, command, changes)

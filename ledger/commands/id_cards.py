@@ -1,11 +1,10 @@
-"""One method for each thing that is done with an application for an identity card."""
+"""The commands for applications for identity cards, one method each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from domain.calendar import WorkdayCalendar
-from domain.errors import HolderIsRestricted
 from domain.id_cards import receipt_number
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.collection import Collection
@@ -13,16 +12,16 @@ from domain.id_cards.submission import Submission
 from ledger.codec.mapper import EventMapper
 from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
-from ledger.errors import HolderTaken, UnknownApplication, VersionTaken
+from ledger.errors import UnknownApplication
 from ledger.eventlog.idempotency import Answer
-from ledger.eventlog.log_access import LogAccess
-from ledger.eventlog.registry import ClaimHolder, Holder, HolderChange, ReleaseHolder
+from ledger.eventlog.log import EventLog
+from ledger.eventlog.registry import ClaimHolder
 
-from .runner import Command, CommandRunner, NewHolderData, Renderer
+from .runner import Command, CommandRunner, Renderer
 
 
 class IdCardCommands(CommandRunner):
-    """As coroutines; what they wait for is up to their access to the log.
+    """Coroutines of one event loop, that of their log.
 
     An applicant is on record as a holder is, under an index of this register's own, with a key that
     seals all of the person's applications. There may be several at a time [D].
@@ -30,7 +29,7 @@ class IdCardCommands(CommandRunner):
 
     def __init__(
         self,
-        log: LogAccess,
+        log: EventLog,
         mapper: EventMapper,
         *,
         blind_index: BlindIndex,
@@ -39,11 +38,10 @@ class IdCardCommands(CommandRunner):
         new_receipt_number: Callable[[], str] = lambda: receipt_number.draw(randomness.source.bits),
         new_holder_id: Callable[[], str] = lambda: randomness.source.take(16).hex(),
     ) -> None:
-        super().__init__(log, mapper, renderer=renderer)
+        super().__init__(log, mapper, renderer=renderer, new_holder_id=new_holder_id)
         self.blind_index = blind_index
         self._workdays = workdays
         self._new_receipt_number = new_receipt_number
-        self._new_holder_id = new_holder_id
 
     async def application(self, number: str) -> IdCardApplication:
         """The application, folded from its events.
@@ -61,43 +59,26 @@ class IdCardCommands(CommandRunner):
 
         Raises:
             Refused, Invalid: by the domain.
-            HolderIsRestricted: of somebody who has applied before.
+            HolderIsRestricted: the applicant has applied before, and is restricted.
         """
-        index = self.blind_index.of_applicant(submission.applicant.citizen_id_number)
-        known: Holder | None = None
 
-        async def attempt() -> Answer:
-            """Most people are new here: look them up only where the append says otherwise."""
-            nonlocal known
-            if known and known.restricted:
-                raise HolderIsRestricted
-            holder_id = known.holder_id if known else self._new_holder_id()
-            application = IdCardApplication.accept(
+        def begin(holder_id: str) -> IdCardApplication:
+            return IdCardApplication.accept(
                 self._new_receipt_number(),
                 holder_id,
                 submission,
                 self._workdays,
                 command.context,
             )
-            try:
-                if known:
-                    key, wrapped = await self._key_of(holder_id), None
-                else:
-                    key, wrapped = await self.log.new_holder_key(holder_id)
-                changes: list[HolderChange] = [
-                    ClaimHolder(index, holder_id, application.id, wrapped),
-                    # An application is nobody's one and only: the next one finds the place free.
-                    ReleaseHolder(index, application.id),
-                ]
-                return await self._append(application, command, changes, NewHolderData(key))
-            except (HolderTaken, VersionTaken):
-                known = (await self.log.holders([index])).get(index)
-                raise
 
-        return await self._decide(command, attempt)
+        def claim(application: IdCardApplication) -> ClaimHolder:
+            index = self.blind_index.of_applicant(submission.applicant.citizen_id_number)
+            return ClaimHolder(index, application.holder_id, application.id)
+
+        return await self._begin(command, begin, claim, released=True)
 
     async def dispatch(self, number: str, command: Command) -> Answer:
-        """To the police where the household is registered."""
+        """Send it to the police where the household is registered."""
         return await self._act(number, command, lambda a: a.dispatch(command.context))
 
     async def approve(self, number: str, command: Command) -> Answer:
@@ -113,7 +94,7 @@ class IdCardCommands(CommandRunner):
         return await self._act(number, command, lambda a: a.produce(command.context))
 
     async def arrive(self, number: str, command: Command) -> Answer:
-        """The card is at the station."""
+        """Record that the card is at the station."""
         return await self._act(number, command, lambda a: a.arrive(command.context))
 
     async def withdraw(self, number: str, command: Command) -> Answer:
@@ -125,7 +106,7 @@ class IdCardCommands(CommandRunner):
         return await self._act(number, command, lambda a: a.collect(collection, command.context))
 
     async def settle_due_date(self, number: str, command: Command) -> Answer:
-        """Make a provisional due date final, where the calendar knows enough by now."""
+        """Make a provisional due date final, if the calendar has its days by now."""
         return await self._act(
             number, command, lambda a: a.settle_due_date(self._workdays, command.context)
         )

@@ -1,7 +1,7 @@
-"""One method for each thing people ask of a permit.
+"""The commands for permits, one method each.
 
-A command loads the permit, lets it decide, and appends the event with everything that has to be
-true in the same instant: the answer for retries, who holds what, the portrait.
+A command loads the permit, lets it decide, and appends the event together with everything that must
+commit with it: the idempotent response, the register of holders, the portrait.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date
 from domain import permit_number
 from domain.application import Application
 from domain.device import Device, FaceMatch
-from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, NoPhysicalPermit
+from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.permit import Permit
 from domain.person import Residence
@@ -21,9 +21,9 @@ from ledger.codec.mapper import EventMapper
 from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.portraits import Portrait
-from ledger.errors import HolderTaken, UnknownPermit
+from ledger.errors import UnknownPermit
 from ledger.eventlog.idempotency import Answer
-from ledger.eventlog.log_access import LogAccess
+from ledger.eventlog.log import EventLog
 from ledger.eventlog.registry import (
     ChangeCitizenNumber,
     ClaimHolder,
@@ -32,17 +32,17 @@ from ledger.eventlog.registry import (
     ReleaseHolder,
 )
 
-from .runner import Command, CommandRunner, NewHolderData, Renderer
+from .runner import Command, CommandRunner, Renderer
 
 
 class PermitCommands(CommandRunner):
-    """All commands, as coroutines; what they wait for is up to their access to the log."""
+    """Coroutines of one event loop, that of their log."""
 
     conflict_error = AlreadyHoldsPermit
 
     def __init__(
         self,
-        log: LogAccess,
+        log: EventLog,
         mapper: EventMapper,
         *,
         blind_index: BlindIndex,
@@ -50,10 +50,9 @@ class PermitCommands(CommandRunner):
         new_permit_number: Callable[[], str] = lambda: permit_number.draw(randomness.source.bits),
         new_holder_id: Callable[[], str] = lambda: randomness.source.take(16).hex(),
     ) -> None:
-        super().__init__(log, mapper, renderer=renderer)
+        super().__init__(log, mapper, renderer=renderer, new_holder_id=new_holder_id)
         self.blind_index = blind_index
         self._new_permit_number = new_permit_number
-        self._new_holder_id = new_holder_id
 
     async def _change_permit(
         self,
@@ -88,39 +87,24 @@ class PermitCommands(CommandRunner):
 
         Raises:
             Refused, Invalid: by the domain; AlreadyHoldsPermit by this ledger. [P2]
-            HolderIsRestricted: of somebody who had a permit before.
+            HolderIsRestricted: the holder had a permit before, and is restricted.
         """
         if portrait:
             identity = replace(application.identity, portrait=portrait.digest)
             application = replace(application, identity=identity)
 
-        known: Holder | None = None
+        def begin(holder_id: str) -> Permit:
+            number = self._new_permit_number()
+            return Permit.issue(number, holder_id, application, command.context)
 
-        async def attempt() -> Answer:
-            """Most people are new here: look them up only where the append says otherwise."""
-            nonlocal known
-            if known and known.restricted:
-                raise HolderIsRestricted
-            holder_id = known.holder_id if known else self._new_holder_id()
-            permit = Permit.issue(
-                self._new_permit_number(), holder_id, application, command.context
-            )
-            index = self._citizen_index(permit)
-            if known:
-                key, wrapped = await self._key_of(holder_id), None
-            else:
-                key, wrapped = await self.log.new_holder_key(holder_id)
-            sealed = portrait.seal(key, permit.id, permit.version) if portrait else None
-            take = ClaimHolder(index, holder_id, permit.id, wrapped)
-            try:
-                return await self._append(permit, command, [take], NewHolderData(key, sealed))
-            except HolderTaken:
-                known = (await self.log.holders([index])).get(index)
-                if known and known.permit_number is not None:
-                    raise already_holds(known) from None
-                raise
+        def claim(permit: Permit) -> ClaimHolder:
+            return ClaimHolder(self._citizen_index(permit), permit.holder_id, permit.id)
 
-        return await self._decide(command, attempt)
+        return await self._begin(command, begin, claim, portrait=portrait)
+
+    def _require_may_begin(self, holder: Holder) -> None:
+        if holder.permit_number is not None:
+            raise already_holds(holder) from None
 
     # -- registrar -----------------------------------------------------------------------------
 
@@ -269,7 +253,7 @@ class PermitCommands(CommandRunner):
     async def revoke_device(
         self, number: str, holder_id: str, thumbprint: str, command: Command
     ) -> Answer:
-        """Take a phone's right to show the permit."""
+        """Revoke a phone's right to show the permit."""
 
         def revoke(permit: Permit) -> None:
             permit.revoke_device(thumbprint, command.context)
@@ -286,7 +270,7 @@ class PermitCommands(CommandRunner):
 
 
 def already_holds(holder: Holder) -> AlreadyHoldsPermit:
-    """The refusal for somebody who has a permit, in words that explain a corrected number. [P2]"""
+    """The refusal of a second permit; its message explains a corrected number. [P2]"""
     if not holder.formerly:
         return AlreadyHoldsPermit()
     return AlreadyHoldsPermit(

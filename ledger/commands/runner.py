@@ -1,4 +1,5 @@
-"""How every command runs: decided on what is stored, appended with its answer, retried if lost."""
+"""How every command runs: decided on the stored events, appended with its response, retried after a
+conflict."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from domain.aggregate import Aggregate
 from domain.context import CommandContext
-from domain.errors import DomainError, Refused
+from domain.errors import DomainError, HolderIsRestricted, Refused
 from domain.personal import ERASED
 from ledger.codec.mapper import EventMapper, is_personal
+from ledger.crypto import randomness
 from ledger.crypto.holder_keys import HolderKey, require
-from ledger.crypto.portraits import SealedPortrait
+from ledger.crypto.portraits import Portrait, SealedPortrait
 from ledger.errors import (
     AppendConflict,
     Contended,
@@ -22,27 +24,26 @@ from ledger.errors import (
     KeyReused,
     KeyTaken,
     StaleVersion,
+    UnknownAggregate,
     UnknownHolder,
-    UnknownLife,
     VersionTaken,
 )
 from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import Answer, IdempotencyKey, PendingAnswer
-from ledger.eventlog.log_access import LogAccess
-from ledger.eventlog.registry import HolderChange
+from ledger.eventlog.log import EventLog
+from ledger.eventlog.registry import ClaimHolder, Holder, HolderChange, ReleaseHolder
 
 ATTEMPTS_MAX = 8
-"""How often a command decides anew after losing a race."""
-
+"""How often a command decides, if its appends are in conflict."""
 
 L = TypeVar("L", bound=Aggregate)
 
 
 class Renderer(Protocol):
-    """Puts an outcome into the bytes that the caller gets, now and on every retry."""
+    """Renders an outcome as the bytes that the caller gets, now and on every retry."""
 
     def aggregate(self, aggregate: Any, context: CommandContext) -> bytes:
-        """Of whatever lifecycle the commands are that it renders for."""
+        """The response with an aggregate, of the stream type that the commands are for."""
         ...
 
     def holder(self, aggregates: Sequence[Aggregate]) -> bytes: ...
@@ -52,9 +53,9 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What comes with every command besides its facts.
+    """What every command has besides its facts.
 
-    ``expected_versions`` are those that the caller acts on, if it cares which.
+    ``expected_versions`` are those that the caller accepts; ``None`` accepts any.
     """
 
     context: CommandContext
@@ -71,31 +72,86 @@ class Command:
 
 
 class NewHolderData(NamedTuple):
-    """What goes with a life's first event: the key that seals it, and the portrait."""
+    """What is stored with a stream's first event: the key that seals it, and the portrait."""
 
     key: HolderKey | None = None
     portrait: SealedPortrait | None = None
 
 
-NOTHING_BESIDE = NewHolderData()
+NO_NEW_HOLDER = NewHolderData()
 
 
 class CommandRunner:
-    """The way that every command takes."""
+    """Loads, decides and appends, for the commands of a subclass."""
 
     conflict_error: ClassVar[type[Exception]] = HolderTaken
-    """What it means that somebody else holds what a change would take."""
+    """Raised if a change would claim a person who is another holder."""
 
     def __init__(
         self,
-        log: LogAccess,
+        log: EventLog,
         mapper: EventMapper,
         *,
         renderer: Renderer | None = None,
+        new_holder_id: Callable[[], str] = lambda: randomness.source.take(16).hex(),
     ) -> None:
         self.log = log
         self._mapper = mapper
         self._renderer = renderer
+        self._new_holder_id = new_holder_id
+
+    async def _begin(
+        self,
+        command: Command,
+        begin: Callable[[str], L],
+        claim: Callable[[L], ClaimHolder],
+        *,
+        portrait: Portrait | None = None,
+        released: bool = False,
+    ) -> Answer:
+        """Begin a stream for a person, under the person's holder id and key or under new ones.
+
+        Most people are new. They are looked up only after a conflict.
+
+        Args:
+            begin: decides, given the holder id.
+            claim: claims the person for the stream.
+            portrait: is stored with the first event.
+            released: whether the person is released at once, and may begin another stream.
+
+        Raises:
+            HolderIsRestricted: the person is on record, and restricted.
+        """
+        known: Holder | None = None
+
+        async def attempt() -> Answer:
+            nonlocal known
+            if known and known.restricted:
+                raise HolderIsRestricted
+            holder_id = known.holder_id if known else self._new_holder_id()
+            aggregate = begin(holder_id)
+            claimed = claim(aggregate)
+            index = claimed.citizen_index
+            try:
+                if known:
+                    key, wrapped = await self._key_of(holder_id), None
+                else:
+                    key, wrapped = await self.log.new_holder_key(holder_id)
+                sealed = portrait.seal(key, aggregate.id, aggregate.version) if portrait else None
+                changes: list[HolderChange] = [claimed._replace(key=wrapped)]
+                if released:
+                    changes.append(ReleaseHolder(index, aggregate.id))
+                return await self._append(aggregate, command, changes, NewHolderData(key, sealed))
+            except (HolderTaken, VersionTaken):
+                known = (await self.log.holders([index])).get(index)
+                if known:
+                    self._require_may_begin(known)
+                raise
+
+        return await self._decide(command, attempt)
+
+    def _require_may_begin(self, holder: Holder) -> None:
+        """Raise the refusal of a person who may have no further stream."""
 
     async def _change(
         self,
@@ -103,7 +159,7 @@ class CommandRunner:
         command: Command,
         act: Callable[[L], Sequence[HolderChange] | None],
     ) -> Answer:
-        """Load a life, let it decide, append."""
+        """Load an aggregate, let it decide, append."""
 
         async def attempt() -> Answer:
             aggregate = await load()
@@ -116,10 +172,10 @@ class CommandRunner:
         return await self._decide(command, attempt)
 
     async def _decide(self, command: Command, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Run ``attempt`` until it wins or loses for good.
+        """Run ``attempt`` until it succeeds or is refused.
 
-        A command that was answered before can't win again: its key is taken. Whatever it comes to
-        now, it gets that first answer.
+        A retry of a command that has a response can't succeed again, since its key is taken.
+        Whatever it fails with, it gets that first response.
         """
         for _ in range(ATTEMPTS_MAX):
             try:
@@ -127,14 +183,14 @@ class CommandRunner:
             except (
                 AppendConflict,
                 DomainError,
-                UnknownLife,
+                UnknownAggregate,
                 UnknownHolder,
                 StaleVersion,
             ) as error:
                 if answer := await self._kept_answer(command):
                     return answer
                 if isinstance(error, KekClosed):
-                    await self.log.look_for_keks()
+                    await self.log.reload_keks()
                 if isinstance(error, AppendConflict):
                     continue
                 if not isinstance(error, Refused) or await self._keep_refusal(error, command):
@@ -157,10 +213,10 @@ class CommandRunner:
         aggregate: Aggregate,
         command: Command,
         holder_changes: Sequence[HolderChange] = (),
-        beside: NewHolderData = NOTHING_BESIDE,
+        new_holder: NewHolderData = NO_NEW_HOLDER,
     ) -> Answer:
         body = self._renderer.aggregate(aggregate, command.context) if self._renderer else b""
-        return await self._write([aggregate], body, command, holder_changes, beside)
+        return await self._write([aggregate], body, command, holder_changes, new_holder)
 
     async def _write(
         self,
@@ -168,9 +224,9 @@ class CommandRunner:
         body: bytes,
         command: Command,
         holder_changes: Sequence[HolderChange],
-        beside: NewHolderData = NOTHING_BESIDE,
+        new_holder: NewHolderData = NO_NEW_HOLDER,
     ) -> Answer:
-        """Append what lives of one holder have decided; ``body`` is the answer."""
+        """Append the pending events of one holder's aggregates; ``body`` is the response."""
         version, position = aggregates[-1].version, None
         events = [event for aggregate in aggregates for event in aggregate.collect_events()]
         if not events:
@@ -182,18 +238,20 @@ class CommandRunner:
             pending = PendingAnswer(
                 command.key, accepted=True, body=body, version=version, position=position
             )
-        key = beside.key
+        key = new_holder.key
         if key is None and any(map(is_personal, events)):
             key = await self._key_of(aggregates[-1].holder_id)
         stored = [self._mapper.to_stored_event(event, key) for event in events]
-        positions = await self.log.append(Append(stored, holder_changes, pending, beside.portrait))
+        positions = await self.log.append(
+            Append(stored, holder_changes, pending, new_holder.portrait)
+        )
         return Answer(True, body, version, positions[-1] if positions else position)
 
     async def _key_of(self, holder_id: str) -> HolderKey:
         """
         Raises:
             KeyUnusable: there is none.
-            VersionTaken: it was destroyed, with an event that was not there a moment ago.
+            VersionTaken: it was destroyed, together with an event that is not in the aggregate.
         """
         key = require(await self.log.holder_keys([holder_id]), holder_id)
         if key is ERASED:
@@ -201,10 +259,10 @@ class CommandRunner:
         return key
 
     async def _keep_refusal(self, refusal: Refused, command: Command) -> bool:
-        """A refusal is an answer too: the same key gets it again, whatever has changed since.
+        """Keep a refusal as the key's response, whatever changes later.
 
-        ``False`` where the key has an answer by now: the request that this one repeats was faster,
-        and may be what this one was refused for.
+        ``False`` if the key has a response by now: that of the same request, which was faster and
+        may be why this one was refused.
         """
         if command.key is None:
             return True

@@ -2,7 +2,7 @@
 
 ``box`` is the JSON of the personal fields under AES-256-GCM, for this stream, version and topic
 alone (base64); ``key`` the commitment to the holder's key. Plain and personal fields never mix: a
-personal field that stands in the clear is refused, so that nobody can put a name beside the seal.
+personal field in the clear is refused, so that no name can be put beside the ciphertext.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ State = dict[str, Any]
 
 
 class Envelope(NamedTuple):
-    """What stands in an event's state in place of its personal fields."""
+    """Replaces the personal fields in an event's state."""
 
     holder: str
     key: str
@@ -36,7 +36,7 @@ class Envelope(NamedTuple):
     def of(cls, value: Any) -> Self:
         """
         Raises:
-            SealBroken: that is no envelope.
+            SealBroken: the value is no envelope.
         """
         match value:
             case {"holder": str(holder), "key": str(key), "box": str(box)} if len(value) == _PARTS:
@@ -44,7 +44,7 @@ class Envelope(NamedTuple):
         raise SealBroken("what stands for the sealed part is no envelope")
 
     def open(self, key: HolderKey, place: tuple[str, ...]) -> State:
-        """The personal fields.
+        """Decrypt the personal fields.
 
         Raises:
             SealBroken
@@ -52,11 +52,11 @@ class Envelope(NamedTuple):
         if key.commitment != self.key:
             raise SealBroken("it was sealed with another key than this holder's")
         try:
-            box = a2b_base64(self.box, strict_mode=True)
+            ciphertext = a2b_base64(self.box, strict_mode=True)
         except ValueError:
             raise SealBroken from None
         try:
-            personal = orjson.loads(key.open(box, *place))
+            personal = orjson.loads(key.open(ciphertext, *place))
         except orjson.JSONDecodeError:
             personal = None
         if not isinstance(personal, dict):
@@ -65,18 +65,18 @@ class Envelope(NamedTuple):
 
 
 def seal(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
-    """The envelope, as it stands in the state."""
-    box = b2a_base64(key.seal(orjson.dumps(personal), *place), newline=False)
-    return {"holder": key.holder_id, "key": key.commitment, "box": box.decode()}
+    """Encrypt personal fields; returns the envelope for the state."""
+    ciphertext = b2a_base64(key.seal(orjson.dumps(personal), *place), newline=False)
+    return {"holder": key.holder_id, "key": key.commitment, "box": ciphertext.decode()}
 
 
 def place_of(stored: StoredEvent) -> tuple[str, ...]:
-    """Where an event's envelope belongs, and nowhere else."""
+    """The place that an event's envelope is bound to."""
     return str(stored.originator_id), str(stored.originator_version), stored.topic
 
 
 def divide(facts: Mapping[str, Any], parts: Parts) -> tuple[State, State]:
-    """The plain fields, and the personal ones."""
+    """Divide the plain fields from the personal ones."""
     plain = {name: facts[name] for name in parts.kept}
     personal = {name: facts[name] for name in parts.personal}
     for name, inner in parts.mixed.items():
@@ -87,7 +87,7 @@ def divide(facts: Mapping[str, Any], parts: Parts) -> tuple[State, State]:
 
 
 def join(state: State, personal: State) -> None:
-    """Put opened fields into ``state``.
+    """Put decrypted fields into ``state``.
 
     Raises:
         SealBroken: the state holds one of them already.
@@ -118,7 +118,7 @@ def blank(state: State, paths: Iterable[str]) -> None:
 
 
 def clear_field(state: State, paths: Iterable[str]) -> str | None:
-    """A personal field that stands in the clear, if there is any."""
+    """A personal field that is in the clear, if there is one."""
     for path in paths:
         *outer, name = path.split(".")
         inner: Any = state

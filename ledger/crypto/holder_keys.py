@@ -1,4 +1,4 @@
-"""A holder's own key: it seals a person's details; they are erased when it is destroyed."""
+"""A holder's own key: it seals a person's details, which are erased by destroying it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock, Timer
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -15,20 +16,22 @@ from domain.personal import ERASED, Erased
 from ledger.errors import KeyUnusable, SealBroken
 
 from . import randomness
-from .key_cache import KeyCache
 from .key_encryption import Keyring
 
 KEY_BYTES = 32
 NONCE_BYTES, TAG_BYTES = 12, 16
-"""Of AES-GCM; a box is so much longer than what is in it."""
+"""Of AES-GCM; a ciphertext is longer than its plaintext by both."""
+
+CACHE_KEYS_MAX = 10_000
+CACHE_GENERATION_S = 0.5
 
 
 class HolderKey:
     """256 bits, for AES-256-GCM.
 
-    ``commitment`` names the key without giving it away: SHA-256 over the holder and the key. GCM
-    does not commit to its key (one ciphertext may open under two), so everything that is sealed
-    says under which key.
+    ``commitment`` identifies the key without revealing it: SHA-256 over the holder and the key. GCM
+    does not commit to its key (one ciphertext may open under two), so every ciphertext names its
+    key's commitment.
     """
 
     __slots__ = ("_aead", "_nonces", "commitment", "holder_id", "secret")
@@ -47,17 +50,18 @@ class HolderKey:
         return f"HolderKey({self.holder_id!r})"
 
     def seal(self, plain: bytes, *place: str) -> bytes:
-        """Nonce, ciphertext and tag: ``plain`` and 28 bytes. It opens at this place only."""
+        """Encrypt; returns nonce, ciphertext and tag, 28 bytes longer than ``plain``. They can be
+        opened at this place only."""
         nonce = randomness.source.take(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, plain, _associated(place))
 
     def seal_alike(self, plain: bytes, *place: str) -> bytes:
-        """The same box for the same bytes at the same place, so that two copies can be compared
-        without opening them; of other bytes, or elsewhere, nothing in it is alike.
+        """Encrypt deterministically: equal bytes at the same place have equal ciphertexts, so that
+        two copies can be compared without opening them; all others are unrelated.
 
-        The nonce is the beginning of a keyed digest of all that goes in, as in SIV (RFC 5297 §1.3):
-        it comes again for the very same message only. 96 bits are ample for the few messages of one
-        holder.
+        The nonce is the beginning of a keyed digest of the whole message, as in SIV (RFC 5297
+        §1.3): it repeats for the very same message only. 96 bits are ample for the few messages of
+        one holder.
         """
         associated = _associated(place)
         if self._nonces is None:
@@ -66,19 +70,20 @@ class HolderKey:
         nonce = hmac.digest(self._nonces, message, "sha256")[:NONCE_BYTES]
         return nonce + self._aead.encrypt(nonce, plain, associated)
 
-    def open(self, box: bytes, *place: str) -> bytes:
+    def open(self, ciphertext: bytes, *place: str) -> bytes:
         """
         Raises:
             SealBroken: changed, cut, from another place, or sealed with another key.
         """
+        nonce, encrypted = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
         try:
-            return self._aead.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _associated(place))
+            return self._aead.decrypt(nonce, encrypted, _associated(place))
         except (InvalidTag, ValueError):
             raise SealBroken from None
 
 
 def _associated(place: tuple[str, ...]) -> bytes:
-    """No part of a place can hold a NUL: PostgreSQL has no such text."""
+    """Joined with NULs, which no part can hold: PostgreSQL has no such text."""
     return "\0".join(place).encode()
 
 
@@ -95,15 +100,71 @@ Keys = dict[str, HolderKey | Erased]
 """By holder."""
 
 
+class KeyCache:
+    """Holds at most 2 x 10,000 keys, each for at most a second, so that erased keys are soon gone.
+
+    There are two generations. New keys go into the young one; when that is full or half a second
+    old it replaces the old one, whose keys are gone.
+    """
+
+    def __init__(
+        self, *, keys_max: int = CACHE_KEYS_MAX, generation_s: float = CACHE_GENERATION_S
+    ) -> None:
+        self._keys_max = keys_max
+        self._generation_s = generation_s
+        # Guards the generations and the timer. Held for dictionary operations, and while a timer's
+        # thread starts.
+        self._lock = Lock()
+        self._young: dict[str, HolderKey] = {}
+        self._old: dict[str, HolderKey] = {}
+        self._timer: Timer | None = None
+
+    def get(self, name: str) -> HolderKey | None:
+        with self._lock:
+            return self._young.get(name) or self._old.get(name)
+
+    def put(self, name: str, key: HolderKey) -> None:
+        with self._lock:
+            if len(self._young) >= self._keys_max:
+                self._young, self._old = {}, self._young
+            self._young[name] = key
+            if self._timer is None:
+                self._start_timer()
+
+    def forget(self, name: str) -> None:
+        with self._lock:
+            self._young.pop(name, None)
+            self._old.pop(name, None)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._young) + len(self._old)
+
+    def _age(self) -> None:
+        with self._lock:
+            self._young, self._old = {}, self._young
+            self._timer = None
+            if self._old:
+                self._start_timer()
+
+    def _start_timer(self) -> None:
+        self._timer = Timer(self._generation_s, self._age)
+        self._timer.daemon = True
+        try:
+            self._timer.start()
+        except RuntimeError:  # no thread: forget all keys now, since a timer can't do it later
+            self._young, self._old, self._timer = {}, {}, None
+
+
 class HolderKeys:
-    """Makes keys, and opens those that the database has; safe for use by many threads."""
+    """Makes keys, and unwraps those of the database; safe for use by many threads."""
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        self._cache: KeyCache[HolderKey] = KeyCache()
+        self._cache = KeyCache()
 
     def new(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
-        """A key for somebody new, and what the database is to keep of it.
+        """Make a key for a new holder; returns it, and its wrapped form for the database.
 
         Raises:
             Unavailable: the KEK's store does not answer.
@@ -114,7 +175,7 @@ class HolderKeys:
         return HolderKey(holder_id, secret), wrapped
 
     def renewed(self, row: WrappedKey) -> WrappedKey:
-        """The same key, wrapped with the newest KEK that there is by now.
+        """The same key, wrapped with the newest KEK.
 
         Raises:
             KeyUnusable, Unavailable: as :meth:`unwrap`.
@@ -127,13 +188,13 @@ class HolderKeys:
         return WrappedKey(row.holder_id, kek.kek_id, kek.wrap(secret, row.holder_id))
 
     async def new_async(self, holder_id: str) -> tuple[HolderKey, WrappedKey]:
-        """The same for coroutines."""
+        """:meth:`new`, which waits for a remote KEK in another thread."""
         if self.keyring.active.is_remote:
             return await asyncio.to_thread(self.new, holder_id)
         return self.new(holder_id)
 
     def known(self, holder_ids: Iterable[str]) -> tuple[Keys, list[str]]:
-        """The keys that are still in memory, and the holders whose keys are not."""
+        """The keys that are in memory, and the holders whose keys are not."""
         found: Keys = {}
         missing = []
         for holder_id in holder_ids:
@@ -155,7 +216,7 @@ class HolderKeys:
         return keys | self.unwrap(stored(missing)) if missing else keys
 
     def unwrap(self, rows: Iterable[WrappedKey]) -> Keys:
-        """Each row's key. The row decides: one that was destroyed is forgotten here as well.
+        """Each row's key. The row decides: a destroyed key is removed from memory as well.
 
         Raises:
             KeyUnusable: wrapped with a KEK that we don't have, or not for this holder.
@@ -164,7 +225,7 @@ class HolderKeys:
         return {row.holder_id: self._unwrap(row) for row in rows}
 
     async def unwrap_async(self, rows: Sequence[WrappedKey]) -> Keys:
-        """The same for coroutines: a KEK far away is waited for in a thread."""
+        """:meth:`unwrap`, which waits for a remote KEK in another thread."""
         keks = (self.keyring.find(row.kek_id) for row in rows if row.kek_id)
         if any(kek is None or kek.is_remote for kek in keks):
             return await asyncio.to_thread(self.unwrap, rows)
@@ -185,7 +246,7 @@ class HolderKeys:
 def require(keys: Keys, holder_id: str) -> HolderKey | Erased:
     """
     Raises:
-        KeyUnusable: the database has no such holder's key, and does not say that it was destroyed.
+        KeyUnusable: there is no row for this holder; not even one of a destroyed key.
     """
     try:
         return keys[holder_id]

@@ -1,18 +1,19 @@
-"""A new key-encryption key (KEK): every holder's key is wrapped anew, no event is touched.
+"""Rotation to a new key-encryption key (KEK): re-wraps every holder's key, and touches no event.
 
-May be stopped at any moment and started again: each row says which KEK it is wrapped with.
-Services go on meanwhile; one that still wraps with the old KEK hears of it from its append, and
-looks for the new one.
+It may be stopped at any moment and started again: each row names its KEK. Services go on meanwhile;
+one that still wraps with the old KEK gets a conflict from its append, and loads the new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple
+
+from psycopg.rows import class_row, scalar_row
 
 from ledger.database.connections import Connection
+from ledger.database.leader import locked
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, Unavailable
 
@@ -24,15 +25,19 @@ _LOCK = 0x6B656B73  # "keks"
 
 _sql = Queries("ledger", "sql/keks.sql")
 
-_Row = tuple[str, str, bytes]
-"""Holder, KEK, wrapped key."""
 Progress = Callable[[int, int], None]
-"""Hears of keys done and keys in all."""
+"""Called with the keys done so far and all keys."""
+
+
+class _Row(NamedTuple):
+    holder_id: str
+    kek_id: str
+    wrapped: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a run has come to; ``resumed`` where it went on with a new KEK of an earlier one."""
+    """The result of a run; ``resumed`` if it went on with the new KEK of an earlier run."""
 
     kek_id: str
     rewrapped: int
@@ -47,21 +52,13 @@ def rotate(
     """Wrap every key with a new KEK. ``connection`` has the rights of the tables' owner.
 
     Raises:
-        KeyUnusable: a KEK is missing; or, at the end, keys are left that can't be unwrapped.
+        KeyUnusable: a KEK is missing; or, at the end, some keys can't be unwrapped.
         Unavailable: the store does not answer; or another rotation is under way.
     """
-    with _alone(connection):
+    with locked(connection, _LOCK) as is_ours:
+        if not is_ours:
+            raise Unavailable("Another rotation is under way: wait for it.")
         return _rotate(connection, store, progress)
-
-
-@contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    if connection.execute(_sql.try_lock, [_LOCK]).fetchone() != (True,):
-        raise Unavailable("Another rotation is under way: wait for it.")
-    try:
-        yield
-    finally:
-        connection.execute(_sql.unlock, [_LOCK])
 
 
 def _rotate(connection: Connection, store: KeyStore, progress: Progress) -> Rotation:
@@ -69,20 +66,20 @@ def _rotate(connection: Connection, store: KeyStore, progress: Progress) -> Rota
     introduce(connection, keyring)
     rewrapped = _wrap_all(connection, keyring, progress)
     resumed = rewrapped > 0
-    if not resumed:  # nothing was left, but for what can't be unwrapped
+    if not resumed:  # nothing was left except keys that can't be unwrapped
         register(connection, store.create())
         keyring.reload()
         rewrapped = _wrap_all(connection, keyring, progress)
     if left := _count(connection, keyring.active.kek_id):
         raise KeyUnusable(
             f"{left} holders' keys are still wrapped with an older KEK, which stays in use: they"
-            " can't be unwrapped, or came in just now. Run it again, and look at what is left."
+            " can't be unwrapped, or are new. Run it again, and see which are left."
         )
     return Rotation(keyring.active.kek_id, rewrapped, resumed)
 
 
 def _wrap_all(connection: Connection, keyring: Keyring, progress: Progress) -> int:
-    """With the active KEK, whatever is not; returns how many were."""
+    """Re-wrap with the active KEK all keys that are wrapped with another; returns their number."""
     kek = keyring.active
     total = _count(connection, kek.kek_id)
     if total:
@@ -93,7 +90,7 @@ def _wrap_all(connection: Connection, keyring: Keyring, progress: Progress) -> i
         connection.execute(_sql.close_others, {"kek_id": kek.kek_id})
     while rows := _next(connection, kek.kek_id, after):
         rewrapped += _wrap(connection, keyring, kek, rows)
-        after = rows[-1][0]
+        after = rows[-1].holder_id
         seen += len(rows)
         progress(seen, max(seen, total))
     return rewrapped
@@ -115,7 +112,7 @@ def _wrap(
 
 
 def _unwrapped(keyring: Keyring, kek_id: str, wrapped: bytes, holder_id: str) -> bytes | None:
-    """A key that is damaged holds up no other; it stays as it is and is counted at the end."""
+    """``None`` for a damaged key, which is left as it is and counted at the end."""
     try:
         return keyring.get(kek_id).unwrap(wrapped, holder_id)
     except KeyUnusable:
@@ -124,10 +121,11 @@ def _unwrapped(keyring: Keyring, kek_id: str, wrapped: bytes, holder_id: str) ->
 
 def _next(connection: Connection, kek_id: str, after: str) -> Sequence[_Row]:
     parameters = {"kek_id": kek_id, "after": after, "limit": BATCH_KEYS_MAX}
-    rows = connection.execute(_sql.next_to_rewrap, parameters).fetchall()
-    return cast("Sequence[_Row]", rows)
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        return cursor.execute(_sql.next_to_rewrap, parameters).fetchall()
 
 
 def _count(connection: Connection, kek_id: str) -> int:
-    row = connection.execute(_sql.count_to_rewrap, {"kek_id": kek_id}).fetchone()
-    return cast("tuple[int]", row)[0]
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        [count] = cursor.execute(_sql.count_to_rewrap, {"kek_id": kek_id}).fetchall()
+    return int(count)

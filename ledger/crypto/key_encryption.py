@@ -1,8 +1,8 @@
-"""Where holders' keys are wrapped: with keys that never lie in the database.
+"""Key-encryption keys (KEKs): they wrap holders' keys, and are never in the database.
 
-A key-encryption key (KEK) may be a file, or live in an HSM or a KMS that wraps without giving it
-away. Several are held at a time: new keys are wrapped with the newest, old ones are unwrapped with
-the one that they name until they have been wrapped anew.
+A KEK is in a file, or in an HSM or a KMS that wraps without revealing it. There may be several:
+new keys are wrapped with the newest, old ones are unwrapped with the KEK that they name, until they
+have been re-wrapped.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ WRAPPED_BYTES_MAX = 512
 class KeyEncryptionKey(Protocol):
     """One KEK; safe for use by many threads.
 
-    A wrapped key is bound to its holder: it can't be unwrapped as another's.
+    A wrapped key is bound to its holder: it can't be unwrapped for another.
     """
 
     @property
     def kek_id(self) -> str:
-        """Names it in the database: ``[0-9A-Za-z-]{1,64}``, later ones sorting later."""
+        """Its name in the database: ``[0-9A-Za-z-]{1,64}``; a newer KEK sorts after older ones."""
         ...
 
     @property
@@ -32,7 +32,7 @@ class KeyEncryptionKey(Protocol):
         ...
 
     def wrap(self, key: bytes, holder_id: str) -> bytes:
-        """A holder's 32 bytes, wrapped: at most 512 bytes, different each time.
+        """Wrap a holder's 32 bytes: at most 512 bytes, different each time.
 
         Raises:
             Unavailable: the HSM or KMS does not answer.
@@ -40,7 +40,7 @@ class KeyEncryptionKey(Protocol):
         ...
 
     def unwrap(self, wrapped: bytes, holder_id: str) -> bytes:
-        """The 32 bytes again.
+        """The holder's 32 bytes.
 
         Raises:
             KeyUnusable: wrapped with another KEK, for another holder, or damaged.
@@ -53,25 +53,25 @@ class KeyStore(Protocol):
     """Keeps KEKs: a folder, a token, a service."""
 
     def load(self) -> Sequence[KeyEncryptionKey]:
-        """All that there are, oldest first; at least one, made where there was none.
+        """All KEKs, oldest first; if there is none, one is created.
 
         Raises:
             KeyUnusable: the store can't be read, or holds something that is no key.
-            Unavailable: it does not answer.
+            Unavailable: the store does not answer.
         """
         ...
 
     def create(self) -> KeyEncryptionKey:
-        """A new one, which sorts behind all others; durable on return."""
+        """Create a KEK that sorts after all others; durable on return."""
         ...
 
     def destroy(self, kek_id: str) -> None:
-        """For good; nothing where there is none."""
+        """Destroy a KEK, if there is one of this name."""
         ...
 
 
 class Keyring:
-    """The KEKs that a process works with; looks into the store again where it is told to."""
+    """The KEKs that a process works with, as of the last ``reload``."""
 
     def __init__(self, load: Callable[[], Sequence[KeyEncryptionKey]]) -> None:
         self._load = load
@@ -81,16 +81,16 @@ class Keyring:
         self.reload()
 
     def reload(self) -> None:
-        """See what the store holds now.
+        """Load the store's KEKs again.
 
         Raises:
-            KeyUnusable, Unavailable: as the store; what was known stays.
+            KeyUnusable, Unavailable: as the store; the KEKs stay as they were.
         """
         self._keys = {key.kek_id: key for key in self._load()}
         self.active = self._keys[max(self._keys)]
 
     def find(self, kek_id: str) -> KeyEncryptionKey | None:
-        """The KEK, if it is known by now."""
+        """The KEK, if it is loaded."""
         return self._keys.get(kek_id)
 
     def get(self, kek_id: str) -> KeyEncryptionKey:

@@ -1,4 +1,4 @@
-"""Pictures of holders, sealed beside the log; the events that brought them hold their digest."""
+"""Pictures of holders, encrypted beside the log; events have their digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Portrait:
     def of(cls, image: bytes) -> Portrait:
         """
         Raises:
-            ValueError: too large, empty, or neither JPEG nor PNG from first to last byte.
+            ValueError: too large, empty, or not a complete JPEG or PNG.
         """
         if len(image) > SIZE_BYTES_MAX:
             raise ValueError(f"a portrait has at most {SIZE_BYTES_MAX} bytes")
@@ -37,9 +37,9 @@ class Portrait:
         return cls(image, hashlib.sha256(image).hexdigest())
 
     def seal(self, key: HolderKey, stream: str, version: int) -> SealedPortrait:
-        """For the event of this stream and version, which brought it."""
-        box = key.seal(self.image, "portrait", stream, str(version))
-        return SealedPortrait(stream, version, box)
+        """Encrypt it for the event of this stream and version."""
+        ciphertext = key.seal(self.image, "portrait", stream, str(version))
+        return SealedPortrait(stream, version, ciphertext)
 
 
 class SealedPortrait(NamedTuple):
@@ -50,7 +50,7 @@ class SealedPortrait(NamedTuple):
     image: bytes
 
     def open(self, key: HolderKey, digest: str) -> bytes:
-        """The picture whose digest the event holds.
+        """Decrypt the picture, which must have the event's digest.
 
         Raises:
             SealBroken

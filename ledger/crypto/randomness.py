@@ -1,7 +1,7 @@
 """Random bits of the operating system, fetched in blocks.
 
-Asking the system for each number by itself costs several times what a command costs otherwise: the
-call gives up the interpreter's lock, and has to wait for it afterwards.
+One system call for each number would cost several times what a command costs otherwise: the call
+releases the interpreter's lock, and has to wait for it afterwards.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ BLOCK_BYTES = 65_536
 
 
 class RandomBits:
-    """As unpredictable as :mod:`secrets`; safe for many threads, and a forked child starts anew."""
+    """As unpredictable as :mod:`secrets`; safe for many threads and for forked processes."""
 
     def __init__(self) -> None:
+        # Guards the block. Held while bytes are copied, or a new block is fetched.
         self._lock = Lock()
         self._block = memoryview(bytearray())
         self._used = 0
         os.register_at_fork(after_in_child=self._forget)
 
     def take(self, n_bytes: int) -> bytes:
-        """``n_bytes`` that nobody was given before; they may be a key, and are not kept here."""
+        """``n_bytes`` that are returned once, and not kept here: they may be a key."""
         with self._lock:
             if self._used + n_bytes > len(self._block):
                 fetched = os.urandom(max(n_bytes, BLOCK_BYTES))
@@ -44,4 +45,4 @@ class RandomBits:
 
 
 source = RandomBits()
-"""The process's own."""
+"""The one of this process."""

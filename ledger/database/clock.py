@@ -1,17 +1,23 @@
-"""What time it is for the ledger.
+"""The ledger's clock.
 
-A clock of its own, so that a development service can be put to any day and run on from there. Who
-someone is, by contrast, is always asked of real time: tokens don't expire faster for it.
+A development service may set it to any day, and it runs on from there. Authentication always uses
+real time: tokens do not expire faster for it.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, cast
+from typing import Protocol
+
+from ledger.errors import Unavailable
 
 from .connections import connect, translated_errors
 from .named_sql import Queries
+from .rows import scalars
+
+RELOAD_S = 1.0
 
 _sql = Queries("ledger", "sql/queries.sql")
 
@@ -30,25 +36,35 @@ class SystemClock:
 
 
 class DevelopmentClock:
-    """The machine's clock, moved; how far lies in the database, for all roles and restarts."""
+    """The machine's clock, shifted; the shift is in the database, for all roles and restarts."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._ahead = timedelta()
-        self._changing = threading.Lock()  # what was read before a change never replaces it
+        self._changing = threading.Lock()  # a shift that was read before a change never replaces it
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
     def load(self) -> None:
-        """Take over what was set, here or by another process."""
+        """Read the shift that was set last, here or by another process."""
         with self._changing, translated_errors(), connect(self._database_url) as connection:
-            row = connection.execute(_sql.select_clock).fetchone()
-            self._ahead = cast("tuple[timedelta]", row)[0] if row else timedelta()
+            found = scalars(connection, _sql.select_clock)
+            self._ahead = found[0] if found else timedelta()
 
     def set(self, instant: datetime) -> None:
-        """From now on it is ``instant`` (aware), and time runs on from there."""
+        """Set the clock to ``instant`` (aware), from where it runs on."""
         with self._changing, translated_errors(), connect(self._database_url) as connection:
             ahead = instant - datetime.now(UTC)
             connection.execute(_sql.set_clock, {"ahead": ahead})
             self._ahead = ahead
+
+    def follow(self, stop: threading.Event) -> None:
+        """Read the shift every second in a thread of its own, until ``stop`` is set."""
+
+        def reload() -> None:
+            while not stop.wait(RELOAD_S):
+                with suppress(Unavailable):
+                    self.load()
+
+        threading.Thread(target=reload, name="clock", daemon=True).start()

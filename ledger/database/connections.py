@@ -18,7 +18,7 @@ from psycopg.errors import (
     UndefinedTable,
     UniqueViolation,
 )
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.errors import (
     ConnectionLost,
@@ -33,7 +33,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 AsyncConnection = psycopg.AsyncConnection[tuple[object, ...]]
 
 CHANNEL = "permit_ledger_log"
-"""NOTIFY on it says that the head has moved; the payload is empty."""
+"""NOTIFY on it when the head has moved; the payload is empty."""
 
 SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
@@ -58,8 +58,8 @@ _CONFLICTS = {
 def as_service(database_url: str) -> str:
     """The same database, acting as the service's role from the first statement on.
 
-    Options that are there stay, those in ``PGOPTIONS`` too: libpq looks at that variable only where
-    the connection string has none.
+    Other options are kept, also those of ``PGOPTIONS``, which libpq reads only if the connection
+    string has none.
     """
     options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
     ours = f"-c role={SERVICE_ROLE}"
@@ -93,8 +93,8 @@ def acting_as_service(connection: Connection) -> Iterator[None]:
 
 
 def connection_options() -> dict[str, Any]:
-    """Of every connection: each statement its own transaction, and a network that has fallen silent
-    is given up after a while."""
+    """Options of every connection: each statement is its own transaction, and a silent network is
+    given up after a while."""
     return {
         "autocommit": True,
         "connect_timeout": CONNECT_TIMEOUT_S,
@@ -116,7 +116,7 @@ def connect(
 def connect_to_append(
     database_url: str, *, application_name: str = "permit-ledger append"
 ) -> Connection:
-    """A group commit's connection: no statement on it outlasts those who wait for it."""
+    """A group commit's connection: no statement on it takes longer than its callers wait."""
     connection = connect(database_url, application_name=application_name)
     connection.execute("SET synchronous_commit = on")  # whatever the server's default is
     connection.execute(f"SET lock_timeout = '{APPEND_LOCK_WAIT_S}s'")
@@ -124,8 +124,20 @@ def connect_to_append(
     return connection
 
 
+def connect_for_bulk(database_url: str) -> Connection:
+    """A connection for large batches.
+
+    Waiting for a lock ends in an error, and so does a transaction that keeps its own locks because
+    this process has stopped in the middle of it.
+    """
+    connection = connect(database_url)
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
+    return connection
+
+
 def hang_up(connection: Connection) -> None:
-    """From another thread: whoever waits for the server on it hears at once that it is lost."""
+    """From another thread: make a wait for the server on this connection fail at once."""
     with (
         suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -136,41 +148,36 @@ def hang_up(connection: Connection) -> None:
 async def connect_async(
     database_url: str, *, application_name: str = "permit-ledger"
 ) -> AsyncConnection:
-    """The same for asyncio."""
+    """One connection in autocommit mode, for asyncio."""
     return await psycopg.AsyncConnection.connect(
         database_url, application_name=application_name, **connection_options()
     )
 
 
-def open_pool(database_url: str, *, connections_max: int) -> ConnectionPool[Connection]:
-    """A pool of autocommit connections, opened; the caller closes it."""
-    return ConnectionPool(
+def async_pool(
+    database_url: str, *, connections_max: int
+) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+    """A pool of autocommit connections for coroutines, not yet open; the caller closes it."""
+    return AsyncConnectionPool(
         database_url,
         kwargs=connection_options(),
         min_size=1,
         max_size=connections_max,
         timeout=POOL_WAIT_S,
         max_waiting=POOL_WAITING_MAX,
-        configure=_bound_waiting,
-        open=True,
+        configure=bound_waiting,
+        open=False,
     )
 
 
 async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
-    """For pools of coroutines: as :func:`open_pool` has it."""
+    """Configure a pool's connection: waiting for a lock ends in an error."""
     await connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-
-
-def _bound_waiting(connection: Connection) -> None:
-    """A lock that somebody does not give back ends in an error, not in a queue without end; nor
-    does a transaction of ours keep its own for long when its process has stopped in the middle."""
-    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{LOCK_WAIT_S}s'")
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """PostgreSQL's errors as the ledger's: a known unique key, or out of reach."""
+    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, or an outage."""
     try:
         yield
     except UniqueViolation as error:
@@ -182,11 +189,11 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:
         raise Unavailable("The database can only be read for the moment.") from error
-    except UndefinedTable as error:  # a view, which a rebuild will put back
+    except UndefinedTable as error:  # a view, which a rebuild makes again
         raise Unavailable(
             "A table of the database is not there: an operator has to look."
         ) from error
-    except ProgramLimitExceeded:  # an operational error by its class, and the command's own fault
+    except ProgramLimitExceeded:  # an operational error by its class, but the command's own fault
         raise
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise ConnectionLost from error

@@ -1,8 +1,8 @@
-"""Brings a database to the schema that this code expects.
+"""Migrates a database to the schema that this code expects.
 
-Numbered ``.sql`` files, applied in order under one lock and recorded with their digest; each in a
-transaction of its own. A file that was applied is never edited: the digest would not fit any more.
-To see that nothing is missing takes reads only.
+Numbered ``.sql`` files are applied in order, under one lock, each in a transaction of its own, and
+recorded with their digest. A file that was applied is never edited: its digest would differ.
+Finding that nothing is missing takes reads only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
@@ -20,6 +20,7 @@ from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
 
 from .connections import Connection
 from .named_sql import Queries
+from .rows import rows
 
 _LOCK = 0x7065726D6974  # "permit": one migration at a time in this database
 
@@ -28,7 +29,7 @@ _sql = Queries("ledger", "sql/migrations.sql")
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file, ``package/file.sql`` by name."""
+    """One file, named ``package/file.sql``."""
 
     package: str
     file: str
@@ -46,13 +47,13 @@ class Migration:
 def migrate(connection: Connection, *packages: str) -> list[str]:
     """Apply what is missing, package by package; returns the names of the files applied.
 
-    ``connection`` is in autocommit mode. Where nothing is missing, nothing but reads is done.
+    ``connection`` is in autocommit mode. If nothing is missing, nothing is written.
 
     Raises:
-        SchemaMismatch: a file that was applied reads differently now, or is gone; or what the
-            database holds stands in the way of a file, which was not applied.
+        SchemaMismatch: a file that was applied has changed since, or is gone; or the contents of
+            the database prevent a file, which was not applied.
         SchemaBehind: files are missing, and this user may not apply them.
-        RightsMissing: a file asks for a right that this user has not; it was not applied.
+        RightsMissing: a file needs a right that this user lacks; it was not applied.
     """
     if not (absent := missing(connection, *packages)):
         return []
@@ -70,7 +71,7 @@ def migrate(connection: Connection, *packages: str) -> list[str]:
 
 
 def missing(connection: Connection, *packages: str) -> list[Migration]:
-    """What was not applied yet, in the order in which it is to be.
+    """The files that are not applied yet, in their order.
 
     Raises:
         SchemaMismatch, RightsMissing: as :func:`migrate`.
@@ -97,20 +98,18 @@ def _applied(connection: Connection, packages: tuple[str, ...]) -> dict[tuple[st
     if connection.execute(_sql.exists).fetchone() != (True,):
         return {}
     try:
-        rows = connection.execute(_sql.applied, [list(packages)]).fetchall()
+        found = rows(connection, _sql.applied, [list(packages)])
     except InsufficientPrivilege:
         raise RightsMissing(
             f"The database user {connection.info.user} may not see which migrations were applied:"
             f' run GRANT permit_ledger_service TO "{connection.info.user}" as an administrator.'
         ) from None
-    typed = cast("list[tuple[str, str, str]]", rows)
-    return {(package, file): digest for package, file, digest in typed}
+    return {(package, file): digest for package, file, digest in found}
 
 
 def _refuse_strangers(connection: Connection, absent: list[Migration]) -> None:
-    """Only an owner goes on: tables of several owners would be nobody's to migrate later."""
-    row = connection.execute(_sql.may_apply).fetchone()
-    user, may_apply = cast("tuple[str, bool]", row)
+    """Require the owner: tables of several owners could not be migrated by any of them later."""
+    [(user, may_apply)] = rows(connection, _sql.may_apply)
     if not may_apply:
         names = ", ".join(migration.name for migration in absent)
         raise SchemaBehind(

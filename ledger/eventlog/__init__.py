@@ -1,1 +1,15 @@
 """The event log: appended in group commits, loaded by stream, followed by position."""
+
+__all__ = [
+    "append",
+    "bulk_append",
+    "follow",
+    "group_commit",
+    "history",
+    "idempotency",
+    "log",
+    "notifier",
+    "prefetch",
+    "reads",
+    "registry",
+]

@@ -1,23 +1,30 @@
-"""What one command writes, and how a batch of them goes to the database."""
+"""What one command writes, and how a batch of appends goes to the database.
+
+An append whose outcome is unknown is looked up. Every event carries its request's correlation id
+and instant, so equal bytes under equal versions are this append's own. An append without events is
+recognised by its idempotent response.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import LiteralString, cast
+from typing import LiteralString, NamedTuple
 
 from eventsourcing.persistence import StoredEvent
+from psycopg.rows import args_row, class_row
 
 from ledger.crypto.portraits import SealedPortrait
-from ledger.database.connections import Connection
+from ledger.database.connections import Connection, connect_to_append
+from ledger.database.named_sql import Queries
 from ledger.errors import AppendConflict, HolderTaken, KekClosed, KeyTaken, VersionTaken
 
+from .group_commit import WAIT_S, GroupCommit, Rejected
 from .idempotency import PendingAnswer
 from .registry import ApplyProtection, ChangeCitizenNumber, ClaimHolder, HolderChange, ReleaseHolder
-from .work import Rejected
 
-_LOST_TO: dict[str, type[AppendConflict]] = {
+_CONFLICTS: dict[str, type[AppendConflict]] = {
     "key": KeyTaken,
     "version": VersionTaken,
     "holder": HolderTaken,
@@ -66,17 +73,19 @@ _COLUMNS = {
         "measure": "text",
     },
 }
-"""The columns of each kind of row that a command may bring, as ``ledger.append`` takes them: an
-array for each, ``kind_column``."""
+"""The columns of each kind of row that an append may have, as ``ledger.append`` takes them: each
+column is an array, named ``kind_column``."""
 
 Row = tuple[object, ...]
+
+_sql = Queries("ledger", "sql/queries.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
     """What one command writes, all of it or nothing.
 
-    ``events`` may be empty for a command that changed nothing but whose answer is to be kept.
+    ``events`` is empty for a command that changed nothing but whose response is kept.
     """
 
     events: Sequence[StoredEvent]
@@ -90,20 +99,20 @@ class Append:
 
     @property
     def size_bytes(self) -> int:
-        """What has to be held in memory for it, about."""
+        """The memory that it takes, approximately."""
         size = sum(len(event.state) for event in self.events)
         size += len(self.answer.body) if self.answer else 0
         return size + (len(self.portrait.image) if self.portrait else 0)
 
     @property
     def rows(self) -> int:
-        """Events; an answer alone is a row as well."""
+        """Events; a response alone is a row as well."""
         return len(self.events) or 1
 
     @property
     def claims(self) -> set[Hashable]:
-        """What it can lose a race for: permits, its key, people. Appends that share none of these
-        are independent of each other."""
+        """What it may conflict over: streams, its idempotency key, persons. Appends that share no
+        claim are independent of each other."""
         claims: set[Hashable] = {event.originator_id for event in self.events}
         for change in self.holder_changes:
             claims |= change.people
@@ -112,23 +121,41 @@ class Append:
         return claims
 
 
-def write(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
-    """Write all of ``appends``, which have no claim in common, with one statement.
+Positions = list[int]
+"""Of an append's events, in their order."""
 
-    Returns the position before the first event, or, with nothing written, the losers. Outside of a
-    transaction it is one of its own, and durable on return.
+
+class _Outcome(NamedTuple):
+    """A row of ``ledger.append``: the position before the first event, and an append in conflict if
+    there is one."""
+
+    before: int
+    loser: int | None
+    lost_to: str | None
+
+
+def write(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
+    """Write all appends, which have no claim in common, with one statement.
+
+    Outside of a transaction the statement is one of its own, and durable on return.
+
+    Returns:
+        The position before the first event; or, with nothing written, the appends in conflict.
     """
     sent = _rows(appends)
-    rows = connection.execute(_statement(tuple(sent)), list(_columns(sent))).fetchall()
-    if rows[0][1] is None:
-        return cast("int", rows[0][0])
-    # Of several reasons the first counts: a taken key means that the command was heard before.
+    with connection.cursor(row_factory=class_row(_Outcome)) as cursor:
+        rows = cursor.execute(_statement(tuple(sent)), list(_columns(sent))).fetchall()
+    if rows[0].loser is None:
+        return rows[0].before
+    # Of several conflicts the first counts: a taken key means that the command is a retry.
     return {
-        cast("int", loser): _LOST_TO[cast("str", conflict)] for _, loser, conflict in reversed(rows)
+        row.loser: _CONFLICTS[row.lost_to]
+        for row in reversed(rows)
+        if row.loser is not None and row.lost_to is not None
     }
 
 
-def positions(before: int, appends: Sequence[Append]) -> list[list[int]]:
+def positions(before: int, appends: Sequence[Append]) -> list[Positions]:
     """The positions of each append's events, after ``before``."""
     found = []
     for append in appends:
@@ -140,7 +167,7 @@ def positions(before: int, appends: Sequence[Append]) -> list[list[int]]:
 
 @cache
 def _statement(kinds: tuple[str, ...]) -> LiteralString:
-    """A call with the arrays of these kinds of rows: what a batch has none of is left out."""
+    """A call with the arrays of these kinds of rows; other kinds are left out."""
     arguments = [
         f"{kind}_{name} => %b::{type_name}[]"
         for kind in kinds
@@ -157,7 +184,7 @@ def _columns(rows: dict[str, list[Row]]) -> Iterator[list[object]]:
 
 
 def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
-    """The rows of each kind, for the kinds that there are."""
+    """The rows of each kind that occurs."""
     rows: dict[str, list[Row]] = {kind: [] for kind in _COLUMNS}
     events = rows["event"]
     for command, append in enumerate(appends):
@@ -192,4 +219,94 @@ def _answer_columns(answer: PendingAnswer) -> tuple[object, ...]:
         answer.body,
         answer.version,
         answer.position,
+    )
+
+
+# -- unknown outcomes --------------------------------------------------------------------------
+
+
+class _KeptAnswer(NamedTuple):
+    caller: str
+    key: str
+    fingerprint: bytes
+    body: bytes
+
+
+def resolve_unknown_outcomes(
+    connection: Connection, appends: Sequence[Append]
+) -> list[Positions | None]:
+    """Look up the positions of each append's events; ``None`` if it was not written.
+
+    Waits for a commit that is under way, as of the lost connection's own server process.
+    """
+    with connection.transaction():
+        connection.execute(_sql.settle_head)
+        stored = _stored_events(connection, [e for append in appends for e in append.events])
+        kept = _kept_answers(connection, [a.answer for a in appends if a.answer])
+    return [_outcome(append, stored, kept) for append in appends]
+
+
+def _outcome(
+    append: Append, stored: dict[StoredEvent, int], kept: set[_KeptAnswer]
+) -> Positions | None:
+    if append.events:
+        found = [stored[event] for event in append.events if event in stored]
+        return found if len(found) == len(append.events) else None
+    return [] if append.answer and _identity(append.answer) in kept else None
+
+
+def _stored_events(connection: Connection, events: Sequence[StoredEvent]) -> dict[StoredEvent, int]:
+    wanted = [
+        [str(event.originator_id) for event in events],
+        [event.originator_version for event in events],
+    ]
+    with connection.cursor(row_factory=args_row(_positioned)) as cursor:
+        return dict(cursor.execute(_sql.stored_events, wanted))
+
+
+def _positioned(
+    position: int, stream: str, version: int, topic: str, state: bytes
+) -> tuple[StoredEvent, int]:
+    return StoredEvent(stream, version, topic, state), position
+
+
+def _kept_answers(connection: Connection, answers: Sequence[PendingAnswer]) -> set[_KeptAnswer]:
+    wanted = [[answer.key.caller for answer in answers], [answer.key.key for answer in answers]]
+    with connection.cursor(row_factory=class_row(_KeptAnswer)) as cursor:
+        return set(cursor.execute(_sql.stored_answers, wanted))
+
+
+def _identity(answer: PendingAnswer) -> _KeptAnswer:
+    key = answer.key
+    return _KeptAnswer(key.caller, key.key, key.fingerprint, answer.body)
+
+
+# -- the group commit of appends ---------------------------------------------------------------
+
+
+class AppendWriter:
+    """Writes batches of appends; an append's result are the positions of its events."""
+
+    def write(self, connection: Connection, items: Sequence[Append]) -> list[Positions] | Rejected:
+        outcome = write(connection, items)
+        return positions(outcome, items) if isinstance(outcome, int) else outcome
+
+    def resolve_unknown_outcomes(
+        self, connection: Connection, items: Sequence[Append]
+    ) -> list[Positions | None]:
+        return resolve_unknown_outcomes(connection, items)
+
+
+AppendCommits = GroupCommit[Append, Positions]
+
+
+def append_commits(
+    database_url: str, *, committed: Callable[[], None] = lambda: None, wait_s: float = WAIT_S
+) -> AppendCommits:
+    """A group commit of appends; the caller closes it."""
+    return GroupCommit(
+        lambda: connect_to_append(database_url),
+        AppendWriter(),
+        committed=committed,
+        wait_s=wait_s,
     )

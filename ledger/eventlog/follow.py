@@ -1,13 +1,13 @@
-"""Reading the log forward, for as long as someone wants to: the one way to do it.
+"""Reading the log forward, without an end: the projector, the relay and the analytics follow it.
 
-Woken by NOTIFY, and looking by itself as well: a lost notification costs a poll, never an event. A
-lost connection is opened again, with growing and jittered pauses.
-:mod:`ledger.eventlog.follow_async` is the same for asyncio.
+A follower is woken by NOTIFY, and also polls: a lost notification delays an event by one poll and
+never loses it. A lost connection is opened again, with growing and jittered pauses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import zip_longest
 from threading import Event
 from typing import cast
 
@@ -15,19 +15,20 @@ from eventsourcing.persistence import Notification
 
 from ledger.database.connections import CHANNEL, Connection, connect
 from ledger.database.named_sql import Queries
-from ledger.database.outage import OUTAGES, Outage
-from ledger.errors import LogBehind
-
-from .log_cursor import PAGE_EVENTS_MAX, LogCursor
+from ledger.database.retry import OUTAGES, Outage
+from ledger.errors import LogBehind, LogGap
 
 APPLICATION_NAME = "permit-ledger follow"
+PAGE_EVENTS_MAX = 500
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+POLL_S = 0.5
 STOP_CHECK_S = 0.1
 LOCK_WAIT_S = 2
 POSITION_MAX = 2**63 - 1
 
 LISTEN = f"SET lock_timeout = '{LOCK_WAIT_S}s'; LISTEN {CHANNEL}"
-"""Before the first read, so that whatever is not read is heard of. A table that somebody locks
-counts as an outage: nobody would hear a stop while waiting for it."""
+"""Before the first read, so that a commit after it is notified. A locked table counts as an outage,
+since a stop would not be noticed while waiting for the lock."""
 
 _sql = Queries("ledger", "sql/queries.sql")
 
@@ -37,26 +38,22 @@ def follow(
     *,
     after: int,
     stop: Event,
-    topics: Sequence[str] = (),
     page_events_max: int = PAGE_EVENTS_MAX,
 ) -> Generator[list[Notification], None, None]:
-    """Pages of events with positions above ``after``, in order, each event once, until ``stop``.
+    """Yield pages of events with positions above ``after``, in order, each event once.
 
     A page is never empty; it ends with the event that brings it to ``page_events_max`` or 4 MiB.
-    Owns one connection while it is iterated, and no thread. A stop is heard within a tenth of a
-    second, while connecting within 5 s, while a lock is waited for within 2 s.
+    The follower has one connection while it is iterated, and no thread. It ends within 0.1 s of a
+    ``stop``; within 5 s while connecting, within 2 s while waiting for a lock.
 
-    For some ``topics`` the log is looked through in windows, each once; where nothing was found
-    is not told, so whoever starts again looks again from the last event it was given.
-
-    Follow the primary: a stand-by refuses, and is tried again until it is promoted. One that has
-    lost the last commits of the old primary is ``LogBehind``.
+    Follow the primary: a stand-by refuses, and is tried again until it is promoted. If it lacks the
+    last commits of the old primary, the log is behind.
 
     Raises:
         LogGap, LogBehind: the log is not the one that was read so far; nothing is skipped.
-        psycopg.Error: whatever waiting does not mend, such as a missing schema or privilege.
+        psycopg.Error: not an outage, such as a missing schema or privilege.
     """
-    cursor, outage = LogCursor(after, topics, page_events_max=page_events_max), Outage()
+    cursor, outage = LogCursor(after, page_events_max=page_events_max), Outage()
     while not stop.is_set():
         try:
             with connect(database_url, application_name=APPLICATION_NAME) as connection:
@@ -77,10 +74,10 @@ def follow(
 
 
 def wait_for_notification(connection: Connection, stop: Event, timeout_s: float) -> None:
-    """Return when something was notified, when it is time to look anyway, or when to stop.
+    """Return after a notification, after the timeout, or on a stop.
 
-    Forgets what was notified so far: the read that comes next sees it. Otherwise a follower that
-    is always behind would collect notifications without end.
+    All notifications up to then are consumed, since the next read covers them: otherwise a follower
+    with a lasting backlog would collect notifications without end.
     """
     waited_s = 0.0
     while not stop.is_set():
@@ -91,7 +88,7 @@ def wait_for_notification(connection: Connection, stop: Event, timeout_s: float)
 
 
 def take(cursor: LogCursor, rows: Sequence[tuple[object, ...]]) -> list[Notification]:
-    """The page in the rows of ``follow_log``; the cursor has moved over it.
+    """Move the cursor over the rows of ``follow_log``; returns the page in them.
 
     Raises:
         LogGap, LogBehind
@@ -104,6 +101,69 @@ def take(cursor: LogCursor, rows: Sequence[tuple[object, ...]]) -> list[Notifica
 
 
 def notification(row: tuple[object, ...]) -> Notification:
-    """A row of the log, its columns in the order of ``select_log``."""
+    """A row of the log: position, stream, version, topic, state."""
     position, stream, version, topic, state = cast("tuple[int, str, int, str, bytes]", row)
     return Notification(stream, version, topic, state, id=position)
+
+
+class LogCursor:
+    """How far the log was read: what to ask for next, and whether the page is complete. No I/O.
+
+    Raises ``ValueError`` for pages of no events.
+    """
+
+    def __init__(self, after: int, *, page_events_max: int = PAGE_EVENTS_MAX) -> None:
+        if page_events_max < 1:
+            raise ValueError("a page has at least one event")
+        self.position = after
+        self._page_events_max = page_events_max
+        self._at_head = False
+
+    @property
+    def window(self) -> dict[str, object]:
+        """The parameters of the next query."""
+        return {
+            "after": self.position,
+            "until": self._until,
+            "events_max": self._page_events_max,
+            "bytes_max": PAGE_BYTES_MAX,
+        }
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds to wait for a notification before the next query; 0 if there is more already."""
+        return POLL_S if self._at_head else 0.0
+
+    def take(self, head: int, page: Sequence[Notification]) -> None:
+        """Move over the result of ``window``; ``head`` and ``page`` are of one snapshot.
+
+        Raises:
+            LogBehind: the log ends before what was read already.
+            LogGap: a position is missing.
+        """
+        if head < self.position:
+            raise LogBehind(
+                f"The log ends at position {head} and was read up to {self.position} before."
+            )
+        reached = page[-1].id if self._is_full(page) else min(self._until, head)
+        self._check_complete(page, reached)
+        self.position = reached
+        self._at_head = reached == head
+
+    @property
+    def _until(self) -> int:
+        return self.position + self._page_events_max
+
+    def _is_full(self, page: Sequence[Notification]) -> bool:
+        """Whether the window may hold more events than the page has room for."""
+        return (
+            len(page) >= self._page_events_max
+            or sum(len(event.state) for event in page) >= PAGE_BYTES_MAX
+        )
+
+    def _check_complete(self, page: Sequence[Notification], reached: int) -> None:
+        found = [event.id for event in page]
+        expected = range(self.position + 1, reached + 1)
+        if found != list(expected):
+            missing = next(n for n, id_ in zip_longest(expected, found) if n != id_)
+            raise LogGap(f"The log has no event at position {missing}; its head is beyond.")

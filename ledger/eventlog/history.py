@@ -1,21 +1,21 @@
-"""The whole history of one stream, event by event, for those who investigate it.
+"""The whole history of one stream, event by event, for investigators.
 
-Other readers stop at the first event that can't be read. Here it is told as such, and everything
-around it as well; only what a permit *was* is not made of guesses.
+Other readers stop at the first event that can't be read. Here it is reported as unreadable, with
+all events around it; but the state of a permit is never guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import orjson
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import StoredEvent
-from psycopg.rows import tuple_row
+from psycopg.rows import args_row
 
 from domain.aggregate import DomainEvent
 from domain.events import PermitEvent, PermitIssued
@@ -23,14 +23,14 @@ from domain.personal import ERASED
 from domain.stream_types import ERASURES, of_topic
 from domain.validity import History
 from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
-from ledger.crypto.holder_keys import HolderKeys, Keys, wrapped_keys_in
+from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt, KeyUnusable, UnknownPermit, UnreadableEvent
 
-from .async_reads import Pool, read_rows
+from .reads import Pool, read_rows
 
 EVENTS_MAX = 10_000
-"""Of one stream; a permit has two or three a year."""
+"""The most that one stream may have; a permit has two or three a year."""
 
 _sql = Queries("ledger", "sql/audit.sql")
 _log_sql = Queries("ledger", "sql/queries.sql")
@@ -38,11 +38,11 @@ _log_sql = Queries("ledger", "sql/queries.sql")
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """One event as it lies in the log, and what is in it; ``event`` is ``None`` where it can't be
-    read, ``reason`` says why, without a value of it.
+    """One event as it is stored, and as it is read; ``event`` is ``None`` if it can't be read, and
+    ``reason`` says why, without quoting it.
 
-    ``stored`` are the bytes that are proved; ``plain`` is what they say in the clear, as far as
-    they are JSON.
+    ``stored`` has the bytes that proofs are about; ``plain`` is their part in the clear, if they
+    are JSON.
     """
 
     position: int
@@ -57,7 +57,7 @@ class RecordedEvent:
 
     @property
     def recorded_at(self) -> datetime | None:
-        """When, by the ledger's clock, as far as that can be read."""
+        """When, by the ledger's clock; ``None`` if that can't be read."""
         if self.event is not None:
             return self.event.timestamp
         try:
@@ -68,43 +68,43 @@ class RecordedEvent:
 
 @dataclass(frozen=True)
 class StreamHistory:
-    """All of a stream's events by version; ``head`` is the log's position in the same instant."""
+    """All of a stream's events by version; ``head`` is the log's head in the same snapshot."""
 
     head: int
     events: tuple[RecordedEvent, ...]
 
     @property
     def missing_versions(self) -> list[int]:
-        """Versions between the first and the last that are not there."""
+        """Versions up to the last that have no event."""
         there = {recorded.version for recorded in self.events}
         return sorted(set(range(1, max(there, default=0) + 1)) - there)
 
     @property
     def holder_id(self) -> str:
-        """Whose permit it is.
+        """The permit's holder.
 
         Raises:
-            UnreadableEvent: the issue can't be read.
+            UnreadableEvent: its issue can't be read.
         """
         issued = self.sound[0] if self.sound else None
         if not isinstance(issued, PermitIssued):
-            raise UnreadableEvent("nobody knows whose permit it is: its issue can't be read")
+            raise UnreadableEvent("the permit's holder is unknown: its issue can't be read")
         return issued.holder_id
 
     @cached_property
     def sound_history(self) -> History:
-        """The permit's, of those."""
+        """The permit's history, of the sound events."""
         return History(self.sound)
 
     @cached_property
     def sound(self) -> list[PermitEvent]:
-        """The permit's events as far as each can be read and none is missing."""
-        return [event for event in self.sound_life if isinstance(event, PermitEvent)]
+        """The permit's events, up to the first that can't be read or is missing."""
+        return [event for event in self.sound_events if isinstance(event, PermitEvent)]
 
     @cached_property
-    def sound_life(self) -> list[DomainEvent]:
-        """The events of any lifecycle, as far as each can be read, none is missing, and all are of
-        the one that the first of them begins."""
+    def sound_events(self) -> list[DomainEvent]:
+        """The events of any stream type, up to the first that can't be read, is missing, or is of
+        another stream type."""
         found: list[DomainEvent] = []
         expected: type[DomainEvent] = DomainEvent
         for n, recorded in enumerate(self.events, start=1):
@@ -118,12 +118,13 @@ class StreamHistory:
         return found
 
     def known_by(self, instant: datetime | None) -> tuple[History, int]:
-        """The permit's history, and how many of its events were recorded by then; ``None``: by now,
-        which is all of them, whatever the clock of this process says.
+        """The permit's history, and how many of its events were recorded by then.
+
+        ``None`` means now: all of them, whatever this process's clock is.
 
         Raises:
             UnknownPermit: there was none by then.
-            UnreadableEvent: one that was recorded by then, or may have been, can't be read.
+            UnreadableEvent: an event that was, or may have been, recorded by then can't be read.
         """
         sound, history = self.sound, self.sound_history
         known = len(sound) if instant is None else history.known_by(instant)
@@ -149,11 +150,11 @@ class StreamHistories:
         self._keys = keys
 
     async def of(self, stream: str) -> StreamHistory:
-        """A stream's history, opened; empty where there is none.
+        """A stream's history, decrypted; without events if there is no such stream.
 
         Raises:
             Unavailable
-            Corrupt: more than 10,000 events, which no permit has.
+            Corrupt: the stream has more than 10,000 events, which no permit has.
         """
         history = await self._read(stream)
         if _was_erased_meanwhile(history):
@@ -161,15 +162,19 @@ class StreamHistories:
         return history
 
     async def _read(self, stream: str) -> StreamHistory:
-        rows = await self._rows(_sql.history, stream=stream, limit=EVENTS_MAX + 1)
+        parameters = {"stream": stream, "limit": EVENTS_MAX + 1}
+        rows = await read_rows(self._pool, _sql.history, parameters, args_row(_Row))
         if len(rows) > EVENTS_MAX:
             raise Corrupt(f"{stream} has more than {EVENTS_MAX:,} events")
-        head = cast("int", rows[0][0])
-        found = [(position, _parse(self._mapper, stored)) for position, stored in _stored(rows)]
+        found = [
+            (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
+            for row in rows
+            if row.position is not None
+        ]
         sealed = [parsed for _, parsed in found if isinstance(parsed, SealedEvent)]
         keys = await self._keys_of(holders_of(sealed))
         events = [self._opened(position, parsed, keys) for position, parsed in found]
-        return StreamHistory(head, tuple(events))
+        return StreamHistory(rows[0].head, tuple(events))
 
     def _opened(self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys) -> RecordedEvent:
         plain = _plain(parsed.stored)
@@ -182,19 +187,34 @@ class StreamHistories:
         return RecordedEvent(position, parsed.stored, plain, event, None)
 
     async def _keys_of(self, holder_ids: list[str]) -> Keys:
-        """As the database has them now, so that nobody is shown after an erasure. One that can't
-        be used is left out: the events that are sealed with it say so."""
-        rows = await self._rows(_log_sql.select_holder_keys, holder_ids=holder_ids)
+        """The keys as the database has them now, so that no erased data is shown.
+
+        A key that can't be used is left out; the events that are sealed with it can't be read then.
+        """
+        rows = await read_rows(
+            self._pool,
+            _log_sql.select_holder_keys,
+            {"holder_ids": holder_ids},
+            args_row(WrappedKey),
+        )
         keys: Keys = {}
-        for wrapped in wrapped_keys_in(rows):
+        for wrapped in rows:
             try:
                 keys |= await self._keys.unwrap_async([wrapped])
             except KeyUnusable:
                 continue
         return keys
 
-    async def _rows(self, query: str, **parameters: object) -> list[tuple[object, ...]]:
-        return await read_rows(self._pool, query, parameters, tuple_row)
+
+class _Row(NamedTuple):
+    """The log's head, with an event if there is one."""
+
+    head: int
+    position: int | None
+    stream: str
+    version: int
+    topic: str
+    state: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +230,6 @@ def _parse(mapper: EventMapper, stored: StoredEvent) -> SealedEvent | _Unparsed:
         return _Unparsed(stored, error.detail)
 
 
-def _stored(rows: Sequence[tuple[object, ...]]) -> Iterator[tuple[int, StoredEvent]]:
-    for _, position, *event in rows:
-        if position is not None:
-            yield cast("int", position), StoredEvent(*cast("tuple[str, int, str, bytes]", event))
-
-
 def _plain(stored: StoredEvent) -> Mapping[str, Any]:
     try:
         state = orjson.loads(stored.state)
@@ -225,9 +239,9 @@ def _plain(stored: StoredEvent) -> Mapping[str, Any]:
 
 
 def _was_erased_meanwhile(history: StreamHistory) -> bool:
-    """Whether the holder was erased after the events were read and before the key was: the last
-    event, which says so, is there by now."""
+    """Whether the holder was erased between the two reads, of events and key: the last event, which
+    records it, is there by now."""
     events = [recorded.event for recorded in history.events if recorded.event]
     first = next((event for event in events if isinstance(event, CanInitAggregate)), None)
-    is_told = any(isinstance(event, ERASURES) for event in events)
-    return getattr(first, "identity", None) is ERASED and not is_told
+    is_recorded = any(isinstance(event, ERASURES) for event in events)
+    return getattr(first, "identity", None) is ERASED and not is_recorded

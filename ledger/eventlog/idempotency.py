@@ -1,19 +1,19 @@
-"""Retries that don't happen twice: the first answer is kept in the append's own transaction."""
+"""Idempotent responses: a command's response is stored in its append's transaction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 KEY_LENGTH_MAX = 128
-"""Characters of a key that a caller sends."""
+"""Characters of an ``Idempotency-Key``."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """Who used which key for which request.
+    """A caller's key for a request.
 
     ``key`` and ``fingerprint`` are keyed digests (:mod:`ledger.crypto.blind_index`): what a caller
-    sends may hold a citizen number, and responses are kept for ever.
+    sends may have a citizen number in it, and responses are kept for ever.
     """
 
     caller: str
@@ -23,22 +23,22 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class PendingAnswer:
-    """An answer that becomes true when its append commits."""
+    """A response that is stored when its append commits."""
 
     key: IdempotencyKey
     accepted: bool
     body: bytes
     version: int | None
     position: int | None = None
-    """Given where nothing is appended; otherwise the append's last position."""
+    """For a command that appends nothing; otherwise it is the append's last position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command came to.
+    """A command's response.
 
-    ``body`` is the rendered permit or refusal, ``version`` the permit's, ``position`` the log's
-    after which it reads like this; ``replayed`` when it is the first answer told again.
+    ``body`` is the rendered aggregate or refusal, ``version`` the aggregate's, ``position`` the
+    log's at which it is current; ``replayed`` if it is the stored response of an earlier request.
     """
 
     accepted: bool

@@ -1,4 +1,4 @@
-"""Telling followers that there is something to read, without anybody waiting for it.
+"""Notifying followers of commits, without making any append wait for it.
 
 A NOTIFY inside an append's transaction would hold a lock of the whole server until the commit;
 after it, on the same connection, the next append would wait for the round trip.
@@ -12,49 +12,59 @@ from threading import Event, Lock, Thread
 
 import psycopg
 
-from ledger.database.connections import CHANNEL, Connection
+from ledger.database.connections import CHANNEL, Connection, connect
 
 CLOSE_WAIT_S = 5.0
 
 
 class LogNotifier:
-    """One thread, one connection, both made when needed. Whoever rings while it is ringing is heard
-    in the next ring; where ringing fails, followers look by themselves."""
+    """Safe for use by many threads. Its thread and its connection are made when needed.
+
+    Commits during a NOTIFY share the next one. If it fails, followers find the events by polling.
+    """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
-        self._connection: Connection | None = None
-        self._rung = Event()
-        self._closed = False
+        self._connection: Connection | None = None  # its thread's
+        self._wanted = Event()
+
+        # Guards the two fields below, so that no thread starts after closing. Held while a thread
+        # starts, and at no other time: ``notify`` takes it only for its first call.
         self._starting = Lock()
+        self._closed = False
         self._thread: Thread | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Return at once; followers are woken a moment later."""
-        self._rung.set()
+        self._wanted.set()
         if self._thread is None:
             with self._starting:
                 if self._thread is None and not self._closed:
-                    self._thread = Thread(target=self._run, name="bell", daemon=True)
+                    self._thread = Thread(target=self._run, name="notifier", daemon=True)
                     self._thread.start()
 
     def close(self) -> None:
-        """Ring what was rung for, and end; a ring that hangs is left behind."""
+        """Send the notification that is wanted, and end; one that hangs is left behind."""
         with self._starting:
             self._closed = True
-        self._rung.set()
+        self._wanted.set()
         if self._thread:
             self._thread.join(CLOSE_WAIT_S)
 
     def _run(self) -> None:
         closed = False
         while not closed:
-            self._rung.wait()
-            self._rung.clear()
-            closed = self._closed  # before it rings: what was rung for until then is heard
+            self._wanted.wait()
+            self._wanted.clear()
+            closed = self._closed  # before it notifies, so that the last one is sent
             with suppress(psycopg.Error):
                 if self._connection is None or self._connection.closed:
                     self._connection = self._connect()
                 self._connection.execute(f"NOTIFY {CHANNEL}")
         if self._connection:
             self._connection.close()
+
+
+def notifier_at(database_url: str) -> LogNotifier:
+    """One with a connection to this database; the caller closes it."""
+    return LogNotifier(lambda: connect(database_url, application_name="permit-ledger bell"))

@@ -1,9 +1,9 @@
-"""One person, one permit: what an append changes about who holds what. [P2]
+"""One person, one permit: an append's changes to the register of holders. [P2]
 
 A citizen number has at most one row (under its blind index), a row at most one permit. The row is
-written in the append's transaction, so of two issues in the same instant exactly one wins. Every
-change names the person by the index that its row has, or has from then on: changes that name no
-person in common don't depend on each other.
+written in the append's transaction, so of two issues at the same time exactly one succeeds. Every
+change names the person by the index that its row has, before or after it: changes that have no
+person in common are independent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledger.crypto.holder_keys import WrappedKey
 
 
 class ClaimHolder(NamedTuple):
-    """The person behind the index now holds this permit; somebody new brings a ``key``."""
+    """The person under this index holds this permit now; a new holder comes with a ``key``."""
 
     citizen_index: bytes
     holder_id: str
@@ -29,7 +29,7 @@ class ClaimHolder(NamedTuple):
 
 
 class ReleaseHolder(NamedTuple):
-    """The permit has ended; its holder may get another."""
+    """The permit has ended; its holder may have another."""
 
     citizen_index: bytes
     permit_number: str
@@ -40,8 +40,8 @@ class ReleaseHolder(NamedTuple):
 
 
 class ChangeCitizenNumber(NamedTuple):
-    """The permit's holder is found under another citizen number from now on. The former one gets no
-    permit while this person has one, or is restricted."""
+    """The permit's holder has another citizen number. The former number gets no permit while this
+    holder has one, or is restricted."""
 
     citizen_index: bytes
     permit_number: str
@@ -53,19 +53,19 @@ class ChangeCitizenNumber(NamedTuple):
 
 
 class Measure(StrEnum):
-    """What is done for a holder whose data is to be protected."""
+    """A measure of data-protection law."""
 
     RESTRICT = "restrict"
     LIFT = "lift"
     ERASE = "erase"
-    """The key, the portraits and the index are destroyed; who returns is somebody new."""
+    """The key, the portraits and the index are destroyed; a person who returns is a new holder."""
 
 
 class ApplyProtection(NamedTuple):
-    """A measure for a holder with all permits.
+    """A measure for a holder and all of the holder's streams.
 
-    ``permits`` is how many the holder was known to have had: with another one, which would not be
-    told of it, nothing is written.
+    ``permits`` is their number when they were loaded: if there is another one, which would have no
+    event of the measure, nothing is written.
     """
 
     holder_id: str
@@ -83,9 +83,8 @@ HolderChange = ClaimHolder | ReleaseHolder | ChangeCitizenNumber | ApplyProtecti
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person on record; ``permit_number`` is the permit held now, if any. Who is ``restricted``
-    gets no other. ``formerly``: the number asked for is one that this person's record had before a
-    correction."""
+    """A holder on record; ``permit_number`` is the permit held now, if any. A ``restricted`` holder
+    gets no other. ``formerly`` if the number asked for is the holder's former, corrected one."""
 
     holder_id: str
     permit_number: str | None
@@ -95,8 +94,8 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class HolderRecord:
-    """What is on record of a holder: ``citizen_index`` is none for somebody erased, and for a
-    record that gave way to another of the same person."""
+    """A holder's record; ``citizen_index`` is ``None`` for an erased holder, and for a record that
+    another of the same person has replaced."""
 
     holder_id: str
     citizen_index: bytes | None

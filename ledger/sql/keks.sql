@@ -1,17 +1,10 @@
 -- name: in_use
--- The key-encryption keys that somebody has to have.
+-- The key-encryption keys that are still needed.
 SELECT kek_id, check_value FROM ledger.key_encryption_keys WHERE destroyed_at IS NULL;
 
 -- name: introduce
 INSERT INTO ledger.key_encryption_keys (kek_id, check_value) VALUES (%(kek_id)s, %(check_value)s)
 ON CONFLICT DO NOTHING;
-
--- name: try_lock
--- One rotation at a time; goes with the connection.
-SELECT pg_try_advisory_lock(%s);
-
--- name: unlock
-SELECT pg_advisory_unlock(%s);
 
 -- name: lock_head
 -- No append is under way, and the next one sees what is written under the lock.

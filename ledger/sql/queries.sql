@@ -12,29 +12,13 @@ SELECT position FROM ledger.head;
 -- Waits for whoever is committing: afterwards an append whose answer was lost is there or never will be.
 SELECT position FROM ledger.head FOR UPDATE;
 
--- name: select_stream
-SELECT stream, version, topic, state FROM ledger.events
-WHERE stream = %(stream)s AND version > %(gt)s AND version <= %(lte)s
-ORDER BY version LIMIT %(limit)s;
-
 -- name: select_streams
 SELECT stream, version, topic, state FROM ledger.events
 WHERE stream = ANY(%(streams)s) ORDER BY stream, version;
 
--- name: select_stream_desc
-SELECT stream, version, topic, state FROM ledger.events
-WHERE stream = %(stream)s AND version > %(gt)s AND version <= %(lte)s
-ORDER BY version DESC LIMIT %(limit)s;
-
 -- name: select_log
 SELECT position, stream, version, topic, state FROM ledger.events
-WHERE position >= %(start)s AND position <= %(stop)s
-ORDER BY position LIMIT %(limit)s;
-
--- name: select_log_of_topics
-SELECT position, stream, version, topic, state FROM ledger.events
-WHERE position >= %(start)s AND position <= %(stop)s AND topic = ANY(%(topics)s)
-ORDER BY position LIMIT %(limit)s;
+WHERE position >= %(start)s ORDER BY position LIMIT %(limit)s;
 
 -- name: follow_log
 -- The head and, of the same snapshot, the events of a window; the page ends with the event that fills
@@ -47,7 +31,6 @@ FROM ledger.head LEFT JOIN LATERAL (
   FROM (
     SELECT position, stream, version, topic, state FROM ledger.events
     WHERE position > %(after)s AND position <= least(%(until)s, head.position)
-      AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s))
     ORDER BY position LIMIT %(events_max)s
   ) AS found
 ) AS page ON page.bytes_before < %(bytes_max)s

@@ -1,1 +1,13 @@
 """Wiring: the parts of the program, made from the settings."""
+
+__all__ = [
+    "cli_context",
+    "due_dates",
+    "http_basis",
+    "kafka_access",
+    "remote",
+    "service",
+    "setup",
+    "witness_policy",
+    "workdays",
+]

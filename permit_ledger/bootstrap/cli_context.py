@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ConnectionTimeout
@@ -13,11 +13,10 @@ from psycopg.errors import ConnectionTimeout
 from domain.policy import Policy
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.codec.topics import require_readable
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock, SystemClock
 from ledger.database.connections import Connection, acting_as_service, as_service, connect
-from ledger.errors import Unavailable
 from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
@@ -26,7 +25,6 @@ from permit_ledger.settings import Settings
 from .policy import load_policy
 from .setup import bring_up_to_date, prepare
 
-CLOCK_RELOAD_S = 1.0
 LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
 
@@ -82,7 +80,7 @@ class CliContext:
     """What commands of the command line work with."""
 
     database_url: str
-    ledger: PermitLedger
+    ledger: BlockingLedger
     clock: Clock
     policy: Policy
     blind_index: BlindIndex
@@ -94,7 +92,7 @@ def cli_context(settings: Settings) -> Iterator[CliContext]:
     with database(settings) as database_url:
         blind_index = keys.blind_index(settings)
         with closing(
-            PermitLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
+            BlockingLedger(database_url, blind_index=blind_index, keyring=keyring(settings))
         ) as ledger:
             yield CliContext(
                 database_url=database_url,
@@ -114,14 +112,8 @@ def followed_clock(settings: Settings, database_url: str, stop: Event) -> Clock:
     """:func:`service_clock`, which notices within a second when another process sets it."""
     clock = service_clock(settings, database_url)
     if isinstance(clock, DevelopmentClock):
-        Thread(target=_follow, args=[clock, stop], name="clock", daemon=True).start()
+        clock.follow(stop)
     return clock
-
-
-def _follow(clock: DevelopmentClock, stop: Event) -> None:
-    while not stop.wait(CLOCK_RELOAD_S):
-        with suppress(Unavailable):
-            clock.load()
 
 
 def service_clock(settings: Settings, database_url: str) -> Clock:

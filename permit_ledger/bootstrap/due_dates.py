@@ -6,23 +6,21 @@ once, in the background; ``settle-due-dates`` does the same by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import cast
 
 import structlog
+from psycopg.rows import args_row
 
 from domain.calendar import WorkdayCalendar, due_date
 from domain.context import CommandContext
 from domain.policy import Policy
 from ledger.commands.id_cards import IdCardCommands
-from ledger.commands.ledger import PermitLedger
 from ledger.commands.runner import Command
-from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
 from ledger.errors import LedgerError
-from ledger.eventlog.log_access import complete
+from ledger.eventlog.reads import Pool, read_rows
 
 ACTOR = "calendar"
 PAGE_ROWS_MAX = 500
@@ -45,48 +43,49 @@ class Settled:
         return f"{self.final:,} due dates are final now, {self.provisional:,} provisional{failed}"
 
 
-def settle_due_dates(
-    ledger: PermitLedger,
-    database_url: str,
+async def settle_due_dates(
+    commands: IdCardCommands,
+    pool: Pool,
     workdays: WorkdayCalendar,
     policy: Policy,
     at: datetime,
 ) -> Settled:
-    """Set every provisional due date that can be final by now. Safe to run again, and several times
-    at once.
+    """Make every provisional due date final whose days the calendar has. Safe to run again, and
+    several times at once.
 
     Raises:
-        Unavailable, psycopg.OperationalError: some may be done; run it again.
+        Unavailable: some may be done; run it again.
     """
-    commands = IdCardCommands(
-        ledger.access, ledger.event_mapper, blind_index=ledger.blind_index, workdays=workdays
-    )
     command = Command(CommandContext(ACTOR, None, "settle-due-dates", at, policy))
     final = provisional = failed = 0
-    with connect(database_url, application_name="permit-ledger due dates") as connection:
-        for receipt_number, accepted_on in _provisional(connection):
-            due = due_date(accepted_on, policy.id_cards.due_working_days, workdays)
-            if due.provisional:
-                provisional += 1
-                continue
-            try:
-                complete(commands.settle_due_date(receipt_number, command))
-                final += 1
-            except LedgerError as error:
-                _log.error("due date not set", error=type(error).__name__)
-                failed += 1
+    async for receipt_number, accepted_on in _provisional(pool):
+        due = due_date(accepted_on, policy.id_cards.due_working_days, workdays)
+        if due.provisional:
+            provisional += 1
+            continue
+        try:
+            await commands.settle_due_date(receipt_number, command)
+            final += 1
+        except LedgerError as error:
+            _log.error("due date not set", error=type(error).__name__)
+            failed += 1
     if final or failed:
         _log.info("due dates set")
     return Settled(final, provisional, failed)
 
 
-def _provisional(connection: Connection) -> Iterator[tuple[str, date]]:
-    """Page by page, in the order of their numbers, so that each comes once."""
+async def _provisional(pool: Pool) -> AsyncIterator[tuple[str, date]]:
+    """Page by page, in the order of their numbers, so that each is read once."""
     after = ""
     while True:
         parameters = {"after": after, "rows_max": PAGE_ROWS_MAX}
-        rows = connection.execute(_sql.provisional, parameters).fetchall()
-        yield from cast("list[tuple[str, date]]", rows)
+        rows = await read_rows(pool, _sql.provisional, parameters, args_row(_dated))
+        for row in rows:
+            yield row
         if len(rows) < PAGE_ROWS_MAX:
             return
-        after = cast("tuple[str, date]", rows[-1])[0]
+        after, _ = rows[-1]
+
+
+def _dated(receipt_number: str, accepted_on: date) -> tuple[str, date]:
+    return receipt_number, accepted_on

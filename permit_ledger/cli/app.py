@@ -1,4 +1,4 @@
-"""The command line: ``permit-ledger COMMAND --help`` says what each one takes."""
+"""The command line, ``permit-ledger``. README's table of commands is made from these help texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .commandline import (
 
 
 class Source(StrEnum):
-    """What views are made from."""
+    """Where the events of the views come from."""
 
     LOG = "log"
     KAFKA = "kafka"
@@ -51,18 +51,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(key_commands.app, name="keys")
-app.add_typer(receipt_key_commands.app, name="receipt-keys")
-app.add_typer(log_key_commands.app, name="log-keys")
-app.add_typer(quarantine_commands.app, name="quarantine")
-app.command()(rebuild_command.rebuild)
-app.command()(verify_command.verify_log)
-app.command()(verify_command.copy_log)
-app.command()(stats_command.stats)
 
 
 def _instant(text: str | None) -> datetime | None:
-    """RFC 3339; without an offset any local time of ISO 8601, which is Shanghai's."""
+    """Parse RFC 3339, or an ISO 8601 local time without an offset, taken as Shanghai's."""
     if text is None:
         return None
     try:
@@ -76,17 +68,29 @@ def _instant(text: str | None) -> datetime | None:
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default 8000.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, metavar="PORT", help="Port of the API; default 8000."),
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     kafka: Kafka = None,
-    empty: Annotated[bool, typer.Option("--empty", help="No sample city.")] = False,
-    sample: Annotated[int | None, typer.Option(min=1, help="Permits in the sample city.")] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Start without the sample city.")] = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Permits in the sample city.")
+    ] = None,
     clock: Annotated[
-        str | None, typer.Option(help="Development mode: start the clock at this instant.")
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="Development mode: start the clock at this instant (RFC 3339)."
+        ),
     ] = None,
 ) -> None:
-    """Run the whole service on this machine."""
+    """Run the whole service on this machine.
+
+    All roles run in one process group; the relay only with --kafka. Without an issuer the service
+    runs in development mode, with a sample city.
+    """
     from permit_ledger.roles.supervisor import RoleFailed  # noqa: PLC0415
     from permit_ledger.roles.up import up as run  # noqa: PLC0415
     from permit_ledger.sample.city import SAMPLE_PERMITS  # noqa: PLC0415  keeps the other commands quick to start
@@ -106,15 +110,22 @@ def up(
 
 @app.command()
 def api(
-    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, metavar="PORT", help="Port of the API; default 8000."),
+    ] = None,
     source: Annotated[
-        Source, typer.Option(help="Kafka: checks of cards beside a database that is fed from it.")
+        Source, typer.Option(help="`kafka` serves checks of cards from remote views.")
     ] = Source.LOG,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Serve the HTTP API."""
-    from permit_ledger.bootstrap.service import NoIssuer  # noqa: PLC0415
+    """Run the API role: serve HTTP.
+
+    With --source kafka it serves only checks of cards, from the remote views in its database; see
+    docs/remote-views.md.
+    """
+    from permit_ledger.bootstrap.http_basis import NoIssuer  # noqa: PLC0415
     from permit_ledger.keys.issuer import NoKeys  # noqa: PLC0415
     from permit_ledger.roles.api import serve  # noqa: PLC0415
 
@@ -126,13 +137,17 @@ def api(
 @app.command()
 def project(
     source: Annotated[
-        Source, typer.Option(help="The database's own log, or Kafka: views far from the log.")
+        Source, typer.Option(help="`kafka` keeps remote views in another database.")
     ] = Source.LOG,
     kafka: Kafka = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Keep the views in step with the log."""
+    """Run the projector role: keep the views in step with the log.
+
+    With --source kafka it keeps remote views, in another PostgreSQL, from the relay's topic; see
+    docs/remote-views.md.
+    """
     from permit_ledger.roles.project import CannotProject, project_from_kafka  # noqa: PLC0415
     from permit_ledger.roles.project import project as run  # noqa: PLC0415
 
@@ -143,7 +158,7 @@ def project(
 
 @app.command()
 def integrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Take what is recorded into the transparency log, and sign it."""
+    """Run the integrator role: add new entries to the transparency log and sign checkpoints."""
     from permit_ledger.roles.integrate import integrate as run  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
@@ -158,13 +173,13 @@ def relay(
         bool,
         typer.Option(
             "--replay",
-            help="Let a relay that has stopped believe the topics as they are.",
+            help="Accept the topics as they are after the relay has stopped for a mismatch.",
         ),
     ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Relay the log to Kafka."""
+    """Run the relay role: publish each event of the log to Kafka exactly once."""
     from permit_ledger.roles.relay import CannotRelay  # noqa: PLC0415
     from permit_ledger.roles.relay import relay as run  # noqa: PLC0415
     from permit_ledger.roles.relay import replay as believe_topics  # noqa: PLC0415
@@ -180,7 +195,7 @@ def analytics(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Take every event into the statistics, and publish what is asked of them."""
+    """Run the analytics role: load every event into the statistics and publish the answers."""
     from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
     from permit_ledger.roles.analytics import analyse  # noqa: PLC0415
 
@@ -191,7 +206,10 @@ def analytics(
 
 @app.command()
 def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Bring a database to this version, as its owner."""
+    """Apply the migrations of this version, as the database's owner.
+
+    The roles do it themselves when they start, where their database user may.
+    """
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415
@@ -211,36 +229,49 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
 @app.command()
 def settle_due_dates(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Make provisional due dates final, where the calendar knows their days by now."""
+    """Make provisional due dates of identity cards final once the holiday calendar covers them.
+
+    The API does it at each start; see docs/id-cards.md.
+    """
+    from ledger.commands.id_cards import IdCardCommands  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
     from permit_ledger.bootstrap.due_dates import settle_due_dates as run  # noqa: PLC0415
     from permit_ledger.bootstrap.workdays import MainlandWorkdays  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
-    with explained(), cli_context(settings) as bench:
-        settled = run(
-            bench.ledger,
-            bench.database_url,
-            MainlandWorkdays(),
-            bench.policy,
-            bench.clock.now(),
+    workdays = MainlandWorkdays()
+    with explained(), cli_context(settings) as context:
+        ledger = context.ledger
+        commands = IdCardCommands(
+            ledger.event_log,
+            ledger.event_mapper,
+            blind_index=context.blind_index,
+            workdays=workdays,
+        )
+        settled = ledger.run(
+            run(commands, ledger.pool, workdays, context.policy, context.clock.now())
         )
     typer.echo(settled)
 
 
 @app.command()
 def token(
-    role: Role,
-    station: Annotated[str | None, typer.Option(help="A registrar's station.")] = None,
-    holder: Annotated[str | None, typer.Option(help="A holder's id.")] = None,
-    scenario: Annotated[
-        list[str] | None, typer.Option(help="A verifier's scenario; may be repeated.")
+    role: Annotated[Role, typer.Argument(help="Role of the caller.")],
+    station: Annotated[
+        str | None, typer.Option(metavar="STATION", help="Station of a registrar.")
     ] = None,
-    case: Annotated[str | None, typer.Option(help="An investigator's case number.")] = None,
+    holder: Annotated[str | None, typer.Option(metavar="HOLDER_ID", help="Id of a holder.")] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCENARIO", help="Scenario of a verifier; may be repeated."),
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="CASE", help="Case number of an investigator.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Print a bearer token of the development issuer."""
-    from permit_ledger.bootstrap.service import development_issuer  # noqa: PLC0415
+    from permit_ledger.bootstrap.http_basis import development_issuer  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir)
     if settings.issuer:
@@ -256,16 +287,24 @@ def token(
 
 @app.command()
 def simulate(
-    permits: Annotated[int, typer.Option(min=1, help="Permits issued in the period.")],
-    days: Annotated[int, typer.Option(min=1, max=36500, help="Length of the period.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same district.")],
+    permits: Annotated[int, typer.Option(min=1, metavar="N", help="Permits issued in the period.")],
+    days: Annotated[
+        int, typer.Option(min=1, max=36500, metavar="DAYS", help="Length of the period.")
+    ],
+    seed: Annotated[int, typer.Option(metavar="SEED", help="The same seed gives the same events.")],
     until: Annotated[
-        str | None, typer.Option(help="Last instant of the period; default last midnight.")
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="Last instant of the period; default the last midnight."
+        ),
     ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Append a district's believable life."""
+    """Append the simulated events of a district to the log.
+
+    They include applications for first identity cards.
+    """
     from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
     from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.sample.command import SimulationConflict  # noqa: PLC0415
@@ -292,24 +331,33 @@ def simulate(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path | None, typer.Argument(help="CSV, or an Excel workbook.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A CSV file or an Excel workbook.")] = None,
     errors: Annotated[
-        Path | None, typer.Option(help="Where refused rows go; default FILE.errors.csv.")
+        Path | None,
+        typer.Option(metavar="CSV", help="File for the refused rows; default FILE.errors.csv."),
     ] = None,
     template: Annotated[
-        bool, typer.Option("--template", help="Print a file to begin with.")
+        bool, typer.Option("--template", help="Print an example file and exit.")
     ] = False,
     encoding: Annotated[
-        str | None, typer.Option(help="Of a CSV file that is not UTF-8: gb18030, utf-16 …")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Encoding of a CSV file that is not UTF-8: gb18030, utf-16 …"
+        ),
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Which sheet of a workbook.")] = None,
-    station: Annotated[str, typer.Option(help="The station that takes the permits over.")] = (
-        "320211-01"
-    ),
+    sheet: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Sheet of the workbook to read.")
+    ] = None,
+    station: Annotated[
+        str, typer.Option(metavar="STATION", help="Station that takes over the permits.")
+    ] = "320211-01",
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Take over existing permits from another system."""
+    """Import existing permits from another system.
+
+    From CSV or an Excel workbook; rows that are refused are written to a file; see docs/import.md.
+    """
     from permit_ledger.bootstrap.cli_context import cli_context  # noqa: PLC0415
     from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.csv_import import command as importing  # noqa: PLC0415
@@ -318,7 +366,7 @@ def import_(
         typer.echo(importing.template().encode(), nl=False)  # UTF-8, whatever the terminal has
         return
     if file is None:
-        raise typer.BadParameter("name a file, or ask for --template")
+        raise typer.BadParameter("name a file, or use --template")
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     settings = settings.model_copy(update={} if settings.issuer else {"development": True})
     errors = errors or file.with_name(f"{file.name}.errors.csv")
@@ -352,10 +400,13 @@ def import_(
 def demo(
     url: Annotated[
         str | None,
-        typer.Option(help="A service in development mode; default as the settings have it."),
+        typer.Option(
+            metavar="URL",
+            help="Service in development mode; default the host and port of the settings.",
+        ),
     ] = None,
 ) -> None:
-    """Play one permit's life against a running service."""
+    """Run one permit through its whole life against a running service."""
     from .demo import Demo, DemoFailed  # noqa: PLC0415
 
     with explained(DemoFailed):
@@ -364,11 +415,15 @@ def demo(
 
 @app.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """How far the log and the views are."""
+    """Show the state of the log and of everything that follows it.
+
+    Positions of the log, views, relay and statistics, quarantined permits, and what the witnesses
+    have cosigned.
+    """
     from .status import read_status, status_table  # noqa: PLC0415
 
     with explained():
@@ -377,3 +432,14 @@ def status(
         typer.echo(json.dumps(found.as_dict()))
     else:
         console.print(status_table(found))
+
+
+# Registered last: help lists commands in this order.
+app.command()(rebuild_command.rebuild)
+app.command()(verify_command.verify_log)
+app.command()(verify_command.copy_log)
+app.command()(stats_command.stats)
+app.add_typer(key_commands.app, name="keys")
+app.add_typer(receipt_key_commands.app, name="receipt-keys")
+app.add_typer(log_key_commands.app, name="log-keys")
+app.add_typer(quarantine_commands.app, name="quarantine")

@@ -1,4 +1,4 @@
-"""What all commands share: settings, console, failures."""
+"""What all commands share: common options, consoles, and how they fail."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ from permit_ledger.logging.redaction import scrub
 from permit_ledger.settings import Settings
 
 DataDir = Annotated[
-    Path | None, typer.Option(help="Keys and the embedded database; default ./data.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Folder of the keys and the embedded database; default ./data."
+    ),
 ]
 DatabaseUrl = Annotated[
-    str | None, typer.Option(help="PostgreSQL to use; without one, the embedded server.")
+    str | None,
+    typer.Option(metavar="URL", help="PostgreSQL to use; without it, the embedded server."),
 ]
 Kafka = Annotated[
-    str | None, typer.Option(help="Kafka's brokers, HOST:PORT, several with commas between.")
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Kafka brokers, separated by commas."),
 ]
 
 console = Console()
@@ -35,7 +40,7 @@ errors_console = Console(stderr=True)
 
 
 def settings_of(**given: Any) -> Settings:
-    """Settings from the environment, and from options where they are given."""
+    """Read the settings from the environment; options that are given take precedence."""
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -50,8 +55,8 @@ def settings_of(**given: Any) -> Settings:
 def explained(*expected: type[Exception]) -> Iterator[None]:
     """End expected failures with a sentence and exit code 1 instead of a traceback.
 
-    The sentence is for the user of the command and may name a file. It is in a role's log too, so
-    anything like a citizen number, a token or a password is removed from it.
+    The sentence is for the user of the command and may name a file. It is also written to a role's
+    log, so anything that looks like a number, a token or a password is removed from it.
     """
     failures: tuple[type[Exception], ...] = (
         *(LedgerError, UnusableKey, CannotStart, OSError, psycopg.ProgrammingError),
@@ -69,7 +74,8 @@ def explained(*expected: type[Exception]) -> Iterator[None]:
 
 
 def fail(sentence: str) -> NoReturn:
-    """
+    """Print the sentence and exit.
+
     Raises:
         typer.Exit: always; exit code 1.
     """

@@ -1,4 +1,4 @@
-"""``permit-ledger keys``: the key-encryption keys (KEKs) that holders' keys are wrapped with."""
+"""``permit-ledger keys``: the key encryption keys (KEKs) that wrap holder keys."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from permit_ledger.settings import Settings
 
 from .commandline import DatabaseUrl, DataDir, console, errors_console, explained, settings_of
 
-app = typer.Typer(help="Key-encryption keys: list, rotate, destroy.", no_args_is_help=True)
+app = typer.Typer(help="List, rotate and destroy key encryption keys.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_keks(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Which there are and were, and how many holders' keys each one wraps."""
+    """List current and former key encryption keys and how many holder keys each one wraps."""
     from ledger.crypto.kek_register import register_of  # noqa: PLC0415  keeps --help quick
 
     with _owners(settings_of(data_dir=data_dir, database_url=database_url)) as connection:
@@ -34,7 +34,10 @@ def list_keks(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
 
 @app.command()
 def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Wrap every holder's key with a new one; may be stopped and started again."""
+    """Make a new key encryption key and wrap all holder keys with it, while the service runs.
+
+    If it is stopped, run it again to continue.
+    """
     from ledger.crypto.kek_rotation import rotate as run  # noqa: PLC0415
     from permit_ledger.console.progress import progress  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import key_store  # noqa: PLC0415
@@ -42,7 +45,7 @@ def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
         _owners(settings) as connection,
-        progress(errors_console, "wrapping keys again", None) as report,
+        progress(errors_console, "rewrapping keys", None) as report,
     ):
         rotation = run(connection, key_store(settings), report)
     began = "went on with" if rotation.resumed else "made"
@@ -55,11 +58,14 @@ def rotate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
 @app.command()
 def destroy(
-    kek_id: Annotated[str, typer.Argument(help="As `keys list` names it.")],
+    kek_id: Annotated[str, typer.Argument(help="Id as `keys list` shows it.")],
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Destroy one that wraps no key any more: older copies of the database can't be read then."""
+    """Destroy a key encryption key that wraps no holder key any more, for good.
+
+    Personal data in older copies of the database that depend on it can no longer be read.
+    """
     from ledger.crypto.kek_register import destroy as run  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import key_store  # noqa: PLC0415
 
@@ -71,7 +77,7 @@ def destroy(
 
 @contextmanager
 def _owners(settings: Settings) -> Iterator[Connection]:
-    """A connection with its own user's rights, to a database of this version."""
+    """Connect to a migrated database with the rights of the connection's own user."""
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415

@@ -10,13 +10,13 @@ from rich.table import Table
 from .commandline import DataDir, console, explained, settings_of
 
 app = typer.Typer(
-    help="Keys that sign the transparency log: list, add, retire.", no_args_is_help=True
+    help="List, add and retire the keys that sign the transparency log.", no_args_is_help=True
 )
 
 
 @app.command("list")
 def list_keys(data_dir: DataDir = None) -> None:
-    """Which there are, those that sign and those that have signed."""
+    """List the keys that sign the transparency log and those that are retired."""
     from permit_ledger.keys.log_keys import log_keys  # noqa: PLC0415
     from transparency.notes import NoteSigner  # noqa: PLC0415  keeps --help quick
 
@@ -32,22 +32,22 @@ def list_keys(data_dir: DataDir = None) -> None:
 
 @app.command()
 def add(data_dir: DataDir = None) -> None:
-    """Make a further key for every log; checkpoints bear its signature besides the others'."""
+    """Make another key for every log; it signs beside the old ones until they are retired."""
     from permit_ledger.keys.log_keys import add_keys  # noqa: PLC0415
 
     with explained(OSError):
         new = add_keys(settings_of(data_dir=data_dir))
     for key in new:
         typer.echo(f"{key.verifier}")
-    typer.echo("Publish these to all verifiers of the log, then retire the old ones.")
+    typer.echo("Publish these to everyone who verifies the log, then retire the old ones.")
 
 
 @app.command()
 def retire(
-    key_id: Annotated[str, typer.Argument(help="As `log-keys list` shows it.")],
+    key_id: Annotated[str, typer.Argument(help="Id as `log-keys list` shows it.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Let a key sign no more; what it has signed can still be verified."""
+    """Stop signing with a key; its earlier signatures can still be verified."""
     from permit_ledger.keys.log_keys import retire_key  # noqa: PLC0415
 
     with explained(OSError):

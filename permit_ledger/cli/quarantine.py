@@ -1,4 +1,4 @@
-"""``permit-ledger quarantine``: list quarantined permits, show one, retry."""
+"""``permit-ledger quarantine``: list, show and release quarantined permits."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 
 def _as_typed(number: str | None) -> str | None:
-    """Normalise a permit or receipt number; leave other texts as they are."""
+    """Normalize a permit or receipt number; return anything else as it is."""
     if number is None:
         return None
     return permit_numbers.parse(number) or receipt_numbers.parse(number) or number
 
 
-NUMBER = typer.Argument(help="As `quarantine list` has it.", callback=_as_typed)
+NUMBER = typer.Argument(metavar="NUMBER", help="Permit or receipt number.", callback=_as_typed)
 EMPTY = "No permit is quarantined."
 
-app = typer.Typer(help="Permits whose views stand still: list, show, retry.", no_args_is_help=True)
+app = typer.Typer(help="List, show and retry quarantined permits.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_permits(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Which there are, what stopped each one, and how many events wait behind it."""
+    """List quarantined permits with the reason and the number of events that wait."""
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        position, permits = desk.parked()
+        position, permits = desk.quarantined()
     if as_json:
         found = {"permits": [_document(one) for one in permits], "as_of_position": position}
         typer.echo(json.dumps(found))
@@ -62,31 +62,36 @@ def show(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """All that is on record of one, with the places in the code."""
+    """Show all details of one quarantined permit, with the traceback."""
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        _position, permits = desk.parked(permit_number)
+        _position, permits = desk.quarantined(permit_number)
     for name, value in _document(_only(permits)).items():
         if name != "trace":
             typer.echo(f"{name.replace('_', ' '):16} {'-' if value is None else value}")
     typer.echo(permits[0].trace)
     typer.echo(
-        "The permit's rows end before this event, and no check of it is good. Once the cause is"
-        f" mended: permit-ledger quarantine retry {permits[0].permit_number}"
+        "The permit's rows end before this event, and its checks are undetermined. Once the cause"
+        f" is corrected: permit-ledger quarantine retry {permits[0].permit_number}"
     )
 
 
 @app.command()
 def retry(
     permit_number: Annotated[str | None, NUMBER] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Each permit there is, in turn.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Retry every quarantined permit.")
+    ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Fold permits from the log once more; exit code 1 if one of them stays quarantined."""
+    """Fold quarantined permits from the log again, after the cause was corrected.
+
+    Exits with code 1 if one of them stays quarantined.
+    """
     if everyone == (permit_number is not None):
-        raise typer.BadParameter("name a permit, or ask for --all")
+        raise typer.BadParameter("name a permit, or use --all")
     with _desk(settings_of(data_dir=data_dir, database_url=database_url)) as desk:
-        permits = desk.parked(permit_number)[1]
+        permits = desk.quarantined(permit_number)[1]
         if permit_number is not None:
             _only(permits)
         elif not permits:
@@ -97,13 +102,13 @@ def retry(
 
 
 def _retry(desk: QuarantineAdmin, permit_number: str) -> bool:
-    """Whether nothing more has to be done for it."""
+    """Retry one permit; return whether it is released."""
     from projections.quarantine.retry import NotQuarantined  # noqa: PLC0415
 
     try:
         retried = desk.retry(permit_number)
     except NotQuarantined:
-        typer.echo(f"{permit_number}: released by another process")
+        typer.echo(f"{permit_number}: already released")
         return True
     typer.echo(_sentence(retried), err=not retried.released)
     return retried.released
@@ -115,7 +120,7 @@ def _sentence(retried: Retried) -> str:
     return (
         f"{retried.permit_number}: quarantined at position {retried.position:,}:"
         f" {retried.reason}. `permit-ledger quarantine show {retried.permit_number}` says where in"
-        " the code; retry once it is mended."
+        " the code; retry once the cause is corrected."
     )
 
 
@@ -149,7 +154,7 @@ def _document(permit: QuarantinedPermit) -> dict[str, object]:
 
 @contextmanager
 def _desk(settings: Settings) -> Iterator[QuarantineAdmin]:
-    """The quarantine of a prepared database, in the service's role."""
+    """Open the quarantine of a prepared database, in the service's role."""
     from ledger.crypto.holder_keys import HolderKeys  # noqa: PLC0415  keeps --help quick
     from permit_ledger.bootstrap.cli_context import database  # noqa: PLC0415
     from permit_ledger.keys import files as keys  # noqa: PLC0415

@@ -36,7 +36,7 @@ def parts_of(settings: Settings) -> Parts:
     from permit_ledger.keys import files as keys  # noqa: PLC0415
     from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
     from permit_ledger.logging.tracebacks import describe  # noqa: PLC0415
-    from projections.projector.opening import EventOpener  # noqa: PLC0415
+    from projections.projector.pages import EventOpener  # noqa: PLC0415
     from projections.views.registry import all_views  # noqa: PLC0415
 
     return (
@@ -46,18 +46,21 @@ def parts_of(settings: Settings) -> Parts:
 
 
 def rebuild(
-    view: Annotated[ViewName, typer.Argument(help="Which view.")],
+    view: Annotated[ViewName, typer.Argument(help="View to rebuild.")],
     accept_differences: Annotated[
-        bool, typer.Option("--accept-differences", help="Switch though rows differ; keep the list.")
+        bool,
+        typer.Option("--accept-differences", help="Switch although rows differ; keep the list."),
     ] = False,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Put the previous build in place again.")
+        bool, typer.Option("--rollback", help="Switch back to the previous build.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, max=8, help="Processes; 0: as many as cores.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, max=8, metavar="N", help="Processes; 0 is one for each core.")
+    ] = 0,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Build a view again beside the live one, prove both equal, switch; reads go on meanwhile."""
+    """Build a view again beside the live one, prove both equal, and switch without downtime."""
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415

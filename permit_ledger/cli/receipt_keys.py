@@ -13,12 +13,12 @@ from .commandline import DataDir, console, explained, settings_of
 
 OVERLAP_S = 600.0
 
-app = typer.Typer(help="Keys that sign receipts: list, rotate.", no_args_is_help=True)
+app = typer.Typer(help="List and rotate the keys that sign receipts.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_keys(data_dir: DataDir = None) -> None:
-    """Which there are: those that have signed, the one that does, and the one that will."""
+    """List the keys that sign receipts: former, current and next."""
     from permit_ledger.keys.receipt_keys import receipt_keys  # noqa: PLC0415  keeps --help quick
 
     with explained(OSError):
@@ -36,10 +36,15 @@ def rotate(
     data_dir: DataDir = None,
     after_s: Annotated[
         float,
-        typer.Option(min=0, max=30 * 86_400, help="How long it is published before it signs."),
+        typer.Option(
+            min=0,
+            max=30 * 86_400,
+            metavar="SECONDS",
+            help="How long it is published before it signs.",
+        ),
     ] = OVERLAP_S,
 ) -> None:
-    """Make a new one, which running services publish at once and sign with later."""
+    """Make a new key, which running services publish at once and sign with later."""
     from permit_ledger.keys.receipt_keys import rotate as run  # noqa: PLC0415
 
     with explained(OSError):

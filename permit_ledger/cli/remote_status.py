@@ -10,11 +10,11 @@ from rich.table import Table
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.remote.feed import remote_source_of, remote_state
+from projections.remote.source import remote_source_of, remote_state
 
 BAD_ROWS_MAX = 5
 
-_sql = Queries("projections", "sql/feed.sql")
+_sql = Queries("projections", "sql/remote.sql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``permit-ledger stats``: unsuppressed statistics, for users who may read the data folder."""
+"""``permit-ledger stats``: the complete statistics, for those who may read the data folder."""
 
 from __future__ import annotations
 
@@ -23,26 +23,34 @@ if TYPE_CHECKING:
 ROWS_SHOWN_MAX = 60
 
 
-class NothingToTell(Exception):
+class NotCountedYet(Exception):
     """The message says what to do."""
 
 
 def stats(
     question: Annotated[
-        str | None, typer.Argument(help="One of them; without it all are listed.")
+        str | None, typer.Argument(help="Name of one question; without it, all are shown.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the answer as CSV.")] = None,
-    parquet: Annotated[Path | None, typer.Option(help="Write the answer as Parquet.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answer as CSV.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answer as Parquet.")
+    ] = None,
     charts: Annotated[
-        Path | None, typer.Option(help="Write all charts as SVG, in both languages.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write all charts as SVG, in both languages."),
     ] = None,
     day: Annotated[
         list[str] | None,
-        typer.Option(help="Answer for this date instead; while the role is not running."),
+        typer.Option(
+            metavar="DATE",
+            help="Answer for this date; only while the analytics role is not running.",
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """The questions to the statistics, small numbers included."""
+    """Show or export the complete statistics, small numbers included."""
     from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
     from consumers.analytics.questions import BY_NAME  # noqa: PLC0415
 
@@ -51,7 +59,7 @@ def stats(
         raise typer.BadParameter(f"there is {', '.join(BY_NAME)}, and no {question}")
     if question is None and (csv or parquet):
         raise typer.BadParameter("name the question whose answer is to be written")
-    with explained(AnalyticsError, NothingToTell):
+    with explained(AnalyticsError, NotCountedYet):
         head, tables = _answers(settings, _dates(day))
         names = [question] if question else list(tables)
         if charts:
@@ -79,7 +87,7 @@ def _dates(days: list[str] | None) -> list[date]:
 
 
 def _answers(settings: Settings, days: list[date]) -> tuple[dict[str, Any], dict[str, Table]]:
-    """Read what the role published last; for other days, query the file itself."""
+    """Read the last published answers, or query the file for other days."""
     from consumers.analytics.publishing import ANSWERS_FILE  # noqa: PLC0415
     from consumers.analytics.questions import Table  # noqa: PLC0415
 
@@ -87,7 +95,7 @@ def _answers(settings: Settings, days: list[date]) -> tuple[dict[str, Any], dict
     try:
         head = orjson.loads((folder / ANSWERS_FILE).read_bytes())
     except FileNotFoundError:
-        raise NothingToTell(
+        raise NotCountedYet(
             f"nothing is counted in {folder} yet: run `permit-ledger analytics`, or `up`"
         ) from None
     if days:
@@ -132,7 +140,7 @@ def _export(table: Table, csv: Path | None, parquet: Path | None) -> None:
 
 
 def _draw(tables: dict[str, Table], today: date, folder: Path) -> int:
-    """Draw the charts; return how many."""
+    """Draw all charts; return how many."""
     from consumers.analytics.chart_kinds import KINDS  # noqa: PLC0415
     from consumers.analytics.chart_texts import LANGUAGES  # noqa: PLC0415
     from consumers.analytics.charts import WIDTHS_PX, svg_of  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The state of the log, the views and the roles, on one screen."""
+"""``permit-ledger status``: positions and problems of all roles on one screen."""
 
 from __future__ import annotations
 

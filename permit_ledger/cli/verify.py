@@ -1,4 +1,4 @@
-"""``permit-ledger verify-log`` and ``copy-log``: check the transparency log independently."""
+"""``permit-ledger verify-log`` and ``copy-log``: verify the transparency log, and copy it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,38 @@ Progress = Callable[[str, int, int | None], None]
 
 Verifiers = Annotated[
     Path | None,
-    typer.Option(help="Verifier keys, a line each; default those of the settings."),
+    typer.Option(
+        metavar="FILE", help="Verifier keys, one on each line; default those of the settings."
+    ),
 ]
 
 
 def verify_log(
     against: Annotated[
-        list[Path] | None, typer.Option(help="A checkpoint that somebody kept; may be repeated.")
+        list[Path] | None,
+        typer.Option(
+            metavar="CHECKPOINT", help="A checkpoint that was kept elsewhere; may be repeated."
+        ),
     ] = None,
     tiles: Annotated[
         Path | None,
-        typer.Option(help="A copy of the log; alone where --database-url names no database."),
+        typer.Option(
+            metavar="FOLDER",
+            help="A copy of the log; the only input unless a database is named.",
+        ),
     ] = None,
     verifiers: Verifiers = None,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, metavar="N", help="Processes; 0 is one for each core.")
+    ] = 0,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Make the whole log's trees again from its rows, and name the first position that differs."""
+    """Verify the transparency log: recompute its trees from the rows and compare.
+
+    Compares with the stored tiles, the signed checkpoints, and the copies that are given. Exits
+    with code 1 and the first position that differs; see docs/transparency.md.
+    """
     from permit_ledger.console.progress import stages  # noqa: PLC0415
     from transparency.verify.findings import in_order  # noqa: PLC0415  keeps --help quick
 
@@ -73,15 +87,20 @@ def verify_log(
 
 
 def copy_log(
-    folder: Annotated[Path, typer.Argument(help="Where to; what is there is added to.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of the copy; an existing copy is extended.")
+    ],
     entries: Annotated[
-        bool, typer.Option("--entries", help="The entries too, not only their hashes.")
+        bool, typer.Option("--entries", help="Copy the entries too, not only their hashes.")
     ] = False,
     verifiers: Verifiers = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Copy the transparency log's tiles into a folder, to keep them where nobody here can write."""
+    """Copy the transparency log's tiles to a folder that is kept elsewhere.
+
+    Each call brings the copy up to date.
+    """
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.console.progress import stages  # noqa: PLC0415
     from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415

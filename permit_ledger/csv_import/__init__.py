@@ -1,1 +1,3 @@
 """Import of permits from another system's file, row by row."""
+
+__all__ = ["command"]

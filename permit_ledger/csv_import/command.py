@@ -15,7 +15,7 @@ from time import monotonic
 from types import MappingProxyType
 
 from domain.context import CommandContext
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 
 from .columns import COLUMNS, UnusableFile, template
 from .csv_lines import LineReader
@@ -88,7 +88,7 @@ class ImportReport:
 
 
 def import_csv(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     source: Path,
     *,
     context: CommandContext,

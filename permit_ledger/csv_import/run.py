@@ -12,8 +12,8 @@ from domain import permit_number
 from domain.context import CommandContext
 from domain.errors import AlreadyHoldsPermit, DomainError, HolderIsRestricted, InvalidDetails
 from domain.permit import Permit
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, Holder
@@ -53,7 +53,7 @@ class ImportRun:
 
     def __init__(
         self,
-        ledger: PermitLedger,
+        ledger: BlockingLedger,
         context: Callable[[int], CommandContext],
         header: tuple[str, ...],
         errors_file: ErrorsFile,
@@ -71,7 +71,7 @@ class ImportRun:
         self.rows_read += len(lines)
         rows = [row for line in lines if (row := self._row(line))]
         imported = self._imported_fingerprints(rows)
-        holders = self._ledger.log.holders(map(self._citizen_index, rows))
+        holders = self._ledger.run(self._ledger.event_log.holders(map(self._citizen_index, rows)))
         candidates = []
         for row in rows:
             holder = holders.get(self._citizen_index(row))
@@ -118,7 +118,8 @@ class ImportRun:
 
     def _imported_fingerprints(self, rows: Iterable[Row]) -> dict[str, bytes]:
         """The fingerprints of the rows that were imported before, by idempotency key."""
-        kept = self._ledger.log.answers(CALLER, [self._retry_key(row) for row in rows])
+        keys = [self._retry_key(row) for row in rows]
+        kept = self._ledger.run(self._ledger.event_log.answers(CALLER, keys))
         return {key: fingerprint for key, (fingerprint, _) in kept.items()}
 
     def _permit(self, row: Row, holder: Holder | None) -> Permit:
@@ -166,7 +167,7 @@ class ImportRun:
             _require_unchanged(imported, candidate.key)
             self.already_imported += 1
             return
-        holder = self._ledger.log.holders([index]).get(index)
+        holder = self._ledger.run(self._ledger.event_log.holders([index])).get(index)
         permit = self._permit(row, holder)
         try:
             self._write([_Candidate(row, candidate.key, index, permit, holder is None)])

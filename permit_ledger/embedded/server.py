@@ -27,7 +27,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import ConnectionTimeout
 
-from ledger.database.backoff import Backoff
+from ledger.database.retry import Backoff
 from permit_ledger.console.failures import DatabaseNotStarted
 from permit_ledger.console.waiting import StallDetector, activity, waiting_for
 

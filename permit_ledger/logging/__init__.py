@@ -1,1 +1,3 @@
 """The service's own log: JSON lines without personal data."""
+
+__all__ = ["crashes", "logs", "redaction", "tracebacks"]

@@ -12,10 +12,10 @@ import uvicorn
 from api.http.services import Services
 from ledger.database.connections import connect
 from permit_ledger.bootstrap.cli_context import database
-from permit_ledger.bootstrap.remote import far_http_service
+from permit_ledger.bootstrap.remote import remote_http_service
 from permit_ledger.bootstrap.service import http_service
 from permit_ledger.settings import Settings
-from projections.remote.feed import remote_source_of
+from projections.remote.source import remote_source_of
 
 from .listening import bind
 from .protocol import BoundedHttp
@@ -50,7 +50,7 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             stack.callback(each.close)
         with connect(database_url) as connection:
             is_far = is_far or remote_source_of(connection) is not None
-        service = (far_http_service if is_far else http_service)(settings, database_url)
+        service = (remote_http_service if is_far else http_service)(settings, database_url)
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         config = uvicorn.Config(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 from consumers.contract.kinds import PERMITS
-from consumers.remote_views.decoder import RecordTaker
+from consumers.remote_views.decoder import RecordDecoder
 from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import HolderKeys
@@ -21,10 +21,10 @@ from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.settings import Settings
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
-from projections.remote.feed import require_own_log
+from projections.remote.source import require_own_log
 from projections.remote.views import RemoteViewWriter
 from projections.views.registry import all_views
 from projections.views.view import ELECTRONIC, PHYSICAL
@@ -80,7 +80,7 @@ def project_from_kafka(settings: Settings) -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     prefix = settings.kafka_topic_prefix or ""
     kind = PERMITS.under(prefix)
-    taker = RecordTaker(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
+    taker = RecordDecoder(EventMapper(OrjsonTranscoder()), kind, settings.source, describe)
     views = RemoteViewWriter([PHYSICAL, ELECTRONIC], describe)
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from ledger.processes.parent import terminate_with_parent
 from permit_ledger.console.waiting import activity
 
 TIE_VARIABLE = "PERMIT_LEDGER_SUPERVISOR_FD"
@@ -110,12 +109,6 @@ def _our_path(environment: Mapping[str, str]) -> str:
 
 
 def tie_to_supervisor() -> None:
-    """In a role: end as on SIGTERM when the supervisor has ended."""
-    if not (descriptor := os.environ.get(TIE_VARIABLE)):
-        return
-
-    def wait_for_end() -> None:
-        os.read(int(descriptor), 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_end, name="tie", daemon=True).start()
+    """In a role that a supervisor started: end as on SIGTERM when the supervisor has ended."""
+    if descriptor := os.environ.get(TIE_VARIABLE):
+        terminate_with_parent(int(descriptor))

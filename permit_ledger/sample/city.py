@@ -28,7 +28,7 @@ def grow_sample_city(
     """Simulate the city, unless the log already has events."""
     own = settings.model_copy(update={"database_url": database_url})
     with cli_context(own) as bench:
-        if bench.ledger.log.head():
+        if bench.ledger.head():
             return
         with progress(console, "sample city", permits) as report:
             simulate(

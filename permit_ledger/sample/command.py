@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from domain.calendar import ONE_DAY, SHANGHAI
 from domain.policy import Policy
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.errors import AppendConflict
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 
@@ -69,7 +69,7 @@ class SimulationReport:
 
 
 def simulate(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     *,
     permits: int,
     days: int,
@@ -114,7 +114,7 @@ def simulate(
 
 
 def _city(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     bulk: BulkAppender,
     rates: Rates,
     policy: Policy,

@@ -1,7 +1,7 @@
-"""Folding events into rows, life by life: what fails in one does not reach another.
+"""Folding events into rows, stream by stream: a failure in one does not reach another.
 
-All views of a permit go through the same events. Where one of them can't take an event, none of
-them does, so that they stay in step. Views of other lifecycles are not asked.
+All views of a permit are given the same events. Where one of them cannot apply an event, none of
+them does, so that they stay in step. Views of other stream types are left out.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from ledger.errors import LedgerError, Unavailable
 from projections.views.track import CHANGES_FACE
 from projections.views.view import Record, View
 
-from .opening import Describe, Page, Unreadable
+from .pages import Describe, Page, Unreadable
 from .quarantine import FailedEvent
 
 Rows = list[Any]
 """A permit's row of each view, ``None`` where there is none."""
 Records = list[Record | None]
-"""What is to be written of a permit, view by view; ``None`` for nothing."""
+"""A permit's rows to be written, view by view; ``None`` where nothing changed."""
 FreshRows = Callable[[str], Rows]
-"""A permit's rows as they were before the page, the caller's own to change."""
+"""Load a permit's rows as they were before the page; the caller may change them."""
 
 
 @dataclass(slots=True)
 class Folded:
-    """What a page makes of the permits in it, by number."""
+    """The rows that result from a page, by permit number, and the events that failed."""
 
     records: dict[str, Records] = field(default_factory=dict)
-    poison: list[FailedEvent] = field(default_factory=list)
+    failed: list[FailedEvent] = field(default_factory=list)
 
 
 class Folder:
-    """Of some views; holds nothing between calls."""
+    """Folds events into the rows of some views; keeps no state between calls."""
 
     def __init__(self, views: Sequence[View[Any]], describe: Describe) -> None:
         self.views = views
@@ -45,9 +45,12 @@ class Folder:
         self._followers: dict[str, tuple[int, ...]] = {}
 
     def fold(self, page: Page, mine: dict[str, list[int]], fresh: FreshRows) -> Folded:
-        """``mine`` says which of the page's events are to be folded, by permit.
+        """Fold a page.
 
-        Whoever fails is folded once more, from fresh rows: what went wrong by chance goes right.
+        A permit that fails is folded once more from fresh rows, in case the failure was transient.
+
+        Args:
+            mine: the indexes of the events to be folded, by permit.
 
         Raises:
             Unavailable: keys are out of reach for the moment.
@@ -62,12 +65,12 @@ class Folder:
                 folded.records[number] = self._fold(topic, fresh(number), events, page.keys)
             except Unavailable:
                 raise
-            except Exception:  # noqa: BLE001  whatever it is, it is this permit's
+            except Exception:  # noqa: BLE001  any error is this permit's
                 self._fold_as_far_as_possible(page, places, fresh, folded)
         return folded
 
     def _following(self, topic: str) -> tuple[int, ...]:
-        """Which of the views are of the lifecycle that a stream's event has, by their place."""
+        """The indexes of the views of this event's stream type."""
         followers = self._followers.get(topic)
         if followers is None:
             views = enumerate(self.views)
@@ -87,7 +90,7 @@ class Folder:
             if isinstance(event, Unreadable):
                 raise _CannotBeRead(event)
             if not isinstance(event, expected):
-                raise OfAnotherLifecycle
+                raise OfAnotherStreamType
             if isinstance(event, CHANGES_FACE):
                 for n, view in following:
                     view.open_face(rows[n], keys)
@@ -103,7 +106,7 @@ class Folder:
     def _fold_as_far_as_possible(
         self, page: Page, places: Sequence[int], fresh: FreshRows, folded: Folded
     ) -> None:
-        """The events before the first that fails in any view."""
+        """Fold the events before the first one that fails in any view."""
         first = page.stored[places[0]]
         number = str(first.originator_id)
         for length in range(1, len(places) + 1):
@@ -114,11 +117,11 @@ class Folder:
                 raise
             except Exception as error:  # noqa: BLE001
                 failed = page.stored[places[length - 1]]
-                folded.poison.append(self.poison(failed, error))
+                folded.failed.append(self.failed_event(failed, error))
                 return
 
-    def poison(self, stored: Any, error: Exception) -> FailedEvent:
-        """What is put on record of an event that can't be applied."""
+    def failed_event(self, stored: Any, error: Exception) -> FailedEvent:
+        """Describe an event that cannot be applied, for the quarantine."""
         if isinstance(error, _CannotBeRead):
             reason, trace = error.event.reason, error.event.trace
         else:
@@ -134,8 +137,8 @@ class Folder:
         )
 
 
-class OfAnotherLifecycle(Exception):
-    """A stream holds events of two lifecycles."""
+class OfAnotherStreamType(Exception):
+    """A stream holds events of two stream types."""
 
 
 class _CannotBeRead(Exception):

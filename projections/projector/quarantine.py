@@ -1,7 +1,7 @@
-"""Permits that stand still: what could not be read or applied holds up its own permit and no other.
+"""The quarantine: an event that could not be read or applied stops its own permit and no other.
 
-From the event on record here the permit's rows are left as they are, in all views; what comes later
-waits in the log. Whoever reads such a permit is told so, and no check of it is good.
+The permit's rows stay as they were before that event, in all views; later events wait in the log.
+Reads of the permit report it as quarantined, and every check of it is undetermined.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from psycopg.rows import class_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows, scalar
 from ledger.errors import Corrupt, Unavailable
 
 PERMITS_MAX = 1_000
-"""As many and it is not the permits: all views stand still until somebody has looked."""
+"""With so many, the cause is not the permits: all views are held until an operator has acted."""
 LIST_ROWS_MAX = 1_000
 REASON_LENGTH_MAX = 500
 TRACE_LENGTH_MAX = 10_000
@@ -29,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 class QuarantineFull(Corrupt):
-    """So many permits can't be kept that something is wrong with all of them."""
+    """So many permits cannot be kept that something is wrong with all of them."""
 
 
 class PermitQuarantined(Unavailable):
@@ -59,59 +60,58 @@ class QuarantinedPermit(FailedEvent):
     events_waiting: int = 0
 
 
-def parked(connection: Connection, permit_numbers: Iterable[str]) -> dict[str, int]:
-    """Which of them stand still, and from which position on."""
-    rows = connection.execute(_sql.parked, [list(permit_numbers)]).fetchall()
-    return dict(cast("list[tuple[str, int]]", rows))
+def quarantined(connection: Connection, permit_numbers: Iterable[str]) -> dict[str, int]:
+    """Those of these permits that are in quarantine, each with the position of its event."""
+    found = rows(connection, _sql.quarantined, [list(permit_numbers)])
+    return {number: position for number, position in found}  # noqa: C416  typed so
 
 
-def park(connection: Connection, poison: Sequence[FailedEvent]) -> None:
-    """Put these on record, in the transaction that passes over their events.
+def put_in_quarantine(connection: Connection, failed: Sequence[FailedEvent]) -> None:
+    """Record these events, in the transaction that passes over them.
 
     Raises:
         QuarantineFull
     """
-    if not poison:
+    if not failed:
         return
-    there = cast("tuple[int]", connection.execute(_sql.count).fetchone())[0]
-    if there + len(poison) > PERMITS_MAX:
+    total = scalar(connection, _sql.count) + len(failed)
+    if total > PERMITS_MAX:
         raise QuarantineFull(
-            f"{there + len(poison)} permits can't be kept, and {PERMITS_MAX} is the most:"
-            f" {poison[0].reason}"
+            f"{total} permits can't be kept, and {PERMITS_MAX} is the most: {failed[0].reason}"
         )
-    for one in poison:
-        connection.execute(_sql.park, _bounded(one))
+    for one in failed:
+        connection.execute(_sql.put, _bounded(one))
 
 
-def tell(poison: Iterable[FailedEvent]) -> None:
-    """Log what was parked, once it is."""
-    for one in poison:
-        _log.error("permit parked", reason=one.reason, position=one.position)
+def log_quarantined(failed: Iterable[FailedEvent]) -> None:
+    """Log what was put in quarantine, after its transaction."""
+    for one in failed:
+        _log.error("permit quarantined", reason=one.reason, position=one.position)
 
 
 def list_quarantined(
     connection: Connection, permit_number: str | None = None
 ) -> list[QuarantinedPermit]:
-    """All of them, or this one, by position; at most :data:`LIST_ROWS_MAX`."""
+    """All quarantined permits, or this one, by position; at most :data:`LIST_ROWS_MAX`."""
     with connection.cursor(row_factory=class_row(QuarantinedPermit)) as cursor:
         return cursor.execute(
             _sql.list, {"permit_number": permit_number, "rows_max": LIST_ROWS_MAX}
         ).fetchall()
 
 
-def retried_in_vain(connection: Connection, poison: FailedEvent) -> None:
-    """It still stands still, and for this reason."""
-    connection.execute(_sql.retried_in_vain, _bounded(poison))
+def record_failed_retry(connection: Connection, failed: FailedEvent) -> None:
+    """Keep the permit in quarantine, for this event from now on."""
+    connection.execute(_sql.record_failed_retry, _bounded(failed))
 
 
 def release(connection: Connection, permit_number: str) -> None:
-    """Its views hold all of its events again."""
+    """Release a permit whose views hold all of its events again."""
     connection.execute(_sql.release, [permit_number])
 
 
-def _bounded(poison: FailedEvent) -> dict[str, Any]:
+def _bounded(failed: FailedEvent) -> dict[str, Any]:
     return {
-        **asdict(poison),
-        "reason": poison.reason[:REASON_LENGTH_MAX],
-        "trace": poison.trace[-TRACE_LENGTH_MAX:],
+        **asdict(failed),
+        "reason": failed.reason[:REASON_LENGTH_MAX],
+        "trace": failed.trace[-TRACE_LENGTH_MAX:],
     }

@@ -1,27 +1,30 @@
-"""Keeps the views: reads the log page by page and writes rows and position in one transaction."""
+"""The projector: reads the log page by page and writes rows and position in one transaction."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
-import psycopg
 import structlog
 from eventsourcing.persistence import Notification
-from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg.rows import scalar_row
 
-from ledger.database.backoff import Backoff
-from ledger.database.connections import Connection, connect
+from ledger.database.connections import Connection
+from ledger.database.leader import Lease, run_as_leader
 from ledger.database.named_sql import Queries
-from ledger.errors import LedgerError, Unavailable
+from ledger.database.retry import Outage
+from ledger.errors import LedgerError
 from projections.views.view import View
 
-from .leadership import POLL_S, StandStill, try_to_lead
-from .opening import EventOpener, Page
-from .page_reader import PageReader
-from .quarantine import FailedEvent, park, tell
-from .writing import ONE_ROWS_FAULT, ViewWriter
+from .pages import EventOpener, Page, pages_after
+from .quarantine import FailedEvent, log_quarantined, put_in_quarantine
+from .writing import ROW_ERRORS, ViewWriter
+
+LEASE = Lease(lock=0x76696577, application_name="permit-ledger project", poll_s=0.25)  # "view"
+STALLED_S = 1.5
+"""A leader that has not moved the views for so long, though there are events, is passed by."""
 
 _sql = Queries("projections", "sql/position.sql")
 _log = structlog.get_logger(__name__)
@@ -32,12 +35,15 @@ class Overtaken(Exception):
 
 
 class Projector:
-    """Owns one connection to write with, and those of its :class:`~.page_reader.PageReader`.
+    """Owns one connection to write with, and a thread that reads ahead.
 
-    Several may run: one leads, the others wait to take over. The position's row lock decides who
-    moves the views, whoever leads; who comes late sees it and reads on from there. What can't be
-    read or applied parks its permit (:mod:`.quarantine`); what is nobody's own fault holds all
-    views where they are, in step and visibly behind the log, and is tried again.
+    Several may run: one leads, the others take over. The lease only keeps them from disturbing each
+    other; that each page is applied once follows from the lock on the position's row, which every
+    writer takes and compares. So a follower may pass by a leader that is frozen.
+
+    An event that cannot be read or applied puts its permit in quarantine (:mod:`.quarantine`). An
+    error that is not one permit's holds all views where they are, in step and visibly behind the
+    log, and the page is tried again.
     """
 
     def __init__(
@@ -47,27 +53,19 @@ class Projector:
         self._opener = opener
         self._writer = ViewWriter(views, opener.describe)
         self._stop = stop
-        self._backoff = Backoff(stop)
+        self._leader = _LeaderWatch()
 
     def run(self) -> None:
-        """Keep the views until asked to stop, through lost connections and restarts."""
-        while not self._stop.is_set():
-            try:
-                with connect(self._database_url, application_name="permit-ledger project") as conn:
-                    conn.execute(_sql.prepare)
-                    self._take_turns(conn)
-            except Overtaken:
-                continue
-            except (
-                psycopg.OperationalError,
-                IdleInTransactionSessionTimeout,
-                Unavailable,
-            ) as error:
-                _log.warning("database out of reach", error=type(error).__name__)
-                self._backoff.pause()
-            except Exception as error:  # noqa: BLE001  standing still beats ending: it can be seen
-                _log.error("views stand still", reason=_describe(error))
-                self._backoff.pause()
+        """Keep the views until ``stop`` is set, through lost connections and restarts."""
+        run_as_leader(
+            self._database_url,
+            LEASE,
+            lambda connection, outage: self._follow(connection, outage, until=None),
+            self._stop,
+            prepare=self._prepare,
+            stand_by=self._stand_by,
+            report=_report,
+        )
 
     def apply(self, connection: Connection, stored: Sequence[Notification]) -> None:
         """Open a page and fold it into every view.
@@ -78,54 +76,86 @@ class Projector:
         """
         self._apply(connection, self._opener.open(connection, stored))
 
-    def _take_turns(self, connection: Connection) -> None:
-        """Lead, or wait for the leader's end."""
-        stand_still = StandStill()
-        while not self._stop.is_set():
-            if try_to_lead(connection):
-                self._follow(connection, until=None)
-            elif stand_still.lasts(connection):
-                _log.warning("leader stands still, stepping in")
-                head = cast("tuple[int, int]", connection.execute(_sql.progress).fetchone())[1]
-                self._follow(connection, until=head)
-            else:
-                self._stop.wait(POLL_S)
+    def _prepare(self, connection: Connection) -> None:
+        connection.execute(_sql.prepare)
+        self._leader = _LeaderWatch()
 
-    def _follow(self, connection: Connection, *, until: int | None) -> None:
-        """Apply pages from where the views are, for good or until they have this position."""
-        with PageReader(
-            self._database_url, self._opener, after=position(connection), stop=self._stop
+    def _stand_by(self, connection: Connection, outage: Outage) -> None:
+        """Pass by a leader that does not move, until the views are where the log ends now."""
+        reached, head = progress(connection)
+        if self._leader.is_stalled(reached, head):
+            _log.warning("leader is stalled, stepping in")
+            self._follow(connection, outage, until=head)
+
+    def _follow(self, connection: Connection, outage: Outage, *, until: int | None) -> None:
+        """Apply pages from the views' position on, until another projector overtakes, or the views
+        have reached ``until``."""
+        with pages_after(
+            self._database_url, self._opener, position(connection), self._stop
         ) as pages:
             for page in pages:
-                self._apply(connection, page)
-                self._backoff.reset()
+                if page is None:
+                    continue
+                try:
+                    self._apply(connection, page)
+                except Overtaken:
+                    return
+                outage.is_over()
                 if until is not None and page.until >= until:
                     return
 
     def _apply(self, connection: Connection, page: Page) -> None:
         try:
-            poison = self._write(connection, page, careful=False)
-        except ONE_ROWS_FAULT:
-            poison = self._write(connection, page, careful=True)
-        tell(poison)
+            failed = self._write(connection, page, careful=False)
+        except ROW_ERRORS:
+            failed = self._write(connection, page, careful=True)
+        log_quarantined(failed)
 
     def _write(self, connection: Connection, page: Page, *, careful: bool) -> list[FailedEvent]:
-        """Rows, quarantine and position, or nothing."""
+        """Write rows, quarantine and position, or nothing."""
         with connection.transaction():
             if connection.execute(_sql.lock).fetchone() != (page.before,):
                 raise Overtaken
-            poison = self._writer.write(connection, page, careful=careful)
-            park(connection, poison)
+            failed = self._writer.write(connection, page, careful=careful)
+            put_in_quarantine(connection, failed)
             connection.execute(_sql.move, [page.until])
             connection.execute(_sql.notify, [page.until])
-        return poison
+        return failed
 
 
-def _describe(error: Exception) -> str:
-    """What is wrong, without what the event holds."""
-    return error.detail if isinstance(error, LedgerError) else type(error).__name__
+class _LeaderWatch:
+    """Measures for how long the leader has not moved the views."""
+
+    def __init__(self) -> None:
+        self._position = -1
+        self._since_s = time.monotonic()
+
+    def is_stalled(self, position: int, head: int) -> bool:
+        """Whether there have been events to apply, and none was applied, for a while."""
+        if position != self._position or position >= head:
+            self._position, self._since_s = position, time.monotonic()
+        return time.monotonic() - self._since_s > STALLED_S
+
+
+def _report(error: Exception) -> None:
+    """Log the error's kind, and nothing of the event's content."""
+    reason = error.detail if isinstance(error, LedgerError) else type(error).__name__
+    _log.error("views are held", reason=reason)
 
 
 def position(connection: Connection) -> int:
     """The log's position that the views have reached."""
-    return cast("tuple[int]", connection.execute(_sql.select).fetchone())[0]
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return int(cursor.execute(_sql.select).fetchall()[0])
+
+
+def lock_position(connection: Connection) -> int:
+    """The same, and keep the views there until the transaction ends."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return int(cursor.execute(_sql.lock).fetchall()[0])
+
+
+def progress(connection: Connection) -> tuple[int, int]:
+    """The views' position and the log's head."""
+    [(reached, head)] = connection.execute(_sql.progress).fetchall()
+    return int(reached), int(head)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Writing a page into some views of one generation, inside the caller's transaction."""
+"""Writing a page into some views of one generation, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from projections.views.generation import Generation
 from projections.views.view import View
 
 from .folding import Folder, Records, Rows
-from .opening import Describe, Page
-from .quarantine import FailedEvent, parked
+from .pages import Describe, Page
+from .quarantine import FailedEvent, quarantined
 
-ONE_ROWS_FAULT = (DataError, IntegrityError, ProgramLimitExceeded)
-"""What PostgreSQL says of a row that it can't hold. All else is everybody's: a table that is gone,
-a right that is missing, a server that stops."""
+ROW_ERRORS = (DataError, IntegrityError, ProgramLimitExceeded)
+"""PostgreSQL's errors for a row that it cannot hold. Any other error (a missing table or
+privilege, a server that stops) is not one permit's."""
 
 _sql = Queries("projections", "sql/generations.sql")
 
 
 def not_quarantined(connection: Connection, page: Page) -> dict[str, list[int]]:
-    """Which of the page's events are to be folded, by permit: of one that stands still those before
-    the event that it stands still at."""
+    """The indexes of the events to be folded, by permit: of a quarantined permit, those before the
+    event that it is quarantined for."""
     mine = page.by_permit
-    for number, position in parked(connection, mine).items():
+    for number, position in quarantined(connection, mine).items():
         mine[number] = [n for n in mine[number] if page.stored[n].id < position]
         if not mine[number]:
             del mine[number]
@@ -37,7 +37,7 @@ def not_quarantined(connection: Connection, page: Page) -> dict[str, list[int]]:
 
 
 class ViewWriter:
-    """Folds what a page holds into the rows that are there; a few statements a view."""
+    """Folds a page into the rows of its permits, with a few statements a view."""
 
     def __init__(
         self,
@@ -52,26 +52,29 @@ class ViewWriter:
     def write(
         self, connection: Connection, page: Page, *, careful: bool = False
     ) -> list[FailedEvent]:
-        """What stands in the way of single permits; their rows are as they were before it.
+        """Write a page; returns the events that failed. Their permits' rows stay as they were
+        before them.
 
-        ``careful`` finds those whose rows the database refuses, at the price of savepoints; without
-        it such a row is an error, and the transaction is lost.
+        Args:
+            careful: find the permits whose rows the database refuses, at the price of savepoints.
+                Without it such a row is an error, which aborts the transaction.
 
         Raises:
-            Unavailable, psycopg.Error: nothing is to be committed.
+            Unavailable, psycopg.Error: the transaction must not be committed.
         """
         mine = not_quarantined(connection, page)
         folded = self._folder.fold(page, mine, self._rows_before(connection, page, mine))
         if careful:
-            folded.poison += self._save_each(connection, folded.records, page, mine)
+            folded.failed += self._save_each(connection, folded.records, page, mine)
         else:
             self._save(connection, folded.records.values())
         if self._generation is Generation.LIVE:
             self._forget_elsewhere(connection, page)
-        return folded.poison
+        return folded.failed
 
     def _rows_before(self, connection: Connection, page: Page, mine: dict[str, list[int]]) -> Any:
-        """Loaded at once for all who begin before the page; once more for whoever asks again."""
+        """Load the rows of all permits that begin before the page at once; a second request for a
+        permit's rows loads them again."""
         views, generation = self._views, self._generation
         begun = [
             (number, first.topic)
@@ -114,29 +117,29 @@ class ViewWriter:
         page: Page,
         mine: dict[str, list[int]],
     ) -> list[FailedEvent]:
-        """By halves: of each permit all of its rows or none."""
+        """Write each permit's rows or none; halve the page until the failing ones are found."""
         if not records:
             return []
         try:
             with connection.transaction():
                 self._save(connection, records.values())
-        except ONE_ROWS_FAULT as error:
+        except ROW_ERRORS as error:
             numbers = list(records)
             if len(numbers) == 1:
-                return [self._folder.poison(page.stored[mine[numbers[0]][0]], error)]
+                return [self._folder.failed_event(page.stored[mine[numbers[0]][0]], error)]
             middle = len(numbers) // 2
             halves = (numbers[:middle], numbers[middle:])
             return [
-                poison
+                failed
                 for half in halves
-                for poison in self._save_each(
+                for failed in self._save_each(
                     connection, {number: records[number] for number in half}, page, mine
                 )
             ]
         return []
 
     def _forget_elsewhere(self, connection: Connection, page: Page) -> None:
-        """A build that is kept does not follow the log, but finds nobody who is erased."""
+        """Erase permits from builds that are kept, which do not follow the log."""
         erased = [e.originator_id for e in page.events if isinstance(e, ERASURES)]
         if erased:
             connection.execute(_sql.forget, [erased])

@@ -1,4 +1,4 @@
-"""The operator's side of the quarantine: who is in it, and out again."""
+"""The operator's view of the quarantine: list permits, retry one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import Connection, connect, translated_errors
 from ledger.database.named_sql import Queries
-from projections.projector.opening import Describe, EventOpener
+from projections.projector.pages import Describe, EventOpener
 from projections.projector.quarantine import QuarantinedPermit, list_quarantined
 from projections.projector.runner import position
 from projections.views.view import View
@@ -20,7 +20,7 @@ _sql = Queries("projections", "sql/auditor.sql")
 
 
 class QuarantineAdmin:
-    """For many threads: each call has a connection of its own, for as long as it takes."""
+    """Safe for many threads: each call has a connection of its own."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class QuarantineAdmin:
         self._holder_keys = holder_keys
         self._describe = describe
 
-    def parked(self, permit_number: str | None = None) -> tuple[int, list[QuarantinedPermit]]:
-        """How far the views are, and who stands still, by position: all, or this permit.
+    def quarantined(self, permit_number: str | None = None) -> tuple[int, list[QuarantinedPermit]]:
+        """The views' position, and the quarantined permits by position: all, or this one.
 
         Raises:
             Unavailable
@@ -45,7 +45,7 @@ class QuarantineAdmin:
             return position(connection), list_quarantined(connection, permit_number)
 
     def retry(self, permit_number: str) -> Retried:
-        """As :meth:`~.retrying.Retrier.retry` has it.
+        """Retry one permit: see :meth:`.Retrier.retry`.
 
         Raises:
             NotQuarantined, Unavailable

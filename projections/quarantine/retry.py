@@ -1,6 +1,6 @@
-"""Taking permits out of quarantine: their rows are made from the log once more.
+"""Releasing permits from quarantine: their rows are made from the log again.
 
-The projector waits meanwhile, so that whoever is released has missed nothing.
+The projector waits meanwhile, so that a permit that is released has missed no event.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.errors import UnknownPermit
 from projections.projector.folding import Records
-from projections.projector.opening import EventOpener, Page
-from projections.projector.quarantine import FailedEvent, parked, release, retried_in_vain
-from projections.projector.writing import ONE_ROWS_FAULT
+from projections.projector.pages import EventOpener, Page
+from projections.projector.quarantine import (
+    FailedEvent,
+    quarantined,
+    record_failed_retry,
+    release,
+)
+from projections.projector.runner import lock_position
+from projections.projector.writing import ROW_ERRORS
 from projections.views.view import View
 
 from .refold import Refolder
@@ -33,8 +39,10 @@ class NotQuarantined(UnknownPermit):
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of it. ``reason`` says why a permit that was not released stands still, at
-    ``position``; ``as_of_position`` is how far the views are."""
+    """The outcome of a retry. ``as_of_position`` is the views' position.
+
+    For a permit that was not released, ``reason`` says why its event at ``position`` failed.
+    """
 
     permit_number: str
     released: bool
@@ -44,7 +52,7 @@ class Retried:
 
 
 class Retrier:
-    """One thread's."""
+    """Retries quarantined permits. Use it in one thread at a time."""
 
     def __init__(self, views: Sequence[View[Any]], opener: EventOpener) -> None:
         self._views = views
@@ -52,8 +60,8 @@ class Retrier:
         self._refolder = Refolder(views, opener)
 
     def retry(self, connection: Connection, permit_number: str) -> Retried:
-        """Fold all of its events up to where the views are, and release it if all can be applied.
-        Otherwise its rows go as far as they can, in step, and it stays.
+        """Fold all of the permit's events up to the views' position, and release it if all of them
+        can be applied. Otherwise its rows go as far as they can, in step, and it stays.
 
         Raises:
             NotQuarantined
@@ -61,49 +69,47 @@ class Retrier:
         """
         with connection.transaction():
             connection.execute(_sql.prepare_retry)
-            until = cast("tuple[int]", connection.execute(_position_sql.lock).fetchone())[0]
-            if not parked(connection, [permit_number]):
+            until = lock_position(connection)
+            if not quarantined(connection, [permit_number]):
                 raise NotQuarantined
-            poison = self._make_anew(connection, permit_number, until)
-            if poison:
-                retried_in_vain(connection, poison)
+            failed = self._refold(connection, permit_number, until)
+            if failed:
+                record_failed_retry(connection, failed)
             else:
                 release(connection, permit_number)
             connection.execute(_position_sql.notify, [until])
-        if poison:
-            _log.warning("retried in vain", reason=poison.reason)
-            return Retried(permit_number, False, until, poison.position, poison.reason)
+        if failed:
+            _log.warning("retry failed", reason=failed.reason)
+            return Retried(permit_number, False, until, failed.position, failed.reason)
         _log.info("permit released")
         return Retried(permit_number, True, until)
 
-    def _make_anew(
-        self, connection: Connection, permit_number: str, until: int
-    ) -> FailedEvent | None:
+    def _refold(self, connection: Connection, permit_number: str, until: int) -> FailedEvent | None:
         page = self._refolder.read(connection, [permit_number], until)
         refolded = self._refolder.fold(page, permit_number)
         try:
             self._write(connection, permit_number, refolded.rows)
-        except ONE_ROWS_FAULT:
-            return self._write_step_by_step(connection, permit_number, page)
-        return refolded.poison
+        except ROW_ERRORS:
+            return self._write_event_by_event(connection, permit_number, page)
+        return refolded.failed
 
-    def _write_step_by_step(
+    def _write_event_by_event(
         self, connection: Connection, permit_number: str, page: Page
     ) -> FailedEvent | None:
-        """Up to the event whose rows the database refuses."""
+        """Write rows up to the event whose rows the database refuses."""
         self._write(connection, permit_number, [None] * len(self._views))
         for n, event in enumerate(page.stored):
             refolded = self._refolder.fold(page, permit_number, events=n + 1)
-            if refolded.poison:
-                return refolded.poison
+            if refolded.failed:
+                return refolded.failed
             try:
                 self._write(connection, permit_number, refolded.rows)
-            except ONE_ROWS_FAULT as error:
-                return self._refolder.poison(event, error)
+            except ROW_ERRORS as error:
+                return self._refolder.failed_event(event, error)
         return None
 
     def _write(self, connection: Connection, permit_number: str, rows: Records) -> None:
-        """In all views or in none."""
+        """Write the rows of all views, or none."""
         with connection.transaction():
             for view, record in zip(self._views, rows, strict=True):
                 if record is None:

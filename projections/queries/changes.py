@@ -1,7 +1,7 @@
-"""Telling whoever watches a permit that it was changed or checked: one statement for all of them.
+"""Notifies watchers of a permit that it was changed or checked: one statement for all of them.
 
-Changes are heard of as soon as the views have moved. Checks move no view and ring no bell: while
-somebody watches, one look a second at the head of their log tells whether there are new ones.
+Changes are noticed as soon as the views have moved. Checks move no view and notify no one: while a
+permit is watched, the head of their log is read once a second.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from psycopg.rows import DictRow, dict_row
 
 from ledger.database.named_sql import Queries
 from ledger.errors import Unavailable
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 
 from .permits import ReadPool
 from .waiting import ViewPosition
 
 ROUND_S_MIN = 0.05
-"""Between two looks, however fast the views move."""
-CHECKS_LOOK_S = 1.0
+"""Between two rounds, however fast the views move."""
+CHECKS_POLL_S = 1.0
 
 _sql = Queries("projections", "sql/live.sql")
 _log = structlog.get_logger(__name__)
@@ -39,14 +39,14 @@ class Mark(NamedTuple):
 
 
 class Watch:
-    """Somebody's look at one permit; ``mark`` is ``None`` until the first round."""
+    """One watcher of one permit; ``mark`` is ``None`` until the first round."""
 
     def __init__(self, permit_number: str, changed: Callable[[], None]) -> None:
         self.permit_number = permit_number
         self.mark: Mark | None = None
         self._changed = changed
 
-    def see(self, mark: Mark) -> None:
+    def update(self, mark: Mark) -> None:
         if mark != self.mark:
             self.mark = mark
             self._changed()
@@ -59,7 +59,7 @@ class PermitChanges:
         self._pool = pool
         self._views = views
         self._watches: set[Watch] = set()
-        self._somebody = asyncio.Event()
+        self._is_watched = asyncio.Event()
         self._is_new = False
         self._task: asyncio.Task[None] | None = None
 
@@ -82,27 +82,27 @@ class PermitChanges:
     def watching(self, permit_number: str, changed: Callable[[], None]) -> Iterator[Watch]:
         """``changed`` is called soon after each change or check, and once at first.
 
-        Watch first and read then: what happens in between is told.
+        Watch first and read then, so that no change in between is missed.
         """
         watch = Watch(permit_number, changed)
         self._watches.add(watch)
         self._is_new = True
-        self._somebody.set()
+        self._is_watched.set()
         try:
             yield watch
         finally:
             self._watches.discard(watch)
 
     async def _run(self) -> None:
-        """A round for each time that something has moved, while somebody watches."""
+        """Do a round each time that views or checks have moved, while a permit is watched."""
         seen = (-1, -1)
         while True:
-            await self._somebody.wait()
+            await self._is_watched.wait()
             if not self._watches:
-                self._somebody.clear()
+                self._is_watched.clear()
                 continue
             if not self._is_new:
-                await self._views.moved(seen[0], CHECKS_LOOK_S)
+                await self._views.moved(seen[0], CHECKS_POLL_S)
             try:
                 seen = await self._round(seen)
             except Unavailable:
@@ -110,7 +110,7 @@ class PermitChanges:
             await asyncio.sleep(ROUND_S_MIN)
 
     async def _round(self, seen: tuple[int, int]) -> tuple[int, int]:
-        """How far views and checks were before the marks were read."""
+        """Read the marks and notify; returns the positions of views and checks before that."""
         views = self._views.position
         [head] = await self._rows(_sql.checks_head)
         now = (views, head["position"])
@@ -122,7 +122,7 @@ class PermitChanges:
         marks = {row["permit_number"]: Mark(row["version"], row["checked"]) for row in rows}
         for watch in list(self._watches):
             if mark := marks.get(watch.permit_number):
-                watch.see(mark)
+                watch.update(mark)
         return now
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:

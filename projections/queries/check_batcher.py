@@ -1,11 +1,11 @@
-"""The line on which checks go to the database: one statement for all that wait.
+"""The check batcher: one statement for all checks that are waiting for the database.
 
-A check goes twice: to look its permit up, using its code on the way, and to be put on record. Both
-times it shares the round trip with its neighbours, whichever of the two they need, so that in a
-stream of checks each costs a fraction of one. A check alone is not kept waiting for company.
+A check needs the database twice: to read its permit, which uses its code, and to be put on record.
+Both times it shares the round trip with the checks beside it, so that each costs a fraction of one.
+A single check is not delayed.
 
-A code is used in the commit of its look-up. If the service stops between that and the record, or
-the answer of the look-up is lost, the code is dead and nobody was answered.
+A code is used in the commit that reads its permit. If the service stops between that and the
+record, or the result of the read is lost, the code is used and the check was not answered.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ from psycopg.rows import dict_row
 from ledger.checks.log import CheckRecord, stored_positions
 from ledger.database.connections import Connection, connect_to_append
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_append import AsyncAppends
-from ledger.eventlog.group_commit import SharedCommit
+from ledger.eventlog.group_commit import WAIT_S, GroupCommit
 
 from .permits import PermitRow, seen_in
 
-LOOK_UP_BYTES = 16 * 1024
-"""What an answer takes, about: a portrait of the usual size."""
+LOOKUP_BYTES = 16 * 1024
+"""About the size of a result: a portrait of the usual size."""
 AHEAD_MAX = timedelta(seconds=5)
-"""How far the clock of the process that made a code may be ahead of ours."""
+"""By so much the clock of the process that issued a code may be ahead of this one's."""
 
 _sql = Queries("projections", "sql/checks.sql")
 
 
 class CheckQuery(NamedTuple):
-    """What a verifier asks for: a permit by its number, or whatever a code shows.
+    """A check's subject: a permit by its number, or by a live code.
 
-    ``challenge_digest`` is that of the challenge which the code is to answer, if any; the verifier
-    and the scenario are those of the check, and have to be the challenge's as well.
+    ``challenge_digest`` is that of the challenge that the code has to answer, if any; verifier and
+    scenario are the check's, and have to be the challenge's as well.
     """
 
     at: datetime
@@ -53,7 +52,7 @@ class CheckQuery(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        return LOOK_UP_BYTES
+        return LOOKUP_BYTES
 
     @property
     def rows(self) -> int:
@@ -61,10 +60,10 @@ class CheckQuery(NamedTuple):
 
 
 class CheckLookup(NamedTuple):
-    """What there is: the permit as both views have it, and what became of the code.
+    """What a check is decided on: the permit as both views have it, and whether the code was live.
 
-    ``permit_number`` is the permit's that was asked for or whose code this was, dead or alive;
-    ``device`` the phone's that had the code. ``key_row`` holds the holder's wrapped key.
+    ``permit_number`` is the requested permit's, or that of the code, live or not; ``device`` the
+    phone that had the code. ``key_row`` holds the holder's wrapped key.
     """
 
     seen: PermitRow
@@ -75,31 +74,31 @@ class CheckLookup(NamedTuple):
 
     @property
     def is_quarantined(self) -> bool:
-        """Whether the permit's views stand still: nobody knows how it stands."""
-        return bool(self.key_row["is_parked"])
+        """Whether the permit is in quarantine, so that its state is unknown."""
+        return bool(self.key_row["is_quarantined"])
 
     @property
     def is_present(self) -> bool:
-        """Whether the views hold everything of this permit that was committed before the look."""
+        """Whether the views hold all events of this permit that were committed before the read."""
         return self.seen.is_fresh
 
     def with_permit_of(self, other: CheckLookup) -> CheckLookup:
-        """The same code, and the permit as another look has it."""
+        """The same code, with the permit of another read."""
         return self._replace(seen=other.seen, key_row=other.key_row)
 
 
 Item = CheckQuery | CheckRecord
 Outcome = CheckLookup | int
-"""A record comes to its position among the checks."""
+"""A record's is its position among the checks."""
 
 
-class CheckWork:
-    """Batches of look-ups and records, mixed."""
+class CheckWriter:
+    """Writes batches of queries and records, mixed."""
 
     def write(self, connection: Connection, items: Sequence[Item]) -> list[Outcome]:
         records = [item for item in items if isinstance(item, CheckRecord)]
-        look_ups = [item for item in items if isinstance(item, CheckQuery)]
-        parameters = _columns(records, look_ups)
+        queries = [item for item in items if isinstance(item, CheckQuery)]
+        parameters = _columns(records, queries)
         with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             rows = cursor.execute(_sql.check, parameters, prepare=True).fetchall()
         positions = iter(range(1, len(records) + 1))
@@ -110,8 +109,10 @@ class CheckWork:
             for item in items
         ]
 
-    def settle(self, connection: Connection, items: Sequence[Item]) -> list[Outcome | None]:
-        """A record is found by its id. A look-up is sent again: its code may be dead by then."""
+    def resolve_unknown_outcomes(
+        self, connection: Connection, items: Sequence[Item]
+    ) -> list[Outcome | None]:
+        """Find a record by its id. A query is sent again, though its code may be used by then."""
         records = [item for item in items if isinstance(item, CheckRecord)]
         stored = stored_positions(connection, records)
         return [
@@ -120,36 +121,37 @@ class CheckWork:
 
 
 class CheckBatcher:
-    """Belongs to one event loop, but for its thread; whoever makes it closes it."""
+    """Belongs to one event loop, except its thread; the caller closes it."""
 
-    def __init__(self, database_url: str) -> None:
-        self._commits: SharedCommit[Item, Outcome] = SharedCommit(
-            connecting(database_url), CheckWork()
+    def __init__(self, database_url: str, *, wait_s: float = WAIT_S) -> None:
+        """``wait_s`` bounds the wait for a result."""
+        self._commits: GroupCommit[Item, Outcome] = GroupCommit(
+            connecting(database_url), CheckWriter(), wait_s=wait_s
         )
-        self._line = AsyncAppends(self._commits)
 
     async def look_up(self, asked: CheckQuery) -> CheckLookup:
-        """
+        """Read a check's permit, and use its code.
+
         Raises:
-            Unavailable: as :meth:`.SharedCommit.append`; a code may be used.
+            Unavailable: as :meth:`.GroupCommit.append`; the code may have been used.
         """
-        return cast("CheckLookup", await self._line.append(asked))
+        return cast("CheckLookup", await self._commits.append(asked))
 
     async def record(self, record: CheckRecord) -> int:
-        """Its position, durable on return.
+        """Put a check on record, durable on return; returns its position.
 
         Raises:
-            Unavailable: it may be on record all the same, and must not be answered.
+            Unavailable: the check may be on record, and must not be answered.
         """
-        return cast("int", await self._line.append(record))
+        return cast("int", await self._commits.append(record))
 
     def close(self) -> None:
         self._commits.close()
 
 
 def connecting(database_url: str) -> Callable[[], Connection]:
-    """Connections on which each look is one into an index, whatever the planner believes of tables
-    that were small when it made its plan; and the plan is made once."""
+    """Make connections on which every read uses an index, also with a plan that was made when the
+    tables were small; the plan is made once."""
 
     def connect() -> Connection:
         connection = connect_to_append(database_url, application_name="permit-ledger check")
@@ -161,17 +163,17 @@ def connecting(database_url: str) -> Callable[[], Connection]:
     return connect
 
 
-def _columns(records: Sequence[CheckRecord], look_ups: Sequence[CheckQuery]) -> dict[str, object]:
-    codes = [(n, each) for n, each in enumerate(look_ups, 1) if each.code_digest]
+def _columns(records: Sequence[CheckRecord], queries: Sequence[CheckQuery]) -> dict[str, object]:
+    codes = [(n, each) for n, each in enumerate(queries, 1) if each.code_digest]
     return {
         "record_state": [each.state for each in records],
-        "permit_number": [each.permit_number for each in look_ups],
+        "permit_number": [each.permit_number for each in queries],
         "code_number": [n for n, _ in codes],
         "code_digest": [each.code_digest for _, each in codes],
         "code_challenge_digest": [each.challenge_digest for _, each in codes],
         "code_verifier_index": [each.verifier_index for _, each in codes],
         "code_scenario": [each.scenario for _, each in codes],
-        # The latest of them: no code lives longer because it was asked for in company.
+        # The latest of them, so that no code is live for longer because it was in a batch.
         "at": max((each.at for _, each in codes), default=None),
         "ahead_max": AHEAD_MAX,
     }
@@ -185,6 +187,6 @@ def _found(asked: CheckQuery, row: Mapping[str, Any]) -> CheckLookup:
         device=row["shown_by"],
         key_row=row,
     )
-    if found.is_present:  # of this permit there is nothing between the views' position and the head
+    if found.is_present:  # no event of this permit is between the views' position and the head
         return found._replace(seen=found.seen.as_of_head())
     return found

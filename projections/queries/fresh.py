@@ -18,7 +18,7 @@ from ledger.codec.mapper import EventMapper, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 from projections.views.id_cards import VIEW as ID_CARDS
 from projections.views.view import ELECTRONIC, PHYSICAL, View
 
@@ -114,7 +114,8 @@ class _Opened(NamedTuple):
 
 
 class FreshReader:
-    """Reads one permit or application as it is now, whatever the projector does.
+    """Reads one permit or application as it is now, whether or not the projector has applied its
+    last events.
 
     ``wait_s`` is how long it waits for the views before it folds the events itself.
 
@@ -158,7 +159,7 @@ class FreshReader:
         )
 
     async def progress(self, receipt_number: str) -> Progress:
-        """How far an application for an identity card is."""
+        """The progress of an application for an identity card."""
         found = await self._id_cards.progress(receipt_number)
         if not found.is_present and await self._views.wait_for(found.head, self._wait_s):
             found = await self._id_cards.progress(receipt_number)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import Pool, read_rows
+from ledger.eventlog.reads import Pool, read_rows
 
 _sql = Queries("projections", "sql/vitals.sql")
 
@@ -16,7 +16,7 @@ _sql = Queries("projections", "sql/vitals.sql")
 class HealthSnapshot:
     """Positions are of the log; ``audited`` and ``differences`` are permits, counted since the
     ledger began, ``quarantined`` and ``projectors`` those that there are now.
-    ``trees`` says of each log how many entries its tree has, and whether it signs no more."""
+    ``trees`` holds each tree's size, and whether it has stopped."""
 
     log: int
     views: int

@@ -12,14 +12,14 @@ from psycopg.rows import DictRow, dict_row
 from domain.id_cards.stages import Stage
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.id_cards import IdCardRow
 
 from .permits import ReadPool
 
 ROWS_MAX = 100
-"""Of each of a station's lists; how many there are is told in any case."""
+"""Of each of a station's lists; their full numbers are returned in any case."""
 
 _sql = Queries("projections", "sql/id_card_reading.sql")
 _COLUMNS = tuple(field.name for field in fields(IdCardRow))
@@ -46,8 +46,8 @@ class WorkList:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a station has to look after, as of one instant. The lists follow from the date: an
-    application gets into one of them by itself."""
+    """The applications that a station has to work on, as of one instant. The lists follow from the
+    date: an application gets into one of them by itself."""
 
     as_of_position: int
     head: int
@@ -80,7 +80,7 @@ class IdCardReader:
         """
         parameters: dict[str, object] = {"receipt_number": receipt_number}
         [found] = await read_rows(self._pool, _sql.progress, parameters, dict_row)
-        if found["is_parked"]:
+        if found["is_quarantined"]:
             raise PermitQuarantined(
                 "An event of this application can't be read: an operator looks."
             )

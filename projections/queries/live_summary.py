@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from domain.calendar import last_midnight, shanghai_date
 from ledger.database.named_sql import Queries
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 
 from .permits import PermitReader, ReadPool
 

@@ -1,4 +1,4 @@
-"""Reads the views: one statement each, so that what it gives is of one instant."""
+"""Reads permits from the views, each with one statement, so that a result is of one instant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ledger.database.connections import (
 )
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, SealBroken
-from ledger.eventlog.async_reads import read_rows
+from ledger.eventlog.reads import read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.face import Face, SealedFace
 
@@ -33,7 +33,7 @@ from .health import HealthSnapshot, read_vitals
 
 SEARCH_ROWS_MAX = 50
 DECOY = "nobody"
-"""Who has a key, and is no holder: ids of holders are hexadecimal."""
+"""Has a key and is not a holder: holder ids are hexadecimal."""
 
 _sql = Queries("projections", "sql/permits.sql")
 
@@ -59,11 +59,11 @@ def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
 
 @dataclass(frozen=True, slots=True)
 class PermitRow:
-    """A permit as the views have it at a position; ``None`` where they have none.
+    """A permit as the views have it at a position; ``facts`` is ``None`` where they have none.
 
-    ``row`` holds the columns of the track asked for; what they show of the person is sealed in
-    them, and :meth:`PermitReader.person` opens it for whom may see it. ``head`` is how far the log
-    was in the same instant.
+    ``row`` holds the columns of the requested track; personal data in them is encrypted, and
+    decrypted by :meth:`PermitReader.person` for callers who may see it. ``head`` is the log's head
+    at the same instant.
     """
 
     as_of_position: int
@@ -73,14 +73,14 @@ class PermitRow:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it lacks nothing of this permit that was committed before it was read."""
+        """Whether it includes all events of this permit that were committed before the read."""
         if self.as_of_position >= self.head:
             return True
         version = self.facts.version if self.facts else None
         return bool(version == self.row["last_version"])
 
     def as_of_head(self) -> PermitRow:
-        """The same, said to be as of the log's head: of a permit that is fresh it is."""
+        """The same as of the log's head, which is true of a fresh permit."""
         return replace(self, as_of_position=max(self.as_of_position, self.head))
 
 
@@ -127,8 +127,8 @@ class PermitReader:
     async def person(
         self, seen: PermitRow, view: str, key: HolderKey | None = None
     ) -> Person | None:
-        """Who is behind a permit that was read from ``view``; ``None`` for somebody who is
-        restricted or erased. ``key`` is the holder's, where it was unwrapped from the row already.
+        """The holder of a permit that was read from ``view``; ``None`` where they are restricted or
+        erased. ``key`` is the holder's, where it was unwrapped already.
 
         Raises:
             SealBroken, KeyUnusable: the face, the portrait or the key is not what it was.
@@ -146,13 +146,13 @@ class PermitReader:
                 return None
             key = found
         if row["face"] is None:
-            raise SealBroken("the face of somebody who is not erased is not there")
+            raise SealBroken("the face of a holder who is not erased is missing")
         face = SealedFace(row["face"]).open(key, view, facts.permit_number)
         return Person(face, _portrait(row, face, key))
 
     async def key_in(self, row: Mapping[str, Any]) -> HolderKey | None:
-        """The key of the holder whom a look-up has found, to seal with; ``None`` where there is
-        nobody, or nobody any more.
+        """The key of the holder in a check's row, to encrypt with; ``None`` where there is no
+        holder, or no longer one.
 
         Raises:
             KeyUnusable: the key is not what it was.
@@ -165,7 +165,7 @@ class PermitReader:
         return None if key is ERASED else key
 
     async def unwrap_decoy(self) -> None:
-        """Do what opening somebody's key takes, for nobody."""
+        """Take as long as unwrapping a holder's key, for a permit that has none."""
         if self._decoy is None:
             _, self._decoy = await self._keys.new_async(DECOY)
         try:
@@ -178,43 +178,43 @@ class PermitReader:
         rows = await self._rows(
             _sql.search, citizen_index=citizen_index.hex(), rows_max=SEARCH_ROWS_MAX
         )
-        found = [_facts(_standing_still(row)) for row in rows if row["permit_number"] is not None]
+        found = [_facts(_not_quarantined(row)) for row in rows if row["permit_number"] is not None]
         return FoundPermits(rows[0]["as_of_position"], rows[0]["head"], found)
 
     async def some_numbers(self, numbers_max: int) -> list[str]:
-        """A few permits that are open, whichever."""
+        """The numbers of a few open permits."""
         rows = await self._rows(_sql.some, rows_max=numbers_max)
         return [row["permit_number"] for row in rows]
 
     async def positions(self) -> tuple[int, int]:
-        """How far the log is, and how far the views are."""
+        """The log's head and the views' position."""
         row = (await self._rows(_sql.positions))[0]
         return row["log"], row["views"]
 
     async def vitals(self) -> HealthSnapshot:
-        """How log, views, quarantine and auditor are."""
+        """The state of log, views, quarantine and auditor."""
         return await read_vitals(self._pool)
 
     async def _one(self, query: str, **parameters: object) -> PermitRow:
-        return seen_in(_standing_still((await self._rows(query, **parameters))[0]))
+        return seen_in(_not_quarantined((await self._rows(query, **parameters))[0]))
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
         return await read_rows(self._pool, query, parameters, dict_row)
 
 
-def _standing_still(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row, unless the permit is parked: what the views have of it is not what it is.
+def _not_quarantined(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, unless the permit is in quarantine, where it is incomplete.
 
     Raises:
         PermitQuarantined
     """
-    if row["is_parked"]:
+    if row["is_quarantined"]:
         raise PermitQuarantined
     return row
 
 
 def seen_in(row: Mapping[str, Any]) -> PermitRow:
-    """What a row of a look at the views shows."""
+    """The permit in a row of the views."""
     facts = None if row["permit_number"] is None else _facts(row)
     return PermitRow(row["as_of_position"], facts, row, row.get("head") or 0)
 
@@ -223,16 +223,16 @@ def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | Non
     if face.portrait is None:
         return None
     if row["portrait_image"] is None:
-        raise SealBroken("the portrait that the event names is not there")
+        raise SealBroken("the portrait that the event names is missing")
     sealed = SealedPortrait(row["permit_number"], row["portrait_version"], row["portrait_image"])
     return sealed.open(key, face.portrait)
 
 
 def _facts(row: Mapping[str, Any]) -> Facts:
-    """The facts in a row; a track by itself knows nothing of the other's and says the least.
+    """The facts in a row; columns of the other track have their lowest values.
 
-    Whether the holder is restricted or erased the ledger's own tables say at once, where they were
-    read beside the view: a view that is behind, or built again, shows nobody in the meantime.
+    Whether the holder is restricted or erased is taken from the ledger's own tables too, where they
+    were read with the view: a view that is behind shows no personal data meanwhile.
     """
     is_key_destroyed = row.get("has_key", False) and row["wrapped"] is None
     return Facts(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import LiteralString, Self, cast
+from typing import LiteralString, Self
 
 import psycopg
 import structlog
+from psycopg.rows import scalar_row
 
 from ledger.database.connections import connect_async
 from ledger.database.named_sql import Queries
@@ -22,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ViewPosition:
-    """Knows how far the views are; owns one connection and one task while it is entered.
+    """The views' position, as it moves; owns one connection and one task while it is entered.
 
     What it knows may be behind the truth for a moment, never ahead of it.
     """
@@ -61,11 +62,12 @@ class ViewPosition:
 
     @property
     def position(self) -> int:
-        """How far the views are known to be."""
+        """The views' last known position."""
         return self._position
 
     async def moved(self, since: int, timeout_s: float) -> bool:
-        """Whether the views were elsewhere than at ``since`` within ``timeout_s`` seconds."""
+        """Wait until the views are not at ``since``; returns whether they were within the
+        timeout."""
         try:
             async with asyncio.timeout(timeout_s), self._moved:
                 await self._moved.wait_for(lambda: self._position != since)
@@ -87,15 +89,16 @@ class ViewPosition:
         ) as connection:
             await connection.execute(f"LISTEN {VIEWS_CHANNEL}")
             while True:
-                row = await (await connection.execute(_sql.select)).fetchone()
-                await self._reached(cast("tuple[int]", row)[0])
+                cursor = connection.cursor(row_factory=scalar_row)
+                [reached] = await (await cursor.execute(_sql.select)).fetchall()
+                await self._reached(reached)
                 async for notification in connection.notifies(timeout=POLL_S):
                     if not notification.payload.isdecimal():
-                        break  # whoever sent that: look for ourselves
+                        break  # not the projector's: read the position again
                     await self._reached(int(notification.payload))
 
     async def _reached(self, position: int) -> None:
-        """Mostly forward; back where the views are built anew."""
+        """Set the position; it moves back where a database was replaced."""
         if position != self._position:
             self._position = position
             async with self._moved:

@@ -1,16 +1,17 @@
-"""Two generations of a view beside each other: equal, bucket by bucket, or which permits differ."""
+"""Comparing two generations of a view: equal bucket by bucket, or which permits differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows
 from projections.views.generation import Generation
 from projections.views.view import View
 
@@ -47,7 +48,7 @@ _VALUES = sql.SQL(
 _IN_BUCKETS = sql.SQL("left({key}, 2) = ANY(%(these)s)")
 _OF_PERMITS = sql.SQL("{key} = ANY(%(these)s)")
 _SEALED = {"face", "citizen_index"}
-"""By which somebody is shown or found: told to nobody, kept nowhere else."""
+"""Columns that show or find a person: their values are reported to no one and kept nowhere else."""
 _GOES_WITH_THE_KEY = {"face", "portrait_version", "citizen_index"}
 
 
@@ -92,7 +93,7 @@ class Difference:
 
 
 def keep(connection: Connection, build_id: int, differences: Iterable[Difference]) -> None:
-    """On record with the build."""
+    """Record differences with their build."""
     with connection.cursor() as cursor:
         cursor.executemany(
             _sql.keep_difference,
@@ -110,7 +111,7 @@ def keep(connection: Connection, build_id: int, differences: Iterable[Difference
 
 
 class Comparison:
-    """Of the live generation of a view with the next one, in the columns that both have."""
+    """Compares a view's live generation with the next one, in the columns that both have."""
 
     def __init__(self, connection: Connection, view: View[Any]) -> None:
         self._connection = connection
@@ -120,20 +121,18 @@ class Comparison:
         common = [
             name
             for name, _ in _columns(connection, view, Generation.LIVE)
-            if name in dict(_columns(connection, view, Generation.NEXT))
+            if name in {other for other, _ in _columns(connection, view, Generation.NEXT)}
         ]
         self._columns = sql.SQL(", ").join(map(sql.Identifier, common))
 
     def buckets(self) -> tuple[int, list[str]]:
-        """How many there are, and which of them differ."""
+        """How many buckets there are, and which of them differ."""
         live, fresh = (
             {
                 bucket: rest
-                for bucket, *rest in cast(
-                    "list[tuple[str, int, bytes]]",
-                    self._connection.execute(
-                        _CHECKSUMS.format(key=self._key, columns=self._columns, table=table)
-                    ).fetchall(),
+                for bucket, *rest in rows(
+                    self._connection,
+                    _CHECKSUMS.format(key=self._key, columns=self._columns, table=table),
                 )
             }
             for table in (self._live, self._fresh)
@@ -142,12 +141,11 @@ class Comparison:
         return len(every), sorted(each for each in every if live.get(each) != fresh.get(each))
 
     def in_buckets(self, buckets: Iterable[str], most: int) -> list[Difference]:
-        """Permit by permit, as many at most."""
+        """The permits that differ in these buckets, ``most`` at most."""
         return self._differences(_IN_BUCKETS, buckets, most)
 
     def keep_all(self, build_id: int, buckets: Iterable[str]) -> int:
-        """All that differ in these buckets on record with the build, none of them read here; gives
-        how many."""
+        """Record all permits that differ in these buckets, unread; returns how many."""
         values = [_VALUES.format(row=sql.Identifier(row)) for row in ("live", "fresh")]
         query = _KEEP.format(
             live_values=values[0],
@@ -176,15 +174,13 @@ class Comparison:
         self, wanted: sql.SQL, these: Iterable[str], most: int | None = None
     ) -> list[Difference]:
         query = self._query(wanted, most)
-        rows = self._connection.execute(query, {"these": list(these)}).fetchall()
-        return [_difference(*row) for row in cast("list[tuple[str, Any, Any]]", rows)]
+        return [_difference(*row) for row in rows(self._connection, query, {"these": list(these)})]
 
 
 def _columns(
     connection: Connection, view: View[Any], generation: Generation
-) -> list[tuple[str, str]]:
-    found = connection.execute(_sql.columns, [f"{generation}.{view.table}"]).fetchall()
-    return cast("list[tuple[str, str]]", found)
+) -> list[tuple[Any, ...]]:
+    return rows(connection, _sql.columns, [f"{generation}.{view.table}"])
 
 
 def _difference(

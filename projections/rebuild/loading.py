@@ -1,28 +1,29 @@
 """Filling a view's next generation: permit by permit from the log, each row written once.
 
-The log is read in the order of its permits, in ranges of permit numbers; several processes share
-the ranges. Nothing is looked up and nothing is written twice, whatever the length of a life.
+The log is read in the order of its permits, in ranges of permit numbers, which several processes
+share. However long a permit's history is, no row is read, and none is written twice.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from threading import Thread
-from typing import Any, cast
+from multiprocessing import get_context
+from typing import Any
 
 from eventsourcing.persistence import Notification
 from psycopg import sql
+from psycopg.rows import tuple_row
 
-from domain.permit_number import ALPHABET
+from domain.printed_number import ALPHABET
 from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows
 from ledger.eventlog.follow import notification
+from ledger.processes.parent import exit_with_parent
 from projections.projector.folding import Folder
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import FailedEvent
 from projections.projector.writing import not_quarantined
 from projections.views.generation import Generation
@@ -34,7 +35,7 @@ IN_PROCESS_EVENTS_MAX = 20_000
 LONG_LOG_EVENTS = 200_000
 
 Range = tuple[str | None, str | None]
-"""Permit numbers from the first, that one among them, to before the second; ``None``: no bound."""
+"""Permit numbers from the first (inclusive) to the second (exclusive); ``None``: no bound."""
 Parts = tuple[list[View[Any]], EventOpener]
 
 _sql = Queries("projections", "sql/generations.sql")
@@ -42,7 +43,7 @@ _sql = Queries("projections", "sql/generations.sql")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whatever a process of its own needs; ``parts`` makes views and an opener, and can be sent."""
+    """What a worker process needs; ``parts`` makes views and an opener, and can be pickled."""
 
     database_url: str
     parts: Callable[[], Parts]
@@ -52,23 +53,26 @@ class Source:
 
 @dataclass(slots=True)
 class Loaded:
-    """What went in; ``poison`` are the permits whose rows are not whole."""
+    """How much was loaded; ``failed`` are the events of permits whose rows are incomplete."""
 
     permits: int
     events: int
-    poison: list[FailedEvent]
+    failed: list[FailedEvent]
 
     def add(self, other: Loaded) -> None:
         self.permits += other.permits
         self.events += other.events
-        self.poison += other.poison
+        self.failed += other.failed
 
 
 def load(source: Source, events: int, workers: int, progress: Callable[[int, int], None]) -> Loaded:
-    """Fill ``views_next``, with processes where it pays; ``events`` is about how many there are.
+    """Fill ``views_next``, by several processes where that is faster.
+
+    Args:
+        events: about how many there are.
 
     Raises:
-        Unavailable, psycopg.Error: the table is not whole.
+        Unavailable, psycopg.Error: the table is incomplete.
     """
     total = Loaded(0, 0, [])
     with connect(source.database_url, application_name="permit-ledger rebuild") as connection:
@@ -89,8 +93,8 @@ def load(source: Source, events: int, workers: int, progress: Callable[[int, int
 
 
 def _ranges(connection: Connection, events: int) -> list[Range]:
-    """Ranges of about equal size, since permit numbers are drawn; one, where the database sorts
-    them in another order than we do."""
+    """Ranges of about equal size, since permit numbers are random; a single one where the database
+    sorts them in another order than Python does."""
     bounds = [*ALPHABET[1:]]
     if events > LONG_LOG_EVENTS:
         bounds = [one + other for one in ALPHABET for other in ALPHABET][1:]
@@ -110,14 +114,8 @@ class _Loader:
         self._reading = connect(source.database_url, application_name="permit-ledger rebuild")
         self._writing = connect(source.database_url, application_name="permit-ledger rebuild")
         self._writing.execute("SET synchronous_commit = off")
-        self._types = dict(
-            cast(
-                "list[tuple[str, str]]",
-                self._writing.execute(
-                    _sql.columns, [f"{Generation.NEXT}.{self._view.table}"]
-                ).fetchall(),
-            )
-        )
+        columns = rows(self._writing, _sql.columns, [f"{Generation.NEXT}.{self._view.table}"])
+        self._types = {column: type_name for column, type_name in columns}  # noqa: C416  typed so
 
     def __enter__(self) -> _Loader:
         return self
@@ -131,25 +129,25 @@ class _Loader:
         with self._reading.transaction(), self._writing.transaction():
             for stored in self._whole_permits(within):
                 page = self._opener.open(self._reading, stored)
-                # COPY would cut a number down to its column's size: what a row can't hold is left
+                # COPY would truncate a number to its column's size: what a row cannot hold is left
                 # out by the quarantine, not by the database.
                 mine = not_quarantined(self._reading, page)
                 folded = self._folder.fold(page, mine, lambda _number: [None])
                 records = [row for [row] in folded.records.values() if row is not None]
                 self._copy(records)
-                loaded.add(Loaded(len(records), len(stored), folded.poison))
+                loaded.add(Loaded(len(records), len(stored), folded.failed))
         return loaded
 
     def _whole_permits(self, within: Range) -> Iterator[list[Notification]]:
-        """Chunks of the range, none of which ends within a permit."""
+        """Chunks of the range, each of whole permits."""
         lower, upper = within
-        with self._reading.cursor("permits", binary=True) as cursor:
+        with self._reading.cursor("permits", row_factory=tuple_row, binary=True) as cursor:
             cursor.itersize = CHUNK_EVENTS
             cursor.execute(
                 _sql.permits_in_range, {"until": self._until, "lower": lower, "upper": upper}
             )
             chunk: list[Notification] = []
-            for event in map(notification, cast("Iterable[tuple[object, ...]]", cursor)):
+            for event in map(notification, cursor):
                 if not self._view.follows(event.topic):
                     continue
                 if len(chunk) >= CHUNK_EVENTS and event.originator_id != chunk[-1].originator_id:
@@ -172,19 +170,13 @@ class _Loader:
 
 
 _loaders: list[_Loader] = []
-"""The one of a process that loads; it ends with the process."""
+"""The worker process's own; it ends with the process."""
 
 
 def _open_loader(source: Source) -> None:
-    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    # Else a rebuild that is killed would leave processes that fill the next one's table.
+    exit_with_parent()
     _loaders.append(_Loader(source))
-
-
-def _end_with_parent() -> None:
-    """A rebuild that is killed leaves nobody who would go on filling the next one's table."""
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _load(within: Range) -> Loaded:

@@ -1,8 +1,8 @@
-"""Building a view anew beside the one that serves, proving them equal, and switching.
+"""Rebuilding a view: build it again beside the live one, prove both equal, and switch.
 
-The generation that serves goes on serving and moving all the while. The new one is filled from the
-log, brought to the same position, compared bucket by bucket, and put in place in one transaction;
-what it took the place of is kept for a way back.
+The live generation goes on serving and moving meanwhile. The new one is filled from the log,
+brought to the same position, compared bucket by bucket, and put in place in one transaction; the
+one that it replaces is kept for a rollback.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
-from typing import cast
 
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from domain.stream_types import ERASURES
-from ledger.database.backoff import Backoff
 from ledger.database.connections import Connection
+from ledger.database.leader import try_lock
 from ledger.database.named_sql import Queries
+from ledger.database.retry import Backoff
+from ledger.database.rows import scalar, scalars
 from ledger.errors import LedgerError, Unavailable
 from projections.views.generation import Generation
 
@@ -32,14 +33,14 @@ LOCK = 0x6275696C  # "buil"
 LOCK_TRIES = 5
 WORKERS_MAX = 8
 ATTEMPTS_MAX = 40
-"""To find the moment for the switch: others may read for long."""
+"""To find a moment for the switch, which waits for long reads."""
 SUSPECTS_MAX = 10_000
-"""More that differ are not looked at once more under the lock: that is no coincidence."""
+"""With more that differ, none is compared again under the lock."""
 EXAMPLES_MAX = 100
-"""So many of those are told; the others are on record only."""
+"""So many of those are returned; the others are on record only."""
 
 Progress = Callable[[str, int, int | None], None]
-"""What is done, how much of it, and of how much."""
+"""Called with the step, how much of it is done, and of how much."""
 
 _sql = Queries("projections", "sql/generations.sql")
 _log = structlog.get_logger(__name__)
@@ -54,21 +55,21 @@ class NothingBefore(LedgerError):
 
 
 class OtherColumns(LedgerError):
-    """The earlier generation is another version's, with other columns: build the view anew."""
+    """The earlier generation is another version's, with other columns: rebuild the view."""
 
 
 class NotWhole(LedgerError):
-    """The earlier generation can't be brought to where the views are: build the view anew."""
+    """The earlier generation can't be brought to where the views are: rebuild the view."""
 
 
 class NoMoment(Unavailable):
-    """Somebody reads the view for so long that the switch found no moment: try again."""
+    """Long reads of the view left no moment for the switch: try again."""
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What came of it. ``differences`` are those that stand, or the first of too many: then
-    ``on_record`` says how many there are. ``had_live`` is false where the table was gone, so that
+    """The outcome. ``differences`` are those that were confirmed, or the first of too many: then
+    ``on_record`` is their number. ``had_live`` is false where the live table was missing, so that
     there was nothing to compare with."""
 
     build_id: int
@@ -84,13 +85,13 @@ class Rebuilt:
 
     @property
     def differing(self) -> int:
-        """How many permits."""
+        """How many permits differ."""
         return len(self.differences) if self.on_record is None else self.on_record
 
 
 class Rebuild:
-    """Of one view. The connection is an owner's and in autocommit mode; ``parts`` makes the views
-    and an opener, here and in processes of their own."""
+    """Rebuilds one view. The connection has the owner's rights and is in autocommit mode; ``parts``
+    makes the views and an opener, here and in worker processes."""
 
     def __init__(
         self, connection: Connection, database_url: str, parts: Callable[[], Parts], view: str
@@ -110,12 +111,12 @@ class Rebuild:
         workers: int = 0,
         progress: Progress = lambda _what, _done, _of: None,
     ) -> Rebuilt:
-        """Build, compare, switch; where something differs, and that is not accepted, the view that
-        serves goes on and the differences are on record.
+        """Build, compare, switch. Where rows differ, and that is not accepted, the live view stays
+        and the differences are on record.
 
         Raises:
-            Building: another one is under way.
-            NoMoment, Unavailable, psycopg.Error: the view that serves was left alone.
+            Building: another rebuild is under way.
+            NoMoment, Unavailable, psycopg.Error: the live view was not changed.
         """
         self._only_one()
         begun_at = self._tables.live_position()
@@ -150,19 +151,19 @@ class Rebuild:
         return built
 
     def roll_back(self) -> int:
-        """Put the previous generation in place again, at the position where the views are; gives
-        that position. The one that served until now is kept in turn.
+        """Make the previous generation live again, at the views' position, which is returned. The
+        one that was live is kept in turn.
 
         Raises:
             Building, NothingBefore, OtherColumns, NotWhole, NoMoment, Unavailable
         """
         self._only_one()
-        row = self._connection.execute(_sql.previous, [self._view.name]).fetchone()
-        if row is None or not self._tables.exists(Generation.PREVIOUS):
+        builds = scalars(self._connection, _sql.previous, [self._view.name])
+        if not builds or not self._tables.exists(Generation.PREVIOUS):
             raise NothingBefore
         if not self._tables.is_of_this_version(Generation.PREVIOUS):
             raise OtherColumns
-        build_id = cast("tuple[int]", row)[0]
+        build_id = builds[0]
         for _ in self._attempts():
             self._tables.catch_up(Generation.PREVIOUS, build_id, self._tables.live_position())
             with suppress(LockNotAvailable, DeadlockDetected), self._connection.transaction():
@@ -175,20 +176,20 @@ class Rebuild:
         raise NoMoment
 
     def _only_one(self) -> None:
-        """A projector that sees to an erasure has the lock for an instant (``views.forget``)."""
+        """Take the lock; a projector that applies an erasure holds it for an instant
+        (``views.forget``)."""
         for _ in range(LOCK_TRIES):
-            if self._connection.execute(_sql.try_to_build, [LOCK]).fetchone() == (True,):
+            if try_lock(self._connection, LOCK):
                 self._patience.reset()
                 return
             self._patience.pause()
         raise Building
 
     def _begin(self) -> int:
-        row = self._connection.execute(_sql.begin, [self._view.name, 0]).fetchone()
-        return cast("tuple[int]", row)[0]
+        return int(scalar(self._connection, _sql.begin, [self._view.name, 0]))
 
     def _suspects(self, built: Rebuilt, loaded: Loaded) -> list[Difference]:
-        """What differs at a glance, of one instant: also permits that have only moved since."""
+        """What differs in one snapshot, including permits that have only moved since."""
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             comparison = Comparison(self._connection, self._view)
@@ -198,14 +199,14 @@ class Rebuild:
                 built.on_record = comparison.keep_all(built.build_id, differing)
                 return found[:EXAMPLES_MAX]
         unreadable = [
-            Difference(one.permit_number, [], {}, {}, reason=one.reason) for one in loaded.poison
+            Difference(one.permit_number, [], {}, {}, reason=one.reason) for one in loaded.failed
         ]
         return [*found, *unreadable]
 
     def _settle(
         self, built: Rebuilt, suspects: list[Difference], begun_at: int, *, accept_differences: bool
     ) -> None:
-        """Find the moment in which the next generation is where the views are, and all is known."""
+        """Find a moment in which the next generation has the views' position, and compare then."""
         if built.on_record is not None and not accept_differences:
             built.differences = suspects
             self._finish(built, "refused")
@@ -225,8 +226,8 @@ class Rebuild:
     def _differences(
         self, built: Rebuilt, suspects: list[Difference], begun_at: int
     ) -> list[Difference]:
-        """Under the lock on the views' position: what differs now, of the suspects and of whoever
-        has moved since."""
+        """What differs now, under the lock on the views' position, of the suspects and of permits
+        that have moved since."""
         if not built.had_live:
             return []
         if built.on_record is not None:
@@ -240,37 +241,34 @@ class Rebuild:
         ]
 
     def _erased_since(self, differences: list[Difference], position: int) -> set[str]:
-        rows = self._connection.execute(
-            _sql.erased_since,
-            {
-                "permit_numbers": [one.permit_number for one in differences],
-                "after": position,
-                "topics": [event.TOPIC for event in ERASURES],
-            },
-        ).fetchall()
-        return {cast("str", number) for (number,) in rows}
+        parameters = {
+            "permit_numbers": [one.permit_number for one in differences],
+            "after": position,
+            "topics": [event.TOPIC for event in ERASURES],
+        }
+        return set(scalars(self._connection, _sql.erased_since, parameters))
 
     def _end(self, built: Rebuilt, *, accept_differences: bool) -> None:
         if built.differences and not accept_differences:
             self._finish(built, "refused")
             return
-        self._keep(built)  # before there is a lock that readers wait for
+        self._keep(built)  # before taking a lock that readers wait for
         self._tables.put_in_place(Generation.NEXT, built.build_id, built.position)
         self._record(built, "live")
         built.switched = True
 
     def _standing(self, numbers: Iterable[str], suspects: list[Difference]) -> list[Difference]:
-        """Those that differ at this position, but for permits that are parked anyway."""
-        parked = {number for (number,) in self._connection.execute(_sql.parked).fetchall()}
-        wanted = set(numbers) - parked
+        """Those that differ at this position, without permits that are in quarantine."""
+        wanted = set(numbers) - set(scalars(self._connection, _sql.quarantined))
         found = Comparison(self._connection, self._view).of_permits(wanted)
-        told = {one.permit_number for one in found}
-        unbuilt = [one for one in suspects if one.is_unbuilt and one.permit_number in wanted - told]
+        differing = {one.permit_number for one in found}
+        unbuilt = [
+            one for one in suspects if one.is_unbuilt and one.permit_number in wanted - differing
+        ]
         return [*found, *unbuilt]
 
     def _touched(self, after: int, until: int) -> set[str]:
-        rows = self._connection.execute(_sql.touched, {"after": after, "until": until}).fetchall()
-        return {cast("str", number) for (number,) in rows}
+        return set(scalars(self._connection, _sql.touched, {"after": after, "until": until}))
 
     def _finish(self, built: Rebuilt, state: str) -> None:
         self._keep(built)

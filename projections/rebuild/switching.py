@@ -1,18 +1,20 @@
-"""Putting a generation in the place of the one that serves, in one instant for every reader."""
+"""Switching generations: the new one replaces the live one in one instant for every reader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from eventsourcing.persistence import Notification
 from psycopg import sql
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import scalar, scalars
 from ledger.eventlog.follow import notification
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import FailedEvent
+from projections.projector.runner import lock_position, position
 from projections.projector.writing import ViewWriter
 from projections.quarantine.refold import Refolder
 from projections.views.generation import Generation
@@ -20,14 +22,14 @@ from projections.views.view import View
 
 PAGE_EVENTS_MAX = 2_000
 LOCK_WAIT_MS = 250
-"""So long readers wait behind us at most, before we try again later."""
+"""For so long readers may wait behind the switch, which is then tried again later."""
 
 _sql = Queries("projections", "sql/generations.sql")
 _position_sql = Queries("projections", "sql/position.sql")
 
 
 class Tables:
-    """A view's tables in all generations; the caller's connection has an owner's rights."""
+    """A view's tables in all generations; the connection has the owner's rights."""
 
     def __init__(self, connection: Connection, view: View[Any], opener: EventOpener) -> None:
         self._connection = connection
@@ -39,7 +41,7 @@ class Tables:
         return self._connection.execute(_sql.exists, [name]).fetchone() == (True,)
 
     def create_next(self) -> None:
-        """Empty and without indexes, whatever was left of another."""
+        """Create it empty and without indexes; drop what is left of an earlier build."""
         self.drop(Generation.NEXT)
         self._connection.execute(self._view.query("create", Generation.NEXT))
 
@@ -55,42 +57,40 @@ class Tables:
         )
 
     def lock_live(self) -> int:
-        """Nobody moves the views until this transaction ends; gives where they are."""
-        return cast("tuple[int]", self._connection.execute(_position_sql.lock).fetchone())[0]
+        """Hold the views in place until this transaction ends; returns their position."""
+        return lock_position(self._connection)
 
     def live_position(self) -> int:
-        return cast("tuple[int]", self._connection.execute(_position_sql.select).fetchone())[0]
+        return position(self._connection)
 
     def catch_up(self, generation: Generation, build_id: int, until: int) -> None:
-        """Bring a generation that does not serve from the position on its record to another one.
+        """Bring a generation that is not live from its recorded position to another one.
 
         Raises:
-            Unavailable, psycopg.Error: it is as far as its record says.
+            Unavailable, psycopg.Error: it is where its recorded position says.
         """
         writer = ViewWriter([self._view], self._opener.describe, generation)
-        row = self._connection.execute(_sql.position_of, [build_id]).fetchone()
-        after = cast("tuple[int]", row)[0]
+        after = scalar(self._connection, _sql.position_of, [build_id])
         while after < until:
             stored = self._page(after, until)
             page = self._opener.open(self._connection, stored)
             with self._connection.transaction():
-                poison = writer.write(self._connection, page, careful=True)
+                failed = writer.write(self._connection, page, careful=True)
                 after = page.until
                 self._connection.execute(
                     _sql.reached,
                     {
                         "position": after,
-                        "poisoned": [one.permit_number for one in poison],
+                        "poisoned": [one.permit_number for one in failed],
                         "build_id": build_id,
                     },
                 )
 
     def mend(self, generation: Generation, build_id: int, position: int) -> list[FailedEvent]:
-        """Make the rows anew that :meth:`catch_up` had to leave behind: of permits that stood still
-        and were released since, or could not be carried on. Gives those that still can't be made.
+        """Make the rows again that :meth:`catch_up` had to leave out: of permits that were
+        quarantined and have been released since, or that failed. Returns those that still fail.
         """
-        rows = self._connection.execute(_sql.behind, [build_id]).fetchall()
-        numbers = [cast("str", number) for (number,) in rows]
+        numbers = scalars(self._connection, _sql.behind, [build_id])
         if not numbers:
             return []
         refolder = Refolder([self._view], self._opener)
@@ -98,10 +98,10 @@ class Tables:
         records = [record for one in made for record in one.rows if record is not None]
         self._view.save(self._connection, records, generation)
         self._connection.execute(_sql.mended, [build_id])
-        return [one.poison for one in made if one.poison]
+        return [one.failed for one in made if one.failed]
 
     def is_of_this_version(self, generation: Generation) -> bool:
-        """Whether it has the columns of the one that serves."""
+        """Whether it has the live generation's columns."""
         columns = [
             self._connection.execute(_sql.columns, [f"{each}.{self._view.table}"]).fetchall()
             for each in (Generation.LIVE, generation)
@@ -109,11 +109,11 @@ class Tables:
         return not columns[0] or columns[0] == columns[1]
 
     def put_in_place(self, generation: Generation, build_id: int, position: int) -> None:
-        """In the caller's transaction, which holds :meth:`lock_live`: the one that serves is kept
-        as the previous one.
+        """Make it live, in the caller's transaction, which holds :meth:`lock_live`; the generation
+        that was live is kept as the previous one.
 
         Raises:
-            LockNotAvailable: somebody reads for long; nothing was done.
+            LockNotAvailable: a long read holds the table; nothing was done.
         """
         connection, table = self._connection, self._view.table
         connection.execute(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")

@@ -1,1 +1,3 @@
-"""Views in another database, fed from Kafka."""
+"""Remote views: in another database, kept from Kafka."""
+
+__all__ = ["cards", "source", "views"]

@@ -1,7 +1,7 @@
-"""Folds events that come from a topic into the views, with each partition's position.
+"""Folds events from a topic into the views, with each partition's position.
 
-The same rows, folded by the same code as from the log. What differs is that nobody guards the topic
-as the database guards the log: a record may be anybody's, come twice, or contradict what is known.
+The rows and the code are the same as for the log. But a topic is not guarded as the log is: a
+record may be another producer's, arrive twice, or contradict what is known.
 """
 
 from __future__ import annotations
@@ -9,30 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from eventsourcing.persistence import Notification
 
 from domain.events import PermitEvent
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from projections.projector.opening import Describe, Page, Unreadable
-from projections.projector.quarantine import FailedEvent, park, tell
-from projections.projector.writing import ONE_ROWS_FAULT, ViewWriter
+from ledger.database.rows import rows as query_rows
+from projections.projector.pages import Describe, Page, Unreadable
+from projections.projector.quarantine import FailedEvent, log_quarantined, put_in_quarantine
+from projections.projector.writing import ROW_ERRORS, ViewWriter
 from projections.views.view import View
 
-from .feed import Locked, lock
+from .source import Locked, lock
 
 BAD_RECORDS_KEPT_MAX = 1_000
-"""Of each partition; more are counted and not kept one by one."""
+"""Of each partition; more are only counted."""
 
-_sql = Queries("projections", "sql/feed.sql")
+_sql = Queries("projections", "sql/remote.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class TakenEvent:
-    """An event as it is to be folded: ``event`` is :class:`~.opening.Unreadable` where the record
-    claims to be this permit's next event and can't be read."""
+class RemoteEvent:
+    """An event to be folded; :class:`Unreadable` where the record claims to be this permit's next
+    event and cannot be read."""
 
     stored: Notification
     event: PermitEvent | Unreadable
@@ -40,43 +41,46 @@ class TakenEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A record of a partition. ``bad`` says what is wrong with it; without ``event`` it is nobody's
-    and only kept on record."""
+class RemoteRecord:
+    """A record of a partition. ``bad`` says what is wrong with it; without ``event`` it belongs to
+    no permit and is only kept on record."""
 
     partition: int
     offset: int
-    event: TakenEvent | None = None
+    event: RemoteEvent | None = None
     bad: str | None = None
     value_bytes: int = 0
 
 
 class RemoteViewWriter:
-    """Writes batches of records into the views of one database; owns nothing."""
+    """Writes batches of records into the views of one database; keeps no state."""
 
     def __init__(self, views: Sequence[View[Any]], describe: Describe) -> None:
         self._writer = ViewWriter(views, describe)
 
     def apply(
-        self, connection: Connection, epochs: Mapping[int, int], batch: Sequence[Taken]
+        self, connection: Connection, epochs: Mapping[int, int], batch: Sequence[RemoteRecord]
     ) -> None:
-        """Rows, quarantine, bad records and positions, or nothing. ``epochs`` are those of the
-        partitions in the batch, as they were claimed; of each, records come in order.
+        """Write rows, quarantine, bad records and positions, or nothing.
+
+        Args:
+            epochs: those of the batch's partitions, as they were claimed.
+            batch: records, of each partition in order.
 
         Raises:
             Fenced, QuarantineFull, Unavailable, psycopg.Error: nothing was written.
         """
         try:
-            poison = self._apply(connection, epochs, batch, careful=False)
-        except ONE_ROWS_FAULT:
-            poison = self._apply(connection, epochs, batch, careful=True)
-        tell(poison)
+            failed = self._apply(connection, epochs, batch, careful=False)
+        except ROW_ERRORS:
+            failed = self._apply(connection, epochs, batch, careful=True)
+        log_quarantined(failed)
 
     def _apply(
         self,
         connection: Connection,
         epochs: Mapping[int, int],
-        batch: Sequence[Taken],
+        batch: Sequence[RemoteRecord],
         *,
         careful: bool,
     ) -> list[FailedEvent]:
@@ -84,14 +88,14 @@ class RemoteViewWriter:
             rows = lock(connection, epochs)
             fresh = [taken for taken in batch if taken.offset >= rows[taken.partition].next_offset]
             events = _new_events(connection, rows, fresh)
-            poison = self._write(connection, [each.event for each in events if each.event], careful)
-            park(connection, poison)
+            failed = self._write(connection, [each.event for each in events if each.event], careful)
+            put_in_quarantine(connection, failed)
             _keep_bad(connection, rows, fresh)
-            _move(connection, rows, fresh, events, {one.permit_number for one in poison})
-        return poison
+            _move(connection, rows, fresh, events, {one.permit_number for one in failed})
+        return failed
 
     def _write(
-        self, connection: Connection, events: Iterable[TakenEvent], careful: bool
+        self, connection: Connection, events: Iterable[RemoteEvent], careful: bool
     ) -> list[FailedEvent]:
         events = list(events)
         if not events:
@@ -101,16 +105,16 @@ class RemoteViewWriter:
 
 
 def _new_events(
-    connection: Connection, rows: Mapping[int, Locked], batch: Sequence[Taken]
-) -> list[Taken]:
-    """Those that the rows do not hold yet.
+    connection: Connection, rows: Mapping[int, Locked], batch: Sequence[RemoteRecord]
+) -> list[RemoteRecord]:
+    """The records whose events the rows do not hold yet.
 
-    Positions grow within a partition. One that does not is a record that was sent before — or the
-    one before it has claimed a position that it did not have: the permit's own versions decide.
+    Positions grow within a partition. Where one does not, either the record was sent before, or the
+    one before it claimed a position that was not its own: the permit's versions decide.
     """
     last = {partition: row.position for partition, row in rows.items()}
-    old: list[Taken] = []
-    new: list[Taken] = []
+    old: list[RemoteRecord] = []
+    new: list[RemoteRecord] = []
     for taken in batch:
         if taken.event is None:
             continue
@@ -131,10 +135,10 @@ def _new_events(
     return _once([taken for taken in batch if (taken.partition, taken.offset) in given], unknown)
 
 
-def _once(batch: Sequence[Taken], doubtful: set[tuple[int, int]]) -> list[Taken]:
-    """Without what a batch itself holds twice."""
+def _once(batch: Sequence[RemoteRecord], doubtful: set[tuple[int, int]]) -> list[RemoteRecord]:
+    """Leave out events that the batch itself holds twice."""
     versions: dict[str, int] = {}
-    kept: list[Taken] = []
+    kept: list[RemoteRecord] = []
     for taken in batch:
         stored = _stored(taken)
         number, version = str(stored.originator_id), stored.originator_version
@@ -146,13 +150,15 @@ def _once(batch: Sequence[Taken], doubtful: set[tuple[int, int]]) -> list[Taken]
     return kept
 
 
-def _held(connection: Connection, batch: Iterable[Taken]) -> dict[str, int]:
+def _held(connection: Connection, batch: Iterable[RemoteRecord]) -> dict[str, int]:
     numbers = sorted({str(_stored(taken).originator_id) for taken in batch})
-    rows = connection.execute(_sql.held, [numbers]).fetchall()
-    return dict(cast("list[tuple[str, int]]", rows))
+    held = query_rows(connection, _sql.held, [numbers])
+    return {number: version for number, version in held}  # noqa: C416  typed so
 
 
-def _keep_bad(connection: Connection, rows: Mapping[int, Locked], batch: Sequence[Taken]) -> None:
+def _keep_bad(
+    connection: Connection, rows: Mapping[int, Locked], batch: Sequence[RemoteRecord]
+) -> None:
     kept = {partition: row.bad_records for partition, row in rows.items()}
     for taken in batch:
         if taken.bad is None:
@@ -174,21 +180,21 @@ def _keep_bad(connection: Connection, rows: Mapping[int, Locked], batch: Sequenc
 def _move(
     connection: Connection,
     rows: Mapping[int, Locked],
-    batch: Sequence[Taken],
-    events: Sequence[Taken],
-    standing_still: set[str],
+    batch: Sequence[RemoteRecord],
+    events: Sequence[RemoteRecord],
+    quarantined: set[str],
 ) -> None:
-    """A record that stopped its permit does not say how far the others are."""
+    """Move the partitions; a record that quarantined its permit does not count for the position."""
     for partition, row in rows.items():
         mine = [taken for taken in batch if taken.partition == partition]
         if not mine:
             continue
-        newest: TakenEvent | None = None
+        newest: RemoteEvent | None = None
         for taken in events:
             event = taken.event
             if event is None or taken.partition != partition:
                 continue
-            if str(event.stored.originator_id) in standing_still or event.stored.id < row.position:
+            if str(event.stored.originator_id) in quarantined or event.stored.id < row.position:
                 continue
             if newest is None or event.stored.id > newest.stored.id:
                 newest = event
@@ -204,6 +210,6 @@ def _move(
         )
 
 
-def _stored(taken: Taken) -> Notification:
+def _stored(taken: RemoteRecord) -> Notification:
     assert taken.event is not None  # noqa: S101  for those that have one
     return taken.event.stored

@@ -1,14 +1,11 @@
 -- name: prepare
--- What the auditor asks for takes milliseconds; whatever takes longer, the views come first.
+-- The auditor's statements take milliseconds; one that takes longer gives way to the projector.
 SELECT set_config('lock_timeout', '5s', false),
        set_config('statement_timeout', '10s', false),
        set_config('idle_in_transaction_session_timeout', '5s', false),
        set_config('tcp_keepalives_idle', '5', false),
        set_config('tcp_keepalives_interval', '2', false),
        set_config('tcp_keepalives_count', '3', false);
-
--- name: try_to_audit
-SELECT pg_try_advisory_lock(%s);
 
 -- name: snapshot
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
@@ -20,11 +17,11 @@ SELECT DISTINCT stream FROM ledger.events WHERE position = ANY(%s);
 SELECT pg_relation_size('views.{table}') / current_setting('block_size')::bigint;
 
 -- name: row_in_block
--- One of the rows that lie there; nothing else of the table is read.
+-- One of the rows in a block; nothing else of the table is read.
 SELECT {key} FROM views.{table}
 WHERE ctid >= %(first)s::tid AND ctid < %(beyond)s::tid ORDER BY random() LIMIT 1;
 
--- name: parked_by_auditor
+-- name: quarantined_by_auditor
 SELECT count(*) FROM views.quarantine WHERE found_by = 'auditor';
 
 -- name: count_permits

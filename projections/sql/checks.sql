@@ -1,10 +1,10 @@
 -- name: check
 -- One batch: checks that were decided go on record, codes are used, and what the next checks need to
 -- be decided is read, of one instant: each permit on both tracks, its holder's key, the portrait, how
--- far the views are and how far the log is. A row for each look-up, by its place; one with the place
+-- far the views are and how far the log is. A row for each query, by its place; one with the place
 -- null where there is none.
 --
--- Where the views are behind, the permit's last version tells whether they lack anything of this one.
+-- Where the views are behind, the permit's last version shows whether they lack one of its events.
 -- Of a code that is not live nothing is read but whose it was, for the record's seal.
 WITH done AS MATERIALIZED (
     SELECT * FROM ledger.check_batch(
@@ -24,7 +24,7 @@ SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
        holders.holder_id AS key_of, kek_id, wrapped,
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image,
-       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_parked,
+       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_quarantined,
        CASE WHEN position.position < head.position
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version

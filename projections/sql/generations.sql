@@ -1,16 +1,13 @@
 -- name: forget
 SELECT views.forget(%s);
 
--- name: try_to_build
-SELECT pg_try_advisory_lock(%s);
-
 -- name: begin
--- Before anything is read: who stands still now may be released before the end.
+-- Before anything is read: a permit that is quarantined now may be released before the end.
 INSERT INTO views.builds (view, state, position, behind)
 VALUES (%s, 'building', %s, ARRAY(SELECT permit_number FROM views.quarantine)) RETURNING build_id;
 
 -- name: left_over
--- Builds that were cut off.
+-- Builds that were interrupted.
 UPDATE views.builds SET state = 'failed', finished_at = now() WHERE view = %s AND state = 'building';
 
 -- name: loaded
@@ -25,7 +22,7 @@ SET position = %(position)s,
 WHERE build_id = %(build_id)s;
 
 -- name: behind
--- Who is still in quarantine waits there.
+-- A permit that is still in quarantine is left there.
 SELECT number FROM views.builds, unnest(behind) AS number
 WHERE build_id = %s AND number NOT IN (SELECT permit_number FROM views.quarantine);
 
@@ -45,7 +42,7 @@ WHERE build_id = %(build_id)s;
 SELECT build_id FROM views.builds WHERE view = %s AND state = 'previous';
 
 -- name: demote
--- What served until now, at the position that it has; the one before is gone.
+-- The generation that served until now is kept at its position; the one kept before is gone.
 WITH gone AS (
     UPDATE views.builds SET state = 'gone' WHERE view = %(view)s AND state = 'previous'
 ), demoted AS (
@@ -96,11 +93,11 @@ WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(e
 SELECT DISTINCT stream FROM ledger.events WHERE position > %(after)s AND position <= %(until)s;
 
 -- name: erased_since
--- Those whose holder's key is gone, while the views do not know it yet.
+-- Permits whose erasure is in the log and not yet in the views.
 SELECT DISTINCT stream FROM ledger.events
 WHERE stream = ANY(%(permit_numbers)s) AND position > %(after)s AND topic = ANY(%(topics)s);
 
--- name: parked
+-- name: quarantined
 SELECT permit_number FROM views.quarantine;
 
 -- name: keep_difference

@@ -4,7 +4,7 @@
 -- last_version is what the log has by now: a view that lacks some of it is behind for this one.
 SELECT position.position AS as_of_position, head.position AS head, applications.*,
        (SELECT max(events.version) FROM ledger.events WHERE stream = %(receipt_number)s) AS last_version,
-       EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(receipt_number)s) AS is_parked
+       EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(receipt_number)s) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.id_card_applications AS applications ON receipt_number = %(receipt_number)s;
 

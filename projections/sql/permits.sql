@@ -1,6 +1,6 @@
 -- Every query gives the views' position and the log's head beside the rows, from one snapshot; it
--- gives one row of NULLs beside them where there is no such permit. A permit that is parked is said
--- to be. Where the views are behind, last_version tells whether they lack anything of this permit.
+-- gives one row of NULLs beside them where there is no such permit. A permit in quarantine is
+-- marked. Where the views are behind, last_version shows whether they lack one of this permit's events.
 
 -- name: permit
 SELECT position.position AS as_of_position, head.position AS head, permits.*,
@@ -9,17 +9,17 @@ SELECT position.position AS as_of_position, head.position AS head, permits.*,
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = %(permit_number)s)
        END AS last_version,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.permits ON permit_number = %(permit_number)s;
 
 -- name: permit_of_holder
--- Which one that is the register says, in step with the log: the open one, else the last.
+-- By the register, which is in step with the log: the open permit, else the last one.
 SELECT position.position AS as_of_position, head.position AS head, permits.*, wanted,
        CASE WHEN position.position < head.position
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version,
-       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_parked
+       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN (SELECT coalesce(permit_number, permit_numbers[cardinality(permit_numbers)]) AS wanted
            FROM ledger.holders WHERE holder_id = %(holder_id)s) AS own ON true
@@ -28,7 +28,7 @@ LEFT JOIN views.permits ON permits.permit_number = wanted;
 -- name: search
 SELECT position.position AS as_of_position, head.position AS head, permits.*,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = permits.permit_number) AS is_parked
+               WHERE quarantine.permit_number = permits.permit_number) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head LEFT JOIN views.permits
   ON permit_number IN (SELECT permit_number FROM views.permit_search
                        WHERE citizen_index = %(citizen_index)s)
@@ -45,7 +45,7 @@ SELECT position.position AS as_of_position, head.position AS head, physical_perm
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.physical_permits ON permit_number = %(permit_number)s
 LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version
@@ -60,7 +60,7 @@ SELECT position.position AS as_of_position, head.position AS head, electronic_pe
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_parked
+               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
 FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
 LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version

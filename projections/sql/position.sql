@@ -14,14 +14,11 @@ UPDATE views.position SET position = %s;
 -- name: notify
 SELECT pg_notify('permit_ledger_views', %s::text);
 
--- name: try_to_lead
-SELECT pg_try_advisory_lock(%s);
-
 -- name: prepare
--- A projector that stops in the middle of a page keeps nobody waiting for long; a view's commit need
--- not reach the disk before it is seen, since the log that it was made from has. And each look is one
--- into an index, though the plan was made when the view was empty. The lock that all of them share is
--- there to be counted: "proj".
+-- A projector that stops in the middle of a page does not block others for long. A view's commit need
+-- not reach the disk before it is visible, since the log that it was made from has. Rows are always
+-- found by an index, though the plan was made when the view was empty. The shared lock, which all
+-- projectors hold, is there to be counted: "proj".
 SELECT set_config('synchronous_commit', 'off', false),
        set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
        set_config('lock_timeout', '5s', false),

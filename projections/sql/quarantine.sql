@@ -1,9 +1,9 @@
--- name: parked
--- Which of these permits stand still, and from which position on.
+-- name: quarantined
+-- Which of these permits are in quarantine, and from which position on.
 SELECT permit_number, position FROM views.quarantine WHERE permit_number = ANY(%s);
 
--- name: park
--- Who is parked stays where it was parked first.
+-- name: put
+-- A permit that is in quarantine already stays there for the event that it was put there for.
 INSERT INTO views.quarantine (permit_number, position, version, topic, found_by, reason, trace)
 VALUES (%(permit_number)s, %(position)s, %(version)s, %(topic)s, %(found_by)s, %(reason)s, %(trace)s)
 ON CONFLICT (permit_number) DO NOTHING;
@@ -20,7 +20,7 @@ FROM views.quarantine
 WHERE (%(permit_number)s::text IS NULL OR permit_number = %(permit_number)s)
 ORDER BY quarantine.position LIMIT %(rows_max)s;
 
--- name: retried_in_vain
+-- name: record_failed_retry
 UPDATE views.quarantine
 SET position = %(position)s, version = %(version)s, topic = %(topic)s, reason = %(reason)s,
     trace = %(trace)s, retries = retries + 1, retried_at = now()
@@ -30,6 +30,6 @@ WHERE permit_number = %(permit_number)s;
 DELETE FROM views.quarantine WHERE permit_number = %s;
 
 -- name: events
--- A permit's events as far as the views are.
+-- Permits' events up to the views' position.
 SELECT position, stream, version, topic, state FROM ledger.events
 WHERE stream = ANY(%(permit_numbers)s) AND position <= %(until)s ORDER BY stream, version;

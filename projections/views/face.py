@@ -1,4 +1,4 @@
-"""What a card's face shows of its holder: at rest in a view it is sealed with the holder's key."""
+"""A card's face: what it shows of its holder, encrypted with the holder's key in a view."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _identity = attrgetter(*_IDENTITY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face(Identity):
-    """Who the holder is, and the home."""
+    """The holder's identity and home address."""
 
     address: str
 
@@ -36,31 +36,32 @@ class Face(Identity):
         return ERASED if address is ERASED else replace(self, address=address)
 
     def seal(self, key: HolderKey, view: str, permit_number: str) -> SealedFace:
-        """For this permit in this view, and nowhere else; an equal face gives an equal box there,
+        """Encrypt for this permit in this view. An equal face gives an equal ciphertext there,
         so that two builds of a view can be compared."""
         return SealedFace(key.seal_alike(orjson.dumps(self), view, permit_number))
 
 
 class SealedFace(NamedTuple):
-    """A face as a view has it."""
+    """A face as it is stored in a view."""
 
-    box: bytes
+    ciphertext: bytes
 
     def open(self, key: HolderKey, view: str, permit_number: str) -> Face:
-        """
+        """Decrypt the face.
+
         Raises:
             SealBroken
         """
-        shown: dict[str, Any] = orjson.loads(key.open(self.box, view, permit_number))
+        shown: dict[str, Any] = orjson.loads(key.open(self.ciphertext, view, permit_number))
         try:
             return Face(**{**shown, "birth_date": date.fromisoformat(shown["birth_date"])})
         except (TypeError, KeyError, ValueError):
             raise SealBroken("the sealed face holds other fields") from None
 
     @classmethod
-    def of(cls, box: bytes | None) -> Self | Erased:
-        return ERASED if box is None else cls(box)
+    def of(cls, ciphertext: bytes | None) -> Self | Erased:
+        return ERASED if ciphertext is None else cls(ciphertext)
 
 
 AnyFace = Face | SealedFace | Erased
-"""Of a row: sealed as it was loaded, opened where an event changes it, or gone."""
+"""A row's face: encrypted as loaded, decrypted where an event changes it, or erased."""

@@ -1,4 +1,4 @@
-"""A view's generations: the one that is read, the one being built, the one it took the place of."""
+"""A view's generations: the live one, the one being built, and the previous one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""First identity cards: how far each application has come, and when its card is due.
+"""First identity cards: each application's progress, and when its card is due.
 
-Nothing of the applicant is in a row, so that whoever has a receipt may be told of it.
+A row holds nothing of the applicant, so it may be shown to anyone who has the receipt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The physical track (实体居住证): what the card in use says and whether it is lost."""
+"""The physical track (实体居住证): the card in use, and whether it is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All views that share the one position, of every lifecycle."""
+"""All views that share the one position, of every stream type."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from .view import View, permit_views
 
 
 def all_views(blind_index: BlindIndex) -> list[View[Any]]:
-    """Whoever adds a lifecycle adds its views here."""
+    """A new stream type adds its views here."""
     return [*permit_views(blind_index), id_cards.VIEW]

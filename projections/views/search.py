@@ -15,17 +15,17 @@ class SearchEntry:
 
     permit_number: str
     citizen_index: str | None
-    """Of somebody erased there is none."""
+    """The index of an erased holder is ``None``."""
 
 
 class SearchView:
-    """Holds the index's key, and nothing else."""
+    """Folds events into rows of the search; holds the blind index's key only."""
 
     def __init__(self, blind_index: BlindIndex) -> None:
         self._blind_index = blind_index
 
     def evolve(self, _row: SearchEntry | None, event: PermitEvent) -> SearchEntry | None:
-        """The entry that the event makes, whatever was there; ``None`` for those that make none."""
+        """The entry after the event; ``None`` where the event changes none."""
         match event:
             case PermitIssued() if event.identity is not ERASED:
                 return self._entry(event.originator_id, event.identity.citizen_id_number)

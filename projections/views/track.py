@@ -1,7 +1,7 @@
-"""What the rows of both tracks have in common, and how events change it.
+"""What the rows of both tracks share, and how events change it.
 
-The face is the one part that is not there for everybody: in the table it is sealed, and of an
-erased holder there is none. Before an event that changes it the row's face is opened.
+The face is encrypted in the table, and empty once its holder is erased. It is decrypted before an
+event that changes it.
 
 Rows are changed in place: a projector that catches up folds tens of thousands of events a second,
 and a copy of a row costs more than all the rest that is done to it.
@@ -31,15 +31,15 @@ from domain.personal import ERASED
 from .face import AnyFace, Face
 
 CHANGES_FACE = (AddressChanged, IdentityCorrected)
-"""Events before which the face has to be opened."""
+"""Events before which the face has to be decrypted."""
 
 
 class RowMissing(Exception):
-    """An event of a permit of which the view has no row."""
+    """An event of a permit that has no row in the view."""
 
 
 class RowOutOfOrder(Exception):
-    """An event that is not the next one after those that the row holds."""
+    """An event that is not the next one after the row's version."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,7 @@ Row = TypeVar("Row", bound=TrackRow)
 
 
 def begin(row_type: type[Row], event: PermitIssued, **own: Any) -> Row:
-    """The row with which a permit begins on a track; ``own`` are the fields that only it has."""
+    """A permit's first row on a track; ``own`` are the fields that only this track has."""
     face = Face.of(event)
     has_portrait = isinstance(face, Face) and face.portrait is not None
     return row_type(
@@ -92,10 +92,10 @@ def begin(row_type: type[Row], event: PermitIssued, **own: Any) -> Row:
 
 
 def advance(row: Row | None, event: PermitEvent) -> Row:
-    """The row after an event, as far as both tracks share it.
+    """Apply an event to the fields that both tracks share.
 
     Raises:
-        RowMissing, RowOutOfOrder: the view has lost something; no row is made of guesses.
+        RowMissing, RowOutOfOrder: the view has lost a row or an event.
     """
     if row is None:
         raise RowMissing
@@ -133,6 +133,6 @@ def advance(row: Row | None, event: PermitEvent) -> Row:
 
 
 def _opened(row: TrackRow) -> Face | None:
-    """The row's face, which somebody has opened; ``None`` where its key is destroyed."""
+    """The row's face, decrypted before; ``None`` where its key is destroyed."""
     assert row.face is ERASED or isinstance(row.face, Face)  # noqa: S101  see CHANGES_FACE
     return None if row.face is ERASED else row.face

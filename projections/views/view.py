@@ -1,6 +1,6 @@
-"""A view: a table with one row a life, and the function that folds an event into the row.
+"""A view: a table with one row a stream, and the function that folds an event into the row.
 
-What a row shows of a person is sealed in the table; it is opened for the events that change it.
+Personal data is encrypted in the table, and decrypted for the events that change it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ Row = TypeVar("Row", bound=ViewRow)
 
 @dataclass(frozen=True)
 class View(Generic[Row]):
-    """``evolve(row, event)`` gives the row to write after the event, or ``None`` for none; it may
-    change the row that it is given. ``reads_rows``: whether it looks at that row at all.
+    """A view. ``evolve(row, event)`` returns the row to write after the event, or ``None`` for
+    none; it may change the row that it is given. ``reads_rows``: whether it uses that row at all.
 
-    It is of one lifecycle, whose streams are named in the column ``key``; events of others pass it
-    by, while its position goes on.
+    A view is of one stream type, whose streams' names are in the column ``key``; events of others
+    only move its position.
     """
 
     name: str
@@ -60,8 +60,8 @@ class View(Generic[Row]):
     key: LiteralString = "permit_number"
 
     def follows(self, topic: str) -> bool:
-        """Whether an event of this topic is one of its lifecycle. Whose a topic is that nobody
-        knows can't be told: it concerns every view."""
+        """Whether an event of this topic is of the view's stream type. An unknown topic concerns
+        every view."""
         stream_type = of_topic(topic)
         return stream_type is None or stream_type is self.stream_type
 
@@ -76,20 +76,21 @@ class View(Generic[Row]):
         numbers: Sequence[str],
         generation: Generation = Generation.LIVE,
     ) -> dict[str, Row]:
-        """The rows of these numbers, each one the caller's own."""
+        """Load the rows of these numbers; the caller may change them."""
         with connection.cursor(binary=True, row_factory=dict_row) as cursor:
             found = cursor.execute(self.query("load", generation), [list(numbers)]).fetchall()
         return {record[self.key]: self.row(record) for record in found}
 
     def row(self, record: dict[str, Any]) -> Row:
-        """A row, from the columns of the table."""
+        """Make a row from the columns of the table."""
         if self._has_face:
             record["face"] = SealedFace.of(record["face"])
         return self.row_type(**record)
 
     def open_face(self, row: Row | None, keys: Keys) -> None:
-        """Before an event that changes it (:data:`~.track.CHANGES_FACE`); ``keys`` are those of the
-        holders whose details the event holds.
+        """Decrypt a row's face, before an event that changes it (:data:`~.track.CHANGES_FACE`).
+
+        ``keys`` are those of the holders whose data the event holds.
 
         Raises:
             SealBroken, KeyUnusable
@@ -99,7 +100,7 @@ class View(Generic[Row]):
             row.face = ERASED if key is ERASED else row.face.open(key, self.name, row.permit_number)
 
     def record(self, row: Row, keys: Keys) -> Record:
-        """The row as the table has it, its face sealed.
+        """The row as the table has it, its face encrypted.
 
         Raises:
             KeyUnusable: the face is open, and its holder has no key.
@@ -107,7 +108,7 @@ class View(Generic[Row]):
         names, values = self._columns
         record: Record = dict(zip(names, values(row), strict=True))
         if isinstance(row, TrackRow):
-            record["face"] = self._box(row, keys)
+            record["face"] = self._ciphertext(row, keys)
         return record
 
     def save(
@@ -116,7 +117,7 @@ class View(Generic[Row]):
         records: Sequence[Record],
         generation: Generation = Generation.LIVE,
     ) -> None:
-        """Write them in one statement, over those that are there."""
+        """Insert or update rows in one statement."""
         if records:
             connection.execute(
                 self.query("save", generation), [orjson.dumps(records, default=_hex).decode()]
@@ -124,7 +125,7 @@ class View(Generic[Row]):
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """What its rows hold, by the table's names."""
+        """The names of the table's columns."""
         return self._columns[0]
 
     @cached_property
@@ -140,12 +141,12 @@ class View(Generic[Row]):
     def _sql(self) -> Queries:
         return Queries("projections", f"sql/{self.name}.sql")
 
-    def _box(self, row: TrackRow, keys: Keys) -> bytes | None:
+    def _ciphertext(self, row: TrackRow, keys: Keys) -> bytes | None:
         face = row.face
         if isinstance(face, Face):
             key = require(keys, row.holder_id)
             face = ERASED if key is ERASED else face.seal(key, self.name, row.permit_number)
-        return None if face is ERASED else face.box
+        return None if face is ERASED else face.ciphertext
 
 
 def _hex(value: object) -> str:

@@ -14,7 +14,7 @@ from consumers.analytics.facts import row_of
 from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.sink import EVENTS, Sink
 from consumers.contract.cloudevents import EventRecord
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service
 
 
@@ -30,17 +30,17 @@ def sink(folder: Path) -> Iterator[Sink]:
 
 
 @pytest.fixture
-def source(database_url: str, ledger: PermitLedger) -> LogSource:
+def source(database_url: str, ledger: BlockingLedger) -> LogSource:
     return LogSource(as_service(database_url), ledger.event_mapper.parse)
 
 
 @pytest.fixture
-def fill(sink: Sink, source: LogSource, ledger: PermitLedger) -> Callable[[], Sink]:
+def fill(sink: Sink, source: LogSource, ledger: BlockingLedger) -> Callable[[], Sink]:
     """``fill()``: brings the sink to the log's head."""
 
     def fill() -> Sink:
         stop = Event()
-        head = ledger.log.head()
+        head = ledger.head()
         with closing(source.batches(sink.marks(EVENTS), stop)) as batches:  # type: ignore[type-var]
             while (mark := sink.marks(EVENTS).get(LOG)) is None or mark.next_offset <= head:
                 sink.write(next(batches))

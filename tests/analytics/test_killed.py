@@ -93,14 +93,14 @@ def test_killed_at_random_points_under_load_it_holds_each_position_once(
             consumer.kill()
             reached.append(position(folder))
     load.join()
-    head = ledger.log.head()
+    head = ledger.head()
     consumer.start()
     until(lambda: caught_up(folder, head, checks), wait_s=WAIT_S)
     consumer.kill()
 
     log = [
         (event.id, event.originator_id, event.originator_version, event.topic)
-        for event in ledger.log.select_notifications(None, 100_000)
+        for event in ledger.events(1, 100_000)
     ]
     everything = (log, list(range(1, checks + 1)), (head, checks))
     assert everything == content()

@@ -16,7 +16,7 @@ from domain.calendar import Term, first_instant, shanghai_date
 from domain.context import CommandContext
 from domain.standing import Facts, PermitStatus, Standing
 from domain.validity import History
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service
 from tests.conftest import TEMPLATE
 from tests.keks import keyring
@@ -31,7 +31,7 @@ def ledger(postgres_url, blind_index):
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE like_the_domain TEMPLATE {TEMPLATE}")
     url = as_service(make_conninfo(postgres_url, dbname="like_the_domain"))
-    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+    with closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         ledger.url = url
         yield ledger
 
@@ -56,11 +56,11 @@ def source(ledger, city):
 @pytest.fixture(scope="module")
 def histories(ledger, city):
     """Every permit's, opened."""
-    return [History(ledger.opened(ledger.log.select_events(number))) for number in city.numbers]
+    return [History(ledger.log.opened(ledger.log.stored(number))) for number in city.numbers]
 
 
 def asked(sink, days, today=None):
-    questions.set_day(sink._connection, today or max(days), 30, days)
+    questions.set_day(sink.connection, today or max(days), 30, days)
     return sink.rows("SELECT * FROM permits_by_day")
 
 
@@ -131,7 +131,7 @@ def test_every_event_is_true_since_when_the_domain_says(fill, histories):
 def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
     """Within 30, 60 and 90 days, by district."""
     permits = [
-        project_aggregate(None, iter(ledger.opened(ledger.log.select_events(number))))
+        project_aggregate(None, iter(ledger.log.opened(ledger.log.stored(number))))
         for number in city.numbers
     ]
     today = shanghai_date(city.now)
@@ -144,7 +144,7 @@ def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
                 expected[permit.residence.division, days] += left <= days
 
     sink = fill()
-    questions.set_day(sink._connection, today, 30)
+    questions.set_day(sink.connection, today, 30)
     told = sink.rows("SELECT * FROM endorsements_due")
 
     assert {

@@ -23,7 +23,7 @@ def grow(ledger, policy):
 
     def grow(seed=1):
         simulate(ledger, permits=20, days=200, seed=seed, until=UNTIL, policy=policy)
-        return ledger.log.head()
+        return ledger.head()
 
     return grow
 

@@ -23,7 +23,7 @@ from consumers.analytics.sink import Sink
 from consumers.analytics.withholding import for_everybody, withheld
 from domain.calendar import shanghai_date
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service
 from permit_ledger.sample.command import simulate
 from tests.conftest import TEMPLATE
@@ -44,9 +44,9 @@ def filled(postgres_url, blind_index, policy, folder):
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE published_city TEMPLATE {TEMPLATE}")
     url = as_service(make_conninfo(postgres_url, dbname="published_city"))
-    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+    with closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
         simulate(ledger, permits=250, days=500, seed=3, until=UNTIL, policy=policy)
-        head = ledger.log.head()
+        head = ledger.head()
     sink = Sink(folder, "log")
     for batch in LogSource(url, EventMapper(OrjsonTranscoder()).parse).batches({}, Event()):
         sink.write(batch)
@@ -73,7 +73,7 @@ def check(n, number):
 @pytest.fixture(scope="module")
 def published(filled, folder):
     publisher = Publisher(folder)
-    publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.parked(), TODAY)
+    publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.uncounted(), TODAY)
     while publisher.draw_next(TODAY):
         pass
     return folder / "published"
@@ -204,11 +204,11 @@ def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeyp
     """Whoever has just read the index finds what it speaks of; in the end it goes."""
     now, folder = [0.0], tmp_path / "published"
     monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
-    monkeypatch.setattr("consumers.analytics.charts._drawn", _one_line)
+    monkeypatch.setattr("consumers.analytics.charts.draw", _one_line)
     publisher, there = Publisher(tmp_path), []
     for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
         today = TODAY + timedelta(days=day)
-        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.parked(), today)
+        publisher.publish(filled.answers(today, 30), filled.vitals(), filled.uncounted(), today)
         while publisher.draw_next(today):
             pass
         there.append(sorted(path.name[-5] for path in folder.glob("due.*.svg")))

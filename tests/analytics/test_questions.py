@@ -14,8 +14,8 @@ def ask(sink):
     """``ask("losses")``: its rows, each by its columns' names, on 15 June 2026."""
 
     def ask(name, days=None):
-        questions.set_day(sink._connection, TODAY, 30, days)
-        table = questions.ask(sink._connection, questions.BY_NAME[name]).whole
+        questions.set_day(sink.connection, TODAY, 30, days)
+        table = questions.ask(sink.connection, questions.BY_NAME[name]).whole
         return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
     return ask

@@ -7,7 +7,7 @@ from contextlib import closing
 import duckdb
 import pytest
 
-from consumers.analytics.batch import Batch, BatchBuilder, Mark, QuarantinedPermit
+from consumers.analytics.batch import Batch, BatchBuilder, Mark, UncountedRecord
 from consumers.analytics.sink import EVENTS, FILE, Sink
 
 ISSUED = {"anchor": "2026-01-05", "years": 1, "card_serial": 1, "residence": {"division": "320211"}}
@@ -38,7 +38,7 @@ def test_a_batch_that_fails_leaves_neither_rows_nor_a_mark(sink, put):
     broken = {**sink.rows("SELECT * FROM events")[0], "position": "no number"}
 
     with pytest.raises(duckdb.Error):
-        sink.write(Batch({0: Mark(9, 9, 9, "nine")}, [broken], [QuarantinedPermit(0, 8, "bad")]))
+        sink.write(Batch({0: Mark(9, 9, 9, "nine")}, [broken], [UncountedRecord(0, 8, "bad")]))
 
     assert (1, 0, before) == (count(sink), count(sink, "parked"), sink.marks(EVENTS))
 
@@ -59,7 +59,7 @@ def test_a_file_of_another_source_or_layout_is_made_anew(folder, put, sink, monk
     sink.close()
     with closing(Sink(folder, "topic permits.events.v1")) as other:
         assert (0, {}) == (count(other), other.marks(EVENTS))
-    monkeypatch.setattr("consumers.analytics.sink._layout", lambda: "of another version")
+    monkeypatch.setattr("consumers.analytics.sink.layout", lambda: "of another version")
     with closing(Sink(folder, "topic permits.events.v1")) as other:
         assert (0, {}) == (count(other), other.marks(EVENTS))
 

@@ -43,7 +43,7 @@ def published(put, sink, folder):
         ("identity-corrected", "P2", at("2026-03-20"), {"actor": "officer-2"}),
     )
     publisher = Publisher(folder)
-    publisher.publish(sink.answers(TODAY, 30), sink.vitals(), sink.parked(), TODAY)
+    publisher.publish(sink.answers(TODAY, 30), sink.vitals(), sink.uncounted(), TODAY)
     sink.close()
     return folder
 

@@ -15,11 +15,12 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
+from tests.api.id_card_fixtures import accept, arrived, brought, progress, step  # noqa: F401
 from tests.api.phones import Phone
 from tests.api.service import Caller, Json, Service, audit_path
 from tests.api.writers import Writers
@@ -97,7 +98,7 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def caller(http: httpx.Client) -> Callable[..., Caller]:
-    """``caller("verifier", scenarios=[…])``: somebody in a role."""
+    """``caller("verifier", scenarios=[…])``: a caller in a role."""
 
     return partial(Caller.with_token, http)
 
@@ -120,7 +121,7 @@ def investigator(caller: Callable[..., Caller]) -> Caller:
 
 @pytest.fixture(scope="session")
 def operator(caller: Callable[..., Caller]) -> Caller:
-    """Who looks after the service."""
+    """An operator."""
     return caller("operator")
 
 
@@ -166,7 +167,7 @@ def at(http: httpx.Client) -> Iterator[Callable[[str], None]]:
 
 
 _people = itertools.count(10)
-"""The first few are examples in the documents: tests leave them to whoever copies those."""
+"""The first few are examples in the documents, and left for those."""
 
 
 @pytest.fixture(scope="session")
@@ -271,7 +272,7 @@ def phone_of(holder_of: Callable[[Json], Caller]) -> Callable[[Json], Phone]:
 
 @pytest.fixture
 def show(verifier: Caller) -> Callable[..., Json]:
-    """``show(code)``: what an officer is told of a code; ``by`` is another officer."""
+    """``show(code)``: the answer to a check of a code; ``by`` is another verifier."""
 
     def make(
         code: str,
@@ -291,7 +292,7 @@ def show(verifier: Caller) -> Callable[..., Json]:
 
 @pytest.fixture
 def check(verifier: Caller) -> Callable[..., Json]:
-    """``check(number, card_serial=1)``: what an officer is told of a card."""
+    """``check(number, card_serial=1)``: the answer to a check of a card."""
 
     def make(number: str, card_serial: int = 1, scenario: str = "patrol_inspection") -> Json:
         card = {"track": "physical", "permit_number": number, "card_serial": card_serial}
@@ -301,6 +302,20 @@ def check(verifier: Caller) -> Callable[..., Json]:
         return found
 
     return make
+
+
+@pytest.fixture(scope="session")
+def signed_claims(http: httpx.Client) -> Callable[..., Json]:
+    """``signed_claims(receipt)``: the claims of what the service signed, verified."""
+
+    def verified(compact: str, kind: str = "permit-check-receipt+jwt") -> Json:
+        keys = KeySet.import_key_set(http.get("/.well-known/jwks.json").json())
+        signed = jws.deserialize_compact(compact, keys, algorithms=["ES256"])
+        assert signed.headers()["typ"] == kind
+        claims: Json = json.loads(signed.payload)
+        return claims
+
+    return verified
 
 
 @pytest.fixture
@@ -352,7 +367,7 @@ def eventually() -> Callable[..., Any]:
         deadline = time.monotonic() + within_s
         while not (value := condition()):
             assert time.monotonic() < deadline, f"not within {within_s} s"
-            time.sleep(POLL_S)  # between two looks at a condition, with a bound
+            time.sleep(POLL_S)  # polls a condition, with a bound
         return value
 
     return make

@@ -78,7 +78,7 @@ def arrived(accept, step):
 
 @pytest.fixture
 def progress(http):
-    """``progress(application)``: what anybody with the receipt is told, without a token."""
+    """``progress(application)``: the progress by receipt number, without a token."""
 
     def progress(application, **parameters):
         return http.get(f"{PATH}/{application['receipt_number']}/progress", params=parameters)

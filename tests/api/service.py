@@ -36,20 +36,20 @@ Json = dict[str, Any]
 
 
 def audit_path(permit: Json, what: str) -> str:
-    """Where an investigator looks at a permit."""
+    """Return the path of an audit read."""
     return f"/v1/audit/permits/{permit['permit_number']}/{what}"
 
 
 @dataclass
 class Caller:
-    """Somebody with a token. Every method returns the answer, whatever it is."""
+    """A caller with a token. Every method returns the response, whatever its status."""
 
     http: httpx.Client
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def with_token(cls, http: httpx.Client, role: str, **claims: Any) -> "Caller":
-        """Somebody in a role, with the development issuer's token for it."""
+        """Make a caller in a role, with the development issuer's token."""
         answer = http.post("/v1/dev/tokens", json={"role": role, **claims})
         assert answer.status_code == 200, answer.text
         return cls(http, {"Authorization": f"Bearer {answer.json()['access_token']}"})
@@ -68,7 +68,7 @@ class Caller:
         return self.http.post(path, json=body, headers={**self.headers, **named})
 
     def send(self, path: str, content: Any, **headers: str) -> httpx.Response:
-        """Any bytes as a body, on a connection that nobody uses afterwards."""
+        """Send any bytes as a body, on a connection of their own."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         usual = {"content-type": "application/json", "connection": "close"}
         return self.http.post(path, content=content, headers={**self.headers, **usual, **named})
@@ -190,7 +190,7 @@ class Service:
         return sealed.state
 
     def holder_key(self, holder_id: str) -> HolderKey:
-        """Of somebody who is not erased, unwrapped with what lies in the data folder."""
+        """Unwrap the key of a holder who is not erased."""
         rows = self.rows(HOLDER_KEY, holder_id)
         keys = HolderKeys(keyring(Settings(data_dir=self.data_dir))).unwrap(wrapped_keys_in(rows))
         key = keys[holder_id]
@@ -215,11 +215,11 @@ class Service:
                 while part := stream.recv(65536):
                     received += part
             except (BrokenPipeError, ConnectionResetError):
-                pass  # it had heard enough
+                pass  # the server has closed the connection
         return received
 
     def caller(self, role: str, **claims: Any) -> Caller:
-        """Somebody in a role, with connections of their own."""
+        """Make a caller in a role, with its own connections."""
         return Caller.with_token(httpx.Client(base_url=self.url, timeout=30), role, **claims)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Addresses and methods that nobody documented."""
+"""Undocumented addresses and methods."""
 
 import pytest
 
@@ -15,9 +15,9 @@ def status(answer):
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else None
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_an_address_that_leads_nowhere(subtests, service, bearer):
+    """However it is spelt, it is the caller's mistake."""
+    for path in [
         b"/v1/permits/%2e%2e",
         b"/v1/permits/%2e%2e/%2e%2e/healthz",
         b"/v1/permits/..%2f..%2fhealthz",
@@ -40,46 +40,51 @@ def status(answer):
         b"healthz",
         b"*",
         b"",
-    ],
-    ids=lambda path: repr(path[:40]),
-)
-def test_an_address_that_leads_nowhere(service, bearer, path):
-    """However it is spelt, it is the caller's mistake."""
-    answer = service.say(b"GET " + path + b" HTTP/1.1\r\n" + CLOSE + bearer + b"\r\n")
+    ]:
+        with subtests.test(path=path):
+            answer = service.say(b"GET " + path + b" HTTP/1.1\r\n" + CLOSE + bearer + b"\r\n")
 
-    assert status(answer) in {400, 404, 414}
-    assert b"X-Injected" not in answer
+            assert status(answer) in {400, 404, 414}
+            assert b"X-Injected" not in answer
 
 
-@pytest.mark.parametrize("path", [b"/healthz/", b"/v1/permits/", b"/v1/permits/000000000000/"])
-def test_an_address_with_a_slash_too_many_is_another(service, bearer, path):
+def test_an_address_with_a_slash_too_many_is_another(subtests, service, bearer):
     """No redirect to wherever the Host header says, with the token still in hand."""
-    request = b"GET " + path + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n" + bearer
+    for path in [b"/healthz/", b"/v1/permits/", b"/v1/permits/000000000000/"]:
+        with subtests.test(path=path):
+            request = (
+                b"GET "
+                + path
+                + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n"
+                + bearer
+            )
 
-    answer = service.say(request + b"\r\n")
+            answer = service.say(request + b"\r\n")
 
-    assert 404 == status(answer)
-    assert b"evil.example" not in answer
+            assert 404 == status(answer)
+            assert b"evil.example" not in answer
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PROPFIND", "PATCH", "PURGE"])
-@pytest.mark.parametrize("path", ["/healthz", "/v1/permits", "/v1/permits/000000000000"])
-def test_a_method_that_is_not_served(http, registrar, method, path):
+def test_a_method_that_is_not_served(subtests, http, registrar):
     """405 with Allow; TRACE repeats no token, OPTIONS opens no other origin."""
-    origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ["OPTIONS", "TRACE", "PROPFIND", "PATCH", "PURGE"]:
+        for path in ["/healthz", "/v1/permits", "/v1/permits/000000000000"]:
+            with subtests.test(method=method, path=path):
+                origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 
-    answer = http.request(method, path, headers={**registrar.headers, **origin})
+                answer = http.request(method, path, headers={**registrar.headers, **origin})
 
-    assert (405, "METHOD_NOT_ALLOWED") == (answer.status_code, answer.json()["code"])
-    assert answer.headers["Allow"]
-    assert registrar.headers["Authorization"] not in answer.text
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+                assert (405, "METHOD_NOT_ALLOWED") == (answer.status_code, answer.json()["code"])
+                assert answer.headers["Allow"]
+                assert registrar.headers["Authorization"] not in answer.text
+                assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"])
-def test_head_is_get_without_the_body(http, path):
+def test_head_is_get_without_the_body(subtests, http):
     """RFC 9110 §9.1: what answers GET answers HEAD, with the same headers."""
-    answer = http.head(path)
+    for path in ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"]:
+        with subtests.test(path=path):
+            answer = http.head(path)
 
-    assert (200, b"") == (answer.status_code, answer.content)
-    assert http.get(path).headers["Content-Type"] == answer.headers["Content-Type"]
+            assert (200, b"") == (answer.status_code, answer.content)
+            assert http.get(path).headers["Content-Type"] == answer.headers["Content-Type"]

@@ -1,7 +1,5 @@
 """The investigator's reads: what was changed, what was true when, and who relied on it."""
 
-import pytest
-
 from tests.api.orders import ERASURE, ORDER
 from tests.api.service import audit_path
 
@@ -101,7 +99,7 @@ def test_an_erased_holder_is_said_to_be_erased(service, issue, act, look, protec
 
 
 def test_what_went_with_the_key_is_called_uncertain(at, issue, act, look, protect):
-    """Whether it was the name that was corrected nobody can tell any more."""
+    """Whether the name was corrected is unknown."""
     at("2026-01-05")
     permit = issue()
     at("2026-02-01")
@@ -137,7 +135,7 @@ def test_a_restricted_holder_is_shown_to_nobody(issue, look, protect):
 
 
 def test_an_event_that_cant_be_read_is_listed_as_such(service, issue, act, look, investigator):
-    """And what the permit was after it is not made of guesses; before it, it is told."""
+    """The state after it is unknown; the state before it is returned."""
     permit = issue()
     between = act(permit["permit_number"], "loss-reports")
     act(permit["permit_number"], "loss-lifts")
@@ -186,7 +184,7 @@ def test_a_broken_event_hides_nothing_that_was_known_before_it(service, at, issu
 
 
 def test_an_event_that_was_taken_out_is_missed(service, issue, act, look, investigator):
-    """By its version; what the permit was since then nobody says."""
+    """By its version; the state since then is unknown."""
     permit = issue()
     lost = act(permit["permit_number"], "loss-reports")
     act(permit["permit_number"], "loss-lifts")
@@ -257,30 +255,25 @@ def test_known_ahead_of_time_is_known_now(issue, look):
     assert state["known_at"] < "2099"
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [{"at": "2020-01-01T00:00:00Z"}, {"known_at": "2020-01-01T00:00:00Z"}],
-    ids=["true", "known"],
-)
-def test_before_its_issue_there_is_no_such_permit(investigator, issue, parameters):
+def test_before_its_issue_there_is_no_such_permit(subtests, investigator, issue):
     """Neither true nor known."""
-    answer = investigator.get(audit_path(issue(), "state"), **parameters)
+    for parameters in [{"at": "2020-01-01T00:00:00Z"}, {"known_at": "2020-01-01T00:00:00Z"}]:
+        with subtests.test(parameters=parameters):
+            answer = investigator.get(audit_path(issue(), "state"), **parameters)
 
-    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+            assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    "instant",
-    [
+def test_an_instant_has_a_date_a_time_and_an_offset(subtests, investigator, issue):
+    """Anything else may mean another one."""
+    for instant in [
         *("2026-01-05", "2026-01-05T09:00:00", "1767600000", "yesterday", ""),
         *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-    ],
-)
-def test_an_instant_has_a_date_a_time_and_an_offset(investigator, issue, instant):
-    """Anything else may mean another one."""
-    answer = investigator.get(audit_path(issue(), "state"), at=instant)
+    ]:
+        with subtests.test(instant=instant):
+            answer = investigator.get(audit_path(issue(), "state"), at=instant)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_more_digits_than_microseconds_are_cut(investigator, issue):

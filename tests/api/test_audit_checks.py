@@ -1,4 +1,4 @@
-"""Who checked a permit, and what they would be told today of the instant at which they asked."""
+"""A permit's past checks, each with today's answer for its instant."""
 
 from tests.api.orders import ERASURE
 
@@ -50,7 +50,7 @@ def test_a_corrected_name_was_shown_wrong(issue, act, check, look):
 
 
 def test_p24_who_relied_on_a_voided_permit_is_listed(issue, act, check, look):
-    """[N18] They were told what was true then."""
+    """[N18] The answer was right at the time."""
     permit = issue()
     check(permit["permit_number"])
     act(permit["permit_number"], "voidings", finding=FINDING)

@@ -13,7 +13,7 @@ NOBODYS = permit_number.draw(random.Random(7).getrandbits)  # noqa: S311  chance
 
 @pytest.fixture
 def recorded(service):
-    """``recorded(number)``: the looks at this permit that are on record, in their order."""
+    """``recorded(number)``: the recorded reads of this permit, in order."""
 
     def recorded(number):
         return service.rows(
@@ -35,7 +35,7 @@ def path(number, what):
 
 
 @pytest.mark.parametrize("what", WHATS)
-def test_a_look_is_on_record(recorded, investigator, number, what):
+def test_a_read_is_recorded(recorded, investigator, number, what):
     """Who, in which case, at what."""
     assert 200 == investigator.get(path(number, what)).status_code
 
@@ -43,7 +43,7 @@ def test_a_look_is_on_record(recorded, investigator, number, what):
 
 
 def test_with_what_was_asked_for(recorded, investigator, number):
-    """Instants and numbers; what may be anything is not kept, nor what nobody has asked for."""
+    """Instants and numbers; free text and unknown parameters are not recorded."""
     instants = {"at": "2099-01-05T09:00:00.1234567+08:00", "known_at": "2099-01-05T01:00:00Z"}
     investigator.get(path(number, "state"), **instants)
     investigator.get(path(number, "state"), at="欧阳测试", name="欧阳测试")
@@ -59,7 +59,7 @@ def test_with_what_was_asked_for(recorded, investigator, number):
 
 
 @pytest.mark.parametrize("what", WHATS)
-def test_without_a_case_nothing_is_told_and_that_is_on_record(recorded, signed, number, what):
+def test_a_read_without_a_case_is_refused_and_recorded(recorded, signed, number, what):
     """403, by an account that could be asked why."""
     nobodys = signed(sub="officer-7", scope="audit:read")
 
@@ -71,7 +71,7 @@ def test_without_a_case_nothing_is_told_and_that_is_on_record(recorded, signed, 
 
 @pytest.mark.parametrize("role", ["registrar", "verifier", "operator"])
 def test_the_wrong_scope_is_on_record_too(recorded, caller, number, role):
-    """Whoever tries the door."""
+    """Refused reads are recorded."""
     assert 403 == caller(role).get(path(number, "events")).status_code
 
     assert [(f"{role}@development", None, "events", "refused")] == [
@@ -80,7 +80,7 @@ def test_the_wrong_scope_is_on_record_too(recorded, caller, number, role):
 
 
 def test_of_a_token_that_is_not_valid_nothing_is_known(recorded, signed, http, number):
-    """401, and no record of a name that anybody can write."""
+    """401, and no record of an unverified name."""
     assert (
         401
         == signed(sub="officer-7", scope="audit:read", exp=1)
@@ -118,7 +118,7 @@ def test_what_cant_be_recorded_is_not_answered(service, investigator, number, wh
 
 
 def test_a_refusal_that_cant_be_recorded_is_not_told_either(service, registrar, number):
-    """Nobody learns whether the door would have opened."""
+    """The response does not depend on the outcome."""
     service.execute("REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service")
     try:
         answer = registrar.get(path(number, "events"))
@@ -129,7 +129,7 @@ def test_a_refusal_that_cant_be_recorded_is_not_told_either(service, registrar, 
 
 
 def test_looks_are_listed_with_the_newest_first(investigator, signed, number):
-    """All of them or those at one permit, in pages; listing them is a look as well."""
+    """All or those of one permit, in pages; listing them is a read as well."""
     investigator.get(path(number, "state"))
     signed(sub="officer-7", scope="verify").get(path(number, "checks"))
     investigator.get(READS, subject=number)

@@ -1,37 +1,34 @@
-"""Bodies that a stranger may send: too large, of another type, or no JSON."""
+"""Bodies that are too large, of another type, or not JSON."""
 
 import json
 from uuid import uuid4
-
-import pytest
 
 BODY_BYTES_MAX = 256 * 1024
 
 
 def assert_problem(answer):
-    """Told in the one form."""
+    """Every refusal is a problem document."""
     assert "application/problem+json" == answer.headers["Content-Type"]
     assert answer.status_code == answer.json()["status"]
 
 
-@pytest.mark.parametrize(
-    ("size_bytes", "status"), [(BODY_BYTES_MAX, 422), (BODY_BYTES_MAX + 1, 413), (10**7, 413)]
-)
-@pytest.mark.parametrize("in_chunks", [False, True])
-def test_a_body_has_a_bound(registrar, size_bytes, status, in_chunks):
+def test_a_body_has_a_bound(subtests, registrar):
     """256 KiB, announced or not."""
-    body = b'"' + b"x" * (size_bytes - 2) + b'"'
-    chunks = (body[at : at + 65536] for at in range(0, len(body), 65536))
+    for size_bytes, status in [(BODY_BYTES_MAX, 422), (BODY_BYTES_MAX + 1, 413), (10**7, 413)]:
+        for in_chunks in [False, True]:
+            with subtests.test(size_bytes=size_bytes, status=status, in_chunks=in_chunks):
+                body = b'"' + b"x" * (size_bytes - 2) + b'"'
+                chunks = (body[at : at + 65536] for at in range(0, len(body), 65536))
 
-    answer = registrar.send("/v1/permits", chunks if in_chunks else body)
+                answer = registrar.send("/v1/permits", chunks if in_chunks else body)
 
-    assert status == answer.status_code
-    assert_problem(answer)
+                assert status == answer.status_code
+                assert_problem(answer)
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
+def test_another_type_is_refused(subtests, registrar, application):
+    """Even where the bytes are JSON."""
+    for content_type in [
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
@@ -41,21 +38,19 @@ def test_a_body_has_a_bound(registrar, size_bytes, status, in_chunks):
         "",
         "json",
         "application/json-seq",
-    ],
-)
-def test_another_type_is_refused(registrar, application, content_type):
-    """Even where the bytes are JSON."""
-    content = json.dumps(application()).encode()
+    ]:
+        with subtests.test(content_type=content_type):
+            content = json.dumps(application()).encode()
 
-    answer = registrar.send("/v1/permits", content, content_type=content_type)
+            answer = registrar.send("/v1/permits", content, content_type=content_type)
 
-    assert_problem(answer)
-    assert answer.status_code in {415, 422}
+            assert_problem(answer)
+            assert answer.status_code in {415, 422}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+def test_what_is_no_json_is_bad_input(subtests, registrar):
+    """422, as the contract says, on every endpoint alike."""
+    for content in [
         b"",
         b" ",
         b"{",
@@ -69,27 +64,29 @@ def test_another_type_is_refused(registrar, application, content_type):
         b'{"holder": "\xff"}',
         b"\x1f\x8b\x08\x00",
         b"// comment\n{}",
-    ],
-)
-def test_what_is_no_json_is_bad_input(registrar, content):
-    """422, as the contract says, on every endpoint alike."""
-    for path in ("/v1/permits", "/v1/permits/000000000000/loss-reports"):
-        answer = registrar.send(path, content, idempotency_key=str(uuid4()))
+    ]:
+        with subtests.test(content=content):
+            for path in ("/v1/permits", "/v1/permits/000000000000/loss-reports"):
+                answer = registrar.send(path, content, idempotency_key=str(uuid4()))
 
-        assert_problem(answer)
-        assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+                assert_problem(answer)
+                assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    ("encoding", "status"),
-    [("utf-8", 201), ("utf-8-sig", 201), ("utf-16", 422), ("utf-16-le", 422), ("gb18030", 422)],
-)
-def test_json_is_utf_8(registrar, application, encoding, status):
+def test_json_is_utf_8(subtests, registrar, application):
     """RFC 8259 §8.1: nothing else is JSON between systems; a byte order mark does no harm."""
-    content = json.dumps(application(), ensure_ascii=False).encode(encoding)
+    for encoding, status in [
+        ("utf-8", 201),
+        ("utf-8-sig", 201),
+        ("utf-16", 422),
+        ("utf-16-le", 422),
+        ("gb18030", 422),
+    ]:
+        with subtests.test(encoding=encoding, status=status):
+            content = json.dumps(application(), ensure_ascii=False).encode(encoding)
 
-    answer = registrar.send("/v1/permits", content)
+            answer = registrar.send("/v1/permits", content)
 
-    assert status == answer.status_code
-    if status == 422:
-        assert "body: a JSON document in UTF-8 is expected" == answer.json()["detail"]
+            assert status == answer.status_code
+            if status == 422:
+                assert "body: a JSON document in UTF-8 is expected" == answer.json()["detail"]

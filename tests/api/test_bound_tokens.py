@@ -83,7 +83,7 @@ def test_with_a_proof_by_its_key_it_is_good(ask, proof, way):
 
 @every_way
 def test_as_a_plain_bearer_token_it_is_refused(ask, proof, way):
-    """Whoever has stolen it has not the key (RFC 9449 §7.2); with a proof the scheme is another."""
+    """A thief lacks the key (RFC 9449 §7.2); with a proof the scheme is DPoP."""
     refused = (401, 'DPoP error="invalid_token", algs="ES256"')
 
     assert refused == ask(way, "Bearer")
@@ -106,7 +106,7 @@ def test_without_a_proof_with_two_or_with_anothers_it_is_refused(ask, proof, way
 
 @every_way
 def test_a_proof_counts_once(ask, proof, way):
-    """Whoever listens can't send it again."""
+    """A recorded proof can't be used again."""
     once = proof(way)
 
     assert way[-1] == ask(way, "DPoP", once)[0]
@@ -122,25 +122,19 @@ def test_a_token_that_is_bound_to_nothing_is_no_dpop_token(ask, proof, signed, w
     assert way[-1] == ask(way, "Bearer", token=token)[0]
 
 
-@pytest.mark.parametrize(
-    "cnf",
-    [
+def test_bound_in_a_way_that_is_not_known_it_is_refused(subtests, ask, proof, signed):
+    """A binding that can't be confirmed does not count as none."""
+    for cnf in [
         *({}, [], "x", 7, True),
         *({"jkt": 7}, {"jkt": ""}, {"jkt": "short"}, {"jkt": [KEY.thumbprint()]}),
         {"x5t#S256": "A" * 43},
         {"jwk": KEY.as_dict(private=False)},
-    ],
-    ids=[
-        *("empty", "list", "text", "number", "true"),
-        *("jkt-number", "jkt-empty", "jkt-short", "jkt-list", "certificate", "jwk"),
-    ],
-)
-@pytest.mark.parametrize("scheme", ["Bearer", "DPoP"])
-def test_bound_in_a_way_that_is_not_known_it_is_refused(ask, proof, signed, cnf, scheme):
-    """A binding that can't be confirmed does not count as none."""
-    way, token = WAYS["a read"], signed(cnf=cnf).token
+    ]:
+        for scheme in ["Bearer", "DPoP"]:
+            with subtests.test(cnf=cnf, scheme=scheme):
+                way, token = WAYS["a read"], signed(cnf=cnf).token
 
-    assert 401 == ask(way, scheme, proof(way, token=token), token=token)[0]
+                assert 401 == ask(way, scheme, proof(way, token=token), token=token)[0]
 
 
 def test_a_code_is_made_with_the_one_key_of_phone_and_token(signed, registrar, application):
@@ -158,20 +152,18 @@ def test_a_code_is_made_with_the_one_key_of_phone_and_token(signed, registrar, a
     assert 401 == phone.ask(phone.proof({"jwk": OTHER.as_dict(private=False)}, OTHER)).status_code
 
 
-@pytest.mark.parametrize(
-    ("path", "spelled"),
-    [
+def test_an_address_is_compared_as_addresses_are(subtests, ask, proof):
+    """Whatever is encoded in it, and how (RFC 3986 §6.2.2)."""
+    for path, spelled in [
         ("/v1/permits/%e5%b1%85", "/v1/permits/%E5%B1%85"),
         ("/v1/permits/%41%7E", "/v1/permits/A~"),
         ("/v1/permits/a%3Fb", "/v1/permits/a%3fb"),
-    ],
-)
-def test_an_address_is_compared_as_addresses_are(ask, proof, path, spelled):
-    """Whatever is encoded in it, and how (RFC 3986 §6.2.2)."""
-    sent, signed_for = ("GET", path, {}, 404), ("GET", spelled, {}, 404)
+    ]:
+        with subtests.test(path=path, spelled=spelled):
+            sent, signed_for = ("GET", path, {}, 404), ("GET", spelled, {}, 404)
 
-    assert 404 == ask(sent, "DPoP", proof(signed_for))[0]
-    assert 401 == ask(sent, "DPoP", proof(WAYS["a read"]))[0]
+            assert 404 == ask(sent, "DPoP", proof(signed_for))[0]
+            assert 401 == ask(sent, "DPoP", proof(WAYS["a read"]))[0]
 
 
 def test_what_was_used_is_forgotten_when_it_can_not_be_used_again():

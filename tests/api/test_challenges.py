@@ -79,7 +79,7 @@ def test_a_code_for_another_challenge_does_not_answer_it(phone, challenge, show)
 
 
 def test_a_code_for_a_challenge_is_no_plain_code(phone, challenge, show):
-    """Where nothing was asked, it was meant for somebody else."""
+    """A code without a challenge answers none."""
     assert "not_live" == show(phone.code(challenge()), LAW)["reason"]
 
 
@@ -104,7 +104,7 @@ def test_where_nothing_was_asked_a_plain_code_is_enough(phone, show):
 
 
 def test_a_challenge_dies(at, phone, challenge, show):
-    """After two minutes nobody answers it, nor is a code good that did in time."""
+    """After two minutes it can't be answered, and a code that did is not live."""
     at("2026-06-01T10:00:00+08:00")
     digits = challenge()
     at("2026-06-01T10:01:55+08:00")
@@ -123,11 +123,12 @@ def test_digits_that_nobody_shows_are_not_answered(phone):
     assert (409, "CHALLENGE_NOT_OPEN") == (refused.status_code, refused.json()["code"])
 
 
-@pytest.mark.parametrize("scenario", [PATROL, "dog_walking", ""])
-def test_only_in_scenarios_of_high_risk(verifier, scenario):
+def test_only_in_scenarios_of_high_risk(subtests, verifier):
     """Of the policy's list."""
-    refused = verifier.post(PATH, {"scenario": scenario})
-    assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
+    for scenario in [PATROL, "dog_walking", ""]:
+        with subtests.test(scenario=scenario):
+            refused = verifier.post(PATH, {"scenario": scenario})
+            assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
 def test_only_by_who_is_registered_for_the_scenario(caller):
@@ -136,10 +137,11 @@ def test_only_by_who_is_registered_for_the_scenario(caller):
     assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
-@pytest.mark.parametrize("digits", ["", "1234567", "123456789", "1234567a", 12345678])
-def test_other_texts_are_no_challenge(phone, verifier, digits):
+def test_other_texts_are_no_challenge(subtests, phone, verifier):
     """422, of the phone and of the officer."""
-    asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())
-    check = {"scenario": LAW, "track": "electronic", "code": "x", "challenge": digits}
-    checked = verifier.post("/v1/verifications", check)
-    assert [422, 422] == [asked.status_code, checked.status_code]
+    for digits in ["", "1234567", "123456789", "1234567a", 12345678]:
+        with subtests.test(digits=digits):
+            asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())
+            check = {"scenario": LAW, "track": "electronic", "code": "x", "challenge": digits}
+            checked = verifier.post("/v1/verifications", check)
+            assert [422, 422] == [asked.status_code, checked.status_code]

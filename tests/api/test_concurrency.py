@@ -18,7 +18,7 @@ def outcomes(answers):
 
 
 def test_p02_of_32_applications_of_one_person_one_wins(together, registrar, application):
-    """Everybody else hears that this person holds a permit."""
+    """All others are refused: this person holds a permit."""
     person = application()
 
     answers = together(32, lambda _: registrar.post("/v1/permits", person))
@@ -27,7 +27,7 @@ def test_p02_of_32_applications_of_one_person_one_wins(together, registrar, appl
 
 
 def test_of_16_writers_with_the_same_version_one_wins(together, registrar, issue):
-    """Everybody else lost the race and has to read again."""
+    """All others get a conflict."""
     path = f"/v1/permits/{issue()['permit_number']}/replacements"
     body = {"reason": "office_error", "old_card_returned": True}
 
@@ -38,7 +38,7 @@ def test_of_16_writers_with_the_same_version_one_wins(together, registrar, issue
 
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_16_issues_under_one_key_are_one(service, together, registrar, application, turn):
-    """One event, and everybody gets the same bytes."""
+    """One event, and all get the same bytes."""
     body, key = application(), str(uuid4())
     [(head,)] = service.rows("SELECT position FROM ledger.head")
 
@@ -52,7 +52,7 @@ def test_16_issues_under_one_key_are_one(service, together, registrar, applicati
 @pytest.mark.parametrize("if_match", [{}, {"if_match": '"2"'}])
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_16_reissues_under_one_key_are_one(together, registrar, act, issue, turn, if_match):
-    """With and without a version; nobody is told that there is nothing to reissue any more."""
+    """With and without a version; none is refused for a missing loss report."""
     number, key = issue()["permit_number"], str(uuid4())
     act(number, "loss-reports")
     path = f"/v1/permits/{number}/reissues"
@@ -87,7 +87,7 @@ def test_serials_grow_by_one_with_every_reissue(service, together, registrar, is
 
 
 def test_every_acknowledged_write_has_a_version_of_its_own(together, registrar, issue):
-    """Without If-Match nobody overwrites anybody."""
+    """Without If-Match no write is lost."""
     path = f"/v1/permits/{issue()['permit_number']}/replacements"
     body = {"reason": "office_error", "old_card_returned": True}
 
@@ -101,7 +101,7 @@ def test_every_acknowledged_write_has_a_version_of_its_own(together, registrar, 
 
 
 def test_p15_at_no_position_do_the_tracks_disagree(together, act, read, issue):
-    """Whoever reads while cards are replaced sees the same serial on both, position by position."""
+    """While cards are replaced, both tracks have the same serial at every position."""
     permit, done = issue(), Event()
 
     def replace():

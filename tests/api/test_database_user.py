@@ -39,7 +39,7 @@ def member(empty_database: str, new_login: Callable[..., str]) -> str:
 
 
 def test_migrate_says_what_it_applied(migrate):
-    """A line for each; a second time that there is nothing to do, to whoever may see that."""
+    """A line for each; the second time, that there is nothing to do."""
     first = migrate()
 
     assert (0, "") == (first.returncode, first.stderr)

@@ -29,7 +29,7 @@ def phone(phone_of, permit):
 
 
 def assert_not_live(found):
-    """One face for whatever is no good: nothing shown, nothing told of any permit."""
+    """The same answer for every code that is not live; nothing about any permit."""
     assert ("not_effective", "not_live", {}) == (
         found["outcome"],
         found["reason"],
@@ -202,7 +202,7 @@ def test_somebody_restricted_gets_no_code(investigator, permit, phone, show):
 
 
 def test_somebody_erased_gets_no_code(investigator, permit, phone, show):
-    """And the one that is out shows nobody."""
+    """And the one that was shown is not live."""
     code = phone.code()
     order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
     order["approvals"] = ["officer-1", "officer-2"]
@@ -216,7 +216,7 @@ def test_somebody_erased_gets_no_code(investigator, permit, phone, show):
 
 
 def test_p22_a_scenario_that_is_not_allowed_uses_the_code_up(caller, phone, show):
-    """It was shown: whoever saw it can't pass it on to somebody who is allowed."""
+    """It was shown, so it can't be passed on to another verifier."""
     code = phone.code()
     stranger = caller("verifier", scenarios=["patrol_inspection"])
 

@@ -53,23 +53,22 @@ def test_p18_a_lost_card_is_no_hindrance(act, permit, holder, claims, claim_body
     assert (201, "active") == (answer.status_code, answer.json()["electronic"]["status"])
 
 
-@pytest.mark.parametrize("face_match", [None, {**MATCH, "matched": False}])
-def test_p19_a_claim_needs_a_face_match(holder, claims, claim_body, face_match):
+def test_p19_a_claim_needs_a_face_match(subtests, holder, claims, claim_body):
     """No result, or a result that says no."""
-    answer = holder.post(claims, {**claim_body(), "face_match": face_match})
+    for face_match in [None, {**MATCH, "matched": False}]:
+        with subtests.test(face_match=face_match):
+            answer = holder.post(claims, {**claim_body(), "face_match": face_match})
 
-    assert (409, "FACE_MATCH_REQUIRED") == (answer.status_code, answer.json()["code"])
+            assert (409, "FACE_MATCH_REQUIRED") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize(
-    ("confirmed", "status", "code"),
-    [(False, 409, "NOT_CONFIRMED"), (None, 422, "INVALID_REQUEST")],
-)
-def test_p19_a_claim_needs_an_explicit_yes(holder, claims, claim_body, confirmed, status, code):
+def test_p19_a_claim_needs_an_explicit_yes(subtests, holder, claims, claim_body):
     """No is refused by rule; null is no answer at all."""
-    answer = holder.post(claims, {**claim_body(), "confirmed": confirmed})
+    for confirmed, status, code in [(False, 409, "NOT_CONFIRMED"), (None, 422, "INVALID_REQUEST")]:
+        with subtests.test(confirmed=confirmed, status=status, code=code):
+            answer = holder.post(claims, {**claim_body(), "confirmed": confirmed})
 
-    assert (status, code) == (answer.status_code, answer.json()["code"])
+            assert (status, code) == (answer.status_code, answer.json()["code"])
 
 
 def test_p19_left_out_is_not_confirmed(holder, claims, claim_body):
@@ -127,25 +126,23 @@ def test_a_private_key_is_refused_and_not_repeated(holder, claims, claim_body):
     assert key["d"] not in answer.text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, claims, claim_body):
+    """Off the curve, too short, another curve, another kind."""
+    for changes in [
         {"y": "A" * 43},
         {"x": "_" * 43},
         {"x": "A" * 42},
         {"crv": "P-384"},
         {"kty": "RSA"},
         {"kty": "oct", "k": "c2VjcmV0"},
-    ],
-)
-def test_a_key_that_is_no_point_on_p_256_is_refused(holder, claims, claim_body, changes):
-    """Off the curve, too short, another curve, another kind."""
-    body = claim_body()
-    body["device_key"] |= changes
+    ]:
+        with subtests.test(changes=changes):
+            body = claim_body()
+            body["device_key"] |= changes
 
-    answer = holder.post(claims, body)
+            answer = holder.post(claims, body)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_me_is_the_own_permit(permit, holder, read):
@@ -170,7 +167,7 @@ def test_me_is_the_open_permit_after_an_ended_one(act, registrar, application, h
 
 
 def test_who_never_had_a_permit_has_none(caller):
-    """404, and no hint at anybody's."""
+    """404."""
     answer = caller("holder", holder_id="nobody-ever-issued-to").get("/v1/me/permit")
 
     assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])

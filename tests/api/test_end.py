@@ -1,21 +1,13 @@
-"""Cancelling (注销) and voiding: both tracks end at once, history stays. P23, P24."""
+"""Cancelling (注销) and voiding: both tracks end at once, history stays. P23, P24.
+
+The rules themselves are tested in tests/domain/test_end.py.
+"""
 
 import pytest
 
-ACTS = {
-    "endorsements": {"card_presented": "card"},
-    "loss-reports": {},
-    "loss-lifts": {},
-    "reissues": {},
-    "replacements": {"reason": "damaged", "old_card_returned": True},
-    "card-deliveries": {},
-    "address-changes": {
-        "residence": {"division": "320211", "address": "示例路2号"},
-        "moved_on": "2026-01-06",
-    },
-    "identity-corrections": {"name": "欧阳更正"},
-    "cancellations": {"reason": "renounced"},
-    "voidings": {"finding": "forged lease"},
+ENDINGS = {
+    "cancellations": ({"reason": "renounced"}, "ended"),
+    "voidings": ({"finding": "forged lease"}, "voided"),
 }
 
 
@@ -31,10 +23,9 @@ def claimed(permit, holder_of, claim_body):
     return holder_of(permit).post(path, claim_body()).json()
 
 
-@pytest.mark.parametrize("reason", ["moved_away", "local_hukou", "deceased", "renounced"])
-def test_p23_cancelled_ends_both_tracks_at_once(act, check, claimed, reason):
-    """One event; neither track is effective any more."""
-    permit = act(claimed["permit_number"], "cancellations", reason=reason)
+def test_p23_a_cancellation_ends_both_tracks_at_once(act, check, claimed):
+    """One event; neither track is effective afterwards."""
+    permit = act(claimed["permit_number"], "cancellations", reason="moved_away")
 
     assert ("ended", claimed["version"] + 1) == (permit["status"], permit["version"])
     assert {"card_serial": 1, "status": "ended", "effective": False} == permit["physical"]
@@ -43,8 +34,15 @@ def test_p23_cancelled_ends_both_tracks_at_once(act, check, claimed, reason):
     assert "ended" == check(permit["permit_number"])["reason"]
 
 
-def test_p24_voided_from_discovery(act, service, check, claimed):
-    """The finding is on the event; what was answered before stays as it was answered."""
+def test_p23_all_reasons_of_the_contract_are_accepted(act, issue):
+    """Each ends a permit."""
+    for reason in ("moved_away", "local_hukou", "deceased", "renounced"):
+        ended = act(issue()["permit_number"], "cancellations", reason=reason)
+        assert "ended" == ended["status"], reason
+
+
+def test_p24_a_voiding_is_effective_from_discovery(act, service, check, claimed):
+    """The finding is on the event; earlier answers stay on record as they were."""
     number = claimed["permit_number"]
     before = check(number)
 
@@ -61,59 +59,64 @@ def test_p24_voided_from_discovery(act, service, check, claimed):
     assert [("effective",)] == service.rows(query, before["check_id"])
 
 
-@pytest.mark.parametrize("what", ACTS)
-@pytest.mark.parametrize("ending", ["cancellations", "voidings"])
-def test_nothing_more_happens_after_the_end(act, read, registrar, permit, ending, what):
-    """Every act is refused, a second end included; the version stays."""
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_p23_every_act_on_an_ended_permit_is_refused(
+    act, read, registrar, permit, holder_of, claim_body, ending
+):
+    """By registrar and holder; the version stays."""
     number = permit["permit_number"]
-    ended = act(number, ending, **ACTS[ending])
+    ended = act(number, ending, **ENDINGS[ending][0])
+    residence = {"division": "320211", "address": "示例路2号"}
+    acts = {
+        "endorsements": {"card_presented": "card"},
+        "loss-reports": {},
+        "loss-lifts": {},
+        "reissues": {},
+        "replacements": {"reason": "damaged", "old_card_returned": True},
+        "card-deliveries": {},
+        "address-changes": {"residence": residence, "moved_on": "2026-01-06"},
+        "identity-corrections": {"name": "欧阳更正"},
+        **{name: body for name, (body, _) in ENDINGS.items()},
+    }
 
-    answer = registrar.post(f"/v1/permits/{number}/{what}", ACTS[what])
+    answers = {
+        what: registrar.post(f"/v1/permits/{number}/{what}", body) for what, body in acts.items()
+    }
+    path = f"/v1/permits/{number}/electronic/claims"
+    answers["claims"] = holder_of(permit).post(path, claim_body())
 
-    assert (409, "PERMIT_ENDED") == (answer.status_code, answer.json()["code"])
+    assert dict.fromkeys(answers, (409, "PERMIT_ENDED")) == {
+        what: (answer.status_code, answer.json()["code"]) for what, answer in answers.items()
+    }
     assert ended["version"] == read(ended)["version"]
 
 
-def test_an_ended_permit_is_not_claimed(act, permit, holder_of, claim_body):
-    """Nor shown on one more phone."""
-    act(permit["permit_number"], "cancellations", reason="renounced")
-    path = f"/v1/permits/{permit['permit_number']}/electronic/claims"
-
-    answer = holder_of(permit).post(path, claim_body())
-
-    assert (409, "PERMIT_ENDED") == (answer.status_code, answer.json()["code"])
-
-
-@pytest.mark.parametrize("ending", ["cancellations", "voidings"])
-def test_p23_who_returns_gets_a_new_permit(act, read, registrar, application, ending):
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_p23_the_former_holder_gets_a_new_permit(act, read, registrar, application, ending):
     """Another number for the same holder; the old one stays ended."""
     person = application()
     first = registrar.post("/v1/permits", person).json()
-    act(first["permit_number"], ending, **ACTS[ending])
+    body, status = ENDINGS[ending]
+    act(first["permit_number"], ending, **body)
 
     second = registrar.post("/v1/permits", person)
 
     assert 201 == second.status_code
     assert first["permit_number"] != second.json()["permit_number"]
     assert first["holder_id"] == second.json()["holder_id"]
-    old = read({**first, "as_of_position": second.json()["as_of_position"]})
-    assert {"cancellations": "ended", "voidings": "voided"}[ending] == old["status"]
+    assert status == read({**first, "as_of_position": second.json()["as_of_position"]})["status"]
 
 
-@pytest.mark.parametrize(
-    ("ending", "body"),
-    [
+def test_an_end_without_its_reason_is_invalid(registrar, read, permit):
+    """And nothing ends."""
+    for ending, body in (
         ("cancellations", {"reason": "bored"}),
         ("cancellations", {}),
         ("voidings", {"finding": ""}),
         ("voidings", {"finding": "   "}),
         ("voidings", {"finding": "x" * 2001}),
         ("voidings", {}),
-    ],
-)
-def test_an_end_without_its_reason_is_bad_input(registrar, read, permit, ending, body):
-    """And nothing ends."""
-    answer = registrar.post(f"/v1/permits/{permit['permit_number']}/{ending}", body)
-
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    ):
+        answer = registrar.post(f"/v1/permits/{permit['permit_number']}/{ending}", body)
+        assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"]), body
     assert "in_force" == read(permit)["status"]

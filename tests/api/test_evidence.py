@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from permit_ledger.bootstrap.cli_context import CLOCK_RELOAD_S
+from ledger.database.clock import RELOAD_S
 from tests.api.orders import ERASURE, orders
 
 NAME = "欧阳证据"
@@ -74,7 +74,7 @@ def unpacked(packed):
 
 
 def packed(files):
-    """With digests that fit: whoever forges evidence makes those anew."""
+    """With matching digests, as a forger would make them."""
     index = json.loads(files["evidence.json"])
     index["files"] = {
         name: hashlib.sha256(content).hexdigest()
@@ -138,7 +138,7 @@ def test_checkpoints_around_an_instant(
     """What was signed by then, what was signed next, and the newest."""
 
     def sign_one_more():
-        time.sleep(CLOCK_RELOAD_S * 1.5)  # whoever signs has heard of the clock by then
+        time.sleep(RELOAD_S * 1.5)  # the integrator has followed the clock by then
         issued = registrar.post("/v1/permits", application())
         path = f"/tlog/proof/{issued.headers['ledger-position']}"
         assert http.get(path, headers={"prefer": "wait=10"}).status_code == 200
@@ -214,7 +214,7 @@ def _in_note(files, change):
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_is_refused(forgery, history, evidence_of, verify):
-    """By somebody without the log's key, who makes all digests fit."""
+    """Without the log's key, but with matching digests."""
     files = unpacked(evidence_of(history))
     position = json.loads(files["evidence.json"])["events"][1]["position"]
     forged = FORGERIES[forgery](files, position)

@@ -1,6 +1,4 @@
-"""Checks take a short way past the application: it is to answer as the long way does."""
-
-import pytest
+"""The express lane of checks: its responses equal those of FastAPI's path."""
 
 LONG_WAY = {"content-type": "application/json; charset=utf-8"}
 CARD = (
@@ -18,9 +16,9 @@ def said(answer):
     return answer.status_code, headers, {k: v for k, v in body.items() if k not in VARYING}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_the_same_answer_on_both_ways(subtests, verifier):
+    """Status, headers, and every word of a problem."""
+    for body in [
         CARD,
         CARD.replace(b"physical", b"telepathic"),
         CARD.replace(b"1}", b"0}"),
@@ -29,14 +27,12 @@ def said(answer):
         CARD.replace(b'"x"', b"null"),
         CARD.replace(b'"x"', b'"a\\u0000b"'),
         b"{}",
-    ],
-)
-def test_the_same_answer_on_both_ways(verifier, body):
-    """Status, headers, and every word of a problem."""
-    short = verifier.send("/v1/verifications", body)
-    long = verifier.send("/v1/verifications", body, **LONG_WAY)
+    ]:
+        with subtests.test(body=body):
+            short = verifier.send("/v1/verifications", body)
+            long = verifier.send("/v1/verifications", body, **LONG_WAY)
 
-    assert said(long) == said(short)
+            assert said(long) == said(short)
 
 
 BOM = b"\xef\xbb\xbf"
@@ -75,22 +71,24 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
-def test_one_answer_for_an_odd_body(verifier, body):
-    """Whichever way it comes in, to the last word."""
-    short = verifier.send("/v1/verifications", body)
-    long = verifier.send("/v1/verifications", body, **LONG_WAY)
+def test_one_answer_for_an_odd_body(subtests, verifier):
+    """The same response on both paths."""
+    for name, body in ODD.items():
+        with subtests.test(name):
+            short = verifier.send("/v1/verifications", body)
+            long = verifier.send("/v1/verifications", body, **LONG_WAY)
 
-    assert said(long) == said(short)
-    if body != ODD["byte order mark"]:
-        assert (422, "INVALID_REQUEST") == (short.status_code, short.json()["code"])
+            assert said(long) == said(short)
+            if body != ODD["byte order mark"]:
+                assert (422, "INVALID_REQUEST") == (short.status_code, short.json()["code"])
 
 
-@pytest.mark.parametrize("body", [BOM + b"{}", b"{}"], ids=["with a mark", "without"])
-def test_a_byte_order_mark_is_ignored_everywhere(issue, registrar, body):
+def test_a_byte_order_mark_is_ignored_everywhere(subtests, issue, registrar):
     """RFC 8259 §8.1."""
-    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
-    assert 200 == registrar.send(path, body).status_code
+    for body in [BOM + b"{}", b"{}"]:
+        with subtests.test(body=body):
+            path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+            assert 200 == registrar.send(path, body).status_code
 
 
 def test_with_a_byte_order_mark_it_is_the_same_request(issue, registrar):
@@ -104,32 +102,31 @@ def test_with_a_byte_order_mark_it_is_the_same_request(issue, registrar):
     assert first.content == again.content
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
+def test_parameters_of_the_type_make_no_difference(subtests, verifier):
+    """RFC 8259 §11 defines none."""
+    for content_type in [
         *("application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON"),
         *('application/json; charset="utf-8"', "application/json; profile=x", "application/x+json"),
-    ],
-)
-def test_parameters_of_the_type_make_no_difference(verifier, content_type):
-    """RFC 8259 §11 defines none."""
-    other = verifier.send("/v1/verifications", CARD, content_type=content_type)
-    assert said(verifier.send("/v1/verifications", CARD)) == said(other)
+    ]:
+        with subtests.test(content_type=content_type):
+            other = verifier.send("/v1/verifications", CARD, content_type=content_type)
+            assert said(verifier.send("/v1/verifications", CARD)) == said(other)
 
 
-@pytest.mark.parametrize("token", [None, "", "x", "Basic abc", "Bearer", "Bearer x.y.z"])
-def test_nobody_without_a_token(http, token):
+def test_a_token_is_required(subtests, http):
     """The same 401."""
-    answers = [
-        http.post(
-            "/v1/verifications",
-            content=CARD,
-            headers={**headers, **({} if token is None else {"authorization": token})},
-        )
-        for headers in ({"content-type": "application/json"}, LONG_WAY)
-    ]
-    assert said(answers[0]) == said(answers[1])
-    assert 401 == answers[0].status_code
+    for token in [None, "", "x", "Basic abc", "Bearer", "Bearer x.y.z"]:
+        with subtests.test(token=token):
+            answers = [
+                http.post(
+                    "/v1/verifications",
+                    content=CARD,
+                    headers={**headers, **({} if token is None else {"authorization": token})},
+                )
+                for headers in ({"content-type": "application/json"}, LONG_WAY)
+            ]
+            assert said(answers[0]) == said(answers[1])
+            assert 401 == answers[0].status_code
 
 
 def test_the_wrong_scope(registrar):

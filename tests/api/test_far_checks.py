@@ -17,10 +17,10 @@ from psycopg.conninfo import make_conninfo
 from domain.calendar import shanghai_date
 from domain.standing import Facts, Standing
 from domain.verification import verify_card
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.bootstrap.setup import bring_up_to_date
-from projections.remote.feed import begin, claim
+from projections.remote.source import begin, claim
 from tests.api.conftest import free_port
 from tests.api.service import Caller
 from tests.conftest import TEMPLATE
@@ -46,7 +46,7 @@ def databases(postgres_url, blind_index, policy):
             admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         here, there = (make_conninfo(postgres_url, dbname=name) for name in names)
         with closing(
-            PermitLedger(as_service(here), blind_index=blind_index, keyring=keyring())
+            BlockingLedger(as_service(here), blind_index=blind_index, keyring=keyring())
         ) as ledger:
             grow(ledger, policy, 40)
             feed(ledger, there)
@@ -58,7 +58,7 @@ def databases(postgres_url, blind_index, policy):
 def feed(ledger, url):
     with connect(url) as owner:
         bring_up_to_date(owner)
-    events = ledger.log.select_notifications(1, 10_000)
+    events = ledger.events(1, 10_000)
     taken = [taken_of(stored, offset) for offset, stored in enumerate(events)]
     with connect(as_service(url)) as connection:
         begin(connection, FEED, PARTITIONS)
@@ -75,7 +75,7 @@ def ledger(databases):
 
 @pytest.fixture
 def remote_url(databases):
-    """In step with the topic just now, and nobody stands still."""
+    """In step with the topic, and no permit is in quarantine."""
     _, url = databases
     with connect(url) as connection:
         connection.execute(STALE, [0])
@@ -169,7 +169,7 @@ def test_a_card_is_answered_as_the_ledger_would(remote_url, ledger, check, now):
             expected = verify_card(standing, serial).reason
             answer = check(number, serial)
             if answer["reason"] == "identity_stale":
-                expected = "identity_stale"  # which detail was corrected is not told
+                expected = "identity_stale"  # the corrected field is not in the remote views
             assert expected == answer["reason"]
             reasons.add(answer["reason"])
             shown = {"valid_until": standing.valid_until.isoformat(), "card_serial": serial}

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image, ImageOps
 
 from api.checks.decoding import is_ours
-from domain import permit_number
+from domain import printed_number
 
 PATH = "/v1/verifications/frames"
 TEXT = "HTTP://127.0.0.1:8000/V/3ZQ8K5V0N1C7W2RXG4T9J6MEHA"
@@ -20,11 +20,11 @@ ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
-PERMIT = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
+PERMIT = "84G7ZWYRD6Z" + printed_number.check_character("84G7ZWYRD6Z")
 
 
 def picture(text, form="PNG", size=(640, 480)):
-    """A camera's picture of somebody who holds up a code."""
+    """A camera picture of a person holding up a code."""
     code = BytesIO()
     segno.make_qr(text).save(code, kind="png", scale=6)
     sheet = Image.new("RGB", size, (120, 118, 110))
@@ -132,9 +132,9 @@ def test_a_picture_without_a_code_has_no_text(verifier):
 BLANK = Image.new("L", (220, 220), 255)
 
 
-@pytest.mark.parametrize(
-    "sheet",
-    [
+def test_of_several_codes_ours_is_taken_wherever_it_is(subtests, verifier):
+    """Posters, parcels and tickets are in the picture as well."""
+    for sheet in [
         beside(qr(POSTER), qr(TEXT)),
         beside(qr(TEXT), qr(POSTER)),
         beside(qr(POSTER), qr(TEXT.lower()), qr("WIFI:S:cafe;;")),
@@ -144,13 +144,11 @@ BLANK = Image.new("L", (220, 220), 255)
         beside(other("PDF417", "BOARDING PASS"), other("Aztec", "TICKET"), qr(TEXT)),
         beside(qr(POSTER), qr(TEXT)).rotate(90, expand=True),
         ImageOps.invert(beside(qr(POSTER), qr(TEXT))),
-    ],
-)
-def test_of_several_codes_ours_is_taken_wherever_it_is(verifier, sheet):
-    """Posters, parcels and tickets are in the picture as well."""
-    answer = verifier.send(PATH, encoded(sheet), content_type="image/png")
+    ]:
+        with subtests.test(sheet=sheet):
+            answer = verifier.send(PATH, encoded(sheet), content_type="image/png")
 
-    assert (200, TEXT) == (answer.status_code, answer.json()["text"].upper())
+            assert (200, TEXT) == (answer.status_code, answer.json()["text"].upper())
 
 
 @pytest.mark.parametrize("name", ["QRCode", "DataMatrix", "Code128"])
@@ -182,9 +180,9 @@ def test_a_code_of_another_service_is_told_apart_from_no_code(verifier, code):
     assert (200, {"text": None, "other_code": True}) == (answer.status_code, answer.json())
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+def test_what_is_ours(subtests):
+    """By its form alone: whether it is live is for the check to say."""
+    for text, expected in [
         (TEXT, True),
         (TEXT.lower(), True),
         (TEXT.replace("HTTP", "HTTPS"), True),
@@ -202,16 +200,21 @@ def test_a_code_of_another_service_is_told_apart_from_no_code(verifier, code):
         ("javascript:" + TEXT, False),
         (TEXT + "\n", False),
         ("", False),
-    ],
-)
-def test_what_is_ours(text, expected):
-    """By its form alone: whether it is live is for the check to say."""
-    assert expected == is_ours(text)
+    ]:
+        with subtests.test(text=text, expected=expected):
+            assert expected == is_ours(text)
 
 
-@pytest.mark.parametrize(
-    ("content", "form"),
-    [
+def test_a_code_is_read_in_every_kind_of_picture(subtests, verifier):
+    """Of those that PNG and JPEG have."""
+    names = [
+        *("transparent", "white, transparent", "white ink on nothing", "grey with alpha"),
+        *("palette, one index", "palette, each index", "grey, one shade", "one colour"),
+        *("16 bits", "16 bits, dim", "1 bit", "inverted", "interlaced"),
+        *("animated", "animated, the second still", "CMYK", "progressive"),
+        *(f"EXIF {orientation}" for orientation in range(1, 9)),
+    ]
+    pictures = [
         (encoded(inked()), "PNG"),
         (encoded(inked(paper=(255, 255, 255))), "PNG"),
         (encoded(inked(ink=(255, 255, 255), paper=(255, 255, 255))), "PNG"),
@@ -230,20 +233,12 @@ def test_what_is_ours(text, expected):
         (encoded(qr(TEXT).convert("RGB").convert("CMYK"), "JPEG"), "JPEG"),
         (encoded(qr(TEXT), "JPEG", progressive=True), "JPEG"),
         *((turned(orientation), "JPEG") for orientation in range(1, 9)),
-    ],
-    ids=[
-        *("transparent", "white, transparent", "white ink on nothing", "grey with alpha"),
-        *("palette, one index", "palette, each index", "grey, one shade", "one colour"),
-        *("16 bits", "16 bits, dim", "1 bit", "inverted", "interlaced"),
-        *("animated", "animated, the second still", "CMYK", "progressive"),
-        *(f"EXIF {orientation}" for orientation in range(1, 9)),
-    ],
-)
-def test_a_code_is_read_in_every_kind_of_picture(verifier, content, form):
-    """Of those that PNG and JPEG have."""
-    answer = verifier.send(PATH, content, content_type=f"image/{form.lower()}")
+    ]
+    for name, (content, form) in zip(names, pictures, strict=True):
+        with subtests.test(name):
+            answer = verifier.send(PATH, content, content_type=f"image/{form.lower()}")
 
-    assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
+            assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
 
 
 def test_of_an_animation_a_few_stills_are_looked_at(verifier):
@@ -257,9 +252,13 @@ def test_of_an_animation_a_few_stills_are_looked_at(verifier):
 TINY = encoded(Image.new("L", (8, 8)))
 
 
-@pytest.mark.parametrize(
-    ("content", "media_type"),
-    [
+def test_what_is_no_picture_of_a_bounded_size_is_422(subtests, verifier):
+    """Never a 500, and nothing is unpacked that is too large."""
+    names = [
+        *("empty", "nonsense", "cut off", "another form", "webp", "json", "no png", "no jpeg"),
+        *("a bomb", "too many pixels"),
+    ]
+    bodies = [
         (b"", "image/png"),
         (b"nonsense", "image/png"),
         (TINY[:40], "image/png"),
@@ -270,17 +269,12 @@ TINY = encoded(Image.new("L", (8, 8)))
         (b"\xff\xd8\xff\xe0" + b"\0" * 500, "image/jpeg"),
         (encoded(Image.new("1", (20_000, 20_000))), "image/png"),
         (encoded(Image.new("1", (2001, 2000))), "image/png"),
-    ],
-    ids=[
-        *("empty", "nonsense", "cut off", "another form", "webp", "json", "no png", "no jpeg"),
-        *("a bomb", "too many pixels"),
-    ],
-)
-def test_what_is_no_picture_of_a_bounded_size_is_422(verifier, content, media_type):
-    """Never a 500, and nothing is unpacked that is too large."""
-    answer = verifier.send(PATH, content, content_type=media_type)
+    ]
+    for name, (content, media_type) in zip(names, bodies, strict=True):
+        with subtests.test(name):
+            answer = verifier.send(PATH, content, content_type=media_type)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
 def test_a_picture_has_a_bound_of_its_own(verifier):
@@ -295,7 +289,7 @@ def test_a_picture_has_a_bound_of_its_own(verifier):
 
 
 def test_many_pictures_at_once_are_read_or_put_off(verifier, together):
-    """A bounded number waits; the others are told to come back."""
+    """A bounded number waits; the others get 503."""
     content = picture(TEXT)
 
     answers = together(

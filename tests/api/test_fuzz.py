@@ -85,7 +85,7 @@ WRITES = {
     f"POST {H}/erasures": "investigator",
     f"POST {Q}/{{permit_number}}/retries": "operator",
 }
-"""All that take a body but the clock: that one is everybody's."""
+"""All that take a body, but for the clock, which all tests share."""
 EXPECTED = {
     f"POST {N}/electronic/display-codes": {401},
     f"POST {Q}/{{permit_number}}/retries": {404},
@@ -106,20 +106,11 @@ def session():
 
 
 @pytest.fixture
-def permit(issue, read, registrar, application):
+def permit(issue, read, accept):
+    """A permit that the views have, and in it the number of an application for an identity card."""
     permit = issue()
     read(permit)
-    person = application()["holder"]
-    del person["hukou_address"]
-    brought = {
-        "applicant": {**person, "hukou_province": "31"},
-        "materials": ["household_register", "study_proof"],
-        "commitment_signed": True,
-        "ever_held_id_card": False,
-        "collection": {"method": "in_person"},
-    }
-    receipt = registrar.post(C, brought).json()["receipt_number"]
-    return {**permit, "receipt_number": receipt}
+    return {**permit, "receipt_number": accept()["receipt_number"]}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Applications for identity cards, and who is told what of them; the people behind them."""
+"""Applications for identity cards: what each role may read; data protection."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +26,7 @@ def test_progress_tells_nothing_of_the_person(accept, progress):
 
 
 def test_a_receipt_that_is_none_is_404(http, accept, issue):
-    """Wrong, made up, or a permit's number: all look the same."""
+    """A wrong, a made-up and a permit's number get the same response."""
     number = accept()["receipt_number"]
     wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
     nobodys = receipt_number.draw(lambda k: 2**k // 3)
@@ -104,7 +104,7 @@ def test_the_counts_are_of_every_stage(registrar, accept, step):
 def test_an_applicant_is_restricted_and_erased_like_a_holder(
     accept, step, progress, investigator, registrar, service
 ):
-    """By the same means; what is left tells of nobody, and the key is gone."""
+    """With the same endpoints; nothing personal is left, and the key is destroyed."""
     application = accept()
     path = f"/v1/audit/holders/{application['holder_id']}"
     file = f"{PATH}/{application['receipt_number']}"

@@ -2,14 +2,12 @@
 
 from datetime import date
 
-import pytest
-
 from domain.id_cards import receipt_number
 from tests.api.id_card_fixtures import IN_PERSON, PATH, WAY, refused
 
 
 def test_an_application_is_accepted(at, registrar, brought):
-    """With everything that the person at the counter is told."""
+    """The response has everything for the applicant."""
     at("2026-09-14")
     answer = registrar.post(PATH, brought(proofs_without_photo=["employment_proof"]))
     body = answer.json()
@@ -31,7 +29,7 @@ def test_an_application_is_accepted(at, registrar, brought):
 
 
 def test_from_the_counter_to_the_hand(accept, step, progress):
-    """Every stage, as the receipt's holder is told of it; nothing is asked twice of the views."""
+    """Every stage, as the progress shows it."""
     application = accept()
     seen = [progress(application).json()["stage"]]
     for what in WAY:
@@ -44,20 +42,18 @@ def test_from_the_counter_to_the_hand(accept, step, progress):
     ] == seen
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
+def test_a_refusal_has_its_code(subtests, registrar, brought):
+    """409, with what is missing."""
+    for changes, code in [
         ({"ever_held_id_card": True}, "NOT_FIRST"),
         ({"temporary_card_requested": True}, "NOT_AVAILABLE"),
         ({"commitment_signed": False}, "COMMITMENT_MISSING"),
         ({"materials": []}, "MATERIALS_MISSING"),
-    ],
-)
-def test_a_refusal_has_its_code(registrar, brought, changes, code):
-    """409, with what is missing."""
-    problem = refused(registrar.post(PATH, brought(**changes)))
-    assert code == problem["code"]
-    assert ("MISSING" in code) == ("missing" in problem)
+    ]:
+        with subtests.test(changes=changes, code=code):
+            problem = refused(registrar.post(PATH, brought(**changes)))
+            assert code == problem["code"]
+            assert ("MISSING" in code) == ("missing" in problem)
 
 
 def test_another_province_is_refused(registrar, brought):
@@ -67,7 +63,7 @@ def test_another_province_is_refused(registrar, brought):
     assert "NOT_INTERPROVINCIAL" == refused(registrar.post(PATH, body))["code"]
 
 
-def test_a_child_without_a_guardian_hears_all_that_is_missing(registrar, brought, application):
+def test_a_refusal_of_a_child_names_all_that_is_missing(registrar, brought, application):
     """At once."""
     holder = application(birth_date=date(2014, 3, 5))["holder"]
     body = brought(materials=["household_register", "employment_proof"])
@@ -86,22 +82,22 @@ def test_a_child_without_a_guardian_hears_all_that_is_missing(registrar, brought
     assert 5 == registrar.post(PATH, body).json()["card_term_years"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_bad_input_is_422(subtests, registrar, brought):
+    """Before any rule."""
+    for change in [
         {"materials": ["passport"]},
         {"collection": {"method": "pigeon"}},
         {"commitment_signed": "yes"},
         {"applicant": {}},
         {"fee": 3},
-    ],
-)
-def test_bad_input_is_422(registrar, brought, change):
-    """Before any rule."""
-    assert "INVALID_REQUEST" == refused(registrar.post(PATH, brought(**change)), 422)["code"]
+    ]:
+        with subtests.test(change=change):
+            assert (
+                "INVALID_REQUEST" == refused(registrar.post(PATH, brought(**change)), 422)["code"]
+            )
 
 
-def test_a_number_that_can_not_be_is_told_as_such(registrar, brought):
+def test_an_impossible_number_is_named(registrar, brought):
     """As for a permit."""
     body = brought()
     body["applicant"]["citizen_id_number"] = "990000199001010018"
@@ -118,7 +114,7 @@ def test_a_step_out_of_order_is_refused(accept, step):
 
 
 def test_a_return_says_why_to_the_counter_only(accept, step, progress, registrar):
-    """Not to whoever has the receipt, and not in the answer that is kept."""
+    """Not in the progress, and not in the stored response."""
     application = accept()
     step(application, "dispatches")
     answer = step(application, "returns", reason="欧阳的照片不符")
@@ -131,7 +127,7 @@ def test_a_return_says_why_to_the_counter_only(accept, step, progress, registrar
 
 
 def test_a_card_is_handed_over_when_all_is_done(arrived, step):
-    """What is left to do is told at once."""
+    """The refusal names all missing steps."""
     application = arrived()
     problem = refused(step(application, "collections", by="applicant", signed=True))
     assert "COLLECTION_INCOMPLETE" == problem["code"]
@@ -156,7 +152,7 @@ def test_an_agent_collects_where_that_was_chosen(arrived, step):
 
 
 def test_the_mail_brings_it_where_that_was_chosen(arrived, step):
-    """Nobody stands at the counter."""
+    """Without anyone at the counter."""
     application = arrived(collection={"method": "mail"})
     assert "collected" == step(application, "collections", by="mail").json()["stage"]
 
@@ -172,7 +168,7 @@ def test_a_retry_gets_the_first_answer(registrar, brought):
 
 
 def test_a_step_that_is_repeated_under_its_key_is_no_step_out_of_order(accept, registrar):
-    """Whoever lost the answer asks again."""
+    """A lost response is repeated."""
     path = f"{PATH}/{accept()['receipt_number']}/dispatches"
     first, again = (registrar.post(path, idempotency_key=f"k{path}") for _ in range(2))
     assert (200, 200) == (first.status_code, again.status_code)
@@ -188,7 +184,7 @@ def test_a_version_that_is_gone_is_412(accept, registrar):
 
 
 def test_of_many_at_once_one_step_is_taken(accept, registrar, together):
-    """Nobody dispatches twice."""
+    """One event."""
     path = f"{PATH}/{accept()['receipt_number']}/dispatches"
     codes = together(8, lambda _: registrar.post(path).status_code)
     assert [200, *[409] * 7] == sorted(codes)
@@ -203,7 +199,7 @@ def test_the_same_person_may_apply_again(registrar, brought, step):
 
 
 def test_a_permits_holder_is_not_known_as_an_applicant(registrar, application, brought):
-    """The two registers have nothing in common by which somebody could put them together."""
+    """The two registers share no identifier."""
     person = application()
     permit = registrar.post("/v1/permits", person).json()
     body = brought()

@@ -97,7 +97,7 @@ def test_bad_input_is_not_kept(registrar, application, key):
 
 
 def test_a_lost_race_is_not_kept(registrar, issue, key):
-    """Whoever read again may try again with the same key and the new version."""
+    """After reading again, the same key may be used with the new version."""
     path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
     assert 412 == registrar.post(path, if_match='"9"', idempotency_key=key).status_code
 
@@ -172,7 +172,7 @@ def test_a_claim_is_not_repeated_either(issue, holder_of, claim_body, key):
 
 @pytest.mark.parametrize("rest", ["", "k" * 96, " with spaces; and, signs: {}", "\u00fc" * 64])
 def test_any_string_up_to_128_characters_is_a_key(registrar, application, rest):
-    """The first use is the first, whatever it looks like; the second replays."""
+    """Of two forms of a request, the second replays the first."""
     body, key = application(), f"{uuid4().hex}{rest}".encode("latin-1")
 
     answers = [registrar.post("/v1/permits", body, idempotency_key=key) for _ in range(2)]

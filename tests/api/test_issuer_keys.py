@@ -47,7 +47,7 @@ def jwks(tmp_path):
 
 @pytest.fixture
 def ask(make_service, jwks):
-    """``ask(key)``: what somebody with a token by this key is answered, on both ways."""
+    """``ask(key)``: the responses to a token signed with this key, on both paths."""
     jwks(new_key("first"))
     service = make_service()
     environment = {"PERMIT_LEDGER_ISSUER": ISSUER, "PERMIT_LEDGER_JWKS": str(jwks.file)}

@@ -1,4 +1,4 @@
-"""Live streams: how things are, then what changes; bounded, and ended when the service stops."""
+"""Live streams: the current state, then changes; bounded, and ended when the service stops."""
 
 import json
 from contextlib import ExitStack, contextmanager
@@ -43,7 +43,7 @@ def _address(permit):
 
 
 def test_a_registrar_sees_a_permit_change(listen, registrar, issue, act):
-    """First as it is, both tracks, then as it becomes."""
+    """First its current state, both tracks, then the next."""
     permit = issue()
     with listen(_address(permit), registrar) as heard:
         name, before = next(heard)
@@ -70,7 +70,7 @@ def test_a_reissue_is_never_seen_on_one_track_alone(listen, registrar, issue, ac
     assert 2 == seen[-1]["physical"]["card_serial"]
 
 
-def test_a_holder_hears_of_checks(listen, issue, holder_of, check):
+def test_a_holder_gets_an_event_for_each_check(listen, issue, holder_of, check):
     """With the position of the last one; a refused check as well."""
     permit = issue()
     with listen(f"/v1/me/live?min_position={permit['as_of_position']}", holder_of(permit)) as heard:
@@ -83,8 +83,8 @@ def test_a_holder_hears_of_checks(listen, issue, holder_of, check):
     assert told["position"] > 0
 
 
-def test_a_day_that_ends_is_told(listen, registrar, issue, read, at):
-    """Nothing runs at midnight: whenever it is woken, the stream judges anew."""
+def test_the_end_of_a_day_changes_the_next_event(listen, registrar, issue, read, at):
+    """Nothing runs at midnight: the stream computes the state whenever it is woken."""
     at("2026-12-20")
     permit = issue(issued_on="2026-01-05")
     read(permit)
@@ -98,7 +98,7 @@ def test_a_day_that_ends_is_told(listen, registrar, issue, read, at):
     assert ("use_suspended", "2027-01-05") == (after["status"], after["today"])
 
 
-def test_anybody_may_hear_the_pulse_and_nothing_personal_is_in_it(listen, issue):
+def test_the_live_summary_is_public_and_has_nothing_personal(listen, issue):
     """Positions and counts."""
     with listen("/v1/live") as heard:
         name, before = next(heard)
@@ -130,7 +130,7 @@ def test_a_stream_that_may_not_be_is_a_problem(http, caller, path, role, status,
     assert (status, code) == (answer.status_code, answer.json()["code"])
 
 
-def test_a_holder_without_a_permit_hears_404(caller):
+def test_a_holder_without_a_permit_gets_404(caller):
     """As everywhere."""
     assert 404 == caller("holder", holder_id="nobody").get("/v1/me/live").status_code
 
@@ -138,7 +138,7 @@ def test_a_holder_without_a_permit_hears_404(caller):
 def test_a_caller_has_so_many_streams_and_gets_another_when_one_is_left(
     listen, http, issue, holder_of, eventually
 ):
-    """503 with Retry-After beyond; whoever leaves makes room."""
+    """503 with Retry-After beyond; a closed stream frees its place."""
     permit = issue()
     holder, path = holder_of(permit), f"/v1/me/live?min_position={permit['as_of_position']}"
 
@@ -161,7 +161,7 @@ def test_a_head_is_answered_without_the_stream(http):
 
 
 def test_streams_end_when_the_service_stops(running, listen):
-    """With an event that says so; a stop does not wait for who listens."""
+    """With an end event; a stop does not wait for listeners."""
     with listen("/v1/live", of=running) as heard:
         next(heard)
         running.process.terminate()

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
@@ -113,7 +113,7 @@ def test_under_load_nothing_fails_and_the_views_equal_the_log(
     settings = Settings(data_dir=service.data_dir)
     with (
         closing(
-            PermitLedger(
+            BlockingLedger(
                 service.database_url,
                 blind_index=BlindIndex(bytes(32)),
                 keyring=keyring(settings),

@@ -9,7 +9,7 @@ END_ALL_OTHER_CONNECTIONS = """
 
 
 def test_lost_connections_are_opened_again(battered, writing, eventually):
-    """All of them are ended under load, more than once; nobody has to start anything anew."""
+    """All are closed under load, more than once; the service recovers without a restart."""
     roles = [battered.role("api"), battered.role("project")]
     with writing(battered) as writers:
         for _ in range(TURNS):
@@ -47,7 +47,7 @@ def test_checks_and_reads_work_again_after_lost_connections(
     assert (200, 2) == (seen.status_code, seen.json()["version"])
 
 
-def test_without_its_database_the_service_says_try_again_until_started_anew(
+def test_without_its_database_the_service_answers_503_until_it_is_restarted(
     running, application, together
 ):
     """503 with Retry-After for reads, writes and readiness; it is alive all the while."""

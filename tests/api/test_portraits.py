@@ -1,4 +1,4 @@
-"""Portraits: a whole JPEG or PNG of at most 64 KiB, told again byte by byte."""
+"""Portraits: a whole JPEG or PNG of at most 64 KiB, returned byte by byte."""
 
 import base64
 import hashlib
@@ -87,9 +87,9 @@ def test_without_a_portrait_there_is_none(issue, read):
     assert read(permit, "/electronic")["portrait"] is None
 
 
-@pytest.mark.parametrize(
-    "portrait",
-    [
+def test_anything_else_is_bad_input(subtests, apply):
+    """Too large, another format, cut off, or no base64; and it is not repeated."""
+    for portrait in [
         text(png(SIZE_BYTES_MAX + 1)),
         text(png(SIZE_BYTES_MAX * 2)),
         text(GIF),
@@ -108,11 +108,9 @@ def test_without_a_portrait_there_is_none(issue, read):
         "\u0000",
         7,
         [text(png())],
-    ],
-)
-def test_anything_else_is_bad_input(apply, portrait):
-    """Too large, another format, cut off, or no base64; and it is not repeated."""
-    answer = apply(portrait)
+    ]:
+        with subtests.test(portrait=portrait):
+            answer = apply(portrait)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
-    assert len(answer.text) < 1000
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert len(answer.text) < 1000

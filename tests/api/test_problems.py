@@ -21,7 +21,7 @@ def assert_problem(answer, status, code, *more):
     "path", ["/nowhere", "/v1", "/v1/", "/v1/permits/1/2/3/4", "/../etc/passwd"]
 )
 def test_an_unknown_path(http, path):
-    """404, whoever asks."""
+    """404 for every caller."""
     assert_problem(http.get(path), 404, "NOT_FOUND")
 
 
@@ -111,65 +111,58 @@ def test_the_list_of_errors_has_a_bound(registrar, application):
     assert len(answer.json()["errors"]) <= 20
 
 
-@pytest.mark.parametrize(
-    "if_match",
-    [
+def test_a_version_that_is_not_the_last(subtests, registrar, read, issue):
+    """412, and nothing changes; a weak tag never matches. RFC 9110 §13.1.1"""
+    for if_match in [
         *('"3"', 'W/"3"', 'W/"1"', '"0"', '"999999999"', '"01"', '"x"', '""', '"1,2"', '"1-"'),
         *('"98", "99"', 'W/"1", "99"', '"9" , W/"1" ,, "8"', '"*"', '"1-UPPER"', '"-1"'),
-    ],
-)
-def test_a_version_that_is_not_the_last(registrar, read, issue, if_match):
-    """412, and nothing changes; a weak tag never matches. RFC 9110 §13.1.1"""
-    permit = issue()
-    path = f"/v1/permits/{permit['permit_number']}/loss-reports"
+    ]:
+        with subtests.test(if_match=if_match):
+            permit = issue()
+            path = f"/v1/permits/{permit['permit_number']}/loss-reports"
 
-    assert_problem(registrar.post(path, if_match=if_match), 412, "CONFLICT")
-    assert 1 == read(permit)["version"]
+            assert_problem(registrar.post(path, if_match=if_match), 412, "CONFLICT")
+            assert 1 == read(permit)["version"]
 
 
-@pytest.mark.parametrize(
-    "if_match",
-    [
+def test_the_last_version_or_any(subtests, registrar, issue):
+    """What If-Match asks for is so: of a list one is enough (RFC 9110 §13.1.1)."""
+    for if_match in [
         *('"1"', "*", "1", '"99", "1"', '"1","99"', ', "1" ,', 'W/"1", "1"', '"a,b", "1"'),
         *('"1-use_suspended"', '"99",\t"1"'),
-    ],
-)
-def test_the_last_version_or_any(registrar, issue, if_match):
-    """What If-Match asks for is so: of a list one is enough (RFC 9110 §13.1.1)."""
-    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+    ]:
+        with subtests.test(if_match=if_match):
+            path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
 
-    assert 200 == registrar.post(path, if_match=if_match).status_code
+            assert 200 == registrar.post(path, if_match=if_match).status_code
 
 
-@pytest.mark.parametrize(
-    "lines", [['"99"', '"1"'], ['"1"', '"99"'], ["", '"1"'], ['"98", "99"', '"1"']]
-)
-def test_lines_of_one_header_are_one_list(http, registrar, issue, lines):
+def test_lines_of_one_header_are_one_list(subtests, http, registrar, issue):
     """RFC 9110 §5.3."""
-    path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
-    headers = [*registrar.headers.items(), *(("If-Match", line) for line in lines)]
+    for lines in [['"99"', '"1"'], ['"1"', '"99"'], ["", '"1"'], ['"98", "99"', '"1"']]:
+        with subtests.test(lines=lines):
+            path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
+            headers = [*registrar.headers.items(), *(("If-Match", line) for line in lines)]
 
-    assert 200 == http.post(path, json={}, headers=headers).status_code
+            assert 200 == http.post(path, json={}, headers=headers).status_code
 
 
-@pytest.mark.parametrize(
-    "if_match",
-    [
+def test_what_is_no_list_of_versions(subtests, registrar, read, issue):
+    """Bad input, and nothing changes."""
+    for if_match in [
         *("", ",", "one", '"1', '1"', "-1", '"1" and more', '"1" "2"', '"1"; "2"', '"' * 400),
         *("*, *", '*, "1"', '"1", *', 'w/"1"', 'W/ "1"', "W/1", "1, 2", '"1\t"', '"1",' * 400),
-    ],
-)
-def test_what_is_no_list_of_versions(registrar, read, issue, if_match):
-    """Bad input, and nothing changes."""
-    permit = issue()
-    path = f"/v1/permits/{permit['permit_number']}/loss-reports"
+    ]:
+        with subtests.test(if_match=if_match):
+            permit = issue()
+            path = f"/v1/permits/{permit['permit_number']}/loss-reports"
 
-    assert_problem(registrar.post(path, if_match=if_match), 422, "INVALID_REQUEST")
-    assert 1 == read(permit)["version"]
+            assert_problem(registrar.post(path, if_match=if_match), 422, "INVALID_REQUEST")
+            assert 1 == read(permit)["version"]
 
 
 def test_a_problem_carries_the_correlation_id_as_well(registrar):
-    """So that somebody can be asked about it."""
+    """For support."""
     headers = {"x_correlation_id": "a-question"}
 
     answer = registrar.post("/v1/permits", {}, **headers)

@@ -1,4 +1,4 @@
-"""Permits that stand still: what an operator sees of them, and how they get out again."""
+"""Permits in quarantine: what operators see of them, and their release."""
 
 import json
 
@@ -66,7 +66,7 @@ def row_of(number, operator):
     return next((p for p in answer.json()["permits"] if p["permit_number"] == number), None)
 
 
-def test_the_operator_sees_who_stands_still_and_why(operator, parked):
+def test_an_operator_sees_each_permit_in_quarantine_and_the_reason(operator, parked):
     """By position, with how many events wait."""
     row = row_of(parked, operator)
 
@@ -108,12 +108,13 @@ def test_a_retry_in_vain_says_why(operator, parked, spoil):
     assert "secret" not in json.dumps(row)
 
 
-@pytest.mark.parametrize("number", ["000000000000", "nonsense", "%00", "居住证"])
-def test_who_is_not_parked_is_not_found(operator, number):
+def test_a_permit_that_is_not_in_quarantine_is_not_found(subtests, operator):
     """Whether there is such a permit or not."""
-    answer = operator.post(f"{PATH}/{number}/retries")
+    for number in ["000000000000", "nonsense", "%00", "居住证"]:
+        with subtests.test(number=number):
+            answer = operator.post(f"{PATH}/{number}/retries")
 
-    assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
+            assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
 # -- the command line --------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def test_the_commands_list_show_and_retry(service, parked):
     assert (0, True) == (retried.returncode, f"{parked}: released" in retried.stdout)
 
 
-def test_the_command_says_what_stands_in_the_way(service, parked, spoil):
+def test_the_command_names_the_cause(service, parked, spoil):
     """Exit code 1, for one as for all; once it is mended, 0."""
     spoil()
 
@@ -157,8 +158,8 @@ def test_all_are_retried(service, parked):
 
 
 @pytest.mark.parametrize("command", ["show", "retry"])
-def test_the_command_knows_who_is_not_parked(service, command):
-    """And says where to look."""
+def test_the_command_refuses_a_permit_that_is_not_in_quarantine(service, command):
+    """And names the command that lists them."""
     run = service.command("quarantine", command, "000000000000")
 
     assert 1 == run.returncode
@@ -192,7 +193,7 @@ def test_it_is_counted(service, http, parked):
 
 
 def test_the_auditor_runs_beside_the_projector(http, lost):
-    """Nobody has to start it."""
+    """By itself."""
     before = metrics(http)["permit_ledger_audited_permits"]
     until(lambda: metrics(http)["permit_ledger_audited_permits"] > before, wait_s=30)
 

@@ -49,7 +49,7 @@ def test_what_to_wait_is_enough():
 
 
 def test_memory_is_bounded():
-    """Whoever was not heard of for longest is forgotten first; who hurries is not."""
+    """The least recently used key is dropped first."""
     limit = RateLimit(5, what="checks", keys_max=100)
     for n in range(1000):
         limit.spend(n, 1000)

@@ -2,10 +2,12 @@
 
 import re
 
-import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core._pydantic_core import list_all_errors  # the only list that there is
 
+from api.audit import schemas as audit_schemas
+from api.checks import schemas as check_schemas
+from api.http.fields import RequestBody
 from api.http.reasons import UNACCEPTABLE, field_error, reason_of
 from api.id_cards import schemas as id_card_schemas
 from api.operations import development
@@ -38,7 +40,7 @@ NOT_FOR_PEOPLE = re.compile(
 FROM_1900 = "a date from 1900 on is expected"
 
 
-def bodies(kind=schemas.RequestBody):
+def bodies(kind=RequestBody):
     """Every kind of body, and what lies in them."""
     for each in kind.__subclasses__():
         yield each
@@ -57,7 +59,7 @@ def errors_of(kind, value):
 
 
 def errors():
-    for kind in [*BODIES, schemas.CheckBody]:
+    for kind in [*BODIES, check_schemas.CheckBody]:
         for wrong in WRONG:
             yield from errors_of(kind, wrong)
     for body in BODIES:
@@ -69,7 +71,8 @@ def errors():
 def test_there_are_bodies_to_walk():
     """Of the registrar, the counter, the holder, the verifier and of development mode."""
     modules = {each.__module__ for each in BODIES}
-    assert {schemas.__name__, id_card_schemas.__name__, development.__name__} <= modules
+    sources = (schemas, check_schemas, audit_schemas, id_card_schemas, development)
+    assert {each.__name__ for each in sources} <= modules
 
 
 def test_every_error_that_a_body_can_have_has_words():
@@ -82,16 +85,18 @@ def test_every_error_that_a_body_can_have_has_words():
     assert {} == {kind: said for kind, said in found.items() if NOT_FOR_PEOPLE.search(said)}
 
 
-@pytest.mark.parametrize("kind", list_all_errors(), ids=lambda kind: kind["type"])
-def test_pydantics_other_errors_have_words_too(kind):
-    """Of a field that is added some day."""
-    context = kind.get("example_context") or {}
-    assert not NOT_FOR_PEOPLE.search(reason_of(kind["type"], context))
+def test_pydantics_other_errors_have_words_too():
+    """For fields that may be added later."""
+    reasons = {
+        kind["type"]: reason_of(kind["type"], kind.get("example_context") or {})
+        for kind in list_all_errors()
+    }
+    assert {} == {kind: said for kind, said in reasons.items() if NOT_FOR_PEOPLE.search(said)}
 
 
-@pytest.mark.parametrize(
-    ("kind", "context", "expected"),
-    [
+def test_short_and_standard(subtests):
+    """What a counter can show as it is."""
+    for kind, context, expected in [
         ("missing", {}, "required"),
         ("extra_forbidden", {}, "unknown field"),
         ("greater_than_equal", {"ge": "datetime.date(1900, 1, 1)"}, "this value is out of bounds"),
@@ -102,16 +107,14 @@ def test_pydantics_other_errors_have_words_too(kind):
         ("string_too_short", {"min_length": 1}, "must not be empty"),
         ("value_error", {"error": ValueError("a date is expected")}, "a date is expected"),
         ("json_invalid", {"error": "Expecting value"}, "a JSON document in UTF-8 is expected"),
-    ],
-)
-def test_short_and_standard(kind, context, expected):
-    """What a counter can show as it is."""
-    assert expected == reason_of(kind, context)
+    ]:
+        with subtests.test(kind=kind, context=context, expected=expected):
+            assert expected == reason_of(kind, context)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "reason"),
-    [
+def test_each_invalid_field_has_its_reason(subtests, registrar, application):
+    """Field by field."""
+    for changes, field, reason in [
         ({"birth_date": "1899-12-31"}, "holder.birth_date", FROM_1900),
         ({"birth_date": "2100-01-01"}, "holder.birth_date", "a date before 2100 is expected"),
         ({"birth_date": 5}, "holder.birth_date", "a date is expected, as in 2026-01-05"),
@@ -120,19 +123,16 @@ def test_short_and_standard(kind, context, expected):
         ({"portrait": "居住证"}, "holder.portrait", "base64 is expected (RFC 4648 §4)"),
         ({"portrait": "AAAA"}, "holder.portrait", "a portrait is a whole JPEG or PNG file"),
         ({"nickname": "x"}, "holder", "unknown field"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_a_person_is_told_what_to_change(registrar, application, changes, field, reason):
-    """Field by field."""
-    body = application()
-    body["holder"] |= changes
+    ]:
+        with subtests.test(changes=changes, field=field, reason=reason):
+            body = application()
+            body["holder"] |= changes
 
-    answer = registrar.post("/v1/permits", body)
+            answer = registrar.post("/v1/permits", body)
 
-    assert 422 == answer.status_code
-    assert {(field, reason)} == {(e["field"], e["reason"]) for e in answer.json()["errors"]}
-    assert f"{field}: {reason}" == answer.json()["detail"]
+            assert 422 == answer.status_code
+            assert {(field, reason)} == {(e["field"], e["reason"]) for e in answer.json()["errors"]}
+            assert f"{field}: {reason}" == answer.json()["detail"]
 
 
 def test_a_bad_member_of_a_union_is_named(verifier):

@@ -38,7 +38,7 @@ def test_killed_amid_writes_it_has_every_acknowledged_permit(running, writing, e
         assert [retried.json()["permit_number"]] == [p["permit_number"] for p in found["permits"]]
 
 
-def test_killed_amid_its_very_first_start_it_starts_anew(make_service, eventually):
+def test_killed_amid_its_very_first_start_it_starts_again(make_service, eventually):
     """Half a database is none."""
     service = make_service()
     service.launch()

@@ -33,7 +33,7 @@ def permit(at, issue, holder_of, claim_body):
 
 @pytest.fixture
 def order(investigator):
-    """``order(permit, "restrictions")``: the permit as somebody has it who has seen the answer."""
+    """``order(permit, "restrictions")``: the permit, with the position of the response."""
 
     def order(permit, what):
         answer = investigator.post(orders(permit, what), ORDER)
@@ -95,26 +95,28 @@ def test_neither_track_is_effective(read, restricted):
     assert ("active", False) == (seen["electronic"]["status"], seen["electronic"]["effective"])
 
 
-@pytest.mark.parametrize("track", TRACKS)
-@pytest.mark.parametrize("role", ["registrar", "holder"])
-def test_no_view_shows_the_person(registrar, holder_of, restricted, track, role):
+def test_no_view_shows_the_person(subtests, registrar, holder_of, restricted):
     """Every field that tells of them is null, for whoever asks."""
-    caller = registrar if role == "registrar" else holder_of(restricted)
-    path = f"/v1/permits/{restricted['permit_number']}/{track}"
+    for track in TRACKS:
+        for role in ["registrar", "holder"]:
+            with subtests.test(track=track, role=role):
+                caller = registrar if role == "registrar" else holder_of(restricted)
+                path = f"/v1/permits/{restricted['permit_number']}/{track}"
 
-    seen = caller.get(path, min_position=restricted["as_of_position"]).json()
+                seen = caller.get(path, min_position=restricted["as_of_position"]).json()
 
-    assert set() == shown(seen)
-    assert ("restricted", False) == (seen["personal_data"], seen["effective"])
+                assert set() == shown(seen)
+                assert ("restricted", False) == (seen["personal_data"], seen["effective"])
 
 
-@pytest.mark.parametrize(("what", "body"), COMMANDS.items(), ids=COMMANDS)
-def test_no_registrar_changes_anything(registrar, read, restricted, what, body):
+def test_no_registrar_changes_anything(subtests, registrar, read, restricted):
     """Until it is lifted; the permit stays at its version."""
-    answer = registrar.post(f"/v1/permits/{restricted['permit_number']}/{what}", body)
+    for what, body in COMMANDS.items():
+        with subtests.test(what=what, body=body):
+            answer = registrar.post(f"/v1/permits/{restricted['permit_number']}/{what}", body)
 
-    assert (409, "HOLDER_RESTRICTED") == (answer.status_code, answer.json()["code"])
-    assert restricted["version"] + 1 == read(restricted)["version"]
+            assert (409, "HOLDER_RESTRICTED") == (answer.status_code, answer.json()["code"])
+            assert restricted["version"] + 1 == read(restricted)["version"]
 
 
 def test_no_holder_changes_anything(holder_of, claim_body, restricted):
@@ -223,48 +225,49 @@ def test_a_retry_gets_the_first_answer(investigator, permit, order):
     assert "true" == again.headers["Idempotency-Replayed"]
 
 
-@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
-@pytest.mark.parametrize("role", ["registrar", "holder", "verifier"])
-def test_others_may_not(caller, permit, what, role):
-    """403, whoever's permit it is."""
-    claims = {"holder_id": permit["holder_id"]} if role == "holder" else {}
+def test_others_may_not(subtests, caller, permit):
+    """403 for every permit."""
+    for what in ["restrictions", "restriction-lifts"]:
+        for role in ["registrar", "holder", "verifier"]:
+            with subtests.test(what=what, role=role):
+                claims = {"holder_id": permit["holder_id"]} if role == "holder" else {}
 
-    answer = caller(role, **claims).post(orders(permit, what), ORDER)
+                answer = caller(role, **claims).post(orders(permit, what), ORDER)
 
-    assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
+                assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
-def test_nobody_without_a_token(http, permit, what):
+def test_a_token_is_required(subtests, http, permit):
     """401."""
-    assert 401 == http.post(orders(permit, what), json=ORDER).status_code
+    for what in ["restrictions", "restriction-lifts"]:
+        with subtests.test(what=what):
+            assert 401 == http.post(orders(permit, what), json=ORDER).status_code
 
 
-@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
-def test_an_unknown_holder(investigator, what):
+def test_an_unknown_holder(subtests, investigator):
     """404."""
-    answer = investigator.post(f"/v1/audit/holders/nobody/{what}", ORDER)
+    for what in ["restrictions", "restriction-lifts"]:
+        with subtests.test(what=what):
+            answer = investigator.post(f"/v1/audit/holders/nobody/{what}", ORDER)
 
-    assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
+            assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
 
 
-@pytest.mark.parametrize("what", ["restrictions", "restriction-lifts"])
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"legal_basis": ""},
-        {"legal_basis": None},
-        {"legal_basis": "x" * 201},
-        {"case": "欧阳测试"},
-        {"case": "990000199001010017"},
-        {"case": ["2026-DP-17"]},
-        {"approvals": ["officer-1", "officer-2"]},
-    ],
-)
-def test_a_bad_body_changes_nothing(investigator, permit, read, what, changes):
+def test_a_bad_body_changes_nothing(subtests, investigator, permit, read):
     """422; what would stay in the log for ever may not tell who is meant."""
-    answer = investigator.post(orders(permit, what), {**ORDER, **changes})
+    for what in ["restrictions", "restriction-lifts"]:
+        for changes in [
+            {"legal_basis": ""},
+            {"legal_basis": None},
+            {"legal_basis": "x" * 201},
+            {"case": "欧阳测试"},
+            {"case": "990000199001010017"},
+            {"case": ["2026-DP-17"]},
+            {"approvals": ["officer-1", "officer-2"]},
+        ]:
+            with subtests.test(what=what, changes=changes):
+                answer = investigator.post(orders(permit, what), {**ORDER, **changes})
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
-    assert "欧阳测试" not in answer.text
-    assert "held" == read(permit)["personal_data"]
+                assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+                assert "欧阳测试" not in answer.text
+                assert "held" == read(permit)["personal_data"]

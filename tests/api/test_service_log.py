@@ -1,4 +1,4 @@
-"""The log of a service at work: every request is in it, and nobody's details are."""
+"""The log of a running service: every request is in it, and no personal data."""
 
 import json
 
@@ -20,7 +20,7 @@ def test_the_log_of_a_service_names_nobody(make_service, application, monkeypatc
     read = {"min_position": issued.json()["as_of_position"]}
     assert 200 == registrar.get(f"/v1/permits/{permit}", **read).status_code
     registrar.get(f"/{number}/{name}")
-    with connect(service.database_url) as operator:  # something nobody expected
+    with connect(service.database_url) as operator:  # an unexpected error
         operator.execute(
             "ALTER TABLE views.physical_permits RENAME COLUMN portrait_version TO gone"
         )

@@ -1,4 +1,4 @@
-"""The statistics over HTTP: for everybody, as of a position, and new as events come."""
+"""The statistics over HTTP: public, as of a position, updated with new events."""
 
 import csv
 import io
@@ -79,9 +79,9 @@ def test_each_question_can_be_taken_home(http, counted, issue):
         assert b"PAR1" == http.get(f"/v1/stats/files/{name}.parquet").content[:4]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_no_other_file_is_handed_out(subtests, http):
+    """What is no name of a published file is not there, whatever lies in the folder."""
+    for name in [
         "nothing.csv",
         "stats.json",
         "..%2Fanswers.json",
@@ -89,14 +89,12 @@ def test_each_question_can_be_taken_home(http, counted, issue):
         "losses.csv%00.svg",
         "due.en.wide.000000000000.svg",
         "losses.CSV",
-    ],
-)
-def test_no_other_file_is_handed_out(http, name):
-    """What is no name of a published file is not there, whatever lies in the folder."""
-    answer = http.get(f"/v1/stats/files/{name}")
+    ]:
+        with subtests.test(name=name):
+            answer = http.get(f"/v1/stats/files/{name}")
 
-    assert 404 == answer.status_code
-    assert "application/problem+json" == answer.headers["content-type"]
+            assert 404 == answer.status_code
+            assert "application/problem+json" == answer.headers["content-type"]
 
 
 def test_whoever_listens_hears_of_new_ones(service, issue, counted):

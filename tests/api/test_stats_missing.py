@@ -42,10 +42,10 @@ def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
     assert b"x" * 10 == asyncio.run(published.file("due.csv"))
 
 
-def test_nobody_looks_while_nobody_listens(published, tmp_path, monkeypatch):
-    """And whoever comes is told at once."""
+def test_the_folder_is_not_read_without_listeners(published, tmp_path, monkeypatch):
+    """A new listener gets the statistics at once."""
     looks = []
-    monkeypatch.setattr("api.operations.published.LOOK_S", 0.01)
+    monkeypatch.setattr("api.operations.published.PAUSE_S", 0.01)
     stats = published.stats
 
     async def look():
@@ -55,14 +55,15 @@ def test_nobody_looks_while_nobody_listens(published, tmp_path, monkeypatch):
     monkeypatch.setattr(published, "stats", look)
 
     async def listen():
-        feed = StatsFeed(published, Streams())
+        listeners = Streams()
+        feed = StatsFeed(published, listeners)
         running = asyncio.create_task(feed.run())
         await asyncio.sleep(0.05)
         before = len(looks)
         (tmp_path / "published").mkdir()
         (tmp_path / "published" / "stats.json").write_bytes(STATS)
-        with feed.listeners.open("") as stream:
-            feed.want()
+        feed.stream()
+        with listeners.open("another") as stream:
             assert await stream.woken(10)
             told = feed.latest
         running.cancel()

@@ -27,7 +27,7 @@ def test_asked_to_stop_it_ends_and_leaves_nothing_behind(
 
 
 def test_what_was_acknowledged_before_the_end_is_there_after_it(running, writing, eventually):
-    """Stopped amid writes and started again; who was not granted heard nothing, or try again."""
+    """Stopped amid writes and started again; other writes got no response, or 503."""
     with writing(running) as writers:
         eventually(writers.have(ENOUGH))
         assert 0 == running.stop()

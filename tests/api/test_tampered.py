@@ -184,7 +184,7 @@ def test_a_face_in_the_place_of_anothers_shows_nobody(owner, check, ask, permits
 
 
 @pytest.mark.parametrize("what", ["deleted", "another's"])
-def test_without_the_holders_key_nobody_is_shown(owner, check, ask, permits, what):
+def test_without_the_holders_key_no_person_is_shown(owner, check, ask, permits, what):
     """Not destroyed by an erasure but lost or exchanged: that is no erased person."""
     lost, other = permits
     if what == "deleted":
@@ -208,7 +208,7 @@ def test_without_the_holders_key_nobody_is_shown(owner, check, ask, permits, wha
 
 @pytest.fixture
 def shown_to_all(ask):
-    """``shown_to_all(permit)``: every personal field that anybody is shown on any track."""
+    """``shown_to_all(permit)``: every personal field on any track."""
 
     def shown_to_all(permit):
         return {
@@ -224,7 +224,7 @@ def shown_to_all(ask):
 def test_a_restriction_holds_whatever_the_views_say(
     check, investigator, owner, permits, read, shown_to_all
 ):
-    """As while they are built again, or where somebody has changed them."""
+    """As during a rebuild, or after tampering."""
     restricted, other = permits
     investigator.post(orders(restricted, "restrictions"), ORDER)
     read(restricted)
@@ -239,7 +239,7 @@ def test_a_restriction_holds_whatever_the_views_say(
 
 
 def test_a_destroyed_key_is_not_called_effective(check, ask, owner, permits):
-    """Whatever the views still say: it is somebody erased, on no track in effect."""
+    """Whatever the views hold: the holder is erased, and neither track is effective."""
     tombstone = "UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL WHERE holder_id = %s"
     owner.execute(tombstone, [permits[0]["holder_id"]])
 

@@ -1,7 +1,5 @@
 """Values have the types that /openapi.json says: nothing is read into another one."""
 
-import pytest
-
 NOT_DATES = [631152000, 0, "631152000", "1990-01-01T00:00:00Z", "1990-1-1", "19900101", 1.5, True]
 NOT_BOOLEANS = ["yes", "true", "on", 1, 1.0, "1"]
 NOT_INTEGERS = ["1", True, 1.5, "one", [1]]
@@ -12,56 +10,64 @@ def assert_bad_input(answer, field):
     assert field in {error["field"].split(".")[-1] for error in answer.json()["errors"]}
 
 
-@pytest.mark.parametrize("value", NOT_DATES)
-def test_a_date_is_a_date(registrar, application, value):
+def test_a_date_is_a_date(subtests, registrar, application):
     """Not a number of seconds, not an instant: law counts in dates."""
-    person = application()
-    person["holder"]["birth_date"] = value
-    assert_bad_input(registrar.post("/v1/permits", person), "birth_date")
+    for value in NOT_DATES:
+        with subtests.test(value=value):
+            person = application()
+            person["holder"]["birth_date"] = value
+            assert_bad_input(registrar.post("/v1/permits", person), "birth_date")
 
-    answer = registrar.post("/v1/permits", application(residence_registered_on=value))
-    assert_bad_input(answer, "residence_registered_on")
+            answer = registrar.post("/v1/permits", application(residence_registered_on=value))
+            assert_bad_input(answer, "residence_registered_on")
 
 
-@pytest.mark.parametrize("value", NOT_BOOLEANS)
-def test_p19_a_yes_is_true_and_nothing_else(issue, holder_of, claim_body, value):
+def test_p19_a_yes_is_true_and_nothing_else(subtests, issue, holder_of, claim_body):
     """Neither the holder's own nor the identity provider's."""
-    permit = issue()
-    holder, path = holder_of(permit), f"/v1/permits/{permit['permit_number']}/electronic/claims"
-    match = {"provider": "test", "score": 0.97, "matched": value}
+    for value in NOT_BOOLEANS:
+        with subtests.test(value=value):
+            permit = issue()
+            holder, path = (
+                holder_of(permit),
+                f"/v1/permits/{permit['permit_number']}/electronic/claims",
+            )
+            match = {"provider": "test", "score": 0.97, "matched": value}
 
-    assert_bad_input(holder.post(path, {**claim_body(), "confirmed": value}), "confirmed")
-    assert_bad_input(holder.post(path, {**claim_body(), "face_match": match}), "matched")
+            assert_bad_input(holder.post(path, {**claim_body(), "confirmed": value}), "confirmed")
+            assert_bad_input(holder.post(path, {**claim_body(), "face_match": match}), "matched")
 
 
-@pytest.mark.parametrize("value", NOT_BOOLEANS)
-def test_p15_an_old_card_was_returned_or_not(registrar, issue, value):
+def test_p15_an_old_card_was_returned_or_not(subtests, registrar, issue):
     """True or false."""
-    path = f"/v1/permits/{issue()['permit_number']}/replacements"
+    for value in NOT_BOOLEANS:
+        with subtests.test(value=value):
+            path = f"/v1/permits/{issue()['permit_number']}/replacements"
 
-    answer = registrar.post(path, {"reason": "damaged", "old_card_returned": value})
+            answer = registrar.post(path, {"reason": "damaged", "old_card_returned": value})
 
-    assert_bad_input(answer, "old_card_returned")
+            assert_bad_input(answer, "old_card_returned")
 
 
-@pytest.mark.parametrize("value", NOT_INTEGERS)
-def test_a_serial_is_a_whole_number(verifier, issue, value):
+def test_a_serial_is_a_whole_number(subtests, verifier, issue):
     """As it is printed on the card."""
-    number = issue()["permit_number"]
-    body = {"scenario": "patrol_inspection", "track": "physical", "permit_number": number}
+    for value in NOT_INTEGERS:
+        with subtests.test(value=value):
+            number = issue()["permit_number"]
+            body = {"scenario": "patrol_inspection", "track": "physical", "permit_number": number}
 
-    answer = verifier.post("/v1/verifications", {**body, "card_serial": value})
+            answer = verifier.post("/v1/verifications", {**body, "card_serial": value})
 
-    assert_bad_input(answer, "card_serial")
+            assert_bad_input(answer, "card_serial")
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, ["320211"], {"code": "320211"}, None])
-def test_a_text_is_a_text(registrar, application, value):
+def test_a_text_is_a_text(subtests, registrar, application):
     """No number is taken for one."""
-    body = application()
-    body["residence"]["division"] = value
+    for value in [1, 1.0, True, ["320211"], {"code": "320211"}, None]:
+        with subtests.test(value=value):
+            body = application()
+            body["residence"]["division"] = value
 
-    assert_bad_input(registrar.post("/v1/permits", body), "division")
+            assert_bad_input(registrar.post("/v1/permits", body), "division")
 
 
 def test_the_codes_of_a_standard_may_come_as_numbers(service, registrar, application):

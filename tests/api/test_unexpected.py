@@ -1,4 +1,4 @@
-"""What nobody expected: an answer without a trace, and a log line that leads to its cause."""
+"""Unexpected exceptions: a response without a traceback, and a log line with the cause."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ def ask():
 
 
 def test_an_unexpected_error_is_found_by_its_correlation_id(ask):
-    """The caller has it, and so has each line; the route is told as a pattern."""
+    """It is in the response and in each line; the route is logged as a pattern."""
     error = ValueError(NAME)
 
     answer, (request, unexpected) = ask(error, **{"X-Correlation-ID": "counter-7"})

@@ -1,4 +1,4 @@
-"""``permit-ledger up`` on machines that are busy, odd or somebody else's idea of a default."""
+"""``permit-ledger up`` on busy or unusual machines."""
 
 import os
 import signal

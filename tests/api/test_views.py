@@ -99,33 +99,34 @@ def test_a_search_waits_as_well(registrar):
     assert 503 == answer.status_code
 
 
-@pytest.mark.parametrize("position", ["-1", "soon", "", "1.5", str(2**63), "9" * 5000])
-def test_a_position_is_a_whole_number(registrar, permit, position):
+def test_a_position_is_a_whole_number(subtests, registrar, permit):
     """Anything else is bad input, and not repeated."""
-    path = f"/v1/permits/{permit['permit_number']}"
+    for position in ["-1", "soon", "", "1.5", str(2**63), "9" * 5000]:
+        with subtests.test(position=position):
+            path = f"/v1/permits/{permit['permit_number']}"
 
-    answer = registrar.get(path, min_position=position)
+            answer = registrar.get(path, min_position=position)
 
-    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
-    assert ["min_position"] == [error["field"].split(".")[-1] for error in answer.json()["errors"]]
+            assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+            assert ["min_position"] == [
+                error["field"].split(".")[-1] for error in answer.json()["errors"]
+            ]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(
-    "number",
-    [
-        permit_number.draw(lambda bits: 3 * (2**bits // 31)),
-        "000000000000",
-        "nonsense",
-        "１２３",
-        "%00",
-        "..%2F..",
-        "A" * 5000,
-    ],
-)
-def test_there_is_no_such_permit(registrar, view, number):
+def test_there_is_no_such_permit(subtests, registrar):
     """Never issued, a wrong check character, or no permit number at all: the same answer."""
-    answer = registrar.get(f"/v1/permits/{number}{view}")
+    for view in VIEWS:
+        for number in [
+            permit_number.draw(lambda bits: 3 * (2**bits // 31)),
+            "000000000000",
+            "nonsense",
+            "１２３",
+            "%00",
+            "..%2F..",
+            "A" * 5000,
+        ]:
+            with subtests.test(view=view, number=number):
+                answer = registrar.get(f"/v1/permits/{number}{view}")
 
-    assert 404 == answer.status_code
-    assert answer.json()["code"] in {"UNKNOWN_PERMIT", "NOT_FOUND"}
+                assert 404 == answer.status_code
+                assert answer.json()["code"] in {"UNKNOWN_PERMIT", "NOT_FOUND"}

@@ -34,9 +34,9 @@ def status(answer):
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else None
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
+def test_what_is_no_request_is_answered_400_at_most(subtests, service):
+    """And the connection is closed."""
+    for request_ in [
         b"hello\r\n\r\n",
         b"get /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n",
         b"FOO /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n",
@@ -49,17 +49,14 @@ def status(answer):
         b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-A: a\x01b\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n" + CLOSE + b": nameless\r\n\r\n",
         b"GET /healthz\x00 HTTP/1.1\r\n" + CLOSE + b"\r\n",
-    ],
-    ids=lambda request: repr(request[:40]),
-)
-def test_what_is_no_request_is_answered_400_at_most(service, request_):
-    """And the connection is closed."""
-    assert status(service.say(request_)) in {400, None}
+    ]:
+        with subtests.test(request_=request_):
+            assert status(service.say(request_)) in {400, None}
 
 
-@pytest.mark.parametrize(
-    ("headers", "body"),
-    [
+def test_a_length_that_can_be_read_in_two_ways_is_refused(subtests, service, loss, version):
+    """Nothing is appended: no second request can be smuggled in behind the first."""
+    for headers, body in [
         (b"Content-Length: 2\r\nContent-Length: 3\r\n", b"{} "),
         (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"{}"),
         (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
@@ -72,15 +69,12 @@ def test_what_is_no_request_is_answered_400_at_most(service, request_):
         (b"Content-Length: 2, 2\r\n", b"{}"),
         (b"Content-Length: 99999999999999999999999\r\n", b"{}"),
         ("Content-Length: ２\r\n".encode(), b"{}"),
-    ],
-    ids=lambda part: repr(part[:60]),
-)
-def test_a_length_that_can_be_read_in_two_ways_is_refused(service, loss, version, headers, body):
-    """Nothing is appended: no second request can be smuggled in behind the first."""
-    number, report = loss
+    ]:
+        with subtests.test(headers=headers, body=body):
+            number, report = loss
 
-    assert 400 == status(service.say(report(headers, body)))
-    assert 1 == version(number)
+            assert 400 == status(service.say(report(headers, body)))
+            assert 1 == version(number)
 
 
 @pytest.mark.parametrize(
@@ -116,41 +110,39 @@ def test_headers_twice_or_without_meaning_break_nothing(service, loss, version, 
 CHUNKED = b"POST /v1/verifications HTTP/1.1\r\n" + CLOSE + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
+def test_what_is_no_body_has_a_bound(subtests, service):
+    """A megabyte is refused, and not kept in memory."""
+    for start, end in [
         (b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"\r\n\r\n"),
         (b"GET /healthz?", b" HTTP/1.1\r\n" + CLOSE + b"\r\n"),
         (CHUNKED + b"2\r\n{}\r\n0\r\nX-Long: ", b"\r\n\r\n"),
-    ],
-    ids=["header", "address", "trailer"],
-)
-def test_what_is_no_body_has_a_bound(service, start, end):
-    """A megabyte of it is refused and not kept in memory for whoever asks."""
-    answer = service.say(start + b"a" * HEADER_BYTES + end)
+    ]:
+        with subtests.test(start=start, end=end):
+            answer = service.say(start + b"a" * HEADER_BYTES + end)
 
-    assert status(answer) in {400, 414, 431, None}
+            assert status(answer) in {400, 414, 431, None}
 
 
-@pytest.mark.parametrize("body_bytes", range(100_000, 200_000, 10_000))
-def test_a_request_behind_a_large_one_is_no_large_one(service, bearer, body_bytes):
+def test_a_request_behind_a_large_one_is_no_large_one(subtests, service, bearer):
     """Its own address and headers count, not what came before it in the same packet."""
-    small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    large = b"POST /v1/permits HTTP/1.1\r\nHost: x\r\n" + bearer + JSON
-    large += b"Content-Length: %d\r\n\r\n" % body_bytes + b"[" * body_bytes
-    half, rest = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConn", b"ection: close\r\n\r\n"
+    for body_bytes in range(100_000, 200_000, 10_000):
+        with subtests.test(body_bytes=body_bytes):
+            small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+            large = b"POST /v1/permits HTTP/1.1\r\nHost: x\r\n" + bearer + JSON
+            large += b"Content-Length: %d\r\n\r\n" % body_bytes + b"[" * body_bytes
+            half, rest = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConn", b"ection: close\r\n\r\n"
 
-    received = b""
-    with socket.create_connection(("127.0.0.1", service.port), 20) as stream:
-        stream.sendall(small * 3 + large + half)
-        while received.count(b"HTTP/1.1 ") < 4 and (part := stream.recv(65536)):
-            received += part
-        stream.sendall(rest)
-        while part := stream.recv(65536):
-            received += part
+            received = b""
+            with socket.create_connection(("127.0.0.1", service.port), 20) as stream:
+                stream.sendall(small * 3 + large + half)
+                while received.count(b"HTTP/1.1 ") < 4 and (part := stream.recv(65536)):
+                    received += part
+                stream.sendall(rest)
+                while part := stream.recv(65536):
+                    received += part
 
-    statuses = [answer[:3] for answer in received.split(b"HTTP/1.1 ")[1:]]
-    assert [b"200", b"200", b"200", b"422", b"200"] == statuses
+            statuses = [answer[:3] for answer in received.split(b"HTTP/1.1 ")[1:]]
+            assert [b"200", b"200", b"200", b"422", b"200"] == statuses
 
 
 def test_requests_in_a_row_are_answered_in_a_row(service):

@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from ledger.database.connections import Connection, connect
 from ledger.errors import Unavailable
-from ledger.eventlog.group_commit import GroupCommit
+from ledger.eventlog.group_commit import WAIT_S as GROUP_COMMIT_WAIT_S
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.embedded.server import EmbeddedPostgres
 from tests.chaos.backends import append_backends
@@ -162,26 +162,15 @@ def sent_until_done() -> Callable[..., Acknowledgement]:
 
 @pytest.fixture
 def services(database_url: str) -> Iterator[Callable[..., Service]]:
-    """``services(form, url=…)``: a service in this process."""
+    """``services(form, url=…, wait_s=…)``: a service in this process."""
     with ExitStack() as stack:
 
-        def services(form: str = "thread", *, url: str = database_url) -> Service:
-            return stack.enter_context(service_at(url, form))
+        def services(
+            form: str = "thread", *, url: str = database_url, wait_s: float = GROUP_COMMIT_WAIT_S
+        ) -> Service:
+            return stack.enter_context(service_at(url, form, wait_s))
 
         yield services
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """``patience(seconds)``: how long callers wait, of services that come after it; the writer
-    keeps the last second."""
-
-    def patience(wait_s: float) -> None:
-        monkeypatch.setattr(
-            "ledger.eventlog.persistence.GroupCommit", partial(GroupCommit, wait_s=wait_s)
-        )
-
-    return patience
 
 
 @pytest.fixture
@@ -189,8 +178,7 @@ def queued() -> Callable[[Service], int]:
     """``queued(service)``: how many appends wait for the writer, without cancelled ones."""
 
     def queued(service: Service) -> int:
-        pendings = list(service.ledger.log.commits._queue._tickets)
-        return sum(not pending.withdrawn for pending in pendings)
+        return service.commits.queued
 
     return queued
 

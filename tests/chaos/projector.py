@@ -11,8 +11,8 @@ import structlog
 from ledger.crypto.holder_keys import HolderKeys
 from permit_ledger.logging.tracebacks import describe
 from permit_ledger.roles.project import GC_OBJECTS
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.registry import all_views
 from tests.chaos.workload import BLIND_INDEX

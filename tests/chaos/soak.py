@@ -15,12 +15,12 @@ from typing import Any, cast
 
 import psycopg
 
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.projector.leadership import LOCK
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
+from projections.projector.runner import LEASE
 from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.chaos.poison import Poisoner
@@ -110,8 +110,10 @@ class Soak:
     def __enter__(self) -> "Soak":
         with connect(self._url) as owner:
             Poisoner.prepare(owner)
-        self._ledger: PermitLedger = self._stack.enter_context(
-            closing(PermitLedger(as_service(self._url), blind_index=BLIND_INDEX, keyring=keyring()))
+        self._ledger: BlockingLedger = self._stack.enter_context(
+            closing(
+                BlockingLedger(as_service(self._url), blind_index=BLIND_INDEX, keyring=keyring())
+            )
         )
         self._stack.callback(self._end_threads)
         for n in (1, 2):
@@ -261,7 +263,7 @@ class Soak:
         found: list[str] = []
 
         def is_found() -> bool:
-            found[:] = [str(name) for name in self._ask(_LEADER, LOCK) or ()]
+            found[:] = [str(name) for name in self._ask(_LEADER, LEASE.lock) or ()]
             return bool(found)
 
         self._until(is_found, "leader")

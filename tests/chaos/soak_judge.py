@@ -6,7 +6,7 @@ from psycopg.rows import dict_row
 
 from domain.permit import Permit
 from domain.personal import ERASED
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import Connection, connect
 from projections.projector.quarantine import list_quarantined
 from projections.views.face import SealedFace
@@ -18,7 +18,7 @@ Rows = dict[str, dict[str, Any]]
 SHOWN_MAX = 20
 
 
-def what_is_wrong(url: str, ledger: PermitLedger) -> dict[str, list[str]]:
+def what_is_wrong(url: str, ledger: BlockingLedger) -> dict[str, list[str]]:
     """The violations by name; quarantined permits are left out."""
     with connect(url) as connection:
         parked = {one.permit_number for one in list_quarantined(connection)}
@@ -58,8 +58,8 @@ def _rows(connection: Connection, name: str) -> Rows:
     return {row["permit_number"]: row for row in found}
 
 
-def _open_faces(ledger: PermitLedger, view: str, rows: Rows) -> None:
-    keys = ledger.keys_of([row["holder_id"] for row in rows.values()])
+def _open_faces(ledger: BlockingLedger, view: str, rows: Rows) -> None:
+    keys = ledger.log.holder_keys([row["holder_id"] for row in rows.values()])
     for number, row in rows.items():
         if row["face"] is not None:
             key = keys[row["holder_id"]]

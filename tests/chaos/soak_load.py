@@ -13,7 +13,7 @@ from typing import cast
 import psycopg
 
 from domain.context import CommandContext
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import connect
 from ledger.errors import LedgerError
 from permit_ledger.bootstrap.policy import load_policy
@@ -53,7 +53,7 @@ def context() -> CommandContext:
     )
 
 
-def live(ledger: PermitLedger, seed: int, stop: Event) -> None:
+def live(ledger: BlockingLedger, seed: int, stop: Event) -> None:
     """One permit after the other; refusals and outages are part of it."""
     chance, by = random.Random(seed), context()  # noqa: S311  chance, not secrecy
     while not stop.is_set():
@@ -64,7 +64,7 @@ def live(ledger: PermitLedger, seed: int, stop: Event) -> None:
             life.go_on(1)
 
 
-def wait_and_look(url: str, ledger: PermitLedger, waited: Waited, stop: Event) -> None:
+def wait_and_look(url: str, ledger: BlockingLedger, waited: Waited, stop: Event) -> None:
     """Issue, wait for the position, and read the views, repeatedly."""
     life = Life(ledger, replace(context(), actor="officer-2"), random.Random(0))  # noqa: S311
 
@@ -76,14 +76,14 @@ def wait_and_look(url: str, ledger: PermitLedger, waited: Waited, stop: Event) -
                 await asyncio.sleep(WAITER_PAUSE_S)
 
     async def look(views: ViewPosition) -> None:
-        answer = await asyncio.to_thread(ledger.issue, life.application(), life.command())
+        answer = await asyncio.to_thread(ledger.permits.issue, life.application(), life.command())
         committed = time.perf_counter()
         assert answer.position is not None
         if not await views.wait_for(answer.position, WAIT_S):
             waited.lost.append(f"{answer.position} not visible in time")
             return
         waited.visible_ms.append((time.perf_counter() - committed) * 1000)
-        [issued] = await asyncio.to_thread(ledger.log.select_notifications, answer.position, 1)
+        [issued] = await asyncio.to_thread(ledger.events, answer.position, 1)
         if not await asyncio.to_thread(_is_there, url, str(issued.originator_id), answer.position):
             waited.lost.append(f"{answer.position} not in the views")
 

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from ledger.errors import OutcomeUnknown, Unavailable
-from ledger.eventlog import append_work
+from ledger.eventlog.append import AppendWriter
 from tests.chaos.backends import append_backends
 from tests.chaos.workload import Acknowledgement, Request
 
@@ -37,13 +37,13 @@ def freeze():
 @pytest.fixture
 def sending(monkeypatch):
     """Set when the writer begins to send a batch."""
-    sending, write = Event(), append_work.write
+    sending, write = Event(), AppendWriter.write
 
-    def noted(connection, appends):
+    def noted(self, connection, appends):
         sending.set()
-        return write(connection, appends)
+        return write(self, connection, appends)
 
-    monkeypatch.setattr(append_work, "write", noted)
+    monkeypatch.setattr(AppendWriter, "write", noted)
     return sending
 
 
@@ -53,12 +53,11 @@ def sending(monkeypatch):
     ids=["goes on", "is killed"],
 )
 def test_it_ends_one_way_or_the_other(
-    form, services, patience, appender, freeze, sending, end, persisted, sent_until_done, problems
+    form, services, appender, freeze, sending, end, persisted, sent_until_done, problems
 ):
     """Sent again, the command gets its first answer, or is done for the first time."""
-    patience(PATIENCE_S)
-    service = services(form)
-    confirmed = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
+    service = services(form, wait_s=PATIENCE_S)
+    told = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
     backend = appender()
     freeze(backend)
     sending.clear()
@@ -74,15 +73,14 @@ def test_it_ends_one_way_or_the_other(
     assert time.monotonic() - started < BOUND_S
     os.kill(backend, end)
 
-    confirmed += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
-    assert [False, persisted, False] == [answer.replayed for answer in confirmed]
-    assert [1, 2, 3] == [answer.position for answer in confirmed]
-    assert {} == problems(confirmed, done=["w1-1", "w1-2", "w1-3"])
+    told += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
+    assert [False, persisted, False] == [answer.replayed for answer in told]
+    assert [1, 2, 3] == [answer.position for answer in told]
+    assert {} == problems(told, done=["w1-1", "w1-2", "w1-3"])
 
 
 def test_it_wakes_too_late(
     services,
-    patience,
     stranger,
     waiting,
     freeze,
@@ -94,8 +92,7 @@ def test_it_wakes_too_late(
 ):
     """Its statement had only a second: it is not carried out, and the retry is the first."""
     monkeypatch.setattr("ledger.database.connections.APPEND_STATEMENT_S", 1)
-    patience(PATIENCE_S)
-    service = services()
+    service = services(wait_s=PATIENCE_S)
     stranger.execute("SELECT FROM ledger.head FOR UPDATE")
 
     with ThreadPoolExecutor(1) as threads:
@@ -109,6 +106,6 @@ def test_it_wakes_too_late(
         assert isinstance(outcome.exception(BOUND_S), OutcomeUnknown)
     os.kill(backend, signal.SIGCONT)
 
-    confirmed = sent_until_done(service, FROZEN)
-    assert (1, False) == (confirmed.position, confirmed.replayed)
-    assert {} == problems([confirmed], done=["w1-2"])
+    told = sent_until_done(service, FROZEN)
+    assert (1, False) == (told.position, told.replayed)
+    assert {} == problems([told], done=["w1-2"])

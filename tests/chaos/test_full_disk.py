@@ -85,57 +85,55 @@ def write_ahead_log(small_disk, make_data_dir):
 
 def issue_until_full(service):
     """The acknowledgements, and each other request with its error."""
-    confirmed, failed = [], []
+    told, failed = [], []
     for number in range(1, REQUESTS_MAX):
         request = Request(f"w1-{number}", portrait_bytes=PORTRAIT_BYTES)
         try:
-            confirmed.append(Acknowledgement.of(request, service.run(request)))
+            told.append(Acknowledgement.of(request, service.run(request)))
         except Unavailable as error:
             failed.append((request, error))
             if len(failed) == FAILURES:
-                return confirmed, failed
+                return told, failed
     raise AssertionError("it is never full")
 
 
-def test_no_room_for_the_tables(form, tables, patience):
+def test_no_room_for_the_tables(form, tables):
     """Commands fail with nothing written; with free space again the service recovers."""
-    patience(PATIENCE_S)
     data_dir, ballast = tables
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())
-        with service_at(server.url, form) as service:
+        with service_at(server.url, form, PATIENCE_S) as service:
             ballast.fill(leave_bytes=MEBIBYTE)
 
-            confirmed, failed = issue_until_full(service)
+            told, failed = issue_until_full(service)
 
-            assert confirmed
+            assert told
             assert [] == [each for _, each in failed if isinstance(each, OutcomeUnknown)]
-            assert {} == judge(server.url, confirmed).problems
-            assert len(confirmed) == service.ledger.log.head()
+            assert {} == judge(server.url, told).problems
+            assert len(told) == service.ledger.head()
             ballast.drop()
             again = [Acknowledgement.of(each, service.run(each)) for each, _ in failed]
             assert [False] * FAILURES == [answer.replayed for answer in again]
-        done = [answer.key for answer in confirmed + again]
-        assert {} == judge(server.url, confirmed + again, done=done).problems
+        done = [answer.key for answer in told + again]
+        assert {} == judge(server.url, told + again, done=done).problems
 
 
-def test_no_room_for_the_write_ahead_log(write_ahead_log, patience):
+def test_no_room_for_the_write_ahead_log(write_ahead_log):
     """The server ends in panic and can't recover; started with free space it has
     everything that was acknowledged, and the rest can be sent again."""
-    patience(PATIENCE_S)
     data_dir, ballast = write_ahead_log
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
             prepare(connection, BLIND_INDEX, keyring())
-        with service_at(server.url, "thread") as service:
+        with service_at(server.url, "thread", PATIENCE_S) as service:
             ballast.fill(leave_bytes=0)
-            confirmed, failed = issue_until_full(service)
-            assert confirmed
+            told, failed = issue_until_full(service)
+            assert told
     ballast.drop()
 
     with EmbeddedPostgres(data_dir) as server:
-        assert {} == judge(server.url, confirmed).problems
-        confirmed += retry(server.url, Workload(0), [request.key for request, _ in failed])
-        done = [answer.key for answer in confirmed]
-        assert {} == judge(server.url, confirmed, done=done).problems
+        assert {} == judge(server.url, told).problems
+        told += retry(server.url, Workload(0), [request.key for request, _ in failed])
+        done = [answer.key for answer in told]
+        assert {} == judge(server.url, told, done=done).problems

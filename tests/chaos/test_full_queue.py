@@ -7,7 +7,7 @@ import pytest
 
 from ledger.errors import OutcomeUnknown, Unavailable
 from ledger.eventlog.append import Append
-from ledger.eventlog.append_queue import QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX
+from ledger.eventlog.group_commit import QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from tests.chaos.workload import Acknowledgement, Request
 
@@ -49,13 +49,13 @@ def test_too_many_commands(services, stuck, stranger, queued, until, problems):
     refused_at_once(lambda: service.run(refused))
     stranger.rollback()
 
-    confirmed = [Acknowledgement.of(Request("w1-0"), first.result(WAIT_S))]
-    confirmed += [
+    told = [Acknowledgement.of(Request("w1-0"), first.result(WAIT_S))]
+    told += [
         Acknowledgement.of(request, future.result(WAIT_S))
         for request, future in zip(requests, started, strict=True)
     ]
-    assert {} == problems(confirmed)
-    assert QUEUE_APPENDS_MAX + 1 == service.ledger.log.head()
+    assert {} == problems(told)
+    assert QUEUE_APPENDS_MAX + 1 == service.ledger.head()
     again = Acknowledgement.of(refused, service.run(refused))
     assert (QUEUE_APPENDS_MAX + 2, False) == (again.position, again.replayed)
 
@@ -63,12 +63,12 @@ def test_too_many_commands(services, stuck, stranger, queued, until, problems):
 def test_too_many_bytes(services, stuck, stranger, queued, until):
     """A few large ones are too many as well."""
     service = services()
-    recorder = service.ledger.log
+    log = service.ledger.log
 
     def large(n):
         key = IdempotencyKey("chaos", f"large-{n}", b"")
         answer = PendingAnswer(key, accepted=True, body=bytes(LARGE_BYTES), version=None)
-        return recorder.append(Append([], answer=answer))
+        return log.append(Append([], answer=answer))
 
     with ThreadPoolExecutor(9) as threads:
         first = stuck(lambda: threads.submit(large, 0))
@@ -78,7 +78,7 @@ def test_too_many_bytes(services, stuck, stranger, queued, until):
         stranger.rollback()
         assert [[]] * 9 == [future.result(WAIT_S) for future in [first, *others]]
 
-    kept = recorder.answers("chaos", [f"large-{n}" for n in range(10)])
+    kept = log.answers("chaos", [f"large-{n}" for n in range(10)])
     assert {f"large-{n}" for n in range(9)} == set(kept)
 
 
@@ -93,10 +93,10 @@ def test_who_no_longer_waits_is_left_out(services, stuck, stranger, queued, unti
     until(lambda: queued(service) == 1)
     stranger.rollback()
 
-    confirmed = [
+    told = [
         Acknowledgement.of(Request(key), future.result(WAIT_S))
         for key, future in (("w1-1", first), ("w1-3", behind))
     ]
-    assert [1, 2] == [answer.position for answer in confirmed]
-    assert 2 == service.ledger.log.head()
-    assert {} == problems(confirmed)
+    assert [1, 2] == [answer.position for answer in told]
+    assert 2 == service.ledger.head()
+    assert {} == problems(told)

@@ -19,12 +19,11 @@ REQUEST = Request("w1-1")
     ("form", "persisted"), [("thread", False), ("task", True)], ids=["not persisted", "persisted"]
 )
 def test_a_silent_connection_is_given_up(
-    form, services, patience, proxy, persisted, sent_until_done, problems, monkeypatch
+    form, services, proxy, persisted, sent_until_done, problems, monkeypatch
 ):
     """The caller gets an unknown outcome in bounded time; later ones get another connection."""
-    patience(PATIENCE_S)
-    monkeypatch.setattr("ledger.eventlog.batch_writer.SILENT_S", SILENT_S)
-    service = services(form, url=proxy.url)
+    monkeypatch.setattr("ledger.eventlog.group_commit.SILENT_S", SILENT_S)
+    service = services(form, url=proxy.url, wait_s=PATIENCE_S)
     proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
 
     started = time.monotonic()
@@ -32,12 +31,12 @@ def test_a_silent_connection_is_given_up(
         service.run(REQUEST)
     assert time.monotonic() - started < BOUND_S
     try:
-        confirmed = sent_until_done(service, REQUEST, wait_s=RECOVERY_S)
+        told = sent_until_done(service, REQUEST, wait_s=RECOVERY_S)
     finally:
         proxy.break_off()
 
-    assert (1, persisted) == (confirmed.position, confirmed.replayed)
-    assert {} == problems([confirmed], done=[REQUEST.key])
+    assert (1, persisted) == (told.position, told.replayed)
+    assert {} == problems([told], done=[REQUEST.key])
 
 
 def test_what_may_still_arrive_is_not_called_undone(
@@ -61,9 +60,9 @@ def test_what_may_still_arrive_is_not_called_undone(
         finally:
             stranger.rollback()
     proxy.let_go(0)
-    until(lambda: service.ledger.log.head() == 1)
+    until(lambda: service.ledger.head() == 1)
 
     assert isinstance(error, OutcomeUnknown)
-    confirmed = Acknowledgement.of(REQUEST, service.run(REQUEST))
-    assert (1, True) == (confirmed.position, confirmed.replayed)
-    assert {} == problems([confirmed], done=[REQUEST.key])
+    told = Acknowledgement.of(REQUEST, service.run(REQUEST))
+    assert (1, True) == (told.position, told.replayed)
+    assert {} == problems([told], done=[REQUEST.key])

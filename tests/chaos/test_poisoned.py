@@ -8,6 +8,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import Unavailable
+from ledger.eventlog.append import Append
 
 GOOD = 6
 TOO_LONG = random.Random(1).randbytes(3000).hex()  # noqa: S311
@@ -21,7 +22,7 @@ def append(services):
 
     def append(stream, version=1):
         event = StoredEvent(stream, version, "test.happened.v1", b"{}")
-        return service.ledger.log.insert_events([event])
+        return service.ledger.log.append(Append([event]))
 
     append.service = service
     return append
@@ -49,5 +50,5 @@ def test_only_the_poisoned_command_fails(append, together, stream, version, erro
     assert isinstance(poisoned, error)
     assert not isinstance(poisoned, Unavailable)
     assert list(range(2, GOOD + 2)) == sorted(position for [position] in outcomes)
-    assert GOOD + 1 == append.service.ledger.log.head()
+    assert GOOD + 1 == append.service.ledger.head()
     assert [GOOD + 2] == append("afterwards")

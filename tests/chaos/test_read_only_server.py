@@ -37,7 +37,7 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
 ):
     """It was committed, and the next server does not know yet; the one after it does."""
     service = services(form, url=proxy.url)
-    confirmed = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
     before = appender()
     only_reading(True)
     proxy.strike(NEXT.marker, reaches=True, cut=True)
@@ -46,26 +46,25 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
         outcome = threads.submit(service.run, NEXT)
         until(lambda: outcome.done() or append_backends(database_url) not in ([], [before]))
         only_reading(False)
-        confirmed.append(Acknowledgement.of(NEXT, outcome.result(BOUND_S)))
+        told.append(Acknowledgement.of(NEXT, outcome.result(BOUND_S)))
 
-    assert [(1, False), (2, False)] == [(answer.position, answer.replayed) for answer in confirmed]
-    assert {} == problems(confirmed, done=[FIRST.key, NEXT.key])
+    assert [(1, False), (2, False)] == [(answer.position, answer.replayed) for answer in told]
+    assert {} == problems(told, done=[FIRST.key, NEXT.key])
 
 
 def test_a_server_that_can_only_be_read_is_left(
-    form, services, patience, only_reading, admin, appender, sent_until_done, problems
+    form, services, only_reading, admin, appender, sent_until_done, problems
 ):
     """Commands are unavailable at first, and succeed once there is a writable server."""
-    patience(PATIENCE_S)
-    service = services(form)
-    confirmed = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    service = services(form, wait_s=PATIENCE_S)
+    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
     only_reading(True)
     admin.execute("SELECT pg_terminate_backend(%s, 5000)", [appender()])
     with pytest.raises(Unavailable):
         service.run(NEXT)
     only_reading(False)
 
-    confirmed.append(sent_until_done(service, NEXT, wait_s=BOUND_S / 2))
+    told.append(sent_until_done(service, NEXT, wait_s=BOUND_S / 2))
 
-    assert [1, 2] == [answer.position for answer in confirmed]
-    assert {} == problems(confirmed, done=[FIRST.key, NEXT.key])
+    assert [1, 2] == [answer.position for answer in told]
+    assert {} == problems(told, done=[FIRST.key, NEXT.key])

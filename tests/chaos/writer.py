@@ -24,14 +24,12 @@ import structlog
 
 from ledger.commands.permits import PermitCommands
 from ledger.errors import Contended, Unavailable
-from ledger.eventlog.log_access import complete
-from tests.chaos.services import FORMS, commands_on, ledger_at
+from ledger.eventlog.idempotency import Answer
+from tests.chaos.services import FORMS, Service, commands_on, service_at
 from tests.chaos.workload import Acknowledgement, Request, Workload
 
 PAUSE_S = 0.05
 STDOUT = 1
-
-Pause = Callable[[], Awaitable[None]]
 
 
 def say(mark: str, *words: object) -> None:
@@ -53,50 +51,64 @@ class Clients:
                 number = next(self._numbers)
             yield self._workload.request(f"{self._name}-{number}")
 
-    async def work(self, commands: PermitCommands, pause: Pause) -> None:
+    async def work(self, commands: PermitCommands) -> None:
         """One client."""
         for request in self._requests():
             say(">", request.key)
             while not self.stop.is_set():
-                if await self._send(request, commands):
+                if self._said(request, await _outcome(request.run(commands))):
                     break
-                await pause()
+                await asyncio.sleep(PAUSE_S)
 
-    async def _send(self, request: Request, commands: PermitCommands) -> bool:
-        """Whether it is done with."""
-        try:
-            acknowledged = Acknowledgement.of(request, await request.run(commands))
-        except (Unavailable, Contended) as error:
-            say("!", request.key, type(error).__name__)
-            return False
-        except Exception as error:  # noqa: BLE001  the parent is to hear of it
-            say("x", request.key, repr(error).replace("\n", " ")[:1000])
-        else:
-            told = acknowledged
-            say("=", told.key, told.position, told.version, told.number, int(told.replayed))
+    def work_blocking(self, service: Service) -> None:
+        """One client, in a thread."""
+        for request in self._requests():
+            say(">", request.key)
+            while not self.stop.is_set():
+                if self._said(request, outcome_of(service.run, request)):
+                    break
+                self.stop.wait(PAUSE_S)
+
+    def _said(self, request: Request, outcome: Answer | Exception) -> bool:
+        """Report the outcome; whether the request is done with."""
+        match outcome:
+            case Unavailable() | Contended():
+                say("!", request.key, type(outcome).__name__)
+                return False
+            case Exception():
+                say("x", request.key, repr(outcome).replace("\n", " ")[:1000])
+            case answer:
+                told = Acknowledgement.of(request, answer)
+                say("=", told.key, told.position, told.version, told.number, int(told.replayed))
         return True
 
 
+async def _outcome(answer: Awaitable[Answer]) -> Answer | Exception:
+    try:
+        return await answer
+    except Exception as error:  # noqa: BLE001  the parent is to hear of it
+        return error
+
+
+def outcome_of(run: Callable[[Request], Answer], request: Request) -> Answer | Exception:
+    try:
+        return run(request)
+    except Exception as error:  # noqa: BLE001  the parent is to hear of it
+        return error
+
+
 def work_in_threads(clients: Clients, database_url: str, count: int) -> None:
-    """Through ``PermitLedger``."""
+    """Through ``BlockingLedger``, each client in a thread."""
 
-    async def pause() -> None:
-        clients.stop.wait(PAUSE_S)
-
-    with ledger_at(database_url) as ledger, ThreadPoolExecutor(count) as threads:
+    with service_at(database_url, "thread") as service, ThreadPoolExecutor(count) as threads:
         for _ in range(count):
-            threads.submit(lambda: complete(clients.work(ledger.commands, pause)))
+            threads.submit(clients.work_blocking, service)
 
 
 async def work_in_tasks(clients: Clients, database_url: str, count: int) -> None:
-    """Through ``PermitCommands`` on an ``AsyncLog``."""
-
-    async def pause() -> None:
-        await asyncio.sleep(PAUSE_S)
-
-    with ledger_at(database_url) as ledger:
-        async with commands_on(ledger, database_url) as commands:
-            await asyncio.gather(*(clients.work(commands, pause) for _ in range(count)))
+    """Through ``PermitCommands`` on an ``EventLog``."""
+    async with commands_on(database_url) as (_, commands):
+        await asyncio.gather(*(clients.work(commands) for _ in range(count)))
 
 
 def main() -> None:

@@ -148,11 +148,13 @@ def parsed():
     return Parsed(answer["found"], {each["address"]: each for each in answer["channels"]})
 
 
+@pytest.mark.foreign
 def test_the_description_is_valid(parsed):
     """By AsyncAPI's own parser, to the last hint."""
     assert [] == parsed.found
 
 
+@pytest.mark.foreign
 def test_it_describes_every_topic_and_every_type(parsed):
     topics = {topic for kind in KINDS for topic in kind.topics}
     assert topics | {HEARTBEATS_TOPIC} == set(parsed.channels)

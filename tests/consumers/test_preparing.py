@@ -6,7 +6,7 @@ import pytest
 from kafka.partitioner.default import murmur2
 
 from consumers.contract.kinds import PARTITIONS, kinds_under
-from consumers.relay.records import Preparer, partition_of
+from consumers.relay.records import RecordMaker, partition_of
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import as_service, connect
 from ledger.eventlog.follow import follow
@@ -22,10 +22,10 @@ def last_states(ledger, policy, database_url):
         url, states = as_service(database_url), {}
         with connect(url) as log:
             mapper = EventMapper(OrjsonTranscoder())
-            preparer = Preparer(lambda: log, mapper, kinds_under(""), "https://x/y", **how)
+            maker = RecordMaker(lambda: log, mapper, kinds_under(""), "https://x/y", **how)
             pages = follow(url, after=0, stop=Event(), page_events_max=page_events_max)
             for page in pages:
-                batch = preparer.batch(page)
+                batch = maker.batch(page)
                 assert len(page) == batch.last + 1
                 states |= {each.key: each.value for each in batch.records[batch.last + 1 :]}
                 if batch.position == head:

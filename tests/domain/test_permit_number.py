@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.permit_number import ALPHABET, check_character, draw, is_valid
+from domain.permit_number import draw, is_valid
+from domain.printed_number import ALPHABET, check_character
 
 ORDER = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import permit_number, text
+from domain import permit_number, printed_number, text
 from domain.id_cards import receipt_number
 
 SPACES = "\u0020\u00a0\u1680\u2000\u2003\u2009\u202f\u205f\u3000"
@@ -122,7 +122,7 @@ def test_a_permit_number_is_read_as_it_is_meant(typed):
 def test_a_mistyped_number_is_no_number():
     """The check character does not fit; nor is a receipt's number a permit's."""
     body = "0" * 15
-    receipt = body + permit_number.check_character(body)
+    receipt = body + printed_number.check_character(body)
     assert permit_number.parse("84G7ZWYRD6Z2") is None
     assert permit_number.parse("") is None
     assert receipt == receipt_number.parse(receipt.replace("0", "o"))

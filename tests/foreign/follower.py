@@ -6,9 +6,19 @@ from dataclasses import dataclass, replace
 import httpx
 
 from tests.foreign.claims import Consistency, Inclusion
-from transparency.nodes import Span, nodes_of, span_hash
-from transparency.proofs import consistency_spans, inclusion_spans
-from transparency.tiles import WIDTH, Tile, TilePath, hash_in, tiles_of, width_at
+from transparency.merkle import (
+    WIDTH,
+    Span,
+    Tile,
+    TilePath,
+    consistency_spans,
+    hash_in,
+    inclusion_spans,
+    nodes_of,
+    span_hash,
+    tiles_of,
+    width_at,
+)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from tests.foreign.litewitness import EMPTY_ROOT, Litewitness
 from tests.transparency.cosigning import cosigner
 from tests.transparency.misbehaving_witness import drips, witness_at
 from tests.waiting import until
-from transparency.checkpoints import TreeHead
-from transparency.notes import Note, NoteVerifier
+from transparency.notes import Note, NoteVerifier, TreeHead
 from transparency.proof_text import TlogProof
 from transparency.witness.policy import WitnessPolicy
 

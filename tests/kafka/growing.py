@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from domain.policy import Policy
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from permit_ledger.sample.command import simulate
 from permit_ledger.sample.simulation.rates import Rates
 
@@ -17,7 +17,7 @@ _seeds = itertools.count(1_000)
 
 
 def grow(
-    ledger: PermitLedger, policy: Policy, permits: int = 60, *, applications_share: float = 0
+    ledger: BlockingLedger, policy: Policy, permits: int = 60, *, applications_share: float = 0
 ) -> int:
     """Append the life of so many permits, and of applications for identity cards beside them;
     returns the log's head after it."""
@@ -30,7 +30,7 @@ def grow(
         policy=policy,
         rates=Rates(applications_share=applications_share),
     )
-    return ledger.log.head()
+    return ledger.head()
 
 
 class Growth:
@@ -38,7 +38,7 @@ class Growth:
 
     def __init__(
         self,
-        ledger: PermitLedger,
+        ledger: BlockingLedger,
         policy: Policy,
         permits: int = 20,
         *,
@@ -63,7 +63,7 @@ class Growth:
         if self._error:
             raise self._error
 
-    def _run(self, ledger: PermitLedger, policy: Policy, permits: int) -> None:
+    def _run(self, ledger: BlockingLedger, policy: Policy, permits: int) -> None:
         try:
             while not self._stop.wait(0.02):
                 grow(ledger, policy, permits, applications_share=self._applications_share)

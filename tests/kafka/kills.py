@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from domain.policy import Policy
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import connect
 from tests.kafka.broker import Broker
 from tests.kafka.growing import Growth
@@ -54,7 +54,7 @@ class Kills:
     def __init__(
         self,
         database_url: str,
-        ledger: PermitLedger,
+        ledger: BlockingLedger,
         policy: Policy,
         data_dir: Path,
         prefix: str = "",
@@ -70,7 +70,7 @@ class Kills:
                 self._kill_once(broker.address, chance)
                 if number % bounce_every == 0:
                     self._bounce(broker, chance)
-        head = self._ledger.log.head()
+        head = self._ledger.head()
         with relay_process(self._database_url, broker.address, self._data_dir, self._prefix):
             until(lambda: self._row()[0] == head, wait_s=WAIT_S)
         records = read_events(broker.address, self._prefix)

@@ -11,14 +11,14 @@ from psycopg.rows import dict_row
 from consumers.contract.kinds import PARTITIONS, PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.relay.records import partition_of
-from consumers.remote_views.decoder import RecordTaker
+from consumers.remote_views.decoder import RecordDecoder
 from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import as_service, connect
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
-from projections.remote.feed import RemoteSource
-from projections.remote.views import RemoteViewWriter, Taken, TakenEvent
+from projections.remote.source import RemoteSource
+from projections.remote.views import RemoteEvent, RemoteRecord, RemoteViewWriter
 from projections.views.view import ELECTRONIC, PHYSICAL
 from tests.waiting import until
 
@@ -54,7 +54,7 @@ def worker_process(database_url, address, prefix, data_dir, **settings):
 def worker(database_url, address, prefix, stop):
     kind = PERMITS.under(prefix)
     mapper = EventMapper(OrjsonTranscoder())
-    taker = RecordTaker(mapper, kind, SOURCE, lambda error: type(error).__name__)
+    taker = RecordDecoder(mapper, kind, SOURCE, lambda error: type(error).__name__)
     return RemoteViewsWorker(
         *(as_service(database_url), Brokers(address), kind, SOURCE, taker, FED, stop),
         topic_prefix=prefix,
@@ -66,7 +66,7 @@ def taken_of(stored, offset):
     mapper = EventMapper(OrjsonTranscoder())
     event = mapper.plain(mapper.parse(stored))
     number = str(stored.originator_id)
-    return Taken(partition_of(number), offset, TakenEvent(stored, event, event.timestamp))
+    return RemoteRecord(partition_of(number), offset, RemoteEvent(stored, event, event.timestamp))
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def fold(ledger, database_url, all_views):
     )
     with connect(as_service(database_url)) as connection:
         after = connection.execute("SELECT position FROM views.position").fetchone()[0]
-        projector.apply(connection, ledger.log.select_notifications(after + 1, 1_000_000))
+        projector.apply(connection, ledger.events(after + 1, 1_000_000))
 
 
 def differences(ledger, database_url, remote_url, all_views):

@@ -57,7 +57,7 @@ def stored(sink):
 def in_log(ledger):
     return [
         (event.id, event.originator_id, event.originator_version, event.topic)
-        for event in ledger.log.select_notifications(None, 100_000)
+        for event in ledger.events(1, 100_000)
     ]
 
 
@@ -74,7 +74,7 @@ def test_killed_and_started_again_it_holds_each_position_once(
                     consumer.start()
                     consumer.has_written(chance.randrange(1, BATCHES_MAX))
                     consumer.kill()
-            head = ledger.log.head()
+            head = ledger.head()
             consumer.start()
             stats = folder / "published" / "stats.json"
             until(
@@ -122,7 +122,7 @@ def test_a_stranger_s_records_are_parked_and_the_rest_flows(
     """Not JSON, no type of ours, huge, under another key, without a fact: each by its place, with
     a reason and nothing of what it holds. Read again, they are parked once."""
     grow(ledger, policy)
-    head = ledger.log.head()
+    head = ledger.head()
     with relaying():
         until_relayed(head // 2)
         bad = strangers_records(head + 1000)
@@ -160,7 +160,7 @@ def test_another_topic_of_that_name_is_noticed(
 ):
     """By the last event of a partition, which is read again whenever it is begun with."""
     grow(ledger, policy)
-    head = ledger.log.head()
+    head = ledger.head()
     with relaying():
         until_relayed(head)
     with closing(Sink(folder, source.name)) as sink:
@@ -185,7 +185,7 @@ def test_the_broker_is_told_how_far_it_is(
 ):
     """For those who watch the group's lag with Kafka's own tools."""
     grow(ledger, policy)
-    head = ledger.log.head()
+    head = ledger.head()
     with relaying():
         until_relayed(head)
     stop = Event()

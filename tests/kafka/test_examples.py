@@ -78,7 +78,7 @@ def test_the_python_example_counts_each_event_once(
         until_relayed(grow(relayed, policy, 10))
     assert 0 == example("--until-end").wait(WAIT_S)
 
-    of_log = Counter(each.topic for each in relayed.log.select_notifications(1, 100_000))
+    of_log = Counter(each.topic for each in relayed.events(1, 100_000))
     assert (dict(of_log), 0) == counts(example.results)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.contract.kinds import kinds_under
 from consumers.relay import relay
-from consumers.relay.record_process import Preparation
+from consumers.relay.records import BatchSource
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import as_service
 from tests.kafka.conftest import SOURCE
@@ -22,10 +22,10 @@ PERMITS_FOR_APART = 2_200
 
 @pytest.fixture
 def always_apart(monkeypatch):
-    monkeypatch.setattr(relay, "APART_EVENTS_MIN", 0)
+    monkeypatch.setattr(relay, "RECORD_PROCESS_EVENTS_MIN", 0)
 
 
-def preparers(pid=None):
+def processs(pid=None):
     """Processes that make batches, of this process or of another."""
     found = []
     with suppress(psutil.NoSuchProcess):
@@ -38,7 +38,7 @@ def preparers(pid=None):
 
 def test_both_make_the_same_batches(ledger, policy, database_url):
     head = grow(ledger, policy, 40)
-    preparation = Preparation(
+    source = BatchSource(
         as_service(database_url),
         EventMapper(OrjsonTranscoder()),
         kinds_under(""),
@@ -56,10 +56,10 @@ def test_both_make_the_same_batches(ledger, policy, database_url):
                 ended.set()
         return found
 
-    here = taken(preparation.batches)
+    here = taken(source.batches)
     assert len(here) > 1
-    assert here == taken(preparation.batches_apart)
-    assert [] == preparers()
+    assert here == taken(source.batches_from_process)
+    assert [] == processs()
 
 
 def test_every_event_is_there_once_though_the_other_process_dies(
@@ -68,25 +68,25 @@ def test_every_event_is_there_once_though_the_other_process_dies(
     first = grow(ledger, policy, 20)
     with relaying():
         until_relayed(first)
-        [preparer] = preparers()
-        preparer.kill()
+        [process] = processs()
+        process.kill()
         until(lambda: relay_row().starts > 1, wait_s=WAIT_S)
         head = grow(ledger, policy, 20)
         until_relayed(head)
 
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
-    assert [] == preparers()
+    assert [] == processs()
 
 
 def test_a_relay_that_is_killed_leaves_nobody(
     ledger, policy, database_url, kafka, prefix, until_relayed, tmp_path
 ):
     head = grow(ledger, policy, PERMITS_FOR_APART)
-    assert head >= relay.APART_EVENTS_MIN
+    assert head >= relay.RECORD_PROCESS_EVENTS_MIN
 
     with relay_process(database_url, kafka, tmp_path / "data", prefix) as process:
-        until(lambda: preparers(process.pid), wait_s=WAIT_S)
-        left = preparers(process.pid)
+        until(lambda: processs(process.pid), wait_s=WAIT_S)
+        left = processs(process.pid)
         until_relayed(1)
         process.kill()
         process.wait()

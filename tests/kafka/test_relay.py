@@ -48,8 +48,8 @@ def person(ledger, context):
         ground="employment",
         issued_on=date(2026, 1, 5),
     )
-    ledger.issue(application, Command(context))
-    [number] = [event.originator_id for event in ledger.log.select_notifications(1, 1)]
+    ledger.permits.issue(application, Command(context))
+    [number] = [event.originator_id for event in ledger.events(1, 1)]
     return number
 
 
@@ -61,7 +61,7 @@ def test_every_event_is_there_once_and_in_order(
     grow(ledger, policy, applications_share=0.3)
 
     with relaying():
-        until_relayed(ledger.log.head())
+        until_relayed(ledger.head())
         head = grow(ledger, policy, applications_share=0.3)
         until_relayed(head)
 
@@ -123,8 +123,8 @@ def test_the_topics_are_made_as_they_have_to_be(relaying, kafka, prefix, relay_r
 def test_nothing_personal_is_on_the_topics(
     ledger, person, context, relaying, until_relayed, kafka, prefix
 ):
-    ledger.void(person, f"{PERSONAL['name']} 的材料是伪造的", Command(context))
-    head = ledger.log.head()
+    ledger.permits.void(person, f"{PERSONAL['name']} 的材料是伪造的", Command(context))
+    head = ledger.head()
 
     with relaying():
         until_relayed(head)
@@ -139,8 +139,8 @@ def test_nothing_personal_is_on_the_topics(
 def test_the_state_is_what_the_permit_is(
     ledger, policy, relaying, until_relayed, kafka, prefix, person, context
 ):
-    ledger.report_loss(person, Command(context))
-    head = ledger.log.head()
+    ledger.permits.report_loss(person, Command(context))
+    head = ledger.head()
 
     with relaying():
         until_relayed(head)
@@ -192,7 +192,7 @@ def test_an_unreadable_event_stops_one_permit_and_no_other(
     ledger, policy, context, person, rewrite_log, relaying, until_relayed, kafka, prefix
 ):
     """A placeholder stands at its position; the permit's state is said not to be known."""
-    ledger.report_loss(person, Command(context))
+    ledger.permits.report_loss(person, Command(context))
     rewrite_log(
         "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2",
         [f'{{"who": "{PERSONAL["name"]}"}}'.encode(), person],

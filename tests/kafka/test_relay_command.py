@@ -103,15 +103,17 @@ def test_the_state_of_somebody_erased_is_a_tombstone(
         issued_on=date(2026, 1, 5),
     )
     command = Command(context)
-    ledger.issue(application, command)
-    [issued] = ledger.log.select_notifications(1, 1)
+    ledger.permits.issue(application, command)
+    [issued] = ledger.events(1, 1)
     number = issued.originator_id
 
     with relaying():
         until_relayed(1)
         assert "in_force" == read_states(kafka, prefix)[number]["status"]
         order, holder_id = Order("PIPL 47", "case 1"), ledger.permit(number).holder_id
-        ledger.erase(holder_id, order, ["officer-1", "officer-2"], date(2026, 12, 28), command)
+        ledger.holders.erase(
+            holder_id, order, ["officer-1", "officer-2"], date(2026, 12, 28), command
+        )
         until_relayed(2)
 
     assert {number: None} == read_states(kafka, prefix)

@@ -16,9 +16,9 @@ from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.kinds import PARTITIONS, PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection as client_options
-from consumers.remote_views.group import _true_at
+from consumers.remote_views.group import true_as_of
 from ledger.database.connections import as_service, connect
-from projections.remote.feed import (
+from projections.remote.source import (
     CLOCKS_APART_MAX_S,
     Fenced,
     NoRemoteSource,
@@ -61,7 +61,7 @@ def views(blind_index):
 def taken(ledger, policy):
     """A permit's first event, as a record at offset 7."""
     grow(ledger, policy, 1)
-    [stored] = ledger.log.select_notifications(1, 1)
+    [stored] = ledger.events(1, 1)
     return taken_of(stored, offset=7)
 
 
@@ -128,7 +128,7 @@ def test_without_a_relay_they_grow_old(
         until(lambda: _age_s(remote_url) > OLD_S, wait_s=WAIT_S)
         with relaying():
             until_in_step(remote_url)
-        assert ledger.log.head() == newest(remote_url)
+        assert ledger.head() == newest(remote_url)
 
 
 def test_a_relay_that_has_to_catch_up_does_not_claim_to_be_there(
@@ -145,12 +145,12 @@ def test_a_clock_that_is_ahead_proves_nothing():
     now = datetime(2026, 11, 26, tzinfo=UTC)
 
     def true_at(ahead_s):
-        return _true_at(Heartbeat(1, now + timedelta(seconds=ahead_s)), now)
+        return true_as_of(Heartbeat(1, now + timedelta(seconds=ahead_s)), now)
 
     assert now - timedelta(seconds=7) == true_at(-7)
     assert now == true_at(CLOCKS_APART_MAX_S)
     assert true_at(CLOCKS_APART_MAX_S + 1) is None
-    assert _true_at(None, now) is None
+    assert true_at(None, now) is None
 
 
 def test_two_workers_and_one_is_killed(
@@ -166,7 +166,7 @@ def test_two_workers_and_one_is_killed(
                 time.sleep(chance.uniform(0, 1))
                 killed.send_signal(signal.SIGKILL)
                 killed.wait()
-    head = ledger.log.head()
+    head = ledger.head()
     with relaying(), worker_process(remote_url, kafka, prefix, tmp_path):
         until_relayed(head)
         until_in_step(remote_url)

@@ -120,7 +120,7 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
         command = [sys.executable, "-m", "permit_ledger", "relay"]
         process = subprocess.Popen(command, env=environment, stderr=told)
     try:
-        until(lambda: b"relay begins anew" in log.read_bytes(), wait_s=WAIT_S)
+        until(lambda: b"relay starts again" in log.read_bytes(), wait_s=WAIT_S)
         assert process.poll() is None
     finally:
         process.kill()

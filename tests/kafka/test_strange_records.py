@@ -84,7 +84,7 @@ def numbers(remote):
 
 
 def found(url):
-    """What is on record of the bad ones: reason → the permit that stands still, if any."""
+    """What is on record of the bad ones: reason → the quarantined permit, if any."""
     with connect(url) as connection:
         return dict(
             connection.execute("SELECT reason, permit_number FROM views.bad_records").fetchall()
@@ -97,7 +97,7 @@ def bad_of_permits(url):
         return {number for (number,) in connection.execute(query)}
 
 
-def parked(url):
+def quarantined(url):
     with connect(url) as connection:
         return dict(
             connection.execute("SELECT permit_number, reason FROM views.quarantine").fetchall()
@@ -129,7 +129,7 @@ def test_nobodys_records_are_kept_on_record_and_stop_nobody(
         "its subject is no permit number",
     } == reasons.keys()
     assert 7 == sum(row["bad_records"] for row in partitions(remote))
-    assert {} == parked(remote)
+    assert {} == quarantined(remote)
     assert [] == differences(ledger, database_url, remote, all_views(blind_index))
     with connect(remote) as connection:
         kept = json.dumps(
@@ -163,7 +163,7 @@ def test_a_bad_event_of_a_permit_stops_that_permit(
     until_relayed(head)
     until_in_step(remote)
 
-    reasons = parked(remote)
+    reasons = quarantined(remote)
     assert stopped.keys() == reasons.keys()
     assert [] == [n for n, (_, _, reason) in stopped.items() if reason not in reasons[n]]
     assert stopped.keys() == bad_of_permits(remote)
@@ -182,7 +182,7 @@ def test_a_position_that_nobody_has_reached_holds_up_nobody(
     version = rows(remote, "physical_permits")[one]["version"]
     [mine] = [
         e
-        for e in ledger.log.select_notifications(1, 10_000)
+        for e in ledger.events(1, 10_000)
         if str(e.originator_id) == one and e.originator_version == 1
     ]
     put(one, b"{}", forged(one, version=version))
@@ -193,7 +193,7 @@ def test_a_position_that_nobody_has_reached_holds_up_nobody(
     until_in_step(remote)
 
     assert len(beside) >= 1
-    assert [one] == list(parked(remote))
+    assert [one] == list(quarantined(remote))
     fold(ledger, database_url, all_views(blind_index))
     here, there = (rows(url, "physical_permits") for url in (database_url, remote))
     assert [] == [n for n in here if here[n]["version"] != there[n]["version"] and n != one]

@@ -1,24 +1,23 @@
-"""Appends as one command writes them, what became of a batch of them, and a writer that hangs."""
+"""Appends as one command writes them, their outcomes, and a writer that hangs."""
 
 from threading import Event
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.database.connections import as_service, connect_to_append
+from ledger.database.connections import connect_to_append
 from ledger.eventlog.append import Append
-from ledger.eventlog.group_commit import GroupCommit
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 
 WAIT_S = 30
 
 
 def answer(name, body=b"", caller="officer-1"):
-    """To be kept under this key."""
+    """A response under this key."""
     return PendingAnswer(IdempotencyKey(caller, name, b""), accepted=True, body=body, version=1)
 
 
 def on(stream, *changes, version=1, events=1, key=None, portrait=None):
-    """Of this permit, from this version on."""
+    """An append to this stream, from this version on."""
     happened = [
         StoredEvent(stream, version and version + n, "test.happened.v1", b"{}")
         for n in range(events)
@@ -27,31 +26,36 @@ def on(stream, *changes, version=1, events=1, key=None, portrait=None):
 
 
 def kinds(outcomes):
-    """Errors by their kind, positions as they are."""
+    """Errors as their classes, positions as they are."""
     return [type(each) if isinstance(each, BaseException) else each for each in outcomes]
 
 
-def streams(recorder):
-    """Whose event stands at each position, from 1 on and without a gap."""
-    log = recorder.select_notifications(None, 1000)
+def streams(raw_log):
+    """The stream at each position, from 1 on and without a gap."""
+    log = raw_log.events(1, 1000)
     assert list(range(1, len(log) + 1)) == [event.id for event in log]
-    assert len(log) == recorder.head()
+    assert len(log) == raw_log.head()
     return [event.originator_id for event in log]
 
 
-class HangingCommits(GroupCommit):
-    """Hangs in its first connecting until it is let go."""
+def outcome_of(future):
+    """An append's positions, or its error."""
+    return future.exception(WAIT_S) or future.result()
 
-    def __init__(self, database_url, **how):
-        super().__init__(lambda: self._connect_late(as_service(database_url)), **how)
+
+class HangingLog:
+    """A log whose writer hangs while it connects, until it is let go."""
+
+    WAIT_S = 2.0
+
+    def __init__(self, new_raw_log):
         self.connecting, self._go = Event(), Event()
+        self.log = new_raw_log(connect=self._connect, wait_s=self.WAIT_S)
 
     def let_go(self):
-        """From now on its callers have time."""
-        self.wait_s, self.answer_in_s = WAIT_S + 1, WAIT_S
         self._go.set()
 
-    def _connect_late(self, url):
+    def _connect(self, url):
         self.connecting.set()
         assert self._go.wait(WAIT_S), "it was never let go"
         return connect_to_append(url)

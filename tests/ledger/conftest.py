@@ -1,4 +1,4 @@
-"""The givens of the ledger's tests: made-up people, commands on a day, the bare recorder.
+"""Fixtures of the ledger's tests: made-up people, commands on a day, the log without commands.
 
 ``issue`` gives a permit's number, ``at_once`` starts many things in the same instant, ``until``
 waits for a condition instead of sleeping, ``in_one_batch`` makes a group commit of its appends.
@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -25,24 +25,15 @@ from domain.calendar import SHANGHAI
 from domain.context import CommandContext
 from domain.device import Device, FaceMatch
 from domain.person import Identity, Residence
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
-from ledger.database.connections import (
-    Connection,
-    as_service,
-    connect,
-    connect_to_append,
-    open_pool,
-)
+from ledger.database.connections import Connection, as_service, connect
 from ledger.eventlog import group_commit
 from ledger.eventlog.append import Append
-from ledger.eventlog.group_commit import GroupCommit
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
-from ledger.eventlog.notifier import LogNotifier
-from ledger.eventlog.pending import PendingAppend
-from ledger.eventlog.recorder import LedgerRecorder
-from tests.ledger.appends import HangingCommits
-from tests.ledger.followers import Follower, TaskFollower, ThreadFollower
+from tests.ledger.appends import HangingLog, outcome_of
+from tests.ledger.followers import Follower
+from tests.ledger.raw_log import RawLog
 from tests.waiting import until as wait_until
 
 T = TypeVar("T")
@@ -87,7 +78,7 @@ def at_once() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
 
 @pytest.fixture(scope="session")
 def citizen_number() -> Callable[[], str]:
-    """``citizen_number()``: of a man whom no other test knows."""
+    """``citizen_number()``: of a man of this test only."""
 
     def citizen_number() -> str:
         area, sequence = divmod(next(_people), 500)
@@ -98,7 +89,7 @@ def citizen_number() -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def application(citizen_number: Callable[[], str]) -> Callable[..., Application]:
-    """``application(number=…)``: all in order, for this person or for somebody new."""
+    """``application(number=…)``: all in order, for this person or for a new one."""
 
     def application(number: str | None = None, **changes: object) -> Application:
         in_order = Application(
@@ -143,16 +134,16 @@ def command(context: CommandContext) -> Callable[..., Command]:
 
 @pytest.fixture
 def issue(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     application: Callable[..., Application],
     command: Callable[..., Command],
 ) -> Callable[..., str]:
     """``issue(number=…)``: a permit in the log; gives its number."""
 
-    def issue(number: str | None = None, *, by: PermitLedger = ledger, **changes: object) -> str:
-        answer = by.issue(application(number, **changes), command())
+    def issue(number: str | None = None, *, by: BlockingLedger = ledger, **changes: object) -> str:
+        answer = by.permits.issue(application(number, **changes), command())
         assert answer.position is not None
-        [issued] = by.log.select_notifications(answer.position, 1)
+        [issued] = by.events(answer.position, 1)
         return str(issued.originator_id)
 
     return issue
@@ -170,7 +161,7 @@ def phone() -> Callable[[int], Device]:
 
 @pytest.fixture(scope="session")
 def face_match() -> FaceMatch:
-    """The provider's yes."""
+    """A positive face match."""
     return FaceMatch("identity-provider", 0.98, matched=True)
 
 
@@ -178,26 +169,19 @@ def face_match() -> FaceMatch:
 
 
 @pytest.fixture
-def new_recorder(database_url: str) -> Iterator[Callable[[], LedgerRecorder]]:
-    """``new_recorder()``: one with a pool of its own, as another process has."""
-    service = as_service(database_url)
+def new_raw_log(database_url: str) -> Iterator[Callable[..., RawLog]]:
+    """``new_raw_log()``: one with connections of its own, as another process has."""
     with ExitStack() as stack:
 
-        def new_recorder(**how: float) -> LedgerRecorder:
-            bell = LogNotifier(lambda: connect(service))
-            commits = GroupCommit(lambda: connect_to_append(service), committed=bell.ring, **how)
-            pool = open_pool(service, connections_max=8)
-            stack.callback(pool.close)
-            stack.callback(bell.close)
-            stack.callback(commits.close)
-            return LedgerRecorder(pool, commits, committed=bell.ring)
+        def new_raw_log(**how: Any) -> RawLog:
+            return stack.enter_context(closing(RawLog(as_service(database_url), **how)))
 
-        yield new_recorder
+        yield new_raw_log
 
 
 @pytest.fixture
-def recorder(new_recorder: Callable[[], LedgerRecorder]) -> LedgerRecorder:
-    return new_recorder()
+def raw_log(new_raw_log: Callable[[], RawLog]) -> RawLog:
+    return new_raw_log()
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +198,7 @@ def stored() -> Callable[..., StoredEvent]:
 
 @pytest.fixture
 def outages() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What followers have said of outages, as it is said."""
+    """The log events of followers' outages."""
     with capture_logs() as logs:
         yield logs
 
@@ -269,53 +253,50 @@ def writer_waits(admin: Connection, until: Callable[..., None]) -> Callable[[], 
 @pytest.fixture
 def gathering(
     head_held: Callable[[], AbstractContextManager[None]], writer_waits: Callable[[], None]
-) -> Callable[[GroupCommit], AbstractContextManager[None]]:
-    """``with gathering(commits):`` what is submitted goes to the database afterwards, together.
+) -> Callable[[RawLog], AbstractContextManager[None]]:
+    """``with gathering(raw_log):`` started appends go to the database afterwards, together.
 
-    Its writer is busy with an answer meanwhile, which takes no position.
+    Its writer is busy with a response meanwhile, which takes no position.
     """
 
     @contextmanager
-    def gathering(commits: GroupCommit) -> Iterator[None]:
+    def gathering(raw_log: RawLog) -> Iterator[None]:
         key = IdempotencyKey("gathering", str(next(_batches)), b"")
-        busy = PendingAppend(Append([], answer=PendingAnswer(key, True, b"", None)), WAIT_S)
         with head_held():
-            commits.submit(busy)
+            busy = raw_log.start(Append([], answer=PendingAnswer(key, True, b"", None)))
             writer_waits()
             yield
-        assert busy.wait(WAIT_S)
+        assert [] == busy.result(WAIT_S)
 
     return gathering
 
 
 @pytest.fixture
 def in_one_batch(
-    recorder: LedgerRecorder, gathering: Callable[[GroupCommit], AbstractContextManager[None]]
+    raw_log: RawLog,
+    gathering: Callable[[RawLog], AbstractContextManager[None]],
+    until: Callable[..., None],
 ) -> Callable[..., list[Any]]:
-    """``in_one_batch(append, …)``: what each comes to, its positions or its error."""
-
-    def outcome(pending: PendingAppend) -> Any:
-        assert pending.wait(WAIT_S), "it was never answered"
-        return pending.outcome if pending.error is None else pending.error
+    """``in_one_batch(append, …)``: each one's outcome, positions or an error."""
 
     def in_one_batch(*appends: Append) -> list[Any]:
-        pendings = [PendingAppend(append, WAIT_S) for append in appends]
-        with gathering(recorder.commits):
-            for pending in pendings:
-                recorder.commits.submit(pending)
-        return [outcome(pending) for pending in pendings]
+        with gathering(raw_log):
+            started = [raw_log.start(append) for append in appends]
+            until(lambda: raw_log.commits.queued == len(appends))
+        return [outcome_of(future) for future in started]
 
     return in_one_batch
 
 
 @pytest.fixture
-def hanging(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingCommits]:
-    """A group commit whose writer hangs; its callers wait a second until it is ``let_go``."""
+def hanging(
+    new_raw_log: Callable[..., RawLog], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HangingLog]:
+    """A log whose writer hangs while it connects; its callers wait for two seconds."""
     monkeypatch.setattr(group_commit, "ANSWER_S", 0.2)
-    commits = HangingCommits(database_url, wait_s=1.0)
-    yield commits
-    commits.let_go()
-    commits.close()
+    hanging = HangingLog(new_raw_log)
+    yield hanging
+    hanging.let_go()
 
 
 @pytest.fixture
@@ -343,15 +324,13 @@ def awaited() -> Callable[[Coroutine[Any, Any, T]], T]:
 FOLLOWER = "permit-ledger follow"
 
 
-@pytest.fixture(params=[ThreadFollower, TaskFollower], ids=["thread", "task"])
-def following_at(
-    request: pytest.FixtureRequest,
-) -> Callable[..., AbstractContextManager[Follower]]:
-    """``with following_at(url, after=0, …) as follower``: in each of the two forms."""
+@pytest.fixture
+def following_at() -> Callable[..., AbstractContextManager[Follower]]:
+    """``with following_at(url, after=0, …) as follower``"""
 
     @contextmanager
     def following_at(url: str, *, after: int = 0, **options: object) -> Iterator[Follower]:
-        follower = request.param(url, after=after, **options)
+        follower = Follower(url, after=after, **options)
         follower.start()
         try:
             yield follower
@@ -371,7 +350,7 @@ def following(
 
 @pytest.fixture
 def listening(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
-    """``listening()``: waits until somebody listens and has nothing to read."""
+    """``listening()``: waits until a follower listens and has nothing to read."""
 
     def idle() -> bool:
         sql = (

@@ -8,7 +8,7 @@ _seconds = itertools.count()
 
 
 class MemoryStore:
-    """May be told to fail after so many wraps."""
+    """Can fail after so many wraps."""
 
     def __init__(self):
         self.keys = {}

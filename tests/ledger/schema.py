@@ -1,10 +1,11 @@
-"""A database's schema as lines of text, to lay two beside each other."""
+"""A database's schema as lines of text, to compare two of them."""
 
 from ledger.database.connections import Connection
 
 OURS = """
 WITH ours AS (
-    SELECT oid, nspname AS name FROM pg_namespace WHERE nspname IN ('ledger', 'views')
+    SELECT oid, nspname AS name FROM pg_namespace
+    WHERE nspname IN ('ledger', 'views', 'views_next', 'views_previous')
 ), relations AS (
     SELECT class.*, ours.name || '.' || relname AS name
     FROM pg_class AS class JOIN ours ON ours.oid = relnamespace
@@ -28,15 +29,17 @@ SELECT format('relation %s %s %s %s of %s', name, relkind, relpersistence, relop
               pg_get_userbyid(relowner))
 FROM relations
 UNION ALL
-SELECT format('column %s.%s at %s %s %s %s', name, attname,
+SELECT format('column %s.%s at %s %s %s %s storage %s identity %s collation %s', name, attname,
               row_number() OVER (PARTITION BY attrelid ORDER BY attnum),
-              format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
+              format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid),
+              attstorage, attidentity, nullif(attcollation, 0)::regcollation)
 FROM pg_attribute JOIN relations ON relations.oid = attrelid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attnum > 0 AND NOT attisdropped
 UNION ALL
 SELECT format('constraint %s %s %s', name, conname, pg_get_constraintdef(pg_constraint.oid))
 FROM pg_constraint JOIN relations ON relations.oid = conrelid
+WHERE contype <> 'n' -- since PostgreSQL 18; NOT NULL is compared with its column
 UNION ALL
 SELECT format('index %s', pg_get_indexdef(indexrelid))
 FROM pg_index JOIN relations ON relations.oid = indrelid
@@ -60,6 +63,20 @@ FROM granted, aclexplode(acl)
 
 
 def schema_of(connection: Connection) -> list[str]:
-    """Everything the migrations are answerable for, in one order: relations, columns, constraints,
-    indexes, triggers, functions, comments, grants."""
+    """All that the migrations make, in one order: relations, columns, constraints, indexes,
+    triggers, functions, comments, grants."""
     return sorted(str(line) for (line,) in connection.execute(OURS).fetchall())
+
+
+def rows_of(connection: Connection) -> dict[str, list[str]]:
+    """All rows of every table, as text."""
+    tables = connection.execute(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+        " WHERE schemaname IN ('ledger', 'views')"
+    ).fetchall()
+    return {
+        str(table): sorted(
+            str(row) for (row,) in connection.execute(f"SELECT t::text FROM {table} AS t")
+        )
+        for (table,) in tables
+    }

@@ -21,7 +21,7 @@ from tests.ledger.appends import answer, kinds, on, streams
 
 
 @pytest.mark.parametrize(
-    ("losing", "lost_to"),
+    ("losing", "conflict"),
     [
         (on("a"), VersionTaken),
         (on("new", key="taken"), KeyTaken),
@@ -38,13 +38,13 @@ from tests.ledger.appends import answer, kinds, on, streams
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, conflict, place):
-    """Its neighbours are written as if it had never been there."""
-    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
-    recorder.append(on("b", ClaimHolder(b"b", "holder-b", "b")))
-    recorder.append(on("gone", ClaimHolder(b"gone", "holder-gone", "gone")))
-    recorder.append(on("gone", ReleaseHolder(b"gone", "gone"), version=2))
-    before = recorder.holders([b"a", b"b", b"gone", b"new"])
+def test_a_conflict_fails_its_own_append_only(raw_log, in_one_batch, losing, conflict, place):
+    """Its neighbours are written as if it did not exist."""
+    raw_log.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
+    raw_log.append(on("b", ClaimHolder(b"b", "holder-b", "b")))
+    raw_log.append(on("gone", ClaimHolder(b"gone", "holder-gone", "gone")))
+    raw_log.append(on("gone", ReleaseHolder(b"gone", "gone"), version=2))
+    before = raw_log.holders([b"a", b"b", b"gone", b"new"])
     batch = [on("first", ClaimHolder(b"1", "holder-1", "first"), key="1"), on("second", key="2")]
     batch.insert(place, losing)
 
@@ -52,16 +52,16 @@ def test_a_lost_race_is_lost_alone(recorder, in_one_batch, losing, conflict, pla
 
     assert conflict is type(outcomes.pop(place))
     assert [[5], [6]] == outcomes
-    assert ["a", "b", "gone", "gone", "first", "second"] == streams(recorder)
-    assert before == recorder.holders([b"a", b"b", b"gone", b"new"])
-    assert {b"1": Holder("holder-1", "first")} == recorder.holders([b"1"])
-    kept = recorder.answers("officer-1", ["1", "2"])
+    assert ["a", "b", "gone", "gone", "first", "second"] == streams(raw_log)
+    assert before == raw_log.holders([b"a", b"b", b"gone", b"new"])
+    assert {b"1": Holder("holder-1", "first")} == raw_log.holders([b"1"])
+    kept = raw_log.answers("officer-1", ["1", "2"])
     assert {"1": 5, "2": 6} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
-def test_each_loser_is_told_what_it_lost_to(recorder, in_one_batch):
+def test_each_conflict_is_reported_to_its_own_append(raw_log, in_one_batch):
     """Several in one batch, each for its own reason; a taken key counts before all others."""
-    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
+    raw_log.append(on("a", ClaimHolder(b"a", "holder-a", "a"), key="taken"))
 
     outcomes = in_one_batch(
         on("a"),
@@ -73,21 +73,21 @@ def test_each_loser_is_told_what_it_lost_to(recorder, in_one_batch):
     )
 
     assert [VersionTaken, [2], KeyTaken, HolderTaken, [3], KeyTaken] == kinds(outcomes)
-    assert ["a", "b", "e"] == streams(recorder)
+    assert ["a", "b", "e"] == streams(raw_log)
 
 
-def test_a_batch_of_losers_writes_nothing(recorder, in_one_batch):
+def test_a_batch_of_conflicts_writes_nothing(raw_log, in_one_batch):
     """The next append takes the next position."""
-    recorder.append(on("a", key="taken"))
+    raw_log.append(on("a", key="taken"))
 
     outcomes = in_one_batch(on("a"), on("b", key="taken"))
 
     assert [VersionTaken, KeyTaken] == kinds(outcomes)
-    assert [2] == recorder.append(on("c"))
-    assert ["a", "c"] == streams(recorder)
+    assert [2] == raw_log.append(on("c"))
+    assert ["a", "c"] == streams(raw_log)
 
 
-def test_of_two_with_one_holder_id_the_first_wins(recorder, in_one_batch):
+def test_of_two_with_one_holder_id_the_first_succeeds(raw_log, in_one_batch):
     """Once in a very long time two draws are equal: nothing but the table itself can tell."""
     outcomes = in_one_batch(
         on("a", ClaimHolder(b"a", "same id", "a")),
@@ -96,21 +96,21 @@ def test_of_two_with_one_holder_id_the_first_wins(recorder, in_one_batch):
     )
 
     assert [[1], HolderTaken, [2]] == kinds(outcomes)
-    assert ["a", "c"] == streams(recorder)
+    assert ["a", "c"] == streams(raw_log)
 
 
 # -- what comes with events --------------------------------------------------------------------
 
 
-def test_each_answer_gets_its_own_last_position(recorder, in_one_batch):
+def test_each_answer_gets_its_own_last_position(raw_log, in_one_batch):
     """Of the batch's positions that of its append's last event."""
     in_one_batch(on("a", events=2, key="a"), on("b"), on("c", events=3, key="c"), on("d", key="d"))
 
-    kept = recorder.answers("officer-1", ["a", "c", "d"])
+    kept = raw_log.answers("officer-1", ["a", "c", "d"])
     assert {"a": 2, "c": 6, "d": 7} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
-def test_answers_without_events_go_along(recorder, in_one_batch):
+def test_answers_without_events_go_along(raw_log, in_one_batch):
     """They take no position; one that names a position keeps it."""
     true_already = PendingAnswer(IdempotencyKey("officer-1", "2", b""), True, b"", 1, position=1)
 
@@ -119,12 +119,12 @@ def test_answers_without_events_go_along(recorder, in_one_batch):
     )
 
     assert [[1], [], [], [2]] == outcomes
-    assert ["a", "b"] == streams(recorder)
-    kept = recorder.answers("officer-1", ["0", "1", "2"])
+    assert ["a", "b"] == streams(raw_log)
+    kept = raw_log.answers("officer-1", ["0", "1", "2"])
     assert {"0": 1, "1": None, "2": 1} == {key: kept.position for key, (_, kept) in kept.items()}
 
 
-def test_equal_keys_of_two_callers_are_two_answers(recorder, in_one_batch):
+def test_equal_keys_of_two_callers_are_two_answers(raw_log, in_one_batch):
     """Two offices may count their requests alike."""
     outcomes = in_one_batch(
         *(Append([], answer=answer("1", caller.encode(), caller)) for caller in ("one", "other"))
@@ -132,28 +132,28 @@ def test_equal_keys_of_two_callers_are_two_answers(recorder, in_one_batch):
 
     assert [[], []] == outcomes
     for caller in ("one", "other"):
-        assert caller.encode() == recorder.answers(caller, ["1"])["1"][1].body
+        assert caller.encode() == raw_log.answers(caller, ["1"])["1"][1].body
 
 
-def test_each_portrait_lies_under_the_event_that_brought_it(recorder, in_one_batch, admin):
+def test_each_portrait_lies_under_the_event_that_brought_it(raw_log, in_one_batch, admin):
     """Equal ones too, since each is sealed for its own place; the largest there may be."""
     largest = bytes(SIZE_BYTES_MAX + NONCE_BYTES + TAG_BYTES)
     pictures = [SealedPortrait("a", 1, largest), SealedPortrait("b", 1, b"sealed")]
     pictures += [SealedPortrait("c", 1, largest), SealedPortrait("a", 2, b"a later one")]
 
     outcomes = in_one_batch(*(on(each.stream, portrait=each) for each in pictures[:3]))
-    assert [4] == recorder.append(on("a", version=2, portrait=pictures[3]))
+    assert [4] == raw_log.append(on("a", version=2, portrait=pictures[3]))
 
     assert [[1], [2], [3]] == outcomes
     sql = "SELECT stream, version, image FROM ledger.portraits ORDER BY version, stream"
     assert pictures == [SealedPortrait(*row) for row in admin.execute(sql).fetchall()]
 
 
-def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
-    """Beside somebody new, and somebody whose permit ends."""
-    recorder.append(on("a", ClaimHolder(b"back", "holder-1", "a")))
-    recorder.append(on("a", ReleaseHolder(b"back", "a"), version=2))
-    recorder.append(on("b", ClaimHolder(b"leaving", "holder-2", "b")))
+def test_a_returning_holder_keeps_the_holder_id(raw_log, in_one_batch):
+    """Beside a new holder, and one whose permit ends."""
+    raw_log.append(on("a", ClaimHolder(b"back", "holder-1", "a")))
+    raw_log.append(on("a", ReleaseHolder(b"back", "a"), version=2))
+    raw_log.append(on("b", ClaimHolder(b"leaving", "holder-2", "b")))
 
     outcomes = in_one_batch(
         on("c", ClaimHolder(b"back", "holder-1", "c")),
@@ -166,15 +166,15 @@ def test_who_returns_takes_a_permit_under_the_old_id(recorder, in_one_batch):
         b"back": Holder("holder-1", "c"),
         b"new": Holder("holder-3", "d"),
         b"leaving": Holder("holder-2", None),
-    } == recorder.holders([b"back", b"new", b"leaving"])
+    } == raw_log.holders([b"back", b"new", b"leaving"])
 
 
-def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one_batch):
+def test_a_corrected_number_replaces_the_persons_earlier_record(raw_log, in_one_batch):
     """That record gives way and keeps its id; other people's corrections go along."""
-    recorder.append(on("old", ClaimHolder(b"right", "holder-old", "old")))
-    recorder.append(on("old", ReleaseHolder(b"right", "old"), version=2))
-    recorder.append(on("a", ClaimHolder(b"wrong", "holder-a", "a")))
-    recorder.append(on("b", ClaimHolder(b"b before", "holder-b", "b")))
+    raw_log.append(on("old", ClaimHolder(b"right", "holder-old", "old")))
+    raw_log.append(on("old", ReleaseHolder(b"right", "old"), version=2))
+    raw_log.append(on("a", ClaimHolder(b"wrong", "holder-a", "a")))
+    raw_log.append(on("b", ClaimHolder(b"b before", "holder-b", "b")))
 
     outcomes = in_one_batch(
         on("a", ChangeCitizenNumber(b"wrong", "a", b"right"), version=2),
@@ -188,27 +188,27 @@ def test_a_corrected_number_replaces_the_persons_earlier_record(recorder, in_one
         b"wrong": Holder("holder-a", "a", formerly=True),
         b"b before": Holder("holder-b", "b", formerly=True),
         b"b after": Holder("holder-b", "b"),
-    } == recorder.holders(indexes)
-    assert recorder.knows_holder("holder-old")
+    } == raw_log.holders(indexes)
+    assert raw_log.knows_holder("holder-old")
 
 
-def test_a_number_corrected_to_what_it_was_is_no_conflict(recorder, in_one_batch):
-    """The permit's own record is nobody else's."""
-    recorder.append(on("a", ClaimHolder(b"person", "holder-a", "a")))
+def test_a_number_corrected_to_what_it_was_is_no_conflict(raw_log, in_one_batch):
+    """A permit has one record."""
+    raw_log.append(on("a", ClaimHolder(b"person", "holder-a", "a")))
 
     assert [[2]] == in_one_batch(on("a", ChangeCitizenNumber(b"person", "a", b"person"), version=2))
 
-    assert {b"person": Holder("holder-a", "a")} == recorder.holders([b"person"])
+    assert {b"person": Holder("holder-a", "a")} == raw_log.holders([b"person"])
 
 
 # -- on its way there --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_of_several_reasons_the_first_counts(recorder, admin, place):
+def test_of_several_reasons_the_first_counts(raw_log, admin, place):
     """A taken key means that the command was heard before, whatever else has changed since; with
     losers nothing is written, and each is named by its place."""
-    recorder.append(on("a", ClaimHolder(b"a", "holder-a", "a"), events=2, key="taken"))
+    raw_log.append(on("a", ClaimHolder(b"a", "holder-a", "a"), events=2, key="taken"))
     batch = [on("free")]
     batch.insert(place, on("a", ClaimHolder(b"a", "holder-b", "b"), events=2, key="taken"))
 
@@ -218,18 +218,18 @@ def test_of_several_reasons_the_first_counts(recorder, admin, place):
     assert {place: VersionTaken} == write(admin, batch)
     batch[place] = on("b", ClaimHolder(b"a", "holder-b", "b"))
     assert {place: HolderTaken} == write(admin, batch)
-    assert ["a", "a"] == streams(recorder)
+    assert ["a", "a"] == streams(raw_log)
 
 
-def test_what_is_written_comes_after_what_was_there(recorder, admin):
+def test_what_is_written_comes_after_what_was_there(raw_log, admin):
     """The position before the first event; each append's own follow from it."""
-    recorder.append(on("a"))
+    raw_log.append(on("a"))
     batch = [on("b", events=2), Append([], answer=answer("1")), on("c")]
 
     assert 1 == write(admin, batch)
 
     assert [[2, 3], [], [4]] == positions(1, batch)
-    assert ["a", "b", "b", "c"] == streams(recorder)
+    assert ["a", "b", "b", "c"] == streams(raw_log)
 
 
 def test_an_append_claims_all_that_it_can_lose_a_race_for():

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.errors import OutcomeUnknown
-from ledger.eventlog import recorder as recorder_module
+from ledger.eventlog import bulk_append
 from tests.ledger.appends import on, streams
 
 BATCH = [on("a", events=2), on("b", key="1")]
@@ -31,21 +31,21 @@ def breaks(monkeypatch, admin):
 
         return broken
 
-    for name, kind in (("write_bulk", "write"), ("settle", "look")):
-        act = getattr(recorder_module, name)
-        monkeypatch.setattr(recorder_module, name, breaking(act, kind))
+    for name, kind in (("write_bulk", "write"), ("resolve_unknown_outcomes", "look")):
+        act = getattr(bulk_append, name)
+        monkeypatch.setattr(bulk_append, name, breaking(act, kind))
     return lambda *when: coming.extend(when)
 
 
 @pytest.mark.parametrize("when", ["write before", "write after"])
-def test_a_break_is_made_up_for(recorder, breaks, when):
+def test_a_break_is_made_up_for(raw_log, breaks, when):
     """What was written is found, what was not is written: once, in either case."""
     breaks(when)
 
-    assert [1, 2, 3] == recorder.append_all(BATCH)
+    assert [1, 2, 3] == raw_log.append_all(BATCH)
 
-    assert ["a", "a", "b"] == streams(recorder)
-    assert {"1"} == set(recorder.answers("officer-1", ["1"]))
+    assert ["a", "a", "b"] == streams(raw_log)
+    assert {"1"} == set(raw_log.answers("officer-1", ["1"]))
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_break_is_made_up_for(recorder, breaks, when):
     ],
     ids=["not found", "not looked for", "second answer lost", "second sending lost"],
 )
-def test_what_breaks_twice_is_in_doubt(recorder, breaks, breaking, written):
-    """Nobody has looked at the end: it may be there, and the caller is told just that."""
+def test_what_breaks_twice_is_in_doubt(raw_log, breaks, breaking, written):
+    """It was not looked up in the end: it may be stored, and the caller learns just that."""
     breaks(*breaking)
 
     with pytest.raises(OutcomeUnknown):
-        recorder.append_all(BATCH)
+        raw_log.append_all(BATCH)
 
-    assert (["a", "a", "b"] if written else []) == streams(recorder)
+    assert (["a", "a", "b"] if written else []) == streams(raw_log)

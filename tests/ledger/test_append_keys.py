@@ -28,7 +28,7 @@ def wrapped(holder_id, kek_id=KEK.kek_id):
 
 
 def new(holder_id, stream, **how):
-    """The first permit of somebody new, with a picture."""
+    """The first permit of a new holder, with a picture."""
     take = ClaimHolder(holder_id.encode(), holder_id, stream, wrapped(holder_id))
     portrait = SealedPortrait(stream, 1, f"of {stream}".encode())
     return on(stream, take, portrait=portrait, **how)
@@ -68,21 +68,21 @@ def rows(admin):
 # -- a key comes -------------------------------------------------------------------------------
 
 
-def test_a_new_key_comes_with_its_event(recorder, in_one_batch):
+def test_a_new_key_comes_with_its_event(raw_log, in_one_batch):
     """Each with its own; who loses leaves none."""
-    recorder.append(new("holder-1", "a"))
+    raw_log.append(new("holder-1", "a"))
 
     outcomes = in_one_batch(new("holder-2", "b"), new("holder-3", "a"), new("holder-4", "d"))
 
     assert [[2], VersionTaken, [3]] == kinds(outcomes)
     everybody = [f"holder-{n}" for n in range(1, 5)]
-    assert [wrapped(f"holder-{n}") for n in (1, 2, 4)] == sorted(recorder.holder_keys(everybody))
+    assert [wrapped(f"holder-{n}") for n in (1, 2, 4)] == sorted(raw_log.wrapped_keys(everybody))
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_key_wrapped_with_a_closed_kek_is_not_written(recorder, in_one_batch, admin, place):
-    """Its command hears why, and its neighbour goes on: it brings no key."""
-    recorder.append(new("holder-1", "a"))
+def test_a_key_wrapped_with_a_closed_kek_is_not_written(raw_log, in_one_batch, admin, place):
+    """Its command gets the conflict; its neighbour, which has no new key, is written."""
+    raw_log.append(new("holder-1", "a"))
     admin.execute(CLOSE)
     batch = [on("a", version=2)]
     batch.insert(place, new("holder-2", "b"))
@@ -91,19 +91,19 @@ def test_a_key_wrapped_with_a_closed_kek_is_not_written(recorder, in_one_batch, 
 
     assert KekClosed is type(outcomes.pop(place))
     assert [[2]] == outcomes
-    assert [wrapped("holder-1")] == recorder.holder_keys(["holder-1", "holder-2"])
+    assert [wrapped("holder-1")] == raw_log.wrapped_keys(["holder-1", "holder-2"])
 
 
 def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
-    """Nobody could rotate it."""
+    """It could not be rotated."""
     append = on("a", ClaimHolder(b"holder-1", "holder-1", "a", wrapped("holder-1", "of nobody")))
 
     assert {0: KekClosed} == write(admin, [append])
 
 
-def test_bulk_brings_keys_and_pictures_too(recorder, rows):
+def test_bulk_appends_have_keys_and_pictures_too(raw_log, rows):
     """By COPY and in the same transaction."""
-    recorder.append_all([new("holder-1", "a"), new("holder-2", "b")])
+    raw_log.append_all([new("holder-1", "a"), new("holder-2", "b")])
 
     keys, holders, portraits = rows()
     assert [wrapped("holder-1"), wrapped("holder-2")] == keys
@@ -112,41 +112,41 @@ def test_bulk_brings_keys_and_pictures_too(recorder, rows):
 
 
 @pytest.mark.parametrize("append", [lambda r, a: r.append(a), lambda r, a: r.append_all([a])])
-def test_a_closed_kek_is_heard_of_by_either_way(recorder, admin, rows, append):
+def test_a_closed_kek_is_a_conflict_for_both_kinds_of_append(raw_log, admin, rows, append):
     """Nothing is written."""
     admin.execute(CLOSE)
 
     with pytest.raises(KekClosed):
-        append(recorder, new("holder-1", "a"))
+        append(raw_log, new("holder-1", "a"))
 
-    assert ([[], [], []], 0) == (rows(), recorder.head())
+    assert ([[], [], []], 0) == (rows(), raw_log.head())
 
 
-def test_a_holder_keeps_every_permit_on_record(recorder):
+def test_a_holder_keeps_every_permit_on_record(raw_log):
     """In their order; the key is the one of the first."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
-    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
 
-    assert HolderRecord("holder-1", b"holder-1", ("a", "b")) == recorder.holder("holder-1")
-    assert recorder.holder("holder-2") is None
-    assert [wrapped("holder-1")] == recorder.holder_keys(["holder-1"])
+    assert HolderRecord("holder-1", b"holder-1", ("a", "b")) == raw_log.holder("holder-1")
+    assert raw_log.holder("holder-2") is None
+    assert [wrapped("holder-1")] == raw_log.wrapped_keys(["holder-1"])
 
 
 # -- a key goes --------------------------------------------------------------------------------
 
 
-def test_an_erasure_destroys_what_tells_who_it_was(recorder, rows):
+def test_an_erasure_destroys_what_identifies_the_holder(raw_log, rows):
     """The key, the index and the pictures, of this holder alone; how many permits there were and
     which ones stays."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     later = SealedPortrait("b", 1, b"older")
-    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b"), portrait=later))
-    recorder.append(new("holder-2", "c"))
-    recorder.append(on("b", version=2))
+    raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b"), portrait=later))
+    raw_log.append(new("holder-2", "c"))
+    raw_log.append(on("b", version=2))
 
-    assert [6, 7] == recorder.append(erasure("holder-1", "a", "b", version=3))
+    assert [6, 7] == raw_log.append(erasure("holder-1", "a", "b", version=3))
 
     keys, holders, portraits = rows()
     assert [("holder-1", None, None), wrapped("holder-2")] == keys
@@ -155,13 +155,13 @@ def test_an_erasure_destroys_what_tells_who_it_was(recorder, rows):
         ("holder-2", b"holder-2", "c", ["c"]),
     ] == holders
     assert [("c", 1, b"of c")] == portraits
-    assert {} == recorder.holders([b"holder-1"])
+    assert {} == raw_log.holders([b"holder-1"])
 
 
-def test_of_two_erasures_each_has_its_own(recorder, in_one_batch, rows):
+def test_of_two_erasures_each_has_its_own(raw_log, in_one_batch, rows):
     """In one batch, beside others."""
     for n, stream in enumerate("abc"):
-        recorder.append(new(f"holder-{n}", stream))
+        raw_log.append(new(f"holder-{n}", stream))
 
     outcomes = in_one_batch(
         erasure("holder-0", "a"), on("c", version=2), erasure("holder-1", "b"), new("holder-3", "d")
@@ -171,24 +171,24 @@ def test_of_two_erasures_each_has_its_own(recorder, in_one_batch, rows):
     assert ["holder-2", "holder-3"] == [holder for holder, kek, _ in rows()[0] if kek]
 
 
-def test_an_erasure_that_does_not_know_of_a_permit_is_lost(recorder, in_one_batch, rows):
-    """One that was issued meanwhile would not be told: nothing is written, its neighbour is."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
-    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
+def test_an_erasure_that_does_not_know_of_a_permit_is_lost(raw_log, in_one_batch, rows):
+    """One issued meanwhile would have no event: only its neighbour is written."""
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
     before = rows()
 
     outcomes = in_one_batch(erasure("holder-1", "a", version=3), on("c"))
 
     assert [HolderTaken, [4]] == kinds(outcomes)
     assert before == rows()
-    assert ["a", "a", "b", "c"] == streams(recorder)
+    assert ["a", "a", "b", "c"] == streams(raw_log)
 
 
-def test_an_erasure_that_loses_its_version_destroys_nothing(recorder, in_one_batch, rows):
-    """Somebody was faster with a permit: all of it is decided anew."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", version=2))
+def test_an_erasure_that_loses_its_version_destroys_nothing(raw_log, in_one_batch, rows):
+    """Another command of a permit was faster: nothing of the erasure is written."""
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(on("a", version=2))
     before = rows()
 
     assert [VersionTaken] == kinds(in_one_batch(erasure("holder-1", "a")))
@@ -196,46 +196,46 @@ def test_an_erasure_that_loses_its_version_destroys_nothing(recorder, in_one_bat
 
 
 @pytest.mark.parametrize("told", [(), ("a",), ("b",)])
-def test_no_key_goes_without_the_event_of_every_permit(recorder, rows, told):
+def test_no_key_goes_without_the_event_of_every_permit(raw_log, rows, told):
     """The database itself sees to it; what came with it is not written either."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
-    recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
-    recorder.append(on("b", version=2))
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
+    raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
+    raw_log.append(on("b", version=2))
     before = rows()
     append = erasure("holder-1", "a", "b", version=3, told=told)
     kept = Append(append.events, append.holder_changes, answer("1"))
 
     with pytest.raises(RestrictViolation, match="does not say that holder holder-1 is erased"):
-        recorder.append(kept)
+        raw_log.append(kept)
 
     assert before == rows()
-    assert ["a", "a", "b", "b"] == streams(recorder)
-    assert {} == recorder.answers("officer-1", ["1"])
+    assert ["a", "a", "b", "b"] == streams(raw_log)
+    assert {} == raw_log.answers("officer-1", ["1"])
 
 
-def test_who_was_erased_comes_back_as_somebody_new(recorder):
-    """The index is free; the old id is nobody's to take again."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(erasure("holder-1", "a"))
+def test_an_erased_person_returns_as_a_new_holder(raw_log):
+    """The index is free; the old id can't be claimed again."""
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(erasure("holder-1", "a"))
 
     with pytest.raises(HolderTaken):
-        recorder.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
+        raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
     append = on("b", ClaimHolder(b"holder-1", "holder-2", "b", wrapped("holder-2")))
-    assert [3] == recorder.append(append)
+    assert [3] == raw_log.append(append)
 
-    assert HolderRecord("holder-1", None, ("a",)) == recorder.holder("holder-1")
-    assert HolderRecord("holder-2", b"holder-1", ("b",)) == recorder.holder("holder-2")
+    assert HolderRecord("holder-1", None, ("a",)) == raw_log.holder("holder-1")
+    assert HolderRecord("holder-2", b"holder-1", ("b",)) == raw_log.holder("holder-2")
 
 
-def test_a_destroyed_key_does_not_come_back(recorder, rows):
+def test_a_destroyed_key_does_not_come_back(raw_log, rows):
     """A second key under the same id is refused: it would seem to open what came before."""
-    recorder.append(new("holder-1", "a"))
-    recorder.append(erasure("holder-1", "a"))
+    raw_log.append(new("holder-1", "a"))
+    raw_log.append(erasure("holder-1", "a"))
     before = rows()
 
     with pytest.raises(HolderTaken):
-        recorder.append(on("b", ClaimHolder(b"another", "holder-1", "b", wrapped("holder-1"))))
+        raw_log.append(on("b", ClaimHolder(b"another", "holder-1", "b", wrapped("holder-1"))))
 
     assert before == rows()
 

@@ -53,7 +53,7 @@ READS = {
 
 
 @pytest.mark.parametrize("change", READS.values(), ids=READS)
-def test_looks_into_the_audit_are_only_ever_added_to(admin, service, change):
+def test_audit_reads_are_append_only(admin, service, change):
     """By the service for want of the right, by the owner for the trigger."""
     with pytest.raises(InsufficientPrivilege, match="permission denied for table audit_reads"):
         service.execute(change)

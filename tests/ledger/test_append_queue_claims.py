@@ -5,10 +5,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ledger.pendings import batches, filled, key, on
 
-from ledger.eventlog import append_queue
+from ledger.eventlog import group_commit
 from ledger.eventlog.registry import ChangeCitizenNumber, ClaimHolder, ReleaseHolder
+from tests.ledger.pending_appends import batches, filled, key, on
 
 
 def test_what_is_independent_goes_together_in_order():
@@ -51,7 +51,7 @@ def test_what_is_independent_goes_together_in_order():
         *("person taken and found", "person found twice", "person free again", "number free again"),
     ],
 )
-def test_who_shares_a_claim_waits_for_the_next_batch(first, second):
+def test_appends_with_a_common_claim_go_in_two_batches(first, second):
     """They could lose a race to each other; a third that shares nothing is not held up."""
     third = on("third")
 
@@ -70,12 +70,12 @@ def test_who_shares_a_claim_waits_for_the_next_batch(first, second):
     ],
     ids=["another caller's key", "another person", "another permit"],
 )
-def test_who_shares_none_goes_along(first, second):
-    """Keys are a caller's own, and people are told apart by their number alone."""
+def test_appends_without_a_common_claim_go_together(first, second):
+    """Keys belong to a caller, and persons are distinguished by their number alone."""
     assert [first, second] == filled(first, second).next_batch()
 
 
-def test_who_is_held_back_holds_back_who_follows_it():
+def test_a_deferred_append_defers_those_that_follow_it():
     """Otherwise the third would overtake the second, with which it shares a permit."""
     first, second, third, fourth = on("a"), on("a", "b"), on("b", "c"), on("c")
 
@@ -84,7 +84,7 @@ def test_who_is_held_back_holds_back_who_follows_it():
     assert [[first], [second], [third], [fourth]] == batches(queue)
 
 
-def test_who_was_held_back_goes_before_who_came_later():
+def test_a_deferred_append_goes_before_later_ones():
     """The order of each permit's appends is that in which they came."""
     same = [on("a") for _ in range(4)]
     queue = filled(*same)
@@ -97,9 +97,9 @@ def test_who_was_held_back_goes_before_who_came_later():
     assert [*same, late] == taken
 
 
-def test_who_was_held_back_goes_before_who_was_not_looked_at(monkeypatch):
+def test_a_deferred_append_goes_before_those_beyond_the_bound(monkeypatch):
     """The batch was full before it came to the third of the same permit."""
-    monkeypatch.setattr(append_queue, "BATCH_EVENTS_MAX", 2)
+    monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 2)
     first, second, other, third = on("a"), on("a"), on("b"), on("a")
 
     queue = filled(first, second, other, third)
@@ -109,14 +109,14 @@ def test_who_was_held_back_goes_before_who_was_not_looked_at(monkeypatch):
 
 @given(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1), max_size=40), st.data())
 def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data):
-    """Whatever is wanted, and whoever gives up meanwhile: each of the others is taken once."""
+    """Any appends, some of them withdrawn: each of the others is taken once."""
     pendings = [on(*sorted(streams)) for streams in wanted]
     queue = filled(*pendings)
     withdrawn = data.draw(st.sets(st.sampled_from(range(len(pendings))))) if pendings else set()
     for n in withdrawn:
         queue.take_back(pendings[n])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(append_queue, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
+        patch.setattr(group_commit, "BATCH_EVENTS_MAX", data.draw(st.integers(1, 10)))
         found = batches(queue)
 
     for batch in found:
@@ -128,4 +128,4 @@ def test_no_batch_has_a_claim_twice_and_no_claim_changes_its_order(wanted, data)
         assert [t for t in staying if stream in t.claims] == [
             t for t in taken if stream in t.claims
         ]
-    assert queue._size_bytes == 0
+    assert queue.size_bytes == 0

@@ -9,7 +9,7 @@ import pytest
 from domain.events import EVENTS, CancellationReason, CardPresented, ReplacementReason
 from domain.person import Residence
 from domain.standing import Facts
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import ATTEMPTS_MAX
 from ledger.crypto.portraits import Portrait, SealedPortrait
 from ledger.errors import Contended, StaleVersion, UnknownPermit, VersionTaken
@@ -29,25 +29,38 @@ def commands(ledger, phone, face_match, command):
         by = command(on=IN_WINDOW)
 
         def claim(device):
-            return ledger.claim(number, holder_id, phone(device), face_match, by, confirmed=True)
+            return ledger.permits.claim(
+                number, holder_id, phone(device), face_match, by, confirmed=True
+            )
 
         def replace():
-            return ledger.replace(number, ReplacementReason.DAMAGED, by, old_card_returned=True)
+            return ledger.permits.replace(
+                number, ReplacementReason.DAMAGED, by, old_card_returned=True
+            )
 
         return [
             ("electronic-claimed", lambda: claim(1)),
             ("device-bound", lambda: claim(2)),
-            ("device-revoked", lambda: ledger.revoke_device(number, holder_id, "thumbprint-1", by)),
-            ("endorsed", lambda: ledger.endorse(number, CardPresented.CARD, by)),
-            ("card-delivered", lambda: ledger.deliver_card(number, by)),
-            ("card-reported-lost", lambda: ledger.report_loss(number, by)),
-            ("loss-lifted", lambda: ledger.lift_loss(number, by)),
-            ("card-reported-lost", lambda: ledger.report_loss(number, by)),
-            ("card-reissued", lambda: ledger.reissue(number, by)),
+            (
+                "device-revoked",
+                lambda: ledger.permits.revoke_device(number, holder_id, "thumbprint-1", by),
+            ),
+            ("endorsed", lambda: ledger.permits.endorse(number, CardPresented.CARD, by)),
+            ("card-delivered", lambda: ledger.permits.deliver_card(number, by)),
+            ("card-reported-lost", lambda: ledger.permits.report_loss(number, by)),
+            ("loss-lifted", lambda: ledger.permits.lift_loss(number, by)),
+            ("card-reported-lost", lambda: ledger.permits.report_loss(number, by)),
+            ("card-reissued", lambda: ledger.permits.reissue(number, by)),
             ("card-replaced", replace),
-            ("address-changed", lambda: ledger.change_address(number, NEW_HOME, IN_WINDOW, by)),
-            ("identity-corrected", lambda: ledger.correct_identity(number, by, name="欧阳改名")),
-            ("cancelled", lambda: ledger.cancel(number, CancellationReason.MOVED_AWAY, by)),
+            (
+                "address-changed",
+                lambda: ledger.permits.change_address(number, NEW_HOME, IN_WINDOW, by),
+            ),
+            (
+                "identity-corrected",
+                lambda: ledger.permits.correct_identity(number, by, name="欧阳改名"),
+            ),
+            ("cancelled", lambda: ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, by)),
         ]
 
     return commands
@@ -65,16 +78,16 @@ def test_every_command_appends_its_one_event(ledger, issue, commands):
         assert (True, False) == (answer.accepted, answer.replayed)
         assert (len(topics), len(topics)) == (answer.version, answer.position)
 
-    assert topics == [event.topic for event in ledger.log.select_notifications(None, 100)]
+    assert topics == [event.topic for event in ledger.events(1, 100)]
 
 
 def test_voiding_appends_its_event(ledger, issue, command):
     """The other end that a permit may come to."""
     number = issue()
 
-    assert ledger.void(number, "就业证明系伪造", command()).version == 2
+    assert ledger.permits.void(number, "就业证明系伪造", command()).version == 2
 
-    [event] = ledger.log.select_notifications(2, 1)
+    [event] = ledger.events(2, 1)
     assert event.topic == "permit.voided.v1"
 
 
@@ -84,14 +97,14 @@ def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, co
     for _, act in commands(number, ledger.permit(number).holder_id):
         act()
 
-    for notification in ledger.log.select_notifications(None, 100):
-        event = ledger.opened([notification])[0]
+    for notification in ledger.events(1, 100):
+        event = ledger.log.opened([notification])[0]
         assert ("officer-1", "320211-01") == (event.actor, event.station)
         assert ("a-request", context.policy.version) == (event.correlation_id, event.policy_version)
         assert number == event.originator_id
 
 
-def test_nobody_is_asked_for_a_permit_that_does_not_exist(ledger, commands):
+def test_an_unknown_permit_is_refused_by_every_command(ledger, commands):
     """Reading and every command say so, and nothing is appended."""
     with pytest.raises(UnknownPermit):
         ledger.permit(NOBODYS)
@@ -99,42 +112,42 @@ def test_nobody_is_asked_for_a_permit_that_does_not_exist(ledger, commands):
         if topic not in {"electronic-claimed", "device-bound"}:  # P18, in test_claim
             with pytest.raises(UnknownPermit):
                 act()
-    assert ledger.log.head() == 0
+    assert ledger.head() == 0
 
 
 def test_a_wish_that_is_already_true_appends_nothing(ledger, issue, command):
     """The answer names the event that made it true."""
     number, _ = issue(), issue()
-    lost = ledger.report_loss(number, command())
+    lost = ledger.permits.report_loss(number, command())
 
-    again = ledger.report_loss(number, command())
+    again = ledger.permits.report_loss(number, command())
 
     assert (True, 2, lost.position) == (again.accepted, again.version, again.position)
-    assert ledger.log.head() == lost.position == 3
+    assert ledger.head() == lost.position == 3
 
 
 def test_a_stale_version_is_refused(ledger, issue, command):
-    """Somebody else has changed the permit since the caller read it."""
+    """Another command has changed the permit since the caller read it."""
     number = issue()
-    ledger.report_loss(number, command(expected_version=1))
+    ledger.permits.report_loss(number, command(expected_version=1))
 
     with pytest.raises(StaleVersion):
-        ledger.lift_loss(number, command(expected_version=1))
+        ledger.permits.lift_loss(number, command(expected_version=1))
 
     assert ledger.permit(number).card.is_lost
-    assert ledger.lift_loss(number, command(expected_version=2)).version == 3
+    assert ledger.permits.lift_loss(number, command(expected_version=2)).version == 3
 
 
 def test_two_commands_at_once_both_come_true(ledger, issue, command, at_once):
-    """Who loses the race for a version decides anew on what is there then."""
+    """After a conflict over a version, a command decides again on the new state."""
     number = issue()
 
     outcomes = at_once(
         [
-            lambda: ledger.report_loss(number, command()),
-            lambda: ledger.correct_identity(number, command(), name="欧阳改名"),
-            lambda: ledger.deliver_card(number, command()),
-            lambda: ledger.change_address(number, NEW_HOME, date(2026, 11, 1), command()),
+            lambda: ledger.permits.report_loss(number, command()),
+            lambda: ledger.permits.correct_identity(number, command(), name="欧阳改名"),
+            lambda: ledger.permits.deliver_card(number, command()),
+            lambda: ledger.permits.change_address(number, NEW_HOME, date(2026, 11, 1), command()),
         ]
     )
 
@@ -152,16 +165,16 @@ def test_a_command_that_always_loses_gives_up(ledger, issue, command, monkeypatc
     number = issue()
     attempts = []
 
-    def lose(appends):
+    async def lose(appends):
         attempts.append(appends)
         raise VersionTaken
 
-    monkeypatch.setattr(ledger.log, "append", lose)
+    monkeypatch.setattr(ledger.event_log, "append", lose)
     with pytest.raises(Contended):
-        ledger.report_loss(number, command())
+        ledger.permits.report_loss(number, command())
 
     assert len(attempts) == ATTEMPTS_MAX
-    assert ledger.log.head() == 1
+    assert ledger.head() == 1
 
 
 def test_a_permit_number_that_is_taken_is_drawn_again(
@@ -170,24 +183,24 @@ def test_a_permit_number_that_is_taken_is_drawn_again(
     """Once in a very long time two draws are equal; the second person gets another number."""
     numbers = itertools.chain(["000000000000"] * 3, [NOBODYS])
     with closing(
-        PermitLedger(
+        BlockingLedger(
             database_url,
             blind_index=blind_index,
             keyring=keyring(),
             new_permit_number=lambda: next(numbers),
         )
     ) as ledger:
-        ledger.issue(application(), command())
-        assert ledger.issue(application(), command()).position == 2
+        ledger.permits.issue(application(), command())
+        assert ledger.permits.issue(application(), command()).position == 2
 
         assert (1, 1) == (ledger.permit("000000000000").version, ledger.permit(NOBODYS).version)
 
 
-def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, command):
+def test_a_person_who_returns_keeps_the_holder_id(ledger, issue, citizen_number, command):
     """A new permit of the same person, found in the same account."""
     person = citizen_number()
     first = issue(person)
-    ledger.cancel(first, CancellationReason.MOVED_AWAY, command())
+    ledger.permits.cancel(first, CancellationReason.MOVED_AWAY, command())
 
     second = issue(person)
 
@@ -198,18 +211,18 @@ def test_who_comes_back_keeps_the_holder_id(ledger, issue, citizen_number, comma
 
 def test_a_portrait_lies_beside_the_log_sealed_for_its_event(ledger, application, command, admin):
     """Written in the transaction of the issue, under its holder's key; the event has its digest.
-    Given twice, it lies there twice, and nobody sees that it is the same."""
+    Given twice, it is stored twice, as unrelated ciphertexts."""
     portrait = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 
-    answers = [ledger.issue(application(), command(), portrait) for _ in range(2)]
+    answers = [ledger.permits.issue(application(), command(), portrait) for _ in range(2)]
 
     assert [1, 2] == [answer.position for answer in answers]
     rows = admin.execute("SELECT stream, version, image FROM ledger.portraits").fetchall()
     sealed = {row[0]: SealedPortrait(*row) for row in rows}
     assert 2 == len({each.image for each in sealed.values()})
-    for stored in ledger.log.select_notifications(None, 2):
+    for stored in ledger.events(1, 2):
         permit = ledger.permit(stored.originator_id)
-        key = ledger.keys_of([permit.holder_id])[permit.holder_id]
+        key = ledger.log.holder_keys([permit.holder_id])[permit.holder_id]
         assert portrait.digest == permit.identity.portrait
         assert portrait.image == sealed[permit.id].open(key, portrait.digest)
 
@@ -221,7 +234,7 @@ def test_another_process_reads_the_same_permit(database_url, blind_index, ledger
         act()
 
     with closing(
-        PermitLedger(database_url, blind_index=blind_index, keyring=keyring())
+        BlockingLedger(database_url, blind_index=blind_index, keyring=keyring())
     ) as elsewhere:
         assert Facts.of(ledger.permit(number)) == Facts.of(elsewhere.permit(number))
         assert ledger.permit(number).identity == elsewhere.permit(number).identity

@@ -80,7 +80,7 @@ def test_what_is_not_recorded_is_an_error_whatever_stands_in_the_way(reading, ad
         reading(lambda reads: reads.record(READ))
 
 
-def test_looks_at_one_subject_are_told_from_others(reading):
+def test_reads_of_one_subject_are_told_from_others(reading):
     """The newest first, in pages."""
 
     async def scenario(reads):

@@ -57,7 +57,7 @@ def test_both_spellings_are_one_person(blind_index):
     assert blind_index.of(WITH_X) != blind_index.of(NUMBER)
 
 
-def test_another_key_finds_nobody(blind_index):
+def test_another_key_finds_no_one(blind_index):
     """The key is what stands between an index and trying all numbers."""
     other = BlindIndex(bytes(reversed(range(32))))
     assert blind_index.of(NUMBER) != other.of(NUMBER)

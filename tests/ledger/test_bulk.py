@@ -31,28 +31,28 @@ def permit(application, context):
 def appended(ledger, monkeypatch):
     """How many events each transaction wrote."""
     sizes = []
-    append = ledger.log.append_all
+    append = ledger.append_all
 
     def counting(appends):
         sizes.append(sum(len(each.events) for each in appends))
         return append(appends)
 
-    monkeypatch.setattr(ledger.log, "append_all", counting)
+    monkeypatch.setattr(ledger, "append_all", counting)
     return sizes
 
 
 def taken(permit):
-    """By somebody who is found under an index of the test's own."""
+    """By a person under an index of the test's own."""
     return ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)
 
 
 def add_new(appender, permit, **how):
-    """The permit of somebody new."""
+    """The permit of a new holder."""
     appender.add(permit, [taken(permit)], new_holder=True, **how)
 
 
 def streams(ledger):
-    log = ledger.log.select_notifications(None, 100)
+    log = ledger.events(1, 100)
     assert list(range(1, len(log) + 1)) == [event.id for event in log]
     return [event.originator_id for event in log]
 
@@ -114,7 +114,7 @@ def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
     _, kept = ledger.log.answers("import", ["line 1"])["line 1"]
     assert (True, b"done", 1, 2) == (kept.accepted, kept.body, kept.version, kept.position)
     [row] = admin.execute("SELECT stream, version, image FROM ledger.portraits").fetchall()
-    key = ledger.keys_of(["holder-2"])["holder-2"]
+    key = ledger.log.holder_keys(["holder-2"])["holder-2"]
     assert ("permit-2", 1) == row[:2]
     assert PICTURE.image == SealedPortrait(*row).open(key, PICTURE.digest)
 
@@ -195,7 +195,7 @@ def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
     number = issue()
     with BulkAppender(ledger) as appender:
         add_new(appender, permit(1))
-    answer = ledger.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
+    answer = ledger.permits.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
 
     assert (2, 3) == (answer.version, answer.position)
     assert [number, "permit-1", "permit-1"] == streams(ledger)
@@ -208,18 +208,18 @@ def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
 def asked(ledger, monkeypatch):
     """Whose keys the database was asked for, each time."""
     asked = []
-    keys_of = ledger.keys_of
+    keys_of = ledger.event_log.holder_keys
 
-    def noting(holder_ids):
+    async def noting(holder_ids):
         asked.append([*holder_ids])
-        return keys_of(holder_ids)
+        return await keys_of(holder_ids)
 
-    monkeypatch.setattr(ledger, "keys_of", noting)
+    monkeypatch.setattr(ledger.event_log, "holder_keys", noting)
     return asked
 
 
 def test_a_new_holder_gets_a_key(ledger, permit, asked, admin):
-    """One for each, made here and stored with the permit; nobody has to be asked for it."""
+    """One for each, made here and stored with the permit; none is read from the database."""
     with BulkAppender(ledger) as appender:
         for n in range(3):
             add_new(appender, permit(n))
@@ -245,7 +245,7 @@ def test_a_known_holders_key_is_asked_for(ledger, permit, context, asked, append
         appender.add(first)
         assert ([["holder-1"]], [3]) == (asked, appended)
 
-    [event] = ledger.opened(ledger.log.select_events("permit-1", gt=1))
+    [event] = ledger.log.opened(ledger.log.stored("permit-1")[1:])
     assert "就业证明系伪造" == event.finding
 
 
@@ -258,11 +258,11 @@ def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
         appender.add(first)
 
     assert ([], [2]) == (asked, appended)
-    [event] = ledger.opened(ledger.log.select_events("permit-1", gt=1))
+    [event] = ledger.log.opened(ledger.log.stored("permit-1")[1:])
     assert "就业证明系伪造" == event.finding
 
 
-def test_who_has_no_key_is_refused(ledger, permit):
+def test_a_holder_without_a_key_is_refused(ledger, permit):
     """Somebody new of whom that was not said, and somebody whose key is destroyed: nothing of them
     is stored in the clear, or under another key."""
     with (
@@ -274,7 +274,7 @@ def test_who_has_no_key_is_refused(ledger, permit):
     assert [] == streams(ledger)
 
 
-def test_somebody_erased_is_refused(ledger, permit, admin):
+def test_an_erased_holder_is_refused(ledger, permit, admin):
     """There is nothing left to seal with."""
     admin.execute("INSERT INTO ledger.holder_keys VALUES ('holder-1', NULL, NULL)")
 

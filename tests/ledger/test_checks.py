@@ -39,7 +39,7 @@ def stored(check, key=KEY):
 
 
 def test_what_was_written_is_read():
-    """With the holder's key; and in the clear what is nobody's."""
+    """With the holder's key; in the clear if it concerns no holder."""
     assert CHECK == stored(CHECK).open(KEY)
     assert NOBODYS == stored(NOBODYS, None).open(ERASED)
 
@@ -65,7 +65,7 @@ def test_what_is_personal_is_sealed():
     assert b"verifier-1" not in stored(CHECK).state
 
 
-def test_of_somebody_erased_the_rest_is_read():
+def test_of_an_erased_holder_the_plain_fields_are_read():
     """That there was a check, and what it came to."""
     erased = stored(CHECK).open(ERASED)
     assert replace(CHECK, **dict.fromkeys(PERSONAL, ERASED)) == erased
@@ -84,8 +84,8 @@ def test_of_somebody_erased_the_rest_is_read():
         stored(NOBODYS, None).state.replace(b"2026-11", b"2026-77"),
     ],
 )
-def test_what_can_not_be_read_says_where(broken):
-    """An operator has to look; nothing of it is told."""
+def test_an_unreadable_event_is_located(broken):
+    """An operator has to act; the error has no value of it."""
     with pytest.raises(UnreadableEvent, match="check 1 can't be read"):
         SealedCheck(1, broken).open(KEY)
 

@@ -1,11 +1,11 @@
-"""PostgreSQL's errors, told as the ledger's."""
+"""PostgreSQL's errors, translated to the ledger's."""
 
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, DeadlockDetected, LockNotAvailable, UniqueViolation
 
 from ledger.database import connections as database
-from ledger.database.connections import open_pool, translated_errors
+from ledger.database.connections import async_pool, translated_errors
 from ledger.errors import ConnectionLost, HolderTaken, KeyTaken, Unavailable, VersionTaken
 
 TWICE = {
@@ -25,7 +25,7 @@ def test_a_row_that_is_there_already_is_a_lost_race(admin, conflict):
 
 
 def test_a_position_that_is_there_already_is_no_race(admin):
-    """Positions are handed out: this can't happen, and nobody may go on as if it could."""
+    """Positions are assigned, so this can't happen, and must not pass as a conflict."""
     admin.execute(TWICE[VersionTaken], [1])
 
     with pytest.raises(UniqueViolation), translated_errors():
@@ -53,36 +53,39 @@ def test_a_mistake_is_not_dressed_up_as_an_outage(admin):
         admin.execute("INSERT INTO ledger.events VALUES (0, 'b', 1, 'topic', '')")
 
 
-def test_a_database_out_of_reach_is_unavailable(monkeypatch):
+def test_a_database_out_of_reach_is_unavailable(awaited, monkeypatch):
     """After a bounded wait for a connection."""
     monkeypatch.setattr(database, "POOL_WAIT_S", 0.1)
-    pool = open_pool("host=/nowhere dbname=none", connections_max=2)
-    try:
-        with pytest.raises(Unavailable), translated_errors(), pool.connection():
-            pass
-    finally:
-        pool.close()
-    with pytest.raises(Unavailable), translated_errors(), pool.connection():
-        pass
+
+    async def act():
+        pool = async_pool("host=/nowhere dbname=none", connections_max=2)
+        await pool.open()
+        with pytest.raises(Unavailable), translated_errors():
+            await pool.getconn()
+        await pool.close()
+        with pytest.raises(Unavailable), translated_errors():
+            await pool.getconn()
+
+    awaited(act())
 
 
-def test_nobody_waits_for_a_lock_without_end(new_recorder, stored, admin, monkeypatch):
-    """Whoever holds the head and does not give it back stops nobody for ever."""
-    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.1)
-    recorder = new_recorder()
+def test_an_append_waits_for_a_lock_within_bounds(new_raw_log, stored, admin, monkeypatch):
+    """A head that another transaction keeps locked."""
+    monkeypatch.setattr(database, "APPEND_LOCK_WAIT_S", 0.1)
+    raw_log = new_raw_log()
     with admin.transaction():
         admin.execute("SELECT position FROM ledger.head FOR UPDATE")
         with pytest.raises(Unavailable):
-            recorder.insert_events([stored("a", 1)])
+            raw_log.append_events([stored("a", 1)])
 
-    assert [1] == recorder.insert_events([stored("a", 1)])
+    assert [1] == raw_log.append_events([stored("a", 1)])
 
 
-def test_a_pool_outlives_its_connections(recorder, stored, kill):
+def test_a_pool_outlives_its_connections(raw_log, stored, kill):
     """After a restart of the database, reads and appends go on without a failure."""
-    recorder.insert_events([stored("a", 1)])
+    raw_log.append_events([stored("a", 1)])
     assert kill("")
 
-    assert recorder.head() == 1
+    assert raw_log.head() == 1
     assert kill("")
-    assert [2] == recorder.insert_events([stored("a", 2)])
+    assert [2] == raw_log.append_events([stored("a", 2)])

@@ -5,19 +5,18 @@ from contextlib import closing
 from datetime import date
 
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
 from domain.data_protection import Order
 from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, PermitEnded, Refused
 from domain.events import CancellationReason, HolderErased, ReplacementReason
 from domain.person import Residence
 from domain.personal import ERASED
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.portraits import Portrait
 from ledger.errors import Conflict
-from ledger.eventlog.async_log import AsyncLog
 from ledger.eventlog.idempotency import Answer
 from tests.keks import keyring
+from tests.ledger.raw_log import wrapped_keys
 
 ORDER = Order("PIPL 47", "case 2026-7")
 OFFICERS = ["officer-1", "officer-2"]
@@ -29,7 +28,7 @@ ROUNDS = 8
 
 @pytest.fixture
 def erase(ledger, command):
-    return lambda holder_id: ledger.erase(holder_id, ORDER, OFFICERS, UNTIL, command())
+    return lambda holder_id: ledger.holders.erase(holder_id, ORDER, OFFICERS, UNTIL, command())
 
 
 @pytest.fixture
@@ -41,14 +40,14 @@ def acts(ledger, command, application, phone, face_match, erase):
         return {
             "erase": lambda: erase(holder_id),
             "erase too": lambda: erase(holder_id),
-            "restrict": lambda: ledger.restrict(holder_id, ORDER, by),
-            "move": lambda: ledger.change_address(number, NEW_HOME, date(2026, 11, 1), by),
-            "correct": lambda: ledger.correct_identity(number, by, name="欧阳改名"),
-            "claim": lambda: ledger.claim(
+            "restrict": lambda: ledger.holders.restrict(holder_id, ORDER, by),
+            "move": lambda: ledger.permits.change_address(number, NEW_HOME, date(2026, 11, 1), by),
+            "correct": lambda: ledger.permits.correct_identity(number, by, name="欧阳改名"),
+            "claim": lambda: ledger.permits.claim(
                 number, holder_id, phone(1), face_match, by, confirmed=True
             ),
-            "cancel": lambda: ledger.cancel(number, CancellationReason.MOVED_AWAY, by),
-            "issue": lambda: ledger.issue(application(person), by, PICTURE),
+            "cancel": lambda: ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, by),
+            "issue": lambda: ledger.permits.issue(application(person), by, PICTURE),
         }
 
     return acts
@@ -62,11 +61,11 @@ def require_erased(ledger, admin):
     def require_erased(holder_id):
         record = ledger.log.holder(holder_id)
         assert record.citizen_index is None
-        assert [(holder_id, None, None)] == ledger.log.holder_keys([holder_id])
+        assert [(holder_id, None, None)] == ledger.run(wrapped_keys(ledger.pool, [holder_id]))
         pictures = "SELECT count(*) FROM ledger.portraits WHERE stream = ANY (%s)"
         assert (0,) == admin.execute(pictures, [list(record.permit_numbers)]).fetchone()
         for number in record.permit_numbers:
-            topics = [event.topic for event in ledger.log.select_events(number)]
+            topics = [event.topic for event in ledger.log.stored(number)]
             assert [HolderErased.TOPIC] == topics[-1:]
             assert 1 == topics.count(HolderErased.TOPIC)
         return record.permit_numbers
@@ -95,8 +94,8 @@ def streams_of(ledger, admin):
 def test_an_erasure_among_all_else_leaves_nothing(
     ledger, issue, citizen_number, acts, at_once, require_erased, streams_of
 ):
-    """Whoever comes before it is erased with the rest, whoever comes after finds an ended permit;
-    somebody who is issued a permit then is new."""
+    """A command before it is erased with the rest, one after it finds an ended permit;
+    a person who is issued a permit then is a new holder."""
     won = set()
     for _ in range(ROUNDS):
         person = citizen_number()
@@ -117,15 +116,15 @@ def test_an_erasure_among_all_else_leaves_nothing(
 
 
 def require_whole(ledger, issued, holder_id):
-    """What was issued is the erased holder's and erased, or somebody new's and readable."""
+    """What was issued is the erased holder's and erased, or a new holder's and readable."""
     if not isinstance(issued, Answer):
         return
-    [stored] = ledger.log.select_notifications(issued.position, 1)
+    [stored] = ledger.events(issued.position, 1)
     permit = ledger.permit(stored.originator_id)
     assert permit.erased is (permit.holder_id == holder_id) is (permit.identity is ERASED)
 
 
-def test_an_erasure_and_new_permits_of_who_comes_back(
+def test_an_erasure_and_new_permits_of_the_same_person(
     ledger, issue, citizen_number, application, command, erase, at_once, require_erased, streams_of
 ):
     """Whose last permit has ended: one of the issues wins, under the old id and erased, or under a
@@ -135,11 +134,11 @@ def test_an_erasure_and_new_permits_of_who_comes_back(
         person = citizen_number()
         number = issue(person)
         holder_id = ledger.permit(number).holder_id
-        ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+        ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
 
         erased, *issued = at_once(
             [lambda h=holder_id: erase(h)]
-            + [lambda p=person: ledger.issue(application(p), command(), PICTURE)] * 7
+            + [lambda p=person: ledger.permits.issue(application(p), command(), PICTURE)] * 7
         )
 
         assert isinstance(erased, Answer)
@@ -154,7 +153,7 @@ def test_an_erasure_and_new_permits_of_who_comes_back(
     assert under
 
 
-def test_a_restriction_and_new_permits_of_who_comes_back(
+def test_a_restriction_and_new_permits_of_the_same_person(
     ledger, issue, citizen_number, application, command, at_once
 ):
     """Whose last permit has ended: what was issued first is restricted with the rest, afterwards
@@ -163,11 +162,11 @@ def test_a_restriction_and_new_permits_of_who_comes_back(
     for _ in range(ROUNDS):
         person = citizen_number()
         holder_id = ledger.permit(number := issue(person)).holder_id
-        ledger.cancel(number, CancellationReason.MOVED_AWAY, command())
+        ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
 
         restricted, *issued = at_once(
-            [lambda h=holder_id: ledger.restrict(h, ORDER, command())]
-            + [lambda p=person: ledger.issue(application(p), command())] * 5
+            [lambda h=holder_id: ledger.holders.restrict(h, ORDER, command())]
+            + [lambda p=person: ledger.permits.issue(application(p), command())] * 5
         )
 
         assert isinstance(restricted, Answer)
@@ -176,12 +175,12 @@ def test_a_restriction_and_new_permits_of_who_comes_back(
         assert {True} == {ledger.permit(number).restricted for number in numbers}
         granted.add(len(numbers))
         with pytest.raises((AlreadyHoldsPermit, HolderIsRestricted)):
-            ledger.issue(application(person), command())
+            ledger.permits.issue(application(person), command())
     assert granted <= {1, 2}
 
 
 def holder_of(ledger, answer):
-    [stored] = ledger.log.select_notifications(answer.position, 1)
+    [stored] = ledger.events(answer.position, 1)
     return ledger.permit(stored.originator_id).holder_id
 
 
@@ -202,39 +201,28 @@ def test_a_permit_that_is_read_while_it_is_erased_is_one_or_the_other(
             assert not isinstance(permit, Exception), permit
             assert permit.erased is (permit.identity is ERASED)
         with pytest.raises(PermitEnded):
-            ledger.replace(number, ReplacementReason.DAMAGED, command(), old_card_returned=True)
+            ledger.permits.replace(
+                number, ReplacementReason.DAMAGED, command(), old_card_returned=True
+            )
 
 
-@pytest.fixture(params=["thread", "task"])
-def reader(request, database_url, blind_index, awaited):
-    """``reader(between)``: reads a permit, in each of the two forms, with ``between`` called after
-    its events are read and before its holder's key is."""
-    with closing(PermitLedger(database_url, blind_index=blind_index, keyring=keyring())) as other:
+@pytest.fixture
+def reader(database_url, blind_index):
+    """``reader(number, between)``: reads a permit; ``between`` is called after its events are read
+    and before its holder's key is."""
+    with closing(BlockingLedger(database_url, blind_index=blind_index, keyring=keyring())) as other:
 
-        def in_thread(number, between):
-            keys_of = other.keys_of
-            other.keys_of = lambda holder_ids: (between(), keys_of(holder_ids))[1]
+        def reader(number, between):
+            holder_keys = other.event_log.holder_keys
+
+            async def late(holder_ids):
+                await asyncio.to_thread(between)
+                return await holder_keys(holder_ids)
+
+            other.event_log.holder_keys = late
             return other.permit(number)
 
-        async def read(number, between):
-            pool = AsyncConnectionPool(
-                database_url, kwargs={"autocommit": True}, min_size=1, open=False
-            )
-            async with pool:
-                log = AsyncLog(other.log.commits, pool, other.event_mapper, other.holder_keys)
-                holder_keys = log.holder_keys
-
-                async def late(holder_ids):
-                    await asyncio.to_thread(between)
-                    return await holder_keys(holder_ids)
-
-                log.holder_keys = late
-                return await log.load(number)
-
-        def in_task(number, between):
-            return awaited(read(number, between))
-
-        yield in_thread if request.param == "thread" else in_task
+        yield reader
 
 
 def test_a_permit_is_not_read_half_erased(ledger, issue, erase, reader):

@@ -6,18 +6,17 @@ from contextlib import closing
 import psutil
 import pytest
 
-from ledger.database.connections import connect, connect_to_append
+from ledger.database.connections import connect
 from ledger.database.migrations import migrate
-from ledger.eventlog.append import Append
-from ledger.eventlog.group_commit import GroupCommit
 from permit_ledger.embedded.server import EmbeddedPostgres
+from tests.ledger.raw_log import RawLog
 from tests.postgres import restart
 
 
 @pytest.fixture(autouse=True)
 def quickly_back(monkeypatch):
     """A follower does not wait long between two attempts."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
 
 
 @pytest.fixture
@@ -31,8 +30,8 @@ def data_dir(make_data_dir):
 
 def append(url, event):
     """As another process does."""
-    with closing(GroupCommit(lambda: connect_to_append(url))) as commits:
-        commits.append(Append([event]))
+    with closing(RawLog(url)) as raw_log:
+        raw_log.append_events([event])
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """A follower ends when it is asked to, whatever it is at, and leaves nothing behind."""
 
-import asyncio
 import socket
 import threading
-from contextlib import ExitStack, aclosing, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from threading import Event
 
 import pytest
 
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
-from ledger.eventlog.follow_async import follow_async
 
 FOLLOWER = "permit-ledger follow"
 WAIT_S = 30
@@ -19,7 +17,7 @@ NEVER_S = 3600
 
 @pytest.fixture
 def silent_server():
-    """Somebody on a port who takes connections and says nothing."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(WAIT_S)
         yield server
@@ -27,7 +25,7 @@ def silent_server():
 
 @pytest.fixture
 def locked(database_url, admin, until):
-    """``with locked():`` somebody has locked the events; gives a wait for a follower to wait."""
+    """``with locked():`` the events are locked; yields a wait until a follower waits for them."""
     waiting = (
         "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
     )
@@ -43,7 +41,7 @@ def locked(database_url, admin, until):
 
 def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monkeypatch):
     """At the end of the log, with nothing to read, however long that lasts."""
-    monkeypatch.setattr("ledger.eventlog.log_cursor.POLL_S", NEVER_S)
+    monkeypatch.setattr("ledger.eventlog.follow.POLL_S", NEVER_S)
     with following() as follower:
         listening()
     nobody_follows()
@@ -52,7 +50,7 @@ def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monke
 
 def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeypatch):
     """However long it would have waited."""
-    monkeypatch.setattr("ledger.database.backoff.FIRST_S", NEVER_S)
+    monkeypatch.setattr("ledger.database.retry.FIRST_S", NEVER_S)
     with following_at("host=/nowhere dbname=none") as follower:
         until(lambda: outages)
     assert follower.pages == []
@@ -67,16 +65,16 @@ def test_stop_ends_it_while_it_connects(following_at, silent_server, monkeypatch
 
 
 def test_stop_ends_it_while_a_lock_is_waited_for(following, locked):
-    """Nobody knows for how long somebody locks a table."""
+    """However long the lock is held."""
     with locked() as is_waited_for:
         with following() as follower:
             is_waited_for()
         assert follower.pages == []
 
 
-def test_a_lock_is_outlasted(following, recorder, stored, locked, until, outages):
+def test_a_lock_is_outlasted(following, raw_log, stored, locked, until, outages):
     """It counts as an outage; what it hid comes when it is gone."""
-    recorder.insert_events([stored("a", 1)])
+    raw_log.append_events([stored("a", 1)])
     with ExitStack() as stack:
         with locked():
             follower = stack.enter_context(following())
@@ -84,9 +82,9 @@ def test_a_lock_is_outlasted(following, recorder, stored, locked, until, outages
         until(lambda: follower.positions == [1])
 
 
-def test_closing_gives_the_connection_back(database_url, recorder, stored, nobody_follows):
+def test_closing_gives_the_connection_back(database_url, raw_log, stored, nobody_follows):
     """Whatever is left to read, and no thread is left."""
-    recorder.insert_events([stored("a", version) for version in range(1, 4)])
+    raw_log.append_events([stored("a", version) for version in range(1, 4)])
     threads = threading.active_count()
 
     with closing(follow(database_url, after=0, stop=Event(), page_events_max=1)) as pages:
@@ -94,32 +92,3 @@ def test_closing_gives_the_connection_back(database_url, recorder, stored, nobod
 
     nobody_follows()
     assert (1, threads) == (first.id, threading.active_count())
-
-
-@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "left"])
-def test_leaving_a_task_gives_the_connection_back(
-    database_url, recorder, stored, nobody_follows, cancelled
-):
-    """Cancelled between two pages or gone by itself; the loop is as it was."""
-    recorder.insert_events([stored("a", version) for version in range(1, 4)])
-
-    async def read_one(found):
-        async with aclosing(follow_async(database_url, after=0, page_events_max=1)) as pages:
-            async for [event] in pages:
-                found.set_result(event.id)
-                if not cancelled:
-                    return
-                await asyncio.Event().wait()
-
-    async def scenario():
-        found = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(read_one(found))
-        position = await found
-        if cancelled:
-            task.cancel()
-        [outcome] = await asyncio.gather(task, return_exceptions=True)
-        await asyncio.to_thread(nobody_follows)
-        return position, type(outcome), asyncio.all_tasks() - {asyncio.current_task()}
-
-    expected = asyncio.CancelledError if cancelled else type(None)
-    assert (1, expected, set()) == asyncio.run(scenario())

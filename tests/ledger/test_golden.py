@@ -113,7 +113,7 @@ def test_every_alternative_has_an_example():
 
 
 def test_every_golden_file_of_a_version_that_is_written_has_an_example():
-    """Whoever reads the file finds in the examples what it stands for."""
+    """A reader of the file finds its meaning in the examples."""
     written = {event.TOPIC for event in EVENTS}
     files = {file.stem for file in GOLDEN.iterdir() if topic_of(file) in written}
     assert set(GOLDEN_EXAMPLES) == files

@@ -74,14 +74,14 @@ def problems(folder):
     return problems
 
 
-def test_nothing_is_wrong_with_a_whole_folder(problems):
+def test_a_complete_folder_has_no_problems(problems):
     """What follows is found for its own fault."""
     assert [] == problems()
 
 
 @pytest.mark.parametrize("topic", [FIRST, SECOND])
 def test_an_old_version_needs_a_golden_file(problems, folder, topic):
-    """It was stored: somebody may still hold it."""
+    """It was stored, and may still exist."""
     (folder / f"{topic}.json").unlink()
     (folder / "upcast" / f"{topic}.json").unlink()
 
@@ -97,7 +97,7 @@ def test_the_newest_version_needs_a_golden_file(problems, folder):
 
 
 @pytest.mark.parametrize("name", ["test.name-taken.v1.json", "README", "test.name-given.json"])
-def test_a_file_that_nobody_reads_is_found(problems, folder, name):
+def test_a_file_without_a_reader_is_found(problems, folder, name):
     """Its event was deleted, or it is none."""
     (folder / name).write_bytes(b"{}\n")
 
@@ -173,7 +173,7 @@ def test_what_is_sealed_is_read_with_the_key_and_without(wishes):
     assert [] == wish_problems(wishes)
 
 
-def test_a_step_that_does_not_expect_somebody_erased_is_found(wishes):
+def test_a_step_that_does_not_expect_an_erased_holder_is_found(wishes):
     """Its field holds no text any more."""
     shouting = Step(NEW_WISH, lambda state: {"wish": state.pop("text").upper(), **state}, ("text",))
 

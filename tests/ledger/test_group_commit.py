@@ -1,18 +1,23 @@
-"""Whatever waits when the database is free shares a transaction, and nobody waits for company."""
+"""Everything that waits when the database is free shares a transaction."""
 
+import asyncio
 import itertools
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Thread
+from contextlib import closing
 
+import psycopg
 import pytest
+import uvloop
 
-from ledger.database.connections import connect
+from ledger.database.connections import as_service, connect
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog import group_commit
-from ledger.eventlog.append_queue import BATCH_EVENTS_MAX
-from ledger.eventlog.pending import PendingAppend
+from ledger.eventlog.append import Append, append_commits
+from ledger.eventlog.group_commit import BATCH_EVENTS_MAX
 from ledger.eventlog.registry import ClaimHolder
-from tests.ledger.appends import kinds, on, streams
+from tests.ledger.appends import kinds, on, outcome_of, streams
 
 THREADS = 8
 MANY = 20
@@ -27,21 +32,21 @@ def test_what_comes_while_the_database_is_busy_is_one_transaction(in_one_batch, 
     assert [list(range(1, 501))] == transactions()
 
 
-def test_who_finds_it_idle_goes_alone(recorder, transactions):
-    """One after the other: nobody waits for company."""
+def test_an_append_that_finds_the_writer_idle_goes_alone(raw_log, transactions):
+    """One after the other: none waits for company."""
     for n in range(5):
-        assert [n + 1] == recorder.append(on(str(n)))
+        assert [n + 1] == raw_log.append(on(str(n)))
 
     assert [[1], [2], [3], [4], [5]] == transactions()
 
 
-def test_positions_are_in_the_order_of_submission(recorder, in_one_batch, transactions):
+def test_positions_are_in_the_order_of_submission(raw_log, in_one_batch, transactions):
     """An append's own events are next to each other, however many there are."""
     outcomes = in_one_batch(*(on(f"stream {n}", events=n) for n in (2, 3, 1, 4)))
 
     assert [[1, 2], [3, 4, 5], [6], [7, 8, 9, 10]] == outcomes
     assert [list(range(1, 11))] == transactions()
-    assert [f"stream {n}" for n in (2, 3, 1, 4) for _ in range(n)] == streams(recorder)
+    assert [f"stream {n}" for n in (2, 3, 1, 4) for _ in range(n)] == streams(raw_log)
 
 
 def test_appends_of_one_permit_follow_on_each_other(in_one_batch, transactions):
@@ -57,7 +62,7 @@ def test_appends_of_one_permit_follow_on_each_other(in_one_batch, transactions):
 # -- the database's side -----------------------------------------------------------------------
 
 
-def test_no_transaction_is_left_open_between_round_trips(recorder, at_once, database_url):
+def test_no_transaction_is_left_open_between_round_trips(raw_log, at_once, database_url):
     """A process that stops in the middle would hold up every other one."""
     numbers = itertools.count()
     done = []
@@ -69,7 +74,7 @@ def test_no_transaction_is_left_open_between_round_trips(recorder, at_once, data
     def write():
         for _ in range(MANY):
             n = str(next(numbers))
-            recorder.append(on(n, ClaimHolder(n.encode(), f"holder-{n}", n), key=n))
+            raw_log.append(on(n, ClaimHolder(n.encode(), f"holder-{n}", n), key=n))
         done.append(True)
 
     def look():
@@ -82,10 +87,10 @@ def test_no_transaction_is_left_open_between_round_trips(recorder, at_once, data
     *_, found = at_once([*[write] * THREADS, look])
 
     assert [] == found
-    assert THREADS * MANY == recorder.head()
+    assert THREADS * MANY == raw_log.head()
 
 
-def test_nothing_is_locked_after_a_batch(recorder, in_one_batch, admin):
+def test_nothing_is_locked_after_a_batch(raw_log, in_one_batch, admin):
     """Neither after one that was written nor after losers and what can't be stored."""
     in_one_batch(on("a", key="1"), on("a"), on("\0"), on("b", version=0), on("c"))
 
@@ -100,75 +105,172 @@ def test_nothing_is_locked_after_a_batch(recorder, in_one_batch, admin):
 # -- beginning and ending ----------------------------------------------------------------------
 
 
-def test_nothing_is_connected_before_the_first_append(recorder, admin):
+def test_nothing_is_connected_before_the_first_append(raw_log, admin):
     """A process that only reads has no writer."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger append'"
     assert (0,) == admin.execute(sql).fetchone()
 
-    recorder.append(on("a"))
+    raw_log.append(on("a"))
 
     assert (1,) == admin.execute(sql).fetchone()
 
 
-def test_the_first_appends_of_many_threads_have_one_writer(recorder, at_once, until, monkeypatch):
-    """Two would write past each other's order: none is made before all have asked for it."""
-    made = []
-
-    def make(*args, **how):
-        until(lambda: len(recorder.commits._queue._tickets) == THREADS)
-        made.append(Thread(*args, **how))
-        return made[-1]
-
-    monkeypatch.setattr(group_commit, "Thread", make)
-    outcomes = at_once([lambda n=n: recorder.append(on(str(n))) for n in range(THREADS)])
+def test_there_is_one_writer(raw_log, at_once):
+    """Two writers would not keep the order."""
+    outcomes = at_once([lambda n=n: raw_log.append(on(str(n))) for n in range(THREADS)])
 
     assert [[n + 1] for n in range(THREADS)] == sorted(outcomes)
-    assert [recorder.commits._thread] == made
+    writers = [thread for thread in threading.enumerate() if thread.name == "group-commit"]
+    assert 1 == len(writers)
 
 
-def test_what_waits_at_the_end_is_written_and_the_rest_refused(recorder, gathering, until):
-    """Who was accepted is answered; who comes later hears it at once."""
-    commits = recorder.commits
-    waiting = [PendingAppend(on(name), WAIT_S) for name in ("a", "b", "a")]
-
+def test_what_is_queued_at_the_end_is_written_and_the_rest_refused(raw_log, gathering, until):
+    """Every accepted append is answered; a later one is refused at once."""
     with ThreadPoolExecutor(1) as thread:
-        with gathering(commits):
-            for pending in waiting:
-                commits.submit(pending)
-            closing = thread.submit(commits.close)
-            until(lambda: commits._queue._closed)
+        with gathering(raw_log):
+            waiting = [raw_log.start(on(name)) for name in ("a", "b", "a")]
+            until(lambda: raw_log.commits.queued == 3)
+            closing = thread.submit(raw_log.commits.close)
+            until(lambda: raw_log.commits.is_closed)
             with pytest.raises(Unavailable):
-                commits.append(on("late"))
+                raw_log.append(on("late"))
         closing.result(WAIT_S)
 
-    assert [True] * 3 == [pending.is_answered for pending in waiting]
-    assert ["a", "b"] == streams(recorder)
+    assert [[1], [2], VersionTaken] == kinds(outcome_of(future) for future in waiting)
+    assert ["a", "b"] == streams(raw_log)
 
 
-def test_a_thread_does_not_wait_for_a_writer_that_hangs(hanging, recorder, until):
-    """Who is in its hands can't know; who still waited for it is not written, then or later."""
-    with ThreadPoolExecutor(1) as thread:
-        taken = thread.submit(hanging.append, on("taken"))
-        until(hanging.connecting.is_set)
-        with pytest.raises(Unavailable) as queued:
-            hanging.append(on("queued"))
-        assert OutcomeUnknown is type(taken.exception(WAIT_S))
+def test_a_caller_does_not_wait_for_a_writer_that_hangs(hanging, raw_log, until):
+    """The outcome of a taken append is unknown; a queued one is not written, then or later."""
+    taken = hanging.log.start(on("taken"))
+    until(hanging.connecting.is_set)
+    queued = hanging.log.start(on("queued"))
 
-    assert Unavailable is type(queued.value)
+    assert [OutcomeUnknown, Unavailable] == kinds(map(outcome_of, (taken, queued)))
     hanging.let_go()
-    assert [2] == hanging.append(on("next"))
-    assert ["taken", "next"] == streams(recorder)
+    until(lambda: raw_log.head() == 1)
+    assert [2] == hanging.log.append(on("next"))
+    assert ["taken", "next"] == streams(raw_log)
 
 
 def test_closing_does_not_wait_for_a_writer_that_hangs(hanging, until):
     """Not for longer than its callers do: a service has to be able to stop."""
-    hanging.submit(PendingAppend(on("taken"), hanging.answer_in_s))
+    hanging.log.start(on("taken"))
     until(hanging.connecting.is_set)
 
     with ThreadPoolExecutor(1) as thread:
         try:
-            thread.submit(hanging.close).result(10)
+            thread.submit(hanging.log.commits.close).result(10)
         finally:
             hanging.let_go()
 
-    until(lambda: not hanging._thread.is_alive())
+    until(lambda: not hanging.log.commits.is_running)
+
+
+# -- callers that stop waiting -----------------------------------------------------------------
+
+
+def test_a_cancelled_append_is_withdrawn(raw_log, gathering, until):
+    """Its neighbours are written, and a later one of the same stream."""
+    with gathering(raw_log):
+        before, cancelled, after, same = (
+            raw_log.start(append)
+            for append in (on("a"), on("b", key="1"), on("c"), on("b", key="2"))
+        )
+        until(lambda: raw_log.commits.queued == 4)
+        cancelled.cancel()
+        until(lambda: raw_log.commits.queued == 3)
+
+    assert [[1], [2], [3]] == [outcome_of(future) for future in (before, after, same)]
+    assert ["a", "c", "b"] == streams(raw_log)
+    assert {"2"} == set(raw_log.answers("officer-1", ["1", "2"]))
+
+
+def test_a_cancelled_append_that_was_taken_is_written(raw_log, head_held, writer_waits):
+    """It can't be withdrawn any more; the next one comes after it."""
+    with head_held():
+        cancelled = raw_log.start(on("a"))
+        writer_waits()
+        cancelled.cancel()
+        later = raw_log.start(on("b"))
+
+    assert [2] == outcome_of(later)
+    assert ["a", "b"] == streams(raw_log)
+
+
+def test_a_full_queue_refuses_at_once(raw_log, gathering, monkeypatch):
+    """The caller need not wait for the database to learn it."""
+    monkeypatch.setattr(group_commit, "QUEUE_APPENDS_MAX", 1)
+    with gathering(raw_log):
+        first, second = raw_log.start(on("a")), raw_log.start(on("b"))
+        assert Unavailable is type(outcome_of(second))
+
+    assert [1] == outcome_of(first)
+
+
+def test_waits_are_bounded_after_an_idle_time_too(hanging):
+    """The timer that bounds them ends with the last wait, and starts again with the next."""
+    for _ in range(2):
+        began = time.monotonic()
+        assert isinstance(outcome_of(hanging.log.start(on("a"))), Unavailable)
+        assert time.monotonic() - began >= hanging.WAIT_S
+
+
+# -- the event loop ----------------------------------------------------------------------------
+
+
+def test_each_caller_gets_its_own_outcome(in_one_batch):
+    """Positions and errors out of one batch, and no positions for a response alone."""
+    kept = on("kept", key="1").answer
+
+    outcomes = in_one_batch(
+        on("a", events=2), on("\0"), on("b"), on("c", version=0), Append([], answer=kept), on("d")
+    )
+
+    assert [[1, 2], [3], [], [4]] == [outcomes[n] for n in (0, 2, 4, 5)]
+    assert isinstance(outcomes[1], psycopg.DataError)
+    assert isinstance(outcomes[3], psycopg.errors.CheckViolation)
+
+
+def test_a_batch_wakes_the_loop_once(raw_log, gathering, until, monkeypatch):
+    """However many coroutines wait: each wake-up is a write to a pipe."""
+
+    async def running_loop():
+        return asyncio.get_running_loop()
+
+    loop = raw_log.loop.run(running_loop())
+    wake, woken = loop.call_soon_threadsafe, []
+
+    def counted(*call):
+        woken.append(call)
+        return wake(*call)
+
+    with gathering(raw_log):
+        started = [raw_log.start(on(str(n))) for n in range(100)]
+        until(lambda: raw_log.commits.queued == 100)
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+    for future in started:
+        future.result(WAIT_S)
+
+    assert 2 == len(woken)  # with that of ``gathering``'s own append
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loop_that_has_ended_does_not_end_the_writer(
+    database_url, raw_log, head_held, writer_waits, until, new_loop
+):
+    """What was taken is written, though no caller is left."""
+    commits = append_commits(as_service(database_url))
+
+    async def abandon():
+        appending = asyncio.create_task(commits.append(on("abandoned")))
+        await asyncio.to_thread(writer_waits)
+        return appending
+
+    with closing(commits):
+        with head_held(), asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(abandon())
+
+        until(lambda: raw_log.head() == 1)
+        assert commits.is_running
+    assert not commits.is_running

@@ -1,4 +1,4 @@
-"""A stream's whole history, for who investigates it: what can't be read is told as such."""
+"""A stream's whole history, for investigators: what can't be read is reported."""
 
 import asyncio
 from datetime import UTC, date, datetime
@@ -42,20 +42,20 @@ def test_it_holds_each_event_with_its_place_and_its_bytes(ledger, issue, command
     """Opened, and as it is stored: what is proved of it are the bytes."""
     issue()
     number = issue()
-    ledger.report_loss(number, command(), date(2026, 11, 20))
+    ledger.permits.report_loss(number, command(), date(2026, 11, 20))
     issue()
 
     found = history(number)
 
     assert [(2, 1), (3, 2)] == [(one.position, one.version) for one in found.events]
     assert [PermitIssued, CardReportedLost] == [type(one.event) for one in found.events]
-    assert [*ledger.log.select_events(number)] == [one.stored for one in found.events]
+    assert [*ledger.log.stored(number)] == [one.stored for one in found.events]
     assert (4, []) == (found.head, found.missing_versions)
     assert "欧阳测试" == found.events[0].event.identity.name
 
 
 def test_of_a_stream_that_is_not_there_it_is_empty(history):
-    """And nobody is known by it."""
+    """And it has no holder."""
     found = history("nobody")
 
     assert (0, ()) == (found.head, found.events)
@@ -63,9 +63,7 @@ def test_of_a_stream_that_is_not_there_it_is_empty(history):
         found.known_by(LATER)
 
 
-def test_a_loss_of_the_first_version_is_read_as_one_of_which_nobody_knows_the_day(
-    issue, admin, history
-):
+def test_a_loss_of_the_first_version_has_no_day(issue, admin, history):
     """It lies in logs, and stays there."""
     number = issue()
     admin.execute(
@@ -83,7 +81,7 @@ def test_after_an_erasure_nothing_personal_is_opened(ledger, issue, command, his
     """Though the key was in memory a moment ago."""
     number = issue()
     assert history(number).events[0].event.identity is not ERASED
-    ledger.erase(
+    ledger.holders.erase(
         ledger.permit(number).holder_id,
         Order("PIPL 47", "case-1"),
         OFFICERS,
@@ -113,7 +111,7 @@ def test_an_event_without_an_instant_may_have_been_known_at_any(
 ):
     """So nothing is said of what was known from the one before it on."""
     number = issue()
-    ledger.report_loss(number, command(on=date(2026, 12, 1)))
+    ledger.permits.report_loss(number, command(on=date(2026, 12, 1)))
     rewrite_log("UPDATE ledger.events SET state = %s WHERE position = 2", [state])
 
     found = history(number)
@@ -127,9 +125,9 @@ def test_more_events_than_anybody_has_are_not_read(monkeypatch, ledger, issue, c
     """The bound is there, and says so."""
     monkeypatch.setattr(module, "EVENTS_MAX", 2)
     number = issue()
-    ledger.report_loss(number, command())
+    ledger.permits.report_loss(number, command())
     assert 2 == len(history(number).events)
-    ledger.lift_loss(number, command())
+    ledger.permits.lift_loss(number, command())
 
     with pytest.raises(Corrupt, match="more than 2 events"):
         history(number)
@@ -145,11 +143,11 @@ def test_an_application_has_its_history_too(ledger, command, history):
     found = history(number)
 
     assert ["id-card.accepted.v1", "id-card.sent-to-hukou-police.v1", "id-card.returned.v1"] == [
-        event.TOPIC for event in found.sound_life
+        event.TOPIC for event in found.sound_events
     ]
     assert ("欧阳测试", "照片不符") == (
-        found.sound_life[0].identity.name,
-        found.sound_life[-1].reason,
+        found.sound_events[0].identity.name,
+        found.sound_events[-1].reason,
     )
     assert [] == found.sound
     with pytest.raises(UnreadableEvent):
@@ -159,7 +157,7 @@ def test_an_application_has_its_history_too(ledger, command, history):
 def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
     ledger, issue, command, history, admin
 ):
-    """What somebody has put among a permit's events belongs to none."""
+    """An event of another stream type among a permit's ends its history."""
     number, counter = issue(), Counter(ledger)
     receipt = counter.accept(submission_of(), command())
     counter.go(receipt, "dispatch", command())
@@ -171,4 +169,4 @@ def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
     found = history(number)
 
     assert [1, 2] == [one.version for one in found.events]
-    assert [PermitIssued] == [type(event) for event in found.sound_life]
+    assert [PermitIssued] == [type(event) for event in found.sound_events]

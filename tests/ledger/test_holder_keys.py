@@ -70,7 +70,7 @@ def test_a_key_has_256_bits(size):
 
 
 def test_a_commitment_is_to_holder_and_key():
-    """The same key of two holders, and two of one, are told apart; none tells the key."""
+    """The same key of two holders, and two of one, differ; none reveals the key."""
     keys = [
         HolderKey(holder, secret)
         for holder in ("a", "b", "a\0")
@@ -148,7 +148,7 @@ def test_a_key_is_opened_once_while_it_is_in_memory(keys, monkeypatch):
 
 
 def test_a_destroyed_row_is_erased_in_memory_too(keys):
-    """Whoever reads it forgets the key."""
+    """Reading the row removes the key from memory."""
     _, row = keys.new(HOLDER_ID)
     keys.unwrap([row])
 
@@ -204,7 +204,7 @@ def test_a_kek_far_away_is_not_waited_for_in_the_event_loop():
 
 
 def test_an_outage_of_the_kek_is_one(keys):
-    """It is nobody's erasure and no damage."""
+    """It is neither an erasure nor damage."""
     _, row = keys.new(HOLDER_ID)
     away = HolderKeys(Keyring(lambda: [Remote(fails=True)]))
 
@@ -215,8 +215,8 @@ def test_an_outage_of_the_kek_is_one(keys):
     assert ({}, [HOLDER_ID]) == away.known([HOLDER_ID])
 
 
-def test_a_key_that_nobody_has_is_not_erased():
-    """The row is missing: somebody has to look."""
+def test_a_key_without_a_row_is_not_erased():
+    """The row is missing: an operator has to act."""
     assert (KEY, ERASED) == tuple(
         require({HOLDER_ID: KEY, "gone": ERASED}, holder_id) for holder_id in (HOLDER_ID, "gone")
     )

@@ -1,4 +1,4 @@
-"""Applications in the log: sealed with a key of their applicant's, beside permits and apart."""
+"""Applications in the log: encrypted with their applicant's key, separate from permits."""
 
 from dataclasses import replace
 from datetime import date
@@ -10,7 +10,7 @@ from domain.id_cards.stages import Stage
 from domain.personal import ERASED
 from domain.stream_types import EVENTS
 from ledger.errors import UnknownApplication, UnknownPermit, UnreadableEvent
-from ledger.eventlog.log_access import complete, folded
+from ledger.eventlog.log import folded
 from tests.id_card_counter import Counter, submission_of
 
 NUMBER = "990000199001010017"
@@ -18,7 +18,7 @@ NUMBER = "990000199001010017"
 
 @pytest.fixture
 def submission(citizen_number):
-    """``submission(number)``: all in order, of somebody new unless named."""
+    """``submission(number)``: all in order, of a new person unless named."""
     return lambda number=None: submission_of(number or citizen_number())
 
 
@@ -39,9 +39,9 @@ def test_the_applicant_does_not_lie_in_the_log(counter, submission, command, led
     """Nor in the answer that is kept."""
     brought = submission()
     number = counter.accept(brought, command(key="k"))
-    complete(counter.commands.dispatch(number, command()))
-    complete(counter.commands.send_back(number, "欧阳的照片不符", command()))
-    stored = b"".join(event.state for event in ledger.log.select_events(number))
+    counter.go(number, "dispatch", command())
+    counter.go(number, "send_back", command(), "欧阳的照片不符")
+    stored = b"".join(event.state for event in ledger.log.stored(number))
     for told in ("欧阳", "照片", brought.applicant.citizen_id_number):
         assert told.encode() not in stored
 
@@ -51,8 +51,8 @@ def test_both_lifecycles_share_one_gapless_log(counter, submission, command, iss
     issue()
     number = counter.accept(submission(), command())
     issue()
-    complete(counter.commands.dispatch(number, command()))
-    log = ledger.log.select_notifications(None, 10)
+    counter.go(number, "dispatch", command())
+    log = ledger.events(1, 10)
     assert [1, 2, 3, 4] == [event.id for event in log]
     assert [
         "permit.issued.v1",
@@ -68,20 +68,20 @@ def test_neither_is_taken_for_the_other(counter, submission, command, issue, led
     with pytest.raises(UnknownPermit):
         ledger.permit(number)
     with pytest.raises(UnknownPermit):
-        ledger.report_loss(number, command())
+        ledger.permits.report_loss(number, command())
     with pytest.raises(UnknownApplication):
-        complete(counter.commands.dispatch(permit, command()))
-    assert [1, 2] == [event.id for event in ledger.log.select_notifications(None, 10)]
+        counter.go(permit, "dispatch", command())
+    assert [1, 2] == [event.id for event in ledger.events(1, 10)]
 
 
 def test_a_stream_of_two_lifecycles_is_not_read(counter, submission, command, issue, ledger):
-    """Somebody has put it together; no state is made of it."""
-    permit = ledger.opened(ledger.log.select_events(issue()))
+    """No state is folded from it."""
+    permit = ledger.log.opened(ledger.log.stored(issue()))
     number = counter.accept(submission(), command())
-    complete(counter.commands.withdraw(number, command()))
-    withdrawn = ledger.opened(ledger.log.select_events(number))[-1]
+    counter.go(number, "withdraw", command())
+    withdrawn = ledger.log.opened(ledger.log.stored(number))[-1]
     foreign = replace(withdrawn, originator_id=permit[0].originator_id)
-    with pytest.raises(UnreadableEvent, match="another lifecycle"):
+    with pytest.raises(UnreadableEvent, match="another stream type"):
         folded([*permit, foreign])
 
 
@@ -98,7 +98,7 @@ def test_the_same_person_at_two_counters_at_once(counter, submission, command, a
     """Both are accepted, under one key."""
     acts = [lambda: counter.accept(submission(NUMBER), command())] * 6
     assert not [one for one in at_once(acts) if isinstance(one, Exception)]
-    numbers = [event.originator_id for event in ledger.log.select_notifications(None, 10)]
+    numbers = [event.originator_id for event in ledger.events(1, 10)]
     assert 6 == len(numbers)
     assert 1 == len({counter.application(number).holder_id for number in numbers})
 
@@ -117,7 +117,7 @@ def test_an_erasure_reaches_every_application_and_no_permit(
     permit = issue(NUMBER)
     numbers = [counter.accept(submission(NUMBER), command()) for _ in range(2)]
     holder_id = counter.application(numbers[0]).holder_id
-    ledger.erase(
+    ledger.holders.erase(
         holder_id, Order("PIPL 47", "c-1"), ["officer-1", "officer-2"], date(2027, 1, 1), command()
     )
     for number in numbers:

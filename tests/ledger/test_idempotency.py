@@ -1,5 +1,6 @@
 """Invariant 2: a retry with the same key never appends twice and gets the first answer."""
 
+import asyncio
 from contextlib import closing
 from datetime import date
 
@@ -8,7 +9,7 @@ import pytest
 from domain.errors import NoPhysicalPermit, NotReportedLost, TooEarlyToEndorse
 from domain.events import CancellationReason, CardPresented
 from domain.person import Residence
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.errors import KeyReused
 from tests.keks import keyring
 
@@ -30,7 +31,7 @@ class Words:
 def ledger(database_url, blind_index):
     """With a renderer, as the API has one."""
     with closing(
-        PermitLedger(database_url, blind_index=blind_index, keyring=keyring(), renderer=Words())
+        BlockingLedger(database_url, blind_index=blind_index, keyring=keyring(), renderer=Words())
     ) as with_renderer:
         yield with_renderer
 
@@ -38,10 +39,10 @@ def ledger(database_url, blind_index):
 def test_a_retry_gets_the_first_answer(ledger, issue, command):
     """Also when the permit has changed since."""
     number = issue()
-    first = ledger.report_loss(number, command(key="key-1"))
-    ledger.lift_loss(number, command())
+    first = ledger.permits.report_loss(number, command(key="key-1"))
+    ledger.permits.lift_loss(number, command())
 
-    again = ledger.report_loss(number, command(key="key-1"))
+    again = ledger.permits.report_loss(number, command(key="key-1"))
 
     assert (False, True) == (first.replayed, again.replayed)
     assert (True, f"{number} version 2 lost True".encode(), 2, 2) == (
@@ -55,41 +56,43 @@ def test_a_retry_gets_the_first_answer(ledger, issue, command):
         again.version,
         again.position,
     )
-    assert ledger.log.head() == 3
+    assert ledger.head() == 3
 
 
 def test_a_retried_issue_is_one_permit(ledger, application, command):
     """The second would be refused for the first otherwise."""
     wanted = application()
-    first = ledger.issue(wanted, command(key="key-1"))
+    first = ledger.permits.issue(wanted, command(key="key-1"))
 
-    again = ledger.issue(wanted, command(key="key-1"))
+    again = ledger.permits.issue(wanted, command(key="key-1"))
 
     assert (True, True, first.body) == (again.accepted, again.replayed, again.body)
-    assert ledger.log.head() == 1
+    assert ledger.head() == 1
 
 
 def test_a_retry_of_what_was_already_true_gets_its_answer(ledger, issue, command):
     """Nothing was appended the first time; the position is the permit's last at that time."""
     number = issue()
-    ledger.report_loss(number, command())
-    first = ledger.report_loss(number, command(key="key-1"))
-    ledger.lift_loss(number, command())
+    ledger.permits.report_loss(number, command())
+    first = ledger.permits.report_loss(number, command(key="key-1"))
+    ledger.permits.lift_loss(number, command())
 
-    again = ledger.report_loss(number, command(key="key-1"))
+    again = ledger.permits.report_loss(number, command(key="key-1"))
 
     assert (True, 2, 2) == (again.replayed, again.version, again.position)
     assert (first.body, first.position) == (again.body, again.position)
 
 
 def test_a_refusal_is_an_answer_too(ledger, issue, command):
-    """The same key is told the same, when the rule would allow it by now."""
+    """The same key gets the same response, even if the rule would allow it by now."""
     number = issue()
     with pytest.raises(TooEarlyToEndorse):
-        ledger.endorse(number, CardPresented.CARD, command(on=date(2026, 1, 6), key="key-1"))
+        ledger.permits.endorse(
+            number, CardPresented.CARD, command(on=date(2026, 1, 6), key="key-1")
+        )
 
     in_window = command(on=date(2026, 12, 20), key="key-1")
-    again = ledger.endorse(number, CardPresented.CARD, in_window)
+    again = ledger.permits.endorse(number, CardPresented.CARD, in_window)
 
     assert (False, b"TOO_EARLY", None, None, True) == (
         again.accepted,
@@ -98,15 +101,15 @@ def test_a_refusal_is_an_answer_too(ledger, issue, command):
         again.position,
         again.replayed,
     )
-    assert ledger.log.head() == 1
+    assert ledger.head() == 1
 
 
 def test_p18_a_refused_claim_is_an_answer_too(
     database_url, blind_index, application, phone, face_match, command
 ):
-    """There was no permit to claim when it was asked; the key is told so, now that there is one."""
+    """There was no permit to claim; the key gets this response again when there is one."""
     with closing(
-        PermitLedger(
+        BlockingLedger(
             database_url,
             blind_index=blind_index,
             keyring=keyring(),
@@ -117,11 +120,13 @@ def test_p18_a_refused_claim_is_an_answer_too(
 
         def claim():
             by = command(key="key-1")
-            return ledger.claim(NUMBER, "holder-1", phone(1), face_match, by, confirmed=True)
+            return ledger.permits.claim(
+                NUMBER, "holder-1", phone(1), face_match, by, confirmed=True
+            )
 
         with pytest.raises(NoPhysicalPermit):
             claim()
-        ledger.issue(application(), command())
+        ledger.permits.issue(application(), command())
 
         assert not claim().accepted
 
@@ -129,22 +134,24 @@ def test_p18_a_refused_claim_is_an_answer_too(
 def test_a_key_belongs_to_one_request(ledger, issue, command):
     """Another request under it is refused, whichever answer the first one got."""
     number = issue()
-    ledger.report_loss(number, command(key="accepted"))
+    ledger.permits.report_loss(number, command(key="accepted"))
     with pytest.raises(NotReportedLost):
-        ledger.lift_loss(issue(), command(key="refused"))
+        ledger.permits.lift_loss(issue(), command(key="refused"))
 
     for key in ("accepted", "refused"):
         with pytest.raises(KeyReused):
-            ledger.lift_loss(number, command(key=key, request=b"another request"))
+            ledger.permits.lift_loss(number, command(key=key, request=b"another request"))
     assert ledger.permit(number).card.is_lost
 
 
 def test_a_key_belongs_to_one_caller(ledger, issue, command):
     """Two offices may count their requests alike."""
     number = issue()
-    ledger.report_loss(number, command(key="1"))
+    ledger.permits.report_loss(number, command(key="1"))
 
-    answer = ledger.lift_loss(number, command(key="1", caller="officer-2", request=b"another"))
+    answer = ledger.permits.lift_loss(
+        number, command(key="1", caller="officer-2", request=b"another")
+    )
 
     assert (3, False) == (answer.version, answer.replayed)
 
@@ -154,18 +161,18 @@ def test_the_same_request_twice_at_once_is_one(ledger, issue, command, at_once):
     home = Residence("320281", "澄江中路2号")
     for _ in range(ROUNDS):
         number = issue()
-        head = ledger.log.head()
+        head = ledger.head()
         by = command(key=f"move of {number}")
 
         def move(number=number, by=by):
-            return ledger.change_address(number, home, date(2026, 11, 1), by)
+            return ledger.permits.change_address(number, home, date(2026, 11, 1), by)
 
         answers = at_once([move] * 4)
 
         assert {(True, f"{number} version 2 lost False".encode(), 2, head + 1)} == {
             (answer.accepted, answer.body, answer.version, answer.position) for answer in answers
         }
-        assert ledger.log.head() == head + 1
+        assert ledger.head() == head + 1
 
 
 @pytest.mark.parametrize("act", ["issue", "reissue", "cancel", "expect a version", "refused"])
@@ -176,33 +183,36 @@ def test_a_retry_overtaken_by_the_first_request_gets_its_answer(
     it, and neither is what it was refused for itself."""
     number, wanted = issue(), application()
     if act != "refused":
-        ledger.report_loss(number, command())
+        ledger.permits.report_loss(number, command())
     by = command(key="key-1", expected_version=2 if act == "expect a version" else None)
 
     def request():
         match act:
             case "issue":
-                return ledger.issue(wanted, by)
+                return ledger.permits.issue(wanted, by)
             case "reissue" | "refused":
-                return ledger.reissue(number, by)
+                return ledger.permits.reissue(number, by)
             case "cancel":
-                return ledger.cancel(number, CancellationReason.MOVED_AWAY, by)
+                return ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, by)
             case _:
-                return ledger.lift_loss(number, by)
+                return ledger.permits.lift_loss(number, by)
 
-    append = ledger.log.append
+    append = ledger.event_log.append
     firsts = []
 
-    def append_late(late):
-        monkeypatch.setattr(ledger.log, "append", append)
+    def overtake():
         if act == "refused":
-            ledger.report_loss(number, command())
+            ledger.permits.report_loss(number, command())
         firsts.append(request())
-        return append(late)
 
-    monkeypatch.setattr(ledger.log, "append", append_late)
+    async def append_late(late):
+        monkeypatch.setattr(ledger.event_log, "append", append)
+        await asyncio.to_thread(overtake)
+        return await append(late)
+
+    monkeypatch.setattr(ledger.event_log, "append", append_late)
     answer = request()
 
     [first] = firsts
     assert (True, first.body, first.position) == (answer.accepted, answer.body, answer.position)
-    assert ledger.log.head() == 3
+    assert ledger.head() == 3

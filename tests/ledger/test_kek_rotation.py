@@ -1,4 +1,4 @@
-"""A new key-encryption key: everything is wrapped anew, nothing is lost, no event is touched."""
+"""Rotation to a new key-encryption key: every key is re-wrapped, no event is touched."""
 
 from contextlib import closing
 from datetime import date
@@ -7,8 +7,8 @@ import pytest
 
 from domain.data_protection import Order
 from domain.permit import Permit
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
-from ledger.commands.ledger import PermitLedger
 from ledger.crypto import kek_rotation
 from ledger.crypto.kek_register import destroy, introduce, register_of
 from ledger.crypto.kek_rotation import rotate
@@ -39,7 +39,7 @@ def open_ledger(database_url, blind_index, store, owner):
         keyring = Keyring(store.load)
         introduce(owner, keyring)
         url = as_service(database_url)
-        return closing(PermitLedger(url, blind_index=blind_index, keyring=keyring))
+        return closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring))
 
     return open_ledger
 
@@ -56,7 +56,7 @@ def erase(command):
 
     def erase(ledger, holder_id):
         order, until = Order("个人信息保护法第四十七条", "2026-17"), date(2027, 1, 1)
-        ledger.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
+        ledger.holders.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
 
     return erase
 
@@ -65,7 +65,7 @@ def stored(owner, table):
     return owner.execute(f"SELECT * FROM ledger.{table} ORDER BY 1").fetchall()
 
 
-def test_every_key_is_wrapped_anew_and_no_event_is_touched(open_ledger, issue, owner, store):
+def test_every_key_is_rewrapped_and_no_event_is_touched(open_ledger, issue, owner, store):
     """The old KEK is not needed any more; the log has the same bytes."""
     numbers = [issue() for _ in range(5)]
     log, before = stored(owner, "events"), stored(owner, "holder_keys")
@@ -84,7 +84,7 @@ def test_every_key_is_wrapped_anew_and_no_event_is_touched(open_ledger, issue, o
         assert {"欧阳测试"} == {later.permit(number).person.name for number in numbers}
 
 
-def test_progress_is_told_batch_by_batch(issue, owner, store, monkeypatch):
+def test_progress_is_reported_batch_by_batch(issue, owner, store, monkeypatch):
     """From nothing to all."""
     monkeypatch.setattr(kek_rotation, "BATCH_KEYS_MAX", 2)
     for _ in range(5):
@@ -123,7 +123,7 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_was(
 
 
 def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, owner, store):
-    """Its append is told that the old one is closed; nobody gets a key that is about to be lost."""
+    """Its append conflicts with the closed KEK: no key may be lost with it."""
     issue()
     old = ledger.holder_keys.keyring.active.kek_id
 
@@ -138,14 +138,14 @@ def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, 
 
 
 def taken_by(permit):
-    """By somebody new, found under an index of the own."""
+    """By a new holder, under an index of its own."""
     return [ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)]
 
 
 def test_an_import_that_wraps_with_the_old_key_takes_the_new_one(
     ledger, owner, store, application, context
 ):
-    """A rotation is nobody's conflict: the batch is written, also where the old KEK is gone."""
+    """A rotation is no conflict of the batch: it is written, also if the old KEK is gone."""
     permits = [Permit.issue(f"permit-{n}", f"holder-{n}", application(), context) for n in range(3)]
 
     with BulkAppender(ledger, keeps_keys=True) as bulk:
@@ -189,7 +189,7 @@ def test_an_erasure_in_the_middle_is_not_undone(issue, ledger, owner, store, era
 
 
 def test_one_rotation_at_a_time(database_url, ledger, owner, store):
-    """The second is told to wait, and makes no key."""
+    """The second is refused, and makes no key."""
 
     def second(done, total):
         with connect(database_url) as another, pytest.raises(Unavailable):
@@ -201,7 +201,7 @@ def test_one_rotation_at_a_time(database_url, ledger, owner, store):
 
 
 def test_a_key_in_use_is_not_destroyed(issue, ledger, owner, store):
-    """Nor the one for new keys, nor one that nobody knows."""
+    """Nor the active one, nor an unknown one."""
     issue()
     for kek_id in (*store.keys, "20200101T000000Z-000000"):
         with pytest.raises(KeyUnusable):

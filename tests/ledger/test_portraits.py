@@ -20,7 +20,7 @@ def filled(ends, size=1000):
 
 @pytest.mark.parametrize("ends", [PNG, JPEG], ids=["PNG", "JPEG"])
 @pytest.mark.parametrize("size", [100, SIZE_BYTES_MAX])
-def test_a_whole_picture_is_known_by_its_digest(ends, size):
+def test_a_complete_picture_has_its_digest(ends, size):
     """SHA-256 of its bytes, in hex, as the event carries it."""
     image = filled(ends, size)
 

@@ -33,7 +33,7 @@ def numbered(monkeypatch):
     monkeypatch.setattr(randomness.os, "urandom", numbered)
 
 
-def test_nobody_gets_the_bytes_of_another(source, numbered, at_once):
+def test_no_bytes_are_returned_twice(source, numbered, at_once):
     """Many threads take at once, over many blocks."""
 
     def take():
@@ -123,7 +123,7 @@ def test_a_child_does_not_wait_for_a_thread_that_it_has_not(source):
 
 
 def test_what_was_given_is_not_kept(source):
-    """It may be somebody's key, and a key that was destroyed is nowhere."""
+    """They may be a key, and a destroyed key must not stay in memory."""
     key = source.take(32)
 
     assert key != bytes(32)

@@ -44,7 +44,7 @@ def test_an_issued_permit_can_be_read(issue, ledger, readable, context):
     """Its stamp in columns of its own, the rest as facts; nothing is left out, and what is personal
     is as sealed there as in the log."""
     number = issue()
-    [stored] = ledger.log.select_events(number)
+    [stored] = ledger.log.stored(number)
 
     [row] = readable()
 

@@ -84,7 +84,7 @@ def refused(stored, keys=BOTH_KEYS):
 # -- sealed ------------------------------------------------------------------------------------
 
 
-def test_what_is_sealed_is_told_by_its_key_alone():
+def test_ciphertexts_reveal_nothing_without_their_key():
     """Nothing personal stands in the state; the rest does, and whose key it takes."""
     stored = sealed(MOVE)
 
@@ -273,7 +273,7 @@ def test_without_the_holders_row_it_is_not_taken_for_erased(keys):
     assert f"{WHERE} can't be opened: There is no key of holder {HOLDER_ID}." == said
 
 
-def test_the_envelope_of_somebody_unknown_is_refused():
+def test_the_envelope_of_an_unknown_holder_is_refused():
     """Whatever key it names."""
     said = refused(with_envelope(sealed(MOVE), holder="holder-3"))
     assert f"{WHERE} can't be opened: There is no key of holder holder-3." == said

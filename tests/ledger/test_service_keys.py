@@ -111,7 +111,7 @@ def test_with_the_events_it_destroys_this_holders_key(service, left, admin):
         ).fetchall()
 
 
-def test_nobody_else_may_destroy_a_key(admin, database_url, new_login):
+def test_no_other_user_may_destroy_a_key(admin, database_url, new_login):
     """What a function makes as its owner is not for everybody."""
     stranger = new_login()
     admin.execute(f"GRANT USAGE ON SCHEMA ledger TO {stranger}")

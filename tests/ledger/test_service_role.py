@@ -1,4 +1,4 @@
-"""The role that the service acts as: who makes it, what it may do, and what others are told."""
+"""The service's role: who makes it, its rights, and the errors of those without it."""
 
 import itertools
 from threading import Thread
@@ -96,7 +96,7 @@ def test_of_a_holder_it_changes_what_is_held_and_not_the_key(admin):
 
 
 def test_it_makes_and_owns_nothing(admin):
-    """Neither in the schemas nor beside them; and nobody logs in as it."""
+    """Neither in the schemas nor beside them; and it can't log in."""
     assert (False, False, False, False, False) == admin.execute(
         "SELECT rolcanlogin, has_schema_privilege(rolname, 'ledger', 'CREATE'),"
         " has_schema_privilege(rolname, 'views', 'CREATE'),"
@@ -157,7 +157,7 @@ def test_it_is_acted_as_for_a_transaction(admin):
     assert ("postgres",) == admin.execute("SELECT current_user").fetchone()
 
 
-def test_who_is_no_member_is_told_what_to_ask_for(database_url, new_login):
+def test_the_error_for_a_non_member_names_the_grant(database_url, new_login):
     """By name, as a statement."""
     name = new_login()
     with (
@@ -216,7 +216,7 @@ def test_an_owner_who_may_make_roles_can_migrate_and_serve(new_database):
             connection.execute("DELETE FROM ledger.events")
 
 
-def test_an_owner_who_may_not_make_roles_is_told_what_to_ask_for(new_database, other_server):
+def test_the_error_for_an_owner_without_createrole_names_the_grant(new_database, other_server):
     """The administrator's statements, in full; once they were run it goes on from there."""
     url = new_database("")
     user = conninfo_to_dict(url)["user"]
@@ -248,7 +248,7 @@ def test_an_owner_who_may_not_make_roles_is_told_what_to_ask_for(new_database, o
 
 
 def test_another_database_may_make_it_in_the_same_instant(new_database, other_server, until):
-    """The role is the server's: whoever comes second takes the first one's."""
+    """The role is the server's: a second database uses the first one's."""
     admin, server_url = other_server
     url = new_database("SUPERUSER")
     applied = []

@@ -18,11 +18,11 @@ _sql = Queries("ledger", "sql/queries.sql")
 
 
 @pytest.fixture
-def log(recorder):
+def log(raw_log):
     """``log("a.v1", "b.v1", …)``: one event each, in this order."""
 
     def log(*topics):
-        recorder.insert_events(
+        raw_log.append_events(
             [StoredEvent("a", version, topic, b"{}") for version, topic in enumerate(topics, 1)]
         )
 
@@ -78,7 +78,7 @@ def test_a_log_that_can_be_read_is_let_be(log, admin, topics):
     require_readable(admin, KNOWN)
 
 
-def test_what_nobody_knows_is_named_counted_and_placed(log, admin):
+def test_an_unknown_topic_is_named_counted_and_located(log, admin):
     """In the order of their names, wherever they lie among the others."""
     log("test.happened.v1", "test.z.v1", "test.happened.v2", "test.ended.v1", "test.z.v1", "a")
 

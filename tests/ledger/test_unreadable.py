@@ -1,4 +1,4 @@
-"""An event that can't be trusted is not read, and what it holds is not told."""
+"""An event that can't be trusted is not read, and its values are not in the error."""
 
 import traceback
 from dataclasses import replace
@@ -139,7 +139,7 @@ def test_a_wrong_type_is_named_by_its_field(changed, reason, field, value):
 
 
 def test_a_value_of_no_list_is_refused(reason, good):
-    """A reason that nobody ever gave."""
+    """An unknown reason."""
     own = {"residence", "moved_on", "reported_late", "sealed"}
     stamp = {k: v for k, v in orjson.loads(good.state).items() if k not in own}
     state = orjson.dumps({**stamp, "reason": SECRET})
@@ -168,10 +168,10 @@ def test_a_state_that_is_no_json_object_is_refused(reason, good, state):
     assert expected == reason(replace(good, state=state))
 
 
-def test_reading_a_permit_stops_at_an_unreadable_event(issue, ledger, recorder):
+def test_reading_a_permit_stops_at_an_unreadable_event(issue, ledger, raw_log):
     """A permit is folded from all of its events or not at all."""
     number = issue()
-    recorder.insert_events([StoredEvent(number, 2, "permit.renamed.v1", b"{}")])
+    raw_log.append_events([StoredEvent(number, 2, "permit.renamed.v1", b"{}")])
 
     with pytest.raises(UnreadableEvent, match="unknown topic"):
         ledger.permit(number)

@@ -134,7 +134,7 @@ def test_a_step_has_to_give_a_state(reason, given):
     assert expected == reason(stored(SECOND), {SECOND: Step(THIRD, lambda _: given)})
 
 
-def test_fields_that_nobody_knows_are_named(reason):
+def test_unknown_fields_are_named(reason):
     """Those of an old state are not dropped on the way."""
     expected = f"{WHERE} (as {THIRD}, from {FIRST}) has unknown fields: hint"
     assert expected == reason(stored(FIRST, hint=SECRET))
@@ -200,7 +200,7 @@ def test_a_sealed_old_version_is_opened_and_read_as_the_newest(wishes):
         assert sealed(NEW_WISH, {"wish": SECRET}) == wishes.to_stored_event(event, KEY)
 
 
-def test_an_old_version_of_somebody_erased_is_read_as_the_newest(wishes):
+def test_an_old_version_of_an_erased_holder_is_read_as_the_newest(wishes):
     """The step is given what says so, and passes it on."""
     [event] = read(wishes, sealed(WISH, {"text": SECRET}), keys=NO_KEYS)
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from domain.events import PermitIssued
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service, connect
 from permit_ledger.csv_import.command import import_csv
 from permit_ledger.sample.command import simulate
@@ -47,9 +47,9 @@ def references(ledger):
     def references():
         found, page = [], [None]
         while page:
-            page = ledger.log.select_notifications(len(found) + 1, 1000)
+            page = ledger.events(len(found) + 1, 1000)
             found += page
-        events = ledger.opened(found)
+        events = ledger.log.opened(found)
         assert all(isinstance(event, PermitIssued) for event in events)
         return [event.taken_over_from for event in events]
 
@@ -73,7 +73,7 @@ def log(ledger):
 
     def log():
         found = []
-        while page := ledger.log.select_notifications(len(found) + 1, 1000):
+        while page := ledger.events(len(found) + 1, 1000):
             found += page
         return found
 
@@ -85,9 +85,11 @@ def events(log, database_url, blind_index):
     """The same as events of the domain, read with an empty key cache."""
 
     def events():
-        reader = PermitLedger(as_service(database_url), blind_index=blind_index, keyring=keyring())
+        reader = BlockingLedger(
+            as_service(database_url), blind_index=blind_index, keyring=keyring()
+        )
         with closing(reader):
-            return reader.opened(log())
+            return reader.log.opened(log())
 
     return events
 

@@ -75,7 +75,7 @@ def test_an_uncorrected_row_is_refused_again(run, errors, ledger, spoil, columns
         assert cell.replace("\0", "\ufffd") in first
 
     assert (1, 0, 0, 1) == counts(run(first))
-    assert 0 == ledger.log.head()
+    assert 0 == ledger.head()
 
 
 def test_an_uncorrected_row_of_a_workbook_is_refused_again(run, errors, ledger):
@@ -85,7 +85,7 @@ def test_an_uncorrected_row_of_a_workbook_is_refused_again(run, errors, ledger):
     first = errors.read_text(encoding="utf-8-sig")
 
     assert (1, 0, 0, 1) == counts(run(first))
-    assert 0 == ledger.log.head()
+    assert 0 == ledger.head()
     header, row = csv.reader(first.splitlines())
     mended = StringIO()
     corrected = [good if cell == f"{int(good):.5E}" else cell for cell in [*row[:-1], ""]]
@@ -124,6 +124,6 @@ def test_an_errors_file_replaces_no_other_file(run, ledger, errors, tmp_path, ki
     with pytest.raises(UnusableFile, match="no errors file of an earlier import"):
         run([person(1)])
 
-    assert 0 == ledger.log.head()
+    assert 0 == ledger.head()
     assert (kind != "hanging-link") is target.exists()
     assert not target.exists() or "precious" == target.read_text()

@@ -74,7 +74,7 @@ def test_files_of_other_systems_are_imported(run, ledger, references, content, o
     """Every row, and every name as it was meant."""
     assert (2, 2, 0, 0) == counts(run(content, **options))
     assert REFERENCES == references()
-    names = {event.identity.name for event in ledger.opened(ledger.log.select_notifications(1, 9))}
+    names = {event.identity.name for event in ledger.log.opened(ledger.events(1, 9))}
     assert {IN_PINYIN_ORDER} == names
 
 
@@ -151,7 +151,7 @@ def test_other_files_are_refused_in_one_sentence(run, ledger, errors, content, o
         run(content, **options)
 
     assert "\n" not in str(refused.value)
-    assert (0, False) == (ledger.log.head(), errors.exists())
+    assert (0, False) == (ledger.head(), errors.exists())
 
 
 def test_another_kind_of_zip_is_no_workbook(run):
@@ -172,7 +172,7 @@ def test_a_name_of_the_newest_standard_keeps_its_character(run, ledger, code, ch
 
     run(content, encoding="gb18030")
 
-    [first, _] = ledger.opened(ledger.log.select_notifications(1, 9))
+    [first, _] = ledger.log.opened(ledger.events(1, 9))
     assert f"{character}{character}示例" == first.identity.name
 
 

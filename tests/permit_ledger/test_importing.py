@@ -18,8 +18,8 @@ def test_the_template_imports(run, ledger):
     report = run(template())
 
     assert counts(report) == (1, 1, 0, 0)
-    [notification] = ledger.log.select_notifications(1, 10)
-    event = ledger.opened([notification])[0]
+    [notification] = ledger.events(1, 10)
+    event = ledger.log.opened([notification])[0]
     permit = ledger.permit(notification.originator_id)
     assert Term(date(2024, 3, 1), 3) == permit.term
     assert (event.taken_over_from, event.card_serial) == ("WX-2024-000123", 1)
@@ -34,7 +34,7 @@ def test_an_imported_person_holds_a_permit(run, ledger, context):
     index = ledger.blind_index.of(person(1)["citizen_id_number"])
     holder = ledger.log.holders([index])[index]
 
-    assert holder.permit_number == ledger.log.select_notifications(1, 1)[0].originator_id
+    assert holder.permit_number == ledger.events(1, 1)[0].originator_id
     assert holder.holder_id == ledger.permit(holder.permit_number).holder_id
 
 
@@ -61,7 +61,7 @@ def test_a_file_may_be_written_in_several_ways(run, references, write):
 def test_an_ethnicity_may_have_lost_its_zero(run, ledger):
     """Spreadsheets take 01 for a number."""
     run([person(1, ethnicity="3")])
-    [notification] = ledger.log.select_notifications(1, 10)
+    [notification] = ledger.events(1, 10)
 
     assert ledger.permit(notification.originator_id).identity.ethnicity == "03"
 
@@ -82,21 +82,21 @@ def test_a_child_comes_with_a_guardian(run, ledger):
         guardian_citizen_id_number="990000199001010017",
     )
     run([child])
-    [notification] = ledger.log.select_notifications(1, 10)
+    [notification] = ledger.events(1, 10)
 
-    guardian = ledger.opened([notification])[0].guardian
+    guardian = ledger.log.opened([notification])[0].guardian
     assert Guardian("欧阳家长", "990000199001010017") == guardian
 
 
 def test_someone_whose_permit_has_ended_keeps_the_holder_id(run, ledger, context, policy):
     """A person on record is the same holder when imported."""
     command = Command(context)
-    ledger.issue(application(person(1)), command)
-    first = ledger.permit(ledger.log.select_notifications(1, 1)[0].originator_id)
-    ledger.cancel(first.id, "moved_away", command)
+    ledger.permits.issue(application(person(1)), command)
+    first = ledger.permit(ledger.events(1, 1)[0].originator_id)
+    ledger.permits.cancel(first.id, "moved_away", command)
 
     assert counts(run([person(1)])) == (1, 1, 0, 0)
-    imported = ledger.permit(ledger.log.select_notifications(3, 1)[0].originator_id)
+    imported = ledger.permit(ledger.events(3, 1)[0].originator_id)
     assert first.holder_id == imported.holder_id
 
 
@@ -125,7 +125,7 @@ def test_without_an_errors_file_refused_rows_are_counted(run):
 def test_time_runs_on_from_the_contexts_instant(run, ledger, context):
     """Events carry the clock that was given, later rows no earlier instants."""
     run([person(number) for number in range(20)])
-    events = ledger.opened(ledger.log.select_notifications(1, 50))
+    events = ledger.log.opened(ledger.events(1, 50))
     instants = [event.timestamp for event in events]
 
     assert sorted(instants) == instants

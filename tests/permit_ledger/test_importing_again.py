@@ -65,15 +65,15 @@ def test_of_a_chunk_that_meets_a_conflict_only_the_guilty_row_is_refused(
     run, ledger, context, monkeypatch, refused, references
 ):
     """A permit is issued at the counter between the lookup and the append."""
-    append, calls = ledger.log.append_all, itertools.count()
+    append, calls = ledger.append_all, itertools.count()
 
     def racing(appends):
         if next(calls) == 0:
-            monkeypatch.setattr(ledger.log, "append_all", append)
-            ledger.issue(application(person(2)), Command(context))
+            monkeypatch.setattr(ledger, "append_all", append)
+            ledger.permits.issue(application(person(2)), Command(context))
         return append(appends)
 
-    monkeypatch.setattr(ledger.log, "append_all", racing)
+    monkeypatch.setattr(ledger, "append_all", racing)
     report = run([person(1), person(2), person(3)])
 
     assert counts(report) == (3, 2, 0, 1)
@@ -83,15 +83,15 @@ def test_of_a_chunk_that_meets_a_conflict_only_the_guilty_row_is_refused(
 
 def test_two_imports_of_one_file_at_once_add_each_row_once(run, ledger, monkeypatch, references):
     """The slower one finds the other's rows when it appends, and counts them as there already."""
-    append, calls = ledger.log.append_all, itertools.count()
+    append, calls = ledger.append_all, itertools.count()
 
     def racing(appends):
         if next(calls) == 0:
-            monkeypatch.setattr(ledger.log, "append_all", append)
+            monkeypatch.setattr(ledger, "append_all", append)
             run([person(1), person(2)], errors=None)
         return append(appends)
 
-    monkeypatch.setattr(ledger.log, "append_all", racing)
+    monkeypatch.setattr(ledger, "append_all", racing)
 
     assert counts(run([person(1), person(2), person(3)])) == (3, 1, 2, 0)
     assert references() == ["OLD-1", "OLD-2", "OLD-3"]

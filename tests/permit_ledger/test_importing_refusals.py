@@ -206,7 +206,7 @@ def test_a_refused_row_does_not_stand_in_the_way_of_a_good_one(run, refused, ref
 
 def test_a_holder_of_a_permit_is_refused(run, ledger, context, refused):
     """[P2] One issued at the counter."""
-    ledger.issue(application(person(1)), Command(context))
+    ledger.permits.issue(application(person(1)), Command(context))
 
     assert counts(run([person(1), person(2)])) == (2, 1, 0, 1)
     assert refused() == [(2, "ALREADY_HOLDS_PERMIT")]
@@ -239,7 +239,7 @@ def test_a_file_of_another_kind_is_refused_as_a_whole(run, ledger, errors, conte
     """One sentence names what is wrong; nothing is imported, nothing is written."""
     with pytest.raises(UnusableFile, match=message):
         run(content)
-    assert ledger.log.head() == 0
+    assert ledger.head() == 0
     assert not errors.exists()
 
 
@@ -284,14 +284,14 @@ def test_a_row_says_what_the_counter_would_say(run, errors, context):
 def test_a_restricted_person_gets_no_permit_by_import(run, ledger, context, refused):
     """Also where the permit that they had has ended."""
     command, order = Command(context), Order("个人信息保护法第四十七条", "2026-DP-17")
-    answer = ledger.issue(application(person(1)), command)
-    [issued] = ledger.opened(ledger.log.select_notifications(answer.position, 1))
-    ledger.cancel(issued.originator_id, CancellationReason.MOVED_AWAY, command)
-    ledger.restrict(issued.holder_id, order, command)
+    answer = ledger.permits.issue(application(person(1)), command)
+    [issued] = ledger.log.opened(ledger.events(answer.position, 1))
+    ledger.permits.cancel(issued.originator_id, CancellationReason.MOVED_AWAY, command)
+    ledger.holders.restrict(issued.holder_id, order, command)
 
     report = run([person(1), person(2)])
 
     assert ((2, 1, 0, 1), [(2, "HOLDER_RESTRICTED")]) == (counts(report), refused())
 
-    ledger.lift_restriction(issued.holder_id, order, command)
+    ledger.holders.lift_restriction(issued.holder_id, order, command)
     assert (2, 1, 1, 0) == counts(run([person(1), person(2)]))

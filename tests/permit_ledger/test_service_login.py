@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.clock import DevelopmentClock
@@ -15,7 +15,7 @@ from ledger.errors import RightsMissing, SchemaBehind, SchemaMismatch
 from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.setup import bring_up_to_date, prepare
 from permit_ledger.settings import Settings
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -101,9 +101,9 @@ def test_a_permit_is_issued_and_seen(migrated, as_member, blind_index, context):
     url = as_service(as_member(migrated))
     with connect(url) as member:
         prepare(member, blind_index, keyring())
-    with closing(PermitLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
-        answer = ledger.issue(application(person(1)), Command(context))
-        page = ledger.log.select_notifications(1, 10)
+    with closing(BlockingLedger(url, blind_index=blind_index, keyring=keyring())) as ledger:
+        answer = ledger.permits.issue(application(person(1)), Command(context))
+        page = ledger.events(1, 10)
     projector = Projector(url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event())
     with connect(url) as member:
         projector.apply(member, page)

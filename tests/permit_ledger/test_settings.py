@@ -97,5 +97,5 @@ def test_a_value_out_of_bounds_is_refused(settings, name, value):
 
 
 def test_every_setting_says_what_it_is_for():
-    """The README's table is checked against these in tests/repository."""
+    """The README's table is made from these."""
     assert all(field.description for field in Settings.model_fields.values())

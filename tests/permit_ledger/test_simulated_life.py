@@ -189,5 +189,5 @@ def test_portraits_lie_beside_the_log(simulated, events, ledger, database_url):
     assert {(number, 1) for number in issued} == {(stream, version) for stream, version, _ in rows}
     for portrait in map(SealedPortrait._make, rows):
         event = issued[portrait.stream]
-        key = ledger.keys_of([event.holder_id])[event.holder_id]
+        key = ledger.log.holder_keys([event.holder_id])[event.holder_id]
         assert portrait.open(key, event.identity.portrait)

@@ -4,6 +4,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import UnreadableTopics
+from ledger.eventlog.append import Append
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.csv_import.columns import template
 from tests import commands
@@ -24,7 +25,7 @@ COMMANDS = [
 def newer(ledger):
     """Events of a future version, in the log."""
     for version in (1, 2, 3):
-        ledger.log.insert_events([StoredEvent("7Q2M9K4T8XW5", version, UNKNOWN, b"{}")])
+        ledger.log.append(Append([StoredEvent("7Q2M9K4T8XW5", version, UNKNOWN, b"{}")]))
 
 
 @pytest.fixture

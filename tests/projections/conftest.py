@@ -14,11 +14,11 @@ from psycopg.rows import dict_row
 from domain.context import CommandContext
 from domain.permit import Permit
 from domain.personal import ERASED
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import Connection, as_service, connect
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.queries.permits import PermitReader, Person, read_pool
 from projections.views.face import SealedFace
@@ -38,7 +38,7 @@ def until() -> Callable[..., None]:
 
 
 @pytest.fixture
-def life(ledger: PermitLedger, context: CommandContext) -> Callable[[int], Life]:
+def life(ledger: BlockingLedger, context: CommandContext) -> Callable[[int], Life]:
     """``life(seed)``: not yet begun."""
 
     def life(seed: int = 0) -> Life:
@@ -68,7 +68,7 @@ def start_projector(
     database_url: str, blind_index: BlindIndex, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Running]]:
     """``start_projector(extra views …)``: one more; what still runs ends with the test."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
     started: list[Running] = []
 
     def start_projector(*extra_views: Any) -> Running:
@@ -200,14 +200,14 @@ def rows(admin: Connection) -> Callable[[str], dict[str, dict[str, Any]]]:
 
 @pytest.fixture
 def opened(
-    ledger: PermitLedger, rows: Callable[[str], dict[str, dict[str, Any]]]
+    ledger: BlockingLedger, rows: Callable[[str], dict[str, dict[str, Any]]]
 ) -> Callable[[str], dict[str, dict[str, Any]]]:
     """``opened("physical")``: every row of that track, its face opened with the holder's key."""
 
     def one(row: dict[str, Any], view: str) -> dict[str, Any]:
         if row["face"] is None:
             return row
-        key = ledger.keys_of([row["holder_id"]])[row["holder_id"]]
+        key = ledger.log.holder_keys([row["holder_id"]])[row["holder_id"]]
         assert key is not ERASED, "a face without a key"
         return {**row, "face": SealedFace(row["face"]).open(key, view, row["permit_number"])}
 
@@ -220,7 +220,7 @@ def opened(
 
 @pytest.fixture
 def views_are_the_log(
-    ledger: PermitLedger,
+    ledger: BlockingLedger,
     blind_index: BlindIndex,
     rows: Callable[[str], dict[str, dict[str, Any]]],
     opened: Callable[[str], dict[str, dict[str, Any]]],
@@ -235,7 +235,7 @@ def views_are_the_log(
 
     def views_are_the_log() -> None:
         assert lag() == 0
-        log = ledger.log.select_notifications(None, 100_000)
+        log = ledger.events(1, 100_000)
         permits = [ledger.permit(number) for number in {str(e.originator_id) for e in log}]
         assert permits
         assert opened("physical") == {p.id: columns.physical(p) for p in permits}

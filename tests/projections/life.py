@@ -14,7 +14,7 @@ from domain.data_protection import Order
 from domain.device import Device, FaceMatch
 from domain.errors import DomainError
 from domain.person import Identity, Residence
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.errors import LedgerError
 
@@ -36,7 +36,7 @@ def _citizen_number() -> str:
 class Life:
     """What happens to a few people; every command that is refused is part of life."""
 
-    ledger: PermitLedger
+    ledger: BlockingLedger
     context: CommandContext
     chance: random.Random
     today: date = ISSUED_ON
@@ -65,25 +65,27 @@ class Life:
 
     def issue(self, citizen_number: str | None = None) -> str:
         """A permit, issued today; gives its number."""
-        answer = self.ledger.issue(self.application(citizen_number), self.command())
+        answer = self.ledger.permits.issue(self.application(citizen_number), self.command())
         assert answer.position is not None
-        [issued] = self.ledger.log.select_notifications(answer.position, 1)
+        [issued] = self.ledger.events(answer.position, 1)
         self.numbers.append(str(issued.originator_id))
         return self.numbers[-1]
 
     def claim(self, number: str, phone: int = 1) -> None:
         holder_id = self.ledger.permit(number).holder_id
         device = Device(f"thumbprint-{phone}", {"kty": "EC", "x": str(phone)})
-        self.ledger.claim(number, holder_id, device, FACE_MATCH, self.command(), confirmed=True)
+        self.ledger.permits.claim(
+            number, holder_id, device, FACE_MATCH, self.command(), confirmed=True
+        )
 
     def revoke(self, number: str, phone: int = 1) -> None:
         holder_id = self.ledger.permit(number).holder_id
-        self.ledger.revoke_device(number, holder_id, f"thumbprint-{phone}", self.command())
+        self.ledger.permits.revoke_device(number, holder_id, f"thumbprint-{phone}", self.command())
 
     def new_card(self, number: str) -> None:
         """Lost, reissued."""
-        self.ledger.report_loss(number, self.command())
-        self.ledger.reissue(number, self.command())
+        self.ledger.permits.report_loss(number, self.command())
+        self.ledger.permits.reissue(number, self.command())
 
     def go_on(self, commands: int) -> None:
         """This many commands, granted or not, on days that go on."""
@@ -101,18 +103,18 @@ class Life:
         home = Residence(chance.choice(["320211", "320281"]), f"测试路{chance.randrange(3)}号")
         chance.choice(
             [
-                lambda: ledger.endorse(number, chance.choice([*events.CardPresented]), by),
-                lambda: ledger.report_loss(number, by),
-                lambda: ledger.lift_loss(number, by),
+                lambda: ledger.permits.endorse(number, chance.choice([*events.CardPresented]), by),
+                lambda: ledger.permits.report_loss(number, by),
+                lambda: ledger.permits.lift_loss(number, by),
                 lambda: self.new_card(number),
-                lambda: ledger.replace(
+                lambda: ledger.permits.replace(
                     number, chance.choice([*events.ReplacementReason]), by, old_card_returned=True
                 ),
-                lambda: ledger.deliver_card(number, by),
+                lambda: ledger.permits.deliver_card(number, by),
                 lambda: self.claim(number, phone),
                 lambda: self.revoke(number, phone),
-                lambda: ledger.change_address(number, home, self.today, by),
-                lambda: ledger.correct_identity(
+                lambda: ledger.permits.change_address(number, home, self.today, by),
+                lambda: ledger.permits.correct_identity(
                     number,
                     by,
                     name=chance.choice([None, "欧阳改名", "欧阳测试"]),
@@ -126,14 +128,14 @@ class Life:
 
     def restrict(self, number: str) -> None:
         """The holder behind it, on every permit."""
-        self.ledger.restrict(self._holder(number), ORDER, self.command())
+        self.ledger.holders.restrict(self._holder(number), ORDER, self.command())
 
     def lift(self, number: str) -> None:
-        self.ledger.lift_restriction(self._holder(number), ORDER, self.command())
+        self.ledger.holders.lift_restriction(self._holder(number), ORDER, self.command())
 
     def erase(self, number: str) -> None:
         until = self.today + timedelta(days=35)
-        self.ledger.erase(self._holder(number), ORDER, OFFICERS, until, self.command())
+        self.ledger.holders.erase(self._holder(number), ORDER, OFFICERS, until, self.command())
 
     def _holder(self, number: str) -> str:
         return self.ledger.permit(number).holder_id
@@ -147,7 +149,9 @@ class Life:
         if self.chance.random() < 0.3:
             person = self.ledger.permit(number).person.citizen_id_number
             if self.chance.random() < 0.5:
-                self.ledger.cancel(number, events.CancellationReason.MOVED_AWAY, self.command())
+                self.ledger.permits.cancel(
+                    number, events.CancellationReason.MOVED_AWAY, self.command()
+                )
             else:
-                self.ledger.void(number, "就业证明系伪造", self.command())
+                self.ledger.permits.void(number, "就业证明系伪造", self.command())
             self.issue(person)

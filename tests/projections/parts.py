@@ -2,7 +2,7 @@
 
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKeys
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.views.registry import all_views
 from tests.keks import keyring
 

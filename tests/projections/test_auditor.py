@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -77,20 +77,24 @@ def lived(life, projected):
         ("DELETE FROM views.permit_search", "search lacks its row"),
     ],
 )
-def test_what_was_changed_is_found_and_parked(lived, audit, admin, change, columns, counted):
-    """By view and column, and no value; once, since who is parked is passed over."""
+def test_what_was_changed_is_found_and_quarantined(lived, audit, admin, change, columns, counted):
+    """By view and column, and no value; once, since a quarantined permit is passed over."""
     admin.execute(f"{change} WHERE permit_number = %s", [lived])
 
     with capture_logs() as logs:
         assert (1, 0) == (audit(), audit())
 
-    [parked] = list_quarantined(admin)
-    assert (lived, "auditor", 0) == (parked.permit_number, parked.found_by, parked.events_waiting)
+    [quarantined] = list_quarantined(admin)
+    assert (lived, "auditor", 0) == (
+        quarantined.permit_number,
+        quarantined.found_by,
+        quarantined.events_waiting,
+    )
     expected = columns.replace("version, ended", "physical.version, physical.ended")
-    assert f"not what the log makes of it: {expected}" == parked.reason
+    assert f"not what the log makes of it: {expected}" == quarantined.reason
     assert 1 == counted()[1]
     assert ["error"] == [line["log_level"] for line in logs]
-    assert parked.reason == logs[0]["reason"]
+    assert quarantined.reason == logs[0]["reason"]
 
 
 def test_a_row_that_no_event_made_is_found(lived, audit, admin):
@@ -106,13 +110,17 @@ def test_a_row_that_no_event_made_is_found(lived, audit, admin):
     with capture_logs():
         assert 1 == audit()
 
-    [parked] = list_quarantined(admin)
-    assert ("000000000000", 1, "") == (parked.permit_number, parked.version, parked.topic)
-    assert parked.reason.endswith("physical has a row, electronic has a row, search has a row")
+    [quarantined] = list_quarantined(admin)
+    assert ("000000000000", 1, "") == (
+        quarantined.permit_number,
+        quarantined.version,
+        quarantined.topic,
+    )
+    assert quarantined.reason.endswith("physical has a row, electronic has a row, search has a row")
 
 
 def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rewrite_log):
-    """The views may be right; nobody can tell."""
+    """The views may be right; that is unknown."""
     rewrite_log(
         "UPDATE ledger.events SET state = 'secret' WHERE stream = %s AND version = 2", [lived]
     )
@@ -120,9 +128,9 @@ def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rew
     with capture_logs():
         assert 1 == audit()
 
-    [parked] = list_quarantined(admin)
-    assert ("auditor", 2) == (parked.found_by, parked.version)
-    assert parked.reason.endswith("does not hold a JSON object")
+    [quarantined] = list_quarantined(admin)
+    assert ("auditor", 2) == (quarantined.found_by, quarantined.version)
+    assert quarantined.reason.endswith("does not hold a JSON object")
 
 
 def test_what_is_equal_is_left_alone(lived, audit, admin, counted, make_auditor, database_url):
@@ -156,8 +164,8 @@ def test_other_streams_are_passed_over(lived, audit, admin):
 
 
 def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
-    """The key is destroyed at once; the views hold the old box until they see the event, or have
-    been made without one."""
+    """The key is destroyed at once; the views hold the old ciphertext until they see the event, or
+    have been made without one."""
     living = life(9)
     number = living.issue()
     projected()
@@ -174,7 +182,7 @@ def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
 
 def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch, counted):
     """They are counted; parking all of them would be an outage of the auditor's own making."""
-    monkeypatch.setattr("projections.auditor.auditor.PARKED_MAX", 2)
+    monkeypatch.setattr("projections.auditor.QUARANTINED_MAX", 2)
     admin.execute("UPDATE views.physical_permits SET years = years + 1")
 
     with capture_logs():
@@ -235,9 +243,9 @@ def test_only_one_audits_and_another_takes_over(
 @pytest.fixture
 def start_auditor(make_auditor, monkeypatch):
     """``start_auditor()``: in a thread of its own; ends with the test."""
-    monkeypatch.setattr("projections.auditor.auditor.TALLY_S", 0)
-    monkeypatch.setattr("projections.auditor.auditor.POLL_S", 0.05)
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.1)
+    monkeypatch.setattr("projections.auditor.TALLY_S", 0)
+    monkeypatch.setattr("projections.auditor.POLL_S", 0.05)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
     started = []
 
     def start_auditor():

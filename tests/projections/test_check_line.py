@@ -89,7 +89,7 @@ def positions(admin):
 
 
 def test_positions_are_gapless_whoever_writes(on_lines, positions):
-    """Three lines as of three processes, 300 checks: 1, 2, 3 … each told its own."""
+    """Three batchers as of three processes, 300 checks: 1, 2, 3 … each returned its own."""
 
     async def act(*lines):
         records = [lines[n % 3].record(a_check(n)) for n in range(300)]
@@ -147,7 +147,7 @@ def test_a_code_is_used_once_across_processes(on_lines, code):
 
 
 def test_many_codes_in_any_order_on_many_lines(on_lines, code):
-    """Nobody waits for somebody who waits: each is used once, and none is lost."""
+    """No deadlock: each is used once, and none is lost."""
     codes = [code() for _ in range(60)]
 
     async def act(*lines):
@@ -206,13 +206,12 @@ def test_a_lost_connection_records_no_check_twice(on_lines, positions, database_
     assert (list(range(1, 321)), (320,)) == positions()
 
 
-def test_a_database_out_of_reach_is_told(empty_database):
+def test_a_database_out_of_reach_is_reported(empty_database):
     """In the ledger's words, and nothing is answered."""
 
     async def act():
-        with closing(CheckBatcher(as_service(empty_database) + " host=/nowhere")) as line:
-            line._commits.wait_s, line._commits.answer_in_s = 1.5, 0.5
-            with pytest.raises(Unavailable):
-                await line.record(a_check(0))
+        nowhere = as_service(empty_database) + " host=/nowhere"
+        with closing(CheckBatcher(nowhere, wait_s=1.5)) as line, pytest.raises(Unavailable):
+            await line.record(a_check(0))
 
     asyncio.run(act())

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.checks.checking import _verdict
-from api.permits.schemas import ElectronicCheckBody, PhysicalCheckBody
+from api.checks.checking import verdict_of
+from api.checks.schemas import ElectronicCheckBody, PhysicalCheckBody
 from domain.standing import Standing
 from domain.verification import Reason
 from ledger.checks.display_codes import CodeDigests, new_code
@@ -59,7 +59,7 @@ def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, 
         for days in (0, 200, 2000):
             day = lived.today + timedelta(days=days)
             service = SimpleNamespace(standing=lambda facts, day=day: Standing(facts, day))
-            one, other = _verdict(by_card, card, service), _verdict(by_phone, phone, service)
+            one, other = verdict_of(by_card, card, service), verdict_of(by_phone, phone, service)
             if one.reason not in OF_THE_CARD and claimed and devices:
                 assert one == other
             answered |= {one.reason, other.reason}

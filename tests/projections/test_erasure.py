@@ -9,7 +9,7 @@ from ledger.commands.runner import Command
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.crypto.portraits import Portrait
 from ledger.database.connections import connect
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.projector.runner import Projector
 from projections.views.registry import all_views
@@ -31,10 +31,10 @@ BLANKS = """
 
 @pytest.fixture
 def living(life, ledger, context):
-    """Somebody with a picture and a phone, and beside them somebody else."""
+    """A holder with a picture and a phone, and another holder."""
     living = life()
-    answer = ledger.issue(living.application(), Command(context), PICTURE)
-    [issued] = ledger.log.select_notifications(answer.position, 1)
+    answer = ledger.permits.issue(living.application(), Command(context), PICTURE)
+    [issued] = ledger.events(answer.position, 1)
     living.numbers.append(issued.originator_id)
     living.claim(living.numbers[0])
     living.issue()
@@ -65,7 +65,7 @@ def page_size(monkeypatch):
     """``page_size(n)``: how many events a projector applies at once."""
 
     def page_size(n):
-        monkeypatch.setattr("projections.projector.page_reader.PAGE_EVENTS_MAX", n)
+        monkeypatch.setattr("projections.projector.pages.PAGE_EVENTS_MAX", n)
 
     return page_size
 
@@ -157,9 +157,9 @@ def test_a_change_just_before_leaves_nothing(
     projected()
     if last != "corrected":
         home = Residence("320281", "澄江中路2号")
-        living.ledger.change_address(number, home, living.today, living.command())
+        living.ledger.permits.change_address(number, home, living.today, living.command())
     if last != "moved":
-        living.ledger.correct_identity(number, living.command(), name="欧阳改名")
+        living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
     if page == 1:
         projected()
     living.erase(number)
@@ -183,7 +183,7 @@ def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page
     """The key is gone before the views come to what it sealed: they go on, without the person."""
     page_size(page)
     erased, other = living.numbers
-    living.ledger.correct_identity(erased, living.command(), name="欧阳改名")
+    living.ledger.permits.correct_identity(erased, living.command(), name="欧阳改名")
     living.erase(erased)
 
     projected()
@@ -196,15 +196,15 @@ def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page
 def test_between_the_change_and_the_erasure_nobody_is_shown(
     living, database_url, blind_index, admin, person, rows
 ):
-    """Views that are built anew meet the change first, whose key is gone by then: no fault."""
+    """Views that are rebuilt meet the change first, whose key is gone by then: no fault."""
     number = living.numbers[0]
-    living.ledger.correct_identity(number, living.command(), name="欧阳改名")
+    living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
     living.erase(number)
     projector = Projector(
         database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
     )
 
-    projector.apply(admin, living.ledger.log.select_notifications(1, 4))
+    projector.apply(admin, living.ledger.events(1, 4))
 
     row = rows("views.permits")[number]
     assert (None, False) == (row["face"], row["erased"])
@@ -212,7 +212,7 @@ def test_between_the_change_and_the_erasure_nobody_is_shown(
 
 
 def test_restricted_is_said_in_both_views_and_taken_back(living, projected, rows, person):
-    """The face stays where it is, and nobody is shown it until it is lifted."""
+    """The face stays where it is, and no one is shown it until it is lifted."""
     number, other = living.numbers
     living.restrict(number)
     projected()
@@ -235,12 +235,13 @@ def test_restricted_is_said_in_both_views_and_taken_back(living, projected, rows
 def test_a_missing_key_parks_its_holders_permit(
     living, projected, start_projector, caught_up, admin, rows
 ):
-    """Lost, not destroyed: the permit stands still before what needs it and shows nothing wrong."""
+    """Lost, not destroyed: the permit is quarantined before what needs it and shows nothing
+    wrong."""
     number, other = living.numbers
     projected()
     before = rows("views.permits")[number]
-    living.ledger.correct_identity(number, living.command(), name="欧阳改名")
-    living.ledger.report_loss(other, living.command())
+    living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
+    living.ledger.permits.report_loss(other, living.command())
     [lost] = admin.execute(
         "DELETE FROM ledger.holder_keys WHERE holder_id ="
         " (SELECT holder_id FROM views.permits WHERE permit_number = %s) RETURNING *",
@@ -250,8 +251,8 @@ def test_a_missing_key_parks_its_holders_permit(
     start_projector()
     caught_up()
 
-    [parked] = list_quarantined(admin)
+    [quarantined] = list_quarantined(admin)
     reason = f"version 3 of {number} can't be opened: There is no key of holder {lost[0]}."
-    assert (number, reason) == (parked.permit_number, parked.reason)
+    assert (number, reason) == (quarantined.permit_number, quarantined.reason)
     assert before == rows("views.permits")[number]
     assert "reported_lost" == rows("views.permits")[other]["card_status"]

@@ -15,8 +15,8 @@ from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service
 from permit_ledger.bootstrap.due_dates import settle_due_dates
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
-from projections.auditor.auditor import Auditor
-from projections.projector.opening import EventOpener
+from projections.auditor import Auditor
+from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import read_pool
@@ -145,17 +145,17 @@ def test_the_auditor_looks_at_applications_too(
     assert 0 == sum(auditor.audit(admin, 10) for _ in range(10))
     admin.execute("UPDATE views.id_card_applications SET due_date = due_date + 1")
     assert 0 < sum(auditor.audit(admin, 10) for _ in range(10))
-    [parked] = list_quarantined(admin)
+    [quarantined] = list_quarantined(admin)
     assert (number, "not what the log makes of it: id_cards.due_date") == (
-        parked.permit_number,
-        parked.reason,
+        quarantined.permit_number,
+        quarantined.reason,
     )
 
 
 def test_an_erased_applicant_leaves_a_row_of_nobody(counter, ledger, command, projected, held):
-    """Which was nobody's before, too; what was under way has ended."""
+    """Which was no one's before, too; what was under way has ended."""
     number = counter.accept(submission_of(), command())
-    ledger.erase(
+    ledger.holders.erase(
         counter.application(number).holder_id,
         Order("PIPL 47", "c-1"),
         ["officer-1", "officer-2"],
@@ -190,7 +190,8 @@ def test_provisional_dates_become_final_when_the_calendar_is_extended(
 
     def settle(year):
         at = datetime(2026, 12, 20, tzinfo=SHANGHAI)
-        return settle_due_dates(ledger, as_service(database_url), Until(year), policy, at)
+        commands = Counter(ledger, Until(year)).commands
+        return ledger.run(settle_due_dates(commands, ledger.pool, Until(year), policy, at))
 
     assert "0 due dates are final now, 2 provisional" == str(settle(2025))
     assert "1 due dates are final now, 1 provisional" == str(settle(2026))

@@ -59,7 +59,7 @@ def disagreements(database_url):
 
 @pytest.fixture
 def serials(database_url):
-    """``serials(done)``: the pairs of card serials that anybody saw who asked for a permit."""
+    """``serials(done)``: the pairs of card serials that readers of a permit saw."""
 
     def serials(done):
         seen = set()

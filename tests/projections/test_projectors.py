@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger.database.connections import connect
+from ledger.database.leader import try_lock
 from ledger.errors import Corrupt
-from projections.projector.leadership import LOCK, try_to_lead
 from projections.projector.quarantine import list_quarantined
+from projections.projector.runner import LEASE
 from projections.views.view import View
 
 COMMANDS = 120
@@ -53,7 +54,7 @@ class Tally(View):
 
 
 class Raising(View):
-    """A view whose handler raises for some events, as often as it is told to."""
+    """A view whose handler raises for some events, as often as configured."""
 
     def __init__(self, times, versions=(2,)):
         super().__init__("raising", "raising", EventRow, self.handle, reads_rows=False)
@@ -70,16 +71,16 @@ class Raising(View):
 
 
 @pytest.fixture
-def parked(admin):
-    """``parked()``: the permits that stand still, each with position, version and reason."""
+def quarantined(admin):
+    """``quarantined()``: the quarantined permits, each with position, version and reason."""
 
-    def parked():
+    def quarantined():
         return {
             one.permit_number: (one.position, one.version, one.reason)
             for one in list_quarantined(admin)
         }
 
-    return parked
+    return quarantined
 
 
 def test_two_projectors_apply_each_event_once(
@@ -95,7 +96,7 @@ def test_two_projectors_apply_each_event_once(
     living.go_on(COMMANDS // 4)
     caught_up()
 
-    log = ledger.log.select_notifications(None, 100_000)
+    log = ledger.events(1, 100_000)
     told = admin.execute("SELECT stream, version FROM tally").fetchall()
     assert sorted((event.originator_id, event.originator_version) for event in log) == sorted(told)
     views_are_the_log()
@@ -117,7 +118,7 @@ def test_killed_connections_are_opened_again(
         writer.join()
     caught_up()
 
-    assert (ledger.log.head(),) == admin.execute("SELECT count(*) FROM tally").fetchone()
+    assert (ledger.head(),) == admin.execute("SELECT count(*) FROM tally").fetchone()
     views_are_the_log()
 
 
@@ -131,7 +132,17 @@ def test_killed_connections_are_opened_again(
 )
 @pytest.mark.parametrize("place", ["head", "middle", "twice"])
 def test_an_unreadable_event_parks_its_permit_alone(
-    life, start_projector, caught_up, rows, parked, column, value, place, rewrite_log, admin, until
+    life,
+    start_projector,
+    caught_up,
+    rows,
+    quarantined,
+    column,
+    value,
+    place,
+    rewrite_log,
+    admin,
+    until,
 ):
     """At the beginning of its permit's life, later, or more than once; all others flow on."""
     living = life(7)
@@ -150,9 +161,9 @@ def test_an_unreadable_event_parks_its_permit_alone(
         caught_up()
         until(lambda: any("reason" in line for line in logs))
 
-    [(stopped, (position, version, reason))] = parked().items()
+    [(stopped, (position, version, reason))] = quarantined().items()
     assert (number, versions[0]) == (stopped, version)
-    assert [("error", "permit parked", reason, position)] == [
+    assert [("error", "permit quarantined", reason, position)] == [
         (line["log_level"], line["event"], line["reason"], line["position"])
         for line in logs
         if "reason" in line
@@ -166,7 +177,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
 
 
 def test_later_events_wait_in_order_behind_the_first(
-    life, start_projector, caught_up, rows, parked, rewrite_log, admin, lag
+    life, start_projector, caught_up, rows, quarantined, rewrite_log, admin, lag
 ):
     """None of them is applied, and each is counted."""
     living = life()
@@ -181,16 +192,16 @@ def test_later_events_wait_in_order_behind_the_first(
     other = living.issue()
     caught_up()
 
-    assert {number} == set(parked())
+    assert {number} == set(quarantined())
     assert 1 == rows("views.permits")[number]["version"]
     assert other in rows("views.permits")
     [one] = list_quarantined(admin)
-    log = living.ledger.log.select_notifications(None, 100)
+    log = living.ledger.events(1, 100)
     assert len([e for e in log if e.originator_id == number]) - 1 == one.events_waiting
 
 
 def test_a_handler_that_raises_once_loses_nothing(
-    life, start_projector, caught_up, parked, views_are_the_log
+    life, start_projector, caught_up, quarantined, views_are_the_log
 ):
     """It is asked again, and answers."""
     start_projector(raising := Raising(times=1))
@@ -198,12 +209,12 @@ def test_a_handler_that_raises_once_loses_nothing(
     living.claim(living.issue())
     caught_up()
 
-    assert (0, {}) == (raising.left, parked())
+    assert (0, {}) == (raising.left, quarantined())
     views_are_the_log()
 
 
 def test_a_handler_that_goes_on_raising_parks_the_permit_in_all_views(
-    life, start_projector, caught_up, parked, rows
+    life, start_projector, caught_up, quarantined, rows
 ):
     """Though the other views could go on: they stay in step."""
     start_projector(Raising(times=1000))
@@ -212,13 +223,13 @@ def test_a_handler_that_goes_on_raising_parks_the_permit_in_all_views(
     living.claim(number)
     caught_up()
 
-    assert {number: (2, 2, "ZeroDivisionError")} == parked()
+    assert {number: (2, 2, "ZeroDivisionError")} == quarantined()
     row = rows("views.permits")[number]
     assert (1, False) == (row["version"], row["claimed"])
 
 
 def test_a_row_that_the_database_refuses_parks_its_permit(
-    life, start_projector, caught_up, parked, rows, admin
+    life, start_projector, caught_up, quarantined, rows, admin
 ):
     """Found among the others of its page; of a permit no view has a row that another lacks."""
     living = life()
@@ -232,14 +243,14 @@ def test_a_row_that_the_database_refuses_parks_its_permit(
     start_projector()
     caught_up()
 
-    assert {numbers[5]: (6, 1, "CheckViolation")} == parked()
+    assert {numbers[5]: (6, 1, "CheckViolation")} == quarantined()
     others = {number for number in numbers if number != numbers[5]}
     assert others == set(rows("views.physical_permits")) == set(rows("views.electronic_permits"))
     assert others == set(rows("views.permit_search"))
 
 
-def test_too_many_parked_permits_hold_all_views(
-    life, start_projector, parked, lag, until, monkeypatch
+def test_too_many_quarantined_permits_hold_all_views(
+    life, start_projector, quarantined, lag, until, monkeypatch
 ):
     """Then it is not the permits: nothing is written, and it says so."""
     monkeypatch.setattr("projections.projector.quarantine.PERMITS_MAX", 3)
@@ -251,14 +262,14 @@ def test_too_many_parked_permits_hold_all_views(
         start_projector(Raising(times=10**9, versions=(1,)))
         until(lambda: len(logs) >= 2)
 
-    assert {"views stand still"} == {line["event"] for line in logs}
-    assert (5, {}) == (lag(), parked())
+    assert {"views are held"} == {line["event"] for line in logs}
+    assert (5, {}) == (lag(), quarantined())
 
 
 def test_a_view_table_dropped_by_hand_holds_all_views(
-    life, start_projector, caught_up, lag, until, parked, admin
+    life, start_projector, caught_up, lag, until, quarantined, admin
 ):
-    """It is nobody's own fault: no permit is parked, and all go on when it is back."""
+    """It is not one permit's error: no permit is quarantined, and all go on when it is back."""
     living = life()
     living.issue()
     start_projector()
@@ -269,7 +280,7 @@ def test_a_view_table_dropped_by_hand_holds_all_views(
         living.issue()
         until(lambda: len(logs) >= 2)
 
-    assert ({"views stand still"}, 1, {}) == ({line["event"] for line in logs}, lag(), parked())
+    assert ({"views are held"}, 1, {}) == ({line["event"] for line in logs}, lag(), quarantined())
     admin.execute("ALTER TABLE views.gone RENAME TO electronic_permits")
     caught_up()
 
@@ -284,7 +295,7 @@ def test_one_projector_leads(start_projector, caught_up, admin, life):
     leaders = admin.execute(
         "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
         " WHERE locktype = 'advisory' AND datname = current_database() AND objid = %s AND granted",
-        [LOCK],
+        [LEASE.lock],
     ).fetchone()
     assert (1,) == leaders
 
@@ -304,19 +315,19 @@ def test_another_takes_over_from_a_killed_leader(
     views_are_the_log()
 
 
-def test_a_leader_that_stands_still_is_passed_by(
+def test_a_leader_that_is_stalled_is_passed_by(
     life, start_projector, caught_up, database_url, admin
 ):
-    """Somebody holds the lock and does nothing: the follower steps in, without it."""
+    """Another connection holds the lock and does nothing: the follower steps in, without it."""
     with connect(database_url) as frozen:
-        assert try_to_lead(frozen)
+        assert try_lock(frozen, LEASE.lock)
         start_projector()
         life().issue()
 
         with capture_logs() as logs:
             caught_up()
 
-    assert "leader stands still, stepping in" in {line["event"] for line in logs}
+    assert "leader is stalled, stepping in" in {line["event"] for line in logs}
 
 
 def test_a_leader_that_stops_in_the_middle_of_a_page_is_put_out(
@@ -345,7 +356,7 @@ def test_a_projector_waits_for_the_database(
         raise psycopg.OperationalError
 
     with monkeypatch.context() as out_of_reach:
-        out_of_reach.setattr("projections.projector.runner.connect", refuse)
+        out_of_reach.setattr("ledger.database.leader.connect", refuse)
         start_projector()
         until(lambda: len(refused) >= 2)
     life(8).go_on(10)

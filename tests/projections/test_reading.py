@@ -26,7 +26,7 @@ def plain(row):
 
 @pytest.fixture
 def living(life):
-    """One permit with a history, and beside it one of somebody else's."""
+    """One permit with a history, and another holder's."""
     living = life()
     number = living.issue()
     living.claim(number, 1)
@@ -53,7 +53,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
         "head": 6,
         "wanted": number,
         "last_version": None,
-        "is_parked": False,
+        "is_quarantined": False,
     }
     assert plain(expected) == plain(seen.row)
 
@@ -61,7 +61,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
 def test_facts_of_an_ended_permit(read, living, projected, ledger):
     """Its end is one of them."""
     number = living.numbers[0]
-    ledger.void(number, "就业证明系伪造", living.command())
+    ledger.permits.void(number, "就业证明系伪造", living.command())
     projected()
 
     assert Facts.of(ledger.permit(number)) == read("permit", number).facts
@@ -69,7 +69,7 @@ def test_facts_of_an_ended_permit(read, living, projected, ledger):
 
 @pytest.mark.parametrize("method", ["permit", "physical", "electronic", "of_holder"])
 def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, method):
-    """So that nobody takes a view that is behind for a permit that does not exist."""
+    """So that no one takes a view that is behind for a permit that does not exist."""
     projected()
 
     seen = read(method, NOBODYS)
@@ -83,7 +83,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     projected()
     permit = ledger.permit(number)
     beside = {"as_of_position": 6, "portrait_image": None, "has_key": True, "kek_id": KEK.kek_id}
-    beside |= {"kept_unused": False, "is_parked": False}
+    beside |= {"kept_unused": False, "is_quarantined": False}
     beside |= {"head": 6, "wanted": number, "last_version": None}
 
     assert {**plain(columns.physical(permit)), **beside} == plain(read("physical", number).row)
@@ -104,8 +104,8 @@ def test_a_face_comes_with_its_picture(person, life, projected, ledger, context,
     living = life()
     living.issue()
     application = living.application()
-    ledger.issue(application, Command(context), PICTURE)
-    [issued] = ledger.log.select_notifications(2, 1)
+    ledger.permits.issue(application, Command(context), PICTURE)
+    [issued] = ledger.events(2, 1)
     projected()
 
     found = person(method, view, issued.originator_id)
@@ -122,13 +122,13 @@ def test_a_holders_permit_is_the_open_one(read, life, projected, ledger):
     holder_id = ledger.permit(first).holder_id
     for day in (date(2024, 6, 1), date(2024, 9, 1)):
         living.today = day
-        ledger.cancel(living.numbers[-1], CancellationReason.MOVED_AWAY, living.command())
+        ledger.permits.cancel(living.numbers[-1], CancellationReason.MOVED_AWAY, living.command())
         living.issue("990000199001010017")
     last = living.numbers[-1]
     projected()
     assert last == read("of_holder", holder_id).facts.permit_number
 
-    ledger.cancel(last, CancellationReason.MOVED_AWAY, living.command())
+    ledger.permits.cancel(last, CancellationReason.MOVED_AWAY, living.command())
     projected()
     assert last == read("of_holder", holder_id).facts.permit_number
 
@@ -140,9 +140,9 @@ def test_of_permits_of_one_day_the_one_issued_last_counts(
     living, person = life(), "990000199001010017"
     numbers = [living.issue(person)]
     for _ in range(3):
-        ledger.void(numbers[-1], "就业证明系伪造", living.command())
+        ledger.permits.void(numbers[-1], "就业证明系伪造", living.command())
         numbers.append(living.issue(person))
-    ledger.void(numbers[-1], "就业证明系伪造", living.command())
+    ledger.permits.void(numbers[-1], "就业证明系伪造", living.command())
     projected()
 
     holder_id = ledger.permit(numbers[0]).holder_id
@@ -152,21 +152,21 @@ def test_of_permits_of_one_day_the_one_issued_last_counts(
 
 
 def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, ledger, blind_index):
-    """Then the later issued; nobody else's."""
+    """Then the later issued; no other holder's."""
     living = life()
     person = "990000199001010017"
     living.issue()
     numbers = [living.issue(person)]
     for day in (date(2024, 6, 1), date(2024, 9, 1)):
         living.today = day
-        ledger.cancel(numbers[-1], CancellationReason.MOVED_AWAY, living.command())
+        ledger.permits.cancel(numbers[-1], CancellationReason.MOVED_AWAY, living.command())
         numbers.append(living.issue(person))
     projected()
 
     answer = read("search", blind_index.of(person))
 
     found = answer.permits
-    assert answer.as_of_position == answer.head == ledger.log.head()
+    assert answer.as_of_position == answer.head == ledger.head()
     assert numbers[::-1] == [facts.permit_number for facts in found]
     assert [Facts.of(ledger.permit(number)) for number in numbers[::-1]] == found
 

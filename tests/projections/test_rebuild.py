@@ -1,4 +1,4 @@
-"""Views built anew beside those that serve."""
+"""Views rebuilt beside those that serve."""
 
 from collections import Counter
 from threading import Event, Thread
@@ -99,7 +99,7 @@ def test_several_processes_build_the_same(lived, rebuild, views_are_the_log, mon
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_is_built_is_what_the_migrations_made(lived, rebuild, shape, view):
-    """Columns, indexes, rights: whoever adds a column adds it in both places."""
+    """Columns, indexes, rights: a column is added in both places."""
     table = f"views.{TABLES[view]}"
     columns, indexes, rights = shape(table)
 
@@ -116,7 +116,7 @@ def test_what_is_built_is_what_the_migrations_made(lived, rebuild, shape, view):
 def test_it_is_built_while_life_goes_on(
     life, start_projector, caught_up, rebuild, views_are_the_log, database_url
 ):
-    """No reader hears of it: none fails, and none sees the tracks disagree."""
+    """No reader notices it: none fails, and none sees the tracks disagree."""
     start_projector()
     living = life(22)
     living.go_on(COMMANDS)
@@ -153,7 +153,7 @@ def test_it_is_built_while_life_goes_on(
 
 
 def test_a_difference_is_refused_and_listed(lived, rebuild, admin, rows):
-    """By permit and column; what serves stays as it is, and nobody's face is told."""
+    """By permit and column; what serves stays as it is, and no face is shown."""
     number, other = lived.numbers[:2]
     admin.execute(
         "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
@@ -201,7 +201,7 @@ def test_there_is_a_way_back_and_forth(
     lived.erase(lived.issue())
     projected()
 
-    assert lived.ledger.log.head() == roll_back(view)
+    assert lived.ledger.head() == roll_back(view)
     views_are_the_log()
     lived.go_on(COMMANDS // 5)
     projected()
@@ -232,7 +232,7 @@ def test_there_is_no_way_back_from_the_first(lived, roll_back):
 def test_a_table_that_was_dropped_is_mended(
     lived, rebuild, admin, start_projector, caught_up, views_are_the_log, view
 ):
-    """With whatever hung on it; the projector stands still meanwhile and goes on afterwards."""
+    """With whatever hung on it; the views are held meanwhile and goes on afterwards."""
     admin.execute(
         sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(Generation.LIVE, TABLES[view]))
     )
@@ -248,7 +248,7 @@ def test_a_table_that_was_dropped_is_mended(
 
 
 def test_one_is_built_at_a_time(lived, rebuild, database_url, admin):
-    """The second is told."""
+    """The second is refused."""
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [0x6275696C])
         with pytest.raises(Building):
@@ -275,13 +275,13 @@ def test_one_that_was_cut_off_is_begun_again(lived, rebuild, admin, monkeypatch,
     assert {("failed",), ("live",), ("previous",)} == set(states)
 
 
-def test_a_parked_permit_holds_up_no_rebuild(
+def test_a_quarantined_permit_holds_up_no_rebuild(
     lived, rebuild, start_projector, caught_up, rewrite_log, admin
 ):
-    """It is as far as it can be read, and stays parked."""
+    """It is as far as it can be read, and stays in quarantine."""
     number = lived.issue()
     lived.claim(number)
-    lived.ledger.deliver_card(number, lived.command())
+    lived.ledger.permits.deliver_card(number, lived.command())
     rewrite_log("UPDATE ledger.events SET state = '' WHERE stream = %s AND version = 2", [number])
     start_projector()
     caught_up()

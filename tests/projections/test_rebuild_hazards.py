@@ -113,7 +113,7 @@ def test_nobody_erased_is_found_in_what_was_cut_off(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cut:
-        cut.setattr("projections.rebuild.rebuild.Rebuild._suspects", cut_off)
+        cut.setattr("projections.rebuild.rebuild.Comparison", cut_off)
         with pytest.raises(KeyboardInterrupt):
             rebuild("search")
     lived.erase(number)
@@ -125,10 +125,10 @@ def test_nobody_erased_is_found_in_what_was_cut_off(
 def test_who_was_released_since_has_missed_nothing_after_the_way_back(
     lived, rebuild, roll_back, projected, rewrite_log, admin, views_are_the_log
 ):
-    """A permit that stood still when the build ceased to serve, and does not any more."""
+    """A permit that was in quarantine when the build ceased to serve, and does not any more."""
     number = lived.issue()
     lived.claim(number)
-    lived.ledger.deliver_card(number, lived.command())
+    lived.ledger.permits.deliver_card(number, lived.command())
     [(state,)] = admin.execute(
         "SELECT state FROM ledger.events WHERE stream = %s AND version = 2", [number]
     ).fetchall()
@@ -148,7 +148,7 @@ def test_who_was_released_since_has_missed_nothing_after_the_way_back(
 def test_a_row_that_the_database_refuses_holds_up_no_rebuild(
     lived, rebuild, projected, rewrite_log, admin, rows
 ):
-    """Its permit is parked, and built as far as it was."""
+    """Its permit is quarantined, and built as far as it was."""
     number = lived.issue()
     lived.new_card(number)
     rewrite_log(
@@ -181,7 +181,7 @@ def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_
 
 def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin, monkeypatch):
     """Nobody has to project for it: events that wait do not explain a card's serial."""
-    monkeypatch.setattr("ledger.database.backoff.MAX_S", 0.01)
+    monkeypatch.setattr("ledger.database.retry.MAX_S", 0.01)
     number = lived.numbers[0]
     admin.execute(
         "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
@@ -195,7 +195,7 @@ def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin,
 def test_an_erasure_that_the_views_have_not_seen_is_no_difference(
     lived, rebuild, projected, views_are_the_log, view
 ):
-    """The key is gone from what is built, while what serves has a face that nobody can open."""
+    """The key is gone from what is built, while what serves has a face that cannot be decrypted."""
     number = lived.issue()
     projected()
     lived.erase(number)

@@ -1,4 +1,4 @@
-"""Out of quarantine: a permit that stands still is folded once more, all of it, in its order."""
+"""Out of quarantine: a quarantined permit is folded once more, all of it, in its order."""
 
 from threading import Thread
 
@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
-from projections.projector.opening import EventOpener
-from projections.projector.quarantine import FailedEvent, list_quarantined, park
+from projections.projector.pages import EventOpener
+from projections.projector.quarantine import FailedEvent, list_quarantined, put_in_quarantine
 from projections.quarantine.retry import NotQuarantined, Retrier
 from projections.views.registry import all_views
 from tests.keks import keyring
@@ -102,11 +102,16 @@ def test_in_vain_it_stays_with_the_new_reason(lived, spoil, projected, retry, ve
 
     retried = retry(number)
 
-    [parked] = list_quarantined(admin, number)
-    assert (False, 5, parked.reason) == (retried.released, retried.position, retried.reason)
-    assert (5, 4, 1, 2) == (parked.position, parked.version, parked.retries, parked.events_waiting)
-    assert parked.retried_at
-    assert "secret" not in str(parked)
+    [quarantined] = list_quarantined(admin, number)
+    assert (False, 5, quarantined.reason) == (retried.released, retried.position, retried.reason)
+    assert (5, 4, 1, 2) == (
+        quarantined.position,
+        quarantined.version,
+        quarantined.retries,
+        quarantined.events_waiting,
+    )
+    assert quarantined.retried_at
+    assert "secret" not in str(quarantined)
     assert [3, 3] == versions(number)
 
 
@@ -156,7 +161,7 @@ def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, ret
     projected()
     spoil(1)
     found = FailedEvent(number, 7, 6, "", "differs", "", found_by="auditor")
-    park(admin, [found])
+    put_in_quarantine(admin, [found])
 
     assert not retry(number).released
 
@@ -198,7 +203,9 @@ def test_who_is_released_while_life_goes_on_has_missed_nothing(
     while writer.is_alive():
         with admin.transaction():
             [(until,)] = admin.execute("SELECT position FROM views.position FOR UPDATE").fetchall()
-            park(admin, [FailedEvent(number, until + 1, 1, "", "differs", "", found_by="auditor")])
+            put_in_quarantine(
+                admin, [FailedEvent(number, until + 1, 1, "", "differs", "", found_by="auditor")]
+            )
         assert retry(number).released
         turns += 1
     writer.join()
@@ -209,8 +216,10 @@ def test_who_is_released_while_life_goes_on_has_missed_nothing(
     views_are_the_log()
 
 
-def test_who_is_not_parked_is_not_touched(lived, projected, retry, views_are_the_log):
-    """Nor one that nobody knows."""
+def test_a_permit_that_is_not_quarantined_is_not_touched(
+    lived, projected, retry, views_are_the_log
+):
+    """Nor an unknown one."""
     projected()
 
     for number in (lived[0], "000000000000"):

@@ -6,7 +6,7 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from ledger.crypto.holder_keys import HolderKeys
-from projections.projector.opening import EventOpener
+from projections.projector.pages import EventOpener
 from projections.projector.runner import Overtaken, Projector, position
 from projections.views.registry import all_views
 from projections.views.search import SearchEntry
@@ -33,7 +33,7 @@ def test_the_views_are_a_fold_of_the_log(life, caught_up, views_are_the_log, led
     caught_up()
 
     views_are_the_log()
-    topics = {event.topic for event in ledger.log.select_notifications(None, 100_000)}
+    topics = {event.topic for event in ledger.events(1, 100_000)}
     assert len(topics) >= TOPICS_MIN
 
 
@@ -41,7 +41,7 @@ def test_the_views_can_be_built_again(
     life, start_projector, caught_up, views_are_the_log, admin, monkeypatch
 ):
     """Emptied, they are built from the log alone, a page at a time."""
-    monkeypatch.setattr("projections.projector.page_reader.PAGE_EVENTS_MAX", 7)
+    monkeypatch.setattr("projections.projector.pages.PAGE_EVENTS_MAX", 7)
     life(4).go_on(COMMANDS)
     projecting = start_projector()
     caught_up()
@@ -59,7 +59,7 @@ def test_the_views_can_be_built_again(
 def first_page(life, ledger):
     """One permit, issued."""
     life().issue()
-    return ledger.log.select_notifications(None, 10)
+    return ledger.events(1, 10)
 
 
 def test_rows_are_not_written_without_the_position(
@@ -97,9 +97,9 @@ def test_no_view_is_written_without_the_others(first_page, database_url, blind_i
 
 
 def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, admin, ledger):
-    """Neither twice nor over a gap: somebody else has moved them."""
+    """Neither twice nor over a gap: another projector has moved them."""
     life().go_on(20)
-    first, second, third = (ledger.log.select_notifications(n, 1) for n in (1, 2, 3))
+    first, second, third = (ledger.events(n, 1) for n in (1, 2, 3))
     projector = Projector(
         database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
     )

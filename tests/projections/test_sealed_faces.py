@@ -22,11 +22,11 @@ def living(life):
 
 @pytest.fixture
 def issue(living, ledger, context):
-    """``issue(picture)``: a permit of somebody new, by number."""
+    """``issue(picture)``: a permit of a new holder, by number."""
 
     def issue(picture=None):
-        answer = ledger.issue(living.application(), Command(context), picture)
-        [issued] = ledger.log.select_notifications(answer.position, 1)
+        answer = ledger.permits.issue(living.application(), Command(context), picture)
+        [issued] = ledger.events(answer.position, 1)
         return issued.originator_id
 
     return issue
@@ -50,7 +50,7 @@ def move_face(admin):
 
 
 def personal(face: Face):
-    """Everything in a face that would tell of the person."""
+    """Everything in a face that identifies the person."""
     return [face.name, face.citizen_id_number, face.hukou_address, face.address, face.portrait]
 
 
@@ -70,7 +70,7 @@ def test_no_column_holds_a_person_in_the_clear(issue, projected, person, admin):
 
 
 def test_two_rows_of_one_person_have_nothing_in_common(issue, projected, rows):
-    """Nobody can tell from the bytes that both show the same."""
+    """The bytes do not show that both are the same."""
     number = issue()
     projected()
 
@@ -84,7 +84,7 @@ def test_a_face_of_the_same_holders_other_permit_does_not_open(
 ):
     """Though it was sealed with the same key."""
     old = living.issue("990000199001010017")
-    ledger.cancel(old, CancellationReason.MOVED_AWAY, living.command())
+    ledger.permits.cancel(old, CancellationReason.MOVED_AWAY, living.command())
     new = living.issue("990000199001010017")
     projected()
     assert "欧阳测试" == person(method, view, new).face.name
@@ -110,7 +110,7 @@ def test_a_face_of_the_other_view_does_not_open(issue, projected, person, move_f
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
 def test_another_holders_face_does_not_open(issue, projected, person, move_face, method, view):
-    """Nobody is shown as somebody else."""
+    """No one is shown as another person."""
     number, others = issue(), issue()
     projected()
 
@@ -168,7 +168,7 @@ def test_a_face_that_is_not_there_is_no_empty_person(issue, projected, person, a
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
 def test_a_picture_of_somebody_else_does_not_open(issue, projected, person, admin, method, view):
-    """Nor one that is not there; nobody is shown with another's face, or with none."""
+    """Nor one that is not there; no one is shown with another's face, or with none."""
     number, others = issue(PICTURE), issue(OTHER_PICTURE)
     projected()
     assert PICTURE.image == person(method, view, number).portrait

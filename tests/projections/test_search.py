@@ -67,7 +67,7 @@ def test_nobody_erased_is_found(view):
 
 
 def test_what_is_read_without_its_key_is_under_no_number(view):
-    """In views that are built anew after an erasure, nobody is found even in between."""
+    """In views that are rebuilt after an erasure, no one is found even in between."""
     issued = replace(ISSUED, identity=personal.ERASED)
     corrected = replace(CORRECTED, citizen_id_number=personal.ERASED)
 

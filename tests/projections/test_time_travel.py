@@ -61,24 +61,26 @@ class City(Life):
         home = Residence(chance.choice(["320211", "320281"]), f"测试路{chance.randrange(9)}号")
         chance.choice(
             [
-                lambda: ledger.endorse(number, chance.choice([*events.CardPresented]), by),
-                lambda: ledger.endorse(number, events.CardPresented.CARD, by),
-                lambda: ledger.report_loss(number, by, chance.choice([None, self.earlier()])),
-                lambda: ledger.report_loss(number, by, self.earlier()),
-                lambda: ledger.lift_loss(number, by),
-                lambda: ledger.reissue(number, by),
-                lambda: ledger.replace(
+                lambda: ledger.permits.endorse(number, chance.choice([*events.CardPresented]), by),
+                lambda: ledger.permits.endorse(number, events.CardPresented.CARD, by),
+                lambda: ledger.permits.report_loss(
+                    number, by, chance.choice([None, self.earlier()])
+                ),
+                lambda: ledger.permits.report_loss(number, by, self.earlier()),
+                lambda: ledger.permits.lift_loss(number, by),
+                lambda: ledger.permits.reissue(number, by),
+                lambda: ledger.permits.replace(
                     number, chance.choice([*events.ReplacementReason]), by, old_card_returned=True
                 ),
-                lambda: ledger.deliver_card(number, by),
+                lambda: ledger.permits.deliver_card(number, by),
                 lambda: self.claim(number, chance.randrange(3)),
                 lambda: self.revoke(number, chance.randrange(3)),
-                lambda: ledger.change_address(number, home, self.earlier(), by),
-                lambda: ledger.change_address(number, home, self.earlier(), by),
-                lambda: ledger.correct_identity(
+                lambda: ledger.permits.change_address(number, home, self.earlier(), by),
+                lambda: ledger.permits.change_address(number, home, self.earlier(), by),
+                lambda: ledger.permits.correct_identity(
                     number, by, name=chance.choice([None, "欧阳改名", "欧阳又改"])
                 ),
-                lambda: ledger.correct_identity(number, by, hukou_address=home.address),
+                lambda: ledger.permits.correct_identity(number, by, hukou_address=home.address),
                 lambda: self._end(number),
             ]
         )()
@@ -97,10 +99,10 @@ def log(ledger):
     """``log()``: every event as its opened JSON, read without any reader of ours."""
 
     def log():
-        for event in ledger.log.select_notifications(None, 100_000):
+        for event in ledger.events(1, 100_000):
             sealed = ledger.event_mapper.parse(event)
             if sealed.envelope:
-                key = ledger.keys_of([sealed.envelope.holder])[sealed.envelope.holder]
+                key = ledger.log.holder_keys([sealed.envelope.holder])[sealed.envelope.holder]
                 join(sealed.state, sealed.envelope.open(key, place_of(event)))
             state = orjson.loads(orjson.dumps(sealed.state))
             yield event.originator_id, event.originator_version, event.topic, state
@@ -201,9 +203,7 @@ def test_what_was_known_at_the_time_is_the_permit_as_it_stood_then(ledger, city,
         happened = [recorded.event for recorded in read[number].events]
         for n in range(1, len(happened) + 1):
             at = happened[n - 1].timestamp
-            folded = project_aggregate(
-                None, iter(ledger.opened(ledger.log.select_events(number))[:n])
-            )
+            folded = project_aggregate(None, iter(ledger.log.opened(ledger.log.stored(number))[:n]))
             expected = described(folded, Standing(Facts.of(folded), shanghai_date(at)))
             found = answered(read[number], at, at)
             expected.pop("home"), found.pop("home")

@@ -3,7 +3,7 @@
 import pytest
 from eventsourcing.persistence import Notification
 
-from projections.projector.opening import Page
+from projections.projector.pages import Page
 from projections.projector.writing import ViewWriter
 from projections.views.registry import all_views
 from tests.projections import columns
@@ -24,8 +24,8 @@ def events(ledger):
     """``events(start)``: the log's events from a position on, read."""
 
     def events(start=1):
-        log = ledger.log.select_notifications(start, 1000)
-        return ledger.opened(log)
+        log = ledger.events(start, 1000)
+        return ledger.log.opened(log)
 
     return events
 
@@ -36,7 +36,7 @@ def apply(ledger, admin):
 
     def apply(view, events):
         holders = [holder for (holder,) in admin.execute("SELECT holder_id FROM ledger.holders")]
-        keys = ledger.keys_of(holders)
+        keys = ledger.log.holder_keys(holders)
         stored = [
             Notification(e.originator_id, e.originator_version, e.TOPIC, b"", id=n)
             for n, e in enumerate(events, 1)
@@ -91,7 +91,7 @@ def test_an_equal_row_is_not_written(life, search, events, apply, written):
     apply(search, events())
     before = written("views.permit_search")
     living.new_card(numbers[0])
-    living.ledger.correct_identity(numbers[1], living.command(), name="欧阳改名")
+    living.ledger.permits.correct_identity(numbers[1], living.command(), name="欧阳改名")
 
     apply(search, events(3))
 
@@ -105,7 +105,7 @@ def test_only_the_touched_rows_are_written(life, physical, events, apply, writte
     moved, stayed = living.issue(), living.issue()
     apply(physical, events())
     before = written("views.physical_permits")
-    living.ledger.deliver_card(moved, living.command())
+    living.ledger.permits.deliver_card(moved, living.command())
 
     apply(physical, events(3))
 

@@ -1,4 +1,4 @@
-"""Waiting for the views: told by the projector, and not deaf for ever when a line breaks."""
+"""Waiting for the views: notified by the projector, also after a lost connection."""
 
 import asyncio
 from functools import partial

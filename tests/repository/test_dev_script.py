@@ -1,4 +1,4 @@
-"""``./dev`` where the registries that it fetches from are out of reach."""
+"""``./dev test``: what it installs, and what it does when registries are out of reach."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9/"
-"""No registry: a port of this machine on which nothing listens."""
+"""Not a registry: nothing listens on this port."""
 WAIT_S = 300
 STUB = '#!/bin/sh\necho "stub: $*"\n'
 PYTHON_WITHOUT_INDEX = """#!/bin/sh
@@ -30,15 +30,15 @@ def _stub(path: Path, text: str = STUB) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with nothing in it but the script and what it makes ``.venv`` from."""
+    """A checkout that holds only the script and the files that it makes ``.venv`` from."""
     for name in ("dev", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
-def _run(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run(checkout: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "./dev", "test", "-k", "some"],
+        ["sh", "./dev", "test", *options, "-k", "some"],
         cwd=checkout,
         check=False,
         capture_output=True,
@@ -61,7 +61,7 @@ def _fingerprint(checkout: Path) -> str:
 
 @pytest.fixture
 def venv(checkout: Path) -> Path:
-    """Programs that only say how they were called, under the right fingerprint."""
+    """Programs that only print their arguments, under the current fingerprint."""
     for name in ("python", "go"):
         _stub(checkout / ".venv" / "bin" / name)
     (checkout / ".venv" / "fingerprint").write_text(_fingerprint(checkout))
@@ -69,7 +69,7 @@ def venv(checkout: Path) -> Path:
 
 
 def test_tests_run_where_npm_reaches_no_registry(checkout: Path, venv: Path) -> None:
-    """It says what it waits for and for how long at most, npm's own reason, and goes on."""
+    """It prints what it installs and the time limit, npm's own reason, and continues."""
     if shutil.which("npm") is None:
         pytest.skip("npm is missing (Debian: apt install npm)")
     for name in PROGRAMS:
@@ -83,9 +83,9 @@ def test_tests_run_where_npm_reaches_no_registry(checkout: Path, venv: Path) -> 
         npm_config_cache=str(checkout / "npm-cache"),
     )
 
-    assert "waiting for npm packages (at most " in run.stderr
+    assert "installing npm packages (at most " in run.stderr
     assert "ECONNREFUSED" in run.stderr
-    assert "some tests need npm" in run.stderr
+    assert "some tests are skipped without npm" in run.stderr
     assert "stub: -m pytest --numprocesses 2 --dist loadfile -k some" in run.stdout
     assert 0 == run.returncode
     assert venv.is_dir()
@@ -94,7 +94,7 @@ def test_tests_run_where_npm_reaches_no_registry(checkout: Path, venv: Path) -> 
 def test_an_older_environment_is_kept_where_packages_cannot_be_fetched(
     checkout: Path, venv: Path
 ) -> None:
-    """Its lock has changed since, and pip fails: its reason is shown, and the environment used."""
+    """The lock has changed and pip fails: the reason is shown and the old environment is used."""
     (venv / "fingerprint").write_text("of another lock")
     for name in (*PROGRAMS, "npm"):
         _stub(checkout / "bin" / name)
@@ -104,11 +104,36 @@ def test_an_older_environment_is_kept_where_packages_cannot_be_fetched(
     path = f"{checkout / 'bin'}:{os.environ['PATH']}"
     run = _run(checkout, PATH=path, PYTHON="python-without-index")
 
-    assert "waiting for Python packages (at most " in run.stderr
+    assert "installing Python packages (at most " in run.stderr
     assert "ERROR: Connection refused" in run.stderr
-    assert "going on with the .venv that is there" in run.stderr
+    assert "continuing with the existing .venv" in run.stderr
     assert "stub: -m pytest" in run.stdout
     assert 0 == run.returncode
+
+
+def test_it_prints_what_it_is_about_to_install_before_it_installs_anything(
+    checkout: Path, venv: Path
+) -> None:
+    """The programs that are missing, and that it may take minutes; npm comes after that."""
+    for name in ("npm", *PROGRAMS):
+        _stub(checkout / "bin" / name)
+
+    run = _run(checkout, PATH=f"{checkout / 'bin'}:{os.environ['PATH']}")
+
+    plan, installs = run.stderr.split("this may take several minutes")
+    assert "about to install, once: npm packages: axe-core" in plan
+    assert "installing" not in plan
+    assert "installing npm packages" in installs
+
+
+def test_the_fast_tests_need_only_python_packages(checkout: Path, venv: Path) -> None:
+    """Nothing is installed: no Debian packages, npm packages or Go programs."""
+    run = _run(checkout, "--fast", PATH=os.environ["PATH"])
+
+    assert "installing" not in run.stderr
+    expression = "not kafka and not browser and not foreign and not slow"
+    assert f"stub: -m pytest --numprocesses 2 --dist loadfile -m {expression}" in run.stdout
+    assert not (checkout / ".test-tools").exists()
 
 
 def test_without_any_environment_it_ends_with_the_reason(checkout: Path) -> None:
@@ -118,12 +143,12 @@ def test_without_any_environment_it_ends_with_the_reason(checkout: Path) -> None
 
     assert 1 == run.returncode
     assert "ERROR: Connection refused" in run.stderr
-    assert "Python packages can't be fetched" in run.stderr
+    assert "cannot install Python packages" in run.stderr
     assert not (checkout / ".venv").exists()
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
 def test_it_is_a_script_for_any_posix_shell(shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not here")
+        pytest.skip(f"{shell} is not installed")
     subprocess.run([shell, "-n", str(ROOT / "dev")], check=True)

@@ -1,14 +1,12 @@
-"""What the documents say is true."""
+"""The documents are true: links, paths, tables, rules."""
 
 import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from domain.errors import DomainError
-from permit_ledger.cli.app import app
-from permit_ledger.settings import Settings
+from permit_ledger.cli.reference import with_tables
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -20,42 +18,35 @@ def _text(name: str) -> str:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every relative link points to a file that is there."""
+    """Every relative link points to a file that exists."""
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
     assert [] == [target for target in targets if not (document.parent / target).exists()]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_files_that_are_named_exist(document: Path) -> None:
-    """A path in code quotes that begins with one of the folders is there."""
+    """A path in backquotes that begins with one of the folders exists."""
     folders = "domain|ledger|transparency|projections|api|consumers|web|permit_ledger|tests|docs"
     named = re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text("utf-8"))
     assert [] == [name for name in named if not (ROOT / name).exists()]
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    """The table of settings is the settings."""
-    listed = dict(re.findall(r"\| `PERMIT_LEDGER_(\w+)` \| (\S+) \|", _text("README.md")))
-
-    def shown(default: object) -> str:
-        if default is None:
-            return "–"
-        return f"`{str(default).lower() if isinstance(default, bool) else default}`"
-
-    fields = Settings.model_fields.items()
-    assert {name.upper(): shown(field.default) for name, field in fields} == listed
+def test_schemas_that_asyncapi_refers_to_exist() -> None:
+    references = re.findall(r"\$ref: '(\./[^']+)'", _text("asyncapi.yaml"))
+    assert references
+    assert [] == [name for name in references if not (ROOT / name).exists()]
 
 
-def test_the_readme_lists_every_command() -> None:
-    """Every subcommand of permit-ledger is in the README."""
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # a group
-    readme = _text("README.md")
-    missing = [name for name in commands if not re.search(rf"`[^`]*\b{name}\b[^`]*`", readme)]
-    assert [] == missing
+def test_the_readmes_tables_are_made_from_the_code() -> None:
+    """Settings and commands, as ``./dev docs`` writes them."""
+    if with_tables(_text("README.md")) != _text("README.md"):
+        pytest.fail(
+            "README.md differs from the code: run ./dev docs and commit the result", pytrace=False
+        )
 
 
 def test_every_refusal_is_explained() -> None:
-    """Every code of a refusal stands in docs/rules.md, or in docs/id-cards.md."""
+    """Every code of a refusal is in docs/rules.md or docs/id-cards.md."""
 
     def codes(error: type[DomainError]) -> set[str]:
         own = error.__dict__.get("code")
@@ -78,7 +69,7 @@ def test_every_rule_is_listed_and_has_a_test(number: int) -> None:
 
 
 def test_the_play_file_has_every_path() -> None:
-    """docs/play.http plays every path of the API."""
+    """docs/play.http has a request for every path of the API."""
     paths = set()
     for file in (ROOT / "api").rglob("*.py"):
         source = file.read_text("utf-8")

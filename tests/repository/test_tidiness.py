@@ -1,4 +1,4 @@
-"""The source's own habits, held to."""
+"""Conventions of the repository that no linter checks."""
 
 import re
 import subprocess
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES_MAX = 400
 CODE = (
     "domain",
     "ledger",
@@ -33,12 +32,26 @@ def _tracked(*suffixes: str) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def test_no_source_file_outgrows_its_noun() -> None:
-    """A file of more than 400 lines holds a second noun."""
-    long = {
-        f: n for f in _tracked(".py") if (n := len(f.read_text("utf-8").splitlines())) > LINES_MAX
-    }
-    assert {} == long
+PROSE = (
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/"),
+    *("asyncapi.yaml", "dev", "permit_ledger/cli/", "permit_ledger/settings.py"),
+    *("domain/", "api/", "tools/"),
+)
+"""Files and folders whose language is checked. Add the folders of code here one by one."""
+UNCLEAR = re.compile(r"\b(nobody|whoever|somebody|anew)\b", re.IGNORECASE)
+"""Write "no one", "the caller", "another person", "again": see the terms in docs/glossary.md."""
+
+
+def test_prose_is_plain() -> None:
+    """None of the words that make a reader stop and guess who is meant."""
+    found = [
+        f"{name}:{number}: {match[0]}"
+        for file in _tracked(".py", ".md", ".http", ".sql", ".yaml", ".txt", ".html", "dev")
+        if (name := file.relative_to(ROOT).as_posix()).startswith(PROSE)
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if (match := UNCLEAR.search(line))
+    ]
+    assert [] == found
 
 
 @pytest.mark.parametrize(
@@ -51,7 +64,7 @@ def test_no_source_file_outgrows_its_noun() -> None:
     ids=["registry address", "path of one machine", "unfinished mark"],
 )
 def test_nothing_in_the_repository_that_does_not_belong(forbidden: str) -> None:
-    """No registry's address, no machine's path, no unfinished mark is tracked."""
+    """No address of a registry, path of one machine or unfinished mark is tracked."""
     pattern = re.compile(forbidden)
     found = [
         f"{file.relative_to(ROOT)}: {match[0]}"
@@ -62,7 +75,7 @@ def test_nothing_in_the_repository_that_does_not_belong(forbidden: str) -> None:
 
 
 def test_every_named_query_is_used() -> None:
-    """A query that nobody calls is deleted."""
+    """An unused query is deleted."""
     source = "\n".join(file.read_text("utf-8") for file in _tracked(".py"))
     unused = [
         f"{file.relative_to(ROOT)}: {name}"
@@ -85,7 +98,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_the_product_does_not_sleep() -> None:
-    """Waiting is for a condition or a signal, never for time alone."""
+    """The product waits for conditions and signals, never for time alone."""
     sleeping = [
         str(file.relative_to(ROOT))
         for folder in CODE

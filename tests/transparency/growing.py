@@ -1,9 +1,6 @@
 """A tree in memory, kept in tiles as the database keeps it."""
 
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
-from transparency.nodes import Span, nodes_of, span_hash
-from transparency.tiles import Tile, hash_in
+from transparency.merkle import Edge, Span, Tile, hash_in, leaf_hash, nodes_of, span_hash
 
 
 class TiledTree:

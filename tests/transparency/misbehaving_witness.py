@@ -21,7 +21,7 @@ def witness_at(behaviour: Behaviour) -> Iterator[str]:
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with suppress(OSError):  # whoever asked has heard enough
+            with suppress(OSError):  # the other side has read enough
                 behaviour(self.request, _body(self.request))
 
     with _Server(("127.0.0.1", 0), Handler) as server:
@@ -52,7 +52,7 @@ def says(raw: bytes) -> Behaviour:
 
 
 def drips(head: bytes, again: bytes) -> Behaviour:
-    """``again``, over and over, as long as somebody listens."""
+    """``again``, over and over, as long as the other side reads."""
 
     def behave(connection: socket.socket, _body: bytes) -> None:
         connection.sendall(head)

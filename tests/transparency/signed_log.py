@@ -13,7 +13,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from ledger.checks.log import Check
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.clock import SystemClock
@@ -48,7 +48,7 @@ class SignedLog:
     def record(self, blind_index: BlindIndex, seed: int) -> None:
         """A few hundred events and some checks."""
         with closing(
-            PermitLedger(as_service(self.url), blind_index=blind_index, keyring=keyring())
+            BlockingLedger(as_service(self.url), blind_index=blind_index, keyring=keyring())
         ) as ledger:
             policy = load_policy(synthetic_people=True)
             simulate(ledger, permits=PERMITS, days=300, seed=seed, until=UNTIL, policy=policy)
@@ -99,7 +99,7 @@ class SignedLog:
             structlog.reset_defaults()  # a command's log goes to where its output went
 
     def checkpoint(self, tree: str = "events") -> Path:
-        """What is remembered outside the database, put aside by somebody."""
+        """What is remembered outside the database, put aside."""
         kept = self.folder / f"{tree}.kept"
         shutil.copy(self.folder / "tree" / f"{tree}.checkpoint", kept)
         return kept

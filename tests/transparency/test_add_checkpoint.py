@@ -9,8 +9,7 @@ import pytest
 
 from tests.transparency.cosigning import cosigner
 from tests.transparency.misbehaving_witness import answers, drips, says, witness_at
-from transparency.checkpoints import TreeHead
-from transparency.notes import NoteSigner, NoteVerifier
+from transparency.notes import NoteSigner, NoteVerifier, TreeHead
 from transparency.witness import add_checkpoint
 from transparency.witness.add_checkpoint import (
     ANSWER_BYTES_MAX,
@@ -79,7 +78,7 @@ def test_the_request_is_sent_to_the_submission_prefix():
     }.values(),
 )
 def test_a_cosignature_is_taken(content):
-    """By the key that is known, whoever else has signed."""
+    """By the known key, whichever others have signed."""
     found = asked(answers(200, content))
     assert (KEY.name, KEY.key_id) == (found.name, found.key_id)
     KEY.check(TEXT, found)
@@ -187,7 +186,7 @@ def test_a_witness_that_lies_is_only_left_alone(behaviour, monkeypatch):
 
 
 def test_nobody_there():
-    """A port that nobody listens on, and addresses that are none."""
+    """A closed port, and malformed addresses."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

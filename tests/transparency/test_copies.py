@@ -19,7 +19,7 @@ def copy(log):
 
 @pytest.fixture
 def verify(log, copy):
-    """``verify()``: by somebody who has nothing but the copy and the verifiers' keys."""
+    """``verify()``: with nothing but the copy and the verifiers' keys."""
     file = log.folder.with_name("verifiers")
     file.write_text("".join(f"{key}\n" for key in known_verifiers(settings(log.folder))))
     nowhere = str(log.folder.with_name("nowhere"))
@@ -41,7 +41,7 @@ def test_a_copy_verifies_offline(verify, copy):
 
 
 def test_no_keys_are_made_to_verify_with(log, copy):
-    """Who has none is told so, and has none afterwards."""
+    """Without one the command says so, and makes none."""
     nowhere = log.folder.with_name("nowhere")
     result = CliRunner().invoke(
         app, ["verify-log", "--tiles", str(copy), "--data-dir", str(nowhere)]

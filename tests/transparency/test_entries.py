@@ -14,7 +14,7 @@ def entry(state=STATE, stream="7Q2M9K4T8XW5", topic="permit.issued.v1"):
 
 
 def test_an_entry_is_canonical():
-    """Members sorted, no spaces; the state and the sealed box as their digests."""
+    """Members sorted, no spaces; the state and the ciphertext as their digests."""
     assert (
         b'{"position":7,"previous":"' + b"00" * 32 + b'","recorded_at":"2026-11-23T02:00:00+00:00",'
         b'"sealed":"ae4b3280e56e2faf83f414a6e3dabe9d5fbe18976544c05fed121accb85b53fc",'

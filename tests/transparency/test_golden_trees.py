@@ -9,17 +9,24 @@ from typing import Any
 import pytest
 
 from tests.transparency.growing import TiledTree
-from transparency.checkpoints import TreeHead
-from transparency.hashing import leaf_hash
-from transparency.nodes import Span
-from transparency.notes import BadNote, Note, NoteSigner, NoteVerifier, Unsigned, cosigned_at
-from transparency.proof_text import TlogProof
-from transparency.proofs import (
+from transparency.merkle import (
+    Span,
     check_consistency,
     check_inclusion,
     consistency_spans,
     inclusion_spans,
+    leaf_hash,
 )
+from transparency.notes import (
+    BadNote,
+    Note,
+    NoteSigner,
+    NoteVerifier,
+    TreeHead,
+    Unsigned,
+    cosigned_at,
+)
+from transparency.proof_text import TlogProof
 from transparency.witness.policy import WitnessPolicy
 
 GOLDEN: dict[str, Any] = json.loads(

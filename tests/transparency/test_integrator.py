@@ -3,7 +3,7 @@
 import shutil
 import tracemalloc
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 import pytest
@@ -280,7 +280,7 @@ def test_what_cant_be_read_keeps_nothing_out(fresh):
 def running(fresh, monkeypatch):
     """An integrator at work in a thread, as the role has it."""
     monkeypatch.setattr(runner, "BATCH_S", 0.02)
-    monkeypatch.setattr(runner, "LEAD_POLL_S", 0.02)
+    monkeypatch.setattr(runner, "LEASE", replace(runner.LEASE, poll_s=0.02))
     monkeypatch.setattr(runner, "STOPPED_S", 0.2)
     monkeypatch.setattr("permit_ledger.keys.log_keys.LOOK_AGAIN_S", 0.02)
     given, stop = settings(fresh.folder), Event()
@@ -307,7 +307,7 @@ def running(fresh, monkeypatch):
         assert not thread.is_alive()
 
 
-def test_one_of_two_leads(fresh, append, running, until, kill):
+def test_one_of_two_leads(fresh, append, running, until):
     """And when its connection ends, either goes on."""
     append(50)
     until(lambda: Tree(fresh).head[0] == 50)
@@ -317,7 +317,10 @@ def test_one_of_two_leads(fresh, append, running, until, kill):
     )
     assert 1 == fresh.ask(holders)
     for size in (100, 150, 200):
-        kill("permit-ledger integrate")
+        fresh.ask(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'permit-ledger integrate'"
+        )
         append(50)
         until(lambda wanted=size: Tree(fresh).head[0] == wanted)
     assert 0 == fresh.verify().exit_code

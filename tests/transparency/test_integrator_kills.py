@@ -47,7 +47,7 @@ def append_without_end(url, stop):
 
 
 def test_whatever_was_signed_is_of_one_history(log, until):
-    """Two of them: whoever leads is killed, the other goes on; each checkpoint ever kept is one of
+    """Two of them: the leader is killed, the other goes on; each checkpoint ever kept is one of
     the tree that there is in the end."""
     chance, stop = random.Random(SEED), Event()  # noqa: S311  moments
     (log.folder / "blind-index").write_text(bytes(range(32)).hex())

@@ -5,8 +5,7 @@ import itertools
 import pytest
 
 from tests.transparency.cosigning import Cosigner, cosigner
-from transparency.checkpoints import TreeHead
-from transparency.notes import Note, NoteSigner
+from transparency.notes import Note, NoteSigner, TreeHead
 from transparency.witness.policy import LINES_OF_A_KIND_MAX, BadPolicy, WitnessPolicy
 
 X1, X2, X3, Y1, Y2 = (cosigner(number) for number in range(1, 6))

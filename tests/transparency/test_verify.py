@@ -8,14 +8,15 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from domain.data_protection import Order
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
+from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
 
 
 def test_nothing_is_found_where_nothing_was_done(log, last):
-    """Every tree, and every root that anybody keeps of it."""
+    """Every tree, and every root that is kept of it."""
     result = log.verify()
 
     assert 0 == result.exit_code, result.output
@@ -79,7 +80,7 @@ def test_deleted_last_rows(log, last, count):
 
 
 def test_deleted_last_rows_and_a_tree_put_back(log, last, signed_template):
-    """Tree, tiles and checkpoints as they once were: what is kept outside tells."""
+    """Tree, tiles and checkpoints as they once were: what is kept outside shows it."""
     sizes = "SELECT max(size) FROM ledger.checkpoints WHERE tree = 'events' AND size < %s"
     before = log.ask(sizes, [last])
     log.attack(
@@ -299,7 +300,7 @@ def test_it_only_reads(log, new_login):
     assert 0 == result.exit_code, result.output
 
 
-def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
+def test_after_an_erasure_everything_verifies(log, blind_index, context, last):
     """Keys, pictures and indexes go; what was signed stays as it was, and so do copies of it."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy), "--entries").exit_code
@@ -309,9 +310,9 @@ def test_after_an_erasure_everything_verifies(log, blind_index, command, last):
     )
     order, until = Order("PIPL 47", "case 2026-7"), date(2026, 12, 28)
     with closing(
-        PermitLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
+        BlockingLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
-        ledger.erase(holder, order, ["officer-1", "officer-2"], until, command())
+        ledger.holders.erase(holder, order, ["officer-1", "officer-2"], until, Command(context))
     log.integrate()
 
     result = log.verify("--against", str(kept), "--tiles", str(copy))

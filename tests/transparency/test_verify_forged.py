@@ -1,4 +1,4 @@
-"""``verify-log`` where all trees fit their rows, but nobody who has the key made them."""
+"""``verify-log`` where all trees fit their rows, but no holder of the key made them."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.transparency.named import STATE, first, named
 
 @pytest.fixture
 def forge(log):
-    """``forge(statement)``: a row changed, and the trees made anew by somebody with other keys."""
+    """``forge(statement)``: a row changed, and the trees made again with other keys."""
 
     def forge(statement):
         log.attack(
@@ -34,11 +34,11 @@ def test_rewritten_rows_with_rebuilt_trees(log, middle, last, forge):
     assert ("events", 1) == (tree, position)
     assert f"events.checkpoint has another root of {last} entries" in what
     assert f"from 1 to {last}" in what
-    assert "no key that is trusted has signed this" in result.output
+    assert "no trusted key has signed this" in result.output
 
 
 def test_rewritten_rows_with_rebuilt_trees_against_what_others_keep(log, middle, last, forge):
-    """The memory outside is gone too: a checkpoint in other hands tells, or a copy."""
+    """The memory outside is gone too: a checkpoint kept elsewhere shows it, or a copy."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy)).exit_code
     forge(f"UPDATE ledger.events SET state = {STATE} WHERE position = {middle}")
@@ -70,7 +70,7 @@ def test_deleted_checkpoints(log, last):
 
 
 def test_a_checkpoint_of_more_than_there_is(log, last):
-    """Kept by somebody; of a log that has been put back since."""
+    """Kept elsewhere; of a log that has been put back since."""
     result = log.verify("--against", str(log.folder / "no such file"))
     assert 1 == result.exit_code
 
@@ -90,5 +90,5 @@ def test_a_forged_checkpoint_row(log, last):
         f" VALUES ('events', {last - 7}, sha256('x'), now())"
     )
     result = log.verify()
-    assert f"the checkpoint of {last - 7} entries: no key that is trusted" in result.output
+    assert f"the checkpoint of {last - 7} entries: no trusted key" in result.output
     assert "the checkpoints kept has another root" in first(result)[2]

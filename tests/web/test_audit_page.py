@@ -75,7 +75,7 @@ def test_the_browser_proves_an_event(visitor, late_loss):
     page.page.locator(".proof").first.click()
 
     expect(page.page.locator(".event").first).to_contain_text("In the log", timeout=PATIENCE_MS)
-    expect(page.page.locator(".event").first).to_contain_text("checked in this browser")
+    expect(page.page.locator(".event").first).to_contain_text("verified in this browser")
 
 
 def test_a_false_proof_is_called_one(visitor, late_loss):

@@ -70,7 +70,7 @@ def test_from_the_form_to_the_hand_with_the_receipt_on_a_phone(counter, visitor)
     expect(counter.page.locator("#problem")).to_contain_text("the check of the fingerprint")
     counter.tick("receipt_shown", "details_checked", "fingerprint_checked", "signed")
     counter.step("collections")
-    expect(counter.page.locator("#opened .due")).to_have_text("Your card was handed over.")
+    expect(counter.page.locator("#opened .due")).to_have_text("Your card was collected.")
     phone.locator("#ask .button").click()
     expect(phone.locator("#found .due")).to_have_text("证件已领取。")
 

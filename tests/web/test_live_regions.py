@@ -96,7 +96,7 @@ def test_that_the_line_is_broken_is_said_once(ticking):
     phone.page.evaluate(LISTEN)
     for _ in range(12):
         ticking.context.clock.run_for(HALF_A_MINUTE_MS // 10)
-    expect(phone.page.locator("#code-state")).to_contain_text("can't be reached")
+    expect(phone.page.locator("#code-state")).to_contain_text("cannot be reached")
 
     said = [text for text in phone.page.evaluate(SAID) if text.startswith("code-state")]
     assert 1 == len(said)

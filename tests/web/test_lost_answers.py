@@ -10,7 +10,7 @@ from tests.web.browsers import DESK
 from tests.web.people import Holder, IdCardCounter, Registrar
 
 NOT_KNOWN = "not known whether this was recorded"
-LOST = {"en": NOT_KNOWN, "zh": "尚不清楚是否已经登记"}
+LOST = {"en": NOT_KNOWN, "zh": "尚不能确定是否已经登记"}
 
 
 class Line:

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from api.checks.schemas import ChallengeBody, ElectronicCheckBody, PhysicalCheckBody
 from api.id_cards.schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
-from api.permits.schemas import (
-    ChallengeBody,
-    ElectronicCheckBody,
-    IssueBody,
-    LossReportBody,
-    PhysicalCheckBody,
-    ReplacementBody,
-    SearchBody,
-)
+from api.permits.schemas import IssueBody, LossReportBody, ReplacementBody, SearchBody
 from domain.id_cards.collection import CollectedBy, Collection
 from domain.id_cards.errors import CollectionIncomplete
 from domain.id_cards.materials import Material, missing

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from domain import permit_number
+from domain import permit_number, printed_number
 from domain.id_cards import receipt_number
 from tests.web.browsers import DESK
 from tests.web.people import Checker, IdCardCounter, Registrar
@@ -21,7 +21,7 @@ PROGRAMS = re.compile(
     r"holder\.|applicant\.|residence\.|body|Value error|Input should|pydantic|\b[a-z]+_[a-z_]+\b"
 )
 """Names and phrases that are for programs."""
-NUMBER = "84G7ZWYRD6Z" + permit_number.check_character("84G7ZWYRD6Z")
+NUMBER = "84G7ZWYRD6Z" + printed_number.check_character("84G7ZWYRD6Z")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_card_is_found_however_its_number_is_typed(visitor, spelt):
     ("language", "mistyped", "unknown"),
     [
         ("en", "Check for a typing mistake", "no such permit or card"),
-        ("zh", "检查是否输错", "没有这个居住证或卡"),
+        ("zh", "检查是否输错", "没有此居住证或此卡"),
     ],
 )
 def test_a_mistyped_number_is_told_apart_from_an_unknown_card(visitor, language, mistyped, unknown):
@@ -202,7 +202,7 @@ def test_a_search_that_is_refused_says_so_at_the_field(visitor, language, words)
 @pytest.mark.parametrize(
     ("language", "receipt", "permit"),
     [
-        ("en", "receipt number can't be right", "permit number can't be right"),
+        ("en", "receipt number is not valid", "permit number is not valid"),
         ("zh", "回执号有误", "居住证编号有误"),
     ],
 )

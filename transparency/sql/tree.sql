@@ -2,7 +2,7 @@
 SELECT size, root FROM ledger.trees WHERE tree = %(tree)s;
 
 -- name: move_tree
--- From what it was, or not at all.
+-- From its last state, or not at all.
 UPDATE ledger.trees SET size = %(size)s, root = %(root)s
 WHERE tree = %(tree)s AND size = %(old_size)s AND root = %(old_root)s;
 
@@ -24,8 +24,8 @@ SELECT %(tree)s, * FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[], %(
 ON CONFLICT (tree, level, index) DO UPDATE SET hashes = excluded.hashes;
 
 -- name: events_from
--- Events as the tree takes them, each with its stream's version before: where that is, and the hash
--- of its leaf where the tree has it.
+-- Events for the tree, each with the position of its stream's previous version, and the hash of that
+-- one's leaf where the tree has it.
 SELECT events.position, events.stream, events.version, events.topic, events.state,
        before.position, before.leaf
 FROM ledger.events LEFT JOIN LATERAL (
@@ -35,7 +35,7 @@ FROM ledger.events LEFT JOIN LATERAL (
         WHERE tree = 'events' AND level = 0 AND index = (before.position - 1) / 256
     ) AS leaf
     FROM ledger.events AS before
-    WHERE events.version > 1 -- of a first one nothing is looked for
+    WHERE events.version > 1 -- a first version has no predecessor
       AND before.stream = events.stream AND before.version = events.version - 1
     LIMIT 1
 ) AS before ON true
@@ -60,7 +60,7 @@ SELECT position FROM ledger.checks_head;
 SELECT coalesce(max(position), 0) FROM ledger.manifests;
 
 -- name: stream_of
--- All of the streams that have an event at one of these positions.
+-- All events of the streams that have an event at one of these positions.
 SELECT stream, version, position, topic, state FROM ledger.events
 WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positions)s))
 ORDER BY stream, version;
@@ -94,7 +94,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s AND size >= %(size_min)s ORDER BY size LIMIT 1;
 
 -- name: cosigned_checkpoints
--- The newest that anybody but the log has signed.
+-- The newest with a signature that is not the log's.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
@@ -126,7 +126,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
 
 -- name: ask_for_manifest
--- Of whoever integrates; it comes within a moment if the log has moved.
+-- The integrator makes one at once if the log has moved.
 SELECT pg_notify('permit_ledger_tree', '');
 
 -- name: last_versions
@@ -174,6 +174,3 @@ ORDER BY streams[1] DESC LIMIT 1;
 SELECT tiles.level, tiles.index, hashes
 FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS wanted (level, index)
 JOIN ledger.manifest_tiles AS tiles ON tiles.level = wanted.level AND tiles.index = wanted.index;
-
--- name: try_to_integrate
-SELECT pg_try_advisory_lock(%s);

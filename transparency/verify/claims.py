@@ -1,17 +1,16 @@
-"""Claims: roots that somebody keeps of a tree, to be found again in what is stored."""
+"""Claims: roots of a tree that are kept elsewhere, to be compared with the stored rows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-from transparency.checkpoints import TreeHead
-from transparency.notes import NOTE_BYTES_MAX, BadNote, Note, NoteVerifier
+from transparency.notes import NOTE_BYTES_MAX, BadNote, Note, NoteVerifier, TreeHead
 
 
 class Claim(NamedTuple):
-    """``is_signed``: by a key that is known, so whoever could write to the database could not make
-    it up. ``source`` says who keeps it."""
+    """``is_signed``: by a known key, so a writer of the database cannot have forged it. ``source``
+    is where it is kept."""
 
     size: int
     root: bytes
@@ -22,10 +21,10 @@ class Claim(NamedTuple):
 def claim_of(
     content: bytes, source: str, origin: str, keys: list[NoteVerifier]
 ) -> tuple[Claim, str | None]:
-    """From a checkpoint in a file, and what is wrong with its signatures.
+    """The claim in a checkpoint file, and what is wrong with its signatures.
 
     Raises:
-        BadNote: it is no checkpoint of this log.
+        BadNote: not a checkpoint of this log.
     """
     note = Note.of(content)
     head = TreeHead.of(note.text)
@@ -36,7 +35,7 @@ def claim_of(
 
 
 def signature_problem(note: Note, keys: list[NoteVerifier]) -> str | None:
-    """``keys`` are those of this log."""
+    """What is wrong with a note's signatures; ``keys`` are this log's."""
     try:
         note.verified(keys)
     except BadNote as error:
@@ -45,7 +44,7 @@ def signature_problem(note: Note, keys: list[NoteVerifier]) -> str | None:
 
 
 class Shown(NamedTuple):
-    """What a file claims, of which tree, and what is wrong with it."""
+    """A file's claim, its tree, and what is wrong with it."""
 
     claim: Claim | None = None
     problem: str | None = None
@@ -53,7 +52,7 @@ class Shown(NamedTuple):
 
 
 def remembered(folder: Path, tree: str, origin: str, keys: list[NoteVerifier]) -> Shown:
-    """What the integrator keeps outside the database; nothing where it keeps it elsewhere.
+    """The checkpoint that the integrator keeps outside the database; nothing where it is elsewhere.
 
     Raises:
         OSError
@@ -65,7 +64,7 @@ def remembered(folder: Path, tree: str, origin: str, keys: list[NoteVerifier]) -
 
 
 def shown(file: Path, trees: dict[str, str], keys: list[NoteVerifier]) -> Shown:
-    """A checkpoint that somebody has kept; ``trees`` are the logs that it may be of, by origin.
+    """A checkpoint that was kept by a user; ``trees`` are the logs that it may be of, by origin.
 
     Raises:
         OSError

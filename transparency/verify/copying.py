@@ -8,13 +8,11 @@ from pathlib import Path
 
 from ledger.database.connections import Connection, translated_errors
 from ledger.errors import Corrupt
-from transparency.checkpoints import TreeHead
 from transparency.entries import bundled
-from transparency.hashing import HASH_BYTES
 from transparency.logs import Log, gap_in
-from transparency.notes import NoteVerifier
+from transparency.merkle import HASH_BYTES, HEIGHT, WIDTH, Tile, TilePath
+from transparency.notes import NoteVerifier, TreeHead
 from transparency.store import TreeStore
-from transparency.tiles import HEIGHT, WIDTH, Tile, TilePath
 
 from .claims import signature_problem
 from .folder_check import head_of

@@ -1,21 +1,23 @@
-"""What has become of an entry: missing, moved, in another's place, or changed."""
+"""Diagnoses a position that differs: missing, moved, replaced, or changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import orjson
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows as query_rows
+from ledger.database.rows import scalars
 from transparency.entries import check_entry, event_entry
-from transparency.hashing import leaf_hash
+from transparency.merkle import leaf_hash
 
 from .scratch import Mark, Scratch
 
 AROUND = 2
-"""Neighbours that are looked at besides all that is wrong: renumbered rows have moved by few."""
+"""Neighbours that are read besides the positions that differ: renumbered rows have moved by few."""
 VERSIONS_MAX = 3
 
 _sql = Queries("transparency", "sql/verifying.sql")
@@ -30,7 +32,7 @@ class _Event(NamedTuple):
 
 
 class _Rows:
-    """The few rows of one tree that something may be wrong with."""
+    """The rows of one tree around the positions that differ."""
 
     def __init__(self, connection: Connection, scratch: Scratch, positions: list[int]) -> None:
         self._scratch = scratch
@@ -39,7 +41,7 @@ class _Rows:
         self.rows: dict[int, Any] = {row[0]: self._row(row) for row in cast("list[Any]", rows)}
 
     def is_at(self, row: Any, position: int) -> bool:
-        """Whether it is the one that was signed at a position."""
+        """Whether it is the row that was signed at a position."""
         wanted = self._scratch.leaf(position)
         return any(leaf_hash(entry) == wanted for entry in self._entries(row, position))
 
@@ -53,7 +55,7 @@ class _Rows:
         raise NotImplementedError
 
     def _entries(self, row: Any, position: int) -> Iterator[bytes]:
-        """What it may have been there."""
+        """The entries that the row may have had there."""
         raise NotImplementedError
 
 
@@ -63,15 +65,14 @@ class _Events(_Rows):
         streams = list({row.stream for row in self.rows.values()})
         self._versions: dict[tuple[str, int], int] = {
             (stream, version): position
-            for stream, version, position in cast(
-                "Iterable[tuple[str, int, int]]",
-                connection.execute(_sql.versions_at, {"streams": streams}),
+            for stream, version, position in query_rows(
+                connection, _sql.versions_at, {"streams": streams}
             )
         }
         self._suspects = sorted(positions)
 
     def changed(self, position: int) -> str:
-        """In which of its columns, where that can be told."""
+        """Which column was changed, where that can be found."""
         row = self.rows[position]
         for version in range(1, row.version + VERSIONS_MAX):
             if self.is_at(row._replace(version=version), position):
@@ -85,8 +86,7 @@ class _Events(_Rows):
         return "what is stored is not what was signed"
 
     def _topics(self) -> list[str]:
-        rows = self._connection.execute(_sql.topics).fetchall()
-        return [topic for (topic,) in cast("list[tuple[str]]", rows)]
+        return scalars(self._connection, _sql.topics)
 
     def _query(self) -> Any:
         return _sql.events_at
@@ -99,7 +99,7 @@ class _Events(_Rows):
             yield event_entry(position, row.stream, row.version, row.topic, row.state, previous)
 
     def _previous(self, row: _Event) -> list[bytes | None]:
-        """The leaf of the version before, which may have been moved as well."""
+        """Candidates for the previous version's leaf, which may have been moved as well."""
         before = self._versions.get((row.stream, row.version - 1))
         if before is None:
             return [None]
@@ -149,15 +149,15 @@ _ROWS = {"events": _Events, "checks": _Checks, "manifests": _Manifests}
 def diagnose(
     connection: Connection, tree: str, scratch: Scratch, wrong: list[tuple[int, Mark]]
 ) -> list[tuple[int, str]]:
-    """Each of these positions, and what is wrong there."""
+    """Each of these positions, with a description of what is wrong there."""
     around = {
         place for position, _ in wrong for place in range(position - AROUND, position + AROUND + 1)
     }
     rows = _ROWS[tree](connection, scratch, sorted(around))
-    return [(position, _told(rows, position, mark)) for position, mark in wrong]
+    return [(position, _described(rows, position, mark)) for position, mark in wrong]
 
 
-def _told(rows: _Rows, position: int, mark: Mark) -> str:
+def _described(rows: _Rows, position: int, mark: Mark) -> str:
     if mark is Mark.TWICE:
         return "several rows stand here"
     if mark is Mark.COLUMN:

@@ -1,4 +1,4 @@
-"""What a verification finds, worst first where it can be told: by position."""
+"""A verification's findings, by position."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN_MAX = 20
 
 
 class Finding(NamedTuple):
-    """``position`` is where the log of ``tree`` differs, ``None`` where that can't be said."""
+    """``position`` is where the log of ``tree`` differs, ``None`` where that is unknown."""
 
     tree: str
     position: int | None
@@ -24,8 +24,8 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Verified:
-    """What became of one tree: of ``size`` leaves, from a log of ``head`` rows. ``claims`` are the
-    roots that it was compared with."""
+    """The result for one tree, of ``size`` leaves, over a log of ``head`` rows. ``claims`` is the
+    number of roots that it was compared with."""
 
     tree: str
     size: int = 0
@@ -38,12 +38,12 @@ class Verified:
 
     @property
     def pending(self) -> int:
-        """Rows that nobody has signed yet."""
+        """How many rows are not signed yet."""
         return max(self.head - self.size, 0)
 
 
 def in_order(found: Iterable[Verified]) -> list[Finding]:
-    """Of each tree by position, those without one last."""
+    """Each tree's findings by position, those without one last."""
     return [
         finding
         for each in found

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from transparency.checkpoints import TreeHead
-from transparency.hashing import HASH_BYTES, leaf_hash
 from transparency.logs import LOGS
-from transparency.notes import BadNote, NoteVerifier
-from transparency.tiles import WIDTH, Tile
+from transparency.merkle import HASH_BYTES, WIDTH, Tile, leaf_hash
+from transparency.notes import BadNote, NoteVerifier, TreeHead
 
 from .claims import Claim, claim_of
 from .findings import Verified
@@ -76,7 +74,7 @@ def compare_with_copy(copy: TileFolder, size: int, scratch: Scratch, found: Veri
 
 
 def head_of(copy: TileFolder) -> TreeHead | None:
-    """What its checkpoint says, unverified; for whoever has verified it before."""
+    """The content of its checkpoint, unverified; for callers that have verified it before."""
     try:
         return TreeHead.of(copy.checkpoint.read_text(encoding="utf-8").partition("\n\n")[0] + "\n")
     except (BadNote, OSError, ValueError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
+
+from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from transparency.edge import Edge
-from transparency.hashing import leaf_hash
 from transparency.manifests import Manifest, row_entry
-from transparency.tiles import WIDTH, Tile
+from transparency.merkle import WIDTH, Edge, Tile, leaf_hash
 
 from .scratch import Scratch
 
@@ -57,15 +57,15 @@ def check_newest(connection: Connection, scratch: Scratch, newest: Newest) -> li
 def _last_leaves(
     connection: Connection, scratch: Scratch, size: int
 ) -> Iterator[tuple[str, int, bytes]]:
-    with connection.cursor("last_positions") as cursor:
+    with connection.cursor("last_positions", row_factory=tuple_row) as cursor:
         cursor.itersize = PAGE
         cursor.execute(_sql.last_positions, {"size": size})
-        for stream, version, position in cast("Iterator[tuple[str, int, int]]", cursor):
+        for stream, version, position in cursor:
             yield stream, version, scratch.leaf(position) or b""
 
 
-def _kept(connection: Connection) -> Iterator[tuple[object, ...]]:
-    with connection.cursor("manifest_tiles", binary=True) as cursor:
+def _kept(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    with connection.cursor("manifest_tiles", row_factory=tuple_row, binary=True) as cursor:
         cursor.itersize = 100
         cursor.execute(_sql.manifest_rows)
         yield from cursor
@@ -73,8 +73,6 @@ def _kept(connection: Connection) -> Iterator[tuple[object, ...]]:
 
 def _kept_above(connection: Connection) -> dict[Tile, bytes]:
     """A 256th of the rows' hashes."""
-    rows = connection.execute(_sql.manifest_tiles_above, binary=True).fetchall()
-    return {
-        Tile(level, number): hashes
-        for level, number, hashes in cast("list[tuple[int, int, bytes]]", rows)
-    }
+    cursor = connection.cursor(row_factory=tuple_row)
+    found = cursor.execute(_sql.manifest_tiles_above, binary=True)
+    return {Tile(level, number): hashes for level, number, hashes in found}

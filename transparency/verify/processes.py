@@ -1,18 +1,17 @@
-"""Processes that share the work, all of them looking at the database as it was in one instant."""
+"""Worker processes that share the verification, all of them on one snapshot of the database."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 from typing import Any
 
 from ledger.database.connections import Connection, connect
 from ledger.database.named_sql import Queries
+from ledger.processes.parent import exit_with_parent
 from transparency.notes import NoteVerifier
 
 from .manifest_check import Newest, check_newest
@@ -27,7 +26,7 @@ _sql = Queries("transparency", "sql/verifying.sql")
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What each process needs; it can be sent."""
+    """What each process needs; can be pickled."""
 
     database_url: str
     snapshot: str
@@ -49,14 +48,14 @@ Outcome = Checked | dict[int, str] | list[str]
 
 @contextmanager
 def reading_only(database_url: str) -> Iterator[Connection]:
-    """A connection on which a transaction is under way, of one snapshot, that can only read."""
+    """A connection with a read-only transaction of one snapshot."""
     with connect(database_url, application_name=APPLICATION) as connection:
         connection.execute(_sql.begin)
         yield connection
 
 
 class Worker:
-    """Of one process."""
+    """Does the tasks of one process."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -86,7 +85,7 @@ class Worker:
 
 
 def done(shared: Shared, tasks: list[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
-    """Each task with what came of it, in any order; with one worker, in this process."""
+    """Do tasks; yields each with its outcome, in any order. A single worker is this process."""
     if workers <= 1:
         worker = Worker(shared)
         try:
@@ -106,18 +105,12 @@ def done(shared: Shared, tasks: list[Task], workers: int) -> Iterator[tuple[Task
 
 
 _workers: list[Worker] = []
-"""The one of a process that verifies; it ends with the process."""
+"""The worker process's own; it ends with the process."""
 
 
 def _start(shared: Any) -> None:
-    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    exit_with_parent()
     _workers.append(Worker(shared))
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _do(task: Task) -> Outcome:

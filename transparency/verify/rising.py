@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from transparency.hashing import HASH_BYTES, joined, level_above, perfect_root
-from transparency.tiles import HEIGHT, WIDTH, Tile, hashes_in
+from transparency.merkle import (
+    HASH_BYTES,
+    HEIGHT,
+    WIDTH,
+    Tile,
+    hashes_in,
+    joined,
+    level_above,
+    perfect_root,
+)
 
 from .scratch import Scratch
 

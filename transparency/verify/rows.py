@@ -1,19 +1,20 @@
-"""Leaves made again from rows, a range of them at a time, in whichever process."""
+"""Recomputes leaves from rows, a range at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from transparency.entries import check_entry, event_entry
-from transparency.hashing import leaf_hash
+from transparency.merkle import leaf_hash
 
 from .findings import SHOWN_MAX
 from .scratch import Mark, Scratch
@@ -24,14 +25,14 @@ _sql = Queries("transparency", "sql/verifying.sql")
 
 
 class Streams(NamedTuple):
-    """Permits from the first on, that one among them, to before the second; ``None``: no bound."""
+    """Permits from ``lower`` (inclusive) to ``upper`` (exclusive); ``None``: no bound."""
 
     lower: str | None
     upper: str | None
 
 
 class Positions(NamedTuple):
-    """Those above ``after`` up to ``until``."""
+    """Positions above ``after`` up to ``until``."""
 
     after: int
     until: int
@@ -39,18 +40,18 @@ class Positions(NamedTuple):
 
 @dataclass(slots=True)
 class Checked:
-    """How many rows of a range there were, and what only their neighbours show: by position."""
+    """The number of rows in a range, and errors that only their neighbours show, by position."""
 
     rows: int = 0
     broken: list[tuple[int, str]] = field(default_factory=list)
 
-    def tell(self, position: int, what: str) -> None:
+    def add(self, position: int, what: str) -> None:
         if len(self.broken) < SHOWN_MAX:
             self.broken.append((position, what))
 
 
 def check_events(connection: Connection, scratch: Scratch, within: Streams) -> Checked:
-    """Permit by permit: a leaf holds the hash of the one before it, which has just been there."""
+    """Check events permit by permit, since a leaf holds the hash of the one before it."""
     checked, chain = Checked(), _Chain(scratch)
     for position, stream, version, topic, state in _read(
         connection, _sql.streams_in_range, lower=within.lower, upper=within.upper
@@ -62,7 +63,7 @@ def check_events(connection: Connection, scratch: Scratch, within: Streams) -> C
         if scratch.compare(position, leaf):
             mark = Mark.SAME
             if problem:
-                checked.tell(position, problem)
+                checked.add(position, problem)
         else:
             mark = Mark.ORPHAN if problem else Mark.OTHER
         scratch.mark(position, mark)
@@ -79,10 +80,10 @@ class _Chain:
         self._position = 0
         self._leaf: bytes | None = None
         self.previous: bytes | None = None
-        """What the leaf holds of the one before."""
+        """The hash of the previous leaf."""
 
     def follow(self, position: int, stream: str, version: int) -> str | None:
-        """What is wrong with the order of versions, if something is."""
+        """What is wrong with the order of versions, if anything."""
         if stream != self._stream:
             self._stream, self._version, self._position = stream, 0, 0
         before, self._version = self._version, version
@@ -109,7 +110,7 @@ def check_checks(connection: Connection, scratch: Scratch, within: Positions) ->
             mark = Mark.OTHER
         elif wrong := differing_columns(check_id, columns, state):
             mark = Mark.COLUMN
-            checked.tell(position, f"{', '.join(wrong)} is not what the state says")
+            checked.add(position, f"{', '.join(wrong)} is not what the state says")
         scratch.mark(position, mark)
     return checked
 
@@ -141,11 +142,11 @@ _COLUMNS: dict[str, Callable[[Any], Any]] = {
 
 
 def differing_columns(check_id: UUID, columns: list[Any], state: bytes) -> list[str]:
-    """The names of those that are not what a check's state says."""
+    """The names of the columns that differ from a check's state."""
     try:
-        said = orjson.loads(state)
-        expected: dict[str, Any] = {"check_id": UUID(said["check_id"])}
-        expected |= {name: read(said.get(name)) for name, read in _COLUMNS.items()}
+        members = orjson.loads(state)
+        expected: dict[str, Any] = {"check_id": UUID(members["check_id"])}
+        expected |= {name: read(members.get(name)) for name, read in _COLUMNS.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         return ["a column"]
     stored = {"check_id": check_id, **dict(zip(_COLUMNS, columns, strict=True))}
@@ -153,7 +154,7 @@ def differing_columns(check_id: UUID, columns: list[Any], state: bytes) -> list[
 
 
 def _read(connection: Connection, query: Any, **parameters: object) -> Iterable[tuple[Any, ...]]:
-    with connection.cursor("rows", binary=True) as cursor:
+    with connection.cursor("rows", row_factory=tuple_row, binary=True) as cursor:
         cursor.itersize = PAGE
         cursor.execute(query, parameters)
-        yield from cast("Iterable[tuple[Any, ...]]", cursor)
+        yield from cursor

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from transparency.hashing import HASH_BYTES
+from transparency.merkle import HASH_BYTES
 
 UNKNOWN = bytes(HASH_BYTES)
 """In place of a leaf that the tree has not kept."""
@@ -29,14 +29,14 @@ class Mark(IntEnum):
     """The same permit's version before is not there any more."""
     TWICE = 4
     COLUMN = 5
-    """The state is what was signed, a column beside it is not what the state says."""
+    """The state is the signed one, and a column differs from it."""
 
 
 _WRONG = re.compile(rb"[^\x01]")
 
 
 class Where(NamedTuple):
-    """It can be sent to another process; ``leaves`` and ``rows`` say how many there is room for."""
+    """Can be pickled; there is room for so many ``leaves`` and ``rows``."""
 
     folder: Path
     tree: str

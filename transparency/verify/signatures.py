@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
+from ledger.database.rows import scalars
 from transparency.notes import BadNote, NoteVerifier
 from transparency.store import checkpoint_in
 
@@ -26,15 +27,15 @@ class Sizes(NamedTuple):
 
 
 def ranges(connection: Connection, tree: str) -> list[Sizes]:
-    rows = connection.execute(_sql.checkpoint_bounds, {"tree": tree, "step": CHUNK}).fetchall()
-    bounds = [-1, *(size for (size,) in cast("list[tuple[int]]", rows)), 2**62]
+    sizes = scalars(connection, _sql.checkpoint_bounds, {"tree": tree, "step": CHUNK})
+    bounds = [-1, *sizes, 2**62]
     return [Sizes(after, until) for after, until in pairwise(bounds)]
 
 
 def unsigned(
     connection: Connection, tree: str, origin: str, keys: Iterable[NoteVerifier], within: Sizes
 ) -> dict[int, str]:
-    """What is wrong with them, by size."""
+    """The checkpoints whose signatures are invalid, by size, each with a reason."""
     own = [key for key in keys if key.name == origin]
     rows = connection.execute(_sql.signed_between, {"tree": tree, **within._asdict()}).fetchall()
     found = {}

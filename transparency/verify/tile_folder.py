@@ -7,8 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from transparency.hashing import HASH_BYTES
-from transparency.tiles import HEIGHT, WIDTH, Tile, TilePath, width_at
+from transparency.merkle import HASH_BYTES, HEIGHT, WIDTH, Tile, TilePath, width_at
 
 ENTRY_LENGTH_BYTES = 2
 

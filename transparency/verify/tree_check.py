@@ -6,12 +6,13 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import cast
+
+from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from transparency.hashing import HASH_BYTES
-from transparency.tiles import HEIGHT, TILE_BYTES, WIDTH, Tile, hashes_in, width_at
+from ledger.database.rows import scalars
+from transparency.merkle import HASH_BYTES, HEIGHT, TILE_BYTES, WIDTH, Tile, hashes_in, width_at
 
 from .claims import Claim
 from .findings import Verified
@@ -22,12 +23,12 @@ _sql = Queries("transparency", "sql/verifying.sql")
 
 
 def load_leaves(connection: Connection, scratch: Scratch, size: int, found: Verified) -> None:
-    """Those that the tree has kept, into the scratch file; none of a tile that is not whole."""
+    """Load the tree's stored leaves into the scratch file, except those of incomplete tiles."""
     expected = 0
-    with connection.cursor("leaf_tiles", binary=True) as cursor:
+    with connection.cursor("leaf_tiles", row_factory=tuple_row, binary=True) as cursor:
         cursor.itersize = 200
         cursor.execute(_sql.leaf_tiles, {"tree": found.tree})
-        for number, hashes in cast("Iterator[tuple[int, bytes]]", cursor):
+        for number, hashes in cursor:
             width = width_at(Tile(0, number), size)
             if not width:
                 break
@@ -49,8 +50,8 @@ def _tile_is_gone(found: Verified, number: int) -> None:
 
 @dataclass(slots=True)
 class TreeCheck:
-    """``claims`` are those that are few; the checkpoints that are kept are read. ``unsigned`` says
-    which of these nobody who is known has signed, by size."""
+    """``claims`` are those kept elsewhere; the stored checkpoints are read. ``unsigned`` are those
+    of them that no known key has signed, by size."""
 
     connection: Connection
     scratch: Scratch
@@ -70,7 +71,7 @@ class TreeCheck:
         claims = heapq.merge(self._kept(), sorted([*self.claims, own]), key=lambda one: one.size)
         for size, of_size in groupby(claims, key=lambda one: one.size):
             if size > self.scratch.where.leaves:
-                break  # which has been told
+                break  # which has been reported
             try:
                 root = tree.root(size)
             except LookupError:
@@ -103,18 +104,18 @@ class TreeCheck:
             self._sound = size
 
     def _kept(self) -> Iterator[Claim]:
-        with self.connection.cursor("checkpoints", binary=True) as cursor:
+        with self.connection.cursor("checkpoints", row_factory=tuple_row, binary=True) as cursor:
             cursor.itersize = 2_000
             cursor.execute(_sql.checkpoints, {"tree": self.found.tree})
-            for size, root in cast("Iterator[tuple[int, bytes]]", cursor):
+            for size, root in cursor:
                 yield Claim(size, root, "the checkpoints kept", size not in self.unsigned)
 
     def _compare_tile(self, tile: Tile, hashes: bytes) -> None:
         if not self._within:
             return
         parameters = {"tree": self.found.tree, "level": tile.level, "index": tile.number}
-        row = self.connection.execute(_sql.upper_tile, parameters).fetchone()
-        stored = cast("tuple[bytes]", row)[0][: len(hashes)] if row else b""
+        stored = next(iter(scalars(self.connection, _sql.upper_tile, parameters)), b"")
+        stored = stored[: len(hashes)]
         if stored == hashes:
             return
         if len(stored) < len(hashes) <= TILE_BYTES:

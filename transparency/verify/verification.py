@@ -1,22 +1,26 @@
-"""The whole log against all that is kept of it, in one snapshot of the database."""
+"""Verifies the whole log against its trees, checkpoints and manifests, in one snapshot."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection, translated_errors
 from ledger.database.named_sql import Queries
+from ledger.database.rows import rows as query_rows
+from ledger.database.rows import scalar, scalars
 from ledger.errors import Corrupt
 from transparency.logs import LOGS
 from transparency.manifests import Manifest
+from transparency.merkle import WIDTH
 from transparency.notes import NoteVerifier
-from transparency.tiles import WIDTH
 
 from .claims import Claim
 from .diagnosis import diagnose
@@ -30,7 +34,7 @@ from .tree_check import TreeCheck, load_leaves
 
 RANGE_ROWS = 1 << 13
 SAMPLE = 50
-"""Rows a range that are looked at to divide the log."""
+"""Rows sampled per range to divide the log."""
 IN_PROCESS_ROWS_MAX = 50_000
 """Starting processes takes longer than so few rows."""
 
@@ -59,24 +63,24 @@ class _Tree:
 
     @property
     def last(self) -> int:
-        """Beyond it there should be nothing."""
+        """The last position that may exist."""
         return max(self.size, self.head)
 
     @property
     def rows(self) -> int:
-        """As far as one has to look to find the first that is missing, whatever is said of the
-        size: of so many rows that are stored, one at least is not among the first."""
+        """The position by which the first missing row is found, whatever size is recorded: of so
+        many stored rows, not all are among the first."""
         return min(self.last, self.stored + 1)
 
     @property
     def leaves(self) -> int:
-        """As far as any claim goes that can be made again."""
+        """The largest size of a claim that can be recomputed."""
         return max([self.size, *(c.size for c in self.claims if c.size <= self.rows)])
 
 
 class Verification:
-    """``origin`` is the ledger's, ``keys`` verify its checkpoints, ``claims`` are checkpoints that
-    others keep, by tree."""
+    """``origin`` is the ledger's, ``keys`` verify its checkpoints, ``claims`` are checkpoints kept
+    elsewhere, by tree."""
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class Verification:
         progress: Progress = lambda _stage, _done, _of: None,
         compare: Callable[[str, Scratch, Verified], None] = lambda _tree, _scratch, _found: None,
     ) -> None:
-        """``compare`` sees the leaves of each tree in the end."""
+        """``compare`` is called with the leaves of each tree at the end."""
         self._database_url = database_url
         self._origins = {name: log.origin(origin) for name, log in LOGS.items()}
         self._keys = keys
@@ -99,10 +103,11 @@ class Verification:
         self._compare = compare
 
     def run(self) -> list[Verified]:
-        """
+        """Verify all trees.
+
         Raises:
             Unavailable, psycopg.Error
-            OSError: there is no room for the scratch files.
+            OSError: no space for the scratch files.
         """
         with (
             translated_errors(),
@@ -126,16 +131,13 @@ class Verification:
     # -- before ----------------------------------------------------------------------------------
 
     def _trees(self, connection: Connection) -> dict[str, _Tree]:
-        rows = cast("list[tuple[str, int, bytes]]", connection.execute(_sql.trees).fetchall())
-        stored = {tree: (size, root) for tree, size, root in rows}
+        stored = {tree: (size, root) for tree, size, root in query_rows(connection, _sql.trees)}
         trees = {}
         for name, log in LOGS.items():
-            row = connection.execute(log.head).fetchone()
-            head = cast("tuple[int]", row)[0] if row else 0
+            head = next(iter(scalars(connection, log.head)), 0)
             size, root = stored.get(name, (0, b""))
             found = Verified(name, size, head)
-            counts = connection.execute(_COUNTS[name], {"tree": name}).fetchone()
-            rows_stored, tiles = cast("tuple[int, int]", counts)
+            [(rows_stored, tiles)] = query_rows(connection, _COUNTS[name], {"tree": name})
             if size > tiles * WIDTH:
                 found.add(tiles * WIDTH + 1, f"the tree is said to have {size:,} leaves")
                 size = tiles * WIDTH
@@ -161,7 +163,7 @@ class Verification:
         self, connection: Connection, trees: dict[str, _Tree], wheres: dict[str, Where]
     ) -> None:
         tasks = _tasks(connection, trees)
-        snapshot = cast("tuple[str]", connection.execute(_sql.export).fetchone())[0]
+        snapshot = scalar(connection, _sql.export)
         shared = Shared(self._database_url, snapshot, wheres, self._origins, self._keys)
         of = sum(tree.stored for tree in trees.values())
         workers = 1 if of <= IN_PROCESS_ROWS_MAX else self._workers
@@ -175,9 +177,11 @@ class Verification:
     def _conclude(self, connection: Connection, tree: _Tree, scratch: Scratch) -> None:
         found = tree.found
         wrong = scratch.wrong(SHOWN_MAX)
-        told = {finding.position for finding in found.findings}
-        untold = [each for each in wrong if each[1] is not Mark.COLUMN or each[0] not in told]
-        for position, what in diagnose(connection, tree.name, scratch, untold):
+        reported = {finding.position for finding in found.findings}
+        unreported = [
+            each for each in wrong if each[1] is not Mark.COLUMN or each[0] not in reported
+        ]
+        for position, what in diagnose(connection, tree.name, scratch, unreported):
             found.add(position, what)
         if (count := scratch.wrong_count()) > len(wrong):
             found.add(None, f"{count:,} positions differ; the first {len(wrong)} of them are named")
@@ -228,25 +232,21 @@ def _stream_ranges(connection: Connection, events: _Tree) -> list[Streams]:
             "fractions": [n / count for n in range(1, count)],
             "sample": list(range(1, last + 1, max(last // (count * SAMPLE), 1))),
         }
-        bounds = [bound for (bound,) in connection.execute(_sql.bounds, parameters).fetchall()]
+        bounds = scalars(connection, _sql.bounds, parameters)
     return [Streams(*each) for each in zip([None, *bounds], [*bounds, None], strict=True)]
 
 
 def _newest_manifest(connection: Connection) -> Newest | None:
-    row = connection.execute(_heads.newest_manifest).fetchone()
-    if row is None:
-        return None
-    position, entry = cast("tuple[int, bytes]", row)
-    try:
-        return Newest(position, Manifest.of(entry))
-    except Corrupt:
-        return None
+    for position, entry in query_rows(connection, _heads.newest_manifest):
+        with suppress(Corrupt):
+            return Newest(position, Manifest.of(entry))
+    return None
 
 
 def _manifests_claims(connection: Connection, found: Verified) -> list[Claim]:
     claims = []
-    rows = cast("Any", connection.execute(_sql.manifests, binary=True))
-    for position, entry in rows:
+    cursor = connection.cursor(row_factory=tuple_row)
+    for position, entry in cursor.execute(_sql.manifests, binary=True):
         try:
             manifest = Manifest.of(entry)
         except Corrupt as error:
@@ -257,9 +257,8 @@ def _manifests_claims(connection: Connection, found: Verified) -> list[Claim]:
 
 
 def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
-    """What others keep and the database does not."""
-    row = connection.execute(_sql.newest_size, {"tree": tree.name}).fetchone()
-    newest = cast("tuple[int]", row)[0]
+    """Compare the tree with checkpoints that are kept elsewhere."""
+    newest = scalar(connection, _sql.newest_size, {"tree": tree.name})
     signed = max([newest, *(claim.size for claim in tree.claims if claim.is_signed)])
     if newest > tree.size:
         tree.found.add(None, f"the checkpoints kept go on to {newest:,} entries, the tree does not")
@@ -283,10 +282,9 @@ def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
 
 
 def _beyond(connection: Connection, tree: _Tree) -> None:
-    """Rows where the head says that there are none."""
+    """Find rows beyond the log's head."""
     query = {"events": _sql.beyond_events, "checks": _sql.beyond_checks}.get(tree.name)
     if query is None:
         return
-    rows = connection.execute(query, {"after": tree.last, "limit": SHOWN_MAX}).fetchall()
-    for (position,) in cast("list[tuple[int]]", rows):
+    for position in scalars(connection, query, {"after": tree.last, "limit": SHOWN_MAX}):
         tree.found.add(position, f"inserted: the log's head is {tree.head:,}")

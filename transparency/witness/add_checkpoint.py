@@ -31,7 +31,7 @@ ANSWER_TIMEOUT_S = 10.0
 
 CONNECT_TIMEOUT_S = 5.0
 AHEAD_MAX_S = 600
-"""How far a witness's clock may be ahead of ours."""
+"""By so much a witness's clock may be ahead of this one's."""
 
 SIZE_TYPE = "text/x.tlog.size"
 PATH_MAX = 63
@@ -68,7 +68,7 @@ def request_body(old: int, path: Sequence[bytes], checkpoint: Note) -> bytes:
 
 
 def witness_client() -> httpx.AsyncClient:
-    """For :func:`submit`, and one event loop; whoever makes it closes it."""
+    """A client for :func:`submit`, of one event loop; the caller closes it."""
     return httpx.AsyncClient(
         follow_redirects=False,
         timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
@@ -80,7 +80,7 @@ async def submit(client: httpx.AsyncClient, url: str, body: bytes) -> Answer:
     """``url`` is the witness's submission prefix.
 
     Raises:
-        NotCosigned: it can't be reached, or says too much, or takes too long over it.
+        NotCosigned: it cannot be reached, or its reply is too large or too late.
     """
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):

@@ -53,7 +53,7 @@ class KnownLog(NamedTuple):
 
 
 class Witness(NamedTuple):
-    """``url`` is its submission prefix; without one nobody can ask it, and it may still sign."""
+    """``url`` is its submission prefix; without one it cannot be asked, but may still sign."""
 
     name: str
     key: NoteVerifier
@@ -76,7 +76,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WitnessPolicy:
-    """``quorum`` names a witness or a group; ``None``: nobody has to have signed."""
+    """``quorum`` names a witness or a group; ``None``: no cosignature is required."""
 
     logs: tuple[KnownLog, ...] = ()
     witnesses: tuple[Witness, ...] = ()
@@ -96,8 +96,8 @@ class WitnessPolicy:
         wrong with one of a witness; whether the log has signed is another question."""
         if self.quorum is None:
             return True
-        said = {(signature.name, signature.key_id) for signature in checkpoint.signatures}
-        claimed = {w.name for w in self.witnesses if (w.key.name, w.key.key_id) in said}
+        signers = {(signature.name, signature.key_id) for signature in checkpoint.signatures}
+        claimed = {w.name for w in self.witnesses if (w.key.name, w.key.key_id) in signers}
         if not self._has(claimed):  # not even if all of that is true
             return False
         return self._has({w.name for w in self.witnesses if _has_cosigned(w.key, checkpoint)})
@@ -120,7 +120,7 @@ NO_WITNESSES = WitnessPolicy()
 
 
 def _has_cosigned(key: NoteVerifier, checkpoint: Note) -> bool:
-    """One that is true among those that say so is enough, since it can't have been made up."""
+    """One valid signature among those under its name is enough, since it cannot be forged."""
     for signature in checkpoint.signatures:
         if (signature.name, signature.key_id) == (key.name, key.key_id):
             try:
@@ -133,7 +133,7 @@ def _has_cosigned(key: NoteVerifier, checkpoint: Note) -> bool:
 
 @dataclass
 class _Reading:
-    """Line by line; what is defined so far."""
+    """Parses line by line; holds what is defined so far."""
 
     logs: list[KnownLog] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Checkpoints that enough witnesses have seen, for coroutines."""
+"""Checkpoints that a quorum of witnesses has cosigned, for coroutines."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from transparency.checkpoints import TreeHead
 from transparency.logs import LOGS, Log
-from transparency.notes import Note, NoteVerifier
+from transparency.notes import Note, NoteVerifier, TreeHead
 from transparency.reading import SIZE_MAX, TreeReader
 
 from .policy import KnownLog, WitnessPolicy
 
 KNOWN_S = 1.0
-"""How long an answer is given again without a look."""
+"""How long a result is reused."""
 
-FIRST_PAGE, PAGE, LOOKED_AT_MAX = 5, 100, 5_000
-"""Of those that any witness has signed, the newest are looked at, so many at most."""
+FIRST_PAGE, PAGE, READ_MAX = 5, 100, 5_000
+"""Of the checkpoints that any witness has signed, so many of the newest are read at most."""
 
 
 @dataclass
@@ -30,7 +29,7 @@ class _Known:
 
 
 class WitnessedCheckpoints:
-    """Belongs to one event loop. Every method raises ``Unavailable`` where the database is out of
+    """Belongs to one event loop. Every method raises ``Unavailable`` while the database is out of
     reach."""
 
     def __init__(self, trees: TreeReader, policy: WitnessPolicy) -> None:
@@ -40,20 +39,20 @@ class WitnessedCheckpoints:
 
     @property
     def has_quorum(self) -> bool:
-        """Whether anybody has to have seen a checkpoint."""
+        """Whether the policy requires cosignatures."""
         return self._policy.quorum is not None
 
     @property
     def keys(self) -> list[NoteVerifier]:
-        """Of all witnesses."""
+        """The keys of all witnesses."""
         return [witness.key for witness in self._policy.witnesses]
 
     async def newest(self, log: Log) -> Note | None:
-        """The newest that the quorum has cosigned; ``None`` where nobody has to."""
+        """The newest checkpoint that the quorum has cosigned; ``None`` without a quorum."""
         if not self.has_quorum:
             return None
         known = self._known[log.name]
-        async with known.lock:  # one looks, the others wait for it
+        async with known.lock:  # one reads, the others wait for it
             if time.monotonic() >= known.until:
                 if found := await self._found(log, known.size):
                     known.checkpoint, known.size = found, TreeHead.of(found.text).size
@@ -66,13 +65,13 @@ class WitnessedCheckpoints:
         return found if found and TreeHead.of(found.text).size >= position else None
 
     def policy_text(self, logs: Iterable[KnownLog]) -> str:
-        """What is published (C2SP tlog-policy), for these logs."""
+        """The published policy (C2SP tlog-policy) for these logs."""
         return self._policy.of_logs(logs)
 
     async def _found(self, log: Log, size_min: int) -> Note | None:
-        """Looks back until there is one, or to the one that was found before."""
+        """Read backwards until one is found, or as far as the one that was found before."""
         size_max, limit, seen = SIZE_MAX, FIRST_PAGE, 0
-        while seen < LOOKED_AT_MAX and size_max >= size_min:
+        while seen < READ_MAX and size_max >= size_min:
             page = await self._trees.cosigned(log, size_min, limit, size_max=size_max)
             for checkpoint in page:
                 if self._policy.is_witnessed(checkpoint):

@@ -1,8 +1,8 @@
-"""Asks witnesses to cosign the newest checkpoints, each on its own.
+"""Requests cosignatures of the newest checkpoints, of each witness independently.
 
-What each has signed last is looked up in the database; where that knows nothing, or something else
-than the witness does, the witness says so, and is asked once more from there. One that fails is
-left alone for a while, each time for longer.
+What a witness has signed last is read from the database. Where the witness's own record differs, it
+replies with its size, and the request is repeated from there. One that fails is not asked for a
+while, each time for longer.
 """
 
 from __future__ import annotations
@@ -17,25 +17,32 @@ import httpx
 import structlog
 
 from ledger.database.connections import Connection, translated_errors
-from transparency.checkpoints import TreeHead
 from transparency.logs import LOGS, Log
-from transparency.notes import BadNote, Note, NoteVerifier, Signature, Unsigned, cosigned_at
-from transparency.proofs import consistency_spans
+from transparency.merkle import consistency_spans
+from transparency.notes import (
+    BadNote,
+    Note,
+    NoteVerifier,
+    Signature,
+    TreeHead,
+    Unsigned,
+    cosigned_at,
+)
 from transparency.store import TreeStore
 
 from .add_checkpoint import NotCosigned, OtherSize, cosignature_in, request_body, submit
 from .policy import Witness, WitnessPolicy
 
 REST_MAX_S = 300.0
-STOP_LOOK_S = 0.1
+STOP_POLL_S = 0.1
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass
-class _Sight:
-    """What one witness has signed of one log: the tree of ``size`` leaves, at ``at`` in seconds
-    since 1970; 0 where nothing is known."""
+class _Record:
+    """What one witness has signed last of one log: the tree of ``size`` leaves, at ``at`` in
+    seconds since 1970; 0 where that is unknown."""
 
     witness: Witness
     log: Log
@@ -47,10 +54,11 @@ class _Sight:
 
 
 @dataclass(frozen=True)
-class _Question:
-    """``checkpoint`` with the log's own signatures only, and the tree's size then and before."""
+class _Request:
+    """``checkpoint`` has the log's own signatures only; ``size`` is its tree's, ``old`` the size
+    that the witness signed last."""
 
-    sight: _Sight
+    record: _Record
     checkpoint: Note
     size: int
     old: int
@@ -58,7 +66,7 @@ class _Question:
 
 
 class Witnesses:
-    """Those of a policy that have an address. ``origin`` is the ledger's."""
+    """The witnesses of a policy that have an address. ``origin`` is the ledger's."""
 
     def __init__(
         self, origin: str, policy: WitnessPolicy, stop: Event, *, interval_s: float
@@ -67,152 +75,153 @@ class Witnesses:
         self._witnesses = [witness for witness in policy.witnesses if witness.url]
         self._interval_s = interval_s
         self._stop = stop
-        self._sights: dict[tuple[str, str], _Sight] = {}
+        self._records: dict[tuple[str, str], _Record] = {}
 
     async def ask(self, connection: Connection, client: httpx.AsyncClient) -> None:
-        """Until ``stop``, each as soon as it has answered and there is something new: nobody waits
-        for anybody else.
+        """Send requests until ``stop`` is set, to each witness as soon as it has replied and there
+        is a new checkpoint; witnesses do not wait for one another.
 
         Raises:
             Unavailable: the database is out of reach.
         """
-        talks: dict[int, asyncio.Task[None]] = {}
+        pending: dict[int, asyncio.Task[None]] = {}
         try:
             while not self._stop.is_set():
                 with translated_errors():
-                    for question in self._all_questions(connection, busy=talks):
-                        begun = self._talk(connection, client, question)
-                        talks[id(question.sight)] = asyncio.create_task(begun)
-                    await self._listen(talks)
+                    for request in self._all_requests(connection, busy=pending):
+                        exchange = self._exchange(connection, client, request)
+                        pending[id(request.record)] = asyncio.create_task(exchange)
+                    await self._listen(pending)
         finally:
-            for talk in talks.values():
-                talk.cancel()
-            await asyncio.gather(*talks.values(), return_exceptions=True)
+            for task in pending.values():
+                task.cancel()
+            await asyncio.gather(*pending.values(), return_exceptions=True)
 
-    async def _listen(self, talks: dict[int, asyncio.Task[None]]) -> None:
-        """For an interval; those that have ended are taken out."""
+    async def _listen(self, pending: dict[int, asyncio.Task[None]]) -> None:
+        """Wait for an interval; remove requests that have ended."""
         until = time.monotonic() + self._interval_s
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
-            pause = asyncio.create_task(asyncio.sleep(min(left, STOP_LOOK_S)))
-            await asyncio.wait([pause, *talks.values()], return_when=asyncio.FIRST_COMPLETED)
+            pause = asyncio.create_task(asyncio.sleep(min(left, STOP_POLL_S)))
+            await asyncio.wait([pause, *pending.values()], return_when=asyncio.FIRST_COMPLETED)
             pause.cancel()
-            for key in [key for key, talk in talks.items() if talk.done()]:
-                talks.pop(key).result()
+            for key in [key for key, task in pending.items() if task.done()]:
+                pending.pop(key).result()
 
-    def _all_questions(self, connection: Connection, *, busy: Container[int]) -> list[_Question]:
+    def _all_requests(self, connection: Connection, *, busy: Container[int]) -> list[_Request]:
         return [
-            question for log in LOGS.values() for question in self._questions(connection, log, busy)
+            request for log in LOGS.values() for request in self._requests(connection, log, busy)
         ]
 
-    def _questions(
+    def _requests(
         self, connection: Connection, log: Log, busy: Container[int]
-    ) -> Iterator[_Question]:
-        """To those who have not cosigned the newest checkpoint. An empty tree has no history."""
+    ) -> Iterator[_Request]:
+        """Requests to witnesses that have not cosigned the newest checkpoint, unless it is
+        empty."""
         store = TreeStore(connection, log.name)
         origin = log.origin(self._origin)
         try:
             checkpoint = store.newest_checkpoint(origin)
             size = TreeHead.of(checkpoint.text).size if checkpoint else 0
-            sights = [self._sight(store, witness, log) for witness in self._witnesses]
+            records = [self._record(store, witness, log) for witness in self._witnesses]
         except BadNote as error:
             _log.error("checkpoints can't be read", tree=log.name, reason=str(error))
             return
         if not checkpoint or not size:
             return
         own = tuple(each for each in checkpoint.signatures if each.name == origin)
-        for sight in sights:
-            is_resting = id(sight) in busy or time.monotonic() < sight.rest_until
-            if is_resting or size == sight.size:
+        for record in records:
+            is_resting = id(record) in busy or time.monotonic() < record.rest_until
+            if is_resting or size == record.size:
                 continue
-            if size < sight.size:
+            if size < record.size:
                 reason = "it has cosigned a longer log than there is now"
-                self._failed(sight, NotCosigned(reason))
-            elif question := self._question(store, sight, Note(checkpoint.text, own), sight.size):
-                yield question
+                self._failed(record, NotCosigned(reason))
+            elif request := self._request(store, record, Note(checkpoint.text, own), record.size):
+                yield request
 
-    def _question(
-        self, store: TreeStore, sight: _Sight, checkpoint: Note, old: int
-    ) -> _Question | None:
+    def _request(
+        self, store: TreeStore, record: _Record, checkpoint: Note, old: int
+    ) -> _Request | None:
         size = TreeHead.of(checkpoint.text).size
         try:
             path = store.hashes(consistency_spans(old, size))
         except KeyError:
-            self._failed(sight, NotCosigned("a tile of the tree is missing"))
+            self._failed(record, NotCosigned("a tile of the tree is missing"))
             return None
-        return _Question(sight, checkpoint, size, old, request_body(old, path, checkpoint))
+        return _Request(record, checkpoint, size, old, request_body(old, path, checkpoint))
 
-    async def _talk(
-        self, connection: Connection, client: httpx.AsyncClient, question: _Question
+    async def _exchange(
+        self, connection: Connection, client: httpx.AsyncClient, request: _Request
     ) -> None:
-        sight = question.sight
-        store = TreeStore(connection, sight.log.name)
+        record = request.record
+        store = TreeStore(connection, record.log.name)
         try:
             try:
-                signature = await _cosignature(client, question)
+                signature = await _cosignature(client, request)
             except OtherSize as other:
                 again = None
-                if other.size != question.old and other.size <= question.size:
-                    again = self._question(store, sight, question.checkpoint, other.size)
+                if other.size != request.old and other.size <= request.size:
+                    again = self._request(store, record, request.checkpoint, other.size)
                 if again is None:
                     raise
                 signature = await _cosignature(client, again)
         except NotCosigned as error:
-            self._failed(sight, error)
+            self._failed(record, error)
         else:
-            store.keep_cosignatures(question.size, [signature])
-            self._succeeded(sight, question.size, signature)
+            store.keep_cosignatures(request.size, [signature])
+            self._succeeded(record, request.size, signature)
 
-    def _sight(self, store: TreeStore, witness: Witness, log: Log) -> _Sight:
+    def _record(self, store: TreeStore, witness: Witness, log: Log) -> _Record:
         key = (witness.name, log.name)
-        if key not in self._sights:
+        if key not in self._records:
             size, at = cosigned_last(store, witness.key, log.origin(self._origin))
-            self._sights[key] = _Sight(witness, log, size, at)
-        return self._sights[key]
+            self._records[key] = _Record(witness, log, size, at)
+        return self._records[key]
 
-    def _succeeded(self, sight: _Sight, size: int, signature: Signature) -> None:
-        name, tree = sight.witness.key.name, sight.log.name
-        if sight.reason:
+    def _succeeded(self, record: _Record, size: int, signature: Signature) -> None:
+        name, tree = record.witness.key.name, record.log.name
+        if record.reason:
             _log.info("witness cosigns again", witness=name, tree=tree)
-        sight.size, sight.at = size, cosigned_at(signature)
-        sight.failures, sight.rest_until, sight.reason = 0, 0.0, None
+        record.size, record.at = size, cosigned_at(signature)
+        record.failures, record.rest_until, record.reason = 0, 0.0, None
         _log.debug("checkpoint cosigned", witness=name, tree=tree, position=size)
 
-    def _failed(self, sight: _Sight, error: NotCosigned) -> None:
-        """Told when it begins, when its reason changes, and whenever it has rested for long."""
-        rest_s = min(self._interval_s * 2.0 ** min(sight.failures, 20), REST_MAX_S)
-        sight.failures += 1
-        sight.rest_until = time.monotonic() + rest_s
-        if sight.reason == str(error) and rest_s < REST_MAX_S:
+    def _failed(self, record: _Record, error: NotCosigned) -> None:
+        """Log a failure when it begins, when its reason changes, and after each long pause."""
+        rest_s = min(self._interval_s * 2.0 ** min(record.failures, 20), REST_MAX_S)
+        record.failures += 1
+        record.rest_until = time.monotonic() + rest_s
+        if record.reason == str(error) and rest_s < REST_MAX_S:
             return
-        sight.reason = str(error)
+        record.reason = str(error)
         _log.warning(
             "witness does not cosign",
-            witness=sight.witness.key.name,
-            tree=sight.log.name,
-            position=sight.size,
-            age_s=round(max(time.time() - sight.at, 0)) if sight.at else None,
-            reason=sight.reason,
+            witness=record.witness.key.name,
+            tree=record.log.name,
+            position=record.size,
+            age_s=round(max(time.time() - record.at, 0)) if record.at else None,
+            reason=record.reason,
         )
 
 
-async def _cosignature(client: httpx.AsyncClient, question: _Question) -> Signature:
+async def _cosignature(client: httpx.AsyncClient, request: _Request) -> Signature:
     """
     Raises:
         OtherSize, NotCosigned
     """
-    witness = question.sight.witness
+    witness = request.record.witness
     try:
-        answer = await submit(client, witness.url or "", question.body)
-        return cosignature_in(answer, witness.key, question.checkpoint.text, time.time())
+        answer = await submit(client, witness.url or "", request.body)
+        return cosignature_in(answer, witness.key, request.checkpoint.text, time.time())
     except NotCosigned:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a stranger's answer does to a library
+    except Exception as error:  # noqa: BLE001  any error that a reply causes in a library
         raise NotCosigned(f"its answer can't be read ({type(error).__name__})") from None
 
 
 def cosigned_last(store: TreeStore, key: NoteVerifier, origin: str) -> tuple[int, int]:
-    """The size of the newest tree that a witness has cosigned, as far as the database knows, and
-    when, in seconds since 1970; zeros if it has none.
+    """The size of the newest tree that a witness has cosigned, by the database, and when, in
+    seconds since 1970; zeros if it has cosigned none.
 
     Raises:
         BadNote: a checkpoint can't be read.

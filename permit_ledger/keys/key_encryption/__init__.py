@@ -49,3 +49,6 @@ def keyring(settings: Settings) -> Keyring:
         KeyUnusable, Unavailable: the store can't be read, or does not answer.
     """
     return Keyring(key_store(settings).load)
+
+
+__all__ = ["folder", "moved", "pkcs11", "uri"]

@@ -3,7 +3,7 @@
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from domain import permit_number, stream_types
+from domain import permit_number, printed_number, stream_types
 from domain.id_cards import receipt_number
 
 BITS = st.integers(0, 2**75 - 1)
@@ -24,7 +24,7 @@ def test_what_is_drawn_is_valid_and_no_permit_number(bits):
     assert not permit_number.is_valid(number)
 
 
-@drawn(BITS, st.integers(0, 15), st.sampled_from(permit_number.ALPHABET))
+@drawn(BITS, st.integers(0, 15), st.sampled_from(printed_number.ALPHABET))
 def test_a_wrong_character_is_found(bits, place, wrong):
     """Wherever it is."""
     number = numbers(bits)

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from ledger.commands.ledger import PermitLedger
+from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.kek_register import destroy, introduce
 from ledger.crypto.kek_rotation import rotate
 from ledger.database.connections import as_service, connect
@@ -31,9 +31,9 @@ def names(database_url, blind_index):
     def names(settings):
         url = as_service(database_url)
         with closing(
-            PermitLedger(url, blind_index=blind_index, keyring=keyring(settings))
+            BlockingLedger(url, blind_index=blind_index, keyring=keyring(settings))
         ) as ledger:
-            numbers = {n.originator_id for n in ledger.log.select_notifications(1, 1000)}
+            numbers = {n.originator_id for n in ledger.events(1, 1000)}
             return {number: ledger.permit(number).person.name for number in numbers}
 
     return names
@@ -45,7 +45,7 @@ def test_everybody_can_be_read_on_the_way(
     """Both places as long as the folder holds keys, then the token alone."""
     folder = Settings(data_dir=tmp_path)
     introduce(owner, keyring(folder))
-    ledger = PermitLedger(
+    ledger = BlockingLedger(
         as_service(database_url), blind_index=blind_index, keyring=keyring(folder)
     )
     with closing(ledger):

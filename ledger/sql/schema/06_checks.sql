@@ -1,0 +1,40 @@
+-- The log of checks: positions 1, 2, 3 … in commit order, rows only added.
+
+-- One row, which every batch of checks locks until it commits, as appends lock ledger.head.
+CREATE TABLE ledger.checks_head (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    position bigint NOT NULL CHECK (position >= 0)
+) WITH (fillfactor = 10);
+INSERT INTO ledger.checks_head (position) VALUES (0);
+GRANT SELECT, UPDATE ON ledger.checks_head TO permit_ledger_service;
+
+CREATE TABLE ledger.checks (
+    position bigint NOT NULL CHECK (position > 0),
+    check_id uuid NOT NULL,
+    checked_at timestamptz NOT NULL,
+    permit_number text,
+    track text NOT NULL,
+    scenario text NOT NULL,
+    outcome text NOT NULL,
+    reason text,
+    verifier_index bytea,
+    as_of_position bigint NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT checks_position PRIMARY KEY (position),
+    CONSTRAINT checks_id UNIQUE (check_id)
+);
+CREATE INDEX checks_of_permit ON ledger.checks (permit_number, position DESC);
+COMMENT ON TABLE ledger.checks IS 'every check that was answered, refused ones too';
+COMMENT ON COLUMN ledger.checks.position IS 'place among the checks: 1, 2, 3 … in commit order';
+COMMENT ON COLUMN ledger.checks.permit_number IS 'of the permit that was asked for, where that could be told';
+COMMENT ON COLUMN ledger.checks.verifier_index IS 'keyed digest of the verifier''s account, to find its checks by';
+COMMENT ON COLUMN ledger.checks.as_of_position IS 'of the log of events, as the answer saw it';
+COMMENT ON COLUMN ledger.checks.state IS
+    'the check as JSON (UTF-8, members sorted), its personal part sealed; all columns but the position can be made from it';
+GRANT SELECT, INSERT ON ledger.checks TO permit_ledger_service;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checks
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+ALTER TABLE ledger.checks ENABLE ALWAYS TRIGGER append_only;
+COMMENT ON TRIGGER append_only ON ledger.checks IS
+    'refuses UPDATE, DELETE and TRUNCATE; hygiene, not proof: the owner can drop it';

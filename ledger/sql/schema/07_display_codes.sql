@@ -1,0 +1,115 @@
+-- Live codes: shown on a phone, good for one check. Neither a code nor a challenge is stored, only keyed
+-- digests of them; the key is outside the database.
+
+CREATE TABLE ledger.display_codes (
+    code_digest bytea NOT NULL,
+    permit_number text NOT NULL,
+    holder_id text NOT NULL,
+    device text NOT NULL,
+    challenge_digest bytea,
+    issued_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    CONSTRAINT display_codes_digest PRIMARY KEY (code_digest)
+) WITH (fillfactor = 70); -- its one change, the use, stays on the row's page
+CREATE INDEX display_codes_of_device ON ledger.display_codes (permit_number, device, issued_at DESC);
+CREATE INDEX display_codes_expiry ON ledger.display_codes (expires_at);
+COMMENT ON TABLE ledger.display_codes IS
+    'codes of the last day, dead ones too: a check of one is shown to its holder';
+COMMENT ON COLUMN ledger.display_codes.device IS 'thumbprint of the key that asked for it (RFC 7638)';
+COMMENT ON COLUMN ledger.display_codes.challenge_digest IS 'good only for the check that asked this';
+COMMENT ON COLUMN ledger.display_codes.used_at IS 'by the ledger''s clock; from then on it is dead';
+
+CREATE TABLE ledger.challenges (
+    challenge_digest bytea NOT NULL,
+    verifier_index bytea NOT NULL,
+    scenario text NOT NULL,
+    issued_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    CONSTRAINT challenges_digest PRIMARY KEY (challenge_digest)
+) WITH (fillfactor = 70);
+CREATE INDEX challenges_of_verifier ON ledger.challenges (verifier_index, issued_at DESC);
+CREATE INDEX challenges_expiry ON ledger.challenges (expires_at);
+COMMENT ON TABLE ledger.challenges IS 'digits that a checker shows and the holder''s phone answers';
+
+CREATE TABLE ledger.device_proofs (
+    proof_digest bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT device_proofs_digest PRIMARY KEY (proof_digest)
+);
+CREATE INDEX device_proofs_expiry ON ledger.device_proofs (expires_at);
+COMMENT ON TABLE ledger.device_proofs IS
+    'proofs of a device''s key that were heard, so that none is heard twice; by the server''s clock';
+
+-- A row lock needs UPDATE as well, also where nothing is updated.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.display_codes, ledger.challenges,
+                                        ledger.device_proofs TO permit_ledger_service;
+
+-- Issue a code for a device whose proof is new. `refused` names the obstacle; nothing is written then
+-- but the proof.
+--
+-- Rows that another transaction has locked are skipped wherever rows are only cleaned up. No lock is
+-- waited for here, so no check can wait for this.
+CREATE FUNCTION ledger.mint_code(
+    new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
+    "at" timestamptz, until timestamptz, kept_for interval, open_max integer, tidied_max integer,
+    new_proof_digest bytea, proof_kept_for interval
+) RETURNS TABLE (refused text) LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM ledger.device_proofs WHERE proof_digest IN (
+        SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
+        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.device_proofs (proof_digest, expires_at)
+    VALUES (new_proof_digest, now() + proof_kept_for) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'proof';
+        RETURN;
+    END IF;
+
+    IF answers_challenge IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ledger.challenges
+        WHERE challenge_digest = answers_challenge AND used_at IS NULL AND expires_at > "at"
+    ) THEN
+        RETURN QUERY SELECT 'challenge';
+        RETURN;
+    END IF;
+
+    DELETE FROM ledger.display_codes WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes WHERE expires_at < "at" - kept_for
+        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
+    -- Of this device's open codes the newest stay, so that with this one there are no more than may.
+    UPDATE ledger.display_codes SET used_at = "at" WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes
+        WHERE code_digest IN (
+            SELECT code_digest FROM ledger.display_codes
+            WHERE permit_number = of_permit AND device = of_device
+              AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET open_max - 1)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.display_codes
+        (code_digest, permit_number, holder_id, device, challenge_digest, issued_at, expires_at)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until);
+END
+$$;
+
+-- Store a verifier's challenge; false where another one has the same digits, which are drawn again.
+CREATE FUNCTION ledger.ask_challenge(
+    new_challenge_digest bytea, of_verifier bytea, in_scenario text, "at" timestamptz,
+    until timestamptz, open_max integer, tidied_max integer
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM ledger.challenges WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges WHERE expires_at < "at"
+        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
+    DELETE FROM ledger.challenges WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges
+        WHERE challenge_digest IN (
+            SELECT challenge_digest FROM ledger.challenges WHERE verifier_index = of_verifier
+            ORDER BY issued_at DESC OFFSET open_max - 1)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.challenges (challenge_digest, verifier_index, scenario, issued_at, expires_at)
+    VALUES (new_challenge_digest, of_verifier, in_scenario, "at", until) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;

@@ -1,0 +1,35 @@
+-- Audit reads: on record before they are answered, refused ones too; rows are only added.
+
+CREATE TABLE ledger.audit_reads (
+    position bigint GENERATED ALWAYS AS IDENTITY,
+    read_id uuid NOT NULL,
+    read_at timestamptz NOT NULL,
+    reader text NOT NULL,
+    case_number text,
+    what text NOT NULL,
+    subject text,
+    parameters jsonb NOT NULL,
+    outcome text NOT NULL,
+    correlation_id text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT audit_reads_position PRIMARY KEY (position),
+    CONSTRAINT audit_reads_id UNIQUE (read_id)
+);
+CREATE INDEX audit_reads_of_subject ON ledger.audit_reads (subject, position DESC);
+COMMENT ON TABLE ledger.audit_reads IS 'every look into the audit by somebody with a valid token';
+COMMENT ON COLUMN ledger.audit_reads.position IS
+    'order in which they were recorded; numbers may be missing where a record was given up';
+COMMENT ON COLUMN ledger.audit_reads.read_at IS 'when, by the ledger''s clock';
+COMMENT ON COLUMN ledger.audit_reads.reader IS 'the subject of the token';
+COMMENT ON COLUMN ledger.audit_reads.case_number IS 'in which case, as the token says; NULL where it says none';
+COMMENT ON COLUMN ledger.audit_reads.subject IS
+    'which stream was looked at, a permit''s number for one; NULL where none was named, or what stood there could be none';
+COMMENT ON COLUMN ledger.audit_reads.recorded_at IS 'by the server''s clock';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.audit_reads
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+ALTER TABLE ledger.audit_reads ENABLE ALWAYS TRIGGER append_only;
+COMMENT ON TRIGGER append_only ON ledger.audit_reads IS
+    'refuses UPDATE, DELETE and TRUNCATE; hygiene, not proof: the owner can drop it';
+
+GRANT SELECT, INSERT ON ledger.audit_reads TO permit_ledger_service;

@@ -1,0 +1,143 @@
+"""What the central and the remote HTTP service have in common: who may call, clock, database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import structlog
+from fastapi import APIRouter
+from joserfc.jwk import KeySet
+from psycopg_pool import AsyncConnectionPool
+
+from api.checks.receipts import ReceiptSigner
+from api.http.rate_limits import CheckLimits
+from api.http.tokens import TokenVerifier
+from api.operations.development import DevelopmentIssuer
+from api.operations.development import router as development_router
+from ledger.crypto.blind_index import BlindIndex
+from ledger.database.clock import Clock, DevelopmentClock
+from permit_ledger.keys import files as keys
+from permit_ledger.keys.issuer import IssuerKeys, load_at_start
+from permit_ledger.keys.receipt_keys import WatchedKeys
+from permit_ledger.settings import DEVELOPMENT_ISSUER, Settings
+from projections.queries.permits import read_pool
+
+from .cli_context import policy_in_force, service_clock
+
+DEVELOPMENT_STATION = "320211-01"
+
+_log = structlog.get_logger(__name__)
+
+
+class NoIssuer(Exception):
+    """No issuer of tokens is configured."""
+
+
+def development_issuer(settings: Settings) -> DevelopmentIssuer:
+    """The issuer of tokens in development mode."""
+    return DevelopmentIssuer(
+        key=keys.development_issuer_key(settings),
+        issuer=DEVELOPMENT_ISSUER,
+        audience=settings.audience,
+        station=DEVELOPMENT_STATION,
+        scenarios=tuple(policy_in_force(settings).scenarios),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpBasis:
+    """``issuer_keys`` are those of the configured issuer; ``None`` in development mode."""
+
+    settings: Settings
+    database_url: str
+    clock: Clock
+    issuer_keys: IssuerKeys | None
+
+    @classmethod
+    def of(cls, settings: Settings, database_url: str) -> HttpBasis:
+        """
+        Raises:
+            NoIssuer: neither a real issuer nor development mode is set.
+            NoKeys: the issuer's keys are unavailable.
+        """
+        if not settings.development and not settings.issuer:
+            raise NoIssuer(
+                "set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or PERMIT_LEDGER_DEVELOPMENT=true"
+            )
+        clock = service_clock(settings, database_url)
+        issuer_keys = load_at_start(settings.jwks) if settings.issuer and settings.jwks else None
+        return cls(settings, database_url, clock, issuer_keys)
+
+    def development(self) -> APIRouter | None:
+        """The endpoints that exist in development mode only."""
+        if not isinstance(self.clock, DevelopmentClock):
+            return None
+        return development_router(development_issuer(self.settings), self.clock)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[AsyncExitStack, AsyncConnectionPool[Any]]]:
+        """A stack for everything that the service opens, and its pool for reads."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_logged())
+            if self.issuer_keys:
+                in_background(stack, self.issuer_keys.keep_fresh())
+            if isinstance(self.clock, DevelopmentClock):
+                stopped = Event()
+                stack.callback(stopped.set)
+                self.clock.follow(stopped)
+            connections_max = self.settings.database_connections_max
+            pool = await stack.enter_async_context(
+                read_pool(self.database_url, connections_max=connections_max)
+            )
+            yield stack, pool
+
+    def tokens(self) -> TokenVerifier:
+        """Trusts the configured issuer, or that of development mode."""
+        settings, issuer_keys = self.settings, self.issuer_keys
+        if issuer_keys and settings.issuer:
+            return TokenVerifier(
+                issuer_keys,
+                issuer=settings.issuer,
+                audience=settings.audience,
+                refresh=issuer_keys.refresh,
+            )
+        own = KeySet([keys.development_issuer_key(settings)])
+        return TokenVerifier(lambda: own, issuer=DEVELOPMENT_ISSUER, audience=settings.audience)
+
+    def receipts(self) -> ReceiptSigner:
+        issuer = self.settings.issuer or DEVELOPMENT_ISSUER
+        return ReceiptSigner(WatchedKeys(self.settings), issuer=issuer)
+
+    def check_limits(self, blind_index: BlindIndex) -> CheckLimits:
+        return CheckLimits(
+            blind_index,
+            per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
+            per_permit_per_minute=self.settings.checks_per_permit_per_minute,
+        )
+
+    @property
+    def public_url(self) -> str | None:
+        """``None`` in development mode: there each request's own host is believed."""
+        settings = self.settings
+        return settings.public_url or (None if settings.development else settings.url)
+
+
+def in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Run ``work`` until the stack is left."""
+    task = asyncio.create_task(work)
+    stack.callback(task.cancel)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log what stops the service here: the server would log its text, which may hold values."""
+    try:
+        yield
+    except Exception as error:
+        _log.critical("service can't run", error=type(error).__name__, exc_info=error)
+        raise

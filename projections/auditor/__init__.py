@@ -1,1 +1,0 @@
-"""Compares views with the log, permit by permit, all day."""

@@ -1,0 +1,119 @@
+"""Keys in memory: few, not for long, and given back by themselves."""
+
+import time
+from threading import Timer
+from unittest.mock import Mock
+
+import pytest
+
+from ledger.crypto.holder_keys import CACHE_GENERATION_S, CACHE_KEYS_MAX, KeyCache
+
+SHORT_S = 0.05
+
+
+@pytest.fixture
+def lasting():
+    """One that does not grow old while a test runs."""
+    return KeyCache(keys_max=3, generation_s=60)
+
+
+def test_what_was_put_is_given():
+    """Until it is too old; nothing else is."""
+    cache = KeyCache(generation_s=60)
+
+    cache.put("a", "key of a")
+
+    assert ("key of a", None) == (cache.get("a"), cache.get("b"))
+
+
+def test_a_key_put_again_is_the_newer_one(lasting):
+    """Also where the older one lies among the old."""
+    for name in ("a", "b", "c", "d"):
+        lasting.put(name, "first")
+
+    lasting.put("a", "second")
+
+    assert "second" == lasting.get("a")
+
+
+def test_it_holds_no_more_than_two_generations(lasting):
+    """However many come: the oldest go first."""
+    sizes = []
+    for n in range(100):
+        lasting.put(f"holder-{n}", n)
+        sizes.append(len(lasting))
+
+    assert 6 == max(sizes)
+    kept = [n for n in range(100) if lasting.get(f"holder-{n}") is not None]
+    assert kept == list(range(100 - sizes[-1], 100))
+
+
+def test_it_forgets_within_two_generations_without_being_asked(until):
+    """Without any call; the timer ends with the last key, and starts again with the next."""
+    cache = KeyCache(generation_s=SHORT_S)
+    for round_of in range(3):
+        cache.put("a", round_of)
+        put_at = time.monotonic()
+
+        until(lambda: not len(cache))
+
+        assert time.monotonic() - put_at < 2 * SHORT_S + 1  # a busy machine's second
+        until(lambda: cache._timer is None)
+
+
+def test_a_key_that_is_used_is_forgotten_as_well(until):
+    """Being asked for does not keep it: its row is looked at again."""
+    cache = KeyCache(generation_s=SHORT_S)
+    cache.put("a", "key")
+
+    until(lambda: cache.get("a") is None)
+
+
+def test_a_key_lives_for_a_second_at_most():
+    """What an erased holder's key may outlast its row by, in another process."""
+    assert 2 * CACHE_GENERATION_S <= 1
+    assert CACHE_KEYS_MAX == 10_000
+
+
+def test_forgetting_is_at_once(lasting):
+    """Whichever generation it is in, or both; another's stays."""
+    for name in ("a", "b", "c", "d", "a"):
+        lasting.put(name, "key")
+
+    for name in ("a", "b", "nobody"):
+        lasting.forget(name)
+
+    assert [None, None, "key", "key"] == [lasting.get(name) for name in ("a", "b", "c", "d")]
+
+
+def test_many_threads_may_use_it(at_once):
+    """Each gets its own key or none, never another's; the bound holds meanwhile."""
+    cache = KeyCache(keys_max=10, generation_s=0.001)
+
+    def work(n):
+        def run():
+            for i in range(300):
+                name = f"{n}-{i % 20}"
+                cache.put(name, name)
+                assert cache.get(f"{n}-{(i + 7) % 20}") in {None, f"{n}-{(i + 7) % 20}"}
+                if i % 3 == 0:
+                    cache.forget(name)
+                assert len(cache) <= 20
+            return "done"
+
+        return run
+
+    assert ["done"] * 8 == at_once([work(n) for n in range(8)])
+
+
+def test_where_no_thread_is_to_be_had_nothing_is_kept(monkeypatch):
+    """A key that could not be forgotten in time is not kept; later ones are."""
+    cache = KeyCache()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(Timer, "start", Mock(side_effect=RuntimeError))
+        cache.put("a", "key")
+        assert 0 == len(cache)
+
+    cache.put("b", "key")
+
+    assert "key" == cache.get("b")
