@@ -62,10 +62,7 @@ BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class PermitEvent(DomainEvent):
-    """An event of a permit, whose number is the ``originator_id``.
-
-    The direct subclasses in this module are all events that a permit's stream can hold.
-    """
+    """An event of a permit; a permit's stream holds only this module's direct subclasses."""
 
     SEQUENCE: ClassVar[str | None] = None
     """Events of one sequence became true in the order in which they were recorded, whatever days
@@ -104,8 +101,7 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
         return first_instant(self.anchor)
 
     def mutate(self, aggregate: Permit | None) -> Permit:  # type: ignore[override]
-        """Return the permit in its first state. Overrides the library's method, which inspects the
-        constructor's signature for every event."""
+        """Return the permit in its first state, without the library's inspection of signatures."""
         assert aggregate is None  # noqa: S101
         permit_class: type[Permit] = resolve_topic(self.originator_topic)
         permit = permit_class.__new__(permit_class)
@@ -287,8 +283,7 @@ class IdentityCorrected(PermitEvent):
 
     @property
     def true_from(self) -> datetime:
-        """Of the person; the card is stale since it was recorded."""
-        return BEGINNING
+        return BEGINNING  # of the person; the card is stale since it was recorded
 
     @property
     def outdates_card(self) -> bool:
@@ -381,7 +376,5 @@ def _with(devices: dict[str, Device], device: Device | Erased) -> dict[str, Devi
 
 
 EVENTS: tuple[type[PermitEvent], ...] = tuple(PermitEvent.__subclasses__())
-"""All events above, in their order; a stream can hold no other."""
-
 for _event in EVENTS:
     register_topic(_event.TOPIC, _event)

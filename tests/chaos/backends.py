@@ -1,4 +1,4 @@
-"""The server's processes that append, found and hurt by their pids."""
+"""The server's processes that append, found and killed by their pids."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ APPENDERS = """
 
 
 def append_backends(database_url: str) -> list[int]:
-    """Their pids; none while the server is away."""
+    """Their pids; none while the server is down."""
     try:
         with connect(database_url, application_name="chaos") as connection:
             return [int(str(pid)) for (pid,) in connection.execute(APPENDERS).fetchall()]

@@ -1,7 +1,7 @@
-"""The givens of the chaos tests: a server that may be hurt, load, and a judge.
+"""Fixtures of the chaos tests: a server to inject faults into, load, and a judge.
 
-What is by chance follows from ``seed``, which pytest shows where a test fails;
-``PERMIT_LEDGER_TEST_SEED`` runs it again.
+All random choices follow from ``seed``, which pytest shows when a test fails;
+``PERMIT_LEDGER_TEST_SEED`` repeats the run.
 """
 
 import os
@@ -52,7 +52,7 @@ def chance(seed: int) -> random.Random:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    """``until(condition)``: returns as soon as it holds, fails where it never does."""
+    """``until(condition)``: returns as soon as it holds, fails if it never does."""
     return partial(wait_until, wait_s=WAIT_S)
 
 
@@ -67,7 +67,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def server(make_data_dir: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
-    """A server that is hurt, with a prepared template database; other tests have another."""
+    """A server for faults, with a prepared template database; other tests have another server."""
     with EmbeddedPostgres(make_data_dir()) as server:
         with psycopg.connect(server.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
@@ -106,7 +106,7 @@ def admin(database_url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def stranger(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody who begins a transaction by what they do first, and forgets to end it."""
+    """Another client, whose first statement begins a transaction that it never ends."""
     with psycopg.connect(database_url, application_name="stranger") as connection:
         yield connection
         connection.rollback()
@@ -135,14 +135,14 @@ def waiting(admin: Connection) -> Callable[[], bool]:
 
 @pytest.fixture
 def proxy(database_url: str, make_data_dir: Callable[[], Path]) -> Iterator[Proxy]:
-    """A network before the database that fails when it is told."""
+    """A network before the database that fails on request."""
     with Proxy(make_data_dir(), database_url) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="session")
 def sent_until_done() -> Callable[..., Acknowledgement]:
-    """``sent_until_done(service, request)``: as a client does that was told to try again."""
+    """``sent_until_done(service, request)``: retry as a client does after a 503."""
 
     def sent_until_done(
         service: Service, request: Request, *, wait_s: float = WAIT_S
@@ -175,7 +175,7 @@ def services(database_url: str) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def queued() -> Callable[[Service], int]:
-    """``queued(service)``: how many appends wait for the writer, those taken back left out."""
+    """``queued(service)``: how many appends wait for the writer, without cancelled ones."""
 
     def queued(service: Service) -> int:
         return service.commits.queued
@@ -191,7 +191,7 @@ def together(
     queued: Callable[[Service], int],
 ) -> Callable[[Service, Callable[[], Any], list[Callable[[], Any]]], list[Any]]:
     """``together(service, first, acts)``: ``acts`` queue up while the first is on its way, and go
-    in one batch; gives what each returned or raised, ``first`` left out."""
+    in one batch; returns what each returned or raised, without ``first``."""
 
     def together(
         service: Service, first: Callable[[], Any], acts: list[Callable[[], Any]]
@@ -213,7 +213,7 @@ def together(
 
 @pytest.fixture
 def permits(database_url: str, seed: int) -> Callable[[int], list[Acknowledgement]]:
-    """``permits(count)``: issued before anything else; what was acknowledged of them."""
+    """``permits(count)``: issued before anything else; their acknowledgements."""
 
     def permits(count: int) -> list[Acknowledgement]:
         return retry(database_url, Workload(seed), [f"w0-{n}" for n in range(1, count + 1)])
@@ -249,8 +249,8 @@ def sent_again(database_url: str) -> Callable[..., list[Acknowledgement]]:
 def problems(
     database_url: str, until: Callable[..., None]
 ) -> Callable[..., dict[str, list[object]]]:
-    """``problems(acknowledged, done=…, follower=…)``: what the judge finds; nothing, it is hoped.
-    The follower is waited for until it has caught up."""
+    """``problems(acknowledged, done=…, follower=…)``: the violations that the judge finds.
+    Waits until the follower has caught up."""
 
     def problems(
         acknowledged: list[Acknowledgement],

@@ -1,6 +1,6 @@
 """A follower that may be killed: ``python -m tests.chaos.follower URL FILE``.
 
-Each page that it was given is one write of lines at the end of the file, flushed to disk; it goes
+Each page that it received is one write of lines at the end of the file, flushed to disk; it goes
 on after the last whole line, as a consumer that keeps its position with its work does. Ends with
 its standard input.
 """
@@ -17,7 +17,7 @@ from ledger.eventlog.follow import follow
 
 
 def kept_positions(file: Path) -> list[int]:
-    """All that was kept, in its order; half a line at the end was never kept."""
+    """All whole lines, in their order."""
     if not file.exists():
         return []
     lines = file.read_bytes().split(b"\n")[:-1]

@@ -1,4 +1,4 @@
-"""A follower as its parent sees it: killed, started again, and what it has kept."""
+"""A follower process under its parent's control: killed, started again, and its saved lines."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ class FollowerProcess:
 
     @property
     def positions(self) -> list[int]:
-        """Every position that it was given, in order, over all its lives."""
+        """Every position that it received, in order, over all its starts."""
         return kept_positions(self._file)
 
     @property
@@ -35,17 +35,17 @@ class FollowerProcess:
         return self._process is not None and self._process.poll() is None
 
     def has_kept(self, position: int) -> Condition:
-        """A condition: it is there, or beyond. One that has ended will never be."""
+        """A condition: it has reached this position. An ended process never does."""
 
         def has_kept() -> bool:
             if not self.is_running:
-                raise AssertionError("the follower has ended by itself")
+                raise AssertionError("the follower has ended unexpectedly")
             return self.positions[-1:] >= [position] or position == 0
 
         return has_kept
 
     def start(self) -> None:
-        """From its last kept position on."""
+        """Start from its last saved position."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.follower", self._url, str(self._file)],
             stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Compares what was promised with what is there. Knows nothing of how the ledger works."""
+"""Compare the guarantees with the database, independently of the ledger's code."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ ANSWERS = "SELECT key, body, version, position FROM ledger.answers WHERE caller 
 
 @dataclass
 class Verdict:
-    """Everything that is not as it should be; empty lists where all is well.
+    """Violations of the guarantees; empty lists if there are none.
 
     ``lost``: acknowledged, and not in the log as it was acknowledged; ``doubled``: keys that took
-    effect more than once; ``missing``: keys that ought to have by now, and have not; ``gaps``:
-    positions that are missing, of the log or of a permit's versions; ``skipped``: where a follower
-    was given something else than the next position; ``disagreeing``: keys whose answer, kept or
-    told, is another than their event.
+    effect more than once; ``missing``: keys that should have taken effect and did not; ``gaps``:
+    positions that are missing, of the log or of a permit's versions; ``skipped``: a follower
+    received something else than the next position; ``disagreeing``: keys whose response, stored or
+    sent, differs from their event.
     """
 
     head: int = 0
@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def problems(self) -> dict[str, list[object]]:
-        """What is wrong, by its name; empty where nothing is."""
+        """The violations by name; empty if there are none."""
         return {
             name: list(found)
             for name, found in vars(self).items()
@@ -53,10 +53,10 @@ def judge(
     done: Iterable[str] = (),
     followed: Sequence[int] | None = None,
 ) -> Verdict:
-    """Look at the log and the answers, once nobody writes any more.
+    """Check the log and the responses, after all writers have ended.
 
-    ``done`` are keys that were retried until they were answered, ``followed`` what a follower has
-    seen that has caught up.
+    ``done`` are keys that were retried until they were answered, ``followed`` the positions of a
+    follower that has caught up.
     """
     with connect(database_url) as connection:
         rows = connection.execute(LOG).fetchall()
@@ -80,9 +80,10 @@ def judge(
     verdict.doubled = [key for key, events in by_key.items() if len(events) > 1]
     verdict.missing = sorted(set(done) - by_key.keys())
     verdict.lost = [
-        told
-        for told in acknowledged
-        if (told.position, told.number, told.version) not in by_key.get(told.key, [])
+        confirmed
+        for confirmed in acknowledged
+        if (confirmed.position, confirmed.number, confirmed.version)
+        not in by_key.get(confirmed.key, [])
     ]
     answers = {key: (position, body) for key, body, _, position in kept}
     verdict.disagreeing = [
@@ -96,14 +97,14 @@ def judge(
 
 
 def kept_keys(database_url: str, keys: Iterable[str]) -> set[str]:
-    """Those of ``keys`` that have an answer by now."""
+    """Those of ``keys`` that have a response."""
     with connect(database_url) as connection:
         kept = connection.execute(ANSWERS, [CALLER]).fetchall()
     return set(keys) & {str(key) for key, *_ in kept}
 
 
 def _not_contiguous(found: Sequence[int], head: int) -> list[str]:
-    """Where ``found`` leaves 1, 2, 3 … up to ``head``."""
+    """The positions at which ``found`` differs from 1, 2, 3 … up to ``head``."""
     if list(found) == list(range(1, head + 1)):
         return []
     at = next((n for n, p in enumerate(found, 1) if n != p), len(found) + 1)

@@ -1,7 +1,7 @@
-"""Events that can't be read, in the log from their first moment on, and put right later.
+"""Unreadable events: corrupted as they are inserted, and repaired later.
 
-What is written to the log is replaced as it is inserted, so that no projector has ever seen the
-good bytes; they are kept beside it. Only the log's owner can do either.
+Bytes are replaced during the insert, so that no projector ever reads the good ones, which are kept
+in another table. Only the log's owner can do either.
 """
 
 from psycopg import sql
@@ -41,7 +41,7 @@ class Poisoner:
 
     @staticmethod
     def cure(owner: Connection) -> list[str]:
-        """Put all good bytes back; gives the permits whose events they are."""
+        """Put all good bytes back; return the permits whose events they are."""
         with owner.transaction():
             owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
             owner.execute(

@@ -1,4 +1,4 @@
-"""A projector that may be killed, with its auditor, as the ``project`` role puts them together:
+"""A projector that may be killed, with its auditor, as in the ``project`` role:
 ``python -m tests.chaos.projector URL``. Ends with its standard input."""
 
 import gc

@@ -1,4 +1,4 @@
-"""A projector as its parent sees it: killed, frozen, started again, and its memory."""
+"""A projector process under its parent's control: killed, frozen, started again, and its memory."""
 
 import signal
 import subprocess
@@ -31,7 +31,7 @@ class ProjectorProcess:
         self._url = as_service(make_conninfo(database_url, user=user))
         self._process: subprocess.Popen[bytes] | None = None
         self.rss_bytes: list[list[int]] = []
-        """Of each of its lives, as often as it was looked at."""
+        """Of each of its starts, one value a sample."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -63,7 +63,7 @@ class ProjectorProcess:
         self._running.send_signal(signal.SIGCONT)
 
     def look(self) -> None:
-        """Note how much memory it takes now."""
+        """Sample its memory."""
         with suppress(psutil.Error):
             self.rss_bytes[-1].append(psutil.Process(self._running.pid).memory_info().rss)
 

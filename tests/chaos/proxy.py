@@ -1,4 +1,4 @@
-"""A network between ledger and database that fails at exactly the wrong moment."""
+"""A network between ledger and database that fails at a chosen statement."""
 
 import socket
 from collections.abc import Callable
@@ -14,15 +14,15 @@ RECEIVED_BYTES_MAX = 1 << 20
 PORT = 5432
 END_TIMEOUT_S = 10
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
-"""The server's last word on a statement, once its transaction is over."""
+"""The server's last message for a statement, once its transaction is over."""
 
 
 @dataclass(frozen=True)
 class Strike:
-    """What happens to a statement that carries ``marker``.
+    """The fault for a statement that contains ``marker``.
 
-    ``reaches``: the server gets it, and its answer is thrown away; otherwise it is kept back until
-    it is let go. ``cut``: the client's connection is closed then; otherwise it hears nothing.
+    ``reaches``: the server gets it, and its answer is dropped; otherwise it is held back until it
+    is released. ``cut``: the client's connection is closed then; otherwise it gets no answer.
     """
 
     marker: bytes
@@ -45,8 +45,8 @@ class _Line:
 class Proxy:
     """Listens on a socket of its own within its context.
 
-    ``struck`` is set when the first strike is over: its statement was kept back, or the server is
-    done with it. ``sendings`` counts how often the marker came by.
+    ``struck`` is set when the first fault is over: its statement was held back, or the server has
+    executed it. ``sendings`` counts how often the marker was seen.
     """
 
     def __init__(self, folder: Path, database_url: str) -> None:
@@ -90,11 +90,11 @@ class Proxy:
             self._strikes.append(Strike(marker, reaches, cut))
 
     def let_go(self, sending: int) -> None:
-        """The server gets what was kept back, late; counted from 0."""
+        """Send the server a statement that was held back; counted from 0."""
         self._kept_back[sending].set()
 
     def break_off(self) -> None:
-        """Every connection of this moment ends."""
+        """Close every current connection."""
         for line in list(self._lines):
             line.close()
 
@@ -144,7 +144,7 @@ class Proxy:
         go_on.wait()
 
     def _take_strike(self, before: bytes, data: bytes) -> Strike | None:
-        """The strike, if this is its statement; a marker may come in two parts."""
+        """The fault, if this is its statement; a marker may arrive in two parts."""
         with self._lock:
             marker = self._marker
             if marker is None or marker not in before[1 - len(marker) :] + data:
@@ -167,7 +167,7 @@ class Proxy:
 
 
 def receive(end: socket.socket) -> bytes:
-    """What comes next; nothing where the connection has ended, in whichever way."""
+    """The next bytes; none if the connection has ended."""
     try:
         return end.recv(RECEIVED_BYTES_MAX)
     except OSError:

@@ -1,4 +1,4 @@
-"""Another process, to which clients turn with what nobody has answered them."""
+"""Another service, to which clients send again the commands without an answer."""
 
 import time
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def retry(database_url: str, workload: Workload, keys: Iterable[str]) -> list[Ac
     """Send each of ``keys`` again until it is answered.
 
     Raises:
-        Unavailable, Contended: still, after half a minute.
+        Unavailable, Contended: after half a minute of retries.
     """
     deadline = time.monotonic() + WAIT_S
     with service_at(database_url, "thread") as service, ThreadPoolExecutor(THREADS) as threads:

@@ -28,7 +28,7 @@ FORMS = ("thread", "task")
 
 
 class Service(Protocol):
-    """Something that runs requests, many at a time."""
+    """Runs requests, many at a time."""
 
     @property
     def ledger(self) -> BlockingLedger: ...
@@ -56,7 +56,7 @@ class ThreadService:
 
 
 class TaskService:
-    """Every request is a coroutine of one event loop, whoever asks."""
+    """Every request is a coroutine of one event loop, from any thread."""
 
     def __init__(
         self,

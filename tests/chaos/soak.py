@@ -1,8 +1,8 @@
-"""Random faults of the projectors under random load: what is promised is measured all the while.
+"""Random faults of the projectors under random load, with the guarantees checked throughout.
 
-Two projector processes keep the views of a server that is hurt. Lives write, readers read both
-tracks in one statement, somebody waits to see what was written. Faults come one after another, by
-chance; after each one the views have to move again before the next.
+Two projector processes keep the views of a server under faults. Writers change permits, readers
+read both tracks in one statement, a waiter checks that writes become visible. Faults follow one
+another at random; after each one the views have to progress before the next.
 """
 
 import random
@@ -37,7 +37,7 @@ LIVES = 2
 BOTH_READERS = 2
 FROZEN_S = 3.0
 STOPPING_S = 0.1
-"""By then the server has committed whatever the frozen one had asked it for."""
+"""By then the server has committed all statements of the frozen projector."""
 PAUSE_MAX_S = 1.5
 MIDDLE_WAIT_S = 1.0
 WAIT_S = 60.0
@@ -76,7 +76,7 @@ _pause = Event()  # never set
 
 
 class Soak:
-    """Runs within its context; leaving it ends whatever it started."""
+    """Runs within its context; leaving it ends everything it started."""
 
     def __init__(self, database_url: str, seed: int) -> None:
         self._url = database_url
@@ -133,7 +133,7 @@ class Soak:
         self._stack.close()
 
     def hurt(self) -> None:
-        """One fault, after a moment; every kind comes before one comes again."""
+        """One fault, after a pause; every kind occurs before one is repeated."""
         if not self._next:
             self._next = self._chance.sample([*self._faults], len(self._faults))
         name = self._next.pop()
@@ -146,7 +146,8 @@ class Soak:
             self.wrong.setdefault("stalled", []).append(str(error))
 
     def judged(self) -> dict[str, list[str]]:
-        """End the load, let the projectors catch up, and look at everything; what is wrong."""
+        """End the load, let the projectors catch up, and check everything; return the
+        violations."""
         self._end_threads()
         with connect(self._url) as owner:
             Poisoner.disarm(owner)
@@ -165,7 +166,7 @@ class Soak:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """How much of everything there was."""
+        """Counts of everything that happened."""
         lives = [life for projector in self.projectors for life in projector.rss_bytes if life]
         longest = max(lives, key=len, default=[0])
         half = len(longest) // 2
@@ -216,9 +217,9 @@ class Soak:
             if moved_s is not None:
                 self.frozen_s.append(moved_s)
             elif self._ask(_HOLDS_A_PAGE, leader.user) != (0,):
-                self.frozen_in_a_page += 1  # the server puts it out, later than this
+                self.frozen_in_a_page += 1  # the server ends it, later than this
             else:
-                self.wrong.setdefault("nobody stepped in", []).append(leader.user)
+                self.wrong.setdefault("no projector took over", []).append(leader.user)
         finally:
             leader.go_on()
 
@@ -226,7 +227,7 @@ class Soak:
         self._ask(_CUT, application_name)
 
     def _restart(self) -> None:
-        """While a page is being written, where one is to be seen."""
+        """While a page is being written, if one is found."""
         mode = self._chance.choice(["fast", "immediate"])
         with connect(self._url) as admin:
             deadline = time.monotonic() + MIDDLE_WAIT_S
@@ -237,7 +238,7 @@ class Soak:
         restart(self._url, mode)
 
     def _poison(self) -> None:
-        """The next event of anybody; its permit is parked, which is waited for."""
+        """Corrupt the next event of any permit, and wait until the permit is quarantined."""
         with connect(self._url) as owner:
             Poisoner.poison(owner)
         self._until(lambda: bool(self._poisoned_now() - self._poisoned), "poison")
@@ -269,7 +270,7 @@ class Soak:
         return next(each for each in self.projectors if each.user == found[0])
 
     def _until_taken_over(self, user: str, killed_at: float) -> float:
-        """Seconds until the views move that the killed one no longer can."""
+        """Seconds until another projector moves the views."""
         before = None
         with connect(self._url) as admin:
             while time.monotonic() - killed_at < WAIT_S:
@@ -280,7 +281,7 @@ class Soak:
                 if before is not None and position > before:
                     return time.monotonic() - killed_at
                 _pause.wait(POLL_S)
-        raise TimeoutError("nobody takes over")
+        raise TimeoutError("no projector takes over")
 
     def _until_it_moves(self, after: str) -> None:
         before: list[int] = []
@@ -292,7 +293,7 @@ class Soak:
         self._until(moves, f"move after {after}")
 
     def _until(self, condition: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
-        """A server that is away for a moment is waited for."""
+        """Waits for a server that is down for a moment."""
 
         def holds() -> bool:
             with suppress(psycopg.OperationalError):
@@ -328,12 +329,12 @@ class Soak:
     # -- threads -------------------------------------------------------------------------------
 
     def _begin(self, name: str, work: Callable[..., None], *arguments: Any) -> None:
-        """Whatever it raises is wrong."""
+        """Every exception is a violation."""
 
         def run() -> None:
             try:
                 work(*arguments)
-            except Exception as error:  # noqa: BLE001  told by the judge
+            except Exception as error:  # noqa: BLE001  reported as a violation
                 told = f"{name}: {type(error).__name__}: {error}"
                 self.wrong.setdefault("unexpected", []).append(told)
 

@@ -1,4 +1,4 @@
-"""What is wrong with the views once nobody writes any more: every row against a fold of the log."""
+"""Violations in the views after all writers have ended: every row against a fold of the log."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ SHOWN_MAX = 20
 
 
 def what_is_wrong(url: str, ledger: BlockingLedger) -> dict[str, list[str]]:
-    """By its name; nothing where all is well. Permits that are parked are left out."""
+    """The violations by name; quarantined permits are left out."""
     with connect(url) as connection:
         parked = {one.permit_number for one in list_quarantined(connection)}
         streams = connection.execute("SELECT DISTINCT stream FROM ledger.events").fetchall()

@@ -1,5 +1,5 @@
-"""Those who write while the views are hurt: lives of people, and somebody who waits to see what
-became of it."""
+"""The writers of the soak test: random permits, and a waiter that checks that writes become
+visible."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ from projections.queries.waiting import ViewPosition
 from tests.projections.life import Life
 
 COMMANDS_PER_LIFE = 100
-"""A few years; then other people's turn comes."""
+"""A few years; then another permit follows."""
 PAUSE_S = 0.005
 WAIT_S = 30.0
 WAITER_PAUSE_S = 0.02
@@ -37,7 +37,7 @@ _VISIBLE = """
 
 @dataclass
 class Waited:
-    """``lost``: positions that did not come in time, or came without their permit."""
+    """``lost``: positions that did not become visible in time, or without their permit."""
 
     visible_ms: list[float] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ def context() -> CommandContext:
 
 
 def live(ledger: BlockingLedger, seed: int, stop: Event) -> None:
-    """One life after the other; what is refused or out of reach is part of it."""
+    """One permit after the other; refusals and outages are part of it."""
     chance, by = random.Random(seed), context()  # noqa: S311  chance, not secrecy
     while not stop.is_set():
         life = Life(ledger, by, random.Random(chance.random()))  # noqa: S311
@@ -65,7 +65,7 @@ def live(ledger: BlockingLedger, seed: int, stop: Event) -> None:
 
 
 def wait_and_look(url: str, ledger: BlockingLedger, waited: Waited, stop: Event) -> None:
-    """Issue, wait for the position, and look into the views: over and over."""
+    """Issue, wait for the position, and read the views, repeatedly."""
     life = Life(ledger, replace(context(), actor="officer-2"), random.Random(0))  # noqa: S311
 
     async def run() -> None:
@@ -91,7 +91,7 @@ def wait_and_look(url: str, ledger: BlockingLedger, waited: Waited, stop: Event)
 
 
 def _is_there(url: str, number: str, position: int) -> bool:
-    """In both tracks, or parked; views that a crash has put back a little are excused."""
+    """In both tracks, or quarantined; views set back a little by a crash are allowed."""
     with suppress(psycopg.OperationalError), connect(url, application_name="waiter") as connection:
         row = connection.execute(_VISIBLE, {"number": number}).fetchone()
         at, there = cast("tuple[int, bool]", row)

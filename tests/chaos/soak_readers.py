@@ -1,4 +1,4 @@
-"""Those who read the views while they are hurt: each a loop of its own, until told to stop."""
+"""The readers of the soak test: each a loop of its own, until it is stopped."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,7 +48,7 @@ FACES = (
 
 @dataclass
 class Seen:
-    """By all of them together."""
+    """Of all readers together."""
 
     reads: int = 0
     rows: int = 0
@@ -76,7 +76,7 @@ def read_both(url: str, seen: Seen, stop: Event) -> None:
 
 
 def read_faces(url: str, seen: Seen, stop: Event) -> None:
-    """Some permits on both tracks in one statement, each face opened from the box of its track."""
+    """Some permits on both tracks in one statement, each face decrypted from its own track."""
     keys = HolderKeys(keyring())
 
     def read(connection: Connection) -> None:
@@ -92,7 +92,7 @@ def read_faces(url: str, seen: Seen, stop: Event) -> None:
 
 
 def _differ(keys: HolderKeys, number: str, boxes: tuple[Any, Any], row: WrappedKey) -> bool:
-    """Whether the tracks show different people; one whose key is destroyed is shown by neither."""
+    """Whether the tracks show different people; an erased one is shown by neither."""
     key = keys.unwrap([row])[row.holder_id]
     if key is ERASED or None in boxes:
         return (boxes[0] is None) is not (boxes[1] is None)

@@ -21,7 +21,7 @@ def request_():
 def test_a_cut_connection_is_made_up_for(
     form, request_, services, proxy, persisted, sendings, problems
 ):
-    """The caller gets its positions; sent again is only what never got there."""
+    """The caller gets its positions; only statements that never arrived are sent again."""
     service = services(form, url=proxy.url)
     proxy.strike(request_.marker, reaches=persisted, cut=True)
 
@@ -40,8 +40,8 @@ def test_a_cut_connection_is_made_up_for(
 def test_a_whole_batch_is_made_up_for(
     form, seed, permits, services, proxy, persisted, sendings, together, problems
 ):
-    """Commands that went together are settled one by one, changes and issues alike."""
-    moved = [told.number for told in permits(SEVERAL)]
+    """Commands of one batch are resolved one by one, changes and issues alike."""
+    moved = [confirmed.number for confirmed in permits(SEVERAL)]
     requests = [Request(f"w1-{n}", number) for n, number in enumerate([*moved, None, None], 1)]
     service = services(form, url=proxy.url)
     proxy.strike(requests[SEVERAL].marker, reaches=persisted, cut=True)
@@ -53,6 +53,6 @@ def test_a_whole_batch_is_made_up_for(
     )
 
     assert sendings == proxy.sendings
-    told = [Acknowledgement.of(*pair) for pair in zip(requests, answers, strict=True)]
-    assert [False] * len(told) == [answer.replayed for answer in told]
-    assert {} == problems(told, done=[request.key for request in requests])
+    confirmed = [Acknowledgement.of(*pair) for pair in zip(requests, answers, strict=True)]
+    assert [False] * len(confirmed) == [answer.replayed for answer in confirmed]
+    assert {} == problems(confirmed, done=[request.key for request in requests])

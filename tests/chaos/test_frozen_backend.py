@@ -1,4 +1,4 @@
-"""A server process that appends stops in the middle: callers are told in time that nobody knows."""
+"""A frozen server process that appends: callers get an unknown outcome in bounded time."""
 
 import os
 import signal

@@ -26,7 +26,7 @@ MEBIBYTE = 1 << 20
 @pytest.fixture
 def small_disk(make_data_dir):
     """``small_disk(folder, mebibytes)``: a file system in memory, mounted there; unmounted at the
-    end, whatever holds it."""
+    end in any case."""
     mounted = []
 
     def small_disk(folder, mebibytes):
@@ -84,7 +84,7 @@ def write_ahead_log(small_disk, make_data_dir):
 
 
 def issue_until_full(service):
-    """What was acknowledged, and each request that was not with what it came to."""
+    """The acknowledgements, and each other request with its error."""
     told, failed = [], []
     for number in range(1, REQUESTS_MAX):
         request = Request(f"w1-{number}", portrait_bytes=PORTRAIT_BYTES)
@@ -98,7 +98,7 @@ def issue_until_full(service):
 
 
 def test_no_room_for_the_tables(form, tables):
-    """Commands fail with nothing written; with room again the service goes on by itself."""
+    """Commands fail with nothing written; with free space again the service recovers."""
     data_dir, ballast = tables
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:
@@ -120,8 +120,8 @@ def test_no_room_for_the_tables(form, tables):
 
 
 def test_no_room_for_the_write_ahead_log(write_ahead_log):
-    """The server ends in panic and can't recover; started where there is room again it has
-    everything that was acknowledged, and what was not can be sent again."""
+    """The server ends in panic and can't recover; started with free space it has
+    everything that was acknowledged, and the rest can be sent again."""
     data_dir, ballast = write_ahead_log
     with EmbeddedPostgres(data_dir) as server:
         with connect(server.url) as connection:

@@ -18,7 +18,7 @@ WAIT_S = 20
 
 @pytest.fixture
 def stuck(stranger, waiting, until):
-    """``stuck(start)``: what is started waits for a stranger, and the writer with it."""
+    """``stuck(start)``: the commands started wait for another client's lock, and the writer too."""
 
     def stuck(start):
         stranger.execute("SELECT FROM ledger.head FOR UPDATE")
@@ -38,7 +38,7 @@ def refused_at_once(act):
 
 
 def test_too_many_commands(services, stuck, stranger, queued, until, problems):
-    """Those that wait are done when the database is free again; of the refused one nothing is."""
+    """Waiting commands are done when the database is free again; of the refused one nothing is."""
     service = services("task")
     first = stuck(lambda: service.start(Request("w1-0")))
     requests = [Request(f"w1-{n}") for n in range(1, QUEUE_APPENDS_MAX + 1)]
@@ -83,7 +83,7 @@ def test_too_many_bytes(services, stuck, stranger, queued, until):
 
 
 def test_who_no_longer_waits_is_left_out(services, stuck, stranger, queued, until, problems):
-    """A cancelled command that was not sent yet is taken back, whoever is written beside it."""
+    """A cancelled command that was not sent yet is removed from its batch."""
     service = services("task")
     first = stuck(lambda: service.start(Request("w1-1")))
     cancelled, behind = service.start(Request("w1-2")), service.start(Request("w1-3"))

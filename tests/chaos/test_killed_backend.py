@@ -11,9 +11,9 @@ PERMITS = 8
 def test_killed_under_load(
     form, chance, seed, permits, writing, follower, until, database_url, sent_again, problems
 ):
-    """The service lives on and settles for itself what was under way."""
+    """The service goes on and resolves the outcomes of commands under way."""
     acknowledged = permits(PERMITS)
-    workload = Workload(seed, tuple(told.number for told in acknowledged))
+    workload = Workload(seed, tuple(confirmed.number for confirmed in acknowledged))
     writer = writing(workload, name="w1", form=form)
 
     for _ in range(KILLS):
@@ -26,5 +26,5 @@ def test_killed_under_load(
 
     assert [] == writer.unexpected
     acknowledged += writer.acknowledged + sent_again(workload, writer.open)
-    done = {*writer.sent, *(told.key for told in acknowledged)}
+    done = {*writer.sent, *(confirmed.key for confirmed in acknowledged)}
     assert {} == problems(acknowledged, done=done, follower=follower)

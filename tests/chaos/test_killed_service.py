@@ -1,4 +1,4 @@
-"""Invariants 1 and 2: ``kill -9`` of the service, wherever its commands are on their way."""
+"""Invariants 1 and 2: ``kill -9`` of the service at any moment of its commands."""
 
 import pytest
 
@@ -13,9 +13,9 @@ PERMITS = 8
 def test_killed_under_load(
     form, chance, seed, permits, writing, follower, until, sent_again, problems
 ):
-    """What it acknowledged is there; what it left open is done once when it is sent again."""
+    """Acknowledged commands are there; open ones take effect once when they are sent again."""
     acknowledged = permits(PERMITS)
-    workload = Workload(seed, tuple(told.number for told in acknowledged))
+    workload = Workload(seed, tuple(confirmed.number for confirmed in acknowledged))
     still_open = set()
 
     for number in range(1, KILLS + 1):
@@ -30,7 +30,7 @@ def test_killed_under_load(
     assert still_open
     assert {} == problems(acknowledged)
     acknowledged += sent_again(workload, still_open)
-    done = [told.key for told in acknowledged]
+    done = [confirmed.key for confirmed in acknowledged]
     assert {} == problems(acknowledged, done=done, follower=follower)
 
 
@@ -38,8 +38,8 @@ def test_killed_under_load(
 def test_killed_while_it_waits_for_the_commit(
     form, seed, writing, proxy, until, persisted, sent_again, problems
 ):
-    """Its append never got there, or is committed and nobody was told: another process, asked the
-    same, does it once or tells the first answer."""
+    """Its append never arrived, or was committed without an answer: another service does the same
+    command once, or returns the first response."""
     workload = Workload(seed)
     request = workload.request("w1-1")
     proxy.strike(request.marker, reaches=persisted, cut=False)

@@ -1,4 +1,4 @@
-"""Invariant 2: the network loses what it was given, for a while or for good, and says nothing."""
+"""Invariant 2: the network drops packets, for a while or for good, without an error."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ REQUEST = Request("w1-1")
 def test_a_silent_connection_is_given_up(
     form, services, proxy, persisted, sent_until_done, problems, monkeypatch
 ):
-    """Its caller is told in time that nobody knows, and the next ones get another connection."""
+    """The caller gets an unknown outcome in bounded time; later ones get another connection."""
     monkeypatch.setattr("ledger.eventlog.group_commit.SILENT_S", SILENT_S)
     service = services(form, url=proxy.url, wait_s=PATIENCE_S)
     proxy.strike(REQUEST.marker, reaches=persisted, cut=False)
@@ -42,9 +42,9 @@ def test_a_silent_connection_is_given_up(
 def test_what_may_still_arrive_is_not_called_undone(
     form, services, proxy, stranger, until, monkeypatch, problems
 ):
-    """A connection broke with the statement in the network. It was looked for and not found, and
-    sending it again was refused: all the while it is on its way, and nobody may say that nothing of
-    it was written. Sent again, it gets the answer of the one that arrived."""
+    """A connection broke with the statement in the network. It was looked up and not found, and
+    sending it again was refused. While it may still arrive, the outcome is unknown and is not
+    reported as unwritten. Sent again, it gets the response of the one that arrived."""
     monkeypatch.setattr("ledger.database.connections.APPEND_LOCK_WAIT_S", 1)
     service = services(form, url=proxy.url)
     proxy.strike(REQUEST.marker, reaches=False, cut=True)

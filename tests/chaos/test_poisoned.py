@@ -40,7 +40,7 @@ def append(services):
     ids=["zero byte", "half a character", "large number", "no version", "too long for an index"],
 )
 def test_only_the_poisoned_command_fails(append, together, stream, version, error):
-    """With an error of its own; its neighbours have their positions, without a gap."""
+    """With an error of its own; the others get their positions, without a gap."""
     acts = [partial(append, f"good-{n}") for n in range(GOOD)]
     acts.insert(GOOD // 2, partial(append, stream, version))
 

@@ -1,4 +1,4 @@
-"""Invariants 3 and 4: whatever happens to projectors and database, the views never lie."""
+"""Invariants 3 and 4: the views are correct under any fault of projectors and database."""
 
 import os
 import time
@@ -9,7 +9,7 @@ SOAK_S = float(os.environ.get("PERMIT_LEDGER_TEST_SOAK_S") or 8)
 
 
 def test_views_through_random_faults(database_url, seed):
-    """No reader sees the tracks disagree, nothing is skipped, nobody stands still for ever."""
+    """The tracks never disagree, no event is skipped, no permit stays quarantined for ever."""
     end = time.monotonic() + SOAK_S
     with Soak(database_url, seed) as soak:
         while time.monotonic() < end:

@@ -1,7 +1,7 @@
-"""Invariant 2: a broken connection is followed by one to a server that can only be read.
+"""Invariant 2: a broken connection is followed by one to a read-only server.
 
-As after a fail-over, where the address leads to a stand-by for a while. Sessions that begin then
-stay as they are, like one on a stand-by that is never promoted.
+As after a fail-over, when the address leads to a standby for a while. Sessions opened then stay
+read-only, as on a standby that is never promoted.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def only_reading(admin):
 def test_what_became_of_an_append_is_asked_until_it_can_be_told(
     form, services, proxy, only_reading, appender, until, database_url, problems
 ):
-    """It was committed, and the next server can't tell yet; the one after it can."""
+    """It was committed, and the next server does not know yet; the one after it does."""
     service = services(form, url=proxy.url)
     told = [Acknowledgement.of(FIRST, service.run(FIRST))]
     before = appender()
@@ -55,7 +55,7 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
 def test_a_server_that_can_only_be_read_is_left(
     form, services, only_reading, admin, appender, sent_until_done, problems
 ):
-    """Commands are refused for the moment, and go to one that writes once there is one."""
+    """Commands are unavailable at first, and succeed once there is a writable server."""
     service = services(form, wait_s=PATIENCE_S)
     told = [Acknowledgement.of(FIRST, service.run(FIRST))]
     only_reading(True)

@@ -13,9 +13,9 @@ PERMITS = 8
 def test_restarted_under_load(
     form, mode, chance, seed, permits, writing, follower, until, server, sent_again, problems
 ):
-    """Politely or not: whatever was acknowledged is there, and the service goes on by itself."""
+    """Shut down smoothly or not: all acknowledged commands are there, and the service recovers."""
     acknowledged = permits(PERMITS)
-    workload = Workload(seed, tuple(told.number for told in acknowledged))
+    workload = Workload(seed, tuple(confirmed.number for confirmed in acknowledged))
     writer = writing(workload, name="w1", form=form)
     until(writer.have(ENOUGH + chance.randrange(ENOUGH)))
 
@@ -25,5 +25,5 @@ def test_restarted_under_load(
     writer.stop()
     assert [] == writer.unexpected
     acknowledged += writer.acknowledged + sent_again(workload, writer.open)
-    done = {*writer.sent, *(told.key for told in acknowledged)}
+    done = {*writer.sent, *(confirmed.key for confirmed in acknowledged)}
     assert {} == problems(acknowledged, done=done, follower=follower)

@@ -1,4 +1,4 @@
-"""Somebody locks what an append needs, in a transaction that they forget to end."""
+"""Another client locks rows that an append needs, in a transaction that it never ends."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,16 +50,16 @@ def test_what_is_held_is_given_up(
     assert isinstance(error, Unavailable)
     assert not isinstance(error, OutcomeUnknown)
     assert {} == problems([permit])
-    told = Acknowledgement.of(request, service.run(request))
-    assert (2, False) == (told.position, told.replayed)
-    assert {} == problems([permit, told], done=["w1-1"])
+    confirmed = Acknowledgement.of(request, service.run(request))
+    assert (2, False) == (confirmed.position, confirmed.replayed)
+    assert {} == problems([permit, confirmed], done=["w1-1"])
 
 
 @LOCKS
 def test_what_is_let_go_is_waited_for(
     form, permits, stranger, services, lock, change, waiting, until, problems
 ):
-    """The command succeeds as if nothing had been."""
+    """The command succeeds as usual."""
     [permit] = permits(1)
     request = Request("w1-1", permit.number if change else None, **change)
     service = services(form)
@@ -71,10 +71,10 @@ def test_what_is_let_go_is_waited_for(
             until(waiting)
         finally:
             stranger.rollback()
-        told = Acknowledgement.of(request, outcome.result(BOUND_S))
+        confirmed = Acknowledgement.of(request, outcome.result(BOUND_S))
 
-    assert (2, False) == (told.position, told.replayed)
-    assert {} == problems([permit, told], done=["w1-1"])
+    assert (2, False) == (confirmed.position, confirmed.replayed)
+    assert {} == problems([permit, confirmed], done=["w1-1"])
 
 
 def test_a_read_of_what_is_held_is_given_up(form, impatient, permits, stranger, services, problems):

@@ -1,4 +1,4 @@
-"""Invariants 1 and 2: two services want the same permits, and one of them is killed."""
+"""Invariants 1 and 2: two services compete for the same permits, and one of them is killed."""
 
 from tests.chaos.workload import Workload
 
@@ -13,7 +13,7 @@ def test_one_of_two_is_killed(
 ):
     """The other one goes on; every command of both took effect once, in one order for all."""
     acknowledged = permits(PERMITS)
-    numbers = tuple(told.number for told in acknowledged)
+    numbers = tuple(confirmed.number for confirmed in acknowledged)
     workload = Workload(seed, numbers, ISSUES_SHARE)
     killed = writing(workload, name="w1", form="thread", clients=8)
     survivor = writing(workload, name="w2", form="task", clients=8)
@@ -29,5 +29,5 @@ def test_one_of_two_is_killed(
     acknowledged += killed.acknowledged + survivor.acknowledged
     assert {} == problems(acknowledged)
     acknowledged += sent_again(workload, killed.open | survivor.open)
-    done = {*killed.sent, *survivor.sent, *(told.key for told in acknowledged)}
+    done = {*killed.sent, *survivor.sent, *(confirmed.key for confirmed in acknowledged)}
     assert {} == problems(acknowledged, done=done, follower=follower)

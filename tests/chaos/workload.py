@@ -1,4 +1,4 @@
-"""Keyed commands that follow from a seed: whoever knows a key can send the same command again."""
+"""Keyed commands that follow from a seed, so that a command can be sent again from its key."""
 
 import hashlib
 import random
@@ -27,7 +27,7 @@ _policy = load_policy(synthetic_people=True)
 
 
 class NumberAndVersion:
-    """Renders what the judge wants to compare, and nothing else."""
+    """Renders only what the judge compares."""
 
     def aggregate(self, permit: Permit, context: CommandContext) -> bytes:  # noqa: ARG002
         return f"{permit.id} {permit.version}".encode()
@@ -64,7 +64,7 @@ class Request:
 
     @property
     def marker(self) -> bytes:
-        """What of its event no other statement carries."""
+        """A text of its event that no other statement contains."""
         return f'"correlation_id":"{self.key}"'.encode()
 
     def _command(self) -> Command:
@@ -79,14 +79,14 @@ class Request:
         return Command(context, IdempotencyKey(CALLER, self.key, fingerprint))
 
     def _portrait(self) -> Portrait | None:
-        """Nothing that could be compressed."""
+        """Incompressible bytes."""
         if not self.portrait_bytes:
             return None
         image = random.Random(self.key).randbytes(self.portrait_bytes)  # noqa: S311
         return Portrait(image, hashlib.sha256(image).hexdigest())
 
     def _application(self) -> Application:
-        """A person whom no other key knows."""
+        """A person of this key only."""
         writer, _, number = self.key.partition("-")
         days, sequence = divmod(int(number), 499)
         birth_date = date(1970, 1, 1) + timedelta(days=days)
@@ -105,14 +105,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Workload:
-    """Issues, and moves of ``permits``, which all writers share: that is where they meet."""
+    """Issues, and moves of ``permits``, for which all writers compete."""
 
     seed: int
     permits: tuple[str, ...] = ()
     issues_share: float = 0.5
 
     def request(self, key: str) -> Request:
-        """The command under ``key``, the same for everybody."""
+        """The command of ``key``, the same for every writer."""
         chance = random.Random(f"{self.seed} {key}")  # noqa: S311  chance, not secrecy
         if not self.permits or chance.random() < self.issues_share:
             return Request(key)
@@ -121,7 +121,7 @@ class Workload:
 
 @dataclass(frozen=True, order=True)
 class Acknowledgement:
-    """What a client was told: from then on it may rely on it."""
+    """An acknowledged command, on which its client may rely."""
 
     key: str
     position: int

@@ -1,8 +1,8 @@
 """A service process under load: ``python -m tests.chaos.writer``, until its standard input ends.
 
-Many clients at a time, each with one keyed command after another. A client that is told that the
-ledger is unavailable sends the same command again, under the same key. What a client was told is
-written to standard output after it was told, a line at a time, so that it survives ``kill -9``::
+Many clients at a time, each with one keyed command after another. When the ledger is
+unavailable, a client sends the same command again, under the same key. Every answer is written to
+standard output after the client received it, a line at a time, so that it survives ``kill -9``::
 
     > key                                   about to be sent
     = key position version number replayed  acknowledged
@@ -38,7 +38,7 @@ def say(mark: str, *words: object) -> None:
 
 
 class Clients:
-    """Takes requests from one row of keys, and sends each until it is answered or all stop."""
+    """Take requests from one sequence of keys, and send each until it is answered or all stop."""
 
     def __init__(self, name: str, workload: Workload) -> None:
         self._name, self._workload = name, workload

@@ -1,4 +1,4 @@
-"""A writer as its parent sees it: what it was told, and its end."""
+"""A writer process under its parent's control: its answers, and its end."""
 
 import subprocess
 import sys
@@ -14,8 +14,8 @@ CLIENTS = 16
 class WriterProcess:
     """One service process. Leaving its context ends it, whatever happened.
 
-    ``sent`` are keys, ``acknowledged`` what its clients were told, ``failed`` keys with the name of
-    an error that a client sends again after, ``unexpected`` everything that ought not to be.
+    ``sent`` are keys, ``acknowledged`` the answers to its clients, ``failed`` keys with the name of
+    an error that a client sends again after, ``unexpected`` all other errors.
     """
 
     def __init__(
@@ -59,21 +59,21 @@ class WriterProcess:
 
     @property
     def open(self) -> set[str]:
-        """Keys of which nobody knows what became of them."""
-        return set(self.sent) - {told.key for told in self.acknowledged}
+        """Keys without a known outcome."""
+        return set(self.sent) - {confirmed.key for confirmed in self.acknowledged}
 
     def have(self, more: int) -> Condition:
-        """A condition: so many more were acknowledged from now on."""
+        """A condition: this many more acknowledgements from now on."""
         wanted = len(self.acknowledged) + more
         return lambda: len(self.acknowledged) >= wanted
 
     def kill(self) -> None:
-        """``kill -9``; afterwards everything that it said was heard."""
+        """``kill -9``; on return all its output has been read."""
         self._process.kill()
         self._finish()
 
     def stop(self) -> None:
-        """Let each client finish what it has sent, and end.
+        """Let each client finish its command, and end.
 
         Raises:
             AssertionError: it ended otherwise.

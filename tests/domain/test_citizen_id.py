@@ -95,7 +95,7 @@ def test_area_99_is_made_up(number, synthetic):
 
 
 @given(NUMBERS)
-def test_what_is_composed_can_be_parsed(number):
+def test_a_composed_number_can_be_parsed(number):
     """Every composed number is valid and stays as it is."""
     assert number == parse(number).number
 

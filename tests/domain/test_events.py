@@ -54,7 +54,7 @@ def test_everything_that_can_happen_happens_here(lifecycle):
     assert set(EVENTS) == {type(event) for event in lifecycle}
 
 
-def test_every_event_says_who_where_when_why_and_under_which_policy(lifecycle):
+def test_every_event_has_actor_station_instant_request_and_policy(lifecycle):
     """The stamp of its command, and the permit it belongs to."""
     for event in lifecycle:
         day = ISSUED if event.originator_version == 1 else TODAY

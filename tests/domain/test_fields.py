@@ -80,7 +80,7 @@ def test_any_other_name_is_refused(refused_fields, name):
 
 @pytest.mark.parametrize("character", ["\u200b", "\t", "\ufeff", "\u202e"])
 @pytest.mark.parametrize("field", ["name", "hukou_address", "citizen_id_number"])
-def test_what_is_not_printable_is_named(policy, identity, field, character):
+def test_an_unprintable_character_is_named(policy, identity, field, character):
     """An officer can't see it: the reason says which code point to look for."""
     value = getattr(identity(), field)
     [problem] = identity(**{field: value + character}).normalised().problems(policy, TODAY)

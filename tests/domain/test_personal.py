@@ -79,7 +79,7 @@ class Estate:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.TOPIC)
-def test_every_event_says_what_is_personal_in_it(event):
+def test_every_event_declares_its_personal_fields(event):
     """Just these fields are sealed, and erased with the holder."""
     assert PERSONAL[event.TOPIC] == set(parts(event).paths)
 
@@ -109,7 +109,7 @@ def test_every_topic_is_told_of():
     ],
     ids=str,
 )
-def test_a_field_of_which_nothing_is_said_is_refused(hint):
+def test_an_undeclared_field_is_refused(hint):
     """A text, a value that holds one, a union with one, a list, whatever it is of."""
     event = type(
         "EventRow", (PermitEvent,), {"__annotations__": {"field": hint}, "TOPIC": "test.field"}

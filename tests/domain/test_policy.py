@@ -147,7 +147,7 @@ def test_p22_a_new_scenario_comes_by_policy(policy):
         ("devices_max = 5", "devices_max = 5\ndevices_min = 1"),
     ],
 )
-def test_a_policy_that_nothing_can_mean_is_refused(own_policy, old, new):
+def test_a_policy_out_of_bounds_is_refused(own_policy, old, new):
     """A figure out of bounds, an unknown ground, field or setting: refused when it is read."""
     with pytest.raises(ValueError, match=r"\w"):
         load_policy(own_policy(old, new))

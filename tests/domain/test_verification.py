@@ -172,7 +172,7 @@ def test_p20_equal_state_equal_answer(facts, today, is_bound):
 
 
 @drawn(FACTS, DAYS, st.booleans())
-def test_p21_what_is_not_live_tells_nothing(facts, today, is_bound):
+def test_p21_a_code_that_is_not_live_discloses_nothing(facts, today, is_bound):
     """Of any permit, in any state."""
     shown = verify_display(Standing(facts, today), is_live=False, is_bound=is_bound)
     assert Verdict(Reason.NOT_LIVE) == shown == verify_display(None, is_live=False, is_bound=False)
@@ -188,6 +188,6 @@ def test_p21_what_is_not_live_tells_nothing(facts, today, is_bound):
         ("dog_walking", {"dog_walking"}, False),
     ],
 )
-def test_who_may_ask_for_a_challenge(policy, scenario, registered, may):
+def test_which_verifiers_may_require_a_challenge(policy, scenario, registered, may):
     """In the policy's scenarios of high risk, for verifiers registered for them."""
     assert may is may_challenge(policy, scenario, frozenset(registered))

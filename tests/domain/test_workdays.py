@@ -121,7 +121,7 @@ def test_more_working_days_are_due_later(start, fewer, extra):
 
 
 @given(KNOWN_DAYS, st.integers(1, 30), st.integers(1, 20))
-def test_who_comes_later_is_never_due_earlier(start, days_later, working_days):
+def test_a_later_start_is_never_due_earlier(start, days_later, working_days):
     """Monotone in the start."""
     first = due_date(start, working_days, MAINLAND)
     second = due_date(start + timedelta(days=days_later), working_days, MAINLAND)

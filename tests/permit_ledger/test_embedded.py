@@ -263,7 +263,7 @@ def test_what_was_written_survives_kill_9(data_dir):
         assert run(server, "SELECT n FROM survived") == 2
 
 
-def test_who_leaves_a_server_that_was_killed_leaves_in_peace(data_dir):
+def test_stopping_a_killed_server_raises_nothing(data_dir):
     """There is nothing left to stop."""
     with EmbeddedPostgres(data_dir):
         process = postmaster(data_dir)

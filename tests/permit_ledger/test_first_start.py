@@ -92,7 +92,7 @@ def test_a_wait_says_what_for(data_dir, wrapped, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize("program", ["initdb", "postgres"])
-def test_a_start_in_which_nothing_moves_is_given_up(data_dir, wrapped, program):
+def test_a_start_without_progress_is_given_up(data_dir, wrapped, program):
     """It is ended, and leaves nothing that is in the way of the next one."""
     wrapped(program, "exec sleep 3600")
     with (
@@ -284,7 +284,7 @@ def test_where_the_server_was_killed_while_its_dead_are_not_buried(made):
     killed.__exit__(None, None, None)
 
 
-def test_nothing_is_left_of_a_folder_that_is_refused(make_data_dir):
+def test_a_refused_folder_leaves_no_files(make_data_dir):
     folder = make_data_dir()
     refused(folder / "a\nb")
     assert [] == list(Path(folder).iterdir())

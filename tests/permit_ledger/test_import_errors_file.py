@@ -108,7 +108,7 @@ def test_an_errors_file_that_cannot_grow_stops_the_import(run, errors):
 
 
 @pytest.mark.parametrize("kind", ["link", "hanging-link", "other", "folder"])
-def test_an_errors_file_takes_the_place_of_nothing_else(run, ledger, errors, tmp_path, kind):
+def test_an_errors_file_replaces_no_other_file(run, ledger, errors, tmp_path, kind):
     """No link is followed and no other file is overwritten; nothing is imported."""
     target = tmp_path / "precious.txt"
     if kind != "hanging-link":

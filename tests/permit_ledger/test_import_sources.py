@@ -207,7 +207,7 @@ def test_a_damaged_line_in_a_good_file_is_refused_by_itself(run, references, err
     assert [("3", "UNREADABLE_ROW")] == [(row["line"], row["code"]) for row in read(errors)]
 
 
-def test_what_is_no_regular_file_is_refused(ledger, context, tmp_path):
+def test_a_file_that_is_not_regular_is_refused(ledger, context, tmp_path):
     """It is read twice."""
     from permit_ledger.csv_import.command import import_csv  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Importing permits from a CSV file: every good row gets in, as it is."""
+"""Importing permits from a CSV file: every good row is imported as it is."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""What an import refuses: every bad row by its line and reason, no other row harmed."""
+"""Refused rows of an import: each with its line and reason, without an effect on other rows."""
 
 import logging
 import stat
@@ -204,7 +204,7 @@ def test_a_refused_row_does_not_stand_in_the_way_of_a_good_one(run, refused, ref
     assert references() == ["OLD-1"]
 
 
-def test_who_holds_a_permit_already_is_refused(run, ledger, context, refused):
+def test_a_holder_of_a_permit_is_refused(run, ledger, context, refused):
     """[P2] One issued at the counter."""
     ledger.permits.issue(application(person(1)), Command(context))
 
@@ -254,7 +254,7 @@ def test_the_errors_file_never_overwrites_the_source(ledger, context, tmp_path):
     assert template() == source.read_text(encoding="utf-8")
 
 
-def test_what_is_refused_stays_in_a_file_for_its_owner(run, errors, caplog, capfd):
+def test_refused_rows_are_in_a_file_for_its_owner(run, errors, caplog, capfd):
     """Not in a log line, not on the terminal, not in the summary."""
     caplog.set_level(logging.DEBUG)
     secret = person(1, name="Ouyang Secret", address="secret address")

@@ -1,4 +1,4 @@
-"""A JWK Set with keys that can't be used: they are passed over, and the others count."""
+"""A JWK Set with keys that can't be used: they are ignored, and the others are used."""
 
 import warnings
 
@@ -65,7 +65,7 @@ def test_it_is_passed_over(key):
 
 @unusable
 def test_alone_it_makes_a_set_that_can_not_be_used(key):
-    """And the reason says what would do."""
+    """The reason names what is expected."""
     with pytest.raises(UnusableKeys, match=r"no key for ES256, .* \(key 1"):
         usable_keys(jwks(key), ALGORITHMS)
 

@@ -1,4 +1,4 @@
-"""Keys in files: made once, for their owner only, and refused where they are none."""
+"""Keys in files: created once, for their owner only, and refused if malformed."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ a_key = pytest.mark.parametrize("name", MAKERS)
 
 
 def make_and_tell(data_dir, name, barrier, answers):
-    """What a process does when it is started: read its key, or make one."""
+    """As at the start of a process: read its key, or create one."""
     barrier.wait(30)
     answers.put(MAKERS[name](Settings(data_dir=data_dir)))
 
@@ -47,7 +47,7 @@ def test_a_key_is_made_once(settings, name):
 
 @a_key
 def test_a_key_is_readable_by_its_owner_only(settings, name):
-    """Whatever the process's umask; nothing else is left in the folder."""
+    """With any umask; nothing else is left in the folder."""
     before = os.umask(0)
     try:
         MAKERS[name](settings)
@@ -61,7 +61,7 @@ def test_a_key_is_readable_by_its_owner_only(settings, name):
 
 @a_key
 def test_processes_that_start_together_have_one_key(settings, name):
-    """The first to write it is the one; the others read it."""
+    """The first process writes it; the others read it."""
     context = multiprocessing.get_context("fork")
     barrier, answers = context.Barrier(PROCESSES), context.Queue()
     processes = [
@@ -101,7 +101,7 @@ def test_an_operators_own_files_are_read(tmp_path, settings):
 
 @pytest.mark.parametrize("setting", ["blind_index_key_file", "receipt_key_file"])
 def test_an_operators_own_file_that_is_missing_is_missed(tmp_path, settings, setting):
-    """A secret that was not mounted is not replaced by a new one without a word."""
+    """A secret that was not mounted is not replaced silently by a new one."""
     own = tmp_path / "mistyped.key"
     settings = settings.model_copy(update={setting: own})
 

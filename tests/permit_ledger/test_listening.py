@@ -35,7 +35,7 @@ def test_the_url_is_one_that_can_be_opened(host, url):
 
 
 @pytest.mark.parametrize("host", ["", " ", "a b", "[::1", "[127.0.0.1]", "http://x", "-"])
-def test_what_is_no_host_is_refused(host):
+def test_a_name_that_is_not_a_host_is_refused(host):
     with pytest.raises(ValidationError, match="PERMIT_LEDGER_HOST"):
         Settings(host=host)
 

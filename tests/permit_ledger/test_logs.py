@@ -58,7 +58,7 @@ def provoked(request):
     return request.param, *run("-m", "tests.permit_ledger.logs_provoked", request.param)
 
 
-def test_nothing_that_is_written_names_anybody(provoked):
+def test_no_output_has_personal_data(provoked):
     """Of every logger."""
     _, code, output = provoked
 

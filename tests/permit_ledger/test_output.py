@@ -61,7 +61,7 @@ def test_an_encoding_without_the_characters(popen, command, encoding):
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:2], ids=["ascii", "cp1252"])
 def test_a_template_is_utf_8_whatever_the_terminal_has(popen, encoding):
-    """It is a file to begin with, not a message."""
+    """It is a template, not a message."""
     stdout, _ = popen("import", "--template", **encoding).communicate(timeout=WAIT_S)
     assert "欧阳示例" in stdout.decode("utf-8")
 
@@ -69,7 +69,7 @@ def test_a_template_is_utf_8_whatever_the_terminal_has(popen, encoding):
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_reader_that_has_gone(popen, command, unbuffered):
-    """Not a word, and the exit code of a program that SIGPIPE has ended."""
+    """No output, and the exit code of a program ended by SIGPIPE."""
     reading, writing = os.pipe()
     os.close(reading)
     process = popen(*command, stdout=writing, PYTHONUNBUFFERED=unbuffered)
@@ -81,7 +81,7 @@ def test_a_reader_that_has_gone(popen, command, unbuffered):
 
 @pytest.mark.parametrize("command", FAILING, ids=" ".join)
 def test_a_command_that_fails_keeps_its_code(popen, command):
-    """Without a reader of what it prints, or of what it complains of."""
+    """Without a reader of standard output, or of standard error."""
     usual = popen(*command)
     usual.communicate(timeout=WAIT_S)
     reading, writing = os.pipe()

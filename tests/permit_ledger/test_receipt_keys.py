@@ -23,7 +23,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def signer(settings, monkeypatch):
-    """That of a service that runs on; it looks at the file each time."""
+    """The keys of a running service, which reads the file each time."""
     monkeypatch.setattr(module, "LOOK_AGAIN_S", 0)
     return ReceiptSigner(WatchedKeys(settings), issuer="us")
 
@@ -59,7 +59,7 @@ def test_old_receipts_verify_after_every_rotation(settings, signer):
 
 
 def test_only_public_parts_are_published_and_kept(settings, signer):
-    """Of a key that signs no more the private part is gone, from the file too."""
+    """A retired key loses its private part, in the file too."""
     for _ in range(3):
         rotate(settings, after_s=0)
 
@@ -69,7 +69,7 @@ def test_only_public_parts_are_published_and_kept(settings, signer):
 
 
 def test_the_file_stays_its_owners(settings):
-    """Whatever umask there is."""
+    """With any umask."""
     rotate(settings, after_s=0)
     file = settings.keys_dir / "receipts.jwk"
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)

@@ -24,7 +24,7 @@ def stream():
 
 @pytest.fixture
 def logger(stream):
-    """A library's logger that writes as ours do."""
+    """A library's logger with our handler."""
     logger = logging.Logger("library.part", logging.DEBUG)
     logger.addHandler(RecordHandler(stream, _processors(Settings())))
     return logger
@@ -79,7 +79,7 @@ def test_a_template_kept_in_a_variable_of_the_function_is_told(logger, lines):
     ],
 )
 def test_a_message_that_does_not_stand_in_the_code_that_logs_it_is_withheld(logger, lines, message):
-    """The line is there all the same, and says where to look."""
+    """The line is written in any case, with the place."""
     logger.error(message)
 
     (line,) = lines()
@@ -140,7 +140,7 @@ def test_asyncios_composed_messages_are_told_by_their_beginning(logger, lines, m
 
 
 def test_a_record_that_cannot_be_written_says_so(logger, stream, monkeypatch, capfd):
-    """In a line of ours; Python's own would hold the arguments."""
+    """In our format; Python's own would contain the arguments."""
     monkeypatch.setattr(stream, "write", lambda _: 1 / 0)
 
     with structlog.testing.capture_logs() as logs:

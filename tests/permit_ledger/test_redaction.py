@@ -1,4 +1,4 @@
-"""What a log line may say: what is known passes, all else is withheld."""
+"""The allow-list of log lines: known values pass, all else is withheld."""
 
 import json
 import sys
@@ -63,7 +63,7 @@ def redacted(**given):
     ],
 )
 def test_what_the_code_says_passes(key, value):
-    """Unchanged: a log that withholds what is needed would be put out."""
+    """Unchanged: a log without the values that are needed would be turned off."""
     assert {key: value} == redacted(**{key: value})
 
 
@@ -125,7 +125,7 @@ def test_a_text_that_is_not_quite_one_is_withheld():
 
 
 def test_an_unknown_key_is_told_by_its_name_only():
-    """And not even that where it is no name in code."""
+    """Not even the key, if it is not an identifier."""
     assert {"event": "hello", "name": W, "withheld_keys": 3} == redacted(
         event="hello", name="x", **{NAME: 1, NUMBER: 2, "Ouyang Secret": 3}
     )

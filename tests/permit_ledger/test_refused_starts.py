@@ -70,7 +70,7 @@ def assert_refused(run, *said):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_a_missing_key_encryption_key_is_named(permit_ledger, kek, head, command):
-    """Moved away, it is not replaced by a new one that opens nothing."""
+    """A missing key is not replaced by a new one, which could decrypt nothing."""
     before = head()
     away = kek.rename(kek.with_suffix(".away"))
 
@@ -83,7 +83,7 @@ def test_a_missing_key_encryption_key_is_named(permit_ledger, kek, head, command
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_another_key_under_the_same_name_is_noticed(permit_ledger, kek, head, command):
-    """Before anything is written that only the wrong one could open."""
+    """Before anything is encrypted with the wrong one."""
     before = head()
     kek.write_text("0f" * 32)
 
@@ -138,7 +138,7 @@ def test_a_log_in_the_clear_is_not_migrated(permit_ledger, empty_database, older
 
 
 def test_an_older_database_without_events_is_migrated(permit_ledger, empty_database, older):
-    """There is nothing in it that would have to be sealed."""
+    """There is nothing in it to encrypt."""
     with connect(empty_database) as connection:
         connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
         connection.execute("DELETE FROM ledger.events")

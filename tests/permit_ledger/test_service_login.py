@@ -32,7 +32,7 @@ def as_member(new_login):
 
 @pytest.fixture
 def migrated(empty_database):
-    """A database that its owner has migrated, and no service has seen yet."""
+    """A database that its owner has migrated, before its first service."""
     with connect(empty_database) as owner:
         bring_up_to_date(owner)
     return empty_database
@@ -60,7 +60,7 @@ def test_a_migrated_database_is_prepared_with_reads_and_the_key_check(
 
 
 def test_an_unmigrated_database_is_refused(empty_database, as_member, blind_index):
-    """With what is missing and who is to do what; nothing is begun."""
+    """The message names what is missing and who has to act; nothing is changed."""
     with connect(as_member(empty_database)) as member:
         with pytest.raises(
             SchemaBehind, match=r"lacks ledger/0001_log\.sql, .* run `permit-ledger migrate` as the"
@@ -85,7 +85,7 @@ def test_a_newer_database_is_refused(migrated, as_member, blind_index):
     assert not isinstance(refused.value, SchemaBehind)
 
 
-def test_who_is_no_member_is_refused(migrated, new_login, blind_index):
+def test_a_user_who_is_not_a_member_is_refused(migrated, new_login, blind_index):
     """With the statement that would help."""
     name = new_login()
 

@@ -1,4 +1,4 @@
-"""What an operator may set, and what not."""
+"""Settings: which values are accepted."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_without_an_environment_it_is_a_service_of_ones_own(settings):
 
 
 def test_the_environment_decides(settings):
-    """Under our prefix; what is unknown there stops nobody."""
+    """Under our prefix; unknown ones do not prevent a start."""
     found = settings(
         {
             "PERMIT_LEDGER_PORT": "8001",
@@ -59,14 +59,14 @@ def test_the_environment_decides(settings):
 
 
 def test_development_and_a_real_issuer_exclude_each_other(settings):
-    """Whoever trusts a real issuer does not hand out tokens to anyone."""
+    """With a real issuer no development tokens are issued."""
     with pytest.raises(ValidationError, match="exclude each other"):
         settings({**DEVELOPMENT, **ISSUER, **JWKS})
     assert settings(DEVELOPMENT).development
 
 
 def test_an_issuer_comes_with_its_keys(settings):
-    """Nobody's signature could be checked otherwise."""
+    """Otherwise no signature could be verified."""
     with pytest.raises(ValidationError, match="PERMIT_LEDGER_JWKS"):
         settings(ISSUER)
 

@@ -1,4 +1,4 @@
-"""A database is brought to this version, and has to be ours."""
+"""A database is migrated to this version, and its keys have to fit."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,7 +46,7 @@ def test_roles_that_start_together_prepare_it_once(empty_database, blind_index):
 
 
 def test_another_key_is_refused(connection, blind_index):
-    """With it nobody would be found, and everybody could get a second permit."""
+    """With it no holder would be found, and each could get a second permit."""
     prepare(connection, blind_index, keyring())
 
     with pytest.raises(WrongKey):

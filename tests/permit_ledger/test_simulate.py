@@ -29,7 +29,7 @@ def test_the_same_arguments_give_the_same_events(simulated, events, forget):
 
 
 def test_no_two_runs_seal_alike(simulated, log, forget):
-    """Who knows the seed knows no key: every holder's is drawn anew."""
+    """The seed does not determine keys: each holder's is random."""
     simulated()
     first = {notification.state for notification in log()}
     forget()
@@ -75,7 +75,7 @@ def test_positions_are_contiguous_and_versions_count_up(simulated, log):
 
 
 def test_the_report_counts_what_is_in_the_log(simulated, log):
-    """By topic, with a nought for what never happened."""
+    """By topic, with 0 for those that never occurred."""
     report = simulated()
     counted = Counter(notification.topic for notification in log())
 
@@ -95,7 +95,7 @@ def test_progress_hears_of_every_day(simulated):
 
 
 def test_nothing_happens_after_the_end(simulated, events):
-    """In the middle of a day the counters of that day have not served anybody."""
+    """In the middle of a day its counters have not served any visitor."""
     noon = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
     simulated(until=noon)
     found = events()
@@ -180,7 +180,7 @@ def test_two_runs_into_one_log_share_no_person(simulated, events):
 
 
 def test_permits_live_the_same_lives_with_applications_and_without(simulated, log, forget):
-    """The two counters have nothing in common but the city: not even its chance."""
+    """The two counters share only the city, not the random source."""
 
     def permits():
         return [

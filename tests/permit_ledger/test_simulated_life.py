@@ -1,4 +1,4 @@
-"""A simulated district: believable, and true to the rules."""
+"""A simulated district: plausible, and within the rules."""
 
 import itertools
 from collections import Counter
@@ -63,7 +63,7 @@ def test_names_come_in_all_shapes(simulated, events):
 
 
 def test_children_have_a_guardian_and_no_phone(simulated, events):
-    """Below sixteen someone else comes along, of age and with another number."""
+    """Below sixteen there is a guardian, of age and with another number."""
     simulated(permits=400)
     found = events()
     claimed = {event.originator_id for event in of(ElectronicPermitClaimed, found)}
@@ -82,7 +82,7 @@ def test_children_have_a_guardian_and_no_phone(simulated, events):
 
 
 def test_officers_act_at_a_station_and_holders_by_themselves(simulated, events):
-    """Claims and phones are the holder's own doing; everything else happens at a counter."""
+    """The holder claims and binds phones; everything else happens at a counter."""
     simulated()
     found = events()
     holders = {event.originator_id: event.holder_id for event in of(PermitIssued, found)}
@@ -98,7 +98,7 @@ def test_officers_act_at_a_station_and_holders_by_themselves(simulated, events):
 
 
 def test_phones_have_real_keys_known_by_their_thumbprints(simulated, events):
-    """P-256, RFC 7638, and no phone is anybody else's too."""
+    """P-256, RFC 7638, and no phone belongs to two holders."""
     simulated()
     phones = [e.device for e in of((ElectronicPermitClaimed, DeviceBound), events())]
 

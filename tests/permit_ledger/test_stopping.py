@@ -1,4 +1,4 @@
-"""Being asked to stop, whatever the main thread is doing."""
+"""Stopping on a signal, at any moment of the main thread."""
 
 import signal
 import subprocess
@@ -28,7 +28,7 @@ print(stop.wait(20))
 
 
 def output(script):
-    """What a program says before it ends well."""
+    """The output of a program that succeeds."""
     command = [sys.executable, "-c", script]
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=WAIT_S

@@ -137,7 +137,7 @@ def test_a_role_that_does_not_stay_up_is_given_up(supervise, notes):
 
 
 def test_starts_of_long_ago_do_not_count(supervise, notes, monkeypatch):
-    """A role may end now and then for ever."""
+    """Occasional ends are allowed for ever."""
     monkeypatch.setattr(module, "RESTART_WINDOW_S", 0)
     supervisor = supervise("short-lived")
 
@@ -166,7 +166,7 @@ def test_while_the_service_starts_every_end_counts(supervise, notes, monkeypatch
 
 
 def test_all_roles_end_together(supervise, notes, monkeypatch):
-    """Gently first; one that does not hear is ended all the same, one that is gone is no matter."""
+    """Terminate, then kill; one that has ended already is no error."""
     monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.2)
     supervisor = supervise("one", "deaf", "short-lived")
     found = pids(notes(3))
@@ -178,7 +178,7 @@ def test_all_roles_end_together(supervise, notes, monkeypatch):
 
 
 def test_roles_do_not_outlive_a_supervisor_that_was_killed(notes):
-    """Nobody told them; the pipe that ties them has closed."""
+    """Without a signal: the pipe that ties them has closed."""
     code = (
         "import os, signal, sys\n"
         "from permit_ledger.roles.supervisor import Supervisor\n"

@@ -1,4 +1,4 @@
-"""Tracebacks that hold types and places, and nothing of what it was about."""
+"""Tracebacks with types and places, and no data."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ def shape(error):
 
 
 def test_a_traceback_says_type_file_line_and_function():
-    """And of the message nothing."""
+    """And nothing of the message."""
 
     def inner():
         raise ValueError(f"{NAME} {NUMBER}")
@@ -172,6 +172,6 @@ def test_an_exception_is_told_in_whatever_form_it_comes(form):
 
 
 @pytest.mark.parametrize("given", [None, False, True, (None, None, None)])
-def test_without_an_exception_nothing_is_told(given):
-    """The key is gone all the same."""
+def test_without_an_exception_there_is_no_traceback(given):
+    """The key is removed in any case."""
     assert {"event": "x"} == tell_exception(None, "error", {"event": "x", "exc_info": given})

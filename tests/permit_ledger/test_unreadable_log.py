@@ -23,7 +23,7 @@ COMMANDS = [
 
 @pytest.fixture
 def newer(ledger):
-    """Events of a version that is not yet, in the log."""
+    """Events of a future version, in the log."""
     for version in (1, 2, 3):
         ledger.log.append(Append([StoredEvent("7Q2M9K4T8XW5", version, UNKNOWN, b"{}")]))
 

@@ -15,7 +15,7 @@ from tests.privacy.thief import Thief
 
 @pytest.fixture
 def service(make_service_dir: Callable[[], Path], tmp_path: Path) -> Iterator[Service]:
-    """``permit-ledger up --empty``, which logs everything into ``words``."""
+    """``permit-ledger up --empty``, whose output is kept."""
     service = Service(make_service_dir(), free_port())
     with ExitStack() as stack:
         words = stack.enter_context((tmp_path / "words.log").open("wb"))
@@ -27,7 +27,7 @@ def service(make_service_dir: Callable[[], Path], tmp_path: Path) -> Iterator[Se
 
 @pytest.fixture
 def words(service: Service, tmp_path: Path) -> Callable[[], str]:
-    """All that the service has written to its log so far."""
+    """All output of the service so far."""
     return lambda: (tmp_path / "words.log").read_text(encoding="utf-8")
 
 
@@ -47,6 +47,6 @@ def at_rest(service: Service) -> Callable[[], Path]:
 
 @pytest.fixture
 def thief(service: Service) -> Iterator[Thief]:
-    """Who has the whole database and every key file."""
+    """An attacker with the whole database and every key file."""
     with psycopg.connect(service.database_url, autocommit=True) as owner:
         yield Thief(owner, service.data_dir)

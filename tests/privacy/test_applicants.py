@@ -26,7 +26,7 @@ APPLICATION = {
 
 
 def test_an_application_leaves_no_trace_of_anybody(service, words, at_rest):
-    """Two of them, one returned and one collected; nor after the erasure."""
+    """Two applicants, one returned and one collected; before and after the erasure."""
     registrar = service.caller("registrar")
 
     def post(path, body=None, **headers):

@@ -1,19 +1,19 @@
 """No personal data is stored in the clear, and none at all of an erased holder."""
 
-from tests.privacy.life import (
+from tests.privacy.scenario import (
     CORRECTED_NAME,
     CORRECTED_NUMBER,
     NAME,
     NUMBER,
     PERSONAL,
     PICTURE_TEXT,
-    Life,
+    PermitScenario,
 )
 from tests.privacy.traces import forms_of, traces_in, traces_of
 
 
 def test_traces_are_found_in_every_form(tmp_path):
-    """Or finding none would say nothing."""
+    """Otherwise finding none would prove nothing."""
     for number, content in enumerate(forms_of(NAME).values()):
         (tmp_path / f"{number}").write_bytes(b"\0 before " + content + b" behind \0")
 
@@ -27,54 +27,54 @@ def test_traces_are_found_in_every_form(tmp_path):
 def test_a_life_leaves_no_trace_of_its_person(service, words, at_rest, thief):
     """Not in the tables, the WAL, the log of any process, a metric, or an answer to a mistake;
     before the erasure and after it."""
-    life = Life(service)
-    life.live()
+    scenario = PermitScenario(service)
+    scenario.play()
 
     folder = at_rest()
-    assert [] != traces_in(folder, life.number)  # what may be found is: the search looks there
+    assert [] != traces_in(folder, scenario.number)  # what may be found is: the search looks there
     assert [] == traces_in(folder, *PERSONAL)
-    assert [] == traces_of(words(), *PERSONAL, *life.tokens)
+    assert [] == traces_of(words(), *PERSONAL, *scenario.tokens)
     assert "request" in words()
     assert [] == traces_of(service.caller("operator").get("/metrics").text, *PERSONAL)
-    assert [] == traces_of("\n".join(life.complaints), *PERSONAL, *life.tokens)
-    assert len(life.complaints) > 10
+    assert [] == traces_of("\n".join(scenario.complaints), *PERSONAL, *scenario.tokens)
+    assert len(scenario.complaints) > 10
 
-    life.erase()
+    scenario.erase()
 
     folder = at_rest()
     assert [] == traces_in(folder, *PERSONAL)
-    assert [] == traces_of(words(), *PERSONAL, *life.tokens)
+    assert [] == traces_of(words(), *PERSONAL, *scenario.tokens)
 
 
 def test_an_erased_person_is_out_of_reach_of_all_keys(service, thief):
     """With the database and every key file all is readable before an erasure, nothing after."""
-    life = Life(service)
-    life.live()
+    scenario = PermitScenario(service)
+    scenario.play()
     assert service.is_in_step()
     loot = thief.loot()
     assert all(text in loot for text in (NAME, NUMBER, CORRECTED_NAME, PICTURE_TEXT))
     assert thief.finds(CORRECTED_NUMBER)
     log = thief.log()
 
-    certificate = life.erase()
+    certificate = scenario.erase()
 
     wait_until_in_step(service, certificate["as_of_position"])
     loot = thief.loot()
-    assert life.number in loot
+    assert scenario.number in loot
     assert [] == traces_of(loot, *PERSONAL)
     assert not thief.finds(CORRECTED_NUMBER)
     assert not thief.finds(NUMBER)
-    assert log == thief.log()[: len(log)]  # what was proved of it stays proved
+    assert log == thief.log()[: len(log)]  # proofs stay valid
 
 
 def test_old_copies_of_a_key_die_with_what_wrapped_it(service, thief):
     """A backup, the WAL, a dead row: they hold the wrapped key for a while, and can't be unwrapped
     once the key-encryption key of their time is destroyed."""
-    life = Life(service)
-    life.live()
-    copy = thief.wrapped_key(life.holder_id)
-    life.erase()
-    assert thief.wrapped_key(life.holder_id).wrapped is None
+    scenario = PermitScenario(service)
+    scenario.play()
+    copy = thief.wrapped_key(scenario.holder_id)
+    scenario.erase()
+    assert thief.wrapped_key(scenario.holder_id).wrapped is None
     assert thief.opens(copy)
 
     rotated = service.command("keys", "rotate")
@@ -83,7 +83,7 @@ def test_old_copies_of_a_key_die_with_what_wrapped_it(service, thief):
     assert 0 == destroyed.returncode, destroyed.stderr
 
     assert not thief.opens(copy)
-    assert service.caller("registrar").get(f"/v1/permits/{life.number}").is_success
+    assert service.caller("registrar").get(f"/v1/permits/{scenario.number}").is_success
 
 
 def wait_until_in_step(service, position):

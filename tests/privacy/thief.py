@@ -23,7 +23,7 @@ _TABLES = """
 
 
 class Thief:
-    """Knows the code, too."""
+    """Uses the project's own code."""
 
     def __init__(self, database: psycopg.Connection[Any], data_dir: Path) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class Thief:
         self._blind_index_key = data_dir / "keys" / "blind-index.key"
 
     def loot(self) -> str:
-        """Everything that can be read: every table as text, and all that its keys open."""
+        """Everything readable: every table as text, and all that the keys decrypt."""
         return "\n".join([*self._tables(), *self._events(), *self._portraits(), *self._faces()])
 
     def log(self) -> list[Any]:
@@ -39,7 +39,7 @@ class Thief:
         return self._rows("SELECT * FROM ledger.events ORDER BY position")
 
     def finds(self, citizen_id_number: str) -> bool:
-        """Whether the number, tried with the stolen key, is anybody's."""
+        """Whether the stolen key finds this number in the blind index."""
         key = bytes.fromhex(self._blind_index_key.read_text())
         index = BlindIndex(key).of(citizen_id_number)
         holders = self._rows("SELECT 1 FROM ledger.holders WHERE citizen_index = %s", index)
@@ -47,7 +47,7 @@ class Thief:
         return bool(holders or self._rows(found, index.hex()))
 
     def wrapped_key(self, holder_id: str) -> WrappedKey:
-        """As a copy of the database from today will have it."""
+        """The key as a copy of today's database has it."""
         query = "SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = %s"
         [row] = self._rows(query, holder_id)
         return WrappedKey(*row)

@@ -1,4 +1,4 @@
-"""Looking for what must not be there: a text in every form that bytes on a disk may have."""
+"""Search files for texts in every encoding that bytes on a disk may have."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What every key store promises, whatever keeps its keys."""
+"""The contract of every key store."""
 
 import re
 import secrets
@@ -35,7 +35,7 @@ def test_a_key_is_wrapped_differently_each_time(kek):
 
 
 def test_a_wrapped_key_is_no_other_holders(kek):
-    """A row that is copied to another holder does not open there."""
+    """A row copied to another holder can't be decrypted there."""
     wrapped = kek.wrap(KEY, HOLDER)
 
     for holder_id in (OTHER, "", HOLDER + "\0", HOLDER.upper()):
@@ -81,7 +81,7 @@ def test_random_bytes_are_no_wrapped_key(kek):
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
 def test_only_32_bytes_are_wrapped(kek, length):
-    """Anything else is a slip of the program."""
+    """Anything else is a fault of the program."""
     with pytest.raises(ValueError, match="32"):
         kek.wrap(bytes(length), HOLDER)
 
@@ -96,7 +96,7 @@ def test_a_key_survives_the_service(open_store, kek):
 
 
 def test_the_first_key_is_made_once(open_store, kek):
-    """Looking again makes no second one."""
+    """Loading again creates no second one."""
     assert [kek.kek_id] == [each.kek_id for _ in range(3) for each in open_store().load()][:1]
     assert 1 == len(open_store().load())
 
@@ -131,8 +131,8 @@ def test_a_destroyed_key_opens_nothing(open_store, store, kek):
 
 
 @pytest.mark.parametrize("name", ["20261123T214500Z-000000", "", "../../keys", "*", "\0"])
-def test_destroying_what_is_not_there_does_nothing(store, kek, name):
-    """Nor can a name lead elsewhere."""
+def test_destroying_a_missing_key_does_nothing(store, kek, name):
+    """Nor can a name refer to another place."""
     store.destroy(name)
 
     assert [kek.kek_id] == [each.kek_id for each in store.load()]

@@ -1,4 +1,4 @@
-"""Keys in a folder: for their owner only, made by one process, gone when they are destroyed."""
+"""Keys in a folder: for their owner only, created by one process, removed when destroyed."""
 
 import multiprocessing
 import os
@@ -39,13 +39,13 @@ def put(folder):
 
 
 def load_and_tell(folder, barrier, answers):
-    """What a process does when it is started."""
+    """As at the start of a process."""
     barrier.wait(30)
     answers.put([kek.kek_id for kek in KeyFolder(folder).load()])
 
 
 def test_processes_that_start_together_have_one_key(folder):
-    """One makes it; the others wait and read it."""
+    """One creates it; the others wait and read it."""
     context = multiprocessing.get_context("fork")
     barrier, answers = context.Barrier(PROCESSES), context.Queue()
     processes = [
@@ -63,7 +63,7 @@ def test_processes_that_start_together_have_one_key(folder):
 
 
 def test_files_are_readable_by_their_owner_only(folder, store):
-    """Whatever the process's umask; there is a lock and no draft beside the keys."""
+    """With any umask; there is a lock and no draft beside the keys."""
     before = os.umask(0)
     try:
         [first], second = store.load(), store.create()

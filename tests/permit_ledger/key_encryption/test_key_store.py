@@ -42,13 +42,13 @@ def test_an_environment_variable_names_a_token(monkeypatch):
     "text", ["vault:s3cret", "data/keys", "pkcs11:s3cret", URI + "&s3cret=s3cret"]
 )
 def test_anything_else_is_refused(settings, text):
-    """With the variable's name, and what it might be."""
+    """With the variable's name, and its possible values."""
     with pytest.raises(UnusableKey, match="PERMIT_LEDGER_KEY_ENCRYPTION"):
         key_store(with_store(settings, text))
 
 
 def test_a_missing_package_is_named(settings, monkeypatch):
-    """It is no dependency of who keeps keys in a folder."""
+    """It is not a dependency for keys in a folder."""
     monkeypatch.delitem(sys.modules, "permit_ledger.keys.key_encryption.pkcs11")
     monkeypatch.setitem(sys.modules, "pkcs11", None)
 

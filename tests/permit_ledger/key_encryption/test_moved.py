@@ -26,7 +26,7 @@ def owner(database_url):
 
 @pytest.fixture
 def names(database_url, blind_index):
-    """``names(settings)``: of everybody in the log, as a service with these settings reads them."""
+    """``names(settings)``: all names in the log, as a service with these settings reads them."""
 
     def names(settings):
         url = as_service(database_url)

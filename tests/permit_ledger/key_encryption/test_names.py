@@ -36,7 +36,7 @@ def test_whatever_the_clock_does_a_new_name_is_the_last(clock):
     "name",
     ["", "zzz", "20261123T214500Z-3FA9C1", "20261123T214500Z-3fa9c1\n", "99991231T235959Z-000000"],
 )
-def test_behind_a_name_of_another_form_there_is_none(name):
+def test_no_name_follows_one_of_another_form(name):
     """Rather than one that might sort before it."""
     with pytest.raises(KeyUnusable):
         new_id([name], AT)

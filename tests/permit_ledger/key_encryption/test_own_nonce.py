@@ -78,6 +78,6 @@ def test_another_way_to_encrypt_is_refused(kind):
         gcm.seal(kind(), PLAINTEXT, BOUND_TO)
 
 
-def test_a_token_that_opens_nothing_does_not_work():
+def test_a_token_that_decrypts_nothing_is_unusable():
     """So that a failure is not put down to the wrapped key."""
     assert not gcm.works(Broken())

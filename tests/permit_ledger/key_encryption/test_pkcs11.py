@@ -154,7 +154,7 @@ def test_a_lost_session_is_opened_again(soft_token, store):
     assert kek.kek_id not in {each.kek_id for each in store.load()}
 
 
-def test_a_token_that_is_taken_away_comes_back(store, unplug):
+def test_a_removed_token_works_again_when_it_is_back(store, unplug):
     """Meanwhile nothing is known to be wrong with any key."""
     take_away, put_back = unplug
     [kek] = store.load()
@@ -254,7 +254,7 @@ def test_a_file_without_a_pin_is_named(soft_token, key_label, another_pin, conte
     ],
     ids=["no such token", "no such module", "no library", "another library", "no pin file"],
 )
-def test_what_is_not_there_is_named(soft_token, key_label, changed, reported):
+def test_a_missing_token_or_module_is_named(soft_token, key_label, changed, reported):
     """For an operator who has mistyped it: trying again would not help."""
     soft_token.log_out()
 

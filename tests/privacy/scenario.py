@@ -25,12 +25,12 @@ PERSONAL = (
     *(NAME, NUMBER, CORRECTED_NAME, CORRECTED_NUMBER, GUARDIAN, GUARDIAN_NUMBER),
     *(HUKOU, HOME, NEW_HOME, FINDING, PICTURE_TEXT),
 )
-"""What must be found nowhere."""
+"""Texts that must not be stored anywhere in the clear."""
 
 
 @dataclass
-class Life:
-    """One holder, and everything that the service has said of mistakes."""
+class PermitScenario:
+    """One holder's permit, and the service's answers to mistakes."""
 
     service: Service
     number: str = ""
@@ -43,7 +43,7 @@ class Life:
         self.verifier = self._caller("verifier")
         self.investigator = self._caller("investigator", case="2026-17")
 
-    def live(self) -> None:
+    def play(self) -> None:
         """Issued, claimed, lost, found, reissued, moved, corrected, checked."""
         self._mistakes_before()
         issued = self._done(self.registrar.post("/v1/permits", application()))
@@ -73,12 +73,12 @@ class Life:
         self._mistakes_after(path, holder)
 
     def void(self) -> None:
-        """Whose holder stays: obtained by fraud."""
+        """Void another holder's permit, who is not erased."""
         found = {"finding": FINDING}
         self._done(self.registrar.post(f"/v1/permits/{self.number}/voidings", found))
 
     def erase(self) -> dict[str, Any]:
-        """For good; gives the certificate."""
+        """Erase the holder; return the certificate."""
         order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-17"}
         path = f"/v1/audit/holders/{self.holder_id}"
         self._done(self.investigator.post(f"{path}/restrictions", order))
@@ -88,7 +88,7 @@ class Life:
         return self._done(self.investigator.post(f"{path}/erasures", {**order, **officers}))
 
     def _mistakes_before(self) -> None:
-        """What people type into the wrong field, and what programs put into headers."""
+        """Personal data typed into the wrong fields and sent in headers."""
         post = self.registrar.post
         self._refused(post("/v1/permits", {**application(), "note": NAME}))
         wrong = application()
