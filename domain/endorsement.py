@@ -1,4 +1,4 @@
-"""The effect of an endorsement (签注) on a term, by its day. [N10, J]"""
+"""When a permit may be endorsed (签注), and the effect on its term. [N10, J]"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from .calendar import Term
+from .errors import TooEarlyToEndorse
 from .policy import Policy
 
 
@@ -18,10 +19,16 @@ class EndorsementKind(StrEnum):
 
 
 def endorsement(term: Term, today: date, policy: Policy) -> tuple[EndorsementKind, Term]:
-    """The term after an endorsement on a day that is not before the window. [P7, P10]
+    """Return the term after an endorsement on this day. [P6, P7, P10]
 
     On time and within the grace days the anchor stays; later the years of residence start again.
+
+    Raises:
+        TooEarlyToEndorse: the window is not open yet.
     """
+    opens = term.endorsement_window.opens
+    if today < opens:
+        raise TooEarlyToEndorse(opens)
     if not term.is_overdue(today):
         return EndorsementKind.ON_TIME, term.endorsed()
     if today <= term.grace_ends(policy.late_grace_days):

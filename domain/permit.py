@@ -30,7 +30,6 @@ from .errors import (
     OldCardNotReturned,
     PermitEnded,
     ReissueFirst,
-    TooEarlyToEndorse,
     TooManyDevices,
     UnknownDevice,
     require_valid,
@@ -149,8 +148,6 @@ class Permit(BaseAggregate[str]):
         today = context.today
         if is_endorsed_for(self.term, self.endorsed_on, today, context.policy):
             return
-        if today < self.term.endorsement_window.opens:
-            raise TooEarlyToEndorse(self.term.endorsement_window.opens)
         kind, term = endorsement(self.term, today, context.policy)
         self.trigger_event(
             PermitEndorsed,

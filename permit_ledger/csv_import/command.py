@@ -21,8 +21,8 @@ from .columns import COLUMNS, UnusableFile, template
 from .csv_lines import LineReader
 from .errors_file import ErrorsFile, ErrorsNotWritten
 from .first_occurrences import FirstOccurrences
+from .importer import ImportRun
 from .rows import read_header
-from .run import ImportRun
 from .sources import ENCODINGS, open_regular, opened
 
 __all__ = [
