@@ -1,5 +1,7 @@
 """Batches that can't be written: the item at fault is found, and fails alone."""
 
+from threading import Event
+
 import psycopg
 import pytest
 from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
@@ -9,6 +11,8 @@ from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
 from ledger.eventlog.append import AppendWriter
 from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.appends import kinds, on, outcome_of, streams
+
+WAIT_S = 30
 
 NUL, SURROGATE = "a\0b", "a\ud800b"
 
@@ -114,7 +118,7 @@ def test_an_append_behind_one_that_fails_is_written(raw_log, in_one_batch):
 
 def test_a_lock_that_is_not_released_leaves_no_doubt(new_raw_log, raw_log, head_held, until):
     """The server gave up before it wrote: all callers may try again, after one wait for all."""
-    written = []
+    written, connecting = [], Event()
 
     class CountingWriter(AppendWriter):
         def write(self, connection, items):
@@ -122,6 +126,7 @@ def test_a_lock_that_is_not_released_leaves_no_doubt(new_raw_log, raw_log, head_
             return super().write(connection, items)
 
     def impatient(url):
+        connecting.set()
         until(lambda: slow.commits.queued == 3 or written)
         connection = connect_to_append(url)
         connection.execute("SET lock_timeout = '50ms'")
@@ -129,7 +134,9 @@ def test_a_lock_that_is_not_released_leaves_no_doubt(new_raw_log, raw_log, head_
 
     slow = new_raw_log(connect=impatient, batches=CountingWriter())
     with head_held():
-        started = [slow.start(on(str(n))) for n in range(4)]
+        started = [slow.start(on("0"))]
+        assert connecting.wait(WAIT_S)
+        started += [slow.start(on(str(n))) for n in range(1, 4)]
         assert [Unavailable] * 4 == kinds(map(outcome_of, started))
 
     assert ([1, 3], []) == (written, streams(raw_log))
