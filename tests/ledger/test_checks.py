@@ -110,7 +110,7 @@ def test_checks_of_before_stay_on_record(empty_database, monkeypatch):
     old = [m for m in _migrations("ledger") if m.file < "0005"]
     with connect(empty_database) as owner:
         with monkeypatch.context() as before:
-            before.setattr("ledger.migrations._migrations", lambda _: old)
+            before.setattr("ledger.database.migrations._migrations", lambda _: old)
             migrate(owner, "ledger")
         for n, minute in ((1, 5), (2, 3), (3, 4)):
             owner.execute(
