@@ -50,11 +50,11 @@ def append_unnoticed(admin):
 @pytest.fixture
 def writing(raw_log, new_raw_log, stored, at_once):
     """``writing()``: a thread in which many threads of two processes append."""
-    recorders = [raw_log, new_raw_log()]
+    logs = [raw_log, new_raw_log()]
 
     def write(number):
         for turn in range(APPENDS):
-            recorders[number % 2].insert_events([stored(f"{number}-{turn}", 1)])
+            logs[number % 2].append_events([stored(f"{number}-{turn}", 1)])
 
     def writing():
         writers = Thread(target=at_once, args=[[partial(write, n) for n in range(WRITERS)]])
