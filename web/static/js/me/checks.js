@@ -26,7 +26,7 @@ export class CheckList {
     };
     put(
       this.list,
-      checks.length === 0 && h("li", { class: "soft" }, text("me.nobody")),
+      checks.length === 0 && h("li", { class: "soft" }, text("me.no_checks")),
       ...checks.map((check) => this.one(check)),
       next_before &&
         this.shown < 100 &&
