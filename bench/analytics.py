@@ -1,8 +1,8 @@
 """The statistics: filling the file from a log, compared with only reading the same log, in one run.
 
 The file is filled as the role does it: events and marks in one transaction of at most 5,000.
-Reading is ``follow`` and the mapper's parsing, which both sides do. Memory is the peak of a process
-of its own that fills a file and answers every question.
+Reading is ``follow`` and the mapper's parsing, which both sides do. Memory is the peak of a
+separate process that fills a file and answers every question.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ def _read(url: str, head: int) -> Round:
 
 
 def _peak_mib(url: str, head: int) -> int:
-    told = subprocess.run(  # noqa: S603  our own program
+    filled = subprocess.run(  # noqa: S603  our own program
         [sys.executable, "-m", "bench.analytics", url, str(head)],
         check=True,
         capture_output=True,
         text=True,
     )
-    return int(told.stdout)
+    return int(filled.stdout)
 
 
 def _own_peak_mib() -> int:

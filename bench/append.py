@@ -131,7 +131,7 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
 
 
 def issuing(ledger: BlockingLedger, url: str) -> Side:
-    """The service's way: coroutines, each issuing one permit after the other."""
+    """As in the service: coroutines, each issuing one permit after the other."""
 
     def run(clients: int, seconds: float) -> Round:
         wanted = deque(write_paths.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))

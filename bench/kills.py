@@ -41,7 +41,7 @@ SEED = 20260105
 PERMITS = 12
 CLIENTS = 8
 PROGRESS_EVENTS = 20
-"""Acknowledged by every service between two kills, at least."""
+"""The least number of acknowledgements of every service between two kills."""
 PAUSE_MAX_S = 0.2
 FOLLOWER_KILLED_EVERY = 7
 WAIT_S = 60.0
@@ -90,7 +90,7 @@ class Battlefield:
         self._url = database_url
         self._chance = random.Random(seed)
         issued = retry(database_url, Workload(seed), [f"w0-{n}" for n in range(1, PERMITS + 1)])
-        self._workload = Workload(seed, tuple(told.number for told in issued))
+        self._workload = Workload(seed, tuple(each.number for each in issued))
         self._acknowledged = issued
         self._settled: list[Acknowledgement] = []
         self._writers: list[WriterProcess] = []
@@ -112,11 +112,11 @@ class Battlefield:
 
     @property
     def unexpected(self) -> list[object]:
-        """Answers that no client should get."""
+        """Responses that no client should get."""
         return [line for writer in self._ended for line in writer.unexpected]
 
     def kill_one(self) -> None:
-        """After some progress, at a random moment: a service or a backend, in turns."""
+        """Kill a service or a backend, in turns, at a random moment after some progress."""
         for condition in [writer.have(PROGRESS_EVENTS) for writer in self._writers]:
             self._until(condition)
         _pause.wait(self._chance.uniform(0, PAUSE_MAX_S))
@@ -136,12 +136,12 @@ class Battlefield:
         self._ended += self._writers
         self._writers.clear()
         sent = {key for writer in self._ended for key in writer.sent}
-        told = [told for writer in self._ended for told in writer.acknowledged]
-        still_open = sent - {each.key for each in told}
+        acknowledged = [each for writer in self._ended for each in writer.acknowledged]
+        still_open = sent - {each.key for each in acknowledged}
         done = kept_keys(self._url, still_open)
         settled = retry(self._url, self._workload, still_open)
-        self._count_outcomes(told, len(done), len(still_open - done))
-        self._acknowledged += told + settled
+        self._count_outcomes(acknowledged, len(done), len(still_open - done))
+        self._acknowledged += acknowledged + settled
         head = judge(self._url).head
         self._until(self._follower.has_kept(head))
         return judge(
@@ -151,16 +151,18 @@ class Battlefield:
             followed=self._follower.positions,
         )
 
-    def _count_outcomes(self, told: list[Acknowledgement], done: int, not_done: int) -> None:
-        """Commands whose client was killed, and those answered with ``OutcomeUnknown`` whose retry
-        was answered."""
+    def _count_outcomes(
+        self, acknowledged: list[Acknowledgement], done: int, not_done: int
+    ) -> None:
+        """Count the outcomes of commands whose client was killed, and of those answered with
+        ``OutcomeUnknown`` whose retry was answered."""
         unknown = {key for w in self._ended for key, error in w.failed if error == "OutcomeUnknown"}
-        replayed = [each.replayed for each in told if each.key in unknown]
+        replayed = [each.replayed for each in acknowledged if each.key in unknown]
         self.figures.update(
             kills=self.kills.total(),
             service_kills=self.kills["services"],
             backend_kills=self.kills["backends"],
-            acknowledged=len(told),
+            acknowledged=len(acknowledged),
             unknown_settled_as_done=done + sum(replayed),
             unknown_settled_as_not_done=not_done + len(replayed) - sum(replayed),
         )
@@ -186,7 +188,7 @@ class Battlefield:
         deadline = time.monotonic() + WAIT_S
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError("nothing goes on any more")
+                raise TimeoutError("no progress")
             _pause.wait(POLL_S)
 
 

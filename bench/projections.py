@@ -201,7 +201,7 @@ def _stock_catch_up(both: Sides) -> Round:
         return Round(both.stock_events / (time.perf_counter() - started), [])
 
 
-# -- building anew -----------------------------------------------------------------------------
+# -- rebuilding --------------------------------------------------------------------------------
 
 
 def parts() -> Parts:

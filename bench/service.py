@@ -17,7 +17,7 @@ START_S = 30.0
 
 
 def environment_of(data_dir: Path, database_url: str, port: int) -> dict[str, str]:
-    """The environment of a role in development mode."""
+    """Return the environment of a role in development mode."""
     return {
         **os.environ,
         "PERMIT_LEDGER_DATA_DIR": str(data_dir),
@@ -28,20 +28,20 @@ def environment_of(data_dir: Path, database_url: str, port: int) -> dict[str, st
 
 
 def start(name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """``permit-ledger NAME``; to be ended by the caller."""
+    """Start ``permit-ledger NAME``; the caller ends it."""
     return _started([sys.executable, "-m", "permit_ledger", name], environment)
 
 
 @contextmanager
 def role(name: str, environment: Mapping[str, str], probe: str) -> Iterator[None]:
-    """``permit-ledger NAME``, once the address ``probe`` answers."""
+    """Run ``permit-ledger NAME``, ready once the address ``probe`` answers."""
     with process([sys.executable, "-m", "permit_ledger", name], environment, probe):
         yield
 
 
 @contextmanager
 def process(command: list[str], environment: Mapping[str, str], probe: str) -> Iterator[None]:
-    """Any server, once the address ``probe`` answers."""
+    """Run any server, ready once the address ``probe`` answers."""
     server = _started(command, environment)
     try:
         _until(lambda: _answers(probe))
@@ -52,7 +52,7 @@ def process(command: list[str], environment: Mapping[str, str], probe: str) -> I
 
 
 def request(method: str, path: str, token: str = "", body: str = "") -> str:
-    """The text of a request over HTTP/1.1."""
+    """Return the text of a request over HTTP/1.1."""
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     if token:
         head.append(f"Authorization: Bearer {token}")

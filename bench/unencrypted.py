@@ -19,7 +19,7 @@ class NoKey(HolderKey):
     """A key that does not encrypt."""
 
     def __init__(self) -> None:
-        super().__init__("nobody", bytes(32))
+        super().__init__("any-holder", bytes(32))
 
     def seal(self, plain: bytes, *place: str) -> bytes:  # noqa: ARG002
         return plain

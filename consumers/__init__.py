@@ -1,1 +1,1 @@
-"""Kafka: what leaves the ledger for other departments and for analytics."""
+"""Consumers of the log: the Kafka relay, remote views and analytics."""

@@ -1,33 +1,33 @@
-"""Errors that stop the relay until an operator has acted; after any other it tries again.
+"""Errors that stop the relay until an operator acts; after any other error it retries.
 
 ::
 
     RelayStopped
-    ├── TopicLost      the topics hold less than was sent
-    ├── LogForked      the topics hold what the log does not
+    ├── TopicLost      the topics contain less than was sent
+    ├── LogForked      the topics contain events that the log does not
     ├── TailUnknown    the topics are empty and their last position is unknown
-    ├── TopicsUnfit    a topic is not as it has to be
+    ├── TopicsUnfit    a topic has the wrong partitions or settings
     ├── NoTopic        a kind of events has no topic
-    └── Refused        the brokers refuse what no further attempt changes
-        └── RecordTooLarge   a record is larger than its topic takes
+    └── Refused        the brokers refuse, and a retry would not help
+        └── RecordTooLarge   a record is larger than its topic's limit
 """
 
 from __future__ import annotations
 
 SPARE_BYTES = 1024
-"""For what the brokers and the compression add to a record."""
+"""Allowance for the overhead of brokers and compression."""
 _GUIDE = "docs/operations.md, 'When the relay stops', has the steps."
 
 
 class RelayStopped(Exception):
-    """The message says what is wrong and what to do."""
+    """The message states the cause and what to do."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} {_GUIDE}")
 
 
 class TopicLost(RelayStopped):
-    """Records that were sent are gone."""
+    """Records that were sent are missing."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -38,7 +38,7 @@ class TopicLost(RelayStopped):
 
 
 class LogForked(RelayStopped):
-    """The database is not the one whose events were sent."""
+    """The topics contain events of a different history than the database."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -54,15 +54,15 @@ class TailUnknown(RelayStopped):
 
 
 class TopicsUnfit(RelayStopped):
-    """A topic was created with other settings."""
+    """A topic has other partitions or settings than required."""
 
 
 class Refused(RelayStopped):
-    """Rights, a version, a setting or a policy of the cluster stands in the way."""
+    """The cluster's rights, version, settings or policies prevent the request."""
 
 
 class RecordTooLarge(Refused):
-    """``limit_bytes`` is what ``topic`` took when the record was refused."""
+    """``limit_bytes`` is the limit of ``topic`` when the record was refused."""
 
     def __init__(self, what: str, topic: str, size_bytes: int, limit_bytes: int | None) -> None:
         self.topic = topic
@@ -77,4 +77,4 @@ class RecordTooLarge(Refused):
 
 
 class NoTopic(RelayStopped):
-    """An event of a kind that is in no row of :data:`consumers.contract.kinds.KINDS`."""
+    """An event's kind is not in :data:`consumers.contract.kinds.KINDS`."""

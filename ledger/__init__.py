@@ -1,1 +1,1 @@
-"""The log: every fact about a permit, appended once, read by everyone else."""
+"""The event log: every fact about a permit, appended once; all other packages read it."""

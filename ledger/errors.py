@@ -63,7 +63,7 @@ class UnknownHolder(LedgerError):
 
 
 class Conflict(LedgerError):
-    """Somebody else changed this permit at the same time."""
+    """Another request changed this permit at the same time."""
 
 
 class StaleVersion(Conflict):

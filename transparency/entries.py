@@ -1,4 +1,4 @@
-"""Entries: what the tree records of an event or a check, in public.
+"""Entries: the public record of an event or a check in the tree.
 
 Canonical JSON: members sorted, no spaces, UTF-8, no floats; nothing personal. A state is recorded
 as its SHA-256 digest, so an entry stays the same when its holder is erased.
@@ -20,7 +20,7 @@ ENTRY_BYTES_MAX = 65_535
 """The length in a bundle of entries has 16 bits."""
 
 NAME_BYTES_MAX = 4_096
-"""Of a stream or a topic, a byte of which may take six; a longer one is recorded as its digest."""
+"""Of the name of a stream or topic, a byte of which may take six; a longer one becomes a digest."""
 
 
 def event_entry(

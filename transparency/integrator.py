@@ -87,7 +87,7 @@ class Integrator:
         if not self._store.move(before, (head.size, head.root)):
             raise Forked(f"{self._log.name}: another process changed the tree at {before[0]}.")
         self._store.keep_tiles(self._edge.take_tiles())
-        if not self._promised:  # else it is not proved yet that it is that history
+        if not self._promised:  # until then the signed history is not confirmed
             checkpoint = head.signed(self._signers)
             self._store.keep_checkpoint(checkpoint, self._clock.now())
             self._memory.keep(checkpoint)

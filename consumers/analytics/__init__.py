@@ -1,4 +1,4 @@
-"""Statistics: every event once into a DuckDB file, and what people ask of it, as SQL views."""
+"""Statistics: every event is written once to a DuckDB file; SQL views answer questions about it."""
 
 __all__ = [
     "batch",

@@ -1,4 +1,4 @@
-"""Batches from a source to the sink: rows, and the marks up to which they were read."""
+"""Batches of rows from a source to the sink, with the marks up to which the source was read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ BATCH_EVENTS_MAX = 5_000
 
 
 class Mark(NamedTuple):
-    """Up to where a partition was read; the log itself is one partition, its offsets are positions.
+    """How far a partition was read. The log is one partition whose offsets are positions.
 
-    ``next_offset`` is where to continue. ``position`` is the last event's, ``position_offset`` its
-    offset and ``seen`` its digest: read again, it has to be the same.
+    ``next_offset`` is where to continue. ``position``, ``position_offset`` and ``seen`` are the
+    position, the offset and the identity of the last event: when it is read again, it has to be the
+    same.
     """
 
     next_offset: int
@@ -26,11 +27,11 @@ class Mark(NamedTuple):
 
 
 Marks = Mapping[int, Mark]
-"""By partition."""
+"""One mark for each partition."""
 
 
 class UncountedRecord(NamedTuple):
-    """A record that cannot be counted: its place and a reason; nothing of its content."""
+    """A record that cannot be counted: its place and a reason, without its content."""
 
     partition: int
     offset: int
@@ -40,7 +41,7 @@ class UncountedRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``marks`` are those of the partitions that the batch moves."""
+    """``marks`` are the new marks of the partitions that the batch advances."""
 
     marks: Marks
     events: Sequence[Row] = ()
@@ -49,7 +50,7 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchBuilder:
-    """Collects a batch; an event that is not newer than its partition's mark was taken before."""
+    """Collects a batch; skips events that are not newer than their partition's mark."""
 
     marks: dict[int, Mark]
     events: list[Row] = field(default_factory=list)
@@ -61,7 +62,7 @@ class BatchBuilder:
         return self.marks.get(partition, Mark(0))
 
     def take(self, partition: int, offset: int, row: Row) -> None:
-        """Add an event if it is newer; its partition moves past it in any case."""
+        """Add an event if it is newer; advance its partition past it in any case."""
         mark = self.mark(partition)
         if row["position"] <= mark.position:
             self._move(partition, mark._replace(next_offset=max(mark.next_offset, offset + 1)))
@@ -83,7 +84,7 @@ class BatchBuilder:
         return bool(self._moved)
 
     def batch(self) -> Batch:
-        """The batch that was collected; the builder starts the next one."""
+        """Return the collected batch, and start the next one."""
         for partition, row in self._newest.items():
             self.marks[partition] = self.marks[partition]._replace(seen=seen(row))
         done = Batch({p: self.marks[p] for p in self._moved}, self.events, self.uncounted)
@@ -96,7 +97,7 @@ class BatchBuilder:
 
 
 def seen(row: Row) -> str:
-    """By what an event is known again."""
+    """Return the text that identifies an event when it is read again."""
     return f"{row['position']} {row['subject']} {row['version']} {row['type']}"
 
 
@@ -105,13 +106,13 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The source that the sink was filled from; for another one it is rebuilt."""
+        """Name of the source. A sink that was filled from another source is rebuilt."""
         ...
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
-        """Everything beyond the marks, in the order of each partition, until ``stop``.
+        """Yield everything after the marks, in the order of each partition, until ``stop`` is set.
 
         Raises:
-            OtherHistory: what the marks remember is not there.
+            OtherHistory: the source does not contain the events that the marks identify.
         """
         ...

@@ -1,6 +1,6 @@
-"""The charts: each makes of an answer what Vega-Lite draws, or nothing where there is nothing.
+"""The charts: each turns an answer into a Vega-Lite chart, or ``None`` if there is nothing to draw.
 
-A number that is withheld is not drawn; the table beside the chart says that it is.
+A withheld number is not drawn; the table beside the chart marks it as withheld.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HEIGHT_PX = 220
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """``width_px`` is of the whole drawing; ``is_narrow`` for a phone's screen."""
+    """``width_px`` is the width of the whole chart; ``is_narrow`` is set for a phone's screen."""
 
     texts: Texts
     width_px: int
@@ -48,9 +48,9 @@ def rows_of(table: Table) -> Rows:
 
 def _in_force(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
     now = [row for row in rows if row["day"] == canvas.today.isoformat() and row["in_force"]]
-    told = _busiest(now, "in_force")
     values = [
-        {"place": canvas.texts.division(row["division"]), "value": row["in_force"]} for row in told
+        {"place": canvas.texts.division(row["division"]), "value": row["in_force"]}
+        for row in _busiest(now, "in_force")
     ]
     if not values:
         return None
@@ -66,12 +66,12 @@ def _in_force(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
 
 
 def _adoption(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
-    told = [row for row in rows if row["claimed_share"] is not None]
-    if not told:
+    known = [row for row in rows if row["claimed_share"] is not None]
+    if not known:
         return None
-    first, last = min(row["month"] for row in told), max(row["month"] for row in told)
-    now = _busiest([row for row in told if row["month"] == last], "in_force")
-    then = {row["division"]: row["claimed_share"] for row in told if row["month"] == first}
+    first, last = min(row["month"] for row in known), max(row["month"] for row in known)
+    now = _busiest([row for row in known if row["month"] == last], "in_force")
+    then = {row["division"]: row["claimed_share"] for row in known if row["month"] == first}
     words = canvas.texts.words
     values = [
         {
@@ -85,7 +85,7 @@ def _adoption(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
 
 
 def _delivery(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
-    told = _busiest([row for row in rows if row["p50_days"] is not None], "cards")
+    busiest = _busiest([row for row in rows if row["p50_days"] is not None], "cards")
     words = canvas.texts.words
     values = [
         {
@@ -93,7 +93,7 @@ def _delivery(rows: Rows, canvas: Canvas) -> alt.LayerChart | None:
             "p50": row["p50_days"],
             "p90": row["p90_days"],
         }
-        for row in told
+        for row in busiest
     ]
     values.sort(key=lambda value: value["p50"])
     return _dumbbells(values, ("p50", "p90"), (words["p50"], words["p90"]), canvas)
@@ -185,12 +185,12 @@ def _sized(chart: Any, canvas: Canvas, height_px: int) -> Any:
 
 
 def _parts(place: str, counts: Mapping[str, int]) -> Rows:
-    """One value a kind; the kinds are named in :func:`_stacked`."""
+    """Return one value for each kind; :func:`_stacked` adds the kinds' names."""
     return [{"place": place, "what": kind, "value": count} for kind, count in counts.items()]
 
 
 def _stacked(values: Rows, kinds: Mapping[str, str], canvas: Canvas) -> alt.Chart | None:
-    """One bar a place, the longest first, its kinds beside each other."""
+    """Draw one bar for each place, the longest first, divided by kind."""
     totals: dict[str, int] = {}
     for value in values:
         totals[value["place"]] = totals.get(value["place"], 0) + value["value"]
@@ -200,13 +200,13 @@ def _stacked(values: Rows, kinds: Mapping[str, str], canvas: Canvas) -> alt.Char
         return None
     ranks = {kind: rank for rank, kind in enumerate(kinds)}
     words = canvas.texts.words
-    told = [
+    parts = [
         {**value, "kind": words[value["what"]], "rank": ranks[value["what"]]}
         for value in values
         if value["place"] in order and value["what"] in kinds and value["value"]
     ]
     chart = (
-        alt.Chart(_data(told))
+        alt.Chart(_data(parts))
         .mark_bar(height=16, cornerRadiusEnd=0)
         .encode(
             y=_names("place", order),
@@ -226,7 +226,7 @@ def _columns(
     stack: Literal["normalize"] | None,
     title: str | None = None,
 ) -> alt.Chart | None:
-    """One column a month; its kinds on top of each other, or without ``stack`` beside."""
+    """Draw one column for each month: kinds are stacked, or side by side without ``stack``."""
     words = canvas.texts.words
     values = [
         {"month": row["month"][:7], "kind": words[kind], "rank": rank, "value": row[kind]}
@@ -261,7 +261,7 @@ def _dumbbells(
     *,
     percent: bool = False,
 ) -> alt.LayerChart | None:
-    """A line a place from one value to another."""
+    """Draw a line from one value to another for each place."""
     if not values:
         return None
     order = [value["place"] for value in values]

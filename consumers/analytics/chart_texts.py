@@ -13,7 +13,7 @@ LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """``titles`` by chart; whatever has no name is called by its code."""
+    """``titles`` by chart. A division or scenario without a name is shown by its code."""
 
     titles: dict[str, str]
     words: dict[str, str]
@@ -27,7 +27,7 @@ class Texts:
         return self.scenarios.get(name, name.replace("_", " "))
 
     def station(self, code: str) -> str:
-        """Its district, and its number there."""
+        """Return a station's district and its number there."""
         division, _, number = code.partition("-")
         return f"{self.division(division)} {number}".strip()
 

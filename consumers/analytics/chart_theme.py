@@ -1,4 +1,4 @@
-"""How charts look: the pages' colours, which follow the reader's light or dark scheme."""
+"""The charts' style: the pages' colours, following the reader's light or dark scheme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEXT_PX = 13
 
 
 class Colour(NamedTuple):
-    """In a light and in a dark scheme."""
+    """A colour in the light and in the dark scheme."""
 
     light: str
     dark: str
@@ -32,7 +32,7 @@ INK, SOFT, LINE, LAKE, MIST, GOLD, BAD, GREY = (colour.light for colour in COLOU
 
 
 def configuration() -> dict[str, Any]:
-    """Vega-Lite's, for every chart."""
+    """Return the Vega-Lite configuration of all charts."""
     text = {"font": FONT, "fontSize": TEXT_PX, "fontWeight": "normal"}
     axis = {
         "labelFont": FONT,
@@ -80,7 +80,7 @@ def configuration() -> dict[str, Any]:
 
 
 def adaptive(svg: str) -> str:
-    """The drawing with its colours by name, each light or dark as its reader has it."""
+    """Replace the colours of an SVG by variables that follow the reader's scheme."""
     for name, colour in COLOURS.items():
         svg = svg.replace(f'"{colour.light}"', f'"var(--{name})"')
     light = "".join(f"--{name}:{colour.light};" for name, colour in COLOURS.items())

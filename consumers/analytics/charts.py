@@ -1,6 +1,7 @@
-"""Charts as SVG, in both languages, for a phone's width and a desk's.
+"""Charts as SVG, in both languages, for narrow and wide screens.
 
-Drawn anew only where what they show has changed; named by their content, so that they may be kept.
+A chart is drawn again only after its data has changed. Files are named by their content, so that
+they can be cached.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ DIGEST_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """``files`` by name; ``by_name``: chart → language → width → the file's name."""
+    """``files`` by file name; ``by_name`` maps chart → language → width → file name."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     by_name: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
 
 class Charts:
-    """Remembers what it drew last; draws one chart at a time, so that others wait for no more."""
+    """Keeps the last drawing of each chart; draws one chart per call, to keep calls short."""
 
     def __init__(self) -> None:
         self._drawn: dict[str, tuple[Table, date, Drawn]] = {}
 
     @property
     def all_drawn(self) -> Drawn:
-        """What was drawn last of each chart; one of nothing is left out."""
+        """The last drawing of each chart, except of charts without data."""
         found = Drawn()
         for _, _, drawn in self._drawn.values():
             found.files.update(drawn.files)
@@ -45,9 +46,12 @@ class Charts:
         return found
 
     def draw_next(self, tables: Mapping[str, Table], today: date) -> bool:
-        """Draw one whose answer has changed, the one first that has waited longest; ``False``:
-        there is none."""
-        from .chart_kinds import KINDS  # noqa: PLC0415  the library takes its time
+        """Draw the chart that was drawn longest ago among those whose answer has changed.
+
+        Returns:
+            ``False`` if all charts are up to date.
+        """
+        from .chart_kinds import KINDS  # noqa: PLC0415  the library is slow to import
 
         stale = [
             kind
@@ -59,7 +63,7 @@ class Charts:
         if not stale:
             return False
         kind = stale[0]
-        self._drawn.pop(kind.name, None)  # to the end of the line
+        self._drawn.pop(kind.name, None)  # reinserted at the end of the order
         table = tables[kind.question]
         self._drawn[kind.name] = (table, today, draw(kind, table, today))
         return True
@@ -94,8 +98,8 @@ def svg_of(
     *,
     titled: bool = False,
 ) -> str | None:
-    """One chart, in light colours; ``None`` where there is nothing to show."""
-    import vl_convert  # noqa: PLC0415  so does its engine
+    """Return one chart in light colours; ``None`` if there is nothing to show."""
+    import vl_convert  # noqa: PLC0415  slow to import
 
     from .chart_kinds import Canvas, rows_of  # noqa: PLC0415
     from .chart_theme import configuration  # noqa: PLC0415

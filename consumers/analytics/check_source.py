@@ -1,4 +1,4 @@
-"""Checks, from the ledger's own log of them: what was asked and answered, not by whom."""
+"""Checks from the ledger's log of checks: question and answer, without the verifier."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ledger.database.named_sql import Queries
 from .facts import Row
 
 CHECKS_MAX = 5_000
-"""In one read."""
+"""Per read."""
 
 _sql = Queries("consumers.analytics", "sql/ledger_checks.sql")
 
 
 class CheckSource:
-    """Opens a connection for each look, since looks are seconds apart."""
+    """Opens a connection for each read, since reads are seconds apart."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
 
     def after(self, position: int) -> list[Row]:
-        """The next checks, by their own positions, without gaps.
+        """Return the next checks, by their own positions, without gaps.
 
         Raises:
-            psycopg.Error: the database is out of reach.
+            psycopg.Error: the database is unavailable.
         """
         with (
             connect(self._database_url, application_name="permit-ledger analytics") as connection,

@@ -1,27 +1,27 @@
-"""What can go wrong between the log and its statistics.
+"""Errors of the statistics.
 
 ::
 
     AnalyticsError
-    ├── OtherHistory   what was read so far is not in this log: everything is read anew
+    ├── OtherHistory   the log differs from what was read before: everything is read again
     ├── SinkBusy       another process has the file
-    └── SinkUnusable   the file can't be opened or made
+    └── SinkUnusable   the file can't be opened or created
 """
 
 from __future__ import annotations
 
 
 class AnalyticsError(Exception):
-    """The message says what is in the way and what to do."""
+    """The message states the cause and what to do."""
 
 
 class OtherHistory(AnalyticsError):
-    """The log, or the topic, is not the one that was read so far."""
+    """The log, or the topic, is not the one that was read before."""
 
 
 class SinkBusy(AnalyticsError):
-    """DuckDB lets one process have a file at a time."""
+    """Another process has the file open; DuckDB allows one at a time."""
 
 
 class SinkUnusable(AnalyticsError):
-    """The folder can't be written, or the file is none of DuckDB's."""
+    """The folder is not writable, or the file is not a DuckDB file."""

@@ -15,8 +15,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_bytes(table: Table) -> bytes:
-    """RFC 4180 with a header, in UTF-8; what is withheld or missing is empty. No text can be taken
-    for a formula by a spreadsheet."""
+    """Return the table as CSV (RFC 4180) with a header, in UTF-8.
+
+    Withheld and missing values are empty. Texts are escaped so that a spreadsheet does not read
+    them as formulas.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(table.columns)
@@ -25,7 +28,7 @@ def csv_bytes(table: Table) -> bytes:
 
 
 def write_parquet(table: Table, path: Path, scratch: Path) -> None:
-    """Into ``path``, by way of a file of JSON lines in the folder ``scratch``."""
+    """Write the table to ``path``, by way of a temporary file of JSON lines in ``scratch``."""
     lines = scratch / ".rows.ndjson"
     rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     lines.write_bytes(b"\n".join(map(orjson.dumps, rows)))

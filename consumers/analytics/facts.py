@@ -1,8 +1,9 @@
-"""What the statistics keep of an event: a row of named facts, and nothing of a person.
+"""What the statistics keep of an event: a row of named facts, without personal data.
 
-Facts are kept by name, so that whatever else an event holds, or a stranger has put there, stays
-outside. Not kept although it is plain: the holder's id, which would link a person's permits; who
-acted where it was not at a station, since that is the holder; approvals, cases, and keys.
+Facts are selected by name, so that any other field of an event, or of another producer's record,
+is left out. Some plain fields are left out too: the holder's id, which would link a person's
+permits; the actor of an event that was not recorded at a station, since that is the holder;
+approvals, cases and keys.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from consumers.contract.cloudevents import EventRecord
 TEXT_LENGTH_MAX = 64
 NUMBER_MAX = 10_000
 YEARS = range(1900, 2300)
-"""Of the calendar, so that date arithmetic stays within what DuckDB can say."""
+"""Calendar years; keeps date arithmetic within DuckDB's range."""
 
 _TYPE = re.compile(r"(?P<kind>[a-z-]+)\.(?P<name>[a-z-]+)\.v[1-9][0-9]*")
 _TEXT = re.compile(r"[\w@.:+|/-]+", re.ASCII)
@@ -48,17 +49,20 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "fee_yuan": "INTEGER",
     }
 )
-"""Of the table ``events``; what each means is said in ``sql/tables.sql``."""
+"""Columns of the table ``events``; ``sql/tables.sql`` describes each."""
 
 
 class Unfit(Exception):
-    """A fact that is not what it has to be; the message holds nothing of it."""
+    """A fact is missing or of the wrong type; the message does not quote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class KindFacts:
-    """Where the facts of one kind of stream lie: column → the field it is read from, or for what
-    differs by event, the event's name → the field. A dot leads into a value."""
+    """Where to read the facts of one kind of stream.
+
+    ``dates``, ``numbers`` and ``texts`` map a column to a field. ``days`` and ``reasons``, whose
+    field differs by event, map an event's name to a field. A dot separates a nested field.
+    """
 
     dates: Mapping[str, str]
     numbers: Mapping[str, str]
@@ -93,8 +97,7 @@ ID_CARD = KindFacts(
     reasons={"accepted": "collection"},
 )
 KINDS: Mapping[str, KindFacts] = MappingProxyType({"permit": PERMIT, "id-card": ID_CARD})
-"""Another kind of stream is one more entry; events of a kind that is not here keep what all events
-have in common."""
+"""One entry per kind of stream; of other kinds only the facts common to all events are kept."""
 
 NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -105,17 +108,17 @@ NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "id-card.accepted": ("day", "due_on"),
     }
 )
-"""Without these the views would count wrong, so an event that lacks one is parked."""
+"""An event that lacks one of these is set aside, since the views would count it wrong."""
 
 _NO_FACTS = KindFacts({}, {}, {}, {}, {})
 
 
 Reader = Callable[[Any, str], Any]
-"""Of a value that is there, and the path that is told where it is none."""
+"""Reads a value that is present; the path is for the error message."""
 
 
 class Fact(NamedTuple):
-    """One column of one type of event: where it lies, and how it is read."""
+    """How to read one column from one type of event."""
 
     column: str
     path: str
@@ -125,7 +128,7 @@ class Fact(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How events of one type are read."""
+    """How to read events of one type."""
 
     kind: str
     name: str
@@ -134,10 +137,10 @@ class Plan(NamedTuple):
 
 
 def row_of(event: EventRecord) -> Row:
-    """A row for the table ``events``, without the columns that it has nothing for; dates are texts.
+    """Return a row for the table ``events``, without empty columns; dates are texts.
 
     Raises:
-        Unfit: a fact that is needed is missing, or one is not of its kind.
+        Unfit: a required fact is missing, or a fact is of the wrong type.
     """
     plan, fields = _plan(event.type), event.fields
     row: Row = {

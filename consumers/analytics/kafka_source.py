@@ -1,7 +1,7 @@
 """The events topics as a source: read committed, in a consumer group, from the sink's own marks.
 
-Offsets are committed to the broker too, for monitoring a group's lag; they are never read. A record
-that is not an event of the ledger is recorded by its place, and the others are read on.
+Offsets are committed to the broker too, but only so that monitoring sees the group's lag; they are
+never read. A record that is not an event of the ledger is recorded by its place and skipped.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from .facts import Row, Unfit, row_of
 GROUP = "permit-ledger-analytics"
 GROUP_FILE = "consumer-group"
 MEMBER = "sink"
-"""The one member of the group, by a name of its own: started again, it need not wait until the
-broker has given up the one that was killed."""
+"""The static id of the group's only member: after a kill it rejoins at once, without waiting for
+the session of the killed process to time out."""
 SESSION_TIMEOUT_MS = 15_000
 METADATA_AGE_MS_MAX = 5_000
-"""How soon a topic is found that was not there yet."""
+"""How soon a newly created topic is found."""
 POLL_MS = 200
 RECORD_BYTES_MAX = 1024 * 1024
-"""Fetched at a time of each partition; a larger record is fetched alone."""
+"""Per partition and fetch; a larger record is fetched alone."""
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 
 _log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
-    """The events topics of some kinds; a consumer of its own while it is iterated.
+    """Reads the events topics of some kinds; opens its own consumer while it is iterated.
 
-    Each sink has a ``group`` of its own, since each wants all of the topics. A part is a partition,
-    counted on from one topic to the next.
+    Each sink has its own ``group``, since each reads all of the topics. A part is a partition,
+    numbered consecutively across topics.
     """
 
     def __init__(self, brokers: Brokers, kinds: Sequence[Kind], group: str) -> None:
@@ -58,15 +58,16 @@ class KafkaSource:
         self.name = f"topic {' and '.join(self._kinds)}"
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
-        """
+        """Yield batches after the marks, until ``stop`` is set.
+
         Raises:
-            OtherHistory: a partition does not hold what its mark remembers.
+            OtherHistory: a partition does not contain the event that its mark identifies.
         """
-        handed_on, pauses = dict(marks), Backoff(stop)
+        yielded, pauses = dict(marks), Backoff(stop)
         while not stop.is_set():
             try:
-                for batch in self._read(BatchBuilder(dict(handed_on)), stop):
-                    handed_on.update(batch.marks)
+                for batch in self._read(BatchBuilder(dict(yielded)), stop):
+                    yielded.update(batch.marks)
                     yield batch
                     pauses.reset()
             except KafkaError as error:
@@ -94,7 +95,7 @@ class KafkaSource:
                         self._take(builder, places, self._part(partition), record)
                 if builder.has_moved:
                     yield builder.batch()
-                    self._tell(consumer, builder.marks)
+                    self._commit_offsets(consumer, builder.marks)
         finally:
             with suppress(KafkaError):
                 consumer.close(autocommit=False)
@@ -109,14 +110,14 @@ class KafkaSource:
         if record.offset < (mark.position_offset or mark.next_offset):
             raise OtherHistory(f"Partition {part} starts again.")
         if record.offset < mark.next_offset:
-            return  # left out before
+            return  # was left out before
         if isinstance(found, str):
             builder.leave_out(UncountedRecord(part, record.offset, found))
         else:
             builder.take(part, record.offset, found)
 
     def _row(self, record: Any) -> Row | str:
-        """A row, or why there is none."""
+        """Return a row, or the reason why there is none."""
         event = decode(record, types=self._kinds[record.topic].types)
         if isinstance(event, BadRecord):
             return event.reason
@@ -125,7 +126,7 @@ class KafkaSource:
         except Unfit as unfit:
             return str(unfit)
 
-    def _tell(self, consumer: KafkaConsumer, marks: Mapping[int, Mark]) -> None:
+    def _commit_offsets(self, consumer: KafkaConsumer, marks: Mapping[int, Mark]) -> None:
         offsets = {
             partition: OffsetAndMetadata(marks[part].next_offset, "", -1)
             for partition in consumer.assignment()
@@ -140,7 +141,7 @@ class KafkaSource:
 
 
 def consumer_group(folder: Path) -> str:
-    """Of the sink in this folder, the same for as long as the folder is there."""
+    """Return the consumer group of the sink in this folder, which stays the same."""
     path = folder / GROUP_FILE
     try:
         return path.read_text("ascii")
@@ -151,10 +152,10 @@ def consumer_group(folder: Path) -> str:
 
 
 class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """Puts a partition to where its mark is, whenever this consumer is given it.
+    """Seeks each newly assigned partition to its mark.
 
-    It begins with the last event that was taken; ``unproved`` are those that have yet to be the
-    same as then.
+    Reading starts with the last event that was taken before; ``unproved`` has the marks whose event
+    was not yet compared with it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The log itself as a source: no broker, and no keys, so nothing personal can be read."""
+"""The log itself as a source: without a broker, and without keys to personal data."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .errors import OtherHistory
 from .facts import Row, Unfit, row_of
 
 LOG = 0
-"""The one partition."""
+"""The only partition."""
 
 
 class LogSource:
-    """Follows the log over a connection of its own."""
+    """Follows the log over its own connection."""
 
     name = "log"
 
@@ -40,9 +40,10 @@ class LogSource:
         self._parse = parse
 
     def batches(self, marks: Marks, stop: Event) -> Iterator[Batch]:
-        """
+        """Yield batches after the marks, until ``stop`` is set.
+
         Raises:
-            OtherHistory: the log ends before the mark, or holds another event there.
+            OtherHistory: the log ends before the mark, or has another event there.
             LogGap, psycopg.Error: as :func:`ledger.eventlog.follow.follow`.
         """
         builder = BatchBuilder(dict(marks))
@@ -69,7 +70,7 @@ class LogSource:
 
     def _take(self, builder: BatchBuilder, event: Notification, start: Mark) -> None:
         if event.id < start.next_offset and event.id != start.position_offset:
-            return  # left out before
+            return  # was left out before
         found = self._row(event)
         if event.id == start.position_offset:
             if isinstance(found, str) or seen(found) != start.seen:
@@ -81,7 +82,7 @@ class LogSource:
             builder.take(LOG, event.id, found)
 
     def _row(self, event: Notification) -> Row | str:
-        """A row, or why there is none."""
+        """Return a row, or the reason why there is none."""
         try:
             sealed = self._parse(event)
             return row_of(

@@ -1,4 +1,4 @@
-"""How often something is done that may take long: no more than a share of a processor's time."""
+"""Limits long work to a share of a processor's time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from time import monotonic, process_time
 
 
 class Pace:
-    """Due again after a pause that grows with what it took, of a processor: on a machine that is
-    busy with other things it is slow, and need not be rare as well. While there is other work, it
-    is due ``busy_s`` later."""
+    """Schedules repeated work: the pause after it grows with the processor time that it took.
+
+    Elapsed time is not used, since it also grows with the load of other processes. While there is
+    other work, the next run is due ``busy_s`` later.
+    """
 
     def __init__(self, *, pause_s_min: float, share_max: float, busy_s: float = 0.0) -> None:
         self._pause_s_min, self._share_max, self._busy_s = pause_s_min, share_max, busy_s
@@ -21,7 +23,7 @@ class Pace:
 
     @contextmanager
     def taking(self) -> Iterator[None]:
-        """Around it, done or failed."""
+        """Measure the work in this context, whether it succeeds or fails."""
         started_s = process_time()
         try:
             yield

@@ -1,15 +1,16 @@
-"""What is told of the statistics, as files: the only way out of the role.
+"""The published statistics as files: the only output of the role.
 
 ::
 
-    answers.json                the whole answers, for whoever may read the data folder
-    published/stats.json        the answers for everybody, and which files belong to them
-    published/<question>.csv    the same, a table a file
+    answers.json                the whole answers, for those who may read the data folder
+    published/stats.json        the public answers, and the names of their files
+    published/<question>.csv    the same, one file for each table
     published/<question>.parquet
     published/<chart>.<language>.<width>.<digest>.svg
 
-Each file takes its place whole. ``stats.json`` comes last and names the charts by their content, so
-whoever has read it finds what it speaks of; charts that it names no more are kept for a while.
+Each file is replaced atomically. ``stats.json`` is written last and names the charts by their
+content, so a reader finds every file that it names; charts that it no longer names are kept for a
+while.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ PUBLISHED = "published"
 STATS_FILE = "stats.json"
 ANSWERS_FILE = "answers.json"
 RETIRED_KEPT_S = 60.0
-"""How long a chart stays that was replaced: for whoever has just read that it is there."""
+"""How long a replaced chart is kept for readers of the previous ``stats.json``."""
 
 
 class Publisher:
     """Owns the published folder; used by one thread.
 
-    Figures come first and charts after them, since they take their time.
+    Figures are published first, and charts after them, since drawing is slow.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,7 +57,7 @@ class Publisher:
         parked: Sequence[Mapping[str, Any]],
         today: date,
     ) -> None:
-        """The figures, as of one instant, beside the charts that are there."""
+        """Publish the figures as of one instant, with the charts drawn so far."""
         self._published.mkdir(mode=0o755, exist_ok=True)
         head = {
             "as_of_position": vitals["position"],
@@ -67,8 +68,8 @@ class Publisher:
             "parked": vitals["parked"],
         }
         self._replace(self._folder / ANSWERS_FILE, _document(head, answers, parked), mode=0o600)
-        told = for_everybody(answers)
-        self._tables = {name: table for name, (table, _) in told.items()}
+        public = for_everybody(answers)
+        self._tables = {name: table for name, (table, _) in public.items()}
         for name, table in self._tables.items():
             self._export(name, table)
         self._stats = {
@@ -76,22 +77,22 @@ class Publisher:
             "count_min": COUNT_MIN,
             "questions": {
                 name: {"columns": table.columns, "rows": table.rows, "rows_left_out": left_out}
-                for name, (table, left_out) in told.items()
+                for name, (table, left_out) in public.items()
             },
         }
-        self._tell()
+        self._write_stats()
 
     def draw_next(self, today: date) -> bool:
-        """One chart of what was published last; ``False``: all are drawn."""
+        """Draw one chart of the last published figures; return ``False`` if all are drawn."""
         if not self._charts.draw_next(self._tables, today):
             return False
         for file, content in self._charts.all_drawn.files.items():
             if not (path := self._published / file).exists():
                 self._replace(path, content)
-        self._tell()
+        self._write_stats()
         return True
 
-    def _tell(self) -> None:
+    def _write_stats(self) -> None:
         drawn = self._charts.all_drawn
         stats = {**self._stats, "charts": drawn.by_name}
         self._replace(self._published / STATS_FILE, orjson.dumps(stats))
@@ -107,7 +108,7 @@ class Publisher:
         self._exported[name] = table
 
     def _clear(self, shown: Collection[str]) -> None:
-        """Charts that are named no more, after a while."""
+        """Delete charts that have not been named for a while."""
         now_s = monotonic()
         for path in self._published.glob("*.svg"):
             if path.name in shown:

@@ -1,8 +1,8 @@
-"""The questions people ask: each is a view of its own name in ``sql/questions``.
+"""The questions of the statistics: each is a view in ``sql/questions``, under its name.
 
-Two answers come of each: the whole one, for whoever may read the data folder, and the one for
-everybody. The latter names no permit and no officer, and no number that is so small that it may be
-about somebody (:mod:`.withholding`).
+Each has two answers: the whole one, for those who may read the data folder, and the public one. The
+public one names no permit and no officer, and contains no number so small that it could identify a
+person (:mod:`.withholding`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ Connection = duckdb.DuckDBPyConnection
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``keys`` are the columns that say what a row is about, ``counts`` those that count people
-    or what they did; others follow from the counts. ``total`` is the count that others are part of.
+    """One question.
 
-    ``is_local`` ones tell of districts or stations, where a small number may be about somebody.
-    ``for_all`` is what everybody may see of it: a query on the view; ``None``: all of it.
+    ``keys`` are the columns that identify a row, ``counts`` those that count people or their
+    actions; others follow from the counts. ``total`` is the count that includes the other counts.
+
+    ``is_local`` marks questions about districts or stations, where a small number may identify a
+    person. ``for_all`` is a query on the view for the public answer; ``None``: the whole view.
     """
 
     name: str
@@ -101,7 +103,7 @@ BY_NAME = {question.name: question for question in QUESTIONS}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``types`` as DuckDB has them; in ``rows`` dates and instants are ISO 8601 texts."""
+    """``types`` are DuckDB's; in ``rows``, dates and instants are ISO 8601 texts."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -110,7 +112,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole of it, and what of it everybody may see before small numbers are withheld."""
+    """The whole answer, and the public part before small numbers are withheld."""
 
     question: Question
     whole: Table
@@ -118,7 +120,7 @@ class Answer:
 
 
 def define(connection: Connection) -> None:
-    """Make, or make anew, every macro and view."""
+    """Create or replace every macro and view."""
     folder = files("consumers.analytics").joinpath("sql")
     for name in ("time", "effects", *(f"questions/{question.name}" for question in QUESTIONS)):
         connection.execute(folder.joinpath(f"{name}.sql").read_text("utf-8"))
@@ -127,7 +129,7 @@ def define(connection: Connection) -> None:
 def set_day(
     connection: Connection, today: date, grace_days: int, days: Sequence[date] | None = None
 ) -> None:
-    """What the views take for today; ``days`` are others to answer for than the usual ones."""
+    """Set the date that the views take as today; ``days`` replaces their default days."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE grace_days = {int(grace_days)}")
     listed = ", ".join(f"DATE '{day}'" for day in days or ())
@@ -155,7 +157,7 @@ def _table(connection: Connection, statement: str) -> Table:
 
 
 def _simple(kind: str) -> str:
-    """Sums of counts are as wide as DuckDB can; counts of people are not."""
+    """Narrow the type of DuckDB's sums: counts of people fit into ``BIGINT``."""
     return "BIGINT" if kind in {"HUGEINT", "DECIMAL(38,0)"} else kind
 
 

@@ -1,4 +1,4 @@
-"""The analytics consumer: reads its source ahead, writes the sink, publishes."""
+"""The analytics consumer: prefetches from its source, writes the sink and publishes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from .publishing import Publisher
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 
 AHEAD_BATCHES_MAX = 2
-"""Read and not written yet; bounds the memory, besides DuckDB's own bound."""
+"""Batches read but not yet written; bounds memory, in addition to DuckDB's own limit."""
 CHECKS_EVERY_S = 1.0
 PUBLISH_EVERY_S_MIN = 1.0
 PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 0.2
 DRAW_BUSY_S = 30.0
-"""While there is a backlog of events, answers and charts wait for so long at most."""
+"""How much later answers and charts are due while there is a backlog of events."""
 SHARE_MAX, DRAW_SHARE_MAX = 0.1, 0.2
-"""The share of a processor for answers and for charts: the longer they take, the rarer they are."""
+"""The share of a processor for answers and for charts: the longer they take, the longer they
+pause."""
 REBUILDS_MAX = 3
 
 _log = structlog.get_logger(__name__)
 
 
 class Analytics:
-    """Owns the sink while it runs; one process a folder."""
+    """Owns the sink while it runs; one process per folder."""
 
     def __init__(
         self,
@@ -50,14 +51,14 @@ class Analytics:
         grace_days: int,
         memory_mb: int = MEMORY_MB,
     ) -> None:
-        """``grace_days`` are the policy's; without ``checks`` there are none in the answers."""
+        """``grace_days`` come from the policy; without ``checks`` the answers count no checks."""
         self._folder, self._memory_mb = folder, memory_mb
         self._source, self._checks = source, checks
         self._now, self._stop, self._grace_days = now, stop, grace_days
         self._publisher = Publisher(folder)
         self._is_stale = self._is_undrawn = True
         self._published_for: date | None = None
-        self._looks = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
+        self._check_reads = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
         self._answers = Pace(
             pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=PUBLISH_BUSY_S
         )
@@ -69,20 +70,18 @@ class Analytics:
         """Follow the source until ``stop`` is set.
 
         Raises:
-            SinkBusy: another process has the file.
-            OtherHistory: the log has changed again and again.
+            SinkBusy: another process has the file open.
+            OtherHistory: the log has changed repeatedly.
         """
         with closing(Sink(self._folder, self._source.name, memory_mb=self._memory_mb)) as sink:
             for _ in range(REBUILDS_MAX):
                 try:
                     return self._follow(sink)
                 except OtherHistory:
-                    _log.warning("statistics are rebuilt", reason="the log is another one")
+                    _log.warning("statistics are rebuilt", reason="the log is a different one")
                     sink.rebuild()
                     self._is_stale = True
-            raise OtherHistory(
-                "The log has changed again and again: do two relays write the topic?"
-            )
+            raise OtherHistory("The log has changed repeatedly: do two relays write to the topic?")
 
     def _follow(self, sink: Sink) -> None:
         marks = sink.marks(EVENTS)
@@ -100,7 +99,7 @@ class Analytics:
                 self._draw(is_busy=batch is not None)
 
     def _take_checks(self, sink: Sink) -> None:
-        if self._checks is None or not self._looks.is_due():
+        if self._checks is None or not self._check_reads.is_due():
             return
         mark = sink.marks(CHECKS).get(0)
         position = mark.position if mark else 0
@@ -112,7 +111,7 @@ class Analytics:
                     break
         except psycopg.Error as error:
             _log.warning("checks can't be read", error=type(error).__name__)
-        with self._looks.taking():
+        with self._check_reads.taking():
             pass
 
     def _publish(self, sink: Sink, *, is_busy: bool) -> None:

@@ -1,4 +1,4 @@
-"""The DuckDB file: events, checks and the positions of both, always committed together."""
+"""The DuckDB file: events, checks and their positions, always committed together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CHECK_COLUMNS: Mapping[str, str] = {
     "outcome": "VARCHAR",
     "reason": "VARCHAR",
 }
-"""Of the table ``checks``."""
+"""Columns of the table ``checks``."""
 
 _ERASED = "holder-erased"
 
@@ -47,15 +47,15 @@ _log = structlog.get_logger(__name__)
 class Sink:
     """Owns the file while it is open; used by one thread.
 
-    A batch is loaded from a file of JSON lines beside it, since a statement for each row would
-    take hundreds of times as long.
+    A batch is loaded from a temporary file of JSON lines, since a statement for each row would take
+    hundreds of times as long.
     """
 
     def __init__(self, folder: Path, source: str, *, memory_mb: int = MEMORY_MB) -> None:
-        """Open the file, or create it; one of another source or with other tables is rebuilt.
+        """Open or create the file; rebuild it if its source or its tables differ.
 
         Raises:
-            SinkBusy: another process has it.
+            SinkBusy: another process has it open.
         """
         self._folder, self._source, self._memory_mb = folder, source, memory_mb
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -76,7 +76,7 @@ class Sink:
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """For questions that are asked one by one."""
+        """For single questions."""
         return self._connection
 
     def marks(self, feed: str) -> dict[int, Mark]:
@@ -95,7 +95,7 @@ class Sink:
                 self._connection.execute(_sql.unlink_erased, [0])
 
     def write_checks(self, checks: Sequence[Row]) -> None:
-        """The next ones, in order."""
+        """Write the next checks, in order."""
         first, last = checks[0]["position"], checks[-1]["position"]
         with self._transaction():
             self._load(CHECKS, CHECK_COLUMNS, checks)
@@ -103,12 +103,12 @@ class Sink:
             self._connection.execute(_sql.unlink_erased, [first])
 
     def vitals(self) -> dict[str, Any]:
-        """``position`` of the newest event, how many ``events``, ``checks`` and records ``parked``,
-        ``recorded_at`` of the newest event (UTC)."""
+        """Return ``position`` and ``recorded_at`` (UTC) of the newest event, and the numbers of
+        ``events``, ``checks`` and ``parked`` records."""
         return self.rows(_sql.vitals)[0]
 
     def uncounted(self) -> list[dict[str, Any]]:
-        """The records that cannot be counted: how many by reason, and the first one's place."""
+        """Return how many records cannot be counted, by reason, and where the first one is."""
         return self.rows(_sql.parked)
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ class Sink:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def answers(self, today: date, grace_days: int) -> list[questions.Answer]:
-        """All questions, as of one instant."""
+        """Answer all questions, as of one instant."""
         with self._transaction():
             return questions.ask_all(self._connection, today, grace_days)
 
@@ -136,7 +136,7 @@ class Sink:
             path.chmod(0o600)
             if connection.execute(_sql.filled_from).fetchone() == (layout(), self._source):
                 questions.define(connection)
-        except duckdb.CatalogException:  # tables of another time
+        except duckdb.CatalogException:  # tables of another version
             connection.close()
             for name in (FILE, f"{FILE}.wal"):
                 (self._folder / name).unlink(missing_ok=True)
@@ -172,11 +172,11 @@ class Sink:
 def connect(
     file: Path | None, folder: Path, *, memory_mb: int = MEMORY_MB, read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """DuckDB with bounds: memory, threads, no network, and no files outside ``folder``.
+    """Open DuckDB with limits: memory, threads, no network, and no files outside ``folder``.
 
     Raises:
-        SinkBusy: another process has the file.
-        SinkUnusable: it can't be opened or made there.
+        SinkBusy: another process has the file open.
+        SinkUnusable: the file can't be opened or created there.
     """
     try:
         connection = duckdb.connect(str(file) if file else ":memory:", read_only=read_only)
@@ -185,8 +185,8 @@ def connect(
             raise SinkBusy(
                 f"another process has {file}: `permit-ledger analytics` runs on this data folder"
             ) from None
-        said = str(error).partition("\n")[0]
-        raise SinkUnusable(f"the statistics can't be kept in {folder}: {said}") from None
+        detail = str(error).partition("\n")[0]
+        raise SinkUnusable(f"the statistics can't be kept in {folder}: {detail}") from None
     for setting, value in (
         ("memory_limit", f"{memory_mb}MB"),
         ("threads", str(min(THREADS, os.cpu_count() or 1))),

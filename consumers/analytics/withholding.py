@@ -1,9 +1,9 @@
-"""Small numbers are not told to everybody: the fewer a number counts, the more it says of each.
+"""Withholds small numbers from the public answers, since a small count may identify a person.
 
-Of a district or a station, a count of one to four is withheld, and with it what follows from it
-in the same row: shares, percentiles, and the total that it could be got from by subtraction. Zero
-is told. No table that is told holds sums over its rows. What is told of the whole city stays as it
-is, unless so few permits are in force there that the city is a village.
+For a district or a station, a count of one to four is withheld, and with it the values in the same
+row that would reveal it: shares, percentiles, and the total from which it could be subtracted. Zero
+is published. No published table contains sums over its rows. Figures of the whole city are not
+withheld, unless the city has fewer than ``CITY_MIN`` permits in force.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from .questions import Answer, Question, Table
 
 COUNT_MIN = 5
 CITY_MIN = 100
-"""Permits in force; below, all of it is treated as local."""
+"""Permits in force; below this, every question is treated as local."""
 
 
-class EventRow(NamedTuple):
-    """``table`` has ``None`` where a number is withheld; ``rows_left_out`` held nothing else."""
+class PublicTable(NamedTuple):
+    """``table`` has ``None`` for withheld numbers; ``rows_left_out`` counts rows without others."""
 
     table: Table
     rows_left_out: int
 
 
-def for_everybody(answers: Sequence[Answer]) -> dict[str, EventRow]:
-    """By question's name."""
-    is_village = _in_force(answers) < CITY_MIN
+def for_everybody(answers: Sequence[Answer]) -> dict[str, PublicTable]:
+    """Return the public tables, by the question's name."""
+    is_small_city = _in_force(answers) < CITY_MIN
     return {
         answer.question.name: withheld(answer.question, answer.for_all)
-        if answer.question.is_local or is_village
-        else EventRow(answer.for_all, 0)
+        if answer.question.is_local or is_small_city
+        else PublicTable(answer.for_all, 0)
         for answer in answers
     }
 
 
-def withheld(question: Question, table: Table) -> EventRow:
-    told, left_out = [], 0
+def withheld(question: Question, table: Table) -> PublicTable:
+    rows, left_out = [], 0
     for row in table.rows:
         values = _row(question, dict(zip(table.columns, row, strict=True)))
         if all(values[name] is None for name in question.counts):
             left_out += 1
         else:
-            told.append([values[name] for name in table.columns])
-    return EventRow(Table(table.columns, table.types, told), left_out)
+            rows.append([values[name] for name in table.columns])
+    return PublicTable(Table(table.columns, table.types, rows), left_out)
 
 
 def _row(question: Question, values: Mapping[str, Any]) -> Mapping[str, Any]:
     small = {name for name in question.counts if 0 < (values[name] or 0) < COUNT_MIN}
     if not small:
         return values
-    told = (set(question.counts) - small - {question.total}) | set(question.keys)
-    return {name: value if name in told else None for name, value in values.items()}
+    published = (set(question.counts) - small - {question.total}) | set(question.keys)
+    return {name: value if name in published else None for name, value in values.items()}
 
 
 def _in_force(answers: Sequence[Answer]) -> int:
-    """Today, in all districts."""
+    """Return the permits in force today, in all districts."""
     due = next(answer.whole for answer in answers if answer.question.name == "endorsements_due")
     column = due.columns.index("in_force")
     return sum(row[column] for row in due.rows)

@@ -1,3 +1,3 @@
-"""What a topic's reader relies on: CloudEvents, topics, schemas."""
+"""The contract with readers of the topics: CloudEvents, topics, schemas."""
 
 __all__ = ["cloudevents", "heartbeats", "kinds", "states", "topics"]

@@ -1,8 +1,8 @@
-"""Events as records of Kafka: CloudEvents 1.0, binary mode, and back.
+"""Encodes events as Kafka records and decodes them: CloudEvents 1.0 in binary mode.
 
-The headers say which event it is, the key whose it is, the value what happened: the event's plain
-facts as JSON, as they stand in the log. What is personal stays sealed in the log; neither it nor
-its seal is in a record. (CloudEvents 1.0.2 §2, Kafka Protocol Binding 1.0.2 §3.2)
+The headers identify the event, the key is its stream, and the value has the event's plain facts as
+JSON, as stored in the log. Personal facts are in no record, not even sealed.
+(CloudEvents 1.0.2 §2, Kafka Protocol Binding 1.0.2 §3.2)
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ HEADER_BYTES_MAX = 1024
 HEADERS_MAX = 32
 
 UNREADABLE_TYPE = "permit-ledger.unreadable.v1"
-"""The type of a placeholder for an event that cannot be read; its value is ``{}``.
-A reader parks the subject: what became of it is not known."""
+"""The type of a placeholder for an unreadable event; its value is ``{}``. A reader has to
+quarantine the subject, since its state is unknown."""
 
 Header = tuple[str, bytes]
 
@@ -52,7 +52,7 @@ class Outgoing(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """At most so many by itself, before compression."""
+        """Upper bound of the record's size by itself, before compression."""
         size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(
             self.key, self.value, self.headers
         )
@@ -60,7 +60,7 @@ class Outgoing(NamedTuple):
 
 
 class Record(Protocol):
-    """What is needed of a record; ``kafka.consumer.fetcher.ConsumerRecord`` has it."""
+    """The attributes of ``kafka.consumer.fetcher.ConsumerRecord`` that are used here."""
 
     @property
     def key(self) -> bytes | None: ...
@@ -72,12 +72,12 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """An event as others see it.
+    """An event as it is published.
 
-    ``position`` is the log's, 1, 2, 3 …; over all partitions each comes once, and in order within
-    one ``subject`` (a permit number). ``version`` is the event's number among those of its subject.
-    ``time`` is when it was recorded (UTC, by the ledger's clock). ``fields`` are the plain facts,
-    JSON values: dates and instants are ISO 8601 texts.
+    ``position`` is its position in the log, 1, 2, 3 …: each occurs once over all partitions, and in
+    order within one ``subject`` (a permit number). ``version`` is the event's number within its
+    subject. ``time`` is when it was recorded (UTC, by the ledger's clock). ``fields`` are the plain
+    facts as JSON values: dates and instants are ISO 8601 texts.
     """
 
     position: int
@@ -91,7 +91,7 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """Not one of ours, or not whole. ``reason`` is a sentence that holds nothing of the record."""
+    """A foreign or damaged record; ``reason`` is a sentence that does not quote it."""
 
     reason: str
 
@@ -102,10 +102,10 @@ class _Bad(Exception):
 
 
 def encode(position: int, event: SealedEvent, source: str) -> tuple[bytes, list[Header]]:
-    """Value and headers of an event that was parsed and not opened; the key is its stream.
+    """Return value and headers of a parsed, still sealed event; the record's key is its stream.
 
     Raises:
-        KeyError: it has no ``timestamp``.
+        KeyError: the event has no ``timestamp``.
     """
     stored = event.stored
     return orjson.dumps(event.state), headers(
@@ -121,7 +121,7 @@ def encode(position: int, event: SealedEvent, source: str) -> tuple[bytes, list[
 def headers(
     *, position: int, event_type: str, source: str, subject: str, version: int, time: str | None
 ) -> list[Header]:
-    """The attributes; ``streamversion`` is an extension, see :attr:`EventRecord.version`."""
+    """Return the attributes; ``streamversion`` is an extension: :attr:`EventRecord.version`."""
     attributes = [
         _SPECIFICATION,
         ("ce_id", b"%d" % position),
@@ -143,7 +143,7 @@ def _header(name: str, value: str) -> Header:
 
 
 def decode(record: Record, *, types: Collection[str]) -> EventRecord | BadRecord:
-    """The event in a record of an events topic; ``types`` are those that the reader knows.
+    """Decode a record of an events topic; ``types`` are the types that the reader knows.
 
     Never raises for a record's content.
     """
@@ -154,7 +154,7 @@ def decode(record: Record, *, types: Collection[str]) -> EventRecord | BadRecord
 
 
 def position_in(record: Record, source: str) -> int | None:
-    """The position that a record's headers claim, if they claim to come from ``source``."""
+    """Return the position in a record's headers, if they name ``source`` as their source."""
     try:
         attributes = _attributes(record)
         if attributes.get("ce_source") != source:
@@ -165,8 +165,8 @@ def position_in(record: Record, source: str) -> int | None:
 
 
 def same_event(one: Record, other: Record) -> bool:
-    """Whether both are records of the same event, also by different versions of this program: a
-    later one may add headers, and may read what an earlier one could not."""
+    """Return whether both are records of the same event, even if written by different versions of
+    this program: a later one may add headers, and may read events that an earlier one could not."""
     try:
         first, second = _attributes(one), _attributes(other)
     except _Bad:
@@ -178,7 +178,7 @@ def same_event(one: Record, other: Record) -> bool:
 
 
 class Claimed(NamedTuple):
-    """The event that a record claims to be, though it may be damaged otherwise."""
+    """The event that a record claims to be, even if the record is damaged otherwise."""
 
     position: int
     version: int
@@ -187,7 +187,7 @@ class Claimed(NamedTuple):
 
 
 def claim_in(record: Record, source: str) -> Claimed | None:
-    """What the headers claim, if they claim to be an event of ``source`` under its own key."""
+    """Return what the headers claim, if they name ``source`` and the key is the subject."""
     try:
         attributes = _attributes(record)
         subject = attributes.get("ce_subject", "")

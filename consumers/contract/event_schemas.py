@@ -1,8 +1,8 @@
-"""JSON Schemas of what is on the topics, one a type and version, made from the event classes.
+"""JSON Schemas of the events on the topics, one per type and version, made from the event classes.
 
-``python -m consumers.contract.event_schemas`` writes those that are missing or have grown. A schema
-is a promise to readers: it may get an optional field, and nothing else. Whatever changes more
-is a new version of the event, and the command refuses it. Schemas of old versions stay.
+``python -m consumers.contract.event_schemas`` writes schemas that are missing or have new optional
+fields. Readers rely on a schema, so any other change is refused: it needs a new version of the
+event. Schemas of old versions are kept.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ _NOT_IN_VALUE = ("originator_id", "originator_version")
 
 
 def schemas(events: tuple[type[DomainEvent], ...] = EVENTS) -> dict[str, Schema]:
-    """Event type → the schema of its record's value. Readers ignore fields that they don't know."""
+    """Return event type → schema of the record's value. Readers have to ignore unknown fields."""
     return {event.TOPIC: _schema(event) for event in events}
 
 
 def breaking(old: Schema, new: Schema, where: str = "") -> Iterator[str]:
-    """What has changed besides new fields that need not be there, a sentence each."""
+    """Yield a sentence for each change other than a new optional field."""
     name = where or "the value"
     if old.get("properties") is None or new.get("properties") is None:
         if old != new:
-            yield f"{name} is another than it was"
+            yield f"{name} has changed"
         return
     if set(old.get("required", [])) != set(new.get("required", [])):
-        yield f"{name} has other fields that must be there"
+        yield f"{name} has other required fields"
     for field, before in old["properties"].items():
         path = f"{where}.{field}".lstrip(".")
         if field not in new["properties"]:
-            yield f"{path} is gone"
+            yield f"{path} was removed"
         else:
             yield from breaking(before, new["properties"][field], path)
-    told = ("properties", "required", "description")
-    if _without(old, told) != _without(new, told):
-        yield f"{name} is another than it was"
+    compared = ("properties", "required", "description")
+    if _without(old, compared) != _without(new, compared):
+        yield f"{name} has changed"
 
 
 def write(folder: Path = FOLDER, made: Mapping[str, Schema] | None = None) -> list[str]:
-    """Write what is missing or has grown; returns why others were not written."""
+    """Write new and compatible schemas; return the reasons why others were not written."""
     refused: list[str] = []
     for topic, schema in (schemas() if made is None else made).items():
         file = folder / f"{topic}.json"
@@ -86,7 +86,7 @@ def _schema(event: type[DomainEvent]) -> Schema:
 
 
 def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
-    """Without references, titles and descriptions of values."""
+    """Return the schema without references, and without titles and descriptions of values."""
     if isinstance(node, list):
         return [_inlined(each, definitions) for each in node]
     if not isinstance(node, dict):

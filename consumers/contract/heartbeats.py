@@ -1,9 +1,9 @@
-"""Heartbeats: where the log ended at an instant, sent once all of that is on the topics.
+"""Heartbeats: the relay's statement of where the log ended at an instant.
 
-From the topics alone an idle ledger cannot be told from a relay that has stopped. A heartbeat is in
-the same transactions as the events, so a relay that is fenced or stopped sends none. It is sent
-only after the position that it names: before it, the topics hold everything that was recorded by
-its instant.
+Without them a reader of the topics could not distinguish an idle ledger from a stopped relay. A
+heartbeat is sent in the same transactions as the events, so a fenced or stopped relay sends none.
+It is sent only after the event at its position: the topics then contain everything that was
+recorded by its instant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.instants import instant_of
 from .cloudevents import Header, Outgoing
 
 TOPIC = "permit-ledger.heartbeats.v1"
-"""One partition, compacted by ledger: the newest is what counts."""
+"""One partition, compacted by ledger: only the newest heartbeat counts."""
 PARTITION = 0
 EVERY_S = 2.0
 VALUE_BYTES_MAX = 1_000
@@ -37,13 +37,13 @@ class Heartbeat:
     at: datetime
 
     def record(self, topic: str, source: str) -> Outgoing:
-        """The record of this heartbeat, of the ledger ``source``."""
+        """Return the record of this heartbeat of the ledger ``source``."""
         value = orjson.dumps({"position": self.position, "at": self.at})
         return Outgoing(topic, PARTITION, source.encode(), value, _HEADERS)
 
 
 def heartbeat_in(record: ConsumerRecord, source: str) -> Heartbeat | None:
-    """The heartbeat of this ledger in a record; ``None`` where it is any other record."""
+    """Return this ledger's heartbeat in a record; ``None`` for any other record."""
     value = record.value
     if record.key != source.encode() or not value or len(value) > VALUE_BYTES_MAX:
         return None
@@ -58,7 +58,7 @@ def heartbeat_in(record: ConsumerRecord, source: str) -> Heartbeat | None:
 
 
 class Pulse:
-    """Schedules heartbeats; ``head`` reads where the log ends now."""
+    """Schedules heartbeats; ``head`` reads the log's head."""
 
     def __init__(self, head: Callable[[], Heartbeat], every_s: float = EVERY_S) -> None:
         self._head = head
@@ -67,7 +67,7 @@ class Pulse:
         self._next: Heartbeat | None = None
 
     def beat(self, position: int) -> Heartbeat | None:
-        """The heartbeat that may be sent with the event at ``position``, if one is due."""
+        """Return the heartbeat to send with the event at ``position``, if one is due."""
         if self._next is None and time.monotonic() >= self._due_at:
             self._next = self._head()
         if self._next is None or self._next.position > position:

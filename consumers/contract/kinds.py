@@ -1,4 +1,4 @@
-"""The kinds of streams that leave the ledger, and the topics each goes to: one row a kind."""
+"""The published kinds of streams, and the topics of each: one row per kind."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from domain.stream_types import PERMITS as RIGHTS
 from ledger.codec.upcasting import STEPS
 
 PARTITIONS = 12
-"""Of every topic, for ever: with another number a permit's records would change partition, and
-their order would be gone."""
+"""Of every topic; never change it: a permit's records would move to another partition and lose
+their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Streams whose events' types begin with ``prefix``.
 
-    ``types`` are all that may come, those of old versions too. ``state_topic`` has what each stream
-    now is, the newest record of a key being its state, where that is told at all.
+    ``types`` are all event types, including old versions. ``state_topic`` has the current state of
+    each stream, as the newest record of its key; ``None`` if states are not published.
     """
 
     prefix: str
@@ -31,7 +31,7 @@ class Kind:
     """Whether its streams fold to permits: :mod:`consumers.contract.states`."""
 
     def under(self, topic_prefix: str) -> Kind:
-        """The same where several ledgers share a cluster: a prefix before every topic's name."""
+        """Return the kind with a prefix to its topics, for clusters that several ledgers share."""
         return replace(
             self,
             events_topic=topic_prefix + self.events_topic,
@@ -67,12 +67,13 @@ KINDS: tuple[Kind, ...] = (PERMITS, ID_CARDS)
 
 
 def kinds_under(topic_prefix: str) -> tuple[Kind, ...]:
-    """All kinds, with this before their topics' names."""
+    """Return all kinds, with this prefix to their topics."""
     return tuple(kind.under(topic_prefix) for kind in KINDS)
 
 
 def kind_of(event_type: str, kinds: Iterable[Kind] = KINDS) -> Kind:
-    """
+    """Return the kind of an event type.
+
     Raises:
         NoTopic: events of this type have no topic.
     """

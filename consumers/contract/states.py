@@ -1,8 +1,8 @@
 """Each permit's current state, folded from the log without any holder's key.
 
-The log's events are read as if their holders were erased: nothing personal is needed to say whether
-a permit is in force. A bounded number of permits is kept; another is folded again from the log when
-it comes up, so memory does not grow with the log.
+The log's events are read as if their holders were erased, since the state of a permit needs no
+personal data. A bounded number of permits is kept; others are folded again from the log when they
+are needed, so memory does not grow with the log.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ PERMITS_KEPT = 10_000
 UNDETERMINED = "undetermined"
 
 Earlier = Callable[[list[str], int], Iterable[tuple[str, PermitEvent | None]]]
-"""``earlier(streams, position)``: their events up to a position, by stream and version, each with
-the stream it belongs to; ``None`` for one that can't be read."""
+"""``earlier(streams, position)`` returns the events of the streams up to a position, by stream and
+version, each with its stream; ``None`` for an unreadable event."""
 
 
 class EventRow(NamedTuple):
-    """An event of a page: ``event`` is ``None`` where it can't be read."""
+    """An event of a page; ``event`` is ``None`` if it is unreadable."""
 
     position: int
     stream: str
@@ -45,30 +45,30 @@ class EventRow(NamedTuple):
 
 
 class _Folded:
-    """A permit as far as it was read; ``permit`` is ``None`` once an event was unreadable."""
+    """A permit folded so far; ``permit`` is ``None`` once an event was unreadable."""
 
-    __slots__ = ("devices", "permit", "poisoned", "position")
+    __slots__ = ("devices", "permit", "position", "undetermined")
 
     def __init__(self) -> None:
         self.permit: Permit | None = None
         self.devices = 0
         self.position = 0
-        self.poisoned = False
+        self.undetermined = False
 
     def fold(self, event: PermitEvent | None) -> None:
-        if self.poisoned:
+        if self.undetermined:
             return
         try:
             if event is None:
                 raise UnreadableEvent
             self.permit = cast("Permit", event.mutate(self.permit))
-        except Exception:  # noqa: BLE001  any error is this permit's, and no other's
-            self.poisoned, self.permit = True, None
+        except Exception:  # noqa: BLE001  any error concerns this permit only
+            self.undetermined, self.permit = True, None
             return
         self._count(event)
 
     def _count(self, event: PermitEvent) -> None:
-        """Which phones is sealed; that there is one more or one less is not."""
+        """Count phones: their identities are sealed, but not that one was added or removed."""
         match event:
             case ElectronicPermitClaimed():
                 self.devices = 1
@@ -81,7 +81,7 @@ class _Folded:
 
 
 class PermitStates:
-    """Not for threads; ``earlier`` reads the log."""
+    """Folds states page by page; not thread-safe. ``earlier`` reads the log."""
 
     def __init__(self, earlier: Earlier, *, permits_kept: int = PERMITS_KEPT) -> None:
         self._earlier = earlier
@@ -89,9 +89,9 @@ class PermitStates:
         self._folded: OrderedDict[str, _Folded] = OrderedDict()
 
     def after(self, page: list[EventRow]) -> Mapping[str, bytes | None]:
-        """What the permits in ``page`` are after it, as JSON; ``None`` for one that was erased.
+        """Return the states of the page's permits after it, as JSON; ``None`` for an erased one.
 
-        Pages are given in the order of the log, none left out.
+        Every page has to be passed, in the order of the log.
         """
         if not page:
             return {}
@@ -121,7 +121,7 @@ class PermitStates:
 
 
 def _value(stream: str, folded: _Folded) -> bytes | None:
-    """Dates are facts; what depends on the date is as of the day of the last event."""
+    """Return the state as JSON; values that depend on the date are as of the last event's day."""
     permit = folded.permit
     if permit is None:
         return orjson.dumps(

@@ -1,4 +1,4 @@
-"""The topics: created where they are missing, checked where they exist."""
+"""Creates missing topics and checks the settings of existing ones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from consumers.errors import Refused, TopicsUnfit
 from .kinds import PARTITIONS, Kind
 
 REPLICATION_DEFAULT = -1
-"""As the brokers have it."""
+"""The brokers' default."""
 LIMIT = "max.message.bytes"
-"""Of a batch, as it is stored: the brokers' default of message.max.bytes."""
+"""The largest batch as stored; the brokers' default is ``message.max.bytes``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a topic has to be."""
+    """The required partitions and settings of a topic."""
 
     partitions: int
     settings: Mapping[str, str]
@@ -38,7 +38,7 @@ HEARTBEATS = Shape(1, {"cleanup.policy": "compact"})
 
 
 def topics_of(kinds: Iterable[Kind]) -> dict[str, Shape]:
-    """Those that the kinds' events and states go to."""
+    """Return the topics of the kinds' events and states."""
     topics = {}
     for kind in kinds:
         topics[kind.events_topic] = EVENTS
@@ -48,13 +48,13 @@ def topics_of(kinds: Iterable[Kind]) -> dict[str, Shape]:
 
 
 def missing(admin: KafkaAdminClient, topics: Iterable[str]) -> list[str]:
-    """Which of the topics are not there."""
-    there = set(admin.list_topics())
-    return [topic for topic in topics if topic not in there]
+    """Return the topics that do not exist."""
+    existing = set(admin.list_topics())
+    return [topic for topic in topics if topic not in existing]
 
 
 def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None:
-    """Create the topics that are missing; another process may be creating them too."""
+    """Create the missing topics; another process may create them at the same time."""
     for topic in wanted:
         options = {
             "num_partitions": topics[topic].partitions,
@@ -68,10 +68,10 @@ def make(admin: KafkaAdminClient, topics: Topics, wanted: Sequence[str]) -> None
 
 
 def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
-    """Topic → how many bytes a batch of records may have.
+    """Check the topics; return topic → the largest batch of records in bytes.
 
     Raises:
-        TopicsUnfit: naming the topic and what it should be.
+        TopicsUnfit: a topic has other partitions or settings; the message names both.
         Refused, KafkaError: a topic cannot be described.
     """
     for found in admin.describe_topics(list(topics)):
@@ -86,9 +86,9 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
             )
     limits = {}
     for topic, settings in _settings(admin, list(topics)).items():
-        if LIMIT not in settings:  # the client drops the error that came instead
+        if LIMIT not in settings:  # the client drops the error
             raise Refused(
-                f"The brokers don't tell the settings of the topic {topic}. Give the relay's user"
+                f"The brokers don't return the settings of the topic {topic}. Give the relay's user"
                 " the right to DESCRIBE_CONFIGS; docs/kafka.md lists all."
             )
         limits[topic] = int(settings[LIMIT]["value"])
@@ -96,16 +96,16 @@ def require_fit(admin: KafkaAdminClient, topics: Topics) -> dict[str, int]:
             if settings[name]["value"] != value:
                 raise TopicsUnfit(
                     f"The topic {topic} has {name}={settings[name]['value']} and must have {value}:"
-                    " set it, or records are lost for those who come later. Nothing is sent."
+                    " set it, or records are lost for later readers. Nothing is sent."
                 )
     return limits
 
 
 def topic_id(admin: KafkaAdminClient, topic: str) -> str:
-    """What Kafka calls a topic, however often one of that name is made (KIP-516).
+    """Return Kafka's id of a topic, which differs after it was deleted and created again (KIP-516).
 
     Raises:
-        TopicsUnfit: there is none.
+        TopicsUnfit: the topic does not exist.
     """
     [found] = admin.describe_topics([topic])
     if found["error_code"]:

@@ -1,4 +1,4 @@
-"""Kafka's brokers, and how to connect: in the clear, over TLS, with a user."""
+"""Addresses of Kafka's brokers, and how to connect: in plain text, over TLS, with a login."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SASL_MECHANISM = "SCRAM-SHA-512"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """``ca_file`` has the certificates that the brokers' are checked against; the others are what
-    this client shows, where the brokers ask for that. All are PEM."""
+    """PEM files: ``ca_file`` verifies the brokers; the others are this client's certificate and
+    key, for brokers that require them."""
 
     ca_file: Path
     certificate_file: Path | None = None
@@ -21,7 +21,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Of SASL."""
+    """A SASL login."""
 
     user: str
     password: str = field(repr=False)
@@ -29,7 +29,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Brokers:
-    """``addresses`` as ``host:port,host:port``. A login goes over TLS only."""
+    """``addresses`` as ``host:port,host:port``. A login requires TLS."""
 
     addresses: str
     tls: Tls | None = None
@@ -41,7 +41,7 @@ class Brokers:
 
     @property
     def options(self) -> dict[str, Any]:
-        """As the client library calls them."""
+        """The options of the client library."""
         options: dict[str, Any] = {"bootstrap_servers": self.servers}
         if self.tls:
             options |= {

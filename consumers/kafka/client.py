@@ -1,4 +1,4 @@
-"""How this project's clients talk to Kafka: what all of them set."""
+"""Options that all Kafka clients of this project share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FETCH_WAIT_MS = 100
 
 
 def connection(brokers: Brokers) -> dict[str, Any]:
-    """For producers, consumers and administration alike: nothing waits for ever."""
+    """Return the options of producers, consumers and admin clients; every wait is bounded."""
     return {
         **brokers.options,
         "client_id": "permit-ledger",
@@ -26,7 +26,7 @@ def connection(brokers: Brokers) -> dict[str, Any]:
 
 
 def committed_reader(brokers: Brokers, **options: Any) -> KafkaConsumer:
-    """Reads what was committed and nothing else; belongs to no group. The caller closes it."""
+    """Return a consumer of committed records, by default without a group; the caller closes it."""
     return KafkaConsumer(
         **{
             **connection(brokers),

@@ -1,4 +1,4 @@
-"""The relay's row in the database: its position, and where the topics ended then."""
+"""The relay's row in the database: its position, and the topics' end offsets at that position."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ledger.database.named_sql import Queries
 from ledger.database.rows import rows
 
 Ends = Mapping[str, Mapping[str, int]]
-"""Topic → partition (a text, as JSON has it) → the offset behind the last record sent."""
+"""Topic → partition (as text, for JSON) → the offset after the last record sent."""
 
 _sql = Queries("consumers", "sql/relay.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """``position`` is ``None`` where the topics are to be trusted."""
+    """``position`` is ``None`` if the topics' tail is to be trusted."""
 
     position: int | None
     ends: Ends
 
 
 class RelayRow:
-    """The row of ``ledger.relay``, on a connection that its user owns."""
+    """The row of ``ledger.relay``, on the caller's connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -38,7 +38,7 @@ class RelayRow:
         return Cursor(*row)
 
     def head(self) -> Heartbeat:
-        """The log's last position now."""
+        """Return the log's head and the current instant."""
         [row] = rows(self._connection, _sql.head)
         return Heartbeat(*row)
 
@@ -46,7 +46,7 @@ class RelayRow:
         self._connection.execute(_sql.begin)
 
     def begun(self, position: int, *, is_refused: bool = False) -> None:
-        """``is_refused``: the reason of the stop stays until something was sent."""
+        """Set the position; ``is_refused`` keeps the reason of the stop until a record is sent."""
         given = {"position": position, "is_refused": is_refused}
         self._connection.execute(_sql.begun, given)
 
@@ -61,10 +61,10 @@ class RelayRow:
         self._connection.execute(_sql.stop, {"reason": reason})
 
     def forget(self) -> bool:
-        """Trust the topics from now on; returns whether the relay had stopped."""
+        """Trust the topics from now on; return whether the relay had stopped."""
         return self._connection.execute(_sql.forget).fetchone() is not None
 
     def event_at(self, position: int) -> StoredEvent | None:
-        """The log's event at a position."""
+        """Return the log's event at a position."""
         found = rows(self._connection, _sql.event_at, {"position": position})
         return StoredEvent(*found[0]) if found else None

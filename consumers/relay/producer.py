@@ -1,10 +1,10 @@
-"""Sends records in one Kafka transaction: all of them committed for certain, or an error.
+"""Sends records in one Kafka transaction: either all are certainly committed, or it raises.
 
-The client is not trusted. Every record's own acknowledgement is awaited, since a batch that has
-waited too long is dropped without failing the transaction. A commit has a timeout, since it may
-never return. And it counts only once a reader of committed records has read the last one: the
-client may report a commit that the broker never received. After any error the producer is closed
-and not used again; ``init_transactions`` of the next one ends what was open.
+The client is not trusted. The acknowledgement of every record is awaited, since an expired batch is
+dropped without failing the transaction. A commit has a timeout, since it may never return. It
+counts only after a reader of committed records has read the last record, since the client may
+report a commit that the broker never received. After any error the producer is closed and not used
+again; ``init_transactions`` of the next one ends an open transaction.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from consumers.kafka.client import connection
 from .refusals import TOO_LARGE, is_too_large
 
 TRANSACTION_TIMEOUT_MS = 20_000
-"""The broker aborts transactions open for longer, so readers wait no longer for a killed relay."""
+"""The broker aborts transactions that are open for longer, which bounds how long a killed relay
+blocks readers."""
 REQUEST_TIMEOUT_MS = 6_000
 DELIVERY_TIMEOUT_MS = 12_000
 ACKNOWLEDGE_TIMEOUT_S = 13.0
@@ -39,11 +40,11 @@ SEEN_POLL_MS = 200
 
 
 class NotCommitted(Exception):
-    """Whether the transaction was committed is unknown; the topics' tail shows it."""
+    """It is unknown whether the transaction was committed; the topics' tail shows it."""
 
 
 class TooLarge(Exception):
-    """The record with this index among those to be sent is larger than the brokers take."""
+    """The record at ``index`` is larger than the brokers accept."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -51,10 +52,7 @@ class TooLarge(Exception):
 
 
 class Transactions:
-    """Owns a producer; ``reader`` is the caller's, and confirms commits.
-
-    Close it in any case.
-    """
+    """Owns a producer; the caller's ``reader`` confirms commits. Always close it."""
 
     def __init__(
         self,
@@ -64,9 +62,9 @@ class Transactions:
         *,
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
-        """Fence every producer of the same id, and wait until its open transaction has ended.
+        """Fence other producers with the same id, and wait until their open transaction has ended.
 
-        Batches are of ``batch_bytes`` at most, unless a single record is larger.
+        A batch has at most ``batch_bytes``, unless a single record is larger.
 
         Raises:
             KafkaError
@@ -81,12 +79,13 @@ class Transactions:
             raise
 
     def send(self, records: Sequence[Outgoing], last: int) -> dict[str, dict[str, int]]:
-        """Send and commit. ``last`` is the index of the record that has to be read afterwards.
+        """Send and commit; ``last`` is the index of the record that confirms the commit when read.
 
-        Returns topic → partition → the offset behind the last record.
+        Returns:
+            Topic → partition → the offset after the last record.
 
         Raises:
-            TooLarge, NotCommitted, KafkaError: close this.
+            TooLarge, NotCommitted, KafkaError: this producer has to be closed.
         """
         producer = self._producer
         producer.begin_transaction()
@@ -104,11 +103,11 @@ class Transactions:
             producer.flush(ACKNOWLEDGE_TIMEOUT_S)
             sent = [future.get(ACKNOWLEDGE_TIMEOUT_S) for future in futures]
         except KafkaError as error:
-            # The first error is often that of another record, which was given up because of it.
+            # The first error is often that of another record, dropped because of the large one.
             failed = (index for index, each in enumerate(futures) if is_too_large(each.exception))
             if (index := next(failed, None)) is not None:
                 raise TooLarge(index) from error
-            if isinstance(error, TOO_LARGE):  # the client's own limit, before it was sent
+            if isinstance(error, TOO_LARGE):  # the client's own limit, before sending
                 raise TooLarge(len(futures)) from error
             raise
         _within(COMMIT_TIMEOUT_S, producer.commit_transaction)
@@ -122,10 +121,10 @@ class Transactions:
         return ends
 
     def close(self) -> None:
-        """Abandon what is in progress; nothing more is sent."""
-        with suppress(Exception):  # what was not sent does not matter any more
+        """Abandon the open transaction; nothing more is sent."""
+        with suppress(Exception):  # unsent records no longer matter
             self._producer.close(CLOSE_TIMEOUT_S)
-        # A close that fails in its flush leaves the sending thread as it was.
+        # A close that fails while flushing leaves the sending thread running.
         self._producer._sender.force_close()
 
     def _confirm(self, record: Outgoing, offset: int) -> None:
@@ -144,7 +143,7 @@ class Transactions:
 
 
 def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str, object]:
-    """Options of the relay's producer, and of one that it is compared with in benchmarks."""
+    """Return the options of the relay's producer, also used for comparison in benchmarks."""
     transactional = {
         "transactional_id": transactional_id,
         "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
@@ -166,10 +165,10 @@ def producer_options(brokers: Brokers, transactional_id: str | None) -> dict[str
 
 
 def _within(timeout_s: float, call: Callable[[], object]) -> None:
-    """Run ``call`` in a thread of its own, which is abandoned when it takes longer.
+    """Run ``call`` in its own thread, which is abandoned after the timeout.
 
     Raises:
-        NotCommitted: it did.
+        NotCommitted: the call has timed out.
     """
     errors: list[BaseException] = []
 

@@ -1,8 +1,7 @@
-"""Records of the log for the topics: each event, and each permit's state after it.
+"""Makes the topics' records from the log: each event, and each permit's state after it.
 
 A page of the log becomes a :class:`Batch`, which is sent in one transaction. Making records takes
-about as much processor time as sending them: to catch up with a long backlog, both are done at the
-same time, in two processes.
+about as much processor time as sending them, so for a long backlog each is done in its own process.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from ledger.processes.parent import exit_with_parent
 STOP_POLL_S = 0.1
 END_TIMEOUT_S = 2.0
 GC_OBJECTS = 50_000
-"""A batch's records are still in use when the collector would run after the usual 700 objects."""
+"""The default of 700 would run the collector while a batch's records are still in use."""
 
 _STATE_HEADERS: list[Header] = [("content-type", b"application/json")]
 
@@ -64,7 +63,7 @@ class RecordProcessEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BatchSource:
-    """Makes batches of the log, in this process or in another; can be pickled."""
+    """Makes batches of the log, in this process or in another one; can be pickled."""
 
     database_url: str
     mapper: EventMapper
@@ -74,7 +73,7 @@ class BatchSource:
     page_events_max: int
 
     def batches(self, after: int, ended: Event) -> Iterator[Batch]:
-        """Batches from the event after position ``after`` on, until ``ended`` is set."""
+        """Yield batches from the event after position ``after``, until ``ended`` is set."""
         with ExitStack() as stack:
             connections: list[Connection] = []
 
@@ -92,10 +91,10 @@ class BatchSource:
                 yield maker.batch(page)
 
     def batches_from_process(self, after: int, ended: Event) -> Iterator[Batch]:
-        """The same, made by another process, which ends with this one.
+        """Yield the same batches, made by another process, which ends with this one.
 
         Raises:
-            RecordProcessEnded
+            RecordProcessEnded: the other process has ended.
         """
         context = get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
@@ -122,7 +121,9 @@ class BatchSource:
 
 def _send_batches(source: BatchSource, after: int, sender: Pipe) -> None:
     """Run the record process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # goes to the whole group; the relay ends this one
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # sent to the whole process group; the relay ends this process
     exit_with_parent()
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
@@ -141,14 +142,14 @@ class _Encoded(NamedTuple):
 
     @property
     def permit_event(self) -> PermitEvent | None:
-        """The event, where it is a permit's; no permit's stream holds events of another type."""
+        """The event if it is a permit's, else ``None``."""
         return self.event if isinstance(self.event, PermitEvent) else None
 
 
 class RecordMaker:
     """Makes records of events and of permits' states.
 
-    ``connection`` is called for permits whose events have to be read again.
+    ``connection`` opens a connection, to read the events of permits that are no longer kept.
     """
 
     def __init__(
@@ -210,8 +211,8 @@ class RecordMaker:
         )
 
     def _encode(self, position: int, stored: StoredEvent) -> _Encoded:
-        """Encode an event, or a placeholder where it cannot be read: which of its fields are
-        personal is unknown then."""
+        """Encode an event; an unreadable one becomes a placeholder, since it is unknown which of
+        its fields are personal."""
         try:
             parsed = self._mapper.parse(stored)
             value, event_headers = encode(position, parsed, self._source)
@@ -243,6 +244,6 @@ class RecordMaker:
 
 
 def partition_of(key: str) -> int:
-    """The partition that Java's clients and this one's choose by default (murmur2)."""
+    """Return the partition that Kafka's Java and Python clients choose by default (murmur2)."""
     digest: int = murmur2(key.encode())
     return (digest & 0x7FFFFFFF) % PARTITIONS

@@ -1,6 +1,6 @@
-"""Distinguishes what the brokers refuse for good from errors that pass by themselves.
+"""Distinguishes permanent refusals of the brokers from transient errors.
 
-The client wraps errors in others and in texts; both are searched.
+The client wraps errors in other errors and in texts; both are searched.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ _DEPTH_MAX = 5
 
 
 def refusal_in(error: BaseException) -> Refused | None:
-    """The refusal that an operator has to resolve; ``None`` for an error that may pass by
-    itself."""
+    """Return the refusal that an operator has to resolve; ``None`` for a transient error."""
     for each in _within(error):
         for kind, advice in _ADVICE:
             if isinstance(each, kind):
@@ -66,7 +65,7 @@ def refusal_in(error: BaseException) -> Refused | None:
 
 
 def is_too_large(error: BaseException | None) -> bool:
-    """Whether a record or a batch was refused for its size."""
+    """Return whether a record or a batch was refused for its size."""
     return error is not None and any(isinstance(each, TOO_LARGE) for each in _within(error))
 
 

@@ -1,8 +1,8 @@
-"""The relay: publishes the log to Kafka's topics, every event once and each permit's in order.
+"""The relay: publishes the log to Kafka, every event exactly once and each permit's in order.
 
-One relay leads; the lease keeps relays from disturbing each other. That nothing is sent twice is
-Kafka's guarantee: a stable transactional id fences every older relay, and where to continue is read
-from the topics themselves. After any error the relay starts again from there.
+One relay leads; the lease keeps relays from disturbing each other. Kafka guarantees that nothing is
+sent twice: a stable transactional id fences every older relay, and the position to continue from is
+read from the topics themselves. After any error the relay starts again from there.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from .tail import Tail, read_tail
 APPLICATION_NAME = "permit-ledger relay"
 LEASE = Lease(lock=0x6B61666B, application_name=APPLICATION_NAME, poll_s=0.5)  # "kafk"
 STOPPED_S = 10.0
-"""How long it stays stopped before it checks whether an operator has removed the cause."""
+"""Time between checks whether an operator has removed the cause of a stop."""
 REFUSALS_COUNTED_MAX = 4
-"""After so many refusals in a row it stays stopped 16 times as long, which is the most."""
+"""The pause doubles with each consecutive refusal, up to this many: 16 times as long."""
 RECORD_PROCESS_EVENTS_MIN = 5_000
-"""With such a backlog a record process pays off, which takes a second to start."""
+"""The backlog from which a record process pays off; it takes a second to start."""
 HUNG_COMMITS_MAX = 10
 READER_BYTES_MAX = 1024 * 1024
 
@@ -55,8 +55,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """``source`` is the ledger's own URI, in every event; ``topic_prefix`` is in front of the names
-    of topics and transactions."""
+    """``source`` is the ledger's own URI, in every event; ``topic_prefix`` is the prefix of topics
+    and transactional ids."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Relay:
         run_as_leader(self._database_url, LEASE, self._attempt, self._stop)
 
     def _attempt(self, connection: Connection, outage: Outage) -> None:
-        """Relay until an error; an error that an operator has to see is reported and waited for."""
+        """Relay until an error; after an error for the operator, report it and pause."""
         outage.is_over()
         row = RelayRow(connection)
         try:
@@ -114,7 +114,7 @@ class Relay:
             self._pauses.pause()
 
     def _relay(self, row: RelayRow) -> None:
-        if self._refused is None:  # checking again is no new start
+        if self._refused is None:  # a repeated check is not a new start
             row.begin()
         with ExitStack() as stack:
             reader = stack.enter_context(
@@ -168,7 +168,7 @@ class Relay:
         except TooLarge as error:
             raise _too_large(records[error.index], batch, limits) from error
         if batch:
-            ends.pop(self._heartbeats, None)  # heartbeats may be lost
+            ends.pop(self._heartbeats, None)  # a lost heartbeat does not matter
             row.move(batch.position, ends)
         elif self._refused is not None:
             row.resume()
@@ -176,16 +176,16 @@ class Relay:
         self._pauses.reset()
 
     def _require_raised(self, limits: Mapping[str, int]) -> None:
-        """After a record was too large, send nothing before its topic takes more.
+        """After a record was too large, send nothing until its topic's limit is raised.
 
-        Aborted records stay on the topics for as long as others.
+        Otherwise every attempt would leave aborted records on the topics.
         """
         refused = self._refused
         if isinstance(refused, RecordTooLarge) and limits.get(refused.topic) == refused.limit_bytes:
             raise refused
 
     def _prepare_topics(self, admin: KafkaAdminClient, row: RelayRow) -> dict[str, int]:
-        """Create topics that are missing; returns how many bytes a batch of each topic may have."""
+        """Create missing topics; return the largest batch of each topic in bytes."""
         known = row.read().ends
         absent = missing(admin, self._topics)
         if lost := [topic for topic in absent if topic in known]:
@@ -202,7 +202,7 @@ class Relay:
         )
 
     def _is_of_log(self, tail: Tail, row: RelayRow) -> bool:
-        """Whether the last record is the log's event at its position."""
+        """Return whether the last record is the log's event at its position."""
         if tail.position is None or tail.last is None:
             return True
         if (found := row.event_at(tail.position)) is None:
@@ -213,7 +213,7 @@ class Relay:
     def _refuse(self, row: RelayRow, refused: Refused) -> None:
         """Wait longer after each refusal, since an attempt may leave aborted records behind.
 
-        Checking a topic's limit leaves none.
+        Checking a topic's limit leaves none behind.
         """
         self._refused = refused
         if not isinstance(refused, RecordTooLarge):
@@ -226,7 +226,7 @@ class Relay:
         self._stop.wait(self._stopped_s if pause_s is None else pause_s)
 
     def _require_few_hung_commits(self) -> None:
-        """End the process after too many: each is a thread that never ends."""
+        """End the process after too many hung commits: each leaves a thread that never ends."""
         hung = sum(thread.name == "commit" for thread in threading.enumerate())
         if hung > HUNG_COMMITS_MAX:
             raise SystemExit(f"{hung} commits have not come back")

@@ -1,4 +1,4 @@
-"""Decides where the relay continues, by the topics' tail, the cursor and the log; no I/O."""
+"""Decides where the relay continues, from the topics' tail, the cursor and the log; no I/O."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .cursor import Cursor
 from .tail import Tail
 
 TRANSACTION_EVENTS_MAX = 2000
-"""A transaction has so many events at most, so the tail is never further ahead of the cursor."""
+"""Limit of a transaction, and so of how far the tail can be ahead of the cursor."""
 
 
 def last_sent(tail: Tail, cursor: Cursor, head: int, *, is_of_log: bool) -> int:
-    """The position of the last event that is on the topics; 0 for none.
+    """Return the position of the last event on the topics; 0 if there is none.
 
-    ``is_of_log`` says whether the tail's last record is the log's event at its position.
+    ``is_of_log``: the tail's last record is the log's event at its position.
 
     Raises:
-        TopicLost, LogForked, TailUnknown
+        TopicLost, LogForked, TailUnknown: the relay has to stop.
     """
     _require_records(tail.ends, cursor)
     if tail.position is None:
@@ -59,7 +59,7 @@ def _require_records(ends: Mapping[TopicPartition, int], cursor: Cursor) -> None
 
 
 def _without_tail(tail: Tail, cursor: Cursor) -> int:
-    """No record of this ledger is there: nothing was sent yet, or all of it is past retention."""
+    """Decide without any record of this ledger: none was sent, or retention has deleted them."""
     if tail.began_later:
         if cursor.position is None:
             raise TailUnknown(

@@ -1,9 +1,9 @@
-"""Where the topics end: which of the log's events is the last that was committed to them.
+"""The topics' tail: the last of the log's events that was committed to them.
 
-Read with ``read_committed`` and from the back. The end of a partition is rarely an event: after
-the last one there may be transaction markers, records of aborted transactions and of other
-producers. So a window before the end is read, then larger ones, until one holds a record of this
-ledger or the partition begins.
+It is read with ``read_committed``, from the end. The end of a partition is rarely an event: after
+the last one there may be transaction markers, aborted records and records of other producers. So a
+window before the end is read, then larger ones, until one contains a record of this ledger or the
+start of the partition is reached.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from consumers.contract.kinds import PARTITIONS
 from consumers.kafka.client import partitions
 
 SETTLE_TIMEOUT_S = 60.0
-"""How long an open transaction on the topics, which can't be ours, is waited for."""
+"""How long to wait for an open transaction on the topics, which can't be the relay's own."""
 READ_TIMEOUT_S = 60.0
 POLL_MS = 500
 WINDOW_FIRST = 64
@@ -31,15 +31,15 @@ SETTLE_POLL_S = 0.2
 
 
 class TailUnsettled(Exception):
-    """The topics' ends can't be read for the moment."""
+    """The topics' ends can't be read at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """``last`` is the record with the highest position, ``None`` where there is none of ours.
+    """``last`` is this ledger's record with the highest position; ``None`` if there is none.
 
-    ``ends`` are the offsets behind each partition's last record, markers included; ``began_later``
-    says whether the first records of some partition are gone, as retention has it.
+    ``ends`` are the offsets after each partition's last record, including markers. ``began_later``:
+    retention has deleted the first records of some partition.
     """
 
     position: int | None
@@ -56,13 +56,12 @@ def read_tail(
     source: str,
     stop: Event,
 ) -> Tail:
-    """The tail over all of ``events_topics``; of ``state_topics`` only the ends.
+    """Read the tail of ``events_topics``; of ``state_topics`` only the ends.
 
-    Read it when no relay sends any more (after ``init_transactions``).
+    Call it when no other relay can send any more (after ``init_transactions``).
 
     Raises:
-        TailUnsettled: try again.
-        KafkaError
+        TailUnsettled, KafkaError: try again.
     """
     events = [each for topic in events_topics for each in partitions(topic, PARTITIONS)]
     states = [each for topic in state_topics for each in partitions(topic, PARTITIONS)]
@@ -80,8 +79,8 @@ def read_tail(
 def _settled_ends(
     admin: KafkaAdminClient, of: list[TopicPartition], stop: Event
 ) -> dict[TopicPartition, int]:
-    """The ends, once no transaction is open: before that, committed records lie behind open ones
-    and are not shown."""
+    """Return the ends once no transaction is open: until then, committed records after open ones
+    are not visible."""
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while True:
         all_records = _offsets(admin, of, OffsetSpec.LATEST, "read_uncommitted")
@@ -95,7 +94,7 @@ def _settled_ends(
 def _offsets(
     admin: KafkaAdminClient, of: list[TopicPartition], which: OffsetSpec, isolation: str
 ) -> dict[TopicPartition, int]:
-    """By the admin client, since a consumer leaves out topics that it does not know yet."""
+    """Read offsets by the admin client, since a consumer omits topics that it does not know yet."""
     found = admin.list_partition_offsets(dict.fromkeys(of, which), isolation_level=isolation)
     return {each: found[each].offset for each in of}
 
@@ -115,7 +114,7 @@ def _last_in(
 def _last_between(
     reader: KafkaConsumer, partition: TopicPartition, start: int, until: int, source: str
 ) -> tuple[int, ConsumerRecord] | None:
-    """The last of ours from ``start`` to before ``until``; one record is held at a time."""
+    """Return this ledger's last record from ``start`` to before ``until``."""
     reader.assign([partition])
     reader.seek(partition, start)
     deadline = time.monotonic() + READ_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""Decodes records of an events topic for the views, including records of other producers."""
+"""Decodes records of an events topic for the views, also those of other producers."""
 
 from __future__ import annotations
 

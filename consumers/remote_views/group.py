@@ -37,8 +37,8 @@ class TopicChanged(Exception):
 
 @dataclass(slots=True)
 class _Target:
-    """A partition's end at ``asked_at``. Once it is read, the rows hold all that the ledger had
-    recorded at ``true_at``; ``None`` where that is unknown."""
+    """A partition's end at ``asked_at``. Once it is reached, the rows reflect everything recorded
+    by ``true_at``; ``None`` if that is unknown."""
 
     asked_at: datetime
     true_at: datetime | None
@@ -46,8 +46,8 @@ class _Target:
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-    """Only sets a flag: it is called on the client's own loop, which must not block, and by another
-    thread, for which setting a flag is atomic."""
+    """Only sets a flag: the client calls it on its own loop, which must not block, and from another
+    thread; setting a flag is atomic."""
 
     def __init__(self) -> None:
         self.changed = False
@@ -89,7 +89,7 @@ class GroupMember:
         self._asked_at: datetime | None = None
 
     def run(self, stop: Event, went_well: Callable[[], None]) -> None:
-        """Read and write until ``stop`` is set; ``went_well`` is called after each round.
+        """Read and write until ``stop`` is set; call ``went_well`` after each round.
 
         Raises:
             Fenced, TopicChanged, KafkaError, Unavailable, psycopg.Error: join again.
@@ -98,7 +98,7 @@ class GroupMember:
         while not stop.is_set():
             records = self._poll()
             if self._assignments.changed:
-                self._claim()  # records that were polled meanwhile are polled again from there
+                self._claim()  # the records of this poll are read again from there
                 continue
             self._apply(records)
             self._check_ends()
@@ -117,7 +117,7 @@ class GroupMember:
     def _claim(self) -> None:
         """Claim all assigned partitions, so that each is read again from its row's offset.
 
-        A change after the flag was lowered raises it again.
+        A change after the flag was reset sets it again.
         """
         self._assignments.changed = False
         numbers = {each.partition for each in self._consumer.assignment()}
@@ -139,11 +139,10 @@ class GroupMember:
         self._views.apply(self._connection, epochs, batch)
 
     def _check_ends(self) -> None:
-        """Request the partitions' ends now and then, and record which of them have been reached.
+        """Request the partitions' ends at intervals, and record which of them have been reached.
 
-        All records count, those of open transactions too, since committed records behind one are
-        not delivered yet. The heartbeat is read first, so that everything it states lies before
-        the ends.
+        Records of open transactions count too, since committed records after them are not delivered
+        yet. The heartbeat is read first, so that everything it covers is before the ends.
         """
         if not self._claims:
             return
@@ -176,8 +175,8 @@ class GroupMember:
                 )
 
     def _read(self, number: int) -> int | None:
-        """The offset that is read next, past transaction markers. Bounded, since in the middle of a
-        rebalance, which only a poll continues, the client would wait for ever."""
+        """Return the next offset to read, past transaction markers. The wait is bounded, since
+        during a rebalance, which only a poll continues, the client would wait for ever."""
         if self._assignments.changed:
             return None
         position: int | None = self._consumer.position(
@@ -187,8 +186,8 @@ class GroupMember:
 
 
 def true_as_of(heartbeat: Heartbeat | None, now: datetime) -> datetime | None:
-    """The instant that a heartbeat states, by the two databases' clocks; ``None`` where they cannot
-    both be right."""
+    """Return the instant that a heartbeat states, by the two databases' clocks; ``None`` if the
+    clocks disagree too much."""
     if heartbeat is None:
         return None
     ahead_s = (heartbeat.at - now).total_seconds()

@@ -1,4 +1,4 @@
-"""Receives the relay's heartbeats, in a thread of its own."""
+"""Receives the relay's heartbeats in its own thread."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ POLL_MS = 500
 
 
 class HeartbeatListener:
-    """``newest`` is the last heartbeat that was received since the listener started.
+    """``newest`` is the last heartbeat received since the listener started.
 
-    Earlier ones do not count. Where a relay is running, the first one arrives within seconds.
+    Earlier ones do not count; while a relay is running, the first one arrives within seconds.
     """
 
     def __init__(self, brokers: Brokers, topic_prefix: str, source: str, stop: Event) -> None:

@@ -1,9 +1,9 @@
 """The worker of remote views: writes a topic into the views of another database, exactly once.
 
-Several workers share the partitions as one consumer group, which is the database's own. Kafka
-decides who reads which partition, the database who may write it: a partition's offset is read from
-its row when it is claimed, and moves with the rows. So nothing is committed to Kafka, and a worker
-that has lost a partition without noticing is fenced.
+Several workers share the partitions as one consumer group, one group per database. Kafka decides
+which worker reads a partition, the database which worker may write it: a partition's offset is read
+from its row when it is claimed, and is updated together with the rows. So nothing is committed to
+Kafka, and a worker that has lost a partition without noticing is fenced.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .heartbeat_listener import HeartbeatListener
 
 BATCH_RECORDS_MAX = 2_000
 GROUP_PREFIX = "permit-ledger.views."
-"""The groups' names begin with it; the rest is the database's own."""
+"""Prefix of the groups' names; the rest is the database's id."""
 SESSION_TIMEOUT_MS = 6_000
 HEARTBEAT_MS = 1_500
 
@@ -111,6 +111,6 @@ class RemoteViewsWorker:
 
 
 def _report(error: Exception) -> None:
-    """Log the error's kind, and nothing of a record's content."""
+    """Log the error's kind, without a record's content."""
     reason = error.detail if isinstance(error, LedgerError) else type(error).__name__
     _log.error("views are held", reason=reason)

@@ -2,11 +2,11 @@
 SELECT position, ends FROM ledger.relay;
 
 -- name: head
--- The statement began before it read the log, so nothing that is appended later is claimed.
+-- The statement starts before it reads the log, so the instant never claims a later append.
 SELECT position, statement_timestamp() FROM ledger.head;
 
 -- name: move
--- Ends of partitions that received nothing this time stay.
+-- The ends of partitions without new records are kept.
 UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), stopped = NULL,
     ends = ends || (SELECT coalesce(jsonb_object_agg(topic, coalesce(ends -> topic, '{}') || new), '{}')
                     FROM jsonb_each(%(ends)s) AS given (topic, new));
@@ -15,7 +15,7 @@ UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), s
 UPDATE ledger.relay SET starts = starts + 1;
 
 -- name: begun
--- It continues from what was found on the topics.
+-- The relay continues from the topics' tail.
 UPDATE ledger.relay SET position = %(position)s, stopped = CASE WHEN %(is_refused)s THEN stopped END;
 
 -- name: stop
@@ -33,6 +33,6 @@ RETURNING true;
 SELECT stream, version, topic, state FROM ledger.events WHERE position = %(position)s;
 
 -- name: events_before
--- All of these streams up to a position.
+-- The events of these streams up to a position.
 SELECT position, stream, version, topic, state FROM ledger.events
 WHERE stream = ANY(%(streams)s) AND position <= %(through)s ORDER BY stream, version;

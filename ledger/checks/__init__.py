@@ -1,3 +1,3 @@
-"""Checks of cards and live codes on record, and audit reads."""
+"""The log of checks of cards and live codes, live codes, and audit reads."""
 
 __all__ = ["audit_reads", "display_codes", "history", "log"]

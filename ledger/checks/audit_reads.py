@@ -1,4 +1,4 @@
-"""Audit reads: each is on record before it is answered, refused ones too."""
+"""Audit reads: each is recorded before it is answered, including refused ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AuditRead:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRead:
-    """An audit read that is on record."""
+    """A recorded audit read."""
 
     position: int
     read_id: UUID
@@ -57,10 +57,10 @@ class AuditReads:
         self._pool = pool
 
     async def record(self, read: AuditRead) -> None:
-        """Put it on record; returns once that is durable.
+        """Record it; return once it is durable.
 
         Raises:
-            Unavailable: it is not known to be on record, and must not be answered.
+            Unavailable: it may not be recorded, so it must not be answered.
         """
         parameters: dict[str, Any] = {
             "read_id": uuid4(),
@@ -81,12 +81,12 @@ class AuditReads:
                     await self._pool.check()
                 await self._write(parameters)
         except psycopg.Error as error:
-            raise Unavailable("A look into the audit can't be put on record.") from error
+            raise Unavailable("The audit read can't be recorded.") from error
 
     async def _write(self, parameters: Mapping[str, Any]) -> None:
         with translated_errors():
             async with self._pool.connection() as connection, connection.transaction():
-                # Whatever the server's default is: an answered read is on record.
+                # Independent of the server's default: an answered read is recorded.
                 await connection.execute("SET LOCAL synchronous_commit = on")
                 await connection.execute(cast("Any", _sql.record_read), parameters)
 

@@ -75,7 +75,7 @@ class Upcasting:
             if step.topic != _next_version(topic):
                 raise ValueError(f"{topic} is followed by {_next_version(topic)}, not {step.topic}")
             if step.topic not in newest and step.topic not in steps:
-                raise ValueError(f"{topic} leads to {step.topic}, which nobody reads")
+                raise ValueError(f"{topic} leads to {step.topic}, which has no reader")
         # Each step goes up by one version and leads to a known one: there is no cycle.
         self._steps = dict(steps)
 
@@ -93,7 +93,7 @@ class Upcasting:
         while step := self._steps.get(topic):
             try:
                 state = {**step.upcast(state)}
-            except Exception as error:  # noqa: BLE001  whatever it does not expect of a state
+            except Exception as error:  # noqa: BLE001  any error that an unexpected state causes
                 raise UnreadableEvent(
                     f"{where} can't be read: {type(error).__name__} in the step from {topic}"
                     f" to {step.topic}"

@@ -189,10 +189,8 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:
         raise Unavailable("The database can only be read for the moment.") from error
-    except UndefinedTable as error:  # a view, which a rebuild makes again
-        raise Unavailable(
-            "A table of the database is not there: an operator has to look."
-        ) from error
+    except UndefinedTable as error:  # of a view, which a rebuild creates again
+        raise Unavailable("A table of the database is missing: an operator has to act.") from error
     except ProgramLimitExceeded:  # an operational error by its class, but the command's own fault
         raise
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -1,5 +1,5 @@
 -- name: history
--- A stream's events and the log's head, of one instant; a row of the head alone where there are none.
+-- A stream's events and the log's head, from one snapshot; without events, one row with the head.
 SELECT head.position AS head, events.position, stream, version, topic, state
 FROM ledger.head LEFT JOIN LATERAL (
     SELECT * FROM ledger.events WHERE stream = %(stream)s ORDER BY version LIMIT %(limit)s
@@ -7,7 +7,7 @@ FROM ledger.head LEFT JOIN LATERAL (
 ORDER BY version;
 
 -- name: record_read
--- Once, however often it is sent.
+-- Idempotent.
 INSERT INTO ledger.audit_reads
     (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
 VALUES (%(read_id)s, %(read_at)s, %(reader)s, %(case)s, %(what)s, %(subject)s, %(parameters)s,

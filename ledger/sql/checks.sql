@@ -1,12 +1,12 @@
 -- name: settle_checks_head
--- Waits for whoever is committing: afterwards a check whose answer was lost is there or never will be.
+-- Waits for a commit in progress: afterwards a check whose result was lost is stored or never will be.
 SELECT position FROM ledger.checks_head FOR UPDATE;
 
 -- name: stored_checks
 SELECT check_id, position FROM ledger.checks WHERE check_id = ANY(%s);
 
 -- name: checks_of_holder
--- The newest first, of every permit that the holder ever had.
+-- The newest first, for every permit that the holder ever had.
 SELECT checks.position, state, holders.holder_id, kek_id, wrapped
 FROM ledger.holders CROSS JOIN LATERAL (
     SELECT * FROM ledger.checks
@@ -22,7 +22,7 @@ FROM ledger.checks JOIN ledger.holders ON checks.permit_number = ANY (permit_num
 WHERE check_id = %(check_id)s AND holders.holder_id = %(holder_id)s;
 
 -- name: checks_of_permit
--- The newest first; a holder's key that is not there hides none of them.
+-- The newest first; a missing holder key hides none of them.
 SELECT checks.position, state, %(holder_id)s AS holder_id, kek_id, wrapped,
        holders.holder_id IS NOT NULL AS has_key
 FROM ledger.checks LEFT JOIN ledger.holders ON holders.holder_id = %(holder_id)s

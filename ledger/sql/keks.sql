@@ -7,7 +7,7 @@ INSERT INTO ledger.key_encryption_keys (kek_id, check_value) VALUES (%(kek_id)s,
 ON CONFLICT DO NOTHING;
 
 -- name: lock_head
--- No append is under way, and the next one sees what is written under the lock.
+-- Excludes appends: the next one sees what is written under the lock.
 SELECT position FROM ledger.head FOR UPDATE;
 
 -- name: close_others
@@ -21,7 +21,7 @@ SELECT holder_id, kek_id, wrapped FROM ledger.holder_keys
 WHERE holder_id > %(after)s AND kek_id <> %(kek_id)s ORDER BY holder_id LIMIT %(limit)s;
 
 -- name: rewrap
--- Only what still is what was read: a key that was destroyed meanwhile stays destroyed.
+-- Only rows that are unchanged since they were read: a key destroyed meanwhile stays destroyed.
 UPDATE ledger.holder_keys SET kek_id = %(kek_id)s, wrapped = own.wrapped
 FROM unnest(%(holder_ids)s::text[], %(before)s::bytea[], %(wrapped)s::bytea[])
     AS own (holder_id, before, wrapped)

@@ -18,7 +18,7 @@ SELECT package, file, digest FROM public.permit_ledger_migrations WHERE package 
 INSERT INTO public.permit_ledger_migrations (package, file, digest) VALUES (%s, %s, %s);
 
 -- name: may_apply
--- Who applied the first ones owns everything; an empty database is for whoever may create in it.
+-- Only the owner, who applied the first migrations; in an empty database, any user with CREATE.
 SELECT current_user, coalesce(
     (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class
      WHERE oid = to_regclass('public.permit_ledger_migrations')),

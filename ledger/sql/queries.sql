@@ -9,7 +9,7 @@ COPY ledger.events (position, stream, version, topic, state) FROM STDIN (FORMAT 
 SELECT position FROM ledger.head;
 
 -- name: settle_head
--- Waits for whoever is committing: afterwards an append whose answer was lost is there or never will be.
+-- Waits for a commit in progress: afterwards an append whose result was lost is stored or never will be.
 SELECT position FROM ledger.head FOR UPDATE;
 
 -- name: select_streams
@@ -21,8 +21,8 @@ SELECT position, stream, version, topic, state FROM ledger.events
 WHERE position >= %(start)s ORDER BY position LIMIT %(limit)s;
 
 -- name: follow_log
--- The head and, of the same snapshot, the events of a window; the page ends with the event that fills
--- it. A row of the head alone where there are none.
+-- The head and, from the same snapshot, the events of a window; the page ends with the event that fills
+-- it. Without events, one row with the head.
 SELECT head.position, page.position, stream, version, topic, state
 FROM ledger.head LEFT JOIN LATERAL (
   SELECT found.*,
@@ -57,7 +57,7 @@ SELECT key, fingerprint, accepted, body, version, position FROM ledger.answers
 WHERE caller = %(caller)s AND key = ANY(%(keys)s);
 
 -- name: select_holders
--- Whose a number is, or else whose it was while that person's permit or restriction bars it.
+-- The holder of a number, or else its former holder while that person's permit or restriction bars it.
 SELECT citizen_index, holder_id, permit_number, restricted, false AS formerly FROM ledger.holders
 WHERE citizen_index = ANY(%(citizen_indexes)s)
 UNION ALL
@@ -85,7 +85,7 @@ INSERT INTO ledger.clock (ahead) VALUES (%(ahead)s)
 ON CONFLICT (only_row) DO UPDATE SET ahead = excluded.ahead;
 
 -- name: topics
--- Every topic once, each found from the one before: as many looks at the index as there are topics.
+-- Every topic once, each found from the previous one: one index lookup per topic.
 WITH RECURSIVE found (topic) AS (
     (SELECT topic FROM ledger.events ORDER BY topic LIMIT 1)
     UNION ALL

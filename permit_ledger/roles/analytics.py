@@ -33,8 +33,8 @@ def analyse(settings: Settings) -> None:
     one, none are counted.
 
     Raises:
-        SinkBusy: another process has the file.
-        OtherHistory: the log is another one again and again.
+        SinkBusy: another process has the file open.
+        OtherHistory: the log has changed repeatedly.
     """
     tie_to_supervisor()
     stop = stop_on(signal.SIGTERM, signal.SIGINT)

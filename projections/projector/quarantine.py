@@ -34,7 +34,7 @@ class QuarantineFull(Corrupt):
 
 
 class PermitQuarantined(Unavailable):
-    """An event of this permit can't be read or applied: an operator has to look."""
+    """An event of this permit can't be read or applied: an operator has to act."""
 
 
 @dataclass(frozen=True, slots=True)

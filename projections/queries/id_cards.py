@@ -82,7 +82,7 @@ class IdCardReader:
         [found] = await read_rows(self._pool, _sql.progress, parameters, dict_row)
         if found["is_quarantined"]:
             raise PermitQuarantined(
-                "An event of this application can't be read: an operator looks."
+                "An event of this application can't be read: an operator has to act."
             )
         row = _row(found) if found["receipt_number"] else None
         return Progress(

@@ -1,5 +1,5 @@
 -- name: prepare
--- The auditor's statements take milliseconds; one that takes longer gives way to the projector.
+-- The auditor's statements take milliseconds; a longer one is cancelled in favour of the projector.
 SELECT set_config('lock_timeout', '5s', false),
        set_config('statement_timeout', '10s', false),
        set_config('idle_in_transaction_session_timeout', '5s', false),

@@ -1,11 +1,11 @@
 -- name: check
--- One batch: checks that were decided go on record, codes are used, and what the next checks need to
--- be decided is read, of one instant: each permit on both tracks, its holder's key, the portrait, how
--- far the views are and how far the log is. A row for each query, by its place; one with the place
--- null where there is none.
+-- One batch: records the decided checks, uses up their codes, and reads from one snapshot what the next
+-- checks need: each permit on both tracks, its holder's key, the portrait, and the positions of the
+-- views and of the log. One row for each query, by its place; without queries, one row whose place is
+-- null.
 --
--- Where the views are behind, the permit's last version shows whether they lack one of its events.
--- Of a code that is not live nothing is read but whose it was, for the record's seal.
+-- If the views are behind, the permit's last version shows whether they lack one of its events. Of a
+-- code that is not live only its holder is read, to seal the record.
 WITH done AS MATERIALIZED (
     SELECT * FROM ledger.check_batch(
         %(record_state)b::bytea[],

@@ -1,5 +1,5 @@
 -- name: events
--- A stream's own events and the log's head, of one instant; a row of the head alone where there are none.
+-- A stream's events and the log's head, from one snapshot; without events, one row with the head.
 SELECT head.position AS head, events.position, stream, version, topic, state
 FROM ledger.head LEFT JOIN ledger.events ON stream = %(stream)s
 ORDER BY version;

@@ -2,7 +2,7 @@
 SELECT views.forget(%s);
 
 -- name: begin
--- Before anything is read: a permit that is quarantined now may be released before the end.
+-- Done before reading: a permit that is quarantined now may be released before the end.
 INSERT INTO views.builds (view, state, position, behind)
 VALUES (%s, 'building', %s, ARRAY(SELECT permit_number FROM views.quarantine)) RETURNING build_id;
 
@@ -42,7 +42,7 @@ WHERE build_id = %(build_id)s;
 SELECT build_id FROM views.builds WHERE view = %s AND state = 'previous';
 
 -- name: demote
--- The generation that served until now is kept at its position; the one kept before is gone.
+-- The previous generation is kept at its position; the one kept before is dropped.
 WITH gone AS (
     UPDATE views.builds SET state = 'gone' WHERE view = %(view)s AND state = 'previous'
 ), demoted AS (
@@ -65,7 +65,7 @@ SELECT to_regclass(%s) IS NOT NULL;
 SELECT %(bounds)s::text[] = ARRAY(SELECT bound FROM unnest(%(bounds)s::text[]) AS bound ORDER BY bound);
 
 -- name: permits_view
--- Both tracks beside each other, as one row.
+-- Both tracks in one row.
 CREATE VIEW views.permits AS
 SELECT physical.*, electronic.card_serial AS electronic_card_serial, electronic.claimed,
        electronic.devices

@@ -1,7 +1,7 @@
--- Every query gives the position beside the rows, from one snapshot.
+-- Every query returns the position with its rows, from one snapshot.
 
 -- name: progress
--- last_version is what the log has by now: a view that lacks some of it is behind for this one.
+-- last_version is the log's: a lower version in the view means that it is behind for this application.
 SELECT position.position AS as_of_position, head.position AS head, applications.*,
        (SELECT max(events.version) FROM ledger.events WHERE stream = %(receipt_number)s) AS last_version,
        EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(receipt_number)s) AS is_quarantined
@@ -23,7 +23,7 @@ WHERE stage IN ('accepted', 'sent_to_hukou_police', 'approved', 'produced')
 ORDER BY due_date, receipt_number LIMIT %(rows_max)s;
 
 -- name: waiting
--- Whose card has waited longest first.
+-- The card that has waited longest first.
 SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
 WHERE stage = 'arrived' AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
 ORDER BY stage_since, receipt_number LIMIT %(rows_max)s;
@@ -38,7 +38,7 @@ SELECT position.position AS as_of_position, head.position AS head
 FROM views.position CROSS JOIN ledger.head;
 
 -- name: provisional
--- Open applications whose due date is a guess, a page at a time.
+-- Open applications with a provisional due date, page by page.
 SELECT receipt_number, accepted_on FROM views.id_card_applications
 WHERE due_date_provisional AND stage NOT IN ('returned', 'collected', 'withdrawn')
   AND receipt_number > %(after)s

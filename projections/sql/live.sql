@@ -2,7 +2,7 @@
 SELECT position FROM ledger.checks_head;
 
 -- name: marks
--- Of the permits that are watched: one statement for all of them.
+-- All watched permits in one statement.
 SELECT permit_number, version,
        (SELECT coalesce(max(position), 0) FROM ledger.checks
         WHERE checks.permit_number = electronic_permits.permit_number) AS checked

@@ -14,7 +14,7 @@ FROM views.position CROSS JOIN ledger.head
 LEFT JOIN views.permits ON permit_number = %(permit_number)s;
 
 -- name: permit_of_holder
--- By the register, which is in step with the log: the open permit, else the last one.
+-- By the register, which is up to date with the log: the open permit, else the last one.
 SELECT position.position AS as_of_position, head.position AS head, permits.*, wanted,
        CASE WHEN position.position < head.position
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)

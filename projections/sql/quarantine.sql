@@ -3,7 +3,7 @@
 SELECT permit_number, position FROM views.quarantine WHERE permit_number = ANY(%s);
 
 -- name: put
--- A permit that is in quarantine already stays there for the event that it was put there for.
+-- A permit that is already in quarantine keeps the event that it was quarantined for.
 INSERT INTO views.quarantine (permit_number, position, version, topic, found_by, reason, trace)
 VALUES (%(permit_number)s, %(position)s, %(version)s, %(topic)s, %(found_by)s, %(reason)s, %(trace)s)
 ON CONFLICT (permit_number) DO NOTHING;

@@ -1,7 +1,7 @@
 -- name: delete
--- Rows that the log does not make.
+-- Rows that do not follow from the log.
 DELETE FROM views.{table} WHERE {key} = %s;
 
 -- name: prepare_retry
--- Whoever has the views for longer is waited for no longer.
+-- Limits the wait for a process that holds the views.
 SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true);

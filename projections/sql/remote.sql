@@ -69,7 +69,7 @@ SELECT partition, record_offset, reason, permit_number FROM views.bad_records
 ORDER BY found_at DESC, partition, record_offset DESC LIMIT %s;
 
 -- name: card
--- One row wherever there is the partition; NULLs beside its position where there is no such permit.
+-- One row if the partition exists; NULLs beside its position if there is no such permit.
 SELECT part.position AS as_of_position, physical_permits.*,
        extract(epoch FROM clock_timestamp() - part.in_step_at)::float8 AS stale_s,
        EXISTS (SELECT FROM views.quarantine

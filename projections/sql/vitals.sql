@@ -1,6 +1,6 @@
 -- name: vitals
--- How everything is, at one instant. Of projectors there are as many as hold the lock that each one
--- shares: who is connected is hidden from the service's role, and who holds a lock is not.
+-- The health figures from one snapshot. Projectors are counted by the shared lock that each one holds:
+-- connections are hidden from the service's role, locks are not.
 SELECT head.position AS log, position.position AS views,
        (SELECT count(*) FROM views.quarantine) AS quarantined,
        audit.permits AS audited, audit.differences AS differences,

@@ -166,7 +166,7 @@ def test_a_version_that_is_not_registered_is_unknown(reason):
     ("steps", "message"),
     [
         ({THIRD: Step("test.name-given.v4", same)}, f"{THIRD} is still written"),
-        ({FIRST: STEPS[FIRST]}, f"{FIRST} leads to {SECOND}, which nobody reads"),
+        ({FIRST: STEPS[FIRST]}, f"{FIRST} leads to {SECOND}, which has no reader"),
         ({FIRST: Step(THIRD, same)}, f"{FIRST} is followed by {SECOND}, not {THIRD}"),
         ({FIRST: Step(FIRST, same)}, f"{FIRST} is followed by {SECOND}, not {FIRST}"),
         ({SECOND: Step(FIRST, same), FIRST: STEPS[FIRST]}, f"{SECOND} is followed by {THIRD}, not"),

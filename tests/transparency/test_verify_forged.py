@@ -62,7 +62,7 @@ def test_deleted_checkpoints(log, last):
         file.unlink()
     tree, _, what = first(log.verify())
     assert "events" == tree
-    assert what.startswith("nobody has signed this")
+    assert what.startswith("not signed: the newest checkpoint")
 
     result = log.verify("--against", str(kept))
     assert 1 == result.exit_code, result.output

@@ -2,7 +2,7 @@
 SELECT size, root FROM ledger.trees WHERE tree = %(tree)s;
 
 -- name: move_tree
--- From its last state, or not at all.
+-- Only from its last state.
 UPDATE ledger.trees SET size = %(size)s, root = %(root)s
 WHERE tree = %(tree)s AND size = %(old_size)s AND root = %(old_root)s;
 
@@ -85,7 +85,7 @@ WHERE tree = %(tree)s AND size >= %(size_min)s AND size <= %(size_max)s
 ORDER BY size DESC LIMIT 1;
 
 -- name: oldest_checkpoint
--- The first that has such a leaf.
+-- The first checkpoint with such a leaf.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
@@ -94,7 +94,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s AND size >= %(size_min)s ORDER BY size LIMIT 1;
 
 -- name: cosigned_checkpoints
--- The newest with a signature that is not the log's.
+-- The newest checkpoints with a cosignature.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
@@ -108,7 +108,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s ORDER BY size DESC;
 
 -- name: checkpoint_at
--- The newest that was signed by then.
+-- The newest checkpoint signed by then.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
@@ -117,7 +117,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s AND signed_at <= %(at)s ORDER BY size DESC LIMIT 1;
 
 -- name: checkpoint_after
--- The first that was signed later.
+-- The first checkpoint signed later.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
@@ -126,7 +126,7 @@ SELECT size, root, (
 WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
 
 -- name: ask_for_manifest
--- The integrator makes one at once if the log has moved.
+-- The integrator makes a manifest at once if the log has grown.
 SELECT pg_notify('permit_ledger_tree', '');
 
 -- name: last_versions
@@ -165,7 +165,7 @@ INSERT INTO ledger.manifest_tiles (level, index, hashes, streams, versions)
 VALUES (%s, %s, %s, %s, %s);
 
 -- name: manifest_row
--- The tile in which a permit is, if it is in the manifest at all.
+-- The tile of a permit in the manifest, if there is one.
 SELECT index, streams, versions FROM ledger.manifest_tiles
 WHERE level = 0 AND streams[1] <= %(stream)s COLLATE "C"
 ORDER BY streams[1] DESC LIMIT 1;

@@ -28,7 +28,7 @@ FROM ledger.events WHERE position = ANY (%(sample)s::bigint[])
 ORDER BY bound;
 
 -- name: streams_in_range
--- Whole streams, each in the order of its versions; no lower bound, or no upper one, where it is null.
+-- Whole streams, each in the order of its versions; a null bound is no bound.
 SELECT position, stream, version, topic, state FROM ledger.events
 WHERE (%(lower)s::text IS NULL OR stream >= %(lower)s)
   AND (%(upper)s::text IS NULL OR stream < %(upper)s)
@@ -47,7 +47,7 @@ WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
 SELECT size, root FROM ledger.checkpoints WHERE tree = %(tree)s ORDER BY size;
 
 -- name: checkpoint_bounds
--- Every so many of them.
+-- A sample at a fixed interval.
 SELECT size FROM (
     SELECT size, row_number() OVER (ORDER BY size) AS number
     FROM ledger.checkpoints WHERE tree = %(tree)s
@@ -102,7 +102,7 @@ SELECT position, entry FROM ledger.manifests
 WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
 
 -- name: topics
--- Each found from the one before.
+-- Each found from the previous one.
 WITH RECURSIVE found (topic) AS (
     (SELECT topic FROM ledger.events ORDER BY topic LIMIT 1)
     UNION ALL

@@ -1,7 +1,7 @@
-"""Is the log still the one that was signed? Everything is made again from what is stored.
+"""Verifies that the log is still the one that was signed, by recomputing everything from the rows.
 
-Leaves from rows, tiles from leaves, roots from tiles; and each is compared with what the tree has
-kept of it, and with what others have. The program that answers needs no right but SELECT.
+Leaves are recomputed from rows, tiles from leaves and roots from tiles; each is compared with the
+stored tree and with checkpoints kept elsewhere. The program needs only the right to SELECT.
 """
 
 __all__ = [

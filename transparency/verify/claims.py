@@ -9,8 +9,8 @@ from transparency.notes import NOTE_BYTES_MAX, BadNote, Note, NoteVerifier, Tree
 
 
 class Claim(NamedTuple):
-    """``is_signed``: by a known key, so a writer of the database cannot have forged it. ``source``
-    is where it is kept."""
+    """``is_signed``: signed by a known key, so a writer of the database cannot have forged it.
+    ``source`` is where it is kept."""
 
     size: int
     root: bytes
@@ -21,7 +21,7 @@ class Claim(NamedTuple):
 def claim_of(
     content: bytes, source: str, origin: str, keys: list[NoteVerifier]
 ) -> tuple[Claim, str | None]:
-    """The claim in a checkpoint file, and what is wrong with its signatures.
+    """Return the claim in a checkpoint file, and what is wrong with its signatures.
 
     Raises:
         BadNote: not a checkpoint of this log.
@@ -35,7 +35,7 @@ def claim_of(
 
 
 def signature_problem(note: Note, keys: list[NoteVerifier]) -> str | None:
-    """What is wrong with a note's signatures; ``keys`` are this log's."""
+    """Return what is wrong with a note's signatures; ``keys`` are this log's."""
     try:
         note.verified(keys)
     except BadNote as error:
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
 
 
 def remembered(folder: Path, tree: str, origin: str, keys: list[NoteVerifier]) -> Shown:
-    """The checkpoint that the integrator keeps outside the database; nothing where it is elsewhere.
+    """Read the integrator's last signed checkpoint; return nothing if it is on another machine.
 
     Raises:
         OSError
@@ -64,7 +64,7 @@ def remembered(folder: Path, tree: str, origin: str, keys: list[NoteVerifier]) -
 
 
 def shown(file: Path, trees: dict[str, str], keys: list[NoteVerifier]) -> Shown:
-    """A checkpoint that was kept by a user; ``trees`` are the logs that it may be of, by origin.
+    """Read a checkpoint that a user has kept; ``trees`` are the possible logs, by origin.
 
     Raises:
         OSError

@@ -1,5 +1,5 @@
-"""Copies a log's tiles from the database into a folder, of which nothing is ever replaced but by
-more: the old copy's checkpoint has to be one of the same history."""
+"""Copies a log's tiles from the database into a folder, and extends an earlier copy only if its
+checkpoint belongs to the same history."""
 
 from __future__ import annotations
 

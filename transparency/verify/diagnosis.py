@@ -17,7 +17,7 @@ from transparency.merkle import leaf_hash
 from .scratch import Mark, Scratch
 
 AROUND = 2
-"""Neighbours that are read besides the positions that differ: renumbered rows have moved by few."""
+"""Neighbours that are read too: renumbered rows have usually moved by a few positions."""
 VERSIONS_MAX = 3
 
 _sql = Queries("transparency", "sql/verifying.sql")
@@ -41,7 +41,7 @@ class _Rows:
         self.rows: dict[int, Any] = {row[0]: self._row(row) for row in cast("list[Any]", rows)}
 
     def is_at(self, row: Any, position: int) -> bool:
-        """Whether it is the row that was signed at a position."""
+        """Return whether a row is the one that was signed at a position."""
         wanted = self._scratch.leaf(position)
         return any(leaf_hash(entry) == wanted for entry in self._entries(row, position))
 
@@ -55,7 +55,7 @@ class _Rows:
         raise NotImplementedError
 
     def _entries(self, row: Any, position: int) -> Iterator[bytes]:
-        """The entries that the row may have had there."""
+        """Return the entries that the row may have had at a position."""
         raise NotImplementedError
 
 
@@ -72,7 +72,7 @@ class _Events(_Rows):
         self._suspects = sorted(positions)
 
     def changed(self, position: int) -> str:
-        """Which column was changed, where that can be found."""
+        """Describe which column was changed, if that can be found out."""
         row = self.rows[position]
         for version in range(1, row.version + VERSIONS_MAX):
             if self.is_at(row._replace(version=version), position):
@@ -99,7 +99,7 @@ class _Events(_Rows):
             yield event_entry(position, row.stream, row.version, row.topic, row.state, previous)
 
     def _previous(self, row: _Event) -> list[bytes | None]:
-        """Candidates for the previous version's leaf, which may have been moved as well."""
+        """Return candidates for the previous version's leaf, which may have been moved as well."""
         before = self._versions.get((row.stream, row.version - 1))
         if before is None:
             return [None]
@@ -112,11 +112,11 @@ class _Checks(_Rows):
     def changed(self, position: int) -> str:
         _, check_id, state = self.rows[position]
         try:
-            said = orjson.loads(state)["check_id"]
+            signed_id = orjson.loads(state)["check_id"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            said = None
-        if said and self.is_at((position, said, state), position):
-            return f"its check_id was {said}, and is {check_id} now"
+            signed_id = None
+        if signed_id and self.is_at((position, signed_id, state), position):
+            return f"its check_id was {signed_id}, and is {check_id} now"
         return "what is stored is not what was signed"
 
     def _query(self) -> Any:
@@ -149,7 +149,7 @@ _ROWS = {"events": _Events, "checks": _Checks, "manifests": _Manifests}
 def diagnose(
     connection: Connection, tree: str, scratch: Scratch, wrong: list[tuple[int, Mark]]
 ) -> list[tuple[int, str]]:
-    """Each of these positions, with a description of what is wrong there."""
+    """Return these positions, each with a description of the difference."""
     around = {
         place for position, _ in wrong for place in range(position - AROUND, position + AROUND + 1)
     }

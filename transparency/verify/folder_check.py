@@ -1,4 +1,4 @@
-"""A copy in a folder, checked against its own checkpoint and against the leaves of another."""
+"""Checks a copy in a folder against its own checkpoint, and against a database's leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def folders_in(folder: Path) -> dict[str, TileFolder]:
-    """The copies of each log: of the events in the folder itself, of the others below it."""
+    """Return the copies of each log: the events in the folder itself, the others below it."""
     places = {name: folder / log.suffix.removeprefix("/") for name, log in LOGS.items()}
     return {
         name: TileFolder(place) for name, place in places.items() if (place / "checkpoint").exists()
@@ -30,7 +30,9 @@ def folders_in(folder: Path) -> dict[str, TileFolder]:
 def check_folder(
     tree: str, copy: TileFolder, origin: str, keys: list[NoteVerifier], progress: Progress
 ) -> tuple[Verified, Claim | None]:
-    """By itself; ``keys`` are those of all logs. With the claim that its checkpoint makes.
+    """Check a copy by itself; return the findings with the claim of its checkpoint.
+
+    ``keys`` are those of all logs.
 
     Raises:
         OSError
@@ -61,7 +63,7 @@ def check_folder(
 
 
 def compare_with_copy(copy: TileFolder, size: int, scratch: Scratch, found: Verified) -> None:
-    """Where the leaves of a database, in ``scratch``, first differ from the copy's."""
+    """Find where the database's leaves, in ``scratch``, first differ from the copy's."""
     size = min(size, scratch.where.leaves)
     for tile, width in tiles_at(size, 0):
         theirs = copy.tile(tile, width)
@@ -74,7 +76,7 @@ def compare_with_copy(copy: TileFolder, size: int, scratch: Scratch, found: Veri
 
 
 def head_of(copy: TileFolder) -> TreeHead | None:
-    """The content of its checkpoint, unverified; for callers that have verified it before."""
+    """Return the unverified content of its checkpoint, for callers that have verified it."""
     try:
         return TreeHead.of(copy.checkpoint.read_text(encoding="utf-8").partition("\n\n")[0] + "\n")
     except (BadNote, OSError, ValueError):

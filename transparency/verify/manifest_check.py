@@ -1,4 +1,4 @@
-"""The newest manifest made again from the log, and compared with what is kept of it."""
+"""Recomputes the newest manifest from the log and compares it with the stored one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Newest(NamedTuple):
 
 
 def check_newest(connection: Connection, scratch: Scratch, newest: Newest) -> list[str]:
-    """What is wrong with it; ``scratch`` is that of the events."""
+    """Return what is wrong with it; ``scratch`` is that of the events."""
     manifest, problems = newest.manifest, list[str]()
     edge, above = Edge(0, {}), dict[Tile, bytes]()
     kept = _kept(connection)

@@ -1,4 +1,4 @@
-"""Worker processes that share the verification, all of them on one snapshot of the database."""
+"""Worker processes for the verification, all on one snapshot of the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _sql = Queries("transparency", "sql/verifying.sql")
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What each process needs; can be pickled."""
+    """Parameters of every process; can be pickled."""
 
     database_url: str
     snapshot: str
@@ -37,7 +37,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A range of a tree's rows, or of its checkpoints; or the newest manifest."""
+    """A unit of work: a range of a tree's rows or checkpoints, or the newest manifest."""
 
     tree: str
     within: Streams | Positions | Sizes | Newest
@@ -48,14 +48,14 @@ Outcome = Checked | dict[int, str] | list[str]
 
 @contextmanager
 def reading_only(database_url: str) -> Iterator[Connection]:
-    """A connection with a read-only transaction of one snapshot."""
+    """Open a connection with a read-only transaction."""
     with connect(database_url, application_name=APPLICATION) as connection:
         connection.execute(_sql.begin)
         yield connection
 
 
 class Worker:
-    """Does the tasks of one process."""
+    """Runs the tasks of one process."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -85,7 +85,7 @@ class Worker:
 
 
 def done(shared: Shared, tasks: list[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
-    """Do tasks; yields each with its outcome, in any order. A single worker is this process."""
+    """Run tasks; yield each with its outcome, in any order. A single worker is this process."""
     if workers <= 1:
         worker = Worker(shared)
         try:
@@ -105,7 +105,7 @@ def done(shared: Shared, tasks: list[Task], workers: int) -> Iterator[tuple[Task
 
 
 _workers: list[Worker] = []
-"""The worker process's own; it ends with the process."""
+"""The worker of this process; it ends with the process."""
 
 
 def _start(shared: Any) -> None:

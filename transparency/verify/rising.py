@@ -1,4 +1,4 @@
-"""A tree made again from its leaves: its tiles, and its root at any size on the way."""
+"""Recomputes a tree from its leaves: its tiles, and its root at any smaller size."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class RisingTree:
         self._above: list[list[bytes]] = []
 
     def root(self, size: int) -> bytes:
-        """Sizes never go down from call to call.
+        """Return the root at a size, which must not decrease from call to call.
 
         Raises:
-            LookupError: a leaf is not known.
+            LookupError: a leaf is unknown.
         """
         while (self._full + 1) * WIDTH <= size:
             self._lift(perfect_root(self._hashes(self._full * WIDTH, WIDTH)))
@@ -39,7 +39,7 @@ class RisingTree:
         return joined(self._peaks() + peaks_of(self._hashes(self._full * WIDTH, size % WIDTH)))
 
     def partial(self) -> dict[Tile, bytes]:
-        """Above the leaves, as they are now."""
+        """Return the current partial tiles above the leaves."""
         return {
             Tile(level, (self._full >> HEIGHT * (level - 1)) // WIDTH): b"".join(hashes)
             for level, hashes in enumerate(self._above, 1)
@@ -70,7 +70,7 @@ class RisingTree:
 
 
 def peaks_of(hashes: list[bytes]) -> list[bytes]:
-    """The perfect trees that so many siblings fall into, the largest first."""
+    """Return the roots of the perfect trees over these siblings, the largest tree first."""
     peaks: list[bytes] = []
     while hashes:
         if len(hashes) % 2:

@@ -1,4 +1,4 @@
-"""Two files beside the work, which several processes write: memory does not grow with the log."""
+"""Two scratch files that several processes write, so that memory does not grow with the log."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import NamedTuple, Self
 from transparency.merkle import HASH_BYTES
 
 UNKNOWN = bytes(HASH_BYTES)
-"""In place of a leaf that the tree has not kept."""
+"""Placeholder for a leaf that is missing in the stored tree."""
 
 _CHUNK = 1 << 20
 
 
 class Mark(IntEnum):
-    """What was found at a position."""
+    """The finding at a position."""
 
     MISSING = 0
     SAME = 1
     OTHER = 2
     ORPHAN = 3
-    """The same permit's version before is not there any more."""
+    """The permit's previous version is missing."""
     TWICE = 4
     COLUMN = 5
     """The state is the signed one, and a column differs from it."""
@@ -36,7 +36,7 @@ _WRONG = re.compile(rb"[^\x01]")
 
 
 class Where(NamedTuple):
-    """Can be pickled; there is room for so many ``leaves`` and ``rows``."""
+    """Room for this many ``leaves`` and ``rows``; can be pickled."""
 
     folder: Path
     tree: str
@@ -50,7 +50,7 @@ class Where(NamedTuple):
 
 
 class Scratch:
-    """Positions count from 1, as they do in the log."""
+    """Positions start at 1, as in the log."""
 
     def __init__(self, where: Where) -> None:
         self.where = where
@@ -69,7 +69,7 @@ class Scratch:
     # -- leaves ----------------------------------------------------------------------------------
 
     def leaf(self, position: int) -> bytes | None:
-        """``None``: it is not known, or there is no room for it."""
+        """Return a leaf; ``None`` if it is unknown or beyond the file."""
         if not 0 < position <= self.where.leaves:
             return None
         at = (position - 1) * HASH_BYTES
@@ -77,19 +77,19 @@ class Scratch:
         return None if leaf == UNKNOWN else leaf
 
     def leaves(self, after: int, count: int) -> bytes:
-        """The next ones, joined; fewer where they end."""
+        """Return the next leaves, joined; fewer at the end."""
         end = min(after + count, self.where.leaves)
         return self._leaves[after * HASH_BYTES : end * HASH_BYTES]
 
     def put(self, after: int, hashes: bytes) -> None:
-        """What there is no room for is left out."""
+        """Write leaves; those beyond the file are skipped."""
         room = max(self.where.leaves - after, 0) * HASH_BYTES
         self._leaves[after * HASH_BYTES : after * HASH_BYTES + min(len(hashes), room)] = hashes[
             :room
         ]
 
     def compare(self, position: int, leaf: bytes) -> bool:
-        """Whether that is the leaf that is known; where none is known, it is from now on."""
+        """Return whether a leaf equals the known one; an unknown one is set."""
         if position > self.where.leaves:
             return True
         at = (position - 1) * HASH_BYTES
@@ -102,13 +102,13 @@ class Scratch:
     # -- marks -----------------------------------------------------------------------------------
 
     def mark(self, position: int, mark: Mark) -> None:
-        """What is beyond the rows is counted elsewhere."""
+        """Mark a position; those beyond the rows are counted elsewhere."""
         if 0 < position <= self.where.rows:
             marked = self._marks[position - 1]
             self._marks[position - 1] = Mark.TWICE if marked else mark
 
     def wrong(self, limit: int) -> list[tuple[int, Mark]]:
-        """The first positions where something is."""
+        """Return the first marked positions."""
         return [(position, mark) for position, mark in islice(self._wrong(), limit)]
 
     def wrong_count(self) -> int:

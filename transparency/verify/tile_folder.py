@@ -13,7 +13,7 @@ ENTRY_LENGTH_BYTES = 2
 
 
 class TileFolder:
-    """Of one log."""
+    """The folder of one log."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,7 +23,7 @@ class TileFolder:
         return self.folder / "checkpoint"
 
     def tile(self, tile: Tile, width: int) -> bytes | None:
-        """Its first hashes; a wider tile of the same place serves too."""
+        """Return a tile's first hashes; a wider tile of the same place is used too."""
         wanted = width * HASH_BYTES
         for path in _paths(tile.level, tile.number, width):
             found = self._read(path, wanted if path.width == width else WIDTH * HASH_BYTES)
@@ -32,10 +32,10 @@ class TileFolder:
         return None
 
     def entries(self, number: int, width: int) -> list[bytes] | None:
-        """Those of a bundle; ``None``: it is not there.
+        """Return the entries of a bundle; ``None`` if it is missing.
 
         Raises:
-            ValueError: it is no such bundle.
+            ValueError: the file is not such a bundle.
         """
         for path in _paths(None, number, width):
             bundle = self._read(path, WIDTH * (ENTRY_LENGTH_BYTES + 0xFFFF))
@@ -47,7 +47,7 @@ class TileFolder:
         return (self.folder / "tile" / str(path)).exists()
 
     def put(self, path: TilePath, content: bytes) -> None:
-        """Whole or not at all."""
+        """Write a file atomically."""
         write_whole(self.folder / "tile" / str(path), content)
 
     def _read(self, path: TilePath, bytes_max: int) -> bytes | None:
@@ -74,7 +74,7 @@ def unbundled(bundle: bytes, width: int) -> list[bytes]:
 
 
 def tiles_at(size: int, level: int) -> list[tuple[Tile, int]]:
-    """A level's tiles in a tree of so many leaves, each with its width."""
+    """Return a level's tiles in a tree of so many leaves, each with its width."""
     nodes = size >> HEIGHT * level
     tiles = [Tile(level, number) for number in range(-(-nodes // WIDTH))]
     return [(tile, width_at(tile, size)) for tile in tiles]
@@ -94,5 +94,5 @@ def write_whole(file: Path, content: bytes) -> None:
 
 
 def _paths(level: int | None, number: int, width: int) -> list[TilePath]:
-    """Where it may be: as wide as asked for, or full."""
+    """Return the possible paths of a tile: of this width, or full."""
     return [TilePath(level, number, each) for each in dict.fromkeys((width, WIDTH))]

@@ -1,4 +1,4 @@
-"""One tree: its tiles and every claim about it, against the leaves that are stored."""
+"""Checks one tree: its tiles and every claim about it, against the stored leaves."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def load_leaves(connection: Connection, scratch: Scratch, size: int, found: Veri
 
 
 def _tile_is_gone(found: Verified, number: int) -> None:
-    if len(found.findings) < 100:  # noqa: PLR2004  the others are no news
+    if len(found.findings) < 100:  # noqa: PLR2004  more would not help
         found.add(number * WIDTH + 1, f"tile 0/{number} is missing, or not whole")
 
 
 @dataclass(slots=True)
 class TreeCheck:
-    """``claims`` are those kept elsewhere; the stored checkpoints are read. ``unsigned`` are those
-    of them that no known key has signed, by size."""
+    """``claims`` are those kept elsewhere; the stored checkpoints are read too. ``unsigned`` are
+    the stored ones that no known key has signed, by size."""
 
     connection: Connection
     scratch: Scratch
@@ -65,7 +65,7 @@ class TreeCheck:
     _within: bool = field(default=True, init=False)
 
     def run(self) -> None:
-        """Adds what is found."""
+        """Add the findings."""
         tree = RisingTree(self.scratch, self._compare_tile)
         own = Claim(self.size, self.root, "the tree's own row", is_signed=False)
         claims = heapq.merge(self._kept(), sorted([*self.claims, own]), key=lambda one: one.size)

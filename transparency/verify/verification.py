@@ -263,9 +263,7 @@ def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
     if newest > tree.size:
         tree.found.add(None, f"the checkpoints kept go on to {newest:,} entries, the tree does not")
     if signed < tree.size:
-        tree.found.add(
-            signed + 1, f"nobody has signed this: the newest checkpoint is of {signed:,} entries"
-        )
+        tree.found.add(signed + 1, f"not signed: the newest checkpoint is of {signed:,} entries")
     for claim in tree.claims:
         parameters = {"tree": tree.name, "size": claim.size}
         kept = connection.execute(_sql.checkpoint_kept, parameters).fetchone()

@@ -1,3 +1,3 @@
-"""Witnesses: who must cosign a checkpoint, and how they are asked."""
+"""Witnesses: the policy for cosignatures, and requests for them."""
 
 __all__ = ["policy", "runner", "witnessed", "witnesses"]

@@ -1,7 +1,7 @@
-"""Asking a witness to cosign a checkpoint (C2SP tlog-witness, add-checkpoint).
+"""Requests a witness's cosignature of a checkpoint (C2SP tlog-witness, add-checkpoint).
 
-Whoever answers is not trusted: an answer is bounded in size and time, and nothing of it is used but
-a size, and signatures by the one key that the witness is known by.
+The response is not trusted: it is bounded in size and time, and only a size and signatures by the
+witness's configured key are used from it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ANSWER_TIMEOUT_S = 10.0
 
 CONNECT_TIMEOUT_S = 5.0
 AHEAD_MAX_S = 600
-"""By so much a witness's clock may be ahead of this one's."""
+"""How far a witness's clock may be ahead of this one."""
 
 SIZE_TYPE = "text/x.tlog.size"
 PATH_MAX = 63

@@ -1,4 +1,4 @@
-"""Who has to have seen a checkpoint before it counts (C2SP tlog-policy): a text of lines.
+"""The witness policy: which cosignatures a checkpoint needs (C2SP tlog-policy), as a text of lines.
 
 ::
 
@@ -7,8 +7,7 @@
     group either any rathaus press
     quorum either
 
-Names are bytes to which nothing is done: what is no UTF-8 in them survives as Python's surrogate
-escapes.
+Names are bytes and are not changed: invalid UTF-8 is kept as Python's surrogate escapes.
 """
 
 from __future__ import annotations

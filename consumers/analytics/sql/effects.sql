@@ -1,22 +1,22 @@
--- Two times of every event of a permit, as domain/validity.py has them: since when it is known, and
--- since when it is true.
+-- The two times of every event of a permit, as in domain/validity.py: since when it is known, and since
+-- when it is true.
 
--- Instants of one permit never go back, whatever clocks have said.
+-- A permit's recording times never decrease, even if the clock was set back.
 CREATE OR REPLACE VIEW recorded AS
 SELECT *, max(recorded_at) OVER (PARTITION BY subject ORDER BY version) AS known_from
 FROM events WHERE kind = 'permit';
 
--- Nothing is true before the permit was issued, no endorsement before an earlier one, and no card was
--- lost before it was made or found. `place` is the order in which a permit's events became true.
+-- Nothing is true before the issue of the permit, no endorsement before an earlier one, and no loss of a
+-- card before the card was made or found. `place` is the order in which a permit's events became true.
 CREATE OR REPLACE VIEW effects AS
-WITH told AS (
+WITH stated AS (
     SELECT *,
         CASE
             WHEN name = 'issued' THEN begins(anchor)
             WHEN name IN ('endorsed', 'address-changed') THEN begins(day)
             WHEN name = 'card-reported-lost' THEN coalesce(begins(day), known_from)
             ELSE known_from
-        END AS told_from,
+        END AS stated_from,
         CASE
             WHEN name IN ('card-reported-lost', 'loss-lifted', 'card-reissued', 'card-replaced')
                 THEN 'card'
@@ -25,13 +25,13 @@ WITH told AS (
     FROM recorded
 ), compared AS (
     SELECT *,
-        max(told_from) OVER (PARTITION BY subject, follows ORDER BY version) AS follows_from,
-        max(told_from) FILTER (name = 'issued') OVER (PARTITION BY subject) AS issued_from
-    FROM told
+        max(stated_from) OVER (PARTITION BY subject, follows ORDER BY version) AS follows_from,
+        max(stated_from) FILTER (name = 'issued') OVER (PARTITION BY subject) AS issued_from
+    FROM stated
 ), dated AS (
-    SELECT * EXCLUDE (told_from, follows, follows_from, issued_from),
+    SELECT * EXCLUDE (stated_from, follows, follows_from, issued_from),
         greatest(
-            CASE WHEN name IN ('endorsed', 'card-reported-lost') THEN follows_from ELSE told_from END,
+            CASE WHEN name IN ('endorsed', 'card-reported-lost') THEN follows_from ELSE stated_from END,
             issued_from
         ) AS true_from
     FROM compared
@@ -40,8 +40,7 @@ SELECT *,
     CAST(row_number() OVER (PARTITION BY subject ORDER BY true_from, version) AS INTEGER) AS place
 FROM dated;
 
--- Every permit on each of the `days`, at the end of the day: as it was by all that is known today, and
--- as it was known then.
+-- Every permit at the end of each of the `days`: by what is known today, and by what was known then.
 CREATE OR REPLACE VIEW permits_by_day AS
 WITH folded AS (
     SELECT day, subject AS permit_number,

@@ -1,5 +1,5 @@
 -- name: checks
--- Of PostgreSQL. Who asked, and what was shown, is sealed and stays there.
+-- For PostgreSQL. The verifier and the disclosed fields are sealed, and are not read.
 SELECT position, checked_at AT TIME ZONE 'UTC' AS checked_at, permit_number, track, scenario, outcome,
        reason
 FROM ledger.checks WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;

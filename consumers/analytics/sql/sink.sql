@@ -8,7 +8,7 @@ INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?);
 INSERT INTO parked (part, part_offset, reason, subject) VALUES (?, ?, ?, ?);
 
 -- name: unlink_erased
--- Of somebody erased it stays that they were checked, and not which permit it was.
+-- Checks of an erased holder are kept, without the permit number.
 UPDATE checks SET permit_number = NULL
 WHERE position >= ? AND permit_number IN (SELECT subject FROM events WHERE name = 'holder-erased');
 

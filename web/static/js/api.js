@@ -1,9 +1,9 @@
-// Talks to the service of the same origin. Every failure is a Problem.
+// Requests to the service of the same origin. Every failure is a Problem.
 import { learnTime } from "./clock.js";
 
 const TIMEOUT_MS = 15_000;
 
-/** An answer that is none of the good ones; `status` 0 where none came, or not the whole of it. */
+/** An error response; `status` is 0 if there was none, or it was incomplete. */
 export class Problem extends Error {
   constructor(status, document = {}, headers = new Headers()) {
     super(document.code ?? "unreachable");
@@ -12,22 +12,22 @@ export class Problem extends Error {
     this.document = document;
     this.correlationId = headers.get("x-correlation-id");
     this.challenge = headers.get("www-authenticate") ?? "";
-    /** Whether a write may have been recorded all the same. */
+    /** Whether a write may have been recorded although it failed. */
     this.isUnknown = false;
   }
 
-  /** The access token is not good any more, as the service says; a clock here is not asked. */
+  /** The service does not accept the access token any more; the device's own clock does not matter. */
   get isSignedOut() {
     return this.status === 401 && !this.isBadProof;
   }
 
-  /** The proof of the phone's key was not accepted (RFC 9449 §7.1). */
+  /** The service did not accept the DPoP proof (RFC 9449 §7.1). */
   get isBadProof() {
     return this.status === 401 && this.challenge.startsWith("DPoP");
   }
 }
 
-/** Asks, and gives the parsed JSON of the answer. Throws a Problem. */
+/** Sends a request and returns the response's parsed JSON. Throws a Problem. */
 export async function call(method, path, { token, body, headers = {}, signal } = {}) {
   const all = { accept: "application/json", ...headers };
   if (token) all.authorization = `Bearer ${token}`;
@@ -49,6 +49,6 @@ export async function call(method, path, { token, body, headers = {}, signal } =
   learnTime(answer);
   const content = await answer.json().catch(() => null);
   if (!answer.ok) throw new Problem(answer.status, content ?? {}, answer.headers);
-  if (content === null) throw new Problem(0); // cut off on the way
+  if (content === null) throw new Problem(0); // the response was cut off
   return content;
 }

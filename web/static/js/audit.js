@@ -1,4 +1,4 @@
-// The investigator's page: one permit through time, its history, who checked it, who looked here.
+// The investigator's page: one permit over time, its history, its checks, and the audit reads.
 import { call } from "./api.js";
 import { listChecks } from "./audit/checks.js";
 import { save } from "./audit/evidence.js";
@@ -62,7 +62,7 @@ async function open(number) {
   });
 }
 
-/** Distinguishes a number that can't be a permit's from one without a permit. */
+/** Distinguishes a mistyped number from a valid one without a permit. */
 function mistyped(number, problem) {
   if (problem.code === "UNKNOWN_PERMIT" && !isPermitNumber(number)) refuse(byId("permit-number"), text("field_errors.permit_number"));
   throw problem;

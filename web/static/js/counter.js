@@ -1,4 +1,4 @@
-// The registrar's counter: find or issue, then act; both tracks change live beside each other.
+// The registrar's counter: find or issue a permit, then act; both tracks are updated live.
 import { Problem, call } from "./api.js";
 import { actionsFor } from "./counter/actions.js";
 import { prepareIssue } from "./counter/issue.js";
@@ -51,7 +51,7 @@ async function offerPeople() {
   put(byId("people"), h("h3", { class: "label" }, text("counter.try")), h("ul", { class: "people" }, ...list));
 }
 
-/** As it was typed: how a number may be written is for the service to say. */
+/** Sends the number as typed: the service decides which notations are valid. */
 async function find(citizen_id_number) {
   const field = byId("citizen");
   if (!citizen_id_number.trim()) return refuse(field, text("field_errors.no_number"));
@@ -93,12 +93,12 @@ function open(found) {
   if (matchMedia("(max-width: 60rem)").matches) byId("work").scrollIntoView();
   stream = listen(`/v1/permits/${found.permit_number}/live`, {
     token,
-    heard: (_, now) => changed(now),
-    told: (state, problem) => (state === "refused" ? put(byId("problem"), noticeOf(problem)) : showLight(state)),
+    onEvent: (_, now) => changed(now),
+    onState: (state, problem) => (state === "refused" ? put(byId("problem"), noticeOf(problem)) : showLight(state)),
   });
 }
 
-/** What is said of a command stays: an event that comes meanwhile takes no notice away. */
+/** Shows a new state; the notice about the last command is kept. */
 async function changed(now) {
   if (permit && now.as_of_position < permit.as_of_position) return;
   permit = now;
@@ -114,7 +114,7 @@ async function changed(now) {
   }
 }
 
-/** One command, and what came of it; the tracks follow by the stream. */
+/** Sends a command and notes its result; the tracks are updated by the stream. */
 function act(path, body, done) {
   return attempt(byId("problem"), async () => {
     const answer = await write(`/v1/permits/${permit.permit_number}/${path}`, { token, body });
@@ -122,8 +122,8 @@ function act(path, body, done) {
   });
 }
 
-function note(told, position) {
-  happened.unshift([told, position]);
+function note(message, position) {
+  happened.unshift([message, position]);
   happened.length = Math.min(happened.length, HAPPENED_MAX);
   put(
     byId("happened"),

@@ -1,4 +1,4 @@
-// This phone's key: made here, kept by the browser, and never readable by anybody, this page included.
+// This phone's key: generated and kept by the browser; not extractable, not even by this page.
 import { serviceNow } from "./clock.js";
 
 const DATABASE = "permit-ledger";
@@ -7,13 +7,13 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNATURE = { name: "ECDSA", hash: "SHA-256" };
 const utf8 = new TextEncoder();
 
-/** The key of a holder on this phone: {keys, jwk, thumbprint}; null where there is none. */
+/** Returns a holder's key on this phone: {keys, jwk, thumbprint}; null if there is none. */
 export async function deviceOf(holder) {
   const keys = await inStore("readonly", (store) => store.get(holder));
   return keys ? describe(keys) : null;
 }
 
-/** The same, made if need be; it is stored before anybody hears of it. */
+/** Returns the key, generated if necessary; it is stored before its public part is sent. */
 export async function deviceFor(holder) {
   const known = await deviceOf(holder);
   if (known) return known;
@@ -24,7 +24,7 @@ export async function deviceFor(holder) {
 
 export const forgetDevice = (holder) => inStore("readwrite", (store) => store.delete(holder));
 
-/** A DPoP proof (RFC 9449) for one request of this origin. */
+/** Makes a DPoP proof (RFC 9449) for one request to this origin. */
 export async function proof(device, { method, path, token }) {
   const header = { typ: "dpop+jwt", alg: "ES256", jwk: device.jwk };
   const payload = {

@@ -1,7 +1,7 @@
-// Elements without markup in strings: nothing that was received is ever parsed as HTML.
+// Makes elements without markup in strings: no received data is ever parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
-/** h("p", { class: "soft", onclick }, "text", child, …); null and false are left out. */
+/** h("p", { class: "soft", onclick }, "text", child, …); null and false are skipped. */
 export function h(name, properties = {}, ...children) {
   return fill(document.createElement(name), properties, children);
 }
@@ -11,13 +11,13 @@ export function svg(name, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, name), properties, children);
 }
 
-/** Replaces what is in an element. */
+/** Replaces the content of an element. */
 export function put(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== false));
   return element;
 }
 
-/** Writes a text where it isn't there already: what a live region says again is read out again. */
+/** Sets an element's text if it differs, since a live region is read out on every change. */
 export function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }

@@ -1,4 +1,4 @@
-// A permit to look at: the face, the chips that say how it stands, the line of its validity.
+// Shows a permit: its face, its status chips and its term.
 import { h, svg } from "./dom.js";
 import { day, text } from "./texts.js";
 
@@ -8,7 +8,7 @@ const TONES = {
 };
 const DAY_MS = 86_400_000;
 
-/** Good, warn, bad, or neither. */
+/** The tone of a status: good, warn, bad or none. */
 export const tone = (status) => TONES[status] ?? "";
 
 export function chip(status) {
@@ -21,7 +21,7 @@ export function effectiveChip(isEffective) {
   return h("span", { class: `chip chip--${isEffective ? "good" : "bad"}` }, text(`statuses.${name}`));
 }
 
-/** An <img> of a portrait in base64, JPEG or PNG; a blank where there is none. */
+/** An <img> of a portrait in base64, JPEG or PNG; a placeholder if there is none. */
 export function portrait(base64, className = "face__portrait") {
   if (!base64) return h("div", { class: className, "aria-hidden": "true" });
   const kind = base64.startsWith("/9j/") ? "jpeg" : "png";
@@ -30,7 +30,7 @@ export function portrait(base64, className = "face__portrait") {
 
 const hidden = (number) => `${number.slice(0, 6)}••••••••${number.slice(-4)}`;
 
-/** The face of one track; the citizen number is covered until its holder asks. */
+/** The face of one track; the citizen ID number is covered until the holder uncovers it. */
 export function faceOf(face, { permit, isOff = false, canUncover = true } = {}) {
   const number = h("span", { class: "number" }, face.citizen_id_number ? hidden(face.citizen_id_number) : text("face.withheld"));
   const uncover = h("button", { type: "button", class: "face__uncover", "aria-pressed": "false" }, text("face.show_number"));
@@ -72,7 +72,7 @@ export function faceOf(face, { permit, isOff = false, canUncover = true } = {}) 
   );
 }
 
-/** Where today lies in the year of validity, and when it can be endorsed. */
+/** Shows today within the year of validity, and when the permit can be endorsed. */
 export function termLine(permit, today) {
   const at = (iso) => Date.parse(`${iso}T00:00:00Z`);
   const from = at(permit.valid_from);

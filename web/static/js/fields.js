@@ -1,5 +1,5 @@
-// What is wrong with a form, said at its fields and in the page's language: what the browser finds
-// before anything is sent, and what the service has not accepted.
+// Shows a form's errors at its fields, in the page's language: those that the browser finds before
+// sending, and those that the service returns.
 import { Problem } from "./api.js";
 import { h, put } from "./dom.js";
 import { nameOf, noticeOf, wordsOf, wordsOfField } from "./problems.js";
@@ -7,7 +7,7 @@ import { has, text } from "./texts.js";
 
 const FIELDS = "input, select, textarea";
 
-/** From now on a form says itself what the browser finds, instead of the browser's own bubble. */
+/** Shows a form's validation errors at its fields, instead of the browser's own bubbles. */
 export function watch(form) {
   form.addEventListener(
     "invalid",
@@ -23,11 +23,11 @@ export function watch(form) {
   form.addEventListener("input", clear);
   form.addEventListener("change", clear);
   form.addEventListener("reset", () => unmarkAll(form));
-  // The button's own look at the fields comes before "submit": what was marked before is looked at afresh.
+  // The browser validates on click, before "submit": earlier marks are removed first.
   form.addEventListener("click", (event) => event.target.closest("button:not([type=button])") && unmarkAll(form), true);
 }
 
-/** Says what is wrong at a field. */
+/** Shows an error at a field. */
 export function mark(field, words) {
   unmark(field);
   const id = `${field.id}-error`;
@@ -38,15 +38,15 @@ export function mark(field, words) {
   if (folded) folded.open = true;
 }
 
-/** Says it, and goes there. */
+/** Shows an error at a field and focuses it. */
 export function refuse(field, words) {
   mark(field, words);
   field.focus();
 }
 
 /**
- * Sends what a form holds, and says what was wrong: at the fields that `fieldFor` knows by the names
- * that the service gives them, and the rest at `place`.
+ * Runs `work` and shows its errors: at the fields that `fieldFor` returns for the service's names, and
+ * the others at `place`.
  */
 export async function submit(form, { place, work, fieldFor }) {
   put(place);
@@ -88,5 +88,5 @@ function unmark(field) {
   else field.removeAttribute("aria-describedby");
 }
 
-/** Takes back what is said at the fields of a form. */
+/** Removes the errors at the fields of a form. */
 export const unmarkAll = (form) => form.querySelectorAll("[aria-invalid]").forEach(unmark);

@@ -1,4 +1,4 @@
-// The counter for first identity cards: a form, the station's work, and one application at a time.
+// The counter for first identity cards: the form, the station's open work, and one application.
 import { call } from "./api.js";
 import { byId, h, put } from "./dom.js";
 import { refuse, submit, watch } from "./fields.js";
@@ -54,7 +54,7 @@ async function show(receipt) {
   if (matchMedia("(max-width: 60rem)").matches) byId("side").scrollIntoView();
 }
 
-/** One step, and the lists after it; `form`, where it was one, has what was wrong said at its fields. */
+/** Takes a step and updates the lists; errors are shown at the fields of `form`, if given. */
 function act(what, body, form = byId("opened"), fieldFor = () => null) {
   const work = async () => {
     const answer = await write(`/v1/id-card-applications/${opened}/${what}`, { token, body });

@@ -1,4 +1,4 @@
-// The holder's phone: the face, a live code, who looked, and this phone's own key.
+// The holder's page: the face, a live code, the checks, and this phone's key.
 import { Problem, call } from "./api.js";
 import { noticeOf } from "./problems.js";
 import { byId, h, put } from "./dom.js";
@@ -7,7 +7,7 @@ import { showDevices } from "./me/devices.js";
 import { LiveCode } from "./me/code.js";
 import { offerClaim } from "./me/claim.js";
 import { reminderFor } from "./me/reminder.js";
-import { Looked } from "./me/looked.js";
+import { CheckList } from "./me/checks.js";
 import { deviceOf } from "./device.js";
 import { claims } from "./session.js";
 import { signIn } from "./signin.js";
@@ -21,29 +21,29 @@ let faceVersion = null;
 let code = null;
 let shown = null;
 let lastCheck = null;
-let looked = null;
+let checks = null;
 
 signIn("holder", byId("signin"), (value) => {
   token = value;
   holder = claims(value).sub;
-  looked = new Looked({ token, list: byId("looked") });
+  checks = new CheckList({ token, list: byId("looked") });
   listen("/v1/me/live", {
     token,
-    heard: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),
-    told: (state, problem) => (state === "refused" ? say(problem) : showLight(state)),
+    onEvent: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),
+    onState: (state, problem) => (state === "refused" ? say(problem) : showLight(state)),
   });
 });
 
 const say = (problem) => put(byId("problem"), noticeOf(problem));
 
-/** Somebody has looked since the last time: the code on the screen may be dead. */
+/** After a new check the code on the screen may be used up. */
 function checked(position) {
-  looked.refresh();
+  checks.refresh();
   if (lastCheck !== null && position > lastCheck) code?.used();
   lastCheck = position;
 }
 
-/** What a command has answered is known before the stream tells of it. */
+/** Shows the state in a command's response, which arrives before the stream's event. */
 function answered(answer) {
   return changed({ ...answer, today: permit.today });
 }
@@ -72,13 +72,13 @@ async function changed(now) {
   await decideWhatToShow();
 }
 
-/** Only what is new is put there: it is read out. */
+/** Replaces the reminder only if it differs, since it is read out. */
 function remind(now) {
   const reminder = reminderFor(now);
   if (byId("reminder").textContent !== (reminder.textContent ?? "")) put(byId("reminder"), reminder);
 }
 
-/** A code where this phone can show one; the claim where it can't yet; words where nothing helps. */
+/** Shows a code if this phone has a key, else the claim; a notice if the permit is not effective. */
 async function decideWhatToShow() {
   const { status } = permit.electronic;
   const device = status === "unclaimed" ? null : await deviceOf(holder);
@@ -87,7 +87,7 @@ async function decideWhatToShow() {
   else show(device ? "code" : "claim", device);
 }
 
-/** Nothing is drawn anew while it is the same that is shown: a code stays until it is replaced. */
+/** Draws only if something else is to be shown: a code stays until it is replaced. */
 function show(what, device = null) {
   if (what === shown) return;
   shown = what;

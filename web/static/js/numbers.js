@@ -1,5 +1,5 @@
-// Numbers as people type them: permit numbers, receipt numbers and live codes share an alphabet, digits
-// and capitals without I, L, O and U, and the first two a check character (domain/permit_number.py).
+// Normalises typed numbers: permit numbers, receipt numbers and live codes share an alphabet, digits and
+// capitals without I, L, O and U; the first two also have a check character (domain/permit_number.py).
 const PERMIT_LENGTH = 12;
 const RECEIPT_LENGTH = 16;
 const CODE_LENGTH = 26;
@@ -8,7 +8,7 @@ const ISO_7064 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const BETWEEN = /[\s\p{Pd}\p{Cf}\u2212.·・。]/gu;
 const ADDRESS = /^https?:\/\/[^/\s?#]+\/v\/([^/\s?#]+)$/i;
 
-/** Without what is put between characters; O, I and L are read as the digits that they look like. */
+/** Removes separators, and reads O, I and L as the digits that they resemble. */
 export const normalised = (typed) => typed.normalize("NFKC").replace(BETWEEN, "").toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
 
 /** ISO/IEC 7064, hybrid system MOD 37,36. */
@@ -18,14 +18,14 @@ export function checkCharacter(body) {
   return ISO_7064[(37 - product) % 36];
 }
 
-/** Whether a normalised text can be a permit's number; not whether there is such a permit. */
+/** Whether a normalised text is a valid permit number; the permit itself may not exist. */
 export const isPermitNumber = (number) => isOf(PERMIT_LENGTH, number);
 export const isReceiptNumber = (number) => isOf(RECEIPT_LENGTH, number);
 
-/** A live code out of its address, or by itself. */
+/** Returns the live code in an address, or the text itself. */
 export const codeIn = (value) => normalised(ADDRESS.exec(value.trim())?.[1] ?? value);
 
-/** What a code in a picture is, by its form: {code} or {permitNumber} where it is one of ours, else null. */
+/** Recognises a scanned text by its form: {code} or {permitNumber}; null if it is neither. */
 export function oursIn(value) {
   const bare = ADDRESS.exec(value)?.[1] ?? value;
   if (!/^[0-9A-Za-z]+$/.test(bare)) return null;
@@ -34,7 +34,7 @@ export function oursIn(value) {
   return bare === value && isPermitNumber(upper) ? { permitNumber: upper } : null;
 }
 
-/** A part of an address, which anybody may have written. */
+/** Decodes an untrusted part of an address. */
 export function unescaped(part) {
   try {
     return decodeURIComponent(part);

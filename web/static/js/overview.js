@@ -1,4 +1,4 @@
-// The ledger's pulse: positions, lag, what happened today, and how fast it goes.
+// The overview: positions, lag, today's events and their rate.
 import { byId, h, put, svg } from "./dom.js";
 import { listen } from "./stream.js";
 import { day, number, text } from "./texts.js";
@@ -8,7 +8,7 @@ const BAR_S = 2;
 const bars = new Array(WINDOW_S / BAR_S).fill(0);
 let position = null;
 
-listen("/v1/live", { heard: (name, pulse) => name === "pulse" && show(pulse) });
+listen("/v1/live", { onEvent: (name, pulse) => name === "pulse" && show(pulse) });
 setInterval(() => {
   bars.shift();
   bars.push(0);
@@ -33,7 +33,7 @@ function show(pulse) {
   else put(byId("kinds"), h("li", { class: "soft" }, text("overview.nothing_yet")));
 }
 
-/** Versions of one kind together, the most frequent first. */
+/** Adds up the versions of each kind; the most frequent first. */
 function merge(counts) {
   const kinds = new Map();
   for (const [topic, times] of Object.entries(counts)) {

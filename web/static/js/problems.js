@@ -1,11 +1,11 @@
-// The words for what was refused or went wrong, in the page's language. What the
-// service says in English for programs' authors is not shown.
+// Messages for refusals and errors, in the page's language. The service's own English messages are for
+// developers and are not shown.
 import { Problem } from "./api.js";
 import { h, put } from "./dom.js";
 import { renew } from "./session.js";
 import { day, has, text } from "./texts.js";
 
-/** A sentence or two; everything that is missing at once. */
+/** Returns a sentence or two, listing everything that is missing. */
 export function wordsOf(problem) {
   if (problem.isUnknown) return text("errors.unknown_outcome");
   const { code, document = {} } = problem;
@@ -19,29 +19,29 @@ export function wordsOf(problem) {
   return said.join(" ");
 }
 
-/** The same with what is wrong with each field, for where the fields aren't on the page. */
+/** Returns the message with the errors of all fields, for pages that don't show the fields. */
 export function wholeWordsOf(problem) {
   const errors = problem.document?.errors ?? [];
   return [wordsOf(problem), ...new Set(errors.map(wordsOfField))].join(" ");
 }
 
-/** What is wrong with a field that the service has not accepted. */
+/** Returns the message for a field that the service did not accept. */
 export function wordsOfField({ field, code }) {
   const name = nameOf(field);
   if (has(`field_errors.${name}`)) return text(`field_errors.${name}`);
   return text(has(`errors.${code}`) && code !== "INVALID_REQUEST" ? `errors.${code}` : "field_errors.other");
 }
 
-/** The last name in "holder.birth_date" or "materials.0". */
+/** Returns the last name in a path like "holder.birth_date" or "materials.0". */
 export const nameOf = (field) => field.split(".").findLast((part) => !/^\d+$/.test(part)) ?? "";
 
-/** A notice; with the way back in where the sign-in has expired. */
+/** Returns a notice, with a link to sign in if the sign-in has expired. */
 export function noticeOf(problem, words = wordsOf(problem)) {
   const again = () => h("p", {}, h("button", { type: "button", class: "button button--quiet", "data-action": "sign-in-again", onclick: renew }, text("signin.again")));
   return h("div", { class: problem.isUnknown ? "notice notice--warn" : "notice notice--bad" }, h("p", {}, words), problem.isSignedOut ? again() : null);
 }
 
-/** Does what was asked for; a problem is said at `place`, and what was said there before is gone. */
+/** Runs `work` and shows a problem at `place`, replacing what was shown there. */
 export async function attempt(place, work) {
   put(place);
   try {

@@ -1,5 +1,5 @@
-// How far an application is, for whoever has the receipt. The number stays in the fragment: it goes into
-// no address that a server or another page is told.
+// The progress of an application, by its receipt number. The number stays in the fragment, which is
+// sent neither to a server nor to another page.
 import { call } from "./api.js";
 import { byId, h, put } from "./dom.js";
 import { refuse, watch } from "./fields.js";

@@ -1,15 +1,15 @@
-// The service's QR picture, taken apart and drawn anew: only the strokes of its one path are used.
+// Redraws the service's QR picture from its parts: only the strokes of its one path are used.
 import { svg } from "./dom.js";
 
 const STROKES = /^[-\d.\sMmHhVvLlZz]+$/;
 
 /**
- * An <svg> of dark strokes on white, with the quiet zone of four modules that the service has put around
- * them (ISO/IEC 18004); null where the picture is not what it should be.
+ * Returns an <svg> of dark strokes on white, with the quiet zone of four modules around them
+ * (ISO/IEC 18004); null if the picture is not as expected.
  */
 export function drawQr(picture, label) {
   const box = /viewBox="(0 0 [\d.]+ [\d.]+)"/.exec(picture)?.[1];
-  // What is dark comes last.
+  // The dark path comes last.
   const path = [...picture.matchAll(/\sd="([^"]+)"/g)].at(-1)?.[1] ?? "";
   if (!box || !STROKES.test(path)) return null;
   return svg(

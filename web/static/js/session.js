@@ -1,11 +1,11 @@
-// Who is signed in, in this tab only: a token a role.
+// The sign-ins of this tab: one token per role.
 const name = (role) => `permit-ledger.token.${role}`;
 
 export const token = (role) => sessionStorage.getItem(name(role));
 export const keep = (role, value) => sessionStorage.setItem(name(role), value);
 export const forget = (role) => sessionStorage.removeItem(name(role));
 
-/** The claims of a token, unverified: for showing only; the service is what judges. */
+/** Returns a token's unverified claims, for display only; the service verifies the token. */
 export function claims(value) {
   try {
     const [, payload] = value.split(".");
@@ -18,12 +18,12 @@ export function claims(value) {
 
 let signedInAs = null;
 
-/** Notes whose page this is, for `renew`. */
+/** Remembers the role of this page, for `renew`. */
 export const enter = (role) => {
   signedInAs = role;
 };
 
-/** Back to the way in, which the token of this page has not led to any more. */
+/** Forgets this page's token and shows the sign-in again. */
 export function renew() {
   if (signedInAs) forget(signedInAs);
   location.reload();

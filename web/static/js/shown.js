@@ -1,4 +1,4 @@
-// Carries the code to the checker's page behind a "#", which no server and no access log sees.
+// Passes the code to the verifier's page in the fragment, which reaches no server or access log.
 import { byId } from "./dom.js";
 import { unescaped } from "./numbers.js";
 

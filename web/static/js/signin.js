@@ -1,4 +1,4 @@
-// Signing in. In development mode by choosing whom to be; else with a token of the organisation's.
+// Signing in: in development mode by choosing a person, else with a token of the organisation.
 import { Problem, call } from "./api.js";
 import { refuse, watch } from "./fields.js";
 import { h, put } from "./dom.js";
@@ -10,9 +10,9 @@ import { forgetWrites } from "./writes.js";
 const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder", investigator: "audit:read" };
 export const isDevelopment = document.body.dataset.development === "yes";
 
-/** Shows the way in at `place` until somebody is in, then calls `entered(token)`. */
+/** Shows the sign-in at `place` until a token is accepted, then calls `entered(token)`. */
 export async function signIn(role, place, entered) {
-  await null; // never before the page's own module is complete
+  await null; // not before the page's own module has been evaluated
   const known = token(role);
   if (known && isFor(known, role)) {
     enter(role);
@@ -22,7 +22,7 @@ export async function signIn(role, place, entered) {
   forget(role);
   const problem = h("p", { role: "alert" });
   const use = (value) => {
-    if (!isFor(value, role)) return tell(problem, text("signin.bad_token"));
+    if (!isFor(value, role)) return showProblem(problem, text("signin.bad_token"));
     keep(role, value);
     enter(role);
     put(place);
@@ -40,7 +40,7 @@ export async function signIn(role, place, entered) {
   put(place, panel);
 }
 
-/** A link that signs out and begins anew. */
+/** A button that signs out and reloads the page. */
 export function signOut() {
   const leave = () => {
     forgetWrites();
@@ -49,19 +49,19 @@ export function signOut() {
   return h("button", { type: "button", class: "button button--quiet", onclick: leave }, text("signin.out"));
 }
 
-/** A development token for a role. */
+/** Requests a development token for a role. */
 export async function developmentToken(role, more = {}) {
   return (await call("POST", "/v1/dev/tokens", { body: { role, ...more } })).access_token;
 }
 
-/** Whether it is for this role. Until when it is good the service says, since clocks here may be wrong. */
+/** Whether a token is for this role. The service checks its expiry, since clocks here may be wrong. */
 function isFor(value, role) {
   const { scope } = claims(value);
   return typeof scope === "string" && scope.split(" ").includes(SCOPES[role]);
 }
 
-function tell(problem, told) {
-  put(problem, told);
+function showProblem(problem, message) {
+  put(problem, message);
   problem.className = "notice notice--bad";
 }
 
@@ -73,7 +73,7 @@ async function development(role, use, problem) {
       await work(event);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      tell(problem, wholeWordsOf(error));
+      showProblem(problem, wholeWordsOf(error));
     }
   };
   if (role === "investigator") return [intro, investigation(trying, use)];
@@ -106,7 +106,7 @@ async function development(role, use, problem) {
     const registrar = await developmentToken("registrar");
     const body = { citizen_id_number: field.value };
     const { permits } = await call("POST", "/v1/permits/searches", { token: registrar, body });
-    if (!permits.length) return tell(problem, text("signin.not_found"));
+    if (!permits.length) return showProblem(problem, text("signin.not_found"));
     return as(permits[0].holder_id);
   });
   return [
@@ -123,7 +123,7 @@ async function development(role, use, problem) {
   ];
 }
 
-/** An investigator looks in a case, and the case is on record. */
+/** The investigator's sign-in, with the case that is recorded with each read. */
 function investigation(trying, use) {
   const field = h("input", { class: "input", id: "signin-case", maxlength: 64, required: true, autocomplete: "off", value: "2026-A-1" });
   const go = trying(async () => use(await developmentToken("investigator", { case: field.value.trim() })));

@@ -1,4 +1,4 @@
-// The statistics: figures, charts and tables, as often as something new is published.
+// The statistics: figures, charts and tables, updated whenever new ones are published.
 import { call } from "./api.js";
 import { byId, put } from "./dom.js";
 import { listen } from "./stream.js";
@@ -20,10 +20,10 @@ const CHARTS = {
 let wanted = false;
 let isAsking = false;
 
-listen("/v1/stats/live", { heard: (name) => name === "stats" && ask() });
+listen("/v1/stats/live", { onEvent: (name) => name === "stats" && ask() });
 ask();
 
-/** Asks for the newest, and once more where something came meanwhile. */
+/** Loads the newest statistics, and again if others were published meanwhile. */
 async function ask() {
   wanted = true;
   if (isAsking) return;

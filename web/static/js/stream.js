@@ -1,4 +1,4 @@
-// Server-sent events by fetch, since EventSource can't send a token. Comes back by itself.
+// Server-sent events by fetch, since EventSource can't send a token. Reconnects by itself.
 import { Problem } from "./api.js";
 import { learnTime } from "./clock.js";
 import { byId, say } from "./dom.js";
@@ -10,16 +10,16 @@ const REFUSALS = [401, 403, 404];
 const BUFFER_CHARACTERS_MAX = 1_000_000;
 
 /**
- * Calls `heard(name, data)` for each event until `stop()`. `told(state)` hears "live" and "waiting";
- * an answer of 401, 403 or 404 ends it with "refused" and a Problem.
+ * Calls `onEvent(name, data)` for each event until `stop()`, and `onState(state)` with "live" or
+ * "waiting". A response of 401, 403 or 404 ends it with `onState("refused", problem)`.
  */
-export function listen(path, { token, heard, told = show }) {
+export function listen(path, { token, onEvent, onState = show }) {
   const ended = new AbortController();
-  run(path, token, heard, told, ended.signal);
+  run(path, token, onEvent, onState, ended.signal);
   return { stop: () => ended.abort() };
 }
 
-/** The little light of the page. */
+/** Shows the state of the connection in the page's header. */
 export function show(state) {
   const light = byId("live");
   if (!light) return;
@@ -28,21 +28,21 @@ export function show(state) {
   say(light, text(`live.${state === "live" ? "live" : "waiting"}`));
 }
 
-async function run(path, token, heard, told, ended) {
+async function run(path, token, onEvent, onState, ended) {
   let failures = 0;
   while (!ended.aborted) {
     try {
       const problem = await once(path, token, ended, (name, data) => {
         failures = 0;
-        told("live");
-        if (name !== "end") heard(name, data);
+        onState("live");
+        if (name !== "end") onEvent(name, data);
       });
-      if (problem) return told("refused", problem);
+      if (problem) return onState("refused", problem);
     } catch {
-      // whatever it was: the next round begins with how things are
+      // any failure: the next connection starts with the current state
     }
     if (ended.aborted) return undefined;
-    if (failures > 0) told("waiting");
+    if (failures > 0) onState("waiting");
     const pause_ms = PAUSE_MS[Math.min(failures, PAUSE_MS.length - 1)];
     failures += 1;
     await new Promise((resolve) => setTimeout(resolve, pause_ms * (0.75 + Math.random() / 2)));
@@ -50,7 +50,7 @@ async function run(path, token, heard, told, ended) {
   return undefined;
 }
 
-async function once(path, token, ended, heard) {
+async function once(path, token, ended, onEvent) {
   const silent = new AbortController();
   let timer = setTimeout(() => silent.abort(), SILENCE_MS_MAX);
   try {
@@ -71,18 +71,18 @@ async function once(path, token, ended, heard) {
       const parts = (buffer + value).split("\n\n");
       buffer = parts.pop();
       if (buffer.length > BUFFER_CHARACTERS_MAX) return null;
-      for (const part of parts) hear(part, heard);
+      for (const part of parts) dispatch(part, onEvent);
     }
   } finally {
     clearTimeout(timer);
   }
 }
 
-function hear(part, heard) {
+function dispatch(part, onEvent) {
   const fields = { event: "message", data: "" };
   for (const line of part.split("\n")) {
     const colon = line.indexOf(":");
     if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 1).trimStart();
   }
-  if (fields.data) heard(fields.event, JSON.parse(fields.data));
+  if (fields.data) onEvent(fields.event, JSON.parse(fields.data));
 }

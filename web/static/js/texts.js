@@ -1,9 +1,9 @@
-// The catalogue that came with the page.
+// The catalogue of texts embedded in the page.
 const catalogue = JSON.parse(document.getElementById("texts").textContent);
 
 export const locale = document.documentElement.lang;
 
-/** The text at "section.key", with {names} filled in; the key itself where there is none. */
+/** Returns the text at "section.key", with {names} filled in; the key itself if there is none. */
 export function text(key, values = {}) {
   const [section, ...rest] = key.split(".");
   const found = catalogue[section]?.[rest.join(".")];
@@ -11,7 +11,7 @@ export function text(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-/** Whether there is such a text. */
+/** Whether the catalogue has a text. */
 export function has(key) {
   const [section, ...rest] = key.split(".");
   return catalogue[section]?.[rest.join(".")] !== undefined;
@@ -25,15 +25,15 @@ const instants = new Intl.DateTimeFormat(locale, {
 });
 const numbers = new Intl.NumberFormat(locale);
 
-/** A legal date (YYYY-MM-DD), which has no time zone. */
+/** Formats a legal date (YYYY-MM-DD), which has no time zone. */
 export const day = (iso) => (iso ? dates.format(new Date(`${iso}T00:00:00Z`)) : "–");
 
-/** An instant, as clocks in Shanghai show it. */
+/** Formats an instant in Shanghai time. */
 export const instant = (iso) => instants.format(new Date(iso));
 
 export const number = (value) => numbers.format(value);
 
 const shares = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 
-/** A share, 0 to 1. */
+/** Formats a share from 0 to 1. */
 export const percent = (value) => shares.format(value);

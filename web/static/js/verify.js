@@ -1,4 +1,4 @@
-// The checker: what for, what to check, and one answer that can't be misread.
+// The verifier's page: a scenario, a card or code to check, and an unmistakable answer.
 import { Problem, call } from "./api.js";
 import { byId, h, put, say } from "./dom.js";
 import { refuse, watch } from "./fields.js";
@@ -31,7 +31,7 @@ signIn("verifier", byId("signin"), (value) => {
   byId("check").hidden = false;
   byId("scenarios").append(h("p", { class: "scenarios__out" }, signOut()));
   challenge = new Challenge({ token, place: byId("challenge"), scenario });
-  camera = new Camera({ token, video: byId("video"), found: scanned, told: cameraIs, failed });
+  camera = new Camera({ token, video: byId("video"), onFound: scanned, onState: showCamera, onFailed: failed });
   chooseTab = prepareTabs(["camera", "card", "typed"], () => camera.stop());
   offerCarried();
 });
@@ -62,7 +62,7 @@ function scenario() {
   return scenarios().find((choice) => choice.checked);
 }
 
-/** The first of the codes in a picture that is one of ours; without any, whether there are others. */
+/** Takes the first permit or live code among the texts of a picture; returns whether there was one. */
 function scanned(values) {
   const ours = values.map(oursIn).find(Boolean);
   if (!ours) return false;
@@ -72,7 +72,7 @@ function scanned(values) {
   return true;
 }
 
-/** A card's number was scanned; which of the permit's cards it is has to be read from it. */
+/** Fills in a scanned card's number; its serial has to be read from the card. */
 function typeCard(number) {
   chooseTab("card");
   byId("number").value = number;
@@ -97,7 +97,7 @@ async function check(asked) {
     if (asked.challenge) challenge.forget();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    showFailure(error); // whatever can't be known is not good
+    showFailure(error); // an unknown outcome is never shown as effective
     if (error.isSignedOut) failed(error);
   } finally {
     isChecking = false;
@@ -105,7 +105,7 @@ async function check(asked) {
   }
 }
 
-function cameraIs(state) {
+function showCamera(state) {
   byId("finder").dataset.state = camera?.isOn ? "on" : "off";
   say(byId("camera-state"), text(`verify.camera_${state}`));
   say(byId("camera"), text(camera?.isOn ? "verify.camera_stop" : "verify.camera_start"));
@@ -115,7 +115,7 @@ function failed(problem) {
   put(byId("problem"), noticeOf(problem));
 }
 
-/** A code that a phone's own camera has opened comes behind the "#", and is used once. */
+/** Offers a code that a phone's own camera has opened: it is in the fragment, and is used once. */
 function offerCarried() {
   const carried = unescaped(location.hash.slice(1));
   if (!carried) return;

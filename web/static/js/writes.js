@@ -1,7 +1,6 @@
-// Writes that count once, however often their answer is lost. Each intent, an address and a body, has
-// one Idempotency-Key until its outcome is known. The keys lie in the tab's storage, so that a reload
-// doesn't lose them: beside a digest of the body, or the body itself where a form asks for it, to fill
-// itself in again.
+// Writes that take effect once, even if their response is lost. Each intent, an address and a body, has
+// one Idempotency-Key until its outcome is known. The keys are in the tab's storage, to survive a reload:
+// with a digest of the body, or with the body itself if a form needs it to fill itself in again.
 import { Problem, call } from "./api.js";
 import { claims } from "./session.js";
 
@@ -14,7 +13,7 @@ const utf8 = new TextEncoder();
 
 let intents = stored();
 
-/** Sends a write and gives its answer. Throws a Problem; `isUnknown`: to be sent again as it is. */
+/** Sends a write and returns its response. Throws a Problem; with `isUnknown` the write can be resent. */
 export async function write(path, { token, body = {}, headers = {}, isKept = false }) {
   const by = claims(token).sub;
   const name = await digest(JSON.stringify([by, path, body]));
@@ -37,7 +36,7 @@ export async function write(path, { token, body = {}, headers = {}, isKept = fal
   }
 }
 
-/** What a form has sent to an address without getting an outcome: {body, isUnknown}, or null. */
+/** Returns the write of a form whose outcome is unknown: {body, isUnknown}, or null. */
 export function unfinished(path, token) {
   const by = claims(token).sub;
   return Object.values(intents).findLast((each) => each.path === path && each.by === by && each.body) ?? null;
@@ -45,7 +44,7 @@ export function unfinished(path, token) {
 
 export const forgetWrites = () => forget(() => true);
 
-/** An answer shows a permit or an application as it now is: what was sent before is in it, or isn't. */
+/** Whether an intent is settled by a later response for the same permit or application. */
 function isAnsweredBy(earlier, intent) {
   const thing = ({ path }) => path.split("/").slice(0, OF_ONE_THING).join("/");
   return intent.path.split("/").length > OF_ONE_THING && thing(earlier) === thing(intent);
@@ -62,7 +61,7 @@ function store() {
   try {
     sessionStorage.setItem(STORED_AS, JSON.stringify(intents));
   } catch {
-    // Full or switched off: the keys last as long as the page.
+    // Storage is full or disabled: the keys last as long as the page.
   }
 }
 

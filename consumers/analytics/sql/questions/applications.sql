@@ -1,6 +1,5 @@
--- How are applications for first identity cards doing, by the month in which they were accepted: how many
--- are open and overdue today, were returned, withdrawn, collected; and how many days it took from
--- acceptance to the applicant's hands.
+-- Applications for first identity cards, by the month of acceptance: how many are open and overdue today,
+-- were returned, withdrawn or collected, and how many days passed from acceptance to collection.
 CREATE OR REPLACE VIEW applications AS
 WITH happened AS (
     SELECT subject, name, version, day, due_on, legal_date(recorded_at) AS happened_on
@@ -11,7 +10,7 @@ WITH happened AS (
     SELECT subject, arg_max(due_on, version) FILTER (due_on IS NOT NULL) AS due_on
     FROM happened GROUP BY subject
 ), ended AS (
-    -- The last step that ends it; an erasure gives up what is under way.
+    -- The step that ends an application; an erasure ends an open one.
     SELECT subject, arg_min(name, version) AS name, min(happened_on) AS ended_on
     FROM happened WHERE name IN ('returned', 'withdrawn', 'collected', 'holder-erased')
     GROUP BY subject

@@ -1,4 +1,4 @@
--- How often permits were checked, by scenario, track and what was answered; the reason of a refusal too.
+-- How often permits were checked, by scenario, track, outcome and reason.
 CREATE OR REPLACE VIEW checks_answered AS
 SELECT scenario, track, outcome, reason, count(*) AS checks,
     count(*) FILTER (checked_at >= begins(today() - 29)) AS checks_in_30_days

@@ -1,6 +1,6 @@
--- What was put right or recorded after the day from which it holds: at which station, by whom, what, how
--- often, and how many days late. A permit that was taken over from elsewhere counts as issued late. An
--- identity correction was wrong from the beginning and has no days.
+-- Corrections, and events that were recorded after the day from which they are true: by station, officer
+-- and event, how often and how many days late. An imported permit counts as issued late. An identity
+-- correction applies from the beginning and has no days.
 CREATE OR REPLACE VIEW corrections AS
 WITH late AS (
     SELECT station, actor, name,

@@ -1,5 +1,5 @@
--- How many days does a card take from its order to its holder's hands, by the station that ordered it:
--- half of them no longer than p50, nine in ten no longer than p90; and how many came late.
+-- Days from the order of a card to its collection, by the station that ordered it: the median (p50), the
+-- 90th percentile (p90), and how many were collected after the due date.
 CREATE OR REPLACE VIEW delivery_times AS
 WITH made AS (
     SELECT subject, card_serial, station, due_on, legal_date(known_from) AS ordered_on

@@ -1,5 +1,5 @@
--- Of the years that ran out in a month: how many were endorsed on time, within the days of grace, or
--- later still, which starts the years anew; how many are pending, still within grace; and how many have
+-- Of the permit years that ended in a month: how many were endorsed on time, within the days of grace, or
+-- later, which sets a new anchor; how many are pending, still within the days of grace; and how many have
 -- lapsed. A permit that had ended by then had nothing to endorse and is not counted.
 CREATE OR REPLACE VIEW endorsement_outcomes AS
 WITH terms AS (

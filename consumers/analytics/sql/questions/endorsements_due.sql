@@ -1,5 +1,5 @@
--- How many permits in force run out within 30, 60 and 90 days from today, by district. The days are
--- counted to the last valid day, and each column holds the ones before it.
+-- How many permits in force run out within 30, 60 and 90 days from today, by district. Days are counted to
+-- the last valid day; each column includes the previous one.
 CREATE OR REPLACE VIEW endorsements_due AS
 SELECT division,
     count(*) FILTER (valid_until <= today() + 30) AS due_in_30_days,

@@ -1,5 +1,5 @@
--- How many permits were in force in each district on a date: by all that is known today, and as it
--- was known at the end of that date.
+-- How many permits were in force in each district on a date: by what is known today, and by what was known
+-- at the end of that date.
 CREATE OR REPLACE VIEW in_force_by_district AS
 SELECT day, division, sum(in_force) AS in_force, sum(known) AS in_force_known_then
 FROM (

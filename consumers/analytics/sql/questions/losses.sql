@@ -1,6 +1,5 @@
--- How many cards were reported lost in each month, found again and reissued; how many were replaced
--- for another reason; and losses for each thousand permits in force at the month's end (for this month,
--- today).
+-- How many cards were reported lost, found, reissued, and replaced for another reason in each month; and
+-- losses per thousand permits in force at the end of the month (for the current month: today).
 CREATE OR REPLACE VIEW losses AS
 WITH happened AS (
     SELECT month_of(legal_date(known_from)) AS month,

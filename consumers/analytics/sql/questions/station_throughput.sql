@@ -1,4 +1,4 @@
--- What each station did in each of the last thirteen months, and on how many days.
+-- Events of each station in each of the last thirteen months, and the number of days with events.
 CREATE OR REPLACE VIEW station_throughput AS
 SELECT station, month_of(legal_date(known_from)) AS month,
     count(*) FILTER (name = 'issued') AS issued,

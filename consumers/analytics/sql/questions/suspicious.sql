@@ -1,5 +1,5 @@
--- Permits that somebody should look at: cards lost again and again, codes that were shown when they were
--- dead, dead cards that are still shown, phone after phone. What is told is a pattern, never a finding.
+-- Permits that an investigator should look at: repeated losses, repeated checks of expired codes, checks of
+-- superseded cards, many phones. A row is a pattern, not a finding.
 CREATE OR REPLACE VIEW suspicious AS
 WITH happened AS (
     SELECT 'many_losses' AS pattern, subject AS permit_number, recorded_at AS happened_at, 365 AS within_days, 3 AS least

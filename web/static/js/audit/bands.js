@@ -1,4 +1,4 @@
-// Both tracks as bands over true time; every event with its two instants.
+// Draws both tracks as bands over true time, and every event with its two instants.
 import { h, svg } from "../dom.js";
 import { tone } from "../face.js";
 import { day, instant, text } from "../texts.js";
@@ -12,7 +12,7 @@ const LETTER = 8.5;
 
 export const bandAt = (bands, ms) => bands.findLast((band) => Date.parse(band.since) <= ms);
 
-/** The picture, as wide as there is room for in pixels, and a legend. */
+/** Returns the picture, for a width of `room` pixels, and a legend. */
 export function drawBands({ bands, marks, from, now, at, known, room }) {
   const wide = Math.max(room - 16, WIDTH_MIN);
   const x = (ms) => ((Math.min(Math.max(ms, from), now) - from) / (now - from || 1)) * wide;
@@ -46,7 +46,7 @@ function row(track, y, bands, x, now) {
   return [svg("text", { x: 0, y: y - 9 }, text(`tracks.${track}`)), ...parts];
 }
 
-/** Bands follow both tracks; one track may stand alike over several. */
+/** Merges neighbouring bands of one track: a band ends when either track changes. */
 function merged(track, bands, now) {
   const found = [];
   for (const band of bands) {

@@ -1,4 +1,4 @@
-// Who checked it, and what each would be told today of that instant.
+// The permit's checks, each with the answer that would be given today for that instant.
 import { byId, h } from "../dom.js";
 import { instant, text } from "../texts.js";
 import { withMore } from "./pages.js";

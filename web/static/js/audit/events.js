@@ -1,4 +1,4 @@
-// The whole history: who, where, when, and what was changed from what to what.
+// The permit's whole history: who, where, when, and the changed values before and after.
 import { byId, h, put } from "../dom.js";
 import { instant, text } from "../texts.js";
 import { prove } from "./proof.js";
@@ -38,22 +38,22 @@ function changesOf(changes) {
       "tr",
       {},
       h("th", { scope: "row" }, change.field),
-      change.withheld ? h("td", { class: "soft" }, text("face.withheld")) : h("td", {}, change.from === null ? null : h("del", {}, told(change.from)), change.from === null ? null : " → ", told(change.to)),
+      change.withheld ? h("td", { class: "soft" }, text("face.withheld")) : h("td", {}, change.from === null ? null : h("del", {}, shown(change.from)), change.from === null ? null : " → ", shown(change.to)),
     ),
   );
   return h("details", {}, h("summary", { class: "small" }, text("audit.changed", { count: changes.length })), h("table", { class: "changes" }, h("tbody", {}, ...lines)));
 }
 
-const told = (value) => (value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const shown = (value) => (value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function proofButton(event) {
   const outcome = h("p", { class: "small", role: "status" });
   const button = h("button", { type: "button", class: "proof" }, text("audit.prove"));
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const { holds, told: said } = await prove(event.position);
-    button.replaceWith(h("span", { class: `chip chip--${holds ? "good" : "bad"}`, title: said }, text(holds ? "audit.proved" : "audit.not_proved")));
-    put(outcome, said);
+    const { holds, message } = await prove(event.position);
+    button.replaceWith(h("span", { class: `chip chip--${holds ? "good" : "bad"}`, title: message }, text(holds ? "audit.proved" : "audit.not_proved")));
+    put(outcome, message);
   });
   return h("span", { class: "row" }, button, outcome);
 }

@@ -1,4 +1,4 @@
-// The zip that strangers can verify, saved under the name that the service gives it.
+// Saves the evidence, a zip that can be verified offline, under the name that the service states.
 import { Problem } from "../api.js";
 import { h } from "../dom.js";
 

@@ -1,8 +1,8 @@
-// Lists that come a page at a time.
+// Lists that are loaded page by page.
 import { byId, put } from "../dom.js";
 import { attempt } from "../problems.js";
 
-/** `page(after)` gives elements and what to ask for next; null at the end. */
+/** `page(after)` returns elements and where the next page starts; null at the end. */
 export async function withMore({ list, more, page, none = [] }) {
   const [first, next] = await page(null);
   put(list, ...(first.length ? first : none));

@@ -1,24 +1,24 @@
-// That an event is in the log, checked by this browser: RFC 9162 §2.1.3.2 and C2SP tlog-proof.
+// Verifies in the browser that an event is in the log: RFC 9162 §2.1.3.2 and C2SP tlog-proof.
 import { text } from "../texts.js";
 
 const WIDTH = 256;
 const utf8 = new TextEncoder();
 
-/** Whether it holds, and a sentence about it. */
+/** Returns whether the proof holds, and a message about it. */
 export async function prove(position) {
-  if (!globalThis.crypto?.subtle) return { holds: false, told: text("audit.no_crypto") };
+  if (!globalThis.crypto?.subtle) return { holds: false, message: text("audit.no_crypto") };
   try {
     const [proof, keys] = await Promise.all([asked(`/tlog/proof/${position}`, { prefer: "wait=5" }), asked("/tlog/key")]);
     const { index, path, note } = parsed(await proof.text());
     const [origin, stated, root] = note.split("\n");
     const size = Number(stated);
     const leaf = await digest(0, await entryOf(index, size));
-    if (index !== position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, told: text("audit.false_proof") };
+    if (index !== position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, message: text("audit.false_proof") };
     const signed = await isSigned(note, origin, (await keys.text()).split("\n").filter(Boolean));
-    if (signed === false) return { holds: false, told: text("audit.false_signature") };
-    return { holds: true, told: text(signed ? "audit.in_log" : "audit.in_log_unsigned", { size, origin }) };
+    if (signed === false) return { holds: false, message: text("audit.false_signature") };
+    return { holds: true, message: text(signed ? "audit.in_log" : "audit.in_log_unsigned", { size, origin }) };
   } catch {
-    return { holds: false, told: text("audit.no_proof") };
+    return { holds: false, message: text("audit.no_proof") };
   }
 }
 
@@ -34,7 +34,7 @@ function parsed(proof) {
   return { index: Number(index.slice("index ".length)), path: path.map(bytes), note: proof.slice(at + 2) };
 }
 
-/** The entry, out of its bundle: each after its length in two bytes. */
+/** Reads an entry from its bundle, where each is preceded by its length in two bytes. */
 async function entryOf(index, size) {
   const number = Math.floor(index / WIDTH);
   const width = Math.min(size - number * WIDTH, WIDTH);
@@ -62,7 +62,7 @@ async function rootOf(leaf, index, size, path) {
   return last === 0 ? btoa(String.fromCharCode(...found)) : null;
 }
 
-/** True or false; null where this browser can't tell. */
+/** Returns whether the note is signed; null if this browser does not support Ed25519. */
 async function isSigned(note, origin, keys) {
   const at = note.lastIndexOf("\n\n");
   const message = utf8.encode(note.slice(0, at + 1));

@@ -1,4 +1,4 @@
-// Who looked into the audit, refused ones too.
+// The audit reads, including refused ones.
 import { byId, h } from "../dom.js";
 import { instant, text } from "../texts.js";
 import { withMore } from "./pages.js";

@@ -1,4 +1,4 @@
-// Two dials: when it was true, and by when it was known. The bands move with the second.
+// Two dials: true at, and known at. The bands change with the second.
 import { byId, h, put } from "../dom.js";
 import { chip, effectiveChip } from "../face.js";
 import { day, instant, text } from "../texts.js";
@@ -9,7 +9,7 @@ const SETTLED_MS = 350;
 const MINUTE_MS = 60_000;
 const SHANGHAI_MS = 8 * 60 * MINUTE_MS;
 
-/** An instant for a datetime-local field, as clocks in Shanghai show it. */
+/** Formats an instant for a datetime-local field, in Shanghai time. */
 const local = (ms) => new Date(ms + SHANGHAI_MS).toISOString().slice(0, 19);
 const parsed = (value) => Date.parse(`${value.length === 16 ? `${value}:00` : value}+08:00`);
 
@@ -24,7 +24,7 @@ export class Travel {
     new ResizeObserver(() => this.timeline && this.draw()).observe(byId("bands"));
   }
 
-  /** The instant that is shown, for whoever asks for evidence; now where it is the last one. */
+  /** The instant that is shown, for evidence; null for now. */
   get at() {
     return this.times.at >= this.now ? null : new Date(this.times.at).toISOString();
   }
@@ -55,7 +55,7 @@ export class Travel {
     this.place(dial);
   }
 
-  /** The bands tell at once; the service is asked when the dial has come to rest. */
+  /** Moves the cursor at once; asks the service when the dial has not moved for a moment. */
   set(dial, ms) {
     this.times[dial] = ms;
     this.draw();
@@ -96,11 +96,11 @@ export class Travel {
     if (at < this.now) asked.at = new Date(at).toISOString();
     if (known < this.now) asked.known_at = new Date(known).toISOString();
     const state = await this.get(`/v1/audit/permits/${this.number}/state?${new URLSearchParams(asked)}`);
-    if (at !== this.times.at || known !== this.times.known) return; // turned on meanwhile
+    if (at !== this.times.at || known !== this.times.known) return; // a dial was moved meanwhile
     put(byId("state"), ...shown(state));
   }
 
-  /** Before the permit was, or before anybody knew of it: there is nothing to ask for. */
+  /** Whether it is before the permit was issued, or before that was recorded: then there is no state. */
   isBefore(at, known) {
     const [first] = this.whole.marks;
     return at < Date.parse(first.true_from) || known < Date.parse(first.recorded_at);

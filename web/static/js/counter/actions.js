@@ -1,4 +1,4 @@
-// What can be done with a permit as it stands. The service decides; this only offers what makes sense.
+// The actions offered for a permit's current state. The service decides whether they are allowed.
 import { h } from "../dom.js";
 import { day, text } from "../texts.js";
 import { reportLoss, replace } from "./dialogs.js";
@@ -7,7 +7,7 @@ export function actionsFor(permit, act) {
   if (["ended", "voided"].includes(permit.status)) return [];
   const serial = (answer) => ({ serial: answer.physical.card_serial });
   const offered = (name, onclick, kind = "button button--quiet") => h("button", { type: "button", class: kind, "data-action": name, onclick }, text(`counter.action_${name}`));
-  const simple = (name, path, body, told, kind) => offered(name, () => act(path, body, told), kind);
+  const simple = (name, path, body, done, kind) => offered(name, () => act(path, body, done), kind);
   const endorse = (name, card_presented) =>
     simple(name, "endorsements", { card_presented }, (answer) => text("counter.done_endorse", { until: day(answer.valid_until) }), "button");
   if (permit.physical.status === "reported_lost") {

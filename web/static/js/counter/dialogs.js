@@ -1,4 +1,4 @@
-// What has to be asked before something is done with a permit.
+// Dialogs for actions that need further details.
 import { byId, h, put } from "../dom.js";
 import { watch } from "../fields.js";
 import { text } from "../texts.js";

@@ -1,4 +1,4 @@
-// The application form: fills, sends, and says everything that is wrong at once.
+// The application form: fills it in, sends it, and shows all errors at once.
 import { byId, h, put } from "../dom.js";
 import { refuse, submit, watch } from "../fields.js";
 import { isDevelopment } from "../signin.js";
@@ -12,7 +12,7 @@ const PORTRAIT_PX = [360, 504];
 const PORTRAIT_BYTES_MAX = 64 * 1024;
 const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 
-/** Where in the request each field of the form stands. */
+/** The path of each form field in the request. */
 const PLACES = {
   name: "holder.name",
   citizen_id_number: "holder.citizen_id_number",
@@ -31,7 +31,7 @@ const PLACES = {
 
 export function prepareIssue({ token, issued, showForm }) {
   const form = byId("issue");
-  let portrait = null; // of a form that was filled in again: a file can't be put into its field
+  let portrait = null; // of a form that was filled in again, since a file input can't be set
   const fieldFor = (place) => form.elements[Object.keys(PLACES).find((name) => [PLACES[name], `holder.${name}`].includes(place))];
   watch(form);
   form.addEventListener("submit", (event) => {
@@ -84,14 +84,14 @@ function application(data, portrait) {
   };
 }
 
-/** A picture as a JPEG that is small enough, base64; null where the file is no picture. */
+/** Converts a picture to a JPEG within the size limit, in base64; null if the file is no picture. */
 async function base64(file) {
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (!bitmap) return null;
   const [width, height] = PORTRAIT_PX;
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
-  context.fillStyle = "#fff"; // a JPEG has no transparency, and would show black where there was some
+  context.fillStyle = "#fff"; // JPEG has no transparency, and would show black instead
   context.fillRect(0, 0, width, height);
   const scale = Math.max(width / bitmap.width, height / bitmap.height);
   const [w, t] = [bitmap.width * scale, bitmap.height * scale];

@@ -1,4 +1,4 @@
-// Somebody who does not exist: area 99 is no province.
+// A made-up person: area 99 is no province.
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 const FAMILY = ["李", "王", "张", "刘", "陈", "杨", "赵", "周", "吴", "欧阳", "上官", "诸葛"];
 const GIVEN = ["示例", "样本", "测试", "虚构", "范文", "例证", "模拟", "试行"];

@@ -1,4 +1,4 @@
-// Both tracks beside each other, from one document: they can't be of two instants.
+// Both tracks side by side, from one document, so that they show the same instant.
 import { byId, h, put } from "../dom.js";
 import { chip, effectiveChip, faceOf, termLine } from "../face.js";
 import { day, text } from "../texts.js";

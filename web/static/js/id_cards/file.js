@@ -1,4 +1,4 @@
-// One application, with whom it is for, and the steps that can follow.
+// One application: its applicant and the possible next steps.
 import { byId, h, put } from "../dom.js";
 import { watch } from "../fields.js";
 import { text } from "../texts.js";
@@ -60,14 +60,14 @@ function collections(file, act) {
   const by = h("select", { class: "input", id: "by" }, ...BY[file.collection.method].map((name) => h("option", { value: name }, text(`id_cards.by_${name}`))));
   const checks = h("div", { class: "ticks" });
   const agent = (name, label) => h("div", { class: "field" }, h("label", { for: `agent-${name}` }, text(label)), h("input", { class: "input", id: `agent-${name}`, autocomplete: "off" }));
-  const look = () =>
+  const update = () =>
     put(
       checks,
       ...(by.value === "agent" ? [agent("name", "id_cards.agent_name"), agent("number", "id_cards.agent_number")] : []),
       ...CHECKS[by.value].map((name) => h("label", { class: "tick" }, h("input", { type: "checkbox", name }), h("span", {}, text(`id_cards.done_${name}`)))),
     );
-  by.addEventListener("change", look);
-  look();
+  by.addEventListener("change", update);
+  update();
   const send = (event) => {
     event.preventDefault();
     const done = Object.fromEntries([...checks.querySelectorAll("[type=checkbox]")].map((box) => [box.name, box.checked]));

@@ -1,4 +1,4 @@
-// The application form: says what is missing while it is filled in, and gives a receipt.
+// The application form: shows what is missing while it is filled in, then the receipt.
 import { serviceNow } from "../clock.js";
 import { madeUpPerson } from "../counter/made_up.js";
 import { byId, h, put } from "../dom.js";
@@ -22,19 +22,19 @@ const PLACES = {
 export function prepareForm({ token, accepted, showForm }) {
   const form = byId("panel-form");
   let today = new Date(serviceNow() + SHANGHAI_MS).toISOString().slice(0, 10);
-  const look = () => {
+  const update = () => {
     byId("child").hidden = !isYoung(form, today);
     showChecklist(byId("checklist"), form, today);
   };
   const setToday = (date) => {
     today = date;
     form.elements.birth_date.max = date;
-    look();
+    update();
   };
   const fieldFor = (place) => form.elements[Object.keys(PLACES).find((name) => PLACES[name] === place) ?? place.replace(/^applicant\./, "")];
   watch(form);
-  form.addEventListener("input", look);
-  form.addEventListener("reset", () => setTimeout(look));
+  form.addEventListener("input", update);
+  form.addEventListener("reset", () => setTimeout(update));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const work = async () => {
@@ -48,7 +48,7 @@ export function prepareForm({ token, accepted, showForm }) {
   byId("made-up").hidden = !isDevelopment;
   byId("made-up").addEventListener("click", () => {
     fill(form, madeUpPerson());
-    look();
+    update();
   });
   const before = unfinished(PATH, token);
   if (before) {
@@ -56,7 +56,7 @@ export function prepareForm({ token, accepted, showForm }) {
     put(byId("form-problem"), h("p", { class: "notice notice--warn" }, text(before.isUnknown ? "errors.unknown_outcome" : "errors.not_sent")));
     showForm();
   }
-  look();
+  update();
   return { setToday };
 }
 
@@ -64,13 +64,13 @@ function fill(form, values) {
   for (const [name, value] of Object.entries(values)) if (form.elements[name]) form.elements[name].value = value;
 }
 
-/** What was sent and is not known to have arrived. */
-function fillAgain(form, { applicant, guardian, materials, collection, ...said }) {
+/** Fills in the form with an application that was sent and whose outcome is unknown. */
+function fillAgain(form, { applicant, guardian, materials, collection, ...rest }) {
   fill(form, { ...applicant, guardian_name: guardian?.name ?? "", guardian_number: guardian?.citizen_id_number ?? "" });
   for (const name of [...OF_EVERYBODY, ...OF_CHILDREN]) form.elements[name].checked = materials.includes(name);
-  for (const name of ["commitment_signed", "ever_held_id_card", "temporary_card_requested"]) form.elements[name].checked = said[name];
-  form.elements.without_photo.checked = said.proofs_without_photo.length > 0;
-  form.elements.relation_unregistered.checked = said.guardian_relation_registered === false;
+  for (const name of ["commitment_signed", "ever_held_id_card", "temporary_card_requested"]) form.elements[name].checked = rest[name];
+  form.elements.without_photo.checked = rest.proofs_without_photo.length > 0;
+  form.elements.relation_unregistered.checked = rest.guardian_relation_registered === false;
   form.elements.collection.value = collection.method;
 }
 

@@ -1,4 +1,4 @@
-// The way of an application, drawn: what is done, where it is, what is still to come.
+// Draws the stages of an application: done, current and to come.
 import { h } from "../dom.js";
 import { day, text } from "../texts.js";
 
@@ -17,7 +17,7 @@ export function steps({ stage, stage_since }) {
   return h("ol", { class: "steps" }, ...WAY.map((name, n) => step(name, state(n))));
 }
 
-/** When the card is due; of what has ended nothing is due any more. */
+/** When the card is due; nothing is due of an ended application. */
 export function dueLine({ stage, due_date, due_date_provisional }) {
   if (["returned", "withdrawn", "collected", "arrived"].includes(stage)) return h("p", { class: "due" }, text(`progress.told_${stage}`));
   return h(

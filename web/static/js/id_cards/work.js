@@ -1,4 +1,4 @@
-// What the station has to look after: overdue, due soon, cards that wait.
+// The station's open work: overdue, due soon, cards to be collected.
 import { call } from "../api.js";
 import { byId, h, put } from "../dom.js";
 import { day, number, text } from "../texts.js";

@@ -1,4 +1,4 @@
-// Claiming the electronic permit (申领): the details are right, the face was compared, then the key.
+// Claims the electronic permit (申领): confirms the details, compares the face, then binds the key.
 import { deviceFor } from "../device.js";
 import { h, put } from "../dom.js";
 import { attempt } from "../problems.js";

@@ -1,6 +1,6 @@
-// The live code: asked for with a proof of this phone's key, replaced before it dies, gone when it
-// can't be. It counts by the time that has passed since the service made it, so a wrong clock on the
-// phone does no harm.
+// The live code: requested with a proof of this phone's key, replaced before it expires, and removed
+// if it can't be replaced. Its age is measured by elapsed time, so a wrong clock on the phone does not
+// matter.
 import { call } from "../api.js";
 import { proof } from "../device.js";
 import { byId, h, put, say, svg } from "../dom.js";
@@ -45,7 +45,7 @@ export class LiveCode {
     document.removeEventListener("visibilitychange", this.woken);
   }
 
-  /** Another code, now; nothing is asked for while nobody can see it. */
+  /** Requests another code now; does nothing while the page is hidden. */
   async renew() {
     clearTimeout(this.timer);
     if (document.visibilityState !== "visible") return;
@@ -74,7 +74,7 @@ export class LiveCode {
     if (error.isSignedOut) return this.signedOut(error);
     if (error.isBadProof) {
       this.proofsRefused += 1;
-      // The clock here may have been put right meanwhile; the answer has brought the service's time.
+      // The proof may have had a wrong time; the response has brought the service's time.
       return this.proofsRefused < PROOFS_REFUSED_MAX ? this.renew() : this.unbound();
     }
     if (error.status === 422 || (error.status === 409 && this.challenge)) {
@@ -86,7 +86,7 @@ export class LiveCode {
     return undefined;
   }
 
-  /** Somebody has checked: this code may be dead, and a challenge is answered once. */
+  /** After a check this code may be used up, and a challenge is answered only once. */
   used() {
     if (this.challenge) this.answerChallenge(null);
     else this.renew();

@@ -1,4 +1,4 @@
-// This phone, and how many others there are; a phone that is sold or lost loses its right here.
+// This phone and the number of others; revokes phones that were sold or lost.
 import { forgetDevice } from "../device.js";
 import { byId, h, put } from "../dom.js";
 import { attempt } from "../problems.js";
@@ -9,7 +9,7 @@ import { write } from "../writes.js";
 export function showDevices({ place, token, holder, permit, device, changed }) {
   const count = text("me.devices_count", { count: permit.electronic.devices });
   if (device && place.querySelector(".notice:not([hidden]) #revoke-yes")) {
-    place.querySelector(".devices-count").textContent = count; // the question stays while it is open
+    place.querySelector(".devices-count").textContent = count; // an open dialog stays
     return;
   }
   const ask = h("button", { type: "button", class: "button button--risky", id: "revoke" }, text("me.revoke"));

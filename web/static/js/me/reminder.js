@@ -1,4 +1,4 @@
-// What the holder ought to know today, most pressing first.
+// The most urgent reminder for the holder today.
 import { h } from "../dom.js";
 import { day, text } from "../texts.js";
 

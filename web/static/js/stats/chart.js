@@ -1,4 +1,4 @@
-// A chart in this language, for a phone's width and a desk's; colours follow the reader's scheme.
+// A chart in the page's language, for narrow and wide screens; colours follow the reader's scheme.
 import { h, put } from "../dom.js";
 import { locale, text } from "../texts.js";
 

@@ -1,4 +1,4 @@
-// The numbers of a question, as a table.
+// The answer to a question as a table.
 import { h, put } from "../dom.js";
 import { day, has, number, percent, text } from "../texts.js";
 
@@ -20,7 +20,7 @@ const SAID = {
   pattern: (value) => named("stats_patterns", value),
 };
 
-/** The rows of a question, each by its columns' names. */
+/** Returns the rows of a question as objects, by column name. */
 export const rowsOf = (question) =>
   question.rows.map((row) => Object.fromEntries(question.columns.map((column, index) => [column, row[index]])));
 

@@ -1,4 +1,4 @@
-// The camera: decoded by the browser where it can, else picture by picture by the service.
+// The camera: codes are detected by the browser if it can, else by the service, picture by picture.
 import { Problem, call } from "../api.js";
 
 const FRAME_WIDTH_PX = 960;
@@ -10,13 +10,13 @@ const CODES_MAX = 50;
 const PICTURES_WITHOUT = 10;
 
 /**
- * `found(texts)` gets what all codes in a picture say, and says whether it takes one of them.
- * `told(state)` hears "on", "off", "none", "ended" where nothing was found in time, and "other" while
- * there are codes in the picture that are not taken. `failed(problem)`: the service can't read pictures now.
+ * Calls `onFound(texts)` with the texts of all codes in a picture, which returns whether it takes one.
+ * Calls `onState(state)` with "on", "off", "none" (no camera), "ended" (nothing found in time) or "other"
+ * (the picture has codes that are not taken), and `onFailed(problem)` if the service can't read pictures.
  */
 export class Camera {
-  constructor({ token, video, found, told, failed }) {
-    Object.assign(this, { token, video, found, told, failed });
+  constructor({ token, video, onFound, onState, onFailed }) {
+    Object.assign(this, { token, video, onFound, onState, onFailed });
     this.isOn = false;
     this.turn = 0;
   }
@@ -36,9 +36,9 @@ export class Camera {
     }
     this.isOn = true;
     this.without = 0;
-    this.told("on");
+    this.onState("on");
     this.native = await detector();
-    return this.look(turn);
+    return this.scan(turn);
   }
 
   stop(why = "off") {
@@ -47,35 +47,35 @@ export class Camera {
     this.stream = null;
     this.video.srcObject = null;
     this.isOn = false;
-    this.told(why);
+    this.onState(why);
   }
 
-  async look(turn) {
+  async scan(turn) {
     const until = performance.now() + FOR_MS_MAX;
     while (turn === this.turn && performance.now() < until) {
-      const pause_ms = await this.lookOnce(turn);
+      const pause_ms = await this.scanOnce(turn);
       await new Promise((resolve) => setTimeout(resolve, pause_ms));
     }
     if (turn === this.turn) this.stop("ended");
   }
 
-  async lookOnce(turn) {
+  async scanOnce(turn) {
     try {
       const { texts, isOther } = this.native ? await this.readHere() : await this.readThere();
-      if (turn === this.turn && !this.found(texts)) this.notFound(isOther);
+      if (turn === this.turn && !this.onFound(texts)) this.notFound(isOther);
     } catch (error) {
-      if (this.native) this.native = null; // some browsers have a detector that can't detect
-      else if (error instanceof Problem && turn === this.turn) this.failed(error);
+      if (this.native) this.native = null; // some browsers have a detector that does not work
+      else if (error instanceof Problem && turn === this.turn) this.onFailed(error);
       return PAUSE_AFTER_FAILURE_MS;
     }
     return PAUSE_MS;
   }
 
-  /** One picture in which another code is blurred takes nothing back. */
+  /** Keeps the state "other" for some pictures, in which the other code may just be blurred. */
   notFound(isOther) {
     this.without = isOther ? 0 : this.without + 1;
-    if (isOther) this.told("other");
-    else if (this.without === PICTURES_WITHOUT) this.told("on");
+    if (isOther) this.onState("other");
+    else if (this.without === PICTURES_WITHOUT) this.onState("on");
   }
 
   async readHere() {

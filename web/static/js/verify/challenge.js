@@ -1,5 +1,5 @@
-// For high-risk purposes: digits that the holder's own phone has to answer. The seconds are counted
-// where they are seen; read out is when it begins, when it is nearly over, and when it is over.
+// The challenge for high-risk scenarios: digits that the holder's phone has to answer. The seconds are
+// visible; only the start, the last seconds and the end are read out.
 import { call } from "../api.js";
 import { byId, h, put, say } from "../dom.js";
 import { attempt } from "../problems.js";
@@ -14,7 +14,7 @@ export class Challenge {
     this.forget();
   }
 
-  /** The digits that are open for the chosen purpose, if any. */
+  /** The open digits for the chosen scenario, if any. */
   get current() {
     const isOpen = this.digits && this.diesAt > performance.now() && this.askedFor === this.scenario()?.value;
     return isOpen ? this.digits : null;

@@ -1,7 +1,7 @@
-// Tabs as WAI-ARIA describes them: arrows move, the chosen one alone is in the tab order.
+// Tabs as in WAI-ARIA: arrow keys move, and only the selected tab is in the tab order.
 import { byId } from "../dom.js";
 
-/** Gives a function that chooses one by its name. */
+/** Returns a function that selects a tab by its name. */
 export function prepareTabs(names, left) {
   const tabs = names.map((name) => byId(`tab-${name}`));
   const choose = (index) => {

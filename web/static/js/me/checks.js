@@ -1,4 +1,4 @@
-// Everybody who looked, newest first; with the receipt that they got.
+// The checks of the permit, newest first, each with its receipt.
 import { call } from "../api.js";
 import { h, put } from "../dom.js";
 import { attempt } from "../problems.js";
@@ -6,7 +6,7 @@ import { instant, text } from "../texts.js";
 
 const PAGE = 10;
 
-export class Looked {
+export class CheckList {
   constructor({ token, list }) {
     this.token = token;
     this.list = list;
@@ -26,7 +26,7 @@ export class Looked {
     };
     put(
       this.list,
-      checks.length === 0 && h("li", { class: "soft" }, text("me.nobody")),
+      checks.length === 0 && h("li", { class: "soft" }, text("me.no_checks")),
       ...checks.map((check) => this.one(check)),
       next_before &&
         this.shown < 100 &&
