@@ -326,8 +326,8 @@ def look(investigator: Caller) -> Callable[..., Json]:
     def make(permit: Json, what: str, **parameters: Any) -> Json:
         answer = investigator.get(audit_path(permit, what), **parameters)
         assert answer.status_code == 200, answer.text
-        told: Json = answer.json()
-        return told
+        read_back: Json = answer.json()
+        return read_back
 
     return make
 

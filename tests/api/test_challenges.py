@@ -57,7 +57,7 @@ def test_a_challenge_is_answered_once(phone, challenge, show):
     assert ["effective", "not_effective"] == [show(c, LAW, digits)["outcome"] for c in codes]
 
 
-def test_of_two_concurrent_codes_for_one_challenge_one_is_effective(
+def test_of_several_concurrent_codes_for_one_challenge_one_is_effective(
     phone, challenge, show, together
 ):
     digits = challenge()

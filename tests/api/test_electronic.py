@@ -72,7 +72,7 @@ def test_p19_a_claim_needs_an_explicit_confirmation(subtests, holder, claims, cl
 
 
 def test_p19_a_missing_confirmation_is_refused(holder, claims, claim_body):
-    """Silence is no yes."""
+    """It does not count as a confirmation."""
     body = claim_body()
     del body["confirmed"]
 
