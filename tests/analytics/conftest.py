@@ -51,12 +51,12 @@ def fill(sink: Sink, source: LogSource, ledger: BlockingLedger) -> Callable[[], 
 
 @pytest.fixture
 def put(sink: Sink) -> Callable[..., None]:
-    """``put(("issued", "A", "2026-01-05T02:00:00", {…}), …)``: events by hand, in this order."""
+    """``put(("issued", "A", "2026-01-05T02:00:00", {…}), …)``: made-up events, in this order."""
     builder = BatchBuilder({})
     versions: dict[str, int] = {}
 
-    def put(*told: tuple[str, str, str, dict[str, Any]], kind: str = "permit") -> None:
-        for name, subject, at, fields in told:
+    def put(*events: tuple[str, str, str, dict[str, Any]], kind: str = "permit") -> None:
+        for name, subject, at, fields in events:
             versions[subject] = versions.get(subject, 0) + 1
             position = builder.mark(LOG).position + 1
             record = EventRecord(

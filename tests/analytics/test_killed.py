@@ -1,4 +1,4 @@
-"""``kill -9`` at any moment: afterwards every event is there once, and every check."""
+"""After a ``kill -9`` at any moment, every event and every check is stored once."""
 
 import os
 import random
@@ -75,10 +75,10 @@ def position(folder):
     return mark.position
 
 
-def test_killed_at_random_points_under_load_it_holds_each_position_once(
+def test_killed_at_random_under_load_it_stores_each_position_once(
     database_url, ledger, policy, folder, consumer, chance, content
 ):
-    """And so it does after its file was deleted."""
+    """And again after its file was deleted."""
     life = {"permits": PERMITS, "days": 500, "seed": 1, "until": UNTIL, "policy": policy}
     load = Thread(target=simulate, args=[ledger], kwargs=life)
     file, reached, checks = folder / FILE, [], 0

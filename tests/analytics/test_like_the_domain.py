@@ -1,4 +1,5 @@
-"""What the views say of permits, against what the domain says of the same ones on the same days."""
+"""What the views report about permits is compared with the domain's answer, for the same permits
+and days."""
 
 import random
 from collections import Counter
@@ -73,19 +74,19 @@ def said_by_domain(history, day, known):
     return as_of.standing if as_of else None
 
 
-def test_every_permit_on_random_days_as_true_and_as_known_then(fill, city, histories):
+def test_permits_on_random_days_as_true_and_as_known_then_equal_the_domain(fill, city, histories):
     """Term, district, claim and status: by all that is known, and by what was known that day."""
     chance = random.Random(9)  # noqa: S311  chance, not secrecy
     begin, end = date(2024, 1, 4), city.today + timedelta(days=700)
     days = sorted(
         {begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)}
     )
-    told = {(row["permit_number"], row["day"]): row for row in asked(fill(), days)}
+    found = {(row["permit_number"], row["day"]): row for row in asked(fill(), days)}
     seen = Counter()
     for history in histories:
         for day in days:
             standing = said_by_domain(history, day, len(history.events))
-            row = told.get((history.events[0].originator_id, day))
+            row = found.get((history.events[0].originator_id, day))
             assert (standing is None) == (row is None)
             if standing is None:
                 continue
@@ -108,27 +109,27 @@ def test_every_permit_on_random_days_as_true_and_as_known_then(fill, city, histo
     assert {"in_force", "use_suspended", "ended", "voided", "moved since"} < seen.keys()
 
 
-def test_every_event_is_true_since_when_the_domain_says(fill, histories):
+def test_every_event_is_true_from_the_date_that_the_domain_computes(fill, histories):
     """For the events that a status, a district or a loss follows from."""
-    told = {
+    found = {
         (row["subject"], row["version"]): row
         for row in fill().rows("SELECT subject, version, name, true_from, known_from FROM effects")
     }
     seen = Counter()
     for history in histories:
         for event, recorded_at in zip(history.events, history.recorded_at, strict=True):
-            row = told[event.originator_id, event.originator_version]
+            row = found[event.originator_id, event.originator_version]
             assert row["known_from"] == recorded_at.replace(tzinfo=None)
             if row["name"] == "identity-corrected":
                 continue  # from the beginning: no day to count with
             since = history.true_from(event.originator_version)
             assert row["true_from"] == (since - since.utcoffset()).replace(tzinfo=None)
             seen[row["name"]] += 1
-    assert len(told) == sum(len(history.events) for history in histories)
+    assert len(found) == sum(len(history.events) for history in histories)
     assert {"issued", "endorsed", "address-changed", "card-reported-lost"} < seen.keys()
 
 
-def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
+def test_endorsements_due_equal_the_domains_valid_until(fill, ledger, city):
     """Within 30, 60 and 90 days, by district."""
     permits = [
         project_aggregate(None, iter(ledger.log.opened(ledger.log.stored(number))))
@@ -145,24 +146,26 @@ def test_what_is_due_is_what_the_domain_calls_valid_until(fill, ledger, city):
 
     sink = fill()
     questions.set_day(sink.connection, today, 30)
-    told = sink.rows("SELECT * FROM endorsements_due")
+    found = sink.rows("SELECT * FROM endorsements_due")
 
     assert {
-        (row["division"], days): row[f"due_in_{days}_days"] for row in told for days in (30, 60, 90)
+        (row["division"], days): row[f"due_in_{days}_days"]
+        for row in found
+        for days in (30, 60, 90)
     } == expected
     assert any(expected.values())
 
 
 @pytest.mark.parametrize("years", [1, 2, 3, 4, 8])
-def test_anniversaries_are_the_domains(sink, years):
-    """Of every day of five years, two of them leap years' neighbours: 29 February comes back."""
+def test_anniversaries_equal_the_domains(sink, years):
+    """On every day of five years, two of them beside leap years: 29 February is included."""
     days = [date(2023, 1, 1) + timedelta(days=n) for n in range(5 * 365)]
     listed = ", ".join(f"DATE '{day}'" for day in days)
 
-    told = sink.rows(
-        f"SELECT day, anniversary(day, {years}) AS told FROM (SELECT unnest([{listed}]) AS day)"
+    found = sink.rows(
+        f"SELECT day, anniversary(day, {years}) AS found FROM (SELECT unnest([{listed}]) AS day)"
     )
 
     assert {day: Term(day, years).anniversary for day in days} == {
-        row["day"]: row["told"] for row in told
+        row["day"]: row["found"] for row in found
     }

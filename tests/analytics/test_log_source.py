@@ -1,4 +1,4 @@
-"""The log as a source: from where the sink is, and only of the log that it was filled from."""
+"""The log as a source: it resumes where the sink is, and only from the log that filled the sink."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ WAIT_S = 180
 
 @pytest.fixture
 def grow(ledger, policy):
-    """``grow(seed)``: some people's lives; gives the log's head."""
+    """``grow(seed)``: append some people's lives, and return the log's head."""
 
     def grow(seed=1):
         simulate(ledger, permits=20, days=200, seed=seed, until=UNTIL, policy=policy)
@@ -32,8 +32,8 @@ def positions(sink):
     return [row["position"] for row in sink.rows("SELECT position FROM events ORDER BY position")]
 
 
-def test_it_goes_on_from_where_the_sink_is(grow, fill):
-    """And what comes later comes once as well."""
+def test_it_resumes_where_the_sink_is(grow, fill):
+    """Later events are counted once as well."""
     first = grow(1)
     fill()
     second = grow(2)
@@ -42,10 +42,8 @@ def test_it_goes_on_from_where_the_sink_is(grow, fill):
     assert list(range(1, second + 1)) == positions(fill())
 
 
-def test_what_can_t_be_read_is_parked_by_its_position_and_the_rest_flows(
-    grow, fill, rewrite_log, source
-):
-    """Once, also where it is the last of all and is come to again."""
+def test_unreadable_events_are_parked_and_all_others_counted(grow, fill, rewrite_log, source):
+    """Each is recorded once by its position, even if it is the last event and is read again."""
     head = grow()
     rewrite_log("UPDATE ledger.events SET state = 'no JSON' WHERE position IN (3, %s)", [head])
     rewrite_log("UPDATE ledger.events SET topic = 'permit.enchanted.v1' WHERE position = 5")
@@ -67,8 +65,8 @@ def _stop_soon():
 
 
 @pytest.mark.parametrize("other", ["shorter", "another event"])
-def test_a_log_that_is_another_is_noticed(grow, fill, source, rewrite_log, other):
-    """One that ends before the sink, and one that holds something else there."""
+def test_another_log_is_detected(grow, fill, source, rewrite_log, other):
+    """One that ends before the sink's position, and one that holds another event there."""
     head = grow()
     sink = fill()
     if other == "shorter":
@@ -84,7 +82,9 @@ def test_a_log_that_is_another_is_noticed(grow, fill, source, rewrite_log, other
         next(batches)
 
 
-def test_the_role_then_counts_anew(grow, fill, source, rewrite_log, folder, sink):
+def test_with_another_log_the_role_counts_again_from_the_start(
+    grow, fill, source, rewrite_log, folder, sink
+):
     """What was counted of the other log is gone."""
     head = grow()
     fill()

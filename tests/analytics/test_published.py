@@ -1,4 +1,4 @@
-"""What everybody is told: nothing of a person, no small number of a place, files that are whole."""
+"""What is published: no personal data, no small number of a place, and only complete files."""
 
 import csv
 import io
@@ -83,16 +83,19 @@ def stats(published):
     return orjson.loads((published / "stats.json").read_bytes())
 
 
-def test_no_permit_and_no_officer_is_told_to_everybody(filled, published, folder):
-    """In no file; the whole answers, which name some, are for whoever may read the folder."""
+def test_no_permit_and_no_officer_is_published(filled, published, folder):
+    """In none of the files; the complete answers, which name some, are for those who may read the
+    folder."""
     rows = filled.rows("SELECT DISTINCT subject, actor FROM events")
     names = {value for row in rows for value in row.values() if value}
     assert len(names) > 300
-    told = b"".join(path.read_bytes() for path in published.iterdir() if path.suffix != ".parquet")
+    content = b"".join(
+        path.read_bytes() for path in published.iterdir() if path.suffix != ".parquet"
+    )
     for path in published.glob("*.parquet"):
-        told += str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()).encode()
+        content += str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()).encode()
 
-    words = set(re.findall(r"[\w.:-]+", told.decode()))
+    words = set(re.findall(r"[\w.:-]+", content.decode()))
 
     assert set() == words & names
     whole = (folder / "answers.json").read_text()
@@ -100,22 +103,22 @@ def test_no_permit_and_no_officer_is_told_to_everybody(filled, published, folder
     assert 0o600 == (folder / "answers.json").stat().st_mode & 0o777
 
 
-def test_every_question_is_there_as_json_csv_and_parquet(published):
+def test_every_question_is_published_as_json_csv_and_parquet(published):
     """With the same columns and numbers."""
-    told = stats(published)["questions"]
-    assert [question.name for question in QUESTIONS] == list(told)
-    for name, table in told.items():
+    tables = stats(published)["questions"]
+    assert [question.name for question in QUESTIONS] == list(tables)
+    for name, table in tables.items():
         header, *rows = csv.reader(io.StringIO((published / f"{name}.csv").read_text()))
         parquet = duckdb.sql(f"SELECT * FROM read_parquet('{published / name}.parquet')")
         assert table["columns"] == header == parquet.columns
         assert len(table["rows"]) == len(rows) == len(parquet.fetchall())
         for row, expected in zip(rows, table["rows"], strict=True):
             assert ["" if value is None else str(value) for value in expected] == row
-    assert sum(len(table["rows"]) for table in told.values()) > 100
+    assert sum(len(table["rows"]) for table in tables.values()) > 100
 
 
-def test_no_small_number_of_a_district_or_station_is_told(filled, published):
-    """Though there are some; and nothing from which one could be got."""
+def test_no_small_number_of_a_district_or_station_is_published(filled, published):
+    """Although there are some; and no value from which one could be computed."""
     small = 0
     answers = {answer.question.name: answer for answer in filled.answers(TODAY, 30)}
     for name, table in stats(published)["questions"].items():
@@ -127,8 +130,8 @@ def test_no_small_number_of_a_district_or_station_is_told(filled, published):
             values = dict(zip(whole.columns, row, strict=True))
             small += any(0 < (values[count] or 0) < 5 for count in question.counts)
         for row in table["rows"]:
-            told = dict(zip(table["columns"], row, strict=True))
-            assert [] == [count for count in question.counts if 0 < (told[count] or 0) < 5]
+            values = dict(zip(table["columns"], row, strict=True))
+            assert [] == [count for count in question.counts if 0 < (values[count] or 0) < 5]
     assert small > 10
 
 
@@ -139,8 +142,8 @@ WHOLE = Table(
 )
 
 
-def test_what_follows_from_a_small_number_is_withheld_with_it():
-    """A row of nothing but small numbers is left out and counted; nothing at all is no secret."""
+def test_values_derived_from_a_small_number_are_withheld_with_it():
+    """A row of only small numbers is left out and counted; a zero is published."""
     table, left_out = withheld(BY_NAME["delivery_times"], WHOLE)
 
     assert [
@@ -152,7 +155,7 @@ def test_what_follows_from_a_small_number_is_withheld_with_it():
 
 
 def test_a_total_is_withheld_with_its_smallest_part():
-    """Otherwise it could be got by subtraction."""
+    """Otherwise the part could be computed by subtraction."""
     question = BY_NAME["station_throughput"]
     columns = ("station", "issued", "endorsed", "cards", "other", "total")
     table, _ = withheld(question, Table(columns, (), [["a", 10, 10, 2, 0, 22]]))
@@ -160,10 +163,10 @@ def test_a_total_is_withheld_with_its_smallest_part():
     assert [["a", 10, 10, None, 0, None]] == table.rows
 
 
-def test_of_a_village_all_is_local():
-    """Where hardly any permit is in force, the city's own numbers are as small."""
+def test_in_a_small_city_the_totals_are_withheld_too():
+    """Where few permits are in force, the city's own numbers are as small as a district's."""
 
-    def told(in_force):
+    def published_losses(in_force):
         due = Table(("division", "in_force"), (), [["320211", in_force]])
         losses = Table(
             ("month", "lost", "found", "reissued", "replaced", "in_force"),
@@ -176,12 +179,13 @@ def test_of_a_village_all_is_local():
         ]
         return for_everybody(answers)["losses"].table.rows
 
-    assert [["2026-10-01", 3, 0, 9, 0, 100]] == told(100)
-    assert [["2026-10-01", None, 0, 9, 0, 99]] == told(99)
+    assert [["2026-10-01", 3, 0, 9, 0, 100]] == published_losses(100)
+    assert [["2026-10-01", None, 0, 9, 0, 99]] == published_losses(99)
 
 
-def test_charts_are_there_in_both_languages_and_widths(published):
-    """Each is a file that the index names, with colours for both schemes; none is left over."""
+def test_charts_are_published_in_both_languages_and_widths(published):
+    """Each is a file that the index names, with colours for both schemes; no other chart is
+    left."""
     charts = stats(published)["charts"]
     files = [
         name for chart in charts.values() for widths in chart.values() for name in widths.values()
@@ -200,8 +204,8 @@ def test_charts_are_there_in_both_languages_and_widths(published):
     assert "Binhu" in (published / charts["in_force"]["en"]["wide"]).read_text()
 
 
-def test_a_chart_that_was_replaced_is_kept_for_a_while(filled, tmp_path, monkeypatch):
-    """Whoever has just read the index finds what it speaks of; in the end it goes."""
+def test_a_replaced_chart_is_kept_for_a_while(filled, tmp_path, monkeypatch):
+    """A client that has just read the index can still load its charts; later they are deleted."""
     now, folder = [0.0], tmp_path / "published"
     monkeypatch.setattr("consumers.analytics.publishing.monotonic", lambda: now[0])
     monkeypatch.setattr("consumers.analytics.charts.draw", _one_line)
@@ -221,7 +225,7 @@ def _one_line(kind, table, today):
     return Drawn({name: b"<svg/>"}, {kind.name: {"en": {"wide": name}}})
 
 
-def test_a_chart_of_nothing_is_no_chart():
+def test_without_data_no_chart_is_drawn():
     """An empty city has none."""
     empty = {question.name: Table(("day", "month", "division"), (), []) for question in QUESTIONS}
     charts = Charts()
@@ -231,8 +235,8 @@ def test_a_chart_of_nothing_is_no_chart():
     assert {} == charts.all_drawn.by_name
 
 
-def test_a_cell_can_t_be_taken_for_a_formula(tmp_path):
-    """Whoever opens the file in a spreadsheet is safe; Parquet has the text as it is."""
+def test_no_cell_of_a_csv_file_is_a_formula(tmp_path):
+    """The file is safe to open in a spreadsheet; Parquet has the text unchanged."""
     table = Table(("scenario",), ("VARCHAR",), [["=1+1"], ['it\'s, "so"']])
     write_parquet(table, tmp_path / "x.parquet", tmp_path)
 

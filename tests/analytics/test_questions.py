@@ -1,4 +1,4 @@
-"""Each question, asked of events made up by hand: what is counted can be counted on fingers."""
+"""Each question, asked about made-up events so few that the answer can be checked by hand."""
 
 from datetime import date
 
@@ -51,7 +51,8 @@ def check(position, reason=None, number=None, when="2026-06-10T02:00:00", track=
 
 
 def test_in_force_on_a_day_as_true_and_as_known_then(put, ask):
-    """A move that was told of late counts where its holder lived, and then where it was thought."""
+    """A move that was reported late counts where the holder lived, and where they were known to
+    live."""
     put(
         ("issued", "A", at("2026-01-05"), issued("2026-01-05")),
         ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
@@ -106,7 +107,7 @@ def test_days_from_order_to_hand(put, ask):
     assert ("320281-02", 1, 6.0, 6.0, 0) == tuple(second.values())
 
 
-def test_what_is_due(put, ask):
+def test_endorsements_due(put, ask):
     """The last valid day counts: exactly 30 days away is within 30."""
     put(
         ("issued", "A", at("2025-07-16"), issued("2025-07-16")),  # valid until 15 July 2026
@@ -154,15 +155,15 @@ def test_losses_and_new_cards(put, ask):
         ("card-replaced", "B", at("2026-05-08"), {**card, "reason": "damaged"}),
     )
 
-    told = {row["month"]: row for row in ask("losses")}
+    found = {row["month"]: row for row in ask("losses")}
 
-    assert (1, 0, 0, 0, 2, 500.0) == tuple(told["2026-04-01"].values())[1:]
-    assert (1, 1, 1, 1, 2, 500.0) == tuple(told["2026-05-01"].values())[1:]
-    assert (0, 0, 0, 0, 2, 0.0) == tuple(told["2026-06-01"].values())[1:]
+    assert (1, 0, 0, 0, 2, 500.0) == tuple(found["2026-04-01"].values())[1:]
+    assert (1, 1, 1, 1, 2, 500.0) == tuple(found["2026-05-01"].values())[1:]
+    assert (0, 0, 0, 0, 2, 0.0) == tuple(found["2026-06-01"].values())[1:]
 
 
-def test_who_has_claimed(put, ask):
-    """Of those in force at the month's end; once claimed stays claimed."""
+def test_electronic_adoption(put, ask):
+    """Of the permits in force at the month's end; a claim is not undone by a revoked device."""
     put(
         ("issued", "A", at("2026-03-05"), issued("2026-03-05")),
         ("issued", "B", at("2026-03-05"), issued("2026-03-05")),
@@ -170,13 +171,13 @@ def test_who_has_claimed(put, ask):
         ("device-revoked", "A", at("2026-05-10"), {}),
     )
 
-    told = {
+    found = {
         row["month"]: (row["in_force"], row["claimed"], row["claimed_share"])
         for row in ask("electronic_adoption")
     }
 
     assert ((2, 0, 0.0), (2, 1, 0.5), (2, 1, 0.5)) == tuple(
-        told[f"2026-0{m}-01"] for m in (3, 4, 5)
+        found[f"2026-0{m}-01"] for m in (3, 4, 5)
     )
 
 
@@ -193,7 +194,7 @@ def test_checks(sink, ask):
 
 
 def test_corrections_and_backdating(put, ask):
-    """Who recorded it, and how many days after it was true; on the day itself is not late."""
+    """Who recorded it, and how many days after it was true; the same day is not late."""
     put(
         ("issued", "A", at("2026-01-15"), issued("2026-01-05")),
         ("issued", "B", at("2026-01-05"), issued("2026-01-05")),
@@ -214,8 +215,8 @@ def test_corrections_and_backdating(put, ask):
     } == {tuple(row.values())[1:] for row in ask("corrections")}
 
 
-def test_what_stations_did(put, ask):
-    """A month, and the days on which they did something; what holders do is nobody's work."""
+def test_the_work_of_stations(put, ask):
+    """Per month, with the days of activity; what holders do themselves is no station's work."""
     put(
         ("issued", "A", at("2026-05-05"), issued("2026-05-05")),
         ("card-delivered", "A", at("2026-05-15"), delivered("2026-05-15")),
@@ -229,8 +230,8 @@ def test_what_stations_did(put, ask):
     ]
 
 
-def test_what_is_suspicious(put, sink, ask):
-    """So many within so many days, and one less is not; nothing of somebody erased."""
+def test_suspicious_patterns(put, sink, ask):
+    """At the threshold within the period, not one below it; nothing about erased holders."""
     lost = {"card_serial": 1}
     put(
         ("issued", "A", at("2025-01-05"), issued("2025-01-05")),

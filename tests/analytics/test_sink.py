@@ -1,4 +1,4 @@
-"""The DuckDB file: all of a batch or nothing, and nobody's but ours."""
+"""The DuckDB file: a batch is stored completely or not at all, and only by this process."""
 
 import subprocess
 import sys
@@ -43,8 +43,8 @@ def test_a_batch_that_fails_leaves_neither_rows_nor_a_mark(sink, put):
     assert (1, 0, before) == (count(sink), count(sink, "parked"), sink.marks(EVENTS))
 
 
-def test_what_was_written_is_there_again(folder, put, sink):
-    """And the marks that it was written with."""
+def test_written_rows_survive_a_restart(folder, put, sink):
+    """With the marks that they were written with."""
     put(("issued", "A", AT, ISSUED))
     marks = sink.marks(EVENTS)
     sink.close()
@@ -53,8 +53,8 @@ def test_what_was_written_is_there_again(folder, put, sink):
         assert (1, marks) == (count(again), again.marks(EVENTS))
 
 
-def test_a_file_of_another_source_or_layout_is_made_anew(folder, put, sink, monkeypatch):
-    """Marks of one source mean nothing in another."""
+def test_a_file_of_another_source_or_layout_is_replaced(folder, put, sink, monkeypatch):
+    """The marks of one source mean nothing in another."""
     put(("issued", "A", AT, ISSUED))
     sink.close()
     with closing(Sink(folder, "topic permits.events.v1")) as other:
@@ -64,8 +64,8 @@ def test_a_file_of_another_source_or_layout_is_made_anew(folder, put, sink, monk
         assert (0, {}) == (count(other), other.marks(EVENTS))
 
 
-def test_a_file_of_nobody_s_is_made_anew(folder):
-    """Whatever tables are in it."""
+def test_a_file_of_another_program_is_replaced(folder):
+    """Whatever tables it holds."""
     folder.mkdir()
     with duckdb.connect(str(folder / FILE)) as stranger:
         stranger.execute("CREATE TABLE events (something INTEGER)")
@@ -74,8 +74,9 @@ def test_a_file_of_nobody_s_is_made_anew(folder):
         assert 0 == count(sink)
 
 
-def test_one_process_has_the_file(folder, sink):
-    """Another is told so; in this process the same file would be the same database."""
+def test_only_one_process_opens_the_file(folder, sink):
+    """Another process gets an error; within one process, the same file would be the same
+    database."""
 
     code = (
         "import sys; from pathlib import Path\n"
@@ -84,15 +85,15 @@ def test_one_process_has_the_file(folder, sink):
         "try: Sink(Path(sys.argv[1]), 'log')\n"
         "except SinkBusy as busy: print('busy:', busy)"
     )
-    told = subprocess.run(
+    other = subprocess.run(
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
 
-    assert told.stdout.startswith("busy: another process has")
+    assert other.stdout.startswith("busy: another process has")
 
 
-def test_it_reads_and_writes_nowhere_else(sink, tmp_path):
-    """No file outside its folder, and nothing from the network."""
+def test_it_reads_and_writes_only_its_folder(sink, tmp_path):
+    """No file outside the folder, and nothing from the network."""
     secret = tmp_path / "secret.csv"
     secret.write_text("a\n1\n")
 
@@ -101,20 +102,20 @@ def test_it_reads_and_writes_nowhere_else(sink, tmp_path):
             sink.rows(f"SELECT * FROM read_csv('{elsewhere}')")
 
 
-def test_of_somebody_erased_no_check_says_which_permit_it_was(sink, put):
-    """Whether the check came before the erasure or is read after it; others keep theirs."""
+def test_checks_of_an_erased_holder_do_not_name_the_permit(sink, put):
+    """Whether the check came before the erasure or is read after it; other checks keep theirs."""
     put(("issued", "A", AT, ISSUED), ("issued", "B", AT, ISSUED))
     sink.write_checks([check(1, "A"), check(2, "B")])
     put(("holder-erased", "A", "2026-02-01T02:00:00", {"holder_id": "somebody", "case": "1"}))
     sink.write_checks([check(3, "A"), check(4, "B"), check(5)])
 
-    told = sink.rows("SELECT position, permit_number FROM checks ORDER BY position")
+    checks = sink.rows("SELECT position, permit_number FROM checks ORDER BY position")
 
-    assert [None, "B", None, "B", None] == [row["permit_number"] for row in told]
+    assert [None, "B", None, "B", None] == [row["permit_number"] for row in checks]
 
 
-def test_nothing_of_a_person_is_kept_of_an_event(sink, put):
-    """Not the holder's id, not who acted away from a station, nor whatever else an event holds."""
+def test_no_personal_data_of_an_event_is_stored(sink, put):
+    """Not the holder's id, not an officer outside a station, nor any other field of the event."""
     put(
         ("issued", "A", AT, {**ISSUED, "holder_id": "h-1", "sealed": "s-1", "name": "n-1"}),
         ("electronic-claimed", "A", AT, {"station": None, "actor": "h-1", "device": "d-1"}),
@@ -134,8 +135,8 @@ def test_nothing_of_a_person_is_kept_of_an_event(sink, put):
     assert "officer-1" in said
 
 
-def test_what_is_not_newer_is_not_taken_again(sink):
-    """By its partition's mark, whatever its offset."""
+def test_records_that_are_not_newer_are_skipped(sink):
+    """By the mark of their partition, whatever their offset."""
     row = {
         "position": 5,
         "kind": "permit",

@@ -1,4 +1,4 @@
-"""``permit-ledger stats``: the whole answers, from what the role has left in the data folder."""
+"""``permit-ledger stats``: the complete answers, from what the role has left in the data folder."""
 
 import csv
 import io
@@ -48,23 +48,23 @@ def published(put, sink, folder):
     return folder
 
 
-def test_without_a_question_all_are_told(run, published):
-    """Small numbers, permits and officers too: it is for whoever may read the folder."""
-    told = run()
+def test_without_a_question_all_are_answered(run, published):
+    """With small numbers, permits and officers: it is for those who may read the folder."""
+    ran = run()
 
-    assert 0 == told.exit_code
-    assert [] == [question.name for question in QUESTIONS if question.name not in told.stdout]
-    assert "officer-1" in told.stdout
-    assert "as of event 5, for 2026-06-15" in told.stdout
+    assert 0 == ran.exit_code
+    assert [] == [question.name for question in QUESTIONS if question.name not in ran.stdout]
+    assert "officer-1" in ran.stdout
+    assert "as of event 5, for 2026-06-15" in ran.stdout
 
 
-def test_one_can_be_written_as_csv_and_parquet(run, published, tmp_path):
-    """The whole of it."""
+def test_an_answer_can_be_written_as_csv_and_parquet(run, published, tmp_path):
+    """The complete answer."""
     table, parquet = tmp_path / "c.csv", tmp_path / "c.parquet"
-    told = run("corrections", "--csv", str(table), "--parquet", str(parquet))
+    ran = run("corrections", "--csv", str(table), "--parquet", str(parquet))
 
     header, *rows = csv.reader(io.StringIO(table.read_text()))
-    assert 0 == told.exit_code, told.output
+    assert 0 == ran.exit_code, ran.output
     assert "actor" in header
     assert (
         len(rows)
@@ -75,22 +75,22 @@ def test_one_can_be_written_as_csv_and_parquet(run, published, tmp_path):
 
 def test_charts_have_titles_and_are_in_both_languages(run, published, tmp_path):
     """To be put into a report."""
-    told = run("--charts", str(tmp_path / "charts"))
+    ran = run("--charts", str(tmp_path / "charts"))
 
-    assert 0 == told.exit_code, told.output
+    assert 0 == ran.exit_code, ran.output
     chinese = (tmp_path / "charts" / "in_force.zh.svg").read_text()
     assert "各区有效居住证" in chinese
     assert "Permits in force, by district" in (tmp_path / "charts" / "in_force.en.svg").read_text()
     assert "var(--" not in chinese
 
 
-def test_another_day_is_asked_of_the_file(run, published):
-    """As it was known then, and as it is known now; while nobody has the file."""
-    told = run("in_force_by_district", "--day", "2026-03-10")
+def test_another_day_is_answered_from_the_file(run, published):
+    """As it was known then, and as it is known now; while no process has the file open."""
+    ran = run("in_force_by_district", "--day", "2026-03-10")
 
-    assert 0 == told.exit_code, told.output
+    assert 0 == ran.exit_code, ran.output
     lines = [
-        line.split() for line in told.stdout.replace("│", " ").splitlines() if "2026-03-10" in line
+        line.split() for line in ran.stdout.replace("│", " ").splitlines() if "2026-03-10" in line
     ]
     assert [["2026-03-10", "320211", "2", "3"], ["2026-03-10", "320281", "1", "0"]] == lines
 
@@ -103,20 +103,20 @@ def test_another_day_is_asked_of_the_file(run, published):
         (["losses", "--day", "yesterday"], "a date looks like"),
     ],
 )
-def test_what_can_t_be_asked_is_said(run, published, arguments, said):
+def test_invalid_questions_are_refused(run, published, arguments, said):
     """Exit code 2, and what to do."""
-    told = run(*arguments)
+    ran = run(*arguments)
 
-    assert 2 == told.exit_code
-    assert said in " ".join(told.output.split())
+    assert 2 == ran.exit_code
+    assert said in " ".join(ran.output.split())
 
 
-def test_before_anything_is_counted_it_says_what_to_do(run):
+def test_without_statistics_it_reports_what_to_do(run):
     """Exit code 1."""
     assert 1 == run().exit_code
 
 
 def test_a_file_that_was_published_can_be_opened_again(published):
-    """By the role, which starts where it was."""
+    """By the role, which resumes where it was."""
     with closing(Sink(published, "log")) as sink:
         assert 5 == sink.vitals()["position"]

@@ -37,7 +37,8 @@ def free_port() -> int:
 
 @pytest.fixture
 def make_service(make_service_dir: Callable[[], Path]) -> Iterator[Callable[[], Service]]:
-    """Services of the test's own, which it may kill; what is left of them ends with it."""
+    """Services of the test's own, which it may kill; those that still run are ended with the
+    test."""
     made: list[Service] = []
 
     def make() -> Service:
@@ -57,7 +58,7 @@ def running(make_service: Callable[[], Service]) -> Service:
 
 @pytest.fixture(scope="session")
 def battered(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
-    """A service that tests may hurt, as long as it is to recover by itself."""
+    """A service that tests may harm, as long as it recovers by itself."""
     service = Service(make_service_dir(), free_port()).start()
     yield service
     service.end()
@@ -71,7 +72,7 @@ def writing(application: Callable[..., Json]) -> Callable[[Service], Writers]:
 
 @pytest.fixture(scope="session")
 def gone() -> Callable[[list[psutil.Process]], bool]:
-    """``gone(processes)``: they have ended by now; reaping them is not their affair."""
+    """``gone(processes)``: whether they have ended; zombies count as ended."""
 
     def has_ended(process: psutil.Process) -> bool:
         try:
@@ -84,7 +85,7 @@ def gone() -> Callable[[list[psutil.Process]], bool]:
 
 @pytest.fixture(scope="session")
 def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
-    """One service that all tests of a run share; tests keep to people of their own."""
+    """One service that all tests of a run share; each test uses people of its own."""
     service = Service(make_service_dir(), free_port()).start()
     yield service
     assert service.stop() == 0
@@ -115,7 +116,7 @@ def verifier(caller: Callable[..., Caller]) -> Caller:
 
 @pytest.fixture(scope="session")
 def investigator(caller: Callable[..., Caller]) -> Caller:
-    """Who may restrict and erase."""
+    """An investigator, with the rights to restrict and erase."""
     return caller("investigator", case="2026-DP-17")
 
 
@@ -320,13 +321,13 @@ def signed_claims(http: httpx.Client) -> Callable[..., Json]:
 
 @pytest.fixture
 def look(investigator: Caller) -> Callable[..., Json]:
-    """``look(permit, "state", at=…)``: what an investigator is told of a permit."""
+    """``look(permit, "state", at=…)``: what an investigator reads about a permit."""
 
     def make(permit: Json, what: str, **parameters: Any) -> Json:
         answer = investigator.get(audit_path(permit, what), **parameters)
         assert answer.status_code == 200, answer.text
-        told: Json = answer.json()
-        return told
+        read_back: Json = answer.json()
+        return read_back
 
     return make
 

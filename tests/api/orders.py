@@ -1,4 +1,4 @@
-"""What data-protection law asks for a holder, as a body."""
+"""Bodies of the orders of data-protection law for a holder."""
 
 from tests.api.service import Json
 
@@ -24,5 +24,5 @@ def orders(permit: Json, what: str) -> str:
 
 def shown(face: Json) -> set[str]:
     """Which of the personal fields of a view are not null."""
-    told = {field for field in PERSONAL if face[field] is not None}
-    return told | ({"address"} if face["residence"]["address"] is not None else set())
+    fields = {field for field in PERSONAL if face[field] is not None}
+    return fields | ({"address"} if face["residence"]["address"] is not None else set())

@@ -15,8 +15,8 @@ def status(answer):
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else None
 
 
-def test_an_address_that_leads_nowhere(subtests, service, bearer):
-    """However it is spelt, it is the caller's mistake."""
+def test_an_unknown_address_is_not_found(subtests, service, bearer):
+    """However it is spelled, it is the caller's mistake."""
     for path in [
         b"/v1/permits/%2e%2e",
         b"/v1/permits/%2e%2e/%2e%2e/healthz",
@@ -48,8 +48,8 @@ def test_an_address_that_leads_nowhere(subtests, service, bearer):
             assert b"X-Injected" not in answer
 
 
-def test_an_address_with_a_slash_too_many_is_another(subtests, service, bearer):
-    """No redirect to wherever the Host header says, with the token still in hand."""
+def test_an_address_with_an_extra_slash_is_not_redirected(subtests, service, bearer):
+    """No redirect to the host of the Host header, which would get the token."""
     for path in [b"/healthz/", b"/v1/permits/", b"/v1/permits/000000000000/"]:
         with subtests.test(path=path):
             request = (

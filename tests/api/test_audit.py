@@ -14,8 +14,8 @@ def changed(event):
 # -- the history -------------------------------------------------------------------------------
 
 
-def test_each_event_says_who_where_and_what_changed_from_what_to_what(at, issue, act, look):
-    """Both tracks, the person's details too."""
+def test_each_event_names_officer_station_and_changes(at, issue, act, look):
+    """For both tracks, including personal data."""
     at("2026-01-05")
     permit = issue()
     number = permit["permit_number"]
@@ -70,8 +70,8 @@ def test_a_history_comes_in_pages(issue, act, look):
     assert whole == [event for page in pages for event in page]
 
 
-def test_an_erased_holder_is_said_to_be_erased(service, issue, act, look, protect):
-    """No name, no address, in no part of the history; what is plain stays."""
+def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, protect):
+    """No name and no address in any part of the history; plain fields remain."""
     permit = issue()
     act(permit["permit_number"], "identity-corrections", name=CORRECTED)
     act(permit["permit_number"], "voidings", finding=FINDING)
@@ -80,9 +80,9 @@ def test_an_erased_holder_is_said_to_be_erased(service, issue, act, look, protec
 
     history = look(permit, "events")
 
-    told = str(history)
+    history_text = str(history)
     for secret in (NAME, CORRECTED, FINDING, "滨湖区示例新村8号101室"):
-        assert secret not in told
+        assert secret not in history_text
     issued, corrected, voided, erased = history["events"]
     assert ["erased"] * 3 == [event["withheld"] for event in (issued, corrected, voided)]
     assert "320211" == issued["facts"]["residence"]["division"]
@@ -98,7 +98,7 @@ def test_an_erased_holder_is_said_to_be_erased(service, issue, act, look, protec
     )
 
 
-def test_what_went_with_the_key_is_called_uncertain(at, issue, act, look, protect):
+def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, look, protect):
     """Whether the name was corrected is unknown."""
     at("2026-01-05")
     permit = issue()
@@ -119,8 +119,8 @@ def test_what_went_with_the_key_is_called_uncertain(at, issue, act, look, protec
     assert [] == look(permit, "state")["uncertain"]
 
 
-def test_a_restricted_holder_is_shown_to_nobody(issue, look, protect):
-    """Kept, and not used, until the restriction is lifted."""
+def test_a_restricted_holder_is_not_shown(issue, look, protect):
+    """The data is kept, and not used, until the restriction is lifted."""
     permit = issue()
     protect(permit, "restrictions", ORDER)
 
@@ -134,7 +134,7 @@ def test_a_restricted_holder_is_shown_to_nobody(issue, look, protect):
     assert NAME == look(permit, "state")["identity"]["name"]
 
 
-def test_an_event_that_cant_be_read_is_listed_as_such(service, issue, act, look, investigator):
+def test_an_unreadable_event_is_listed_as_such(service, issue, act, look, investigator):
     """The state after it is unknown; the state before it is returned."""
     permit = issue()
     between = act(permit["permit_number"], "loss-reports")
@@ -160,11 +160,11 @@ def test_an_event_that_cant_be_read_is_listed_as_such(service, issue, act, look,
         answer = investigator.get(audit_path(permit, what))
         assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
     then = investigator.get(audit_path(permit, "state"), known_at=known_at.isoformat())
-    assert 503 == then.status_code  # since when the broken one is known can't be told either
+    assert 503 == then.status_code  # the instant of the broken event is unreadable as well
 
 
 def test_a_broken_event_hides_nothing_that_was_known_before_it(service, at, issue, act, look):
-    """Where at least its own instant can be read."""
+    """If at least its own instant can be read."""
     at("2026-01-05")
     permit = issue()
     at("2026-02-01")
@@ -183,7 +183,7 @@ def test_a_broken_event_hides_nothing_that_was_known_before_it(service, at, issu
     assert (1, True) == (state["known_version"], state["physical"]["effective"])
 
 
-def test_an_event_that_was_taken_out_is_missed(service, issue, act, look, investigator):
+def test_a_removed_event_is_detected(service, issue, act, look, investigator):
     """By its version; the state since then is unknown."""
     permit = issue()
     lost = act(permit["permit_number"], "loss-reports")
@@ -235,8 +235,8 @@ def test_a_loss_reported_late_is_true_before_it_is_known(at, issue, act, look):
     assert "issued" == status(after, between)
 
 
-def test_left_out_both_are_now_and_the_answer_is_the_permit(at, issue, act, look, read):
-    """In the shape that it has everywhere."""
+def test_without_instants_the_state_is_the_current_permit(at, issue, act, look, read):
+    """In the same format as everywhere."""
     at("2026-01-05")
     permit = act(issue()["permit_number"], "loss-reports", lost_on="2026-01-05")
 
@@ -248,15 +248,15 @@ def test_left_out_both_are_now_and_the_answer_is_the_permit(at, issue, act, look
     assert state["at"] == state["known_at"]
 
 
-def test_known_ahead_of_time_is_known_now(issue, look):
-    """And the answer says since when."""
+def test_a_future_event_that_is_known_is_shown_now(issue, look):
+    """With the instant from which it is true."""
     state = look(issue(), "state", known_at="2099-01-01T00:00:00Z")
 
     assert state["known_at"] < "2099"
 
 
-def test_before_its_issue_there_is_no_such_permit(subtests, investigator, issue):
-    """Neither true nor known."""
+def test_before_its_issue_a_permit_is_not_found(subtests, investigator, issue):
+    """Neither by the true nor by the known instant."""
     for parameters in [{"at": "2020-01-01T00:00:00Z"}, {"known_at": "2020-01-01T00:00:00Z"}]:
         with subtests.test(parameters=parameters):
             answer = investigator.get(audit_path(issue(), "state"), **parameters)
@@ -265,7 +265,7 @@ def test_before_its_issue_there_is_no_such_permit(subtests, investigator, issue)
 
 
 def test_an_instant_has_a_date_a_time_and_an_offset(subtests, investigator, issue):
-    """Anything else may mean another one."""
+    """Any other form is ambiguous."""
     for instant in [
         *("2026-01-05", "2026-01-05T09:00:00", "1767600000", "yesterday", ""),
         *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
@@ -276,7 +276,7 @@ def test_an_instant_has_a_date_a_time_and_an_offset(subtests, investigator, issu
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-def test_more_digits_than_microseconds_are_cut(investigator, issue):
+def test_digits_beyond_microseconds_are_truncated(investigator, issue):
     """A .NET client sends seven, others nine."""
     answer = investigator.get(audit_path(issue(), "state"), at="2099-12-01T12:00:00.1234567z")
 
@@ -284,7 +284,7 @@ def test_more_digits_than_microseconds_are_cut(investigator, issue):
     assert "2099-12-01T12:00:00.123456Z" == answer.json()["at"].replace("+00:00", "Z")
 
 
-def test_a_plus_that_nobody_escaped_is_one(http, investigator, issue):
+def test_an_unescaped_plus_in_an_offset_is_accepted(http, investigator, issue):
     """As people type it."""
     at = "2099-01-01T00:00:00+08:00"
 
@@ -294,7 +294,7 @@ def test_a_plus_that_nobody_escaped_is_one(http, investigator, issue):
 
 
 def test_a_timeline_has_both_tracks_in_bands_and_every_event_twice(at, issue, act, look):
-    """Where it was true, and where it was recorded."""
+    """At the instant from which it is true, and at the one when it was recorded."""
     at("2026-01-05")
     permit = issue()
     at("2026-02-01")

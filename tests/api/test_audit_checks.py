@@ -6,8 +6,8 @@ NAME, CORRECTED = "欧阳测试", "欧阳改名"
 FINDING = "就业证明系伪造"
 
 
-def test_a_check_before_a_late_report_would_be_told_otherwise_today(at, issue, act, check, look):
-    """By the event that is named."""
+def test_a_check_before_a_late_report_gets_another_answer_today(at, issue, act, check, look):
+    """With the event that made the difference."""
     at("2026-01-05")
     permit = issue()
     at("2026-01-10")
@@ -34,8 +34,8 @@ def test_a_check_before_a_late_report_would_be_told_otherwise_today(at, issue, a
     )
 
 
-def test_a_corrected_name_was_shown_wrong(issue, act, check, look):
-    """The outcome stands; the field is named."""
+def test_a_check_that_showed_a_wrong_name_is_marked(issue, act, check, look):
+    """The outcome is unchanged; the field is named."""
     permit = issue()
     assert NAME == check(permit["permit_number"])["permit"]["name"]
     act(permit["permit_number"], "identity-corrections", name=CORRECTED)
@@ -49,7 +49,7 @@ def test_a_corrected_name_was_shown_wrong(issue, act, check, look):
     )
 
 
-def test_p24_who_relied_on_a_voided_permit_is_listed(issue, act, check, look):
+def test_p24_checks_of_a_voided_permit_are_listed(issue, act, check, look):
     """[N18] The answer was right at the time."""
     permit = issue()
     check(permit["permit_number"])
@@ -70,8 +70,8 @@ def test_p24_who_relied_on_a_voided_permit_is_listed(issue, act, check, look):
     )
 
 
-def test_a_live_code_is_asked_again_as_if_it_were_live(issue, act, phone_of, show, look):
-    """It was: only what is known of the permit may be another."""
+def test_a_code_is_evaluated_again_as_live(issue, act, phone_of, show, look):
+    """It was live; only the facts of the permit may differ now."""
     permit = issue()
     phone = phone_of(permit)
     show(phone.code())
@@ -87,8 +87,8 @@ def test_a_live_code_is_asked_again_as_if_it_were_live(issue, act, phone_of, sho
     )
 
 
-def test_of_an_erased_holders_checks_the_plain_part_stays(issue, check, look, protect):
-    """That there was one, when and with what outcome; who asked went with the key."""
+def test_checks_of_an_erased_holder_keep_their_plain_fields(issue, check, look, protect):
+    """Their time and outcome; the verifier was encrypted with the holder's key."""
     permit = issue()
     check(permit["permit_number"])
     protect(permit, "erasures", ERASURE)

@@ -35,7 +35,7 @@ def verify(http, tmp_path):
     return verify
 
 
-def test_the_history_says_what_was_changed(investigator, arrived):
+def test_the_history_lists_the_changes(investigator, arrived):
     application = arrived()
     answer = investigator.get(f"{A}/{application['receipt_number']}/events")
     events = answer.json()["events"]
@@ -61,7 +61,7 @@ def test_evidence_of_an_application_verifies(investigator, arrived, verify):
     assert "id-card.arrived.v1" in said
 
 
-def test_an_erased_applicant_is_named_nowhere(investigator, accept, verify):
+def test_an_erased_applicant_is_not_named(investigator, accept, verify):
     application = accept()
     name = "欧阳测试"
     before = investigator.get(f"{A}/{application['receipt_number']}/evidence").content
@@ -77,7 +77,7 @@ def test_an_erased_applicant_is_named_nowhere(investigator, accept, verify):
     assert verify(before)[0] == verify(after)[0] == 0
 
 
-def test_looks_are_on_record(investigator, registrar, accept):
+def test_audit_reads_are_recorded(investigator, registrar, accept):
     number = accept()["receipt_number"]
     assert investigator.get(f"{A}/{number}/events").status_code == 200
     assert registrar.get(f"{A}/{number}/events").status_code == 403

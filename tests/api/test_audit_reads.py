@@ -1,4 +1,4 @@
-"""Who looked into the audit: on record before anything is answered, refused ones too."""
+"""Audit reads: each is recorded before it is answered, refused ones too."""
 
 import random
 
@@ -36,13 +36,13 @@ def path(number, what):
 
 @pytest.mark.parametrize("what", WHATS)
 def test_a_read_is_recorded(recorded, investigator, number, what):
-    """Who, in which case, at what."""
+    """With the reader, the case and the permit."""
     assert 200 == investigator.get(path(number, what)).status_code
 
     assert [("investigator@development", "2026-DP-17", what, "answered", {})] == recorded(number)
 
 
-def test_with_what_was_asked_for(recorded, investigator, number):
+def test_a_read_is_recorded_with_its_parameters(recorded, investigator, number):
     """Instants and numbers; free text and unknown parameters are not recorded."""
     instants = {"at": "2099-01-05T09:00:00.1234567+08:00", "known_at": "2099-01-05T01:00:00Z"}
     investigator.get(path(number, "state"), **instants)
@@ -60,7 +60,7 @@ def test_with_what_was_asked_for(recorded, investigator, number):
 
 @pytest.mark.parametrize("what", WHATS)
 def test_a_read_without_a_case_is_refused_and_recorded(recorded, signed, number, what):
-    """403, by an account that could be asked why."""
+    """403; the account is known."""
     nobodys = signed(sub="officer-7", scope="audit:read")
 
     answer = nobodys.get(path(number, what))
@@ -70,8 +70,8 @@ def test_a_read_without_a_case_is_refused_and_recorded(recorded, signed, number,
 
 
 @pytest.mark.parametrize("role", ["registrar", "verifier", "operator"])
-def test_the_wrong_scope_is_on_record_too(recorded, caller, number, role):
-    """Refused reads are recorded."""
+def test_a_read_with_the_wrong_scope_is_recorded(recorded, caller, number, role):
+    """Refused reads are recorded too."""
     assert 403 == caller(role).get(path(number, "events")).status_code
 
     assert [(f"{role}@development", None, "events", "refused")] == [
@@ -79,8 +79,8 @@ def test_the_wrong_scope_is_on_record_too(recorded, caller, number, role):
     ]
 
 
-def test_of_a_token_that_is_not_valid_nothing_is_known(recorded, signed, http, number):
-    """401, and no record of an unverified name."""
+def test_a_read_with_an_invalid_token_is_not_recorded(recorded, signed, http, number):
+    """401; an unverified name is not stored."""
     assert (
         401
         == signed(sub="officer-7", scope="audit:read", exp=1)
@@ -92,8 +92,8 @@ def test_of_a_token_that_is_not_valid_nothing_is_known(recorded, signed, http, n
     assert [] == recorded(number)
 
 
-def test_a_look_at_nothing_is_on_record(recorded, investigator):
-    """With the number where it could be one; a citizen number in its place is not kept."""
+def test_a_read_of_an_unknown_permit_is_recorded(recorded, investigator):
+    """With the number if it has the form of one; a citizen ID number in its place is not kept."""
     before = len(recorded(NOBODYS))
     assert 404 == investigator.get(path(NOBODYS, "events")).status_code
     assert 404 == investigator.get(path("990000199001010017", "events")).status_code
@@ -104,8 +104,8 @@ def test_a_look_at_nothing_is_on_record(recorded, investigator):
 
 
 @pytest.mark.parametrize("what", [*WHATS, None])
-def test_what_cant_be_recorded_is_not_answered(service, investigator, number, what):
-    """503, and nothing of the permit in it."""
+def test_a_read_that_cannot_be_recorded_is_not_answered(service, investigator, number, what):
+    """503, without anything of the permit."""
     service.execute("REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service")
     try:
         answer = investigator.get(path(number, what) if what else READS)
@@ -117,8 +117,8 @@ def test_what_cant_be_recorded_is_not_answered(service, investigator, number, wh
     assert number not in answer.text
 
 
-def test_a_refusal_that_cant_be_recorded_is_not_told_either(service, registrar, number):
-    """The response does not depend on the outcome."""
+def test_a_refusal_that_cannot_be_recorded_is_not_answered(service, registrar, number):
+    """The response does not reveal the outcome."""
     service.execute("REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service")
     try:
         answer = registrar.get(path(number, "events"))
@@ -128,8 +128,8 @@ def test_a_refusal_that_cant_be_recorded_is_not_told_either(service, registrar, 
     assert 503 == answer.status_code
 
 
-def test_looks_are_listed_with_the_newest_first(investigator, signed, number):
-    """All or those of one permit, in pages; listing them is a read as well."""
+def test_audit_reads_are_listed_newest_first(investigator, signed, number):
+    """All, or those of one permit, in pages; listing them is an audit read as well."""
     investigator.get(path(number, "state"))
     signed(sub="officer-7", scope="verify").get(path(number, "checks"))
     investigator.get(READS, subject=number)

@@ -12,8 +12,8 @@ def assert_problem(answer):
     assert answer.status_code == answer.json()["status"]
 
 
-def test_a_body_has_a_bound(subtests, registrar):
-    """256 KiB, announced or not."""
+def test_a_body_has_a_size_limit(subtests, registrar):
+    """256 KiB, with or without a Content-Length."""
     for size_bytes, status in [(BODY_BYTES_MAX, 422), (BODY_BYTES_MAX + 1, 413), (10**7, 413)]:
         for in_chunks in [False, True]:
             with subtests.test(size_bytes=size_bytes, status=status, in_chunks=in_chunks):
@@ -26,8 +26,8 @@ def test_a_body_has_a_bound(subtests, registrar):
                 assert_problem(answer)
 
 
-def test_another_type_is_refused(subtests, registrar, application):
-    """Even where the bytes are JSON."""
+def test_another_media_type_is_refused(subtests, registrar, application):
+    """Even if the bytes are JSON."""
     for content_type in [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -48,8 +48,8 @@ def test_another_type_is_refused(subtests, registrar, application):
             assert answer.status_code in {415, 422}
 
 
-def test_what_is_no_json_is_bad_input(subtests, registrar):
-    """422, as the contract says, on every endpoint alike."""
+def test_a_body_that_is_not_json_is_invalid(subtests, registrar):
+    """422, as documented, on every endpoint."""
     for content in [
         b"",
         b" ",

@@ -1,4 +1,4 @@
-"""Tokens that are bound to a key (RFC 9449 §7): good with a proof by that key, and only so."""
+"""Tokens that are bound to a key (RFC 9449 §7) are accepted only with a proof by that key."""
 
 import time
 
@@ -75,15 +75,15 @@ def proof(http, bound):
 
 
 @every_way
-def test_with_a_proof_by_its_key_it_is_good(ask, proof, way):
-    """As the scheme DPoP, in any case of letters."""
+def test_a_bound_token_is_accepted_with_a_proof_by_its_key(ask, proof, way):
+    """With the scheme DPoP, in upper or lower case."""
     assert way[-1] == ask(way, "DPoP", proof(way))[0]
     assert way[-1] == ask(way, "dpop", proof(way))[0]
 
 
 @every_way
-def test_as_a_plain_bearer_token_it_is_refused(ask, proof, way):
-    """A thief lacks the key (RFC 9449 §7.2); with a proof the scheme is DPoP."""
+def test_a_bound_token_is_refused_as_a_bearer_token(ask, proof, way):
+    """A thief lacks the key (RFC 9449 §7.2); with a proof, the scheme is DPoP."""
     refused = (401, 'DPoP error="invalid_token", algs="ES256"')
 
     assert refused == ask(way, "Bearer")
@@ -91,8 +91,8 @@ def test_as_a_plain_bearer_token_it_is_refused(ask, proof, way):
 
 
 @every_way
-def test_without_a_proof_with_two_or_with_anothers_it_is_refused(ask, proof, way):
-    """One proof, by the very key, of this request and token."""
+def test_a_bound_token_needs_exactly_one_proof_by_its_key(ask, proof, way):
+    """Of this request and this token."""
     refused = (401, 'DPoP error="invalid_dpop_proof", algs="ES256"')
 
     assert refused == ask(way, "DPoP")
@@ -105,8 +105,8 @@ def test_without_a_proof_with_two_or_with_anothers_it_is_refused(ask, proof, way
 
 
 @every_way
-def test_a_proof_counts_once(ask, proof, way):
-    """A recorded proof can't be used again."""
+def test_a_proof_is_accepted_once(ask, proof, way):
+    """A recorded proof cannot be used again."""
     once = proof(way)
 
     assert way[-1] == ask(way, "DPoP", once)[0]
@@ -114,16 +114,16 @@ def test_a_proof_counts_once(ask, proof, way):
 
 
 @every_way
-def test_a_token_that_is_bound_to_nothing_is_no_dpop_token(ask, proof, signed, way):
-    """The key of the proof has to be the token's (RFC 9449 §7.1), and it has none."""
+def test_an_unbound_token_is_refused_as_a_dpop_token(ask, proof, signed, way):
+    """The key of the proof has to be the token's (RFC 9449 §7.1), which has none."""
     token = signed(scope=SCOPES, case="2026-7").token
 
     assert 401 == ask(way, "DPoP", proof(way, token=token), token=token)[0]
     assert way[-1] == ask(way, "Bearer", token=token)[0]
 
 
-def test_bound_in_a_way_that_is_not_known_it_is_refused(subtests, ask, proof, signed):
-    """A binding that can't be confirmed does not count as none."""
+def test_a_token_with_an_unknown_binding_is_refused(subtests, ask, proof, signed):
+    """A binding that cannot be verified is not ignored."""
     for cnf in [
         *({}, [], "x", 7, True),
         *({"jkt": 7}, {"jkt": ""}, {"jkt": "short"}, {"jkt": [KEY.thumbprint()]}),
@@ -152,8 +152,8 @@ def test_a_code_is_made_with_the_one_key_of_phone_and_token(signed, registrar, a
     assert 401 == phone.ask(phone.proof({"jwk": OTHER.as_dict(private=False)}, OTHER)).status_code
 
 
-def test_an_address_is_compared_as_addresses_are(subtests, ask, proof):
-    """Whatever is encoded in it, and how (RFC 3986 §6.2.2)."""
+def test_addresses_are_compared_in_normal_form(subtests, ask, proof):
+    """Whatever is percent-encoded in them (RFC 3986 §6.2.2)."""
     for path, spelled in [
         ("/v1/permits/%e5%b1%85", "/v1/permits/%E5%B1%85"),
         ("/v1/permits/%41%7E", "/v1/permits/A~"),
@@ -166,8 +166,8 @@ def test_an_address_is_compared_as_addresses_are(subtests, ask, proof):
             assert 401 == ask(sent, "DPoP", proof(WAYS["a read"]))[0]
 
 
-def test_what_was_used_is_forgotten_when_it_can_not_be_used_again():
-    """After two minutes: then its own time says no."""
+def test_a_used_proof_is_forgotten_once_it_has_expired():
+    """After two minutes, its own time makes it invalid."""
     seen = SeenProofs()
     seen.spend(Proof("key", "1"), now=0)
     with pytest.raises(BadProof):
@@ -179,8 +179,8 @@ def test_what_was_used_is_forgotten_when_it_can_not_be_used_again():
     assert 2 == len(seen)
 
 
-def test_a_full_memory_lets_nothing_through():
-    """Unknown means not good; nothing that is remembered is dropped for it."""
+def test_a_full_memory_of_used_proofs_refuses_new_ones():
+    """No remembered proof is dropped for a new one."""
     seen = SeenProofs(seen_max=2)
     for name in "12":
         seen.spend(Proof("key", name), now=0)

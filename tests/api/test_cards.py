@@ -27,7 +27,7 @@ def claimed(permit, number, holder_of, claim_body):
     return number
 
 
-def test_p12_a_lost_card_has_no_effect_and_the_phone_keeps_its_own(act, claimed):
+def test_p12_a_lost_card_is_not_effective_and_the_phone_is(act, claimed):
     """Physical reported lost, electronic active."""
     permit = act(claimed, "loss-reports")
 
@@ -36,7 +36,7 @@ def test_p12_a_lost_card_has_no_effect_and_the_phone_keeps_its_own(act, claimed)
     assert (lost, phone) == (permit["physical"], permit["electronic"])
 
 
-def test_p14_found_before_a_reissue_the_card_works_again(act, check, number):
+def test_p14_a_card_found_before_a_reissue_is_effective_again(act, check, number):
     """The same serial is effective as before."""
     act(number, "loss-reports")
 
@@ -46,8 +46,8 @@ def test_p14_found_before_a_reissue_the_card_works_again(act, check, number):
     assert "effective" == check(number, 1)["outcome"]
 
 
-def test_p14_found_after_a_reissue_the_old_card_stays_dead(act, registrar, check, number):
-    """There is no loss to lift any more."""
+def test_p14_a_card_found_after_a_reissue_stays_not_effective(act, registrar, check, number):
+    """There is no loss left to lift."""
     act(number, "loss-reports")
     act(number, "reissues")
 
@@ -86,8 +86,8 @@ def test_p15_a_replacement_is_a_new_card(act, service, claimed):
         assert fee == service.event(permit["as_of_position"])["fee_yuan"], reason
 
 
-def test_p15_a_damaged_card_is_replaced_against_the_old_one(registrar, number):
-    """Without it, refused."""
+def test_p15_a_damaged_card_is_replaced_only_if_it_is_returned(registrar, number):
+    """Otherwise the command is refused."""
     body = {"reason": "damaged", "old_card_returned": False}
 
     answer = registrar.post(f"/v1/permits/{number}/replacements", body)
@@ -103,7 +103,7 @@ def test_p17_a_reissue_and_a_lift_need_a_loss(registrar, number):
 
 
 def test_a_card_is_delivered_once(act, read, number):
-    """The physical view knows the day; a second delivery changes nothing."""
+    """The physical view has the day; a second delivery changes nothing."""
     first, second = act(number, "card-deliveries"), act(number, "card-deliveries")
 
     assert first == second

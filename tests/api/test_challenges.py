@@ -1,4 +1,4 @@
-"""Challenges: in scenarios of high risk a code that was passed on from elsewhere has no effect."""
+"""Challenges: in high-risk scenarios, a code relayed from elsewhere is not effective."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def other(signed):
     return signed(sub="officer-7", scope="verify", scenarios=[LAW, BORDER])
 
 
-def test_eight_digits_for_two_minutes(at, verifier):
+def test_a_challenge_is_eight_digits_for_two_minutes(at, verifier):
     """By the ledger's clock."""
     at("2026-06-01T10:00:00+08:00")
     said = verifier.post(PATH, {"scenario": LAW}).json()
@@ -40,7 +40,7 @@ def test_eight_digits_for_two_minutes(at, verifier):
     assert said["expires_at"].startswith("2026-06-01T02:02:0")
 
 
-def test_a_code_that_answers_it_is_good(phone, challenge, show):
+def test_a_code_that_answers_the_challenge_is_effective(phone, challenge, show):
     """Once."""
     digits = challenge()
     code = phone.code(digits)
@@ -57,8 +57,9 @@ def test_a_challenge_is_answered_once(phone, challenge, show):
     assert ["effective", "not_effective"] == [show(c, LAW, digits)["outcome"] for c in codes]
 
 
-def test_two_codes_for_one_challenge_in_the_same_instant(phone, challenge, show, together):
-    """One of them is good."""
+def test_of_several_concurrent_codes_for_one_challenge_one_is_effective(
+    phone, challenge, show, together
+):
     digits = challenge()
     codes = [phone.code(digits) for _ in range(3)]
 
@@ -67,24 +68,24 @@ def test_two_codes_for_one_challenge_in_the_same_instant(phone, challenge, show,
     assert ["effective", "not_effective", "not_effective"] == sorted(found)
 
 
-def test_a_plain_code_does_not_answer_it(phone, challenge, show):
-    """It may come from anywhere."""
+def test_a_code_without_a_challenge_does_not_answer_one(phone, challenge, show):
+    """It may have been relayed."""
     assert "not_live" == show(phone.code(), LAW, challenge())["reason"]
 
 
-def test_a_code_for_another_challenge_does_not_answer_it(phone, challenge, show):
-    """Though it is the same officer's."""
+def test_a_code_for_another_challenge_does_not_answer_this_one(phone, challenge, show):
+    """Although both are the same officer's."""
     first, second = challenge(), challenge()
     assert "not_live" == show(phone.code(first), LAW, second)["reason"]
 
 
-def test_a_code_for_a_challenge_is_no_plain_code(phone, challenge, show):
-    """A code without a challenge answers none."""
+def test_a_code_for_a_challenge_is_not_effective_without_it(phone, challenge, show):
+    """Only a code without a challenge is."""
     assert "not_live" == show(phone.code(challenge()), LAW)["reason"]
 
 
-def test_a_code_for_anothers_challenge_is_not_live(phone, challenge, other, show):
-    """Relayed: the digits were another officer's, and that officer gets nothing either."""
+def test_a_code_for_another_officers_challenge_is_not_live(phone, challenge, other, show):
+    """It was relayed; the other officer cannot use it afterwards either."""
     digits = challenge(by=other)
     code = phone.code(digits)
 
@@ -93,18 +94,18 @@ def test_a_code_for_anothers_challenge_is_not_live(phone, challenge, other, show
 
 
 def test_a_challenge_is_for_its_scenario(phone, challenge, show):
-    """And for no other of the same officer's."""
+    """And for no other scenario of the same officer."""
     digits = challenge(LAW)
     assert "not_live" == show(phone.code(digits), BORDER, digits)["reason"]
 
 
-def test_where_nothing_was_asked_a_plain_code_is_enough(phone, show):
+def test_without_a_challenge_an_ordinary_code_is_effective(phone, show):
     """In the same scenario."""
     assert "effective" == show(phone.code(), LAW)["outcome"]
 
 
-def test_a_challenge_dies(at, phone, challenge, show):
-    """After two minutes it can't be answered, and a code that did is not live."""
+def test_a_challenge_expires(at, phone, challenge, show):
+    """After two minutes it cannot be answered, and a code that answered it is not live."""
     at("2026-06-01T10:00:00+08:00")
     digits = challenge()
     at("2026-06-01T10:01:55+08:00")
@@ -117,28 +118,28 @@ def test_a_challenge_dies(at, phone, challenge, show):
     assert "not_live" == show(code, LAW, digits)["reason"]
 
 
-def test_digits_that_nobody_shows_are_not_answered(phone):
-    """A phone can't prepare for a challenge that is yet to come."""
+def test_digits_that_no_officer_shows_are_refused(phone):
+    """A phone cannot prepare a code for a future challenge."""
     refused = phone.ask(challenge="00000000")
     assert (409, "CHALLENGE_NOT_OPEN") == (refused.status_code, refused.json()["code"])
 
 
-def test_only_in_scenarios_of_high_risk(subtests, verifier):
-    """Of the policy's list."""
+def test_challenges_exist_only_in_high_risk_scenarios(subtests, verifier):
+    """Those that the policy lists."""
     for scenario in [PATROL, "dog_walking", ""]:
         with subtests.test(scenario=scenario):
             refused = verifier.post(PATH, {"scenario": scenario})
             assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
-def test_only_by_who_is_registered_for_the_scenario(caller):
+def test_only_a_verifier_with_the_scenario_gets_a_challenge(caller):
     """As with checks."""
     refused = caller("verifier", scenarios=[PATROL]).post(PATH, {"scenario": LAW})
     assert (409, "SCENARIO_NOT_ALLOWED") == (refused.status_code, refused.json()["code"])
 
 
-def test_other_texts_are_no_challenge(subtests, phone, verifier):
-    """422, of the phone and of the officer."""
+def test_a_malformed_challenge_is_invalid(subtests, phone, verifier):
+    """422, from the phone and from the officer."""
     for digits in ["", "1234567", "123456789", "1234567a", 12345678]:
         with subtests.test(digits=digits):
             asked = phone.holder.post(phone.path, {"challenge": digits}, dpop=phone.proof())

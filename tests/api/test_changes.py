@@ -20,7 +20,7 @@ def faces(read):
     return lambda permit: [read(permit, track) for track in ("/physical", "/electronic")]
 
 
-def test_p25_a_move_inside_the_province_shows_on_both_tracks(act, faces, service, number):
+def test_p25_a_move_inside_the_province_is_shown_on_both_tracks(act, faces, service, number):
     """The same permit with the new address; in time, so without a warning."""
     permit = act(number, "address-changes", **MOVED, moved_on="2026-05-22")
 
@@ -29,8 +29,8 @@ def test_p25_a_move_inside_the_province_shows_on_both_tracks(act, faces, service
     assert service.event(permit["as_of_position"])["reported_late"] is False
 
 
-def test_the_same_address_again_is_no_event(act, number):
-    """White space around it makes it no other."""
+def test_an_unchanged_address_appends_no_event(act, number):
+    """White space around it is ignored."""
     first = act(number, "address-changes", **MOVED, moved_on="2026-05-30")
     spaced = {**MOVED["residence"], "address": f" {MOVED['residence']['address']} "}
 
@@ -38,7 +38,7 @@ def test_the_same_address_again_is_no_event(act, number):
 
 
 def test_p25_a_refused_division_is_named_with_a_hint(registrar, number):
-    """Of a dissolved one, the division that it is part of now."""
+    """For a dissolved one, the division that it is part of now."""
     body = {"residence": {"division": "320202", "address": "示例路1号"}, "moved_on": "2026-05-30"}
 
     answer = registrar.post(f"/v1/permits/{number}/address-changes", body)
@@ -49,7 +49,7 @@ def test_p25_a_refused_division_is_named_with_a_hint(registrar, number):
     assert "320213" in error["reason"]
 
 
-def test_a_move_is_reported_once_it_has_happened(registrar, number):
+def test_a_future_move_is_refused(registrar, number):
     """Not the day before."""
     body = {**MOVED, "moved_on": "2026-06-02"}
 
@@ -58,8 +58,8 @@ def test_a_move_is_reported_once_it_has_happened(registrar, number):
     assert (422, "moved_on") == (answer.status_code, answer.json()["errors"][0]["field"])
 
 
-def test_p26_a_corrected_name_makes_the_card_stale(act, faces, check, number):
-    """Both faces show the new name; the old card has no effect until there is a new one."""
+def test_p26_a_corrected_name_makes_the_card_outdated(act, faces, check, number):
+    """Both tracks show the new name; the old card is not effective until a new one is issued."""
     permit = act(number, "identity-corrections", name="欧阳更正")
 
     assert ["欧阳更正"] * 2 == [face["name"] for face in faces(permit)]
@@ -75,14 +75,14 @@ def test_p26_a_corrected_name_makes_the_card_stale(act, faces, check, number):
 
 
 def test_p26_another_household_address_does_not_outdate_the_card(act, faces, check, number):
-    """Name and number are what a check compares."""
+    """A check compares only name and number."""
     permit = act(number, "identity-corrections", hukou_address="安徽省黄山市示例街2号")
 
     assert ["安徽省黄山市示例街2号"] * 2 == [face["hukou_address"] for face in faces(permit)]
     assert "effective" == check(number, 1)["outcome"]
 
 
-def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, application):
+def test_p26_a_corrected_number_replaces_the_former_one(registrar, act, application):
     """The person is found by the new number only, and the former one gets no permit."""
     person, other = application(), application()
     number = registrar.post("/v1/permits", person).json()["permit_number"]
@@ -103,7 +103,7 @@ def test_p26_a_corrected_number_is_the_one_to_be_found_by(registrar, act, applic
 
 
 def test_p02_a_number_cannot_be_corrected_into_another_holders(registrar, application):
-    """Two permits would be one person's: refused by that rule, not as a lost race."""
+    """One person would have two permits: refused by that rule, not as a conflict."""
     person, other = application(), application()
     number = registrar.post("/v1/permits", person).json()["permit_number"]
     registrar.post("/v1/permits", other)

@@ -33,7 +33,7 @@ def test_token_prints_a_token_that_the_service_accepts(service, http, arguments,
 
 
 def test_a_verifiers_token_names_its_scenarios(service, http, issue):
-    """And allows no others."""
+    """It allows no others."""
     run = service.command("token", "verifier", "--scenario", "patrol_inspection")
     headers = {"Authorization": f"Bearer {run.stdout.strip()}"}
     card = {"track": "physical", "permit_number": issue()["permit_number"], "card_serial": 1}
@@ -54,8 +54,8 @@ def test_a_holders_token_needs_a_holder(service):
     assert "--holder" in run.stderr
 
 
-def test_status_is_what_the_service_says(service, http, issue, read):
-    """Positions, permits, checks, as one JSON object."""
+def test_status_prints_the_figures_of_the_service(service, http, issue, read):
+    """Positions, permits and checks, as one JSON object."""
     read(issue())
 
     status = service.status()
@@ -75,8 +75,8 @@ def test_status_on_a_screen(service):
     assert "in step" in run.stdout
 
 
-def test_demo_plays_a_life_and_shows_both_views(service, permit_ledger):
-    """Every step with both tracks, the checks, and the position moved on by it."""
+def test_demo_runs_all_commands_of_a_permit_and_shows_both_views(service, permit_ledger):
+    """Every step with both tracks, the checks, and the new position."""
     before = service.status()["log_position"]
 
     run = permit_ledger("demo", "--url", service.url)
@@ -90,7 +90,7 @@ def test_demo_plays_a_life_and_shows_both_views(service, permit_ledger):
     assert before + 6 == service.status()["log_position"]
 
 
-def test_demo_against_nothing_says_so(permit_ledger, make_service):
+def test_demo_without_a_service_reports_that(permit_ledger, make_service):
     """A sentence and exit code 1."""
     run = permit_ledger("demo", "--url", make_service().url)
 
@@ -126,7 +126,7 @@ def test_settings_that_cannot_be_used_are_named(permit_ledger, command, name, va
         ["nothing"],
     ],
 )
-def test_arguments_that_mean_nothing(permit_ledger, arguments):
+def test_invalid_arguments_are_usage_errors(permit_ledger, arguments):
     """Exit code 2 and a usage line."""
     run = permit_ledger(*arguments)
 
@@ -135,8 +135,8 @@ def test_arguments_that_mean_nothing(permit_ledger, arguments):
     assert "Traceback" not in run.stderr
 
 
-def test_up_with_a_clock_starts_there(make_service):
-    """And the time runs on from it, across a restart."""
+def test_up_starts_with_the_given_clock(make_service):
+    """Time continues from there, across a restart."""
     service = make_service().start("--clock", "2031-05-06T09:00:00")
     assert httpx.get(f"{service.url}/v1/dev/clock").json()["now"].startswith("2031-05-06T01:0")
     service.stop()
@@ -147,7 +147,7 @@ def test_up_with_a_clock_starts_there(make_service):
 
 
 def test_a_clock_is_for_development_only(permit_ledger, tmp_path):
-    """Beside a real issuer it can't be set."""
+    """With a real issuer it cannot be set."""
     jwks = tmp_path / "jwks.json"
     jwks.write_text('{"keys": []}')
     issuer = {"PERMIT_LEDGER_ISSUER": "https://issuer.example", "PERMIT_LEDGER_JWKS": str(jwks)}
@@ -158,8 +158,8 @@ def test_a_clock_is_for_development_only(permit_ledger, tmp_path):
     assert "development mode only" in " ".join(run.stderr.split())
 
 
-def test_keys_list_tells_what_each_wraps(service, registrar, application):
-    """The one in use, with as many keys as there are holders; it can't be destroyed."""
+def test_keys_list_shows_how_many_keys_each_kek_wraps(service, registrar, application):
+    """The active one wraps as many keys as there are holders; it cannot be destroyed."""
     registrar.post("/v1/permits", application())
     [(holders,)] = service.rows("SELECT count(*) FROM ledger.holders WHERE wrapped IS NOT NULL")
     [(kek_id,)] = service.rows("SELECT kek_id FROM ledger.key_encryption_keys")

@@ -1,4 +1,4 @@
-"""Many callers in the same instant: exactly one of those who can't all win does."""
+"""Many concurrent callers, of whom only one can succeed: exactly one does."""
 
 from collections import Counter
 from itertools import chain
@@ -64,7 +64,7 @@ def test_16_reissues_under_one_key_are_one(together, registrar, act, issue, turn
 
 
 def test_serials_grow_by_one_with_every_reissue(service, together, registrar, issue):
-    """Sixteen counters report the loss and reissue at will, none of them breaks anything."""
+    """Sixteen clients report the loss and reissue concurrently."""
     number = issue()["permit_number"]
 
     def work(which):
@@ -87,7 +87,7 @@ def test_serials_grow_by_one_with_every_reissue(service, together, registrar, is
 
 
 def test_every_acknowledged_write_has_a_version_of_its_own(together, registrar, issue):
-    """Without If-Match no write is lost."""
+    """No write without If-Match is lost."""
     path = f"/v1/permits/{issue()['permit_number']}/replacements"
     body = {"reason": "office_error", "old_card_returned": True}
 

@@ -1,4 +1,4 @@
-"""Reads that the caller has already: 304, as long as it reads the same (RFC 9110 §13.1.2)."""
+"""Conditional reads: 304, as long as the representation is unchanged (RFC 9110 §13.1.2)."""
 
 import pytest
 
@@ -23,8 +23,8 @@ def path(issue, read):
     return f"/v1/permits/{permit['permit_number']}"
 
 
-def test_what_the_caller_has_is_not_sent_again(subtests, ask, path):
-    """By weak comparison; with what a cache needs, and how recent that is."""
+def test_a_matching_tag_gets_304(subtests, ask, path):
+    """By weak comparison; with the headers that a cache needs, and the age."""
     for view in VIEWS:
         for condition in [
             '"1"',
@@ -49,8 +49,8 @@ def test_what_the_caller_has_is_not_sent_again(subtests, ask, path):
                 assert not {"content-type", "content-length"} & set(answer.headers)
 
 
-def test_anything_else_is_sent(subtests, ask, path):
-    """What can't be read is no condition."""
+def test_other_tags_get_the_representation(subtests, ask, path):
+    """An unreadable header is no condition."""
     for condition in [
         '"2"',
         'W/"2"',
@@ -68,15 +68,15 @@ def test_anything_else_is_sent(subtests, ask, path):
             assert (200, '"1"') == (answer.status_code, answer.headers["ETag"])
 
 
-def test_lines_are_one_list_and_head_is_as_get(ask, path):
+def test_several_lines_form_one_list_and_head_behaves_like_get(ask, path):
     """RFC 9110 §5.3, §9.3.2."""
     assert 304 == ask(path, '"9"', '"1"').status_code
     assert 304 == ask(path, '"1"', method="HEAD").status_code
     assert 200 == ask(path, '"9"', method="HEAD").status_code
 
 
-def test_after_an_event_it_is_another(ask, registrar, path):
-    """And the old tag matches no more."""
+def test_an_event_changes_the_tag(ask, registrar, path):
+    """The old tag no longer matches."""
     position = registrar.post(f"{path}/loss-reports").json()["as_of_position"]
 
     answer = ask(f"{path}?min_position={position}", '"1"')
@@ -85,9 +85,9 @@ def test_after_an_event_it_is_another(ask, registrar, path):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_at_midnight_it_is_another_without_an_event(at, ask, issue, read, view):
-    """The year has ended: the same version reads otherwise, so its tag is another one; back in time
-    it is the first again."""
+def test_the_tag_changes_at_midnight_without_an_event(at, ask, issue, read, view):
+    """The year has ended: the same version reads differently, so its tag changes; with the clock
+    set back, the first tag returns."""
     at("2026-01-05")
     permit = issue(issued_on="2026-01-05")
     read(permit)
@@ -105,8 +105,9 @@ def test_at_midnight_it_is_another_without_an_event(at, ask, issue, read, view):
     assert (200, '"1"') == ((back := ask(path, tag)).status_code, back.headers["ETag"])
 
 
-def test_a_write_takes_the_tag_of_either_reading(at, ask, issue, read, registrar):
-    """It is for a version; endorsed late, the permit reads as usual again."""
+def test_a_write_accepts_the_tags_of_both_representations(at, ask, issue, read, registrar):
+    """A write is conditional on the version; after a late endorsement, the permit reads as usual
+    again."""
     at("2026-01-05")
     permit = issue(issued_on="2026-01-05")
     at("2027-01-06")
@@ -136,14 +137,14 @@ def test_an_application_and_its_progress(ask, accept):
         assert (304, '"1"') == (answer.status_code, answer.headers["ETag"])
 
 
-def test_any_tag_is_the_answers_tag_where_it_has_one(subtests, ask):
-    """`*`: pages have tags; problems, and what is never the same, have none."""
+def test_a_star_matches_every_response_with_a_tag(subtests, ask):
+    """`*`: pages have tags; problems and responses that always differ have none."""
     for path in ["/me", "/stats", "/v1/permits/000000000000", "/healthz"]:
         with subtests.test(path=path):
             expected = 304 if path in {"/me", "/stats"} else ask(path).status_code
             assert expected == ask(path, "*").status_code
 
 
-def test_a_write_is_no_read(ask, path):
-    """POST is not conditional on what the caller has."""
+def test_a_post_ignores_if_none_match(ask, path):
+    """POST is not conditional on the caller's copy."""
     assert 422 == ask(f"{path}/loss-reports", "*", method="POST").status_code

@@ -38,8 +38,8 @@ def member(empty_database: str, new_login: Callable[..., str]) -> str:
     return make_conninfo(empty_database, user=new_login("IN ROLE permit_ledger_service"))
 
 
-def test_migrate_says_what_it_applied(migrate):
-    """A line for each; the second time, that there is nothing to do."""
+def test_migrate_reports_what_it_applied(migrate):
+    """A line for each migration; the second time, that there is nothing to do."""
     first = migrate()
 
     assert (0, "") == (first.returncode, first.stderr)
@@ -53,8 +53,8 @@ def test_migrate_says_what_it_applied(migrate):
     )
 
 
-def test_two_at_once_apply_everything_once(migrate):
-    """Two processes, as when two hosts are brought up to date together."""
+def test_two_concurrent_runs_apply_each_migration_once(migrate):
+    """Two processes, as when two hosts are upgraded together."""
     with ThreadPoolExecutor(2) as hosts:
         runs = [run.result() for run in [hosts.submit(migrate), hosts.submit(migrate)]]
 
@@ -75,8 +75,8 @@ def test_migrate_needs_the_owner(migrate, new_login):
     assert "Traceback" not in run.stderr
 
 
-def test_migrate_says_when_nobody_answers(migrate):
-    """Rather than showing a trace."""
+def test_migrate_reports_an_unreachable_database(migrate):
+    """Without a traceback."""
     run = migrate(host="/nowhere")
 
     assert 1 == run.returncode
@@ -87,7 +87,7 @@ def test_migrate_says_when_nobody_answers(migrate):
 def test_a_service_does_not_start_on_an_unmigrated_database(
     member: str, make_service: Callable[[], Service]
 ):
-    """It names the command that its operator has to run first."""
+    """It names the command to run first."""
     run = make_service().command("status", "--database-url", member)
 
     assert 1 == run.returncode

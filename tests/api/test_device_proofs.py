@@ -25,13 +25,13 @@ def assert_refused(answer):
     assert answer.headers["WWW-Authenticate"].startswith("DPoP ")
 
 
-def test_what_the_others_lack_is_nothing_else(phone):
-    """A valid proof is accepted."""
+def test_a_valid_proof_is_accepted(phone):
+    """The other tests change one property of it each."""
     assert 201 == phone.ask().status_code
 
 
-def test_a_proof_of_another_request(subtests, phone):
-    """Another method, address, minute, token; or no name of its own."""
+def test_a_proof_of_another_request_is_refused(subtests, phone):
+    """Of another method, address, minute or token; or without a unique name."""
     for claims in [
         {"htm": "GET"},
         {"htm": None},
@@ -64,8 +64,8 @@ def test_a_proof_of_another_request(subtests, phone):
             assert_refused(phone.ask(phone.proof(**claims)))
 
 
-def test_a_proof_of_another_key(subtests, phone):
-    """Or of another kind of key."""
+def test_a_proof_by_another_key_is_refused(subtests, phone):
+    """Or by another kind of key."""
     for header, key in [
         ({"typ": "JWT"}, None),
         ({"typ": None}, None),
@@ -84,23 +84,23 @@ def test_a_proof_of_another_key(subtests, phone):
             assert_refused(phone.ask(phone.proof(header, key)))
 
 
-def test_nonsense(subtests, phone):
-    """Is no proof, and no error of ours."""
+def test_malformed_proofs_are_refused(subtests, phone):
+    """None causes a server error."""
     for proof in ["", "x", "a.b.c", "A" * 5000, "e30.e30.e30", "居住证"]:
         with subtests.test(proof=proof):
             headers = {**phone.holder.headers, "DPoP": proof.encode()}
             assert_refused(phone.holder.http.post(phone.path, json={}, headers=headers))
 
 
-def test_no_proof_and_two_proofs(phone):
-    """One is required (RFC 9449 §4.3)."""
+def test_exactly_one_proof_is_required(phone):
+    """RFC 9449 §4.3."""
     bearer = list(phone.holder.headers.items())
     for proofs in ([], [("DPoP", phone.proof()), ("DPoP", phone.proof())]):
         assert_refused(phone.holder.http.post(phone.path, json={}, headers=[*bearer, *proofs]))
 
 
-def test_the_same_proof_is_heard_once(phone, together):
-    """Of sixteen in the same instant one gets a code; and none later."""
+def test_a_proof_is_accepted_once(phone, together):
+    """Of sixteen concurrent requests one gets a code; and none later."""
     proof = phone.proof()
 
     statuses = together(16, lambda _: phone.ask(proof).status_code)
@@ -109,8 +109,8 @@ def test_the_same_proof_is_heard_once(phone, together):
     assert_refused(phone.ask(proof))
 
 
-def test_a_proof_for_another_permit_is_none(phone):
-    """The address holds the permit's number."""
+def test_a_proof_for_another_permit_is_refused(phone):
+    """The address contains the permit's number."""
     path = phone.path.replace(phone.number, "000000000000")
     answer = phone.holder.post(path, {}, dpop=phone.proof())
     assert_refused(answer)
@@ -138,7 +138,7 @@ def test_a_proof_names_the_token_that_it_comes_with(caller, phone):
     [{"cat": 1}, {"x5t": "aGVsbG8"}, {"kid": "this phone"}, {"b64": True}, {"cat": "x" * 1500}],
     ids=lambda member: repr(member)[:20],
 )
-def test_a_member_of_the_header_that_is_not_understood_is_ignored(phone, member):
+def test_an_unknown_header_member_is_ignored(phone, member):
     """RFC 7515 §4."""
     assert 201 == phone.ask(phone.proof(member)).status_code
 
@@ -156,7 +156,7 @@ def test_a_critical_member_is_refused(subtests, phone):
 
 
 def test_a_key_of_another_kind_is_refused(subtests, phone):
-    """Whatever the signature is worth."""
+    """Whether its signature is valid or not."""
     for jwk in [
         {"d": "AAAA"},
         {"kty": "oct", "k": "AAAA"},
@@ -173,15 +173,15 @@ def test_a_key_of_another_kind_is_refused(subtests, phone):
             assert_refused(phone.ask(by_hand(phone, jwk=public)))
 
 
-def test_a_key_that_is_none_is_refused(subtests, phone):
-    """Nothing of it is trusted before it is read."""
+def test_a_malformed_key_is_refused(subtests, phone):
+    """It is not used before it is parsed."""
     for jwk in [None, "x", [], 7, {}]:
         with subtests.test(jwk=jwk):
             assert_refused(phone.ask(by_hand(phone, jwk=jwk)))
 
 
 def by_hand(phone, **member):
-    """A proof with a header that no library would make."""
+    """A proof with a header that no library produces."""
     header, payload, _ = phone.proof().split(".")
     padded = json.loads(base64.urlsafe_b64decode(header + "=="))
     changed = json.dumps({**padded, **member}).encode()
@@ -190,14 +190,14 @@ def by_hand(phone, **member):
     return f"{signing_input.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-def test_proofs_live_by_real_time(at, phone):
-    """Proofs are dated by the machine's clock, not by the ledger's."""
+def test_proofs_are_dated_by_the_machines_clock(at, phone):
+    """Not by the ledger's."""
     at("2031-01-01")
     assert 201 == phone.ask().status_code
 
 
-def test_a_proof_is_no_token(http, phone):
-    """It comes beside one."""
+def test_a_proof_does_not_replace_a_token(http, phone):
+    """It is sent with one."""
     answer = http.post(phone.path, json={}, headers={"DPoP": phone.proof()})
     challenges = 'Bearer, DPoP algs="ES256"'
     assert (401, challenges) == (answer.status_code, answer.headers["WWW-Authenticate"])

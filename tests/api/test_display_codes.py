@@ -1,4 +1,4 @@
-"""Live codes: good once, for a moment, on the phone that is bound. P20, P21"""
+"""Live codes: effective once, for half a minute, on a bound phone. P20, P21"""
 
 import os
 import random
@@ -29,7 +29,7 @@ def phone(phone_of, permit):
 
 
 def assert_not_live(found):
-    """The same answer for every code that is not live; nothing about any permit."""
+    """Every code that is not live gets the same response, without anything about a permit."""
     assert ("not_effective", "not_live", {}) == (
         found["outcome"],
         found["reason"],
@@ -37,8 +37,8 @@ def assert_not_live(found):
     )
 
 
-def test_a_code_is_as_the_contract_has_it(phone):
-    """130 bits in Crockford's alphabet, dead in 30 s, to be refreshed well before."""
+def test_a_code_has_the_documented_form(phone):
+    """130 bits in Crockford's alphabet, valid for 30 s, to be refreshed well before."""
     answer = phone.ask()
 
     assert 201 == answer.status_code
@@ -50,7 +50,7 @@ def test_a_code_is_as_the_contract_has_it(phone):
 
 
 def test_the_qr_code_holds_a_short_address(service, phone):
-    """Upper case throughout, so that version 5 is more than enough: 37 modules and a margin."""
+    """In upper case throughout, so that version 5 suffices: 37 modules and a margin."""
     said = phone.ask().json()
 
     assert f"{service.url}/v/{said['code']}".upper() == said["url"]
@@ -58,8 +58,8 @@ def test_the_qr_code_holds_a_short_address(service, phone):
     assert 21 + 8 <= side <= 37 + 8
 
 
-def test_p21_a_code_has_effect_once(phone, show):
-    """The first check of it shows the scenario's fields; any further one nothing."""
+def test_p21_a_code_is_effective_once(phone, show):
+    """The first check shows the scenario's fields; later ones nothing."""
     code = phone.code()
 
     assert {"name": "欧阳测试", "portrait": None, "valid_until": "2027-01-04"} == show(code)[
@@ -69,7 +69,7 @@ def test_p21_a_code_has_effect_once(phone, show):
         assert_not_live(show(code))
 
 
-def test_p21_a_code_dies_by_itself(at, phone, show):
+def test_p21_a_code_expires(at, phone, show):
     """By the ledger's clock, after 30 s."""
     at("2026-06-01T10:00:00+08:00")
     late, in_time = phone.code(), phone.code()
@@ -79,16 +79,15 @@ def test_p21_a_code_dies_by_itself(at, phone, show):
     assert_not_live(show(late))
 
 
-def test_a_clock_that_is_put_back_revives_nothing(at, phone, show):
-    """A code of later is none of now."""
+def test_setting_the_clock_back_makes_no_code_live(at, phone, show):
+    """A code of a later time is not live now."""
     at("2026-06-02T10:00:00+08:00")
     code = phone.code()
     at("2026-06-01T10:00:00+08:00")
     assert_not_live(show(code))
 
 
-def test_sixty_four_checks_in_the_same_instant(phone, show, together):
-    """Exactly one is effective."""
+def test_of_64_concurrent_checks_one_is_effective(phone, show, together):
     code = phone.code()
 
     found = together(64, lambda _: show(code)["outcome"])
@@ -96,8 +95,8 @@ def test_sixty_four_checks_in_the_same_instant(phone, show, together):
     assert ["effective"] == [outcome for outcome in found if outcome == "effective"]
 
 
-def test_codes_that_are_no_good(phone, show):
-    """Replayed, bit-flipped, shortened, guessed: none is accepted, and none spoils a good one."""
+def test_invalid_codes_are_not_live(phone, show):
+    """Used, bit-flipped, truncated, guessed: none is accepted, and none invalidates a live one."""
     chance = random.Random(20261125)  # noqa: S311  chance, not secrecy
     good = phone.code()
     replayed = phone.code()
@@ -113,8 +112,8 @@ def test_codes_that_are_no_good(phone, show):
     assert "effective" == show(phone.code())["outcome"]
 
 
-def test_only_the_newest_codes_of_a_phone_are_open(phone, show):
-    """Those before die when it asks for more."""
+def test_only_the_newest_codes_of_a_phone_are_live(phone, show):
+    """Older ones end when it requests more."""
     codes = [phone.code() for _ in range(CODES_OPEN_MAX + 2)]
 
     outcomes = [show(code)["outcome"] for code in codes]
@@ -123,7 +122,7 @@ def test_only_the_newest_codes_of_a_phone_are_open(phone, show):
 
 
 def test_another_phone_has_codes_of_its_own(permit, phone, phone_of, show):
-    """However many the first one asks for."""
+    """However many the first one requests."""
     second = phone_of(permit)
     code = second.code()
     for _ in range(CODES_OPEN_MAX + 1):
@@ -132,8 +131,8 @@ def test_another_phone_has_codes_of_its_own(permit, phone, phone_of, show):
     assert "effective" == show(code)["outcome"]
 
 
-def test_a_revoked_phone_shows_nothing(permit, phone, phone_of, show):
-    """Neither with the code that it has nor with a new one; the other phone goes on."""
+def test_a_revoked_phone_has_no_live_code(permit, phone, phone_of, show):
+    """Neither the code that it has nor a new one; the other phone keeps working."""
     second = phone_of(permit)
     code = second.code()
 
@@ -145,8 +144,8 @@ def test_a_revoked_phone_shows_nothing(permit, phone, phone_of, show):
     assert "effective" == show(phone.code())["outcome"]
 
 
-def test_nobody_gets_a_code_for_anothers_permit(issue, phone, phone_of, permit):
-    """404, as if there were no such permit; not even with a phone that is bound to it."""
+def test_a_holder_gets_no_code_for_another_holders_permit(issue, phone, phone_of, permit):
+    """404, as if the permit did not exist; not even with a phone that is bound to it."""
     other = issue()
     theirs = phone_of(other)
 
@@ -165,7 +164,7 @@ def test_nobody_gets_a_code_for_anothers_permit(issue, phone, phone_of, permit):
     [("ended", [CANCELLATION]), ("voided", [VOIDING]), ("ended", [LOSS, CANCELLATION])],
 )
 def test_p20_an_ended_permit_answers_as_its_card_does(act, phone, show, check, reason, acts):
-    """It gets a code, and the check says what that is good for."""
+    """It gets a code, and the check returns the same answer as for the card."""
     for what, body in acts:
         act(phone.number, what, **body)
 
@@ -178,8 +177,8 @@ def test_p20_a_suspended_permit_answers_as_its_card_does(at, phone, show, check)
     assert "use_suspended" == show(phone.code())["reason"] == check(phone.number)["reason"]
 
 
-def test_p12_the_phone_shows_a_permit_whose_card_is_lost(act, phone, show, check):
-    """And the new card's permit after the reissue."""
+def test_p12_the_phone_is_effective_while_the_card_is_lost(act, phone, show, check):
+    """And after the reissue."""
     act(phone.number, *LOSS[:1])
     assert "reported_lost" == check(phone.number)["reason"]
     assert "effective" == show(phone.code())["outcome"]
@@ -188,8 +187,8 @@ def test_p12_the_phone_shows_a_permit_whose_card_is_lost(act, phone, show, check
     assert "effective" == check(phone.number, 2)["outcome"]
 
 
-def test_somebody_restricted_gets_no_code(investigator, permit, phone, show):
-    """And the one that is out is undetermined, as is the card."""
+def test_a_restricted_holder_gets_no_code(investigator, permit, phone, show):
+    """An earlier code is undetermined, as is the card."""
     code = phone.code()
     order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
     holder = f"/v1/audit/holders/{permit['holder_id']}"
@@ -201,8 +200,8 @@ def test_somebody_restricted_gets_no_code(investigator, permit, phone, show):
     assert (409, "HOLDER_RESTRICTED") == (refused.status_code, refused.json()["code"])
 
 
-def test_somebody_erased_gets_no_code(investigator, permit, phone, show):
-    """And the one that was shown is not live."""
+def test_an_erased_holder_gets_no_code(investigator, permit, phone, show):
+    """An earlier code is not live."""
     code = phone.code()
     order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
     order["approvals"] = ["officer-1", "officer-2"]
@@ -215,8 +214,8 @@ def test_somebody_erased_gets_no_code(investigator, permit, phone, show):
     assert (409, "PERMIT_ENDED") == (refused.status_code, refused.json()["code"])
 
 
-def test_p22_a_scenario_that_is_not_allowed_uses_the_code_up(caller, phone, show):
-    """It was shown, so it can't be passed on to another verifier."""
+def test_p22_a_check_in_a_forbidden_scenario_uses_the_code(caller, phone, show):
+    """It was shown, so it must not be passed on to another verifier."""
     code = phone.code()
     stranger = caller("verifier", scenarios=["patrol_inspection"])
 
@@ -226,8 +225,8 @@ def test_p22_a_scenario_that_is_not_allowed_uses_the_code_up(caller, phone, show
     assert_not_live(show(code))
 
 
-def test_the_database_knows_no_code(service, phone):
-    """A keyed digest of it, and nothing that could be shown."""
+def test_the_database_stores_no_code(service, phone):
+    """Only a keyed digest of it."""
     code = phone.code()
 
     rows = service.rows("SELECT display_codes::text FROM ledger.display_codes")

@@ -34,7 +34,7 @@ def test_a_claim_makes_the_electronic_permit_active(holder, claims, claim_body):
     assert 2 == answer.json()["version"]
 
 
-def test_p18_nobody_claims_what_was_never_issued(caller, claim_body):
+def test_p18_a_permit_that_was_never_issued_cannot_be_claimed(caller, claim_body):
     """A well-formed number that no permit has, and a holder who never had one."""
     stranger = caller("holder", holder_id="nobody-ever-issued-to")
     number = permit_number.draw(lambda bits: 7 * (2**bits // 31))
@@ -44,8 +44,8 @@ def test_p18_nobody_claims_what_was_never_issued(caller, claim_body):
     assert (409, "NO_PHYSICAL_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
-def test_p18_a_lost_card_is_no_hindrance(act, permit, holder, claims, claim_body):
-    """The permit is in term, so it may be claimed."""
+def test_p18_a_permit_with_a_lost_card_can_be_claimed(act, permit, holder, claims, claim_body):
+    """The permit is in term."""
     act(permit["permit_number"], "loss-reports")
 
     answer = holder.post(claims, claim_body())
@@ -54,7 +54,7 @@ def test_p18_a_lost_card_is_no_hindrance(act, permit, holder, claims, claim_body
 
 
 def test_p19_a_claim_needs_a_face_match(subtests, holder, claims, claim_body):
-    """No result, or a result that says no."""
+    """A missing or negative result is refused."""
     for face_match in [None, {**MATCH, "matched": False}]:
         with subtests.test(face_match=face_match):
             answer = holder.post(claims, {**claim_body(), "face_match": face_match})
@@ -62,8 +62,8 @@ def test_p19_a_claim_needs_a_face_match(subtests, holder, claims, claim_body):
             assert (409, "FACE_MATCH_REQUIRED") == (answer.status_code, answer.json()["code"])
 
 
-def test_p19_a_claim_needs_an_explicit_yes(subtests, holder, claims, claim_body):
-    """No is refused by rule; null is no answer at all."""
+def test_p19_a_claim_needs_an_explicit_confirmation(subtests, holder, claims, claim_body):
+    """*No* is refused by a rule; null is invalid."""
     for confirmed, status, code in [(False, 409, "NOT_CONFIRMED"), (None, 422, "INVALID_REQUEST")]:
         with subtests.test(confirmed=confirmed, status=status, code=code):
             answer = holder.post(claims, {**claim_body(), "confirmed": confirmed})
@@ -71,8 +71,8 @@ def test_p19_a_claim_needs_an_explicit_yes(subtests, holder, claims, claim_body)
             assert (status, code) == (answer.status_code, answer.json()["code"])
 
 
-def test_p19_left_out_is_not_confirmed(holder, claims, claim_body):
-    """Silence is no yes."""
+def test_p19_a_missing_confirmation_is_refused(holder, claims, claim_body):
+    """It does not count as a confirmation."""
     body = claim_body()
     del body["confirmed"]
 
@@ -117,7 +117,7 @@ def test_a_device_can_be_revoked(permit, holder, claims, claim_body):
 
 
 def test_a_private_key_is_refused_and_not_repeated(holder, claims, claim_body):
-    """It must never leave the device, nor come back in an answer."""
+    """It must never leave the device, nor appear in a response."""
     key = ECKey.generate_key("P-256", private=True).as_dict(private=True)
 
     answer = holder.post(claims, {**claim_body(), "device_key": key})
@@ -127,7 +127,7 @@ def test_a_private_key_is_refused_and_not_repeated(holder, claims, claim_body):
 
 
 def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, claims, claim_body):
-    """Off the curve, too short, another curve, another kind."""
+    """Off the curve, too short, on another curve, of another kind."""
     for changes in [
         {"y": "A" * 43},
         {"x": "_" * 43},
@@ -145,7 +145,7 @@ def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, claims, cl
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-def test_me_is_the_own_permit(permit, holder, read):
+def test_me_returns_the_holders_permit(permit, holder, read):
     """The same document that the registrar reads."""
     mine = holder.get("/v1/me/permit", min_position=permit["as_of_position"])
 
@@ -153,7 +153,7 @@ def test_me_is_the_own_permit(permit, holder, read):
     assert read(permit) == mine.json()
 
 
-def test_me_is_the_open_permit_after_an_ended_one(act, registrar, application, holder_of):
+def test_me_returns_the_open_permit_after_an_ended_one(act, registrar, application, holder_of):
     """A person who returned keeps the holder id and sees the new permit."""
     person = application()
     first = registrar.post("/v1/permits", person).json()
@@ -166,8 +166,7 @@ def test_me_is_the_open_permit_after_an_ended_one(act, registrar, application, h
     assert second["permit_number"] == mine.json()["permit_number"]
 
 
-def test_who_never_had_a_permit_has_none(caller):
-    """404."""
+def test_a_holder_without_a_permit_gets_404(caller):
     answer = caller("holder", holder_id="nobody-ever-issued-to").get("/v1/me/permit")
 
     assert (404, "UNKNOWN_PERMIT") == (answer.status_code, answer.json()["code"])

@@ -60,10 +60,10 @@ def test_p24_a_voiding_is_effective_from_discovery(act, service, check, claimed)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_p23_every_act_on_an_ended_permit_is_refused(
+def test_p23_every_command_on_an_ended_permit_is_refused(
     act, read, registrar, permit, holder_of, claim_body, ending
 ):
-    """By registrar and holder; the version stays."""
+    """From registrar and holder; the version is unchanged."""
     number = permit["permit_number"]
     ended = act(number, ending, **ENDINGS[ending][0])
     residence = {"division": "320211", "address": "示例路2号"}
@@ -108,7 +108,7 @@ def test_p23_the_former_holder_gets_a_new_permit(act, read, registrar, applicati
 
 
 def test_an_end_without_its_reason_is_invalid(registrar, read, permit):
-    """And nothing ends."""
+    """No permit ends."""
     for ending, body in (
         ("cancellations", {"reason": "bored"}),
         ("cancellations", {}),

@@ -38,7 +38,7 @@ def test_p07_an_endorsement_adds_a_year(at, act, service, number):
 
 
 def test_p06_a_refusal_names_the_day_when_the_window_opens(at, registrar, read, permit):
-    """And the permit is unchanged."""
+    """The permit is unchanged."""
     at("2026-02-27")
 
     answer = registrar.post(f"/v1/permits/{permit['permit_number']}/endorsements", CARD)

@@ -1,4 +1,4 @@
-"""POST /v1/audit/holders/{holder_id}/erasures: a person is gone, and there is proof of it."""
+"""POST /v1/audit/holders/{holder_id}/erasures: a person is erased, and a certificate proves it."""
 
 import base64
 from datetime import date, timedelta
@@ -32,7 +32,7 @@ def person(application):
 
 @pytest.fixture
 def permit(at, registrar, person, holder_of, claim_body):
-    """The applicant's, on a phone as well."""
+    """The applicant's permit, claimed on a phone as well."""
     at(NOW)
     issued = registrar.post("/v1/permits", person).json()
     path = f"/v1/permits/{issued['permit_number']}/electronic/claims"
@@ -60,8 +60,8 @@ def after(erase, permit):
 # -- the certificate -----------------------------------------------------------------------------
 
 
-def test_a_certificate_says_what_was_destroyed_and_why(erase, permit, service):
-    """Every field of the contract, and in none of them the person."""
+def test_a_certificate_names_what_was_destroyed_and_why(erase, permit, service):
+    """All documented fields, and no personal data in any of them."""
     key = service.holder_key(permit["holder_id"])
 
     certificate = erase(permit)
@@ -86,7 +86,7 @@ def test_a_certificate_says_what_was_destroyed_and_why(erase, permit, service):
 
 
 def test_a_certificate_can_be_verified_with_the_public_keys(signed_claims, erase, permit):
-    """Signed with a key of the well-known ones, as what it is; it says what was answered."""
+    """Signed with a published key, with its type and the content of the response."""
     certificate = erase(permit)
 
     said = signed_claims(certificate.pop("certificate"), "erasure-certificate+jwt")
@@ -96,8 +96,8 @@ def test_a_certificate_can_be_verified_with_the_public_keys(signed_claims, erase
     assert certificate == said
 
 
-def test_erasing_again_is_answered_with_the_same_facts(investigator, erase, permit, service):
-    """Whatever is said the second time: nothing is left to be done, and nothing is appended."""
+def test_erasing_again_returns_the_same_facts(investigator, erase, permit, service):
+    """Whatever the second order says: nothing is left to erase, and nothing is appended."""
     first = erase(permit)
     other = {"legal_basis": "another law", "case": "another", "approvals": ["a", "b"]}
 
@@ -109,7 +109,7 @@ def test_erasing_again_is_answered_with_the_same_facts(investigator, erase, perm
     assert [(permit["version"] + 1,)] == service.rows(events, permit["permit_number"])
 
 
-def test_a_retry_is_answered_with_the_same_facts(investigator, permit):
+def test_a_retry_returns_the_same_facts(investigator, permit):
     """With its Idempotency-Key; the certificate is signed again over the stored response."""
     path = orders(permit, "erasures")
 
@@ -122,12 +122,12 @@ def test_a_retry_is_answered_with_the_same_facts(investigator, permit):
 
 
 def facts(certificate):
-    """What it says, without the signature, which is another each time."""
+    """The certificate without its signature, which differs each time."""
     return {name: value for name, value in certificate.items() if name != "certificate"}
 
 
-def test_every_permit_that_the_holder_had_is_told(erase, act, registrar, person, permit, read):
-    """Also those that had ended before; one that was voided stays voided."""
+def test_every_permit_of_the_holder_is_listed(erase, act, registrar, person, permit, read):
+    """Ended ones too; a void one stays void."""
     act(permit["permit_number"], "voidings", finding="forged lease")
     second = registrar.post("/v1/permits", person).json()
     assert permit["holder_id"] == second["holder_id"]
@@ -145,7 +145,7 @@ def test_every_permit_that_the_holder_had_is_told(erase, act, registrar, person,
 # -- what is left --------------------------------------------------------------------------------
 
 
-def test_the_permit_has_ended(read, after, permit):
+def test_an_erasure_ends_the_permit(read, after, permit):
     """On both tracks; its dates and its number stay on record."""
     seen = read(after)
 
@@ -172,7 +172,7 @@ def test_no_view_shows_the_person(subtests, registrar, holder_of, after):
                 assert ("erased", False) == (seen["personal_data"], seen["effective"])
 
 
-def test_nobody_is_found_by_the_number(registrar, person, after):
+def test_an_erased_person_is_not_found_by_number(registrar, person, after):
     """The same response as for an unknown number."""
     number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
     path = f"/v1/permits/searches?min_position={after['as_of_position']}"
@@ -180,16 +180,16 @@ def test_nobody_is_found_by_the_number(registrar, person, after):
     assert [] == registrar.post(path, number).json()["permits"]
 
 
-def test_the_card_has_no_effect_at_once(check, after):
-    """Ended, and nothing of a person is shown; the check sees the erasure by itself."""
+def test_the_card_is_not_effective_at_once(check, after):
+    """Ended, without personal data; the check does not wait for the views."""
     found = check(after["permit_number"], 1, "law_enforcement")
 
     assert ("not_effective", "ended", {}) == (found["outcome"], found["reason"], found["permit"])
     assert after["as_of_position"] <= found["as_of_position"]
 
 
-def test_the_own_permit_still_answers(holder_of, after):
-    """The holder's account sees the state."""
+def test_the_holder_can_still_read_the_permit(holder_of, after):
+    """The holder's account sees its state."""
     answer = holder_of(after).get("/v1/me/permit", min_position=after["as_of_position"])
 
     assert (200, "ended", "erased") == (
@@ -199,8 +199,8 @@ def test_the_own_permit_still_answers(holder_of, after):
     )
 
 
-def test_the_person_can_come_back_as_somebody_new(registrar, person, after, read):
-    """With a permit under another holder id; the old one keeps its own."""
+def test_an_erased_person_can_get_a_permit_as_a_new_holder(registrar, person, after, read):
+    """Under another holder id; the former one is kept."""
     answer = registrar.post("/v1/permits", person)
 
     assert 201 == answer.status_code
@@ -209,7 +209,7 @@ def test_the_person_can_come_back_as_somebody_new(registrar, person, after, read
     assert "erased" == read(after)["personal_data"]
 
 
-def test_nothing_more_happens_to_it(subtests, registrar, after):
+def test_commands_on_an_erased_holders_permit_are_refused(subtests, registrar, after):
     """It has ended."""
     for what, body in COMMANDS.items():
         with subtests.test(what=what, body=body):
@@ -218,8 +218,8 @@ def test_nothing_more_happens_to_it(subtests, registrar, after):
             assert (409, "PERMIT_ENDED") == (answer.status_code, answer.json()["code"])
 
 
-def test_somebody_erased_is_not_restricted(investigator, after):
-    """There is nothing left to restrict, and nothing to lift."""
+def test_an_erased_holder_cannot_be_restricted(investigator, after):
+    """There is nothing to restrict, and nothing to lift."""
     order = {name: ERASURE[name] for name in ("legal_basis", "case")}
 
     restricted = investigator.post(orders(after, "restrictions"), order)
@@ -229,8 +229,8 @@ def test_somebody_erased_is_not_restricted(investigator, after):
     assert (409, "NOT_RESTRICTED") == (lifted.status_code, lifted.json()["code"])
 
 
-def test_the_key_and_the_pictures_are_gone(service, after):
-    """Read from the tables; the key of what is left is destroyed."""
+def test_the_key_and_the_pictures_are_deleted(service, after):
+    """As read from the tables; the key of the remaining ciphertexts is destroyed."""
     keys = "SELECT kek_id, wrapped FROM ledger.holder_keys WHERE holder_id = %s"
     pictures = "SELECT count(*) FROM ledger.portraits WHERE stream = %s"
     held = "SELECT citizen_index, permit_number FROM ledger.holders WHERE holder_id = %s"
@@ -244,7 +244,7 @@ def test_the_key_and_the_pictures_are_gone(service, after):
 
 
 def test_other_roles_may_not_erase(subtests, caller, issue, read):
-    """Not even by the holder."""
+    """Not even the holder."""
     for role in ["registrar", "holder", "verifier"]:
         with subtests.test(role=role):
             permit = issue()
@@ -256,23 +256,23 @@ def test_other_roles_may_not_erase(subtests, caller, issue, read):
             assert "held" == read(permit)["personal_data"]
 
 
-def test_nobody_without_a_token_erases(http, issue, read):
-    """401, and the person is still there."""
+def test_an_erasure_needs_a_token(http, issue, read):
+    """401, and the person is not erased."""
     permit = issue()
 
     assert 401 == http.post(orders(permit, "erasures"), json=ERASURE).status_code
     assert "held" == read(permit)["personal_data"]
 
 
-def test_an_unknown_holder(investigator):
+def test_an_unknown_holder_is_not_found(investigator):
     """404 for an unknown id; a permit number is not one."""
     answer = investigator.post("/v1/audit/holders/nobody/erasures", ERASURE)
 
     assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
 
 
-def test_two_different_officers_approve(subtests, investigator, issue, read):
-    """The same one twice is one, however it is written; the person is still there."""
+def test_two_different_officers_must_approve(subtests, investigator, issue, read):
+    """The same officer twice counts once, however it is written; the person is not erased."""
     for approvals in [
         [],
         ["officer-1"],
@@ -294,8 +294,8 @@ def test_two_different_officers_approve(subtests, investigator, issue, read):
             assert "held" == read(permit)["personal_data"]
 
 
-def test_three_officers_are_two_at_least(investigator, issue):
-    """All of them are on the certificate, as they were written but for spaces."""
+def test_three_officers_may_approve(investigator, issue):
+    """All are on the certificate, as written except for spaces."""
     officers = ["officer-1", " officer-2 ", "Officer-3"]
 
     answer = investigator.post(orders(issue(), "erasures"), {**ERASURE, "approvals": officers})
@@ -304,7 +304,7 @@ def test_three_officers_are_two_at_least(investigator, issue):
 
 
 def test_an_invalid_body_erases_nothing(subtests, investigator, issue, read):
-    """422; what would stay in the log for ever may not tell who is meant."""
+    """422; a text that stays in the log must not identify the person."""
     for changes in [
         {"legal_basis": None},
         {"legal_basis": ""},
@@ -334,7 +334,7 @@ def test_an_invalid_body_erases_nothing(subtests, investigator, issue, read):
 
 
 def test_an_impossible_holder_id_is_refused(subtests, investigator):
-    """422, not an error of the database, which others who ask in that instant would get as well."""
+    """422; in the database it would be an error for the whole batch."""
     for holder_id in ["%00", "a%00b", "a%0Ab", "%7F", "x" * 65]:
         for what in ["restrictions", "restriction-lifts", "erasures"]:
             with subtests.test(holder_id=holder_id, what=what):
@@ -345,8 +345,8 @@ def test_an_impossible_holder_id_is_refused(subtests, investigator):
                 assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-def test_the_day_of_the_retention_is_shanghais(at, erase, issue):
-    """At half past midnight there it is counted from that day, not from UTC's."""
+def test_the_retention_is_counted_from_shanghais_date(at, erase, issue):
+    """At half past midnight there, from that day and not from UTC's."""
     permit = issue(issued_on="2026-01-05")
     at("2026-03-01T00:30:00+08:00")
 

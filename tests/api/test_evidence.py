@@ -1,4 +1,4 @@
-"""GET /v1/audit/permits/{n}/evidence: what a stranger can verify, with one file of ours."""
+"""GET /v1/audit/permits/{n}/evidence: verifiable by anyone, with one file of the project."""
 
 import hashlib
 import io
@@ -45,8 +45,8 @@ def evidence_of(investigator):
 
 @pytest.fixture
 def verify(http, tmp_path):
-    """``verify(zip)``: exit code and what was said, by the verifier that is in it; alone, with the
-    keys that the service publishes."""
+    """``verify(zip)``: exit code and output, by the verifier inside the zip; alone, with the keys
+    that the service publishes."""
 
     def verify(packed, keys=None):
         (tmp_path / "evidence.zip").write_bytes(packed)
@@ -89,7 +89,7 @@ def packed(files):
     return buffer.getvalue()
 
 
-def test_everything_holds(history, evidence_of, verify):
+def test_evidence_passes_every_step(history, evidence_of, verify):
     """All six steps, with keys from outside the zip."""
     code, said = verify(evidence_of(history))
 
@@ -117,7 +117,7 @@ def test_the_verifier_uses_none_of_our_packages():
     assert len(source.splitlines()) < 400
 
 
-def test_what_is_in_it(history, evidence_of):
+def test_the_files_of_the_zip(history, evidence_of):
     files = unpacked(evidence_of(history))
     index = json.loads(files["evidence.json"])
     opened = json.loads(files["opened/history.json"])
@@ -214,7 +214,7 @@ def _in_note(files, change):
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_is_refused(forgery, history, evidence_of, verify):
-    """Without the log's key, but with matching digests."""
+    """Made without the log's key, but with matching digests."""
     files = unpacked(evidence_of(history))
     position = json.loads(files["evidence.json"])["events"][1]["position"]
     forged = FORGERIES[forgery](files, position)
@@ -226,8 +226,8 @@ def test_a_forgery_is_refused(forgery, history, evidence_of, verify):
 
 
 @pytest.mark.parametrize("hidden", [0, 1, 2])
-def test_an_event_that_is_left_out_is_missed(hidden, history, evidence_of, verify):
-    """The first, one between, and the last, which only the manifest knows of."""
+def test_a_missing_event_is_detected(hidden, history, evidence_of, verify):
+    """The first, one between, and the last, which only the manifest names."""
     files = unpacked(evidence_of(history))
     index = json.loads(files["evidence.json"])
     gone = index["events"].pop(hidden)["position"]
@@ -237,8 +237,8 @@ def test_an_event_that_is_left_out_is_missed(hidden, history, evidence_of, verif
     assert code == 1, said
 
 
-def test_another_logs_key_is_not_enough(history, evidence_of, verify, http):
-    """Evidence that agrees with itself alone proves nothing."""
+def test_evidence_signed_by_another_log_is_refused(history, evidence_of, verify, http):
+    """Evidence that is only consistent with itself proves nothing."""
     keys = http.get("/tlog/checks/key").text
     code, said = verify(evidence_of(history), keys)
 
@@ -247,7 +247,7 @@ def test_another_logs_key_is_not_enough(history, evidence_of, verify, http):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all"])
-def test_what_is_no_evidence_says_so(content, tmp_path):
+def test_a_file_that_is_not_evidence_is_reported(content, tmp_path):
     (tmp_path / "e.zip").write_bytes(content)
     script = str(Path("tools/verify_evidence.py").resolve())
     ran = subprocess.run(
@@ -280,7 +280,7 @@ def test_an_erasure_breaks_no_proof(history, evidence_of, verify, investigator):
     assert {name: unpacked(before)[name] for name in same} == {name: files[name] for name in same}
 
 
-def test_nobody_elses(registrar, history, investigator):
+def test_evidence_contains_no_other_permit(registrar, history, investigator):
     path = f"/v1/audit/permits/{history['permit_number']}/evidence"
 
     assert registrar.get(path).status_code == 403
@@ -320,8 +320,8 @@ def terminal(http, evidence_of, history, tmp_path):
     ],
     ids=lambda given: next(iter(given.values())),
 )
-def test_the_verdict_fits_any_terminal(terminal, encoding):
-    """Its code is that of the evidence, not of the terminal."""
+def test_the_verdict_can_be_printed_on_any_terminal(terminal, encoding):
+    """The exit code is that of the evidence, not of the terminal."""
     usual, ran = terminal(), terminal(**encoding)
 
     assert (usual.returncode, b"") == (ran.returncode, ran.stderr)
@@ -330,8 +330,8 @@ def test_the_verdict_fits_any_terminal(terminal, encoding):
 
 @pytest.mark.parametrize(("arguments", "codes"), [([], {141}), (["--help"], {0, 141})])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_verdict_that_is_not_read_is_none(terminal, arguments, codes, unbuffered):
-    """Not a word, and never 0 for a verdict."""
+def test_a_verdict_that_cannot_be_written_is_an_error(terminal, arguments, codes, unbuffered):
+    """No partial output, and never exit code 0."""
     reading, writing = os.pipe()
     os.close(reading)
     ran = terminal(*arguments, stdout=writing, PYTHONUNBUFFERED=unbuffered)

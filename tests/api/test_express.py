@@ -16,7 +16,7 @@ def said(answer):
     return answer.status_code, headers, {k: v for k, v in body.items() if k not in VARYING}
 
 
-def test_the_same_answer_on_both_ways(subtests, verifier):
+def test_both_paths_return_the_same_response(subtests, verifier):
     """Status, headers, and every word of a problem."""
     for body in [
         CARD,
@@ -71,8 +71,7 @@ ODD = {
 }
 
 
-def test_one_answer_for_an_odd_body(subtests, verifier):
-    """The same response on both paths."""
+def test_both_paths_return_the_same_response_to_an_unusual_body(subtests, verifier):
     for name, body in ODD.items():
         with subtests.test(name):
             short = verifier.send("/v1/verifications", body)
@@ -143,6 +142,6 @@ def test_a_body_that_is_too_large(verifier):
         assert (413, "TOO_LARGE") == (answer.status_code, answer.json()["code"])
 
 
-def test_other_methods_go_the_long_way(verifier):
+def test_other_methods_take_fastapis_path(verifier):
     """405, as everywhere."""
     assert 405 == verifier.get("/v1/verifications").status_code

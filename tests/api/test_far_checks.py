@@ -1,4 +1,4 @@
-"""Checks beside a database that is fed from a topic: how old they are, and when refused."""
+"""Checks against remote views fed from a topic: their age, and when they are refused."""
 
 import json
 import os
@@ -39,7 +39,7 @@ PERMIT = "84G7ZWYRD6Z1"
 
 @pytest.fixture(scope="module")
 def databases(postgres_url, blind_index, policy):
-    """A ledger with a log, and the URL of what workers have made of it elsewhere."""
+    """A ledger with a log, and the URL of the remote views that workers made of it."""
     names = ("far_ledger", "far_views")
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         for name, template in zip(names, (TEMPLATE, "template0"), strict=True):
@@ -98,7 +98,7 @@ def commanded(databases, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def http(commanded):
-    """``permit-ledger api`` beside it."""
+    """``permit-ledger api`` with the remote views."""
     with serving(commanded) as client:
         yield client
 
@@ -160,8 +160,8 @@ def on_record(url):
     return [json.loads(state) for (state,) in found]
 
 
-def test_a_card_is_answered_as_the_ledger_would(remote_url, ledger, check, now):
-    """Every permit, its card in use and the one before; nothing personal in any answer."""
+def test_a_card_gets_the_ledgers_answer(remote_url, ledger, check, now):
+    """Every permit, its current card and the one before; no personal data in any answer."""
     reasons = set()
     for number, row in rows(remote_url, "physical_permits").items():
         for serial in {row["card_serial"], 1}:
@@ -181,8 +181,8 @@ def test_a_card_is_answered_as_the_ledger_would(remote_url, ledger, check, now):
     assert len(reasons) > 2
 
 
-def test_what_is_older_than_the_policy_allows_is_refused(remote_url, check, http, policy):
-    """For every permit, those that do not exist too: and the service says that it is not ready."""
+def test_views_older_than_the_policy_allows_refuse_checks(remote_url, check, http, policy):
+    """For every number, also unknown ones; and the service reports that it is not ready."""
     number = next(iter(rows(remote_url, "physical_permits")))
     assert http.get("/readyz").status_code == 200
 
@@ -194,7 +194,7 @@ def test_what_is_older_than_the_policy_allows_is_refused(remote_url, check, http
     assert 503 == http.get("/readyz").status_code
 
     with connect(remote_url) as connection:
-        connection.execute(STALE, [-policy.remote_staleness_max_s])  # its clock has gone back
+        connection.execute(STALE, [-policy.remote_staleness_max_s])  # its clock was set back
     assert "undetermined" == check(number)["reason"]
     assert 503 == http.get("/readyz").status_code
 
@@ -205,7 +205,7 @@ def test_what_is_older_than_the_policy_allows_is_refused(remote_url, check, http
     assert 503 == http.get("/readyz").status_code
 
 
-def test_a_permit_that_stands_still_is_undetermined(remote_url, check):
+def test_a_quarantined_permit_is_undetermined(remote_url, check):
     number = next(iter(rows(remote_url, "physical_permits")))
     with connect(remote_url) as connection:
         connection.execute(
@@ -215,21 +215,22 @@ def test_a_permit_that_stands_still_is_undetermined(remote_url, check):
     assert "undetermined" == check(number)["reason"]
 
 
-def test_an_electronic_permit_is_never_good_here(verifier):
-    """Its code can be used up only where it was made."""
+def test_an_electronic_permit_is_never_effective_here(verifier):
+    """Its code can be used only where it was issued."""
     body = {"scenario": SCENARIO, "track": "electronic", "code": "3ZQ8K5V0N1C7W2RXG4T9J6MEHA"}
     answer = verifier.post("/v1/verifications", body).json()
     assert ("not_effective", "undetermined") == (answer["outcome"], answer["reason"])
 
 
-def test_a_number_that_is_none_and_a_scenario_that_is_not_ones_own(check, remote_url):
+def test_an_invalid_number_and_a_forbidden_scenario(check, remote_url):
     number = next(iter(rows(remote_url, "physical_permits")))
     assert "unknown_permit" == check("990000199001010017")["reason"]
     assert "scenario_not_allowed" == check(number, scenario="fishing")["reason"]
 
 
-def test_every_check_is_on_record_here(remote_url, check, http):
-    """Refused ones too; a citizen number in the wrong field is not kept; each has its receipt."""
+def test_every_check_is_recorded_here(remote_url, check, http):
+    """Refused ones too; a citizen ID number in the wrong field is not kept; each has its
+    receipt."""
     number = next(iter(rows(remote_url, "physical_permits")))
     answers = [check(number), check(number, 99), check("990000199001010017")]
 
@@ -274,8 +275,9 @@ def test_no_other_role_checks(http):
     assert 403 == registrar.post("/v1/verifications", body).status_code
 
 
-def test_before_the_first_worker_nobody_can_begin_a_ledger_here(commanded, empty_database):
-    """Told that it is a remote database, the service answers nothing yet, and takes no writes."""
+def test_before_the_first_worker_no_write_is_accepted(commanded, empty_database):
+    """Configured with a remote database, the service answers no check yet, and accepts no
+    writes."""
     environment = {**commanded, "PERMIT_LEDGER_DATABASE_URL": empty_database}
     with connect(empty_database) as owner:
         bring_up_to_date(owner)
@@ -290,7 +292,7 @@ def test_before_the_first_worker_nobody_can_begin_a_ledger_here(commanded, empty
         assert [] == connection.execute("SELECT * FROM ledger.checks").fetchall()
 
 
-def test_openapi_says_what_is_served(http):
+def test_openapi_lists_what_is_served(http):
     paths = http.get("/openapi.json").json()["paths"]
     assert {"/v1/verifications", "/readyz", "/healthz", "/metrics", "/.well-known/jwks.json"} == (
         {path for path in paths if path != "/" and not path.startswith("/v1/dev/")}
@@ -299,7 +301,7 @@ def test_openapi_says_what_is_served(http):
     assert "RemoteCheckAnswer" in json.dumps(answer)
 
 
-def test_the_metrics_say_how_old_it_is(http):
+def test_the_metrics_report_the_age_of_the_views(http):
     text = http.get("/metrics").text
     assert "permit_ledger_feed_stale_seconds " in text
     assert "permit_ledger_feed_position " in text
@@ -312,10 +314,12 @@ def test_status_shows_the_feed_and_bad_records(commanded, remote_url):
         )
         connection.execute("UPDATE views.feed_partitions SET bad_records = 1 WHERE partition = 3")
     command = [sys.executable, "-m", "permit_ledger", "status"]
-    told = subprocess.run(command, env=commanded, check=True, capture_output=True, text=True).stdout
-    assert "permits.events.v1 of https://localhost/permit-ledger" in told
-    assert "partition 3 offset 7" in told
-    assert "it has no value" in told
+    printed = subprocess.run(
+        command, env=commanded, check=True, capture_output=True, text=True
+    ).stdout
+    assert "permits.events.v1 of https://localhost/permit-ledger" in printed
+    assert "partition 3 offset 7" in printed
+    assert "it has no value" in printed
     as_json = subprocess.run(
         [*command, "--json"], env=commanded, check=True, capture_output=True, text=True
     ).stdout
@@ -325,7 +329,7 @@ def test_status_shows_the_feed_and_bad_records(commanded, remote_url):
 
 
 def test_the_projector_of_the_log_is_refused_here(commanded):
-    """It would take the views for those of a log that is empty."""
+    """It would treat the views as those of an empty log."""
     command = [sys.executable, "-m", "permit_ledger", "project"]
     done = subprocess.run(
         command, env=commanded, check=False, capture_output=True, text=True, timeout=WAIT_S

@@ -1,4 +1,4 @@
-"""Pictures of codes: read by the service where a browser can't."""
+"""Pictures of codes: decoded by the service for browsers that cannot."""
 
 import struct
 import zlib
@@ -88,7 +88,7 @@ def palette():
 
 
 def interlaced(grey):
-    """The same as a PNG whose pixels come in seven passes (Adam7), which Pillow reads and doesn't
+    """The same as a PNG whose pixels come in seven passes (Adam7), which Pillow reads but does not
     write."""
     rows = b""
     for left, top, across, down in ADAM7:
@@ -116,14 +116,14 @@ def animated(*stills):
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_a_code_in_a_picture_is_read(verifier, form):
-    """Held at a slant."""
+    """Held at an angle."""
     answer = verifier.send(PATH, picture(TEXT, form), content_type=f"image/{form.lower()}")
 
     assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
 
 
 def test_a_picture_without_a_code_has_no_text(verifier):
-    """The checker's page sends the next one."""
+    """The checker's page then sends the next one."""
     answer = verifier.send(PATH, encoded(Image.new("L", (64, 64), 90)), content_type="image/png")
 
     assert (200, {"text": None}) == (answer.status_code, answer.json())
@@ -132,7 +132,7 @@ def test_a_picture_without_a_code_has_no_text(verifier):
 BLANK = Image.new("L", (220, 220), 255)
 
 
-def test_of_several_codes_ours_is_taken_wherever_it_is(subtests, verifier):
+def test_of_several_codes_the_permits_is_returned(subtests, verifier):
     """Posters, parcels and tickets are in the picture as well."""
     for sheet in [
         beside(qr(POSTER), qr(TEXT)),
@@ -152,7 +152,7 @@ def test_of_several_codes_ours_is_taken_wherever_it_is(subtests, verifier):
 
 
 @pytest.mark.parametrize("name", ["QRCode", "DataMatrix", "Code128"])
-def test_a_permit_number_is_ours_in_any_code(verifier, name):
+def test_a_permit_number_is_returned_from_any_code(verifier, name):
     """As on a card or a form."""
     sheet = beside(qr(POSTER), other(name, PERMIT))
     answer = verifier.send(PATH, encoded(sheet), content_type="image/png")
@@ -160,8 +160,8 @@ def test_a_permit_number_is_ours_in_any_code(verifier, name):
     assert {"text": PERMIT} == answer.json()
 
 
-def test_of_two_live_codes_one_is_taken(verifier):
-    """Which of them is still live the check says, and no picture."""
+def test_of_two_live_codes_one_is_returned(verifier):
+    """Only the check decides which of them is live."""
     second = TEXT[:-1] + "B"
     answer = verifier.send(PATH, encoded(beside(qr(TEXT), qr(second))), content_type="image/png")
 
@@ -173,15 +173,15 @@ def test_of_two_live_codes_one_is_taken(verifier):
     [qr(POSTER), qr("A" * 600), other("EAN13", "6901234567892"), other("DataMatrix", "M 1")],
     ids=["another QR code", "a long one", "a product", "data matrix"],
 )
-def test_a_code_of_another_service_is_told_apart_from_no_code(verifier, code):
-    """And what it says is not passed on."""
+def test_a_code_of_another_service_is_distinguished_from_no_code(verifier, code):
+    """Its content is not returned."""
     answer = verifier.send(PATH, encoded(beside(code, BLANK)), content_type="image/png")
 
     assert (200, {"text": None, "other_code": True}) == (answer.status_code, answer.json())
 
 
-def test_what_is_ours(subtests):
-    """By its form alone: whether it is live is for the check to say."""
+def test_a_code_is_recognised_by_its_form(subtests):
+    """The check decides whether it is live."""
     for text, expected in [
         (TEXT, True),
         (TEXT.lower(), True),
@@ -205,8 +205,8 @@ def test_what_is_ours(subtests):
             assert expected == is_ours(text)
 
 
-def test_a_code_is_read_in_every_kind_of_picture(subtests, verifier):
-    """Of those that PNG and JPEG have."""
+def test_a_code_is_read_in_every_picture_format(subtests, verifier):
+    """All colour modes of PNG and JPEG."""
     names = [
         *("transparent", "white, transparent", "white ink on nothing", "grey with alpha"),
         *("palette, one index", "palette, each index", "grey, one shade", "one colour"),
@@ -241,8 +241,8 @@ def test_a_code_is_read_in_every_kind_of_picture(subtests, verifier):
             assert (200, {"text": TEXT}) == (answer.status_code, answer.json())
 
 
-def test_of_an_animation_a_few_stills_are_looked_at(verifier):
-    """Not all that there may be."""
+def test_of_an_animation_only_a_few_frames_are_decoded(verifier):
+    """However many it has."""
     blank = [BLANK.resize(qr(TEXT).size).point(lambda _, n=n: 255 - n) for n in range(9)]
     answer = verifier.send(PATH, animated(*blank, qr(TEXT)), content_type="image/png")
 
@@ -252,8 +252,8 @@ def test_of_an_animation_a_few_stills_are_looked_at(verifier):
 TINY = encoded(Image.new("L", (8, 8)))
 
 
-def test_what_is_no_picture_of_a_bounded_size_is_422(subtests, verifier):
-    """Never a 500, and nothing is unpacked that is too large."""
+def test_an_invalid_or_oversized_picture_is_422(subtests, verifier):
+    """Never a 500, and nothing too large is decompressed."""
     names = [
         *("empty", "nonsense", "cut off", "another form", "webp", "json", "no png", "no jpeg"),
         *("a bomb", "too many pixels"),
@@ -277,7 +277,7 @@ def test_what_is_no_picture_of_a_bounded_size_is_422(subtests, verifier):
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-def test_a_picture_has_a_bound_of_its_own(verifier):
+def test_a_picture_has_its_own_size_limit(verifier):
     """512 KiB; the other bodies have 256."""
     noise = Image.effect_noise((700, 600), 80)
     content = encoded(noise)
@@ -288,8 +288,8 @@ def test_a_picture_has_a_bound_of_its_own(verifier):
     assert (413, "TOO_LARGE") == (answer.status_code, answer.json()["code"])
 
 
-def test_many_pictures_at_once_are_read_or_put_off(verifier, together):
-    """A bounded number waits; the others get 503."""
+def test_too_many_concurrent_pictures_get_503(verifier, together):
+    """A limited number waits; the others get 503."""
     content = picture(TEXT)
 
     answers = together(

@@ -1,4 +1,4 @@
-"""A read that comes after a write was answered shows it, whatever the projector does."""
+"""A read after an acknowledged write shows it, whatever the projector does."""
 
 import signal
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def registrar(battered):
 
 @contextmanager
 def stopped(role):
-    """A projector that is still there, and does nothing."""
+    """A projector that is suspended."""
     role.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -29,9 +29,9 @@ def positions(answer):
     return int(answer.headers["Ledger-Position"]), int(answer.headers["Ledger-Head"])
 
 
-def test_one_permit_is_fresh_while_the_projector_stands_still(battered, registrar, application):
-    """Both tracks, the whole and the holder's own, on connections that have not seen the write; a
-    permit that no view has yet is found as well."""
+def test_a_permit_is_fresh_while_the_projector_is_suspended(battered, registrar, application):
+    """Both tracks, the permit and the holder's own, on connections that have not seen the write; a
+    permit that is in no view yet is found as well."""
     known = registrar.post("/v1/permits", application()).json()
     with stopped(battered.role("project")):
         new = registrar.post("/v1/permits", application()).json()
@@ -55,8 +55,8 @@ def test_one_permit_is_fresh_while_the_projector_stands_still(battered, registra
     }
 
 
-def test_the_views_as_they_are_can_be_asked_for(battered, registrar, application):
-    """Behind the log, and said to be."""
+def test_an_eventual_read_returns_the_views_as_they_are(battered, registrar, application):
+    """They are behind the log, and the response says so."""
     permit = registrar.post("/v1/permits", application()).json()
     path = f"/v1/permits/{permit['permit_number']}"
     assert 200 == registrar.get(path).status_code
@@ -71,8 +71,9 @@ def test_the_views_as_they_are_can_be_asked_for(battered, registrar, application
     assert 422 == registrar.get(path, consistency="whenever").status_code
 
 
-def test_a_search_waits_a_moment_and_shows_what_there_is(battered, registrar, application):
-    """It has the newest permit while the projector works, and does not fail while it does not."""
+def test_a_search_waits_briefly_and_returns_the_view(battered, registrar, application):
+    """It has the newest permit while the projector works, and does not fail while it is
+    suspended."""
     person = application()
     permit = registrar.post("/v1/permits", person).json()
     body = {"citizen_id_number": person["holder"]["citizen_id_number"]}
@@ -88,7 +89,7 @@ def test_a_search_waits_a_moment_and_shows_what_there_is(battered, registrar, ap
     assert shown == behind.json()["as_of_position"] == head - 1
 
 
-def test_progress_is_fresh_while_the_projector_stands_still(battered, registrar, brought):
+def test_progress_is_fresh_while_the_projector_is_suspended(battered, registrar, brought):
     """An application for an identity card is folded from its own events as well."""
     with stopped(battered.role("project")):
         receipt = registrar.post(PATH, brought()).json()["receipt_number"]

@@ -157,7 +157,7 @@ def assert_documented(case, response):
 
 
 def test_every_write_is_in_the_table(http):
-    """Who adds an endpoint has it fuzzed."""
+    """A new endpoint has to be entered, so that it is fuzzed."""
     paths = http.get("/openapi.json").json()["paths"]
 
     assert set(WRITES) == {f"POST {path}" for path in paths if "post" in paths[path]}
@@ -181,7 +181,7 @@ def test_a_write_answers_as_documented(send_many, permit, label, role, mode):
 
 @pytest.mark.parametrize(("label", "role"), WRITES.items(), ids=WRITES)
 def test_a_write_for_any_number_answers_as_documented(send_many, label, role):
-    """Whatever stands where a permit's number belongs."""
+    """Whatever is in the place of a permit's number."""
     seen = send_many(
         label, GenerationMode.POSITIVE, role, assert_documented, query=POSITION_THAT_IS_THERE
     )
@@ -190,8 +190,8 @@ def test_a_write_for_any_number_answers_as_documented(send_many, label, role):
 
 
 @pytest.mark.parametrize(("label", "role"), READS.items(), ids=READS)
-def test_a_good_read_answers_as_documented(send_many, label, role):
-    """Known and unknown numbers."""
+def test_a_valid_read_answers_as_documented(send_many, label, role):
+    """For known and unknown numbers."""
     seen = send_many(
         label, GenerationMode.POSITIVE, role, assert_documented, query=POSITION_THAT_IS_THERE
     )
@@ -222,8 +222,8 @@ def test_a_body_that_the_document_forbids_is_refused(send_many, permit, label, r
     assert [] == accepted
 
 
-def test_the_documents_own_example_is_granted(schema, session, registrar, at):
-    """Who copies the example of an application gets a permit."""
+def test_the_documented_example_is_accepted(schema, session, registrar, at):
+    """The example of an application results in a permit."""
     at("2026-11-23")
     [examples, *_] = schema["/v1/permits"]["POST"].get_strategies_from_examples()
     statuses = []

@@ -13,8 +13,8 @@ from tests.waiting import until
 WAIT_S = 180
 
 
-def test_progress_tells_nothing_of_the_person(accept, progress):
-    """Stage and due date, and no more."""
+def test_progress_contains_no_personal_data(accept, progress):
+    """Only stage and due date."""
     assert {
         "receipt_number",
         "stage",
@@ -25,8 +25,8 @@ def test_progress_tells_nothing_of_the_person(accept, progress):
     } == set(progress(accept()).json())
 
 
-def test_a_receipt_that_is_none_is_404(http, accept, issue):
-    """A wrong, a made-up and a permit's number get the same response."""
+def test_an_unknown_receipt_number_is_404(http, accept, issue):
+    """An invalid, an unused and a permit's number get the same response."""
     number = accept()["receipt_number"]
     wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
     nobodys = receipt_number.draw(lambda k: 2**k // 3)
@@ -39,7 +39,7 @@ def test_a_receipt_that_is_none_is_404(http, accept, issue):
     }
 
 
-def test_an_application_is_no_permit_and_a_permit_no_application(
+def test_applications_and_permits_are_not_found_as_each_other(
     registrar, verifier, accept, issue, step
 ):
     """Neither is found under the other's number."""
@@ -56,14 +56,14 @@ def test_an_application_is_no_permit_and_a_permit_no_application(
     assert "unknown_permit" == verifier.post("/v1/verifications", check).json()["reason"]
 
 
-def test_december_of_the_last_published_year(at, accept):
-    """The date is a guess, and says so."""
+def test_a_due_date_beyond_the_calendar_is_provisional(at, accept):
+    """In December of the last published year."""
     at("2026-12-15")
     assert accept()["due_date_provisional"]
 
 
-def test_the_work_list_goes_by_the_date(at, caller, brought, step, accept):
-    """What is due soon today is overdue later, without anything having run."""
+def test_the_work_list_depends_on_the_date(at, caller, brought, step, accept):
+    """What is due soon today is overdue later, without any job in between."""
     station = "320281-09"
     officer = caller("registrar", station=station)
     at("2026-09-14")
@@ -92,7 +92,7 @@ def test_the_work_list_goes_by_the_date(at, caller, brought, step, accept):
     assert elsewhere["receipt_number"] in everywhere["overdue"]
 
 
-def test_the_counts_are_of_every_stage(registrar, accept, step):
+def test_every_stage_is_counted(registrar, accept, step):
     """For statistics."""
     before = registrar.get(f"{PATH}/counts").json()["stages"]
     position = step(accept(), "withdrawals").json()["as_of_position"]
@@ -112,15 +112,15 @@ def test_an_applicant_is_restricted_and_erased_like_a_holder(
     assert 200 == investigator.post(f"{path}/restrictions", ORDER).status_code
     assert "HOLDER_RESTRICTED" == refused(step(application, "dispatches"))["code"]
     assert (None, "restricted") == (
-        (told := registrar.get(file).json())["applicant"],
-        told["personal_data"],
+        (seen := registrar.get(file).json())["applicant"],
+        seen["personal_data"],
     )
     assert 200 == investigator.post(f"{path}/restriction-lifts", ORDER).status_code
     certificate = investigator.post(f"{path}/erasures", ERASURE).json()
     assert [application["receipt_number"]] == certificate["permit_numbers"]
     assert (None, "erased") == (
-        (told := registrar.get(file).json())["applicant"],
-        told["personal_data"],
+        (seen := registrar.get(file).json())["applicant"],
+        seen["personal_data"],
     )
     assert "withdrawn" == progress(application).json()["stage"]
     assert [(None,)] == service.rows(
@@ -128,16 +128,16 @@ def test_an_applicant_is_restricted_and_erased_like_a_holder(
     )
 
 
-def test_who_is_restricted_does_not_apply_again(registrar, brought, investigator):
-    """The details are kept and not used."""
+def test_a_restricted_applicant_cannot_apply_again(registrar, brought, investigator):
+    """The personal data is kept and not used."""
     body = brought()
     first = registrar.post(PATH, body).json()
     investigator.post(f"/v1/audit/holders/{first['holder_id']}/restrictions", ORDER)
     assert "HOLDER_RESTRICTED" == refused(registrar.post(PATH, body))["code"]
 
 
-def test_who_was_erased_and_applies_again_is_somebody_new(registrar, brought, investigator):
-    """Nothing leads back."""
+def test_an_erased_applicant_applies_again_as_a_new_person(registrar, brought, investigator):
+    """Nothing links the two."""
     body = brought()
     first = registrar.post(PATH, body).json()
     investigator.post(f"/v1/audit/holders/{first['holder_id']}/erasures", ERASURE)
@@ -152,26 +152,27 @@ def test_a_token_without_the_scope_or_a_station_is_refused(signed, brought):
 
 
 def test_an_operator_can_settle_due_dates_by_hand(at, service, accept, progress):
-    """What the calendar does not know yet stays as it is, and the command says how many."""
+    """Dates that the calendar does not cover yet stay provisional, and the command reports how
+    many."""
     at("2026-12-15")
     application = accept()
     assert progress(application).json()["due_date_provisional"]
-    told = service.command("settle-due-dates")
-    assert 0 == told.returncode, told.stderr
-    assert told.stdout.startswith("0 due dates are final now, ")
-    assert "0 provisional" not in told.stdout.partition(",")[2]
+    ran = service.command("settle-due-dates")
+    assert 0 == ran.returncode, ran.stderr
+    assert ran.stdout.startswith("0 due dates are final now, ")
+    assert "0 provisional" not in ran.stdout.partition(",")[2]
     assert progress(application).json()["due_date_provisional"]
 
 
-def test_asking_over_and_over_is_stopped(http, accept):
-    """The address has to wait; by then others have been served."""
+def test_too_many_requests_are_refused(http, accept):
+    """The address has to wait; requests of other addresses are served."""
     path = f"{PATH}/{accept()['receipt_number']}/progress"
     with http.stream("GET", path):
         pass
     answers: list[httpx.Response] = []
 
     def is_stopped():
-        """Faster than the allowance grows again, however slow the machine is."""
+        """Send requests faster than the allowance is refilled, however slow the machine is."""
         with ThreadPoolExecutor(8) as eight:
             answers.extend(eight.map(lambda _: http.get(path), range(200)))
         return answers[-1].status_code == 429

@@ -1,4 +1,4 @@
-"""The counter for first identity cards, over HTTP: accepting, the way, handing over."""
+"""The counter for first identity cards over HTTP: acceptance, stages, handover."""
 
 from datetime import date
 
@@ -28,8 +28,8 @@ def test_an_application_is_accepted(at, registrar, brought):
     assert ["PROOF_WITHOUT_PHOTO"] == [one["code"] for one in body["advice"]]
 
 
-def test_from_the_counter_to_the_hand(accept, step, progress):
-    """Every stage, as the progress shows it."""
+def test_an_application_passes_every_stage(accept, step, progress):
+    """Each is shown by the progress."""
     application = accept()
     seen = [progress(application).json()["stage"]]
     for what in WAY:
@@ -63,7 +63,7 @@ def test_another_province_is_refused(registrar, brought):
     assert "NOT_INTERPROVINCIAL" == refused(registrar.post(PATH, body))["code"]
 
 
-def test_a_refusal_of_a_child_names_all_that_is_missing(registrar, brought, application):
+def test_a_childs_refusal_names_everything_that_is_missing(registrar, brought, application):
     """At once."""
     holder = application(birth_date=date(2014, 3, 5))["holder"]
     body = brought(materials=["household_register", "employment_proof"])
@@ -105,7 +105,7 @@ def test_an_impossible_number_is_named(registrar, brought):
 
 
 def test_a_step_out_of_order_is_refused(accept, step):
-    """It says where the application is."""
+    """The problem names the current stage."""
     application = accept()
     problem = refused(step(application, "productions"))
     assert ("WRONG_STAGE", "accepted") == (problem["code"], problem["stage"])
@@ -113,8 +113,8 @@ def test_a_step_out_of_order_is_refused(accept, step):
     assert "withdrawn" == refused(step(application, "dispatches"))["stage"]
 
 
-def test_a_return_says_why_to_the_counter_only(accept, step, progress, registrar):
-    """Not in the progress, and not in the stored response."""
+def test_only_the_counter_sees_the_reason_of_a_return(accept, step, progress, registrar):
+    """It is neither in the progress nor in the stored response."""
     application = accept()
     step(application, "dispatches")
     answer = step(application, "returns", reason="欧阳的照片不符")
@@ -126,7 +126,7 @@ def test_a_return_says_why_to_the_counter_only(accept, step, progress, registrar
     assert 422 == step(application, "returns").status_code
 
 
-def test_a_card_is_handed_over_when_all_is_done(arrived, step):
+def test_a_card_is_handed_over_only_after_every_step(arrived, step):
     """The refusal names all missing steps."""
     application = arrived()
     problem = refused(step(application, "collections", by="applicant", signed=True))
@@ -139,8 +139,8 @@ def test_a_card_is_handed_over_when_all_is_done(arrived, step):
     assert 200 == step(application, "collections", **IN_PERSON).status_code
 
 
-def test_an_agent_collects_where_that_was_chosen(arrived, step):
-    """With the own card, the receipt and a signature."""
+def test_an_agent_collects_if_that_was_chosen(arrived, step):
+    """With their own card, the receipt and a signature."""
     application = arrived(collection={"method": "agent"})
     agent = {"name": "测代办", "citizen_id_number": "990000199001010025"}
     body = {"by": "agent", "receipt_shown": True, "signed": True}
@@ -151,13 +151,13 @@ def test_an_agent_collects_where_that_was_chosen(arrived, step):
     assert ("collected", "agent") == (answer.json()["stage"], answer.json()["collected_by"])
 
 
-def test_the_mail_brings_it_where_that_was_chosen(arrived, step):
+def test_the_card_is_mailed_if_that_was_chosen(arrived, step):
     """Without anyone at the counter."""
     application = arrived(collection={"method": "mail"})
     assert "collected" == step(application, "collections", by="mail").json()["stage"]
 
 
-def test_a_retry_gets_the_first_answer(registrar, brought):
+def test_a_retry_gets_the_first_response(registrar, brought):
     """One receipt for one application, however often it is sent."""
     body = brought()
     first, again = (registrar.post(PATH, body, idempotency_key="card-1") for _ in range(2))
@@ -167,8 +167,8 @@ def test_a_retry_gets_the_first_answer(registrar, brought):
     assert "IDEMPOTENCY_KEY_REUSED" == refused(other, 422)["code"]
 
 
-def test_a_step_that_is_repeated_under_its_key_is_no_step_out_of_order(accept, registrar):
-    """A lost response is repeated."""
+def test_a_repeated_step_with_its_key_is_a_retry(accept, registrar):
+    """The stored response is returned, not a refusal."""
     path = f"{PATH}/{accept()['receipt_number']}/dispatches"
     first, again = (registrar.post(path, idempotency_key=f"k{path}") for _ in range(2))
     assert (200, 200) == (first.status_code, again.status_code)
@@ -176,14 +176,14 @@ def test_a_step_that_is_repeated_under_its_key_is_no_step_out_of_order(accept, r
     assert 409 == registrar.post(path).status_code
 
 
-def test_a_version_that_is_gone_is_412(accept, registrar):
+def test_an_old_version_is_412(accept, registrar):
     """As for permits."""
     path = f"{PATH}/{accept()['receipt_number']}/dispatches"
     assert 412 == registrar.post(path, if_match='"2"').status_code
     assert 200 == registrar.post(path, if_match='"1"').status_code
 
 
-def test_of_many_at_once_one_step_is_taken(accept, registrar, together):
+def test_of_many_concurrent_steps_one_is_taken(accept, registrar, together):
     """One event."""
     path = f"{PATH}/{accept()['receipt_number']}/dispatches"
     codes = together(8, lambda _: registrar.post(path).status_code)

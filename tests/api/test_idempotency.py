@@ -1,4 +1,4 @@
-"""Idempotency-Key: a retry gets the first answer, and nothing happens twice."""
+"""Idempotency-Key: a retry gets the first response, and nothing happens twice."""
 
 import json
 from uuid import uuid4
@@ -33,8 +33,8 @@ def test_the_same_request_gets_the_same_bytes(registrar, application, key, head)
     assert position == head()
 
 
-def test_what_a_caller_writes_into_a_key_is_not_kept(service, registrar, application):
-    """Its keyed digest is, and the retry gets its answer all the same."""
+def test_the_text_of_a_key_is_not_stored(service, registrar, application):
+    """Only its keyed digest; the retry still gets the response."""
     body, key = application(), f"issue-990000199001010017-{uuid4()}"
     answers = [registrar.post("/v1/permits", body, idempotency_key=key) for _ in range(2)]
 
@@ -45,7 +45,7 @@ def test_what_a_caller_writes_into_a_key_is_not_kept(service, registrar, applica
     assert {64} == {len(bytes.fromhex(key)) * 2 for key in kept}
 
 
-def test_a_retry_is_answered_as_it_was_then(registrar, act, issue, key):
+def test_a_retry_gets_the_response_of_that_time(registrar, act, issue, key):
     """Whatever has happened to the permit since."""
     number = issue()["permit_number"]
     path = f"/v1/permits/{number}/loss-reports"
@@ -58,7 +58,7 @@ def test_a_retry_is_answered_as_it_was_then(registrar, act, issue, key):
     assert "reported_lost" == again.json()["physical"]["status"]
 
 
-def test_a_wish_that_was_already_true_is_kept_as_well(registrar, act, issue, key):
+def test_the_response_of_a_command_without_an_event_is_stored_too(registrar, act, issue, key):
     """A second report of the same loss appends nothing and has the position of the first."""
     number = issue()["permit_number"]
     path = f"/v1/permits/{number}/loss-reports"
@@ -71,8 +71,8 @@ def test_a_wish_that_was_already_true_is_kept_as_well(registrar, act, issue, key
     assert "true" == again.headers["Idempotency-Replayed"]
 
 
-def test_a_refusal_is_told_again(registrar, act, issue, key):
-    """Even when the same request would be granted by now."""
+def test_a_refusal_is_returned_again(registrar, act, issue, key):
+    """Even if the same request would be accepted by now."""
     number = issue()["permit_number"]
     path = f"/v1/permits/{number}/reissues"
     first = registrar.post(path, idempotency_key=key)
@@ -86,7 +86,7 @@ def test_a_refusal_is_told_again(registrar, act, issue, key):
     assert 200 == registrar.post(path).status_code
 
 
-def test_bad_input_is_not_kept(registrar, application, key):
+def test_the_response_to_invalid_input_is_not_stored(registrar, application, key):
     """The corrected request may use the same key."""
     bad = application(ground=["employment"])
     assert 422 == registrar.post("/v1/permits", bad, idempotency_key=key).status_code
@@ -96,7 +96,7 @@ def test_bad_input_is_not_kept(registrar, application, key):
     assert 201 == answer.status_code
 
 
-def test_a_lost_race_is_not_kept(registrar, issue, key):
+def test_a_conflict_is_not_stored(registrar, issue, key):
     """After reading again, the same key may be used with the new version."""
     path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
     assert 412 == registrar.post(path, if_match='"9"', idempotency_key=key).status_code
@@ -104,8 +104,8 @@ def test_a_lost_race_is_not_kept(registrar, issue, key):
     assert 200 == registrar.post(path, if_match='"1"', idempotency_key=key).status_code
 
 
-def test_a_retry_with_the_version_seen_first_is_a_retry(registrar, issue, key):
-    """By then the version is another, through the very request that is tried again."""
+def test_a_retry_with_the_first_if_match_gets_the_response(registrar, issue, key):
+    """The version has changed meanwhile, through the very request that is retried."""
     path = f"/v1/permits/{issue()['permit_number']}/loss-reports"
     first = registrar.post(path, if_match='"1"', idempotency_key=key)
 
@@ -126,7 +126,7 @@ def test_another_body_under_the_same_key_is_refused(registrar, application, key,
 
 
 def test_another_path_under_the_same_key_is_refused(registrar, issue, key):
-    """Another permit, or another act on the same one."""
+    """Another permit, or another command on the same one."""
     number, other = issue()["permit_number"], issue()["permit_number"]
     registrar.post(f"/v1/permits/{number}/loss-reports", idempotency_key=key)
 
@@ -135,8 +135,8 @@ def test_another_path_under_the_same_key_is_refused(registrar, issue, key):
         assert (422, "IDEMPOTENCY_KEY_REUSED") == (answer.status_code, answer.json()["code"])
 
 
-def test_spaces_and_the_order_of_members_make_no_other_request(http, registrar, application, key):
-    """Nor do escapes: it is the JSON value that counts."""
+def test_spaces_and_the_order_of_members_are_ignored(http, registrar, application, key):
+    """Escapes too: the JSON values are compared."""
     body = application()
     first = registrar.post("/v1/permits", body, idempotency_key=key)
     turned = {name: body[name] for name in reversed(body)}
@@ -148,7 +148,7 @@ def test_spaces_and_the_order_of_members_make_no_other_request(http, registrar, 
 
 
 def test_the_key_of_another_caller_is_another_key(signed, application, key):
-    """Two officers who chose the same key get an answer each."""
+    """Two officers with the same key get a response each."""
     first = signed(sub="officer-1").post("/v1/permits", application(), idempotency_key=key)
     second = signed(sub="officer-2").post("/v1/permits", application(), idempotency_key=key)
 
@@ -157,8 +157,8 @@ def test_the_key_of_another_caller_is_another_key(signed, application, key):
     assert "Idempotency-Replayed" not in second.headers
 
 
-def test_a_claim_is_not_repeated_either(issue, holder_of, claim_body, key):
-    """The holder's writes take a key as the registrar's do."""
+def test_a_claim_is_executed_once(issue, holder_of, claim_body, key):
+    """The holder's commands accept a key as the registrar's do."""
     permit = issue()
     path = f"/v1/permits/{permit['permit_number']}/electronic/claims"
     holder, body = holder_of(permit), claim_body()
@@ -172,7 +172,7 @@ def test_a_claim_is_not_repeated_either(issue, holder_of, claim_body, key):
 
 @pytest.mark.parametrize("rest", ["", "k" * 96, " with spaces; and, signs: {}", "\u00fc" * 64])
 def test_any_string_up_to_128_characters_is_a_key(registrar, application, rest):
-    """Of two forms of a request, the second replays the first."""
+    """Of two spellings of a request, the second gets the response of the first."""
     body, key = application(), f"{uuid4().hex}{rest}".encode("latin-1")
 
     answers = [registrar.post("/v1/permits", body, idempotency_key=key) for _ in range(2)]
@@ -182,8 +182,8 @@ def test_any_string_up_to_128_characters_is_a_key(registrar, application, rest):
 
 
 @pytest.mark.parametrize("key", ["", "k" * 129, "k" * 4000])
-def test_a_key_that_is_none(registrar, application, key):
-    """Empty or longer than 128 characters is bad input, and not repeated."""
+def test_an_invalid_key_is_refused(registrar, application, key):
+    """Empty or longer than 128 characters; it is not repeated."""
     answer = registrar.post("/v1/permits", application(), idempotency_key=key)
 
     assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])

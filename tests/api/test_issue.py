@@ -36,8 +36,8 @@ def test_a_new_permit_comes_with_both_tracks_and_one_validity(at, registrar, app
     assert '"1"' == answer.headers["ETag"]
 
 
-def test_the_event_says_who_where_and_under_which_policy(at, service, caller, application):
-    """Station and officer of the token, the fee, and a card due within 15 days. P5"""
+def test_the_event_names_officer_station_and_policy(at, service, caller, application):
+    """Officer and station of the token, the fee, and a card due within 15 days. P5"""
     at(NOW)
     registrar = caller("registrar", station="320213-07")
 
@@ -54,7 +54,7 @@ def test_the_event_says_who_where_and_under_which_policy(at, service, caller, ap
     [("2026-03-01T00:30:00+08:00", "2026-03-01"), ("2026-02-28T23:30:00+08:00", "2026-02-28")],
 )
 def test_today_is_the_date_in_shanghai(at, issue, instant, day):
-    """Left out, the day of issue is today there, whatever the date in UTC."""
+    """The default day of issue is today there, whatever the date in UTC."""
     at(instant)
 
     assert day == issue()["anchor"]
@@ -88,8 +88,8 @@ def test_p02_one_person_holds_one_permit(registrar, application):
     assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
-def test_p02_a_small_x_is_the_same_person(service, registrar, application):
-    """A check character is accepted in both cases and kept as X."""
+def test_p02_a_lower_case_x_is_the_same_person(service, registrar, application):
+    """The check character is accepted in both cases and stored as X."""
     person = application()
     while not person["holder"]["citizen_id_number"].endswith("X"):
         person = application()
@@ -104,8 +104,8 @@ def test_p02_a_small_x_is_the_same_person(service, registrar, application):
     assert person["holder"]["citizen_id_number"] == kept
 
 
-def test_p03_the_guardian_is_on_record(service, issue, application):
-    """With a name and an own number."""
+def test_p03_the_guardian_is_recorded(service, issue, application):
+    """With a name and a number of their own."""
     number = application()["holder"]["citizen_id_number"]
     guardian = {"name": "欧阳示例", "citizen_id_number": number}
 
@@ -114,7 +114,7 @@ def test_p03_the_guardian_is_on_record(service, issue, application):
     assert guardian == service.event(permit["as_of_position"])["guardian"]
 
 
-def test_p04_a_number_that_contradicts_the_rest_is_refused(registrar, application):
+def test_p04_a_number_that_contradicts_other_fields_is_refused(registrar, application):
     """With the field named."""
     person = application()
     person["holder"]["birth_date"] = "1990-01-02"
@@ -125,8 +125,8 @@ def test_p04_a_number_that_contradicts_the_rest_is_refused(registrar, applicatio
     assert ["holder.citizen_id_number"] == [error["field"] for error in answer.json()["errors"]]
 
 
-def test_a_permit_is_not_issued_ahead_of_time(at, registrar, application):
-    """Tomorrow's date is bad input."""
+def test_a_future_date_of_issue_is_refused(at, registrar, application):
+    """Tomorrow's date is invalid."""
     at(NOW)
 
     answer = registrar.post("/v1/permits", application(issued_on="2026-11-24"))

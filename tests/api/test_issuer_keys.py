@@ -1,4 +1,4 @@
-"""The issuer's keys as a service with a real issuer sees them: unusable ones, and new ones."""
+"""A real issuer's keys: unusable ones, and new ones."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def token(key, **header):
 
 @pytest.fixture
 def jwks(tmp_path):
-    """``jwks(key, …)``: the issuer publishes these, and one that is of no use here."""
+    """``jwks(key, …)``: the issuer publishes these keys, and an unusable one."""
     file = tmp_path / "jwks.json"
 
     def publish(*keys):
@@ -62,9 +62,9 @@ def ask(make_service, jwks):
     return asked
 
 
-def test_an_issuer_that_rotates(ask, jwks, eventually):
-    """A token by a new key is good at the first request; made-up names only slow that down, never
-    stop it; a key that is gone is good for nothing; a broken file changes nothing."""
+def test_the_issuer_can_rotate_its_keys(ask, jwks, eventually):
+    """A token by a new key is accepted at the first request; unknown key ids only delay that; a
+    withdrawn key is refused; a broken file changes nothing."""
     first, second, third = (new_key(kid) for kid in ("first", "second", "third"))
     jwks(first)
     assert (404, 200) == ask(first)

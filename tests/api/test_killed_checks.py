@@ -1,4 +1,4 @@
-"""``kill -9`` under a stream of checks: the answered ones are on record, used codes stay dead."""
+"""``kill -9`` under a stream of checks: answered checks are recorded, used codes stay used."""
 
 import itertools
 import random
@@ -17,7 +17,7 @@ ANSWERED_MIN = 30
 
 
 class Stream:
-    """Clients that check, a card or a fresh code in turns, until the service is gone."""
+    """Clients that check cards and new codes alternately, until the service is gone."""
 
     def __init__(self, service, verifier, phones):
         self._service, self._headers, self._phones = service, verifier.headers, phones
@@ -63,8 +63,8 @@ def chance():
     return random.Random(7)  # noqa: S311  chance, not secrecy
 
 
-def test_every_answered_check_is_on_record(make_service, application, chance, eventually):
-    """After each kill: gapless, complete, and no code is good a second time."""
+def test_every_answered_check_is_recorded(make_service, application, chance, eventually):
+    """After each kill: without gaps, complete, and no code is effective a second time."""
     service = make_service().start()
     answered, shown = [], {}
     registrar, verifier = service.caller("registrar"), service.caller("verifier")

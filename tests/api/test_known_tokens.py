@@ -1,4 +1,4 @@
-"""A token's signature is verified once: until it expires, and as long as the keys are the same."""
+"""A token's signature is verified once, until the token expires or the keys change."""
 
 import time
 
@@ -39,22 +39,22 @@ def verifier():
     return made
 
 
-def test_once(verifier, decoded):
-    """The same caller each time."""
+def test_a_signature_is_verified_once(verifier, decoded):
+    """Each request gets the same caller."""
     one = token()
     assert verifier.verify(one) is verifier.verify(one)
     assert [one] == decoded
 
 
-def test_not_after_it_has_expired(verifier, decoded):
-    """Within the leeway it is verified each time."""
+def test_a_token_in_its_leeway_is_verified_each_time(verifier, decoded):
+    """After its expiry nothing is cached."""
     one = token(expires_in_s=-5)
     verifier.verify(one)
     verifier.verify(one)
     assert [one, one] == decoded
 
 
-def test_not_with_other_keys(verifier):
+def test_a_token_is_verified_again_after_the_keys_change(verifier):
     """A key that the issuer has withdrawn is refused at once."""
     one = token()
     verifier.verify(one)
@@ -63,8 +63,8 @@ def test_not_with_other_keys(verifier):
         verifier.verify(one)
 
 
-def test_a_bad_one_is_bad_each_time(verifier, decoded):
-    """Nothing is remembered of it."""
+def test_an_invalid_token_is_not_cached(verifier, decoded):
+    """It is refused each time."""
     bad = token(key=OTHER)
     for _ in range(2):
         with pytest.raises(BadToken):
@@ -72,7 +72,7 @@ def test_a_bad_one_is_bad_each_time(verifier, decoded):
     assert [bad, bad] == decoded
 
 
-def test_memory_is_bounded(verifier, monkeypatch):
+def test_the_number_of_cached_tokens_is_bounded(verifier, monkeypatch):
     """By the number of tokens."""
     monkeypatch.setattr(tokens, "KNOWN_MAX", 3)
     for n in range(10):

@@ -56,7 +56,7 @@ def test_a_registrar_sees_a_permit_change(listen, registrar, issue, act):
 
 
 def test_a_reissue_is_never_seen_on_one_track_alone(listen, registrar, issue, act):
-    """P15: every event of the stream has both tracks with one serial."""
+    """P15: every event of the stream has both tracks with the same serial."""
     permit = issue()
     with listen(_address(permit), registrar) as heard:
         next(heard)
@@ -76,11 +76,11 @@ def test_a_holder_gets_an_event_for_each_check(listen, issue, holder_of, check):
     with listen(f"/v1/me/live?min_position={permit['as_of_position']}", holder_of(permit)) as heard:
         first = {next(heard)[0], next(heard)[0]}
         check(permit["permit_number"], card_serial=7)
-        name, told = next(heard)
+        name, data = next(heard)
 
     assert {"permit", "checked"} == first
     assert "checked" == name
-    assert told["position"] > 0
+    assert data["position"] > 0
 
 
 def test_the_end_of_a_day_changes_the_next_event(listen, registrar, issue, read, at):
@@ -123,7 +123,7 @@ def test_the_live_summary_is_public_and_has_nothing_personal(listen, issue):
         ("/v1/permits/nonsense/live?min_position=x", "registrar", 422, "INVALID_REQUEST"),
     ],
 )
-def test_a_stream_that_may_not_be_is_a_problem(http, caller, path, role, status, code):
+def test_a_forbidden_stream_is_a_problem(http, caller, path, role, status, code):
     """Before anything is streamed."""
     answer = http.get(path, headers=caller(role).headers if role else {})
 
@@ -135,10 +135,8 @@ def test_a_holder_without_a_permit_gets_404(caller):
     assert 404 == caller("holder", holder_id="nobody").get("/v1/me/live").status_code
 
 
-def test_a_caller_has_so_many_streams_and_gets_another_when_one_is_left(
-    listen, http, issue, holder_of, eventually
-):
-    """503 with Retry-After beyond; a closed stream frees its place."""
+def test_a_callers_number_of_streams_is_limited(listen, http, issue, holder_of, eventually):
+    """503 with Retry-After beyond the limit; a closed stream frees its place."""
     permit = issue()
     holder, path = holder_of(permit), f"/v1/me/live?min_position={permit['as_of_position']}"
 
@@ -154,14 +152,14 @@ def test_a_caller_has_so_many_streams_and_gets_another_when_one_is_left(
 
 
 def test_a_head_is_answered_without_the_stream(http):
-    """RFC 9110 §9.3.2: the same headers, and an end."""
+    """RFC 9110 §9.3.2: the same headers, and the response ends."""
     answer = http.head("/v1/live")
 
     assert (200, b"") == (answer.status_code, answer.content)
 
 
 def test_streams_end_when_the_service_stops(running, listen):
-    """With an end event; a stop does not wait for listeners."""
+    """With an end event; the stop does not wait for clients."""
     with listen("/v1/live", of=running) as heard:
         next(heard)
         running.process.terminate()

@@ -50,7 +50,7 @@ LIVES = [
 async def live(client, registrar, person, life, claim_body):
     """One permit's life; yields the status of every request."""
 
-    async def somebody(role, holder_id):
+    async def headers_of(role, holder_id):
         body = {"role": role, "holder_id": holder_id, "case": "test-1"}
         token = (await client.post("/v1/dev/tokens", json=body)).json()["access_token"]
         return {"Authorization": f"Bearer {token}"}
@@ -61,9 +61,9 @@ async def live(client, registrar, person, life, claim_body):
     for what, body in life if issued.is_success else []:
         headers, path = registrar, f"/v1/permits/{permit['permit_number']}/{what}"
         if what == CLAIM[0]:
-            headers = await somebody("holder", permit["holder_id"])
+            headers = await headers_of("holder", permit["holder_id"])
         elif what == ERASURE[0]:
-            headers = await somebody("investigator", None)
+            headers = await headers_of("investigator", None)
             path = f"/v1/audit/holders/{permit['holder_id']}/{what}"
         answer = await client.post(
             path, json=claim_body() if body is None else body, headers=headers
@@ -72,7 +72,7 @@ async def live(client, registrar, person, life, claim_body):
 
 
 async def load(service, application, claim_body):
-    """Every client issues one permit after another; how often each status came."""
+    """Every client issues one permit after another; returns how often each status came."""
     registrar = service.caller("registrar").headers
     statuses, lives = Counter(), cycle(LIVES)
 
@@ -88,7 +88,7 @@ async def load(service, application, claim_body):
 
 
 def opened(service, row, view):
-    """A row with its face opened."""
+    """A row with its face decrypted."""
     if row["face"] is None:
         return row
     key = service.holder_key(row["holder_id"])

@@ -97,7 +97,7 @@ def planted(body, place, value):
 
 
 def assert_understood_or_refused(answer):
-    """Below 500, and every refusal is a problem document."""
+    """The status is below 500, and every refusal is a problem document."""
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert "application/problem+json" == answer.headers["Content-Type"]
@@ -140,7 +140,7 @@ def test_an_unknown_member_is_refused(send, requests):
 
 
 def test_no_value_is_repeated(send, requests):
-    """A problem document does not contain the value at fault: it may be personal."""
+    """A problem document does not contain the invalid value, which may be personal."""
     answers = {
         (path, place): send(role, path, planted(body, place, HOSTILE["mark"]))
         for (role, path), body in requests.items()
@@ -153,7 +153,7 @@ def test_no_value_is_repeated(send, requests):
 
 
 def test_no_name_is_repeated(send, requests):
-    """A citizen number may be in the place of a field's name."""
+    """A citizen ID number may be in the place of a field's name."""
     answers = {
         path: send(role, path, planted(body, (MARK,), "1"))
         for (role, path), body in requests.items()

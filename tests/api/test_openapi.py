@@ -1,4 +1,4 @@
-"""/openapi.json: complete, valid, and what the service really does."""
+"""/openapi.json is complete, valid, and describes what the service does."""
 
 from collections import Counter
 
@@ -54,20 +54,20 @@ def test_it_is_openapi_3_1(document, schema):
     schema.validate()
 
 
-def test_every_path_of_the_contract_is_there(document):
-    """And none was renamed."""
+def test_every_documented_path_exists(document):
+    """None was renamed."""
     assert CONTRACT <= {label for label, _ in operations(document)}
 
 
-def test_everything_says_what_it_is(document):
-    """A sentence for every operation, a name of its own for each."""
+def test_every_operation_has_a_summary_and_a_name(document):
+    """Each name is unique."""
     described = {label: operation.get("description") for label, operation in operations(document)}
     assert [] == [label for label, text in described.items() if not text]
     names = [operation["operationId"] for _, operation in operations(document)]
     assert [] == [name for name, times in Counter(names).items() if times > 1]
 
 
-def test_every_body_has_a_bound_and_says_so(document):
+def test_every_body_documents_its_limits(document):
     """Every endpoint with a body documents 413 and 422."""
     taking = {label: op["responses"] for label, op in operations(document) if "requestBody" in op}
 
@@ -85,7 +85,7 @@ def test_the_contracts_headers_are_documented(document):
 
 
 def test_problems_are_documented_as_problems_only(document):
-    """No answer that is none has another media type."""
+    """No other response has their media type."""
     media = {
         (label, status): set(answer.get("content", {}))
         for label, operation in operations(document)
@@ -98,7 +98,7 @@ def test_problems_are_documented_as_problems_only(document):
     }
 
 
-def test_a_life_reads_as_the_document_says(
+def test_all_responses_of_a_permits_life_match_the_document(
     at,
     schema,
     http,
@@ -110,7 +110,7 @@ def test_a_life_reads_as_the_document_says(
     application,
     claim_body,
 ):
-    """Every answer of a permit's life against its schema, refusals included."""
+    """Refusals included."""
     at("2026-12-20")
     person = application(issued_on="2026-01-05")
     issued = registrar.post("/v1/permits", person)

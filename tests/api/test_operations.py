@@ -1,4 +1,4 @@
-"""For those who run the service: health, readiness, metrics, keys, the development clock."""
+"""Operations: health, readiness, metrics, keys, the development clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,15 +23,15 @@ def metrics(http):
     return scrape
 
 
-def test_alive(http):
+def test_healthz_reports_that_the_service_is_alive(http):
     """Without a token."""
     answer = http.get("/healthz")
 
     assert (200, {"status": "alive"}) == (answer.status_code, answer.json())
 
 
-def test_ready_says_how_far_everything_is(http, registrar, application, read):
-    """Positions of log and views, and the lag between."""
+def test_readyz_reports_positions_and_lag(http, registrar, application, read):
+    """Of the log and the views."""
     read(registrar.post("/v1/permits", application()).json())
 
     answer = http.get("/readyz")
@@ -42,8 +42,7 @@ def test_ready_says_how_far_everything_is(http, registrar, application, read):
     assert ready["log_position"] > 0
 
 
-def test_the_index_says_where_things_are(http):
-    """Every address in it answers."""
+def test_the_index_lists_addresses_that_answer(http):
     index = http.get("/").json()
 
     addresses = [value for value in index.values() if value.startswith("/")]
@@ -77,8 +76,8 @@ def test_metrics_count_requests_by_route_and_status(metrics, registrar):
     assert before + 1 == count()
 
 
-def test_metrics_say_how_far_log_and_views_are(metrics, issue, read):
-    """And measure durations."""
+def test_metrics_report_positions_and_durations(metrics, issue, read):
+    """Of the log and the views."""
     permit = issue()
     read(permit)
 
@@ -113,8 +112,8 @@ def test_the_clock_is_set_and_runs_on(at, http):
     assert set_to <= now < set_to + NEAR
 
 
-def test_the_clock_takes_more_digits_than_microseconds(at, http):
-    """One reader of instants for queries and bodies."""
+def test_the_clock_accepts_digits_beyond_microseconds(at, http):
+    """Queries and bodies parse instants with the same code."""
     at("2031-05-06")
 
     answer = http.put("/v1/dev/clock", json={"now": "2031-05-06t07:08:09.1234567z"})
@@ -122,8 +121,8 @@ def test_the_clock_takes_more_digits_than_microseconds(at, http):
     assert answer.json()["now"].startswith("2031-05-06T07:08:")
 
 
-def test_an_instant_that_is_none_leaves_the_clock_alone(subtests, at, http):
-    """Without an offset, out of range in UTC, or no instant at all: bad input."""
+def test_an_invalid_instant_does_not_change_the_clock(subtests, at, http):
+    """Without an offset, out of range in UTC, or no instant at all."""
     for now in [
         None,
         "",
@@ -170,7 +169,7 @@ def test_an_invalid_token_request_is_refused(subtests, http):
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 
 
-def test_a_token_says_how_long_it_is_good(http):
+def test_a_token_response_has_its_lifetime(http):
     """RFC 6749 §5.1."""
     token = http.post("/v1/dev/tokens", json={"role": "verifier"}).json()
 
@@ -179,7 +178,7 @@ def test_a_token_says_how_long_it_is_good(http):
     assert token["expires_in"] > 0
 
 
-def test_a_correlation_id_is_taken_over_and_on_the_event(service, registrar, application):
+def test_a_correlation_id_is_returned_and_stored_with_the_event(service, registrar, application):
     """The caller's own, from the request to the log."""
     given = "counter-7:2026.11_23-a"
 
@@ -202,7 +201,7 @@ def test_a_correlation_id_is_taken_over_and_on_the_event(service, registrar, app
 def test_a_correlation_id_that_may_be_a_citizen_number_is_replaced(
     service, registrar, application, given
 ):
-    """However it is spelt: it would stand in the log for ever."""
+    """However it is spelled: it would stay in the log for ever."""
     answer = registrar.post("/v1/permits", application(), x_correlation_id=given)
 
     kept = service.event(answer.json()["as_of_position"])["correlation_id"]
@@ -219,8 +218,8 @@ def test_a_correlation_id_that_may_be_a_citizen_number_is_replaced(
         "2026-11-23.counter-7:000001",
     ],
 )
-def test_a_correlation_id_with_many_digits_is_taken_over(http, given):
-    """A UUID has eighteen in a row now and then."""
+def test_a_correlation_id_with_many_digits_is_kept(http, given):
+    """A UUID sometimes has eighteen in a row."""
     answer = http.get("/healthz", headers={"X-Correlation-ID": given})
 
     assert given == answer.headers["X-Correlation-ID"]
@@ -230,7 +229,7 @@ def test_a_correlation_id_with_many_digits_is_taken_over(http, given):
     "given", ["x" * 65, "two words", "a=b;c", "<script>", "\u00fc", "eyJhbGciOiJFUzI1NiJ9.e30", ""]
 )
 def test_a_correlation_id_of_another_form_is_replaced(http, given):
-    """By one of our own: it goes into logs."""
+    """By a generated one: it is written to logs."""
     headers = {"X-Correlation-ID": given.encode("latin-1")}
 
     answer = http.get("/healthz", headers=headers)

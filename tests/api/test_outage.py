@@ -1,4 +1,4 @@
-"""The database goes away: nothing acknowledged is lost, and the rest may be tried again."""
+"""The database is lost: nothing acknowledged is lost, and everything else may be retried."""
 
 ENOUGH = 40
 TURNS = 3
@@ -9,7 +9,7 @@ END_ALL_OTHER_CONNECTIONS = """
 
 
 def test_lost_connections_are_opened_again(battered, writing, eventually):
-    """All are closed under load, more than once; the service recovers without a restart."""
+    """All are closed under load, several times; the service recovers without a restart."""
     roles = [battered.role("api"), battered.role("project")]
     with writing(battered) as writers:
         for _ in range(TURNS):
@@ -30,7 +30,7 @@ def test_lost_connections_are_opened_again(battered, writing, eventually):
 def test_checks_and_reads_work_again_after_lost_connections(
     battered, application, eventually, together
 ):
-    """The one connection that learns of the views' position is opened again as well."""
+    """The connection that is notified of the views' position is opened again as well."""
     registrar, verifier = battered.caller("registrar"), battered.caller("verifier")
     number = registrar.post("/v1/permits", application()).json()["permit_number"]
     body = {"scenario": "patrol_inspection", "track": "physical"}
@@ -50,7 +50,7 @@ def test_checks_and_reads_work_again_after_lost_connections(
 def test_without_its_database_the_service_answers_503_until_it_is_restarted(
     running, application, together
 ):
-    """503 with Retry-After for reads, writes and readiness; it is alive all the while."""
+    """503 with Retry-After for reads, writes and readiness; the service stays alive."""
     registrar = running.caller("registrar")
     permit = registrar.post("/v1/permits", application()).json()
     path = f"/v1/permits/{permit['permit_number']}"

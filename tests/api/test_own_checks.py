@@ -1,4 +1,4 @@
-"""Who looked: every check of the own permits, for the holder; and the verifier's receipt."""
+"""A holder's list of the checks of their own permits, and the verifier's receipt."""
 
 from uuid import uuid4
 
@@ -21,8 +21,8 @@ def holder(phone):
     return phone.holder
 
 
-def test_both_tracks_newest_first(permit, phone, holder, check, show):
-    """With who looked, in which scenario, what was shown, and by which phone."""
+def test_checks_of_both_tracks_are_listed_newest_first(permit, phone, holder, check, show):
+    """With the verifier, the scenario, the disclosed fields, and the phone."""
     first = check(permit["permit_number"])
     second = show(phone.code(), "law_enforcement")
 
@@ -37,8 +37,8 @@ def test_both_tracks_newest_first(permit, phone, holder, check, show):
     assert permit["permit_number"] == electronic["permit_number"]
 
 
-def test_refused_ones_too(act, permit, phone, holder, check, show):
-    """A used code, a lost card, a scenario that is not allowed: tried, and seen to be tried."""
+def test_refused_checks_are_listed_too(act, permit, phone, holder, check, show):
+    """A used code, a lost card, a forbidden scenario."""
     code = phone.code()
     show(code)
     show(code)
@@ -53,7 +53,7 @@ def test_refused_ones_too(act, permit, phone, holder, check, show):
     assert [[], [], []] == [one["fields"] for one in seen[:3]]
 
 
-def test_page_by_page(permit, holder, check):
+def test_checks_are_listed_in_pages(permit, holder, check):
     """Each once, whatever is checked meanwhile."""
     made = [check(permit["permit_number"])["check_id"] for _ in range(7)]
 
@@ -68,8 +68,8 @@ def test_page_by_page(permit, holder, check):
     assert made[::-1] == seen
 
 
-def test_only_the_own_ones(issue, check, permit, holder, holder_of):
-    """Neither the list nor a receipt tells of another's."""
+def test_only_the_holders_own_checks_are_listed(issue, check, permit, holder, holder_of):
+    """Neither the list nor a receipt reveals another's."""
     other = issue()
     theirs = check(other["permit_number"])
     own = check(permit["permit_number"])
@@ -83,8 +83,8 @@ def test_only_the_own_ones(issue, check, permit, holder, holder_of):
     assert unknown.content == refused.content
 
 
-def test_of_every_permit_that_the_holder_ever_had(act, registrar, application, caller, check):
-    """An ended one's stay."""
+def test_checks_of_all_permits_of_the_holder_are_listed(act, registrar, application, caller, check):
+    """Those of an ended permit stay."""
     person = application()
     first = registrar.post("/v1/permits", person).json()
     old = check(first["permit_number"])
@@ -99,8 +99,8 @@ def test_of_every_permit_that_the_holder_ever_had(act, registrar, application, c
 
 
 @pytest.mark.parametrize("acts", [[], ["loss-reports"]])
-def test_the_receipt_says_what_the_verifiers_says(act, permit, holder, check, signed_claims, acts):
-    """Effective or not, to the letter."""
+def test_the_receipt_equals_the_verifiers(act, permit, holder, check, signed_claims, acts):
+    """Byte by byte, effective or not."""
     for what in acts:
         act(permit["permit_number"], what)
     found = check(permit["permit_number"])
@@ -112,7 +112,7 @@ def test_the_receipt_says_what_the_verifiers_says(act, permit, holder, check, si
 
 
 def test_the_receipt_of_a_code(phone, holder, show, signed_claims):
-    """The live one's names the permit that was shown, the dead one's none."""
+    """A live code's names the permit that was shown; that of a code that is not live names none."""
     code = phone.code()
     live, dead = show(code), show(code)
 
@@ -125,7 +125,7 @@ def test_the_receipt_of_a_code(phone, holder, show, signed_claims):
     assert "permit_number" not in signed_claims(dead["receipt"])
 
 
-def test_what_was_erased_is_null(permit, holder, check, investigator):
+def test_erased_fields_are_null(permit, holder, check, investigator):
     """Time and scenario of the check stay; the verifier is erased with the person."""
     check(permit["permit_number"])
     order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
@@ -140,6 +140,6 @@ def test_what_was_erased_is_null(permit, holder, check, investigator):
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 201}, {"before": 0}, {"before": "x"}])
-def test_pages_have_bounds(holder, query):
+def test_invalid_page_sizes_are_refused(holder, query):
     """422."""
     assert 422 == holder.get("/v1/me/checks", **query).status_code

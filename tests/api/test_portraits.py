@@ -1,4 +1,4 @@
-"""Portraits: a whole JPEG or PNG of at most 64 KiB, returned byte by byte."""
+"""Portraits: a complete JPEG or PNG of at most 64 KiB, returned byte by byte."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ def text(image):
 
 @pytest.fixture
 def apply(registrar, application):
-    """``apply(portrait)``: what an applicant with this portrait is answered."""
+    """``apply(portrait)``: the response to an application with this portrait."""
 
     def post(portrait):
         body = application()
@@ -44,7 +44,7 @@ def apply(registrar, application):
 
 
 @pytest.mark.parametrize("image", [png(), JPEG, png(SIZE_BYTES_MAX)], ids=["png", "jpeg", "64 KiB"])
-def test_a_portrait_comes_back_as_it_was_given(apply, read, check, image):
+def test_a_portrait_is_returned_unchanged(apply, read, check, image):
     """On both tracks and in a check, from the ledger."""
     answer = apply(text(image))
 
@@ -55,8 +55,8 @@ def test_a_portrait_comes_back_as_it_was_given(apply, read, check, image):
     assert text(image) == check(permit["permit_number"])["permit"]["portrait"]
 
 
-def test_a_portrait_stays_through_every_change(apply, act, read):
-    """A new name, a new card: the picture is the person's."""
+def test_a_portrait_is_kept_through_every_change(apply, act, read):
+    """A new name or a new card does not change the picture."""
     number = apply(text(JPEG)).json()["permit_number"]
     act(number, "identity-corrections", name="欧阳更正")
 
@@ -66,8 +66,9 @@ def test_a_portrait_stays_through_every_change(apply, act, read):
     assert text(JPEG) == read(permit, "/electronic")["portrait"]
 
 
-def test_the_log_holds_the_digest_only(service, apply):
-    """SHA-256, in the event's sealed part; the picture lies beside the log, sealed as well."""
+def test_the_log_holds_only_the_digest(service, apply):
+    """SHA-256, in the event's encrypted part; the picture is stored beside the log, encrypted as
+    well."""
     permit = apply(text(png())).json()
 
     identity = service.event(permit["as_of_position"])["identity"]
@@ -79,16 +80,16 @@ def test_the_log_holds_the_digest_only(service, apply):
     assert png()[:16] not in stored
 
 
-def test_without_a_portrait_there_is_none(issue, read):
-    """Null, on both tracks."""
+def test_without_a_portrait_the_field_is_null(issue, read):
+    """On both tracks."""
     permit = issue()
 
     assert read(permit, "/physical")["portrait"] is None
     assert read(permit, "/electronic")["portrait"] is None
 
 
-def test_anything_else_is_bad_input(subtests, apply):
-    """Too large, another format, cut off, or no base64; and it is not repeated."""
+def test_an_invalid_portrait_is_refused(subtests, apply):
+    """Too large, another format, truncated, or not base64; it is not repeated."""
     for portrait in [
         text(png(SIZE_BYTES_MAX + 1)),
         text(png(SIZE_BYTES_MAX * 2)),

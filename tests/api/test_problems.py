@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: one form for everything that goes wrong."""
+"""RFC 9457 problem documents: one format for all errors."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_a_refusal_names_everything_missing(registrar, application):
     assert ["residence_registered_six_months", "ground"] == answer.json()["missing"]
 
 
-def test_too_early_says_when(at, issue, registrar):
+def test_a_command_that_is_too_early_names_the_date(at, issue, registrar):
     """``opens`` is a date."""
     at("2026-06-01")
     number = issue(issued_on="2026-01-05")["permit_number"]
@@ -70,8 +70,8 @@ def test_too_early_says_when(at, issue, registrar):
     assert "2026-12-05" == answer.json()["opens"]
 
 
-def test_every_field_at_fault_is_named_at_once(registrar, application):
-    """Fields that can't be true, from the person to the home."""
+def test_all_implausible_fields_are_named_at_once(registrar, application):
+    """From the person to the address."""
     body = application()
     body["holder"] |= {"name": "Smith", "sex": "7", "ethnicity": "99"}
     body["holder"]["citizen_id_number"] = "990000199001010018"
@@ -90,7 +90,7 @@ def test_every_field_at_fault_is_named_at_once(registrar, application):
     } == {error["field"]: error["code"] for error in answer.json()["errors"]}
 
 
-def test_every_field_of_a_wrong_shape_is_named_at_once(registrar, application):
+def test_all_malformed_fields_are_named_at_once(registrar, application):
     """Missing, unknown and of a wrong type."""
     body = application(issued_on="someday", surprise=1)
     del body["residence"], body["holder"]["name"]
@@ -103,15 +103,15 @@ def test_every_field_of_a_wrong_shape_is_named_at_once(registrar, application):
     assert 4 == len(answer.json()["errors"])
 
 
-def test_the_list_of_errors_has_a_bound(registrar, application):
-    """A thousand unknown fields make no long answer."""
+def test_the_list_of_errors_is_bounded(registrar, application):
+    """A thousand unknown fields do not make a long response."""
     answer = registrar.post("/v1/permits", application(**{f"x{n}": n for n in range(1000)}))
 
     assert 422 == answer.status_code
     assert len(answer.json()["errors"]) <= 20
 
 
-def test_a_version_that_is_not_the_last(subtests, registrar, read, issue):
+def test_an_old_version_is_refused(subtests, registrar, read, issue):
     """412, and nothing changes; a weak tag never matches. RFC 9110 §13.1.1"""
     for if_match in [
         *('"3"', 'W/"3"', 'W/"1"', '"0"', '"999999999"', '"01"', '"x"', '""', '"1,2"', '"1-"'),
@@ -125,8 +125,8 @@ def test_a_version_that_is_not_the_last(subtests, registrar, read, issue):
             assert 1 == read(permit)["version"]
 
 
-def test_the_last_version_or_any(subtests, registrar, issue):
-    """What If-Match asks for is so: of a list one is enough (RFC 9110 §13.1.1)."""
+def test_the_current_version_or_any_is_accepted(subtests, registrar, issue):
+    """Of a list, one match suffices (RFC 9110 §13.1.1)."""
     for if_match in [
         *('"1"', "*", "1", '"99", "1"', '"1","99"', ', "1" ,', 'W/"1", "1"', '"a,b", "1"'),
         *('"1-use_suspended"', '"99",\t"1"'),
@@ -137,7 +137,7 @@ def test_the_last_version_or_any(subtests, registrar, issue):
             assert 200 == registrar.post(path, if_match=if_match).status_code
 
 
-def test_lines_of_one_header_are_one_list(subtests, http, registrar, issue):
+def test_several_lines_of_one_header_form_one_list(subtests, http, registrar, issue):
     """RFC 9110 §5.3."""
     for lines in [['"99"', '"1"'], ['"1"', '"99"'], ["", '"1"'], ['"98", "99"', '"1"']]:
         with subtests.test(lines=lines):
@@ -147,8 +147,8 @@ def test_lines_of_one_header_are_one_list(subtests, http, registrar, issue):
             assert 200 == http.post(path, json={}, headers=headers).status_code
 
 
-def test_what_is_no_list_of_versions(subtests, registrar, read, issue):
-    """Bad input, and nothing changes."""
+def test_an_invalid_list_of_versions_is_refused(subtests, registrar, read, issue):
+    """422, and nothing changes."""
     for if_match in [
         *("", ",", "one", '"1', '1"', "-1", '"1" and more', '"1" "2"', '"1"; "2"', '"' * 400),
         *("*, *", '*, "1"', '"1", *', 'w/"1"', 'W/ "1"', "W/1", "1, 2", '"1\t"', '"1",' * 400),
@@ -161,7 +161,7 @@ def test_what_is_no_list_of_versions(subtests, registrar, read, issue):
             assert 1 == read(permit)["version"]
 
 
-def test_a_problem_carries_the_correlation_id_as_well(registrar):
+def test_a_problem_carries_the_correlation_id(registrar):
     """For support."""
     headers = {"x_correlation_id": "a-question"}
 

@@ -1,4 +1,4 @@
-"""Permits in quarantine: what operators see of them, and their release."""
+"""Quarantined permits: what operators see of them, and their release."""
 
 import json
 
@@ -45,7 +45,7 @@ def lost(issue, registrar, read):
 
 @pytest.fixture
 def parked(lost, alter, service, operator):
-    """Its number, once it is in quarantine; whatever was done to it, it is well afterwards."""
+    """Its number, once it is quarantined; repaired at the end, whatever the test did."""
     [(good,)] = service.rows(VALUES, lost)
     alter(PARK, lost)
     yield lost
@@ -55,7 +55,7 @@ def parked(lost, alter, service, operator):
 
 @pytest.fixture
 def spoil(parked, alter):
-    """``spoil()``: its second event can't be read any more."""
+    """``spoil()``: make its second event unreadable."""
     change = "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2"
     return lambda: alter(change, BROKEN, parked)
 
@@ -67,7 +67,7 @@ def row_of(number, operator):
 
 
 def test_an_operator_sees_each_permit_in_quarantine_and_the_reason(operator, parked):
-    """By position, with how many events wait."""
+    """By position, with the number of events that wait."""
     row = row_of(parked, operator)
 
     assert {"version": 2, "events_waiting": 1, "retries": 0, "retried_at": None}.items() <= set(
@@ -78,8 +78,8 @@ def test_an_operator_sees_each_permit_in_quarantine_and_the_reason(operator, par
     assert operator.get(PATH).json()["as_of_position"] >= row["position"]
 
 
-def test_a_retry_releases_it(operator, registrar, parked):
-    """And a second one finds nothing to do."""
+def test_a_retry_releases_the_permit(operator, registrar, parked):
+    """A second retry finds nothing to do."""
     path = f"{PATH}/{parked}/retries"
 
     answer = operator.post(path)
@@ -95,7 +95,7 @@ def test_a_retry_releases_it(operator, registrar, parked):
     assert (404, "UNKNOWN_PERMIT") == (again.status_code, again.json()["code"])
 
 
-def test_a_retry_in_vain_says_why(operator, parked, spoil):
+def test_a_failed_retry_returns_the_reason(operator, parked, spoil):
     """200, and not released; it is counted."""
     spoil()
 
@@ -109,7 +109,7 @@ def test_a_retry_in_vain_says_why(operator, parked, spoil):
 
 
 def test_a_permit_that_is_not_in_quarantine_is_not_found(subtests, operator):
-    """Whether there is such a permit or not."""
+    """Whether the permit exists or not."""
     for number in ["000000000000", "nonsense", "%00", "居住证"]:
         with subtests.test(number=number):
             answer = operator.post(f"{PATH}/{number}/retries")
@@ -121,7 +121,7 @@ def test_a_permit_that_is_not_in_quarantine_is_not_found(subtests, operator):
 
 
 def test_the_commands_list_show_and_retry(service, parked):
-    """What stopped it, where, and what to do."""
+    """The reason, the position, and what to do."""
     listed = service.command("quarantine", "list", "--json")
     table = service.command("quarantine", "list")
     shown = service.command("quarantine", "show", parked)
@@ -134,8 +134,8 @@ def test_the_commands_list_show_and_retry(service, parked):
     assert (0, True) == (retried.returncode, f"{parked}: released" in retried.stdout)
 
 
-def test_the_command_names_the_cause(service, parked, spoil):
-    """Exit code 1, for one as for all; once it is mended, 0."""
+def test_a_failed_retry_command_names_the_cause(service, parked, spoil):
+    """Exit code 1, for one permit as for all; once repaired, 0."""
     spoil()
 
     one = service.command("quarantine", "retry", parked)
@@ -147,8 +147,7 @@ def test_the_command_names_the_cause(service, parked, spoil):
         assert f"permit-ledger quarantine show {parked}" in run.stderr
 
 
-def test_all_are_retried(service, parked):
-    """Each one there is."""
+def test_all_quarantined_permits_can_be_retried(service, parked):
     run = service.command("quarantine", "retry", "--all")
 
     assert f"{parked}: released" in run.stdout
@@ -166,7 +165,7 @@ def test_the_command_refuses_a_permit_that_is_not_in_quarantine(service, command
     assert "permit-ledger quarantine list" in run.stderr
 
 
-def test_one_or_all_have_to_be_named(service, parked):
+def test_the_retry_command_needs_one_permit_or_all(service, parked):
     """Neither and both are usage errors."""
     assert 2 == service.command("quarantine", "retry").returncode
     assert 2 == service.command("quarantine", "retry", parked, "--all").returncode
@@ -180,8 +179,8 @@ def metrics(http):
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
-def test_it_is_counted(service, http, parked):
-    """In metrics, and in the status, which names the first few."""
+def test_quarantined_permits_are_counted(service, http, parked):
+    """In the metrics, and in the status, which names the first few."""
     assert metrics(http)["permit_ledger_quarantined_permits"] >= 1
     assert 1 == metrics(http)["permit_ledger_projectors"]
 
@@ -198,9 +197,9 @@ def test_the_auditor_runs_beside_the_projector(http, lost):
     until(lambda: metrics(http)["permit_ledger_audited_permits"] > before, wait_s=30)
 
 
-def test_what_was_changed_is_found_by_the_service_itself(running, application):
-    """Parked within moments, by name; a retry makes the row from the log again. In a city so small
-    that chance picks each permit soon."""
+def test_a_changed_row_is_found_by_the_service_itself(running, application):
+    """It is quarantined soon, with its number; a retry makes the row again from the log. The city
+    is so small that every permit is soon audited."""
     with httpx.Client(base_url=running.url, timeout=30) as http:
         registrar, operator = (Caller.with_token(http, role) for role in ("registrar", "operator"))
         issued = registrar.post("/v1/permits", application()).json()

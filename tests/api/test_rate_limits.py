@@ -1,4 +1,4 @@
-"""Who asks too often waits: per account and per permit, in bounded memory."""
+"""Rate limits: per account and per permit, in bounded memory."""
 
 import os
 
@@ -12,7 +12,7 @@ from tests.api.service import Service
 
 
 def spends(limit, key, times, now):
-    """How many of so many are let through."""
+    """How many of so many requests are accepted."""
     refused = []
     for _ in range(times):
         try:
@@ -24,7 +24,7 @@ def spends(limit, key, times, now):
 
 
 def test_a_minutes_allowance_may_be_spent_at_once():
-    """And comes back evenly."""
+    """It is refilled evenly."""
     limit = RateLimit(60, what="checks")
     assert 60 == spends(limit, "a", 100, now=1000)
     assert 0 == spends(limit, "a", 5, now=1000.5)
@@ -33,14 +33,13 @@ def test_a_minutes_allowance_may_be_spent_at_once():
     assert 60 == spends(limit, "a", 100, now=2000)
 
 
-def test_each_key_has_its_own():
-    """One account's haste is not another's."""
+def test_each_key_has_its_own_allowance():
+    """One account does not use up another's."""
     limit = RateLimit(5, what="checks")
     assert [5, 5] == [spends(limit, key, 9, now=1000) for key in ("a", "b")]
 
 
-def test_what_to_wait_is_enough():
-    """After Retry-After there is one again."""
+def test_after_retry_after_a_request_is_accepted():
     limit = RateLimit(2, what="checks")
     spends(limit, "a", 2, now=1000)
     with pytest.raises(HttpProblem) as refused:
@@ -58,8 +57,8 @@ def test_memory_is_bounded():
     assert 0 == spends(limit, "hasty", 3, now=1000)
 
 
-def test_who_has_all_back_is_forgotten():
-    """There is nothing to know of them."""
+def test_a_key_with_its_full_allowance_is_forgotten():
+    """Nothing about it has to be remembered."""
     limit = RateLimit(60, what="checks")
     for n in range(1000):
         limit.spend(n, 1000 + n * 2)
@@ -68,7 +67,7 @@ def test_who_has_all_back_is_forgotten():
 
 @pytest.fixture(scope="module")
 def strict(make_service_dir):
-    """A service that allows few."""
+    """A service with low limits."""
     service = Service(make_service_dir(), free_port())
     few = {
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
@@ -79,9 +78,9 @@ def strict(make_service_dir):
     service.end()
 
 
-def test_of_one_permit(strict, application):
-    """429 with Retry-After, and nothing on record; another permit is not concerned. Its codes are
-    bounded, and so the checks of them."""
+def test_checks_of_one_permit_are_limited(strict, application):
+    """429 with Retry-After, and nothing is recorded; another permit is not affected. Its codes are
+    limited, and so are their checks."""
     registrar, verifier = strict.caller("registrar"), strict.caller("verifier")
     first, second = (registrar.post("/v1/permits", application()).json() for _ in range(2))
 
@@ -100,8 +99,8 @@ def test_of_one_permit(strict, application):
     assert [201] * 4 + [429] == [phone.ask().status_code for _ in range(5)]
 
 
-def test_of_one_account(strict):
-    """However many permits and codes it asks for; the challenges that it asks count as well."""
+def test_checks_of_one_account_are_limited(strict):
+    """Over all permits and codes; its challenges count as well."""
     verifier = strict.caller("verifier")
     body = {"scenario": "patrol_inspection", "track": "electronic", "code": "x"}
 

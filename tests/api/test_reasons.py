@@ -1,4 +1,4 @@
-"""Why a field can't be accepted: in words for people, whatever pydantic calls it."""
+"""Why a field is refused: in words for people, whatever pydantic's own message."""
 
 import re
 
@@ -68,16 +68,16 @@ def errors():
                 yield from errors_of(body, {field: wrong})
 
 
-def test_there_are_bodies_to_walk():
+def test_every_kind_of_body_is_found():
     """Of the registrar, the counter, the holder, the verifier and of development mode."""
     modules = {each.__module__ for each in BODIES}
     sources = (schemas, check_schemas, audit_schemas, id_card_schemas, development)
     assert {each.__name__ for each in sources} <= modules
 
 
-def test_every_error_that_a_body_can_have_has_words():
-    """Every field of every body with every wrong value: no reason is the fallback's, none has a
-    name of the program's, and none repeats what was sent."""
+def test_every_possible_error_of_a_body_has_a_reason():
+    """Every field of every body with every wrong value: no reason is the fallback, contains an
+    identifier of the program, or repeats what was sent."""
     found = {error["type"]: field_error(error)["reason"] for error in errors()}
 
     assert len(found) > 15
@@ -85,7 +85,7 @@ def test_every_error_that_a_body_can_have_has_words():
     assert {} == {kind: said for kind, said in found.items() if NOT_FOR_PEOPLE.search(said)}
 
 
-def test_pydantics_other_errors_have_words_too():
+def test_pydantics_other_errors_have_a_reason_too():
     """For fields that may be added later."""
     reasons = {
         kind["type"]: reason_of(kind["type"], kind.get("example_context") or {})
@@ -94,8 +94,8 @@ def test_pydantics_other_errors_have_words_too():
     assert {} == {kind: said for kind, said in reasons.items() if NOT_FOR_PEOPLE.search(said)}
 
 
-def test_short_and_standard(subtests):
-    """What a counter can show as it is."""
+def test_reasons_are_short(subtests):
+    """The counter can show them unchanged."""
     for kind, context, expected in [
         ("missing", {}, "required"),
         ("extra_forbidden", {}, "unknown field"),
@@ -135,14 +135,14 @@ def test_each_invalid_field_has_its_reason(subtests, registrar, application):
             assert f"{field}: {reason}" == answer.json()["detail"]
 
 
-def test_a_bad_member_of_a_union_is_named(verifier):
-    """As the caller wrote it: no branch of the union is in the field's name."""
+def test_an_invalid_member_of_a_union_is_named(verifier):
+    """As the caller wrote it: the field's name does not contain the branch of the union."""
     card = {"scenario": "patrol_inspection", "permit_number": "x", "card_serial": 0}
 
-    def told(**changes):
+    def reasons_of(**changes):
         answer = verifier.post("/v1/verifications", {**card, **changes})
         return [(e["field"], e["reason"]) for e in answer.json()["errors"]]
 
-    assert [("card_serial", "at least 1 is expected")] == told(track="physical")
-    assert [("track", "must be one of physical, electronic")] == told(track="telepathic")
-    assert [("track", "required")] == told()
+    assert [("card_serial", "at least 1 is expected")] == reasons_of(track="physical")
+    assert [("track", "must be one of physical, electronic")] == reasons_of(track="telepathic")
+    assert [("track", "required")] == reasons_of()

@@ -1,4 +1,4 @@
-"""What is left of a check: a signed receipt for the verifier, a row on record in the ledger."""
+"""The records of a check: a signed receipt for the verifier, and a row in the ledger."""
 
 import json
 from datetime import datetime
@@ -20,12 +20,12 @@ NEVER_ISSUED = permit_number.draw(lambda bits: 6 * (2**bits // 31))
 
 @pytest.fixture
 def claims(signed_claims):
-    """``claims(found)``: the claims of a check's receipt, once it is verified."""
+    """``claims(found)``: the claims of a check's receipt, after verification."""
     return lambda found: signed_claims(found["receipt"])
 
 
-def test_a_receipt_says_what_was_answered(check, claims, issue):
-    """Type, issuer and claims of the contract; the time is the check's."""
+def test_a_receipt_contains_the_answer(check, claims, issue):
+    """The documented type, issuer and claims; the time is the check's."""
     number = issue()["permit_number"]
 
     found = check(number)
@@ -34,8 +34,8 @@ def test_a_receipt_says_what_was_answered(check, claims, issue):
     assert CLAIMS | {"permit_number"} == set(said)
     assert number == said["permit_number"]
     assert "permit-ledger-development" == said["iss"]
-    told = CLAIMS - {"iss", "iat"}
-    assert {claim: found[claim] for claim in told} == {claim: said[claim] for claim in told}
+    required = CLAIMS - {"iss", "iat"}
+    assert {claim: found[claim] for claim in required} == {claim: said[claim] for claim in required}
     assert int(datetime.fromisoformat(found["checked_at"]).timestamp()) == said["iat"]
 
 
@@ -49,8 +49,8 @@ def test_a_refused_check_has_a_receipt_too(act, check, claims, issue):
     assert ("not_effective", "reported_lost") == (said["outcome"], said["reason"])
 
 
-def test_a_receipt_holds_nothing_of_the_person(check, claims, issue):
-    """Fields that were shown are not signed into it."""
+def test_a_receipt_contains_no_personal_data(check, claims, issue):
+    """Disclosed fields are not part of it."""
     said = claims(check(issue()["permit_number"], 1, "law_enforcement"))
 
     assert "欧阳测试" not in str(said)
@@ -58,7 +58,7 @@ def test_a_receipt_holds_nothing_of_the_person(check, claims, issue):
 
 
 def test_an_altered_receipt_does_not_verify(check, signed_claims, issue):
-    """One character of the payload is enough."""
+    """One changed character of the payload is enough."""
     header, payload, signature = check(issue()["permit_number"])["receipt"].split(".")
     altered = payload[:-2] + ("A" if payload[-2] != "A" else "B") + payload[-1]
 
@@ -67,8 +67,9 @@ def test_an_altered_receipt_does_not_verify(check, signed_claims, issue):
 
 
 @pytest.mark.parametrize("scenario", ["patrol_inspection", "dog_walking"])
-def test_a_receipt_does_not_tell_which_permits_exist(check, claims, issue, scenario):
-    """A serial never issued, and a scenario not allowed, look the same for any number."""
+def test_a_receipt_does_not_reveal_which_permits_exist(check, claims, issue, scenario):
+    """A serial that was never issued, or a forbidden scenario, gives the same receipt for any
+    number."""
     issued = check(issue()["permit_number"], 7, scenario)
     never_issued = check(NEVER_ISSUED, 7, scenario)
 
@@ -78,7 +79,7 @@ def test_a_receipt_does_not_tell_which_permits_exist(check, claims, issue, scena
 
 @pytest.fixture
 def record(service):
-    """``record(found, permit)``: the check as the log has it, opened with its holder's key."""
+    """``record(found, permit)``: the check as stored, decrypted with its holder's key."""
 
     def read(found, permit=None):
         sql = "SELECT position, state FROM ledger.checks WHERE check_id = %s"
@@ -89,8 +90,8 @@ def record(service):
     return read
 
 
-def test_a_check_is_on_record(check, issue, record):
-    """Who, which scenario, which card, what was answered and shown, at which position."""
+def test_a_check_is_recorded(check, issue, record):
+    """With verifier, scenario, card, outcome, disclosed fields and position."""
     permit = issue()
 
     found = check(permit["permit_number"], 1)
@@ -112,8 +113,8 @@ def test_a_check_is_on_record(check, issue, record):
     ) == record(found, permit)
 
 
-def test_who_looked_is_sealed(service, check, issue, record):
-    """Without the holder's key the log tells neither the account nor what it was shown."""
+def test_the_verifier_is_stored_encrypted(service, check, issue, record):
+    """Without the holder's key, neither the account nor the disclosed fields are readable."""
     permit = issue()
 
     found = check(permit["permit_number"], 1)
@@ -131,10 +132,10 @@ def test_who_looked_is_sealed(service, check, issue, record):
     ("scenario", "serial", "reason"),
     [("patrol_inspection", 7, "unknown_permit"), ("dog_walking", 1, "scenario_not_allowed")],
 )
-def test_a_refused_check_is_on_record_with_nothing_shown(
+def test_a_refused_check_is_recorded_without_disclosed_fields(
     check, issue, record, scenario, serial, reason
 ):
-    """The permit that was asked for is named there, for its holder to see."""
+    """With the permit that was asked for, for its holder to see."""
     permit = issue()
 
     found = check(permit["permit_number"], serial, scenario)
@@ -144,8 +145,8 @@ def test_a_refused_check_is_on_record_with_nothing_shown(
     assert ("not_effective", reason, []) == (said.outcome, said.reason, said.fields)
 
 
-def test_a_check_of_an_unknown_permit_is_on_record(check, record):
-    """Without the number, which may hold anything."""
+def test_a_check_of_an_unknown_permit_is_recorded(check, record):
+    """Without the number, which may contain anything."""
     found = check("990000199001010017")
 
     said = record(found)
@@ -153,8 +154,8 @@ def test_a_check_of_an_unknown_permit_is_on_record(check, record):
     assert ("not_effective", "unknown_permit", []) == (said.outcome, said.reason, said.fields)
 
 
-def test_a_check_of_a_code_is_on_record(verifier, record):
-    """Without the code: by a keyed digest."""
+def test_a_check_of_a_code_is_recorded(verifier, record):
+    """With a keyed digest in place of the code."""
     body = {"scenario": "patrol_inspection", "track": "electronic", "code": "c" * 43}
 
     found = verifier.post("/v1/verifications", body).json()

@@ -1,4 +1,4 @@
-"""Killed and started again: what was acknowledged is there, what was not may be tried again."""
+"""Killed and started again: what was acknowledged is there, everything else may be retried."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ def permit(running, application):
     return running.caller("registrar").post("/v1/permits", application()).json()
 
 
-def test_killed_amid_writes_it_has_every_acknowledged_permit(running, writing, eventually):
-    """And a retry of what was not acknowledged ends with one permit a person."""
+def test_a_service_killed_during_writes_has_every_acknowledged_permit(running, writing, eventually):
+    """Retries of everything else result in one permit a person."""
     with writing(running) as writers:
         eventually(writers.have(ENOUGH))
         running.kill()
@@ -38,8 +38,8 @@ def test_killed_amid_writes_it_has_every_acknowledged_permit(running, writing, e
         assert [retried.json()["permit_number"]] == [p["permit_number"] for p in found["permits"]]
 
 
-def test_killed_amid_its_very_first_start_it_starts_again(make_service, eventually):
-    """Half a database is none."""
+def test_a_service_killed_during_its_first_start_starts_again(make_service, eventually):
+    """An incomplete database is created again."""
     service = make_service()
     service.launch()
     eventually((service.data_dir / "postgresql" / "PG_VERSION").exists)
@@ -51,8 +51,8 @@ def test_killed_amid_its_very_first_start_it_starts_again(make_service, eventual
     assert 0 == service.status()["log_position"]
 
 
-def test_a_killed_supervisor_takes_its_roles_along(running, permit, eventually, gone):
-    """They end by themselves, and a new ``up`` on the same folder and port goes on."""
+def test_the_roles_of_a_killed_supervisor_end(running, permit, eventually, gone):
+    """By themselves; a new ``up`` on the same folder and port continues."""
     roles = [running.role("api"), running.role("project")]
 
     running.process.kill()
@@ -64,7 +64,7 @@ def test_a_killed_supervisor_takes_its_roles_along(running, permit, eventually, 
 
 
 def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(running, permit):
-    """While the roles of the old one are still about to go."""
+    """While the roles of the old one are still ending."""
     running.process.kill()
     running.process.wait()
 
@@ -76,7 +76,7 @@ def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(running, perm
 
 @pytest.mark.parametrize("role", ["project", "api"])
 def test_a_killed_role_is_started_again(battered, writing, eventually, role):
-    """By the supervisor, while the rest stays; the views catch up."""
+    """By the supervisor, while the others keep running; the views catch up."""
     killed, server = battered.role(role), battered.database_server()[0]
 
     def is_another():
@@ -98,7 +98,7 @@ def test_a_killed_role_is_started_again(battered, writing, eventually, role):
 
 
 def test_a_second_service_on_the_same_folder_is_refused(service, make_service, http):
-    """With a sentence and exit code 1, and the first goes on."""
+    """With a sentence and exit code 1; the first keeps running."""
     port = make_service().port
 
     run = service.command("up", "--empty", "--port", str(port))
@@ -110,7 +110,7 @@ def test_a_second_service_on_the_same_folder_is_refused(service, make_service, h
 
 
 def test_a_taken_port_is_refused(service, make_service):
-    """With a sentence and exit code 1, once it had a moment to become free."""
+    """With a sentence and exit code 1, after a moment in which it might have become free."""
     run = make_service().command("up", "--empty", "--port", str(service.port))
 
     assert 1 == run.returncode

@@ -1,4 +1,5 @@
-"""POST …/restrictions and …/restriction-lifts: a person is kept, and neither shown nor used."""
+"""POST …/restrictions and …/restriction-lifts: personal data is kept, and neither shown nor
+used."""
 
 import pytest
 
@@ -48,8 +49,8 @@ def restricted(order, permit):
     return order(permit, "restrictions")
 
 
-def test_a_restriction_says_what_it_covers(investigator, permit):
-    """The holder, every permit, and where it stands in the log."""
+def test_a_restriction_lists_what_it_covers(investigator, permit):
+    """The holder, every permit, and its position in the log."""
     answer = investigator.post(orders(permit, "restrictions"), ORDER)
 
     assert {
@@ -61,8 +62,8 @@ def test_a_restriction_says_what_it_covers(investigator, permit):
     assert str(permit["as_of_position"] + 1) == answer.headers["Ledger-Position"]
 
 
-def test_the_event_says_why_and_by_whom(service, restricted):
-    """In the clear: the law, the case, the officer; and nothing of the person."""
+def test_the_event_names_the_legal_basis_and_the_officer(service, restricted):
+    """In the clear: the law, the case, the officer; and no personal data."""
     event = service.event(restricted["as_of_position"])
 
     assert (ORDER["legal_basis"], ORDER["case"], "investigator@development") == (
@@ -73,7 +74,7 @@ def test_the_event_says_why_and_by_whom(service, restricted):
 
 
 def test_a_card_that_was_effective_is_undetermined(check, order, permit):
-    """No check is answered from the record: neither good nor why not."""
+    """The check discloses neither the outcome nor a reason."""
     assert "effective" == check(permit["permit_number"])["outcome"]
     order(permit, "restrictions")
 
@@ -87,7 +88,7 @@ def test_a_card_that_was_effective_is_undetermined(check, order, permit):
 
 
 def test_neither_track_is_effective(read, restricted):
-    """The permit's own status stays as it was: it has not ended."""
+    """The permit's own status is unchanged: it has not ended."""
     seen = read(restricted)
 
     assert ("in_force", "restricted") == (seen["status"], seen["personal_data"])
@@ -96,7 +97,7 @@ def test_neither_track_is_effective(read, restricted):
 
 
 def test_no_view_shows_the_person(subtests, registrar, holder_of, restricted):
-    """Every field that tells of them is null, for whoever asks."""
+    """Every personal field is null, for every role."""
     for track in TRACKS:
         for role in ["registrar", "holder"]:
             with subtests.test(track=track, role=role):
@@ -109,8 +110,8 @@ def test_no_view_shows_the_person(subtests, registrar, holder_of, restricted):
                 assert ("restricted", False) == (seen["personal_data"], seen["effective"])
 
 
-def test_no_registrar_changes_anything(subtests, registrar, read, restricted):
-    """Until it is lifted; the permit stays at its version."""
+def test_registrars_commands_are_refused(subtests, registrar, read, restricted):
+    """Until the restriction is lifted; the version is unchanged."""
     for what, body in COMMANDS.items():
         with subtests.test(what=what, body=body):
             answer = registrar.post(f"/v1/permits/{restricted['permit_number']}/{what}", body)
@@ -119,8 +120,8 @@ def test_no_registrar_changes_anything(subtests, registrar, read, restricted):
             assert restricted["version"] + 1 == read(restricted)["version"]
 
 
-def test_no_holder_changes_anything(holder_of, claim_body, restricted):
-    """No further phone, and none less."""
+def test_the_holders_commands_are_refused(holder_of, claim_body, restricted):
+    """Neither binding nor revoking a phone is possible."""
     path = f"/v1/permits/{restricted['permit_number']}/electronic"
     holder = holder_of(restricted)
 
@@ -134,7 +135,7 @@ def test_no_holder_changes_anything(holder_of, claim_body, restricted):
     ]
 
 
-def test_lifted_all_is_as_before(read, check, act, order, restricted, permit):
+def test_a_lift_restores_everything(read, check, act, order, restricted, permit):
     """Shown, effective on both tracks, and open for commands."""
     lifted = order(restricted, "restriction-lifts")
 
@@ -153,15 +154,15 @@ def test_lifted_all_is_as_before(read, check, act, order, restricted, permit):
 
 
 def test_restricting_again_changes_nothing(order, restricted, read):
-    """No event, and the answer of the position where it happened."""
+    """No event; the response has the position of the first restriction."""
     again = order(restricted, "restrictions")
 
     assert restricted["as_of_position"] == again["as_of_position"]
     assert restricted["version"] + 1 == read(again)["version"]
 
 
-def test_there_has_to_be_something_to_lift(investigator, permit, order):
-    """Never restricted, and lifted already."""
+def test_a_lift_without_a_restriction_is_refused(investigator, permit, order):
+    """Never restricted, or lifted already."""
     path = orders(permit, "restriction-lifts")
     never = investigator.post(path, ORDER)
     order(order(permit, "restrictions"), "restriction-lifts")
@@ -191,7 +192,7 @@ def test_every_permit_of_the_holder_is_restricted_and_lifted(
 
 
 def test_a_restricted_person_gets_no_new_permit(registrar, application, act, order):
-    """Where the old one had ended before: the new one would show what is not to be used."""
+    """If the former one had ended: a new one would show restricted data."""
     person = application()
     old = registrar.post("/v1/permits", person).json()
     act(old["permit_number"], "cancellations", reason="moved_away")
@@ -205,16 +206,16 @@ def test_a_restricted_person_gets_no_new_permit(registrar, application, act, ord
     assert (201, old["holder_id"]) == (granted.status_code, granted.json()["holder_id"])
 
 
-def test_somebody_restricted_can_be_erased(investigator, restricted, read):
-    """The law's last word; nothing of the restriction is left."""
+def test_a_restricted_holder_can_be_erased(investigator, restricted, read):
+    """Nothing of the restriction remains."""
     erased = investigator.post(orders(restricted, "erasures"), ERASURE).json()
 
     seen = read({**restricted, "as_of_position": erased["as_of_position"]})
     assert ("ended", "erased") == (seen["status"], seen["personal_data"])
 
 
-def test_a_retry_gets_the_first_answer(investigator, permit, order):
-    """Even where it was lifted meanwhile: the same key, the same request, the same answer."""
+def test_a_retry_gets_the_first_response(investigator, permit, order):
+    """Even if the restriction was lifted meanwhile."""
     path = orders(permit, "restrictions")
     first = investigator.post(path, ORDER, idempotency_key=path)
     order(permit, "restriction-lifts")
@@ -225,7 +226,7 @@ def test_a_retry_gets_the_first_answer(investigator, permit, order):
     assert "true" == again.headers["Idempotency-Replayed"]
 
 
-def test_others_may_not(subtests, caller, permit):
+def test_other_roles_may_not_restrict(subtests, caller, permit):
     """403 for every permit."""
     for what in ["restrictions", "restriction-lifts"]:
         for role in ["registrar", "holder", "verifier"]:
@@ -244,7 +245,7 @@ def test_a_token_is_required(subtests, http, permit):
             assert 401 == http.post(orders(permit, what), json=ORDER).status_code
 
 
-def test_an_unknown_holder(subtests, investigator):
+def test_an_unknown_holder_is_not_found(subtests, investigator):
     """404."""
     for what in ["restrictions", "restriction-lifts"]:
         with subtests.test(what=what):
@@ -253,8 +254,8 @@ def test_an_unknown_holder(subtests, investigator):
             assert (404, "UNKNOWN_HOLDER") == (answer.status_code, answer.json()["code"])
 
 
-def test_a_bad_body_changes_nothing(subtests, investigator, permit, read):
-    """422; what would stay in the log for ever may not tell who is meant."""
+def test_an_invalid_body_changes_nothing(subtests, investigator, permit, read):
+    """422; a text that stays in the log must not identify the person."""
     for what in ["restrictions", "restriction-lifts"]:
         for changes in [
             {"legal_basis": ""},

@@ -133,22 +133,22 @@ def is_as_allowed(answer, role, roles):
     return is_refused and 'error="insufficient_scope"' in challenge
 
 
-def test_a_scope_is_a_whole_word(signed):
-    """No part of it and no other case is enough."""
+def test_a_scope_is_compared_as_a_whole_word(signed):
+    """A part of it, or another case, is not enough."""
     for scope in ("none", "permits", "permits:read", "PERMITS:WRITE", "write"):
         answer = signed(scope=scope).get("/v1/permits/000000000000")
         assert 403 == answer.status_code, scope
 
 
 def test_one_of_several_scopes_is_enough(signed):
-    """They are listed with spaces between."""
+    """They are separated by spaces."""
     caller = signed(scope="verify permits:write erase")
 
     assert 404 == caller.get("/v1/permits/000000000000").status_code
 
 
 @pytest.mark.parametrize("view", ["/physical", "/electronic"])
-def test_a_holder_sees_the_own_tracks_only(issue, holder_of, view):
+def test_a_holder_sees_only_their_own_tracks(issue, holder_of, view):
     """Another holder's permit gets the same response as one that does not exist."""
     own, other = issue(), issue()
     holder, position = holder_of(own), other["as_of_position"]
@@ -163,8 +163,8 @@ def test_a_holder_sees_the_own_tracks_only(issue, holder_of, view):
 
 
 @pytest.mark.parametrize("what", ["claims", "device-revocations"])
-def test_a_holder_changes_nothing_of_anothers(issue, holder_of, claim_body, read, what):
-    """404, and the permit stays as it was."""
+def test_a_holder_cannot_change_another_holders_permit(issue, holder_of, claim_body, read, what):
+    """404, and the permit is unchanged."""
     own, other = issue(), issue()
     body = claim_body() if what == "claims" else {"device": "A" * 43}
 
@@ -174,8 +174,8 @@ def test_a_holder_changes_nothing_of_anothers(issue, holder_of, claim_body, read
     assert 1 == read(other)["version"]
 
 
-def test_the_station_is_the_tokens(service, signed, application):
-    """Officer and station of the event are the token's."""
+def test_officer_and_station_are_the_tokens(service, signed, application):
+    """On the event."""
     registrar = signed(sub="officer-9", station="320281-03")
 
     permit = registrar.post("/v1/permits", application()).json()
@@ -184,8 +184,8 @@ def test_the_station_is_the_tokens(service, signed, application):
     assert ("officer-9", "320281-03") == (event["actor"], event["station"])
 
 
-def test_a_registrar_without_a_station_writes_nothing(signed, application):
-    """Every event carries its station, so a token has to name one."""
+def test_a_registrar_without_a_station_is_refused(signed, application):
+    """Every event has a station, so the token has to name one."""
     answer = signed(station=None).post("/v1/permits", application())
 
     assert answer.status_code in {401, 403}

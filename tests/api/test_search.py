@@ -5,7 +5,8 @@ import pytest
 
 @pytest.fixture
 def search(registrar):
-    """``search(number, position)``: what the registrar finds, once the views are there."""
+    """``search(number, position)``: what the registrar finds, once the views are at the
+    position."""
 
     def ask(citizen_id_number, position):
         body = {"citizen_id_number": citizen_id_number}
@@ -28,8 +29,8 @@ def test_a_person_is_found_by_citizen_number(registrar, application, search):
     assert permit["as_of_position"] <= found["as_of_position"] == one["as_of_position"]
 
 
-def test_a_small_x_finds_the_same_person(registrar, application, search):
-    """The spelling of the check character does not matter."""
+def test_a_lower_case_x_finds_the_same_person(registrar, application, search):
+    """The case of the check character does not matter."""
     person = application()
     while not person["holder"]["citizen_id_number"].endswith("X"):
         person = application()
@@ -41,7 +42,7 @@ def test_a_small_x_finds_the_same_person(registrar, application, search):
 
 
 def test_all_of_a_persons_permits_are_found_the_open_one_first(registrar, act, application, search):
-    """Ended ones stay findable: history stays."""
+    """Ended ones can still be found."""
     person = application()
     numbers = []
     for _ in range(3):
@@ -60,7 +61,7 @@ def test_all_of_a_persons_permits_are_found_the_open_one_first(registrar, act, a
 
 
 def test_a_person_without_a_permit_is_not_found(registrar, application):
-    """An empty list: that there is none is said of a person."""
+    """The list is empty."""
     body = {"citizen_id_number": application()["holder"]["citizen_id_number"]}
 
     answer = registrar.post("/v1/permits/searches", body)
@@ -68,8 +69,8 @@ def test_a_person_without_a_permit_is_not_found(registrar, application):
     assert (200, []) == (answer.status_code, answer.json()["permits"])
 
 
-def test_what_is_no_number_is_refused(subtests, registrar):
-    """An empty list would say that the person has no permit; the reason says what to mend."""
+def test_an_invalid_number_is_refused(subtests, registrar):
+    """An empty list would mean that the person has no permit; the reason says what to correct."""
     for number in [
         "990000199001019999",
         "99000019900101001",
@@ -92,7 +93,7 @@ def test_what_is_no_number_is_refused(subtests, registrar):
 
 
 def test_a_number_is_found_as_it_is_typed(subtests, registrar, application):
-    """Spaces, hyphens and wide digits make no other person."""
+    """Spaces, hyphens and full-width digits are normalised."""
     for spelling in [
         lambda n: f" {n[:6]} {n[6:14]} {n[14:]} ",
         lambda n: f"{n[:6]}-{n[6:14]}-{n[14:]}",
@@ -111,10 +112,10 @@ def test_a_number_is_found_as_it_is_typed(subtests, registrar, application):
             ]
 
 
-def test_the_number_lies_in_the_database_as_a_keyed_digest_only(
+def test_the_database_holds_only_a_keyed_digest_of_the_number(
     service, registrar, application, search
 ):
-    """Neither the search view nor the index of holders holds a citizen number."""
+    """In the search view and in the index of holders."""
     person = application()
     position = registrar.post("/v1/permits", person).json()["as_of_position"]
     number = person["holder"]["citizen_id_number"]
@@ -127,7 +128,7 @@ def test_the_number_lies_in_the_database_as_a_keyed_digest_only(
 
 
 def test_a_search_needs_a_number(subtests, registrar):
-    """Missing, null or far too long is bad input, and is not repeated."""
+    """A missing, null or overlong number is invalid, and is not repeated."""
     for body in [{}, {"citizen_id_number": None}, {"citizen_id_number": "1" * 41}]:
         with subtests.test(body=body):
             answer = registrar.post("/v1/permits/searches", body)

@@ -7,8 +7,10 @@ from ledger.database.connections import connect
 TOKEN_BEGINS = "eyJ"
 
 
-def test_the_log_of_a_service_names_nobody(make_service, application, monkeypatch, capfd):
-    """Whatever is asked, and in whatever spelling it is written."""
+def test_the_log_of_a_service_contains_no_personal_data(
+    make_service, application, monkeypatch, capfd
+):
+    """Whatever the request, and however it is spelled."""
     monkeypatch.setenv("PERMIT_LEDGER_LOG_LEVEL", "info")
     service = make_service().start()
     registrar = service.caller("registrar")

@@ -27,7 +27,7 @@ QUESTIONS = {
 
 @pytest.fixture
 def counted(http):
-    """``counted(position)``: the statistics, as soon as they are as far as that."""
+    """``counted(position)``: the statistics, as soon as they have counted that position."""
 
     def counted(position):
         def is_there():
@@ -40,8 +40,8 @@ def counted(http):
     return counted
 
 
-def test_they_are_as_of_a_position_and_come_with_each_event(counted, issue, act):
-    """Without a token; what was done is counted soon."""
+def test_statistics_have_a_position_and_are_updated(counted, issue, act):
+    """Without a token; a command is counted soon."""
     first = counted(issue()["as_of_position"])
     permit = issue()
     lost = act(permit["permit_number"], "loss-reports")["as_of_position"]
@@ -54,8 +54,8 @@ def test_they_are_as_of_a_position_and_come_with_each_event(counted, issue, act)
     assert permit["permit_number"] not in second.text
 
 
-def test_who_has_them_already_is_told_so(http, counted, issue):
-    """304 by their digest, which changes with them."""
+def test_unchanged_statistics_get_304(http, counted, issue):
+    """By their digest, which changes with them."""
     answer = counted(issue()["as_of_position"])
     until(lambda: _again(http).status_code == 304, wait_s=WAIT_S)
 
@@ -68,10 +68,10 @@ def _again(http):
     return http.get("/v1/stats", headers={"If-None-Match": tag})
 
 
-def test_each_question_can_be_taken_home(http, counted, issue):
-    """As CSV and as Parquet, under a name of its own."""
-    told = counted(issue()["as_of_position"]).json()["questions"]
-    for name, question in told.items():
+def test_each_question_can_be_downloaded(http, counted, issue):
+    """As CSV and as Parquet, under its own name."""
+    tables = counted(issue()["as_of_position"]).json()["questions"]
+    for name, question in tables.items():
         table = http.get(f"/v1/stats/files/{name}.csv")
         assert "text/csv; charset=utf-8" == table.headers["content-type"]
         assert f'attachment; filename="{name}.csv"' == table.headers["content-disposition"]
@@ -79,8 +79,8 @@ def test_each_question_can_be_taken_home(http, counted, issue):
         assert b"PAR1" == http.get(f"/v1/stats/files/{name}.parquet").content[:4]
 
 
-def test_no_other_file_is_handed_out(subtests, http):
-    """What is no name of a published file is not there, whatever lies in the folder."""
+def test_no_other_file_is_served(subtests, http):
+    """Only published names are found, whatever is in the folder."""
     for name in [
         "nothing.csv",
         "stats.json",
@@ -97,8 +97,8 @@ def test_no_other_file_is_handed_out(subtests, http):
             assert "application/problem+json" == answer.headers["content-type"]
 
 
-def test_whoever_listens_hears_of_new_ones(service, issue, counted):
-    """First which there are, then which there are now."""
+def test_a_stream_sends_new_statistics(service, issue, counted):
+    """First the current ones, then each update."""
     counted(issue()["as_of_position"])
     with (
         httpx.Client(base_url=service.url, timeout=30) as client,

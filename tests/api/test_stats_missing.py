@@ -1,4 +1,4 @@
-"""Before anything is published, and where it is gone: come again, and never an error of ours."""
+"""Before anything is published, or after it was deleted: retry later, and never a 500."""
 
 import asyncio
 
@@ -15,8 +15,8 @@ def published(tmp_path):
     return Published(tmp_path / "published")
 
 
-def test_nothing_is_there_until_something_is(published, tmp_path):
-    """No folder, an empty folder, a file; and again nothing once it is gone."""
+def test_statistics_are_unavailable_until_published(published, tmp_path):
+    """No folder, an empty folder, a file; and unavailable again once it is gone."""
 
     async def look():
         seen = [await published.stats(), await published.file("losses.csv")]
@@ -32,7 +32,7 @@ def test_nothing_is_there_until_something_is(published, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(published, tmp_path, monkeypatch):
-    """Whatever has put it there."""
+    """Whatever program has put it there."""
     monkeypatch.setattr("api.operations.published.FILE_BYTES_MAX", 10)
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / "losses.csv").write_bytes(b"x" * 11)
@@ -65,10 +65,10 @@ def test_the_folder_is_not_read_without_listeners(published, tmp_path, monkeypat
         feed.stream()
         with listeners.open("another") as stream:
             assert await stream.woken(10)
-            told = feed.latest
+            sent = feed.latest
         running.cancel()
-        return before, told
+        return before, sent
 
-    before, told = asyncio.run(listen())
+    before, sent = asyncio.run(listen())
     assert 0 == before
-    assert told.startswith(b"event: stats")
+    assert sent.startswith(b"event: stats")

@@ -9,10 +9,8 @@ ENOUGH = 40
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_ends_and_leaves_nothing_behind(
-    running, writing, eventually, gone, number
-):
-    """Amid writes: the code is 0 and no process is left, of the roles or of the database."""
+def test_a_stop_during_writes_leaves_no_process_behind(running, writing, eventually, gone, number):
+    """Exit code 0, and no process of the roles or of the database remains."""
     processes = running.processes()
     assert {"postgres"} < {process.name() for process in processes}
 
@@ -26,8 +24,8 @@ def test_asked_to_stop_it_ends_and_leaves_nothing_behind(
         httpx.get(f"{running.url}/healthz")
 
 
-def test_what_was_acknowledged_before_the_end_is_there_after_it(running, writing, eventually):
-    """Stopped amid writes and started again; other writes got no response, or 503."""
+def test_acknowledged_writes_survive_a_stop(running, writing, eventually):
+    """Stopped during writes and started again; other writes got no response, or 503."""
     with writing(running) as writers:
         eventually(writers.have(ENOUGH))
         assert 0 == running.stop()

@@ -1,4 +1,5 @@
-"""What the database's owner has changed or moved is not shown: a problem, and no wrong person."""
+"""What the database's owner has changed or moved is not shown: the response is a problem, never a
+wrong person."""
 
 import base64
 
@@ -64,7 +65,7 @@ def ask(registrar, holder_of):
 
 
 def assert_out_of_reach(answers):
-    """503 as a problem document, which tells nothing of the person or of the seal."""
+    """503 as a problem document, which reveals nothing of the person or of the encryption."""
     for answer in answers:
         assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
         assert "application/problem+json" == answer.headers["content-type"]
@@ -95,8 +96,9 @@ def assert_unaffected(check, ask, permit, picture):
         ]
 
 
-def test_a_flipped_bit_of_a_face_is_nobody(check, ask, flip, permits):
-    """The check is undetermined, the face out of reach; the other track and others stay."""
+def test_a_face_with_a_flipped_bit_is_not_shown(check, ask, flip, permits):
+    """The check is undetermined, the face unavailable; the other track and other permits are
+    unaffected."""
     broken, other = permits
     assert_unaffected(check, ask, broken, PICTURES[0])
 
@@ -111,7 +113,7 @@ def test_a_flipped_bit_of_a_face_is_nobody(check, ask, flip, permits):
     assert_unaffected(check, ask, broken, PICTURES[0])
 
 
-def test_a_flipped_bit_of_the_phones_face_leaves_the_card(check, ask, flip, permits):
+def test_a_flipped_bit_of_the_phones_face_does_not_affect_the_card(check, ask, flip, permits):
     """A check of the card shows the card's face."""
     broken = permits[0]
 
@@ -122,8 +124,8 @@ def test_a_flipped_bit_of_the_phones_face_leaves_the_card(check, ask, flip, perm
     assert "effective" == check(broken["permit_number"])["outcome"]
 
 
-def test_what_has_no_face_still_answers(registrar, flip, permits):
-    """Dates, status and serial of the permit, which are not the person's."""
+def test_reads_without_a_face_still_succeed(registrar, flip, permits):
+    """Dates, status and serial of the permit are not personal."""
     broken = permits[0]
     flip("physical", broken)
 
@@ -133,8 +135,8 @@ def test_what_has_no_face_still_answers(registrar, flip, permits):
     assert (200, broken) == (answer.status_code, seen)
 
 
-def test_a_check_that_could_not_be_read_is_on_record(service, check, flip, permits):
-    """As undetermined, with nothing shown."""
+def test_a_check_of_an_unreadable_face_is_recorded(service, check, flip, permits):
+    """As undetermined, with nothing disclosed."""
     broken = permits[0]
     flip("physical", broken)
 
@@ -146,8 +148,8 @@ def test_a_check_that_could_not_be_read_is_on_record(service, check, flip, permi
     assert ("not_effective", "undetermined", []) == (outcome, reason, said.fields)
 
 
-def test_swapped_portraits_show_nobody(owner, check, ask, permits, issue, read):
-    """Neither of the two with the other's face; a third permit is as before."""
+def test_swapped_portraits_are_not_shown(owner, check, ask, permits, issue, read):
+    """Neither permit shows the other's; a third permit is unaffected."""
     numbers = [permit["permit_number"] for permit in permits]
     third = issue(issued_on="2026-01-05")
     read(third)
@@ -168,8 +170,8 @@ def test_swapped_portraits_show_nobody(owner, check, ask, permits, issue, read):
     assert "effective" == check(third["permit_number"])["outcome"]
 
 
-def test_a_face_in_the_place_of_anothers_shows_nobody(owner, check, ask, permits):
-    """Both were sealed by the service itself; each opens at its own place only."""
+def test_a_face_moved_to_another_row_is_not_shown(owner, check, ask, permits):
+    """Both were encrypted by the service itself; each opens only at its own place."""
     moved, other = permits
     owner.execute(
         "UPDATE views.physical_permits SET face ="
@@ -185,7 +187,8 @@ def test_a_face_in_the_place_of_anothers_shows_nobody(owner, check, ask, permits
 
 @pytest.mark.parametrize("what", ["deleted", "another's"])
 def test_without_the_holders_key_no_person_is_shown(owner, check, ask, permits, what):
-    """Not destroyed by an erasure but lost or exchanged: that is no erased person."""
+    """If the key is lost or exchanged, and not destroyed by an erasure, the holder is not shown as
+    erased."""
     lost, other = permits
     if what == "deleted":
         owner.execute("DELETE FROM ledger.holder_keys WHERE holder_id = %s", [lost["holder_id"]])
@@ -197,7 +200,7 @@ def test_without_the_holders_key_no_person_is_shown(owner, check, ask, permits, 
         )
 
     def is_forgotten():
-        """The key may be in the service's memory for a second."""
+        """Wait until the key is no longer cached, at most a second."""
         return {503} == {answer.status_code for answer in ask(lost, "physical")}
 
     until(is_forgotten, wait_s=10)
@@ -221,7 +224,7 @@ def shown_to_all(ask):
     return shown_to_all
 
 
-def test_a_restriction_holds_whatever_the_views_say(
+def test_a_restriction_applies_whatever_the_views_hold(
     check, investigator, owner, permits, read, shown_to_all
 ):
     """As during a rebuild, or after tampering."""
@@ -238,7 +241,7 @@ def test_a_restriction_holds_whatever_the_views_say(
     assert set() != shown_to_all(other)
 
 
-def test_a_destroyed_key_is_not_called_effective(check, ask, owner, permits):
+def test_a_permit_whose_key_is_destroyed_is_not_effective(check, ask, owner, permits):
     """Whatever the views hold: the holder is erased, and neither track is effective."""
     tombstone = "UPDATE ledger.holder_keys SET kek_id = NULL, wrapped = NULL WHERE holder_id = %s"
     owner.execute(tombstone, [permits[0]["holder_id"]])

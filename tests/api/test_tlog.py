@@ -1,4 +1,4 @@
-"""The transparency log over HTTP: what strangers fetch, and what writers are handed."""
+"""The transparency log over HTTP: what is public, and what writers receive."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ def keys(http):
 
 @pytest.fixture
 def proof_of(http):
-    """``proof_of(position)``: as soon as it is there."""
+    """``proof_of(position)``: the inclusion proof, as soon as it exists."""
 
     def proof_of(position, log=""):
         answer = http.get(f"/tlog{log}/proof/{position}", headers={"prefer": "wait=10"})
@@ -47,10 +47,10 @@ def entries(http, log, index):
     return found
 
 
-def test_a_write_is_handed_its_leaf_and_a_promise(
+def test_a_write_returns_its_leaf_and_a_receipt(
     http, registrar, application, keys, proof_of, signed_claims
 ):
-    """The leaf is in the tree under a signature soon, and is what the entry says."""
+    """The leaf is soon in the tree under a signature, and is the hash of the entry."""
     issued = registrar.post("/v1/permits", application())
     position = int(issued.headers["ledger-position"])
     leaf = bytes.fromhex(issued.headers["ledger-leaf-hash"])
@@ -70,7 +70,7 @@ def test_a_write_is_handed_its_leaf_and_a_promise(
     assert json.loads(entry)["topic"] == "permit.issued.v1"
 
 
-def test_a_retry_is_handed_the_same_leaf(registrar, application):
+def test_a_retry_returns_the_same_leaf(registrar, application):
     body = application()
     first = registrar.post("/v1/permits", body, idempotency_key="leaf-1")
     again = registrar.post("/v1/permits", body, idempotency_key="leaf-1")
@@ -79,7 +79,7 @@ def test_a_retry_is_handed_the_same_leaf(registrar, application):
     assert again.headers["ledger-leaf-hash"] == first.headers["ledger-leaf-hash"]
 
 
-def test_what_is_no_write_is_promised_nothing(registrar, application):
+def test_other_responses_have_no_leaf(registrar, application):
     """A search has a position too; a refusal has none."""
     body = application()
     registrar.post("/v1/permits", body)
@@ -103,8 +103,8 @@ def test_a_permits_entries_are_a_chain(http, registrar, application, proof_of):
     assert entry["version"] == 2
 
 
-def test_a_check_is_in_a_tree_of_its_own(http, verifier, issue, keys, proof_of):
-    """Removing one would show."""
+def test_checks_have_a_tree_of_their_own(http, verifier, issue, keys, proof_of):
+    """So that a removed check is detected."""
     permit = issue()
     body = {"scenario": "patrol_inspection", "track": "physical", "card_serial": 1}
     checked = verifier.post("/v1/verifications", {**body, "permit_number": permit["permit_number"]})
@@ -161,7 +161,7 @@ def _path(leaves, old):
     return subproof(old, leaves, True) if 0 < old < len(leaves) else []
 
 
-def test_what_is_not_there_is_a_problem(subtests, http):
+def test_an_unknown_tile_or_entry_is_a_problem(subtests, http):
     for path in [
         "/tlog/tile/0/x999/999",
         "/tlog/tile/0/000.p/0",
@@ -186,13 +186,13 @@ def test_what_is_not_there_is_a_problem(subtests, http):
             assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_no_position_at_all(subtests, http):
+def test_an_invalid_position_is_refused(subtests, http):
     for position in ["0", "-1", "x", str(2**63), "1.5"]:
         with subtests.test(position=position):
             assert http.get(f"/tlog/proof/{position}").status_code == 422
 
 
-def test_a_strange_wait_does_not_hold(subtests, http):
+def test_an_invalid_wait_does_not_block(subtests, http):
     for prefer in [
         *("wait=0", "wait=-5", "wait=x", "respond-async", "wait=99999999", "wait", ""),
         *('a="b, wait=9"', "a; wait=9", 'wait="0", wait=9', "x" * 3000),
@@ -203,7 +203,7 @@ def test_a_strange_wait_does_not_hold(subtests, http):
             assert time.monotonic() - started < 10
 
 
-def test_what_never_changes_may_be_kept(http, issue, proof_of):
+def test_immutable_resources_may_be_cached(http, issue, proof_of):
     permit = issue()
     proof_of(permit["as_of_position"])
     checkpoint = http.get("/tlog/checkpoint")
@@ -217,7 +217,7 @@ def test_what_never_changes_may_be_kept(http, issue, proof_of):
     assert tile.headers["content-type"] == "application/octet-stream"
 
 
-def test_all_keys_at_once(http, keys):
+def test_all_verifier_keys_are_listed(http, keys):
     lines = http.get("/tlog/keys").text.split()
 
     assert {str(key) for key in keys.values()} <= set(lines)

@@ -1,4 +1,4 @@
-"""Without a witness policy: the endpoints say so, and all else works."""
+"""Without a witness policy, its endpoints report that, and everything else works."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from transparency.witness.policy import WitnessPolicy
 LOGS = ["", "/checks", "/manifests"]
 
 
-def test_nothing_is_witnessed_without_a_policy(subtests, http):
-    """404, to be asked again: there may be a policy one day."""
+def test_without_a_policy_no_witness_is_listed(subtests, http):
+    """404, not to be cached: a policy may be configured later."""
     for log in LOGS:
         with subtests.test(log=log):
             answer = http.get(f"/tlog{log}/checkpoint/witnessed")
@@ -18,7 +18,7 @@ def test_nothing_is_witnessed_without_a_policy(subtests, http):
             assert answer.headers["retry-after"] == "1"
 
 
-def test_the_policy_then_asks_for_the_log_s_signature_alone(subtests, http):
+def test_without_witnesses_the_policy_requires_only_the_logs_signature(subtests, http):
     for log in LOGS:
         with subtests.test(log=log):
             answer = http.get(f"/tlog{log}/policy")
@@ -44,7 +44,7 @@ def test_status_names_no_witness(service):
     ids=["no policy", "no text", "no file"],
 )
 @pytest.mark.parametrize("role", ["api", "integrate"])
-def test_a_role_does_not_start_on_a_policy_that_is_none(
+def test_a_role_does_not_start_with_an_invalid_policy(
     tmp_path, empty_database, role, content, said
 ):
     """A sentence names the fault."""

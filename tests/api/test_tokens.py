@@ -1,4 +1,5 @@
-"""Bearer tokens: only those of the trusted issuer, for this service, in their time. RFC 6750"""
+"""Bearer tokens: accepted only from the trusted issuer, for this service, in their time. RFC
+6750"""
 
 import base64
 import hashlib
@@ -59,15 +60,15 @@ def assert_unauthenticated(answer, token=None):
     assert not token or token not in answer.text
 
 
-def test_a_good_token_is_good(signed):
-    """What the others below lack is nothing else: the answer is about the permit."""
+def test_a_valid_token_is_accepted(signed):
+    """The other tests change one property of it each."""
     assert (404, "UNKNOWN_PERMIT") == (
         signed().get(PATH).status_code,
         signed().get(PATH).json()["code"],
     )
 
 
-def test_no_token_and_no_token_at_all(subtests, ask):
+def test_a_missing_or_malformed_token_is_refused(subtests, ask):
     """401 with a challenge."""
     for authorization in [
         None,
@@ -85,7 +86,7 @@ def test_no_token_and_no_token_at_all(subtests, ask):
             assert_unauthenticated(ask(authorization))
 
 
-def test_signed_by_the_issuer_but_not_for_this(subtests, signed):
+def test_a_signed_token_with_unsuitable_claims_is_refused(subtests, signed):
     """Expired, not yet valid, of another issuer or audience, or with malformed claims."""
     for changes in [
         {"exp": 1},
@@ -136,9 +137,9 @@ def test_signed_by_the_issuer_but_not_for_this(subtests, signed):
             assert_unauthenticated(signed(**changes).get(PATH))
 
 
-def test_what_issuers_send(subtests, signed):
-    """Scopes as a list, or more of them than a name has characters; several audiences; fractions of
-    seconds (RFC 7519 §2)."""
+def test_the_variants_that_issuers_send_are_accepted(subtests, signed):
+    """Scopes as a list, or very many of them; several audiences; fractions of seconds (RFC 7519
+    §2)."""
     for claims in [
         {"scope": ["permits:write"]},
         {"scope": ["holder", "permits:write verify"]},
@@ -152,7 +153,7 @@ def test_what_issuers_send(subtests, signed):
             assert 404 == signed(**claims).get(PATH).status_code
 
 
-def test_no_scope_is_no_right(subtests, signed):
+def test_a_token_without_a_scope_is_refused(subtests, signed):
     """403; `scp` is not `scope`."""
     for claims in [{"scope": None}, {"scope": ""}, {"scope": []}, {"scp": ["permits:write"]}]:
         with subtests.test(claims=claims):
@@ -174,8 +175,8 @@ def test_a_token_has_at_most_8192_characters(ask, issuer):
     assert (404, 401) == (answered(8192), answered(8194))
 
 
-def test_a_member_of_the_header_that_is_not_understood_is_ignored(subtests, signed):
-    """RFC 7515 §4; and none of them says which key counts."""
+def test_an_unknown_header_member_is_ignored(subtests, signed):
+    """RFC 7515 §4; and none of them selects the key."""
     for member in [
         {"cat": "tabby"},
         {"cat": {"deep": [1, None]}},
@@ -197,7 +198,7 @@ def test_a_member_of_the_header_that_is_not_understood_is_ignored(subtests, sign
 
 
 def test_a_critical_member_is_refused(subtests, ask, issuer):
-    """None is implemented here, and a list of none is not allowed (RFC 7515 §4.1.11)."""
+    """None is implemented, and an empty list is not allowed (RFC 7515 §4.1.11)."""
     for member in [
         {"crit": []},
         {"crit": ["cat"], "cat": 1},
@@ -222,23 +223,23 @@ def test_a_critical_member_is_refused(subtests, ask, issuer):
             assert_unauthenticated(ask(f"Bearer {token}"), token)
 
 
-def test_two_authorizations_are_none(http, signed):
-    """Which of them counts would be for each server on the way to guess."""
+def test_two_authorization_headers_are_refused(http, signed):
+    """Proxies on the way might choose different ones."""
     bearer = ("Authorization", signed().headers["Authorization"])
 
     assert_unauthenticated(http.get(PATH, headers=[bearer, bearer]))
 
 
-def test_just_expired_is_expired_but_for_the_leeway(signed):
-    """Half a minute is forgiven, two minutes are not."""
+def test_the_leeway_after_expiry_is_limited(signed):
+    """Half a minute is accepted, two minutes are not."""
     now = int(time.time())
 
     assert 404 == signed(exp=now - 10).get(PATH).status_code
     assert_unauthenticated(signed(exp=now - 120).get(PATH))
 
 
-def test_signed_by_another_key(subtests, signed, issuer):
-    """Of any kind, and even under the issuer's name for its own."""
+def test_a_token_signed_by_another_key_is_refused(subtests, signed, issuer):
+    """Of any kind, and even under the issuer's key id."""
     for kid in ["absent", "the issuer's"]:
         for algorithm, make_key in [
             ("ES256", lambda: ECKey.generate_key("P-256", private=True)),
@@ -263,7 +264,7 @@ def test_a_key_that_the_token_brings_along_is_not_trusted(signed):
     assert_unauthenticated(signed(key, header).get(PATH))
 
 
-def test_unsigned(subtests, ask):
+def test_an_unsigned_token_is_refused(subtests, ask):
     """``alg: none`` in every spelling."""
     for algorithm in ["none", "None", "NONE", ""]:
         with subtests.test(algorithm=algorithm):
@@ -272,8 +273,8 @@ def test_unsigned(subtests, ask):
             assert_unauthenticated(ask(f"Bearer {token}"), token)
 
 
-def test_signed_with_the_public_key_as_a_shared_secret(subtests, ask, issuer):
-    """HS256 with the public key as the secret."""
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(subtests, ask, issuer):
+    """HS256, with the issuer's public key."""
     for form in ["pem", "der", "jwk"]:
         with subtests.test(form=form):
             secret = {
@@ -290,7 +291,7 @@ def test_signed_with_the_public_key_as_a_shared_secret(subtests, ask, issuer):
             assert_unauthenticated(ask(f"Bearer {token}"), token)
 
 
-def test_altered_after_signing(signed, ask):
+def test_a_token_altered_after_signing_is_refused(signed, ask):
     """Another scope under the same signature."""
     token = signed(scope="holder").headers["Authorization"].removeprefix("Bearer ")
     header, _, signature = token.split(".")
@@ -299,7 +300,7 @@ def test_altered_after_signing(signed, ask):
     assert_unauthenticated(ask(f"Bearer {forged}"), forged)
 
 
-def test_a_header_that_is_none(subtests, ask):
+def test_a_malformed_header_is_refused(subtests, ask):
     """Whatever the first part decodes to."""
     for header in [
         b"[" * 5000,
@@ -329,8 +330,8 @@ def test_a_header_that_is_none(subtests, ask):
             assert_unauthenticated(ask(f"Bearer {token}"), token)
 
 
-def test_a_token_of_real_time_works_on_every_day_of_the_services_clock(at, registrar):
-    """Who someone is, is asked of the machine's clock."""
+def test_tokens_are_dated_by_the_machines_clock(at, registrar):
+    """Whatever day the service's clock shows."""
     at("2090-01-01")
 
     assert 404 == registrar.get(PATH).status_code

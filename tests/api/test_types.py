@@ -1,4 +1,4 @@
-"""Values have the types that /openapi.json says: nothing is read into another one."""
+"""Values have the types of /openapi.json: none is converted to another."""
 
 NOT_DATES = [631152000, 0, "631152000", "1990-01-01T00:00:00Z", "1990-1-1", "19900101", 1.5, True]
 NOT_BOOLEANS = ["yes", "true", "on", 1, 1.0, "1"]
@@ -10,8 +10,8 @@ def assert_bad_input(answer, field):
     assert field in {error["field"].split(".")[-1] for error in answer.json()["errors"]}
 
 
-def test_a_date_is_a_date(subtests, registrar, application):
-    """Not a number of seconds, not an instant: law counts in dates."""
+def test_a_date_must_be_a_date(subtests, registrar, application):
+    """Not a number of seconds, not an instant."""
     for value in NOT_DATES:
         with subtests.test(value=value):
             person = application()
@@ -22,8 +22,8 @@ def test_a_date_is_a_date(subtests, registrar, application):
             assert_bad_input(answer, "residence_registered_on")
 
 
-def test_p19_a_yes_is_true_and_nothing_else(subtests, issue, holder_of, claim_body):
-    """Neither the holder's own nor the identity provider's."""
+def test_p19_only_true_is_a_confirmation(subtests, issue, holder_of, claim_body):
+    """Both the holder's own and the identity provider's."""
     for value in NOT_BOOLEANS:
         with subtests.test(value=value):
             permit = issue()
@@ -37,8 +37,7 @@ def test_p19_a_yes_is_true_and_nothing_else(subtests, issue, holder_of, claim_bo
             assert_bad_input(holder.post(path, {**claim_body(), "face_match": match}), "matched")
 
 
-def test_p15_an_old_card_was_returned_or_not(subtests, registrar, issue):
-    """True or false."""
+def test_p15_old_card_returned_must_be_a_boolean(subtests, registrar, issue):
     for value in NOT_BOOLEANS:
         with subtests.test(value=value):
             path = f"/v1/permits/{issue()['permit_number']}/replacements"
@@ -48,7 +47,7 @@ def test_p15_an_old_card_was_returned_or_not(subtests, registrar, issue):
             assert_bad_input(answer, "old_card_returned")
 
 
-def test_a_serial_is_a_whole_number(subtests, verifier, issue):
+def test_a_serial_must_be_an_integer(subtests, verifier, issue):
     """As it is printed on the card."""
     for value in NOT_INTEGERS:
         with subtests.test(value=value):
@@ -60,8 +59,8 @@ def test_a_serial_is_a_whole_number(subtests, verifier, issue):
             assert_bad_input(answer, "card_serial")
 
 
-def test_a_text_is_a_text(subtests, registrar, application):
-    """No number is taken for one."""
+def test_a_text_must_be_a_string(subtests, registrar, application):
+    """No number is accepted."""
     for value in [1, 1.0, True, ["320211"], {"code": "320211"}, None]:
         with subtests.test(value=value):
             body = application()
@@ -70,8 +69,8 @@ def test_a_text_is_a_text(subtests, registrar, application):
             assert_bad_input(registrar.post("/v1/permits", body), "division")
 
 
-def test_the_codes_of_a_standard_may_come_as_numbers(service, registrar, application):
-    """Documented so: 1 and "1", 1 and "01"."""
+def test_codes_of_a_standard_may_be_numbers(service, registrar, application):
+    """As documented: 1 and "1", 1 and "01"."""
     body = application()
     body["holder"] |= {"sex": 1, "ethnicity": 1}
 

@@ -16,7 +16,7 @@ NAME = "欧阳测试"
 
 @pytest.fixture
 def ask():
-    """``ask(error, headers)``: the answer and the log of a service in which it is raised."""
+    """``ask(error, headers)``: the response and the log of a service in which it is raised."""
 
     def ask(error, **headers):
         app = FastAPI()
@@ -56,8 +56,8 @@ def test_an_unexpected_error_is_found_by_its_correlation_id(ask):
     )
 
 
-def test_an_event_that_cannot_be_read_is_named_in_the_log_only(ask):
-    """By where it is, never by what it holds; the caller is asked to come again."""
+def test_an_unreadable_event_is_named_only_in_the_log(ask):
+    """By its position, never by its content; the caller may retry."""
     answer, (corrupt, request) = ask(UnreadableEvent("version 3 of 0M3K9Z7QW1XA is no JSON"))
 
     assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])

@@ -22,16 +22,16 @@ def environment(**more):
 
 @pytest.fixture
 def odd_folder(tmp_path):
-    """A working folder with programs that are called as parts of ours are."""
+    """A working folder with files named like the programs that the service starts."""
     for name in ("api", "domain", "ledger", "transparency", "permit_ledger"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
     return tmp_path
 
 
-def test_on_ipv6_behind_a_proxy_in_a_folder_with_other_programs(make_service, odd_folder):
-    """The address that is printed can be opened, a proxy is for others, and the roles are of the
-    same program as ``up``."""
+def test_up_on_ipv6_behind_a_proxy_in_a_folder_with_other_programs(make_service, odd_folder):
+    """The printed address can be opened, the proxy is not used for it, and the roles run the same
+    program as ``up``."""
     service = make_service()
     service.host = "[::1]"
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), NOWHERE)
@@ -63,8 +63,8 @@ def test_on_ipv6_behind_a_proxy_in_a_folder_with_other_programs(make_service, od
     assert 0 == service.stop()
 
 
-def test_in_a_data_folder_of_an_odd_name(make_service, eventually):
-    """Each role keeps what it has to keep there, and the statistics can be asked."""
+def test_up_in_a_data_folder_with_an_unusual_name(make_service, eventually):
+    """Each role keeps its files there, and the statistics can be queried."""
     service = make_service()
     service.data_dir = service.data_dir.rename(
         service.data_dir.with_name("""it's 居住证, "$HOME" %41 #1""")
@@ -92,8 +92,8 @@ def frozen_api(service):
         assert up.is_running()
 
 
-def test_a_role_that_stands_still_is_waited_for(make_service):
-    """Longer than the others take; once it moves the service gets ready."""
+def test_a_suspended_role_is_waited_for(make_service):
+    """Longer than the others take; once it resumes, the service becomes ready."""
     service = make_service()
     service.launch(environment=environment(PERMIT_LEDGER_START_TIMEOUT_S="120"))
     api = frozen_api(service)
@@ -105,7 +105,7 @@ def test_a_role_that_stands_still_is_waited_for(make_service):
     assert 0 == service.stop()
 
 
-def test_a_start_in_which_nothing_moves_is_given_up(make_service):
+def test_a_start_without_progress_is_aborted(make_service):
     """After a bounded time, with a sentence; nothing of it is left."""
     service = make_service()
     service.launch(

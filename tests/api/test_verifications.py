@@ -42,7 +42,7 @@ def number(permit):
 
 
 def test_an_effective_card(check, permit, number):
-    """Every field of the contract, as of a position that has the permit."""
+    """Every documented field, as of a position that has the permit."""
     found = check(number, 1)
 
     assert ("effective", None, "physical", "patrol_inspection") == (
@@ -56,8 +56,8 @@ def test_an_effective_card(check, permit, number):
     assert permit["as_of_position"] <= found["as_of_position"]
 
 
-def test_a_scenario_sees_its_fields_and_no_others(service, check, permit, number):
-    """And each with the value that is on record."""
+def test_a_scenario_discloses_only_its_fields(service, check, permit, number):
+    """Each with the value on record."""
     identity = service.event(permit["as_of_position"])["identity"]
     whole = {
         **identity,
@@ -70,8 +70,8 @@ def test_a_scenario_sees_its_fields_and_no_others(service, check, permit, number
         assert {field: whole[field] for field in fields} == shown, scenario
 
 
-def test_a_card_without_effect_has_one_reason_and_shows_nothing(act, check, issue):
-    """Each reason once; which of several comes first is tested in the domain."""
+def test_a_card_that_is_not_effective_has_one_reason_and_discloses_nothing(act, check, issue):
+    """Each reason once; their order is tested in the domain."""
     for reason, acts, serial in (
         ("reported_lost", [LOSS], 1),
         ("superseded_card", [LOSS, REISSUE], 1),
@@ -91,23 +91,24 @@ def test_a_card_without_effect_has_one_reason_and_shows_nothing(act, check, issu
         assert ("not_effective", reason, {}) == answered
 
 
-def test_from_the_anniversary_on_it_is_suspended(at, check, number):
-    """The last valid day still counts; a lost card of a suspended permit is suspended first."""
+def test_a_permit_is_suspended_from_its_anniversary_on(at, check, number):
+    """The last valid day still counts; for a lost card of a suspended permit, the suspension is the
+    reason."""
     at("2027-01-04T23:59:00+08:00")
     assert "effective" == check(number)["outcome"]
     at("2027-01-05T00:01:00+08:00")
     assert ("use_suspended", {}) == (check(number)["reason"], check(number)["permit"])
 
 
-def test_a_permit_that_does_not_exist(check):
-    """Whether the number could be one or not."""
+def test_a_permit_that_does_not_exist_is_not_effective(check):
+    """Whether the number is well-formed or not."""
     for unknown in (NEVER_ISSUED, "nonsense", "", "%", NEVER_ISSUED.lower()):
         found = check(unknown)
         answered = found["outcome"], found["reason"], found["permit"]
         assert ("not_effective", "unknown_permit", {}) == answered, unknown
 
 
-def test_p21_a_code_that_is_not_live_has_no_effect(verifier):
+def test_p21_a_code_that_is_not_live_is_not_effective(verifier):
     """The answer does not distinguish codes that never existed from expired ones."""
     for code in ("", "nonsense", "A" * 512):
         body = {"scenario": "patrol_inspection", "track": "electronic", "code": code}
@@ -116,7 +117,7 @@ def test_p21_a_code_that_is_not_live_has_no_effect(verifier):
         assert ("not_effective", "not_live", "electronic", {}) == answered, code
 
 
-def test_p22_a_scenario_that_is_not_the_verifiers(caller, number):
+def test_p22_a_scenario_of_another_verifier_is_refused(caller, number):
     """Not registered for it, or not in the policy even if the token names it."""
     verifier = caller("verifier", scenarios=["patrol_inspection", "dog_walking"])
     what = {"physical": {"permit_number": number, "card_serial": 1}, "electronic": {"code": "x"}}
@@ -128,8 +129,8 @@ def test_p22_a_scenario_that_is_not_the_verifiers(caller, number):
         assert ("not_effective", "scenario_not_allowed", {}) == answered, (scenario, track)
 
 
-def test_a_loss_reported_just_before_is_refused_already(act, check, number):
-    """Fifty times: no check is answered from before a write that was acknowledged."""
+def test_a_loss_reported_just_before_is_already_known(act, check, number):
+    """Fifty times: no check is answered from before an acknowledged write."""
     for _ in range(50):
         lost = act(number, "loss-reports")
         found = check(number)
@@ -161,9 +162,9 @@ def alone(make_service, application):
     return alone
 
 
-def test_a_check_sees_what_the_views_do_not_have_yet(alone, application):
-    """While the projector is suspended: a loss just reported, a card just made, a permit just
-    issued, each as of its own position. One whose views lack nothing is not affected."""
+def test_a_check_includes_events_that_the_views_lack(alone, application):
+    """While the projector is suspended: a new loss, a new card, a new permit, each as of its own
+    position. A permit without new events is not affected."""
     _service, registrar, number, ask = alone()
     untouched = number
     issued = registrar.post("/v1/permits", application()).json()
@@ -186,8 +187,8 @@ def test_a_check_sees_what_the_views_do_not_have_yet(alone, application):
     assert lost["as_of_position"] < found["as_of_position"]
 
 
-def test_a_permit_whose_events_cant_be_read_is_undetermined(alone, eventually):
-    """Whether the projector has seen it or not; it is never taken for good."""
+def test_a_permit_with_unreadable_events_is_undetermined(alone, eventually):
+    """Whether the projector has met the event or not; it is never effective."""
     service, registrar, number, ask = alone()
     registrar.post(f"/v1/permits/{number}/loss-reports")
     service.execute(
@@ -205,8 +206,8 @@ def test_a_permit_whose_events_cant_be_read_is_undetermined(alone, eventually):
     assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
 
 
-def test_an_invalid_request_is_no_check(service, verifier, number):
-    """422, and nothing goes on record."""
+def test_an_invalid_request_is_not_recorded_as_a_check(service, verifier, number):
+    """422."""
     before = service.rows("SELECT count(*) FROM ledger.checks")
     for changes in (
         {"track": "telepathic"},

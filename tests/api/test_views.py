@@ -16,7 +16,7 @@ def permit(at, issue):
 
 @pytest.mark.parametrize("track", ["/physical", "/electronic"])
 def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
-    """The same person, home and dates on both; beside them what is the track's own."""
+    """The same person, address and dates on both; with each track's own fields."""
     identity = service.event(permit["as_of_position"])["identity"]
     own = {
         "/physical": {
@@ -49,8 +49,8 @@ def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
     } == read(permit, track)
 
 
-def test_the_permit_reads_as_its_write_answered(read, permit):
-    """One shape, whether it comes from the command or from the view."""
+def test_a_read_equals_the_response_of_the_write(read, permit):
+    """In the same format, whether it comes from the command or from the view."""
     assert permit == read(permit)
 
 
@@ -66,7 +66,7 @@ def test_a_read_carries_its_version_and_position_in_headers(registrar, act, perm
     assert str(answer.json()["as_of_position"]) == answer.headers["Ledger-Position"]
 
 
-def test_a_read_is_never_older_than_the_own_write(act, read, permit, holder_of):
+def test_a_read_is_never_older_than_the_callers_write(act, read, permit, holder_of):
     """Forty writes, and after each one all four reads with its position."""
     holder, number = holder_of(permit), permit["permit_number"]
 
@@ -80,8 +80,8 @@ def test_a_read_is_never_older_than_the_own_write(act, read, permit, holder_of):
         assert written["physical"]["status"] == seen[1]["status"]
 
 
-def test_a_position_out_of_reach_is_a_problem_to_try_again(registrar, permit):
-    """503 with Retry-After once the wait is over."""
+def test_a_position_beyond_the_head_is_unavailable(registrar, permit):
+    """503 with Retry-After after the wait."""
     path = f"/v1/permits/{permit['permit_number']}"
 
     answer = registrar.get(path, min_position=FAR_AHEAD)
@@ -99,8 +99,8 @@ def test_a_search_waits_as_well(registrar):
     assert 503 == answer.status_code
 
 
-def test_a_position_is_a_whole_number(subtests, registrar, permit):
-    """Anything else is bad input, and not repeated."""
+def test_a_position_must_be_an_integer(subtests, registrar, permit):
+    """Anything else is invalid, and not repeated."""
     for position in ["-1", "soon", "", "1.5", str(2**63), "9" * 5000]:
         with subtests.test(position=position):
             path = f"/v1/permits/{permit['permit_number']}"
@@ -113,8 +113,8 @@ def test_a_position_is_a_whole_number(subtests, registrar, permit):
             ]
 
 
-def test_there_is_no_such_permit(subtests, registrar):
-    """Never issued, a wrong check character, or no permit number at all: the same answer."""
+def test_an_unknown_permit_is_not_found(subtests, registrar):
+    """Never issued, a wrong check character, or malformed: the same response."""
     for view in VIEWS:
         for number in [
             permit_number.draw(lambda bits: 3 * (2**bits // 31)),

@@ -1,4 +1,4 @@
-"""What comes through a socket: bytes that are no request, or mean to be two."""
+"""Raw bytes on a socket: malformed requests, and requests that could be read as two."""
 
 import socket
 
@@ -34,7 +34,7 @@ def status(answer):
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else None
 
 
-def test_what_is_no_request_is_answered_400_at_most(subtests, service):
+def test_a_malformed_request_gets_at_most_a_400(subtests, service):
     """And the connection is closed."""
     for request_ in [
         b"hello\r\n\r\n",
@@ -54,8 +54,8 @@ def test_what_is_no_request_is_answered_400_at_most(subtests, service):
             assert status(service.say(request_)) in {400, None}
 
 
-def test_a_length_that_can_be_read_in_two_ways_is_refused(subtests, service, loss, version):
-    """Nothing is appended: no second request can be smuggled in behind the first."""
+def test_an_ambiguous_length_is_refused(subtests, service, loss, version):
+    """Nothing is appended: no second request can be smuggled behind the first."""
     for headers, body in [
         (b"Content-Length: 2\r\nContent-Length: 3\r\n", b"{} "),
         (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"{}"),
@@ -97,8 +97,8 @@ def test_a_length_that_can_be_read_in_two_ways_is_refused(subtests, service, los
     ],
     ids=lambda header: repr(header[:40]),
 )
-def test_headers_twice_or_without_meaning_break_nothing(service, loss, version, header):
-    """Served or refused, never half: the log says the same as the answer."""
+def test_repeated_or_unknown_headers_do_no_harm(service, loss, version, header):
+    """The request is served or refused completely: the log agrees with the response."""
     number, report = loss
 
     answer = service.say(report(header + b"Content-Length: 2\r\n"))
@@ -110,7 +110,7 @@ def test_headers_twice_or_without_meaning_break_nothing(service, loss, version, 
 CHUNKED = b"POST /v1/verifications HTTP/1.1\r\n" + CLOSE + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def test_what_is_no_body_has_a_bound(subtests, service):
+def test_request_line_and_headers_are_bounded(subtests, service):
     """A megabyte is refused, and not kept in memory."""
     for start, end in [
         (b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"X-Long: ", b"\r\n\r\n"),
@@ -123,8 +123,8 @@ def test_what_is_no_body_has_a_bound(subtests, service):
             assert status(answer) in {400, 414, 431, None}
 
 
-def test_a_request_behind_a_large_one_is_no_large_one(subtests, service, bearer):
-    """Its own address and headers count, not what came before it in the same packet."""
+def test_a_request_after_a_large_one_is_limited_by_itself(subtests, service, bearer):
+    """By its own address and headers, not by earlier data in the same packet."""
     for body_bytes in range(100_000, 200_000, 10_000):
         with subtests.test(body_bytes=body_bytes):
             small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -145,8 +145,8 @@ def test_a_request_behind_a_large_one_is_no_large_one(subtests, service, bearer)
             assert [b"200", b"200", b"200", b"422", b"200"] == statuses
 
 
-def test_requests_in_a_row_are_answered_in_a_row(service):
-    """Pipelined on one connection."""
+def test_pipelined_requests_are_answered_in_order(service):
+    """On one connection."""
     paths = [b"/healthz", b"/nowhere", b"/"]
     requests = [b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths]
     last = b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n"
@@ -156,8 +156,8 @@ def test_requests_in_a_row_are_answered_in_a_row(service):
     assert [b"200", b"404", b"200", b"200"] == [answer[:3] for answer in answers]
 
 
-def test_a_caller_who_leaves_amid_a_request_leaves_nothing(service, loss, version, http):
-    """A body that was announced and never came appends nothing."""
+def test_an_incomplete_request_appends_nothing(service, loss, version, http):
+    """Its announced body never arrived."""
     number, report = loss
     with socket.create_connection(("127.0.0.1", service.port)) as stream:
         stream.sendall(report(b"Content-Length: 1000\r\n"))

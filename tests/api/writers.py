@@ -1,4 +1,4 @@
-"""Clients under whose hands the service is killed."""
+"""Clients under whose writes the service is killed."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -17,7 +17,7 @@ class Writers:
     """Threads that issue one permit after another, each under a key, until they are stopped.
 
     ``acknowledged`` holds every permit that was answered; ``open`` the application, key and status
-    (``None`` where nothing was answered) of every request that was not granted.
+    (``None`` without a response) of every request that was not granted.
     """
 
     def __init__(self, service: Service, application: Callable[..., Json]) -> None:

@@ -1,4 +1,4 @@
-"""The server's processes that append, found and killed by their pids."""
+"""The server's processes that append, found and killed by pid."""
 
 import os
 import signal

@@ -156,8 +156,8 @@ class Soak:
         for name, found in {
             "disagreements": self.seen.disagreements,
             "lost": self.waited.lost,
-            "parked without a reason": sorted(self._parked() - self._poisoned),
-            "still parked": sorted(self._parked()),
+            "parked without a reason": sorted(self._quarantined() - self._poisoned),
+            "still parked": sorted(self._quarantined()),
             **what_is_wrong(self._url, self._ledger),
         }.items():
             if found:
@@ -244,7 +244,7 @@ class Soak:
         self._until(lambda: bool(self._poisoned_now() - self._poisoned), "poison")
         new = self._poisoned_now() - self._poisoned
         self._poisoned |= new
-        self._until(lambda: new <= self._parked(), "park")
+        self._until(lambda: new <= self._quarantined(), "park")
 
     def _cure(self) -> None:
         with connect(self._url) as owner:
@@ -255,7 +255,7 @@ class Soak:
                 with suppress(NotQuarantined):
                     self._released += retrier.retry(owner, number).released
 
-    # -- looking -------------------------------------------------------------------------------
+    # -- reads ---------------------------------------------------------------------------------
 
     def _leader(self) -> ProjectorProcess:
         """With another one that could take over."""
@@ -315,7 +315,7 @@ class Soak:
         lag = "SELECT head.position - position.position FROM ledger.head, views.position"
         return int(self._ask(lag)[0])
 
-    def _parked(self) -> set[str]:
+    def _quarantined(self) -> set[str]:
         with connect(self._url) as connection:
             return {one.permit_number for one in list_quarantined(connection)}
 
@@ -335,8 +335,8 @@ class Soak:
             try:
                 work(*arguments)
             except Exception as error:  # noqa: BLE001  reported as a violation
-                told = f"{name}: {type(error).__name__}: {error}"
-                self.wrong.setdefault("unexpected", []).append(told)
+                violation = f"{name}: {type(error).__name__}: {error}"
+                self.wrong.setdefault("unexpected", []).append(violation)
 
         self._threads.append(Thread(target=run, name=name))
         self._threads[-1].start()

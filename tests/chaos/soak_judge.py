@@ -21,7 +21,7 @@ SHOWN_MAX = 20
 def what_is_wrong(url: str, ledger: BlockingLedger) -> dict[str, list[str]]:
     """The violations by name; quarantined permits are left out."""
     with connect(url) as connection:
-        parked = {one.permit_number for one in list_quarantined(connection)}
+        quarantined = {one.permit_number for one in list_quarantined(connection)}
         streams = connection.execute("SELECT DISTINCT stream FROM ledger.events").fetchall()
         head, position = cast(
             "tuple[int, int]",
@@ -30,7 +30,7 @@ def what_is_wrong(url: str, ledger: BlockingLedger) -> dict[str, list[str]]:
             ).fetchone(),
         )
         rows = {name: _rows(connection, name) for name in ("physical", "electronic", "search")}
-    permits = [ledger.permit(number) for number in {str(s) for (s,) in streams} - parked]
+    permits = [ledger.permit(number) for number in {str(s) for (s,) in streams} - quarantined]
     wanted: dict[str, Rows] = {
         "physical": {each.id: columns.physical(each) for each in permits},
         "electronic": {each.id: columns.electronic(each) for each in permits},
@@ -41,7 +41,7 @@ def what_is_wrong(url: str, ledger: BlockingLedger) -> dict[str, list[str]]:
     wrong = {
         f"{name} differs": [
             number
-            for number in (wanted[name].keys() | rows[name].keys()) - parked
+            for number in (wanted[name].keys() | rows[name].keys()) - quarantined
             if wanted[name].get(number) != rows[name].get(number)
         ]
         for name in wanted

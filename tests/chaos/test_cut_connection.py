@@ -18,7 +18,7 @@ def request_():
 @pytest.mark.parametrize(
     ("persisted", "sendings"), [(False, 2), (True, 1)], ids=["not persisted", "persisted"]
 )
-def test_a_cut_connection_is_made_up_for(
+def test_an_append_survives_a_cut_connection(
     form, request_, services, proxy, persisted, sendings, problems
 ):
     """The caller gets its positions; only statements that never arrived are sent again."""
@@ -37,7 +37,7 @@ def test_a_cut_connection_is_made_up_for(
 @pytest.mark.parametrize(
     ("persisted", "sendings"), [(False, 2), (True, 1)], ids=["not persisted", "persisted"]
 )
-def test_a_whole_batch_is_made_up_for(
+def test_a_whole_batch_survives_a_cut_connection(
     form, seed, permits, services, proxy, persisted, sendings, together, problems
 ):
     """Commands of one batch are resolved one by one, changes and issues alike."""

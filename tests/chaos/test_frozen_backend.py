@@ -52,12 +52,12 @@ def sending(monkeypatch):
     [(signal.SIGCONT, True), (signal.SIGKILL, False)],
     ids=["goes on", "is killed"],
 )
-def test_it_ends_one_way_or_the_other(
+def test_a_retry_gets_the_first_response_or_the_first_execution(
     form, services, appender, freeze, sending, end, persisted, sent_until_done, problems
 ):
-    """Sent again, the command gets its first answer, or is done for the first time."""
+    """Sent again, the command gets its first response, or is executed for the first time."""
     service = services(form, wait_s=PATIENCE_S)
-    told = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
+    acknowledged = [Acknowledgement.of(Request("w1-1"), service.run(Request("w1-1")))]
     backend = appender()
     freeze(backend)
     sending.clear()
@@ -73,13 +73,13 @@ def test_it_ends_one_way_or_the_other(
     assert time.monotonic() - started < BOUND_S
     os.kill(backend, end)
 
-    told += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
-    assert [False, persisted, False] == [answer.replayed for answer in told]
-    assert [1, 2, 3] == [answer.position for answer in told]
-    assert {} == problems(told, done=["w1-1", "w1-2", "w1-3"])
+    acknowledged += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
+    assert [False, persisted, False] == [answer.replayed for answer in acknowledged]
+    assert [1, 2, 3] == [answer.position for answer in acknowledged]
+    assert {} == problems(acknowledged, done=["w1-1", "w1-2", "w1-3"])
 
 
-def test_it_wakes_too_late(
+def test_a_statement_resumed_after_its_deadline_is_not_executed(
     services,
     stranger,
     waiting,
@@ -90,7 +90,7 @@ def test_it_wakes_too_late(
     problems,
     monkeypatch,
 ):
-    """Its statement had only a second: it is not carried out, and the retry is the first."""
+    """It was allowed one second; the retry is the first execution."""
     monkeypatch.setattr("ledger.database.connections.APPEND_STATEMENT_S", 1)
     service = services(wait_s=PATIENCE_S)
     stranger.execute("SELECT FROM ledger.head FOR UPDATE")
@@ -106,6 +106,6 @@ def test_it_wakes_too_late(
         assert isinstance(outcome.exception(BOUND_S), OutcomeUnknown)
     os.kill(backend, signal.SIGCONT)
 
-    told = sent_until_done(service, FROZEN)
-    assert (1, False) == (told.position, told.replayed)
-    assert {} == problems([told], done=["w1-2"])
+    acknowledged = sent_until_done(service, FROZEN)
+    assert (1, False) == (acknowledged.position, acknowledged.replayed)
+    assert {} == problems([acknowledged], done=["w1-2"])

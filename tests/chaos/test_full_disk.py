@@ -85,15 +85,15 @@ def write_ahead_log(small_disk, make_data_dir):
 
 def issue_until_full(service):
     """The acknowledgements, and each other request with its error."""
-    told, failed = [], []
+    acknowledged, failed = [], []
     for number in range(1, REQUESTS_MAX):
         request = Request(f"w1-{number}", portrait_bytes=PORTRAIT_BYTES)
         try:
-            told.append(Acknowledgement.of(request, service.run(request)))
+            acknowledged.append(Acknowledgement.of(request, service.run(request)))
         except Unavailable as error:
             failed.append((request, error))
             if len(failed) == FAILURES:
-                return told, failed
+                return acknowledged, failed
     raise AssertionError("it is never full")
 
 
@@ -106,17 +106,17 @@ def test_no_room_for_the_tables(form, tables):
         with service_at(server.url, form, PATIENCE_S) as service:
             ballast.fill(leave_bytes=MEBIBYTE)
 
-            told, failed = issue_until_full(service)
+            acknowledged, failed = issue_until_full(service)
 
-            assert told
+            assert acknowledged
             assert [] == [each for _, each in failed if isinstance(each, OutcomeUnknown)]
-            assert {} == judge(server.url, told).problems
-            assert len(told) == service.ledger.head()
+            assert {} == judge(server.url, acknowledged).problems
+            assert len(acknowledged) == service.ledger.head()
             ballast.drop()
             again = [Acknowledgement.of(each, service.run(each)) for each, _ in failed]
             assert [False] * FAILURES == [answer.replayed for answer in again]
-        done = [answer.key for answer in told + again]
-        assert {} == judge(server.url, told + again, done=done).problems
+        done = [answer.key for answer in acknowledged + again]
+        assert {} == judge(server.url, acknowledged + again, done=done).problems
 
 
 def test_no_room_for_the_write_ahead_log(write_ahead_log):
@@ -128,12 +128,12 @@ def test_no_room_for_the_write_ahead_log(write_ahead_log):
             prepare(connection, BLIND_INDEX, keyring())
         with service_at(server.url, "thread", PATIENCE_S) as service:
             ballast.fill(leave_bytes=0)
-            told, failed = issue_until_full(service)
-            assert told
+            acknowledged, failed = issue_until_full(service)
+            assert acknowledged
     ballast.drop()
 
     with EmbeddedPostgres(data_dir) as server:
-        assert {} == judge(server.url, told).problems
-        told += retry(server.url, Workload(0), [request.key for request, _ in failed])
-        done = [answer.key for answer in told]
-        assert {} == judge(server.url, told, done=done).problems
+        assert {} == judge(server.url, acknowledged).problems
+        acknowledged += retry(server.url, Workload(0), [request.key for request, _ in failed])
+        done = [answer.key for answer in acknowledged]
+        assert {} == judge(server.url, acknowledged, done=done).problems

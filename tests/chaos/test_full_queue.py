@@ -37,8 +37,8 @@ def refused_at_once(act):
     assert not isinstance(caught.value, OutcomeUnknown)
 
 
-def test_too_many_commands(services, stuck, stranger, queued, until, problems):
-    """Waiting commands are done when the database is free again; of the refused one nothing is."""
+def test_too_many_commands_are_refused(services, stuck, stranger, queued, until, problems):
+    """Waiting commands are executed when the database is free again; a refused one is not."""
     service = services("task")
     first = stuck(lambda: service.start(Request("w1-0")))
     requests = [Request(f"w1-{n}") for n in range(1, QUEUE_APPENDS_MAX + 1)]
@@ -49,19 +49,19 @@ def test_too_many_commands(services, stuck, stranger, queued, until, problems):
     refused_at_once(lambda: service.run(refused))
     stranger.rollback()
 
-    told = [Acknowledgement.of(Request("w1-0"), first.result(WAIT_S))]
-    told += [
+    acknowledged = [Acknowledgement.of(Request("w1-0"), first.result(WAIT_S))]
+    acknowledged += [
         Acknowledgement.of(request, future.result(WAIT_S))
         for request, future in zip(requests, started, strict=True)
     ]
-    assert {} == problems(told)
+    assert {} == problems(acknowledged)
     assert QUEUE_APPENDS_MAX + 1 == service.ledger.head()
     again = Acknowledgement.of(refused, service.run(refused))
     assert (QUEUE_APPENDS_MAX + 2, False) == (again.position, again.replayed)
 
 
-def test_too_many_bytes(services, stuck, stranger, queued, until):
-    """A few large ones are too many as well."""
+def test_too_many_bytes_are_refused(services, stuck, stranger, queued, until):
+    """A few large commands exceed the limit as well."""
     service = services()
     log = service.ledger.log
 
@@ -82,7 +82,7 @@ def test_too_many_bytes(services, stuck, stranger, queued, until):
     assert {f"large-{n}" for n in range(9)} == set(kept)
 
 
-def test_who_no_longer_waits_is_left_out(services, stuck, stranger, queued, until, problems):
+def test_a_cancelled_command_is_not_sent(services, stuck, stranger, queued, until, problems):
     """A cancelled command that was not sent yet is removed from its batch."""
     service = services("task")
     first = stuck(lambda: service.start(Request("w1-1")))
@@ -93,10 +93,10 @@ def test_who_no_longer_waits_is_left_out(services, stuck, stranger, queued, unti
     until(lambda: queued(service) == 1)
     stranger.rollback()
 
-    told = [
+    acknowledged = [
         Acknowledgement.of(Request(key), future.result(WAIT_S))
         for key, future in (("w1-1", first), ("w1-3", behind))
     ]
-    assert [1, 2] == [answer.position for answer in told]
+    assert [1, 2] == [answer.position for answer in acknowledged]
     assert 2 == service.ledger.head()
-    assert {} == problems(told)
+    assert {} == problems(acknowledged)

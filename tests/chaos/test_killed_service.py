@@ -38,8 +38,8 @@ def test_killed_under_load(
 def test_killed_while_it_waits_for_the_commit(
     form, seed, writing, proxy, until, persisted, sent_again, problems
 ):
-    """Its append never arrived, or was committed without an answer: another service does the same
-    command once, or returns the first response."""
+    """Its append never arrived, or was committed without an answer: another service executes the
+    same command once, or returns the first response."""
     workload = Workload(seed)
     request = workload.request("w1-1")
     proxy.strike(request.marker, reaches=persisted, cut=False)

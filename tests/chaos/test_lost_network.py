@@ -18,7 +18,7 @@ REQUEST = Request("w1-1")
 @pytest.mark.parametrize(
     ("form", "persisted"), [("thread", False), ("task", True)], ids=["not persisted", "persisted"]
 )
-def test_a_silent_connection_is_given_up(
+def test_a_silent_connection_is_closed(
     form, services, proxy, persisted, sent_until_done, problems, monkeypatch
 ):
     """The caller gets an unknown outcome in bounded time; later ones get another connection."""
@@ -31,20 +31,20 @@ def test_a_silent_connection_is_given_up(
         service.run(REQUEST)
     assert time.monotonic() - started < BOUND_S
     try:
-        told = sent_until_done(service, REQUEST, wait_s=RECOVERY_S)
+        acknowledged = sent_until_done(service, REQUEST, wait_s=RECOVERY_S)
     finally:
         proxy.break_off()
 
-    assert (1, persisted) == (told.position, told.replayed)
-    assert {} == problems([told], done=[REQUEST.key])
+    assert (1, persisted) == (acknowledged.position, acknowledged.replayed)
+    assert {} == problems([acknowledged], done=[REQUEST.key])
 
 
-def test_what_may_still_arrive_is_not_called_undone(
+def test_a_statement_that_may_still_arrive_has_an_unknown_outcome(
     form, services, proxy, stranger, until, monkeypatch, problems
 ):
-    """A connection broke with the statement in the network. It was looked up and not found, and
-    sending it again was refused. While it may still arrive, the outcome is unknown and is not
-    reported as unwritten. Sent again, it gets the response of the one that arrived."""
+    """A connection broke with the statement in the network. Its outcome was looked up and not
+    found, and sending it again was refused. While it may still arrive, the outcome is unknown and
+    is not reported as unwritten. Sent again, it gets the response of the one that arrived."""
     monkeypatch.setattr("ledger.database.connections.APPEND_LOCK_WAIT_S", 1)
     service = services(form, url=proxy.url)
     proxy.strike(REQUEST.marker, reaches=False, cut=True)
@@ -63,6 +63,6 @@ def test_what_may_still_arrive_is_not_called_undone(
     until(lambda: service.ledger.head() == 1)
 
     assert isinstance(error, OutcomeUnknown)
-    told = Acknowledgement.of(REQUEST, service.run(REQUEST))
-    assert (1, True) == (told.position, told.replayed)
-    assert {} == problems([told], done=[REQUEST.key])
+    acknowledged = Acknowledgement.of(REQUEST, service.run(REQUEST))
+    assert (1, True) == (acknowledged.position, acknowledged.replayed)
+    assert {} == problems([acknowledged], done=[REQUEST.key])

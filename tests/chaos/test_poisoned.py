@@ -1,4 +1,4 @@
-"""A command that PostgreSQL can't hold goes with good ones in one batch: only it fails."""
+"""PostgreSQL cannot store one command of a batch: only that command fails."""
 
 import random
 from functools import partial
@@ -39,7 +39,7 @@ def append(services):
     ],
     ids=["zero byte", "half a character", "large number", "no version", "too long for an index"],
 )
-def test_only_the_poisoned_command_fails(append, together, stream, version, error):
+def test_only_the_command_that_cannot_be_stored_fails(append, together, stream, version, error):
     """With an error of its own; the others get their positions, without a gap."""
     acts = [partial(append, f"good-{n}") for n in range(GOOD)]
     acts.insert(GOOD // 2, partial(append, stream, version))

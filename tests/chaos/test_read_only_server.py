@@ -32,12 +32,12 @@ def only_reading(admin):
     return only_reading
 
 
-def test_what_became_of_an_append_is_asked_until_it_can_be_told(
+def test_the_outcome_of_an_append_is_looked_up_until_it_is_known(
     form, services, proxy, only_reading, appender, until, database_url, problems
 ):
-    """It was committed, and the next server does not know yet; the one after it does."""
+    """It was committed; the next server does not have it yet, and the one after it does."""
     service = services(form, url=proxy.url)
-    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    acknowledged = [Acknowledgement.of(FIRST, service.run(FIRST))]
     before = appender()
     only_reading(True)
     proxy.strike(NEXT.marker, reaches=True, cut=True)
@@ -46,25 +46,27 @@ def test_what_became_of_an_append_is_asked_until_it_can_be_told(
         outcome = threads.submit(service.run, NEXT)
         until(lambda: outcome.done() or append_backends(database_url) not in ([], [before]))
         only_reading(False)
-        told.append(Acknowledgement.of(NEXT, outcome.result(BOUND_S)))
+        acknowledged.append(Acknowledgement.of(NEXT, outcome.result(BOUND_S)))
 
-    assert [(1, False), (2, False)] == [(answer.position, answer.replayed) for answer in told]
-    assert {} == problems(told, done=[FIRST.key, NEXT.key])
+    assert [(1, False), (2, False)] == [
+        (answer.position, answer.replayed) for answer in acknowledged
+    ]
+    assert {} == problems(acknowledged, done=[FIRST.key, NEXT.key])
 
 
-def test_a_server_that_can_only_be_read_is_left(
+def test_a_read_only_server_is_left(
     form, services, only_reading, admin, appender, sent_until_done, problems
 ):
     """Commands are unavailable at first, and succeed once there is a writable server."""
     service = services(form, wait_s=PATIENCE_S)
-    told = [Acknowledgement.of(FIRST, service.run(FIRST))]
+    acknowledged = [Acknowledgement.of(FIRST, service.run(FIRST))]
     only_reading(True)
     admin.execute("SELECT pg_terminate_backend(%s, 5000)", [appender()])
     with pytest.raises(Unavailable):
         service.run(NEXT)
     only_reading(False)
 
-    told.append(sent_until_done(service, NEXT, wait_s=BOUND_S / 2))
+    acknowledged.append(sent_until_done(service, NEXT, wait_s=BOUND_S / 2))
 
-    assert [1, 2] == [answer.position for answer in told]
-    assert {} == problems(told, done=[FIRST.key, NEXT.key])
+    assert [1, 2] == [answer.position for answer in acknowledged]
+    assert {} == problems(acknowledged, done=[FIRST.key, NEXT.key])

@@ -31,10 +31,10 @@ def impatient(monkeypatch):
 
 
 @LOCKS
-def test_what_is_held_is_given_up(
+def test_a_wait_for_a_locked_row_ends_in_bounded_time(
     form, impatient, permits, stranger, services, lock, change, problems
 ):
-    """In bounded time, with nothing written; afterwards the same command is done."""
+    """Nothing is written; afterwards the same command succeeds."""
     [permit] = permits(1)
     request = Request("w1-1", permit.number if change else None, **change)
     service = services(form)
@@ -56,7 +56,7 @@ def test_what_is_held_is_given_up(
 
 
 @LOCKS
-def test_what_is_let_go_is_waited_for(
+def test_a_row_that_is_unlocked_in_time_is_waited_for(
     form, permits, stranger, services, lock, change, waiting, until, problems
 ):
     """The command succeeds as usual."""
@@ -77,8 +77,10 @@ def test_what_is_let_go_is_waited_for(
     assert {} == problems([permit, confirmed], done=["w1-1"])
 
 
-def test_a_read_of_what_is_held_is_given_up(form, impatient, permits, stranger, services, problems):
-    """A command that has to read a permit first does not wait for ever either."""
+def test_a_read_of_a_locked_row_ends_in_bounded_time(
+    form, impatient, permits, stranger, services, problems
+):
+    """A command that has to read a permit first does not wait without a limit either."""
     [permit] = permits(1)
     service = services(form)
     stranger.execute(LOG)

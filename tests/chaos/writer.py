@@ -78,22 +78,29 @@ class Clients:
             case Exception():
                 say("x", request.key, repr(outcome).replace("\n", " ")[:1000])
             case answer:
-                told = Acknowledgement.of(request, answer)
-                say("=", told.key, told.position, told.version, told.number, int(told.replayed))
+                acknowledged = Acknowledgement.of(request, answer)
+                say(
+                    "=",
+                    acknowledged.key,
+                    acknowledged.position,
+                    acknowledged.version,
+                    acknowledged.number,
+                    int(acknowledged.replayed),
+                )
         return True
 
 
 async def _outcome(answer: Awaitable[Answer]) -> Answer | Exception:
     try:
         return await answer
-    except Exception as error:  # noqa: BLE001  the parent is to hear of it
+    except Exception as error:  # noqa: BLE001  reported to the parent
         return error
 
 
 def outcome_of(run: Callable[[Request], Answer], request: Request) -> Answer | Exception:
     try:
         return run(request)
-    except Exception as error:  # noqa: BLE001  the parent is to hear of it
+    except Exception as error:  # noqa: BLE001  reported to the parent
         return error
 
 
@@ -120,23 +127,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--issues-share", type=float, required=True)
     parser.add_argument("--permits", nargs="*", default=[])
-    told = parser.parse_args()
+    options = parser.parse_args()
     logging.disable(logging.WARNING)  # each connection that is lost would be one
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    clients = Clients(told.name, Workload(told.seed, tuple(told.permits), told.issues_share))
+    clients = Clients(
+        options.name, Workload(options.seed, tuple(options.permits), options.issues_share)
+    )
 
     def stop_at_the_end_of_input() -> None:
         sys.stdin.read()
         clients.stop.set()
 
     Thread(target=stop_at_the_end_of_input, daemon=True).start()
-    if told.form == "thread":
-        work_in_threads(clients, told.url, told.clients)
+    if options.form == "thread":
+        work_in_threads(clients, options.url, options.clients)
     else:
-        asyncio.run(work_in_tasks(clients, told.url, told.clients))
+        asyncio.run(work_in_tasks(clients, options.url, options.clients))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The golden vectors are what Go's sumdb and torchwood say, then and now.
 
-``python -m tests.foreign.test_golden`` makes them anew.
+``python -m tests.foreign.test_golden`` makes them again.
 """
 
 import json
@@ -22,8 +22,8 @@ def made_anew() -> str:
     return run.stdout
 
 
-def test_the_vectors_are_what_go_makes() -> None:
-    """All but the cosignatures, which have a time in them."""
+def test_the_vectors_equal_those_that_go_makes() -> None:
+    """Except for the cosignatures, which contain a time."""
     assert _timeless(FILE.read_text("utf-8")) == _timeless(made_anew())
 
 

@@ -98,14 +98,14 @@ def test_proofs_that_the_service_makes(http, log, go, sigstore, scitt):
     assert {True} == set(scitt.accept_paths(claims))
 
 
-def test_growth(go, scitt, growths):
+def test_consistency_of_every_size_is_accepted(go, scitt, growths):
     """The log as it is begins with the log as it was, at every size."""
     assert {True} == set(go.accept_growth(growths))
     assert {True} == set(scitt.accept_growth(growths))
 
 
 @pytest.mark.parametrize("how", PROOFS)
-def test_nobody_accepts_another_proof(go, sigstore, scitt, cose, one, how):
+def test_no_verifier_accepts_another_proof(go, sigstore, scitt, cose, one, how):
     false = PROOFS[how](one)
     assert [True, False] == go.accept([one, false])
     assert [True, False] == go.accept_paths([one, false])
@@ -115,7 +115,7 @@ def test_nobody_accepts_another_proof(go, sigstore, scitt, cose, one, how):
 
 
 @pytest.mark.parametrize("how", SIZES)
-def test_nobody_accepts_a_path_in_another_tree(go, scitt, cose, one, how):
+def test_no_verifier_accepts_a_path_in_another_tree(go, scitt, cose, one, how):
     false = SIZES[how](one)
     assert [True, False] == go.accept_paths([one, false])
     assert [True, False] == scitt.accept_paths([one, false])
@@ -126,7 +126,7 @@ def test_nobody_accepts_a_path_in_another_tree(go, scitt, cose, one, how):
 
 
 @pytest.mark.parametrize("how", NOTES)
-def test_nobody_accepts_another_checkpoint(go, sigstore, one, how):
+def test_no_verifier_accepts_another_checkpoint(go, sigstore, one, how):
     false = NOTES[how](one)
     assert [True, False] == go.accept([one, false])
     assert [True, False] == sigstore.accept([one, false])
@@ -151,7 +151,7 @@ def test_scitt_accepts_no_other_receipt(scitt, cose, one):
 
 
 @pytest.mark.parametrize("how", GROWTHS)
-def test_nobody_accepts_another_growth(go, scitt, growth, how):
+def test_no_verifier_accepts_another_consistency_proof(go, scitt, growth, how):
     false = GROWTHS[how](growth)
     assert [True, False] == go.accept_growth([growth, false])
     assert [True, False] == scitt.accept_growth([growth, false])

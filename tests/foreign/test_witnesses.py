@@ -218,7 +218,7 @@ def test_the_witness_remembers_an_older_tree(http, write, known):
 
 
 def test_the_service_starts_anew(http, service, write, known):
-    """What the witness has signed is looked up, and it is asked for what is new alone."""
+    """The service looks up what the witness has signed, and requests only what is new."""
     before = TreeHead.of(witnessed(http, write()).text)
     cosigned = _cosignatures(service)
     role = service.role("integrate")

@@ -1,7 +1,7 @@
 """An Apache Kafka broker for tests: one node of KRaft on free ports of this machine.
 
 Where it comes from: ``PERMIT_LEDGER_TEST_KAFKA`` names one that runs; else Maven and Java make one.
-It ends by its process id, and with whoever started it.
+It is ended by its process id, and ends with the process that started it.
 """
 
 import os
@@ -120,7 +120,7 @@ def jars() -> Path:
             raise NoBroker(f"Maven can't fetch the broker: {done.stdout[-500:]}")
         try:
             fetched.rename(folder)
-        except OSError:  # somebody else was faster
+        except OSError:  # another process was faster
             shutil.rmtree(fetched)
     return folder
 
@@ -194,7 +194,7 @@ class Broker:
         return self.start()
 
     def __exit__(self, *_exception: object) -> None:
-        self.kill()  # nobody needs what it holds any more
+        self.kill()  # its data is no longer needed
 
     def _options(self) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"

@@ -1,4 +1,4 @@
-"""A database far away: its workers, and whether its views are those that the log makes."""
+"""A remote database: its workers, and whether its views are those that the log makes."""
 
 import os
 import subprocess
@@ -105,8 +105,8 @@ def until_in_step(database_url):
         [now] = connection.execute("SELECT clock_timestamp()").fetchone()
 
     def is_in_step():
-        told = [row["in_step_at"] for row in partitions(database_url)]
-        return len(told) == PARTITIONS and all(told) and min(told) > now
+        instants = [row["in_step_at"] for row in partitions(database_url)]
+        return len(instants) == PARTITIONS and all(instants) and min(instants) > now
 
     until(is_in_step, wait_s=WAIT_S)
 
@@ -143,6 +143,6 @@ def differences(ledger, database_url, remote_url, all_views):
             number = different[0]
             here_is, there_is = here[number], there.get(number, {})
             columns = [name for name in here_is if here_is[name] != there_is.get(name)]
-            told = [(name, here_is[name], there_is.get(name)) for name in columns]
-            wrong.append(f"{table}: {len(different)} differ, {number}: {told}")
+            values = [(name, here_is[name], there_is.get(name)) for name in columns]
+            wrong.append(f"{table}: {len(different)} differ, {number}: {values}")
     return wrong

@@ -1,4 +1,4 @@
-"""A broker that lets nobody in without TLS, and a login or a certificate.
+"""A broker that accepts only TLS with a login or a certificate.
 
 What they may do there is what docs/kafka.md says.
 """
@@ -83,7 +83,7 @@ class Secured:
 
     broker: Broker
     inside: str
-    """For looking, by nobody in particular."""
+    """Settings of an administrative client."""
     login: str
     mutual: str
     ca_file: Path

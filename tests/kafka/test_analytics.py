@@ -1,4 +1,4 @@
-"""The statistics out of a real topic: each event once, whatever is on it."""
+"""Statistics read from a real topic count each event once, whatever else is on the topic."""
 
 import random
 from collections import Counter
@@ -35,7 +35,8 @@ def source(kafka, prefix, folder):
 
 @pytest.fixture
 def read_upto(source):
-    """``read_upto(sink, records)``: until so many lie in it, counted or parked."""
+    """``read_upto(sink, records)``: read until the sink holds so many records, counted or
+    parked."""
 
     def read_upto(sink, records):
         stop = Event()
@@ -61,10 +62,10 @@ def in_log(ledger):
     ]
 
 
-def test_killed_and_started_again_it_holds_each_position_once(
+def test_a_consumer_killed_repeatedly_counts_each_position_once(
     ledger, policy, relaying, database_url, kafka, prefix, folder
 ):
-    """At random points, while the log grows and is relayed."""
+    """It is killed at random points, while the log grows and is relayed."""
     chance = random.Random(12)  # noqa: S311  chance, not secrecy
     consumer = Consumer(database_url, folder, kafka, prefix)
     try:
@@ -90,7 +91,8 @@ def test_killed_and_started_again_it_holds_each_position_once(
 
 
 def strangers_records(position):
-    """What nobody can count, with a subject of its own each; and how often which reason."""
+    """Records that cannot be counted, each with its own subject; and how often each reason is
+    expected."""
     good = {
         "event_type": "permit.card-delivered.v1",
         "source": "somewhere",
@@ -100,27 +102,27 @@ def strangers_records(position):
     value = b'{"delivered_on": "2026-11-01", "card_serial": 1}'
     secret = b"somebody's name"
 
-    def told(subject, **other):
+    def headers_of(subject, **other):
         return headers(**{**good, "position": position, "subject": subject, **other})
 
     return [
         (b"S1", secret, []),
-        (b"S2", secret, told("S2")),
-        (b"S3", b"[1]", told("S3")),
-        (b"S4", value, told("S4", event_type="permit.enchanted.v1")),
-        (b"S5", b'{"x": "' + b"x" * 900_000 + b'"}', told("S5")),
-        (secret, value, told("S6")),
-        (b"S7", None, told("S7")),
-        (b"S8", b'{"delivered_on": "some day", "card_serial": 1}', told("S8")),
-        (b"S9", b'{"delivered_on": "2026-11-01"}', told("S9")),
+        (b"S2", secret, headers_of("S2")),
+        (b"S3", b"[1]", headers_of("S3")),
+        (b"S4", value, headers_of("S4", event_type="permit.enchanted.v1")),
+        (b"S5", b'{"x": "' + b"x" * 900_000 + b'"}', headers_of("S5")),
+        (secret, value, headers_of("S6")),
+        (b"S7", None, headers_of("S7")),
+        (b"S8", b'{"delivered_on": "some day", "card_serial": 1}', headers_of("S8")),
+        (b"S9", b'{"delivered_on": "2026-11-01"}', headers_of("S9")),
     ]
 
 
-def test_a_stranger_s_records_are_parked_and_the_rest_flows(
+def test_foreign_records_are_parked_and_all_others_counted(
     ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
 ):
-    """Not JSON, no type of ours, huge, under another key, without a fact: each by its place, with
-    a reason and nothing of what it holds. Read again, they are parked once."""
+    """Not JSON, an unknown type, too large, under another key, without a fact: each is recorded by
+    its offset, with a reason and none of its content. Read again, it is still recorded once."""
     grow(ledger, policy)
     head = ledger.head()
     with relaying():
@@ -128,8 +130,8 @@ def test_a_stranger_s_records_are_parked_and_the_rest_flows(
         bad = strangers_records(head + 1000)
         with closing(KafkaProducer(**connection(Brokers(kafka)))) as producer:
             topic = f"{prefix}permits.events.v1"
-            for n, (key, value, told) in enumerate(bad):
-                producer.send(topic, value, key=key, headers=told, partition=n % PARTITIONS).get(30)
+            for n, (key, value, sent) in enumerate(bad):
+                producer.send(topic, value, key=key, headers=sent, partition=n % PARTITIONS).get(30)
         until_relayed(head)
 
     with closing(Sink(folder, source.name)) as sink:
@@ -155,10 +157,10 @@ def test_a_stranger_s_records_are_parked_and_the_rest_flows(
         assert len(bad) == sink.vitals()["parked"]
 
 
-def test_another_topic_of_that_name_is_noticed(
+def test_a_replaced_topic_is_detected(
     ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
 ):
-    """By the last event of a partition, which is read again whenever it is begun with."""
+    """By the last event of a partition, which is read again at every start."""
     grow(ledger, policy)
     head = ledger.head()
     with relaying():
@@ -180,10 +182,10 @@ def test_another_topic_of_that_name_is_noticed(
                 next(batches)
 
 
-def test_the_broker_is_told_how_far_it_is(
+def test_the_offsets_of_the_group_are_committed(
     ledger, policy, relaying, until_relayed, kafka, prefix, folder, source, read_upto
 ):
-    """For those who watch the group's lag with Kafka's own tools."""
+    """So that Kafka's own tools show the group's lag."""
     grow(ledger, policy)
     head = ledger.head()
     with relaying():
@@ -193,7 +195,7 @@ def test_the_broker_is_told_how_far_it_is(
         topic = f"{prefix}permits.events.v1"
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
-        def told():
+        def committed():
             with closing(
                 committed_reader(Brokers(kafka), group_id=consumer_group(folder))
             ) as watcher:
@@ -208,4 +210,4 @@ def test_the_broker_is_told_how_far_it_is(
             sink.write(next(batches))
         stop.set()
         assert [] == list(batches)
-        until(told, wait_s=WAIT_S)
+        until(committed, wait_s=WAIT_S)

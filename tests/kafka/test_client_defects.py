@@ -1,7 +1,7 @@
-"""The client's own ways to lose records in silence, each brought about, and survived.
+"""The client library's own ways to lose records silently, each provoked and survived.
 
-The relay talks to a broker through something that loses, answers falsely or breaks off one kind of
-request. What a stranger reads afterwards is all there, once.
+The relay connects to the broker through a proxy that loses, falsifies or interrupts one kind of
+request. What another client reads afterwards is complete, each event once.
 """
 
 import threading
@@ -30,7 +30,7 @@ WAIT_S = 60
 
 @pytest.fixture(scope="module")
 def proxied():
-    """A broker of its own whose clients all come through the proxy."""
+    """A broker of its own whose clients all connect through the proxy."""
     with TemporaryDirectory(prefix="permit-ledger-kafka-") as folder, Proxy() as proxy:
         try:
             broker = Broker(folder, advertised=proxy.address)
@@ -49,7 +49,7 @@ def no_strikes_left(proxied):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    """So that a test does not take as long as the relay would wait."""
+    """Shorten the relay's timeouts, so that the test is fast."""
     monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 3.0)
     monkeypatch.setattr(sending, "SEEN_TIMEOUT_S", 3.0)
     monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 1_500)
@@ -117,8 +117,9 @@ def record(topic, text=b"{}"):
     return Outgoing(topic, 0, b"key", text, [("ce_id", b"1")])
 
 
-def test_the_client_does_believe_in_a_commit_that_never_was(proxied, brokers, topic):
-    """What the relay guards against: without the guard, this is all that one hears."""
+def test_the_client_reports_a_commit_that_never_happened(proxied, brokers, topic):
+    """This is what the relay guards against: without the guard, such a commit appears
+    successful."""
     proxied.strike(END_TXN, LIE)
     producer = KafkaProducer(**producer_options(brokers, f"{topic}-bare"))
     producer.init_transactions()
@@ -134,7 +135,7 @@ def test_the_client_does_believe_in_a_commit_that_never_was(proxied, brokers, to
     sending_thread.force_close()
 
 
-def test_a_commit_that_was_only_reported_is_an_error(proxied, brokers, topic, reader):
+def test_a_commit_without_an_effect_is_an_error(proxied, brokers, topic, reader):
     with closing(Transactions(brokers, f"{topic}-lied-to", reader)) as transactions:
         proxied.strike(END_TXN, LIE)
         with pytest.raises(NotCommitted):
@@ -142,7 +143,7 @@ def test_a_commit_that_was_only_reported_is_an_error(proxied, brokers, topic, re
 
 
 def test_a_commit_that_hangs_is_an_error(proxied, brokers, topic, reader, monkeypatch):
-    """The client itself would wait for ever, or for as long as a request may take."""
+    """The client itself would wait without a limit, or as long as a request may take."""
     monkeypatch.setattr(sending, "COMMIT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(sending, "REQUEST_TIMEOUT_MS", 10_000)
     monkeypatch.setattr(sending, "DELIVERY_TIMEOUT_MS", 11_000)
@@ -153,7 +154,7 @@ def test_a_commit_that_hangs_is_an_error(proxied, brokers, topic, reader, monkey
 
 
 def test_an_older_relay_is_fenced(brokers, topic, reader):
-    """A zombie that still believes it leads can't send any more."""
+    """A relay that still takes itself for the leader can no longer send."""
     with closing(Transactions(brokers, f"{topic}-fenced", reader)) as older:
         older.send([record(topic)], 0)
         with closing(Transactions(brokers, f"{topic}-fenced", reader)) as newer:

@@ -1,4 +1,4 @@
-"""The examples of docs/consumers.md, run as they stand there."""
+"""The examples of docs/consumers.md, run as they are printed there."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def has_begun(file):
 def test_the_python_example_counts_each_event_once(
     relayed, example, policy, relaying, until_relayed
 ):
-    """Killed once it has begun, and started twice more with further events in between."""
+    """It is killed once it has begun, and started twice more with further events in between."""
     killed = example()
     until(lambda: has_begun(example.results), wait_s=WAIT_S)
     killed.send_signal(signal.SIGKILL)

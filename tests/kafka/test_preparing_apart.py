@@ -1,4 +1,4 @@
-"""Much to catch up with: batches come from another process, and it ends with the relay."""
+"""A relay with a large backlog: another process makes the batches, and ends with the relay."""
 
 from contextlib import suppress
 
@@ -36,7 +36,7 @@ def processs(pid=None):
     return found
 
 
-def test_both_make_the_same_batches(ledger, policy, database_url):
+def test_both_processes_make_the_same_batches(ledger, policy, database_url):
     head = grow(ledger, policy, 40)
     source = BatchSource(
         as_service(database_url),
@@ -62,7 +62,7 @@ def test_both_make_the_same_batches(ledger, policy, database_url):
     assert [] == processs()
 
 
-def test_every_event_is_there_once_though_the_other_process_dies(
+def test_every_event_is_published_once_although_the_other_process_dies(
     ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, always_apart
 ):
     first = grow(ledger, policy, 20)
@@ -78,7 +78,7 @@ def test_every_event_is_there_once_though_the_other_process_dies(
     assert [] == processs()
 
 
-def test_a_relay_that_is_killed_leaves_nobody(
+def test_a_killed_relay_leaves_no_process_behind(
     ledger, policy, database_url, kafka, prefix, until_relayed, tmp_path
 ):
     head = grow(ledger, policy, PERMITS_FOR_APART)

@@ -1,4 +1,4 @@
-"""The relay, with a real broker, read by a client that is not ours."""
+"""The relay with a real broker, read by an independent client."""
 
 import json
 from contextlib import closing
@@ -33,7 +33,7 @@ PERSONAL = {
 
 @pytest.fixture
 def person(ledger, context):
-    """The number of the permit of somebody whose every detail is known to the test."""
+    """The number of a permit whose holder's details are all known to the test."""
     application = Application(
         identity=Identity(
             name=PERSONAL["name"],
@@ -53,11 +53,11 @@ def person(ledger, context):
     return number
 
 
-def test_every_event_is_there_once_and_in_order(
+def test_every_event_is_published_once_and_in_order(
     ledger, policy, relaying, until_relayed, kafka, prefix
 ):
-    """Those from before it started, and those that come while it runs; of every kind, each on its
-    topic."""
+    """Events from before the relay started, and events appended while it runs; of every kind, each
+    on its topic."""
     grow(ledger, policy, applications_share=0.3)
 
     with relaying():
@@ -68,7 +68,7 @@ def test_every_event_is_there_once_and_in_order(
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_it_goes_on_where_the_topics_end(ledger, policy, relaying, until_relayed, kafka, prefix):
+def test_it_resumes_where_the_topics_end(ledger, policy, relaying, until_relayed, kafka, prefix):
     for _ in range(3):
         head = grow(ledger, policy)
         with relaying():
@@ -77,10 +77,10 @@ def test_it_goes_on_where_the_topics_end(ledger, policy, relaying, until_relayed
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_a_cursor_that_was_not_moved_in_time_does_not_matter(
+def test_a_cursor_behind_the_topics_repeats_nothing(
     ledger, policy, relaying, until_relayed, database_url, kafka, prefix
 ):
-    """The process may die between the commit and the cursor; the topics decide."""
+    """The process may die between the commit and the cursor's update; the topics decide."""
     first = grow(ledger, policy, 20)
     with relaying():
         until_relayed(first)
@@ -105,7 +105,7 @@ def test_two_relays_send_nothing_twice(ledger, policy, relaying, until_relayed, 
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_the_topics_are_made_as_they_have_to_be(relaying, kafka, prefix, relay_row):
+def test_the_topics_are_created_with_their_settings(relaying, kafka, prefix, relay_row):
     with relaying():
         until(lambda: relay_row().position is not None, wait_s=60)
 
@@ -136,7 +136,7 @@ def test_nothing_personal_is_on_the_topics(
     assert [] == [text for text in (*PERSONAL.values(), "伪造", "sealed", "box") if text in whole]
 
 
-def test_the_state_is_what_the_permit_is(
+def test_the_published_state_equals_the_permit(
     ledger, policy, relaying, until_relayed, kafka, prefix, person, context
 ):
     ledger.permits.report_loss(person, Command(context))
@@ -168,10 +168,10 @@ def test_the_state_is_what_the_permit_is(
     } == {name: value for name, value in state.items() if name != "holder_id"}
 
 
-def test_states_are_those_that_the_ledger_itself_has(
+def test_published_states_equal_those_of_the_ledger(
     ledger, policy, relaying, until_relayed, kafka, prefix
 ):
-    """Folded without a key, against the permits opened with theirs."""
+    """States folded without a key are compared with permits opened with theirs."""
     head = grow(ledger, policy)
     with relaying():
         until_relayed(head)
@@ -191,7 +191,7 @@ def test_states_are_those_that_the_ledger_itself_has(
 def test_an_unreadable_event_stops_one_permit_and_no_other(
     ledger, policy, context, person, rewrite_log, relaying, until_relayed, kafka, prefix
 ):
-    """A placeholder stands at its position; the permit's state is said not to be known."""
+    """A placeholder is published at its position, and the permit's state as unknown."""
     ledger.permits.report_loss(person, Command(context))
     rewrite_log(
         "UPDATE ledger.events SET state = %s WHERE stream = %s AND version = 2",

@@ -1,4 +1,4 @@
-"""The relay as operators run it and see it."""
+"""The relay as operators run and observe it."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def run(database_url, tmp_path):
     return run
 
 
-def test_it_needs_no_key_and_ends_when_it_is_asked_to(
+def test_it_needs_no_key_and_ends_on_request(
     ledger, policy, database_url, kafka, prefix, until_relayed, tmp_path
 ):
     head = grow(ledger, policy, 20)
@@ -52,23 +52,23 @@ def test_it_needs_no_key_and_ends_when_it_is_asked_to(
     assert not list(tmp_path.rglob("*key*"))
 
 
-def test_without_a_broker_it_says_what_is_missing(run):
+def test_without_a_broker_it_reports_what_is_missing(run):
     done = run("relay")
     assert 1 == done.returncode
     assert "PERMIT_LEDGER_KAFKA" in done.stderr
 
 
 @pytest.mark.parametrize("address", ["nowhere", "host:port", "host:9092;other:9092"])
-def test_an_address_that_can_be_none_is_refused(run, address):
+def test_an_invalid_address_is_refused(run, address):
     done = run("relay", "--kafka", address)
     assert 2 == done.returncode
     assert "kafka" in done.stderr
 
 
-def test_a_broker_out_of_reach_is_tried_again(
+def test_an_unreachable_broker_is_retried(
     ledger, policy, relaying, relay_row, until_relayed, kafka, prefix
 ):
-    """Nothing of the relay ends; it is there as soon as the broker is."""
+    """The relay keeps running, and publishes as soon as the broker is reachable."""
     head = grow(ledger, policy, 10)
     with relaying(address="127.0.0.1:9"):
         until(lambda: relay_row().starts > 0, wait_s=WAIT_S)
@@ -78,7 +78,7 @@ def test_a_broker_out_of_reach_is_tried_again(
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_replay_is_for_a_relay_that_has_stopped(run, database_url):
+def test_replay_is_refused_unless_the_relay_has_stopped(run, database_url):
     refused = run("relay", "--replay")
     assert 1 == refused.returncode
     assert "has not stopped" in refused.stderr
@@ -91,10 +91,10 @@ def test_replay_is_for_a_relay_that_has_stopped(run, database_url):
     assert (None, {}, None) == found
 
 
-def test_the_state_of_somebody_erased_is_a_tombstone(
+def test_the_state_of_an_erased_holder_is_a_tombstone(
     ledger, context, relaying, until_relayed, kafka, prefix
 ):
-    """And the event that says so is on the other topic, with nobody's details."""
+    """The event that records the erasure is on the other topic, without personal data."""
     application = Application(
         identity=Identity("欧阳测试", "1", "01", date(1990, 1, 1), "990000199001010017", "合肥"),
         residence=Residence("320211", "滨湖区"),
@@ -141,8 +141,8 @@ def service(make_data_dir, kafka, prefix):
         process.wait(WAIT_S)
 
 
-def test_up_relays_and_its_metrics_say_how_far(service, kafka, prefix):
-    """The sample city is on the topics, and the scrape says so."""
+def test_up_runs_the_relay_and_its_metrics_report_the_position(service, kafka, prefix):
+    """The sample city is on the topics, and the metrics report it."""
 
     def metrics():
         families = text_string_to_metric_families(httpx.get(f"{service}/metrics").text)
@@ -151,7 +151,7 @@ def test_up_relays_and_its_metrics_say_how_far(service, kafka, prefix):
     until(lambda: metrics()["permit_ledger_relay_position"] > 20, wait_s=WAIT_S)
     until(lambda: metrics()["permit_ledger_relay_lag_events"] == 0, wait_s=WAIT_S)
 
-    told = metrics()
-    assert (1, 0) == (told["permit_ledger_relay_starts"], told["permit_ledger_relay_stopped"])
-    head = int(told["permit_ledger_relay_position"])
+    scraped = metrics()
+    assert (1, 0) == (scraped["permit_ledger_relay_starts"], scraped["permit_ledger_relay_stopped"])
+    head = int(scraped["permit_ledger_relay_position"])
     assert [] == what_is_wrong(read_events(kafka, prefix), head)

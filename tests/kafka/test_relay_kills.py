@@ -1,4 +1,5 @@
-"""Nothing is lost or doubled, whenever the relay dies. ``./dev bench relay`` has the long form."""
+"""Nothing is lost or doubled, whenever the relay is killed. ``./dev bench relay`` has the long
+form."""
 
 import os
 from secrets import randbelow
@@ -16,7 +17,9 @@ def seed():
     return int(os.environ.get("PERMIT_LEDGER_TEST_SEED") or randbelow(2**32))
 
 
-def test_kill_9_at_random_points_and_a_bounced_broker(ledger, policy, database_url, seed, tmp_path):
+def test_a_relay_killed_at_random_and_a_restarted_broker_lose_nothing(
+    ledger, policy, database_url, seed, tmp_path
+):
     with own_broker() as broker:
         kills = Kills(database_url, ledger, policy, tmp_path)
 

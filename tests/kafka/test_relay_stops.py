@@ -1,4 +1,5 @@
-"""What the relay does not go on from by itself: it sends nothing, and says what to do."""
+"""The faults after which the relay does not continue by itself: it sends nothing, and reports what
+to do."""
 
 import re
 from contextlib import closing
@@ -29,7 +30,7 @@ EVENTS = TopicPartition(PERMITS.events_topic, 0)
 
 @pytest.fixture
 def stopped(relay_row):
-    """Wait until it has stopped; gives what it says."""
+    """Wait until the relay has stopped, and return its reason."""
 
     def stopped():
         until(lambda: relay_row().stopped, wait_s=WAIT_S)
@@ -44,10 +45,10 @@ def admin(kafka):
         yield admin
 
 
-def test_a_database_that_was_restored(
+def test_a_restored_database_stops_the_relay(
     ledger, policy, relaying, until_relayed, stopped, database_url, rewrite_log, kafka, prefix
 ):
-    """The topics hold what the log has lost."""
+    """The topics hold events that the log has lost."""
     first = grow(ledger, policy, 20)
     with relaying():
         until_relayed(first)
@@ -65,7 +66,7 @@ def test_a_database_that_was_restored(
     assert list(range(1, first + 1)) == positions(read_events(kafka, prefix))
 
 
-def test_a_database_that_was_restored_and_has_grown_since(
+def test_a_restored_database_that_has_grown_since_stops_the_relay(
     ledger, policy, relaying, until_relayed, stopped, rewrite_log, kafka, prefix, database_url
 ):
     """Its head is beyond the topics' again, with another history below."""
@@ -85,10 +86,11 @@ def test_a_database_that_was_restored_and_has_grown_since(
     assert list(range(1, first + 1)) == positions(read_events(kafka, prefix))
 
 
-def test_topics_that_were_lost_until_the_operator_says_so(
+def test_lost_topics_are_filled_again_only_on_the_operators_command(
     ledger, policy, relaying, until_relayed, stopped, database_url, kafka, prefix, admin, relay_row
 ):
-    """It does not make them anew by itself; told to, it sends the log again, while it runs."""
+    """The relay does not create them again by itself; on the command, it sends the log again
+    without a restart."""
     head = grow(ledger, policy, 20)
     with relaying():
         until_relayed(head)
@@ -106,10 +108,10 @@ def test_topics_that_were_lost_until_the_operator_says_so(
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_records_that_were_lost(
+def test_lost_records_stop_the_relay(
     ledger, policy, relaying, until_relayed, stopped, kafka, prefix, admin, database_url
 ):
-    """The topics were restored, by somebody else, without their newest records."""
+    """The topics were restored by another program, without their newest records."""
     head = grow(ledger, policy, 20)
     with connect(database_url) as owner:
         owner.execute("UPDATE ledger.relay SET position = %s", [head + 5])
@@ -121,7 +123,9 @@ def test_records_that_were_lost(
     assert "permit-ledger relay --replay" in reason
 
 
-def test_a_topic_of_another_make(ledger, policy, relaying, stopped, kafka, prefix, admin):
+def test_a_topic_with_other_settings_stops_the_relay(
+    ledger, policy, relaying, stopped, kafka, prefix, admin
+):
     topic = prefix + PERMITS.events_topic
     admin.create_topics({topic: {"num_partitions": 3, "replication_factor": 1}})
 
@@ -149,7 +153,7 @@ def set_limit(admin, prefix):
         (PERMITS.state_topic, r"A permit's state, as of position (\d+) of the log, is a record"),
     ],
 )
-def test_a_record_that_is_larger_than_its_topic_takes(
+def test_a_record_larger_than_its_topic_accepts_stops_the_relay(
     ledger,
     policy,
     relaying,
@@ -162,7 +166,8 @@ def test_a_record_that_is_larger_than_its_topic_takes(
     topic,
     what,
 ):
-    """It is named with its position and size, and what to set; that done, it goes on by itself."""
+    """The reason names its position and size, and the setting to change; after the change, the
+    relay continues by itself."""
     first = grow(ledger, policy, 10)
     with relaying():
         until_relayed(first)
@@ -178,7 +183,7 @@ def test_a_record_that_is_larger_than_its_topic_takes(
         advised = int(re.search(r"to at least (\d+)", reason)[1])
         assert 150 < size < advised
         starts, seen = relay_row().starts, read_events(kafka, prefix)
-        for _ in range(10):  # it looks every 0.2 s
+        for _ in range(10):  # it checks every 0.2 s
             Event().wait(0.1)
             assert RelayedTo(first, reason, starts) == relay_row()
         assert first == len(seen) == len(read_events(kafka, prefix))
@@ -190,10 +195,10 @@ def test_a_record_that_is_larger_than_its_topic_takes(
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_a_limit_that_is_lowered_while_it_runs(
+def test_a_limit_lowered_at_run_time_stops_the_relay(
     ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, set_limit
 ):
-    """What it read of the topics at its beginning is no longer true."""
+    """The limits that the relay read when it started no longer apply."""
     with relaying():
         until_relayed(grow(ledger, policy, 10))
         set_limit(PERMITS.events_topic, 150)
@@ -205,7 +210,7 @@ def test_a_limit_that_is_lowered_while_it_runs(
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
 
 
-def test_batches_are_no_larger_than_a_topic_takes(
+def test_batches_are_no_larger_than_a_topic_accepts(
     ledger, policy, relaying, until_relayed, relay_row, kafka, prefix, set_limit
 ):
     """Only a single record can be too large."""
@@ -244,8 +249,8 @@ def test_batches_are_no_larger_than_a_topic_takes(
     ],
     ids=repr,
 )
-def test_what_time_does_not_mend_is_refused(error):
-    """However the client has wrapped it."""
+def test_permanent_errors_stop_the_relay(error):
+    """However the client has wrapped them."""
     assert isinstance(refusal_in(error), RelayStopped)
 
 
@@ -266,7 +271,7 @@ def test_what_time_does_not_mend_is_refused(error):
     ],
     ids=repr,
 )
-def test_what_may_pass_is_tried_again(error):
+def test_transient_errors_are_retried(error):
     assert refusal_in(error) is None
 
 
@@ -290,7 +295,7 @@ def sent(position, **ends):
         (tail(7, {EVENTS: 9}), sent(7, end=9), 7),
     ],
 )
-def test_where_it_goes_on(found, cursor, goes_on_after):
+def test_where_it_resumes(found, cursor, goes_on_after):
     assert goes_on_after == last_sent(found, cursor, 10, is_of_log=True)
 
 
@@ -305,13 +310,13 @@ def test_where_it_goes_on(found, cursor, goes_on_after):
         (tail(7, {EVENTS: 8}), sent(7, end=9), True, TopicLost),
     ],
 )
-def test_where_it_does_not(found, cursor, is_of_log, error):
+def test_where_it_does_not_resume(found, cursor, is_of_log, error):
     with pytest.raises(error) as raised:
         last_sent(found, cursor, 10, is_of_log=is_of_log)
     assert isinstance(raised.value, RelayStopped)
 
 
-def test_a_tail_further_ahead_than_one_transaction_is_not_ours():
+def test_topics_ahead_by_more_than_one_transaction_are_refused():
     head = TRANSACTION_EVENTS_MAX + 100
     assert TRANSACTION_EVENTS_MAX + 7 == last_sent(
         tail(TRANSACTION_EVENTS_MAX + 7), sent(7), head, is_of_log=True
@@ -320,10 +325,10 @@ def test_a_tail_further_ahead_than_one_transaction_is_not_ours():
         last_sent(tail(TRANSACTION_EVENTS_MAX + 8), sent(7), head, is_of_log=True)
 
 
-def test_heartbeats_that_were_lost_stop_nobody(
+def test_a_lost_heartbeat_topic_does_not_stop_the_relay(
     ledger, policy, relaying, until_relayed, relay_row, admin, prefix
 ):
-    """Nothing of the log was on them: the topic is made anew."""
+    """It held no events of the log: the topic is created again."""
     with relaying():
         until_relayed(grow(ledger, policy, 10))
     topic = prefix + HEARTBEATS

@@ -1,4 +1,4 @@
-"""Views far from the log: fed from the topic, exactly once, by one worker or several."""
+"""Remote views: fed from the topic, each event exactly once, by one worker or several."""
 
 import os
 import random
@@ -73,10 +73,10 @@ def all_equal(ledger, database_url, remote_url, views):
     return all_equal
 
 
-def test_the_views_are_those_of_the_log(
+def test_remote_views_equal_the_views_of_the_log(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal
 ):
-    """Those from before the worker began, and those that come while it runs."""
+    """For events from before the worker began, and for those that come while it runs."""
     first = grow(ledger, policy)
     with relaying():
         until_relayed(first)
@@ -95,10 +95,10 @@ def test_the_views_are_those_of_the_log(
         assert (True, 0) == connection.execute(nothing_personal).fetchone()
 
 
-def test_a_broker_that_is_killed_and_comes_back(
+def test_the_views_catch_up_after_a_broker_was_killed(
     ledger, policy, relaying, until_relayed, prefix, remote_url, all_equal
 ):
-    """Nobody says where the topic ends meanwhile, so the views grow old; then they go on."""
+    """Meanwhile no heartbeat arrives, so the views become stale; afterwards they catch up."""
     with (
         own_broker() as broker,
         relaying(broker.address),
@@ -116,10 +116,10 @@ def test_a_broker_that_is_killed_and_comes_back(
     all_equal()
 
 
-def test_without_a_relay_they_grow_old(
+def test_without_a_relay_the_views_become_stale(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url
 ):
-    """The topic holds nothing more than they do, and the ledger does."""
+    """The topic holds no more events than the views do, but the ledger does."""
     with working(remote_url, kafka, prefix):
         with relaying():
             until_relayed(grow(ledger, policy))
@@ -131,17 +131,18 @@ def test_without_a_relay_they_grow_old(
         assert ledger.head() == newest(remote_url)
 
 
-def test_a_relay_that_has_to_catch_up_does_not_claim_to_be_there(
+def test_a_relay_with_a_backlog_sends_no_heartbeat_beyond_it(
     ledger, policy, relaying, kafka, prefix, remote_url, relay_row
 ):
-    """Never in step before everything is there that was there when it began."""
+    """The views are not in step before they hold every event that the log held when the relay
+    began."""
     head = grow(ledger, policy, 200)
     with working(remote_url, kafka, prefix), relaying(heartbeat_s=0):
         until(lambda: any(row["in_step_at"] for row in partitions(remote_url)), wait_s=WAIT_S)
         assert relay_row().position >= head
 
 
-def test_a_clock_that_is_ahead_proves_nothing():
+def test_a_clock_that_is_ahead_does_not_make_the_views_fresh():
     now = datetime(2026, 11, 26, tzinfo=UTC)
 
     def true_at(ahead_s):
@@ -153,10 +154,10 @@ def test_a_clock_that_is_ahead_proves_nothing():
     assert true_as_of(None, now) is None
 
 
-def test_two_workers_and_one_is_killed(
+def test_killing_one_of_two_workers_loses_nothing(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path, seed
 ):
-    """``kill -9`` under load, again and again: nothing is lost, doubled or out of order."""
+    """``kill -9`` under load, repeatedly: nothing is lost, doubled or out of order."""
     chance = random.Random(seed)  # noqa: S311  chances, no secrets
     with relaying(), worker_process(remote_url, kafka, prefix, tmp_path), Growth(ledger, policy):
         for _ in range(3):
@@ -177,8 +178,8 @@ def test_two_workers_and_one_is_killed(
         assert [] == connection.execute("SELECT * FROM views.bad_records").fetchall()
 
 
-def test_who_lost_a_partition_writes_no_more(remote_url, taken):
-    """Its records are good, and another has them by now."""
+def test_a_worker_that_lost_a_partition_no_longer_writes(remote_url, taken):
+    """Its records are valid, but the partition belongs to another worker by now."""
     with connect(as_service(remote_url)) as connection:
         begin(connection, FEED, PARTITIONS)
         [first] = claim(connection, [taken.partition])
@@ -190,7 +191,7 @@ def test_who_lost_a_partition_writes_no_more(remote_url, taken):
     assert 0 == newest(remote_url)
 
 
-def test_a_record_that_was_written_is_not_written_again(remote_url, taken):
+def test_a_record_is_written_once(remote_url, taken):
     with connect(as_service(remote_url)) as connection:
         begin(connection, FEED, PARTITIONS)
         for _ in range(2):
@@ -201,10 +202,10 @@ def test_a_record_that_was_written_is_not_written_again(remote_url, taken):
     assert 9 == partitions(remote_url)[taken.partition]["next_offset"]
 
 
-def test_a_worker_that_was_frozen_finds_its_partitions_taken(
+def test_a_frozen_worker_finds_its_partitions_taken(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, tmp_path
 ):
-    """It wakes up with records that it has read, and another has gone on meanwhile."""
+    """It resumes with records that it has read, after another worker has continued from there."""
     with relaying(), ExitStack() as stack:
         frozen = stack.enter_context(worker_process(remote_url, kafka, prefix, tmp_path))
         first = grow(ledger, policy)
@@ -220,10 +221,11 @@ def test_a_worker_that_was_frozen_finds_its_partitions_taken(
     all_equal()
 
 
-def test_a_topic_that_was_made_anew(
+def test_the_views_follow_a_topic_that_was_created_again(
     ledger, policy, relaying, until_relayed, kafka, prefix, remote_url, all_equal, database_url
 ):
-    """Offsets begin anew; what is known by its position is passed over, the rest comes in."""
+    """Its offsets start again at 0; events whose positions are known are skipped, all others are
+    applied."""
     first = grow(ledger, policy)
     with relaying():
         until_relayed(first)

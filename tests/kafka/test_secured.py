@@ -1,4 +1,4 @@
-"""Brokers that let nobody in without TLS, and a login or a certificate."""
+"""Brokers that accept only TLS with a login or a certificate."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def guarded():
 
 @pytest.fixture
 def entry(guarded, tmp_path):
-    """``entry["login"]``, ``entry["certificate"]``: settings that let somebody in."""
+    """``entry["login"]``, ``entry["certificate"]``: settings that the broker accepts."""
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
     authority = {"PERMIT_LEDGER_KAFKA_CA_FILE": str(guarded.ca_file)}
     return {
@@ -60,10 +60,10 @@ def entry(guarded, tmp_path):
     }
 
 
-def test_a_relay_with_a_login_and_a_worker_with_a_certificate(
+def test_a_relay_with_a_login_and_a_worker_with_a_certificate_work(
     ledger, policy, database_url, remote_url, guarded, entry, until_relayed, tmp_path
 ):
-    """And no more rights than the documents ask for: who only reads can't write."""
+    """With no more rights than the documents list: a user that only reads cannot write."""
     login, certificate = entry["login"], entry["certificate"]
     reader = Brokers(guarded.mutual, Tls(guarded.ca_file, guarded.client_file))
     head = grow(ledger, policy, 20)
@@ -86,7 +86,7 @@ def test_a_relay_with_a_login_and_a_worker_with_a_certificate(
 
 
 @pytest.mark.parametrize("wrong", ["password", "authority", "certificate", "no TLS"])
-def test_nobody_else_gets_in(wrong, guarded, tmp_path, monkeypatch):
+def test_other_clients_are_refused(wrong, guarded, tmp_path, monkeypatch):
     monkeypatch.setattr(client, "BOOTSTRAP_TIMEOUT_MS", 1_500)
     address, tls, login = guarded.login, Tls(guarded.ca_file), Login(USER, PASSWORD)
     if wrong == "password":
@@ -103,7 +103,7 @@ def test_nobody_else_gets_in(wrong, guarded, tmp_path, monkeypatch):
         KafkaAdminClient(**client.connection(Brokers(address, tls, login))).list_topics()
 
 
-def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
+def test_the_relay_keeps_retrying_and_never_logs_the_password(
     ledger, policy, database_url, guarded, entry, relay_row, tmp_path
 ):
     grow(ledger, policy, 3)
@@ -116,9 +116,9 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
         **entry["login"],
     }
     log = tmp_path / "log"
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         command = [sys.executable, "-m", "permit_ledger", "relay"]
-        process = subprocess.Popen(command, env=environment, stderr=told)
+        process = subprocess.Popen(command, env=environment, stderr=output)
     try:
         until(lambda: b"relay starts again" in log.read_bytes(), wait_s=WAIT_S)
         assert process.poll() is None
@@ -139,11 +139,11 @@ def test_the_relay_goes_on_trying_and_keeps_the_password_to_itself(
         (ResourceType.TOPIC, PERMITS.state_topic, "DESCRIBE_CONFIGS", "DESCRIBE_CONFIGS"),
     ],
 )
-def test_a_right_that_is_missing_stops_the_relay_until_it_is_given(
+def test_a_missing_right_stops_the_relay_until_it_is_granted(
     ledger, policy, database_url, guarded, entry, relay_row, until_relayed, tmp_path, kind, name,
     operation, said,
 ):  # fmt: skip
-    """It names the error and where the rights are listed."""
+    """The reason names the error and where the rights are listed."""
     delete_topics(guarded)  # of another test's log
     head = grow(ledger, policy, 3)
     with (
@@ -177,7 +177,7 @@ def refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         ({"KAFKA_USER": "u", "KAFKA_PASSWORD_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CA_FILE"),
         ({"KAFKA_CERTIFICATE_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CA_FILE"),
@@ -186,11 +186,11 @@ def refused(tmp_path):
         ({"KAFKA_CA_FILE": "f", "KAFKA_KEY_FILE": "f"}, "PERMIT_LEDGER_KAFKA_CERTIFICATE_FILE"),
     ],
 )
-def test_half_of_it_is_refused(refused, given, told):
-    assert told in refused(2, **given)
+def test_incomplete_settings_are_refused(refused, given, expected):
+    assert expected in refused(2, **given)
 
 
-def test_files_that_hold_something_else_are_named(refused, guarded, tmp_path):
+def test_a_file_with_other_content_is_named(refused, guarded, tmp_path):
     text, blank = tmp_path / "text", tmp_path / "blank"
     text.write_text("no certificate")
     blank.write_text("\n")

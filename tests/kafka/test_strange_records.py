@@ -1,4 +1,4 @@
-"""What strangers may put on the topic: kept where it can be seen, while the rest flows."""
+"""Foreign records on the topic are kept as bad records, and do not hold up the others."""
 
 import json
 from contextlib import closing
@@ -38,12 +38,12 @@ def producer(kafka):
 
 @pytest.fixture
 def put(producer, prefix):
-    """``put(key, value, …)``: a record that the relay did not send."""
+    """``put(key, value, …)``: send a record that is not the relay's."""
 
-    def put(key, value, told=(), partition=None):
+    def put(key, value, with_headers=(), partition=None):
         topic = prefix + PERMITS.events_topic
         future = producer.send(
-            topic, value, key=key.encode(), headers=list(told), partition=partition
+            topic, value, key=key.encode(), headers=list(with_headers), partition=partition
         )
         return future.get(WAIT_S).partition
 
@@ -52,7 +52,7 @@ def put(producer, prefix):
 
 @pytest.fixture
 def forged():
-    """Headers as the relay's, with some of them others."""
+    """The relay's headers, with some of them replaced."""
 
     def forged(number, **given):
         usual = {
@@ -84,7 +84,7 @@ def numbers(remote):
 
 
 def found(url):
-    """What is on record of the bad ones: reason → the quarantined permit, if any."""
+    """The bad records that were recorded: reason → the quarantined permit, if any."""
     with connect(url) as connection:
         return dict(
             connection.execute("SELECT reason, permit_number FROM views.bad_records").fetchall()
@@ -104,7 +104,7 @@ def quarantined(url):
         )
 
 
-def test_nobodys_records_are_kept_on_record_and_stop_nobody(
+def test_foreign_records_are_recorded_and_quarantine_no_permit(
     remote, numbers, put, forged, ledger, policy, until_relayed, database_url, blind_index
 ):
     one, other = numbers[0], next(n for n in numbers if partition_of(n) != partition_of(numbers[0]))
@@ -151,14 +151,14 @@ BAD_EVENTS = [
 ]
 
 
-def test_a_bad_event_of_a_permit_stops_that_permit(
+def test_a_bad_event_quarantines_the_permit_that_it_claims(
     remote, numbers, put, forged, ledger, policy, until_relayed
 ):
-    """Claimed to be the ledger's, under the permit's own key; what it says is not known."""
+    """It claims to be the ledger's, under the permit's own key; its content is unknown."""
     stopped = dict(zip(numbers, BAD_EVENTS, strict=False))
     before = rows(remote, "physical_permits")
-    for number, (value, told, _) in stopped.items():
-        put(number, value, forged(number, version=before[number]["version"] + 1, **told))
+    for number, (value, changes, _) in stopped.items():
+        put(number, value, forged(number, version=before[number]["version"] + 1, **changes))
     head = grow(ledger, policy, 10)
     until_relayed(head)
     until_in_step(remote)
@@ -173,10 +173,10 @@ def test_a_bad_event_of_a_permit_stops_that_permit(
     assert all(row["position"] <= head for row in partitions(remote))
 
 
-def test_a_position_that_nobody_has_reached_holds_up_nobody(
+def test_a_forged_position_beyond_the_log_delays_no_permit(
     remote, numbers, put, forged, ledger, context, until_relayed, database_url, blind_index
 ):
-    """A forged event with a far position makes all later ones look old: versions decide."""
+    """A forged event with a high position makes all later ones appear old: versions decide."""
     one = numbers[0]
     beside = [n for n in numbers if partition_of(n) == partition_of(one)]
     version = rows(remote, "physical_permits")[one]["version"]

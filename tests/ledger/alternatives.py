@@ -1,5 +1,5 @@
 """What a field of an event may hold one way or another: something or ``None``, and each member of
-an enumeration. Whoever forbids one of them later can't read what was stored with it."""
+an enumeration. An event stored with one of them must stay readable."""
 
 from dataclasses import is_dataclass
 from enum import EnumType

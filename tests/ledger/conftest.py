@@ -1,6 +1,6 @@
 """Fixtures of the ledger's tests: made-up people, commands on a day, the log without commands.
 
-``issue`` gives a permit's number, ``at_once`` starts many things in the same instant, ``until``
+``issue`` returns a permit's number, ``at_once`` starts many things in the same instant, ``until``
 waits for a condition instead of sleeping, ``in_one_batch`` makes a group commit of its appends.
 """
 
@@ -54,8 +54,8 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def at_once() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
-    """``at_once(acts)``: each act in a thread of its own, all released by one barrier; gives what
-    each returned or raised."""
+    """``at_once(acts)``: run each act in a thread of its own, all released by one barrier; return
+    what each returned or raised."""
 
     def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
         barrier = Barrier(len(acts))
@@ -78,7 +78,7 @@ def at_once() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
 
 @pytest.fixture(scope="session")
 def citizen_number() -> Callable[[], str]:
-    """``citizen_number()``: of a man of this test only."""
+    """``citizen_number()``: a number that only this test uses."""
 
     def citizen_number() -> str:
         area, sequence = divmod(next(_people), 500)
@@ -186,7 +186,7 @@ def raw_log(new_raw_log: Callable[[], RawLog]) -> RawLog:
 
 @pytest.fixture(scope="session")
 def stored() -> Callable[..., StoredEvent]:
-    """``stored(stream, version)``: bytes that no mapper ever saw."""
+    """``stored(stream, version)``: an event with bytes that no mapper produced."""
 
     def stored(
         stream: str, version: int, state: bytes = b"{}", topic: str = "test.happened.v1"
@@ -205,14 +205,14 @@ def outages() -> Iterator[list[MutableMapping[str, Any]]]:
 
 @pytest.fixture
 def admin(database_url: str) -> Iterator[Connection]:
-    """A connection of the operator's own."""
+    """A connection with the operator's rights."""
     with connect(database_url, application_name="operator") as connection:
         yield connection
 
 
 @pytest.fixture
 def kill(admin: Connection) -> Callable[[str], int]:
-    """``kill(application_name)``: ends these backends; gives how many there were."""
+    """``kill(application_name)``: end these backends, and return how many there were."""
 
     def kill(application_name: str) -> int:
         return admin.execute(
@@ -242,7 +242,7 @@ def head_held(database_url: str) -> Callable[[], AbstractContextManager[None]]:
 
 @pytest.fixture
 def writer_waits(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
-    """``writer_waits()``: until a group commit has come to a head that is held."""
+    """``writer_waits()``: wait until a group commit waits for the head that is held."""
     sql = (
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
         " AND application_name = 'permit-ledger append' AND wait_event_type = 'Lock'"
@@ -350,7 +350,7 @@ def following(
 
 @pytest.fixture
 def listening(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
-    """``listening()``: waits until a follower listens and has nothing to read."""
+    """``listening()``: wait until a follower listens and has nothing to read."""
 
     def idle() -> bool:
         sql = (
@@ -365,6 +365,6 @@ def listening(admin: Connection, until: Callable[..., None]) -> Callable[[], Non
 
 @pytest.fixture
 def nobody_follows(admin: Connection, until: Callable[..., None]) -> Callable[[], None]:
-    """``nobody_follows()``: waits until every follower's connection is gone."""
+    """``nobody_follows()``: wait until every follower's connection is closed."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     return lambda: until(lambda: admin.execute(sql, [FOLLOWER]).fetchone() == (0,))

@@ -63,8 +63,8 @@ def _problem(file, topic, mapper, steps):
         [erased] = read(mapper, stored, keys=NO_KEYS)
     except UnreadableEvent as error:
         return f"{file.name} can't be read any more: {error}"
-    if told := told_without_key(stored, event, erased):
-        return f"{file.name} tells {told} without the key"
+    if shown := shown_without_key(stored, event, erased):
+        return f"{file.name} tells {shown} without the key"
     with same_nonce():
         written = mapper.to_stored_event(event, KEY).state
     if topic not in steps:
@@ -77,8 +77,8 @@ def _problem(file, topic, mapper, steps):
     return None
 
 
-def told_without_key(stored, event, erased):
-    """A personal field that is there when the key is destroyed, or stands in the stored bytes."""
+def shown_without_key(stored, event, erased):
+    """A personal field that is readable after the key is destroyed, or is in the stored bytes."""
     for path in parts(type(event)).paths:
         personal, left = attrgetter(path)(event), attrgetter(path)(erased)
         seen = f"{stored.state.decode()} {erased!r}"

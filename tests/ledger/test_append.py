@@ -1,4 +1,4 @@
-"""A batch of appends in the database: who loses does so alone, the rest is written entirely."""
+"""A batch of appends in the database: a conflict fails alone, and all other appends are written."""
 
 import pytest
 
@@ -88,7 +88,7 @@ def test_a_batch_of_conflicts_writes_nothing(raw_log, in_one_batch):
 
 
 def test_of_two_with_one_holder_id_the_first_succeeds(raw_log, in_one_batch):
-    """Once in a very long time two draws are equal: nothing but the table itself can tell."""
+    """Two drawn ids may be equal, very rarely; only the table itself detects it."""
     outcomes = in_one_batch(
         on("a", ClaimHolder(b"a", "same id", "a")),
         on("b", ClaimHolder(b"b", "same id", "b")),
@@ -110,7 +110,7 @@ def test_each_answer_gets_its_own_last_position(raw_log, in_one_batch):
     assert {"a": 2, "c": 6, "d": 7} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
-def test_answers_without_events_go_along(raw_log, in_one_batch):
+def test_responses_without_events_are_stored(raw_log, in_one_batch):
     """They take no position; one that names a position keeps it."""
     true_already = PendingAnswer(IdempotencyKey("officer-1", "2", b""), True, b"", 1, position=1)
 
@@ -124,8 +124,8 @@ def test_answers_without_events_go_along(raw_log, in_one_batch):
     assert {"0": 1, "1": None, "2": 1} == {key: kept.position for key, (_, kept) in kept.items()}
 
 
-def test_equal_keys_of_two_callers_are_two_answers(raw_log, in_one_batch):
-    """Two offices may count their requests alike."""
+def test_equal_keys_of_two_callers_are_two_responses(raw_log, in_one_batch):
+    """Two offices may number their requests alike."""
     outcomes = in_one_batch(
         *(Append([], answer=answer("1", caller.encode(), caller)) for caller in ("one", "other"))
     )
@@ -135,8 +135,8 @@ def test_equal_keys_of_two_callers_are_two_answers(raw_log, in_one_batch):
         assert caller.encode() == raw_log.answers(caller, ["1"])["1"][1].body
 
 
-def test_each_portrait_lies_under_the_event_that_brought_it(raw_log, in_one_batch, admin):
-    """Equal ones too, since each is sealed for its own place; the largest there may be."""
+def test_each_portrait_is_stored_under_its_event(raw_log, in_one_batch, admin):
+    """Equal ones too, since each is encrypted for its own place; up to the largest size."""
     largest = bytes(SIZE_BYTES_MAX + NONCE_BYTES + TAG_BYTES)
     pictures = [SealedPortrait("a", 1, largest), SealedPortrait("b", 1, b"sealed")]
     pictures += [SealedPortrait("c", 1, largest), SealedPortrait("a", 2, b"a later one")]
@@ -221,8 +221,8 @@ def test_of_several_reasons_the_first_counts(raw_log, admin, place):
     assert ["a", "a"] == streams(raw_log)
 
 
-def test_what_is_written_comes_after_what_was_there(raw_log, admin):
-    """The position before the first event; each append's own follow from it."""
+def test_positions_follow_the_last_one(raw_log, admin):
+    """Each append's positions start after the one before it."""
     raw_log.append(on("a"))
     batch = [on("b", events=2), Append([], answer=answer("1")), on("c")]
 
@@ -232,8 +232,8 @@ def test_what_is_written_comes_after_what_was_there(raw_log, admin):
     assert ["a", "b", "b", "c"] == streams(raw_log)
 
 
-def test_an_append_claims_all_that_it_can_lose_a_race_for():
-    """Its permits, the people whose record it changes, its caller's key."""
+def test_an_append_claims_everything_that_can_conflict():
+    """Its permits, the people whose records it changes, its caller's key."""
     changes = [
         ClaimHolder(b"taken", "holder-1", "a"),
         ChangeCitizenNumber(b"lost", "b", b"found"),
@@ -248,8 +248,8 @@ def test_an_append_claims_all_that_it_can_lose_a_race_for():
     assert people | {"a", "b", ("officer-1", "1")} == append.claims
 
 
-def test_an_append_weighs_what_it_carries():
-    """States, the answer's body and the portrait: what memory is bounded by."""
+def test_the_size_of_an_append_includes_all_its_data():
+    """States, the response's body and the portrait: the bound of memory counts them."""
     picture = SealedPortrait("a", 1, b"sealed")
 
     append = Append(on("a", events=3).events, (), answer("1", body=b"12345"), picture)

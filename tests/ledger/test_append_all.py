@@ -1,4 +1,4 @@
-"""A batch in one transaction, when connections break: written once, or said to be in doubt."""
+"""A batch in one transaction, when connections break: written once, or reported as unknown."""
 
 import pytest
 
@@ -38,8 +38,8 @@ def breaks(monkeypatch, admin):
 
 
 @pytest.mark.parametrize("when", ["write before", "write after"])
-def test_a_break_is_made_up_for(raw_log, breaks, when):
-    """What was written is found, what was not is written: once, in either case."""
+def test_a_broken_connection_is_recovered_from(raw_log, breaks, when):
+    """What was written is found, everything else is written: once, in either case."""
     breaks(when)
 
     assert [1, 2, 3] == raw_log.append_all(BATCH)
@@ -58,8 +58,10 @@ def test_a_break_is_made_up_for(raw_log, breaks, when):
     ],
     ids=["not found", "not looked for", "second answer lost", "second sending lost"],
 )
-def test_what_breaks_twice_is_in_doubt(raw_log, breaks, breaking, written):
-    """It was not looked up in the end: it may be stored, and the caller learns just that."""
+def test_an_append_whose_connection_breaks_twice_has_an_unknown_outcome(
+    raw_log, breaks, breaking, written
+):
+    """It could not be looked up: it may be stored, and the caller gets exactly that error."""
     breaks(*breaking)
 
     with pytest.raises(OutcomeUnknown):

@@ -34,13 +34,13 @@ def new(holder_id, stream, **how):
     return on(stream, take, portrait=portrait, **how)
 
 
-def erasure(holder_id, *permits, version=2, known=None, told=None):
+def erasure(holder_id, *permits, version=2, known=None, only=None):
     """The last event of these permits, and with it the key; ``known`` is how many there are said to
-    be, ``told`` which ones are told."""
+    be, ``only`` the ones that it has events of."""
     named = holder_id.encode()
     events = [
         StoredEvent(stream, version, HolderErased.TOPIC, b'{"holder_id":"%b"}' % named)
-        for stream in (permits if told is None else told)
+        for stream in (permits if only is None else only)
     ]
     permits_known = known or len(permits)
     return Append(
@@ -68,8 +68,8 @@ def rows(admin):
 # -- a key comes -------------------------------------------------------------------------------
 
 
-def test_a_new_key_comes_with_its_event(raw_log, in_one_batch):
-    """Each with its own; who loses leaves none."""
+def test_a_new_key_is_written_with_its_event(raw_log, in_one_batch):
+    """Each event with its own; a conflict leaves no key."""
     raw_log.append(new("holder-1", "a"))
 
     outcomes = in_one_batch(new("holder-2", "b"), new("holder-3", "a"), new("holder-4", "d"))
@@ -137,8 +137,7 @@ def test_a_holder_keeps_every_permit_on_record(raw_log):
 
 
 def test_an_erasure_destroys_what_identifies_the_holder(raw_log, rows):
-    """The key, the index and the pictures, of this holder alone; how many permits there were and
-    which ones stays."""
+    """The key, the index and the pictures, of this holder alone; the list of permits stays."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     later = SealedPortrait("b", 1, b"older")
@@ -158,8 +157,8 @@ def test_an_erasure_destroys_what_identifies_the_holder(raw_log, rows):
     assert {} == raw_log.holders([b"holder-1"])
 
 
-def test_of_two_erasures_each_has_its_own(raw_log, in_one_batch, rows):
-    """In one batch, beside others."""
+def test_two_erasures_in_one_batch_are_independent(raw_log, in_one_batch, rows):
+    """Beside other appends."""
     for n, stream in enumerate("abc"):
         raw_log.append(new(f"holder-{n}", stream))
 
@@ -171,8 +170,8 @@ def test_of_two_erasures_each_has_its_own(raw_log, in_one_batch, rows):
     assert ["holder-2", "holder-3"] == [holder for holder, kek, _ in rows()[0] if kek]
 
 
-def test_an_erasure_that_does_not_know_of_a_permit_is_lost(raw_log, in_one_batch, rows):
-    """One issued meanwhile would have no event: only its neighbour is written."""
+def test_an_erasure_that_misses_a_permit_is_a_conflict(raw_log, in_one_batch, rows):
+    """A permit issued meanwhile would have no event: only the other append is written."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
@@ -185,8 +184,8 @@ def test_an_erasure_that_does_not_know_of_a_permit_is_lost(raw_log, in_one_batch
     assert ["a", "a", "b", "c"] == streams(raw_log)
 
 
-def test_an_erasure_that_loses_its_version_destroys_nothing(raw_log, in_one_batch, rows):
-    """Another command of a permit was faster: nothing of the erasure is written."""
+def test_an_erasure_with_a_version_conflict_destroys_nothing(raw_log, in_one_batch, rows):
+    """Another command changed a permit first: nothing of the erasure is written."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", version=2))
     before = rows()
@@ -195,15 +194,15 @@ def test_an_erasure_that_loses_its_version_destroys_nothing(raw_log, in_one_batc
     assert before == rows()
 
 
-@pytest.mark.parametrize("told", [(), ("a",), ("b",)])
-def test_no_key_goes_without_the_event_of_every_permit(raw_log, rows, told):
-    """The database itself sees to it; what came with it is not written either."""
+@pytest.mark.parametrize("only", [(), ("a",), ("b",)])
+def test_no_key_is_destroyed_without_the_event_of_every_permit(raw_log, rows, only):
+    """The database enforces it; nothing else of the append is written either."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(on("a", ReleaseHolder(b"holder-1", "a"), version=2))
     raw_log.append(on("b", ClaimHolder(b"holder-1", "holder-1", "b")))
     raw_log.append(on("b", version=2))
     before = rows()
-    append = erasure("holder-1", "a", "b", version=3, told=told)
+    append = erasure("holder-1", "a", "b", version=3, only=only)
     kept = Append(append.events, append.holder_changes, answer("1"))
 
     with pytest.raises(RestrictViolation, match="does not say that holder holder-1 is erased"):
@@ -228,8 +227,8 @@ def test_an_erased_person_returns_as_a_new_holder(raw_log):
     assert HolderRecord("holder-2", b"holder-1", ("b",)) == raw_log.holder("holder-2")
 
 
-def test_a_destroyed_key_does_not_come_back(raw_log, rows):
-    """A second key under the same id is refused: it would seem to open what came before."""
+def test_a_destroyed_key_cannot_be_replaced(raw_log, rows):
+    """A second key under the same id is refused: it would seem to open earlier ciphertexts."""
     raw_log.append(new("holder-1", "a"))
     raw_log.append(erasure("holder-1", "a"))
     before = rows()
@@ -240,8 +239,8 @@ def test_a_destroyed_key_does_not_come_back(raw_log, rows):
     assert before == rows()
 
 
-def test_a_key_is_there_or_destroyed(admin):
-    """Never without the name of what it is wrapped with."""
+def test_a_key_row_is_complete_or_destroyed(admin):
+    """A key always has the name of the KEK that wraps it."""
     for kek_id, key in [("'kek'", "NULL"), ("NULL", "'wrapped'")]:
         with pytest.raises(CheckViolation):
             admin.execute(f"INSERT INTO ledger.holder_keys VALUES ('a', {kek_id}, {key})")

@@ -1,4 +1,4 @@
-"""The log is only ever added to: by privilege for the service, by a trigger for everybody."""
+"""The log only grows: by privilege for the service, by a trigger for all users."""
 
 import pytest
 from psycopg.errors import InsufficientPrivilege, RestrictViolation
@@ -36,8 +36,8 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("change", CHECKS.values(), ids=CHECKS)
-def test_checks_are_only_ever_added_to(admin, service, change):
-    """By the service for want of the right, by the owner for the trigger."""
+def test_checks_are_append_only(admin, service, change):
+    """The service lacks the right, and a trigger refuses the owner."""
     with pytest.raises(InsufficientPrivilege, match="permission denied for table checks"):
         service.execute(change)
     with pytest.raises(RestrictViolation, match=r"of ledger\.checks is refused"):
@@ -54,7 +54,7 @@ READS = {
 
 @pytest.mark.parametrize("change", READS.values(), ids=READS)
 def test_audit_reads_are_append_only(admin, service, change):
-    """By the service for want of the right, by the owner for the trigger."""
+    """The service lacks the right, and a trigger refuses the owner."""
     with pytest.raises(InsufficientPrivilege, match="permission denied for table audit_reads"):
         service.execute(change)
     with pytest.raises(RestrictViolation, match=r"of ledger\.audit_reads is refused"):
@@ -70,7 +70,7 @@ def change(request, admin):
 
 
 def test_the_service_has_no_right_to_change_the_log(service, change):
-    """It is stopped before the trigger."""
+    """It is refused before the trigger."""
     with pytest.raises(InsufficientPrivilege, match="permission denied for table events"):
         service.execute(change)
 
@@ -81,8 +81,8 @@ def test_the_owner_is_refused_too(admin, change):
         admin.execute(change)
 
 
-def test_a_session_that_calls_itself_a_replica_is_refused_too(admin, change):
-    """Its ordinary triggers would not fire."""
+def test_a_session_in_the_replica_role_is_refused_too(admin, change):
+    """Ordinary triggers would not fire in it."""
     admin.execute("SET session_replication_role = replica")
 
     with pytest.raises(RestrictViolation):
@@ -97,8 +97,8 @@ def test_a_refusal_undoes_the_transaction(admin):
     assert (0,) == admin.execute("SELECT count(*) FROM ledger.events").fetchone()
 
 
-def test_adding_goes_on(service):
-    """By INSERT and COPY, and past a row that is there already."""
+def test_appending_still_works(service):
+    """By INSERT and COPY, and past a row that exists already."""
     service.execute(INSERT)
     service.execute(f"{INSERT} ON CONFLICT DO NOTHING")
     with service.cursor() as cursor, cursor.copy("COPY ledger.events FROM STDIN") as copy:
@@ -107,8 +107,8 @@ def test_adding_goes_on(service):
     assert [(1,), (2,)] == service.execute("SELECT position FROM ledger.events").fetchall()
 
 
-def test_it_is_hygiene_not_proof(admin, rewrite_log):
-    """An owner who puts the trigger aside can change the log; afterwards it is there again."""
+def test_an_owner_can_disable_the_trigger(admin, rewrite_log):
+    """The trigger prevents mistakes only; once enabled again, it refuses as before."""
     admin.execute(INSERT)
 
     rewrite_log("UPDATE ledger.events SET topic = 'another'")

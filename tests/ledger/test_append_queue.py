@@ -1,4 +1,5 @@
-"""What waits for the database is bounded, may be withdrawn, and taken as soon as that is free."""
+"""The queue before the database is bounded; appends can be withdrawn, and are taken as soon as it
+is free."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,7 +35,7 @@ def test_a_batch_is_bounded_in_events(monkeypatch):
     assert [pendings[:2], pendings[2:4], pendings[4:]] == batches(queue)
 
 
-def test_answers_without_events_count_too(monkeypatch):
+def test_responses_without_events_count_too(monkeypatch):
     """Each is a row to look for and to write."""
     monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 2)
     pendings = [on(key=key(str(n))) for n in range(3)]
@@ -56,8 +57,8 @@ def test_a_batch_is_bounded_in_bytes(monkeypatch):
 
 
 @pytest.mark.parametrize("bound", ["BATCH_EVENTS_MAX", "BATCH_BYTES_MAX"])
-def test_an_append_larger_than_a_batch_goes_alone(monkeypatch, bound):
-    """There is no other way to write all of it or nothing."""
+def test_an_append_larger_than_a_batch_is_a_batch_alone(monkeypatch, bound):
+    """An append is written completely or not at all."""
     monkeypatch.setattr(group_commit, bound, 4)
     large, small = on("a", events=10), on("b")
 
@@ -67,7 +68,7 @@ def test_an_append_larger_than_a_batch_goes_alone(monkeypatch, bound):
 
 
 def test_the_bounds_leave_room_for_portraits():
-    """A batch of the largest ones is no batch of one."""
+    """A batch holds several of the largest ones."""
     assert group_commit.BATCH_BYTES_MAX >= 50 * SIZE_BYTES_MAX
     assert group_commit.QUEUE_BYTES_MAX >= group_commit.BATCH_BYTES_MAX
     assert group_commit.QUEUE_APPENDS_MAX >= group_commit.BATCH_EVENTS_MAX
@@ -79,7 +80,7 @@ def test_the_bounds_leave_room_for_portraits():
     ids=["number", "bytes"],
 )
 def test_a_full_queue_refuses_at_once_until_something_was_taken(monkeypatch, bound, most):
-    """Too much to hold in memory: the caller may try again."""
+    """The caller may retry."""
     monkeypatch.setattr(group_commit, bound, most)
     monkeypatch.setattr(group_commit, "BATCH_EVENTS_MAX", 1)
     queue = filled(*[on(str(n), size=10) for n in range(3)])
@@ -93,8 +94,8 @@ def test_a_full_queue_refuses_at_once_until_something_was_taken(monkeypatch, bou
         queue.put(on("later", size=10))
 
 
-def test_what_is_held_back_still_counts(monkeypatch):
-    """It lies in memory as before."""
+def test_deferred_appends_count_too(monkeypatch):
+    """They are in memory as before."""
     monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 30)
     queue = filled(*[on("a", size=10) for _ in range(3)])
     queue.next_batch()
@@ -107,7 +108,7 @@ def test_what_is_held_back_still_counts(monkeypatch):
 # -- giving up ---------------------------------------------------------------------------------
 
 
-def test_what_was_not_taken_is_withdrawn():
+def test_an_append_that_was_not_taken_is_withdrawn():
     """Its caller knows that it will never be written."""
     first, second, third = on("a"), on("a"), on("b")
     queue = filled(first, second, third)
@@ -115,11 +116,11 @@ def test_what_was_not_taken_is_withdrawn():
     answer = queue.take_back(first)
 
     assert (Unavailable, True) == (type(answer), first.withdrawn)
-    assert [second, third] == queue.next_batch()  # it holds back nobody either
+    assert [second, third] == queue.next_batch()  # it defers no other append either
 
 
-def test_what_was_held_back_may_still_be_withdrawn():
-    """It is not in the writer's hands yet."""
+def test_a_deferred_append_can_be_withdrawn():
+    """The writer has not taken it yet."""
     first, second, third = on("a"), on("a"), on("a")
     queue = filled(first, second, third)
     queue.next_batch()
@@ -128,8 +129,8 @@ def test_what_was_held_back_may_still_be_withdrawn():
     assert [third] == queue.next_batch()
 
 
-def test_what_was_taken_can_not_be_withdrawn():
-    """It may be on its way to the disk."""
+def test_a_taken_append_cannot_be_withdrawn():
+    """It may be under way to the disk."""
     pending = on("a")
     queue = filled(pending)
     queue.next_batch()
@@ -139,8 +140,8 @@ def test_what_was_taken_can_not_be_withdrawn():
     assert (OutcomeUnknown, False) == (type(answer), pending.withdrawn)
 
 
-def test_the_bytes_of_what_was_withdrawn_are_given_back(monkeypatch):
-    """To who comes after the next batch."""
+def test_a_withdrawn_appends_bytes_are_freed(monkeypatch):
+    """For appends after the next batch."""
     monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 30)
     waiting = [on(str(n), size=10) for n in range(3)]
     queue = filled(*waiting)
@@ -166,8 +167,8 @@ def next_batch(queue):
         queue.close()
 
 
-def test_the_first_is_taken_at_once(queue, next_batch):
-    """It does not wait for company."""
+def test_the_first_append_is_taken_at_once(queue, next_batch):
+    """It does not wait for others."""
     batch, pending = next_batch(), on("a")
 
     queue.put(pending)
@@ -176,7 +177,7 @@ def test_the_first_is_taken_at_once(queue, next_batch):
 
 
 def test_closing_ends_the_wait_for_a_batch(queue, next_batch):
-    """There is nothing more to come."""
+    """No append follows."""
     batch = next_batch()
 
     queue.close()
@@ -184,8 +185,8 @@ def test_closing_ends_the_wait_for_a_batch(queue, next_batch):
     assert [] == batch.result(WAIT_S)
 
 
-def test_what_waits_when_it_is_closed_is_still_taken():
-    """Its callers were promised an answer; who comes later is refused, and at once."""
+def test_appends_that_wait_when_the_queue_is_closed_are_still_taken():
+    """They were accepted; later ones are refused at once."""
     first, second = on("a"), on("a")
     queue = filled(first, second)
 
@@ -196,8 +197,8 @@ def test_what_waits_when_it_is_closed_is_still_taken():
     assert [[first], [second], []] == [queue.next_batch() for _ in range(3)]
 
 
-def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
-    """Each that was accepted is taken once, whichever threads put at the same time."""
+def test_no_append_is_lost_between_many_threads_and_one(queue, at_once):
+    """Each accepted append is taken once, whichever threads put at the same time."""
 
     def put(number):
         def put():
@@ -223,7 +224,7 @@ def test_nothing_is_lost_between_many_threads_and_one(queue, at_once):
 
 
 def test_a_refused_append_leaves_nothing_behind(queue, monkeypatch):
-    """A caller that tries again and again fills nothing."""
+    """Repeated attempts do not fill the queue."""
     monkeypatch.setattr(group_commit, "QUEUE_BYTES_MAX", 5)
     for _ in range(10):
         with suppress(Unavailable):

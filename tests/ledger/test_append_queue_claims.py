@@ -11,8 +11,8 @@ from ledger.eventlog.registry import ChangeCitizenNumber, ClaimHolder, ReleaseHo
 from tests.ledger.pending_appends import batches, filled, key, on
 
 
-def test_what_is_independent_goes_together_in_order():
-    """All at once, as they came."""
+def test_independent_appends_form_one_batch_in_order():
+    """In the order in which they arrived."""
     pendings = [on("c"), on("a"), on("b")]
 
     assert pendings == filled(*pendings).next_batch()
@@ -52,7 +52,7 @@ def test_what_is_independent_goes_together_in_order():
     ],
 )
 def test_appends_with_a_common_claim_go_in_two_batches(first, second):
-    """They could lose a race to each other; a third that shares nothing is not held up."""
+    """They could conflict with each other; a third with no common claim is not deferred."""
     third = on("third")
 
     assert [[first, third], [second]] == batches(filled(first, second, third))

@@ -58,15 +58,15 @@ def test_a_part_of_the_log_and_a_stream(raw_log, stored):
     ]
 
 
-def test_nothing_to_write_takes_no_position(raw_log, rows):
-    """Not even a round trip's worth."""
+def test_an_empty_append_takes_no_position(raw_log, rows):
+    """Nor a round trip."""
     assert [] == raw_log.append_all([])
     assert [] == raw_log.append_all([Append([])])
     assert (0, 0, 0, 0, 0) == rows()
 
 
-def test_what_is_stored_is_what_was_given(raw_log, stored):
-    """Byte by byte, whatever the bytes are."""
+def test_stored_bytes_equal_the_given_bytes(raw_log, stored):
+    """Whatever they are."""
     given = [
         stored("居住证", 1, NASTY),
         stored("居住证", 2, b""),
@@ -81,8 +81,8 @@ def test_what_is_stored_is_what_was_given(raw_log, stored):
     ]
 
 
-def test_appends_of_one_batch_stand_in_its_order(raw_log, stored):
-    """Each append's answer names its own last position."""
+def test_appends_of_one_batch_are_stored_in_its_order(raw_log, stored):
+    """Each append's response has its own last position."""
     first = PendingAnswer(KEY, accepted=True, body=b"1", version=2)
     second_key = IdempotencyKey("officer-1", "key-2", b"fingerprint")
     second = PendingAnswer(second_key, accepted=True, body=b"2", version=1)
@@ -102,8 +102,8 @@ def test_appends_of_one_batch_stand_in_its_order(raw_log, stored):
     assert {"key-1": 2, "key-2": 4} == {key: answer.position for key, (_, answer) in kept.items()}
 
 
-def test_an_answer_without_events_is_kept_and_takes_no_position(raw_log, rows):
-    """A refusal, or a wish that was true already."""
+def test_a_response_without_events_is_stored_without_a_position(raw_log, rows):
+    """A refusal, or a command without an effect."""
     assert [] == raw_log.append_all([Append([], answer=ANSWER)])
 
     fingerprint, answer = raw_log.answers("officer-1", ["key-1"])["key-1"]
@@ -131,7 +131,7 @@ def test_an_answer_without_events_is_kept_and_takes_no_position(raw_log, rows):
 def test_a_batch_is_written_completely_or_not_at_all(
     raw_log, stored, rows, version, losing, conflict
 ):
-    """One append's lost race takes its neighbours along, and leaves no gap."""
+    """A conflict of one append fails the others too, and leaves no gap."""
     take = ClaimHolder(b"person", "holder-1", "a")
     raw_log.append_all([Append([stored("a", 1)], [take], ANSWER)])
     before = rows()

@@ -66,8 +66,8 @@ def commands(ledger, phone, face_match, command):
     return commands
 
 
-def test_every_command_appends_its_one_event(ledger, issue, commands):
-    """One life; each answer says where its event stands in the log."""
+def test_every_command_appends_one_event(ledger, issue, commands):
+    """In one life; each outcome has the event's position in the log."""
     number = issue()
     newest = {event.TOPIC.rpartition(".v")[0]: event.TOPIC for event in EVENTS}
     topics = ["permit.issued.v1"]
@@ -82,7 +82,7 @@ def test_every_command_appends_its_one_event(ledger, issue, commands):
 
 
 def test_voiding_appends_its_event(ledger, issue, command):
-    """The other end that a permit may come to."""
+    """The other way in which a permit can end."""
     number = issue()
 
     assert ledger.permits.void(number, "就业证明系伪造", command()).version == 2
@@ -91,8 +91,8 @@ def test_voiding_appends_its_event(ledger, issue, command):
     assert event.topic == "permit.voided.v1"
 
 
-def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, commands, context):
-    """The stamp of its command, read back from the log."""
+def test_every_event_has_the_stamp_of_its_command(ledger, issue, commands, context):
+    """Officer, station, reason and policy, read back from the log."""
     number = issue()
     for _, act in commands(number, ledger.permit(number).holder_id):
         act()
@@ -105,7 +105,7 @@ def test_every_event_says_who_where_why_and_under_which_policy(ledger, issue, co
 
 
 def test_an_unknown_permit_is_refused_by_every_command(ledger, commands):
-    """Reading and every command say so, and nothing is appended."""
+    """And by every read; nothing is appended."""
     with pytest.raises(UnknownPermit):
         ledger.permit(NOBODYS)
     for topic, act in commands(NOBODYS, "holder-1"):
@@ -115,8 +115,8 @@ def test_an_unknown_permit_is_refused_by_every_command(ledger, commands):
     assert ledger.head() == 0
 
 
-def test_a_wish_that_is_already_true_appends_nothing(ledger, issue, command):
-    """The answer names the event that made it true."""
+def test_a_command_without_an_effect_appends_nothing(ledger, issue, command):
+    """The response names the event that has had the effect."""
     number, _ = issue(), issue()
     lost = ledger.permits.report_loss(number, command())
 
@@ -138,8 +138,8 @@ def test_a_stale_version_is_refused(ledger, issue, command):
     assert ledger.permits.lift_loss(number, command(expected_version=2)).version == 3
 
 
-def test_two_commands_at_once_both_come_true(ledger, issue, command, at_once):
-    """After a conflict over a version, a command decides again on the new state."""
+def test_two_concurrent_commands_both_succeed(ledger, issue, command, at_once):
+    """After a version conflict, a command decides again on the new state."""
     number = issue()
 
     outcomes = at_once(
@@ -160,7 +160,7 @@ def test_two_commands_at_once_both_come_true(ledger, issue, command, at_once):
     )
 
 
-def test_a_command_that_always_loses_gives_up(ledger, issue, command, monkeypatch):
+def test_a_command_with_repeated_conflicts_fails(ledger, issue, command, monkeypatch):
     """After a bounded number of attempts, with nothing appended."""
     number = issue()
     attempts = []
@@ -180,7 +180,7 @@ def test_a_command_that_always_loses_gives_up(ledger, issue, command, monkeypatc
 def test_a_permit_number_that_is_taken_is_drawn_again(
     database_url, blind_index, application, command
 ):
-    """Once in a very long time two draws are equal; the second person gets another number."""
+    """Two draws may be equal, very rarely; the second person gets another number."""
     numbers = itertools.chain(["000000000000"] * 3, [NOBODYS])
     with closing(
         BlockingLedger(
@@ -209,9 +209,11 @@ def test_a_person_who_returns_keeps_the_holder_id(ledger, issue, citizen_number,
     assert ledger.permit(issue()).holder_id != ledger.permit(second).holder_id
 
 
-def test_a_portrait_lies_beside_the_log_sealed_for_its_event(ledger, application, command, admin):
-    """Written in the transaction of the issue, under its holder's key; the event has its digest.
-    Given twice, it is stored twice, as unrelated ciphertexts."""
+def test_a_portrait_is_stored_beside_the_log_encrypted_for_its_event(
+    ledger, application, command, admin
+):
+    """In the transaction of the issue, with its holder's key; the event has its digest. The same
+    picture twice is stored as two unrelated ciphertexts."""
     portrait = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 
     answers = [ledger.permits.issue(application(), command(), portrait) for _ in range(2)]
@@ -228,7 +230,7 @@ def test_a_portrait_lies_beside_the_log_sealed_for_its_event(ledger, application
 
 
 def test_another_process_reads_the_same_permit(database_url, blind_index, ledger, issue, commands):
-    """All that is known of it lies in the log."""
+    """All that is known of it is in the log."""
     number = issue()
     for _, act in commands(number, ledger.permit(number).holder_id):
         act()

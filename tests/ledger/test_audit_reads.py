@@ -1,4 +1,4 @@
-"""Looks into the audit are put on record once, durably, or not answered."""
+"""An audit read is recorded once, durably, or is not answered."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -40,8 +40,8 @@ def reading(database_url):
     return reading
 
 
-def test_what_was_recorded_is_read_as_it_was(reading):
-    """All of it, with a position."""
+def test_a_recorded_read_is_returned_unchanged(reading):
+    """With its position."""
 
     async def scenario(reads):
         await reads.record(READ)
@@ -52,7 +52,7 @@ def test_what_was_recorded_is_read_as_it_was(reading):
 
 
 def test_a_connection_that_died_in_the_pool_costs_no_record(reading, admin):
-    """The look is recorded on the next one, once."""
+    """The read is recorded on the next connection, once."""
 
     async def scenario(reads):
         await reads.record(READ)
@@ -72,15 +72,15 @@ def test_a_connection_that_died_in_the_pool_costs_no_record(reading, admin):
     ],
     ids=["no table", "no right", "not taken"],
 )
-def test_what_is_not_recorded_is_an_error_whatever_stands_in_the_way(reading, admin, harm):
-    """One that says: try again."""
+def test_any_failure_to_record_is_unavailable(reading, admin, harm):
+    """The caller may retry."""
     admin.execute(harm)
 
     with pytest.raises(Unavailable):
         reading(lambda reads: reads.record(READ))
 
 
-def test_reads_of_one_subject_are_told_from_others(reading):
+def test_reads_of_one_subject_can_be_listed(reading):
     """The newest first, in pages."""
 
     async def scenario(reads):

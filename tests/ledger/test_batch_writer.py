@@ -1,4 +1,4 @@
-"""Batches that can't be written: the item at fault is found, and fails alone."""
+"""Batches that cannot be written: the append at fault is found, and fails alone."""
 
 from threading import Event
 
@@ -68,8 +68,8 @@ def raw_log(new_raw_log, losing):
     ],
 )
 @pytest.mark.parametrize("place", [0, 3, 6])
-def test_what_can_not_be_stored_fails_alone(raw_log, in_one_batch, poisoned, error, place):
-    """Its caller gets its error; its neighbours are written, in their order."""
+def test_an_append_that_cannot_be_stored_fails_alone(raw_log, in_one_batch, poisoned, error, place):
+    """Its caller gets its error; the others are written in order."""
     batch = [on(str(n)) for n in range(6)]
     batch.insert(place, poisoned)
 
@@ -81,8 +81,8 @@ def test_what_can_not_be_stored_fails_alone(raw_log, in_one_batch, poisoned, err
     assert [7] == raw_log.append(on("p"))
 
 
-def test_several_that_can_not_be_stored_and_a_conflict(raw_log, in_one_batch):
-    """Each is found, at any place."""
+def test_several_appends_that_cannot_be_stored_and_a_conflict_all_fail_alone(raw_log, in_one_batch):
+    """At any place in the batch."""
     raw_log.append(on("a"))
 
     outcomes = in_one_batch(
@@ -96,8 +96,10 @@ def test_several_that_can_not_be_stored_and_a_conflict(raw_log, in_one_batch):
     assert ["a", "b", "d", "e"] == streams(raw_log)
 
 
-def test_what_can_not_be_stored_fails_alone_after_a_lost_answer_too(raw_log, in_one_batch, losing):
-    """It can't even be looked for: that is no reason to give up its neighbours."""
+def test_an_append_that_cannot_be_stored_fails_alone_after_a_lost_response_too(
+    raw_log, in_one_batch, losing
+):
+    """It cannot even be looked up, which does not fail the others."""
     losing.loses(1)
 
     outcomes = in_one_batch(on("a"), on(NUL), on("b"), on("c"))
@@ -113,11 +115,11 @@ def test_an_append_behind_one_that_fails_is_written(raw_log, in_one_batch):
     assert [CheckViolation, [2], [1]] == kinds(outcomes)
 
 
-# -- a database that says no -------------------------------------------------------------------
+# -- a database that refuses -------------------------------------------------------------------
 
 
-def test_a_lock_that_is_not_released_leaves_no_doubt(new_raw_log, raw_log, head_held, until):
-    """The server gave up before it wrote: all callers may try again, after one wait for all."""
+def test_after_a_lock_timeout_the_outcome_is_certain(new_raw_log, raw_log, head_held, until):
+    """The server gave up before it wrote: all callers may retry, after one wait for all."""
     written, connecting = [], Event()
 
     class CountingWriter(AppendWriter):
@@ -148,8 +150,8 @@ def test_a_lock_that_is_not_released_leaves_no_doubt(new_raw_log, raw_log, head_
     [psycopg.errors.LockNotAvailable(), psycopg.errors.ReadOnlySqlTransaction()],
     ids=["lock", "read only"],
 )
-def test_a_refusal_after_a_lost_answer_leaves_a_doubt(raw_log, losing, refusal):
-    """It was sent before and had not come through when looked for; it still may."""
+def test_after_a_lost_response_and_a_refusal_the_outcome_is_unknown(raw_log, losing, refusal):
+    """The first statement was not found when it was looked up, but may still arrive."""
     losing.loses(1, then=refusal)
 
     with pytest.raises(Unavailable) as refused:
@@ -159,7 +161,7 @@ def test_a_refusal_after_a_lost_answer_leaves_a_doubt(raw_log, losing, refusal):
 
 
 def test_a_connection_that_can_never_be_made_fails_the_waiting_appends(new_raw_log):
-    """A mistake in the settings is no outage: callers need not wait for it to pass."""
+    """Invalid settings are not an outage: callers do not wait for it to end."""
     failures = [psycopg.ProgrammingError("missing ="), ZeroDivisionError()]
 
     def connect(url):
@@ -178,8 +180,8 @@ def test_a_connection_that_can_never_be_made_fails_the_waiting_appends(new_raw_l
 # -- after a commit ----------------------------------------------------------------------------
 
 
-def test_every_commit_is_reported_after_it(new_raw_log, transactions):
-    """Conflicts and items that can't be stored are not: there is nothing to read."""
+def test_every_commit_is_reported_once_done(new_raw_log, transactions):
+    """Conflicts and failed appends are not: there is nothing to read."""
     reported = []
     raw_log = new_raw_log(committed=lambda: reported.append(len(transactions())))
 
@@ -194,7 +196,7 @@ def test_every_commit_is_reported_after_it(new_raw_log, transactions):
 
 
 def test_a_commit_stands_if_reporting_it_fails(new_raw_log):
-    """The callers have their positions; the writer goes on."""
+    """The callers get their positions; the writer continues."""
 
     def fail():
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Finding a person without storing the number."""
+"""Finding a person without storing their number."""
 
 import hashlib
 import hmac
@@ -11,22 +11,23 @@ NUMBER = "990000199001010017"
 WITH_X = "99000019900101011X"
 
 
-def test_the_index_of_a_number_is_for_ever(blind_index):
-    """HMAC-SHA-256 under the key: another way to count it would lose everybody."""
+def test_the_index_of_a_number_never_changes(blind_index):
+    """HMAC-SHA-256 under the key; with another digest, no one would be found."""
     expected = hmac.new(bytes(range(32)), b"citizen\0" + NUMBER.encode(), hashlib.sha256)
     assert expected.digest() == blind_index.of(NUMBER)
     assert "146e9538" == blind_index.of(NUMBER).hex()[:8]
 
 
 def test_a_request_has_its_own_digest(blind_index):
-    """What is a number to one is a request to the other: the two are never equal."""
+    """A number and a request with the same text have different digests."""
     expected = hmac.new(bytes(range(32)), b"request\0" + NUMBER.encode(), hashlib.sha256)
     assert expected.digest() == blind_index.fingerprint(NUMBER.encode())
     assert blind_index.of(NUMBER) != blind_index.fingerprint(NUMBER.encode())
 
 
-def test_a_retry_key_is_64_hex_digits_for_ever(blind_index):
-    """HMAC-SHA-256 of caller and key: another way to count it would do every retry twice."""
+def test_a_retry_key_never_changes(blind_index):
+    """64 hex digits, HMAC-SHA-256 of caller and key; with another digest, every retry would be
+    executed twice."""
     message = b"idempotency-key\0" + b"\0\0\0\6import" + b"OLD-1"
     expected = hmac.new(bytes(range(32)), message, hashlib.sha256)
     assert expected.hexdigest() == blind_index.retry_key("import", "OLD-1")
@@ -34,7 +35,7 @@ def test_a_retry_key_is_64_hex_digits_for_ever(blind_index):
 
 
 def test_every_purpose_has_digests_of_its_own(blind_index):
-    """Whatever the caller is called: a key of nobody's is neither a number nor a request."""
+    """Whatever the caller's name: a key of an empty one is neither a number nor a request."""
     number = NUMBER.encode()
     digests = {
         blind_index.of(NUMBER),
@@ -46,19 +47,19 @@ def test_every_purpose_has_digests_of_its_own(blind_index):
 
 
 def test_equal_keys_of_two_callers_are_two_digests(blind_index):
-    """Also where the end of one's name is the beginning of the other's key."""
+    """Also if the end of one caller's name is the beginning of the other's key."""
     keys = {blind_index.retry_key(caller, key) for caller, key in [("a", "bc"), ("ab", "c")]}
     assert 2 == len(keys)
 
 
 def test_both_spellings_are_one_person(blind_index):
-    """x is accepted, X is kept."""
+    """x is accepted, and X is stored."""
     assert blind_index.of(WITH_X) == blind_index.of(WITH_X.lower())
     assert blind_index.of(WITH_X) != blind_index.of(NUMBER)
 
 
 def test_another_key_finds_no_one(blind_index):
-    """The key is what stands between an index and trying all numbers."""
+    """Only the key prevents trying all numbers."""
     other = BlindIndex(bytes(reversed(range(32))))
     assert blind_index.of(NUMBER) != other.of(NUMBER)
     assert blind_index.fingerprint(b"request") != other.fingerprint(b"request")
@@ -66,7 +67,7 @@ def test_another_key_finds_no_one(blind_index):
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
-def test_a_key_has_its_length(length):
-    """32 bytes; the message does not hold them."""
+def test_a_key_of_another_length_is_refused(length):
+    """32 bytes are required; the message does not contain them."""
     with pytest.raises(ValueError, match=r"^a blind-index key has 32 bytes$"):
         BlindIndex(b"k" * length)

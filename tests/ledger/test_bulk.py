@@ -57,8 +57,8 @@ def streams(ledger):
     return [event.originator_id for event in log]
 
 
-def test_events_stand_in_the_order_in_which_they_were_added(ledger, permit, appended, monkeypatch):
-    """Whatever the batches; the last one is written on leaving."""
+def test_events_are_stored_in_the_order_of_their_addition(ledger, permit, appended, monkeypatch):
+    """Whatever the batches; the last one is written on leaving the context."""
     monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 3)
 
     with BulkAppender(ledger) as appender:
@@ -101,8 +101,8 @@ def test_a_batch_is_bounded_in_bytes(ledger, permit, appended, monkeypatch):
     assert [1, 1] == appended[:2]
 
 
-def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
-    """The holder, the key, the answer, the portrait."""
+def test_everything_that_belongs_to_an_event_is_written_with_it(ledger, permit, admin):
+    """The holder, the key, the response, the portrait."""
     answer = PendingAnswer(KEY, accepted=True, body=b"done", version=1)
 
     with BulkAppender(ledger) as appender:
@@ -120,7 +120,7 @@ def test_what_comes_with_an_event_is_written_with_it(ledger, permit, admin):
 
 
 def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
-    """The batches before it stand; what was being collected is not half a batch."""
+    """Earlier batches remain; the collected one is not written partly."""
     monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 2)
 
     def fail_at_the_fourth():
@@ -137,7 +137,7 @@ def test_leaving_by_an_exception_writes_no_more(ledger, permit, monkeypatch):
 
 @pytest.mark.parametrize("conflict", [HolderTaken, KeyTaken])
 def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, conflict):
-    """And the appender is empty afterwards: who goes on does not meet it again."""
+    """The appender is empty afterwards, so that the next batch is not affected."""
     monkeypatch.setattr(bulk, "BATCH_EVENTS_MAX", 2)
     answer = PendingAnswer(KEY, accepted=True, body=b"", version=1)
 
@@ -159,9 +159,9 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
     assert ["permit-0", "permit-3"] == streams(ledger)
 
 
-def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, appended):
-    """A batch knows each person once: who gets a permit, loses it and gets the next one is not
-    mistaken for somebody with two."""
+def test_a_returning_person_starts_another_batch(ledger, permit, appended):
+    """A batch contains each person once: a person whose permit ends and who gets the next one does
+    not appear to hold two."""
     first, second = (
         ClaimHolder(b"person", "holder-1", "permit-1"),
         ClaimHolder(b"person", "holder-1", "permit-2"),
@@ -179,7 +179,7 @@ def test_a_person_who_comes_back_does_so_in_another_batch(ledger, permit, append
     assert {b"person": Holder("holder-1", "permit-2")} == ledger.log.holders([b"person"])
 
 
-def test_nothing_added_is_nothing_written(ledger, permit, appended):
+def test_without_events_nothing_is_written(ledger, permit, appended):
     """A permit without pending events takes no position."""
     idle = permit(1)
     idle.collect_events()
@@ -249,8 +249,8 @@ def test_a_known_holders_key_is_asked_for(ledger, permit, context, asked, append
     assert "就业证明系伪造" == event.finding
 
 
-def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
-    """Of the holders that it has added, for as long as it is used."""
+def test_keys_of_new_holders_may_be_cached(ledger, permit, context, asked, appended):
+    """For as long as the appender is used."""
     first = permit(1)
     with BulkAppender(ledger, keeps_keys=True) as appender:
         add_new(appender, first)
@@ -263,8 +263,8 @@ def test_keys_may_be_kept_instead(ledger, permit, context, asked, appended):
 
 
 def test_a_holder_without_a_key_is_refused(ledger, permit):
-    """Somebody new of whom that was not said, and somebody whose key is destroyed: nothing of them
-    is stored in the clear, or under another key."""
+    """A new holder who was not declared as new, and one whose key is destroyed: nothing of them is
+    stored in the clear, or under another key."""
     with (
         BulkAppender(ledger) as appender,
         pytest.raises(KeyUnusable, match="no key of holder holder-1"),
@@ -275,7 +275,7 @@ def test_a_holder_without_a_key_is_refused(ledger, permit):
 
 
 def test_an_erased_holder_is_refused(ledger, permit, admin):
-    """There is nothing left to seal with."""
+    """There is no key left to encrypt with."""
     admin.execute("INSERT INTO ledger.holder_keys VALUES ('holder-1', NULL, NULL)")
 
     with (

@@ -1,4 +1,4 @@
-"""A check as it is stored: canonical, its personal part sealed, and read again."""
+"""A check as stored: canonical, its personal part encrypted, and decoded again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def stored(check, key=KEY):
     return SealedCheck(1, check.record(INDEX, key).state)
 
 
-def test_what_was_written_is_read():
+def test_a_stored_check_is_decoded():
     """With the holder's key; in the clear if it concerns no holder."""
     assert CHECK == stored(CHECK).open(KEY)
     assert NOBODYS == stored(NOBODYS, None).open(ERASED)
@@ -58,15 +58,15 @@ def test_the_state_is_canonical():
     ) == state
 
 
-def test_what_is_personal_is_sealed():
-    """None of it stands beside the seal."""
+def test_personal_fields_are_encrypted():
+    """None of them is stored in the clear."""
     state = orjson.loads(stored(CHECK).state)
     assert PERSONAL.isdisjoint(state)
     assert b"verifier-1" not in stored(CHECK).state
 
 
 def test_of_an_erased_holder_the_plain_fields_are_read():
-    """That there was a check, and what it came to."""
+    """Time and outcome of the check."""
     erased = stored(CHECK).open(ERASED)
     assert replace(CHECK, **dict.fromkeys(PERSONAL, ERASED)) == erased
 
@@ -85,19 +85,19 @@ def test_of_an_erased_holder_the_plain_fields_are_read():
     ],
 )
 def test_an_unreadable_event_is_located(broken):
-    """An operator has to act; the error has no value of it."""
+    """An operator has to act; the error contains no value of it."""
     with pytest.raises(UnreadableEvent, match="check 1 can't be read"):
         SealedCheck(1, broken).open(KEY)
 
 
 def test_another_key_does_not_open_it():
-    """Though it is called the same holder's."""
+    """Although it has the same holder's name."""
     with pytest.raises(UnreadableEvent):
         stored(CHECK).open(OTHER)
 
 
-def test_new_ids_are_of_their_time():
-    """UUIDs of version 7: different, and later ones sort later by the millisecond."""
+def test_new_ids_sort_by_time():
+    """UUIDs of version 7: unique, sorted by the millisecond."""
     ids = [new_check_id() for _ in range(1000)]
 
     assert 1000 == len(set(ids))
@@ -105,8 +105,8 @@ def test_new_ids_are_of_their_time():
     assert [one.int >> 80 for one in ids] == sorted(one.int >> 80 for one in ids)
 
 
-def test_checks_of_before_stay_on_record(empty_database, monkeypatch):
-    """In the order of their instants, readable as they were: in the clear."""
+def test_checks_of_earlier_versions_stay_readable(empty_database, monkeypatch):
+    """In the order of their instants, in the clear."""
     old = [m for m in _migrations("ledger") if m.file < "0005"]
     with connect(empty_database) as owner:
         with monkeypatch.context() as before:

@@ -22,7 +22,7 @@ def claim(ledger, phone, face_match, command):
     return claim
 
 
-def test_p18_there_is_nothing_to_claim_without_a_physical_permit(ledger, issue, claim):
+def test_p18_nothing_can_be_claimed_without_a_physical_permit(ledger, issue, claim):
     """[W2] No such permit, and none was ever issued to this holder."""
     issue()
 
@@ -32,7 +32,7 @@ def test_p18_there_is_nothing_to_claim_without_a_physical_permit(ledger, issue, 
     assert ledger.head() == 1
 
 
-def test_p18_a_lost_card_is_no_hindrance(ledger, issue, claim, command):
+def test_p18_a_permit_with_a_lost_card_can_be_claimed(ledger, issue, claim, command):
     """The permit was issued, and is in its term."""
     number = issue()
     ledger.permits.report_loss(number, command(on=date(2026, 6, 1)))
@@ -69,7 +69,7 @@ def test_p18_a_holder_is_known_after_a_correction(ledger, issue, claim, command,
 
 
 def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim, command):
-    """It is as if it were not there."""
+    """The response is that for an unknown permit."""
     number, own = issue(), issue()
     holder_id = ledger.permit(own).holder_id
 

@@ -1,4 +1,4 @@
-"""What time it is for the ledger."""
+"""The ledger's clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ def test_the_system_clock_is_the_machines():
 
 
 def test_a_development_clock_that_was_never_set_is_the_machines(database_url):
-    """Before and after it has looked."""
+    """Before and after it has read the setting."""
     clock = DevelopmentClock(database_url)
     for _ in range(2):
         before = datetime.now(UTC)
@@ -37,8 +37,8 @@ def test_a_development_clock_that_was_never_set_is_the_machines(database_url):
     ],
     ids=["ahead", "back"],
 )
-def test_time_runs_on_from_where_it_was_put(database_url, instant):
-    """Aware, in UTC, also when it was put in Shanghai's."""
+def test_time_continues_from_the_set_instant(database_url, instant):
+    """Aware, in UTC, also if it was set in Shanghai's time."""
     clock = DevelopmentClock(database_url)
 
     clock.set(instant)
@@ -48,8 +48,8 @@ def test_time_runs_on_from_where_it_was_put(database_url, instant):
     assert first.tzinfo is UTC
 
 
-def test_another_process_takes_it_over(database_url):
-    """When it looks; until then it has its own."""
+def test_another_process_reads_the_setting(database_url):
+    """At its next look-up; until then it has its own."""
     here, elsewhere = DevelopmentClock(database_url), DevelopmentClock(database_url)
     here.set(datetime(2031, 2, 28, tzinfo=UTC))
     assert elsewhere.now() < datetime(2031, 2, 28, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_another_process_takes_it_over(database_url):
 
 
 def test_the_last_setting_counts(database_url):
-    """It is set, not added up."""
+    """Settings are not added up."""
     clock = DevelopmentClock(database_url)
     clock.set(datetime(2031, 2, 28, tzinfo=UTC))
     clock.set(datetime(2027, 2, 28, tzinfo=UTC))
@@ -72,8 +72,8 @@ def test_the_last_setting_counts(database_url):
     assert afterwards.now() < datetime(2027, 2, 28, tzinfo=UTC) + AN_HOUR
 
 
-def test_a_clock_whose_database_is_gone_says_so():
-    """And keeps the time that it had."""
+def test_a_clock_whose_database_is_gone_reports_it():
+    """It keeps its time."""
     clock = DevelopmentClock("host=/nowhere dbname=none")
 
     with pytest.raises(Unavailable):

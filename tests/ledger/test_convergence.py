@@ -1,4 +1,5 @@
-"""From wherever a database stands, the migrations lead to the same schema, and lose nothing."""
+"""From any earlier state of a database, the migrations lead to the same schema, and lose
+nothing."""
 
 import re
 from itertools import product
@@ -140,8 +141,8 @@ def test_every_earlier_version_becomes_this_one(
 
 @pytest.mark.parametrize("ledger_files", range(1, SEALED_FROM))
 def test_a_log_in_the_clear_is_refused(connection, migrate_to, ledger_files):
-    """Before personal data was sealed: it stays as it is, to be read by the version that wrote it,
-    and whoever starts this one is told what to do."""
+    """From before personal data was encrypted: it is unchanged, readable by the version that wrote
+    it, and the error says what to do."""
     migrate_to(ledger_files, 0)
     insert(connection, {"ledger.events": LEDGER_ROWS["ledger.events"]})
 
@@ -156,8 +157,9 @@ def test_a_log_in_the_clear_is_refused(connection, migrate_to, ledger_files):
     assert (None,) == connection.execute("SELECT to_regclass('ledger.holder_keys')").fetchone()
 
 
-def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_to, fresh):
-    """No grant, trigger or index of it; the obstacle gone, it is applied from its beginning."""
+def test_a_migration_that_fails_at_its_end_leaves_nothing(connection, migrate_to, fresh):
+    """No grant, trigger or index of it; once the cause is removed, it is applied from its
+    beginning."""
     migrate_to(1, 0)
     before = schema_of(connection)
     connection.execute("CREATE VIEW ledger.readable_events AS SELECT 1 AS in_the_way")
@@ -193,8 +195,8 @@ def test_one_that_fails_at_its_end_leaves_nothing_of_itself(connection, migrate_
         "ALTER FUNCTION ledger.destroy_key SECURITY INVOKER",
     ],
 )
-def test_the_comparison_sees_a_difference(database_of_today, fresh, change):
-    """Otherwise two schemas would be equal for want of looking."""
+def test_the_comparison_detects_a_difference(database_of_today, fresh, change):
+    """Otherwise it could find two different schemas equal."""
     with connect(database_of_today) as connection, connection.transaction(force_rollback=True):
         connection.execute(change)
 

@@ -16,16 +16,16 @@ TWICE = {
 
 
 @pytest.mark.parametrize("conflict", TWICE, ids=lambda each: each.__name__)
-def test_a_row_that_is_there_already_is_a_lost_race(admin, conflict):
-    """Which one, the constraint's name says."""
+def test_an_existing_row_is_a_conflict(admin, conflict):
+    """The constraint's name says which."""
     admin.execute(TWICE[conflict], [1])
 
     with pytest.raises(conflict), translated_errors():
         admin.execute(TWICE[conflict], [2])
 
 
-def test_a_position_that_is_there_already_is_no_race(admin):
-    """Positions are assigned, so this can't happen, and must not pass as a conflict."""
+def test_an_existing_position_is_no_conflict(admin):
+    """Positions are assigned, so this cannot happen, and must not pass as a conflict."""
     admin.execute(TWICE[VersionTaken], [1])
 
     with pytest.raises(UniqueViolation), translated_errors():
@@ -33,27 +33,27 @@ def test_a_position_that_is_there_already_is_no_race(admin):
 
 
 @pytest.mark.parametrize("error", [DeadlockDetected, LockNotAvailable, psycopg.InterfaceError])
-def test_whatever_time_may_mend_is_to_be_tried_again(error):
-    """What was asked may have been done."""
+def test_transient_errors_are_unavailable(error):
+    """The statement may have been executed."""
     with pytest.raises(ConnectionLost), translated_errors():
         raise error
 
 
-def test_a_database_that_may_only_be_read_is_unavailable(admin):
-    """For maintenance, or a stand-by that is not yet the primary: time may mend that."""
+def test_a_read_only_database_is_unavailable(admin):
+    """In maintenance, or a standby that is not yet promoted: the error may pass."""
     admin.execute("SET default_transaction_read_only = on")
 
     with pytest.raises(Unavailable), translated_errors():
         admin.execute(TWICE[VersionTaken], [1])
 
 
-def test_a_mistake_is_not_dressed_up_as_an_outage(admin):
+def test_a_programming_error_is_not_translated(admin):
     """It stays what it is."""
     with pytest.raises(CheckViolation), translated_errors():
         admin.execute("INSERT INTO ledger.events VALUES (0, 'b', 1, 'topic', '')")
 
 
-def test_a_database_out_of_reach_is_unavailable(awaited, monkeypatch):
+def test_an_unreachable_database_is_unavailable(awaited, monkeypatch):
     """After a bounded wait for a connection."""
     monkeypatch.setattr(database, "POOL_WAIT_S", 0.1)
 
@@ -70,7 +70,7 @@ def test_a_database_out_of_reach_is_unavailable(awaited, monkeypatch):
 
 
 def test_an_append_waits_for_a_lock_within_bounds(new_raw_log, stored, admin, monkeypatch):
-    """A head that another transaction keeps locked."""
+    """If another transaction keeps the head locked."""
     monkeypatch.setattr(database, "APPEND_LOCK_WAIT_S", 0.1)
     raw_log = new_raw_log()
     with admin.transaction():
@@ -82,7 +82,7 @@ def test_an_append_waits_for_a_lock_within_bounds(new_raw_log, stored, admin, mo
 
 
 def test_a_pool_outlives_its_connections(raw_log, stored, kill):
-    """After a restart of the database, reads and appends go on without a failure."""
+    """After a restart of the database, reads and appends continue without a failure."""
     raw_log.append_events([stored("a", 1)])
     assert kill("")
 

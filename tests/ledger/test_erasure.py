@@ -151,8 +151,8 @@ def keys_without_memory(ledger, holder_id):
     return ledger.holder_keys.unwrap(rows)
 
 
-def test_the_event_says_on_what_grounds_and_by_whom(ledger, two_permits, holder_id, erase):
-    """In the clear, for it outlives the key, whose commitment it names."""
+def test_the_event_names_the_legal_basis_and_the_officers(ledger, two_permits, holder_id, erase):
+    """In the clear, since it outlives the key; with the key's commitment."""
     commitment = ledger.log.holder_keys([holder_id])[holder_id].commitment
     erase(holder_id)
 
@@ -169,7 +169,7 @@ def test_the_event_says_on_what_grounds_and_by_whom(ledger, two_permits, holder_
         )
 
 
-def test_a_permit_is_erased_alike_with_the_key_and_without(ledger, two_permits, holder_id, erase):
+def test_an_erased_permit_is_the_same_with_a_cached_key(ledger, two_permits, holder_id, erase):
     """With the key still in memory or without it, the same permit is folded."""
     key = ledger.log.holder_keys([holder_id])[holder_id]
     erase(holder_id)
@@ -194,7 +194,7 @@ def test_a_permit_is_erased_alike_with_the_key_and_without(ledger, two_permits, 
         assert ("320211", OFFICERS) == (without.residence.division, [*without.erasure.approvals])
 
 
-def test_nothing_of_the_person_can_be_read_any_more(
+def test_no_personal_data_is_readable_after_an_erasure(
     ledger, two_permits, holder_id, erase, person, database_url, blind_index
 ):
     """By a process that never had the key."""
@@ -204,8 +204,8 @@ def test_nothing_of_the_person_can_be_read_any_more(
         stored = [event for n in two_permits for event in other.log.stored(n)]
         text = f"{stored} {[vars(event) for event in other.log.opened(stored)]}"
         text += "".join(event.state.decode() for event in stored)
-    for told in ("欧阳", "蠡湖", person, PICTURE.digest, "thumbprint-1", '"1990'):
-        assert told not in text
+    for secret in ("欧阳", "蠡湖", person, PICTURE.digest, "thumbprint-1", '"1990'):
+        assert secret not in text
 
 
 def test_commands_find_an_ended_permit(ledger, two_permits, holder_id, erase, commands):
@@ -224,7 +224,7 @@ def test_commands_find_an_ended_permit(ledger, two_permits, holder_id, erase, co
 def test_a_person_who_returns_after_an_erasure_is_a_new_holder(
     ledger, issue, holder_id, erase, person, on_record
 ):
-    """Another holder id and another key; nothing leads to the one that was."""
+    """With another holder id and another key; nothing links to the former one."""
     before = ledger.log.holder_keys([holder_id])[holder_id]
     erase(holder_id)
 
@@ -237,7 +237,7 @@ def test_a_person_who_returns_after_an_erasure_is_a_new_holder(
 
 
 def test_erasing_again_changes_nothing(ledger, holder_id, erase, on_record):
-    """By others, in another case; it is answered as done, from where it was done."""
+    """By other officers, in another case; the response is that of the first erasure."""
     first = erase(holder_id)
 
     again = erase(holder_id, Order("PIPL 47", "another case"), ["officer-3", "officer-4"])
@@ -247,10 +247,10 @@ def test_erasing_again_changes_nothing(ledger, holder_id, erase, on_record):
     assert GONE == on_record(holder_id)
 
 
-def test_erasing_again_destroys_a_key_that_was_put_back(
+def test_erasing_again_destroys_a_restored_key(
     ledger, two_permits, holder_id, erase, on_record, admin
 ):
-    """With the picture, from a copy of before; the log says already what has to be so."""
+    """And the picture, both restored from a backup; the log already has the erasure."""
     [key] = ledger.run(wrapped_keys(ledger.pool, [holder_id]))
     picture = admin.execute(
         "SELECT stream, version, image FROM ledger.portraits WHERE stream = %s", [two_permits[1]]
@@ -269,8 +269,8 @@ def test_erasing_again_destroys_a_key_that_was_put_back(
     assert (erased, head) == (on_record(holder_id), ledger.head())
 
 
-def test_a_repeated_request_gets_the_first_answer(ledger, holder_id, erase):
-    """And the same key no other one."""
+def test_a_retry_gets_the_first_response(ledger, holder_id, erase):
+    """The key cannot be used for another request."""
     first = erase(holder_id, key="erase-1")
 
     again = erase(holder_id, key="erase-1")
@@ -283,8 +283,8 @@ def test_a_repeated_request_gets_the_first_answer(ledger, holder_id, erase):
 
 
 @pytest.mark.parametrize("approvals", [[], ["officer-1"], ["officer-1", "OFFICER-1 "]])
-def test_two_officers_approve(ledger, holder_id, erase, on_record, approvals):
-    """Fewer, or the same one twice: nothing is written."""
+def test_two_officers_must_approve(ledger, holder_id, erase, on_record, approvals):
+    """With one officer, or the same one twice, nothing is written."""
     before = (ledger.head(), on_record(holder_id))
 
     with pytest.raises(TwoOfficersRequired):
@@ -293,13 +293,17 @@ def test_two_officers_approve(ledger, holder_id, erase, on_record, approvals):
     assert before == (ledger.head(), on_record(holder_id))
 
 
-@pytest.mark.parametrize("told", ["Mr 欧阳改名", "990000199001010017", "990000 19900101 0017"])
+@pytest.mark.parametrize(
+    "identifying", ["Mr 欧阳改名", "990000199001010017", "990000 19900101 0017"]
+)
 @pytest.mark.parametrize("field", ["legal_basis", "case", "approvals"])
-def test_a_text_must_not_identify_the_holder(ledger, holder_id, erase, command, field, told):
-    """It would stand in the log for ever; so with a restriction."""
+def test_a_text_must_not_identify_the_holder(ledger, holder_id, erase, command, field, identifying):
+    """It would stay in the log for ever; the same for a restriction."""
     before = ledger.head()
-    order = ORDER if field == "approvals" else replace(ORDER, **{field: told})
-    acts = [lambda: erase(holder_id, order, ["officer-1", told] if order is ORDER else OFFICERS)]
+    order = ORDER if field == "approvals" else replace(ORDER, **{field: identifying})
+    acts = [
+        lambda: erase(holder_id, order, ["officer-1", identifying] if order is ORDER else OFFICERS)
+    ]
     if order is not ORDER:
         acts += [
             lambda: ledger.holders.restrict(holder_id, order, command()),
@@ -351,8 +355,8 @@ def test_a_restriction_is_one_append_for_all_permits(
     assert ledger.permits.report_loss(two_permits[1], command()).position == before + 5
 
 
-def test_what_is_not_restricted_can_not_be_lifted(ledger, holder_id, erase, command):
-    """Nor what is erased, which nothing restricts any more."""
+def test_a_lift_without_a_restriction_is_refused(ledger, holder_id, erase, command):
+    """Also of an erased holder, whom nothing restricts any more."""
     with pytest.raises(NotRestricted):
         ledger.holders.lift_restriction(holder_id, ORDER, command())
     ledger.holders.restrict(holder_id, ORDER, command())
@@ -365,8 +369,8 @@ def test_what_is_not_restricted_can_not_be_lifted(ledger, holder_id, erase, comm
     assert before == ledger.head()
 
 
-def test_a_record_without_permits_is_no_holder(ledger, holder_id, erase, admin):
-    """Whoever has emptied it by hand: there is nothing to tell, and no key is destroyed."""
+def test_a_holder_record_without_permits_is_unknown(ledger, holder_id, erase, admin):
+    """If an owner emptied it by hand: there is no stream for the event, and no key is destroyed."""
     admin.execute("UPDATE ledger.holders SET permit_numbers = '{}'")
 
     with pytest.raises(UnknownHolder):

@@ -1,4 +1,4 @@
-"""An erasure among everything else that may happen in the same instant."""
+"""An erasure, concurrent with everything else that may happen."""
 
 import asyncio
 from contextlib import closing
@@ -91,11 +91,11 @@ def streams_of(ledger, admin):
     return streams_of
 
 
-def test_an_erasure_among_all_else_leaves_nothing(
+def test_an_erasure_among_concurrent_commands_leaves_nothing(
     ledger, issue, citizen_number, acts, at_once, require_erased, streams_of
 ):
-    """A command before it is erased with the rest, one after it finds an ended permit;
-    a person who is issued a permit then is a new holder."""
+    """A command before it is erased with the rest, one after it finds an ended permit; a person who
+    is issued a permit then is a new holder."""
     won = set()
     for _ in range(ROUNDS):
         person = citizen_number()
@@ -184,10 +184,8 @@ def holder_of(ledger, answer):
     return ledger.permit(stored.originator_id).holder_id
 
 
-def test_a_permit_that_is_read_while_it_is_erased_is_one_or_the_other(
-    ledger, issue, erase, command, at_once
-):
-    """With its person, or without; never a trace of a failure."""
+def test_a_permit_read_during_an_erasure_is_whole_or_erased(ledger, issue, erase, command, at_once):
+    """With its person, or without; never an error."""
     for _ in range(ROUNDS):
         number = issue()
         holder_id = ledger.permit(number).holder_id
@@ -226,8 +224,8 @@ def reader(database_url, blind_index):
 
 
 def test_a_permit_is_not_read_half_erased(ledger, issue, erase, reader):
-    """Its events before the erasure, the key after it: that would be a permit in force, of nobody.
-    It is read again."""
+    """Its events from before the erasure and the key from after it would make a permit in force
+    without a person. It is read again."""
     number = issue()
     holder_id = ledger.permit(number).holder_id
 

@@ -1,4 +1,4 @@
-"""Following the log, in a thread or a task: every event once, in order, whatever is lost."""
+"""Following the log, in a thread or a task: every event once, in order, after any interruption."""
 
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -20,13 +20,13 @@ KILLS = 10
 
 @pytest.fixture
 def never_polling(monkeypatch):
-    """Only a notification wakes it."""
+    """Only a notification wakes the follower."""
     monkeypatch.setattr("ledger.eventlog.follow.POLL_S", NEVER_S)
 
 
 @pytest.fixture
 def quickly_back(monkeypatch):
-    """It does not wait long between two attempts."""
+    """The follower waits only briefly between two attempts."""
     monkeypatch.setattr("ledger.database.retry.MAX_S", 0.05)
 
 
@@ -86,7 +86,7 @@ EVERYTHING = list(range(1, WRITERS * APPENDS + 1))
 
 
 def test_every_event_comes_once_and_in_order(following, writing, until):
-    """To each of several followers, whenever it starts while many append."""
+    """To each of several followers, whenever it starts, while many threads append."""
     with ExitStack() as stack:
         followers = [stack.enter_context(following())]
         writers = writing()
@@ -118,7 +118,7 @@ def test_an_event_is_read_as_it_was_stored(following, raw_log, stored, until):
 
 
 def test_a_page_is_full_or_the_last_and_never_empty(following, raw_log, stored, until):
-    """What it holds in memory has a bound."""
+    """Its size in memory is bounded."""
     raw_log.append_events([stored("a", version) for version in range(1, 8)])
 
     with following(page_events_max=3) as follower:
@@ -139,8 +139,8 @@ def test_a_page_of_large_events_is_shorter(following, raw_log, stored, until):
     assert [[1, 2, 3], [4], [5, 6]] == [[event.id for event in page] for page in follower.pages]
 
 
-def test_it_begins_after_a_position(following, raw_log, stored, until):
-    """What was seen before does not come again."""
+def test_a_follower_begins_after_a_position(following, raw_log, stored, until):
+    """Earlier events are not returned again."""
     raw_log.append_events([stored("a", version) for version in range(1, 6)])
 
     with following(after=3) as follower:
@@ -153,7 +153,7 @@ def test_it_begins_after_a_position(following, raw_log, stored, until):
 
 
 @pytest.mark.usefixtures("never_polling")
-def test_a_notification_wakes_it(following, raw_log, stored, until, listening):
+def test_a_notification_wakes_the_follower(following, raw_log, stored, until, listening):
     """Every append notifies, and nothing else wakes it here."""
     with following() as follower:
         for version in range(1, 4):
@@ -169,7 +169,7 @@ def test_a_notification_wakes_it(following, raw_log, stored, until, listening):
 def test_no_notification_is_lost_between_reading_and_waiting(
     following, writing, until, page_events_max
 ):
-    """It listens before it reads: an append at any moment is seen."""
+    """It listens before it reads: an append at any moment is noticed."""
     with following(page_events_max=page_events_max) as follower:
         writers = writing()
         until(lambda: len(follower.positions) >= len(EVERYTHING))
@@ -178,16 +178,16 @@ def test_no_notification_is_lost_between_reading_and_waiting(
     assert EVERYTHING == follower.positions
 
 
-def test_a_lost_notification_is_made_up_for(following, append_unnoticed, listening, until):
-    """It looks by itself as well."""
+def test_a_lost_notification_only_delays_events(following, append_unnoticed, listening, until):
+    """The follower polls as well."""
     with following() as follower:
         listening()
         append_unnoticed("a")
         until(lambda: follower.positions == [1])
 
 
-def test_what_was_notified_before_a_read_is_forgotten(admin, database_url):
-    """A follower that is always behind would collect it without end."""
+def test_notifications_before_a_read_are_dropped(admin, database_url):
+    """A follower that is always behind would collect them without limit."""
     admin.execute(f"LISTEN {CHANNEL}")
     with connect(database_url) as writer:
         for _ in range(3):
@@ -204,7 +204,7 @@ def test_what_was_notified_before_a_read_is_forgotten(admin, database_url):
 
 @pytest.mark.usefixtures("quickly_back")
 def test_a_killed_connection_is_opened_again(following, writing, kill, until):
-    """Time and again, while many append, and nothing is seen twice or left out."""
+    """Repeatedly, while many threads append; nothing is repeated or left out."""
     with following(page_events_max=7) as follower:
         writers = writing()
         for _ in range(KILLS):
@@ -219,7 +219,7 @@ def test_a_killed_connection_is_opened_again(following, writing, kill, until):
 def test_an_outage_is_logged_once_and_so_is_its_end(
     following, closed, kill, listening, append_unnoticed, until, outages, monkeypatch
 ):
-    """However many attempts it takes; neither says where or who."""
+    """However many attempts it takes; neither line names an address or a person."""
     attempts, pause_s = [], Outage.pause_s
     monkeypatch.setattr(Outage, "pause_s", lambda *given: attempts.append(1) or pause_s(*given))
 
@@ -234,5 +234,7 @@ def test_an_outage_is_logged_once_and_so_is_its_end(
             until(lambda outage=outage: len(follower.positions) >= outage)
 
     assert [1, 2] == follower.positions
-    assert ["outage began", "outage ended"] * 2 == [told["event"] for told in outages]
-    assert {"AdminShutdown", "OperationalError", None} >= {told.get("error") for told in outages}
+    assert ["outage began", "outage ended"] * 2 == [logged["event"] for logged in outages]
+    assert {"AdminShutdown", "OperationalError", None} >= {
+        logged.get("error") for logged in outages
+    }

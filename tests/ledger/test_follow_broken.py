@@ -1,4 +1,4 @@
-"""What a follower does not live through: a log that is not the one it read, a wrong database."""
+"""The errors that end a follower: another log than the one it read, a wrong database."""
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -20,7 +20,7 @@ def five(raw_log, stored):
 
 @pytest.fixture
 def stranger(admin):
-    """A user who may connect and nothing else."""
+    """A user who may only connect."""
     admin.execute(f"CREATE ROLE {STRANGER} LOGIN")
     yield STRANGER
     admin.execute(f"DROP ROLE {STRANGER}")
@@ -28,8 +28,8 @@ def stranger(admin):
 
 @pytest.mark.usefixtures("five")
 @pytest.mark.parametrize("missing", [1, 3, 5], ids=["the first", "one between", "the last"])
-def test_a_missing_event_ends_it(following, rewrite_log, nobody_follows, missing):
-    """It never goes on beyond a gap, as a manual change or a wrong backup leaves it."""
+def test_a_missing_event_ends_the_follower(following, rewrite_log, nobody_follows, missing):
+    """It never continues beyond a gap, which a manual change or a wrong backup leaves."""
     rewrite_log("DELETE FROM ledger.events WHERE position = %s", [missing])
 
     with following(page_events_max=1) as follower:
@@ -42,8 +42,8 @@ def test_a_missing_event_ends_it(following, rewrite_log, nobody_follows, missing
 
 
 @pytest.mark.usefixtures("five")
-def test_a_gap_that_opens_later_ends_it(following, admin, listening, until):
-    """The head has moved and nothing came."""
+def test_a_later_gap_ends_the_follower(following, admin, listening, until):
+    """The head has moved and no event was found."""
     with following() as follower:
         until(lambda: len(follower.positions) == 5)
         listening()
@@ -54,8 +54,8 @@ def test_a_gap_that_opens_later_ends_it(following, admin, listening, until):
 
 
 @pytest.mark.usefixtures("five")
-def test_a_log_that_ends_before_the_start_ends_it(following):
-    """An older backup: other events would come under positions that were read."""
+def test_a_log_that_ends_before_the_start_ends_the_follower(following):
+    """An older backup: positions that were read would get other events."""
     with following(after=6) as follower:
         failure = follower.failure()
 
@@ -64,8 +64,8 @@ def test_a_log_that_ends_before_the_start_ends_it(following):
 
 
 @pytest.mark.usefixtures("five")
-def test_a_log_that_becomes_shorter_ends_it(following, rewrite_log, listening, until):
-    """Other events would come under positions that were read."""
+def test_a_log_that_becomes_shorter_ends_the_follower(following, rewrite_log, listening, until):
+    """Positions that were read would get other events."""
     with following() as follower:
         until(lambda: 3 in follower.positions)
         listening()
@@ -78,8 +78,8 @@ def test_a_log_that_becomes_shorter_ends_it(following, rewrite_log, listening, u
     assert LogBehind is type(failure)
 
 
-def test_a_log_without_a_head_ends_it(following, admin):
-    """There is no telling where it ends."""
+def test_a_log_without_a_head_ends_the_follower(following, admin):
+    """Its end is unknown."""
     admin.execute("DELETE FROM ledger.head")
 
     with following() as follower:
@@ -87,7 +87,7 @@ def test_a_log_without_a_head_ends_it(following, admin):
 
 
 def test_appends_are_never_taken_for_a_gap(following, raw_log, stored, at_once, until):
-    """Head and events are seen as of one moment, however many append, one or several at once."""
+    """Head and events are read in one snapshot, however many threads append."""
     appends = [
         lambda n=n: [
             raw_log.append_events([stored(f"{n}-{turn}", v) for v in range(1, 2 + turn % 3)])
@@ -102,19 +102,19 @@ def test_appends_are_never_taken_for_a_gap(following, raw_log, stored, at_once, 
     assert list(range(1, 4 * 24 + 1)) == follower.positions
 
 
-def test_a_database_without_the_schema_ends_it(following_at, postgres_url):
-    """It is an error, and not tried again for ever."""
+def test_a_database_without_the_schema_ends_the_follower(following_at, postgres_url):
+    """The error is not retried for ever."""
     with following_at(make_conninfo(postgres_url, dbname="postgres")) as follower:
         assert UndefinedTable is type(follower.failure())
 
 
-def test_a_user_without_rights_ends_it(following_at, database_url, stranger):
-    """Nor is this."""
+def test_a_user_without_rights_ends_the_follower(following_at, database_url, stranger):
+    """Nor is this one."""
     with following_at(make_conninfo(database_url, user=stranger)) as follower:
         assert InsufficientPrivilege is type(follower.failure())
 
 
-def test_an_address_that_is_none_ends_it(following_at):
-    """A slip in a setting."""
+def test_an_invalid_address_ends_the_follower(following_at):
+    """It is a mistake in a setting."""
     with following_at("postgresql//nowhere") as follower:
         assert isinstance(follower.failure(), ProgrammingError)

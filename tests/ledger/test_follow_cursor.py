@@ -1,4 +1,4 @@
-"""What a follower reads next, and which damage of a log it notices: without a database."""
+"""What a follower reads next, and which damage of a log it detects: without a database."""
 
 import pytest
 from eventsourcing.persistence import Notification
@@ -31,14 +31,14 @@ def read_to_the_head(length, cursor):
 
 
 def test_after_a_full_page_the_next_one_follows():
-    """It goes on after the last event that there was room for."""
+    """It continues after the last event of the page."""
     cursor = LogCursor(0, page_events_max=2)
     cursor.take(100, [event(1), event(2)])
     assert (2, 0) == (cursor.position, cursor.pause_s)
 
 
 def test_after_a_page_of_many_bytes_the_next_one_follows():
-    """Nor did it have room for more, whatever the number of its events."""
+    """The page ended at its bound in bytes, whatever the number of its events."""
     cursor = LogCursor(0)
     cursor.take(100, [event(1), event(2, state=bytes(PAGE_BYTES_MAX))])
     assert (2, 0) == (cursor.position, cursor.pause_s)
@@ -64,8 +64,8 @@ def test_every_event_is_found_once_and_in_order(length, after, page):
     ],
     ids=["all", "the first", "one between", "the last"],
 )
-def test_a_missing_position_is_noticed(positions, missing):
-    """Wherever it is: the head says how many there have to be."""
+def test_a_missing_position_is_detected(positions, missing):
+    """Anywhere: the head tells how many events there are."""
     cursor = LogCursor(3)
 
     with pytest.raises(LogGap, match=rf"no event at position {missing};"):
@@ -74,13 +74,13 @@ def test_a_missing_position_is_noticed(positions, missing):
     assert cursor.position == 3
 
 
-def test_a_log_that_has_become_shorter_is_noticed():
-    """Others' events would come under positions that were read."""
+def test_a_log_that_has_become_shorter_is_detected():
+    """Positions that were read would get other events."""
     with pytest.raises(LogBehind, match="ends at position 6 and was read up to 7"):
         LogCursor(7).take(6, [])
 
 
-def test_a_page_of_no_events_is_refused():
-    """It would never end."""
+def test_a_page_size_of_zero_is_refused():
+    """Reading would never end."""
     with pytest.raises(ValueError, match="at least one"):
         LogCursor(0, page_events_max=0)

@@ -41,8 +41,10 @@ def postmaster(data_dir):
     return lambda: psutil.Process(int(pid_file.read_text().partition("\n")[0]))
 
 
-def test_a_server_is_stopped_or_killed(data_dir, following_at, stored, until, postmaster):
-    """Down for a while or gone in an instant: nothing is seen twice or left out."""
+def test_a_follower_survives_a_stopped_or_killed_server(
+    data_dir, following_at, stored, until, postmaster
+):
+    """Whether it is down for a while or killed, nothing is repeated or left out."""
     with EmbeddedPostgres(data_dir) as server:
         url = server.url
         append(url, stored("a", 1))
@@ -57,10 +59,10 @@ def test_a_server_is_stopped_or_killed(data_dir, following_at, stored, until, po
     assert [1, 2, 3, 4] == follower.positions
 
 
-def test_a_stand_by_is_waited_for_until_it_is_promoted(
+def test_a_standby_is_waited_for_until_it_is_promoted(
     data_dir, following_at, stored, until, outages
 ):
-    """It may be behind without anything being lost; and it would not notify anybody."""
+    """It may be behind without any loss, and it does not notify listeners."""
     folder = data_dir / "postgresql"
     with EmbeddedPostgres(data_dir) as server:
         append(server.url, stored("a", 1))
@@ -69,7 +71,7 @@ def test_a_stand_by_is_waited_for_until_it_is_promoted(
         restart(server.url)
 
         with following_at(server.url, after=1) as follower:
-            until(lambda: "ReadOnlySqlTransaction" in [told["error"] for told in outages])
+            until(lambda: "ReadOnlySqlTransaction" in [logged["error"] for logged in outages])
             with connect(server.url) as connection:
                 connection.execute("SELECT pg_promote()")
             append(server.url, stored("a", 2))

@@ -1,4 +1,4 @@
-"""A follower ends when it is asked to, whatever it is at, and leaves nothing behind."""
+"""A follower ends when it is asked to, whatever it is doing, and leaves nothing behind."""
 
 import socket
 import threading
@@ -25,21 +25,22 @@ def silent_server():
 
 @pytest.fixture
 def locked(database_url, admin, until):
-    """``with locked():`` the events are locked; yields a wait until a follower waits for them."""
+    """``with locked():`` the events are locked; yields a function that waits until a follower waits
+    for them."""
     waiting = (
         "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
     )
 
     @contextmanager
     def locked():
-        with connect(database_url) as somebody, somebody.transaction():
-            somebody.execute("LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE")
+        with connect(database_url) as blocker, blocker.transaction():
+            blocker.execute("LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE")
             yield lambda: until(lambda: admin.execute(waiting, [FOLLOWER]).fetchall())
 
     return locked
 
 
-def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monkeypatch):
+def test_stop_ends_a_waiting_follower(following, listening, nobody_follows, monkeypatch):
     """At the end of the log, with nothing to read, however long that lasts."""
     monkeypatch.setattr("ledger.eventlog.follow.POLL_S", NEVER_S)
     with following() as follower:
@@ -48,7 +49,7 @@ def test_stop_ends_it_while_it_waits(following, listening, nobody_follows, monke
     assert follower.pages == []
 
 
-def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeypatch):
+def test_stop_ends_a_follower_between_two_attempts(following_at, outages, until, monkeypatch):
     """However long it would have waited."""
     monkeypatch.setattr("ledger.database.retry.FIRST_S", NEVER_S)
     with following_at("host=/nowhere dbname=none") as follower:
@@ -56,7 +57,7 @@ def test_stop_ends_it_between_two_attempts(following_at, outages, until, monkeyp
     assert follower.pages == []
 
 
-def test_stop_ends_it_while_it_connects(following_at, silent_server, monkeypatch):
+def test_stop_ends_a_connecting_follower(following_at, silent_server, monkeypatch):
     """To a server that never answers."""
     monkeypatch.setattr("ledger.database.connections.CONNECT_TIMEOUT_S", 2)
     port = silent_server.getsockname()[1]
@@ -64,7 +65,7 @@ def test_stop_ends_it_while_it_connects(following_at, silent_server, monkeypatch
         stack.enter_context(silent_server.accept()[0])
 
 
-def test_stop_ends_it_while_a_lock_is_waited_for(following, locked):
+def test_stop_ends_a_follower_that_waits_for_a_lock(following, locked):
     """However long the lock is held."""
     with locked() as is_waited_for:
         with following() as follower:
@@ -72,18 +73,18 @@ def test_stop_ends_it_while_a_lock_is_waited_for(following, locked):
         assert follower.pages == []
 
 
-def test_a_lock_is_outlasted(following, raw_log, stored, locked, until, outages):
-    """It counts as an outage; what it hid comes when it is gone."""
+def test_a_follower_continues_after_a_lock(following, raw_log, stored, locked, until, outages):
+    """It counts as an outage; the events follow when it is released."""
     raw_log.append_events([stored("a", 1)])
     with ExitStack() as stack:
         with locked():
             follower = stack.enter_context(following())
-            until(lambda: "LockNotAvailable" in [told["error"] for told in outages])
+            until(lambda: "LockNotAvailable" in [logged["error"] for logged in outages])
         until(lambda: follower.positions == [1])
 
 
-def test_closing_gives_the_connection_back(database_url, raw_log, stored, nobody_follows):
-    """Whatever is left to read, and no thread is left."""
+def test_closing_releases_connection_and_thread(database_url, raw_log, stored, nobody_follows):
+    """Whatever is left to read."""
     raw_log.append_events([stored("a", version) for version in range(1, 4)])
     threads = threading.active_count()
 

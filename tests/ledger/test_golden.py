@@ -1,7 +1,7 @@
-"""What lies in the log is a promise: every event's stored bytes, kept as golden files.
+"""Stored bytes never change: every event's bytes are kept as golden files.
 
-What is personal in them is sealed, as it is in the log, under a key and a nonce that never change.
-A golden file is never changed. An event that must change gets a new version, with a new golden file
+Personal data in them is encrypted, as in the log, with a key and a nonce that never change. A
+golden file is never changed. An event that must change gets a new version, with a new golden file
 and an upcast from the old one.
 """
 
@@ -86,15 +86,15 @@ def test_the_golden_bytes_are_read_as_the_event(mapper, stored, golden, name, ex
     }
 
 
-def test_every_example_stands_where_its_golden_file_is_read():
-    """Otherwise its seal would not open there."""
+def test_every_example_has_the_place_of_its_golden_file():
+    """Otherwise its ciphertext would not open there."""
     for example in GOLDEN_EXAMPLES.values():
         assert version_of(example.TOPIC) == example.originator_version
 
 
-def test_the_golden_files_keep_the_promise():
-    """One for every topic that can be read, old ones too, and each is still read and written as it
-    was; ``test_golden_files.py`` shows what would be found."""
+def test_the_golden_files_have_no_problems():
+    """One for every readable topic, old ones too, and each is read and written as before;
+    ``test_golden_files.py`` shows what would be found."""
     assert [] == golden_problems(GOLDEN, events=EVENTS, steps=STEPS)
 
 
@@ -104,16 +104,16 @@ def test_every_event_has_one_example():
 
 
 def test_every_alternative_has_an_example():
-    """A field that may be missing is there and missing, an enumeration has each of its members: one
-    that is added is a new version, one that is taken away could not be read any more."""
+    """Optional fields are present and missing, and every member of an enumeration occurs: adding
+    one is a new version, and one that was removed could no longer be read."""
     allowed = {alternative for event in EVENTS for alternative in alternatives(event)}
     shown = {alternative for example in GOLDEN_EXAMPLES.values() for alternative in held(example)}
     assert allowed
     assert set() == allowed - shown
 
 
-def test_every_golden_file_of_a_version_that_is_written_has_an_example():
-    """A reader of the file finds its meaning in the examples."""
+def test_every_golden_file_of_a_current_version_has_an_example():
+    """The examples explain the file."""
     written = {event.TOPIC for event in EVENTS}
     files = {file.stem for file in GOLDEN.iterdir() if topic_of(file) in written}
     assert set(GOLDEN_EXAMPLES) == files

@@ -1,4 +1,4 @@
-"""Golden files notice when what was stored would be read otherwise, or not at all."""
+"""The golden files detect that stored events would be read differently, or not at all."""
 
 import orjson
 import pytest
@@ -75,7 +75,7 @@ def problems(folder):
 
 
 def test_a_complete_folder_has_no_problems(problems):
-    """What follows is found for its own fault."""
+    """The other tests introduce one fault each."""
     assert [] == problems()
 
 
@@ -98,42 +98,42 @@ def test_the_newest_version_needs_a_golden_file(problems, folder):
 
 @pytest.mark.parametrize("name", ["test.name-taken.v1.json", "README", "test.name-given.json"])
 def test_a_file_without_a_reader_is_found(problems, folder, name):
-    """Its event was deleted, or it is none."""
+    """Its event class was deleted, or never existed."""
     (folder / name).write_bytes(b"{}\n")
 
     assert [f"{name} is of a topic that nobody reads"] == problems()
 
 
-def test_a_step_that_was_taken_away_is_found(problems):
-    """What was stored so could not be read any more."""
+def test_a_removed_upcast_is_found(problems):
+    """Stored events of that version could no longer be read."""
     assert [
         f"{FIRST}.json is of a topic that nobody reads",
         f"{FIRST}.json in upcast/ is of no old version",
     ] == problems(steps={SECOND: STEPS[SECOND]})
 
 
-def test_a_field_that_was_added_is_found(problems):
-    """Even one that may be missing: it is written from now on, by the same topic."""
+def test_an_added_field_is_found(problems):
+    """Even an optional one: it would be written under the same topic."""
     files = [f"{THIRD}.json", f"{THIRD}.one-name.json"]
     found = problems(OfAnother)
     assert {f"{file} is written differently now" for file in files} < set(found)
     assert {f"{old}.json is not read as upcast/ expects" for old in (FIRST, SECOND)} < set(found)
 
 
-def test_a_field_that_was_narrowed_is_found(problems):
-    """By the variant that holds what is forbidden now."""
+def test_a_narrowed_field_is_found(problems):
+    """By the variant that holds the forbidden value."""
     file = f"{THIRD}.one-name.json"
     message = f"{file} can't be read any more: version 2 of 7Q2M9K4T8XW5 can't be read: given"
     assert [message] == problems(Narrower)
 
 
 def test_another_order_of_fields_is_found(problems):
-    """The bytes are the promise."""
+    """The bytes must be equal."""
     assert f"{THIRD}.json is written differently now" in problems(Turned)
 
 
-def test_a_step_that_reads_otherwise_is_found(problems):
-    """For every version that takes it."""
+def test_an_upcast_with_another_result_is_found(problems):
+    """For every version that uses it."""
     shouting = Step(THIRD, lambda state: {**STATES[THIRD], "family": state["full_name"].upper()})
     assert [
         f"{FIRST}.json is not read as upcast/ expects",
@@ -142,7 +142,7 @@ def test_a_step_that_reads_otherwise_is_found(problems):
 
 
 def test_an_old_version_needs_an_expectation(problems, folder):
-    """The message says what it would be."""
+    """The message contains the current result."""
     (folder / "upcast" / f"{FIRST}.json").unlink()
 
     today = (folder / f"{THIRD}.json").read_text().strip()
@@ -168,13 +168,13 @@ def wish_problems(folder, steps=WISH_STEPS):
     return golden_problems(folder, events=[WishTold], steps=steps)
 
 
-def test_what_is_sealed_is_read_with_the_key_and_without(wishes):
+def test_an_encrypted_event_is_read_with_and_without_the_key(wishes):
     """In both versions."""
     assert [] == wish_problems(wishes)
 
 
-def test_a_step_that_does_not_expect_an_erased_holder_is_found(wishes):
-    """Its field holds no text any more."""
+def test_an_upcast_that_fails_for_an_erased_holder_is_found(wishes):
+    """The field no longer holds a text."""
     shouting = Step(NEW_WISH, lambda state: {"wish": state.pop("text").upper(), **state}, ("text",))
 
     message = (
@@ -184,24 +184,24 @@ def test_a_step_that_does_not_expect_an_erased_holder_is_found(wishes):
     assert [message] == wish_problems(wishes, {WISH: shouting})
 
 
-def test_a_step_that_forgets_to_say_what_is_personal_is_found(wishes):
-    """Its version would be read as if it were not sealed."""
+def test_an_upcast_that_does_not_declare_personal_fields_is_found(wishes):
+    """The version would be read as if it were not encrypted."""
     silent = Step(NEW_WISH, WISH_STEPS[WISH].upcast)
 
     [message] = wish_problems(wishes, {WISH: silent})
     assert f"{WISH}.json can't be read any more: " in message
 
 
-def test_what_stands_beside_its_seal_is_found(wishes):
-    """Under another name, in a field that says it is plain."""
-    told = sealed(NEW_WISH, {"wish": "a garden"}, station="beside a garden")
-    (wishes / f"{NEW_WISH}.json").write_bytes(told.state)
+def test_personal_data_in_the_clear_is_found(wishes):
+    """Under another name, in a field that is declared plain."""
+    exposed = sealed(NEW_WISH, {"wish": "a garden"}, station="beside a garden")
+    (wishes / f"{NEW_WISH}.json").write_bytes(exposed.state)
 
     assert [f"{NEW_WISH}.json tells wish without the key"] == wish_problems(wishes)
 
 
 def test_another_key_or_nonce_is_found(wishes):
-    """Golden bytes are sealed as all others are."""
+    """All golden files use the same ones."""
     file = wishes / f"{NEW_WISH}.json"
     box = orjson.loads(file.read_bytes())
     box["sealed"]["key"] = "another"

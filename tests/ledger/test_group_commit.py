@@ -1,4 +1,4 @@
-"""Everything that waits when the database is free shares a transaction."""
+"""All appends that wait when the database becomes free share a transaction."""
 
 import asyncio
 import itertools
@@ -24,16 +24,18 @@ MANY = 20
 WAIT_S = 30
 
 
-def test_what_comes_while_the_database_is_busy_is_one_transaction(in_one_batch, transactions):
-    """As many events as a batch takes; each gets its own position, in the order they came."""
+def test_appends_that_arrive_while_the_database_is_busy_share_a_transaction(
+    in_one_batch, transactions
+):
+    """Up to a batch; each gets its own positions, in the order of arrival."""
     outcomes = in_one_batch(*(on(str(n)) for n in range(BATCH_EVENTS_MAX)))
 
     assert [[n + 1] for n in range(500)] == outcomes
     assert [list(range(1, 501))] == transactions()
 
 
-def test_an_append_that_finds_the_writer_idle_goes_alone(raw_log, transactions):
-    """One after the other: none waits for company."""
+def test_an_append_to_an_idle_writer_is_written_alone(raw_log, transactions):
+    """It does not wait for others."""
     for n in range(5):
         assert [n + 1] == raw_log.append(on(str(n)))
 
@@ -41,7 +43,7 @@ def test_an_append_that_finds_the_writer_idle_goes_alone(raw_log, transactions):
 
 
 def test_positions_are_in_the_order_of_submission(raw_log, in_one_batch, transactions):
-    """An append's own events are next to each other, however many there are."""
+    """An append's own events are adjacent, however many there are."""
     outcomes = in_one_batch(*(on(f"stream {n}", events=n) for n in (2, 3, 1, 4)))
 
     assert [[1, 2], [3, 4, 5], [6], [7, 8, 9, 10]] == outcomes
@@ -49,8 +51,8 @@ def test_positions_are_in_the_order_of_submission(raw_log, in_one_batch, transac
     assert [f"stream {n}" for n in (2, 3, 1, 4) for _ in range(n)] == streams(raw_log)
 
 
-def test_appends_of_one_permit_follow_on_each_other(in_one_batch, transactions):
-    """Each finds what the one before it has written; their neighbours do not wait for them."""
+def test_appends_of_one_permit_keep_their_order(in_one_batch, transactions):
+    """Each finds what the one before it has written; others do not wait for them."""
     outcomes = in_one_batch(
         on("a"), on("a", version=2), on("b"), on("a", version=3), on("a", version=3)
     )
@@ -63,7 +65,7 @@ def test_appends_of_one_permit_follow_on_each_other(in_one_batch, transactions):
 
 
 def test_no_transaction_is_left_open_between_round_trips(raw_log, at_once, database_url):
-    """A process that stops in the middle would hold up every other one."""
+    """A suspended process would block all others."""
     numbers = itertools.count()
     done = []
     idle = (
@@ -91,7 +93,7 @@ def test_no_transaction_is_left_open_between_round_trips(raw_log, at_once, datab
 
 
 def test_nothing_is_locked_after_a_batch(raw_log, in_one_batch, admin):
-    """Neither after one that was written nor after losers and what can't be stored."""
+    """Neither after a written one nor after conflicts and failures."""
     in_one_batch(on("a", key="1"), on("a"), on("\0"), on("b", version=0), on("c"))
 
     others = (
@@ -124,7 +126,7 @@ def test_there_is_one_writer(raw_log, at_once):
     assert 1 == len(writers)
 
 
-def test_what_is_queued_at_the_end_is_written_and_the_rest_refused(raw_log, gathering, until):
+def test_at_the_end_queued_appends_are_written_and_later_ones_refused(raw_log, gathering, until):
     """Every accepted append is answered; a later one is refused at once."""
     with ThreadPoolExecutor(1) as thread:
         with gathering(raw_log):
@@ -154,7 +156,7 @@ def test_a_caller_does_not_wait_for_a_writer_that_hangs(hanging, raw_log, until)
 
 
 def test_closing_does_not_wait_for_a_writer_that_hangs(hanging, until):
-    """Not for longer than its callers do: a service has to be able to stop."""
+    """Not longer than its callers do: a service has to be able to stop."""
     hanging.log.start(on("taken"))
     until(hanging.connecting.is_set)
 
@@ -171,7 +173,7 @@ def test_closing_does_not_wait_for_a_writer_that_hangs(hanging, until):
 
 
 def test_a_cancelled_append_is_withdrawn(raw_log, gathering, until):
-    """Its neighbours are written, and a later one of the same stream."""
+    """The others are written, and a later one of the same stream."""
     with gathering(raw_log):
         before, cancelled, after, same = (
             raw_log.start(append)
@@ -187,7 +189,7 @@ def test_a_cancelled_append_is_withdrawn(raw_log, gathering, until):
 
 
 def test_a_cancelled_append_that_was_taken_is_written(raw_log, head_held, writer_waits):
-    """It can't be withdrawn any more; the next one comes after it."""
+    """It can no longer be withdrawn; the next one follows it."""
     with head_held():
         cancelled = raw_log.start(on("a"))
         writer_waits()
@@ -199,7 +201,7 @@ def test_a_cancelled_append_that_was_taken_is_written(raw_log, head_held, writer
 
 
 def test_a_full_queue_refuses_at_once(raw_log, gathering, monkeypatch):
-    """The caller need not wait for the database to learn it."""
+    """The caller does not wait for the database."""
     monkeypatch.setattr(group_commit, "QUEUE_APPENDS_MAX", 1)
     with gathering(raw_log):
         first, second = raw_log.start(on("a")), raw_log.start(on("b"))
@@ -209,7 +211,7 @@ def test_a_full_queue_refuses_at_once(raw_log, gathering, monkeypatch):
 
 
 def test_waits_are_bounded_after_an_idle_time_too(hanging):
-    """The timer that bounds them ends with the last wait, and starts again with the next."""
+    """The timer ends with the last wait, and starts again with the next."""
     for _ in range(2):
         began = time.monotonic()
         assert isinstance(outcome_of(hanging.log.start(on("a"))), Unavailable)
@@ -220,7 +222,7 @@ def test_waits_are_bounded_after_an_idle_time_too(hanging):
 
 
 def test_each_caller_gets_its_own_outcome(in_one_batch):
-    """Positions and errors out of one batch, and no positions for a response alone."""
+    """Positions and errors of one batch, and no positions for a response without events."""
     kept = on("kept", key="1").answer
 
     outcomes = in_one_batch(
@@ -259,7 +261,7 @@ def test_a_batch_wakes_the_loop_once(raw_log, gathering, until, monkeypatch):
 def test_a_loop_that_has_ended_does_not_end_the_writer(
     database_url, raw_log, head_held, writer_waits, until, new_loop
 ):
-    """What was taken is written, though no caller is left."""
+    """A taken append is written, although no caller is left."""
     commits = append_commits(as_service(database_url))
 
     async def abandon():

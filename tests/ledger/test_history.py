@@ -1,4 +1,4 @@
-"""A stream's whole history, for investigators: what can't be read is reported."""
+"""A stream's whole history, for investigators: unreadable events are reported."""
 
 import asyncio
 from datetime import UTC, date, datetime
@@ -38,8 +38,8 @@ def history(database_url, ledger):
     return history
 
 
-def test_it_holds_each_event_with_its_place_and_its_bytes(ledger, issue, command, history):
-    """Opened, and as it is stored: what is proved of it are the bytes."""
+def test_a_history_has_each_event_with_its_place_and_bytes(ledger, issue, command, history):
+    """Decrypted, and as stored: proofs are about the stored bytes."""
     issue()
     number = issue()
     ledger.permits.report_loss(number, command(), date(2026, 11, 20))
@@ -54,8 +54,8 @@ def test_it_holds_each_event_with_its_place_and_its_bytes(ledger, issue, command
     assert "欧阳测试" == found.events[0].event.identity.name
 
 
-def test_of_a_stream_that_is_not_there_it_is_empty(history):
-    """And it has no holder."""
+def test_the_history_of_an_unknown_stream_is_empty(history):
+    """It has no holder."""
     found = history("nobody")
 
     assert (0, ()) == (found.head, found.events)
@@ -64,7 +64,7 @@ def test_of_a_stream_that_is_not_there_it_is_empty(history):
 
 
 def test_a_loss_of_the_first_version_has_no_day(issue, admin, history):
-    """It lies in logs, and stays there."""
+    """Such events are in logs, and must stay readable."""
     number = issue()
     admin.execute(
         "INSERT INTO ledger.events VALUES (2, %s, 2, 'permit.card-reported-lost.v1', %s)",
@@ -77,8 +77,8 @@ def test_a_loss_of_the_first_version_has_no_day(issue, admin, history):
     assert lost.recorded_at == history(number).sound_history.true_from(2)
 
 
-def test_after_an_erasure_nothing_personal_is_opened(ledger, issue, command, history):
-    """Though the key was in memory a moment ago."""
+def test_after_an_erasure_no_personal_data_is_decrypted(ledger, issue, command, history):
+    """Although the key was in memory a moment ago."""
     number = issue()
     assert history(number).events[0].event.identity is not ERASED
     ledger.holders.erase(
@@ -92,8 +92,8 @@ def test_after_an_erasure_nothing_personal_is_opened(ledger, issue, command, his
     assert history(number).events[0].event.identity is ERASED
 
 
-def test_a_key_that_cant_be_used_leaves_its_events_unread(admin, issue, history):
-    """Each says so; what is plain in them is still there."""
+def test_events_with_an_unusable_key_are_reported(admin, issue, history):
+    """Each of them; their plain fields are still shown."""
     number = issue()
     admin.execute("UPDATE ledger.holders SET wrapped = 'no key'")
 
@@ -106,10 +106,10 @@ def test_a_key_that_cant_be_used_leaves_its_events_unread(admin, issue, history)
 
 
 @pytest.mark.parametrize("state", [b"", b"[]", b'{"timestamp": "never"}', b'{"timestamp": 1}'])
-def test_an_event_without_an_instant_may_have_been_known_at_any(
+def test_after_an_event_without_an_instant_what_was_known_is_unknown(
     issue, rewrite_log, ledger, command, history, state
 ):
-    """So nothing is said of what was known from the one before it on."""
+    """From the event before it on."""
     number = issue()
     ledger.permits.report_loss(number, command(on=date(2026, 12, 1)))
     rewrite_log("UPDATE ledger.events SET state = %s WHERE position = 2", [state])
@@ -121,8 +121,8 @@ def test_an_event_without_an_instant_may_have_been_known_at_any(
         found.known_by(found.events[0].recorded_at)
 
 
-def test_more_events_than_anybody_has_are_not_read(monkeypatch, ledger, issue, command, history):
-    """The bound is there, and says so."""
+def test_the_number_of_events_is_bounded(monkeypatch, ledger, issue, command, history):
+    """More than that is an error."""
     monkeypatch.setattr(module, "EVENTS_MAX", 2)
     number = issue()
     ledger.permits.report_loss(number, command())
@@ -154,7 +154,7 @@ def test_an_application_has_its_history_too(ledger, command, history):
         assert found.holder_id
 
 
-def test_a_history_is_sound_as_far_as_it_is_of_one_lifecycle(
+def test_a_history_is_sound_as_far_as_it_is_of_one_stream_type(
     ledger, issue, command, history, admin
 ):
     """An event of another stream type among a permit's ends its history."""

@@ -1,4 +1,4 @@
-"""Keys in memory: few, not for long, and given back by themselves."""
+"""Keys in memory: few, for a short time, and removed by themselves."""
 
 import time
 from threading import Timer
@@ -13,12 +13,12 @@ SHORT_S = 0.05
 
 @pytest.fixture
 def lasting():
-    """One that does not grow old while a test runs."""
+    """A cache whose keys do not expire during a test."""
     return KeyCache(keys_max=3, generation_s=60)
 
 
-def test_what_was_put_is_given():
-    """Until it is too old; nothing else is."""
+def test_a_cached_key_is_returned():
+    """Until it expires; no other key is."""
     cache = KeyCache(generation_s=60)
 
     cache.put("a", "key of a")
@@ -26,8 +26,8 @@ def test_what_was_put_is_given():
     assert ("key of a", None) == (cache.get("a"), cache.get("b"))
 
 
-def test_a_key_put_again_is_the_newer_one(lasting):
-    """Also where the older one lies among the old."""
+def test_a_key_put_again_replaces_the_older_one(lasting):
+    """Also if the older one is in the older generation."""
     for name in ("a", "b", "c", "d"):
         lasting.put(name, "first")
 
@@ -36,8 +36,8 @@ def test_a_key_put_again_is_the_newer_one(lasting):
     assert "second" == lasting.get("a")
 
 
-def test_it_holds_no_more_than_two_generations(lasting):
-    """However many come: the oldest go first."""
+def test_the_cache_holds_at_most_two_generations(lasting):
+    """The oldest keys are removed first."""
     sizes = []
     for n in range(100):
         lasting.put(f"holder-{n}", n)
@@ -48,8 +48,8 @@ def test_it_holds_no_more_than_two_generations(lasting):
     assert kept == list(range(100 - sizes[-1], 100))
 
 
-def test_it_forgets_within_two_generations_without_being_asked(until):
-    """Without any call; the timer ends with the last key, and starts again with the next."""
+def test_keys_expire_within_two_generations_without_a_call(until):
+    """The timer ends with the last key, and starts again with the next."""
     cache = KeyCache(generation_s=SHORT_S)
     for round_of in range(3):
         cache.put("a", round_of)
@@ -61,22 +61,22 @@ def test_it_forgets_within_two_generations_without_being_asked(until):
         until(lambda: cache._timer is None)
 
 
-def test_a_key_that_is_used_is_forgotten_as_well(until):
-    """Being asked for does not keep it: its row is looked at again."""
+def test_a_key_in_use_expires_as_well(until):
+    """Reading it does not extend its time: its row is read again."""
     cache = KeyCache(generation_s=SHORT_S)
     cache.put("a", "key")
 
     until(lambda: cache.get("a") is None)
 
 
-def test_a_key_lives_for_a_second_at_most():
-    """What an erased holder's key may outlast its row by, in another process."""
+def test_a_key_is_cached_for_at_most_a_second():
+    """An erased holder's key may outlast its row by that much, in another process."""
     assert 2 * CACHE_GENERATION_S <= 1
     assert CACHE_KEYS_MAX == 10_000
 
 
-def test_forgetting_is_at_once(lasting):
-    """Whichever generation it is in, or both; another's stays."""
+def test_a_key_can_be_removed_at_once(lasting):
+    """From either generation, or both; other keys stay."""
     for name in ("a", "b", "c", "d", "a"):
         lasting.put(name, "key")
 
@@ -86,8 +86,8 @@ def test_forgetting_is_at_once(lasting):
     assert [None, None, "key", "key"] == [lasting.get(name) for name in ("a", "b", "c", "d")]
 
 
-def test_many_threads_may_use_it(at_once):
-    """Each gets its own key or none, never another's; the bound holds meanwhile."""
+def test_many_threads_may_use_the_cache(at_once):
+    """Each gets its own key or none, never another's; the bound is kept."""
     cache = KeyCache(keys_max=10, generation_s=0.001)
 
     def work(n):
@@ -106,8 +106,8 @@ def test_many_threads_may_use_it(at_once):
     assert ["done"] * 8 == at_once([work(n) for n in range(8)])
 
 
-def test_where_no_thread_is_to_be_had_nothing_is_kept(monkeypatch):
-    """A key that could not be forgotten in time is not kept; later ones are."""
+def test_without_a_thread_for_the_timer_nothing_is_cached(monkeypatch):
+    """A key that could not expire in time is not kept; later ones are."""
     cache = KeyCache()
     with monkeypatch.context() as exhausted:
         exhausted.setattr(Timer, "start", Mock(side_effect=RuntimeError))

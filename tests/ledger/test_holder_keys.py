@@ -1,4 +1,4 @@
-"""A holder's key: what it shows, where it comes from, and that its row has the last word."""
+"""A holder's key: what it reveals, where it comes from, and that its row decides."""
 
 import asyncio
 from threading import get_ident
@@ -25,7 +25,7 @@ NEWER = type(KEK)("20270101T000000Z-000002", bytes(range(32)))
 
 
 class Remote:
-    """A KEK in another machine, which notes in which thread it was waited for."""
+    """A KEK in another machine, which records the threads that waited for it."""
 
     is_remote = True
 
@@ -54,7 +54,7 @@ def keys():
 
 
 def test_a_key_does_not_show_its_secret():
-    """In no log and in no trace."""
+    """In no log and no traceback."""
     shown = f"{KEY!r} {KEY} {[KEY]} {KEY.commitment}"
 
     assert f"HolderKey('{HOLDER_ID}')" == repr(KEY)
@@ -64,7 +64,7 @@ def test_a_key_does_not_show_its_secret():
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
 def test_a_key_has_256_bits(size):
-    """AES would take shorter ones."""
+    """AES would accept shorter ones."""
     with pytest.raises(ValueError, match="32 bytes"):
         HolderKey(HOLDER_ID, bytes(size))
 
@@ -82,8 +82,8 @@ def test_a_commitment_is_to_holder_and_key():
     assert HolderKey("a", bytes(32)).commitment == keys[0].commitment
 
 
-def test_a_nonce_is_drawn_for_each_seal(monkeypatch):
-    """From the system's random bits, 96 of them, never the same again."""
+def test_each_encryption_draws_a_nonce(monkeypatch):
+    """96 of the system's random bits, never the same again."""
     taken = []
     source = randomness.source
 
@@ -100,7 +100,7 @@ def test_a_nonce_is_drawn_for_each_seal(monkeypatch):
 
 
 @pytest.mark.parametrize("text", [b"", b"x", bytes(1000)], ids=len)
-def test_a_sealed_text_is_28_bytes_longer(text):
+def test_a_ciphertext_is_28_bytes_longer(text):
     """Nonce and tag; it opens at its place, and nowhere else."""
     box = KEY.seal(text, "a", "1")
 
@@ -128,15 +128,15 @@ def test_a_new_key_is_wrapped_for_its_row(keys):
 
 
 def test_a_row_does_not_show_the_key(keys):
-    """Wrapped bytes, different each time."""
+    """The wrapped bytes differ each time."""
     key, row = keys.new(HOLDER_ID)
 
     assert key.secret not in row.wrapped
     assert row.wrapped != KEK.wrap(key.secret, HOLDER_ID)
 
 
-def test_a_key_is_opened_once_while_it_is_in_memory(keys, monkeypatch):
-    """And given without its row then."""
+def test_a_cached_key_is_unwrapped_once(keys, monkeypatch):
+    """It is then returned without its row."""
     _, row = keys.new(HOLDER_ID)
     assert ({}, [HOLDER_ID]) == keys.known([HOLDER_ID])
     [key] = keys.unwrap([row]).values()
@@ -158,7 +158,7 @@ def test_a_destroyed_row_is_erased_in_memory_too(keys):
 
 
 def test_a_row_of_another_holder_gives_no_key(keys):
-    """Rows can't be exchanged: a key is wrapped for its holder."""
+    """Rows cannot be exchanged: a key is wrapped for its holder."""
     _, row = keys.new(HOLDER_ID)
 
     with pytest.raises(KeyUnusable):
@@ -166,16 +166,16 @@ def test_a_row_of_another_holder_gives_no_key(keys):
     assert ({}, ["another"]) == keys.known(["another"])
 
 
-def test_a_kek_that_is_not_there_is_named(keys):
-    """It is looked for once more before that is said."""
+def test_a_missing_kek_is_named(keys):
+    """After one more look-up."""
     row = WrappedKey(HOLDER_ID, NEWER.kek_id, NEWER.wrap(bytes(32), HOLDER_ID))
 
     with pytest.raises(KeyUnusable, match=f"no key-encryption key {NEWER.kek_id}"):
         keys.unwrap([row])
 
 
-def test_a_kek_that_has_come_since_is_found():
-    """By the row that names it; new keys are wrapped with it from then on."""
+def test_a_kek_added_later_is_found():
+    """Through the row that names it; new keys are wrapped with it from then on."""
     keks = [KEK]
     keys = HolderKeys(Keyring(lambda: keks))
     row = WrappedKey(HOLDER_ID, NEWER.kek_id, NEWER.wrap(bytes(range(32)), HOLDER_ID))
@@ -187,8 +187,8 @@ def test_a_kek_that_has_come_since_is_found():
     assert NEWER.kek_id == keys.new("another")[1].kek_id
 
 
-def test_a_kek_far_away_is_not_waited_for_in_the_event_loop():
-    """Wrapping and unwrapping take a thread then; one at hand does not."""
+def test_a_remote_kek_does_not_block_the_event_loop():
+    """Wrapping and unwrapping then use a thread; with a local one they do not."""
     remote = Remote()
 
     async def new_and_open(keys):
@@ -203,8 +203,8 @@ def test_a_kek_far_away_is_not_waited_for_in_the_event_loop():
     assert loop not in remote.threads
 
 
-def test_an_outage_of_the_kek_is_one(keys):
-    """It is neither an erasure nor damage."""
+def test_an_outage_of_the_kek_is_reported_as_such(keys):
+    """Neither as an erasure nor as damage."""
     _, row = keys.new(HOLDER_ID)
     away = HolderKeys(Keyring(lambda: [Remote(fails=True)]))
 

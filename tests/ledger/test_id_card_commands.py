@@ -28,26 +28,26 @@ def counter(ledger):
 
 
 def test_an_application_is_read_as_it_was_accepted(counter, submission, command):
-    """From the log, its applicant opened."""
+    """From the log, with its applicant decrypted."""
     brought = submission()
     number = counter.accept(brought, command())
     application = counter.application(number)
     assert (brought.applicant, Stage.ACCEPTED) == (application.identity, application.stage)
 
 
-def test_the_applicant_does_not_lie_in_the_log(counter, submission, command, ledger):
-    """Nor in the answer that is kept."""
+def test_the_applicant_is_not_stored_in_the_clear(counter, submission, command, ledger):
+    """Nor is the stored response."""
     brought = submission()
     number = counter.accept(brought, command(key="k"))
     counter.go(number, "dispatch", command())
     counter.go(number, "send_back", command(), "欧阳的照片不符")
     stored = b"".join(event.state for event in ledger.log.stored(number))
-    for told in ("欧阳", "照片", brought.applicant.citizen_id_number):
-        assert told.encode() not in stored
+    for personal in ("欧阳", "照片", brought.applicant.citizen_id_number):
+        assert personal.encode() not in stored
 
 
-def test_both_lifecycles_share_one_gapless_log(counter, submission, command, issue, ledger):
-    """In the order in which things happened."""
+def test_both_stream_types_share_one_gapless_log(counter, submission, command, issue, ledger):
+    """In the order of recording."""
     issue()
     number = counter.accept(submission(), command())
     issue()
@@ -62,8 +62,10 @@ def test_both_lifecycles_share_one_gapless_log(counter, submission, command, iss
     ] == [event.topic for event in log]
 
 
-def test_neither_is_taken_for_the_other(counter, submission, command, issue, ledger):
-    """An application is no permit, whatever is asked of it."""
+def test_applications_and_permits_are_not_found_as_each_other(
+    counter, submission, command, issue, ledger
+):
+    """Neither by reads nor by commands."""
     number, permit = counter.accept(submission(), command()), issue()
     with pytest.raises(UnknownPermit):
         ledger.permit(number)
@@ -74,7 +76,7 @@ def test_neither_is_taken_for_the_other(counter, submission, command, issue, led
     assert [1, 2] == [event.id for event in ledger.events(1, 10)]
 
 
-def test_a_stream_of_two_lifecycles_is_not_read(counter, submission, command, issue, ledger):
+def test_a_stream_of_two_stream_types_is_not_read(counter, submission, command, issue, ledger):
     """No state is folded from it."""
     permit = ledger.log.opened(ledger.log.stored(issue()))
     number = counter.accept(submission(), command())
@@ -94,8 +96,10 @@ def test_two_applications_of_one_person_share_a_key(counter, submission, command
     assert (first, second) == ledger.log.holder(holder_id).permit_numbers
 
 
-def test_the_same_person_at_two_counters_at_once(counter, submission, command, at_once, ledger):
-    """Both are accepted, under one key."""
+def test_two_concurrent_applications_of_one_person_are_accepted(
+    counter, submission, command, at_once, ledger
+):
+    """Under one key."""
     acts = [lambda: counter.accept(submission(NUMBER), command())] * 6
     assert not [one for one in at_once(acts) if isinstance(one, Exception)]
     numbers = [event.originator_id for event in ledger.events(1, 10)]
@@ -103,7 +107,7 @@ def test_the_same_person_at_two_counters_at_once(counter, submission, command, a
     assert 1 == len({counter.application(number).holder_id for number in numbers})
 
 
-def test_a_permits_holder_is_another_record(counter, submission, command, issue, ledger):
+def test_a_permits_holder_has_another_record(counter, submission, command, issue, ledger):
     """The registers have no index in common."""
     permit = ledger.permit(issue(NUMBER))
     application = counter.application(counter.accept(submission(NUMBER), command()))
@@ -113,7 +117,7 @@ def test_a_permits_holder_is_another_record(counter, submission, command, issue,
 def test_an_erasure_reaches_every_application_and_no_permit(
     counter, submission, command, issue, ledger
 ):
-    """The key is destroyed beside the events that say so."""
+    """The key is destroyed together with the events."""
     permit = issue(NUMBER)
     numbers = [counter.accept(submission(NUMBER), command()) for _ in range(2)]
     holder_id = counter.application(numbers[0]).holder_id
@@ -132,6 +136,6 @@ def test_an_erasure_reaches_every_application_and_no_permit(
     assert holder_id != counter.application(again).holder_id
 
 
-def test_the_log_knows_every_topic_of_every_lifecycle(ledger):
-    """What can be written can be read."""
+def test_the_log_reads_every_topic_of_every_stream_type(ledger):
+    """Every event that can be written can be read."""
     assert {event.TOPIC for event in EVENTS} <= ledger.event_mapper.topics

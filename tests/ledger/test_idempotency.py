@@ -1,4 +1,4 @@
-"""Invariant 2: a retry with the same key never appends twice and gets the first answer."""
+"""Invariant 2: a retry with the same key never appends twice and gets the first response."""
 
 import asyncio
 from contextlib import closing
@@ -36,7 +36,7 @@ def ledger(database_url, blind_index):
         yield with_renderer
 
 
-def test_a_retry_gets_the_first_answer(ledger, issue, command):
+def test_a_retry_gets_the_first_response(ledger, issue, command):
     """Also when the permit has changed since."""
     number = issue()
     first = ledger.permits.report_loss(number, command(key="key-1"))
@@ -60,7 +60,7 @@ def test_a_retry_gets_the_first_answer(ledger, issue, command):
 
 
 def test_a_retried_issue_is_one_permit(ledger, application, command):
-    """The second would be refused for the first otherwise."""
+    """Without the key, the second would be refused."""
     wanted = application()
     first = ledger.permits.issue(wanted, command(key="key-1"))
 
@@ -70,7 +70,7 @@ def test_a_retried_issue_is_one_permit(ledger, application, command):
     assert ledger.head() == 1
 
 
-def test_a_retry_of_what_was_already_true_gets_its_answer(ledger, issue, command):
+def test_a_retry_of_a_command_without_an_effect_gets_its_response(ledger, issue, command):
     """Nothing was appended the first time; the position is the permit's last at that time."""
     number = issue()
     ledger.permits.report_loss(number, command())
@@ -83,7 +83,7 @@ def test_a_retry_of_what_was_already_true_gets_its_answer(ledger, issue, command
     assert (first.body, first.position) == (again.body, again.position)
 
 
-def test_a_refusal_is_an_answer_too(ledger, issue, command):
+def test_a_refusal_is_stored_too(ledger, issue, command):
     """The same key gets the same response, even if the rule would allow it by now."""
     number = issue()
     with pytest.raises(TooEarlyToEndorse):
@@ -104,10 +104,10 @@ def test_a_refusal_is_an_answer_too(ledger, issue, command):
     assert ledger.head() == 1
 
 
-def test_p18_a_refused_claim_is_an_answer_too(
+def test_p18_a_refused_claim_is_stored_too(
     database_url, blind_index, application, phone, face_match, command
 ):
-    """There was no permit to claim; the key gets this response again when there is one."""
+    """There was no permit to claim; the key gets this response again once there is one."""
     with closing(
         BlockingLedger(
             database_url,
@@ -132,7 +132,7 @@ def test_p18_a_refused_claim_is_an_answer_too(
 
 
 def test_a_key_belongs_to_one_request(ledger, issue, command):
-    """Another request under it is refused, whichever answer the first one got."""
+    """Another request under it is refused, whatever the first response was."""
     number = issue()
     ledger.permits.report_loss(number, command(key="accepted"))
     with pytest.raises(NotReportedLost):
@@ -145,7 +145,7 @@ def test_a_key_belongs_to_one_request(ledger, issue, command):
 
 
 def test_a_key_belongs_to_one_caller(ledger, issue, command):
-    """Two offices may count their requests alike."""
+    """Two offices may number their requests alike."""
     number = issue()
     ledger.permits.report_loss(number, command(key="1"))
 
@@ -156,8 +156,8 @@ def test_a_key_belongs_to_one_caller(ledger, issue, command):
     assert (3, False) == (answer.version, answer.replayed)
 
 
-def test_the_same_request_twice_at_once_is_one(ledger, issue, command, at_once):
-    """Both get the one answer."""
+def test_two_concurrent_sendings_of_a_request_are_executed_once(ledger, issue, command, at_once):
+    """Both get the same response."""
     home = Residence("320281", "澄江中路2号")
     for _ in range(ROUNDS):
         number = issue()
@@ -176,11 +176,11 @@ def test_the_same_request_twice_at_once_is_one(ledger, issue, command, at_once):
 
 
 @pytest.mark.parametrize("act", ["issue", "reissue", "cancel", "expect a version", "refused"])
-def test_a_retry_overtaken_by_the_first_request_gets_its_answer(
+def test_a_retry_overtaken_by_the_first_request_gets_its_response(
     ledger, issue, application, command, monkeypatch, act
 ):
-    """The retry was on its way to the log; what the first request then did is no reason to refuse
-    it, and neither is what it was refused for itself."""
+    """The retry was on its way to the log; neither the first request's effect nor the retry's own
+    refusal replaces that response."""
     number, wanted = issue(), application()
     if act != "refused":
         ledger.permits.report_loss(number, command())

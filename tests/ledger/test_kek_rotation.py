@@ -1,4 +1,4 @@
-"""Rotation to a new key-encryption key: every key is re-wrapped, no event is touched."""
+"""Rotation to a new key-encryption key: every key is wrapped again, no event is changed."""
 
 from contextlib import closing
 from datetime import date
@@ -65,8 +65,8 @@ def stored(owner, table):
     return owner.execute(f"SELECT * FROM ledger.{table} ORDER BY 1").fetchall()
 
 
-def test_every_key_is_rewrapped_and_no_event_is_touched(open_ledger, issue, owner, store):
-    """The old KEK is not needed any more; the log has the same bytes."""
+def test_every_key_is_rewrapped_and_no_event_is_changed(open_ledger, issue, owner, store):
+    """The old KEK is no longer needed; the log has the same bytes."""
     numbers = [issue() for _ in range(5)]
     log, before = stored(owner, "events"), stored(owner, "holder_keys")
     [old] = store.keys
@@ -89,18 +89,17 @@ def test_progress_is_reported_batch_by_batch(issue, owner, store, monkeypatch):
     monkeypatch.setattr(kek_rotation, "BATCH_KEYS_MAX", 2)
     for _ in range(5):
         issue()
-    told = []
+    progress = []
 
-    rotate(owner, store, lambda done, total: told.append((done, total)))
+    rotate(owner, store, lambda done, total: progress.append((done, total)))
 
-    assert [(0, 5), (2, 5), (4, 5), (5, 5)] == told
+    assert [(0, 5), (2, 5), (4, 5), (5, 5)] == progress
 
 
 @pytest.mark.parametrize("wraps", range(7))
-def test_a_rotation_that_was_stopped_goes_on_where_it_was(
-    open_ledger, issue, owner, store, monkeypatch, wraps
-):
-    """Wherever it was stopped, the next run finishes it, and everybody can be read all the time."""
+def test_an_interrupted_rotation_resumes(open_ledger, issue, owner, store, monkeypatch, wraps):
+    """Wherever it was interrupted, the next run completes it, and every holder is readable
+    throughout."""
     monkeypatch.setattr(kek_rotation, "BATCH_KEYS_MAX", 2)
     numbers = [issue() for _ in range(5)]
     store.wraps_left = wraps
@@ -122,8 +121,8 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_was(
         assert {"欧阳测试"} == {later.permit(number).person.name for number in numbers}
 
 
-def test_a_service_that_wraps_with_the_old_key_takes_the_new_one(issue, ledger, owner, store):
-    """Its append conflicts with the closed KEK: no key may be lost with it."""
+def test_a_service_that_wraps_with_the_old_kek_switches_to_the_new_one(issue, ledger, owner, store):
+    """Its append conflicts with the closed KEK, so that no key can be lost with it."""
     issue()
     old = ledger.holder_keys.keyring.active.kek_id
 
@@ -142,10 +141,10 @@ def taken_by(permit):
     return [ClaimHolder(permit.holder_id.encode(), permit.holder_id, permit.id)]
 
 
-def test_an_import_that_wraps_with_the_old_key_takes_the_new_one(
+def test_an_import_that_wraps_with_the_old_kek_switches_to_the_new_one(
     ledger, owner, store, application, context
 ):
-    """A rotation is no conflict of the batch: it is written, also if the old KEK is gone."""
+    """A rotation is no conflict for its batch: it is written, also if the old KEK is gone."""
     permits = [Permit.issue(f"permit-{n}", f"holder-{n}", application(), context) for n in range(3)]
 
     with BulkAppender(ledger, keeps_keys=True) as bulk:
@@ -163,7 +162,7 @@ def test_an_import_that_wraps_with_the_old_key_takes_the_new_one(
 
 
 def test_a_destroyed_key_stays_destroyed(issue, ledger, owner, store, erase):
-    """An erased holder gets nothing back from a rotation."""
+    """A rotation restores nothing of an erased holder."""
     number = issue()
     erase(ledger, ledger.permit(number).holder_id)
 
@@ -171,8 +170,8 @@ def test_a_destroyed_key_stays_destroyed(issue, ledger, owner, store, erase):
     assert [(None, None)] == [row[1:] for row in stored(owner, "holder_keys")]
 
 
-def test_an_erasure_in_the_middle_is_not_undone(issue, ledger, owner, store, erase, monkeypatch):
-    """The row was read before and is written after."""
+def test_a_concurrent_erasure_is_not_undone(issue, ledger, owner, store, erase, monkeypatch):
+    """The row was read before the erasure and is written after it."""
     holder_id = ledger.permit(issue()).holder_id
     found = kek_rotation._next
 
@@ -188,8 +187,8 @@ def test_an_erasure_in_the_middle_is_not_undone(issue, ledger, owner, store, era
     assert [(None, None)] == [row[1:] for row in stored(owner, "holder_keys")]
 
 
-def test_one_rotation_at_a_time(database_url, ledger, owner, store):
-    """The second is refused, and makes no key."""
+def test_only_one_rotation_runs_at_a_time(database_url, ledger, owner, store):
+    """The second is refused, and creates no key."""
 
     def second(done, total):
         with connect(database_url) as another, pytest.raises(Unavailable):
@@ -200,7 +199,7 @@ def test_one_rotation_at_a_time(database_url, ledger, owner, store):
     assert 2 == len(store.keys)
 
 
-def test_a_key_in_use_is_not_destroyed(issue, ledger, owner, store):
+def test_a_kek_in_use_is_not_destroyed(issue, ledger, owner, store):
     """Nor the active one, nor an unknown one."""
     issue()
     for kek_id in (*store.keys, "20200101T000000Z-000000"):
@@ -209,7 +208,7 @@ def test_a_key_in_use_is_not_destroyed(issue, ledger, owner, store):
     assert 1 == len(store.keys)
 
 
-def test_what_is_missing_is_said_before_anything_is_done(issue, ledger, owner, store):
+def test_a_missing_kek_is_reported_before_anything_is_done(issue, ledger, owner, store):
     """A service does not start, a rotation does not begin."""
     issue()
     store.keys.clear()
@@ -221,7 +220,7 @@ def test_what_is_missing_is_said_before_anything_is_done(issue, ledger, owner, s
         rotate(owner, store)
 
 
-def test_another_key_under_the_same_name_is_noticed(ledger, owner, store):
+def test_another_kek_under_the_same_name_is_detected(ledger, owner, store):
     """By its check value."""
     [kek_id] = store.keys
     store.keys[kek_id] = type(store.keys[kek_id])(store, kek_id, b"x" * 32)
@@ -230,8 +229,8 @@ def test_another_key_under_the_same_name_is_noticed(ledger, owner, store):
         introduce(owner, Keyring(store.load))
 
 
-def test_a_damaged_key_holds_up_no_other(issue, ledger, owner, store):
-    """The rotation says how many are left, and the KEK that may still open them stays."""
+def test_a_damaged_key_does_not_delay_the_others(issue, ledger, owner, store):
+    """The rotation reports how many are left, and the KEK that may still unwrap them is kept."""
     issue()
     damaged = ledger.permit(issue()).holder_id
     owner.execute("UPDATE ledger.holders SET wrapped = '' WHERE holder_id = %s", [damaged])

@@ -1,4 +1,4 @@
-"""Commands and reads on the event log, with their responses to the last byte."""
+"""Commands and reads on the event log, with their complete responses."""
 
 import asyncio
 from contextlib import closing
@@ -30,7 +30,7 @@ IN_WINDOW = date(2026, 12, 20)
 
 
 class Words:
-    """Renders outcomes that differ."""
+    """A renderer with distinguishable outcomes."""
 
     def aggregate(self, permit, _context):
         return f"version {permit.version} lost {permit.card.is_lost}".encode()
@@ -41,7 +41,7 @@ class Words:
 
 @pytest.fixture
 def ledger(database_url, blind_index):
-    """With responses that can be told apart."""
+    """With distinguishable responses."""
     with closing(
         BlockingLedger(
             as_service(database_url), blind_index=blind_index, keyring=keyring(), renderer=Words()
@@ -87,8 +87,8 @@ def again(version, lost, position):
     return (f"version {version} lost {lost}".encode(), version, position, True)
 
 
-def test_changes_and_wishes_already_true(comes_to, issued, command):
-    """Each answer names its version and its position."""
+def test_changes_and_commands_without_an_effect(comes_to, issued, command):
+    """Each response has its version and its position."""
     number = issued()
 
     assert first(2, True, 2) == comes_to("report_loss", number, command())
@@ -99,8 +99,8 @@ def test_changes_and_wishes_already_true(comes_to, issued, command):
     assert first(5, False, 5) == comes_to("endorse", number, presented, command(on=IN_WINDOW))
 
 
-def test_retries_get_the_first_answer(comes_to, issued, application, command):
-    """Of a change, of a wish already true, of an issue, of a refusal."""
+def test_retries_get_the_first_response(comes_to, issued, application, command):
+    """Of a change, of a command without an effect, of an issue, of a refusal."""
     number, wanted = issued(), application()
 
     assert first(2, True, 2) == comes_to("report_loss", number, command(key="1"))
@@ -164,8 +164,8 @@ def test_unknown_permits(comes_to, issued, command, phone, face_match, ledger):
     assert first(3, False, 3) == revoked
 
 
-def test_commands_at_once_on_one_permit(ledger, issue, command):
-    """They are in conflict with each other, decide again, and all succeed."""
+def test_concurrent_commands_on_one_permit(ledger, issue, command):
+    """They conflict with each other, decide again, and all succeed."""
     number = issue()
     permits = PermitCommands(ledger.event_log, ledger.event_mapper, blind_index=ledger.blind_index)
 
@@ -208,16 +208,16 @@ def test_reads(ledger, read, asked, found):
 
 
 @pytest.mark.usefixtures("readable")
-def test_only_the_responses_that_there_are_come(ledger):
-    """To the last field."""
+def test_only_stored_responses_are_returned(ledger):
+    """Complete."""
     [(key, (fingerprint, kept))] = ledger.log.answers("officer-1", ["1", "2"]).items()
 
     assert ("1", b"") == (key, fingerprint)
     assert Answer(accepted=True, body=b"", version=1, position=1, replayed=True) == kept
 
 
-def test_permits_loaded_together_are_told_apart(ledger, issue, command):
-    """Each is folded from its own events, also those loaded twice and those that are unknown."""
+def test_permits_loaded_together_are_not_confused(ledger, issue, command):
+    """Each is folded from its own events, also duplicates and unknown ones."""
     numbers = [issue() for _ in range(3)]
     ledger.permits.report_loss(numbers[1], command())
     wanted = [numbers[2], numbers[0], NOBODYS, numbers[1], numbers[0]]
@@ -236,7 +236,7 @@ def test_permits_loaded_together_are_told_apart(ledger, issue, command):
 
 
 def test_more_permits_than_one_read_takes(ledger, issue):
-    """In several reads, with none left out."""
+    """Several reads are made, and none is left out."""
     number = issue()
     wanted = [f"nobody's {n}" for n in range(GROUP_KEYS_MAX)] + [number]
 
@@ -272,7 +272,7 @@ def test_an_empty_append_is_no_round_trip(ledger):
 )
 @pytest.mark.usefixtures("readable")
 def test_connections_that_died_in_the_pool_are_no_error(ledger, issue, admin, read, asked):
-    """The read is made on another."""
+    """The read is repeated on another."""
     asked = [issue()] if read == "load" else asked
     assert getattr(ledger.log, read)(*asked)
     assert admin.execute(
@@ -284,7 +284,7 @@ def test_connections_that_died_in_the_pool_are_no_error(ledger, issue, admin, re
         assert getattr(ledger.log, read)(*asked)
 
 
-def test_a_database_that_is_away_is_unavailable(ledger):
+def test_an_unreachable_database_is_unavailable(ledger):
     """For every caller of that read."""
 
     async def act():

@@ -1,4 +1,4 @@
-"""Bringing a database to the schema: once, under a lock, and never over another text."""
+"""Migrating a database: once, under a lock, and never after a migration's text has changed."""
 
 import itertools
 from pathlib import Path
@@ -37,8 +37,8 @@ def rows(connection):
     return connection.execute("SELECT n FROM first").fetchall()
 
 
-def test_all_of_ours_are_applied_once(connection):
-    """In the order of their numbers, package by package; a second time there is nothing to do."""
+def test_all_migrations_are_applied_once(connection):
+    """In the order of their numbers, package by package; the second run has nothing to do."""
     expected = [
         f"{package}/{file.name}"
         for package in ("ledger", "projections")
@@ -50,8 +50,8 @@ def test_all_of_ours_are_applied_once(connection):
     assert (0,) == connection.execute("SELECT position FROM ledger.head").fetchone()
 
 
-def test_a_later_one_is_applied_by_itself(connection, package):
-    """What was applied before is left alone."""
+def test_a_later_migration_is_applied_alone(connection, package):
+    """Those applied before are skipped."""
     name, folder = package
     assert [f"{name}/0001_first.sql", f"{name}/0002_second.sql"] == migrate(connection, name)
     (folder / "0003_third.sql").write_text("INSERT INTO first VALUES (3)")
@@ -60,7 +60,7 @@ def test_a_later_one_is_applied_by_itself(connection, package):
     assert [(2,), (3,)] == rows(connection)
 
 
-def test_two_at_once_apply_each_once(empty_database, package, at_once):
+def test_two_concurrent_runs_apply_each_migration_once(empty_database, package, at_once):
     """One waits for the other, and finds its work done."""
     name, folder = package
     (folder / "0003_slow.sql").write_text("SELECT pg_sleep(0.2); INSERT INTO first VALUES (3);")
@@ -78,7 +78,7 @@ def test_two_at_once_apply_each_once(empty_database, package, at_once):
 
 
 def test_a_changed_text_is_refused(connection, package):
-    """What was applied is never edited; nothing later is applied on top."""
+    """An applied migration is never edited; later ones are not applied on top."""
     name, folder = package
     migrate(connection, name)
     (folder / "0001_first.sql").write_text("CREATE TABLE first (n bigint);")
@@ -90,7 +90,7 @@ def test_a_changed_text_is_refused(connection, package):
 
 
 def test_a_missing_file_is_refused(connection, package):
-    """An older program meets a newer database, or a file was deleted."""
+    """A newer version migrated the database, or a file was deleted."""
     name, folder = package
     migrate(connection, name)
     (folder / "0002_second.sql").unlink()
@@ -99,8 +99,8 @@ def test_a_missing_file_is_refused(connection, package):
         migrate(connection, name)
 
 
-def test_a_failing_one_leaves_nothing_of_itself(connection, package):
-    """Those before it stay applied; mended, it is applied from its beginning."""
+def test_a_failed_migration_leaves_nothing(connection, package):
+    """Earlier ones stay applied; once corrected, it is applied from its beginning."""
     name, folder = package
     failing = folder / "0003_failing.sql"
     failing.write_text("INSERT INTO first VALUES (3); SELECT 1 / 0;")
@@ -114,8 +114,8 @@ def test_a_failing_one_leaves_nothing_of_itself(connection, package):
     assert [(2,), (33,)] == rows(connection)
 
 
-def test_one_that_the_databases_contents_forbid_says_why(connection, package):
-    """Its message and its hint; those before it stay applied, nothing of it is there."""
+def test_a_migration_refused_by_the_databases_content_gives_the_reason(connection, package):
+    """Its message and its hint; earlier ones stay applied, nothing of it remains."""
     name, folder = package
     (folder / "0003_asking.sql").write_text(
         "INSERT INTO first VALUES (3); DO $$ BEGIN RAISE EXCEPTION 'there is a 3'"
@@ -129,8 +129,8 @@ def test_one_that_the_databases_contents_forbid_says_why(connection, package):
     assert [(2,)] == rows(connection)
 
 
-def test_the_lock_is_given_back(connection, empty_database, package):
-    """Also after a failure, by a connection that lives on."""
+def test_the_lock_is_released(connection, empty_database, package):
+    """Also after a failure, by a connection that stays open."""
     name, folder = package
     (folder / "0003_failing.sql").write_text("SELECT 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero):

@@ -1,4 +1,4 @@
-"""SQL by its name, from the file beside the module."""
+"""SQL by name, from the file beside the module."""
 
 import sys
 
@@ -35,19 +35,19 @@ def test_a_query_is_found_by_its_name(queries):
     assert queries.second_one == "SELECT '-- name: not_a_header';\n"
 
 
-def test_a_header_stands_at_the_beginning_of_a_line(queries):
+def test_a_header_is_at_the_beginning_of_a_line(queries):
     """Inside a statement it is text."""
     with pytest.raises(AttributeError):
         _ = queries.not_a_header
 
 
-def test_an_unknown_name_is_named_with_its_file(queries):
+def test_an_unknown_name_is_reported_with_its_file(queries):
     """A slip of the pen shows where to look."""
     with pytest.raises(AttributeError, match=r"queried/sql/some\.sql has no query named third"):
         _ = queries.third
 
 
-def test_a_file_that_is_missing_is_missed_at_once():
+def test_a_missing_file_is_reported_at_once():
     """When the module is loaded, not when it is used."""
     with pytest.raises(FileNotFoundError):
         Queries("ledger", "sql/none.sql")

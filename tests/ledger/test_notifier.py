@@ -1,4 +1,4 @@
-"""Followers are woken after a commit, and no commit waits for that."""
+"""Followers are notified after a commit, and no commit waits for that."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ NOTIFIER = "test notifier"
 
 @pytest.fixture
 def make_notifier(database_url):
-    """``make_notifier(failures)``: one that can't connect the first times."""
+    """``make_notifier(failures)``: one that cannot connect the first times."""
     with ExitStack() as stack:
 
         def make_notifier(*failures):
@@ -54,13 +54,13 @@ def listener(database_url):
 
 @pytest.fixture
 def heard(listener):
-    """``heard()``: waits for a ring."""
+    """``heard()``: wait for a notification."""
     return lambda: list(listener.notifies(timeout=WAIT_S, stop_after=1))
 
 
 @pytest.fixture
 def heard_so_far(listener, admin):
-    """``heard_so_far()``: how often it has rung since the last look."""
+    """``heard_so_far()``: the number of notifications since the last call."""
 
     def heard_so_far():
         admin.execute("SELECT pg_notify(%s, 'and no more')", [CHANNEL])
@@ -74,7 +74,7 @@ def heard_so_far(listener, admin):
 
 @pytest.fixture
 def stuck(notifier, heard, until, admin):
-    """``with stuck():`` the notifier rings and the server, stopped, does not answer."""
+    """``with stuck():`` the notifier is sending, and the suspended server does not answer."""
 
     @contextmanager
     def stuck():
@@ -101,14 +101,14 @@ def within_bounds(act):
 
 
 def test_a_notification_arrives(notifier, heard):
-    """Each time, by whoever listens."""
+    """Each time, at every listener."""
     for _ in range(3):
         notifier.notify()
         assert heard()
 
 
 def test_a_commit_is_notified(ledger, issue, heard, heard_so_far, command):
-    """By one process's command, and by a batch of them; a read is no news."""
+    """A command's, and a batch's; a read is not."""
     number = issue()
     assert heard()
     ledger.append_all([on("a")])
@@ -131,7 +131,7 @@ def test_nothing_is_connected_before_the_first_notification(notifier, admin, hea
 
 
 def test_commits_during_a_notification_share_the_next(notifier, stuck, heard_so_far, until):
-    """While it rings, everything else is the next ring; and nobody who rings waits for it."""
+    """While one is being sent, all commits share the next one; no caller waits for it."""
     with stuck():
         within_bounds(lambda: [notifier.notify() for _ in range(RINGS)])
 
@@ -141,7 +141,7 @@ def test_commits_during_a_notification_share_the_next(notifier, stuck, heard_so_
 
 
 def test_the_last_notification_is_sent_while_closing(notifier, stuck, heard_so_far, until):
-    """The commit was after the ring that is under way: followers would miss it."""
+    """The commit came after the one under way: followers would miss it."""
     with ThreadPoolExecutor(1) as thread:
         with stuck():
             notifier.notify()
@@ -168,7 +168,7 @@ def test_without_a_database_a_notification_is_lost_and_the_next_one_is_not(
 
 
 def test_a_lost_connection_is_made_again(notifier, heard, until, kill):
-    """What was rung on the lost one is not heard; the next ring is."""
+    """The notification on the lost one is not received; the next is."""
     notifier.notify()
     assert heard()
     lost = notifier._connection
@@ -180,7 +180,7 @@ def test_a_lost_connection_is_made_again(notifier, heard, until, kill):
 
 
 def test_closing_ends_its_thread_and_its_connection(notifier, heard, until, admin):
-    """A ring afterwards begins nothing anew."""
+    """A later notification starts nothing."""
     notifier.notify()
     assert heard()
 
@@ -193,7 +193,7 @@ def test_closing_ends_its_thread_and_its_connection(notifier, heard, until, admi
 
 
 def test_a_notifier_that_was_never_used_has_nothing_to_close(notifier):
-    """And does not ring afterwards."""
+    """It sends nothing afterwards."""
     notifier.close()
     notifier.notify()
 
@@ -201,7 +201,7 @@ def test_a_notifier_that_was_never_used_has_nothing_to_close(notifier):
 
 
 def test_closing_does_not_wait_for_a_connection_that_is_stuck(notifier, stuck, until, monkeypatch):
-    """A service has to be able to stop; followers look by themselves."""
+    """A service has to be able to stop; followers poll."""
     monkeypatch.setattr(notifier_module, "CLOSE_WAIT_S", 0.1)
     with ThreadPoolExecutor(1) as thread, stuck():
         thread.submit(notifier.close).result(10)

@@ -24,7 +24,7 @@ def elsewhere(database_url, blind_index):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_p02_of_many_issues_in_the_same_instant_one_wins(
+def test_p02_of_many_concurrent_issues_one_succeeds(
     processes, ledger, elsewhere, application, command, at_once, citizen_number
 ):
     """The others are refused, and the log has one permit."""
@@ -57,8 +57,8 @@ def test_p02_a_second_permit_is_refused(issue, citizen_number):
 
 
 @pytest.mark.parametrize("end", ["cancelled", "voided"])
-def test_p02_after_its_end_there_may_be_another(ledger, issue, command, citizen_number, end):
-    """And only one."""
+def test_p02_after_a_permits_end_another_may_be_issued(ledger, issue, command, citizen_number, end):
+    """Only one."""
     person = citizen_number()
     first = issue(person)
     if end == "cancelled":
@@ -73,10 +73,10 @@ def test_p02_after_its_end_there_may_be_another(ledger, issue, command, citizen_
         issue(person)
 
 
-def test_p02_many_returns_in_the_same_instant_are_one(
+def test_p02_of_many_concurrent_issues_to_a_former_holder_one_succeeds(
     ledger, issue, application, command, at_once, citizen_number
 ):
-    """A known holder without a permit is guarded like a new one."""
+    """A known holder without a permit is protected like a new one."""
     person = citizen_number()
     ledger.permits.cancel(issue(person), CancellationReason.MOVED_AWAY, command())
 
@@ -86,7 +86,7 @@ def test_p02_many_returns_in_the_same_instant_are_one(
     assert ledger.head() == 3
 
 
-def test_p02_the_guard_covers_both_numbers_of_a_correction(ledger, issue, command, citizen_number):
+def test_p02_a_correction_bars_both_numbers(ledger, issue, command, citizen_number):
     """The right number is taken; the former one is barred while the permit lasts."""
     former, right = citizen_number(), citizen_number()
     number = issue(former)
@@ -102,8 +102,8 @@ def test_p02_the_guard_covers_both_numbers_of_a_correction(ledger, issue, comman
         ledger.permits.correct_identity(other, command(), citizen_id_number=former)
 
 
-def test_p02_former_numbers_add_up_and_may_come_back(ledger, issue, command, citizen_number):
-    """Each correction bars one more; a correction back is none of another person."""
+def test_p02_former_numbers_accumulate_and_may_be_restored(ledger, issue, command, citizen_number):
+    """Each correction bars one more; a correction back is allowed."""
     first, second, third = (citizen_number() for _ in range(3))
     number = issue(first)
     for right in (second, third, first):
@@ -133,10 +133,10 @@ def test_p02_a_former_number_is_another_persons_after_the_end(
         issue(former)
 
 
-def test_p02_of_a_correction_and_an_issue_to_the_former_number_one_order_holds(
+def test_p02_a_concurrent_correction_and_issue_to_the_former_number_are_ordered(
     ledger, issue, application, command, at_once, citizen_number
 ):
-    """In the same instant: the number is free before, and barred after."""
+    """The number is free before the correction, and barred after it."""
     for _ in range(ROUNDS):
         former, right = citizen_number(), citizen_number()
         number = issue(former)
@@ -165,7 +165,8 @@ def test_p02_a_corrected_number_is_free_after_the_end(ledger, issue, command, ci
 
 
 def test_p02_a_correction_onto_a_holders_number_is_refused(ledger, issue, command, citizen_number):
-    """Two open permits would be one person's; nothing is appended, and the key is told so again."""
+    """One person would have two open permits; nothing is appended, and the key gets the same
+    refusal again."""
     taken, own = citizen_number(), citizen_number()
     issue(taken)
     number = issue(own)
@@ -179,10 +180,9 @@ def test_p02_a_correction_onto_a_holders_number_is_refused(ledger, issue, comman
     assert ledger.head() == 2
 
 
-def test_p02_of_two_corrections_onto_one_number_one_wins(
+def test_p02_of_two_concurrent_corrections_to_one_number_one_succeeds(
     ledger, issue, command, at_once, citizen_number
 ):
-    """In the same instant."""
     for _ in range(ROUNDS):
         right = citizen_number()
         numbers = [issue(), issue()]
@@ -199,7 +199,9 @@ def test_p02_of_two_corrections_onto_one_number_one_wins(
         assert 1 == sum(isinstance(each, AlreadyHoldsPermit) for each in outcomes), outcomes
 
 
-def test_p02_a_correction_onto_an_earlier_record_joins_it(ledger, issue, command, citizen_number):
+def test_p02_a_correction_to_a_number_with_an_earlier_record_joins_it(
+    ledger, issue, command, citizen_number
+):
     """The person had a permit under the right number before; there is still one open permit."""
     right = citizen_number()
     earlier = issue(right)

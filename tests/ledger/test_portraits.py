@@ -61,8 +61,7 @@ def test_a_picture_is_at_most_64_kib(ends):
         "JPEG then PNG",
     ],
 )
-def test_anything_else_is_refused(image):
-    """Torn on its way, or never a picture."""
+def test_incomplete_and_other_files_are_refused(image):
     with pytest.raises(ValueError, match="a whole JPEG or PNG file"):
         Portrait.of(image)
 
@@ -113,7 +112,7 @@ def test_a_portrait_is_not_opened_elsewhere(portrait, sealed, changed):
 
 @pytest.mark.parametrize("at", [0, 11, 12, 500, -1])
 def test_a_portrait_that_was_changed_is_not_opened(portrait, sealed, at):
-    """Nonce, picture or tag; nor one that is cut."""
+    """Nonce, picture or tag; nor a truncated one."""
     image = bytearray(sealed.image)
     image[at] ^= 1
 
@@ -130,13 +129,14 @@ def test_a_portrait_is_not_opened_with_another_key(portrait, sealed):
 
 
 def test_a_portrait_is_the_one_that_its_event_names(sealed):
-    """Sealed with the key and for this place, and yet another picture than the event's."""
+    """A picture encrypted with the key for this place is refused if its digest is not the
+    event's."""
     with pytest.raises(SealBroken, match="not the one that the event names"):
         sealed.open(KEY, Portrait.of(filled(PNG)).digest)
 
 
 def test_a_portrait_is_not_opened_as_an_events_personal_part(sealed):
-    """What is sealed for one purpose is nothing for another."""
+    """A ciphertext is bound to its purpose."""
     for place in [("7Q2M9K4T8XW5", "1"), ("7Q2M9K4T8XW5", "1", "permit.issued.v1")]:
         with pytest.raises(SealBroken):
             KEY.open(sealed.image, *place)

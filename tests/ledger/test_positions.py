@@ -1,4 +1,4 @@
-"""Invariant 1: positions have no gap, and who has seen one has seen everything before it."""
+"""Invariant 1: positions have no gap, and a reader that has seen one has seen all before it."""
 
 from itertools import pairwise
 from threading import Event
@@ -53,7 +53,7 @@ def writer(recorders, stored):
 
 
 def test_positions_of_all_writers_are_contiguous(at_once, recorders, writer):
-    """1 … n, each once; an append's own are next to each other; a lost race leaves no gap."""
+    """1 … n, each once; an append's own are adjacent; a conflict leaves no gap."""
     outcomes = at_once([writer(number) for number in range(THREADS)])
 
     appended = [positions for outcome in outcomes for positions in outcome]

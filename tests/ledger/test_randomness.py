@@ -1,4 +1,4 @@
-"""Random bits out of a block: none twice, none missing, none shared with a child process."""
+"""Random bits from a block: none repeated, none missing, none shared with a child process."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ def source():
 
 @pytest.fixture
 def numbered(monkeypatch):
-    """The system's random bytes are 0, 1, 2 … in words of four bytes: each can be told apart."""
+    """The system's random bytes are 0, 1, 2 … in words of four bytes, and so distinguishable."""
     words = itertools.count()
 
     def numbered(n_bytes):
@@ -46,8 +46,8 @@ def test_no_bytes_are_returned_twice(source, numbered, at_once):
 
 
 @pytest.mark.parametrize("n_bytes", [WORD_BYTES, 12, 16, 1000, BLOCK_BYTES // 2, BLOCK_BYTES])
-def test_all_bytes_are_fresh_where_a_block_ends(source, numbered, n_bytes):
-    """What is left of a block and too short is thrown away, not given out twice."""
+def test_no_bytes_are_repeated_at_the_end_of_a_block(source, numbered, n_bytes):
+    """A remainder that is too short is discarded."""
     taken = [source.take(n_bytes) for _ in range(3 * BLOCK_BYTES // n_bytes + 3)]
 
     words = [
@@ -60,8 +60,8 @@ def test_all_bytes_are_fresh_where_a_block_ends(source, numbered, n_bytes):
 
 
 @pytest.mark.parametrize("n_bytes", [BLOCK_BYTES + WORD_BYTES, 10 * BLOCK_BYTES])
-def test_more_than_a_block_is_no_less_than_was_asked_for(source, numbered, n_bytes):
-    """A key that is silently shorter than wanted would be a key that can be guessed."""
+def test_more_bytes_than_a_block_are_returned_in_full(source, numbered, n_bytes):
+    """A key that is silently too short could be guessed."""
     before, taken, after = source.take(WORD_BYTES), source.take(n_bytes), source.take(WORD_BYTES)
 
     assert n_bytes == len(taken)
@@ -80,7 +80,7 @@ def test_every_bit_is_used_and_none_beyond(source, k):
 
 
 def test_more_bits_than_a_block_has(source):
-    """The highest of them are no zeros."""
+    """The highest of them are not zeros."""
     k = 8 * (BLOCK_BYTES + 16)
 
     assert max(source.bits(k) for _ in range(DRAWS)) >= 2 ** (k - 8)
@@ -103,8 +103,8 @@ def in_a_child(act):
     return given
 
 
-def test_a_forked_child_goes_its_own_way(source):
-    """All have had the same block; from the fork on it is the parent's alone."""
+def test_a_forked_child_draws_its_own_bytes(source):
+    """Both had the same block; after the fork only the parent uses it."""
     source.take(16)
 
     children = [in_a_child(lambda: source.take(16)) for _ in range(2)]
@@ -114,15 +114,15 @@ def test_a_forked_child_goes_its_own_way(source):
     assert 3 == len(set(everybody))
 
 
-def test_a_child_does_not_wait_for_a_thread_that_it_has_not(source):
-    """Another thread was taking bytes in the moment of the fork, and is not there to end."""
+def test_a_child_does_not_wait_for_a_thread_of_its_parent(source):
+    """Another thread held the lock at the moment of the fork, and does not exist in the child."""
     with source._lock:
         given = in_a_child(lambda: source.take(16))
 
     assert 16 == len(given)
 
 
-def test_what_was_given_is_not_kept(source):
+def test_returned_bytes_are_not_kept(source):
     """They may be a key, and a destroyed key must not stay in memory."""
     key = source.take(32)
 

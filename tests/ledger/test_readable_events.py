@@ -69,8 +69,8 @@ def test_an_issued_permit_can_be_read(issue, ledger, readable, context):
 
 
 @pytest.mark.parametrize("broken", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_broken_state_hides_nothing_else(admin, readable, broken):
-    """Its own row says where it is, and nothing of what it holds."""
+def test_a_broken_state_hides_no_other_row(admin, readable, broken):
+    """Its own row names the place, and nothing of the content."""
     for position, state in enumerate([b'{"actor": "one"}', broken, b'{"actor": "three"}'], start=1):
         admin.execute(INSERT, [position, f"permit {position}", state])
 
@@ -91,8 +91,8 @@ def test_a_broken_state_hides_nothing_else(admin, readable, broken):
         ("{}", None),
     ],
 )
-def test_an_instant_that_is_none(admin, readable, instant, recorded_at):
-    """Is NULL; the other columns are there."""
+def test_an_invalid_instant_is_null(admin, readable, instant, recorded_at):
+    """The other columns are shown."""
     state = f'{{"timestamp": {instant}, "actor": "officer-1", "n": 1}}'
     admin.execute(INSERT, [1, "a", state.encode()])
 
@@ -115,14 +115,14 @@ def test_one_event_is_found_by_its_position(admin):
     assert "events_position" in str(plan)
 
 
-def test_it_is_not_for_the_service(database_url):
-    """Nor for anybody else who was not granted it: it shows who did what, and where."""
+def test_the_service_may_not_read_the_view(database_url):
+    """Nor may any other user without a grant: it shows officers and stations."""
     with connect(as_service(database_url)) as service, pytest.raises(InsufficientPrivilege):
         service.execute("SELECT * FROM ledger.readable_events")
 
 
 def test_an_auditor_can_be_granted_the_view_alone(admin, database_url, new_login):
-    """As docs/operations.md says; the tables behind it stay closed."""
+    """As docs/operations.md describes; the tables behind it stay inaccessible."""
     auditor = new_login()
     admin.execute(INSERT, [1, "a", b'{"actor": "one"}'])
     admin.execute(f"GRANT USAGE ON SCHEMA ledger TO {auditor}")

@@ -1,4 +1,4 @@
-"""Coroutines share round trips, and nothing else: neither errors nor each other's cancellation."""
+"""Coroutines share round trips, but neither errors nor cancellations."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ WAIT_S = 30
 
 
 class Store:
-    """Counts its reads, and holds each up until it is let go."""
+    """Counts its reads, and delays each until it is released."""
 
     def __init__(self):
         self.values = {}
@@ -55,8 +55,8 @@ async def ask(group, *keys):
     return tasks
 
 
-def test_the_first_read_goes_alone_and_the_others_together(reading):
-    """What is asked during a read is the next read, whatever it was."""
+def test_reads_requested_during_a_read_share_the_next(reading):
+    """Whatever their keys."""
 
     async def act(store, group):
         store.values = {key: key.upper() for key in "abcd"}
@@ -70,8 +70,8 @@ def test_the_first_read_goes_alone_and_the_others_together(reading):
     assert ([["a"], ["b", "c", "d", "nobody"]], ["A", "B", "C", "D", None]) == reading(act)
 
 
-def test_equal_keys_of_one_read_share_its_answer(reading):
-    """A permit that everybody wants is read once."""
+def test_equal_keys_of_one_read_share_its_result(reading):
+    """A permit that many callers want is read once."""
 
     async def act(store, group):
         store.values = {"a": "A", "b": "B"}
@@ -82,8 +82,8 @@ def test_equal_keys_of_one_read_share_its_answer(reading):
     assert (["A", "B", "A", "A", "B"], [["a", "b"]]) == reading(act)
 
 
-def test_a_value_is_never_older_than_its_question(reading):
-    """Who asks while a read of the same key is under way has a read of its own."""
+def test_a_value_is_never_older_than_its_request(reading):
+    """A request during a read of the same key gets a read of its own."""
 
     async def act(store, group):
         store.values["a"] = "old"
@@ -97,8 +97,8 @@ def test_a_value_is_never_older_than_its_question(reading):
     assert ("old", "new") == reading(act)
 
 
-def test_nothing_is_remembered(reading):
-    """A read that is over answers no later caller."""
+def test_results_are_not_cached(reading):
+    """A completed read answers no later caller."""
 
     async def act(store, group):
         store.let_go(2)
@@ -143,8 +143,8 @@ def test_an_error_reaches_the_callers_of_that_read(reading):
     assert ([ZeroDivisionError] * 2, ["A", "B"]) == reading(act)
 
 
-def test_it_goes_on_after_an_error(reading):
-    """Also when no key was asked for meanwhile."""
+def test_reads_continue_after_an_error(reading):
+    """Also when no key was requested meanwhile."""
 
     async def act(store, group):
         store.let_go(2)
@@ -192,8 +192,8 @@ def test_an_error_without_callers_is_dropped(reading):
     assert ("A", []) == reading(act)
 
 
-def test_a_read_that_can_not_even_begin_is_an_error_too(reading):
-    """And the next one starts another read."""
+def test_a_read_that_cannot_begin_is_an_error(reading):
+    """The next request starts another read."""
 
     async def act(store, group):
         attempts = []

@@ -1,5 +1,5 @@
-"""A personal part is opened where it was sealed, with its holder's key, or not at all; what refuses
-it never tells what it holds."""
+"""A personal part opens only where it was encrypted, with its holder's key; a refusal never reveals
+the content."""
 
 import traceback
 from base64 import b64decode, b64encode
@@ -64,13 +64,13 @@ def encoded(box):
 
 
 def resealed(text, stored):
-    """With this text sealed for its place, by somebody who has the key."""
+    """With this text encrypted for its place, by a forger who has the key."""
     place = (stored.originator_id, str(stored.originator_version), stored.topic)
     return with_envelope(stored, box=encoded(KEY.seal(text, *place)))
 
 
 def refused(stored, keys=BOTH_KEYS):
-    """With what it is refused; no line of a trace holds a secret."""
+    """The reason of the refusal; no line of the traceback contains a secret."""
     with pytest.raises(UnreadableEvent) as error:
         read(MAPPER, stored, keys=keys)
     assert isinstance(error.value, Corrupt)
@@ -103,16 +103,16 @@ def test_a_destroyed_key_leaves_the_plain_part():
     assert replace(MOVE, residence=event.residence) == event
 
 
-def test_sealing_the_same_twice_gives_two_texts():
-    """Nobody sees from what is stored that two people live at one address."""
+def test_encrypting_the_same_text_twice_gives_two_ciphertexts():
+    """The stored bytes do not reveal that two people live at one address."""
     first, second = (envelope_of(sealed(MOVE)) for _ in range(2))
 
     assert first["box"][:16] != second["box"][:16]
     assert first["box"][16:] != second["box"][16:]
 
 
-def test_what_is_personal_is_not_stored_without_a_key():
-    """An event that has nothing personal needs none."""
+def test_personal_data_is_not_stored_without_a_key():
+    """An event without personal fields needs none."""
     with pytest.raises(KeyUnusable, match=r"permit\.address-changed\.v1 is sealed with its"):
         MAPPER.to_stored_event(MOVE)
 
@@ -121,9 +121,9 @@ def test_what_is_personal_is_not_stored_without_a_key():
     assert cancelled == MAPPER.to_domain_event(MAPPER.to_stored_event(cancelled))
 
 
-def test_whose_a_permit_is_can_not_be_changed_beside_the_seal():
-    """The holder in the clear, in the envelope, or one for the other: all of it is refused, so that
-    nobody is shown another's permit as the own one. Also where the other one is erased."""
+def test_the_holder_of_a_permit_cannot_be_changed_in_the_clear():
+    """In the plain part, in the envelope, or one for the other: each is refused, so that no holder
+    is shown another's permit as their own. Also if the other one is erased."""
     stored = sealed(next(each for each in EXAMPLES if each.TOPIC == "permit.issued.v1"))
     erased = {**KEYS, OTHER_ID: ERASED}
     said = "is one holder's and sealed for another"
@@ -152,8 +152,8 @@ class Sold:
     price: int
 
 
-def test_a_value_in_a_value_is_divided_too():
-    """Each part once: nothing personal stays, and nothing is lost."""
+def test_a_nested_value_is_divided_too():
+    """Each part once: no personal field stays in the clear, and none is lost."""
     sold = Sold(Estate("欧阳", Street("Wuxi", "7"), 3), 5)
 
     state, personal = envelope.divide(vars(sold), parts(Sold))
@@ -176,15 +176,15 @@ def test_a_value_in_a_value_is_divided_too():
     ],
     ids=["version", "stream", "topic"],
 )
-def test_an_event_does_not_open_elsewhere(moved, where):
-    """Though the bytes are whole, and the same fields would fit there."""
+def test_an_event_does_not_open_at_another_place(moved, where):
+    """Although the bytes are intact, and the same fields would fit there."""
     claim = sealed(EXAMPLE_OF[ElectronicPermitClaimed])
     assert [EXAMPLE_OF[ElectronicPermitClaimed]] == read(MAPPER, claim)
 
     assert BROKEN.replace(WHERE, where) == refused(replace(claim, **moved))
 
 
-def test_the_parts_of_a_place_do_not_run_into_each_other():
+def test_the_parts_of_a_place_are_unambiguous():
     """Version 12 of a permit is not version 2 of one whose number ends with a 1."""
     stored = sealed(replace(MOVE, originator_id="A", originator_version=12))
 
@@ -201,7 +201,7 @@ def test_an_envelope_does_not_open_on_another_event_of_its_holder():
 
 @pytest.mark.parametrize("changes", [{}, {"originator_version": 3}], ids=["same place", "another"])
 def test_an_envelope_does_not_open_as_another_persons(changes):
-    """Neither as it is nor under the first one's name."""
+    """Neither unchanged nor under the first one's name."""
     first, second = sealed(MOVE), sealed(replace(MOVE, **changes), OTHER_KEY)
     another = "can't be opened: it was sealed with another key than this holder's"
 
@@ -216,7 +216,7 @@ def test_an_envelope_does_not_open_as_another_persons(changes):
 
 @settings(database=None, deadline=None, max_examples=200)
 @given(st.data())
-def test_no_bit_of_it_can_be_changed(data):
+def test_a_changed_bit_is_refused(data):
     """Of the nonce, the text and the tag."""
     stored = sealed(MOVE)
     box = bytearray(b64decode(envelope_of(stored)["box"]))
@@ -228,8 +228,8 @@ def test_no_bit_of_it_can_be_changed(data):
 
 @settings(database=None, deadline=None, max_examples=100)
 @given(st.data())
-def test_nothing_of_it_can_be_cut_off(data):
-    """At its end or its beginning; nor can something be put to it."""
+def test_a_truncated_or_extended_ciphertext_is_refused(data):
+    """At its end or its beginning."""
     stored = sealed(MOVE)
     box = b64decode(envelope_of(stored)["box"])
     cut = data.draw(st.integers(1, len(box)))
@@ -239,27 +239,26 @@ def test_nothing_of_it_can_be_cut_off(data):
 
 
 @pytest.mark.parametrize("size", [0, 1, NONCE_BYTES, NONCE_BYTES + 1, NONCE_BYTES + TAG_BYTES])
-def test_a_box_without_a_text_is_refused(size):
-    """However little there is."""
+def test_a_ciphertext_that_is_too_short_is_refused(size):
     assert BROKEN == refused(with_envelope(sealed(MOVE), box=encoded(bytes(size))))
 
 
 @pytest.mark.parametrize("box", ["*", "AAA", "澄江", "AA==AA", " ", "QUFB\n", "－", "\0"])
-def test_a_box_that_is_not_base64_is_refused(box):
-    """Or more than that."""
+def test_a_ciphertext_that_is_not_base64_is_refused(box):
+    """Or has further characters."""
     assert BROKEN == refused(with_envelope(sealed(MOVE), box=box))
 
 
-def test_another_key_does_not_open_it():
-    """Even one of the same name: the envelope says under which it was sealed."""
+def test_another_key_of_the_same_name_does_not_open_it():
+    """The envelope names the key's commitment."""
     wrong = HolderKey(HOLDER_ID, bytes(32))
 
     said = refused(sealed(MOVE), {HOLDER_ID: wrong})
     assert f"{WHERE} can't be opened: it was sealed with another key than this holder's" == said
 
 
-def test_a_key_that_would_open_it_is_refused_where_the_envelope_names_another():
-    """GCM lets a text be made that opens under two keys: what counts is the key that is named."""
+def test_a_key_that_opens_it_is_refused_if_the_envelope_names_another():
+    """With GCM, a text can be made that opens under two keys: the named one counts."""
     said = refused(with_envelope(sealed(MOVE), key=OTHER_KEY.commitment))
     assert f"{WHERE} can't be opened: it was sealed with another key than this holder's" == said
 
@@ -267,8 +266,7 @@ def test_a_key_that_would_open_it_is_refused_where_the_envelope_names_another():
 @pytest.mark.parametrize(
     "keys", [{}, {OTHER_ID: OTHER_KEY}, {OTHER_ID: ERASED}], ids=["none", "another's", "erased"]
 )
-def test_without_the_holders_row_it_is_not_taken_for_erased(keys):
-    """A key that is missing is no erasure."""
+def test_a_missing_key_row_is_no_erasure(keys):
     said = refused(sealed(MOVE), keys)
     assert f"{WHERE} can't be opened: There is no key of holder {HOLDER_ID}." == said
 
@@ -294,7 +292,7 @@ def test_the_envelope_of_an_unknown_holder_is_refused():
 )
 @pytest.mark.parametrize("keys", [BOTH_KEYS, NO_KEYS], ids=["with the key", "erased"])
 def test_a_personal_field_in_the_clear_is_refused(event, field, clear, keys):
-    """Beside the seal or instead of it: nobody can put a name there that was not sealed."""
+    """With or without the ciphertext: no name can be shown that was not encrypted."""
     stored = sealed(EXAMPLE_OF[event])
     beside = with_state(stored, **{field.partition(".")[0]: clear})
 
@@ -302,13 +300,13 @@ def test_a_personal_field_in_the_clear_is_refused(event, field, clear, keys):
         assert f"{WHERE} holds {field} in the clear" == refused(each, keys)
 
 
-def test_without_an_envelope_it_is_refused():
-    """A personal event is never read as a plain one."""
+def test_a_personal_event_without_an_envelope_is_refused():
+    """It is never read as a plain one."""
     assert f"{WHERE} has no sealed part" == refused(with_state(sealed(MOVE), **{FIELD: ...}))
 
 
 def test_an_envelope_on_a_plain_event_is_refused():
-    """Nothing of it was ever sealed."""
+    """It has no personal fields."""
     plain = sealed(next(each for each in EXAMPLES if each.TOPIC == "permit.cancelled.v1"))
 
     said = refused(with_state(plain, **{FIELD: envelope_of(sealed(MOVE))}))
@@ -329,8 +327,8 @@ def test_an_envelope_on_a_plain_event_is_refused():
     ],
     ids=str,
 )
-def test_what_is_no_envelope_is_refused(envelope):
-    """Three texts, and nothing else."""
+def test_a_malformed_envelope_is_refused(envelope):
+    """It has exactly three texts."""
     said = refused(with_state(sealed(MOVE), **{FIELD: envelope}))
     assert f"{WHERE}: what stands for the sealed part is no envelope" == said
 
@@ -338,8 +336,8 @@ def test_what_is_no_envelope_is_refused(envelope):
 @pytest.mark.parametrize(
     "text", [b"[]", b"null", b'"x"', b"1", b"", b"{", "澄江中路2号".encode(), b"\xff"]
 )
-def test_a_sealed_part_that_holds_no_fields_is_refused(text):
-    """Though it was sealed with the key, for this place."""
+def test_an_encrypted_part_without_fields_is_refused(text):
+    """Although it was encrypted with the key, for this place."""
     said = refused(resealed(text, sealed(MOVE)))
     assert f"{WHERE} can't be opened: the sealed part holds no fields" == said
 
@@ -367,30 +365,30 @@ def test_a_sealed_part_that_holds_no_fields_is_refused(text):
     ],
     ids=["none", "empty", "type", "flat", "plain too", "unknown inside", "unknown", "stamp"],
 )
-def test_the_sealed_fields_are_just_the_personal_ones(personal, message):
-    """No fewer, no others; a plain one among them does not hide the one in the clear."""
+def test_the_encrypted_fields_are_exactly_the_personal_ones(personal, message):
+    """A plain field among them does not hide the one in the clear."""
     assert f"{WHERE} {message}" == refused(resealed(orjson.dumps(personal), sealed(MOVE)))
 
 
 @pytest.mark.parametrize("residence", [None, "320281", [], 1], ids=repr)
 @pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["with the key", "erased"])
-def test_a_value_around_a_sealed_field_is_one(residence, keys):
-    """Whether it is opened or not."""
+def test_a_value_with_an_encrypted_field_stays_one_value(residence, keys):
+    """Decrypted or not."""
     said = refused(with_state(sealed(MOVE), residence=residence), keys)
     assert f"{WHERE} can't be opened: a sealed field stands beside its seal" == said
 
 
 @pytest.mark.parametrize("keys", [KEYS, NO_KEYS], ids=["with the key", "erased"])
 def test_the_plain_part_is_checked_too(keys):
-    """Of somebody erased as well."""
+    """Of an erased holder as well."""
     assert f"{WHERE} can't be read: moved_on" == refused(with_state(sealed(MOVE), moved_on=1), keys)
     missing = with_state(sealed(MOVE), residence=...)
     assert f"{WHERE} can't be read: residence.division" == refused(missing, keys)
 
 
-def test_erased_is_not_read_from_what_was_sealed():
-    """It is what the missing key says, never what somebody wrote."""
+def test_erased_is_never_read_from_encrypted_content():
+    """It follows from the destroyed key, never from stored data."""
     claim = sealed(EXAMPLE_OF[DeviceBound])
-    told = orjson.dumps({"device": "erased", "face_match": "erased"})
+    forged = orjson.dumps({"device": "erased", "face_match": "erased"})
 
-    assert f"{WHERE} can't be read: device, face_match" == refused(resealed(told, claim))
+    assert f"{WHERE} can't be read: device, face_match" == refused(resealed(forged, claim))

@@ -1,4 +1,4 @@
-"""What the service's role may do to a key: add it, and destroy it where the log says so."""
+"""The service's role may add a key, and destroy one where the log has the erasure."""
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -54,8 +54,8 @@ WHOLE = (b"wrapped", b"index", "a", ["a", "b"], 2)
         "DELETE FROM ledger.key_encryption_keys",
     ],
 )
-def test_it_changes_no_key_and_no_picture(service, left, change):
-    """It adds them; rotating keys and destroying KEKs is the owner's."""
+def test_the_role_cannot_change_a_key_or_a_picture(service, left, change):
+    """It adds them; rotating keys and destroying KEKs is the owner's task."""
     with pytest.raises(InsufficientPrivilege):
         service.execute(change)
 
@@ -74,8 +74,8 @@ def test_it_changes_no_key_and_no_picture(service, left, change):
     ],
     ids=["none", "of one", "of another permit", "of another holder", "of nobody", "unreadable"],
 )
-def test_it_destroys_no_key_without_an_event_of_each_permit(service, left, events):
-    """Also on its own, past the ledger's code: the log says of whom and when."""
+def test_the_role_cannot_destroy_a_key_without_an_event_of_each_permit(service, left, events):
+    """Not even by a statement of its own: the log shows whose key was destroyed, and when."""
     for position, (stream, state) in enumerate(events, 1):
         service.execute(ERASED, [position, stream, state])
 
@@ -86,8 +86,9 @@ def test_it_destroys_no_key_without_an_event_of_each_permit(service, left, event
 
 
 @pytest.mark.parametrize("permits", ["{}", "{c}"])
-def test_it_can_not_have_the_permits_forgotten(service, left, permits):
-    """It may write which there were: a key still goes only where the log names its holder."""
+def test_the_role_cannot_hide_a_permit_of_the_holder(service, left, permits):
+    """It may write the list of permits: a key is still destroyed only where the log names its
+    holder."""
     service.execute("UPDATE ledger.holders SET permit_numbers = %s", [permits])
     service.execute(ERASED, [1, "c", b'{"holder_id": "other"}'])
 
@@ -97,8 +98,8 @@ def test_it_can_not_have_the_permits_forgotten(service, left, permits):
     assert b"wrapped" == left()[0]
 
 
-def test_with_the_events_it_destroys_this_holders_key(service, left, admin):
-    """With the index and the pictures; twice is once."""
+def test_with_the_events_the_role_destroys_this_holders_key(service, left, admin):
+    """With the index and the pictures; repeating it changes nothing."""
     for position, stream in enumerate("ab", 1):
         service.execute(ERASED, [position, stream, OF_HOLDER])
 
@@ -112,7 +113,7 @@ def test_with_the_events_it_destroys_this_holders_key(service, left, admin):
 
 
 def test_no_other_user_may_destroy_a_key(admin, database_url, new_login):
-    """What a function makes as its owner is not for everybody."""
+    """A function that runs as its owner is not executable by every user."""
     stranger = new_login()
     admin.execute(f"GRANT USAGE ON SCHEMA ledger TO {stranger}")
     with (

@@ -1,4 +1,4 @@
-"""The service's role: who makes it, its rights, and the errors of those without it."""
+"""The service's role: who creates it, its rights, and the errors of users without it."""
 
 import itertools
 from threading import Thread
@@ -70,8 +70,8 @@ _databases = itertools.count(1)
 # -- what it may do ----------------------------------------------------------------------------
 
 
-def test_its_rights_are_these_and_no_others(admin):
-    """On every table and view there is, a new one too: whoever adds one decides here."""
+def test_the_rights_of_the_role_are_exactly_these(admin):
+    """On every table and view; the rights on a new one are to be decided here."""
     rows = admin.execute(
         "SELECT nspname || '.' || relname, privilege"
         " FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace,"
@@ -85,7 +85,7 @@ def test_its_rights_are_these_and_no_others(admin):
     assert RIGHTS == found
 
 
-def test_of_a_holder_it_changes_what_is_held_and_not_the_key(admin):
+def test_the_role_changes_a_holders_permits_and_not_the_key(admin):
     """Column by column."""
     columns = admin.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = 'ledger.holders'::regclass"
@@ -95,8 +95,8 @@ def test_of_a_holder_it_changes_what_is_held_and_not_the_key(admin):
     assert CHANGED_OF_A_HOLDER == {name for (name,) in columns}
 
 
-def test_it_makes_and_owns_nothing(admin):
-    """Neither in the schemas nor beside them; and it can't log in."""
+def test_the_role_creates_and_owns_nothing(admin):
+    """Neither in the schemas nor elsewhere; and it cannot log in."""
     assert (False, False, False, False, False) == admin.execute(
         "SELECT rolcanlogin, has_schema_privilege(rolname, 'ledger', 'CREATE'),"
         " has_schema_privilege(rolname, 'views', 'CREATE'),"
@@ -111,8 +111,8 @@ def test_it_makes_and_owns_nothing(admin):
 
 
 @pytest.mark.parametrize("given", ["", "-c statement_timeout=7000", "-c work_mem=7MB -c jit=on"])
-def test_options_that_are_there_stay(database_url, given):
-    """The role comes after them; twice is once."""
+def test_existing_options_are_kept(database_url, given):
+    """The role is added after them, once."""
     url = make_conninfo(database_url, options=given)
 
     acting = as_service(url)
@@ -121,8 +121,8 @@ def test_options_that_are_there_stay(database_url, given):
     assert acting == as_service(acting)
 
 
-def test_options_from_the_environment_stay(database_url, monkeypatch):
-    """Which libpq would not look at any more."""
+def test_options_from_the_environment_are_kept(database_url, monkeypatch):
+    """Otherwise libpq would ignore them."""
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=7000")
 
     with connect(as_service(database_url)) as connection:
@@ -131,8 +131,8 @@ def test_options_from_the_environment_stay(database_url, monkeypatch):
         ).fetchone()
 
 
-def test_an_address_stays_the_same_database():
-    """An URL too, with what has to be escaped in it."""
+def test_the_address_still_names_the_same_database():
+    """As a URL too, with escaped characters."""
     acting = conninfo_to_dict(as_service("postgresql://a:b%20c@host:7/db?sslmode=require"))
 
     assert {
@@ -141,16 +141,16 @@ def test_an_address_stays_the_same_database():
     } == acting
 
 
-def test_reset_role_is_no_way_out(database_url):
-    """Only what asks for it by name gets the user's own rights back."""
+def test_reset_role_does_not_leave_the_role(database_url):
+    """Only code that asks for it by name gets the user's own rights back."""
     with connect(as_service(database_url)) as connection:
         connection.execute("RESET ROLE")
 
         assert (SERVICE_ROLE,) == connection.execute("SELECT current_user").fetchone()
 
 
-def test_it_is_acted_as_for_a_transaction(admin):
-    """Afterwards the connection is its user's own again."""
+def test_the_role_can_be_assumed_for_one_transaction(admin):
+    """Afterwards the connection has its user's rights again."""
     with acting_as_service(admin):
         assert (SERVICE_ROLE,) == admin.execute("SELECT current_user").fetchone()
 
@@ -168,7 +168,7 @@ def test_the_error_for_a_non_member_names_the_grant(database_url, new_login):
         pass
 
 
-# -- making it: on a server where it is not there yet ------------------------------------------
+# -- creating it: on a server that does not have it yet ------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +204,9 @@ def migrated(url):
         return migrate(connection, *PACKAGES)
 
 
-def test_an_owner_who_may_make_roles_can_migrate_and_serve(new_database):
-    """With one connection string, though not a superuser; and acts with the few rights only."""
+def test_an_owner_who_may_create_roles_can_migrate_and_serve(new_database):
+    """With one connection string, although not a superuser; the service acts with the role's
+    rights."""
     url = new_database("CREATEROLE")
 
     assert migrated(url)
@@ -217,7 +218,7 @@ def test_an_owner_who_may_make_roles_can_migrate_and_serve(new_database):
 
 
 def test_the_error_for_an_owner_without_createrole_names_the_grant(new_database, other_server):
-    """The administrator's statements, in full; once they were run it goes on from there."""
+    """The administrator's statements in full; once they were run, the migration continues."""
     url = new_database("")
     user = conninfo_to_dict(url)["user"]
 
@@ -247,8 +248,8 @@ def test_the_error_for_an_owner_without_createrole_names_the_grant(new_database,
         assert (SERVICE_ROLE,) == connection.execute("SELECT current_user").fetchone()
 
 
-def test_another_database_may_make_it_in_the_same_instant(new_database, other_server, until):
-    """The role is the server's: a second database uses the first one's."""
+def test_two_databases_may_create_it_concurrently(new_database, other_server, until):
+    """The role is the server's: the second database uses the first one's."""
     admin, server_url = other_server
     url = new_database("SUPERUSER")
     applied = []
@@ -270,8 +271,8 @@ def test_another_database_may_make_it_in_the_same_instant(new_database, other_se
     assert "ledger/0002_append_only.sql" in applied
 
 
-def test_two_databases_share_it(new_database):
-    """One after the other, each with rights of its own."""
+def test_two_databases_share_the_role(new_database):
+    """One after the other, each with its own rights."""
     one, other = new_database("SUPERUSER"), new_database("SUPERUSER")
 
     assert migrated(one) == migrated(other)
@@ -281,8 +282,8 @@ def test_two_databases_share_it(new_database):
             assert (0,) == connection.execute("SELECT position FROM views.position").fetchone()
 
 
-def test_a_database_from_another_server_lacks_it(new_database, other_server):
-    """It does not come with a dump: the message names the document that says how to move one."""
+def test_a_database_from_another_server_lacks_the_role(new_database, other_server):
+    """A dump does not contain it: the message names the document about moving a database."""
     url = new_database("SUPERUSER")
     migrated(url)
     with connect(url) as connection:
@@ -299,8 +300,8 @@ def test_a_database_from_another_server_lacks_it(new_database, other_server):
 # -- who may migrate ---------------------------------------------------------------------------
 
 
-def test_only_the_owner_goes_on(empty_database, new_login):
-    """Who may create in the database as well is sent away before anything is done."""
+def test_only_the_owner_may_migrate(empty_database, new_login):
+    """A user who may create in the database as well is refused before anything is done."""
     stranger = new_login()
     with connect(empty_database) as owner:
         migrate(owner, "ledger")

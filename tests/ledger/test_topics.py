@@ -1,4 +1,4 @@
-"""Before anything is done, the log's topics are compared with those that can be read."""
+"""Before a start does anything, the log's topics are compared with the readable ones."""
 
 import re
 
@@ -43,7 +43,7 @@ def long_log(admin):
 
 @pytest.fixture
 def scans(admin):
-    """``scans(query, …)``: how the query gets at the log: kind, index, rows read."""
+    """``scans(query, …)``: how the query accesses the log: kind, index, rows read."""
 
     def nodes(plan):
         yield plan
@@ -58,7 +58,9 @@ def scans(admin):
             (
                 node["Node Type"],
                 node.get("Index Name"),
-                round(node["Actual Rows"] * node["Actual Loops"]),  # told is the mean of all loops
+                round(
+                    node["Actual Rows"] * node["Actual Loops"]
+                ),  # reported is the mean of all loops
             )
             for node in nodes(explained["Plan"])
             if node.get("Relation Name") == "events"
@@ -70,8 +72,8 @@ def scans(admin):
 @pytest.mark.parametrize(
     "topics", [(), ("test.happened.v1",), ("test.ended.v1", "test.happened.v1", "test.ended.v1")]
 )
-def test_a_log_that_can_be_read_is_let_be(log, admin, topics):
-    """An empty one too; not every topic has to have happened."""
+def test_a_readable_log_is_accepted(log, admin, topics):
+    """An empty one too; not every topic has to occur."""
     log(*topics)
 
     assert [] == unreadable_topics(admin, KNOWN)
@@ -79,7 +81,7 @@ def test_a_log_that_can_be_read_is_let_be(log, admin, topics):
 
 
 def test_an_unknown_topic_is_named_counted_and_located(log, admin):
-    """In the order of their names, wherever they lie among the others."""
+    """In the order of their names, wherever they are among the others."""
     log("test.happened.v1", "test.z.v1", "test.happened.v2", "test.ended.v1", "test.z.v1", "a")
 
     assert [
@@ -90,7 +92,7 @@ def test_an_unknown_topic_is_named_counted_and_located(log, admin):
 
 
 def test_the_refusal_says_what_to_do(log, admin):
-    """All of them in one sentence, and another for the operator."""
+    """All topics in one sentence, and another for the operator."""
     log("test.happened.v1", "test.z.v1", "test.happened.v2", "test.z.v1")
 
     expected = (
@@ -104,7 +106,7 @@ def test_the_refusal_says_what_to_do(log, admin):
     assert isinstance(refused.value, Corrupt)
 
 
-def test_where_nothing_can_be_read_everything_is_named(log, admin):
+def test_if_no_topic_is_readable_all_are_named(log, admin):
     """The end of the list of topics is not one of them."""
     log("test.happened.v1")
 
@@ -113,7 +115,8 @@ def test_where_nothing_can_be_read_everything_is_named(log, admin):
 
 @pytest.mark.usefixtures("long_log")
 def test_topics_are_found_without_reading_the_log(admin, scans):
-    """By the index alone, as many entries as there are topics, however many events have them."""
+    """Through the index alone, with as many entries as there are topics, however many events they
+    have."""
     found = scans(_sql.topics)
 
     assert {("Index Only Scan", "events_topic")} == {(kind, index) for kind, index, _ in found}

@@ -1,4 +1,4 @@
-"""Invariant 2: when the answer to an append is lost, the log itself says what happened."""
+"""Invariant 2: when the response to an append is lost, the log shows what happened."""
 
 import socket
 
@@ -72,7 +72,7 @@ def impatient(new_raw_log, network):
     return new_raw_log(connect=network.connect, wait_s=group_commit.ANSWER_S + 0.5)
 
 
-def test_a_commit_whose_answer_is_lost_is_found(raw_log, stored, breaks):
+def test_a_commit_with_a_lost_response_is_found(raw_log, stored, breaks):
     """The caller gets its positions, and nothing is written twice."""
     raw_log.append_events([stored("a", 1)])
     breaks("after")
@@ -86,8 +86,8 @@ def test_a_commit_whose_answer_is_lost_is_found(raw_log, stored, breaks):
     assert [4] == raw_log.append_events([stored("a", 3)])
 
 
-def test_a_break_before_the_commit_is_made_up_for(raw_log, stored, breaks):
-    """Nothing was written, so the append is tried once more; no position is lost."""
+def test_an_append_is_repeated_after_a_break_before_the_commit(raw_log, stored, breaks):
+    """Nothing was written; no position is lost."""
     breaks("before")
 
     assert [1] == raw_log.append_events([stored("a", 1)])
@@ -96,7 +96,7 @@ def test_a_break_before_the_commit_is_made_up_for(raw_log, stored, breaks):
 
 
 def test_an_outcome_is_looked_up_as_long_as_the_caller_waits(raw_log, stored, breaks):
-    """A second connection may die as well, before the look or in it."""
+    """A second connection may break as well, before the look-up or during it."""
     breaks("after", "look", "look")
 
     assert [1] == raw_log.append_events([stored("a", 1)])
@@ -107,7 +107,7 @@ def test_an_outcome_is_looked_up_as_long_as_the_caller_waits(raw_log, stored, br
 def test_an_outcome_that_can_not_be_looked_up_in_time_is_unknown(
     impatient, network, stored, breaks
 ):
-    """It was sent and is stored, which can't be seen yet; appended again, it is found."""
+    """It was sent and is stored, which cannot be seen yet; appended again, it is found."""
     assert [1] == impatient.append_events([stored("a", 1)])
 
     def break_off():
@@ -122,8 +122,8 @@ def test_an_outcome_that_can_not_be_looked_up_in_time_is_unknown(
     assert [2] == impatient.append_events([stored("a", 2)])
 
 
-def test_what_was_never_sent_is_known_not_to_be_written(impatient, network, stored):
-    """The database can't be reached: the outcome is certain, and nothing is written later."""
+def test_an_append_that_was_never_sent_is_certainly_not_written(impatient, network, stored):
+    """The database is unreachable: the outcome is certain, and nothing is written later."""
     network.is_up = False
     with pytest.raises(Unavailable) as caught:
         impatient.append_events([stored("a", 1)])
@@ -142,7 +142,7 @@ def test_what_was_never_sent_is_known_not_to_be_written(impatient, network, stor
 def test_another_appends_events_are_not_taken_for_its_own(
     raw_log, new_raw_log, stored, breaks, others
 ):
-    """Only equal bytes under every version are this append; anything else has won the race."""
+    """Only equal bytes under every version are this append; anything else is a conflict."""
     elsewhere = new_raw_log()
     theirs = [stored(*event) for event in others]
     breaks("before", meanwhile=lambda: elsewhere.append_events(theirs))
@@ -154,7 +154,7 @@ def test_another_appends_events_are_not_taken_for_its_own(
 
 
 def test_a_commit_under_way_is_waited_for(new_raw_log, network, stored, admin, until):
-    """The connection breaks while the server still commits: the answer comes when that is over."""
+    """The connection breaks while the server still commits: the outcome follows when it is done."""
     admin.execute(
         "CREATE FUNCTION committing() RETURNS trigger LANGUAGE plpgsql AS"
         f" 'BEGIN PERFORM pg_advisory_xact_lock({COMMITTING}); RETURN NULL; END'"
@@ -186,8 +186,8 @@ def test_a_commit_under_way_is_waited_for(new_raw_log, network, stored, admin, u
     assert [1] == [event.originator_version for event in raw_log.stored("a")]
 
 
-def test_a_command_survives_a_lost_answer(ledger, issue, command, breaks):
-    """Its retry under the same key gets the same answer, and the log holds one event."""
+def test_a_command_survives_a_lost_response(ledger, issue, command, breaks):
+    """Its retry under the same key gets the same response, and the log holds one event."""
     number = issue()
     breaks("after")
 
@@ -200,7 +200,8 @@ def test_a_command_survives_a_lost_answer(ledger, issue, command, breaks):
 
 
 def test_a_command_is_not_in_conflict_with_its_own_first_sending(ledger, issue, command, breaks):
-    """Its first sending got through after the look, and the second one loses to it: it has won."""
+    """Its first sending arrived after the look-up, and the second one conflicts with it: the
+    command has succeeded."""
     number = issue()
     writes = []
     breaks("before")
@@ -222,8 +223,8 @@ def test_a_command_is_not_in_conflict_with_its_own_first_sending(ledger, issue, 
     assert ledger.head() == 2
 
 
-def test_a_refusal_survives_a_lost_answer(ledger, issue, command, breaks):
-    """It is kept once, and returned again whatever has changed since."""
+def test_a_refusal_survives_a_lost_response(ledger, issue, command, breaks):
+    """It is stored once, and returned again whatever has changed since."""
     number = issue()
     breaks("after")
 

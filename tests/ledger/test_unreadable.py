@@ -1,4 +1,4 @@
-"""An event that can't be trusted is not read, and its values are not in the error."""
+"""An event that cannot be trusted is not read, and its values are not in the error."""
 
 import traceback
 from dataclasses import replace
@@ -56,7 +56,8 @@ def changed(good):
 
 @pytest.fixture
 def reason(mapper):
-    """``reason(stored)``: with what it is refused; no line of a trace holds the secret."""
+    """``reason(stored)``: the reason of the refusal; no line of the traceback contains the
+    secret."""
 
     def reason(stored):
         with pytest.raises(UnreadableEvent) as refused:
@@ -68,8 +69,8 @@ def reason(mapper):
     return reason
 
 
-def test_the_given_event_is_readable(mapper, good, changed):
-    """What follows is refused for its own fault."""
+def test_the_unchanged_event_is_readable(mapper, good, changed):
+    """The other tests change one property of it each."""
     assert read(mapper, good) == read(mapper, changed())
 
 
@@ -84,27 +85,27 @@ def test_an_unknown_topic_is_named(good, reason, topic):
 
 
 def test_another_events_state_is_refused(good, reason):
-    """The topic says which fields there are."""
+    """The topic determines the fields."""
     expected = "version 2 of 7Q2M9K4T8XW5 has unknown fields: moved_on, reported_late"
     expected += ", residence, sealed"
     assert expected == reason(replace(good, topic=PermitCancelled.TOPIC))
 
 
 def test_unknown_fields_are_named(changed, reason):
-    """A field of a later version is not dropped in silence."""
+    """A field of a later version is not dropped silently."""
     expected = "version 2 of 7Q2M9K4T8XW5 has unknown fields: floor, hint"
     assert expected == reason(changed(hint=SECRET, floor=SECRET))
 
 
 @pytest.mark.parametrize("field", ["originator_id", "originator_version"])
-def test_a_state_does_not_say_whose_it_is(changed, reason, field):
-    """The log's columns do; a state can't move an event to another permit."""
+def test_a_state_does_not_name_its_stream(changed, reason, field):
+    """The log's columns do; a state cannot move an event to another permit."""
     expected = f"version 2 of 7Q2M9K4T8XW5 has unknown fields: {field}"
     assert expected == reason(changed(**{field: 1}))
 
 
 def test_an_unknown_field_of_a_value_is_refused_as_well(changed, reason):
-    """What a residence says beyond what this program knows is not dropped in silence either."""
+    """It is not dropped silently either."""
     residence = {"division": "320211", "floor": SECRET}
     expected = "version 2 of 7Q2M9K4T8XW5 can't be read: residence.floor"
     assert expected == reason(changed(residence=residence))
@@ -138,7 +139,7 @@ def test_a_wrong_type_is_named_by_its_field(changed, reason, field, value):
     assert f"version 2 of 7Q2M9K4T8XW5 can't be read: {field}" == reason(wrong)
 
 
-def test_a_value_of_no_list_is_refused(reason, good):
+def test_an_unknown_member_of_an_enumeration_is_refused(reason, good):
     """An unknown reason."""
     own = {"residence", "moved_on", "reported_late", "sealed"}
     stamp = {k: v for k, v in orjson.loads(good.state).items() if k not in own}
@@ -163,7 +164,7 @@ def test_a_value_of_no_list_is_refused(reason, good):
     ],
 )
 def test_a_state_that_is_no_json_object_is_refused(reason, good, state):
-    """Torn, foreign or of another shape."""
+    """Truncated, foreign or of another type."""
     expected = "version 2 of 7Q2M9K4T8XW5 does not hold a JSON object"
     assert expected == reason(replace(good, state=state))
 

@@ -38,7 +38,7 @@ def same(state):
 
 @pytest.fixture
 def mapper():
-    """``mapper(steps)``: knows the made-up event beside the project's own."""
+    """``mapper(steps)``: one that has the made-up event beside the project's own."""
 
     def mapper(steps=STEPS):
         return EventMapper(OrjsonTranscoder(), events=[*EVENTS, NameGiven], steps=steps)
@@ -54,7 +54,8 @@ def stored(topic, **changes):
 
 @pytest.fixture
 def reason(mapper):
-    """``reason(event, steps)``: with what it is refused; no line of a trace holds the secret."""
+    """``reason(event, steps)``: the reason of the refusal; no line of the traceback contains the
+    secret."""
 
     def reason(event, steps=STEPS):
         with pytest.raises(UnreadableEvent) as refused:
@@ -67,7 +68,7 @@ def reason(mapper):
 
 @pytest.mark.parametrize("topic", [FIRST, SECOND])
 def test_an_old_version_is_read_as_the_newest(mapper, topic):
-    """One step after the other; the stamp and the place in the log are its own."""
+    """One step after the other; stamp and place in the log are unchanged."""
     event = stored(topic)
 
     read = mapper().to_domain_event(event)
@@ -84,15 +85,15 @@ def test_the_newest_version_takes_no_step(mapper):
     assert "OUYANG" == mapper(steps).to_domain_event(stored(THIRD)).family
 
 
-def test_what_is_read_is_written_as_the_newest(mapper):
+def test_an_upcast_event_is_written_as_the_newest(mapper):
     """An old version is never written again."""
     written = mapper().to_stored_event(mapper().to_domain_event(stored(FIRST)))
 
     assert stored(THIRD) == written
 
 
-def test_a_step_may_do_to_its_state_what_it_likes(mapper):
-    """It gets one of its own each time, and what it gives back stays its own too."""
+def test_a_step_may_change_its_state_in_place(mapper):
+    """It gets a copy each time, and its result is copied too."""
     seen = []
 
     def emptying(state):
@@ -108,12 +109,12 @@ def test_a_step_may_do_to_its_state_what_it_likes(mapper):
 
 
 def test_the_readable_topics_are_the_old_and_the_new(mapper):
-    """What a start compares the log with."""
+    """A start compares the log with them."""
     assert {FIRST, SECOND, THIRD, *(event.TOPIC for event in EVENTS)} == mapper().topics
 
 
 def test_a_step_that_fails_is_named(reason):
-    """With the error's type; a KeyError's text may be what the event holds."""
+    """With the error's type; a KeyError's text may contain the event's data."""
     lookup = {FIRST: Step(SECOND, lambda state: {}[state["name"]]), SECOND: STEPS[SECOND]}
 
     expected = f"{WHERE} can't be read: KeyError in the step from {FIRST} to {SECOND}"
@@ -121,15 +122,14 @@ def test_a_step_that_fails_is_named(reason):
     assert expected == reason(stored(FIRST, name=...))
 
 
-def test_a_later_step_is_named_as_itself(reason):
-    """What the first one made of the state is not what the second expects."""
+def test_a_later_step_that_fails_is_named(reason):
+    """The first one's result is not what the second expects."""
     expected = f"{WHERE} can't be read: AttributeError in the step from {SECOND} to {THIRD}"
     assert expected == reason(stored(FIRST, name=[SECRET]))
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 1])
-def test_a_step_has_to_give_a_state(reason, given):
-    """Whatever it was thinking of."""
+def test_a_step_has_to_return_a_state(reason, given):
     expected = f"{WHERE} can't be read: TypeError in the step from {SECOND} to {THIRD}"
     assert expected == reason(stored(SECOND), {SECOND: Step(THIRD, lambda _: given)})
 
@@ -140,8 +140,8 @@ def test_unknown_fields_are_named(reason):
     assert expected == reason(stored(FIRST, hint=SECRET))
 
 
-def test_what_the_steps_made_of_it_is_checked(reason):
-    """Like any state; the message says how it came to be."""
+def test_the_result_of_the_steps_is_checked(reason):
+    """Like any state; the message names the steps."""
     wrong = {SECOND: Step(THIRD, lambda state: {**STATES[THIRD], "family": [state["full_name"]]})}
 
     expected = f"{WHERE} (as {THIRD}, from {SECOND}) can't be read: family"
@@ -177,8 +177,8 @@ def test_a_version_that_is_not_registered_is_unknown(reason):
     ],
     ids=["written", "dead end", "leap", "itself", "circle", "other name", "none", "v0", "v02"],
 )
-def test_steps_that_lead_nowhere_are_refused(steps, message):
-    """When they are put together, not when the first old event is read."""
+def test_steps_without_a_readable_target_are_refused(steps, message):
+    """When they are composed, not when the first old event is read."""
     with pytest.raises(ValueError, match=message):
         Upcasting(steps, {THIRD})
 
@@ -201,13 +201,13 @@ def test_a_sealed_old_version_is_opened_and_read_as_the_newest(wishes):
 
 
 def test_an_old_version_of_an_erased_holder_is_read_as_the_newest(wishes):
-    """The step is given what says so, and passes it on."""
+    """The step receives the erased value, and passes it on."""
     [event] = read(wishes, sealed(WISH, {"text": SECRET}), keys=NO_KEYS)
 
     assert (WishTold, ERASED) == (type(event), event.wish)
 
 
-def test_an_old_version_keeps_its_personal_fields_sealed(wishes):
+def test_an_old_version_keeps_its_personal_fields_encrypted(wishes):
     """In the clear they are refused, as those of the newest are."""
     stored_so = sealed(WISH, {"text": SECRET}, text=SECRET)
 
@@ -217,7 +217,7 @@ def test_an_old_version_keeps_its_personal_fields_sealed(wishes):
 
 
 def test_an_old_version_does_not_open_as_the_newest(wishes):
-    """Its seal is for its own topic."""
+    """Its ciphertext is bound to its own topic."""
     moved = replace(sealed(WISH, {"wish": SECRET}), topic=NEW_WISH)
 
     with pytest.raises(UnreadableEvent, match="can't be opened"):

@@ -5,7 +5,7 @@ import pytest
 from permit_ledger.csv_import.columns import template
 from tests import commands
 
-NOBODY = "postgresql://owner:s3cr3t-Pa55word@127.0.0.1:9/permits"
+UNREACHABLE = "postgresql://owner:s3cr3t-Pa55word@127.0.0.1:9/permits"
 COMMANDS = [
     ["status"],
     ["status", "--json"],
@@ -47,7 +47,7 @@ def permit_ledger(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_nothing_listens_there(permit_ledger, command):
-    run = permit_ledger(NOBODY, *command)
+    run = permit_ledger(UNREACHABLE, *command)
 
     [line] = run.stderr.splitlines()
     assert 1 == run.returncode

@@ -101,7 +101,7 @@ def test_keys_come_from_a_file(file, key):
     assert [key.kid] == kids(loaded(file))
 
 
-def test_a_key_that_is_passed_over_is_told_once(file, key):
+def test_an_ignored_key_is_reported_once(file, key):
     """Beside a good one; again only when the set has changed (RFC 7517 §5)."""
     unknown = {**key.as_dict(private=False), "crv": "BP-256", "kid": "b"}
     file.write_bytes(orjson.dumps({"keys": [unknown, key.as_dict(private=False)]}))

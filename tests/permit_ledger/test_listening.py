@@ -77,7 +77,7 @@ def free_port():
         ("localhost", ["127.0.0.1"], ["127.0.0.2"]),
     ],
 )
-def test_it_listens_where_it_is_told(listen, host, there, not_there):
+def test_it_listens_on_the_configured_address(listen, host, there, not_there):
     port = listen(host)
     assert all(answers(address, port) for address in there)
     assert not any(answers(address, port) for address in not_there)

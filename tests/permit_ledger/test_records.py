@@ -46,7 +46,7 @@ def lines(stream):
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
-def test_a_template_is_told_and_its_arguments_are_not(logger, lines, level):
+def test_a_template_is_logged_without_its_arguments(logger, lines, level):
     """With the record's own level, its logger, its place."""
     getattr(logger, level)("gave %s to %s", NUMBER, NAME)
 
@@ -54,12 +54,12 @@ def test_a_template_is_told_and_its_arguments_are_not(logger, lines, level):
         "event": "gave %s to %s",
         "level": level,
         "logger": "library.part",
-        "place": f"{HERE} test_a_template_is_told_and_its_arguments_are_not",
+        "place": f"{HERE} test_a_template_is_logged_without_its_arguments",
     }
     assert [expected] == lines()
 
 
-def test_a_template_kept_in_a_variable_of_the_function_is_told(logger, lines):
+def test_a_template_in_a_local_variable_is_logged(logger, lines):
     """As servers do that log it in two forms."""
     message = "Started server process [%d]"
     logger.info(message, 7)
@@ -95,7 +95,7 @@ def test_a_record_from_nowhere_is_withheld(logger, lines):
     assert [(W, f"{W} ")] == [(line["event"], line["place"]) for line in lines()]
 
 
-def test_exceptions_are_told_by_their_types(logger, lines):
+def test_exceptions_are_logged_by_their_types(logger, lines):
     """That which is being handled, and those among the arguments."""
     try:
         raise KeyError(NAME)
@@ -116,7 +116,7 @@ def test_arguments_that_do_not_fit_lose_no_record(logger, lines, arguments, capf
     assert ("", "") == tuple(capfd.readouterr())
 
 
-def test_what_a_record_carries_besides_is_not_told(logger, lines):
+def test_other_attributes_of_a_record_are_not_logged(logger, lines):
     """Extra attributes and the stack's own text."""
     logger.error("with extras", extra={"person": NAME, "stack": NUMBER}, stack_info=True)
 
@@ -131,7 +131,7 @@ def test_what_a_record_carries_besides_is_not_told(logger, lines):
         (f"something new about {NAME}", W),
     ],
 )
-def test_asyncios_composed_messages_are_told_by_their_beginning(logger, lines, message, expected):
+def test_asyncios_composed_messages_are_logged_by_their_beginning(logger, lines, message, expected):
     """They are the only trace of a task that was never awaited."""
     logger.name = "asyncio"
     logger.error(message)

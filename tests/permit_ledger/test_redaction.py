@@ -124,7 +124,7 @@ def test_a_text_that_is_not_quite_one_is_withheld():
     assert {"error": W, "reason": W} == redacted(error=Changing("KeyError"), reason=Changing("x"))
 
 
-def test_an_unknown_key_is_told_by_its_name_only():
+def test_an_unknown_key_is_logged_without_its_value():
     """Not even the key, if it is not an identifier."""
     assert {"event": "hello", "name": W, "withheld_keys": 3} == redacted(
         event="hello", name="x", **{NAME: 1, NUMBER: 2, "Ouyang Secret": 3}

@@ -69,7 +69,7 @@ def test_causes_come_first():
     assert expected == shape(caught(inner))
 
 
-def test_a_context_that_was_put_aside_is_not_told():
+def test_a_suppressed_context_is_not_logged():
     """``from None``."""
 
     def inner():
@@ -81,7 +81,7 @@ def test_a_context_that_was_put_aside_is_not_told():
     assert ["caught", "inner", "RuntimeError"] == shape(caught(inner))
 
 
-def test_every_member_of_a_group_is_told():
+def test_every_member_of_a_group_is_logged():
     """Indented, with its own causes and without the group's name."""
 
     async def fail(kind):
@@ -118,13 +118,13 @@ def test_a_note_is_a_message_too():
     ],
     ids=["SQLSTATE", "errno", "named type", "numbered type", "pydantic"],
 )
-def test_a_code_tells_errors_of_a_type_apart(error, expected):
+def test_an_error_code_is_logged_with_the_type(error, expected):
     """Where the system has one; a type's name is logged if it is an identifier."""
     assert describe(error).splitlines()[-1].endswith(expected)
     assert not any(part in describe(error) for part in (NAME, NUMBER, "No such"))
 
 
-def test_a_recursion_is_told_in_few_lines():
+def test_a_recursion_is_logged_in_few_lines():
     """The last frames are."""
 
     def deeper():
@@ -159,7 +159,7 @@ def test_a_place_names_no_machines_folders():
 
 
 @pytest.mark.parametrize("form", ["exception", "triple", "true"])
-def test_an_exception_is_told_in_whatever_form_it_comes(form):
+def test_an_exception_is_logged_in_every_form_that_loggers_pass(form):
     """structlog's own forms, and that of the standard library."""
     try:
         raise ValidationError.from_exception_data(NAME, [])

@@ -1,4 +1,4 @@
-"""A service whose output is recorded, and a thief with a copy of its database and key files."""
+"""A service whose output is recorded, and an attacker with a copy of its database and key files."""
 
 import os
 from collections.abc import Callable, Iterator

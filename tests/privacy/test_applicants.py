@@ -25,7 +25,7 @@ APPLICATION = {
 }
 
 
-def test_an_application_leaves_no_trace_of_anybody(service, words, at_rest):
+def test_an_application_stores_no_personal_data_in_the_clear(service, words, at_rest):
     """Two applicants, one returned and one collected; before and after the erasure."""
     registrar = service.caller("registrar")
 

@@ -24,9 +24,9 @@ def test_traces_are_found_in_every_form(tmp_path):
     assert [] == traces_in(tmp_path, NUMBER)
 
 
-def test_a_life_leaves_no_trace_of_its_person(service, words, at_rest, thief):
-    """Not in the tables, the WAL, the log of any process, a metric, or an answer to a mistake;
-    before the erasure and after it."""
+def test_a_permits_life_stores_no_personal_data_in_the_clear(service, words, at_rest, thief):
+    """Not in the tables, the WAL, the log of any process, a metric, or an error response; before
+    the erasure and after it."""
     scenario = PermitScenario(service)
     scenario.play()
 
@@ -46,8 +46,9 @@ def test_a_life_leaves_no_trace_of_its_person(service, words, at_rest, thief):
     assert [] == traces_of(words(), *PERSONAL, *scenario.tokens)
 
 
-def test_an_erased_person_is_out_of_reach_of_all_keys(service, thief):
-    """With the database and every key file all is readable before an erasure, nothing after."""
+def test_no_key_decrypts_anything_of_an_erased_person(service, thief):
+    """With the database and every key file, everything is readable before an erasure, and nothing
+    after it."""
     scenario = PermitScenario(service)
     scenario.play()
     assert service.is_in_step()
@@ -67,9 +68,9 @@ def test_an_erased_person_is_out_of_reach_of_all_keys(service, thief):
     assert log == thief.log()[: len(log)]  # proofs stay valid
 
 
-def test_old_copies_of_a_key_die_with_what_wrapped_it(service, thief):
-    """A backup, the WAL, a dead row: they hold the wrapped key for a while, and can't be unwrapped
-    once the key-encryption key of their time is destroyed."""
+def test_old_copies_of_a_key_are_useless_without_their_kek(service, thief):
+    """A backup, the WAL or a dead row holds the wrapped key for a while; it cannot be unwrapped
+    once its key-encryption key is destroyed."""
     scenario = PermitScenario(service)
     scenario.play()
     copy = thief.wrapped_key(scenario.holder_id)
@@ -87,7 +88,7 @@ def test_old_copies_of_a_key_die_with_what_wrapped_it(service, thief):
 
 
 def wait_until_in_step(service, position):
-    """The views have the erasure."""
+    """Wait until the views have applied the erasure."""
     registrar = service.caller("registrar", station="320211-01")
     found = {"citizen_id_number": CORRECTED_NUMBER}
     answer = registrar.post(f"/v1/permits/searches?min_position={position}", found)

@@ -1,4 +1,4 @@
-"""What the rows of a permit have to be, from the aggregate itself, with their faces opened."""
+"""The expected rows of a permit, derived from the aggregate, with their faces decrypted."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from projections.views.face import Face
 
 
 def face(permit: Permit) -> Face | None:
-    """What both tracks show of the person; nothing of somebody erased."""
+    """What both tracks show of the holder; nothing of an erased one."""
     identity, address = permit.identity, permit.residence.address
     if identity is ERASED or address is ERASED:
         return None
@@ -25,7 +25,7 @@ def face(permit: Permit) -> Face | None:
 
 
 def shared(permit: Permit) -> dict[str, Any]:
-    """What both tracks have to say of it; a picture comes with the first event only."""
+    """The columns that both tracks share; only the first event carries a picture."""
     shown = face(permit)
     return {
         "permit_number": permit.id,

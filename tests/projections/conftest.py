@@ -1,4 +1,4 @@
-"""The givens of the views' tests: random lives, projectors in threads, rows to look at."""
+"""Fixtures of the views' tests: random lives, projectors in threads, rows to compare."""
 
 import asyncio
 import random
@@ -39,7 +39,7 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture
 def life(ledger: BlockingLedger, context: CommandContext) -> Callable[[int], Life]:
-    """``life(seed)``: not yet begun."""
+    """``life(seed)``: a random life that has not begun."""
 
     def life(seed: int = 0) -> Life:
         return Life(ledger, context, random.Random(seed))  # noqa: S311  chance, not secrecy
@@ -67,7 +67,7 @@ class Running:
 def start_projector(
     database_url: str, blind_index: BlindIndex, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Running]]:
-    """``start_projector(extra views …)``: one more; what still runs ends with the test."""
+    """``start_projector(extra views …)``: start one more; it is stopped when the test ends."""
     monkeypatch.setattr("ledger.database.retry.MAX_S", 0.1)
     started: list[Running] = []
 
@@ -94,7 +94,7 @@ def projector(start_projector: Callable[..., Running]) -> Running:
 
 @pytest.fixture
 def admin(database_url: str) -> Iterator[Connection]:
-    """A connection of the operator's own."""
+    """A connection with the operator's rights."""
     with connect(database_url, application_name="operator") as connection:
         yield connection
 
@@ -117,13 +117,13 @@ def lag(admin: Connection) -> Callable[[], int]:
 def caught_up(
     lag: Callable[[], int], until: Callable[[Callable[[], Any]], None]
 ) -> Callable[[], None]:
-    """``caught_up()``: waits until the views are where the log is."""
+    """``caught_up()``: wait until the views are at the log's head."""
     return lambda: until(lambda: lag() == 0)
 
 
 @pytest.fixture
 def kill(admin: Connection) -> Callable[[str], int]:
-    """``kill(application_name)``: ends these backends; gives how many there were."""
+    """``kill(application_name)``: end these backends, and return how many there were."""
 
     def kill(application_name: str) -> int:
         return admin.execute(
@@ -139,7 +139,7 @@ def kill(admin: Connection) -> Callable[[str], int]:
 def projected(
     start_projector: Callable[..., Running], caught_up: Callable[[], None]
 ) -> Callable[[], None]:
-    """``projected()``: brings the views to the log's head, and leaves them there."""
+    """``projected()``: bring the views to the log's head."""
 
     def projected() -> None:
         projecting = start_projector()
@@ -151,7 +151,7 @@ def projected(
 
 @pytest.fixture
 def reading(database_url: str) -> Callable[[Callable[[PermitReader], Any]], Any]:
-    """``reading(scenario)``: what ``await scenario(reader)`` gives, for a reader of its own."""
+    """``reading(scenario)``: the result of ``await scenario(reader)``, with a reader of its own."""
 
     def reading(scenario: Callable[[PermitReader], Any]) -> Any:
         async def run() -> Any:
@@ -165,13 +165,13 @@ def reading(database_url: str) -> Callable[[Callable[[PermitReader], Any]], Any]
 
 @pytest.fixture
 def read(reading: Callable[..., Any]) -> Callable[..., Any]:
-    """``read("permit", number)``: one read."""
+    """``read("permit", number)``: the result of one read."""
     return lambda method, *args: reading(lambda reader: getattr(reader, method)(*args))
 
 
 @pytest.fixture
 def person(reading: Callable[..., Any]) -> Callable[..., Person | None]:
-    """``person("physical", "physical", number)``: who is shown by what was read from that view."""
+    """``person("physical", "physical", number)``: the holder that a read from that view shows."""
 
     def person(method: str, view: str, number: str) -> Person | None:
         async def look(reader: PermitReader) -> Person | None:
@@ -188,7 +188,7 @@ def person(reading: Callable[..., Any]) -> Callable[..., Person | None]:
 
 @pytest.fixture
 def rows(admin: Connection) -> Callable[[str], dict[str, dict[str, Any]]]:
-    """``rows("views.permits")``: every row of it, by permit number."""
+    """``rows("views.permits")``: all rows, by permit number."""
 
     def rows(table: str) -> dict[str, dict[str, Any]]:
         with admin.cursor(row_factory=dict_row) as cursor:
@@ -202,7 +202,7 @@ def rows(admin: Connection) -> Callable[[str], dict[str, dict[str, Any]]]:
 def opened(
     ledger: BlockingLedger, rows: Callable[[str], dict[str, dict[str, Any]]]
 ) -> Callable[[str], dict[str, dict[str, Any]]]:
-    """``opened("physical")``: every row of that track, its face opened with the holder's key."""
+    """``opened("physical")``: all rows of that track, with the faces decrypted."""
 
     def one(row: dict[str, Any], view: str) -> dict[str, Any]:
         if row["face"] is None:
@@ -226,7 +226,7 @@ def views_are_the_log(
     opened: Callable[[str], dict[str, dict[str, Any]]],
     lag: Callable[[], int],
 ) -> Callable[[], None]:
-    """``views_are_the_log()``: every column of every permit, compared with the aggregate."""
+    """``views_are_the_log()``: compare every column of every permit with the aggregate."""
 
     def entry(permit: Permit) -> dict[str, Any]:
         face = columns.face(permit)

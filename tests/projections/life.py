@@ -1,4 +1,4 @@
-"""A random life of a few people; seeded, so that a failing one can be lived again."""
+"""A random life of a few people; seeded, so that a failing run can be repeated."""
 
 import itertools
 import random
@@ -34,7 +34,7 @@ def _citizen_number() -> str:
 
 @dataclass
 class Life:
-    """What happens to a few people; every command that is refused is part of life."""
+    """Random commands for a few people; refused commands are part of it."""
 
     ledger: BlockingLedger
     context: CommandContext
@@ -47,7 +47,7 @@ class Life:
         return Command(replace(self.context, at=at))
 
     def application(self, citizen_number: str | None = None) -> Application:
-        """All in order, for this person or somebody new."""
+        """A valid application, of this person or a new one."""
         return Application(
             identity=Identity(
                 name="欧阳测试",
@@ -141,7 +141,7 @@ class Life:
         return self.ledger.permit(number).holder_id
 
     def _protect(self, number: str) -> None:
-        """What data-protection law may ask."""
+        """An act of data protection."""
         self.chance.choice([self.restrict, self.restrict, self.lift, self.erase])(number)
 
     def _end(self, number: str) -> None:

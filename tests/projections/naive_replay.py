@@ -1,6 +1,6 @@
-"""The log replayed by hand up to a point: slow, plain, and without a line of what it is to judge.
+"""A replay of the log written by hand: slow, simple, and without any code that it is to verify.
 
-It knows a permit as a dictionary, an event as its JSON, and the calendar as ``datetime`` has it.
+A permit is a dictionary, an event is its JSON, and the calendar is ``datetime``.
 """
 
 import calendar

@@ -1,4 +1,4 @@
-"""One of every event that a row can meet, those of data protection among them."""
+"""An example of each event that changes a row, including those of data protection."""
 
 from datetime import date
 

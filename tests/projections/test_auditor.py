@@ -1,4 +1,4 @@
-"""The auditor: finds what the log does not account for, and nothing else."""
+"""The auditor finds every row that the log does not account for, and no other."""
 
 import random
 from threading import Event, Thread
@@ -21,7 +21,7 @@ TABLES = ("physical_permits", "electronic_permits", "permit_search")
 
 @pytest.fixture
 def make_auditor(database_url, blind_index):
-    """``make_auditor(permits_per_s=…)``: with chances of its own, always the same."""
+    """``make_auditor(permits_per_s=…)``: an auditor with a fixed random seed."""
 
     def make_auditor(permits_per_s=1_000, stop=None):
         return Auditor(
@@ -38,7 +38,7 @@ def make_auditor(database_url, blind_index):
 
 @pytest.fixture
 def audit(database_url, make_auditor):
-    """``audit()``: looks at all there is, most likely, with the service's rights."""
+    """``audit()``: audit practically all rows, with the service's rights."""
     with connect(as_service(database_url)) as connection:
         auditor = make_auditor()
         yield lambda: auditor.audit(connection, PERMITS)
@@ -46,13 +46,13 @@ def audit(database_url, make_auditor):
 
 @pytest.fixture
 def counted(admin):
-    """``counted()``: permits and differences on record."""
+    """``counted()``: the recorded numbers of audited permits and of differences."""
     return lambda: admin.execute("SELECT permits, differences FROM views.audit").fetchone()
 
 
 @pytest.fixture
 def lived(life, projected):
-    """A few permits, and the number of the last; the views are where the log is."""
+    """A few permits, and the number of the last; the views are at the log's head."""
     living = life(3)
     living.issue()
     living.go_on(40)
@@ -77,8 +77,8 @@ def lived(life, projected):
         ("DELETE FROM views.permit_search", "search lacks its row"),
     ],
 )
-def test_what_was_changed_is_found_and_quarantined(lived, audit, admin, change, columns, counted):
-    """By view and column, and no value; once, since a quarantined permit is passed over."""
+def test_a_changed_row_is_found_and_quarantined(lived, audit, admin, change, columns, counted):
+    """The reason names view and column, and no value; a quarantined permit is not audited again."""
     admin.execute(f"{change} WHERE permit_number = %s", [lived])
 
     with capture_logs() as logs:
@@ -97,8 +97,8 @@ def test_what_was_changed_is_found_and_quarantined(lived, audit, admin, change, 
     assert quarantined.reason == logs[0]["reason"]
 
 
-def test_a_row_that_no_event_made_is_found(lived, audit, admin):
-    """Copied, under a number that the log does not have."""
+def test_a_row_without_events_is_found(lived, audit, admin):
+    """A copied row, under a number that the log does not have."""
     for table in TABLES:
         admin.execute(
             f"CREATE TEMP TABLE copied AS SELECT * FROM views.{table}"
@@ -119,8 +119,8 @@ def test_a_row_that_no_event_made_is_found(lived, audit, admin):
     assert quarantined.reason.endswith("physical has a row, electronic has a row, search has a row")
 
 
-def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rewrite_log):
-    """The views may be right; that is unknown."""
+def test_an_event_that_became_unreadable_is_found(lived, audit, admin, rewrite_log):
+    """The views may be correct, but that can no longer be verified."""
     rewrite_log(
         "UPDATE ledger.events SET state = 'secret' WHERE stream = %s AND version = 2", [lived]
     )
@@ -133,8 +133,8 @@ def test_an_event_that_cannot_be_read_any_more_is_found(lived, audit, admin, rew
     assert quarantined.reason.endswith("does not hold a JSON object")
 
 
-def test_what_is_equal_is_left_alone(lived, audit, admin, counted, make_auditor, database_url):
-    """Every permit there is, and it is counted."""
+def test_equal_rows_are_only_counted(lived, audit, admin, counted, make_auditor, database_url):
+    """Every permit is audited."""
     assert 0 == audit()
 
     assert [] == list_quarantined(admin)
@@ -146,13 +146,13 @@ def test_what_is_equal_is_left_alone(lived, audit, admin, counted, make_auditor,
     assert 0 == counted()[1]
 
 
-def test_an_empty_database_is_audited(audit):
-    """Without a permit."""
+def test_an_empty_database_can_be_audited(audit):
+    """It has no permit."""
     assert 0 == audit()
 
 
-def test_other_streams_are_passed_over(lived, audit, admin):
-    """What the log holds beside permits makes no rows."""
+def test_other_streams_are_skipped(lived, audit, admin):
+    """Streams of other types have no rows in the permits' views."""
     admin.execute(
         "INSERT INTO ledger.events (position, stream, version, topic, state)"
         " SELECT position + 1, 'checkpoints', 1, 'log.checkpoint.v1', '{}' FROM ledger.head"
@@ -164,8 +164,8 @@ def test_other_streams_are_passed_over(lived, audit, admin):
 
 
 def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
-    """The key is destroyed at once; the views hold the old ciphertext until they see the event, or
-    have been made without one."""
+    """The key is destroyed at once; until the views apply the event, they hold the old ciphertext,
+    or were built without one."""
     living = life(9)
     number = living.issue()
     living.claim(number)
@@ -181,8 +181,10 @@ def test_an_erasure_under_way_is_no_difference(life, audit, admin, projected):
     assert [] == list_quarantined(admin)
 
 
-def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch, counted):
-    """They are counted; parking all of them would be an outage of the auditor's own making."""
+def test_too_many_differences_are_counted_and_not_quarantined(
+    lived, audit, admin, monkeypatch, counted
+):
+    """Quarantining all of them would be an outage caused by the auditor."""
     monkeypatch.setattr("projections.quarantine.auditor.QUARANTINED_MAX", 2)
     admin.execute("UPDATE views.physical_permits SET years = years + 1")
 
@@ -193,10 +195,10 @@ def test_so_many_differ_that_it_is_not_the_rows(lived, audit, admin, monkeypatch
     assert (2, differences) == (len(list_quarantined(admin)), counted()[1])
 
 
-def test_no_false_alarm_while_life_goes_on(
+def test_concurrent_writes_raise_no_false_alarm(
     life, start_projector, start_auditor, caught_up, views_are_the_log, admin, counted, until
 ):
-    """With erasures, and a projector that is in the middle of it."""
+    """With erasures, and a projector at work."""
     start_projector()
     start_auditor()
     living = life(11)
@@ -216,7 +218,7 @@ def test_no_false_alarm_while_life_goes_on(
 def test_only_one_audits_and_another_takes_over(
     lived, start_auditor, admin, counted, until, kill, monkeypatch
 ):
-    """As soon as the first one's connection is lost."""
+    """As soon as the connection of the first is lost."""
     stop, thread = start_auditor()
     until(lambda: counted()[0])
     start_auditor()

@@ -1,4 +1,4 @@
-"""The line on which checks go to the database: shared, in order, each code used once."""
+"""The connection on which checks reach the database: shared, ordered, each code used once."""
 
 import asyncio
 from contextlib import closing
@@ -41,7 +41,7 @@ def a_check(n):
 
 @pytest.fixture
 def code(admin):
-    """``code()``: a live one, as a phone has it."""
+    """``code()``: a new live code."""
 
     def mint(issued_at=NOW, life=timedelta(seconds=30)):
         made = new_code()
@@ -60,7 +60,8 @@ def asked(code, at=NOW):
 
 @pytest.fixture
 def on_lines(database_url):
-    """``on_lines(act, lines=2)``: what ``act(line, …)`` gives; a connection for each line."""
+    """``on_lines(act, lines=2)``: the results of ``act(line, …)``, with one connection for each
+    line."""
 
     def run(act, lines=1):
         async def within():
@@ -78,7 +79,7 @@ def on_lines(database_url):
 
 @pytest.fixture
 def positions(admin):
-    """All that is on record, with the head."""
+    """All recorded positions, with the head."""
 
     def read():
         rows = admin.execute("SELECT position FROM ledger.checks ORDER BY 1").fetchall()
@@ -88,20 +89,21 @@ def positions(admin):
     return read
 
 
-def test_positions_are_gapless_whoever_writes(on_lines, positions):
-    """Three batchers as of three processes, 300 checks: 1, 2, 3 … each returned its own."""
+def test_positions_are_gapless_with_several_writers(on_lines, positions):
+    """Three batchers, as of three processes, record 300 checks: 1, 2, 3 … each returns its own
+    positions."""
 
     async def act(*lines):
         records = [lines[n % 3].record(a_check(n)) for n in range(300)]
         return await asyncio.gather(*records)
 
-    told = on_lines(act, lines=3)
+    returned = on_lines(act, lines=3)
 
-    assert list(range(1, 301)) == sorted(told)
+    assert list(range(1, 301)) == sorted(returned)
     assert (list(range(1, 301)), (300,)) == positions()
 
 
-def test_neighbours_share_a_statement(on_lines, admin):
+def test_concurrent_checks_share_a_statement(on_lines, admin):
     """A hundred at once take a few transactions; one alone takes its own."""
 
     async def act(line):
@@ -115,8 +117,8 @@ def test_neighbours_share_a_statement(on_lines, admin):
     assert transactions < 10
 
 
-def test_look_ups_and_records_travel_together(on_lines, code):
-    """Each gets its own answer, whatever is beside it."""
+def test_look_ups_and_records_share_a_batch(on_lines, code):
+    """Each gets its own answer, whatever else the batch holds."""
     codes = [code() for _ in range(20)]
 
     async def act(line):
@@ -134,7 +136,7 @@ def test_look_ups_and_records_travel_together(on_lines, code):
 
 
 def test_a_code_is_used_once_across_processes(on_lines, code):
-    """Sixty-four look-ups on four lines: one of them finds it alive, all find whose it was."""
+    """Of 64 look-ups on four lines, one finds the code live, and all find its permit."""
     shown = code()
 
     async def act(*lines):
@@ -146,8 +148,8 @@ def test_a_code_is_used_once_across_processes(on_lines, code):
     assert {"7Q2M9K4T8XW5"} == {one.permit_number for one in found}
 
 
-def test_many_codes_in_any_order_on_many_lines(on_lines, code):
-    """No deadlock: each is used once, and none is lost."""
+def test_many_codes_in_any_order_cause_no_deadlock(on_lines, code):
+    """Each is used once, and none is lost."""
     codes = [code() for _ in range(60)]
 
     async def act(*lines):
@@ -167,21 +169,21 @@ def test_many_codes_in_any_order_on_many_lines(on_lines, code):
 @pytest.mark.parametrize(
     ("later", "is_live"), [(-6, False), (-4, True), (0, True), (29, True), (30, False), (99, False)]
 )
-def test_a_code_lives_by_the_clock_that_is_given(on_lines, code, later, is_live):
-    """Some seconds early, as of a process whose clock is behind; never later than its end."""
+def test_a_code_is_valid_by_the_given_clock(on_lines, code, later, is_live):
+    """From some seconds early, for a process whose clock is behind; never later than its end."""
     shown = code()
     found = on_lines(lambda line: line.look_up(asked(shown, NOW + timedelta(seconds=later))))
     assert is_live is found.is_live
 
 
-def test_what_never_was_is_not_live(on_lines):
-    """And nobody's."""
+def test_an_unknown_code_is_not_live(on_lines):
+    """It has no permit and no device."""
     found = on_lines(lambda line: line.look_up(asked(new_code())))
     assert (False, None, None) == (found.is_live, found.permit_number, found.device)
 
 
 def test_a_lost_connection_records_no_check_twice(on_lines, positions, database_url):
-    """Killed again and again while checks go on: each answered one is there once."""
+    """Connections are killed repeatedly during checks: each answered check is recorded once."""
 
     async def act(line):
         async def killing():
@@ -197,17 +199,17 @@ def test_a_lost_connection_records_no_check_twice(on_lines, positions, database_
         async def checking(n):
             return [await line.record(a_check(n)) for _ in range(40)]
 
-        *told, _ = await asyncio.gather(*(checking(n) for n in range(8)), killing())
-        return [position for of_one in told for position in of_one]
+        *recorded, _ = await asyncio.gather(*(checking(n) for n in range(8)), killing())
+        return [position for of_one in recorded for position in of_one]
 
-    told = on_lines(act)
+    returned = on_lines(act)
 
-    assert list(range(1, 321)) == sorted(told)
+    assert list(range(1, 321)) == sorted(returned)
     assert (list(range(1, 321)), (320,)) == positions()
 
 
-def test_a_database_out_of_reach_is_reported(empty_database):
-    """In the ledger's words, and nothing is answered."""
+def test_an_unreachable_database_is_reported(empty_database):
+    """As an error of the ledger; no check is answered."""
 
     async def act():
         nowhere = as_service(empty_database) + " host=/nowhere"

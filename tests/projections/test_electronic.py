@@ -73,15 +73,15 @@ def test_a_row_begins_with_the_issue():
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.TOPIC)
 @pytest.mark.parametrize("before", [BEGUN, CLAIMED], ids=["begun", "claimed"])
-def test_each_event_changes_its_own_columns(before, event):
-    """And the version; a lost card is no matter to the phone. [W5]"""
+def test_each_event_changes_only_its_columns(before, event):
+    """And the version; a lost card does not concern the phone. [W5]"""
     expected = replace(before, version=2, **EFFECTS[type(event)])
     assert expected == evolve(replace(before), event)
 
 
 @pytest.mark.parametrize("kind", OF_PHONES, ids=lambda kind: kind.TOPIC)
-def test_phones_come_and_go(kind):
-    """In the order in which they were bound; the claim stays."""
+def test_devices_are_listed_while_they_are_bound(kind):
+    """In the order in which they were bound; the claim remains."""
     [event] = [event for event in LATER if type(event) is kind]
     phones, changes = OF_PHONES[kind]
     before = replace(BEGUN, claimed=bool(phones), devices=[*phones])
@@ -91,18 +91,18 @@ def test_phones_come_and_go(kind):
 
 
 @pytest.mark.parametrize("end", ["ended", "voided"])
-def test_an_end_outlives_the_person(end):
-    """A permit that was voided is not one that merely ended, because its holder is erased."""
+def test_an_end_is_unchanged_by_erasure(end):
+    """An ended permit stays ended, and a void one void."""
     assert end == evolve(replace(BEGUN, ended=end), ERASED).ended
 
 
-def test_no_row_begins_in_the_middle():
-    """A permit whose beginning was missed is a fault of the log, not a row of guesses."""
+def test_a_permit_without_its_first_event_is_an_error():
+    """A missing beginning is a fault of the log; no row is guessed."""
     with pytest.raises(RowMissing):
         evolve(None, LATER[0])
 
 
-def test_no_event_is_left_out():
-    """A row that lost one is not carried on with."""
+def test_a_gap_in_the_versions_is_an_error():
+    """A row that missed an event is not updated further."""
     with pytest.raises(RowOutOfOrder):
         evolve(replace(BEGUN, version=3), LATER[0])

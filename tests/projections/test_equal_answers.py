@@ -1,4 +1,4 @@
-"""P20 over random lives: whatever has happened, both tracks of a permit answer the same."""
+"""P20 over random lives: whatever has happened, both tracks of a permit give the same answer."""
 
 import asyncio
 from contextlib import closing
@@ -23,7 +23,7 @@ OF_THE_CARD = {Reason.SUPERSEDED_CARD, Reason.REPORTED_LOST, Reason.IDENTITY_STA
 
 @pytest.mark.parametrize("seed", range(4))
 def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, seed):
-    """A card and a phone of each permit, looked up together, on several days."""
+    """The card and the phone of each permit are checked together, on several days."""
     lived = life(seed)
     lived.go_on(ACTS)
     caught_up()

@@ -1,4 +1,5 @@
-"""Erased: what the views showed of a person goes from all of them in one transaction."""
+"""After an erasure, all that the views showed of the person is removed from all of them in one
+transaction."""
 
 from threading import Event, Thread
 
@@ -43,13 +44,13 @@ def living(life, ledger, context):
 
 @pytest.fixture
 def all_rows(rows, opened):
-    """``all_rows()``: every column of every view, faces opened."""
+    """``all_rows()``: every column of every view, with the faces decrypted."""
     return lambda: [*map(opened, TRACKS), rows("views.permit_search")]
 
 
 @pytest.fixture
 def rebuild(admin, projected):
-    """``rebuild()``: from the log's first position, as an operator does."""
+    """``rebuild()``: rebuild from the log's first position, as an operator does."""
 
     def rebuild():
         admin.execute("TRUNCATE views.physical_permits, views.electronic_permits")
@@ -62,7 +63,7 @@ def rebuild(admin, projected):
 
 @pytest.fixture
 def page_size(monkeypatch):
-    """``page_size(n)``: how many events a projector applies at once."""
+    """``page_size(n)``: set how many events a projector applies at once."""
 
     def page_size(n):
         monkeypatch.setattr("projections.projector.pages.PAGE_EVENTS_MAX", n)
@@ -70,8 +71,8 @@ def page_size(monkeypatch):
     return page_size
 
 
-def test_nothing_of_the_person_is_left_in_any_view(living, projected, rows, opened):
-    """No face, no picture, no phone, no number to be found by; of others all of it."""
+def test_no_view_keeps_anything_of_the_person(living, projected, rows, opened):
+    """No face, picture, phone or number to find them by; the rows of others are complete."""
     erased, other = living.numbers
     projected()
     before = rows("views.permits")[erased]
@@ -96,8 +97,9 @@ def test_nothing_of_the_person_is_left_in_any_view(living, projected, rows, open
 
 
 @pytest.mark.usefixtures("projector")
-def test_all_of_it_goes_in_one_instant(living, database_url, caught_up):
-    """Whoever reads all views meanwhile sees everything, or nothing and the position after it."""
+def test_all_views_are_erased_in_one_transaction(living, database_url, caught_up):
+    """A concurrent reader of all views sees everything, or nothing and the position after the
+    erasure."""
     erased = living.numbers[0]
     caught_up()
     looking, done, seen = Event(), Event(), set()
@@ -129,7 +131,7 @@ def test_all_of_it_goes_in_one_instant(living, database_url, caught_up):
 def test_a_rebuild_gives_the_same_rows(
     life, start_projector, caught_up, all_rows, rebuild, page_size, page
 ):
-    """After a random life in which people were erased: every column, from the log alone."""
+    """After a random life with erasures: every column, from the log alone."""
     page_size(page)
     projector = start_projector()
     living = life(20 + page)
@@ -148,10 +150,10 @@ def test_a_rebuild_gives_the_same_rows(
 
 @pytest.mark.parametrize("page", [1, 1000], ids=["page by page", "one page"])
 @pytest.mark.parametrize("last", ["moved", "corrected", "both"])
-def test_a_change_just_before_leaves_nothing(
+def test_a_change_just_before_the_erasure_leaves_nothing(
     living, projected, rows, all_rows, rebuild, page_size, page, last
 ):
-    """The change was projected with the key, or without it: the rows are the same."""
+    """Whether the change was projected with the key or without it, the rows are the same."""
     page_size(page)
     number = living.numbers[0]
     projected()
@@ -180,7 +182,8 @@ def test_a_change_just_before_leaves_nothing(
 
 @pytest.mark.parametrize("page", [1, 1000], ids=["page by page", "one page"])
 def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page_size, page):
-    """The key is gone before the views come to what it sealed: they go on, without the person."""
+    """The key is destroyed before the views reach what it encrypted: they continue, without the
+    person."""
     page_size(page)
     erased, other = living.numbers
     living.ledger.permits.correct_identity(erased, living.command(), name="欧阳改名")
@@ -193,10 +196,10 @@ def test_views_that_lag_behind_an_erasure_catch_up(living, projected, rows, page
     assert seen[other]["face"] is not None
 
 
-def test_between_the_change_and_the_erasure_nobody_is_shown(
+def test_between_the_change_and_the_erasure_no_person_is_shown(
     living, database_url, blind_index, admin, person, rows
 ):
-    """Views that are rebuilt meet the change first, whose key is gone by then: no fault."""
+    """A rebuild meets the change first, whose key is already destroyed: that is no fault."""
     number = living.numbers[0]
     living.ledger.permits.correct_identity(number, living.command(), name="欧阳改名")
     living.erase(number)
@@ -211,8 +214,8 @@ def test_between_the_change_and_the_erasure_nobody_is_shown(
     assert [None, None] == [person(track, track, number) for track in TRACKS]
 
 
-def test_restricted_is_said_in_both_views_and_taken_back(living, projected, rows, person):
-    """The face stays where it is, and no one is shown it until it is lifted."""
+def test_a_restriction_and_its_lifting_reach_both_views(living, projected, rows, person):
+    """The face stays stored, and is not shown until the restriction is lifted."""
     number, other = living.numbers
     living.restrict(number)
     projected()
@@ -232,11 +235,11 @@ def test_restricted_is_said_in_both_views_and_taken_back(living, projected, rows
         assert "欧阳测试" == person(track, track, number).face.name
 
 
-def test_a_missing_key_parks_its_holders_permit(
+def test_a_missing_key_quarantines_its_holders_permit(
     living, projected, start_projector, caught_up, admin, rows
 ):
-    """Lost, not destroyed: the permit is quarantined before what needs it and shows nothing
-    wrong."""
+    """If the key is lost, not destroyed, the permit is quarantined before the event that needs it,
+    and shows nothing wrong."""
     number, other = living.numbers
     projected()
     before = rows("views.permits")[number]

@@ -1,4 +1,5 @@
-"""The view of applications: kept beside those of the permits, at one position, each for itself."""
+"""The view of applications is kept beside those of the permits, at the same position, each
+independently."""
 
 import asyncio
 from dataclasses import replace
@@ -48,7 +49,7 @@ def counter(ledger):
 
 @pytest.fixture
 def held(admin):
-    """``held(number)``: some columns of its row."""
+    """``held(number)``: the given columns of its row."""
 
     def held(number, columns="stage, version, stage_since"):
         return admin.execute(
@@ -60,7 +61,7 @@ def held(admin):
 
 @pytest.fixture
 def streams(admin):
-    """``streams(table)``: which streams have a row in a view of the permits."""
+    """``streams(table)``: the streams that have a row in a view of the permits."""
 
     def streams(table):
         return {n for (n,) in admin.execute(f"SELECT permit_number FROM views.{table}").fetchall()}
@@ -68,8 +69,11 @@ def streams(admin):
     return streams
 
 
-def test_each_view_follows_its_own_lifecycle(counter, life, command, projected, held, streams, lag):
-    """The position goes over all events; a permit has no row among applications, nor they there."""
+def test_each_view_follows_its_own_stream_type(
+    counter, life, command, projected, held, streams, lag
+):
+    """The position advances over all events; permits and applications have no rows in each other's
+    views."""
     permit = life().issue()
     number = counter.accept(submission_of(), command())
     counter.go(number, "dispatch", command(date(2026, 9, 16)))
@@ -82,28 +86,28 @@ def test_each_view_follows_its_own_lifecycle(counter, life, command, projected, 
         assert {permit} == streams(table)
 
 
-def test_one_that_can_not_be_read_stops_alone(
+def test_an_unreadable_application_stops_alone(
     counter, life, command, projected, held, streams, admin, rewrite_log
 ):
     """No permit, and no other application."""
-    poisoned, other = (counter.accept(submission_of(), command()) for _ in range(2))
-    counter.go(poisoned, "dispatch", command())
+    unreadable, other = (counter.accept(submission_of(), command()) for _ in range(2))
+    counter.go(unreadable, "dispatch", command())
     rewrite_log(
-        "UPDATE ledger.events SET state = 'x' WHERE stream = %s AND version = 2", [poisoned]
+        "UPDATE ledger.events SET state = 'x' WHERE stream = %s AND version = 2", [unreadable]
     )
     counter.go(other, "dispatch", command())
     permit = life().issue()
     projected()
 
-    assert [poisoned] == [one.permit_number for one in list_quarantined(admin)]
-    assert ("accepted", "sent_to_hukou_police") == (held(poisoned)[0], held(other)[0])
+    assert [unreadable] == [one.permit_number for one in list_quarantined(admin)]
+    assert ("accepted", "sent_to_hukou_police") == (held(unreadable)[0], held(other)[0])
     assert {permit} == streams("physical_permits")
 
 
-def test_a_rebuild_of_any_view_heeds_its_own_alone(
+def test_a_rebuild_reads_only_the_streams_of_its_view(
     counter, life, command, projected, database_url, admin, held
 ):
-    """And proves itself equal, whichever it is."""
+    """And proves itself equal, for each view."""
     life().issue()
     number = counter.accept(submission_of(), command())
     counter.go(number, "withdraw", command())
@@ -114,10 +118,8 @@ def test_a_rebuild_of_any_view_heeds_its_own_alone(
     assert "withdrawn" == held(number)[0]
 
 
-def test_a_rebuild_finds_a_row_that_was_tampered_with(
-    counter, command, projected, database_url, admin
-):
-    """By its receipt number."""
+def test_a_rebuild_finds_a_changed_row(counter, command, projected, database_url, admin):
+    """The difference is listed under its receipt number."""
     number = counter.accept(submission_of(), command())
     projected()
     admin.execute("UPDATE views.id_card_applications SET stage = 'collected'")
@@ -128,10 +130,10 @@ def test_a_rebuild_finds_a_row_that_was_tampered_with(
     )
 
 
-def test_the_auditor_looks_at_applications_too(
+def test_the_auditor_covers_applications(
     counter, command, projected, blind_index, admin, database_url, life
 ):
-    """And parks the one that the log does not account for."""
+    """It quarantines an application that the log does not account for."""
     life().issue()
     number = counter.accept(submission_of(), command())
     projected()
@@ -152,8 +154,10 @@ def test_the_auditor_looks_at_applications_too(
     )
 
 
-def test_an_erased_applicant_leaves_a_row_of_nobody(counter, ledger, command, projected, held):
-    """Which was no one's before, too; what was under way has ended."""
+def test_an_erased_applicant_leaves_a_row_without_a_person(
+    counter, ledger, command, projected, held
+):
+    """An application in progress is ended by the erasure."""
     number = counter.accept(submission_of(), command())
     ledger.holders.erase(
         counter.application(number).holder_id,
@@ -167,7 +171,7 @@ def test_an_erased_applicant_leaves_a_row_of_nobody(counter, ledger, command, pr
 
 
 class Until(MainlandWorkdays):
-    """The calendar as it was when this was the last year published."""
+    """The calendar as it was when this was the last published year."""
 
     def __init__(self, year):
         self.year = year
@@ -179,7 +183,8 @@ class Until(MainlandWorkdays):
 def test_provisional_dates_become_final_when_the_calendar_is_extended(
     ledger, command, projected, held, database_url, policy
 ):
-    """Once, by an event; one that still can't be known stays, and one that has ended is left."""
+    """Once, by an event; a date that is still unknown stays provisional, and ended applications are
+    skipped."""
     counter = Counter(ledger, Until(2025))
     december = command(date(2025, 12, 15))
     number, ended = (counter.accept(submission_of(), december) for _ in range(2))
@@ -207,8 +212,8 @@ def test_provisional_dates_become_final_when_the_calendar_is_extended(
     assert "0 due dates are final now, 1 provisional" == str(settle(2026))
 
 
-def test_a_reader_knows_whether_the_view_has_it_all(counter, command, projected, database_url):
-    """One application for itself, however much else is under way."""
+def test_a_reader_knows_whether_the_row_is_current(counter, command, projected, database_url):
+    """Of one application, whatever else is in progress."""
     number = counter.accept(submission_of(), command())
     projected()
     counter.accept(submission_of(), command())

@@ -29,8 +29,8 @@ def shown(number, faces, row):
 
 @pytest.fixture
 def disagreements(database_url):
-    """``disagreements(done)``: reads both tracks beside each other, over and over, until ``done``;
-    gives the rows that differed, and every version of a permit that was seen."""
+    """``disagreements(done)``: read both tracks together, repeatedly, until ``done``; return the
+    rows that differed, and every version of a permit that was seen."""
     differs = sql.SQL(" OR ").join(
         sql.SQL("physical.{0} IS DISTINCT FROM electronic.{0}").format(sql.Identifier(column))
         for column in SHARED
@@ -123,7 +123,7 @@ def test_p15_the_tracks_agree_in_every_column_they_share(life, while_reading, di
 def test_p15_two_projectors_and_a_killed_one_keep_them_in_step(
     life, start_projector, while_reading, disagreements, kill
 ):
-    """Whoever moves the views, and wherever it is cut off."""
+    """Whichever projector moves the views, and wherever it is interrupted."""
     start_projector()
     start_projector()
     living = life(10)

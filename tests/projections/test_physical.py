@@ -76,20 +76,20 @@ EFFECTS = {
 
 
 def test_a_row_begins_with_the_issue():
-    """Also of a permit taken over with its years and its card."""
+    """Also the row of a permit taken over with its years and its card."""
     assert BEGUN == evolve(None, ISSUED)
 
 
 @pytest.mark.parametrize("event", LATER, ids=lambda event: event.TOPIC)
 @pytest.mark.parametrize("before", [BEGUN, WORN], ids=["begun", "worn"])
-def test_each_event_changes_its_own_columns(before, event):
-    """And the version; nothing else."""
+def test_each_event_changes_only_its_columns(before, event):
+    """And the version."""
     expected = replace(before, version=2, **EFFECTS[type(event)])
     assert expected == evolve(replace(before), event)
 
 
-def test_a_corrected_address_outdates_no_card():
-    """The card's face does not show the hukou address as wrong. [P26]"""
+def test_a_corrected_hukou_address_requires_no_new_card():
+    """The card does not print the hukou address. [P26]"""
     [corrected] = [event for event in LATER if isinstance(event, events.IdentityCorrected)]
     moved = replace(corrected, name=None, citizen_id_number=None, hukou_address="安徽省芜湖市2号")
 
@@ -99,18 +99,18 @@ def test_a_corrected_address_outdates_no_card():
 
 
 @pytest.mark.parametrize("end", ["ended", "voided"])
-def test_an_end_outlives_the_person(end):
-    """A permit that was voided is not one that merely ended, because its holder is erased."""
+def test_an_end_is_unchanged_by_erasure(end):
+    """An ended permit stays ended, and a void one void."""
     assert end == evolve(replace(BEGUN, ended=end), ERASED).ended
 
 
-def test_no_row_begins_in_the_middle():
-    """A permit whose beginning was missed is a fault of the log, not a row of guesses."""
+def test_a_permit_without_its_first_event_is_an_error():
+    """A missing beginning is a fault of the log; no row is guessed."""
     with pytest.raises(RowMissing):
         evolve(None, LATER[0])
 
 
-def test_no_event_is_left_out():
-    """A row that lost one is not carried on with."""
+def test_a_gap_in_the_versions_is_an_error():
+    """A row that missed an event is not updated further."""
     with pytest.raises(RowOutOfOrder):
         evolve(replace(BEGUN, version=3), LATER[0])

@@ -1,4 +1,4 @@
-"""Projectors that live through what happens: company, lost connections, unreadable events."""
+"""Projectors under concurrency, lost connections and unreadable events."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ PROJECTOR, FOLLOWER = "permit-ledger project", "permit-ledger follow"
 
 @dataclass
 class EventRow:
-    """The versions of a permit that one page told of."""
+    """The versions of a permit that one page contained."""
 
     permit_number: str
     versions: list[int]
 
 
 class Tally(View):
-    """A view that writes down each event it was given, in the page's transaction."""
+    """A view that records each event it received, in the page's transaction."""
 
     CREATE = """
         CREATE TABLE tally (stream text NOT NULL, version integer NOT NULL);
@@ -86,7 +86,7 @@ def quarantined(admin):
 def test_two_projectors_apply_each_event_once(
     life, start_projector, caught_up, views_are_the_log, admin, ledger
 ):
-    """They take turns as they come, and each goes on when the other is gone."""
+    """They alternate, and each continues when the other is gone."""
     admin.execute(Tally.CREATE)
     one, _other = start_projector(Tally()), start_projector(Tally())
     living = life(5)
@@ -97,15 +97,17 @@ def test_two_projectors_apply_each_event_once(
     caught_up()
 
     log = ledger.events(1, 100_000)
-    told = admin.execute("SELECT stream, version FROM tally").fetchall()
-    assert sorted((event.originator_id, event.originator_version) for event in log) == sorted(told)
+    tallied = admin.execute("SELECT stream, version FROM tally").fetchall()
+    assert sorted((event.originator_id, event.originator_version) for event in log) == sorted(
+        tallied
+    )
     views_are_the_log()
 
 
 def test_killed_connections_are_opened_again(
     life, start_projector, caught_up, views_are_the_log, admin, kill, until, ledger
 ):
-    """Time and again, the writing one and the reading one, and no event is applied twice."""
+    """Both the writing and the reading one, repeatedly; no event is applied twice."""
     admin.execute(Tally.CREATE)
     start_projector(Tally())
     living = life(6)
@@ -131,7 +133,7 @@ def test_killed_connections_are_opened_again(
     ],
 )
 @pytest.mark.parametrize("place", ["head", "middle", "twice"])
-def test_an_unreadable_event_parks_its_permit_alone(
+def test_an_unreadable_event_quarantines_only_its_permit(
     life,
     start_projector,
     caught_up,
@@ -144,7 +146,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
     admin,
     until,
 ):
-    """At the beginning of its permit's life, later, or more than once; all others flow on."""
+    """At the beginning of the permit's life, later, or more than once; all others are projected."""
     living = life(7)
     number, other = living.issue(), living.issue()
     for one in (number, other):
@@ -176,7 +178,7 @@ def test_an_unreadable_event_parks_its_permit_alone(
         assert versions[0] - 1 == there[number]["version"]
 
 
-def test_later_events_wait_in_order_behind_the_first(
+def test_later_events_wait_in_order_behind_the_unreadable_one(
     life, start_projector, caught_up, rows, quarantined, rewrite_log, admin, lag
 ):
     """None of them is applied, and each is counted."""
@@ -200,10 +202,10 @@ def test_later_events_wait_in_order_behind_the_first(
     assert len([e for e in log if e.originator_id == number]) - 1 == one.events_waiting
 
 
-def test_a_handler_that_raises_once_loses_nothing(
+def test_a_handler_that_raises_once_is_retried(
     life, start_projector, caught_up, quarantined, views_are_the_log
 ):
-    """It is asked again, and answers."""
+    """The retry succeeds, and no event is lost."""
     start_projector(raising := Raising(times=1))
     living = life()
     living.claim(living.issue())
@@ -213,10 +215,10 @@ def test_a_handler_that_raises_once_loses_nothing(
     views_are_the_log()
 
 
-def test_a_handler_that_goes_on_raising_parks_the_permit_in_all_views(
+def test_a_handler_that_keeps_raising_quarantines_the_permit_in_all_views(
     life, start_projector, caught_up, quarantined, rows
 ):
-    """Though the other views could go on: they stay in step."""
+    """Although the other views could continue: they stay in step."""
     start_projector(Raising(times=1000))
     living = life()
     number = living.issue()
@@ -228,10 +230,11 @@ def test_a_handler_that_goes_on_raising_parks_the_permit_in_all_views(
     assert (1, False) == (row["version"], row["claimed"])
 
 
-def test_a_row_that_the_database_refuses_parks_its_permit(
+def test_a_row_that_the_database_refuses_quarantines_its_permit(
     life, start_projector, caught_up, quarantined, rows, admin
 ):
-    """Found among the others of its page; of a permit no view has a row that another lacks."""
+    """It is found among the others of its page; no view has a row of the permit that another
+    lacks."""
     living = life()
     numbers = [living.issue() for _ in range(9)]
     admin.execute(
@@ -249,10 +252,10 @@ def test_a_row_that_the_database_refuses_parks_its_permit(
     assert others == set(rows("views.permit_search"))
 
 
-def test_too_many_quarantined_permits_hold_all_views(
+def test_too_many_quarantined_permits_stop_all_views(
     life, start_projector, quarantined, lag, until, monkeypatch
 ):
-    """Then it is not the permits: nothing is written, and it says so."""
+    """The fault is then not the permits': nothing is written, and the fault is reported."""
     monkeypatch.setattr("projections.projector.quarantine.PERMITS_MAX", 3)
     living = life()
     for _ in range(5):
@@ -266,10 +269,11 @@ def test_too_many_quarantined_permits_hold_all_views(
     assert (5, {}) == (lag(), quarantined())
 
 
-def test_a_view_table_dropped_by_hand_holds_all_views(
+def test_a_dropped_table_stops_all_views(
     life, start_projector, caught_up, lag, until, quarantined, admin
 ):
-    """It is not one permit's error: no permit is quarantined, and all go on when it is back."""
+    """It is not one permit's error: no permit is quarantined, and all views continue once the table
+    is back."""
     living = life()
     living.issue()
     start_projector()
@@ -285,8 +289,8 @@ def test_a_view_table_dropped_by_hand_holds_all_views(
     caught_up()
 
 
-def test_one_projector_leads(start_projector, caught_up, admin, life):
-    """Of three that start in the same moment; the others read nothing meanwhile."""
+def test_only_one_projector_leads(start_projector, caught_up, admin, life):
+    """Of three that start at the same moment; the others read nothing meanwhile."""
     for _ in range(3):
         start_projector()
     life().go_on(10)
@@ -303,7 +307,7 @@ def test_one_projector_leads(start_projector, caught_up, admin, life):
 def test_another_takes_over_from_a_killed_leader(
     life, start_projector, caught_up, views_are_the_log, kill, until, admin, lag
 ):
-    """As long as there is one, the views go on."""
+    """As long as there is another one, the views are updated."""
     start_projector()
     start_projector()
     living = life(11)
@@ -315,10 +319,10 @@ def test_another_takes_over_from_a_killed_leader(
     views_are_the_log()
 
 
-def test_a_leader_that_is_stalled_is_passed_by(
+def test_a_follower_works_beside_a_stalled_leader(
     life, start_projector, caught_up, database_url, admin
 ):
-    """Another connection holds the lock and does nothing: the follower steps in, without it."""
+    """Another connection holds the lock and does nothing: the follower works without it."""
     with connect(database_url) as frozen:
         assert try_lock(frozen, LEASE.lock)
         start_projector()
@@ -330,7 +334,7 @@ def test_a_leader_that_is_stalled_is_passed_by(
     assert "leader is stalled, stepping in" in {line["event"] for line in logs}
 
 
-def test_a_leader_that_stops_in_the_middle_of_a_page_is_put_out(
+def test_a_leader_frozen_in_the_middle_of_a_page_is_disconnected(
     life, start_projector, caught_up, database_url, views_are_the_log
 ):
     """The server ends its transaction after a while, and with it the lock on the position."""
@@ -348,7 +352,7 @@ def test_a_leader_that_stops_in_the_middle_of_a_page_is_put_out(
 def test_a_projector_waits_for_the_database(
     life, start_projector, caught_up, views_are_the_log, monkeypatch, until
 ):
-    """Out of reach when it starts, it is waited for."""
+    """It may be unreachable when the projector starts."""
     refused = []
 
     def refuse(*_args, **_kwargs):

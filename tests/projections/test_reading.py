@@ -1,4 +1,4 @@
-"""What the views answer, each time from one instant."""
+"""Reads of the views: each answer is of one instant."""
 
 import asyncio
 from datetime import date
@@ -20,7 +20,7 @@ PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
 
 
 def plain(row):
-    """A row's columns without what is sealed."""
+    """A row's columns without the encrypted ones."""
     return {name: value for name, value in row.items() if name not in {"face", "wrapped"}}
 
 
@@ -36,8 +36,8 @@ def living(life):
     return living
 
 
-def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
-    """The same facts as the aggregate's, and every column of both tracks."""
+def test_a_permit_is_read_with_facts_and_both_tracks(read, living, projected, ledger):
+    """The facts equal the aggregate's."""
     number = living.numbers[0]
     projected()
 
@@ -58,8 +58,7 @@ def test_a_permit_is_read_as_it_is(read, living, projected, ledger):
     assert plain(expected) == plain(seen.row)
 
 
-def test_facts_of_an_ended_permit(read, living, projected, ledger):
-    """Its end is one of them."""
+def test_the_facts_of_an_ended_permit_include_its_end(read, living, projected, ledger):
     number = living.numbers[0]
     ledger.permits.void(number, "就业证明系伪造", living.command())
     projected()
@@ -68,8 +67,8 @@ def test_facts_of_an_ended_permit(read, living, projected, ledger):
 
 
 @pytest.mark.parametrize("method", ["permit", "physical", "electronic", "of_holder"])
-def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, method):
-    """So that no one takes a view that is behind for a permit that does not exist."""
+def test_an_unknown_permit_is_reported_with_the_position(read, living, projected, method):
+    """So that a view that is behind is not mistaken for a permit that does not exist."""
     projected()
 
     seen = read(method, NOBODYS)
@@ -77,8 +76,8 @@ def test_what_is_not_there_is_not_there_at_a_position(read, living, projected, m
     assert (6, None) == (seen.as_of_position, seen.facts)
 
 
-def test_the_tracks_by_themselves(read, living, projected, ledger):
-    """Each knows its own columns."""
+def test_each_track_can_be_read_alone(read, living, projected, ledger):
+    """Each has its own columns."""
     number = living.numbers[0]
     projected()
     permit = ledger.permit(number)
@@ -100,7 +99,7 @@ def test_the_tracks_by_themselves(read, living, projected, ledger):
     [("physical", "physical"), ("electronic", "electronic")],
 )
 def test_a_face_comes_with_its_picture(person, life, projected, ledger, context, method, view):
-    """The one whose digest the event carries."""
+    """The picture whose digest the event carries."""
     living = life()
     living.issue()
     application = living.application()
@@ -133,10 +132,8 @@ def test_a_holders_permit_is_the_open_one(read, life, projected, ledger):
     assert last == read("of_holder", holder_id).facts.permit_number
 
 
-def test_of_permits_of_one_day_the_one_issued_last_counts(
-    read, life, projected, ledger, blind_index
-):
-    """The log says which that was, not the date on it."""
+def test_of_permits_issued_on_one_day_the_last_counts(read, life, projected, ledger, blind_index):
+    """The order is the log's, not the date's."""
     living, person = life(), "990000199001010017"
     numbers = [living.issue(person)]
     for _ in range(3):
@@ -152,7 +149,7 @@ def test_of_permits_of_one_day_the_one_issued_last_counts(
 
 
 def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, ledger, blind_index):
-    """Then the later issued; no other holder's."""
+    """Then those issued later; no other holder's."""
     living = life()
     person = "990000199001010017"
     living.issue()
@@ -171,14 +168,14 @@ def test_a_persons_permits_are_found_the_open_one_first(read, life, projected, l
     assert [Facts.of(ledger.permit(number)) for number in numbers[::-1]] == found
 
 
-def test_a_search_for_nobody(read, living, projected, blind_index):
-    """Nothing, as of a position."""
+def test_a_search_without_a_result_has_a_position(read, living, projected, blind_index):
+    """The answer is empty, as of a position."""
     projected()
     assert FoundPermits(6, 6, []) == read("search", blind_index.of("990000199001010025"))
 
 
-def test_views_out_of_reach_are_unavailable(database_url):
-    """To be tried again."""
+def test_unreachable_views_are_unavailable(database_url):
+    """The read may be retried."""
 
     async def reading():
         async with read_pool(database_url, connections_max=1) as pool:

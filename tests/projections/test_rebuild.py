@@ -1,4 +1,4 @@
-"""Views rebuilt beside those that serve."""
+"""Views are rebuilt beside those that serve."""
 
 from collections import Counter
 from threading import Event, Thread
@@ -45,7 +45,7 @@ def rebuild(database_url):
 
 @pytest.fixture
 def roll_back(database_url):
-    """``roll_back(view)``: gives the position."""
+    """``roll_back(view)``: switch back, and return the position."""
 
     def roll_back(view):
         with connect(database_url) as connection:
@@ -66,15 +66,15 @@ def shape(admin):
 
 @pytest.fixture
 def lived(life, projected):
-    """A random life that the views have."""
+    """A random life, applied to the views."""
     living = life(21)
     living.go_on(COMMANDS)
     projected()
     return living
 
 
-def test_it_is_equal_and_serves(lived, rebuild, views_are_the_log, projected, admin):
-    """Every view in turn, and life goes on in what was built."""
+def test_a_rebuilt_view_is_equal_and_serves(lived, rebuild, views_are_the_log, projected, admin):
+    """For each view; further events are applied to what was built."""
     for view in VIEWS:
         built = rebuild(view)
         assert ([], True, True) == (built.differences, built.switched, built.had_live)
@@ -87,8 +87,9 @@ def test_it_is_equal_and_serves(lived, rebuild, views_are_the_log, projected, ad
     views_are_the_log()
 
 
-def test_several_processes_build_the_same(lived, rebuild, views_are_the_log, monkeypatch):
-    """As one does."""
+def test_several_processes_build_the_same_view_as_one(
+    lived, rebuild, views_are_the_log, monkeypatch
+):
     monkeypatch.setattr("projections.rebuild.loading.IN_PROCESS_EVENTS_MAX", 10)
 
     built = rebuild("physical", workers=2)
@@ -98,8 +99,8 @@ def test_several_processes_build_the_same(lived, rebuild, views_are_the_log, mon
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_what_is_built_is_what_the_migrations_made(lived, rebuild, shape, view):
-    """Columns, indexes, rights: a column is added in both places."""
+def test_a_built_table_equals_that_of_the_migrations(lived, rebuild, shape, view):
+    """Columns, indexes and rights: a new column is added in both places."""
     table = f"views.{TABLES[view]}"
     columns, indexes, rights = shape(table)
 
@@ -113,10 +114,10 @@ def test_what_is_built_is_what_the_migrations_made(lived, rebuild, shape, view):
     )
 
 
-def test_it_is_built_while_life_goes_on(
+def test_a_view_is_rebuilt_during_writes(
     life, start_projector, caught_up, rebuild, views_are_the_log, database_url
 ):
-    """No reader notices it: none fails, and none sees the tracks disagree."""
+    """No reader fails, and none sees the tracks disagree."""
     start_projector()
     living = life(22)
     living.go_on(COMMANDS)
@@ -153,7 +154,7 @@ def test_it_is_built_while_life_goes_on(
 
 
 def test_a_difference_is_refused_and_listed(lived, rebuild, admin, rows):
-    """By permit and column; what serves stays as it is, and no face is shown."""
+    """By permit and column; what serves is unchanged, and no face is shown."""
     number, other = lived.numbers[:2]
     admin.execute(
         "UPDATE views.physical_permits SET card_serial = 9 WHERE permit_number = %s", [number]
@@ -177,7 +178,7 @@ def test_a_difference_is_refused_and_listed(lived, rebuild, admin, rows):
 
 
 def test_differences_can_be_accepted(lived, rebuild, admin, views_are_the_log):
-    """What was built serves, and the list stays."""
+    """The new build serves, and the list remains."""
     number = lived.numbers[0]
     admin.execute(
         "UPDATE views.electronic_permits SET claimed = NOT claimed WHERE permit_number = %s",
@@ -192,10 +193,10 @@ def test_differences_can_be_accepted(lived, rebuild, admin, views_are_the_log):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_there_is_a_way_back_and_forth(
+def test_a_switch_can_be_reverted_and_repeated(
     lived, rebuild, roll_back, projected, views_are_the_log, view
 ):
-    """To where the views are by then, whatever has happened since, erasures too."""
+    """To the views' current position, whatever has happened since, erasures included."""
     rebuild(view)
     lived.go_on(COMMANDS // 3)
     lived.erase(lived.issue())
@@ -209,8 +210,8 @@ def test_there_is_a_way_back_and_forth(
     views_are_the_log()
 
 
-def test_nobody_erased_is_found_in_what_is_kept(lived, rebuild, projected, admin):
-    """The previous build does not follow the log, but forgets with it."""
+def test_the_previous_build_keeps_nothing_of_erased_holders(lived, rebuild, projected, admin):
+    """It does not follow the log, but its rows are erased with the others."""
     number = lived.issue()
     projected()
     rebuild("search")
@@ -222,24 +223,24 @@ def test_nobody_erased_is_found_in_what_is_kept(lived, rebuild, projected, admin
     ).fetchone()
 
 
-def test_there_is_no_way_back_from_the_first(lived, roll_back):
-    """And it says so."""
+def test_the_first_build_cannot_be_reverted(lived, roll_back):
+    """The error names the reason."""
     with pytest.raises(NothingBefore):
         roll_back("physical")
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_table_that_was_dropped_is_mended(
+def test_a_dropped_table_is_rebuilt(
     lived, rebuild, admin, start_projector, caught_up, views_are_the_log, view
 ):
-    """With whatever hung on it; the views are held meanwhile and goes on afterwards."""
+    """With all that depended on it; the views stop meanwhile and continue afterwards."""
     admin.execute(
         sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(Generation.LIVE, TABLES[view]))
     )
     start_projector()
     lived.issue()
 
-    # The views can't move meanwhile: it is built as far as they are.
+    # The views cannot advance meanwhile: it is built up to their position.
     built = rebuild(view)
 
     assert (False, True) == (built.had_live, built.switched)
@@ -247,7 +248,7 @@ def test_a_table_that_was_dropped_is_mended(
     views_are_the_log()
 
 
-def test_one_is_built_at_a_time(lived, rebuild, database_url, admin):
+def test_only_one_rebuild_runs_at_a_time(lived, rebuild, database_url, admin):
     """The second is refused."""
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [0x6275696C])
@@ -257,8 +258,8 @@ def test_one_is_built_at_a_time(lived, rebuild, database_url, admin):
     assert rebuild("physical").switched
 
 
-def test_one_that_was_cut_off_is_begun_again(lived, rebuild, admin, monkeypatch, rows):
-    """What serves was not touched."""
+def test_an_interrupted_rebuild_starts_again(lived, rebuild, admin, monkeypatch, rows):
+    """What serves was not changed."""
     before = rows("views.permits")
 
     def cut_off(*_args, **_kwargs):
@@ -275,10 +276,10 @@ def test_one_that_was_cut_off_is_begun_again(lived, rebuild, admin, monkeypatch,
     assert {("failed",), ("live",), ("previous",)} == set(states)
 
 
-def test_a_quarantined_permit_holds_up_no_rebuild(
+def test_a_quarantined_permit_does_not_prevent_a_rebuild(
     lived, rebuild, start_projector, caught_up, rewrite_log, admin
 ):
-    """It is as far as it can be read, and stays in quarantine."""
+    """It is built up to the unreadable event, and stays quarantined."""
     number = lived.issue()
     lived.claim(number)
     lived.ledger.permits.deliver_card(number, lived.command())
@@ -292,10 +293,8 @@ def test_a_quarantined_permit_holds_up_no_rebuild(
     assert [number] == [one.permit_number for one in list_quarantined(admin)]
 
 
-def test_an_event_that_cant_be_read_any_more_is_a_difference(
-    lived, rebuild, rewrite_log, projected
-):
-    """The views have it, and a rebuild would lose it: it is refused."""
+def test_an_event_that_became_unreadable_is_a_difference(lived, rebuild, rewrite_log, projected):
+    """The views have applied it, and a rebuild would lose it: the build is refused."""
     number = lived.issue()
     lived.claim(number)
     projected()

@@ -1,4 +1,4 @@
-"""What may have happened between one build of a view and the next: erasures, retries, upgrades."""
+"""Erasures, retries and upgrades between one build of a view and the next."""
 
 from multiprocessing import get_context
 from threading import Event
@@ -18,7 +18,8 @@ WORKERS = 2
 
 
 def build_with_two(database_url):
-    """What a process does that is to be killed: it stands in the middle, its workers at hand."""
+    """The program of a process to be killed: it waits in the middle of a build, with its workers
+    running."""
     loading.IN_PROCESS_EVENTS_MAX = 0
     with connect(database_url) as connection:
         Rebuild(connection, database_url, parts, "physical").run(
@@ -40,7 +41,7 @@ def rebuild(database_url):
 
 @pytest.fixture
 def roll_back(database_url):
-    """``roll_back(view)``: gives the position."""
+    """``roll_back(view)``: switch back, and return the position."""
 
     def roll_back(view):
         with connect(database_url) as connection:
@@ -51,7 +52,7 @@ def roll_back(database_url):
 
 @pytest.fixture
 def lived(life, projected):
-    """A random life that the views have."""
+    """A random life, applied to the views."""
     living = life(31)
     living.go_on(COMMANDS)
     projected()
@@ -83,10 +84,10 @@ def indexes_anywhere(admin):
     return indexes_anywhere
 
 
-def test_nobody_erased_is_found_in_what_was_refused(
+def test_a_refused_build_keeps_nothing_of_erased_holders(
     lived, rebuild, projected, admin, rows, indexes_anywhere
 ):
-    """Neither in the tables of a build that did not come to serve, nor in its differences."""
+    """Neither in its tables nor in its differences."""
     number = lived.issue()
     projected()
     index = rows("views.permit_search")[number]["citizen_index"]
@@ -101,10 +102,10 @@ def test_nobody_erased_is_found_in_what_was_refused(
     assert [] == indexes_anywhere(index)
 
 
-def test_nobody_erased_is_found_in_what_was_cut_off(
+def test_an_interrupted_build_keeps_nothing_of_erased_holders(
     lived, rebuild, projected, rows, indexes_anywhere, monkeypatch
 ):
-    """Whoever is erased before the rebuild is begun again is gone from what it left."""
+    """A holder erased before the rebuild starts again is removed from what it left."""
     number = lived.issue()
     projected()
     index = rows("views.permit_search")[number]["citizen_index"]
@@ -122,10 +123,10 @@ def test_nobody_erased_is_found_in_what_was_cut_off(
     assert [] == indexes_anywhere(index)
 
 
-def test_who_was_released_since_has_missed_nothing_after_the_way_back(
+def test_a_permit_released_since_is_complete_after_switching_back(
     lived, rebuild, roll_back, projected, rewrite_log, admin, views_are_the_log
 ):
-    """A permit that was in quarantine when the build ceased to serve, and does not any more."""
+    """It was quarantined when the build ceased to serve, and no longer is."""
     number = lived.issue()
     lived.claim(number)
     lived.ledger.permits.deliver_card(number, lived.command())
@@ -145,10 +146,10 @@ def test_who_was_released_since_has_missed_nothing_after_the_way_back(
     views_are_the_log()
 
 
-def test_a_row_that_the_database_refuses_holds_up_no_rebuild(
+def test_a_row_that_the_database_refuses_does_not_prevent_a_rebuild(
     lived, rebuild, projected, rewrite_log, admin, rows
 ):
-    """Its permit is quarantined, and built as far as it was."""
+    """Its permit is quarantined, and built up to the event before."""
     number = lived.issue()
     lived.new_card(number)
     rewrite_log(
@@ -168,8 +169,10 @@ def test_a_row_that_the_database_refuses_holds_up_no_rebuild(
     assert before == rows("views.physical_permits")
 
 
-def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_back, admin, rows):
-    """The service would ask for columns that are not there: what serves goes on."""
+def test_a_build_with_another_versions_columns_is_not_restored(
+    lived, rebuild, roll_back, admin, rows
+):
+    """The service would query columns that do not exist; the current build keeps serving."""
     assert rebuild("physical").switched
     admin.execute("ALTER TABLE views.physical_permits ADD COLUMN later integer")
 
@@ -179,8 +182,8 @@ def test_there_is_no_way_back_to_another_version_s_columns(lived, rebuild, roll_
     assert "later" in next(iter(rows("views.physical_permits").values()))
 
 
-def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin, monkeypatch):
-    """Nobody has to project for it: events that wait do not explain a card's serial."""
+def test_a_difference_is_reported_while_the_views_are_behind(lived, rebuild, admin, monkeypatch):
+    """No projector has to run: events that wait do not explain a card's serial."""
     monkeypatch.setattr("ledger.database.retry.MAX_S", 0.01)
     number = lived.numbers[0]
     admin.execute(
@@ -192,10 +195,10 @@ def test_a_difference_is_told_though_the_views_are_behind(lived, rebuild, admin,
 
 
 @pytest.mark.parametrize("view", ["physical", "electronic", "search"])
-def test_an_erasure_that_the_views_have_not_seen_is_no_difference(
+def test_an_erasure_that_the_views_have_not_applied_is_no_difference(
     lived, rebuild, projected, views_are_the_log, view
 ):
-    """The key is gone from what is built, while what serves has a face that cannot be decrypted."""
+    """The new build has no key, while the current one has a face that cannot be decrypted."""
     number = lived.issue()
     projected()
     lived.erase(number)
@@ -207,10 +210,10 @@ def test_an_erasure_that_the_views_have_not_seen_is_no_difference(
     views_are_the_log()
 
 
-def test_who_is_released_while_it_is_built_is_no_difference(
+def test_a_permit_released_during_the_build_is_no_difference(
     lived, rebuild, projected, rewrite_log, admin, views_are_the_log, monkeypatch
 ):
-    """Whatever was left out of the permit comes in before anything is compared for good."""
+    """The events left out are applied before the final comparison."""
     number = lived.issue()
     lived.claim(number)
     [(state,)] = admin.execute(
@@ -238,10 +241,10 @@ def test_who_is_released_while_it_is_built_is_no_difference(
 @pytest.mark.parametrize(
     ("view", "change"), [("physical", "face = 'x'"), ("search", "citizen_index = permit_number")]
 )
-def test_more_than_can_be_told_are_on_record(
+def test_more_differences_than_are_listed_are_recorded(
     lived, rebuild, admin, monkeypatch, views_are_the_log, view, change
 ):
-    """All of them, sealed as the few are; accepted, what was built serves."""
+    """All of them, encrypted like the listed ones; after acceptance, the new build serves."""
     monkeypatch.setattr("projections.rebuild.rebuild.SUSPECTS_MAX", 2)
     table = {"physical": "physical_permits", "search": "permit_search"}[view]
     column = change.partition(" ")[0]
@@ -270,8 +273,8 @@ def test_more_than_can_be_told_are_on_record(
     views_are_the_log()
 
 
-def test_processes_end_with_the_one_that_is_killed(lived, database_url, admin, until):
-    """Nobody goes on filling a table that is the next rebuild's by then."""
+def test_workers_end_with_the_process_that_is_killed(lived, database_url, admin, until):
+    """None of them writes on to a table that the next rebuild uses."""
     begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'permit-ledger rebuild'"
     killed = get_context("spawn").Process(target=build_with_two, args=(database_url,))
     killed.start()

@@ -1,4 +1,4 @@
-"""Out of quarantine: a quarantined permit is folded once more, all of it, in its order."""
+"""A retry folds a quarantined permit once more: all its events, in order."""
 
 from threading import Thread
 
@@ -24,14 +24,14 @@ def as_service_connection(database_url):
 
 @pytest.fixture
 def retry(as_service_connection, blind_index):
-    """``retry(number)``, with the service's rights and no more."""
+    """``retry(number)``, with no more than the service's rights."""
     retrier = Retrier(all_views(blind_index), EventOpener(HolderKeys(keyring())))
     return lambda number: retrier.retry(as_service_connection, number)
 
 
 @pytest.fixture
 def spoil(admin, rewrite_log):
-    """``spoil(3)``: the event at this position can't be read; ``mend = spoil(3)`` puts it right."""
+    """``spoil(3)``: make the event at this position unreadable; ``mend = spoil(3)`` repairs it."""
 
     def spoil(position):
         [(good,)] = admin.execute(
@@ -51,7 +51,7 @@ def spoil(admin, rewrite_log):
 
 @pytest.fixture
 def versions(rows):
-    """``versions(number)``: how far the permit's rows of both tracks are."""
+    """``versions(number)``: the versions of the permit's rows in both tracks."""
 
     def versions(number):
         tables = ("views.physical_permits", "views.electronic_permits")
@@ -73,10 +73,10 @@ def lived(life):
 
 
 @pytest.mark.parametrize(("position", "held"), [(1, 0), (3, 1), (4, 2), (6, 4)])
-def test_mended_it_is_drained_in_order(
+def test_a_repaired_permit_is_applied_in_order_and_released(
     lived, spoil, projected, retry, versions, views_are_the_log, admin, position, held
 ):
-    """Wherever it stood still: at its issue, in the middle, at its last event."""
+    """Wherever it had stopped: at its issue, in the middle, at its last event."""
     number, other = lived
     mend = spoil(position)
     with capture_logs():
@@ -92,8 +92,10 @@ def test_mended_it_is_drained_in_order(
     views_are_the_log()
 
 
-def test_in_vain_it_stays_with_the_new_reason(lived, spoil, projected, retry, versions, admin):
-    """Of two that can't be read the second is next, and the rows go as far as it."""
+def test_a_failed_retry_keeps_the_permit_quarantined_with_the_new_reason(
+    lived, spoil, projected, retry, versions, admin
+):
+    """Of two unreadable events the second comes next, and the rows are applied up to it."""
     number, _other = lived
     mend_first, _mend_second = spoil(3), spoil(5)
     with capture_logs():
@@ -115,9 +117,7 @@ def test_in_vain_it_stays_with_the_new_reason(lived, spoil, projected, retry, ve
     assert [3, 3] == versions(number)
 
 
-def test_twice_in_the_same_permit_takes_two_retries(
-    lived, spoil, projected, retry, views_are_the_log
-):
+def test_two_unreadable_events_take_two_retries(lived, spoil, projected, retry, views_are_the_log):
     """One after the other."""
     number, _other = lived
     mends = [spoil(3), spoil(6)]
@@ -136,7 +136,7 @@ def test_twice_in_the_same_permit_takes_two_retries(
 def test_later_events_wait_and_follow_after_release(
     lived, life, spoil, projected, retry, views_are_the_log, versions
 ):
-    """Those that came meanwhile are in; those that come afterwards are the projector's again."""
+    """Events that arrived meanwhile are applied; later ones are the projector's again."""
     number, _other = lived
     mend = spoil(4)
     with capture_logs():
@@ -155,8 +155,8 @@ def test_later_events_wait_and_follow_after_release(
     views_are_the_log()
 
 
-def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, retry, rows, admin):
-    """In no view, though there were some before it was spoilt."""
+def test_an_unreadable_issue_leaves_no_row(lived, spoil, projected, retry, rows, admin):
+    """In any view, although there were rows before it was corrupted."""
     number, other = lived
     projected()
     spoil(1)
@@ -169,10 +169,10 @@ def test_an_issue_that_cannot_be_read_leaves_no_row(lived, spoil, projected, ret
         assert [other] == list(rows(f"views.{table}"))
 
 
-def test_a_row_that_the_database_refuses_stays_where_it_can_be(
+def test_a_row_that_the_database_refuses_stops_at_the_event_before(
     lived, projected, retry, admin, versions
 ):
-    """Up to the event before, in both tracks."""
+    """In both tracks."""
     number, _other = lived
     admin.execute(
         "ALTER TABLE views.physical_permits ADD CONSTRAINT one_card CHECK (card_serial = 1)"
@@ -189,10 +189,10 @@ def test_a_row_that_the_database_refuses_stays_where_it_can_be(
     assert [5, 5] == versions(number)
 
 
-def test_who_is_released_while_life_goes_on_has_missed_nothing(
+def test_a_permit_released_during_writes_misses_no_event(
     lived, life, start_projector, retry, admin, caught_up, views_are_the_log
 ):
-    """Parked and released over and over, with a projector that writes all the time."""
+    """It is quarantined and released repeatedly, while a projector writes."""
     number, _other = lived
     start_projector()
     living = life(2)
@@ -216,10 +216,10 @@ def test_who_is_released_while_life_goes_on_has_missed_nothing(
     views_are_the_log()
 
 
-def test_a_permit_that_is_not_quarantined_is_not_touched(
+def test_retrying_a_permit_that_is_not_quarantined_changes_nothing(
     lived, projected, retry, views_are_the_log
 ):
-    """Nor an unknown one."""
+    """Nor does retrying an unknown one."""
     projected()
 
     for number in (lived[0], "000000000000"):

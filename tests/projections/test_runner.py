@@ -1,4 +1,4 @@
-"""What a projector does: the views are a fold of the log, page by page."""
+"""A projector folds the log into the views, page by page."""
 
 from threading import Event
 
@@ -19,7 +19,7 @@ TABLES = ("views.physical_permits", "views.electronic_permits", "views.permit_se
 
 
 class Failing(View):
-    """One that can't be written, through no fault of a permit."""
+    """A view that cannot be written, through no fault of a permit."""
 
     def save(self, _connection, _records, _generation=None):
         raise ZeroDivisionError
@@ -65,7 +65,8 @@ def first_page(life, ledger):
 def test_rows_are_not_written_without_the_position(
     first_page, database_url, blind_index, admin, rows
 ):
-    """It can't be moved after the rows were written: the next try finds it all as it was."""
+    """If the position cannot be moved after the rows were written, the next attempt finds the views
+    unchanged."""
     projector = Projector(
         database_url, all_views(blind_index), EventOpener(HolderKeys(keyring())), Event()
     )
@@ -81,7 +82,7 @@ def test_rows_are_not_written_without_the_position(
 
 
 def test_no_view_is_written_without_the_others(first_page, database_url, blind_index, admin, rows):
-    """Nor the position without all of them."""
+    """Nor is the position moved."""
     views = all_views(blind_index)
     projector = Projector(
         database_url,
@@ -96,8 +97,10 @@ def test_no_view_is_written_without_the_others(first_page, database_url, blind_i
     assert (0, [{}, {}, {}]) == (position(admin), [rows(table) for table in TABLES])
 
 
-def test_a_page_is_applied_where_the_views_are(life, database_url, blind_index, admin, ledger):
-    """Neither twice nor over a gap: another projector has moved them."""
+def test_a_page_is_applied_only_at_the_views_position(
+    life, database_url, blind_index, admin, ledger
+):
+    """Neither twice nor after a gap, if another projector has moved them."""
     life().go_on(20)
     first, second, third = (ledger.events(n, 1) for n in (1, 2, 3))
     projector = Projector(

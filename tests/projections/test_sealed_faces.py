@@ -1,4 +1,4 @@
-"""What the views show of a person lies in them sealed: for one permit, one view and one holder."""
+"""The views hold personal data encrypted: for one permit, one view and one holder."""
 
 import pytest
 from psycopg import sql
@@ -22,7 +22,7 @@ def living(life):
 
 @pytest.fixture
 def issue(living, ledger, context):
-    """``issue(picture)``: a permit of a new holder, by number."""
+    """``issue(picture)``: the number of a permit of a new holder."""
 
     def issue(picture=None):
         answer = ledger.permits.issue(living.application(), Command(context), picture)
@@ -34,7 +34,7 @@ def issue(living, ledger, context):
 
 @pytest.fixture
 def move_face(admin):
-    """``move_face(view, number, from_view, from_number)``: what only an owner can do."""
+    """``move_face(view, number, from_view, from_number)``: as only an owner of the database can."""
 
     def move_face(view, number, from_view, from_number):
         to_table, from_table = (
@@ -54,8 +54,8 @@ def personal(face: Face):
     return [face.name, face.citizen_id_number, face.hukou_address, face.address, face.portrait]
 
 
-def test_no_column_holds_a_person_in_the_clear(issue, projected, person, admin):
-    """No name, number, home or digest in any row of any view, whatever its type."""
+def test_no_column_holds_personal_data_in_the_clear(issue, projected, person, admin):
+    """No name, number, address or digest in any row of any view, whatever its type."""
     number = issue(PICTURE)
     projected()
     secrets = personal(person("physical", "physical", number).face)
@@ -69,8 +69,8 @@ def test_no_column_holds_a_person_in_the_clear(issue, projected, person, admin):
             assert not any(form in value for form in forms for value in values)
 
 
-def test_two_rows_of_one_person_have_nothing_in_common(issue, projected, rows):
-    """The bytes do not show that both are the same."""
+def test_two_rows_of_one_person_share_no_bytes(issue, projected, rows):
+    """The ciphertexts do not show that both are of one person."""
     number = issue()
     projected()
 
@@ -82,7 +82,7 @@ def test_two_rows_of_one_person_have_nothing_in_common(issue, projected, rows):
 def test_a_face_of_the_same_holders_other_permit_does_not_open(
     living, ledger, projected, person, move_face, method, view
 ):
-    """Though it was sealed with the same key."""
+    """Although it was encrypted with the same key."""
     old = living.issue("990000199001010017")
     ledger.permits.cancel(old, CancellationReason.MOVED_AWAY, living.command())
     new = living.issue("990000199001010017")
@@ -98,7 +98,7 @@ def test_a_face_of_the_same_holders_other_permit_does_not_open(
 
 @pytest.mark.parametrize(("view", "other"), [TRACKS, TRACKS[::-1]])
 def test_a_face_of_the_other_view_does_not_open(issue, projected, person, move_face, view, other):
-    """Where it might be older than the one that belongs there."""
+    """It might be older than the one that belongs there."""
     number = issue()
     projected()
 
@@ -110,7 +110,7 @@ def test_a_face_of_the_other_view_does_not_open(issue, projected, person, move_f
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
 def test_another_holders_face_does_not_open(issue, projected, person, move_face, method, view):
-    """No one is shown as another person."""
+    """A permit never shows another person."""
     number, others = issue(), issue()
     projected()
 
@@ -124,7 +124,7 @@ def test_another_holders_face_does_not_open(issue, projected, person, move_face,
 def test_a_row_that_names_another_holder_does_not_open(
     issue, projected, person, admin, rows, track
 ):
-    """With that one's key the face is not the permit's."""
+    """With that holder's key, the face is not the permit's."""
     number, others = issue(), issue()
     projected()
     table = sql.Identifier("views", f"{track}_permits")
@@ -138,8 +138,8 @@ def test_a_row_that_names_another_holder_does_not_open(
 
 @pytest.mark.parametrize("byte", [1, 13, -1], ids=["nonce", "box", "tag"])
 @pytest.mark.parametrize(("method", "view"), METHODS)
-def test_one_changed_byte_is_noticed(issue, projected, person, admin, rows, method, view, byte):
-    """Wherever in the face it is; the others open as before."""
+def test_a_changed_byte_is_detected(issue, projected, person, admin, rows, method, view, byte):
+    """Anywhere in the face; the others open as before."""
     number, others = issue(), issue()
     projected()
     face = bytearray(rows(f"views.{view}_permits")[number]["face"])
@@ -154,8 +154,8 @@ def test_one_changed_byte_is_noticed(issue, projected, person, admin, rows, meth
 
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
-def test_a_face_that_is_not_there_is_no_empty_person(issue, projected, person, admin, method, view):
-    """Only an erasure takes it away, and then the key is gone as well."""
+def test_a_missing_face_is_an_error(issue, projected, person, admin, method, view):
+    """Only an erasure removes it, and then the key is destroyed as well."""
     number = issue()
     projected()
     table = sql.Identifier("views", f"{view}_permits")
@@ -167,8 +167,8 @@ def test_a_face_that_is_not_there_is_no_empty_person(issue, projected, person, a
 
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
-def test_a_picture_of_somebody_else_does_not_open(issue, projected, person, admin, method, view):
-    """Nor one that is not there; no one is shown with another's face, or with none."""
+def test_a_picture_of_another_person_does_not_open(issue, projected, person, admin, method, view):
+    """Nor does a missing one; no person is shown with another's picture, or with none."""
     number, others = issue(PICTURE), issue(OTHER_PICTURE)
     projected()
     assert PICTURE.image == person(method, view, number).portrait
@@ -188,8 +188,9 @@ def test_a_picture_of_somebody_else_does_not_open(issue, projected, person, admi
 
 
 @pytest.mark.parametrize(("method", "view"), METHODS)
-def test_without_its_key_nobody_is_shown(issue, projected, person, admin, method, view):
-    """A key that is missing, and was not destroyed, is a fault: no *erased*, no empty person."""
+def test_without_its_key_no_person_is_shown(issue, projected, person, admin, method, view):
+    """A key that is missing, and was not destroyed, is a fault: the row is shown neither as erased
+    nor as empty."""
     number, others = issue(), issue()
     projected()
     admin.execute(

@@ -1,4 +1,4 @@
-"""Finding a person's permits: what each event does to an entry."""
+"""The search index of permits by person: what each event does to an entry."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def view(blind_index):
 
 @pytest.fixture
 def entry(blind_index):
-    """``entry(number)``: the permit, found under this citizen number."""
+    """``entry(number)``: the permit, found under this citizen ID number."""
 
     def entry(number):
         return SearchEntry(permit_number="7Q2M9K4T8XW5", citizen_index=blind_index.of(number).hex())
@@ -28,7 +28,7 @@ def entry(blind_index):
 
 
 def test_an_entry_begins_with_the_issue(view, entry):
-    """Under the holder's number, which is not in it."""
+    """Under the blind index of the holder's number; the number itself is not stored."""
     begun = view.evolve(None, ISSUED)
 
     assert entry("990000200802290034") == begun
@@ -36,7 +36,7 @@ def test_an_entry_begins_with_the_issue(view, entry):
 
 
 def test_a_corrected_number_moves_the_entry(view, entry):
-    """Nobody is found under the wrong number any more."""
+    """The person is no longer found under the wrong number."""
     begun = view.evolve(None, ISSUED)
 
     assert entry("990000199001010033") == view.evolve(begun, CORRECTED)
@@ -50,14 +50,14 @@ def test_a_corrected_number_moves_the_entry(view, entry):
     ],
     ids=lambda event: event.TOPIC,
 )
-def test_every_other_event_leaves_it(view, event):
+def test_every_other_event_leaves_the_entry_unchanged(view, event):
     """Also the permit's end: an ended permit is found as well."""
     begun = view.evolve(None, ISSUED)
 
     assert view.evolve(begun, event) is None
 
 
-def test_nobody_erased_is_found(view):
+def test_an_erased_holder_is_not_found(view):
     """The permit stays on record, under no number."""
     begun = view.evolve(None, ISSUED)
 
@@ -66,8 +66,8 @@ def test_nobody_erased_is_found(view):
     )
 
 
-def test_what_is_read_without_its_key_is_under_no_number(view):
-    """In views that are rebuilt after an erasure, no one is found even in between."""
+def test_an_event_read_without_its_key_has_no_entry(view):
+    """In views rebuilt after an erasure, the person is not found even in between."""
     issued = replace(ISSUED, identity=personal.ERASED)
     corrected = replace(CORRECTED, citizen_id_number=personal.ERASED)
 

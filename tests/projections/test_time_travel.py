@@ -1,4 +1,5 @@
-"""As-of answers against a replay of the log by hand, for a small city on a moving clock."""
+"""As-of answers, compared with a replay of the log written by hand, for a small city on a moving
+clock."""
 
 import asyncio
 import random
@@ -34,7 +35,7 @@ BEGINNING = datetime(2024, 1, 5, 1, tzinfo=UTC)
 
 
 class City(Life):
-    """Life by the minute, with losses and moves that are told of late, in any order."""
+    """Random lives by the minute, with losses and moves that are reported late, in any order."""
 
     now = BEGINNING
 
@@ -47,7 +48,7 @@ class City(Life):
         return self.today - timedelta(days=self.chance.choice([0, 1, 5, 30, 90]))
 
     def grow(self):
-        """Some permits at once, then commands of every kind, refused ones too."""
+        """Issue some permits at once, then run commands of every kind, refused ones included."""
         for _ in range(PERMITS):
             self.command()
             self.issue()
@@ -88,7 +89,7 @@ class City(Life):
 
 @pytest.fixture
 def city(ledger, context):
-    """Made once a test; the seed makes it the same city each time."""
+    """Made once for each test; the seed makes it the same city each time."""
     city = City(ledger, context, random.Random(20261126))  # noqa: S311  chance, not secrecy
     city.grow()
     return city
@@ -96,7 +97,7 @@ def city(ledger, context):
 
 @pytest.fixture
 def log(ledger):
-    """``log()``: every event as its opened JSON, read without any reader of ours."""
+    """``log()``: every event as its decrypted JSON, read without any of the project's readers."""
 
     def log():
         for event in ledger.events(1, 100_000):
@@ -112,7 +113,7 @@ def log(ledger):
 
 @pytest.fixture
 def histories(database_url, ledger):
-    """``histories(numbers)``: of each permit, as the service reads it."""
+    """``histories(numbers)``: the history of each permit, as the service reads it."""
 
     def histories(numbers):
         async def read():
@@ -126,7 +127,7 @@ def histories(database_url, ledger):
 
 
 def answered(history, at, known_at):
-    """The as-of answer, in the words of the replay."""
+    """The as-of answer, in the format of the replay."""
     try:
         permit, known = history.known_by(known_at)
     except UnknownPermit:
@@ -160,8 +161,8 @@ def described(permit, standing):
 
 
 def instants(chance, log, until):
-    """Any instant of the city's years; or the very one at which something was recorded, the one
-    before it, or the beginning of a legal day, where one more or less decides."""
+    """A random instant of the city's years; or one at which something was recorded, the one before
+    it, or the beginning of a legal day, where a difference of one decides."""
     edge = instant(chance.choice(log)[3]["timestamp"])
     return chance.choice(
         [
@@ -173,30 +174,30 @@ def instants(chance, log, until):
     )
 
 
-def test_a_thousand_questions_are_answered_as_a_replay_by_hand_answers_them(city, log, histories):
+def test_a_thousand_as_of_answers_equal_the_replay(city, log, histories):
     """Any permit, any two instants: what was true at the one, as known at the other."""
-    chance, told = random.Random(7), log()  # noqa: S311  chance, not secrecy
+    chance, recorded_log = random.Random(7), log()  # noqa: S311  chance, not secrecy
     read = histories(city.numbers)
-    kinds = Counter(topic for _, _, topic, _ in told)
+    kinds = Counter(topic for _, _, topic, _ in recorded_log)
     assert len(kinds) >= KINDS_MIN, kinds
 
     seen = Counter()
     for _ in range(QUESTIONS):
         number = chance.choice(city.numbers)
-        at, known_at = (instants(chance, told, city.now) for _ in range(2))
-        expected = replay(told, number, at, known_at)
+        at, known_at = (instants(chance, recorded_log, city.now) for _ in range(2))
+        expected = replay(recorded_log, number, at, known_at)
 
         assert expected == answered(read[number], at, known_at), (number, at, known_at)
 
         seen["nothing" if expected is None else expected["status"]] += 1
-        seen["told otherwise later"] += expected != replay(told, number, at, city.now)
+        seen["answered differently later"] += expected != replay(recorded_log, number, at, city.now)
     assert {"nothing", "in_force", "use_suspended", "ended", "voided"} <= set(seen), seen
-    assert seen["told otherwise later"] > QUESTIONS / 10, seen
+    assert seen["answered differently later"] > QUESTIONS / 10, seen
 
 
-def test_what_was_known_at_the_time_is_the_permit_as_it_stood_then(ledger, city, histories):
-    """Where both instants are one, and nobody has moved in another order than they told: the
-    aggregate, folded from the log up to then."""
+def test_a_permit_as_known_at_the_time_equals_the_aggregate_then(ledger, city, histories):
+    """Where both instants are the same, and no holder reported moves out of order: the aggregate,
+    folded from the log up to then."""
     read = histories(city.numbers)
     compared = 0
     for number in city.numbers:
@@ -212,13 +213,13 @@ def test_what_was_known_at_the_time_is_the_permit_as_it_stood_then(ledger, city,
     assert compared > PERMITS * 4
 
 
-def test_a_timeline_shows_at_every_instant_what_a_question_would_be_told(city, log, histories):
-    """The band that an instant lies in, for any knowledge."""
-    chance, told = random.Random(9), log()  # noqa: S311  chance, not secrecy
+def test_a_timeline_equals_the_as_of_answer_at_every_instant(city, log, histories):
+    """The band that contains the instant, for any knowledge."""
+    chance, recorded_log = random.Random(9), log()  # noqa: S311  chance, not secrecy
     read = histories(city.numbers)
     compared = 0
     for _ in range(QUESTIONS):
-        at, known_at = (instants(chance, told, city.now) for _ in range(2))
+        at, known_at = (instants(chance, recorded_log, city.now) for _ in range(2))
         try:
             permit, known = read[chance.choice(city.numbers)].known_by(known_at)
         except UnknownPermit:

@@ -1,4 +1,4 @@
-"""How a view is written: what is touched is loaded and written once a page."""
+"""A view loads and writes each touched row once a page."""
 
 import pytest
 from eventsourcing.persistence import Notification
@@ -21,7 +21,7 @@ def search(blind_index):
 
 @pytest.fixture
 def events(ledger):
-    """``events(start)``: the log's events from a position on, read."""
+    """``events(start)``: the log's events from a position on, decoded."""
 
     def events(start=1):
         log = ledger.events(start, 1000)
@@ -32,7 +32,7 @@ def events(ledger):
 
 @pytest.fixture
 def apply(ledger, admin):
-    """``apply(view, events)``: with the keys of everybody who has one."""
+    """``apply(view, events)``: with the keys of all holders."""
 
     def apply(view, events):
         holders = [holder for (holder,) in admin.execute("SELECT holder_id FROM ledger.holders")]
@@ -49,7 +49,7 @@ def apply(ledger, admin):
 
 @pytest.fixture
 def written(admin):
-    """``written("views.permit_search")``: which transaction wrote each row."""
+    """``written("views.permit_search")``: the transaction that wrote each row."""
 
     def written(table):
         return dict(admin.execute(f"SELECT permit_number, xmin::text FROM {table}").fetchall())
@@ -71,8 +71,8 @@ def test_a_page_may_touch_a_permit_many_times(life, ledger, physical, events, ap
     }
 
 
-def test_a_page_goes_on_from_the_rows_before_it(life, ledger, physical, events, apply, opened):
-    """One event a page comes to the same as all in one."""
+def test_a_page_continues_from_the_stored_rows(life, ledger, physical, events, apply, opened):
+    """One event a page has the same result as all events in one page."""
     living = life()
     number = living.issue()
     for _ in range(3):
@@ -85,7 +85,7 @@ def test_a_page_goes_on_from_the_rows_before_it(life, ledger, physical, events, 
 
 
 def test_an_equal_row_is_not_written(life, search, events, apply, written):
-    """Most events leave an entry of the search as it is."""
+    """Most events do not change an entry of the search."""
     living = life()
     numbers = [living.issue(), living.issue()]
     apply(search, events())
@@ -100,7 +100,7 @@ def test_an_equal_row_is_not_written(life, search, events, apply, written):
 
 
 def test_only_the_touched_rows_are_written(life, physical, events, apply, written):
-    """A city of a million is not rewritten for one move."""
+    """One move does not rewrite a city of a million."""
     living = life()
     moved, stayed = living.issue(), living.issue()
     apply(physical, events())

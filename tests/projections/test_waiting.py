@@ -15,7 +15,8 @@ LISTENER = "permit-ledger positions"
 
 @pytest.fixture
 def move(admin):
-    """``move(position)``: as a projector does; ``quietly`` its notification is lost."""
+    """``move(position)``: move the views as a projector does; with ``quietly``, the notification is
+    lost."""
 
     def move(position, *, quietly=False):
         admin.execute("UPDATE views.position SET position = %s", [position])
@@ -27,13 +28,13 @@ def move(admin):
 
 @pytest.fixture
 def never_polling(monkeypatch):
-    """Only a notification wakes it."""
+    """Only a notification ends a wait."""
     monkeypatch.setattr(waiting, "POLL_S", NEVER_S)
 
 
 @pytest.fixture
 def in_time(database_url):
-    """``in_time(scenario)``: runs ``await scenario(views)`` with a position that is watched."""
+    """``in_time(scenario)``: run ``await scenario(views)`` while the position is watched."""
 
     def in_time(scenario):
         async def run():
@@ -46,12 +47,12 @@ def in_time(database_url):
 
 
 async def elsewhere(act, *args, **kwargs):
-    """What another process does meanwhile."""
+    """Run what another process does meanwhile."""
     return await asyncio.to_thread(partial(act, *args, **kwargs))
 
 
-def test_what_is_there_is_not_waited_for(in_time, move):
-    """Not even for no time at all."""
+def test_a_position_already_reached_needs_no_wait(in_time, move):
+    """Not even with a timeout of zero."""
     move(5)
 
     async def scenario(views):
@@ -62,8 +63,8 @@ def test_what_is_there_is_not_waited_for(in_time, move):
 
 
 @pytest.mark.usefixtures("never_polling")
-def test_it_wakes_when_the_views_get_there(in_time, move):
-    """Everybody whose position was reached; the others go on waiting."""
+def test_a_wait_ends_when_the_views_reach_the_position(in_time, move):
+    """Every waiter whose position was reached is woken; the others keep waiting."""
 
     async def scenario(views):
         waits = [asyncio.create_task(views.wait_for(n, WAIT_S)) for n in (1, 2, 2, 4)]
@@ -79,8 +80,8 @@ def test_it_wakes_when_the_views_get_there(in_time, move):
     assert in_time(scenario)
 
 
-def test_it_gives_up_in_time(in_time, move):
-    """And says that it did; a later wait is not spoilt by it."""
+def test_a_wait_ends_at_its_timeout(in_time, move):
+    """It reports the timeout; a later wait is not affected."""
 
     async def scenario(views):
         late = await views.wait_for(1, 0.05)
@@ -90,8 +91,8 @@ def test_it_gives_up_in_time(in_time, move):
     assert (False, True) == in_time(scenario)
 
 
-def test_a_lost_notification_is_made_up_for(in_time, move, monkeypatch):
-    """It looks by itself as well."""
+def test_a_lost_notification_only_delays_the_wait(in_time, move, monkeypatch):
+    """The position is polled as well."""
     monkeypatch.setattr(waiting, "POLL_S", 0.05)
 
     async def scenario(views):
@@ -104,7 +105,7 @@ def test_a_lost_notification_is_made_up_for(in_time, move, monkeypatch):
 
 @pytest.mark.usefixtures("never_polling")
 def test_a_killed_connection_is_opened_again(in_time, move, kill, until, monkeypatch):
-    """Time and again; what happened meanwhile is not missed."""
+    """Repeatedly; positions reached meanwhile are not missed."""
     monkeypatch.setattr(waiting, "RECONNECT_S", 0.01)
 
     async def scenario(views):
@@ -121,8 +122,8 @@ def test_a_killed_connection_is_opened_again(in_time, move, kill, until, monkeyp
 
 @pytest.mark.usefixtures("never_polling")
 @pytest.mark.parametrize("payload", ["", "not a position"])
-def test_a_strange_notification_does_not_deafen_it(in_time, move, admin, payload):
-    """Anybody with a database console may send one."""
+def test_an_invalid_notification_is_ignored(in_time, move, admin, payload):
+    """Any client with access to the database may send one."""
 
     async def scenario(views):
         await elsewhere(move, 1)
@@ -135,8 +136,8 @@ def test_a_strange_notification_does_not_deafen_it(in_time, move, admin, payload
 
 
 @pytest.mark.usefixtures("never_polling", "projector")
-def test_it_is_told_by_a_projector(in_time, life):
-    """Of every page that it has applied."""
+def test_a_projector_notifies_of_every_page(in_time, life):
+    """The wait ends once the projector has applied the page."""
     living = life()
 
     async def scenario(views):
@@ -148,8 +149,8 @@ def test_it_is_told_by_a_projector(in_time, life):
     assert in_time(scenario)
 
 
-def test_it_goes_back_with_views_that_are_built_again(in_time, move, monkeypatch):
-    """What it knows is never ahead of the truth: the views may be emptied while it runs."""
+def test_the_known_position_falls_when_views_are_rebuilt(in_time, move, monkeypatch):
+    """It is never ahead of the views, which may be emptied at run time."""
     monkeypatch.setattr(waiting, "POLL_S", 0.05)
 
     async def scenario(views):
@@ -164,8 +165,8 @@ def test_it_goes_back_with_views_that_are_built_again(in_time, move, monkeypatch
     assert in_time(scenario)
 
 
-def test_leaving_gives_the_connection_back(in_time, admin, until, move):
-    """Nobody listens any more."""
+def test_leaving_the_context_closes_the_connection(in_time, admin, until, move):
+    """No backend listens afterwards."""
     move(1)
 
     async def scenario(views):

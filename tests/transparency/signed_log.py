@@ -1,4 +1,4 @@
-"""A small log that was recorded and signed as in use, for those who then lay hands on it."""
+"""A small log, recorded and signed as in production, for tests that tamper with it."""
 
 import shutil
 from collections.abc import Callable

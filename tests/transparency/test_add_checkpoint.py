@@ -1,4 +1,4 @@
-"""What is asked of a witness, and what of its answer is believed."""
+"""The request to a witness, and which of its responses are accepted."""
 
 import asyncio
 import gzip
@@ -44,7 +44,7 @@ def asked(behaviour):
         return asyncio.run(ask(url))
 
 
-def test_the_request_is_as_the_specification_has_it():
+def test_the_request_has_the_specified_form():
     """Old size, hashes, an empty line, the note."""
     one, two = bytes([1]) * 32, bytes([2]) * 32
     expected = (
@@ -77,19 +77,19 @@ def test_the_request_is_sent_to_the_submission_prefix():
         "a bit ahead": str(W.sign(TEXT, NOW + 300)).encode(),
     }.values(),
 )
-def test_a_cosignature_is_taken(content):
-    """By the known key, whichever others have signed."""
+def test_a_cosignature_is_accepted(content):
+    """By the known key, whatever other signatures there are."""
     found = asked(answers(200, content))
     assert (KEY.name, KEY.key_id) == (found.name, found.key_id)
     KEY.check(TEXT, found)
 
 
-def test_another_size_is_told():
+def test_another_size_is_reported():
     """409: what the witness knows."""
     for content_type in ("text/x.tlog.size", "Text/X.Tlog.Size; charset=utf-8"):
-        with pytest.raises(OtherSize) as told:
+        with pytest.raises(OtherSize) as raised:
             asked(answers(409, b"12\n", content_type))
-        assert told.value.size == 12
+        assert raised.value.size == 12
 
 
 FALSE = {
@@ -116,7 +116,7 @@ FALSE = {
 
 
 @pytest.mark.parametrize("content", FALSE.values(), ids=FALSE)
-def test_what_is_no_cosignature_is_not_taken(content):
+def test_a_malformed_cosignature_is_refused(content):
     with pytest.raises(NotCosigned):
         asked(answers(200, content))
 
@@ -136,13 +136,13 @@ SIZES = {
 
 
 @pytest.mark.parametrize("content", SIZES.values(), ids=SIZES)
-def test_what_is_no_size_is_not_taken(content):
+def test_a_malformed_size_is_refused(content):
     with pytest.raises(NotCosigned) as refused:
         asked(answers(409, content, "text/x.tlog.size"))
     assert not isinstance(refused.value, OtherSize)
 
 
-def test_a_size_of_another_type_is_not_taken():
+def test_a_size_of_another_media_type_is_refused():
     with pytest.raises(NotCosigned) as refused:
         asked(answers(409, b"7\n", "text/plain"))
     assert not isinstance(refused.value, OtherSize)
@@ -178,14 +178,14 @@ LIES = {
 
 
 @pytest.mark.parametrize("behaviour", LIES.values(), ids=LIES)
-def test_a_witness_that_lies_is_only_left_alone(behaviour, monkeypatch):
-    """Whatever it says, and however long: no cosignature, and nothing worse."""
+def test_a_misbehaving_witness_does_no_harm(behaviour, monkeypatch):
+    """Whatever it sends, and however long: there is no cosignature, and nothing else fails."""
     monkeypatch.setattr(add_checkpoint, "ANSWER_TIMEOUT_S", 0.5)
     with pytest.raises(NotCosigned):
         asked(behaviour)
 
 
-def test_nobody_there():
+def test_an_unreachable_witness():
     """A closed port, and malformed addresses."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -40,8 +40,8 @@ def test_a_copy_verifies_offline(verify, copy):
     assert (copy / "checks" / "tile" / "entries" / "000.p" / "60").exists()
 
 
-def test_no_keys_are_made_to_verify_with(log, copy):
-    """Without one the command says so, and makes none."""
+def test_verification_creates_no_keys(log, copy):
+    """Without a key, the command reports that."""
     nowhere = log.folder.with_name("nowhere")
     result = CliRunner().invoke(
         app, ["verify-log", "--tiles", str(copy), "--data-dir", str(nowhere)]
@@ -57,7 +57,7 @@ def flip(file, at):
 
 
 @pytest.mark.parametrize(
-    ("file", "at", "told"),
+    ("file", "at", "reported"),
     [
         ("tile/0/000", 33, "events 1: tile 1/0 of the copy says something else"),
         ("tile/1/000.p/1", 0, "events 1: tile 1/0 of the copy says something else"),
@@ -66,11 +66,11 @@ def flip(file, at):
         ("checkpoint", -10, "events: "),
     ],
 )
-def test_a_changed_file_is_found(verify, copy, file, at, told):
+def test_a_changed_file_is_found(verify, copy, file, at, reported):
     flip(copy / file, at)
     result = verify()
     assert 1 == result.exit_code, result.output
-    assert told in result.output
+    assert reported in result.output
 
 
 @pytest.mark.parametrize("file", ["tile/0/000", "tile/1/000.p/1", "tile/entries/000"])
@@ -89,8 +89,8 @@ def test_a_bundle_that_ends_too_early_is_found(verify, copy):
     assert "ends too early" in result.output
 
 
-def test_a_copy_is_brought_up_to_date(log, copy, verify, blind_index):
-    """Full tiles stay as they are; the checkpoint is the newest."""
+def test_a_copy_is_updated(log, copy, verify, blind_index):
+    """Full tiles are unchanged; the checkpoint is the newest."""
     before = (copy / "tile" / "0" / "000").stat().st_mtime_ns
     log.record(blind_index, 9)
     log.integrate()

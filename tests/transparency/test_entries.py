@@ -41,8 +41,8 @@ def test_an_entry_is_canonical():
     ],
     ids=range(12),
 )
-def test_a_state_that_cant_be_read_has_an_entry_all_the_same(state):
-    """What it would have said is null, its digest is there."""
+def test_an_unreadable_state_still_has_an_entry(state):
+    """Its fields are null, its digest is present."""
     said = orjson.loads(entry(state))
     assert (None, None) == (said["recorded_at"], said["sealed"])
     assert 64 == len(said["state"])

@@ -1,4 +1,4 @@
-"""The integrator: in batches, after crashes, on a database that was put back, and never alone."""
+"""The integrator: in batches, after crashes, on a restored database, and with a second one."""
 
 import shutil
 import tracemalloc
@@ -91,7 +91,7 @@ def test_a_step_takes_a_batch(fresh, append):
     assert [0, 1000, 2000, 2300] == fresh.ask(kept)
 
 
-def test_one_at_a_time_comes_to_the_same_root(fresh, append, monkeypatch):
+def test_the_root_does_not_depend_on_the_batches(fresh, append, monkeypatch):
     """However the log was divided into batches."""
     append(700)
     Tree(fresh).integrate()
@@ -129,7 +129,8 @@ def test_memory_does_not_grow_with_the_log(fresh, append):
 
 
 def test_a_crash_before_the_commit(fresh, append):
-    """What was signed is remembered, and not in the database: it comes to the same root again."""
+    """The checkpoint was signed and kept outside, but is not in the database: the next run computes
+    the same root."""
     append(10)
     Tree(fresh).integrate()
     append(10)
@@ -163,8 +164,8 @@ def put_back(log, to):
     )
 
 
-def test_a_backup_that_was_restored(fresh, append):
-    """Nothing is signed; it says what to do."""
+def test_a_restored_backup_stops_the_integrator(fresh, append):
+    """Nothing is signed; the error says what to do."""
     append(10)
     Tree(fresh).integrate()
     append(10)
@@ -179,7 +180,7 @@ def test_a_backup_that_was_restored(fresh, append):
 
 
 def test_a_backup_with_another_history_on_top(fresh, append):
-    """It comes to another root than was signed for as many entries, and stops before it signs."""
+    """Its root differs from the one signed for as many entries: it stops before it signs."""
     append(10)
     Tree(fresh).integrate()
     append(10)
@@ -196,7 +197,7 @@ def test_a_backup_with_another_history_on_top(fresh, append):
 
 
 def test_a_backup_whose_lost_part_is_back(fresh, append):
-    """The same rows again: it goes on."""
+    """The rows are the same: it continues."""
     append(10)
     Tree(fresh).integrate()
     append(10)
@@ -208,7 +209,7 @@ def test_a_backup_whose_lost_part_is_back(fresh, append):
     assert before == Tree(fresh).head
 
 
-def test_another_origin(fresh, append, monkeypatch):
+def test_another_origin_is_refused(fresh, append, monkeypatch):
     """A log keeps its name."""
     append(1)
     Tree(fresh).integrate()
@@ -221,8 +222,8 @@ def test_another_origin(fresh, append, monkeypatch):
         Integrator(connection, LOGS["events"], "other", signers, memory, SystemClock())
 
 
-def test_a_gap_in_the_log(fresh, append):
-    """Not passed over, not even at the end of a batch."""
+def test_a_gap_in_the_log_is_not_skipped(fresh, append):
+    """Not even at the end of a batch."""
     append(20)
     fresh.attack("DELETE FROM ledger.events WHERE position = 7")
     with pytest.raises(LogGap, match="nothing is at position 7"):
@@ -237,8 +238,8 @@ def test_a_gap_in_the_log(fresh, append):
 @pytest.mark.parametrize(
     "content", [b"", b"no checkpoint\n", b"a\n1\nAAAA\n\n\xe2\x80\x94 a AAAAAAAA\n"]
 )
-def test_a_memory_that_cant_be_read(fresh, append, content):
-    """Whoever can't know what was signed does not sign."""
+def test_an_unreadable_last_signed_checkpoint_stops_signing(fresh, append, content):
+    """Without it, a second history could be signed."""
     append(1)
     Tree(fresh).integrate()
     file = LastSignedStore(fresh.folder / "tree", "events").file
@@ -263,8 +264,8 @@ def test_a_tile_that_is_gone(fresh, append):
 STATES = [b"", b"\xff\xfe\x00", b"[" * 100_000, b'"\\ud800"', b"1" * 1_000_000]
 
 
-def test_what_cant_be_read_keeps_nothing_out(fresh):
-    """States of no kind, names of any length: all in the tree, and served."""
+def test_unreadable_events_are_integrated_too(fresh):
+    """Invalid states and names of any length are in the tree, and served."""
     for state in STATES:
         add(fresh.url, 1, state)
     add(fresh.url, 1, stream="x" * 100_000)
@@ -311,8 +312,8 @@ def running(fresh, monkeypatch):
         assert not thread.is_alive()
 
 
-def test_one_of_two_leads(fresh, append, running):
-    """And when its connection ends, either goes on."""
+def test_only_one_of_two_integrators_leads(fresh, append, running):
+    """When its connection ends, one of them continues."""
     append(50)
     until(lambda: Tree(fresh).head[0] == 50)
     holders = (
@@ -330,8 +331,8 @@ def test_one_of_two_leads(fresh, append, running):
     assert 0 == fresh.verify().exit_code
 
 
-def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running):
-    """It is said in the database why; and no more once it goes on."""
+def test_a_stopped_tree_does_not_stop_the_others(fresh, append, running):
+    """The database has the reason, until it continues."""
     append(10)
     until(lambda: Tree(fresh).head[0] == 10)
     stopped = "SELECT stopped FROM ledger.trees WHERE tree = '{}'"
@@ -353,7 +354,7 @@ def test_a_tree_that_stops_leaves_the_others_alone(fresh, append, running):
 
 
 def test_keys_are_added_and_retired_while_it_runs(fresh, append, running):
-    """A new one signs what there is at once; one that is retired signs no more, and verifies."""
+    """A new key signs the existing checkpoint at once; a retired one only verifies."""
     append(10)
     until(lambda: Tree(fresh).head[0] == 10)
     signatures = (

@@ -46,9 +46,9 @@ def append_without_end(url, stop):
                 return
 
 
-def test_whatever_was_signed_is_of_one_history(log, until):
-    """Two of them: the leader is killed, the other goes on; each checkpoint ever kept is one of
-    the tree that there is in the end."""
+def test_all_signed_checkpoints_are_of_one_history(log, until):
+    """The leader of two is killed, the other continues; each checkpoint ever kept is one of the
+    final tree."""
     chance, stop = random.Random(SEED), Event()  # noqa: S311  moments
     (log.folder / "blind-index").write_text(bytes(range(32)).hex())
     keks = log.folder / "keys" / "key-encryption"

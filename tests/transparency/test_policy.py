@@ -1,4 +1,4 @@
-"""The policy of C2SP tlog-policy, line by line, and what its quorum takes."""
+"""The policy of C2SP tlog-policy, line by line, and which signatures its quorum accepts."""
 
 import itertools
 
@@ -56,14 +56,14 @@ def test_a_single_witness_may_be_the_quorum() -> None:
     assert not one.is_witnessed(signed(X2))
 
 
-def test_none_asks_nobody() -> None:
-    """`quorum none` is content with the log's own signature."""
+def test_quorum_none_needs_no_witness() -> None:
+    """The log's own signature suffices."""
     assert policy("quorum none\n").is_witnessed(signed())
 
 
-def test_a_signature_counts_only_if_it_is_true() -> None:
-    """A cosignature of another text, and one with another time than was signed, count for nothing;
-    one that is true beside it does."""
+def test_only_a_valid_signature_counts() -> None:
+    """A cosignature of another text, or with another time than was signed, does not count; a valid
+    one beside it does."""
     one = policy(f"witness w {X1.vkey}\nquorum w\n")
     of_another = X1.sign(str(TreeHead("log.example", 8, bytes(32))))
     true = X1.sign(TEXT)
@@ -80,8 +80,8 @@ def test_a_key_s_name_is_part_of_it() -> None:
     assert not one.is_witnessed(signed(Cosigner("other.example", X1.seed)))
 
 
-def test_what_is_published_reads_the_same() -> None:
-    """Our own text of a policy is a policy that asks for the same."""
+def test_the_published_policy_is_equivalent() -> None:
+    """The text that the service publishes is parsed to the same policy."""
     first = policy(EXAMPLE)
     again = policy(first.of_logs(first.logs))
     assert first == again
@@ -171,7 +171,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_policy_is_refused(text: str, said: str) -> None:
-    """Each way in which a text is no policy; the message says where."""
+def test_a_malformed_policy_is_refused(text: str, said: str) -> None:
+    """The message names the line."""
     with pytest.raises(BadPolicy, match=said):
         policy(text)

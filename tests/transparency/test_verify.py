@@ -15,8 +15,8 @@ from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
 
 
-def test_nothing_is_found_where_nothing_was_done(log, last):
-    """Every tree, and every root that is kept of it."""
+def test_an_unchanged_log_has_no_differences(log, last):
+    """Every tree, and every root kept of it."""
     result = log.verify()
 
     assert 0 == result.exit_code, result.output
@@ -25,7 +25,7 @@ def test_nothing_is_found_where_nothing_was_done(log, last):
     assert "checks: 60 entries" in result.output
 
 
-def test_rows_that_nobody_has_signed_yet_are_told(log, blind_index):
+def test_rows_that_are_not_signed_yet_are_reported(log, blind_index):
     """They are no difference."""
     log.record(blind_index, 9)
     result = log.verify()
@@ -48,18 +48,18 @@ def test_a_changed_state(log, middle):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ("topic = 'permit.renewed.v9'", "its topic was permit."),
         ("version = 77", "its version was 2, and is 77 now"),
         ("stream = 'ZZZZZZZZZZZZ'", "and is ZZZZZZZZZZZZ now"),
     ],
 )
-def test_a_changed_column(log, middle, change, told):
+def test_a_changed_column(log, middle, change, reported):
     log.attack(f"UPDATE ledger.events SET {change} WHERE position = {middle}")
     tree, position, what = first(log.verify())
     assert ("events", middle) == (tree, position)
-    assert told in what
+    assert reported in what
 
 
 def test_a_deleted_row(log, middle):
@@ -154,8 +154,8 @@ def test_an_inserted_row_in_the_middle(log, middle, last):
         "UPDATE ledger.head SET position = position + 1",
     )
     result = log.verify()
-    told = f"inserted or moved here: what belongs here stands at {middle + 1}"
-    assert ("events", middle, told) == first(result)
+    expected = f"inserted or moved here: what belongs here stands at {middle + 1}"
+    assert ("events", middle, expected) == first(result)
     assert f"{last - middle + 1} positions differ" in result.output
 
 
@@ -172,7 +172,7 @@ def test_renumbered_rows(log, middle):
 
 @pytest.mark.parametrize("far", [10**6, 2**62])
 def test_a_head_that_is_far_ahead(log, last, far):
-    """As are the tree and a row: the first position that is missing is found at once."""
+    """The tree and a row are as well: the first missing position is found at once."""
     log.attack(
         f"UPDATE ledger.head SET position = {far}",
         f"UPDATE ledger.trees SET size = {far} WHERE tree = 'events'",
@@ -182,8 +182,8 @@ def test_a_head_that_is_far_ahead(log, last, far):
     assert ("events", last + 1, "missing: nothing is stored here") in found
 
 
-def test_a_tree_that_was_put_back(log, last):
-    """Its checkpoints are not."""
+def test_a_tree_that_was_set_back(log, last):
+    """Its checkpoints were not."""
     log.attack("UPDATE ledger.trees SET size = 9 WHERE tree = 'events'")
     result = log.verify()
     assert "the tree's own row has another root of 9 entries" in first(result)[2]
@@ -251,8 +251,8 @@ def test_removed_last_checks(log):
 def test_a_changed_column_of_a_check(log, change):
     """The state has the same, and is what was signed."""
     log.attack(f"UPDATE ledger.checks SET {change} WHERE position = 17")
-    told = f"{change.partition(' ')[0]} is not what the state says"
-    assert ("checks", 17, told) == first(log.verify())
+    expected = f"{change.partition(' ')[0]} is not what the state says"
+    assert ("checks", 17, expected) == first(log.verify())
 
 
 def test_a_changed_id_of_a_check(log):
@@ -271,25 +271,25 @@ def test_a_changed_manifest(log):
 
 
 @pytest.mark.parametrize(
-    ("attack", "told"),
+    ("attack", "reported"),
     [
         ("SET streams[3] = 'ZZZZZZZZZZZZ'", "the manifest's rows differ"),
         ("SET versions[3] = versions[3] + 1", "the manifest's rows differ"),
         ("SET hashes = sha256('x') || substring(hashes FROM 33)", "the manifest's rows differ"),
     ],
 )
-def test_a_changed_tile_of_the_manifest(log, attack, told):
+def test_a_changed_tile_of_the_manifest(log, attack, reported):
     log.attack(f"UPDATE ledger.manifest_tiles {attack} WHERE level = 0 AND index = 0")
     result = log.verify()
     assert 1 == result.exit_code
-    assert told in result.output
+    assert reported in result.output
 
 
 # -- an honest change --------------------------------------------------------------------------
 
 
-def test_it_only_reads(log, new_login):
-    """Somebody who may read the ledger's tables, and nothing else, can verify it."""
+def test_verification_needs_only_read_access(log, new_login):
+    """A user who may only read the ledger's tables can verify it."""
     auditor = new_login()
     with connect(log.url) as owner:
         owner.execute(f"GRANT USAGE ON SCHEMA ledger TO {auditor}")
@@ -301,7 +301,7 @@ def test_it_only_reads(log, new_login):
 
 
 def test_after_an_erasure_everything_verifies(log, blind_index, context, last):
-    """Keys, pictures and indexes go; what was signed stays as it was, and so do copies of it."""
+    """Keys, pictures and indexes are deleted; signed data and copies of it are unchanged."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy), "--entries").exit_code
     holder = log.ask(

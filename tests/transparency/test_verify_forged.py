@@ -1,4 +1,4 @@
-"""``verify-log`` where all trees fit their rows, but no holder of the key made them."""
+"""``verify-log`` where all trees fit their rows, but were not made with the log's key."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def forge(log):
 
 
 def test_rewritten_rows_with_rebuilt_trees(log, middle, last, forge):
-    """Nobody who is known has signed it, and what is kept outside has another root."""
+    """No known key has signed them, and the checkpoint kept outside has another root."""
     forge(f"UPDATE ledger.events SET state = {STATE} WHERE position = {middle}")
     result = log.verify()
 
@@ -37,8 +37,9 @@ def test_rewritten_rows_with_rebuilt_trees(log, middle, last, forge):
     assert "no trusted key has signed this" in result.output
 
 
-def test_rewritten_rows_with_rebuilt_trees_against_what_others_keep(log, middle, last, forge):
-    """The memory outside is gone too: a checkpoint kept elsewhere shows it, or a copy."""
+def test_rewritten_rows_and_trees_against_external_copies(log, middle, last, forge):
+    """The last signed checkpoint is gone too: a checkpoint or a copy kept elsewhere reveals the
+    change."""
     kept, copy = log.checkpoint(), log.folder.with_name("copy")
     assert 0 == log.run("copy-log", str(copy)).exit_code
     forge(f"UPDATE ledger.events SET state = {STATE} WHERE position = {middle}")
@@ -47,12 +48,12 @@ def test_rewritten_rows_with_rebuilt_trees_against_what_others_keep(log, middle,
 
     found = named(log.verify("--against", str(kept)))
     assert f"events.kept has another root of {last} entries" in found[0][2]
-    told = ("events", middle, "changed: the copy has another leaf here")
-    assert told in named(log.verify("--tiles", str(copy)))
+    expected = ("events", middle, "changed: the copy has another leaf here")
+    assert expected in named(log.verify("--tiles", str(copy)))
 
 
 def test_deleted_checkpoints(log, last):
-    """What was signed last is remembered outside; what was signed before, by whoever kept it."""
+    """The last one is kept outside; earlier ones are, where an auditor has kept them."""
     kept = log.checkpoint()
     log.attack(
         f"DELETE FROM ledger.checkpoint_signatures WHERE tree = 'events' AND size = {last}",
@@ -69,8 +70,8 @@ def test_deleted_checkpoints(log, last):
     assert "is not among those kept" in result.output
 
 
-def test_a_checkpoint_of_more_than_there_is(log, last):
-    """Kept elsewhere; of a log that has been put back since."""
+def test_a_checkpoint_of_a_larger_log(log, last):
+    """Kept elsewhere; the log has been set back since."""
     result = log.verify("--against", str(log.folder / "no such file"))
     assert 1 == result.exit_code
 
@@ -84,7 +85,7 @@ def test_a_checkpoint_of_more_than_there_is(log, last):
 
 
 def test_a_forged_checkpoint_row(log, last):
-    """Somebody has added a root that was never signed."""
+    """It has a root that was never signed."""
     log.attack(
         "INSERT INTO ledger.checkpoints (tree, size, root, signed_at)"
         f" VALUES ('events', {last - 7}, sha256('x'), now())"

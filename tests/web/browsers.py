@@ -42,9 +42,9 @@ def chromium(playwright: Playwright, *flags: str) -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody's browser, with storage of its own; ``complaints`` are its consoles' errors, which
-    include violations of the content security policy, and exceptions that nobody caught. It may
-    say ``tolerates="409"`` where it means to be refused."""
+    """A user's browser, with storage of its own; ``complaints`` are the errors of its consoles,
+    which include violations of the content security policy, and uncaught exceptions. A test states
+    ``tolerates="409"`` where it expects to be refused."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The service as users start it, and browsers that come to it."""
+"""The service as users start it, and browsers that open its pages."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -19,7 +19,7 @@ SETTLED, BORN_ON = 6, date(1990, 1, 1)
 
 @pytest.fixture(scope="session")
 def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
-    """One for all pages; tests keep to people of their own."""
+    """One service for all pages; each test uses people of its own."""
     service = Service(make_service_dir(), free_port()).start()
     yield service
     assert service.stop() == 0
@@ -38,7 +38,7 @@ def registrar(http: httpx.Client) -> Caller:
 
 @pytest.fixture(scope="session")
 def settled(http: httpx.Client) -> None:
-    """A few people live in one district: so many that their number is no secret."""
+    """Several people in one district: enough that their number is not withheld."""
     registrar = Caller.with_token(http, "registrar")
     for n in range(SETTLED):
         number = citizen_id.compose("998888", BORN_ON, 2 * n + 1)
@@ -62,7 +62,7 @@ def settled(http: httpx.Client) -> None:
 
 @pytest.fixture
 def pass_seconds(http: httpx.Client) -> Iterator[Callable[[int], None]]:
-    """``pass_seconds(31)``: so much later by the service's clock, for this test."""
+    """``pass_seconds(31)``: move the service's clock forward, for this test."""
     before = http.get("/v1/dev/clock").json()["now"]
 
     def later(seconds: int) -> None:
@@ -89,8 +89,8 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(browser: Browser, service: Service) -> Iterator[Callable[..., Visitor]]:
-    """``visitor(language="zh")``: a browser of somebody's own, that must have nothing to complain
-    of in the end."""
+    """``visitor(language="zh")``: a separate browser, whose pages must report no error by the
+    end."""
     made: list[Visitor] = []
 
     def make(of: Browser = browser, **options: Any) -> Visitor:

@@ -1,4 +1,4 @@
-"""The three people of the play, each at their own page."""
+"""The three people of the end-to-end tests, each at their own page."""
 
 from io import BytesIO
 
@@ -31,7 +31,7 @@ class Registrar:
         self.page.locator(".signin .button").click()
 
     def issue(self) -> str:
-        """A permit for somebody made up, whose citizen number this is."""
+        """A permit for a made-up person, who has this citizen ID number."""
         self.page.locator("#new").click()
         self.page.locator("#made-up").click()
         citizen: str = self.page.locator("#issue [name=citizen_id_number]").input_value()
@@ -71,7 +71,7 @@ class IdCardCounter:
         expect(self.page.locator("[data-list=overdue]")).to_be_visible()
 
     def form(self) -> None:
-        """Of somebody made up, the papers not yet ticked."""
+        """Filled in for a made-up person, the papers not yet ticked."""
         self.page.locator("#tab-form").click()
         self.page.locator("#made-up").click()
 

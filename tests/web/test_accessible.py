@@ -112,7 +112,7 @@ def _stats(someone) -> Page:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(states, axe, language, scheme):
+def test_axe_finds_nothing_serious_and_no_page_is_wider_than_a_phone(states, axe, language, scheme):
     """In every state of every page."""
     found, wide, seen = [], [], set()
     for name, page in states(language, scheme):
@@ -132,8 +132,8 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(states, axe
     assert set(STATES) == seen
 
 
-def test_the_answer_is_told_by_shape_too(visitor, registrar):
-    """Without its colours: another figure for each kind, and a word of its own."""
+def test_the_answer_is_shown_by_shape_too(visitor, registrar):
+    """Without colours, each kind of answer has a shape and a word of its own."""
     page = visitor().open("/verify")
     figures = page.evaluate(
         """async () => {

@@ -33,7 +33,7 @@ def days_ago(http, days):
 
 
 def test_true_then_and_known_then(visitor, late_loss, http):
-    """The card was gone already, and nobody knew."""
+    """The card was missing already, but that was not yet known."""
     page = Investigator(visitor(), late_loss)
     expect(page.status("physical")).to_have_text("Issued")
 
@@ -47,8 +47,8 @@ def test_true_then_and_known_then(visitor, late_loss, http):
     expect(page.page.locator("#state .notice")).to_be_visible()  # it was issued today, backdated
 
 
-def test_the_slider_moves_the_state(visitor, late_loss):
-    """With the keyboard too; and it says what it shows."""
+def test_the_slider_changes_the_instant_of_the_state(visitor, late_loss):
+    """With the keyboard too; its value is announced."""
     page = Investigator(visitor(), late_loss)
     slider = page.page.locator("#at")
     slider.focus()
@@ -69,7 +69,7 @@ def test_history_and_bands(visitor, late_loss):
     expect(page.page.locator(".event").nth(1)).to_contain_text("reported_lost")
 
 
-def test_the_browser_proves_an_event(visitor, late_loss):
+def test_the_browser_verifies_an_inclusion_proof(visitor, late_loss):
     """Down to the signature, with its own cryptography."""
     page = Investigator(visitor(), late_loss)
     page.page.locator(".proof").first.click()
@@ -78,8 +78,8 @@ def test_the_browser_proves_an_event(visitor, late_loss):
     expect(page.page.locator(".event").first).to_contain_text("verified in this browser")
 
 
-def test_a_false_proof_is_called_one(visitor, late_loss):
-    """A service that shows another entry than the one that was signed."""
+def test_a_false_proof_is_reported(visitor, late_loss):
+    """The service shows another entry than the one that was signed."""
     page = Investigator(visitor(), late_loss)
 
     def forge(route):
@@ -92,7 +92,7 @@ def test_a_false_proof_is_called_one(visitor, late_loss):
     expect(page.page.locator(".event").first).to_contain_text("Not proved", timeout=PATIENCE_MS)
 
 
-def test_evidence_is_saved(visitor, late_loss):
+def test_evidence_can_be_downloaded(visitor, late_loss):
     page = Investigator(visitor(), late_loss)
     with page.page.expect_download() as download:
         page.page.locator("#evidence").click()
@@ -102,8 +102,8 @@ def test_evidence_is_saved(visitor, late_loss):
     assert "verify_evidence.py" in zipfile.ZipFile(content).namelist()
 
 
-def test_who_checked_and_what_it_would_be_today(visitor, http, registrar, application):
-    """A permit that was void from the start of its check."""
+def test_checks_are_listed_with_todays_answer(visitor, http, registrar, application):
+    """For a permit voided after the check."""
     permit = registrar.post("/v1/permits", application()).json()
     officer = visitor()
     token = http.post("/v1/dev/tokens", json={"role": "verifier"}).json()["access_token"]
@@ -121,7 +121,7 @@ def test_who_checked_and_what_it_would_be_today(visitor, http, registrar, applic
     expect(page.page.locator("#checks")).to_contain_text("relied on")
 
 
-def test_looks_are_listed_and_an_unknown_permit_is_told(visitor, late_loss):
+def test_audit_reads_are_listed_and_an_unknown_permit_is_reported(visitor, late_loss):
     someone = visitor(language="zh")
     page = Investigator(someone, late_loss)
     expect(page.page.locator("#reads li").first).to_be_visible()

@@ -1,4 +1,4 @@
-"""Devices whose clocks are wrong: nothing is decided by them."""
+"""Devices whose clocks are wrong: no decision depends on them."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ FORGED = """(role) => {
 
 @pytest.fixture
 def wrong(visitor):
-    """``wrong(-3600)``: a visitor whose device is an hour behind."""
+    """``wrong(-3600)``: a visitor whose device is an hour slow."""
 
     def make(seconds, **options):
         someone = visitor(**options)
@@ -40,9 +40,9 @@ def wrong(visitor):
     [9 * HOUR_S, -9 * HOUR_S, 366 * DAY_S, -366 * DAY_S],
     ids=["9 h ahead", "9 h behind", "a year ahead", "a year behind"],
 )
-def test_every_page_works_whatever_the_device_takes_the_time_to_be(wrong, off_s):
+def test_every_page_works_with_a_wrong_device_clock(wrong, off_s):
     """Sign-in, the proofs of a phone's key, the life of a code, the counter's and the
-    investigator's pages, and after a reload as well."""
+    investigator's pages, also after a reload."""
     desk = wrong(off_s, viewport=DESK)
     counter = Registrar(desk)
     phone = Holder(wrong(off_s), counter.issue())
@@ -70,8 +70,8 @@ def _number(phone):
     return phone.page.locator(".face__foot .code").inner_text()
 
 
-def test_the_time_on_the_phone_is_the_ledgers(wrong, visitor, http):
-    """Beside a true code stands a true time, and not the device's."""
+def test_the_phone_shows_the_ledgers_time(wrong, visitor, http):
+    """Beside a live code, and not the device's."""
     counter = Registrar(visitor(viewport=DESK))
     phone = Holder(wrong(9 * HOUR_S), counter.issue())
     phone.claim()
@@ -84,8 +84,8 @@ def test_the_time_on_the_phone_is_the_ledgers(wrong, visitor, http):
     assert (seen - utc - 8 * 60) % (24 * 60) in {0, 24 * 60 - 1}
 
 
-def test_who_is_a_child_is_counted_to_the_services_day(wrong, http):
-    """Sixteen tomorrow by the ledger, and long since by the device."""
+def test_a_childs_age_is_computed_for_the_services_day(wrong, http):
+    """The applicant is sixteen tomorrow by the ledger, and long since by the device."""
     now = http.get("/v1/dev/clock").json()["now"]
     today = date.fromisoformat(now[:10])
     counter = IdCardCounter(wrong(4 * 366 * DAY_S, viewport=DESK))
@@ -97,8 +97,8 @@ def test_who_is_a_child_is_counted_to_the_services_day(wrong, http):
     expect(counter.page.locator("#child")).to_be_visible()
 
 
-def test_a_clock_that_is_put_right_meanwhile_costs_one_more_try(wrong, visitor):
-    """The service's time is learned again from the answer that refuses the proof."""
+def test_a_corrected_device_clock_costs_one_retry(wrong, visitor):
+    """The page reads the service's time again from the response that refuses the proof."""
     counter = Registrar(visitor(viewport=DESK))
     someone = visitor(tolerates="401")
     phone = Holder(someone, counter.issue())
@@ -121,8 +121,8 @@ def test_a_clock_that_is_put_right_meanwhile_costs_one_more_try(wrong, visitor):
         ("investigator", "/audit"),
     ],
 )
-def test_who_is_signed_out_is_shown_the_way_in(visitor, role, address):
-    """The service says so, in words; a page never takes it for something else."""
+def test_a_signed_out_user_is_asked_to_sign_in(visitor, role, address):
+    """The page says so in words, and never confuses it with another error."""
     someone = visitor(viewport=DESK, tolerates="401")
     if role == "holder":
         counter = Registrar(someone)

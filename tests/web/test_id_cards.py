@@ -1,4 +1,4 @@
-"""The counter for identity cards, and whoever has a receipt, each in a browser."""
+"""The counter for identity cards and an applicant with a receipt, each in a browser."""
 
 import pytest
 from playwright.sync_api import expect
@@ -14,8 +14,8 @@ def counter(visitor):
     return IdCardCounter(visitor(viewport=DESK, language="en", tolerates="409 (Conflict)"))
 
 
-def test_what_is_missing_is_told_while_the_form_is_filled_in(counter):
-    """Line by line, as the papers are put on the table; advice is no line that is missing."""
+def test_missing_papers_are_listed_while_the_form_is_filled_in(counter):
+    """Line by line, as the papers are ticked; advice is not listed as missing."""
     counter.form()
     expect(counter.lines("missing")).to_have_count(3)
     counter.tick("household_register")
@@ -27,8 +27,8 @@ def test_what_is_missing_is_told_while_the_form_is_filled_in(counter):
     expect(counter.lines("bad")).to_have_count(1)
 
 
-def test_for_a_child_the_form_asks_for_the_guardian(counter):
-    """From the birth date on; what employs a child is no proof."""
+def test_the_form_of_a_child_requires_a_guardian(counter):
+    """As soon as the birth date is entered; a proof of employment does not count for a child."""
     counter.form()
     counter.page.locator("#f-birth_date").fill("2020-01-01")
     expect(counter.page.locator("#child")).to_be_visible()
@@ -39,16 +39,16 @@ def test_for_a_child_the_form_asks_for_the_guardian(counter):
 
 
 def test_the_service_names_everything_that_is_missing(counter):
-    """Whoever sends it all the same."""
+    """When the form is submitted incomplete."""
     counter.form()
     counter.page.locator("#panel-form .button--wide").click()
     problem = counter.page.locator("#form-problem")
-    for told in ("household register", "employment, study or residence", "commitment"):
-        expect(problem).to_contain_text(told)
+    for missing in ("household register", "employment, study or residence", "commitment"):
+        expect(problem).to_contain_text(missing)
 
 
-def test_from_the_form_to_the_hand_with_the_receipt_on_a_phone(counter, visitor):
-    """The phone follows, in the language of its owner; nothing on it tells who that is."""
+def test_an_application_is_followed_to_collection_on_a_phone(counter, visitor):
+    """In the language of the phone's owner; nothing on it identifies the applicant."""
     counter.form()
     name = counter.page.locator("#f-name").input_value()
     counter.tick(*PAPERS)
@@ -75,8 +75,8 @@ def test_from_the_form_to_the_hand_with_the_receipt_on_a_phone(counter, visitor)
     expect(phone.locator("#found .due")).to_have_text("证件已领取。")
 
 
-def test_a_receipt_in_the_fragment_is_asked_for_at_once(counter, visitor):
-    """As a code on the receipt would have it; it stands in no address that is sent."""
+def test_a_receipt_in_the_fragment_is_looked_up_at_once(counter, visitor):
+    """As from a code on the receipt; the number is in no address that is sent."""
     counter.form()
     counter.tick(*PAPERS)
     receipt = counter.accept().replace(" ", "")

@@ -1,4 +1,4 @@
-"""What a screen reader reads out by itself: what is new, once, and no countdown."""
+"""A screen reader announces what is new, once, and no countdown."""
 
 import pytest
 from playwright.sync_api import expect
@@ -27,14 +27,14 @@ WAIT_S = 30
 
 @pytest.fixture
 def ticking(visitor):
-    """A browser whose timers can be run ahead, on a line that may break."""
+    """A browser whose timers can be advanced, and whose connection can be broken."""
     someone = visitor(viewport=DESK, tolerates="net::ERR_FAILED")
     someone.context.clock.install()
     return someone
 
 
-def test_a_challenge_is_read_out_when_it_begins_near_its_end_and_when_it_is_over(ticking):
-    """And its seconds are not, though they are seen."""
+def test_a_challenge_is_announced_at_its_start_near_its_end_and_at_its_end(ticking):
+    """Its seconds are shown, but not announced."""
     checker = Checker(ticking)
     checker.scenario("law_enforcement")
     checker.page.evaluate(LISTEN)
@@ -55,8 +55,8 @@ def test_a_challenge_is_read_out_when_it_begins_near_its_end_and_when_it_is_over
     assert "has expired" in over
 
 
-def test_a_live_code_is_renewed_without_a_word(ticking):
-    """Nor its seconds, nor the time of day, nor that the line is still there."""
+def test_a_renewed_live_code_is_not_announced(ticking):
+    """Nor are its seconds, the time of day, or that the connection still stands."""
     counter = Registrar(ticking)
     phone = Holder(ticking, counter.issue())
     phone.claim()
@@ -71,8 +71,8 @@ def test_a_live_code_is_renewed_without_a_word(ticking):
 
 
 @pytest.mark.parametrize("address", ["/", "/stats"])
-def test_figures_that_move_are_not_read_out(ticking, registrar, address):
-    """They are there for who looks for them."""
+def test_changing_figures_are_not_announced(ticking, registrar, address):
+    """A reader can still move to them."""
     page = ticking.open(address)
     expect(page.locator("#live")).to_have_text("Live")
     page.evaluate(LISTEN)
@@ -86,8 +86,8 @@ def test_figures_that_move_are_not_read_out(ticking, registrar, address):
     assert [] == page.evaluate(SAID)
 
 
-def test_that_the_line_is_broken_is_said_once(ticking):
-    """However often it is tried."""
+def test_a_broken_connection_is_announced_once(ticking):
+    """However often the page retries."""
     counter = Registrar(ticking)
     phone = Holder(ticking, counter.issue())
     phone.claim()
@@ -102,8 +102,8 @@ def test_that_the_line_is_broken_is_said_once(ticking):
     assert 1 == len(said)
 
 
-def test_work_lists_are_read_out_when_they_change(visitor):
-    """By what an officer does, and not by themselves."""
+def test_work_lists_are_announced_when_they_change(visitor):
+    """Through an officer's action, and not by themselves."""
     counter = IdCardCounter(visitor(viewport=DESK))
     counter.page.evaluate(LISTEN)
     counter.page.locator("#everywhere").check()

@@ -1,4 +1,4 @@
-"""Writes whose answers are lost on the way: sent again, they count once."""
+"""Writes whose responses are lost: sent again, they take effect once."""
 
 import json
 
@@ -14,9 +14,9 @@ LOST = {"en": NOT_KNOWN, "zh": "尚不能确定是否已经登记"}
 
 
 class Line:
-    """The line between a page and the service: what is done gets through, its answer doesn't.
+    """The connection between a page and the service: requests arrive, responses are lost.
 
-    ``keys``: those that came with the writes, in order.
+    ``keys``: the idempotency keys of the writes, in order.
     """
 
     def __init__(self, page: Page, path: str, *, losses: int = 1, status: int | None = None):
@@ -49,7 +49,7 @@ def counter(officer):
 
 @pytest.fixture
 def events(http):
-    """``events("84G7ZWYRD6Z1")``: the types of all that has happened to a permit."""
+    """``events("84G7ZWYRD6Z1")``: the types of all events of a permit."""
     investigator = Caller.with_token(http, "investigator", case="2026-I-1")
 
     def of(number: str) -> list[str]:
@@ -66,7 +66,7 @@ def permits_of(registrar, citizen: str) -> list[dict]:
 
 @pytest.mark.parametrize("status", [None, 502, 503, 504])
 def test_an_application_is_recorded_once(counter, registrar, events, status):
-    """Whatever became of the first answer: the page does not say that it has failed."""
+    """Although the first response was lost: the page does not report a failure."""
     line = Line(counter.page, "/v1/permits", status=status)
     counter.page.locator("#new").click()
     counter.page.locator("#made-up").click()
@@ -84,7 +84,7 @@ def test_an_application_is_recorded_once(counter, registrar, events, status):
 
 
 def test_an_application_survives_a_reload(counter, registrar):
-    """The form fills itself in again, says so, and sends the same thing under the same key."""
+    """The form is filled in again, says so, and sends the same content under the same key."""
     line = Line(counter.page, "/v1/permits")
     counter.page.locator("#new").click()
     counter.page.locator("#made-up").click()
@@ -105,8 +105,8 @@ def test_an_application_survives_a_reload(counter, registrar):
     expect(counter.page.locator("#issue")).to_be_hidden()
 
 
-def test_another_content_is_another_intent(counter, registrar):
-    """And once the outcome is known, the same content is one too."""
+def test_changed_content_gets_a_new_key(counter, registrar):
+    """And so does the same content, once the outcome is known."""
     line = Line(counter.page, "/v1/permits")
     counter.page.locator("#new").click()
     counter.page.locator("#made-up").click()
@@ -124,8 +124,8 @@ def test_another_content_is_another_intent(counter, registrar):
     assert 1 == len(permits_of(registrar, citizen))
 
 
-def test_a_card_is_replaced_once_although_its_answer_was_lost(counter, events):
-    """Not even where the page was loaded again in between."""
+def test_a_card_is_replaced_once_although_the_response_was_lost(counter, events):
+    """Even if the page was reloaded in between."""
     counter.issue()
     number = counter.number()
     citizen = counter.page.locator("#citizen")
@@ -157,8 +157,8 @@ def test_a_card_is_replaced_once_although_its_answer_was_lost(counter, events):
     assert 2 == len(set(line.keys))
 
 
-def test_a_loss_after_another_act_is_another_loss(counter, events):
-    """What was answered since shows how things are: what was sent before is settled by it."""
+def test_a_loss_report_after_another_command_is_a_new_one(counter, events):
+    """A later response shows the permit's state, which settles the earlier write."""
     counter.issue()
     number = counter.number()
     Line(counter.page, f"/v1/permits/{number}/loss-reports")
@@ -197,8 +197,8 @@ def test_a_phone_is_claimed_and_removed_once(visitor, counter, events):
     assert (1, 2, 1) == (len(claims.keys), len(revocations.keys), len(set(revocations.keys)))
 
 
-def test_an_application_for_an_identity_card_and_its_steps_count_once(visitor, registrar):
-    """The form is filled in again after a reload, its ticks too."""
+def test_an_id_card_application_and_its_steps_are_recorded_once(visitor, registrar):
+    """The form is filled in again after a reload, its ticks included."""
     someone = visitor(viewport=DESK, tolerates="Failed to load resource")
     counter = IdCardCounter(someone)
     line = Line(counter.page, "/v1/id-card-applications", status=503)
@@ -224,8 +224,8 @@ def test_an_application_for_an_identity_card_and_its_steps_count_once(visitor, r
     assert 2 == registrar.get(f"/v1/id-card-applications/{bare}").json()["version"]
 
 
-def test_an_answer_that_is_cut_off_is_no_answer(counter, registrar):
-    """A 201 without the whole of its body says nothing that could be shown."""
+def test_a_truncated_response_has_an_unknown_outcome(counter, registrar):
+    """A 201 with an incomplete body has nothing that could be shown."""
     cut = []
 
     def carry(route: Route) -> None:
@@ -246,8 +246,8 @@ def test_an_answer_that_is_cut_off_is_no_answer(counter, registrar):
     assert 1 == len(permits_of(registrar, citizen))
 
 
-def test_signing_out_leaves_nothing_of_it(counter):
-    """Neither keys nor what was filled in."""
+def test_signing_out_deletes_pending_writes(counter):
+    """Both their keys and the content of the forms."""
     Line(counter.page, "/v1/permits")
     counter.page.locator("#new").click()
     counter.page.locator("#made-up").click()

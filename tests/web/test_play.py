@@ -1,4 +1,4 @@
-"""The whole play: counter, phone and checker, each in a browser, with a camera between the last."""
+"""End to end: counter, phone and checker, each in a browser, with a camera between the last two."""
 
 from io import BytesIO
 
@@ -55,7 +55,7 @@ def checker(visitor):
 
 @pytest.fixture
 def phone(visitor, counter):
-    """Of somebody who has just got a permit and claimed it."""
+    """The phone of a holder who has just got a permit and claimed it."""
     holder = Holder(visitor(), counter.issue())
     holder.claim()
     holder.code()
@@ -65,8 +65,8 @@ def phone(visitor, counter):
 def test_a_permit_is_issued_claimed_and_shown_to_a_camera(
     visitor, counter, camera, camera_file, service
 ):
-    """The code goes from the phone's screen through the camera to the service and back; the name
-    comes from the ledger, and the same code is dead afterwards."""
+    """The code goes from the phone's screen through the camera to the service; the name in the
+    answer comes from the ledger, and the same code cannot be used again."""
     citizen = counter.issue()
     expect(counter.track("electronic")).to_contain_text("Not claimed")
     holder = Holder(visitor(), citizen)
@@ -94,10 +94,10 @@ def poster():
     return Image.open(content)
 
 
-def test_of_several_codes_before_the_camera_the_phones_is_taken(
+def test_of_several_codes_in_the_picture_the_phones_is_used(
     visitor, phone, poster, camera, camera_file
 ):
-    """A poster's code is in the picture too, and where there is no other, it is said so."""
+    """A poster's code is in the picture too; if there is no other, the page says so."""
     moving_picture(photograph(poster), camera_file)
     checker = Checker(visitor(camera, permissions=["camera"]))
     checker.page.locator("#camera").click()
@@ -112,10 +112,10 @@ def test_of_several_codes_before_the_camera_the_phones_is_taken(
     assert GOOD == checker.verdict()
 
 
-def test_a_browser_that_decodes_by_itself_takes_the_phones_code(
+def test_a_browsers_own_detector_uses_the_phones_code(
     visitor, phone, counter, poster, camera, camera_file
 ):
-    """Among all that it finds; a permit's number it puts where numbers are typed."""
+    """Among all codes that it finds; a permit's number is put in the field for numbers."""
     moving_picture(photograph(poster), camera_file)
     someone = visitor(camera, permissions=["camera"])
     someone.context.add_init_script(DETECTOR)
@@ -137,10 +137,8 @@ def test_a_browser_that_decodes_by_itself_takes_the_phones_code(
     expect(checker.page.locator("#serial")).to_be_focused()
 
 
-def test_where_a_browsers_detector_does_not_work_the_service_decodes(
-    visitor, phone, camera, camera_file
-):
-    """Some have one that always fails."""
+def test_the_service_decodes_if_the_browsers_detector_fails(visitor, phone, camera, camera_file):
+    """Some browsers have one that always fails."""
     someone = visitor(camera, permissions=["camera"])
     someone.context.add_init_script(BROKEN_DETECTOR)
     checker = Checker(someone)
@@ -151,8 +149,8 @@ def test_where_a_browsers_detector_does_not_work_the_service_decodes(
     assert GOOD == checker.verdict()
 
 
-def test_a_used_code_is_replaced_on_the_phone_and_the_holder_sees_who_looked(phone, checker):
-    """Without a reload, refused checks too."""
+def test_a_used_code_is_replaced_and_the_holder_sees_the_check(phone, checker):
+    """Without a reload; refused checks are shown too."""
     first = phone.code()
     checker.type_code(first)
     assert GOOD == checker.verdict()
@@ -168,7 +166,7 @@ def test_a_used_code_is_replaced_on_the_phone_and_the_holder_sees_who_looked(pho
     assert GOOD == checker.verdict()
 
 
-def test_a_screenshot_is_worth_nothing_after_half_a_minute(phone, checker, pass_seconds):
+def test_a_screenshot_of_a_code_expires_after_half_a_minute(phone, checker, pass_seconds):
     """By the service's clock."""
     screenshot = phone.code()
 
@@ -179,10 +177,11 @@ def test_a_screenshot_is_worth_nothing_after_half_a_minute(phone, checker, pass_
     assert BAD == checker.verdict()
 
 
-def test_a_lost_card_leaves_the_phone_effective_and_a_new_one_shows_at_once(
+def test_a_lost_card_leaves_the_phone_effective_and_a_new_one_is_shown_at_once(
     counter, phone, checker
 ):
-    """Both tracks beside each other at the counter; the phone shows the new serial by itself."""
+    """The counter shows both tracks side by side; the phone shows the new serial without a
+    reload."""
     number = counter.number()
     counter.page.bring_to_front()
     counter.report_loss()
@@ -209,7 +208,7 @@ def test_a_lost_card_leaves_the_phone_effective_and_a_new_one_shows_at_once(
 
 
 def test_a_challenge_is_answered_by_the_phone(phone, checker):
-    """An ordinary code is not enough where the checker has asked; the answering one is."""
+    """An ordinary code is not enough after a challenge; the code that answers it is."""
     checker.scenario("law_enforcement")
     checker.page.locator("#ask-challenge").click()
     digits = checker.page.locator("#digits").inner_text()
@@ -225,8 +224,8 @@ def test_a_challenge_is_answered_by_the_phone(phone, checker):
     expect(checker.page.locator("#digits")).to_have_count(0)
 
 
-def test_a_phone_that_is_removed_shows_nothing(phone):
-    """And may be claimed for again, with another key."""
+def test_a_removed_phone_shows_nothing(phone):
+    """It may be claimed for again, with another key."""
     phone.page.locator("#revoke").click()
     phone.page.locator("#revoke-yes").click()
 
@@ -237,7 +236,7 @@ def test_a_phone_that_is_removed_shows_nothing(phone):
 
 
 def test_the_key_of_a_phone_cannot_be_read(phone):
-    """Not by the page either: WebCrypto keeps it."""
+    """Not even by the page: WebCrypto keeps it."""
     held = phone.page.evaluate(
         """async () => {
             const got = (request) =>
@@ -260,8 +259,9 @@ def test_the_key_of_a_phone_cannot_be_read(phone):
     } == held
 
 
-def test_a_strangers_camera_is_told_nothing_and_a_checker_carries_the_code_on(phone, checker):
-    """The same page for every code; the code travels behind a "#", which reaches no server."""
+def test_an_ordinary_camera_learns_nothing_and_a_checker_can_use_the_code(phone, checker):
+    """The page is the same for every code; the code is in the fragment, which is sent to no
+    server."""
     page = checker.page
     page.goto(phone.code())
     stranger = page.locator("main").inner_text()
@@ -274,8 +274,8 @@ def test_a_strangers_camera_is_told_nothing_and_a_checker_carries_the_code_on(ph
     assert stranger == page.locator("main").inner_text()
 
 
-def test_no_answer_is_never_good(visitor, counter):
-    """Where the service can't be reached, the screen says so in amber."""
+def test_without_an_answer_the_check_is_undetermined(visitor, counter):
+    """If the service is unreachable, the screen says so in amber."""
     checker = Checker(visitor())
     checker.page.route("**/v1/verifications", lambda route: route.abort())
     checker.type_code("0" * 26)
@@ -284,8 +284,8 @@ def test_no_answer_is_never_good(visitor, counter):
     assert ("undetermined", "Undetermined") == checker.verdict()
 
 
-def test_a_card_is_missing_since_the_day_that_its_holder_names(visitor, registrar, http):
-    """And not since a day before it was there: the counter is told so, and nothing happens."""
+def test_a_loss_is_recorded_for_the_day_that_the_holder_names(visitor, registrar, http):
+    """A day before the card was issued is refused with a message, and nothing is recorded."""
     someone = visitor(viewport=DESK)
     counter = Registrar(someone)
     counter.issue()
@@ -300,5 +300,5 @@ def test_a_card_is_missing_since_the_day_that_its_holder_names(visitor, registra
 
     expect(counter.track("physical")).to_contain_text("Reported lost")
     investigator = Caller.with_token(http, "investigator", case="2026-DP-17")
-    told = investigator.get(f"/v1/audit/permits/{number}/events").json()["events"][-1]
-    assert issued_on == told["facts"]["lost_on"]
+    event = investigator.get(f"/v1/audit/permits/{number}/events").json()["events"][-1]
+    assert issued_on == event["facts"]["lost_on"]

@@ -1,4 +1,4 @@
-"""How pages and files are served: languages, caches, and what a browser may do with them."""
+"""How pages and files are served: languages, caches, and the content security policy."""
 
 import re
 
@@ -13,14 +13,14 @@ HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture(autouse=True)
 def no_choice_is_left(http):
-    """A client keeps what a test has chosen."""
+    """A client keeps the language that a test has chosen; remove it."""
     yield
     http.cookies.clear()
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_a_page_runs_nothing_that_is_not_ours(http, address):
-    """No inline script or style, nobody else's origin, no framing, no HTML from strings."""
+def test_a_page_runs_only_its_own_scripts(http, address):
+    """No inline script or style, no other origin, no framing, no HTML from strings."""
     answer = http.get(address, headers=HTML)
     policy = dict(
         part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; ")
@@ -83,28 +83,28 @@ def test_a_page_runs_nothing_that_is_not_ours(http, address):
     ],
 )
 def test_the_language_is_the_stored_choice_then_the_browsers(http, accepted, stored, expected):
-    """And English where neither says."""
+    """English if neither is set."""
     cookie = {"cookie": f"language={stored}"} if stored else {}
     answer = http.get("/me", headers={**HTML, "accept-language": accepted, **cookie})
 
     assert f'<html lang="{expected}">' in answer.text
 
 
-def test_lines_of_accepted_languages_are_one_list(http):
+def test_several_accept_language_lines_form_one_list(http):
     """RFC 9110 §5.3."""
     lines = [("accept", "text/html"), ("accept-language", "fr"), ("accept-language", "zh")]
     assert '<html lang="zh-CN">' in http.get("/me", headers=lines).text
 
 
-def test_strange_languages_take_no_memory(http):
-    """The library remembers what it was asked for: it is asked for languages alone, and no tags."""
+def test_unknown_languages_are_not_cached(http):
+    """The library caches its arguments: it is called with known languages only, not with tags."""
     for n in range(100):
         preferred(None, ", ".join(f"zh-x-{n}-{m}, q{m:02}" for m in range(50)))
     assert not [tag for tag, _ in Language._PARSE_CACHE if "-x-" in tag]
 
 
 def test_a_chosen_language_is_kept(http):
-    """Works without a script; only the languages that there are."""
+    """Without a script; only the available languages."""
     answer = http.get("/me?language=zh", headers=HTML)
     assert (303, "/me") == (answer.status_code, answer.headers["location"])
     assert "language=zh;" in answer.headers["set-cookie"]
@@ -113,8 +113,8 @@ def test_a_chosen_language_is_kept(http):
     assert (200, None) == (answer.status_code, answer.headers.get("set-cookie"))
 
 
-def test_a_page_is_asked_for_again_and_not_sent_again(http):
-    """An entity tag over its content; another language has another."""
+def test_an_unchanged_page_is_revalidated_and_not_sent_again(http):
+    """An entity tag is computed from its content; another language has another."""
     first = http.get("/verify", headers=HTML)
     tag = first.headers["etag"]
     again = http.get("/verify", headers={**HTML, "if-none-match": tag})
@@ -129,8 +129,8 @@ def test_a_page_is_asked_for_again_and_not_sent_again(http):
     assert {"Accept-Language", "Cookie"} <= set(first.headers["vary"].split(", "))
 
 
-def test_every_file_of_a_page_is_there_and_kept_for_ever(http):
-    """Under an address that is its version's; modules that it imports as well."""
+def test_every_file_of_a_page_is_served_and_cached_without_limit(http):
+    """Under an address of its version; imported modules as well."""
     for page in PAGES:
         files = re.findall(r'(?:src|href)="(/static/[^"]+)"', http.get(page, headers=HTML).text)
         assert files
@@ -148,19 +148,19 @@ def test_every_file_of_a_page_is_there_and_kept_for_ever(http):
     "file", ["js/nothing.js", "../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "js/", ""]
 )
 def test_nothing_else_is_served(http, file):
-    """No file that is not in the folder, and no folder."""
+    """No file outside the folder, and no folder."""
     version = re.search(r"/static/(\w+)/", http.get("/", headers=HTML).text)
     assert version
     assert 404 == http.get(f"/static/{version[1]}/{file}").status_code
 
 
 def test_another_versions_file_is_not_served(http):
-    """Two versions never mix in one page."""
+    """Two versions are never mixed in one page."""
     assert 404 == http.get("/static/0000000000000000/js/me.js").status_code
 
 
 def test_a_program_gets_the_index_as_json(http):
-    """Who would not rather have HTML is no browser (RFC 9110 §12.5.1)."""
+    """A client that does not prefer HTML is not a browser (RFC 9110 §12.5.1)."""
     for accepted in (
         *("application/json", "*/*", "", "text/plain", "application/json, text/html;q=0.9"),
         *("text/html;q=0, application/json", "text/html;q=0", "text/html;q=0, */*", "text/htmlx"),
@@ -171,7 +171,7 @@ def test_a_program_gets_the_index_as_json(http):
 
 
 def test_a_browser_gets_the_page(http):
-    """In any spelling, on any line."""
+    """However its Accept header is spelled and divided into lines."""
     for accepted in (
         *("text/html", "Text/HTML", "text/*", "text/html, */*", "*/*;q=0.8,text/html"),
         *("application/json;q=0.5, text/html", "text/html;q=0.9"),

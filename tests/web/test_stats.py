@@ -40,12 +40,12 @@ def shown(page):
 def test_charts_are_in_the_reader_s_language_and_as_wide_as_the_screen(
     stats, language, code, viewport, width
 ):
-    """And they are pictures that the browser can show."""
+    """And the browser can display them."""
     assert f"in_force.{code}.{width}." in shown(stats(viewport, language=language))
 
 
-def test_the_numbers_beside_a_chart_can_be_read_and_taken_home(stats):
-    """Withheld ones say that they are."""
+def test_the_numbers_of_a_chart_can_be_read_and_downloaded(stats):
+    """Withheld numbers are marked as such."""
     page = stats()
     page.locator("#in_force_by_district summary").click()
     rows = page.locator("#in_force_by_district tbody tr")
@@ -57,8 +57,8 @@ def test_the_numbers_beside_a_chart_can_be_read_and_taken_home(stats):
     assert "in_force_by_district.csv" == download.value.suggested_filename
 
 
-def test_new_numbers_come_by_themselves(stats, visitor):
-    """What a registrar does is counted on a page that is open already."""
+def test_new_numbers_appear_without_a_reload(stats, visitor):
+    """A registrar's command is counted on a page that is already open."""
     page = stats(DESK)
     before = page.locator("#as-of").inner_text()
     position = int(re.sub(r"\D", "", before.split("·")[0]))

@@ -1,4 +1,4 @@
-"""The catalogues: both languages say the same things, and everything that is asked for."""
+"""The catalogues: both languages are complete, and contain every text that is used."""
 
 import ast
 import re
@@ -52,7 +52,7 @@ def _keys(code: str) -> dict[str, str]:
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    """And none is empty."""
+    """And no text is empty."""
     english, chinese = _keys("en"), _keys("zh")
     assert set(english) == set(chinese)
     assert [] == [key for both in (english, chinese) for key, text in both.items() if not text]
@@ -67,8 +67,8 @@ def test_both_languages_fill_in_the_same_values() -> None:
     ]
 
 
-def test_every_text_that_a_script_asks_for_is_there() -> None:
-    """Those that are spelled out; a section is enough where the key is worked out."""
+def test_every_text_that_a_script_uses_exists() -> None:
+    """Keys that are written out; for a computed key, its section."""
     known, asked, sections = _keys("en"), set(), set()
     for script in SCRIPTS:
         source = script.read_text("utf-8")
@@ -80,7 +80,7 @@ def test_every_text_that_a_script_asks_for_is_there() -> None:
 
 
 def test_every_reason_scenario_and_kind_of_event_has_a_text() -> None:
-    """Whatever the service may answer is told in words."""
+    """Every value that the service may return has a text."""
     known, policy = set(_keys("en")), load_policy("wuxi-2026")
     wanted = {f"reasons.{reason}" for reason in Reason}
     wanted |= {f"stages.{stage}" for stage in Stage}
@@ -150,7 +150,7 @@ def _typed(body: type[BaseModel]) -> Iterator[str]:
 
 @pytest.mark.parametrize("language", languages.LANGUAGES)
 def test_every_refusal_has_a_sentence(language: str) -> None:
-    """Codes, what is missing, and what a check came to: nothing is shown as a program's name."""
+    """Codes, missing items, and the outcomes of a check: no identifier is shown to users."""
     known, codes = set(_keys(language)), _codes()
 
     assert {"NOT_ELIGIBLE", "INTERNAL", "RATE_LIMITED", "WRONG_STAGE"} < codes
@@ -162,7 +162,7 @@ def test_every_refusal_has_a_sentence(language: str) -> None:
 
 @pytest.mark.parametrize("language", languages.LANGUAGES)
 def test_every_field_that_is_refused_has_a_sentence(language: str) -> None:
-    """By its name, whatever the reason is that the service gives to programs."""
+    """By its name, whatever reason the service reports to programs."""
     known = set(_keys(language))
     names = {name for body in FORMS for name in _typed(body)} - TICKED
     names |= {
@@ -178,7 +178,7 @@ def test_every_field_that_is_refused_has_a_sentence(language: str) -> None:
 
 
 def test_scripts_never_make_markup_of_strings() -> None:
-    """What was received is text; the content security policy says so too."""
+    """Received data is inserted as text; the content security policy requires it too."""
     forbidden = re.compile(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage"
     )

@@ -32,8 +32,8 @@ def numbers(visitor):
     return lambda name, given: page.evaluate(call, [name, given])
 
 
-def test_the_pages_have_the_check_characters_of_the_domain(numbers):
-    """For numbers drawn from all of the alphabet, and for each wrong character of one."""
+def test_the_pages_compute_the_domains_check_characters(numbers):
+    """For numbers from the whole alphabet, and for each wrong character of one."""
     bits = count(1, 48_271_007)
     drawn = [permit_number.draw(lambda k: next(bits) ** 3 % 2**k) for _ in range(12)]
     receipts = [receipt_number.draw(lambda k: next(bits) ** 5 % 2**k) for _ in range(8)]
@@ -66,7 +66,7 @@ def test_the_pages_have_the_check_characters_of_the_domain(numbers):
     ],
 )
 def test_numbers_are_read_as_people_type_them(numbers, typed, expected):
-    """O, I and L have no other reading in this alphabet."""
+    """O, I and L have only one reading in this alphabet."""
     assert expected == numbers("normalised", typed)
 
 
@@ -84,8 +84,8 @@ def test_numbers_are_read_as_people_type_them(numbers, typed, expected):
         ("", None),
     ],
 )
-def test_what_is_ours_in_a_picture_is_what_the_service_takes_for_ours(numbers, text, expected):
-    """`api.checks.decoding.is_ours` in the browser, for where it decodes by itself."""
+def test_the_browser_recognises_the_same_codes_as_the_service(numbers, text, expected):
+    """`api.checks.decoding.is_ours` in the browser, for browsers that decode by themselves."""
     found = numbers("oursIn", text)
 
     assert expected == (found and next(iter(found.values())))
@@ -116,8 +116,10 @@ def test_a_card_is_found_however_its_number_is_typed(visitor, spelt):
         ("zh", "检查是否输错", "没有此居住证或此卡"),
     ],
 )
-def test_a_mistyped_number_is_told_apart_from_an_unknown_card(visitor, language, mistyped, unknown):
-    """Both are no good."""
+def test_a_mistyped_number_is_distinguished_from_an_unknown_card(
+    visitor, language, mistyped, unknown
+):
+    """Neither is effective."""
     checker = Checker(visitor(language=language))
     reason = checker.page.locator(".answer__told")
 
@@ -147,7 +149,7 @@ def error_at(page: Page, field: str):
 @pytest.mark.parametrize(("language", "words"), [("en", "Enter a number"), ("zh", "请输入号码")])
 @pytest.mark.parametrize("typed", ["", "   "])
 def test_an_empty_field_asks_for_a_number(visitor, language, words, typed):
-    """On every page that looks something up by one; nothing is sent."""
+    """On every page with a search by number; nothing is sent."""
     someone = visitor(language=language, viewport=DESK)
     asked = []
     counter = Registrar(someone).page
@@ -178,7 +180,7 @@ def test_an_empty_field_asks_for_a_number(visitor, language, words, typed):
     ["990000 19900101 0017", "９９００００１９９００１０１００１７", "990000-19900101-0017"],
 )
 def test_the_counter_sends_what_was_typed(visitor, typed):
-    """How a citizen number may be written is for the service to say."""
+    """How a citizen ID number may be written is decided by the service."""
     counter = Registrar(visitor(viewport=DESK, tolerates="422"))
     counter.page.locator("#citizen").fill(typed)
     with counter.page.expect_request("**/v1/permits/searches") as asked:
@@ -188,8 +190,8 @@ def test_the_counter_sends_what_was_typed(visitor, typed):
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Check each digit"), ("zh", "请逐位核对")])
-def test_a_search_that_is_refused_says_so_at_the_field(visitor, language, words):
-    """And not that there is no permit."""
+def test_a_refused_search_is_reported_at_the_field(visitor, language, words):
+    """It is not reported as a person without a permit."""
     counter = Registrar(visitor(language=language, viewport=DESK, tolerates="422"))
     counter.page.locator("#citizen").fill("99000019900101001\u0001")
     counter.page.locator("#find .button").first.click()
@@ -206,8 +208,10 @@ def test_a_search_that_is_refused_says_so_at_the_field(visitor, language, words)
         ("zh", "回执号有误", "居住证编号有误"),
     ],
 )
-def test_mistyped_receipts_and_permits_are_told_apart(visitor, language, receipt, permit):
-    """From those that there are not."""
+def test_mistyped_receipt_and_permit_numbers_are_reported_as_such(
+    visitor, language, receipt, permit
+):
+    """And not as unknown ones."""
     someone = visitor(language=language, viewport=DESK, tolerates="404")
     bits = count(10**6, 31_337)
     number = receipt_number.draw(lambda k: next(bits) ** 4 % 2**k)
@@ -258,7 +262,7 @@ DIGITS = ("Check each digit", "请逐位核对")
     ids=["tabs", "what can't be true"],
 )
 def test_every_field_says_what_is_wrong_with_it(visitor, language, wrong):
-    """All at once, as the service has found them, and never as it says it to programs."""
+    """All at once, in the page's words and not in the service's words for programs."""
     counter = Registrar(visitor(language=language, viewport=DESK, tolerates="422"))
     counter.page.locator("#new").click()
     counter.page.locator("#made-up").click()
@@ -280,7 +284,7 @@ def test_every_field_says_what_is_wrong_with_it(visitor, language, wrong):
     ("language", "words"), [("en", "from 1900 until today"), ("zh", "1900 年至今日")]
 )
 def test_a_birth_date_of_another_century_is_refused_before_it_is_sent(visitor, language, words):
-    """At both counters, in the page's language whatever the browser's is."""
+    """At both counters, in the page's language, whatever the browser's is."""
     someone = visitor(language=language, viewport=DESK)
     counter = Registrar(someone).page
     counter.locator("#new").click()
@@ -296,9 +300,9 @@ def test_a_birth_date_of_another_century_is_refused_before_it_is_sent(visitor, l
     expect(error_at(cards.page, "#f-birth_date")).to_contain_text(words)
 
 
-def test_a_portrait_is_taken_whatever_its_file_is_called(visitor, registrar, tmp_path: Path):
-    """A PNG that is called JPEG, with transparency and far too large; what is no picture is said
-    to be none at its field."""
+def test_a_portrait_is_accepted_whatever_its_file_name(visitor, registrar, tmp_path: Path):
+    """A PNG named as JPEG, with transparency and far too large, is accepted; a file that is no
+    picture is refused at its field."""
     picture, nothing = tmp_path / "portrait.jpg", tmp_path / "portrait.png"
     noise = Image.effect_noise((1600, 2200), 90).convert("RGBA")
     noise.putalpha(128)
@@ -322,7 +326,8 @@ def test_a_portrait_is_taken_whatever_its_file_is_called(visitor, registrar, tmp
 
 
 def test_an_unknown_refusal_names_its_reference(visitor):
-    """Nothing of the service's English; what an operator can look for in the log."""
+    """The page shows no English text of the service, but the reference that an operator can find in
+    the log."""
     page = visitor(language="zh").open("/verify")
     words = page.evaluate(
         """async () => {
