@@ -87,7 +87,9 @@ def test_no_record_is_lost(provoked):
 
 CRASHES = """
 import sys
-from permit_ledger import cli, importing, projecting
+from permit_ledger.cli import app as cli
+from permit_ledger.csv_import import command as importing
+from permit_ledger.roles import project as projecting
 
 def crash(*_):
     raise LookupError("欧阳测试 990000199001010017")
