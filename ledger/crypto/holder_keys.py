@@ -147,6 +147,11 @@ class KeyCache:
             if self._old:
                 self._start_timer()
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a timer runs, as it does while there are keys."""
+        return self._timer is not None
+
     def _start_timer(self) -> None:
         self._timer = Timer(self._generation_s, self._age)
         self._timer.daemon = True

@@ -88,7 +88,7 @@ def _wrap_all(connection: Connection, keyring: Keyring, progress: Progress) -> i
     with connection.transaction():
         connection.execute(_sql.lock_head)
         connection.execute(_sql.close_others, {"kek_id": kek.kek_id})
-    while rows := _next(connection, kek.kek_id, after):
+    while rows := next_rows(connection, kek.kek_id, after):
         rewrapped += _wrap(connection, keyring, kek, rows)
         after = rows[-1].holder_id
         seen += len(rows)
@@ -119,7 +119,7 @@ def _unwrapped(keyring: Keyring, kek_id: str, wrapped: bytes, holder_id: str) ->
         return None
 
 
-def _next(connection: Connection, kek_id: str, after: str) -> Sequence[_Row]:
+def next_rows(connection: Connection, kek_id: str, after: str) -> Sequence[_Row]:
     parameters = {"kek_id": kek_id, "after": after, "limit": BATCH_KEYS_MAX}
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
         return cursor.execute(_sql.next_to_rewrap, parameters).fetchall()

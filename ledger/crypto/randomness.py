@@ -22,6 +22,11 @@ class RandomBits:
         self._used = 0
         os.register_at_fork(after_in_child=self._forget)
 
+    @property
+    def block(self) -> bytes:
+        """The current block; what was returned of it is zeros."""
+        return bytes(self._block)
+
     def take(self, n_bytes: int) -> bytes:
         """``n_bytes`` that are returned once, and not kept here: they may be a key."""
         with self._lock:

@@ -79,7 +79,7 @@ def missing(connection: Connection, *packages: str) -> list[Migration]:
     known = _applied(connection, packages)
     absent: list[Migration] = []
     for package in packages:
-        ours = _migrations(package)
+        ours = migrations_of(package)
         there = {file for owner, file in known if owner == package}
         if gone := there - {migration.file for migration in ours}:
             raise SchemaMismatch(
@@ -133,7 +133,7 @@ def _said(error: psycopg.Error) -> str:
     return f"{error.diag.message_primary}. {error.diag.message_hint or ''}".strip()
 
 
-def _migrations(package: str) -> list[Migration]:
+def migrations_of(package: str) -> list[Migration]:
     folder = files(package) / "sql" / "migrations"
     found: list[Traversable] = sorted(folder.iterdir(), key=lambda file: file.name)
     return [

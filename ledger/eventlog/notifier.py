@@ -34,6 +34,20 @@ class LogNotifier:
         self._closed = False
         self._thread: Thread | None = None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a notification is wanted that is not being sent yet."""
+        return self._wanted.is_set()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread was started, and has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
     def notify(self) -> None:
         """Return at once; followers are woken a moment later."""
         self._wanted.set()

@@ -11,7 +11,7 @@ from domain.personal import ERASED
 from ledger.checks.log import PERSONAL, Check, SealedCheck, new_check_id
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import connect
-from ledger.database.migrations import _migrations, migrate
+from ledger.database.migrations import migrate, migrations_of
 from ledger.errors import UnreadableEvent
 
 CHECK = Check(
@@ -107,10 +107,10 @@ def test_new_ids_sort_by_time():
 
 def test_checks_of_earlier_versions_stay_readable(empty_database, monkeypatch):
     """In the order of their instants, in the clear."""
-    old = [m for m in _migrations("ledger") if m.file < "0005"]
+    old = [m for m in migrations_of("ledger") if m.file < "0005"]
     with connect(empty_database) as owner:
         with monkeypatch.context() as before:
-            before.setattr("ledger.database.migrations._migrations", lambda _: old)
+            before.setattr("ledger.database.migrations.migrations_of", lambda _: old)
             migrate(owner, "ledger")
         for n, minute in ((1, 5), (2, 3), (3, 4)):
             owner.execute(

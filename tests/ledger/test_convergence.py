@@ -61,12 +61,12 @@ def connection(empty_database):
 @pytest.fixture
 def migrate_to(connection, monkeypatch):
     """``migrate_to(1, 0)``: as a program did that had these many files of each package."""
-    every = migrations._migrations
+    every = migrations.migrations_of
 
     def migrate_to(*files):
         known = dict(zip(PACKAGES, files, strict=True))
         with monkeypatch.context() as earlier:
-            earlier.setattr(migrations, "_migrations", lambda name: every(name)[: known[name]])
+            earlier.setattr(migrations, "migrations_of", lambda name: every(name)[: known[name]])
             migrate(connection, *PACKAGES)
 
     return migrate_to

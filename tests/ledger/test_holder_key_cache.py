@@ -58,7 +58,7 @@ def test_keys_expire_within_two_generations_without_a_call(until):
         until(lambda: not len(cache))
 
         assert time.monotonic() - put_at < 2 * SHORT_S + 1  # a busy machine's second
-        until(lambda: cache._timer is None)
+        until(lambda: not cache.is_timed)
 
 
 def test_a_key_in_use_expires_as_well(until):

@@ -173,7 +173,7 @@ def test_a_destroyed_key_stays_destroyed(issue, ledger, owner, store, erase):
 def test_a_concurrent_erasure_is_not_undone(issue, ledger, owner, store, erase, monkeypatch):
     """The row was read before the erasure and is written after it."""
     holder_id = ledger.permit(issue()).holder_id
-    found = kek_rotation._next
+    found = kek_rotation.next_rows
 
     def erased_meanwhile(*arguments):
         rows = found(*arguments)
@@ -181,7 +181,7 @@ def test_a_concurrent_erasure_is_not_undone(issue, ledger, owner, store, erase, 
             erase(ledger, holder_id)
         return rows
 
-    monkeypatch.setattr(kek_rotation, "_next", erased_meanwhile)
+    monkeypatch.setattr(kek_rotation, "next_rows", erased_meanwhile)
     rotate(owner, store)
 
     assert [(None, None)] == [row[1:] for row in stored(owner, "holder_keys")]

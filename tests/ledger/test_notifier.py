@@ -21,7 +21,13 @@ NOTIFIER = "test notifier"
 
 
 @pytest.fixture
-def make_notifier(database_url):
+def connections():
+    """Those that a notifier has made."""
+    return []
+
+
+@pytest.fixture
+def make_notifier(database_url, connections):
     """``make_notifier(failures)``: one that cannot connect the first times."""
     with ExitStack() as stack:
 
@@ -31,7 +37,8 @@ def make_notifier(database_url):
             def connect_notifier():
                 if coming:
                     raise coming.pop(0)
-                return connect(database_url, application_name=NOTIFIER)
+                connections.append(connect(database_url, application_name=NOTIFIER))
+                return connections[-1]
 
             notifier = LogNotifier(connect_notifier)
             stack.callback(notifier.close)
@@ -73,7 +80,7 @@ def heard_so_far(listener, admin):
 
 
 @pytest.fixture
-def stuck(notifier, heard, until, admin):
+def stuck(notifier, connections, heard, until, admin):
     """``with stuck():`` the notifier is sending, and the suspended server does not answer."""
 
     @contextmanager
@@ -86,7 +93,7 @@ def stuck(notifier, heard, until, admin):
         try:
             until(lambda: server.status() == psutil.STATUS_STOPPED)
             notifier.notify()
-            status = notifier._connection.pgconn
+            status = connections[-1].pgconn
             until(lambda: status.transaction_status == TransactionStatus.ACTIVE)
             yield
         finally:
@@ -135,7 +142,7 @@ def test_commits_during_a_notification_share_the_next(notifier, stuck, heard_so_
     with stuck():
         within_bounds(lambda: [notifier.notify() for _ in range(RINGS)])
 
-    until(lambda: not notifier._wanted.is_set())
+    until(lambda: not notifier.is_pending)
     notifier.close()
     assert 2 <= heard_so_far() <= 3  # the stuck one, all of them, and one for the closing
 
@@ -146,14 +153,14 @@ def test_the_last_notification_is_sent_while_closing(notifier, stuck, heard_so_f
         with stuck():
             notifier.notify()
             closing = thread.submit(notifier.close)
-            until(lambda: notifier._closed)
+            until(lambda: notifier.is_closed)
         closing.result(WAIT_S)
 
     assert 2 <= heard_so_far()
 
 
 def test_without_a_database_a_notification_is_lost_and_the_next_one_is_not(
-    make_notifier, heard, until
+    make_notifier, connections, heard, until
 ):
     """Followers poll; the notifier connects again for the next commit."""
     failures = [psycopg.OperationalError("no route to host")] * 3
@@ -161,20 +168,20 @@ def test_without_a_database_a_notification_is_lost_and_the_next_one_is_not(
 
     for _ in failures:
         within_bounds(notifier.notify)
-        until(lambda: not notifier._wanted.is_set())
-    until(lambda: notifier.notify() or notifier._connection)
+        until(lambda: not notifier.is_pending)
+    until(lambda: notifier.notify() or connections)
 
     assert heard()
 
 
-def test_a_lost_connection_is_made_again(notifier, heard, until, kill):
+def test_a_lost_connection_is_made_again(notifier, connections, heard, until, kill):
     """The notification on the lost one is not received; the next is."""
     notifier.notify()
     assert heard()
-    lost = notifier._connection
+    [lost] = connections
     assert 1 == kill(NOTIFIER)
 
-    until(lambda: notifier.notify() or notifier._connection is not lost)
+    until(lambda: notifier.notify() or connections[-1] is not lost)
 
     assert heard()
 
@@ -187,7 +194,7 @@ def test_closing_ends_its_thread_and_its_connection(notifier, heard, until, admi
     within_bounds(notifier.close)
     notifier.notify()
 
-    assert not notifier._thread.is_alive()
+    assert not notifier.is_running
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     until(lambda: admin.execute(sql, [NOTIFIER]).fetchone() == (0,))
 
@@ -197,7 +204,7 @@ def test_a_notifier_that_was_never_used_has_nothing_to_close(notifier):
     notifier.close()
     notifier.notify()
 
-    assert notifier._thread is None
+    assert not notifier.is_running
 
 
 def test_closing_does_not_wait_for_a_connection_that_is_stuck(notifier, stuck, until, monkeypatch):
@@ -206,4 +213,4 @@ def test_closing_does_not_wait_for_a_connection_that_is_stuck(notifier, stuck, u
     with ThreadPoolExecutor(1) as thread, stuck():
         thread.submit(notifier.close).result(10)
 
-    until(lambda: not notifier._thread.is_alive())
+    until(lambda: not notifier.is_running)

@@ -3,6 +3,8 @@
 import itertools
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -114,12 +116,24 @@ def test_a_forked_child_draws_its_own_bytes(source):
     assert 3 == len(set(everybody))
 
 
-def test_a_child_does_not_wait_for_a_thread_of_its_parent(source):
-    """Another thread held the lock at the moment of the fork, and does not exist in the child."""
-    with source._lock:
-        given = in_a_child(lambda: source.take(16))
+def test_a_child_does_not_wait_for_a_thread_of_its_parent(source, monkeypatch):
+    """Another thread holds the lock at the moment of the fork, and does not exist in the child."""
+    urandom, parent, fetching, forked = os.urandom, os.getpid(), Event(), Event()
 
-    assert 16 == len(given)
+    def slow_in_the_parent(n_bytes):
+        if os.getpid() == parent:
+            fetching.set()
+            forked.wait(CHILD_S)
+        return urandom(n_bytes)
+
+    monkeypatch.setattr(os, "urandom", slow_in_the_parent)
+    with ThreadPoolExecutor(1) as thread:
+        taking = thread.submit(source.take, 16)
+        assert fetching.wait(CHILD_S)
+        given = in_a_child(lambda: source.take(16))
+        forked.set()
+
+        assert [16, 16] == [len(given), len(taking.result())]
 
 
 def test_returned_bytes_are_not_kept(source):
@@ -127,4 +141,4 @@ def test_returned_bytes_are_not_kept(source):
     key = source.take(32)
 
     assert key != bytes(32)
-    assert key not in bytes(source._block)
+    assert key not in source.block

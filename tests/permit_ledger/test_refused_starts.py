@@ -106,10 +106,10 @@ def test_a_damaged_key_is_named_and_not_repeated(permit_ledger, kek, text):
 def older(empty_database, monkeypatch):
     """A database of the version before personal data was sealed, with one event in it; the names
     of what it lacks."""
-    every = migrations._migrations
+    every = migrations.migrations_of
     with monkeypatch.context() as before, connect(empty_database) as connection:
         before.setattr(
-            migrations, "_migrations", lambda p: [m for m in every(p) if _is_before_sealing(m)]
+            migrations, "migrations_of", lambda p: [m for m in every(p) if _is_before_sealing(m)]
         )
         applied = migrations.migrate(connection, *PACKAGES)
         assert "ledger/0003_append.sql" in applied
