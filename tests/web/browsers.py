@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 FLAGS = (
     "--no-sandbox",
@@ -22,6 +22,8 @@ FLAGS = (
 PATIENCE_MS = 15_000
 TAGS = {"en": "en-GB", "zh": "zh-CN"}
 PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
+
+expect.set_options(timeout=PATIENCE_MS)  # a busy machine is slow
 
 
 def required(found: Any, what: str) -> Any:
