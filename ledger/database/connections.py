@@ -18,6 +18,7 @@ from psycopg.errors import (
     UndefinedTable,
     UniqueViolation,
 )
+from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.errors import (
@@ -155,12 +156,12 @@ async def connect_async(
 
 
 def async_pool(
-    database_url: str, *, connections_max: int
+    database_url: str, *, connections_max: int, row_factory: AsyncRowFactory[Any] = tuple_row
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
     """A pool of autocommit connections for coroutines, not yet open; the caller closes it."""
     return AsyncConnectionPool(
         database_url,
-        kwargs=connection_options(),
+        kwargs={**connection_options(), "row_factory": row_factory},
         min_size=1,
         max_size=connections_max,
         timeout=POOL_WAIT_S,

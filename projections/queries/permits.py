@@ -17,12 +17,7 @@ from domain.personal import ERASED
 from domain.standing import Facts, PersonalData
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, WrappedKey
 from ledger.crypto.portraits import SealedPortrait
-from ledger.database.connections import (
-    POOL_WAIT_S,
-    POOL_WAITING_MAX,
-    bound_waiting,
-    connection_options,
-)
+from ledger.database.connections import async_pool
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, SealBroken
 from ledger.eventlog.reads import read_rows
@@ -42,19 +37,7 @@ ReadPool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 def read_pool(database_url: str, *, connections_max: int) -> ReadPool:
     """A pool for reads, not yet open."""
-    return AsyncConnectionPool(
-        database_url,
-        kwargs={
-            **connection_options(),
-            "row_factory": dict_row,
-        },
-        min_size=1,
-        max_size=connections_max,
-        timeout=POOL_WAIT_S,
-        max_waiting=POOL_WAITING_MAX,
-        configure=bound_waiting,
-        open=False,
-    )
+    return async_pool(database_url, connections_max=connections_max, row_factory=dict_row)
 
 
 @dataclass(frozen=True, slots=True)
