@@ -7,11 +7,9 @@ permit is watched, the head of their log is read once a second.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import structlog
 from psycopg.rows import DictRow, dict_row
@@ -20,6 +18,7 @@ from ledger.database.named_sql import Queries
 from ledger.errors import Unavailable
 from ledger.eventlog.reads import read_rows
 
+from .background import BackgroundTask
 from .permits import ReadPool
 from .waiting import ViewPosition
 
@@ -52,7 +51,7 @@ class Watch:
             self._changed()
 
 
-class PermitChanges:
+class PermitChanges(BackgroundTask):
     """Owns one task while it is entered; all belongs to its event loop."""
 
     def __init__(self, pool: ReadPool, views: ViewPosition) -> None:
@@ -61,22 +60,6 @@ class PermitChanges:
         self._watches: set[Watch] = set()
         self._is_watched = asyncio.Event()
         self._is_new = False
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     @contextmanager
     def watching(self, permit_number: str, changed: Callable[[], None]) -> Iterator[Watch]:
@@ -93,7 +76,7 @@ class PermitChanges:
         finally:
             self._watches.discard(watch)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
         """Do a round each time that views or checks have moved, while a permit is watched."""
         seen = (-1, -1)
         while True:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from types import TracebackType
-from typing import LiteralString, Self
+from typing import LiteralString
 
 import psycopg
 import structlog
@@ -13,6 +11,8 @@ from psycopg.rows import scalar_row
 
 from ledger.database.connections import connect_async
 from ledger.database.named_sql import Queries
+
+from .background import BackgroundTask
 
 VIEWS_CHANNEL: LiteralString = "permit_ledger_views"
 POLL_S = 1.0
@@ -22,7 +22,7 @@ _sql = Queries("projections", "sql/position.sql")
 _log = structlog.get_logger(__name__)
 
 
-class ViewPosition:
+class ViewPosition(BackgroundTask):
     """The views' position, as it moves; owns one connection and one task while it is entered.
 
     What it knows may be behind the truth for a moment, never ahead of it.
@@ -32,22 +32,6 @@ class ViewPosition:
         self._database_url = database_url
         self._position = 0
         self._moved = asyncio.Condition()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._watch())
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     async def wait_for(self, position: int, timeout_s: float) -> bool:
         """Whether the views had ``position`` within ``timeout_s`` seconds."""
@@ -75,7 +59,7 @@ class ViewPosition:
             return False
         return True
 
-    async def _watch(self) -> None:
+    async def run(self) -> None:
         while True:
             try:
                 await self._listen()
