@@ -87,14 +87,15 @@ def stuck(notifier, connections, heard, until, admin):
     def stuck():
         notifier.notify()
         assert heard()
+        connection = connections[-1].pgconn
+        until(lambda: connection.transaction_status == TransactionStatus.IDLE)  # heard before it
         sql = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
         server = psutil.Process(admin.execute(sql, [NOTIFIER]).fetchone()[0])
         os.kill(server.pid, signal.SIGSTOP)
         try:
             until(lambda: server.status() == psutil.STATUS_STOPPED)
             notifier.notify()
-            status = connections[-1].pgconn
-            until(lambda: status.transaction_status == TransactionStatus.ACTIVE)
+            until(lambda: connection.transaction_status == TransactionStatus.ACTIVE)
             yield
         finally:
             os.kill(server.pid, signal.SIGCONT)

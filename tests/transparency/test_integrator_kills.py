@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from threading import Event, Thread
 
 from ledger.database.connections import as_service, connect
 from tests.keks import KEK
+from tests.waiting import until as wait_until
+
+until = partial(wait_until, wait_s=30)
 
 KILLS = 5
 SEED = os.environ.get("PERMIT_LEDGER_TEST_SEED", "1")
@@ -46,7 +50,7 @@ def append_without_end(url, stop):
                 return
 
 
-def test_all_signed_checkpoints_are_of_one_history(log, until):
+def test_all_signed_checkpoints_are_of_one_history(log):
     """The leader of two is killed, the other continues; each checkpoint ever kept is one of the
     final tree."""
     chance, stop = random.Random(SEED), Event()  # noqa: S311  moments
