@@ -120,8 +120,8 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
     bare_postgres.create(urls["raw"])
     return {
-        "ours": issuing(ledger, url),
-        "ours_recorder": _recorder(ledger, url),
+        "ours": issuing(stack, ledger, url),
+        "ours_recorder": _recorder(stack, ledger, url),
         "ours_threads": _threads(lambda a: ledger.permits.issue(a, Command(write_paths.context()))),
         "stock": _threads(lambda a: stock.issue(a, write_paths.context())),
         "raw_insert": _raw_inserts(urls["raw"]),
@@ -130,43 +130,55 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     }
 
 
-def issuing(ledger: BlockingLedger, url: str) -> Side:
+def issuing(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:
     """As in the service: coroutines, each issuing one permit after the other."""
+    runner, log = _log(stack, ledger, url)
+    commands = PermitCommands(log, ledger.event_mapper, blind_index=ledger.blind_index)
 
     def run(clients: int, seconds: float) -> Round:
         wanted = deque(write_paths.application() for _ in range(int(ISSUES_A_SECOND_MAX * seconds)))
-
-        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
-            commands = PermitCommands(log, ledger.event_mapper, blind_index=ledger.blind_index)
-            return lambda: commands.issue(wanted.popleft(), Command(write_paths.context()))
-
-        return _run_coroutines(ledger, url, clients, seconds, operation)
+        return _run_coroutines(
+            runner,
+            clients,
+            seconds,
+            lambda: commands.issue(wanted.popleft(), Command(write_paths.context())),
+        )
 
     return run
 
 
-def _recorder(ledger: BlockingLedger, url: str) -> Side:
+def _recorder(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:
     """The group commit by itself: events that were made before."""
+    runner, log = _log(stack, ledger, url)
 
     def run(clients: int, seconds: float) -> Round:
         events = deque(write_paths.issued_events(int(ROWS_A_SECOND_MAX * seconds)))
-
-        def operation(log: EventLog) -> Callable[[], Awaitable[object]]:
-            return lambda: log.append(Append([events.popleft()]))
-
-        return _run_coroutines(ledger, url, clients, seconds, operation)
+        return _run_coroutines(
+            runner, clients, seconds, lambda: log.append(Append([events.popleft()]))
+        )
 
     return run
 
 
+def _log(stack: ExitStack, ledger: BlockingLedger, url: str) -> tuple[asyncio.Runner, EventLog]:
+    """A log and its event loop, kept for all rounds as the service keeps them: the server of a new
+    connection would first have to make its plans and map the shared memory."""
+    runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+    notifier = stack.enter_context(closing(notifier_at(url)))
+    commits = stack.enter_context(closing(append_commits(url, committed=notifier.notify)))
+    pool = read_pool(url, connections_max=2)
+    runner.run(pool.open())
+    stack.callback(lambda: runner.run(pool.close()))
+    return runner, EventLog(commits, pool, ledger.event_mapper, ledger.holder_keys)
+
+
 def _run_coroutines(
-    ledger: BlockingLedger,
-    url: str,
+    runner: asyncio.Runner,
     clients: int,
     seconds: float,
-    operation_on: Callable[[EventLog], Callable[[], Awaitable[object]]],
+    operation: Callable[[], Awaitable[object]],
 ) -> Round:
-    async def client(operation: Callable[[], Awaitable[object]], end: float) -> list[float]:
+    async def client(end: float) -> list[float]:
         latencies = []
         while (started := time.perf_counter()) < end:
             await operation()
@@ -174,24 +186,15 @@ def _run_coroutines(
         return latencies
 
     async def main() -> Round:
-        notifier = notifier_at(url)
-        with closing(notifier), closing(append_commits(url, committed=notifier.notify)) as commits:
-            async with read_pool(url, connections_max=2) as pool:
-                operation = operation_on(
-                    EventLog(commits, pool, ledger.event_mapper, ledger.holder_keys)
-                )
-                await operation()  # connects: not part of what is measured
-                started = time.perf_counter()
-                done = await asyncio.gather(
-                    *(client(operation, started + seconds) for _ in range(clients))
-                )
-                took_s = time.perf_counter() - started
+        started = time.perf_counter()
+        done = await asyncio.gather(*(client(started + seconds) for _ in range(clients)))
+        took_s = time.perf_counter() - started
         latencies = [ms for of_client in done for ms in of_client]
         return Round(len(latencies) / took_s, latencies)
 
     forget_garbage()
     with _switching_often():
-        return uvloop.run(main())
+        return runner.run(main())
 
 
 @contextmanager

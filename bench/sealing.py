@@ -67,10 +67,12 @@ def bench_sealing(console: Console, *, quick: bool) -> None:
         }
         sealed = _ledger(stack, BlockingLedger, urls["sealed"])
         clear = _ledger(stack, ClearLedger, urls["clear"])
+        issue_sealed = issuing(stack, sealed, urls["sealed"])
+        issue_clear = issuing(stack, clear, urls["clear"])
         contests: dict[str, tuple[Work, Work]] = {
             f"append_{clients}": (
-                lambda c=clients: issuing(sealed, urls["sealed"])(c, seconds),  # type: ignore[misc]
-                lambda c=clients: issuing(clear, urls["clear"])(c, seconds),  # type: ignore[misc]
+                lambda c=clients: issue_sealed(c, seconds),  # type: ignore[misc]
+                lambda c=clients: issue_clear(c, seconds),  # type: ignore[misc]
             )
             for clients in CLIENTS
         }

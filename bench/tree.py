@@ -238,10 +238,10 @@ def _appending(
     result: Result, table: Table, url: str, folder: Path, seconds: float, rounds: object
 ) -> None:
     measured: dict[str, list[Round]] = {"without": [], "with": []}
-    with closing(
-        BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
-    ) as ledger:
-        issue = issuing(ledger, url)
+    with ExitStack() as stack:
+        ledger = BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+        stack.enter_context(closing(ledger))
+        issue = issuing(stack, ledger, url)
         issue(COMMANDS, 0.3)
         for _ in rounds:  # type: ignore[attr-defined]
             measured["without"].append(issue(COMMANDS, seconds))

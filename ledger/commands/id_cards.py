@@ -15,7 +15,6 @@ from ledger.crypto.blind_index import BlindIndex
 from ledger.errors import UnknownApplication
 from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log import EventLog
-from ledger.eventlog.registry import ClaimHolder
 
 from .runner import Command, CommandRunner, Renderer
 
@@ -71,11 +70,8 @@ class IdCardCommands(CommandRunner):
                 command.context,
             )
 
-        def claim(application: IdCardApplication) -> ClaimHolder:
-            index = self.blind_index.of_applicant(submission.applicant.citizen_id_number)
-            return ClaimHolder(index, application.holder_id, application.id)
-
-        return await self._begin(command, begin, claim, released=True)
+        index = self.blind_index.of_applicant(submission.applicant.citizen_id_number)
+        return await self._begin(command, begin, lambda _: index, released=True)
 
     async def dispatch(self, number: str, command: Command) -> Answer:
         """Send it to the police where the household is registered."""

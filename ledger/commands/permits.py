@@ -26,7 +26,6 @@ from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log import EventLog
 from ledger.eventlog.registry import (
     ChangeCitizenNumber,
-    ClaimHolder,
     Holder,
     HolderChange,
     ReleaseHolder,
@@ -97,10 +96,7 @@ class PermitCommands(CommandRunner):
             number = self._new_permit_number()
             return Permit.issue(number, holder_id, application, command.context)
 
-        def claim(permit: Permit) -> ClaimHolder:
-            return ClaimHolder(self._citizen_index(permit), permit.holder_id, permit.id)
-
-        return await self._begin(command, begin, claim, portrait=portrait)
+        return await self._begin(command, begin, self._citizen_index, portrait=portrait)
 
     def _require_may_begin(self, holder: Holder) -> None:
         if holder.permit_number is not None:

@@ -104,7 +104,7 @@ class CommandRunner:
         self,
         command: Command,
         begin: Callable[[str], L],
-        claim: Callable[[L], ClaimHolder],
+        index_of: Callable[[L], bytes],
         *,
         portrait: Portrait | None = None,
         released: bool = False,
@@ -115,7 +115,7 @@ class CommandRunner:
 
         Args:
             begin: decides, given the holder id.
-            claim: claims the person for the stream.
+            index_of: the person's index, under which the stream claims the person.
             portrait: is stored with the first event.
             released: whether the person is released at once, and may begin another stream.
 
@@ -130,15 +130,15 @@ class CommandRunner:
                 raise HolderIsRestricted
             holder_id = known.holder_id if known else self._new_holder_id()
             aggregate = begin(holder_id)
-            claimed = claim(aggregate)
-            index = claimed.citizen_index
+            index = index_of(aggregate)
             try:
                 if known:
                     key, wrapped = await self._key_of(holder_id), None
                 else:
                     key, wrapped = await self.log.new_holder_key(holder_id)
                 sealed = portrait.seal(key, aggregate.id, aggregate.version) if portrait else None
-                changes: list[HolderChange] = [claimed._replace(key=wrapped)]
+                claimed = ClaimHolder(index, holder_id, aggregate.id, wrapped)
+                changes: list[HolderChange] = [claimed]
                 if released:
                     changes.append(ReleaseHolder(index, aggregate.id))
                 return await self._append(aggregate, command, changes, NewHolderData(key, sealed))
