@@ -15,6 +15,7 @@ __all__ = [
     "middleware",
     "origin",
     "problems",
+    "queries",
     "rate_limits",
     "reading",
     "rendering",
