@@ -12,9 +12,8 @@ from api.http import documents
 from api.http.fields import Printable
 from api.http.instants import QueryInstant
 from api.http.reading import next_page, well_formed
+from api.http.roles import Scope
 from api.http.services import Services, services
-from domain import permit_number as permit_numbers
-from domain.id_cards import receipt_number as receipt_numbers
 from domain.permit_document import permit_document
 from domain.person import Identity
 from domain.personal import ERASED
@@ -39,7 +38,7 @@ from .answers import (
     StateAnswer,
     TimelineAnswer,
 )
-from .audited import AuditedRoute, Investigator
+from .audited import AuditedRoute, Investigator, is_about, stream
 from .changes import event_answers, hidden, plain
 from .checks import checked_again
 
@@ -168,19 +167,24 @@ async def checks(
 async def reads(
     request: Request,
     response: Response,
-    _: Investigator,
+    caller: Investigator,
     service: Service,
     subject: Annotated[
         str | None,
-        Query(max_length=64, description="only reads of this permit"),
+        Query(max_length=64, description="only reads of this permit or application"),
         Printable,
     ] = None,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=READS_MAX)] = 50,
 ) -> ReadsAnswer:
-    """The audit reads, the newest first, refused ones too; without this one."""
-    named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
-    found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
+    """The audit reads of the token's case, the newest first, refused ones too; without this one.
+    With the scope `audit:supervise` those of all cases, and those that named none."""
+    named = stream(subject) if subject else None
+    is_about(request, named)
+    case = None if Scope.AUDIT_SUPERVISE in caller.scopes else caller.case
+    found = await service.audit_reads.recent(
+        named or subject, before or POSITION_MAX, limit, case=case
+    )
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
     return ReadsAnswer(

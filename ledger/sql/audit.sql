@@ -20,4 +20,5 @@ SELECT position, read_id, read_at, reader, case_number, what, subject, parameter
        correlation_id
 FROM ledger.audit_reads
 WHERE position < %(before)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+  AND (%(case)s::text IS NULL OR case_number = %(case)s)
 ORDER BY position DESC LIMIT %(limit)s;
