@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Security
+from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
@@ -79,19 +79,17 @@ async def work(
     caller: Counter,
     service: Service,
     views: Views,
-    station: Annotated[
-        str | None, Query(max_length=100, description="the token's own, if left out; `all`")
-    ] = None,
 ) -> Response:
-    """A station's work list: overdue, due soon, cards that wait for collection."""
+    """The work list of the token's own station: overdue, due soon, cards that wait for
+    collection."""
     today = shanghai_date(service.clock.now())
-    wanted = None if station == "all" else station or caller.station
+    station = caller.station or ""
     soon = service.policy.id_cards.due_soon_days
-    found = await views.listed(lambda: service.id_card_reader.work(wanted, today, soon))
+    found = await views.listed(lambda: service.id_card_reader.work(station, today, soon))
     return listed(
         {
             "today": today,
-            "station": wanted,
+            "station": station,
             "overdue": list_document(found.overdue, today),
             "due_soon": list_document(found.due_soon, today),
             "waiting_for_collection": list_document(found.waiting, today),
