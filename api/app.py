@@ -26,7 +26,7 @@ from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
 from .operations import remote as remote_operations
 from .operations import service as operations
-from .permits import display, holder, live, registrar
+from .permits import display, holder, live, own_reads, registrar
 from .tlog import log as tlog
 from .tlog import witnesses as tlog_witnesses
 
@@ -140,6 +140,7 @@ def create_app(
             holder.router,
             display.router,
             own_checks.router,
+            own_reads.router,
             verifier.router,
             frames.router,
             live.router,

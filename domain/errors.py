@@ -16,6 +16,7 @@
         │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
         │   CollectionIncomplete                  identity cards, domain.id_cards.errors
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
+        ├── OtherDistrict                                            end
         └── PermitEnded                                              anything after the end
 
 The first line of each docstring is the message to the caller unless another one is given.
@@ -104,9 +105,16 @@ class GuardianRequired(Incomplete):
 
 
 class AlreadyHoldsPermit(Refused):
-    """This person already holds a residence permit in the province."""
+    """This person already holds a residence permit in the province.
+
+    ``permit_number`` is that permit's, where it is known; callers are not told.
+    """
 
     code = "ALREADY_HOLDS_PERMIT"
+
+    def __init__(self, detail: str | None = None, permit_number: str | None = None) -> None:
+        self.permit_number = permit_number
+        super().__init__(detail)
 
 
 class TooEarlyToEndorse(Refused):
@@ -177,6 +185,12 @@ class ChallengeNotOpen(Refused):
     """There is no open challenge with these digits: have the checker show a new one."""
 
     code = "CHALLENGE_NOT_OPEN"
+
+
+class OtherDistrict(Refused):
+    """Only a station of the district where the holder lives may end this permit in this way."""
+
+    code = "OTHER_DISTRICT"
 
 
 class PermitEnded(Refused):

@@ -32,6 +32,16 @@ DISCLOSABLE = frozenset(
 ALWAYS_DISCLOSED = frozenset({"name", "valid_until"})
 
 
+class Ending(StrEnum):
+    """A way to end a permit: the reason of a cancellation (注销), or a voiding."""
+
+    MOVED_AWAY = "moved_away"
+    LOCAL_HUKOU = "local_hukou"
+    DECEASED = "deceased"
+    RENOUNCED = "renounced"
+    VOIDED = "voided"
+
+
 class Ground(StrEnum):
     """Why someone may have a permit (居住证申领条件). [N2]"""
 
@@ -90,6 +100,10 @@ class Policy:
     """Divisions of the city, code → Chinese name."""
     retired_divisions: Mapping[str, str]
     """Retired codes → the division that succeeded."""
+    stations: Mapping[str, tuple[str, ...]]
+    """Division → its stations: police stations (派出所) and entrusted service points."""
+    endings_in_own_district: tuple[Ending, ...]
+    """Ways to end a permit that only a station of the district of residence may record."""
     residence_months_min: int
     """Registered residence before a first issue. [N2]"""
     grounds: tuple[Ground, ...]
@@ -148,6 +162,11 @@ class Policy:
             raise ValueError(
                 f"remote_staleness_max_s: from {REMOTE_STALENESS_S_MIN} to {REMOTE_STALENESS_S_MAX}"
             )
+        if strange := self.stations.keys() - self.divisions.keys():
+            raise ValueError(f"stations: no divisions {', '.join(sorted(strange))}")
+        known = [station for stations in self.stations.values() for station in stations]
+        if not known or len(set(known)) < len(known):
+            raise ValueError("stations: at least one, and none twice")
         if strange := set(self.challenge_scenarios) - self.scenarios.keys():
             raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")
         for scenario, shown in self.scenarios.items():
@@ -155,3 +174,10 @@ class Policy:
                 raise ValueError(f"{scenario}: unknown fields {', '.join(sorted(unknown))}")
             if lacking := ALWAYS_DISCLOSED - set(shown):
                 raise ValueError(f"{scenario}: lacks {', '.join(sorted(lacking))}")
+
+    def district_of(self, station: str | None) -> str | None:
+        """Return the division that a station belongs to; ``None`` if it is unknown."""
+        for division, stations in self.stations.items():
+            if station in stations:
+                return division
+        return None

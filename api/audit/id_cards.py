@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from api.http import documents
@@ -13,10 +13,13 @@ from api.http.rendering import Json
 from api.http.services import Services, services
 from api.id_cards.counter import well_formed
 from api.id_cards.presentation import application_document, file_document
+from api.permits.answers import RegistrarReadsAnswer
+from api.permits.own_reads import BeforeRead, ReadsLimit, page_of
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.events import ApplicationAccepted, IdCardEvent
 from domain.personal import ERASED
 from ledger.errors import UnknownApplication
+from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
 
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
@@ -48,6 +51,25 @@ async def application_events(
         missing_versions=history.missing_versions,
         as_of_position=history.head,
     )
+
+
+@router.get(
+    "/id-card-applications/{receipt_number}/registrar-reads",
+    responses=documents.problems(401, 403, 404, 422, 503),
+)
+async def application_registrar_reads(
+    request: Request,
+    response: Response,
+    receipt_number: str,
+    _: Investigator,
+    service: Service,
+    before: BeforeRead = None,
+    limit: ReadsLimit = 50,
+) -> RegistrarReadsAnswer:
+    """Registrars' reads of the application, the newest first."""
+    number = well_formed(receipt_number)
+    found = await service.registrar_reads.of_subject(number, before or POSITION_MAX, limit)
+    return page_of(request, response, found, limit)
 
 
 @router.get(

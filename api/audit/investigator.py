@@ -14,6 +14,8 @@ from api.http.instants import QueryInstant
 from api.http.reading import next_page, well_formed
 from api.http.roles import Scope
 from api.http.services import Services, services
+from api.permits.answers import RegistrarReadsAnswer
+from api.permits.own_reads import BeforeRead, ReadsLimit, page_of
 from domain.permit_document import permit_document
 from domain.person import Identity
 from domain.personal import ERASED
@@ -161,6 +163,22 @@ async def checks(
         next_before=next_before,
         as_of_position=recorded.head,
     )
+
+
+@router.get("/permits/{permit_number}/registrar-reads", responses=_PROBLEMS)
+async def registrar_reads(
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    before: BeforeRead = None,
+    limit: ReadsLimit = 50,
+) -> RegistrarReadsAnswer:
+    """Registrars' reads of the permit, the newest first."""
+    number = well_formed(permit_number)
+    found = await service.registrar_reads.of_subject(number, before or POSITION_MAX, limit)
+    return page_of(request, response, found, limit)
 
 
 @router.get("/reads", responses=documents.problems(401, 403, 422, 503))

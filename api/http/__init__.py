@@ -18,6 +18,7 @@ __all__ = [
     "queries",
     "rate_limits",
     "reading",
+    "registrars",
     "rendering",
     "roles",
     "security",

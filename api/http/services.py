@@ -15,6 +15,7 @@ from domain.standing import Facts, Standing
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.registrar_reads import RegistrarReads
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
 from ledger.commands.permits import PermitCommands
@@ -66,6 +67,7 @@ class Services:
     history: CheckHistory
     histories: StreamHistories
     audit_reads: AuditReads
+    registrar_reads: RegistrarReads
     codes: DisplayCodes
     limits: CheckLimits
     quarantine: QuarantineAdmin

@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.fields import Empty
-from api.http.json_bodies import JsonRoute
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
+from api.http.registrars import RecordedRoute, at_station
 from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
@@ -31,10 +30,11 @@ from .answers import (
 from .presentation import file_document, list_document, progress_document
 from .schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
 
-router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=RecordedRoute)
 
-Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
-CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
+_officer = at_station(Scope.APPLICATIONS_WRITE)
+Counter = Annotated[Principal, Security(_officer)]
+CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE, _officer))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
 from api.http.reading import Reads, known, reads, well_formed
+from api.http.registrars import RecordedRoute, at_station
 from api.http.rendering import Json, with_position
 from api.http.roles import Scope
 from api.http.security import require
@@ -25,9 +26,9 @@ from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
 
-router = APIRouter(tags=["live"])
+router = APIRouter(tags=["live"], route_class=RecordedRoute)
 
-Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+Registrar = Annotated[Principal, Security(at_station(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]

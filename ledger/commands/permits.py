@@ -269,8 +269,9 @@ class PermitCommands(CommandRunner):
 def already_holds(holder: Holder) -> AlreadyHoldsPermit:
     """The refusal of a second permit; its message explains a corrected number. [P2]"""
     if not holder.formerly:
-        return AlreadyHoldsPermit()
+        return AlreadyHoldsPermit(permit_number=holder.permit_number)
     return AlreadyHoldsPermit(
         "This number was corrected on a residence permit that is in force: its holder already has a"
-        " permit, under the corrected number."
+        " permit, under the corrected number.",
+        holder.permit_number,
     )

@@ -25,6 +25,7 @@ RIGHTS = {
     "ledger.checks": {"SELECT", "INSERT"},
     "ledger.checks_head": {"SELECT", "UPDATE"},
     "ledger.audit_reads": {"SELECT", "INSERT"},
+    "ledger.registrar_reads": {"SELECT", "INSERT"},
     "ledger.relay": {"SELECT", "UPDATE"},
     "ledger.trees": {"SELECT", "UPDATE"},
     "ledger.tiles": {"SELECT", "INSERT", "UPDATE"},

@@ -112,4 +112,5 @@ def test_work_lists_are_announced_when_they_change(visitor):
     counter.step("dispatches")
     until(lambda: counter.page.evaluate("said.length") > 0, wait_s=WAIT_S)
 
-    assert {"lists"} == {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
+    said = {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
+    assert {"lists", "opened"} == said
