@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends, Header, Request, Security
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
 from api.http.reading import Reads, known, known_tags, reads, shown_permit, well_formed
 from api.http.roles import Scope
-from api.http.security import require
+from api.http.security import require, require_device
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
@@ -50,14 +50,28 @@ async def own_permit(
     responses=documents.written(PermitAnswer, 201),
 )
 async def claim(
-    permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
+    permit_number: str,
+    body: ClaimBody,
+    command: HolderCommand,
+    service: Service,
+    request: Request,
+    _dpop: Annotated[
+        str | None,
+        Header(
+            alias="DPoP",
+            description="RFC 9449: a JWT of this request and its token (`ath`), signed with"
+            " `device_key` (ES256)",
+        ),
+    ] = None,
 ) -> Response:
-    """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
+    """Claim the electronic permit (申领电子居住证) for the device that proves to hold the key."""
+    device = _device(body.device_key)
+    require_device(request, service, device.thumbprint)
     return await answered(
         service.ledger.claim(
             well_formed(permit_number),
             command.context.actor,
-            _device(body.device_key),
+            device,
             body.face_match.face_match() if body.face_match else None,
             command,
             confirmed=body.confirmed,
