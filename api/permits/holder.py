@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
-from api.http.reading import Reads, known, known_tags, reads, shown_permit, well_formed
+from api.http.reading import Reads, known, known_tags, listed, reads, shown_permit, well_formed
 from api.http.roles import Scope
 from api.http.security import require, require_device
 from api.http.services import Services, services
@@ -21,7 +21,7 @@ from api.http.writing import answered, command_by
 from domain.device import Device
 from ledger.commands.runner import Command
 
-from .answers import PermitAnswer
+from .answers import DevicesAnswer, PermitAnswer
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 
 router = APIRouter(tags=["holder"], route_class=JsonRoute)
@@ -42,6 +42,17 @@ async def own_permit(
     """Read the own permit."""
     seen = await views.permits.of_holder(holder.subject)
     return shown_permit(service, known(seen.facts), seen)
+
+
+@router.get("/v1/me/devices", responses=documents.read(DevicesAnswer))
+async def devices(
+    holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
+) -> Response:
+    """List the phones that can show the own permit, from the log itself."""
+    seen = await views.permits.of_holder(holder.subject)
+    permit = await service.ledger.permit(known(seen.facts).permit_number)
+    bound = [{"device": device, "bound_at": since} for device, since in permit.devices.items()]
+    return listed({"permit_number": permit.id, "devices": bound}, seen)
 
 
 @router.post(

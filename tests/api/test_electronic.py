@@ -1,5 +1,7 @@
 """The electronic permit: claims, devices, and the holder's own permit. P18, P19."""
 
+from datetime import datetime
+
 import pytest
 from joserfc.jwk import ECKey
 
@@ -160,6 +162,21 @@ def test_a_proof_of_a_claim_is_good_once(permit, holder, claims, number):
 def assert_refused(answer):
     assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
     assert 'DPoP error="invalid_dpop_proof"' in answer.headers["www-authenticate"]
+
+
+def test_the_holder_sees_each_phone_and_since_when(permit, holder):
+    """So that a phone that a thief has bound is found, and removed from any other."""
+    own, thiefs = Phone(holder, permit).claim(), Phone(holder, permit).claim()
+
+    found = holder.get("/v1/me/devices").json()
+    own.revoke(thiefs)
+    left = holder.get("/v1/me/devices").json()
+
+    assert [own.thumbprint, thiefs.thumbprint] == [each["device"] for each in found["devices"]]
+    first, second = [datetime.fromisoformat(each["bound_at"]) for each in found["devices"]]
+    assert first < second
+    assert found["devices"][:1] == left["devices"]
+    assert permit["permit_number"] == left["permit_number"]
 
 
 def test_a_private_key_is_refused_and_not_repeated(holder, number):
