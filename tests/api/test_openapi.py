@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 
 from tests.api.orders import ERASURE, ORDER
+from tests.api.phones import claim
 
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
@@ -108,7 +109,6 @@ def test_all_responses_of_a_permits_life_match_the_document(
     operator,
     holder_of,
     application,
-    claim_body,
 ):
     """Refusals included."""
     at("2026-12-20")
@@ -129,7 +129,7 @@ def test_all_responses_of_a_permits_life_match_the_document(
         "GET /v1/me/permit": [holder.get("/v1/me/permit"), registrar.get("/v1/me/permit")],
         "POST /v1/permits/searches": [registrar.post("/v1/permits/searches", number)],
         f"POST {N}/electronic/claims": [
-            holder.post(f"{path}/electronic/claims", claim_body()),
+            claim(holder, permit["permit_number"]),
             holder.post(f"{path}/electronic/claims", {}),
         ],
         f"POST {N}/endorsements": [
