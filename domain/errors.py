@@ -10,7 +10,7 @@
         ├── TooEarlyToEndorse, ReissueFirst                          endorse
         ├── NotReportedLost, OldCardNotReturned                      lose, reissue, replace
         ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
-        │   TooManyDevices, UnknownDevice                            electronic
+        │   TooManyDevices, TooManyDevicesToday, UnknownDevice                            electronic
         ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
         ├── NotInterprovincial, NotFirst, NotAvailable, MaterialsMissing,
         │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
@@ -167,6 +167,12 @@ class TooManyDevices(Refused):
     """This permit is bound to as many devices as the policy allows: revoke one first."""
 
     code = "TOO_MANY_DEVICES"
+
+
+class TooManyDevicesToday(Refused):
+    """As many devices as the policy allows were bound to this permit today: wait until tomorrow."""
+
+    code = "TOO_MANY_DEVICES_TODAY"
 
 
 class UnknownDevice(Refused):

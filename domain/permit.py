@@ -32,6 +32,7 @@ from .errors import (
     PermitEnded,
     ReissueFirst,
     TooManyDevices,
+    TooManyDevicesToday,
     UnknownDevice,
     require_valid,
 )
@@ -93,6 +94,9 @@ class Permit(BaseAggregate[str]):
         self.claimed = False
         self.devices: dict[str, datetime] = {}
         """The phones that show it, by their keys' thumbprints: since when."""
+        self.bound_on: date | None = None
+        """The day of the last binding, and how many bindings that day has seen."""
+        self.bound_that_day = 0
         self.end: End | None = None
         self.restricted = False
         self.erasure: Erasure | None = None
@@ -258,7 +262,7 @@ class Permit(BaseAggregate[str]):
         The first device claims, a second one is bound, the same one again changes nothing.
 
         Raises:
-            PermitEnded, FaceMatchRequired, NotConfirmed, TooManyDevices
+            PermitEnded, FaceMatchRequired, NotConfirmed, TooManyDevices, TooManyDevicesToday
         """
         self._require_open()
         if face_match is None or not face_match.matched:
@@ -269,6 +273,9 @@ class Permit(BaseAggregate[str]):
             return
         if len(self.devices) >= context.policy.devices_max:
             raise TooManyDevices
+        bound_today = self.bound_that_day if self.bound_on == context.today else 0
+        if bound_today >= context.policy.devices_bound_per_day_max:
+            raise TooManyDevicesToday
         self.trigger_event(
             DeviceBound if self.claimed else ElectronicPermitClaimed,
             device=device,

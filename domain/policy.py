@@ -118,6 +118,9 @@ class Policy:
     """Later than this after a move is a warning on the event."""
     devices_max: int
     """Phones that may be bound to one permit at a time."""
+    devices_bound_per_day_max: int
+    """Phones that may be bound to one permit in a day, whatever becomes of them: a holder can't
+    make its history grow without limit."""
     display_code_life_s: int
     """How long a live code (亮证码) may be shown. [W6]"""
     challenge_life_s: int
@@ -145,6 +148,7 @@ class Policy:
             "card_due_days": self.card_due_days,
             "address_report_days": self.address_report_days,
             "devices_max": self.devices_max,
+            "devices_bound_per_day_max": self.devices_bound_per_day_max,
         }
         if wrong := [name for name, figure in positive.items() if figure < 1]:
             raise ValueError(f"{', '.join(wrong)}: a number above 0")

@@ -6,7 +6,7 @@ import secrets
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
