@@ -18,7 +18,6 @@ __all__ = [
     "queries",
     "rate_limits",
     "reading",
-    "registrars",
     "rendering",
     "roles",
     "security",

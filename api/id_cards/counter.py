@@ -12,11 +12,11 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.fields import Empty
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
-from api.http.registrars import RecordedRoute, at_station
 from api.http.roles import Scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
+from api.permits.recorded import RecordedRoute, at_station
 from domain import text
 from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts

@@ -7,6 +7,7 @@ __all__ = [
     "live",
     "own_reads",
     "presentation",
+    "recorded",
     "registrar",
     "schemas",
 ]

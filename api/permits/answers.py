@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from api.http.registrars import What
 from domain.standing import ElectronicStatus, PermitStatus, PersonalData, PhysicalStatus
+
+from .recorded import What
 
 
 class WindowAnswer(BaseModel):

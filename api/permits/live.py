@@ -14,7 +14,6 @@ from fastapi import APIRouter, Depends, Security
 
 from api.http import documents
 from api.http.reading import Reads, known, reads, well_formed
-from api.http.registrars import RecordedRoute, at_station
 from api.http.rendering import Json, with_position
 from api.http.roles import Scope
 from api.http.security import require
@@ -25,6 +24,8 @@ from domain.permit_document import permit_document
 from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
+
+from .recorded import RecordedRoute, at_station
 
 router = APIRouter(tags=["live"], route_class=RecordedRoute)
 

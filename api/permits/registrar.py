@@ -19,8 +19,6 @@ from api.http.reading import (
     shown_permit,
     well_formed,
 )
-from api.http.registrars import RecordedRoute, at_station
-from api.http.registrars import found as has_found
 from api.http.rendering import with_position
 from api.http.roles import Scope
 from api.http.services import Services, services
@@ -34,6 +32,8 @@ from ledger.commands.runner import Command
 
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
 from .presentation import electronic_document, physical_document
+from .recorded import RecordedRoute, at_station
+from .recorded import found as has_found
 from .schemas import (
     AddressChangeBody,
     CancellationBody,

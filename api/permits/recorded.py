@@ -12,6 +12,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from api.http import problems
+from api.http.json_bodies import JsonRoute
+from api.http.problems import HttpProblem
+from api.http.roles import Scope
+from api.http.security import require
+from api.http.services import Services, services
+from api.http.streams import EventStream
+from api.http.tokens import Principal
+from api.http.writing import Written
 from domain import permit_number
 from domain.errors import AlreadyHoldsPermit, DomainError
 from domain.id_cards import receipt_number
@@ -19,16 +28,6 @@ from domain.policy import Policy
 from ledger.checks.log import new_check_id
 from ledger.checks.registrar_reads import RegistrarRead
 from ledger.errors import Unavailable
-
-from . import problems
-from .json_bodies import JsonRoute
-from .problems import HttpProblem
-from .roles import Scope
-from .security import require
-from .services import Services, services
-from .streams import EventStream
-from .tokens import Principal
-from .writing import Written
 
 STATION_SCOPES = frozenset({Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE})
 _DISCLOSING = frozenset({200, 201, 409})
