@@ -41,10 +41,11 @@ from .answers import (
     TimelineAnswer,
 )
 from .audited import AuditedRoute, Investigator, is_about, stream
-from .changes import event_answers, hidden, plain
+from .changes import event_page, hidden, plain
 from .checks import checked_again
 
 EVENTS_MAX = 200
+MARKS_MAX = 1_000
 """In one answer."""
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -55,6 +56,7 @@ KnownAt = Annotated[
     QueryInstant | None,
     Query(description="by when it was recorded; now, if left out or ahead"),
 ]
+After = Annotated[int, Query(ge=0, le=VERSION_MAX, description="only events after this version")]
 Before = Annotated[
     int | None, Query(ge=1, le=POSITION_MAX, description="only entries before this position")
 ]
@@ -68,24 +70,20 @@ async def events(
     permit_number: str,
     _: Investigator,
     service: Service,
-    after: Annotated[
-        int, Query(ge=0, le=VERSION_MAX, description="only events after this version")
-    ] = 0,
+    after: After = 0,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
 ) -> HistoryAnswer:
     """The history: who, where, when, and each field's old and new value."""
     number = well_formed(permit_number)
-    history = await _history(number, service)
-    page = event_answers(history, after, limit)
-    is_more = bool(page) and page[-1].version < history.events[-1].version
+    head, page, is_more = await event_page(service.histories, number, after, limit)
     next_after = page[-1].version if is_more else None
     response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(
         permit_number=number,
         events=page,
-        missing_versions=history.missing_versions[:EVENTS_MAX],
+        missing_versions=await service.histories.missing_versions(number, EVENTS_MAX),
         next_after=next_after,
-        as_of_position=history.head,
+        as_of_position=head,
     )
 
 
@@ -109,9 +107,15 @@ async def state(
 
 @router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS)
 async def timeline(
-    permit_number: str, _: Investigator, service: Service, known_at: KnownAt = None
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    known_at: KnownAt = None,
+    after: After = 0,
 ) -> TimelineAnswer:
-    """Both tracks over true time, as known at `known_at`, and the events on both axes."""
+    """Both tracks over true time, as known at `known_at`, and the events on both axes, in pages."""
     number = well_formed(permit_number)
     recorded = await _history(number, service)
     history, known = recorded.known_by(known_at)
@@ -125,7 +129,10 @@ async def timeline(
             true_from=history.true_from(one.version),
         )
         for n, one in enumerate(recorded.events[:known])
+        if after < one.version <= after + MARKS_MAX
     ]
+    next_after = after + MARKS_MAX if after + MARKS_MAX < known else None
+    response.headers.update(next_page(request, after=next_after))
     return TimelineAnswer(
         permit_number=number,
         now=now,
@@ -135,6 +142,7 @@ async def timeline(
             for band in bands(history, known)
         ],
         marks=marks,
+        next_after=next_after,
         as_of_position=recorded.events[known - 1].position,
     )
 
