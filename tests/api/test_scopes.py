@@ -62,6 +62,7 @@ ALLOWED = {
     ("post", f"{N}/electronic/claims"): {"holder"},
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},
+    ("get", "/v1/me/devices"): {"holder"},
     ("get", "/v1/me/live"): {"holder"},
     ("get", f"{N}/live"): {"registrar"},
     ("post", "/v1/verifications/frames"): {"verifier"},
@@ -81,6 +82,10 @@ ALLOWED = {
     ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): {"investigator"},
     ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): {"investigator"},
     ("get", "/v1/audit/reads"): {"investigator"},
+    **{
+        ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {"investigator", "operator"}
+        for log in ("", "/checks", "/manifests")
+    },
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }
