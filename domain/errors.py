@@ -117,6 +117,13 @@ class AlreadyHoldsPermit(Refused):
         super().__init__(detail)
 
 
+class NumberOnRecord(Refused):
+    """This citizen number has a record of its own, from an earlier permit. Cancel this permit and
+    issue another under that number: the measures that concern the record go on to it."""
+
+    code = "NUMBER_ON_RECORD"
+
+
 class TooEarlyToEndorse(Refused):
     """The endorsement window has not opened yet."""
 

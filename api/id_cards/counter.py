@@ -169,7 +169,7 @@ async def _knows_applicant(
     if applicant is ERASED:
         return False
     known = [
-        (birth_date and birth_date.isoformat(), applicant.birth_date.isoformat()),
+        (str(birth_date) if birth_date else None, str(applicant.birth_date)),
         (id_last4 and text.code(id_last4), applicant.citizen_id_number[-LAST_CHARACTERS:]),
     ]
     agree = [

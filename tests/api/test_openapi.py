@@ -24,6 +24,7 @@ CONTRACT = {
     *("GET /metrics", "PUT /v1/dev/clock", "POST /v1/dev/tokens"),
     *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
     *(f"GET {A}/evidence", "GET /tlog/checkpoint", "GET /tlog/tile/{tile_path}"),
+    "GET /tlog/tile/entries/{tile_path}",
     *("GET /tlog/proof/{position}", "GET /tlog/key"),
     *("GET /v1/stats", "GET /v1/stats/live", "GET /v1/stats/files/{name}"),
     *(f"POST {C}", f"POST {R}/dispatches", f"POST {R}/approvals", f"POST {R}/returns"),

@@ -63,6 +63,7 @@ ALLOWED = {
     ("post", f"{N}/electronic/claims"): {"holder"},
     ("post", f"{N}/electronic/device-revocations"): {"holder"},
     ("get", "/v1/me/permit"): {"holder"},
+    ("get", "/v1/me/devices"): {"holder"},
     ("get", "/v1/me/live"): {"holder"},
     ("get", f"{N}/live"): {"registrar"},
     ("post", "/v1/verifications/frames"): {"verifier"},
@@ -86,6 +87,11 @@ ALLOWED = {
     ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): AUDITORS,
     ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): AUDITORS,
     ("get", "/v1/audit/reads"): AUDITORS,
+    **{
+        ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {*AUDITORS, "operator"}
+        for log in ("", "/checks", "/manifests")
+    },
+    ("get", "/v1/stats/staff"): {"registrar", *AUDITORS, "operator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }

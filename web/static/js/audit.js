@@ -57,7 +57,7 @@ async function open(number) {
     put(byId("shown-number"), number);
     byId("opened").hidden = false;
     history.replaceState(null, "", `#${number}`);
-    await listEvents(get, number);
+    await listEvents(get, number, token);
     await listChecks(get, number);
     await listOfReads({ get, path: `/v1/audit/permits/${number}/registrar-reads`, list: "registrar-reads", none: text("audit.no_registrar_reads") });
     await listReads(get, number);
