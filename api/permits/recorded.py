@@ -148,14 +148,11 @@ def _discloses(response: Response) -> bool:
 
 
 def _subjects(request: Request, refusal: DomainError | None) -> tuple[str, ...]:
-    """Return what was read: the stream in the path, what the search has found, or the permit that
+    """Return what was read: the stream in the path, what the search has found, and the permit that
     prevents another one."""
     path = request.path_params
     number = permit_number.parse(path["permit_number"]) if "permit_number" in path else None
     receipt = receipt_number.parse(path["receipt_number"]) if "receipt_number" in path else None
-    if named := number or receipt:
-        return (named,)
-    if isinstance(refusal, AlreadyHoldsPermit) and refusal.permit_number:
-        return (refusal.permit_number,)
-    stated: tuple[str, ...] = getattr(request.state, "found", ())
-    return stated
+    other = refusal.permit_number if isinstance(refusal, AlreadyHoldsPermit) else None
+    found: tuple[str, ...] = getattr(request.state, "found", ())
+    return tuple(filter(None, dict.fromkeys([number, receipt, other, *found])))

@@ -18,8 +18,8 @@ from permit_ledger.bootstrap.policy import load_policy
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
-from tests.api.phones import claim
 from tests.api.conftest import free_port
+from tests.api.phones import claim
 from tests.api.service import Service, audit_path
 
 EVENTS = 10_500

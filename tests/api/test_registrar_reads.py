@@ -141,6 +141,20 @@ def test_an_attempt_to_issue_a_second_permit_is_recorded_at_the_first(
     assert [read_as("attempt")] == recorded(number)
 
 
+def test_a_correction_to_anothers_number_is_recorded_at_both(
+    recorded, officer, registrar, permit, path, application
+):
+    """The refusal says that there is another one."""
+    person = application()
+    other = registrar.post("/v1/permits", person).json()["permit_number"]
+    number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
+
+    answer = officer.post(f"{path}/identity-corrections", number)
+
+    assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
+    assert [read_as("attempt")] == recorded(permit["permit_number"]) == recorded(other)
+
+
 def test_what_discloses_nothing_is_not_recorded(recorded, officer, holder_of, permit, path):
     """A refused request, an unknown permit, the work list; and the holder's own reads."""
     position = permit["as_of_position"]

@@ -70,7 +70,6 @@ ALLOWED = {
     ("post", f"{N}/electronic/display-codes"): {"holder"},
     ("get", "/v1/me/checks"): {"holder"},
     ("get", "/v1/me/reads"): {"holder"},
-    ("get", "/v1/me/devices"): {"holder"},
     ("get", "/v1/me/receipts/{check_id}"): {"holder"},
     ("post", "/v1/verifications"): {"verifier"},
     ("post", "/v1/verifications/challenges"): {"verifier"},
