@@ -300,6 +300,7 @@ def test_a_registrar_of_an_unknown_station_is_refused(signed, permit, path, acce
         stranger.get(receipt),
         stranger.get("/v1/id-card-applications"),
         stranger.get("/v1/id-card-applications/counts"),
+        stranger.get("/v1/stats/staff"),
         stranger.post(f"{receipt}/withdrawals", {}),
     ]
 
