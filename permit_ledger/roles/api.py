@@ -17,7 +17,7 @@ from permit_ledger.bootstrap.service import http_service
 from permit_ledger.settings import Settings
 from projections.remote.source import remote_source_of
 
-from .listening import bind
+from .listening import bind, require_loopback
 from .protocol import BoundedHttp
 from .supervisor import tie_to_supervisor
 
@@ -44,6 +44,8 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
     """
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if settings.development:
+        require_loopback(settings.host)
     with database(settings) as database_url, ExitStack() as stack:
         sockets = bind(settings.host, settings.port)
         for each in sockets:
@@ -61,6 +63,8 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
