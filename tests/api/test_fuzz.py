@@ -42,6 +42,7 @@ READS = {
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
     "GET /v1/me/permit": "holder",
+    "GET /v1/me/devices": "holder",
     f"GET {A}/events": "investigator",
     f"GET {A}/state": "investigator",
     f"GET {A}/timeline": "investigator",
@@ -57,6 +58,7 @@ READS = {
     f"GET {R}/progress": "registrar",
     "GET /tlog/proof/{position}": "registrar",
     "GET /tlog/tile/{tile_path}": "registrar",
+    "GET /tlog/tile/entries/{tile_path}": "operator",
 }
 WRITES = {
     "POST /v1/permits": "registrar",
