@@ -71,6 +71,12 @@ def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -
     return applied
 
 
+def has_this_key(connection: Connection, blind_index: BlindIndex) -> bool:
+    """Whether the ledger was written with this blind-index key."""
+    found = _key_check(connection)
+    return found is not None and hmac.compare_digest(found, blind_index.fingerprint(b"key check"))
+
+
 def require_issuer(connection: Connection, issuer: str | None) -> None:
     """Remember whose tokens this database's service believes, or compare with what is remembered.
 
