@@ -6,6 +6,7 @@ import gc
 import sys
 from contextlib import ExitStack, suppress
 from socket import socket
+from typing import Any
 
 import uvicorn
 
@@ -63,8 +64,7 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=settings.trusted_proxies is not None,
-            forwarded_allow_ips=settings.trusted_proxies,
+            **proxy_options(settings),
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
@@ -73,6 +73,12 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             server.run(sockets)
         if not server.started:
             sys.exit(STARTUP_FAILURE)
+
+
+def proxy_options(settings: Settings) -> dict[str, Any]:
+    """Of uvicorn, which would believe every proxy on this machine otherwise."""
+    trusted = settings.trusted_proxies
+    return {"proxy_headers": trusted is not None, "forwarded_allow_ips": trusted or ""}
 
 
 class _Server(uvicorn.Server):
