@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
+from api.http.metrics_access import MetricsAccess
 from api.http.rate_limits import CheckLimits
 from api.http.rendering import Json
 from api.http.roles import Scope
@@ -63,6 +64,7 @@ class RemoteServices:
     tokens: TokenVerifier
     proofs: SeenProofs
     receipts: ReceiptSigner
+    metrics_access: MetricsAccess
     public_url: str | None = None
 
     def stop_streaming(self) -> None:

@@ -31,6 +31,12 @@ BUDGETS_EXCEEDED = Counter(
     ["scenario"],
     registry=REGISTRY,
 )
+CORRUPT = Counter(
+    "permit_ledger_corrupt_answers_total",
+    "requests refused since what the ledger holds can't be trusted",
+    ["error"],
+    registry=REGISTRY,
+)
 LOG_POSITION = Gauge("permit_ledger_log_position", "last position of the log", registry=REGISTRY)
 VIEWS_POSITION = Gauge(
     "permit_ledger_views_position", "position that the views have reached", registry=REGISTRY

@@ -33,6 +33,7 @@ from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
 from .dpop import SeenProofs
+from .metrics_access import MetricsAccess
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
@@ -86,6 +87,7 @@ class Services:
     witnessed: WitnessedCheckpoints
     log_verifiers: Callable[[], Sequence[NoteVerifier]]
     waits: Waits
+    metrics_access: MetricsAccess
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1

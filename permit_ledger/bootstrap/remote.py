@@ -44,6 +44,7 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
                 proofs=SeenProofs(),
                 public_url=basis.public_url,
                 receipts=basis.receipts(),
+                metrics_access=basis.metrics_access(),
             )
             yield
 

@@ -151,6 +151,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
+                metrics_access=basis.metrics_access(),
                 public_url=basis.public_url,
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,

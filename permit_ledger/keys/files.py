@@ -38,6 +38,16 @@ def blind_index(settings: Settings) -> BlindIndex:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 
 
+def existing_blind_index(settings: Settings) -> BlindIndex | None:
+    """:func:`blind_index`; ``None`` on a machine that does not hold its key.
+
+    Raises:
+        UnusableKey, OSError
+    """
+    file = settings.blind_index_key_file or settings.keys_dir / "blind-index.key"
+    return blind_index(settings) if file.exists() else None
+
+
 def display_codes(settings: Settings) -> CodeDigests:
     """The keyed digest of live codes.
 

@@ -345,7 +345,7 @@ def test_officers_days(put, sink, ask):
 
 
 def test_verifiers_days(sink, ask):
-    """Different permits that an account checked by card, and how many of them for the first time."""
+    """Different permits that an account checked by card, and how many for the first time."""
     sink.write_checks(
         [
             check(1, None, "A", "2026-04-01T02:00:00", "physical", "aa"),
