@@ -11,5 +11,6 @@ __all__ = [
     "notifier",
     "prefetch",
     "reads",
+    "recognition",
     "registry",
 ]

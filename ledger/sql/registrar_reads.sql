@@ -1,11 +1,8 @@
 -- name: record
 -- Idempotent: a record whose outcome is unknown may be sent again.
-INSERT INTO ledger.registrar_reads
-    (read_id, subject, read_at, reader, station, what, correlation_id)
-SELECT * FROM unnest(%(read_id)s::uuid[], %(subject)s::text[], %(read_at)s::timestamptz[],
-                     %(reader)s::text[], %(station)s::text[], %(what)s::text[],
-                     %(correlation_id)s::text[])
-ON CONFLICT (read_id, subject) DO NOTHING;
+SELECT ledger.record_registrar_reads(
+    %(read_id)s::uuid[], %(subject)s::text[], %(read_at)s::timestamptz[], %(reader)s::text[],
+    %(station)s::text[], %(what)s::text[], %(correlation_id)s::text[]);
 
 -- name: of_subject
 -- The newest first.

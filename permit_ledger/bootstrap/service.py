@@ -133,6 +133,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 audit_reads=AuditReads(pool),
                 registrar_reads=stack.enter_context(closing(RegistrarReads(database_url, pool))),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
+                card_codes=keys.card_codes(settings),
                 limits=basis.check_limits(blind_index),
                 views=views,
                 quarantine=QuarantineAdmin(
@@ -152,6 +153,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
+                metrics_access=basis.metrics_access(),
                 public_url=basis.public_url,
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,

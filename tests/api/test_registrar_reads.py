@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 WHATS = {"": "permit", "/physical": "physical", "/electronic": "electronic"}
-NO_INSERT = "REVOKE INSERT ON ledger.registrar_reads FROM permit_ledger_service"
-INSERT = "GRANT INSERT ON ledger.registrar_reads TO permit_ledger_service"
+NO_INSERT = "REVOKE EXECUTE ON FUNCTION ledger.record_registrar_reads FROM permit_ledger_service"
+INSERT = "GRANT EXECUTE ON FUNCTION ledger.record_registrar_reads TO permit_ledger_service"
 
 
 @pytest.fixture
