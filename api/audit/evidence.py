@@ -65,7 +65,8 @@ async def evidence(
         raise UnknownPermit
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = _state(history, instant)
-    return await zipped(history, event_answers(history), state, instant, caller, service)
+    answers = await asyncio.to_thread(event_answers, history)
+    return await zipped(history, answers, state, instant, caller, service)
 
 
 async def zipped(

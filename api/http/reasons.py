@@ -18,6 +18,10 @@ UNACCEPTABLE: Final = "this value can't be accepted here"
 
 OUT_OF_BOUNDS: Final = "this value is out of bounds"
 
+UNKNOWN_PARAMETER: Final = "unknown_parameter"
+REPEATED_PARAMETER: Final = "repeated_parameter"
+"""Kinds of our own, of :mod:`api.http.queries`."""
+
 _JSON_BODY = "a JSON body is expected, with Content-Type: application/json"
 _TAGS = {"physical", "electronic"}
 """pydantic inserts the tag of a union into a location; it is not in the caller's body."""
@@ -63,6 +67,8 @@ def _short(context: Context) -> str:
 _REASONS: Final[Mapping[str, str | Callable[[Context], str]]] = {
     "missing": "required",
     "extra_forbidden": "unknown field",
+    UNKNOWN_PARAMETER: "unknown parameter",
+    REPEATED_PARAMETER: "must be given only once",
     "value_error": _own,
     "json_invalid": _json,
     "string_type": "text is expected",

@@ -16,6 +16,7 @@ from ledger.checks.audit_reads import AuditReads
 from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.registrar_reads import RegistrarReads
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
 from ledger.commands.permits import PermitCommands
@@ -69,6 +70,7 @@ class Services:
     history: CheckHistory
     histories: StreamHistories
     audit_reads: AuditReads
+    registrar_reads: RegistrarReads
     codes: DisplayCodes
     card_codes: CardCodes
     limits: CheckLimits

@@ -133,6 +133,10 @@ class EventStream(StreamingResponse):
         super().__init__(parts, headers=headers)
         self._held = held
 
+    def close(self) -> None:
+        """Give up a stream that is not sent."""
+        self._held.close()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["state"].get("is_head"):
             self.body_iterator = _nothing()

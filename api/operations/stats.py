@@ -16,10 +16,10 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.reading import known_tags
 from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import EventStream
 from api.http.tokens import Principal
+from api.permits.recorded import at_station
 from ledger.errors import Unavailable
 
 from .answers import StaffStatsAnswer, StatsAnswer
@@ -47,7 +47,7 @@ Service = Annotated[Services, Depends(services)]
 Staff = Annotated[
     Principal,
     Security(
-        require(Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE, Scope.AUDIT_READ, Scope.OPERATE)
+        at_station(Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE, Scope.AUDIT_READ, Scope.OPERATE)
     ),
 ]
 

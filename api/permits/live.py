@@ -25,9 +25,11 @@ from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
 
-router = APIRouter(tags=["live"])
+from .recorded import RecordedRoute, at_station
 
-Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+router = APIRouter(tags=["live"], route_class=RecordedRoute)
+
+Registrar = Annotated[Principal, Security(at_station(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]

@@ -24,6 +24,7 @@ from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.registrar_reads import RegistrarReads
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
@@ -130,6 +131,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 history=CheckHistory(pool, holder_keys),
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
+                registrar_reads=stack.enter_context(closing(RegistrarReads(database_url, pool))),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
                 card_codes=keys.card_codes(settings),
                 limits=basis.check_limits(blind_index),

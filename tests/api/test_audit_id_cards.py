@@ -77,12 +77,12 @@ def test_an_erased_applicant_is_not_named(investigator, accept, verify):
     assert verify(before)[0] == verify(after)[0] == 0
 
 
-def test_audit_reads_are_recorded(investigator, registrar, accept):
+def test_audit_reads_are_recorded(investigator, supervisor, registrar, accept):
     number = accept()["receipt_number"]
     assert investigator.get(f"{A}/{number}/events").status_code == 200
     assert registrar.get(f"{A}/{number}/events").status_code == 403
     assert investigator.get(f"{A}/{'0' * 16}/events").status_code == 404
-    reads = investigator.get("/v1/audit/reads", subject=number).json()["reads"]
+    reads = supervisor.get("/v1/audit/reads", subject=number).json()["reads"]
 
     assert {(read["what"], read["outcome"]) for read in reads} == {
         ("application_events", "answered"),
