@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.http import documents
 from api.http.reading import well_formed
@@ -31,7 +32,7 @@ from transparency.reading import ManifestProof, Moved
 from .answers import EventAnswer
 from .audited import AuditedRoute, Investigator
 from .changes import event_answers
-from .evidence_files import Completeness, Evidence, ProvedEvent
+from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -59,13 +60,14 @@ async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:
     """All events of a permit as they are stored, each with its proof; checkpoints around `at`;
-    proof of completeness up to the newest manifest; and a readable summary."""
+    proof of completeness up to the newest manifest; all under the service's signature."""
     history = await service.histories.of(well_formed(permit_number))
     if not history.events:
         raise UnknownPermit
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
-    state = _state(history, instant)
-    return await zipped(history, event_answers(history), state, instant, caller, service)
+    state = await asyncio.to_thread(_state, history, instant)
+    events = await asyncio.to_thread(event_answers, history)
+    return await zipped(history, events, state, instant, caller, service)
 
 
 async def zipped(
@@ -104,10 +106,11 @@ async def zipped(
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
         witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
+        service_keys=service.receipts.jwks(),
+        sign=partial(service.receipts.sign, kind=SIGNATURE),
     )
-    content = await asyncio.to_thread(evidence.zipped)
     headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
-    return Response(content, 200, headers, "application/zip")
+    return StreamingResponse(evidence.zipped(), 200, headers, "application/zip")
 
 
 async def _integrated(position: int, service: Services) -> None:
