@@ -52,7 +52,7 @@ _ZIP: documents.Responses = {
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
+RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
@@ -85,9 +85,9 @@ async def zipped(
     """
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
-    await _integrated(last, service)
+    await _integrated(last, caller, service)
     entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
-    row = await _manifest_row(stream, entries, service)
+    row = await _manifest_row(stream, entries, caller, service)
     newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
     evidence = Evidence(
@@ -113,15 +113,17 @@ async def zipped(
     return StreamingResponse(evidence.zipped(), 200, headers, "application/zip")
 
 
-async def _integrated(position: int, service: Services) -> None:
+async def _integrated(position: int, caller: Principal, service: Services) -> None:
     async def is_there() -> bool:
         return await service.trees.size(EVENTS) >= position
 
-    if not await service.waits.until(is_there, WAIT_S):
+    if not await service.waits.until(is_there, WAIT_S, caller.subject):
         raise Unavailable("The last event is not in the tree yet: try again.")
 
 
-async def _manifest_row(number: str, entries: Entries, service: Services) -> ManifestProof | None:
+async def _manifest_row(
+    number: str, entries: Entries, caller: Principal, service: Services
+) -> ManifestProof | None:
     """Return the permit's row in a manifest, in one with its last event if that is made in time."""
     trees = service.trees
 
@@ -132,7 +134,7 @@ async def _manifest_row(number: str, entries: Entries, service: Services) -> Man
             return False
         return True
 
-    await service.waits.until(is_there, WAIT_S)
+    await service.waits.until(is_there, WAIT_S, caller.subject)
     found = None
     for _ in range(ATTEMPTS):  # the manifest may be replaced meanwhile
         with suppress(Moved, ProofFailed):

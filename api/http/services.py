@@ -50,7 +50,8 @@ class Services:
 
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
-    ``ready_lag_events_max`` behind. Backups are kept for ``backup_retention_days``.
+    ``ready_lag_events_max`` behind. ``waits`` are those of callers with a token, ``public_waits``
+    of all others. Backups are kept for ``backup_retention_days``.
     """
 
     ledger: PermitCommands
@@ -83,6 +84,7 @@ class Services:
     witnessed: WitnessedCheckpoints
     log_verifiers: Callable[[], Sequence[NoteVerifier]]
     waits: Waits
+    public_waits: Waits
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1
@@ -96,6 +98,7 @@ class Services:
         self.live_summary.close()
         self.stats.close()
         self.waits.close()
+        self.public_waits.close()
 
     def standing(self, facts: Facts) -> Standing:
         """Return a permit's state today."""

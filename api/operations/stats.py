@@ -8,11 +8,12 @@ import hashlib
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.reading import known_tags
 from api.http.services import Services, services
 from api.http.streams import EventStream
@@ -60,10 +61,10 @@ async def stats(service: Service) -> Response:
     )
 
 
-@router.get("/v1/stats/live", responses=documents.streamed())
-async def live(service: Service) -> EventStream:
+@router.get("/v1/stats/live", responses=documents.streamed(429))
+async def live(request: Request, service: Service) -> EventStream:
     """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
-    return service.stats.stream()
+    return service.stats.stream(client_of(request))
 
 
 @router.get(

@@ -14,7 +14,7 @@ from api.checks.decoding import Decoders
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import RateLimit
 from api.http.services import Services
-from api.http.streams import PUBLIC_STREAMS_MAX, Streams
+from api.http.streams import PUBLIC_STREAMS_A_CLIENT_MAX, PUBLIC_STREAMS_MAX, Streams
 from api.http.waits import Waits
 from api.id_cards.presentation import IdCardRenderer
 from api.operations.live_summary import LiveSummaryFeed
@@ -103,11 +103,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 LiveSummaryReader(pool, reader),
                 views,
                 basis.clock,
-                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX),
+                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, live_summary.run())
             stats = StatsFeed(
-                Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
+                Published(settings.published_dir),
+                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, stats.run())
             app.state.services = Services(
@@ -145,6 +146,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
+                public_waits=Waits(),
                 public_url=basis.public_url,
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,
