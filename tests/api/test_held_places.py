@@ -59,7 +59,8 @@ def neighbour(service):
 def test_strangers_who_wait_take_no_evidence_away(service, issue, investigator, neighbour):
     """520 requests that wait for a position of the far future, as one client can send them: the
     investigator's own wait, for the tree, has places of its own; so have other strangers."""
-    with held(service, 520, f"/tlog/proof/{NOT_YET}", Prefer="wait=4"):
+    with held(service, 520, f"/tlog/proof/{NOT_YET}", "127.0.0.4", Prefer="wait=30") as sockets:
+        statuses(sockets[-10:])  # all are there by now
         permit = issue()
         path = f"/v1/audit/permits/{permit['permit_number']}/evidence"
         evidence = investigator.get(path)
