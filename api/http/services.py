@@ -38,15 +38,17 @@ from .tokens import Principal, TokenVerifier
 from .waits import Waits
 
 if TYPE_CHECKING:  # these packages are built on this one
-    from api.checks.decoding import Decoders
     from api.checks.receipts import ReceiptSigner
     from api.operations.live_summary import LiveSummaryFeed
     from api.operations.published import StatsFeed
+    from api.pictures.processes import PictureProcesses
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """``public_url`` is the origin under which callers know the service; ``None``: each request's.
+    ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
+    the others.
 
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
@@ -79,7 +81,9 @@ class Services:
     streams: Streams
     live_summary: LiveSummaryFeed
     stats: StatsFeed
-    decoders: Decoders
+    frames_limit: RateLimit
+    decoders: PictureProcesses
+    portraits: PictureProcesses
     trees: TreeReader
     witnessed: WitnessedCheckpoints
     log_verifiers: Callable[[], Sequence[NoteVerifier]]

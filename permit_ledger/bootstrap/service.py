@@ -10,7 +10,6 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.checks.decoding import Decoders
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import RateLimit
 from api.http.services import Services
@@ -20,6 +19,7 @@ from api.id_cards.presentation import IdCardRenderer
 from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import Published, StatsFeed
 from api.permits.presentation import PermitRenderer
+from api.pictures.processes import PictureProcesses
 from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
@@ -111,6 +111,9 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, stats.run())
+            decoders, portraits = PictureProcesses(), PictureProcesses()
+            stack.push_async_callback(decoders.close)
+            stack.push_async_callback(portraits.close)
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
@@ -141,7 +144,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 streams=Streams(),
                 live_summary=live_summary,
                 stats=stats,
-                decoders=Decoders(),
+                frames_limit=RateLimit(
+                    settings.frames_per_verifier_per_minute, what="pictures by this account"
+                ),
+                decoders=decoders,
+                portraits=portraits,
                 trees=trees,
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
