@@ -129,7 +129,7 @@ class ElectronicPermitClaimed(PermitEvent):
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.claimed = True
-        aggregate.devices = _with({}, self.device)
+        aggregate.devices = _with({}, self.device, self.timestamp)
 
 
 class DeviceBound(PermitEvent):
@@ -141,7 +141,7 @@ class DeviceBound(PermitEvent):
     face_match: Personal[FaceMatch]
 
     def apply(self, aggregate: Permit) -> None:
-        aggregate.devices = _with(aggregate.devices, self.device)
+        aggregate.devices = _with(aggregate.devices, self.device, self.timestamp)
 
 
 class DeviceRevoked(PermitEvent):
@@ -153,7 +153,7 @@ class DeviceRevoked(PermitEvent):
 
     def apply(self, aggregate: Permit) -> None:
         kept = aggregate.devices.items()
-        aggregate.devices = {t: device for t, device in kept if t != self.thumbprint}
+        aggregate.devices = {t: since for t, since in kept if t != self.thumbprint}
 
 
 class PermitEndorsed(PermitEvent):
@@ -371,8 +371,10 @@ class HolderErased(ErasureEvent, PermitEvent):
         aggregate.erasure = self.erasure
 
 
-def _with(devices: dict[str, Device], device: Device | Erased) -> dict[str, Device]:
-    return devices if device is ERASED else {**devices, device.thumbprint: device}
+def _with(
+    devices: dict[str, datetime], device: Device | Erased, since: datetime
+) -> dict[str, datetime]:
+    return devices if device is ERASED else {**devices, device.thumbprint: since}
 
 
 EVENTS: tuple[type[PermitEvent], ...] = tuple(PermitEvent.__subclasses__())

@@ -7,7 +7,7 @@ A command whose effect is already there triggers nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from eventsourcing.domain import BaseAggregate
@@ -89,7 +89,8 @@ class Permit(BaseAggregate[str]):
         self.endorsed_on: date | None = None
         self.card = Card(card_serial, card_due_on)
         self.claimed = False
-        self.devices: dict[str, Device] = {}
+        self.devices: dict[str, datetime] = {}
+        """The phones that show it, by their keys' thumbprints: since when."""
         self.end: End | None = None
         self.restricted = False
         self.erasure: Erasure | None = None

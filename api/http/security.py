@@ -21,10 +21,11 @@ from typing import Annotated, NamedTuple, Protocol
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPBase
+from starlette.requests import HTTPConnection
 from starlette.types import Scope as AsgiScope
 
 from . import dpop
-from .dpop import BadProof, SeenProofs
+from .dpop import BadProof, Proof, SeenProofs
 from .origin import origin_of
 from .problems import HttpProblem
 from .roles import Scope
@@ -32,6 +33,8 @@ from .services import services
 from .tokens import BadToken, Principal, TokenVerifier
 
 BEARER, DPOP = "bearer", "dpop"
+_SPENT = "spent_proof"
+"""In a request's state: the proof of the token's key, which may be the device's as well."""
 
 _bearer = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", description="RFC 6750", auto_error=False
@@ -144,6 +147,35 @@ def _require_scheme(scheme: str, caller: Principal) -> None:
         raise WrongScheme("the token is bound to a key and needs the scheme DPoP with a proof")
 
 
+def require_device(connection: HTTPConnection, access: Access, device: str) -> None:
+    """Require that the caller, who is authenticated, holds the key with this thumbprint, and use
+    the proof up.
+
+    Raises:
+        HttpProblem: 401.
+    """
+    scope = connection.scope
+    proof = device_proof(connection, access)
+    if proof.device != device:
+        raise dpop.refused("The proof is not by the device's key.")
+    if proof != scope["state"].get(_SPENT):
+        try:
+            access.proofs.spend(proof)
+        except BadProof as error:
+            raise dpop.refused(f"Invalid proof of the device's key: {error}.") from None
+
+
+def device_proof(connection: HTTPConnection, access: Access) -> Proof:
+    """Verify the request's proof by a device, of whatever key; it is not used up.
+
+    Raises:
+        HttpProblem: 401.
+    """
+    scope = connection.scope
+    origin = origin_of(scope, access.public_url)
+    return dpop.required(connection, origin=origin, token=credentials_of(scope).token)
+
+
 def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:
     try:
         proof = dpop.of_request(scope, origin=origin_of(scope, access.public_url), token=token)
@@ -152,6 +184,7 @@ def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> No
         access.proofs.spend(proof)
     except BadProof as error:
         raise dpop.refused(f"Invalid proof of the token's key: {error}.") from None
+    scope.setdefault("state", {})[_SPENT] = proof
 
 
 def _not_authenticated(scheme: str, error: BadToken) -> HttpProblem:

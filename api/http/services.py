@@ -61,6 +61,7 @@ class Services:
     id_cards: IdCardCommands
     id_card_reader: IdCardReader
     progress_limit: RateLimit
+    progress_guesses: RateLimit
     reader: PermitReader
     fresh: FreshReader
     folder: StreamFolder

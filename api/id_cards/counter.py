@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Security
@@ -17,8 +19,10 @@ from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
+from domain import text
 from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts
+from domain.personal import ERASED
 from ledger.commands.runner import Command
 from ledger.errors import UnknownApplication
 
@@ -38,6 +42,8 @@ Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
 CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
+
+LAST_CHARACTERS = 4
 
 _WRITE = documents.written(IdCardApplicationAnswer)
 _READ_PUBLIC = {
@@ -129,13 +135,52 @@ async def read(receipt_number: str, _: Counter, service: Service) -> Response:
     responses=_READ_PUBLIC,
     dependencies=[Depends(limited), Depends(known_tags)],
 )
-async def progress(receipt_number: str, views: Views) -> Response:
-    """An application's progress (进度查询), for anyone with its receipt number."""
+async def progress(
+    receipt_number: str,
+    service: Service,
+    views: Views,
+    birth_date: Annotated[date | None, Query(description="the applicant's")] = None,
+    id_last4: Annotated[
+        str | None,
+        Query(
+            max_length=20, description="the last four characters of the applicant's citizen number"
+        ),
+    ] = None,
+) -> Response:
+    """An application's progress (进度查询), for anyone with its receipt who also knows the birth
+    date or the end of the citizen number. Otherwise the answer is that of an unknown receipt; after
+    a number of wrong ones it is 429, whatever is sent."""
     number = well_formed(receipt_number)
+    service.progress_guesses.require(number)
+    if not await _knows_applicant(service, number, birth_date, id_last4):
+        service.progress_guesses.spend(number)
+        raise UnknownApplication
     found = await views.applications.progress(number)
     if found.row is None:
         raise UnknownApplication
     return shown(progress_document(found.row), found.row.version, found)
+
+
+async def _knows_applicant(
+    service: Services, number: str, birth_date: date | None, id_last4: str | None
+) -> bool:
+    """Return whether at least one of both is given, and all that is given is the applicant's."""
+    try:
+        applicant = (await service.id_cards.application(number)).identity
+    except UnknownApplication:
+        return False
+    if applicant is ERASED:
+        return False
+    known = [
+        (str(birth_date) if birth_date else None, str(applicant.birth_date)),
+        (id_last4 and text.code(id_last4), applicant.citizen_id_number[-LAST_CHARACTERS:]),
+    ]
+    agree = [
+        secrets.compare_digest(said.encode(), true.encode())
+        for said, true in known
+        if said is not None
+    ]
+    return bool(agree) and all(agree)
 
 
 @router.post("/{receipt_number}/dispatches", responses=_WRITE)

@@ -46,6 +46,21 @@ class PermitAnswer(BaseModel):
     as_of_position: int
 
 
+class DeviceAnswer(BaseModel):
+    """A phone that can show the permit."""
+
+    device: str = Field(description="the key's thumbprint (RFC 7638)")
+    bound_at: datetime
+
+
+class DevicesAnswer(BaseModel):
+    """The holder's phones, the oldest first."""
+
+    permit_number: str
+    devices: list[DeviceAnswer]
+    as_of_position: int
+
+
 class PermitsAnswer(BaseModel):
     permits: list[PermitAnswer]
     as_of_position: int

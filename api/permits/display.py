@@ -13,7 +13,7 @@ from api.http.json_bodies import JsonRoute
 from api.http.origin import origin_of
 from api.http.reading import well_formed
 from api.http.roles import Scope
-from api.http.security import credentials_of, require
+from api.http.security import device_proof, require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.errors import HolderIsRestricted, PermitEnded
@@ -59,8 +59,7 @@ async def mint(
 
     A permit that is suspended or has ended gets one as well; its check has the outcome.
     """
-    origin = origin_of(request.scope, service.public_url)
-    proof = dpop.required(request, origin=origin, token=credentials_of(request.scope).token)
+    proof = device_proof(request, service)
     permit = await _own(well_formed(permit_number), holder, service)
     if proof.device not in permit.devices:
         raise dpop.refused("The permit is not bound to this key.")
@@ -72,7 +71,7 @@ async def mint(
         code = await service.codes.mint(display, now, life_s)
     except ProofReplayed as error:
         raise dpop.refused(error.detail) from None
-    url = f"{origin}/v/{code}".upper()
+    url = f"{origin_of(request.scope, service.public_url)}/v/{code}".upper()
     return DisplayCodeAnswer(
         code=code,
         issued_at=now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends, Header, Request, Security
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from starlette.responses import Response
@@ -12,16 +12,16 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
-from api.http.reading import Reads, known, known_tags, reads, shown_permit, well_formed
+from api.http.reading import Reads, known, known_tags, listed, reads, shown_permit, well_formed
 from api.http.roles import Scope
-from api.http.security import require
+from api.http.security import require, require_device
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
 from domain.device import Device
 from ledger.commands.runner import Command
 
-from .answers import PermitAnswer
+from .answers import DevicesAnswer, PermitAnswer
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 
 router = APIRouter(tags=["holder"], route_class=JsonRoute)
@@ -44,20 +44,45 @@ async def own_permit(
     return shown_permit(service, known(seen.facts), seen)
 
 
+@router.get("/v1/me/devices", responses=documents.read(DevicesAnswer))
+async def devices(
+    holder: Holder, service: Service, views: Annotated[Reads, Depends(reads)]
+) -> Response:
+    """List the phones that can show the own permit, from the log itself."""
+    seen = await views.permits.of_holder(holder.subject)
+    permit = await service.ledger.permit(known(seen.facts).permit_number)
+    bound = [{"device": device, "bound_at": since} for device, since in permit.devices.items()]
+    return listed({"permit_number": permit.id, "devices": bound}, seen)
+
+
 @router.post(
     "/v1/permits/{permit_number}/electronic/claims",
     status_code=201,
     responses=documents.written(PermitAnswer, 201),
 )
 async def claim(
-    permit_number: str, body: ClaimBody, command: HolderCommand, service: Service
+    permit_number: str,
+    body: ClaimBody,
+    command: HolderCommand,
+    service: Service,
+    request: Request,
+    _dpop: Annotated[
+        str | None,
+        Header(
+            alias="DPoP",
+            description="RFC 9449: a JWT of this request and its token (`ath`), signed with"
+            " `device_key` (ES256)",
+        ),
+    ] = None,
 ) -> Response:
-    """Claim the electronic permit (申领电子居住证) for the device that holds the key."""
+    """Claim the electronic permit (申领电子居住证) for the device that proves to hold the key."""
+    device = _device(body.device_key)
+    require_device(request, service, device.thumbprint)
     return await answered(
         service.ledger.claim(
             well_formed(permit_number),
             command.context.actor,
-            _device(body.device_key),
+            device,
             body.face_match.face_match() if body.face_match else None,
             command,
             confirmed=body.confirmed,

@@ -1,7 +1,8 @@
 """The public transparency log: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
 
 The log of events is under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests under
-``/tlog/manifests``. No endpoint needs a token, and nothing in them is personal.
+``/tlog/manifests``. Checkpoints, tiles and proofs are public. Entries are not: they name permits
+and say what happened to them, so they are for those who audit or operate the ledger.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request, Security
 from starlette.responses import Response
 from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
 
 from api.http import documents
 from api.http.admission import client_of
 from api.http.problems import HttpProblem
+from api.http.roles import Scope
+from api.http.security import require
 from api.http.services import Services, services
+from api.http.tokens import Principal
 from ledger.errors import Unavailable
 from ledger.eventlog.follow import POSITION_MAX
 from transparency.entries import bundled
@@ -30,6 +34,7 @@ router = APIRouter(tags=["tlog"])
 
 TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
 FOR_EVER = "public, max-age=31536000, immutable"
+FOR_ONE_FOR_EVER = "private, max-age=31536000, immutable"
 FOR_A_MOMENT = "public, max-age=1"
 FOR_A_WHILE = "public, max-age=60"
 
@@ -40,6 +45,7 @@ PREFER_LENGTH_MAX = 200
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 Service = Annotated[Services, Depends(services)]
+Auditor = Annotated[Principal, Security(require(Scope.AUDIT_READ, Scope.OPERATE))]
 Position = Annotated[int, Path(ge=1, le=POSITION_MAX)]
 Prefer = Annotated[
     list[str] | None,
@@ -62,11 +68,12 @@ def text_of(description: str, *problems: int) -> documents.Responses:
 
 _OCTETS: documents.Responses = {
     200: {
-        "description": "hashes of 32 bytes each, or entries, each after its length of 2 bytes",
+        "description": "hashes of 32 bytes each; or entries, each after its length of 2 bytes",
         "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _TILE = _OCTETS | documents.problems(404, 422, 503)
+_ENTRIES = _OCTETS | documents.problems(401, 403, 404, 422, 503)
 
 
 def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
@@ -82,12 +89,12 @@ def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
 
 def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
     async def tile(tile_path: str, service: Service) -> Response:
-        """A tile `<L>/<N>[.p/<W>]`, or a bundle of entries `entries/<N>[.p/<W>]`."""
-        try:
-            wanted = TilePath.of(tile_path)
-        except ValueError:
-            raise not_there("There is no such tile.") from None
-        content = await _content(log, wanted, service)
+        """A tile `<L>/<N>[.p/<W>]`."""
+        wanted = _tile_path(tile_path)
+        content = None
+        if wanted.level is not None and wanted.level <= LEVEL_MAX:
+            whole = Tile(wanted.level, wanted.number)
+            content = await service.trees.tile(log, whole, wanted.width)
         if content is None:
             raise not_there("There is no such tile, or not yet.")
         return answer(content, OCTETS, FOR_EVER)
@@ -95,15 +102,26 @@ def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
     return tile
 
 
-async def _content(log: Log, wanted: TilePath, service: Services) -> bytes | None:
+def _entries_of(log: Log) -> Callable[..., Awaitable[Response]]:
+    async def entries(tile_path: str, service: Service, _: Auditor) -> Response:
+        """A bundle of entries `<N>[.p/<W>]`, for those who audit or operate the ledger."""
+        wanted = _tile_path(f"entries/{tile_path}")
+        found = await service.trees.entries(log, wanted.number, wanted.width)
+        if found is None:
+            raise not_there("There is no such bundle, or not yet.")
+        return Response(bundled(found), 200, {"Cache-Control": FOR_ONE_FOR_EVER}, OCTETS)
+
+    return entries
+
+
+def _tile_path(text: str) -> TilePath:
+    try:
+        wanted = TilePath.of(text)
+    except ValueError:
+        raise not_there("There is no such tile.") from None
     if wanted.number > POSITION_MAX // WIDTH:
-        return None
-    if wanted.level is None:
-        entries = await service.trees.entries(log, wanted.number, wanted.width)
-        return None if entries is None else bundled(entries)
-    if wanted.level > LEVEL_MAX:
-        return None
-    return await service.trees.tile(log, Tile(wanted.level, wanted.number), wanted.width)
+        raise not_there("There is no such tile.")
+    return wanted
 
 
 def _proof_of(log: Log) -> Callable[..., Awaitable[Response]]:
@@ -190,6 +208,7 @@ for _log in LOGS.values():
     _under = f"/tlog{_log.suffix}"
     for _path, _endpoint, _responses in (
         ("/checkpoint", _checkpoint_of(_log), text_of("a signed note", 404, 503)),
+        ("/tile/entries/{tile_path:path}", _entries_of(_log), _ENTRIES),
         ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
         ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 429, 503)),
         ("/key", _keys_of(_log), text_of("verifier keys")),

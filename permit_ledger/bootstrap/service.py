@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.http.dpop import SeenProofs
-from api.http.rate_limits import RateLimit
+from api.http.rate_limits import PROGRESS_GUESSES_PER_HOUR, RateLimit
 from api.http.services import Services
 from api.http.streams import PUBLIC_STREAMS_A_CLIENT_MAX, PUBLIC_STREAMS_MAX, Streams
 from api.http.waits import Waits
@@ -121,6 +121,11 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 id_card_reader=id_cards,
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
+                ),
+                progress_guesses=RateLimit(
+                    PROGRESS_GUESSES_PER_HOUR,
+                    what="wrong details for this receipt",
+                    period_s=3600,
                 ),
                 reader=reader,
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import httpx
+from joserfc import jwt
 from joserfc.jwk import ECKey
 from rich.console import Console
 from rich.panel import Panel
@@ -68,7 +73,7 @@ class Demo:
         show = self._shower(path, registrar)
         show("办证 · issued", f"{issued_on}, so that its endorsement window is open today")
 
-        self._post(f"{path}/electronic/claims", holder, _claim())
+        self._claim(f"{path}/electronic/claims", holder)
         show("申领电子证 · claimed on a phone", "with a live-portrait match")
 
         self._post(f"{path}/endorsements", registrar, {"card_presented": "card"})
@@ -131,8 +136,35 @@ class Demo:
     def _post(self, path: str, token: str | None, body: Json) -> Json:
         return self._ask("POST", path, token, body)
 
-    def _ask(self, method: str, path: str, token: str | None, body: Json | None) -> Json:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def _claim(self, path: str, token: str) -> None:
+        """With a proof by a phone's key (RFC 9449)."""
+        key = ECKey.generate_key("P-256", private=True)
+        public = key.as_dict(private=False)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest())
+        claims = {
+            "jti": secrets.token_urlsafe(),
+            "htm": "POST",
+            "htu": str(self._http.base_url.join(path)),
+            "iat": int(time.time()),
+            "ath": digest.rstrip(b"=").decode(),
+        }
+        proof = jwt.encode({"typ": "dpop+jwt", "alg": "ES256", "jwk": public}, claims, key)
+        body = {
+            "confirmed": True,
+            "face_match": {"provider": "demo", "score": 0.98, "matched": True},
+            "device_key": public,
+        }
+        self._ask("POST", path, token, body, {"DPoP": proof})
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        token: str | None,
+        body: Json | None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> Json:
+        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **more}
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.TransportError:
@@ -168,15 +200,6 @@ def _application(issued_on: date) -> Json:
         "residence_registered_on": add_months(issued_on, -8).isoformat(),
         "ground": "employment",
         "issued_on": issued_on.isoformat(),
-    }
-
-
-def _claim() -> Json:
-    key = ECKey.generate_key("P-256", private=True)
-    return {
-        "confirmed": True,
-        "face_match": {"provider": "demo", "score": 0.98, "matched": True},
-        "device_key": key.as_dict(private=False),
     }
 
 

@@ -217,21 +217,6 @@ def issue(registrar: Caller, application: Callable[..., Json]) -> Callable[..., 
     return make
 
 
-@pytest.fixture(scope="session")
-def claim_body() -> Callable[[], Json]:
-    """A claim by a new device."""
-
-    def make() -> Json:
-        key = ECKey.generate_key("P-256", private=True)
-        return {
-            "confirmed": True,
-            "face_match": {"provider": "test", "score": 0.97, "matched": True},
-            "device_key": key.as_dict(private=False),
-        }
-
-    return make
-
-
 @pytest.fixture
 def act(registrar: Caller) -> Callable[..., Json]:
     """``act(number, "loss-reports")``: what the registrar does, and the permit as it then is."""

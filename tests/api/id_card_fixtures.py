@@ -3,6 +3,8 @@
 import pytest
 
 PATH = "/v1/id-card-applications"
+KNOWN = {"birth_date": "1990-01-01"}
+"""What an applicant says to see the progress."""
 WAY = ["dispatches", "approvals", "productions", "arrivals"]
 IN_PERSON = {
     "by": "applicant",
@@ -78,9 +80,10 @@ def arrived(accept, step):
 
 @pytest.fixture
 def progress(http):
-    """``progress(application)``: the progress by receipt number, without a token."""
+    """``progress(application)``: the progress by receipt number and birth date, without a token."""
 
     def progress(application, **parameters):
-        return http.get(f"{PATH}/{application['receipt_number']}/progress", params=parameters)
+        path = f"{PATH}/{application['receipt_number']}/progress"
+        return http.get(path, params=KNOWN | parameters)
 
     return progress

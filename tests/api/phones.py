@@ -41,6 +41,27 @@ def proof_of(
     return jws.serialize_compact(named, json.dumps(said).encode(), key, registry=registry)
 
 
+def claim(
+    holder: Caller,
+    number: str,
+    key: ECKey | None = None,
+    *,
+    proof: str | None = None,
+    idempotency_key: str | None = None,
+    **changes: Any,
+) -> httpx.Response:
+    """Claim the permit for a device, with a proof by its key unless another is given.
+
+    ``changes`` replace what the body has.
+    """
+    key = key or ECKey.generate_key("P-256", private=True)
+    path = f"/v1/permits/{number}/electronic/claims"
+    proof = proof or proof_of(key, "POST", holder.url(path), holder.token)
+    headers = {"idempotency_key": idempotency_key} if idempotency_key else {}
+    body = {**CLAIM, "device_key": key.as_dict(private=False), **changes}
+    return holder.post(path, body, dpop=proof, **headers)
+
+
 class Phone:
     """Bound to one permit once it has claimed it."""
 
@@ -55,8 +76,7 @@ class Phone:
         return str(self.key.thumbprint())
 
     def claim(self) -> "Phone":
-        body = {**CLAIM, "device_key": self.key.as_dict(private=False)}
-        answer = self.holder.post(f"/v1/permits/{self.number}/electronic/claims", body)
+        answer = claim(self.holder, self.number, self.key)
         assert answer.status_code == 201, answer.text
         return self
 
@@ -69,9 +89,10 @@ class Phone:
     def proof(self, header: Json | None = None, key: ECKey | None = None, **claims: Any) -> str:
         """Of a request for a code; whatever is given replaces what would be right, ``None`` leaves
         it out."""
-        url = f"{self.holder.http.base_url}".rstrip("/") + self.path
         named = {"jwk": self.key.as_dict(private=False), **(header or {})}
-        return proof_of(key or self.key, "POST", url, self.holder.token, named, **claims)
+        return proof_of(
+            key or self.key, "POST", self.holder.url(self.path), self.holder.token, named, **claims
+        )
 
     def ask(self, proof: str | None = None, challenge: str | None = None) -> httpx.Response:
         """For a code, whatever the answer is."""

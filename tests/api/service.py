@@ -58,6 +58,10 @@ class Caller:
     def token(self) -> str:
         return self.headers["Authorization"].partition(" ")[2]
 
+    def url(self, path: str) -> str:
+        """Of a path, as a proof names it."""
+        return f"{self.http.base_url}".rstrip("/") + path
+
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return self.http.get(path, params=parameters, headers=self.headers)
 

@@ -5,6 +5,8 @@ The rules themselves are tested in tests/domain/test_cards.py.
 
 import pytest
 
+from tests.api.phones import claim
+
 DAMAGED = {"reason": "damaged", "old_card_returned": True}
 
 
@@ -20,10 +22,9 @@ def number(permit):
 
 
 @pytest.fixture
-def claimed(permit, number, holder_of, claim_body):
+def claimed(permit, number, holder_of):
     """The number of a permit that is also on a phone."""
-    path = f"/v1/permits/{number}/electronic/claims"
-    assert 201 == holder_of(permit).post(path, claim_body()).status_code
+    assert 201 == claim(holder_of(permit), number).status_code
     return number
 
 

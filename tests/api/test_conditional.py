@@ -132,7 +132,7 @@ def test_the_holders_own_permit(ask, holder_of, issue, read):
 def test_an_application_and_its_progress(ask, accept):
     """For the counter, and for the progress."""
     number = accept()["receipt_number"]
-    for path in (number, f"{number}/progress"):
+    for path in (number, f"{number}/progress?birth_date=1990-01-01"):
         answer = ask(f"/v1/id-card-applications/{path}", 'W/"1"')
         assert (304, '"1"') == (answer.status_code, answer.headers["ETag"])
 

@@ -1,11 +1,14 @@
 """The electronic permit: claims, devices, and the holder's own permit. P18, P19."""
 
+from datetime import datetime
+
 import pytest
 from joserfc.jwk import ECKey
 
 from domain import permit_number
+from tests.api.phones import CLAIM, Phone, claim, digest_of, proof_of
 
-MATCH = {"provider": "test", "score": 0.97, "matched": True}
+MATCH = CLAIM["face_match"]
 
 
 @pytest.fixture
@@ -19,14 +22,19 @@ def holder(holder_of, permit):
 
 
 @pytest.fixture
-def claims(permit):
+def number(permit):
+    return permit["permit_number"]
+
+
+@pytest.fixture
+def claims(number):
     """Where this permit is claimed."""
-    return f"/v1/permits/{permit['permit_number']}/electronic/claims"
+    return f"/v1/permits/{number}/electronic/claims"
 
 
-def test_a_claim_makes_the_electronic_permit_active(holder, claims, claim_body):
+def test_a_claim_makes_the_electronic_permit_active(holder, number):
     """201, and the permit shows one device."""
-    answer = holder.post(claims, claim_body())
+    answer = claim(holder, number)
 
     assert 201 == answer.status_code
     active = {"status": "active", "card_serial": 1, "effective": True, "devices": 1}
@@ -34,80 +42,79 @@ def test_a_claim_makes_the_electronic_permit_active(holder, claims, claim_body):
     assert 2 == answer.json()["version"]
 
 
-def test_p18_a_permit_that_was_never_issued_cannot_be_claimed(caller, claim_body):
+def test_p18_a_permit_that_was_never_issued_cannot_be_claimed(caller):
     """A well-formed number that no permit has, and a holder who never had one."""
     stranger = caller("holder", holder_id="nobody-ever-issued-to")
     number = permit_number.draw(lambda bits: 7 * (2**bits // 31))
 
-    answer = stranger.post(f"/v1/permits/{number}/electronic/claims", claim_body())
+    answer = claim(stranger, number)
 
     assert (409, "NO_PHYSICAL_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
-def test_p18_a_permit_with_a_lost_card_can_be_claimed(act, permit, holder, claims, claim_body):
+def test_p18_a_permit_with_a_lost_card_can_be_claimed(act, permit, holder, number):
     """The permit is in term."""
     act(permit["permit_number"], "loss-reports")
 
-    answer = holder.post(claims, claim_body())
+    answer = claim(holder, number)
 
     assert (201, "active") == (answer.status_code, answer.json()["electronic"]["status"])
 
 
-def test_p19_a_claim_needs_a_face_match(subtests, holder, claims, claim_body):
+def test_p19_a_claim_needs_a_face_match(subtests, holder, number):
     """A missing or negative result is refused."""
     for face_match in [None, {**MATCH, "matched": False}]:
         with subtests.test(face_match=face_match):
-            answer = holder.post(claims, {**claim_body(), "face_match": face_match})
+            answer = claim(holder, number, face_match=face_match)
 
             assert (409, "FACE_MATCH_REQUIRED") == (answer.status_code, answer.json()["code"])
 
 
-def test_p19_a_claim_needs_an_explicit_confirmation(subtests, holder, claims, claim_body):
+def test_p19_a_claim_needs_an_explicit_confirmation(subtests, holder, number):
     """*No* is refused by a rule; null is invalid."""
     for confirmed, status, code in [(False, 409, "NOT_CONFIRMED"), (None, 422, "INVALID_REQUEST")]:
         with subtests.test(confirmed=confirmed, status=status, code=code):
-            answer = holder.post(claims, {**claim_body(), "confirmed": confirmed})
+            answer = claim(holder, number, confirmed=confirmed)
 
             assert (status, code) == (answer.status_code, answer.json()["code"])
 
 
-def test_p19_a_missing_confirmation_is_refused(holder, claims, claim_body):
+def test_p19_a_missing_confirmation_is_refused(holder, claims):
     """It does not count as a confirmation."""
-    body = claim_body()
-    del body["confirmed"]
+    key = ECKey.generate_key("P-256")
+    body = {"face_match": MATCH, "device_key": key.as_dict(private=False)}
 
-    answer = holder.post(claims, body)
+    answer = holder.post(claims, body, dpop=proof_of(key, "POST", holder.url(claims), holder.token))
 
     assert (409, "NOT_CONFIRMED") == (answer.status_code, answer.json()["code"])
 
 
-def test_p19_a_second_claim_on_the_same_device_changes_nothing(holder, claims, claim_body):
+def test_p19_a_second_claim_on_the_same_device_changes_nothing(holder, number):
     """However the JWK spells its other members."""
-    body = claim_body()
-    first = holder.post(claims, body)
-    body["device_key"] |= {"use": "sig", "kid": "my phone", "alg": "ES256"}
+    key = ECKey.generate_key("P-256")
+    first = claim(holder, number, key)
+    others = {"use": "sig", "kid": "my phone", "alg": "ES256"}
 
-    second = holder.post(claims, body)
+    second = claim(holder, number, key, device_key=key.as_dict(private=False) | others)
 
     assert (201, first.json()) == (second.status_code, second.json())
 
 
-def test_another_device_is_bound_up_to_the_policys_number(holder, claims, claim_body):
+def test_another_device_is_bound_up_to_the_policys_number(holder, number):
     """Five phones; the sixth is refused."""
-    devices = [holder.post(claims, claim_body()).json()["electronic"]["devices"] for _ in range(5)]
+    devices = [claim(holder, number).json()["electronic"]["devices"] for _ in range(5)]
 
-    sixth = holder.post(claims, claim_body())
+    sixth = claim(holder, number)
 
     assert [1, 2, 3, 4, 5] == devices
     assert (409, "TOO_MANY_DEVICES") == (sixth.status_code, sixth.json()["code"])
 
 
-def test_a_device_can_be_revoked(permit, holder, claims, claim_body):
+def test_a_device_can_be_revoked(permit, holder, number):
     """By its key's thumbprint; the claim itself stays; a second time there is nothing to revoke."""
-    body = claim_body()
-    holder.post(claims, body)
-    path = f"/v1/permits/{permit['permit_number']}/electronic/device-revocations"
-    device = {"device": ECKey.import_key(body["device_key"]).thumbprint()}
+    phone = Phone(holder, permit).claim()
+    path = f"/v1/permits/{phone.number}/electronic/device-revocations"
+    device = {"device": phone.thumbprint}
 
     first, second = holder.post(path, device), holder.post(path, device)
 
@@ -116,17 +123,73 @@ def test_a_device_can_be_revoked(permit, holder, claims, claim_body):
     assert (409, "UNKNOWN_DEVICE") == (second.status_code, second.json()["code"])
 
 
-def test_a_private_key_is_refused_and_not_repeated(holder, claims, claim_body):
+def test_a_claim_needs_a_proof_by_the_key_that_is_to_be_bound(subtests, holder, claims, number):
+    """A thief of the access token cannot bind a key that is not the thief's, nor use a proof of
+    another request, another token, or without the token."""
+    key, other = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
+    url, token = holder.url(claims), holder.token
+    codes = holder.url(claims.replace("claims", "display-codes"))
+    for name, proof in {
+        "another key's": proof_of(other, "POST", url, token),
+        "its key in the header, another's signature": proof_of(
+            other, "POST", url, token, {"jwk": key.as_dict(private=False)}
+        ),
+        "of another address": proof_of(key, "POST", codes, token),
+        "of another method": proof_of(key, "PUT", url, token),
+        "of another token": proof_of(key, "POST", url, token, ath=digest_of("another")),
+        "without the token": proof_of(key, "POST", url, token, ath=None),
+    }.items():
+        with subtests.test(name):
+            assert_refused(claim(holder, number, key, proof=proof))
+    with subtests.test("none"):
+        body = {**CLAIM, "device_key": key.as_dict(private=False)}
+        assert_refused(holder.post(claims, body))
+    assert 0 == holder.get("/v1/me/permit").json()["electronic"]["devices"]
+
+
+def test_a_proof_of_a_claim_is_good_once(permit, holder, claims, number):
+    """A phone that was revoked is not bound again by repeating what was sent."""
+    phone = Phone(holder, permit)
+    proof = proof_of(phone.key, "POST", holder.url(claims), holder.token)
+    assert 201 == claim(holder, number, phone.key, proof=proof).status_code
+    phone.revoke(phone)
+
+    assert_refused(claim(holder, number, phone.key, proof=proof))
+
+    assert 0 == holder.get("/v1/me/permit").json()["electronic"]["devices"]
+
+
+def assert_refused(answer):
+    assert (401, "UNAUTHENTICATED") == (answer.status_code, answer.json()["code"])
+    assert 'DPoP error="invalid_dpop_proof"' in answer.headers["www-authenticate"]
+
+
+def test_the_holder_sees_each_phone_and_since_when(permit, holder):
+    """So that a phone that a thief has bound is found, and removed from any other."""
+    own, thiefs = Phone(holder, permit).claim(), Phone(holder, permit).claim()
+
+    found = holder.get("/v1/me/devices").json()
+    own.revoke(thiefs)
+    left = holder.get("/v1/me/devices").json()
+
+    assert [own.thumbprint, thiefs.thumbprint] == [each["device"] for each in found["devices"]]
+    first, second = [datetime.fromisoformat(each["bound_at"]) for each in found["devices"]]
+    assert first < second
+    assert found["devices"][:1] == left["devices"]
+    assert permit["permit_number"] == left["permit_number"]
+
+
+def test_a_private_key_is_refused_and_not_repeated(holder, number):
     """It must never leave the device, nor appear in a response."""
     key = ECKey.generate_key("P-256", private=True).as_dict(private=True)
 
-    answer = holder.post(claims, {**claim_body(), "device_key": key})
+    answer = claim(holder, number, device_key=key)
 
     assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
     assert key["d"] not in answer.text
 
 
-def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, claims, claim_body):
+def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, number):
     """Off the curve, too short, on another curve, of another kind."""
     for changes in [
         {"y": "A" * 43},
@@ -137,10 +200,9 @@ def test_a_key_that_is_no_point_on_p_256_is_refused(subtests, holder, claims, cl
         {"kty": "oct", "k": "c2VjcmV0"},
     ]:
         with subtests.test(changes=changes):
-            body = claim_body()
-            body["device_key"] |= changes
+            key = ECKey.generate_key("P-256")
 
-            answer = holder.post(claims, body)
+            answer = claim(holder, number, key, device_key=key.as_dict(private=False) | changes)
 
             assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
 

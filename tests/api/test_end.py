@@ -5,6 +5,8 @@ The rules themselves are tested in tests/domain/test_end.py.
 
 import pytest
 
+from tests.api.phones import claim
+
 ENDINGS = {
     "cancellations": ({"reason": "renounced"}, "ended"),
     "voidings": ({"finding": "forged lease"}, "voided"),
@@ -17,10 +19,9 @@ def permit(issue):
 
 
 @pytest.fixture
-def claimed(permit, holder_of, claim_body):
+def claimed(permit, holder_of):
     """A permit that is also on a phone."""
-    path = f"/v1/permits/{permit['permit_number']}/electronic/claims"
-    return holder_of(permit).post(path, claim_body()).json()
+    return claim(holder_of(permit), permit["permit_number"]).json()
 
 
 def test_p23_a_cancellation_ends_both_tracks_at_once(act, check, claimed):
@@ -61,7 +62,7 @@ def test_p24_a_voiding_is_effective_from_discovery(act, service, check, claimed)
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_p23_every_command_on_an_ended_permit_is_refused(
-    act, read, registrar, permit, holder_of, claim_body, ending
+    act, read, registrar, permit, holder_of, ending
 ):
     """From registrar and holder; the version is unchanged."""
     number = permit["permit_number"]
@@ -82,8 +83,7 @@ def test_p23_every_command_on_an_ended_permit_is_refused(
     answers = {
         what: registrar.post(f"/v1/permits/{number}/{what}", body) for what, body in acts.items()
     }
-    path = f"/v1/permits/{number}/electronic/claims"
-    answers["claims"] = holder_of(permit).post(path, claim_body())
+    answers["claims"] = claim(holder_of(permit), number)
 
     assert dict.fromkeys(answers, (409, "PERMIT_ENDED")) == {
         what: (answer.status_code, answer.json()["code"]) for what, answer in answers.items()

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.api.orders import ERASURE, ORDER, TRACKS, orders, shown
+from tests.api.phones import claim
 
 PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 NOW = "2026-06-01"
@@ -31,12 +32,11 @@ def person(application):
 
 
 @pytest.fixture
-def permit(at, registrar, person, holder_of, claim_body):
+def permit(at, registrar, person, holder_of):
     """The applicant's permit, claimed on a phone as well."""
     at(NOW)
     issued = registrar.post("/v1/permits", person).json()
-    path = f"/v1/permits/{issued['permit_number']}/electronic/claims"
-    return holder_of(issued).post(path, claim_body()).json()
+    return claim(holder_of(issued), issued["permit_number"]).json()
 
 
 @pytest.fixture

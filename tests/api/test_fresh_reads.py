@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.api.id_card_fixtures import PATH
+from tests.api.id_card_fixtures import KNOWN, PATH
 
 VIEWS = ["", "/physical", "/electronic"]
 
@@ -95,7 +95,7 @@ def test_progress_is_fresh_while_the_projector_is_suspended(battered, registrar,
         receipt = registrar.post(PATH, brought()).json()["receipt_number"]
         registrar.post(f"{PATH}/{receipt}/dispatches")
 
-        answer = registrar.get(f"{PATH}/{receipt}/progress")
+        answer = registrar.get(f"{PATH}/{receipt}/progress", **KNOWN)
 
     assert (200, "sent_to_hukou_police") == (answer.status_code, answer.json()["stage"])
 

@@ -42,6 +42,7 @@ READS = {
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
     "GET /v1/me/permit": "holder",
+    "GET /v1/me/devices": "holder",
     f"GET {A}/events": "investigator",
     f"GET {A}/state": "investigator",
     f"GET {A}/timeline": "investigator",
@@ -50,6 +51,7 @@ READS = {
     "GET /v1/audit/id-card-applications/{receipt_number}/events": "investigator",
     "GET /v1/audit/reads": "investigator",
     "GET /v1/stats": "registrar",
+    "GET /v1/stats/staff": "registrar",
     "GET /v1/stats/files/{name}": "registrar",
     f"GET {C}": "registrar",
     f"GET {C}/counts": "registrar",
@@ -57,6 +59,7 @@ READS = {
     f"GET {R}/progress": "registrar",
     "GET /tlog/proof/{position}": "registrar",
     "GET /tlog/tile/{tile_path}": "registrar",
+    "GET /tlog/tile/entries/{tile_path}": "operator",
 }
 WRITES = {
     "POST /v1/permits": "registrar",

@@ -6,7 +6,7 @@ import httpx
 
 from domain import permit_number
 from domain.id_cards import receipt_number
-from tests.api.id_card_fixtures import PATH, WAY, refused
+from tests.api.id_card_fixtures import KNOWN, PATH, WAY, refused
 from tests.api.orders import ERASURE, ORDER
 from tests.waiting import until
 
@@ -25,13 +25,53 @@ def test_progress_contains_no_personal_data(accept, progress):
     } == set(progress(accept()).json())
 
 
+def test_progress_needs_something_that_is_not_on_a_public_list(subtests, http, accept, brought):
+    """The receipt number is in the transparency log. Whoever knows neither birth date nor the end
+    of the citizen number gets the answer of an unknown receipt."""
+    papers = brought()
+    number = papers["applicant"]["citizen_id_number"]
+    other = f"{(int(number[-4:-1]) + 1) % 1000:03d}{number[-1]}"
+    path = f"{PATH}/{accept(applicant=papers['applicant'])['receipt_number']}/progress"
+    for known, status in [
+        ({}, 404),
+        ({"birth_date": "1990-01-02"}, 404),
+        ({"id_last4": other}, 404),
+        ({"id_last4": ""}, 404),
+        ({"birth_date": "1990-01-01", "id_last4": other}, 404),
+        ({"birth_date": "1990-01-02", "id_last4": number[-4:]}, 404),
+        ({"birth_date": "1990-01-01"}, 200),
+        ({"id_last4": number[-4:]}, 200),
+        ({"id_last4": f" {number[-4:].lower()} "}, 200),
+        ({"birth_date": "1990-01-01", "id_last4": number[-4:]}, 200),
+        ({"birth_date": "yesterday"}, 422),
+        ({"id_last4": "0" * 21}, 422),
+    ]:
+        with subtests.test(known=known):
+            answer = http.get(path, params=known)
+            assert status == answer.status_code
+            if status == 404:
+                assert "UNKNOWN_APPLICATION" == answer.json()["code"]
+
+
+def test_an_applicants_details_cannot_be_guessed(http, accept, progress):
+    """After ten wrong ones, in an hour, the right ones are refused as well; other receipts are not
+    concerned. A receipt that was never made behaves alike."""
+    attacked, other = accept(), accept()
+    for number in (attacked["receipt_number"], receipt_number.draw(lambda k: 2**k // 5)):
+        path = f"{PATH}/{number}/progress"
+        wrong = [http.get(path, params={"id_last4": f"{n:04d}"}) for n in range(9000, 9011)]
+        assert [404] * 10 + [429] == [answer.status_code for answer in wrong]
+
+    assert (429, 200) == (progress(attacked).status_code, progress(other).status_code)
+
+
 def test_an_unknown_receipt_number_is_404(http, accept, issue):
     """An invalid, an unused and a permit's number get the same response."""
     number = accept()["receipt_number"]
     wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
     nobodys = receipt_number.draw(lambda k: 2**k // 3)
     answers = [
-        http.get(f"{PATH}/{one}/progress")
+        http.get(f"{PATH}/{one}/progress", params=KNOWN)
         for one in (wrong, nobodys, issue()["permit_number"], "x")
     ]
     assert {(404, "UNKNOWN_APPLICATION")} == {
@@ -122,7 +162,8 @@ def test_an_applicant_is_restricted_and_erased_like_a_holder(
         (seen := registrar.get(file).json())["applicant"],
         seen["personal_data"],
     )
-    assert "withdrawn" == progress(application).json()["stage"]
+    assert "withdrawn" == seen["stage"]
+    assert 404 == progress(application).status_code  # nothing is left to compare with
     assert [(None,)] == service.rows(
         "SELECT wrapped FROM ledger.holders WHERE holder_id = %s", application["holder_id"]
     )
@@ -166,7 +207,7 @@ def test_an_operator_can_settle_due_dates_by_hand(at, service, accept, progress)
 
 def test_too_many_requests_are_refused(http, accept):
     """The address has to wait; requests of other addresses are served."""
-    path = f"{PATH}/{accept()['receipt_number']}/progress"
+    path = f"{PATH}/{accept()['receipt_number']}/progress?birth_date=1990-01-01"
     with http.stream("GET", path):
         pass
     answers: list[httpx.Response] = []

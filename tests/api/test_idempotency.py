@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.api.phones import Phone, claim
+
 
 @pytest.fixture
 def key():
@@ -157,14 +159,14 @@ def test_the_key_of_another_caller_is_another_key(signed, application, key):
     assert "Idempotency-Replayed" not in second.headers
 
 
-def test_a_claim_is_executed_once(issue, holder_of, claim_body, key):
+def test_a_claim_is_executed_once(issue, holder_of, key):
     """The holder's commands accept a key as the registrar's do."""
     permit = issue()
-    path = f"/v1/permits/{permit['permit_number']}/electronic/claims"
-    holder, body = holder_of(permit), claim_body()
+    phone = Phone(holder_of(permit), permit)
 
-    first = holder.post(path, body, idempotency_key=key)
-    again = holder.post(path, body, idempotency_key=key)
+    first, again = (
+        claim(phone.holder, phone.number, phone.key, idempotency_key=key) for _ in range(2)
+    )
 
     assert (201, first.content) == (again.status_code, again.content)
     assert "true" == again.headers["Idempotency-Replayed"]

@@ -12,6 +12,7 @@ from itertools import cycle
 
 import httpx
 import psycopg
+from joserfc.jwk import ECKey
 from psycopg.rows import dict_row
 
 from ledger.commands.blocking import BlockingLedger
@@ -19,6 +20,8 @@ from ledger.crypto.blind_index import BlindIndex
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
 from projections.views.face import SealedFace
+from tests.api.phones import CLAIM as A_CLAIM
+from tests.api.phones import proof_of
 from tests.projections import columns
 
 LOAD_S = float(os.environ.get("PERMIT_LEDGER_TEST_LOAD_S", "3"))
@@ -47,7 +50,7 @@ LIVES = [
 """What clients do to their permits in turn; every act of it is granted."""
 
 
-async def live(client, registrar, person, life, claim_body):
+async def live(client, registrar, person, life):
     """One permit's life; yields the status of every request."""
 
     async def headers_of(role, holder_id):
@@ -65,13 +68,18 @@ async def live(client, registrar, person, life, claim_body):
         elif what == ERASURE[0]:
             headers = await headers_of("investigator", None)
             path = f"/v1/audit/holders/{permit['holder_id']}/{what}"
-        answer = await client.post(
-            path, json=claim_body() if body is None else body, headers=headers
-        )
+        sent = body
+        if body is None:
+            key = ECKey.generate_key("P-256")
+            sent = {**A_CLAIM, "device_key": key.as_dict(private=False)}
+            token = headers["Authorization"].partition(" ")[2]
+            url = str(client.base_url.join(path))
+            headers = {**headers, "DPoP": proof_of(key, "POST", url, token)}
+        answer = await client.post(path, json=sent, headers=headers)
         yield answer.status_code
 
 
-async def load(service, application, claim_body):
+async def load(service, application):
     """Every client issues one permit after another; returns how often each status came."""
     registrar = service.caller("registrar").headers
     statuses, lives = Counter(), cycle(LIVES)
@@ -79,7 +87,7 @@ async def load(service, application, claim_body):
     async def one():
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
             while time.monotonic() < ends:
-                requests = live(client, registrar, application(), next(lives), claim_body)
+                requests = live(client, registrar, application(), next(lives))
                 statuses.update([status async for status in requests])
 
     ends = time.monotonic() + LOAD_S
@@ -99,12 +107,12 @@ VIEWS = {"physical": columns.physical, "electronic": columns.electronic}
 
 
 def test_under_load_nothing_fails_and_the_views_equal_the_log(
-    make_service, application, claim_body, eventually
+    make_service, application, eventually
 ):
     """Positions 1 … head, each once; every column of both tracks as the events say."""
     service = make_service().start()
 
-    statuses = asyncio.run(load(service, application, claim_body))
+    statuses = asyncio.run(load(service, application))
 
     assert {200, 201} == set(statuses)
     assert len(LIVES) * 4 < statuses[201]

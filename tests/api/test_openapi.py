@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 
 from tests.api.orders import ERASURE, ORDER
+from tests.api.phones import claim
 
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
@@ -23,6 +24,7 @@ CONTRACT = {
     *("GET /metrics", "PUT /v1/dev/clock", "POST /v1/dev/tokens"),
     *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
     *(f"GET {A}/evidence", "GET /tlog/checkpoint", "GET /tlog/tile/{tile_path}"),
+    "GET /tlog/tile/entries/{tile_path}",
     *("GET /tlog/proof/{position}", "GET /tlog/key"),
     *("GET /v1/stats", "GET /v1/stats/live", "GET /v1/stats/files/{name}"),
     *(f"POST {C}", f"POST {R}/dispatches", f"POST {R}/approvals", f"POST {R}/returns"),
@@ -108,7 +110,6 @@ def test_all_responses_of_a_permits_life_match_the_document(
     operator,
     holder_of,
     application,
-    claim_body,
 ):
     """Refusals included."""
     at("2026-12-20")
@@ -129,7 +130,7 @@ def test_all_responses_of_a_permits_life_match_the_document(
         "GET /v1/me/permit": [holder.get("/v1/me/permit"), registrar.get("/v1/me/permit")],
         "POST /v1/permits/searches": [registrar.post("/v1/permits/searches", number)],
         f"POST {N}/electronic/claims": [
-            holder.post(f"{path}/electronic/claims", claim_body()),
+            claim(holder, permit["permit_number"]),
             holder.post(f"{path}/electronic/claims", {}),
         ],
         f"POST {N}/endorsements": [

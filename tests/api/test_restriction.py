@@ -4,6 +4,7 @@ used."""
 import pytest
 
 from tests.api.orders import ERASURE, ORDER, PERSONAL, TRACKS, orders, shown
+from tests.api.phones import claim
 
 WITHOUT_PORTRAIT = {field for field in PERSONAL if field != "portrait"} | {"address"}
 COMMANDS = {
@@ -24,12 +25,11 @@ COMMANDS = {
 
 
 @pytest.fixture
-def permit(at, issue, holder_of, claim_body):
+def permit(at, issue, holder_of):
     """In force on both tracks."""
     at("2026-06-01")
     issued = issue(issued_on="2026-01-05")
-    path = f"/v1/permits/{issued['permit_number']}/electronic/claims"
-    return holder_of(issued).post(path, claim_body()).json()
+    return claim(holder_of(issued), issued["permit_number"]).json()
 
 
 @pytest.fixture
@@ -120,13 +120,13 @@ def test_registrars_commands_are_refused(subtests, registrar, read, restricted):
             assert restricted["version"] + 1 == read(restricted)["version"]
 
 
-def test_the_holders_commands_are_refused(holder_of, claim_body, restricted):
+def test_the_holders_commands_are_refused(holder_of, restricted):
     """Neither binding nor revoking a phone is possible."""
     path = f"/v1/permits/{restricted['permit_number']}/electronic"
     holder = holder_of(restricted)
 
     answers = [
-        holder.post(f"{path}/claims", claim_body()),
+        claim(holder, restricted["permit_number"]),
         holder.post(f"{path}/device-revocations", {"device": "A" * 43}),
     ]
 

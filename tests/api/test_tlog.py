@@ -32,13 +32,14 @@ def proof_of(http):
     return proof_of
 
 
-def entries(http, log, index):
+def entries(operator, log, index):
     """All entries of the bundle that has leaf ``index``, by their indexes."""
+    http = operator.http
     head = TreeHead.of(Note.of(http.get(f"/tlog{log}/checkpoint").content).text)
     bundle = index // 256
     width = min(head.size - bundle * 256, 256)
     partial = f".p/{width}" if width < 256 else ""
-    content = http.get(f"/tlog{log}/tile/entries/{bundle:03d}{partial}").content
+    content = operator.get(f"/tlog{log}/tile/entries/{bundle:03d}{partial}").content
     found, at = {}, bundle * 256
     while content:
         length = int.from_bytes(content[:2])
@@ -48,7 +49,7 @@ def entries(http, log, index):
 
 
 def test_a_write_returns_its_leaf_and_a_receipt(
-    http, registrar, application, keys, proof_of, signed_claims
+    http, operator, registrar, application, keys, proof_of, signed_claims
 ):
     """The leaf is soon in the tree under a signature, and is the hash of the entry."""
     issued = registrar.post("/v1/permits", application())
@@ -64,7 +65,7 @@ def test_a_write_returns_its_leaf_and_a_receipt(
     proof = proof_of(position)
     head = proof.check(leaf, keys[""].name, [keys[""]])
     assert head.size >= position
-    entry = entries(http, "", position - 1)[position - 1]
+    entry = entries(operator, "", position - 1)[position - 1]
     assert leaf_hash(entry) == leaf
     assert json.loads(entry)["stream"] == issued.json()["permit_number"]
     assert json.loads(entry)["topic"] == "permit.issued.v1"
@@ -92,18 +93,18 @@ def test_other_responses_have_no_leaf(registrar, application):
     assert "ledger-promise" not in refused.headers
 
 
-def test_a_permits_entries_are_a_chain(http, registrar, application, proof_of):
+def test_a_permits_entries_are_a_chain(http, operator, registrar, application, proof_of):
     issued = registrar.post("/v1/permits", application())
     lost = registrar.post(f"/v1/permits/{issued.json()['permit_number']}/loss-reports")
     position = int(lost.headers["ledger-position"])
     proof_of(position)
-    entry = json.loads(entries(http, "", position - 1)[position - 1])
+    entry = json.loads(entries(operator, "", position - 1)[position - 1])
 
     assert entry["previous"] == issued.headers["ledger-leaf-hash"]
     assert entry["version"] == 2
 
 
-def test_checks_have_a_tree_of_their_own(http, verifier, issue, keys, proof_of):
+def test_checks_have_a_tree_of_their_own(http, operator, verifier, issue, keys, proof_of):
     """So that a removed check is detected."""
     permit = issue()
     body = {"scenario": "patrol_inspection", "track": "physical", "card_serial": 1}
@@ -111,7 +112,7 @@ def test_checks_have_a_tree_of_their_own(http, verifier, issue, keys, proof_of):
     deadline, found = time.monotonic() + 10, None
     while not found and time.monotonic() < deadline:
         size = TreeHead.of(Note.of(http.get("/tlog/checks/checkpoint").content).text).size
-        latest = entries(http, "/checks", size - 1) if size else {}
+        latest = entries(operator, "/checks", size - 1) if size else {}
         found = [
             (index, entry)
             for index, entry in latest.items()
@@ -174,7 +175,6 @@ def test_an_unknown_tile_or_entry_is_a_problem(subtests, http):
         "/tlog/tile/0/x000/000",
         "/tlog/tile/0/" + "x999/" * 30 + "999",
         "/tlog/tile/data/000",
-        "/tlog/tile/entries/x001/000",
         "/tlog/tile/0/%30%30%30%20",
         "/tlog/proof/999999999",
         "/tlog/witness",
@@ -184,6 +184,14 @@ def test_an_unknown_tile_or_entry_is_a_problem(subtests, http):
 
             assert answer.status_code == 404
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_unknown_bundle_is_a_problem(subtests, operator):
+    for path in ["x001/000", "0", "000.p/256", "", "x999/" * 30 + "999"]:
+        with subtests.test(path=path):
+            answer = operator.get(f"/tlog/tile/entries/{path}")
+
+            assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"])
 
 
 def test_an_invalid_position_is_refused(subtests, http):
@@ -201,6 +209,27 @@ def test_an_invalid_wait_does_not_block(subtests, http):
             started = time.monotonic()
             assert http.get("/tlog/proof/999999999", headers={"prefer": prefer}).status_code == 404
             assert time.monotonic() - started < 10
+
+
+def test_entries_are_for_those_who_audit_or_operate(subtests, http, caller, issue, proof_of):
+    """They name permits and receipts; nobody else gets them, however the address is spelt."""
+    proof_of(issue()["as_of_position"])
+    size = TreeHead.of(Note.of(http.get("/tlog/checkpoint").content).text).size
+    bundle = "000" if size >= 256 else f"000.p/{size}"
+    for log in ("", "/checks", "/manifests"):
+        for path in (f"tile/entries/{bundle}", f"tile//entries/{bundle}", f"tile/ENTRIES/{bundle}"):
+            with subtests.test(log=log, path=path):
+                assert http.get(f"/tlog{log}/{path}").status_code in {401, 404}
+    for role in ("registrar", "verifier", "holder"):
+        with subtests.test(role=role):
+            claims = {"holder_id": "somebody"} if role == "holder" else {}
+            assert 403 == caller(role, **claims).get(f"/tlog/tile/entries/{bundle}").status_code
+    for role in ("investigator", "operator"):
+        with subtests.test(role=role):
+            answer = caller(role, case="A-1").get(f"/tlog/tile/entries/{bundle}")
+            assert 200 == answer.status_code
+            assert "private" in answer.headers["cache-control"]
+            assert "access-control-allow-origin" not in answer.headers
 
 
 def test_immutable_resources_may_be_cached(http, issue, proof_of):

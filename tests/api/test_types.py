@@ -1,5 +1,7 @@
 """Values have the types of /openapi.json: none is converted to another."""
 
+from tests.api.phones import claim
+
 NOT_DATES = [631152000, 0, "631152000", "1990-01-01T00:00:00Z", "1990-1-1", "19900101", 1.5, True]
 NOT_BOOLEANS = ["yes", "true", "on", 1, 1.0, "1"]
 NOT_INTEGERS = ["1", True, 1.5, "one", [1]]
@@ -22,19 +24,16 @@ def test_a_date_must_be_a_date(subtests, registrar, application):
             assert_bad_input(answer, "residence_registered_on")
 
 
-def test_p19_only_true_is_a_confirmation(subtests, issue, holder_of, claim_body):
+def test_p19_only_true_is_a_confirmation(subtests, issue, holder_of):
     """Both the holder's own and the identity provider's."""
     for value in NOT_BOOLEANS:
         with subtests.test(value=value):
             permit = issue()
-            holder, path = (
-                holder_of(permit),
-                f"/v1/permits/{permit['permit_number']}/electronic/claims",
-            )
+            holder, number = holder_of(permit), permit["permit_number"]
             match = {"provider": "test", "score": 0.97, "matched": value}
 
-            assert_bad_input(holder.post(path, {**claim_body(), "confirmed": value}), "confirmed")
-            assert_bad_input(holder.post(path, {**claim_body(), "face_match": match}), "matched")
+            assert_bad_input(claim(holder, number, confirmed=value), "confirmed")
+            assert_bad_input(claim(holder, number, face_match=match), "matched")
 
 
 def test_p15_old_card_returned_must_be_a_boolean(subtests, registrar, issue):

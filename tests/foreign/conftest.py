@@ -14,7 +14,7 @@ import pytest
 
 from tests.api.conftest import application as application_of_the_api
 from tests.api.conftest import free_port
-from tests.api.service import Service
+from tests.api.service import Caller, Service
 from tests.foreign.follower import Fetched
 from tests.foreign.verifiers import CoseLog, Go, Scitt, Sigstore
 from tests.waiting import until
@@ -52,8 +52,14 @@ def http(log_service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def log(http: httpx.Client) -> Fetched:
-    fetched = Fetched.at(http, "/tlog")
+def operator(http: httpx.Client) -> Caller:
+    """Who may read entries."""
+    return Caller.with_token(http, "operator")
+
+
+@pytest.fixture(scope="session")
+def log(operator: Caller) -> Fetched:
+    fetched = Fetched.at(operator, "/tlog")
     assert fetched.size >= LEAVES
     return fetched
 

@@ -1,10 +1,11 @@
-"""A log as a stranger has fetched it over HTTP, and the proofs that its tiles give."""
+"""A log as an auditor has fetched it over HTTP, and the proofs that its tiles give."""
 
 from base64 import b64decode
 from dataclasses import dataclass, replace
 
 import httpx
 
+from tests.api.service import Caller
 from tests.foreign.claims import Consistency, Inclusion
 from transparency.merkle import (
     WIDTH,
@@ -31,9 +32,9 @@ class Fetched:
     tiles: dict[Tile, bytes]
 
     @classmethod
-    def at(cls, http: httpx.Client, under: str) -> "Fetched":
+    def at(cls, reader: Caller, under: str) -> "Fetched":
         def get(path: str) -> bytes:
-            answer = http.get(f"{under}/{path}")
+            answer = reader.get(f"{under}/{path}")
             assert answer.status_code == 200, f"{path}: {answer.status_code}"
             return answer.content
 

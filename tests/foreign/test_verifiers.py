@@ -47,11 +47,11 @@ def growths(log):
     return [log.consistency(old) for old in sorted(sizes) if 0 < old <= log.size]
 
 
-def test_torchwood_follows_the_log(log_service, log, go):
+def test_torchwood_follows_the_log(log_service, operator, log, go):
     """A client of tlog-tiles reads checkpoint, entries and tiles over HTTP: every entry is its
     leaf, all of them have the root that is signed, and each has a proof."""
     run = subprocess.run(
-        [go.program, "follow", f"{log_service.url}/tlog", log.key],
+        [go.program, "follow", f"{log_service.url}/tlog", log.key, operator.token],
         check=False,
         capture_output=True,
         text=True,
@@ -62,10 +62,10 @@ def test_torchwood_follows_the_log(log_service, log, go):
 
 
 @pytest.mark.parametrize("under", ["/tlog/checks", "/tlog/manifests"])
-def test_torchwood_follows_the_other_logs(log_service, http, go, under):
+def test_torchwood_follows_the_other_logs(log_service, http, operator, go, under):
     key = http.get(f"{under}/key").text.strip()
     run = subprocess.run(
-        [go.program, "follow", f"{log_service.url}{under}", key],
+        [go.program, "follow", f"{log_service.url}{under}", key, operator.token],
         check=False,
         capture_output=True,
         text=True,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from joserfc.jwk import ECKey
 from PIL import Image
 
+from tests.api.phones import claim
 from tests.api.service import Caller, Service
 
 NAME = "欧阳测试"
@@ -69,7 +69,7 @@ class PermitScenario:
         self.number, self.holder_id = issued["permit_number"], issued["holder_id"]
         holder = self._caller("holder", holder_id=self.holder_id)
         path = f"/v1/permits/{self.number}"
-        self._done(holder.post(f"{path}/electronic/claims", claim()))
+        self._done(claim(holder, self.number))
         self._check(1)
         for act in ("loss-reports", "loss-lifts", "loss-reports", "reissues", "card-deliveries"):
             self._done(self.registrar.post(f"{path}/{act}"))
@@ -181,14 +181,4 @@ def application() -> dict[str, Any]:
         "ground": "employment",
         "issued_on": "2026-01-05",
         "guardian": {"name": GUARDIAN, "citizen_id_number": GUARDIAN_NUMBER},
-    }
-
-
-def claim() -> dict[str, Any]:
-    """By a phone of its own."""
-    key = ECKey.generate_key("P-256").as_dict(private=False)
-    return {
-        "confirmed": True,
-        "face_match": {"provider": "national-identity", "score": 0.97, "matched": True},
-        "device_key": {name: key[name] for name in ("kty", "crv", "x", "y")},
     }

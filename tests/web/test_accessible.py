@@ -80,6 +80,7 @@ def states(visitor, settled, registrar, http):
 def _id_cards(someone):
     cards = IdCardCounter(someone)
     cards.form()
+    last4 = cards.page.locator("#f-citizen_id_number").input_value()[-4:]
     yield "card form", cards.page
     cards.tick("household_register", "study_proof", "without_photo", "commitment_signed")
     receipt = cards.accept()
@@ -90,6 +91,8 @@ def _id_cards(someone):
     expect(cards.page.locator("[data-step=collections]")).to_be_visible()
     yield "card file", cards.page
     progress = someone.open(f"/progress#{receipt.replace(' ', '')}")
+    progress.locator("#last4").fill(last4)
+    progress.locator("#ask .button").click()
     expect(progress.locator("#found .step").first).to_be_visible()
     yield "progress", progress
 

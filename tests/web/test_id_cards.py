@@ -51,6 +51,7 @@ def test_an_application_is_followed_to_collection_on_a_phone(counter, visitor):
     """In the language of the phone's owner; nothing on it identifies the applicant."""
     counter.form()
     name = counter.page.locator("#f-name").input_value()
+    last4 = counter.page.locator("#f-citizen_id_number").input_value()[-4:]
     counter.tick(*PAPERS)
     receipt = counter.accept()
     counter.open(receipt)
@@ -60,8 +61,12 @@ def test_an_application_is_followed_to_collection_on_a_phone(counter, visitor):
     row = counter.page.locator("[data-list=waiting_for_collection] .case[aria-current=true]")
     expect(row).to_be_visible()
 
-    phone = visitor(viewport=PHONE, language="zh").open("/progress")
+    phone = visitor(viewport=PHONE, language="zh", tolerates="404").open("/progress")
     phone.locator("#receipt").fill(receipt.lower())
+    phone.locator("#last4").fill("000x")
+    phone.locator("#ask .button").click()
+    expect(phone.locator("#problem")).to_contain_text("回执号与号码后四位不符")
+    phone.locator("#last4").fill(last4)
     phone.locator("#ask .button").click()
     expect(phone.locator("#found [aria-current=step]")).to_contain_text("可领取")
     assert name not in phone.content()
@@ -75,9 +80,11 @@ def test_an_application_is_followed_to_collection_on_a_phone(counter, visitor):
     expect(phone.locator("#found .due")).to_have_text("证件已领取。")
 
 
-def test_a_receipt_in_the_fragment_is_looked_up_at_once(counter, visitor):
-    """As from a code on the receipt; the number is in no address that is sent."""
+def test_a_receipt_in_the_fragment_is_filled_in(counter, visitor):
+    """As from a code on the receipt; the number is in no address that is sent but the question's,
+    and that waits for the end of the citizen number."""
     counter.form()
+    last4 = counter.page.locator("#f-citizen_id_number").input_value()[-4:]
     counter.tick(*PAPERS)
     receipt = counter.accept().replace(" ", "")
     asked = []
@@ -85,5 +92,9 @@ def test_a_receipt_in_the_fragment_is_looked_up_at_once(counter, visitor):
     page = someone.open("/progress")
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{page.url}#{receipt}")
+    expect(page.locator("#last4")).to_be_focused()
+    assert [url for url in asked if receipt in url] == []
+    page.locator("#last4").fill(last4)
+    page.locator("#ask .button").click()
     expect(page.locator("#found .steps")).to_be_visible()
     assert [url for url in asked if receipt in url and "/progress" not in url] == []

@@ -235,6 +235,29 @@ def test_a_removed_phone_shows_nothing(phone):
     assert phone.code()
 
 
+def test_a_second_phone_is_announced_on_the_first_and_removed_there(visitor, counter):
+    """While the page is open; a thief with the holder's account does not stay unseen."""
+    citizen = counter.issue()
+    first = Holder(visitor(), citizen)
+    first.claim()
+    first.code()
+    news = first.page.locator("#devices-news")
+    expect(news).to_be_empty()
+
+    thief = Holder(visitor(tolerates="401"), citizen)
+    thief.claim()
+    thief.code()
+    first.page.bring_to_front()
+    expect(news).to_contain_text("Another phone was added")
+    news.get_by_role("button", name="Remove that phone").click()
+    news.get_by_role("button", name="Yes, remove it").click()
+
+    expect(news).to_be_empty()
+    expect(first.page.locator(".devices-count")).to_contain_text("1")
+    thief.page.bring_to_front()
+    expect(thief.page.locator("#claim")).to_be_visible()
+
+
 def test_the_key_of_a_phone_cannot_be_read(phone):
     """Not even by the page: WebCrypto keeps it."""
     held = phone.page.evaluate(

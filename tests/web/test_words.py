@@ -222,6 +222,9 @@ def test_mistyped_receipt_and_permit_numbers_are_reported_as_such(
     expect(error_at(page, "#receipt")).to_contain_text(receipt)
     page.locator("#receipt").fill(f" {number[:4]}-{number[4:]}")
     page.locator("#ask .button").click()
+    expect(page.locator("#last4 + .field__error")).to_be_visible()
+    page.locator("#last4").fill("００1 7")
+    page.locator("#ask .button").click()
     expect(page.locator("#problem .notice")).to_be_visible()
     expect(page.locator("#receipt + .field__error")).to_have_count(0)
 

@@ -56,7 +56,7 @@ async function open(number) {
     put(byId("shown-number"), number);
     byId("opened").hidden = false;
     history.replaceState(null, "", `#${number}`);
-    await listEvents(get, number);
+    await listEvents(get, number, token);
     await listChecks(get, number);
     await listReads(get, number);
   });

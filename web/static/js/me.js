@@ -3,7 +3,7 @@ import { Problem, call } from "./api.js";
 import { noticeOf } from "./problems.js";
 import { byId, h, put } from "./dom.js";
 import { faceOf, termLine } from "./face.js";
-import { showDevices } from "./me/devices.js";
+import { DeviceList } from "./me/devices.js";
 import { LiveCode } from "./me/code.js";
 import { offerClaim } from "./me/claim.js";
 import { reminderFor } from "./me/reminder.js";
@@ -22,11 +22,13 @@ let code = null;
 let shown = null;
 let lastCheck = null;
 let checks = null;
+let devices = null;
 
 signIn("holder", byId("signin"), (value) => {
   token = value;
   holder = claims(value).sub;
   checks = new CheckList({ token, list: byId("looked") });
+  devices = new DeviceList({ token, holder, list: byId("devices"), news: byId("devices-news"), changed: answered, unbound: () => code?.renew() });
   listen("/v1/me/live", {
     token,
     onEvent: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),
@@ -82,7 +84,7 @@ function remind(now) {
 async function decideWhatToShow() {
   const { status } = permit.electronic;
   const device = status === "unclaimed" ? null : await deviceOf(holder);
-  showDevices({ place: byId("devices"), token, holder, permit, device, changed: answered });
+  devices.refresh({ permit, own: device });
   if (["ended", "use_suspended"].includes(status)) show("nothing");
   else show(device ? "code" : "claim", device);
 }

@@ -4,23 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// follow reads a log as any follower does, over HTTP: the checkpoint, every entry and every tile.
+// follow reads a log as any follower does, over HTTP: the checkpoint, every entry and every tile; the
+// entries with an access token.
 // Each entry is compared with its leaf, and the tiles with the root that is signed (TileHashReader);
 // then a proof is made for every leaf out of the tiles, and checked, and one of consistency with
 // each size that is a power of two. It prints how many leaves there were.
 func follow(arguments []string) error {
-	if len(arguments) != 2 {
-		return errors.New("follow takes an address and a key")
+	if len(arguments) != 3 {
+		return errors.New("follow takes an address, a key and an access token")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	fetcher, err := torchwood.NewTileFetcher(arguments[0], torchwood.WithConcurrencyLimit(4))
+	fetcher, err := torchwood.NewTileFetcher(arguments[0], torchwood.WithConcurrencyLimit(4),
+		torchwood.WithHTTPClient(&http.Client{Transport: bearer(arguments[2])}))
 	if err != nil {
 		return err
 	}
@@ -96,4 +99,13 @@ func follow(arguments []string) error {
 	}
 	fmt.Println(len(leaves))
 	return nil
+}
+
+// bearer sends the access token that it is with every request.
+type bearer string
+
+func (token bearer) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	request.Header.Set("Authorization", "Bearer "+string(token))
+	return http.DefaultTransport.RoundTrip(request)
 }

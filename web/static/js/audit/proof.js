@@ -4,15 +4,15 @@ import { text } from "../texts.js";
 const WIDTH = 256;
 const utf8 = new TextEncoder();
 
-/** Returns whether the proof holds, and a message about it. */
-export async function prove(position) {
+/** Returns whether the proof holds, and a message about it; `token` reads the entry. */
+export async function prove(position, token) {
   if (!globalThis.crypto?.subtle) return { holds: false, message: text("audit.no_crypto") };
   try {
     const [proof, keys] = await Promise.all([asked(`/tlog/proof/${position}`, { prefer: "wait=5" }), asked("/tlog/key")]);
     const { index, path, note } = parsed(await proof.text());
     const [origin, stated, root] = note.split("\n");
     const size = Number(stated);
-    const leaf = await digest(0, await entryOf(index, size));
+    const leaf = await digest(0, await entryOf(index, size, token));
     if (index !== position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, message: text("audit.false_proof") };
     const signed = await isSigned(note, origin, (await keys.text()).split("\n").filter(Boolean));
     if (signed === false) return { holds: false, message: text("audit.false_signature") };
@@ -35,12 +35,13 @@ function parsed(proof) {
 }
 
 /** Reads an entry from its bundle, where each is preceded by its length in two bytes. */
-async function entryOf(index, size) {
+async function entryOf(index, size, token) {
   const number = Math.floor(index / WIDTH);
   const width = Math.min(size - number * WIDTH, WIDTH);
   const digits = String(number).padStart(Math.ceil(String(number).length / 3) * 3, "0");
   const groups = digits.match(/.{3}/g).map((group, n, all) => (n < all.length - 1 ? `x${group}` : group));
-  const answer = await asked(`/tlog/tile/entries/${groups.join("/")}${width < WIDTH ? `.p/${width}` : ""}`);
+  const path = `/tlog/tile/entries/${groups.join("/")}${width < WIDTH ? `.p/${width}` : ""}`;
+  const answer = await asked(path, { authorization: `Bearer ${token}` });
   const bundle = new DataView(await answer.arrayBuffer());
   let at = 0;
   for (let n = 0; n < index % WIDTH; n += 1) at += 2 + bundle.getUint16(at);

@@ -1,5 +1,5 @@
 // Claims the electronic permit (申领): confirms the details, compares the face, then binds the key.
-import { deviceFor } from "../device.js";
+import { deviceFor, proof } from "../device.js";
 import { h, put } from "../dom.js";
 import { attempt } from "../problems.js";
 import { isDevelopment } from "../signin.js";
@@ -22,7 +22,9 @@ export function offerClaim({ place, token, holder, permit, claimed }) {
     return attempt(problem, async () => {
       const device = await deviceFor(holder);
       const body = { confirmed: right.checked, face_match: faceMatch ?? undefined, device_key: device.jwk };
-      await claimed(await write(`/v1/permits/${permit.permit_number}/electronic/claims`, { token, body }));
+      const path = `/v1/permits/${permit.permit_number}/electronic/claims`;
+      const headers = { DPoP: await proof(device, { method: "POST", path, token }) };
+      await claimed(await write(path, { token, body, headers }));
     });
   };
   put(
