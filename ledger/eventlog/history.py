@@ -6,7 +6,7 @@ all events around it; but the state of a permit is never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,6 +27,7 @@ from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt, KeyUnusable, UnknownPermit, UnreadableEvent
 
+from .pages import Pages
 from .reads import Pool, read_rows
 
 EVENTS_MAX = 10_000
@@ -148,6 +149,7 @@ class StreamHistories:
         self._pool = pool
         self._mapper = mapper
         self._keys = keys
+        self._pages = Pages()
 
     async def of(self, stream: str) -> StreamHistory:
         """A stream's history, decrypted; without events if there is no such stream.
@@ -166,14 +168,24 @@ class StreamHistories:
         rows = await read_rows(self._pool, _sql.history, parameters, args_row(_Row))
         if len(rows) > EVENTS_MAX:
             raise Corrupt(f"{stream} has more than {EVENTS_MAX:,} events")
-        found = [
-            (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
-            for row in rows
-            if row.position is not None
-        ]
-        sealed = [parsed for _, parsed in found if isinstance(parsed, SealedEvent)]
-        keys = await self._keys_of(holders_of(sealed))
-        events = [self._opened(position, parsed, keys) for position, parsed in found]
+        found: list[tuple[int, SealedEvent | _Unparsed]] = []
+        events: list[RecordedEvent] = []
+
+        def parse(page: Sequence[_Row]) -> None:
+            found.extend(
+                (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
+                for row in page
+                if row.position is not None
+            )
+
+        def open_page(page: Sequence[tuple[int, SealedEvent | _Unparsed]]) -> None:
+            events.extend(self._opened(position, parsed, keys) for position, parsed in page)
+
+        with self._pages.admitted(rows):
+            await self._pages.each(rows, parse)
+            sealed = [parsed for _, parsed in found if isinstance(parsed, SealedEvent)]
+            keys = await self._keys_of(holders_of(sealed))
+            await self._pages.each(found, open_page)
         return StreamHistory(rows[0].head, tuple(events))
 
     def _opened(self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys) -> RecordedEvent:
