@@ -43,7 +43,7 @@ from tests.keks import keyring
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import EVENTS, LOGS
-from transparency.merkle import Edge, leaf_hash
+from transparency.merkle import Edge, Tile, leaf_hash
 from transparency.notes import NoteSigner
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
@@ -206,12 +206,14 @@ def _proving(result: Result, table: Table, url: str) -> None:
     chance, edge = random.Random(1), Edge(0, {})
     with connect(url) as connection:
         store = TreeStore(connection, EVENTS.name)
+        tiles: dict[Tile, bytes] = {}
         before = store.head()
         for _ in range(0, PROOF_LEAVES, 50_000):
             edge.grow(chance.randbytes(32) for _ in range(50_000))
-            store.keep_tiles(edge.take_full())
-        store.keep_tiles(edge.take_tiles())
-        store.move(before, (edge.size, edge.root))
+            tiles |= edge.take_full()
+        connection.execute("UPDATE ledger.head SET position = %s", [edge.size])
+        if not store.grow(before, (edge.size, edge.root), tiles | edge.take_tiles()):
+            raise AssertionError("another process changed the tree")
         connection.execute("VACUUM (ANALYZE)")
 
     async def prove() -> list[float]:

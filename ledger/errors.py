@@ -21,6 +21,7 @@
         ├── UnreadableTopics
         ├── KeyUnusable      a holder's key, or what it is wrapped with
         ├── SealBroken       a ciphertext that can't be opened
+        ├── RegisterDiffers  the register of holders gives a person another's record
         ├── SchemaMismatch
         │   └── SchemaBehind
         ├── RightsMissing
@@ -112,6 +113,10 @@ class KeyUnusable(Corrupt):
 
 class SealBroken(Corrupt):
     """What was sealed has been changed or moved, or was sealed with another key."""
+
+
+class RegisterDiffers(Corrupt):
+    """The register of holders gives this person another person's record: nothing was written."""
 
 
 class SchemaMismatch(Corrupt):

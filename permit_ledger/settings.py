@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
         description="Key of the display codes, 32 bytes in hex;"
         " if unset, `keys/display-codes.key` in the data folder",
     )
+    card_code_key_file: Path | None = Field(
+        None,
+        description="Key of the codes on cards' faces, 32 bytes in hex; it can never be changed;"
+        " if unset, `keys/card-codes.key` in the data folder",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[a-z0-9.:\[\]-]+$",
@@ -61,6 +67,17 @@ class Settings(BaseSettings):
         description="Origin by which callers reach the service, as `https://permits.example`;"
         " if unset, `http://` with host and port (`http://[::1]:8000`), and in development mode the"
         " host that the request names",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        max_length=1000,
+        description="Addresses and networks of reverse proxies, as `10.0.0.2,10.1.0.0/16`, whose"
+        " `X-Forwarded-For` and `X-Forwarded-Proto` are believed; if unset, no one's are",
+    )
+    metrics_token_file: Path | None = Field(
+        None,
+        description="File with the bearer token that `/metrics` asks for; if unset, only programs"
+        " on this machine are answered",
     )
     checks_per_verifier_per_minute: int = Field(
         30_000,
@@ -243,6 +260,17 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"{error}: PERMIT_LEDGER_HOST is one address or name") from None
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: str | None) -> str | None:
+        try:
+            networks = [str(ip_network(each.strip())) for each in given.split(",")] if given else []
+        except ValueError as error:
+            raise ValueError(
+                f"PERMIT_LEDGER_TRUSTED_PROXIES lists addresses and networks: {error}"
+            ) from None
+        return ",".join(networks) or None
+
     @model_validator(mode="after")
     def _one_issuer(self) -> Settings:
         if self.development and self.issuer:
@@ -294,6 +322,11 @@ class Settings(BaseSettings):
     def published_dir(self) -> Path:
         """Folder of the published statistics."""
         return self.statistics_dir / "published"
+
+    @property
+    def believed_issuer(self) -> str | None:
+        """`iss` of the tokens that the service believes; ``None`` where it believes none."""
+        return self.issuer or (DEVELOPMENT_ISSUER if self.development else None)
 
     @property
     def url(self) -> str:

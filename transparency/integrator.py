@@ -84,9 +84,8 @@ class Integrator:
     def _keep(self, before: tuple[int, bytes]) -> None:
         head = TreeHead(self._origin, self.size, self._edge.root)
         self._check_promise(head)
-        if not self._store.move(before, (head.size, head.root)):
+        if not self._store.grow(before, (head.size, head.root), self._edge.take_tiles()):
             raise Forked(f"{self._log.name}: another process changed the tree at {before[0]}.")
-        self._store.keep_tiles(self._edge.take_tiles())
         if not self._promised:  # until then the signed history is not confirmed
             checkpoint = head.signed(self._signers)
             self._store.keep_checkpoint(checkpoint, self._clock.now())

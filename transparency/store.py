@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from ledger.database.rows import rows
+from ledger.database.rows import rows, scalar
 
 from .logs import Row
 from .merkle import Edge, Span, Tile, edge_tiles, hash_in, nodes_of, span_hash, tiles_of
@@ -61,42 +61,47 @@ class TreeStore:
         known = {node: hash_in(node, tiles) for node in nodes}
         return [span_hash(span, known) for span in listed]
 
-    def move(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> bool:
-        """Move the tree from ``old`` to ``new``; returns whether it was at ``old``."""
-        moved = self._connection.execute(
-            _sql.move_tree,
+    def grow(
+        self, old: tuple[int, bytes], new: tuple[int, bytes], tiles: Mapping[Tile, bytes]
+    ) -> bool:
+        """Move the tree from ``old`` to ``new``, each a size and a root, with the tiles that have
+        changed; returns whether it was at ``old``."""
+        levels, indexes = columns(tiles)
+        moved = scalar(
+            self._connection,
+            _sql.grow_tree,
             {
                 "tree": self._tree,
                 "old_size": old[0],
                 "old_root": old[1],
                 "size": new[0],
                 "root": new[1],
-            },
-        )
-        return moved.rowcount == 1
-
-    def keep_tiles(self, tiles: Mapping[Tile, bytes]) -> None:
-        levels, indexes = columns(tiles)
-        self._connection.execute(
-            _sql.store_tiles,
-            {
-                "tree": self._tree,
                 "levels": levels,
                 "indexes": indexes,
                 "hashes": list(tiles.values()),
             },
         )
+        return bool(moved)
 
     def keep_checkpoint(self, checkpoint: Note, signed_at: datetime) -> None:
         head = TreeHead.of(checkpoint.text)
         self._connection.execute(
             _sql.keep_checkpoint,
-            {"tree": self._tree, "size": head.size, "root": head.root, "signed_at": signed_at},
+            {
+                "tree": self._tree,
+                "size": head.size,
+                "root": head.root,
+                "signed_at": signed_at,
+                "lines": [str(signature) for signature in checkpoint.signatures],
+            },
         )
-        self._keep_signatures(head.size, checkpoint.signatures, is_cosignature=False)
 
     def keep_cosignatures(self, size: int, signatures: Iterable[Signature]) -> None:
-        self._keep_signatures(size, signatures, is_cosignature=True)
+        """Those of witnesses, for a checkpoint that is kept."""
+        lines = [str(signature) for signature in signatures]
+        self._connection.execute(
+            _sql.keep_cosignatures, {"tree": self._tree, "size": size, "lines": lines}
+        )
 
     def newest_checkpoint(self, origin: str) -> Note | None:
         parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62}
@@ -108,15 +113,6 @@ class TreeStore:
         parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": limit}
         rows = self._connection.execute(_sql.cosigned_checkpoints, parameters).fetchall()
         return [readable_checkpoint_in(row, origin) for row in rows]
-
-    def _keep_signatures(
-        self, size: int, signatures: Iterable[Signature], *, is_cosignature: bool
-    ) -> None:
-        lines = [str(signature) for signature in signatures]
-        self._connection.execute(
-            _sql.keep_signatures,
-            {"tree": self._tree, "size": size, "lines": lines, "is_cosignature": is_cosignature},
-        )
 
 
 def columns(tiles: Iterable[Tile]) -> tuple[list[int], list[int]]:

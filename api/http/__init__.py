@@ -12,6 +12,7 @@ __all__ = [
     "jose",
     "json_bodies",
     "metrics",
+    "metrics_access",
     "middleware",
     "origin",
     "problems",

@@ -26,6 +26,17 @@ def bare_host(host: str) -> str:
     return host
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own, which no other can send from; ``False`` for what is
+    no address. IPv4 within IPv6 is IPv4."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_loopback
+
+
 def local_url(host: str, port: int) -> str:
     """Make the URL to open on this machine, of a :func:`bare_host` (RFC 3986 §3.2.2, RFC 6874)."""
     host = _ANY.get(host, host)

@@ -25,6 +25,18 @@ DURATION = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
+BUDGETS_EXCEEDED = Counter(
+    "permit_ledger_check_budgets_exceeded_total",
+    "checks refused because the account has checked too many different permits in the hour",
+    ["scenario"],
+    registry=REGISTRY,
+)
+CORRUPT = Counter(
+    "permit_ledger_corrupt_answers_total",
+    "requests refused since what the ledger holds can't be trusted",
+    ["error"],
+    registry=REGISTRY,
+)
 LOG_POSITION = Gauge("permit_ledger_log_position", "last position of the log", registry=REGISTRY)
 VIEWS_POSITION = Gauge(
     "permit_ledger_views_position", "position that the views have reached", registry=REGISTRY

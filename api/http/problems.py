@@ -40,6 +40,7 @@ from ledger.errors import (
     Corrupt,
     KeyReused,
     LedgerError,
+    RegisterDiffers,
     StaleVersion,
     Unavailable,
     UnknownAggregate,
@@ -50,7 +51,7 @@ from ledger.errors import (
 )
 
 from . import correlation
-from .metrics import route_of
+from .metrics import CORRUPT, route_of
 from .reasons import field_error
 
 MEDIA_TYPE = "application/problem+json"
@@ -195,6 +196,9 @@ def _ledger_error(request: Request, error: Any) -> Response:
             route=route_of(request.scope),
             correlation_id=_correlation_id(request),
         )
+        CORRUPT.labels(type(error).__name__).inc()
+        if isinstance(error, RegisterDiffers):
+            return unavailable(f"{error.detail} An operator has to intervene.")
         return unavailable("The ledger has data that can't be read; an operator has to intervene.")
     status, code = next(v for k, v in _LEDGER_PROBLEMS.items() if isinstance(error, k))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

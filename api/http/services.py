@@ -13,6 +13,7 @@ from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
 from ledger.checks.audit_reads import AuditReads
+from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
 from ledger.commands.holders import HolderCommands
@@ -32,6 +33,7 @@ from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
 from .dpop import SeenProofs
+from .metrics_access import MetricsAccess
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
@@ -71,6 +73,7 @@ class Services:
     histories: StreamHistories
     audit_reads: AuditReads
     codes: DisplayCodes
+    card_codes: CardCodes
     limits: CheckLimits
     quarantine: QuarantineAdmin
     clock: Clock
@@ -90,6 +93,7 @@ class Services:
     log_verifiers: Callable[[], Sequence[NoteVerifier]]
     waits: Waits
     public_waits: Waits
+    metrics_access: MetricsAccess
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1

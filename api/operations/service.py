@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.http import documents
@@ -54,9 +55,13 @@ async def ready(service: Service) -> JSONResponse:
     return JSONResponse(content.model_dump())
 
 
-@router.get("/metrics", response_class=Response)
-async def metrics(service: Service) -> Response:
-    """Prometheus text; without the database's figures while it is unavailable."""
+@router.get("/metrics", response_class=Response, responses=documents.problems(401, 403))
+async def metrics(service: Service, request: Request) -> Response:
+    """Prometheus text; without the database's figures while it is unavailable.
+
+    For programs on the service's own machine, or with the operator's token for metrics.
+    """
+    service.metrics_access.require(request)
     with suppress(Unavailable):  # the scrape still has this process's figures
         set_vitals(await service.reader.vitals())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

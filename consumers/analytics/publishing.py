@@ -4,6 +4,7 @@
 
     answers.json                the whole answers, for those who may read the data folder
     published/live.json         the answers for staff
+    published/supervision.json  what supervisors ask about those who work with the ledger
     published/stats.json        the public answers, and the names of their files
     published/<question>.csv    the same, one file for each table
     published/<question>.parquet
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -35,8 +36,7 @@ from .questions import Answer, Table
 from .withholding import COUNT_MIN, PublicTable, for_everybody, for_staff
 
 PUBLISHED = "published"
-STATS_FILE = "stats.json"
-LIVE_FILE = "live.json"
+STATS_FILE, LIVE_FILE, SUPERVISION_FILE = "stats.json", "live.json", "supervision.json"
 ANSWERS_FILE = "answers.json"
 STEP_EVENTS, STEP_EVENTS_MIN, STEP_S = 100, 20, 3600.0
 RETIRED_KEPT_S = 60.0
@@ -78,6 +78,10 @@ class Publisher:
         self._replace(self._folder / ANSWERS_FILE, _document(head, answers, parked), mode=0o600)
         live = orjson.dumps(_tables(head, for_staff(answers)))
         self._replace(self._published / LIVE_FILE, live, mode=0o640)
+        supervised = [answer for answer in answers if answer.question.is_supervision]
+        whole = {answer.question.name: PublicTable(answer.whole, 0) for answer in supervised}
+        document = orjson.dumps({**_tables(head, whole), "unusual": unusual(supervised, today)})
+        self._replace(self._published / SUPERVISION_FILE, document, mode=0o640)
         if self._is_step(head):
             public = for_everybody(answers)
             self._tables = {name: table for name, (table, _) in public.items()}
@@ -134,6 +138,18 @@ class Publisher:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(content)
         new.replace(path)
+
+
+def unusual(answers: Sequence[Answer], today: date) -> dict[str, int]:
+    """Return how many rows of today and yesterday a supervisor should look at, by question."""
+    days = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+    counted = {}
+    for answer in answers:
+        day, is_unusual = (answer.whole.columns.index(name) for name in ("day", "is_unusual"))
+        counted[answer.question.name] = sum(
+            row[day] in days and bool(row[is_unusual]) for row in answer.whole.rows
+        )
+    return counted
 
 
 def _tables(head: Mapping[str, Any], public: Mapping[str, PublicTable]) -> dict[str, Any]:

@@ -70,10 +70,12 @@ def _rounded(question: Question, name: str, value: Any) -> Any:
 
 
 def _with_locality(answers: Sequence[Answer]) -> Iterator[tuple[Answer, bool]]:
-    """Yield each answer, and whether its counts may be small enough to identify a person."""
+    """Yield each answer but those for supervisors, and whether its counts may be small enough to
+    identify a person."""
     is_small_city = _in_force(answers) < CITY_MIN
     for answer in answers:
-        yield answer, answer.question.is_local or is_small_city
+        if not answer.question.is_supervision:
+            yield answer, answer.question.is_local or is_small_city
 
 
 def withheld(question: Question, table: Table) -> PublicTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from domain.calendar import WorkdayCalendar
 from domain.id_cards import receipt_number
@@ -70,8 +71,10 @@ class IdCardCommands(CommandRunner):
                 command.context,
             )
 
-        index = self.blind_index.of_applicant(submission.applicant.citizen_id_number)
-        return await self._begin(command, begin, lambda _: index, released=True)
+        return await self._begin(command, begin, self._applicant_index, released=True)
+
+    def _applicant_index(self, application: Any) -> bytes:
+        return self.blind_index.of_applicant(application.identity.citizen_id_number)
 
     async def dispatch(self, number: str, command: Command) -> Answer:
         """Send it to the police where the household is registered."""

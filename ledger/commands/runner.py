@@ -23,6 +23,7 @@ from ledger.errors import (
     KekClosed,
     KeyReused,
     KeyTaken,
+    RegisterDiffers,
     StaleVersion,
     UnknownAggregate,
     UnknownHolder,
@@ -31,6 +32,7 @@ from ledger.errors import (
 from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import Answer, IdempotencyKey, PendingAnswer
 from ledger.eventlog.log import EventLog
+from ledger.eventlog.recognition import require_same_person
 from ledger.eventlog.registry import ClaimHolder, Holder, HolderChange, ReleaseHolder
 
 ATTEMPTS_MAX = 8
@@ -118,6 +120,7 @@ class CommandRunner:
 
         Raises:
             HolderIsRestricted: the person is on record, and restricted.
+            RegisterDiffers: the record is another person's.
         """
         known: Holder | None = None
 
@@ -130,6 +133,7 @@ class CommandRunner:
             index = index_of(aggregate)
             try:
                 if known:
+                    await self._require_same_person(known, index, index_of)
                     key, wrapped = await self._key_of(holder_id), None
                 else:
                     key, wrapped = await self.log.new_holder_key(holder_id)
@@ -146,6 +150,21 @@ class CommandRunner:
                 raise
 
         return await self._decide(command, attempt)
+
+    async def _require_same_person(
+        self, holder: Holder, index: bytes, index_of: Callable[[Any], bytes]
+    ) -> None:
+        """
+        Raises:
+            RegisterDiffers: the register gives this person another's record.
+            HolderTaken: it is another one by now.
+        """
+        try:
+            await require_same_person(self.log, holder.holder_id, index, index_of)
+        except RegisterDiffers:
+            if (await self.log.holders([index])).get(index) != holder:
+                raise HolderTaken from None
+            raise
 
     def _require_may_begin(self, holder: Holder) -> None:
         """Raise the refusal of a person who may have no further stream."""

@@ -12,5 +12,6 @@ __all__ = [
     "pages",
     "prefetch",
     "reads",
+    "recognition",
     "registry",
 ]

@@ -135,7 +135,8 @@ class _Outcome(NamedTuple):
 
 
 def write(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
-    """Write all appends, which have no claim in common, with one statement.
+    """Write all appends with one statement. They have no claim in common, or only streams, with
+    consecutive versions.
 
     Outside of a transaction the statement is one of its own, and durable on return.
 

@@ -1,24 +1,18 @@
-"""Large batches of appends, each written completely or not at all, its events by binary COPY."""
+"""Large batches of appends, each written completely or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import chain
 from threading import Lock
 
 import psycopg
-from psycopg.rows import scalar_row
 
 from ledger.database.connections import Connection, connect_for_bulk, translated_errors
-from ledger.database.named_sql import Queries
 from ledger.errors import ConnectionLost, OutcomeUnknown, Unavailable
 
 from .append import Append, positions, resolve_unknown_outcomes, write
 from .group_commit import Rejected
-
-_sql = Queries("ledger", "sql/queries.sql")
-_COLUMN_TYPES = ("int8", "text", "int4", "text", "bytea")
 
 
 class BulkWriter:
@@ -64,7 +58,7 @@ class BulkWriter:
     def _write(self, appends: Sequence[Append]) -> int | Rejected:
         connection = self._connected()
         with translated_errors():
-            outcome = write_bulk(connection, appends)
+            outcome = write(connection, appends)
         self._committed()
         return outcome
 
@@ -86,41 +80,3 @@ class BulkWriter:
             except psycopg.OperationalError as error:
                 raise Unavailable from error
         return self._connection
-
-
-def write_bulk(connection: Connection, appends: Sequence[Append]) -> int | Rejected:
-    """As :func:`.append.write`, in a transaction of its own.
-
-    Appends may share a stream if their versions are consecutive. A version that is taken makes the
-    COPY itself fail.
-    """
-    n = sum(len(append.events) for append in appends)
-    with connection.transaction():
-        with connection.cursor(row_factory=scalar_row) as cursor:
-            [head] = cursor.execute(_sql.advance_head, {"n": n}).fetchall()
-        before: int = head - n
-        outcome = write(connection, _without_events(appends, before))
-        if not isinstance(outcome, int):
-            raise psycopg.Rollback
-        _copy_events(connection, before, appends)
-        return before
-    return outcome
-
-
-def _without_events(appends: Sequence[Append], before: int) -> list[Append]:
-    """Everything but the events; responses with the position that their events will have."""
-    others = []
-    for append, of_its_events in zip(appends, positions(before, appends), strict=True):
-        answer = append.answer
-        if answer and of_its_events:
-            answer = replace(answer, position=of_its_events[-1])
-        others.append(replace(append, events=(), answer=answer))
-    return others
-
-
-def _copy_events(connection: Connection, before: int, appends: Sequence[Append]) -> None:
-    with connection.cursor() as cursor, cursor.copy(_sql.copy_events) as copy:
-        copy.set_types(_COLUMN_TYPES)
-        events = (event for append in appends for event in append.events)
-        for position, e in enumerate(events, before + 1):
-            copy.write_row((position, e.originator_id, e.originator_version, e.topic, e.state))

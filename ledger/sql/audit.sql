@@ -8,11 +8,8 @@ ORDER BY version;
 
 -- name: record_read
 -- Idempotent.
-INSERT INTO ledger.audit_reads
-    (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
-VALUES (%(read_id)s, %(read_at)s, %(reader)s, %(case)s, %(what)s, %(subject)s, %(parameters)s,
-        %(outcome)s, %(correlation_id)s)
-ON CONFLICT (read_id) DO NOTHING;
+SELECT ledger.record_read(%(read_id)s, %(read_at)s, %(reader)s, %(case)s, %(what)s, %(subject)s,
+                          %(parameters)s, %(outcome)s, %(correlation_id)s);
 
 -- name: reads
 -- The newest first.

@@ -1,6 +1,6 @@
 -- name: settle_checks_head
 -- Waits for a commit in progress: afterwards a check whose result was lost is stored or never will be.
-SELECT position FROM ledger.checks_head FOR UPDATE;
+SELECT ledger.settle_checks_head();
 
 -- name: stored_checks
 SELECT check_id, position FROM ledger.checks WHERE check_id = ANY(%s);

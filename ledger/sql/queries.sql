@@ -1,16 +1,9 @@
--- name: advance_head
--- Take n positions; holds the row's lock until commit.
-UPDATE ledger.head SET position = position + %(n)s RETURNING position;
-
--- name: copy_events
-COPY ledger.events (position, stream, version, topic, state) FROM STDIN (FORMAT BINARY);
-
 -- name: head
 SELECT position FROM ledger.head;
 
 -- name: settle_head
 -- Waits for a commit in progress: afterwards an append whose result was lost is stored or never will be.
-SELECT position FROM ledger.head FOR UPDATE;
+SELECT ledger.settle_head();
 
 -- name: select_streams
 SELECT stream, version, topic, state FROM ledger.events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event
@@ -23,42 +23,52 @@ from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
 
 from .policy import load_policy
-from .setup import bring_up_to_date, prepare
+from .setup import bring_up_to_date, prepare, require_issuer
 
 LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
 
 @contextmanager
 def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
-    """The database's URL, unprepared; without one in the settings the embedded server runs
-    meanwhile."""
-    if settings.database_url:
-        yield settings.database_url
+    """The database's URL for its owner, unprepared; without one in the settings the embedded server
+    runs meanwhile."""
+    with _running(settings, keep=keep) as (database_url, _):
+        yield database_url
+
+
+@contextmanager
+def _running(settings: Settings, *, keep: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The database's URL, and what gives the service's own once the database is prepared: where
+    the settings name a database, its URL is for both."""
+    if database_url := settings.database_url:
+        yield database_url, lambda: database_url
         return
     with EmbeddedPostgres(
         settings.data_dir, keep=keep, stalled_s=settings.start_timeout_s
     ) as embedded:
-        yield embedded.url
+        yield embedded.url, embedded.admit_service
 
 
 @contextmanager
 def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     """The URL of a prepared database; connections made with it act as the service's role."""
-    with server(settings, keep=keep) as database_url:
+    with _running(settings, keep=keep) as (database_url, admit_service):
         with first_connection(database_url) as connection:
             prepare(connection, keys.blind_index(settings), keyring(settings))
-        yield as_service(database_url)
+            require_issuer(connection, settings.believed_issuer)
+        yield as_service(admit_service())
 
 
 @contextmanager
 def keyless_database(settings: Settings) -> Iterator[str]:
     """The same for commands that decrypt nothing: no key is read or required."""
-    with server(settings) as database_url:
+    with _running(settings, keep=True) as (database_url, admit_service):
         with first_connection(database_url) as connection:
             bring_up_to_date(connection)
             with acting_as_service(connection):
                 require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
-        yield as_service(database_url)
+            require_issuer(connection, settings.believed_issuer)
+        yield as_service(admit_service())
 
 
 def first_connection(database_url: str) -> Connection:

@@ -15,6 +15,7 @@ from joserfc.jwk import KeySet
 from psycopg_pool import AsyncConnectionPool
 
 from api.checks.receipts import ReceiptSigner
+from api.http.metrics_access import MetricsAccess
 from api.http.rate_limits import CheckLimits
 from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
@@ -30,6 +31,7 @@ from projections.queries.permits import read_pool
 from .cli_context import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
+METRICS_TOKEN_LENGTH_MIN = 16
 
 _log = structlog.get_logger(__name__)
 
@@ -113,11 +115,28 @@ class HttpBasis:
         issuer = self.settings.issuer or DEVELOPMENT_ISSUER
         return ReceiptSigner(WatchedKeys(self.settings), issuer=issuer)
 
+    def metrics_access(self) -> MetricsAccess:
+        """
+        Raises:
+            UnusableKey: the token's file holds none.
+            OSError: it can't be read.
+        """
+        if (file := self.settings.metrics_token_file) is None:
+            return MetricsAccess()
+        token = file.read_text(encoding="ascii").strip()
+        if len(token) < METRICS_TOKEN_LENGTH_MIN or any(map(str.isspace, token)):
+            raise keys.UnusableKey(
+                f"{file} holds no token for metrics: {METRICS_TOKEN_LENGTH_MIN} characters or more,"
+                " on one line"
+            )
+        return MetricsAccess(token)
+
     def check_limits(self, blind_index: BlindIndex) -> CheckLimits:
         return CheckLimits(
             blind_index,
             per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
             per_permit_per_minute=self.settings.checks_per_permit_per_minute,
+            permits_per_hour=policy_in_force(self.settings).permits_per_hour,
         )
 
     @property

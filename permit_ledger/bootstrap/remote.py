@@ -37,12 +37,14 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
                 cards=RemoteCards(pool, partition_of),
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
                 limits=basis.check_limits(keys.blind_index(settings)),
+                card_codes=keys.card_codes(settings) if settings.card_code_key_file else None,
                 clock=basis.clock,
                 policy=policy_in_force(settings),
                 tokens=basis.tokens(),
                 proofs=SeenProofs(),
                 public_url=basis.public_url,
                 receipts=basis.receipts(),
+                metrics_access=basis.metrics_access(),
             )
             yield
 

@@ -135,6 +135,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
+                card_codes=keys.card_codes(settings),
                 limits=basis.check_limits(blind_index),
                 views=views,
                 quarantine=QuarantineAdmin(
@@ -159,6 +160,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
                 public_waits=Waits(),
+                metrics_access=basis.metrics_access(),
                 public_url=basis.public_url,
                 min_position_wait_s=settings.min_position_wait_s,
                 check_wait_s=settings.check_wait_s,

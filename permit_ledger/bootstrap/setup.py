@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import cast
 
+from psycopg.errors import InsufficientPrivilege
+
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.codec.topics import require_readable
 from ledger.crypto.blind_index import BlindIndex
@@ -13,7 +15,10 @@ from ledger.crypto.key_encryption import Keyring
 from ledger.database.connections import Connection, acting_as_service
 from ledger.database.migrations import migrate
 from ledger.database.named_sql import Queries
-from ledger.errors import Corrupt
+from ledger.database.rows import scalar
+from ledger.errors import Corrupt, RightsMissing
+from permit_ledger.console.failures import CannotStart
+from permit_ledger.settings import DEVELOPMENT_ISSUER
 
 PACKAGES = ("ledger", "projections")
 
@@ -22,6 +27,10 @@ _sql = Queries("permit_ledger", "sql/setup.sql")
 
 class WrongKey(Corrupt):
     """The blind-index key is not the one this ledger was written with."""
+
+
+class OtherIssuer(CannotStart):
+    """The database serves another issuer; the message says what to do."""
 
 
 def bring_up_to_date(connection: Connection) -> list[str]:
@@ -60,6 +69,59 @@ def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -
     if found is None or not hmac.compare_digest(found, expected):
         raise WrongKey
     return applied
+
+
+def has_this_key(connection: Connection, blind_index: BlindIndex) -> bool:
+    """Whether the ledger was written with this blind-index key."""
+    found = _key_check(connection)
+    return found is not None and hmac.compare_digest(found, blind_index.fingerprint(b"key check"))
+
+
+def require_issuer(connection: Connection, issuer: str | None) -> None:
+    """Remember whose tokens this database's service believes, or compare with what is remembered.
+
+    ``None`` for a command that believes no one: it may run on any database.
+
+    Raises:
+        OtherIssuer
+    """
+    if issuer is None:
+        return
+    with acting_as_service(connection):
+        remembered = scalar(connection, _sql.remember_issuer, [issuer])
+    if remembered == issuer:
+        return
+    if issuer == DEVELOPMENT_ISSUER:
+        raise OtherIssuer(
+            f"this database serves the issuer {remembered}, and this start is in development mode,"
+            " which gives a token to anybody: set PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS, or"
+            f" choose another database or --data-dir. {_TO_CHANGE}"
+        )
+    raise OtherIssuer(
+        f"this database serves the issuer {remembered}, and PERMIT_LEDGER_ISSUER is {issuer}:"
+        f" set it as it was. {_TO_CHANGE}"
+    )
+
+
+def change_issuer(connection: Connection, issuer: str) -> None:
+    """Let the database serve this issuer from the next start on; as its owner.
+
+    Raises:
+        RightsMissing
+    """
+    try:
+        connection.execute(_sql.change_issuer, [issuer])
+    except InsufficientPrivilege:
+        raise RightsMissing(
+            f"The database user {connection.info.user} may not change the issuer:"
+            " run `permit-ledger migrate --issuer` as the database's owner."
+        ) from None
+
+
+_TO_CHANGE = (
+    "If that is meant, the database's owner runs `permit-ledger migrate --issuer NAME`, with"
+    f" {DEVELOPMENT_ISSUER} as the name for development mode"
+)
 
 
 def _key_check(connection: Connection) -> bytes | None:

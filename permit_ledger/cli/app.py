@@ -205,14 +205,22 @@ def analytics(
 
 
 @app.command()
-def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def migrate(
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Issuer that the database is to serve from now on."),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Apply the migrations of this version, as the database's owner.
 
-    The roles do it themselves when they start, where their database user may.
+    The roles do it themselves when they start, where their database user may. A database remembers
+    the issuer of its first start; only --issuer changes it.
     """
     from ledger.database.connections import connect  # noqa: PLC0415
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
-    from permit_ledger.bootstrap.setup import bring_up_to_date  # noqa: PLC0415
+    from permit_ledger.bootstrap.setup import bring_up_to_date, change_issuer  # noqa: PLC0415
 
     settings = settings_of(data_dir=data_dir, database_url=database_url)
     with (
@@ -221,10 +229,14 @@ def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
         connect(found, application_name="permit-ledger migrate") as connection,
     ):
         applied = bring_up_to_date(connection)
+        if issuer:
+            change_issuer(connection, issuer)
     for name in applied:
         typer.echo(f"applied {name}")
     if not applied:
         typer.echo("nothing to apply: every migration is there")
+    if issuer:
+        typer.echo(f"serves the issuer {issuer} from its next start on")
 
 
 @app.command()

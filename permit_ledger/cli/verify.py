@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from transparency.verify.scratch import Scratch
     from transparency.verify.tile_folder import TileFolder
 
+REGISTER = "register of holders"
+
 Progress = Callable[[str, int, int | None], None]
 
 Verifiers = Annotated[
@@ -80,8 +82,11 @@ def verify_log(
         typer.echo(f"{each.tree}: {each.size:,} entries, {each.claims:,} roots compared{pending}")
     rows = sum(each.head for each in found)
     typer.echo(f"{rows:,} rows in {seconds:.1f} s ({rows / max(seconds, 0.001):,.0f}/s)")
+    if of_register := sum(finding.tree == REGISTER for finding in findings):
+        typer.echo(f"NOT the register that the log makes: {of_register:,} rows differ")
+    if of_log := len(findings) - of_register:
+        typer.echo(f"NOT the log that was signed: {of_log:,} findings")
     if findings:
-        typer.echo(f"NOT the log that was signed: {len(findings):,} findings")
         raise typer.Exit(1)
     typer.echo("OK: this is the log that was signed")
 
@@ -163,7 +168,51 @@ def _verified(
             progress=progress,
             compare=partial(_compare, copies),
         ).run()
-    return [*of_database, *findings, *(one for one in of_copies if one.findings)]
+        of_register = _register(settings, url, progress)
+    return [*of_database, *of_register, *findings, *(one for one in of_copies if one.findings)]
+
+
+def _register(settings: Settings, database_url: str, progress: Progress) -> list[Verified]:
+    """Compare the register of holders with the log, on a machine that has the keys for it."""
+    from ledger.codec.mapper import EventMapper, OrjsonTranscoder  # noqa: PLC0415
+    from ledger.crypto.holder_keys import HolderKeys  # noqa: PLC0415
+    from ledger.database.connections import connect  # noqa: PLC0415
+    from ledger.errors import KeyUnusable, Unavailable  # noqa: PLC0415
+    from ledger.eventlog.recognition import RegisterCheck  # noqa: PLC0415
+    from permit_ledger.bootstrap.setup import has_this_key  # noqa: PLC0415
+    from permit_ledger.keys import files as keys  # noqa: PLC0415
+    from permit_ledger.keys.key_encryption import keyring  # noqa: PLC0415
+    from transparency.verify.findings import Verified  # noqa: PLC0415
+
+    found = Verified(REGISTER)
+    try:
+        blind_index = keys.existing_blind_index(settings)
+        with connect(database_url, application_name="permit-ledger verify-log") as connection:
+            if blind_index is None or not has_this_key(connection, blind_index):
+                typer.echo(_NO_KEYS, err=True)
+                return []
+            check = RegisterCheck(
+                blind_index, HolderKeys(keyring(settings)), EventMapper(OrjsonTranscoder())
+            )
+            with connection.transaction():
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                for count, differences in check.whole(connection):
+                    found.head += count
+                    found.size += count
+                    progress("register", found.size, None)
+                    for difference in differences:
+                        found.add(None, f"{difference}, is not what the log makes of it")
+                for position, stream in check.unregistered(connection):
+                    found.add(position, f"the stream {stream} is on record for no holder")
+    except (KeyUnusable, Unavailable):
+        typer.echo(_NO_KEYS, err=True)
+        return []
+    return [found]
+
+
+_NO_KEYS = (
+    "the register of holders was not compared with the log: that needs the keys of this ledger"
+)
 
 
 def _compare(copies: dict[str, TileFolder], tree: str, scratch: Scratch, found: Verified) -> None:

@@ -16,6 +16,7 @@ from ledger.commands.blocking import BlockingLedger
 from ledger.commands.bulk import BulkAppender
 from ledger.errors import AppendConflict
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.recognition import require_same_person
 from ledger.eventlog.registry import ClaimHolder, Holder
 
 from .csv_lines import Line
@@ -133,11 +134,28 @@ class ImportRun:
                 raise AlreadyHoldsPermit
             if holder and holder.restricted:
                 raise HolderIsRestricted
+            if holder:
+                self._require_same_person(holder, row)
         except InvalidDetails as invalid:
             raise RowRefused(invalid.code, explain(invalid.problems)) from None
         except DomainError as refused:
             raise RowRefused(refused.code, refused.detail) from None
         return permit
+
+    def _require_same_person(self, holder: Holder, row: Row) -> None:
+        """
+        Raises:
+            RegisterDiffers: the register gives this person another's record.
+        """
+        of = self._ledger.blind_index.of
+        self._ledger.run(
+            require_same_person(
+                self._ledger.event_log,
+                holder.holder_id,
+                self._citizen_index(row),
+                lambda permit: of(permit.identity.citizen_id_number),
+            )
+        )
 
     def _citizen_index(self, row: Row) -> bytes:
         return self._ledger.blind_index.of(row.citizen_id_number)

@@ -78,9 +78,9 @@ class Programs:
         return self._user.pw_uid, self._user.pw_gid
 
     def give(self, path: Path) -> None:
-        """Make the server's user the owner of a folder or file."""
+        """Make the server's user the owner of a folder or file; of a link, of the link itself."""
         if self._user is not None:
-            os.chown(path, *self.owner)
+            os.chown(path, *self.owner, follow_symlinks=False)
 
     def let_pass(self, path: Path) -> None:
         """Grant the server's user access to a folder and to the programs.
@@ -106,7 +106,7 @@ class Programs:
         locale = ["--locale=C"]
         if MAJOR >= _BUILTIN_LOCALES_FROM:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        options = ["--auth=trust", "--encoding=UTF8", *locale, "--no-instructions"]
+        options = ["--auth=peer", "--encoding=UTF8", *locale, "--no-instructions"]
         with TemporaryFile() as output:
             command = ["initdb", *options, "-U", SUPERUSER, "-D", str(folder)]
             process = self._start(command, output)

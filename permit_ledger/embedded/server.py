@@ -1,14 +1,16 @@
 """An embedded PostgreSQL server, for machines that have none.
 
-It listens on a socket in its own folder, not on a port. :mod:`permit_ledger.embedded.programs`
-finds its programs and the user that they run as.
+It listens on a socket in its own folder, not on a port, and lets no one in but the user of this
+machine that started it. The service has a login of its own, which owns nothing and can become
+no one else. :mod:`permit_ledger.embedded.programs` finds its programs and the user that they run
+as.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -27,14 +29,18 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import ConnectionTimeout
 
+from ledger.database.connections import SERVICE_ROLE
 from ledger.database.retry import Backoff
 from permit_ledger.console.failures import DatabaseNotStarted
+from permit_ledger.console.private_files import replace_file
 from permit_ledger.console.waiting import StallDetector, activity, waiting_for
 
 from .data_folder import MIB, open_data_folder, require_space
 from .programs import MAJOR, SUPERUSER, Programs, complaint
 
 DATABASE = "permit_ledger"
+SERVICE_LOGIN = "permit_ledger_app"
+"""What the service logs in as: a member of the service's role, and nothing else."""
 PORT = 5432
 STALLED_S = 300.0
 """Give up a start or stop after this long without progress. Recovery after a crash makes progress,
@@ -60,6 +66,8 @@ _CONFIGURATION = """\
 listen_addresses = ''
 unix_socket_directories = '{socket_dir}'
 port = {port}
+hba_file = '{hba_file}'
+ident_file = '{ident_file}'
 # Statements, their parameters and key values may hold personal data: they stay out of the log.
 # An error's first line may quote a value (invalid input syntax for type date: "..."), its DETAIL
 # holds a key or a row, and that of a crash the statement. So errors of statements go to their
@@ -86,6 +94,15 @@ lc_time = 'C'
 shared_buffers = 256MB
 max_connections = 200
 max_wal_size = 2GB
+"""
+
+_OWN, _HBA, _IDENT = "permit_ledger.conf", "permit_ledger.hba", "permit_ledger.ident"
+_SOCKET_DIR_PREFIX = "permit-ledger-"
+_SOCKET_DIR = re.compile(r"^unix_socket_directories = '(.*)'$", re.MULTILINE)
+_WHO_MAY_CONNECT = """\
+# Written by permit-ledger at every start: the user of this machine that starts the server, who may
+# name any user of the database; no one else.
+local all all peer map=permit_ledger
 """
 
 
@@ -129,8 +146,17 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """The connection string of the ledger's database."""
+        """The connection string of the ledger's database, for its owner."""
         return self._conninfo(DATABASE)
+
+    def admit_service(self) -> str:
+        """Give the service its login, once the migrations have made its role; return the connection
+        string for it."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            with suppress(psycopg.errors.DuplicateObject):
+                connection.execute(f"CREATE ROLE {SERVICE_LOGIN} LOGIN")
+            connection.execute(f"GRANT {SERVICE_ROLE} TO {SERVICE_LOGIN}")
+        return self._conninfo(DATABASE, SERVICE_LOGIN)
 
     def _find_or_start(self) -> None:
         self._found_running = self._find() is not None
@@ -215,12 +241,12 @@ class EmbeddedPostgres:
         ):
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
-    def _conninfo(self, database: str) -> str:
+    def _conninfo(self, database: str, user: str = SUPERUSER) -> str:
         if self._socket_dir is None:
             raise RuntimeError(f"the database server in {self._folder} is not running")
         # An address in the environment would take precedence over the folder.
         return make_conninfo(
-            host=str(self._socket_dir), hostaddr="", port=PORT, user=SUPERUSER, dbname=database
+            host=str(self._socket_dir), hostaddr="", port=PORT, user=user, dbname=database
         )
 
     def _launch(self, log: Path) -> subprocess.Popen[bytes]:
@@ -228,7 +254,7 @@ class EmbeddedPostgres:
         programs = Programs()
         programs.let_pass(self._folder)
         programs.give(self._folder)
-        if self._folder.stat().st_uid == os.geteuid() or os.geteuid() == 0:
+        if self._folder.lstat().st_uid in {os.geteuid(), programs.owner[0]}:
             self._folder.chmod(0o700)  # a copy may have other rights, which the server refuses
         socket_dir = self._configure(programs)
         # Left by a server that was killed; its pid may be another program's by now, or a zombie's.
@@ -268,19 +294,49 @@ class EmbeddedPostgres:
 
     def _configure(self, programs: Programs) -> Path:
         """Write the configuration; return the folder of the socket."""
-        socket_dir = _socket_dir_for(self._folder)
-        if socket_dir != self._folder:
-            _make_private(socket_dir, programs)
-        quoted = str(socket_dir).replace("'", "''")
-        own = self._folder / "permit_ledger.conf"
-        own.write_text(_CONFIGURATION.format(socket_dir=quoted, port=PORT), encoding="utf-8")
-        own.chmod(0o644)
+        self._remove_left_socket_dir(programs)
+        socket_dir = _socket_dir_for(self._folder, programs)
+        files = {
+            _OWN: _CONFIGURATION.format(
+                socket_dir=_quoted(socket_dir),
+                port=PORT,
+                hba_file=_quoted(self._folder / _HBA),
+                ident_file=_quoted(self._folder / _IDENT),
+            ),
+            _HBA: _WHO_MAY_CONNECT,
+            _IDENT: f'permit_ledger "{pwd.getpwuid(os.geteuid()).pw_name}" all\n',
+        }
+        for name, content in files.items():
+            replace_file(self._folder / name, content.encode(), mode=0o644)
         main = self._folder / "postgresql.conf"
-        include = f"include = '{own.name}'\n"
+        include = f"include = '{_OWN}'\n"
         if include not in main.read_text(encoding="utf-8"):
-            with main.open("a", encoding="utf-8") as file:  # a full disk must not empty it
+            # Appended to, since a full disk must not empty it.
+            descriptor = os.open(main, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "a", encoding="utf-8") as file:
                 file.write(include)
         return socket_dir
+
+    def _remove_left_socket_dir(self, programs: Programs) -> None:
+        """Of an earlier start: made by :func:`_socket_dir_for`, and empty but for its socket."""
+        left = self._configured_socket_dir()
+        if left is None or not left.name.startswith(_SOCKET_DIR_PREFIX):
+            return
+        with suppress(OSError):
+            found = left.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != programs.owner[0]:
+                return
+            for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+                (left / name).unlink(missing_ok=True)
+            left.rmdir()
+
+    def _configured_socket_dir(self) -> Path | None:
+        """The socket's folder as the configuration of the last start has it."""
+        try:
+            found = _SOCKET_DIR.search((self._folder / _OWN).read_text(encoding="utf-8"))
+        except OSError:
+            return None
+        return Path(found[1].replace("''", "'")) if found else None
 
     def _find(self) -> psutil.Process | None:
         """The process of the pid on file, if it is this folder's server and not some other program
@@ -299,7 +355,7 @@ class EmbeddedPostgres:
             lines = (self._folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             if lines[SOCKET_LINE]:
                 return Path(lines[SOCKET_LINE])
-        return _socket_dir_for(self._folder)
+        return self._configured_socket_dir() or self._folder
 
 
 def _pid_of(folder: Path) -> int:
@@ -323,16 +379,17 @@ def _tail(log: Path, start: int) -> str:
         return file.read().decode(errors="replace")
 
 
-def _socket_dir_for(folder: Path) -> Path:
-    """The data folder itself, or one under a temporary folder if its name is too long for a socket
-    or has characters that a list of addresses can't hold."""
+def _socket_dir_for(folder: Path, programs: Programs) -> Path:
+    """The data folder itself. If its name is too long for a socket, or has characters that a list
+    of addresses can't hold: a folder under a temporary one, made for this start, so that no one can
+    have put anything in its place, and open to the server alone."""
     if _may_hold_socket(folder):
         return folder
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     for base in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108  private within
-        candidate = Path(base) / f"permit-ledger-{digest}"
-        if Path(base).is_dir() and _may_hold_socket(candidate):
-            return candidate
+        if Path(base).is_dir() and _may_hold_socket(Path(base) / f"{_SOCKET_DIR_PREFIX}12345678"):
+            private = Path(tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX, dir=base))
+            programs.give(private)
+            return private
     raise DatabaseNotStarted(
         f"the name of {folder} is too long for a socket, and no temporary folder has a short one:"
         " set TMPDIR, or choose a shorter --data-dir"
@@ -348,14 +405,6 @@ def _may_hold_socket(folder: Path) -> bool:
     return len(encoded) <= SOCKET_PATH_BYTES_MAX and not set(name) & set(',"\\')
 
 
-def _make_private(folder: Path, programs: Programs) -> None:
-    """Make a folder owned by the server's user; refuse one that another user owns."""
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        programs.give(folder)
-    found, owner = folder.lstat(), programs.owner[0]
-    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner:
-        programs.give(folder)
-        found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
-        raise DatabaseNotStarted(f"{folder} belongs to another user: remove it, or set TMPDIR")
+def _quoted(path: Path) -> str:
+    """A path within the quotes of a configuration."""
+    return str(path).replace("'", "''")

@@ -12,6 +12,7 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import CodeDigests
 from ledger.crypto.blind_index import KEY_BYTES, BlindIndex
 from permit_ledger.settings import Settings
@@ -37,6 +38,16 @@ def blind_index(settings: Settings) -> BlindIndex:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 
 
+def existing_blind_index(settings: Settings) -> BlindIndex | None:
+    """:func:`blind_index`; ``None`` on a machine that does not hold its key.
+
+    Raises:
+        UnusableKey, OSError
+    """
+    file = settings.blind_index_key_file or settings.keys_dir / "blind-index.key"
+    return blind_index(settings) if file.exists() else None
+
+
 def display_codes(settings: Settings) -> CodeDigests:
     """The keyed digest of live codes.
 
@@ -49,6 +60,20 @@ def display_codes(settings: Settings) -> CodeDigests:
         return CodeDigests(
             bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
         )
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+
+
+def card_codes(settings: Settings) -> CardCodes:
+    """The codes on cards' faces. A changed key would make the codes of all cards wrong.
+
+    Raises:
+        UnusableKey: the file does not hold 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    own, default = settings.card_code_key_file, settings.keys_dir / "card-codes.key"
+    try:
+        return CardCodes(bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES))))
     except ValueError:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 

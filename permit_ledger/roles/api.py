@@ -6,6 +6,7 @@ import gc
 import sys
 from contextlib import ExitStack, suppress
 from socket import socket
+from typing import Any
 
 import uvicorn
 
@@ -17,7 +18,7 @@ from permit_ledger.bootstrap.service import http_service
 from permit_ledger.settings import Settings
 from projections.remote.source import remote_source_of
 
-from .listening import bind
+from .listening import bind, require_loopback
 from .protocol import BoundedHttp
 from .supervisor import tie_to_supervisor
 
@@ -44,6 +45,8 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
     """
     tie_to_supervisor()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if settings.development:
+        require_loopback(settings.host)
     with database(settings) as database_url, ExitStack() as stack:
         sockets = bind(settings.host, settings.port)
         for each in sockets:
@@ -61,6 +64,7 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            **proxy_options(settings),
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
@@ -69,6 +73,12 @@ def serve(settings: Settings, *, is_far: bool = False) -> None:
             server.run(sockets)
         if not server.started:
             sys.exit(STARTUP_FAILURE)
+
+
+def proxy_options(settings: Settings) -> dict[str, Any]:
+    """Of uvicorn, which would believe every proxy on this machine otherwise."""
+    trusted = settings.trusted_proxies
+    return {"proxy_headers": trusted is not None, "forwarded_allow_ips": trusted or ""}
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
+from api.http.addresses import is_loopback
 from permit_ledger.console.failures import CannotStart
 
 _TAKEN = errno.EADDRINUSE
@@ -47,6 +48,24 @@ def bind(host: str, port: int) -> list[socket.socket]:
             each.close()
         raise _explained(error, host, port) from None
     return sockets
+
+
+def require_loopback(host: str) -> None:
+    """In development mode, which gives a token to anybody: only this machine may reach the service.
+
+    Raises:
+        CannotStart: the host is, or has, an address that others reach.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _explained(error, host, 0) from None
+    if not all(is_loopback(str(address[0])) for *_, address in found):
+        raise CannotStart(
+            f"development mode gives a token to anybody, so it listens on this machine only and not"
+            f" on {host}: set PERMIT_LEDGER_HOST to 127.0.0.1, or name a real issuer with"
+            " PERMIT_LEDGER_ISSUER and PERMIT_LEDGER_JWKS"
+        )
 
 
 def _explained(error: OSError, host: str, port: int) -> CannotStart:

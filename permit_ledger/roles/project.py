@@ -15,6 +15,7 @@ from consumers.remote_views.worker import RemoteViewsWorker
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import connect
+from ledger.eventlog.recognition import RegisterCheck
 from permit_ledger.bootstrap.cli_context import database, keyless_database
 from permit_ledger.bootstrap.kafka_access import brokers_of
 from permit_ledger.keys import files as keys
@@ -105,6 +106,9 @@ def auditing(
         EventOpener(holder_keys, describe),
         stop,
         permits_per_s=settings.audit_permits_per_s,
+        register=RegisterCheck(
+            keys.blind_index(settings), holder_keys, EventMapper(OrjsonTranscoder())
+        ),
     )
     thread = Thread(target=auditor.run, name="auditor", daemon=True)
     thread.start()

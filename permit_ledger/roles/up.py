@@ -23,7 +23,7 @@ from permit_ledger.embedded.data_folder import open_data_folder
 from permit_ledger.sample.city import grow_sample_city
 from permit_ledger.settings import Settings
 
-from .listening import PortTaken, bind
+from .listening import PortTaken, bind, require_loopback
 from .stopping import stop_on
 from .supervisor import Supervisor
 
@@ -45,6 +45,8 @@ def up(
         RoleFailed: a part of the service does not stay up.
     """
     stop = stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    if settings.development:
+        require_loopback(settings.host)
     with _only_one(settings), database(settings, keep=False) as database_url:
         _wait_for_port(settings, stop)
         clock = service_clock(settings, database_url)

@@ -23,6 +23,7 @@ from ledger.database.named_sql import Queries
 from ledger.database.retry import Outage
 from ledger.database.rows import scalar, scalars
 from ledger.errors import LedgerError
+from ledger.eventlog.recognition import RegisterCheck
 from projections.projector.folding import Records
 from projections.projector.pages import EventOpener
 from projections.projector.quarantine import FailedEvent, put_in_quarantine, quarantined
@@ -46,7 +47,8 @@ _log = structlog.get_logger(__name__)
 class Auditor:
     """Owns one connection. Of several that run, one audits and the others stand by.
 
-    ``permits_per_s`` is an upper bound.
+    ``permits_per_s`` is an upper bound. With ``register`` the rows of the permits' holders are
+    compared with the log too; that of a difference names the holder in the service's log.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class Auditor:
         stop: Event,
         *,
         permits_per_s: int,
+        register: RegisterCheck | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self._database_url = database_url
         self._comparer = _Comparer(views, opener)
         self._picker = _Picker(views, chance or random.Random())  # noqa: S311  not for secrets
+        self._register = register
         self._stop = stop
         self._permits_per_s = permits_per_s
         self._uncounted = 0
@@ -79,14 +83,19 @@ class Auditor:
         )
 
     def audit(self, connection: Connection, permits: int) -> int:
-        """Compare at most so many permits; returns how many differ."""
+        """Compare at most so many permits, and their holders' rows; returns how many differ."""
         with connection.transaction():
             connection.execute(_sql.snapshot)
             reached = position(connection)
             numbers = self._picker.pick(connection, permits, reached)
             suspects = self._comparer.differences(connection, numbers, reached)
+            rows = self._register.of_streams(connection, numbers) if self._register else []
         self._uncounted += len(numbers)
-        return sum(self._compare_again(connection, one.permit_number) for one in suspects)
+        for row in rows:
+            connection.execute(_sql.count_difference)
+            _log.error("register differs from the log", holder_id=row.holder_id, columns=row.what)
+        differing = sum(self._compare_again(connection, one.permit_number) for one in suspects)
+        return differing + len(rows)
 
     def count(self, connection: Connection) -> None:
         """Record how many permits were compared since the last call."""

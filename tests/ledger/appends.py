@@ -1,5 +1,6 @@
 """Appends as one command writes them, their outcomes, and a writer that hangs."""
 
+import json
 from threading import Event
 
 from eventsourcing.persistence import StoredEvent
@@ -7,6 +8,7 @@ from eventsourcing.persistence import StoredEvent
 from ledger.database.connections import connect_to_append
 from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
+from ledger.eventlog.registry import ClaimHolder
 
 WAIT_S = 30
 
@@ -17,9 +19,11 @@ def answer(name, body=b"", caller="officer-1"):
 
 
 def on(stream, *changes, version=1, events=1, key=None, portrait=None):
-    """An append to this stream, from this version on."""
+    """An append to this stream, from this version on. Its events name the holder whom it claims."""
+    holders = [change.holder_id for change in changes if isinstance(change, ClaimHolder)]
+    state = json.dumps({"holder_id": holders[0]} if holders else {}).encode()
     happened = [
-        StoredEvent(stream, version and version + n, "test.happened.v1", b"{}")
+        StoredEvent(stream, version and version + n, "test.happened.v1", state)
         for n in range(events)
     ]
     return Append(happened, changes, answer(key) if key else None, portrait)

@@ -31,7 +31,7 @@ def breaks(monkeypatch, admin):
 
         return broken
 
-    for name, kind in (("write_bulk", "write"), ("resolve_unknown_outcomes", "look")):
+    for name, kind in (("write", "write"), ("resolve_unknown_outcomes", "look")):
         act = getattr(bulk_append, name)
         monkeypatch.setattr(bulk_append, name, breaking(act, kind))
     return lambda *when: coming.extend(when)

@@ -102,7 +102,7 @@ def test_a_key_wrapped_with_an_unknown_kek_is_not_written(admin):
 
 
 def test_bulk_appends_have_keys_and_pictures_too(raw_log, rows):
-    """By COPY and in the same transaction."""
+    """In the same transaction."""
     raw_log.append_all([new("holder-1", "a"), new("holder-2", "b")])
 
     keys, holders, portraits = rows()

@@ -1,5 +1,7 @@
 """The rows of the log: positions, and a batch that is written completely or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.crypto.portraits import SealedPortrait
@@ -7,6 +9,7 @@ from ledger.errors import HolderTaken, KeyTaken, VersionTaken
 from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
 from ledger.eventlog.registry import ClaimHolder, Holder, ReleaseHolder
+from tests.ledger.appends import on
 
 NASTY = bytes(range(256)) + '"\\.\t\n居住证'.encode()
 KEY = IdempotencyKey("officer-1", "key-1", b"fingerprint")
@@ -70,7 +73,7 @@ def test_stored_bytes_equal_the_given_bytes(raw_log, stored):
     given = [
         stored("居住证", 1, NASTY),
         stored("居住证", 2, b""),
-        stored("tab\tquote'\"\\N", 2**31 - 1, b"\\N", "\\."),
+        stored("tab\tquote'\"\\N", 1, b"\\N", "\\."),
     ]
 
     assert [1, 2, 3] == raw_log.append_events(given)
@@ -119,40 +122,33 @@ def test_a_response_without_events_is_stored_without_a_position(raw_log, rows):
 
 
 @pytest.mark.parametrize(
-    ("version", "losing", "conflict"),
+    ("losing", "conflict"),
     [
-        (1, {}, VersionTaken),
-        (2, {"answer": ANSWER}, KeyTaken),
-        (2, {"holder_changes": [ClaimHolder(b"person", "holder-2", "c")]}, HolderTaken),
-        (2, {"holder_changes": [ClaimHolder(b"another", "holder-1", "c")]}, HolderTaken),
+        (on("a"), VersionTaken),
+        (replace(on("a", version=2), answer=ANSWER), KeyTaken),
+        (on("c", ClaimHolder(b"person", "holder-2", "c")), HolderTaken),
+        (on("c", ClaimHolder(b"another", "holder-1", "c")), HolderTaken),
     ],
     ids=["version", "key", "person holds a permit", "holder id"],
 )
-def test_a_batch_is_written_completely_or_not_at_all(
-    raw_log, stored, rows, version, losing, conflict
-):
+def test_a_batch_is_written_completely_or_not_at_all(raw_log, stored, rows, losing, conflict):
     """A conflict of one append fails the others too, and leaves no gap."""
-    take = ClaimHolder(b"person", "holder-1", "a")
-    raw_log.append_all([Append([stored("a", 1)], [take], ANSWER)])
+    first = on("a", ClaimHolder(b"person", "holder-1", "a"))
+    raw_log.append_all([replace(first, answer=ANSWER)])
     before = rows()
 
     with pytest.raises(conflict):
-        raw_log.append_all(
-            [
-                Append([stored("b", 1)], [ClaimHolder(b"b", "holder-b", "b")], portrait=PICTURE),
-                Append([stored("a", version)], **losing),
-            ]
-        )
+        raw_log.append_all([on("b", ClaimHolder(b"b", "holder-b", "b"), portrait=PICTURE), losing])
 
     assert before == rows()
     assert [2] == raw_log.append_events([stored("b", 1)])
 
 
-def test_the_holder_of_a_permit_is_found_until_it_is_released(raw_log, stored):
+def test_the_holder_of_a_permit_is_found_until_it_is_released(raw_log):
     """By the blind index; the holder id stays when the permit is gone."""
-    raw_log.append_all([Append([stored("a", 1)], [ClaimHolder(b"person", "holder-1", "a")])])
+    raw_log.append_all([on("a", ClaimHolder(b"person", "holder-1", "a"))])
     assert {b"person": Holder("holder-1", "a")} == raw_log.holders([b"person", b"nobody"])
 
-    raw_log.append_all([Append([stored("a", 2)], [ReleaseHolder(b"person", "a")])])
+    raw_log.append_all([on("a", ReleaseHolder(b"person", "a"), version=2)])
     assert {b"person": Holder("holder-1", None)} == raw_log.holders([b"person"])
     assert (True, False) == (raw_log.knows_holder("holder-1"), raw_log.knows_holder("holder-2"))

@@ -66,8 +66,8 @@ def test_a_connection_that_died_in_the_pool_costs_no_record(reading, admin):
 @pytest.mark.parametrize(
     "harm",
     [
-        "ALTER TABLE ledger.audit_reads RENAME TO gone",
-        "REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service",
+        "DROP TABLE ledger.audit_reads CASCADE",
+        "REVOKE EXECUTE ON FUNCTION ledger.record_read FROM permit_ledger_service",
         "ALTER TABLE ledger.audit_reads ADD CHECK (reader <> 'officer-7')",
     ],
     ids=["no table", "no right", "not taken"],

@@ -159,7 +159,7 @@ def test_a_conflict_writes_nothing_of_its_batch(ledger, permit, monkeypatch, con
     assert ["permit-0", "permit-3"] == streams(ledger)
 
 
-def test_a_returning_person_starts_another_batch(ledger, permit, appended):
+def test_a_returning_person_starts_another_batch(ledger, permit, context, appended):
     """A batch contains each person once: a person whose permit ends and who gets the next one does
     not appear to hold two."""
     first, second = (
@@ -168,11 +168,10 @@ def test_a_returning_person_starts_another_batch(ledger, permit, appended):
     )
 
     with BulkAppender(ledger, keeps_keys=True) as appender:
-        appender.add(permit(1), [first], new_holder=True)
-        between = permit(0)
-        appender.add(
-            between, [ReleaseHolder(b"person", "permit-1"), taken(between)], new_holder=True
-        )
+        one = permit(1)
+        appender.add(one, [first], new_holder=True)
+        one.cancel(CancellationReason.MOVED_AWAY, context)
+        appender.add(one, [ReleaseHolder(b"person", "permit-1")])
         appender.add(permit(2, holder=1), [second])
 
     assert [1, 1, 1] == appended

@@ -15,27 +15,28 @@ from permit_ledger.embedded.server import EmbeddedPostgres
 PACKAGES = ("ledger", "projections")
 RIGHTS = {
     "public.permit_ledger_migrations": {"SELECT"},
-    "ledger.events": {"SELECT", "INSERT"},
-    "ledger.head": {"SELECT", "UPDATE"},
-    "ledger.answers": {"SELECT", "INSERT"},
-    "ledger.holders": {"SELECT", "INSERT"},
-    "ledger.portraits": {"SELECT", "INSERT"},
+    "ledger.events": {"SELECT"},
+    "ledger.head": {"SELECT"},
+    "ledger.answers": {"SELECT"},
+    "ledger.holders": {"SELECT"},
+    "ledger.portraits": {"SELECT"},
     "ledger.holder_keys": {"SELECT"},
-    "ledger.key_encryption_keys": {"SELECT", "INSERT"},
-    "ledger.checks": {"SELECT", "INSERT"},
-    "ledger.checks_head": {"SELECT", "UPDATE"},
-    "ledger.audit_reads": {"SELECT", "INSERT"},
+    "ledger.key_encryption_keys": {"SELECT"},
+    "ledger.checks": {"SELECT"},
+    "ledger.checks_head": {"SELECT"},
+    "ledger.audit_reads": {"SELECT"},
     "ledger.relay": {"SELECT", "UPDATE"},
-    "ledger.trees": {"SELECT", "UPDATE"},
-    "ledger.tiles": {"SELECT", "INSERT", "UPDATE"},
-    "ledger.checkpoints": {"SELECT", "INSERT"},
-    "ledger.checkpoint_signatures": {"SELECT", "INSERT"},
-    "ledger.manifests": {"SELECT", "INSERT"},
+    "ledger.trees": {"SELECT"},
+    "ledger.tiles": {"SELECT"},
+    "ledger.checkpoints": {"SELECT"},
+    "ledger.checkpoint_signatures": {"SELECT"},
+    "ledger.manifests": {"SELECT"},
     "ledger.manifest_tiles": {"SELECT", "INSERT", "DELETE"},
-    "ledger.display_codes": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "ledger.challenges": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "ledger.device_proofs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "ledger.former_numbers": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "ledger.display_codes": {"SELECT"},
+    "ledger.challenges": {"SELECT"},
+    "ledger.device_proofs": {"SELECT"},
+    "ledger.former_numbers": {"SELECT"},
+    "ledger.issuer": {"SELECT"},
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
     "views.position": {"SELECT", "UPDATE"},
@@ -52,7 +53,26 @@ RIGHTS = {
     "views.feed_partitions": {"SELECT", "INSERT", "UPDATE"},
     "views.bad_records": {"SELECT", "INSERT"},
 }
-CHANGED_OF_A_HOLDER = {"citizen_index", "permit_number", "permit_numbers", "restricted"}
+COLUMNS = {
+    ("ledger.key_encryption_keys", "kek_id", "INSERT"),
+    ("ledger.key_encryption_keys", "check_value", "INSERT"),
+    ("ledger.trees", "stopped", "UPDATE"),
+}
+FUNCTIONS = {
+    "add_manifest",
+    "append",
+    "ask_challenge",
+    "check_batch",
+    "forget",
+    "grow_tree",
+    "keep_checkpoint",
+    "keep_signatures",
+    "mint_code",
+    "record_read",
+    "remember_issuer",
+    "settle_checks_head",
+    "settle_head",
+}
 EVERY_RIGHT = (
     "SELECT",
     "INSERT",
@@ -85,14 +105,33 @@ def test_the_rights_of_the_role_are_exactly_these(admin):
     assert RIGHTS == found
 
 
-def test_the_role_changes_a_holders_permits_and_not_the_key(admin):
-    """Column by column."""
+def test_the_rights_on_single_columns_are_exactly_these(admin):
+    """Beside those on whole tables."""
     columns = admin.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = 'ledger.holders'::regclass"
-        " AND attnum > 0 AND has_column_privilege(%s, attrelid, attnum, 'UPDATE')",
+        "SELECT nspname || '.' || relname, attname, acl.privilege_type"
+        " FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace, aclexplode(attacl) AS acl"
+        " WHERE acl.grantee = %s::regrole AND nspname IN ('ledger', 'views', 'public')",
         [SERVICE_ROLE],
     ).fetchall()
-    assert CHANGED_OF_A_HOLDER == {name for (name,) in columns}
+    assert COLUMNS == set(columns)
+
+
+def test_the_functions_with_their_owners_rights_are_exactly_these(admin):
+    """Each checks what it is asked for, finds its tables by their full names, and is the service's
+    alone."""
+    rows = admin.execute(
+        "SELECT proname, proconfig, has_function_privilege(%s, pg_proc.oid, 'EXECUTE'),"
+        " EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) AS acl"
+        "         WHERE acl.grantee = 0)"
+        " FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace"
+        " WHERE prosecdef AND nspname IN ('ledger', 'views')",
+        [SERVICE_ROLE],
+    ).fetchall()
+    assert FUNCTIONS == {name for name, _, is_services, _ in rows if is_services}
+    for name, settings, _, is_everybodys in rows:
+        assert "search_path=pg_catalog, pg_temp" in settings, name
+        assert not is_everybodys, name
 
 
 def test_the_role_creates_and_owns_nothing(admin):

@@ -7,9 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from api.http.addresses import bare_host, local_url
+from ledger.database.connections import connect
 from permit_ledger.console.failures import CannotStart
-from permit_ledger.roles.listening import PortTaken, bind
+from permit_ledger.roles.listening import PortTaken, bind, require_loopback
 from permit_ledger.settings import Settings
+from tests import commands
 
 
 @pytest.mark.parametrize(
@@ -101,3 +103,36 @@ def test_a_port_that_is_taken(listen, first, second):
 def test_an_address_of_another_machine(free_port, host, said):
     with pytest.raises(CannotStart, match=said):
         bind(host, free_port)
+
+
+# -- development mode --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", "::ffff:127.0.0.1"])
+def test_development_mode_listens_on_this_machine(host):
+    """Under any of its own names."""
+    require_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "::ffff:10.1.2.3", "fe80::1"])  # noqa: S104
+def test_development_mode_listens_nowhere_else(host):
+    """It gives a token to anybody; the message says what to set."""
+    with pytest.raises(CannotStart, match=r"gives a token to anybody.*PERMIT_LEDGER_HOST"):
+        require_loopback(host)
+
+
+@pytest.mark.parametrize("command", [["up", "--empty"], ["api"]])
+def test_a_start_in_development_mode_on_all_addresses_is_refused(empty_database, tmp_path, command):
+    """Before anything is done."""
+    environment = {
+        "PERMIT_LEDGER_DATABASE_URL": empty_database,
+        "PERMIT_LEDGER_DEVELOPMENT": "true",
+        "PERMIT_LEDGER_HOST": "0.0.0.0",  # noqa: S104
+    }
+
+    refused = commands.permit_ledger(tmp_path, environment, *command)
+
+    assert 1 == refused.returncode
+    assert "listens on this machine only and not on 0.0.0.0" in refused.stderr
+    with connect(empty_database) as connection:
+        assert (None,) == connection.execute("SELECT to_regnamespace('ledger')").fetchone()

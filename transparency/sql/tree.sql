@@ -1,11 +1,6 @@
 -- name: select_tree
 SELECT size, root FROM ledger.trees WHERE tree = %(tree)s;
 
--- name: move_tree
--- Only from its last state.
-UPDATE ledger.trees SET size = %(size)s, root = %(root)s
-WHERE tree = %(tree)s AND size = %(old_size)s AND root = %(old_root)s;
-
 -- name: select_trees
 SELECT tree, size, root, stopped FROM ledger.trees;
 
@@ -18,10 +13,10 @@ SELECT tiles.level, tiles.index, hashes
 FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS wanted (level, index)
 JOIN ledger.tiles ON tree = %(tree)s AND tiles.level = wanted.level AND tiles.index = wanted.index;
 
--- name: store_tiles
-INSERT INTO ledger.tiles (tree, level, index, hashes)
-SELECT %(tree)s, * FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[], %(hashes)s::bytea[])
-ON CONFLICT (tree, level, index) DO UPDATE SET hashes = excluded.hashes;
+-- name: grow_tree
+-- Only from its last state.
+SELECT ledger.grow_tree(%(tree)s, %(old_size)s, %(old_root)s, %(size)s, %(root)s,
+                        %(levels)s::smallint[], %(indexes)s::bigint[], %(hashes)s::bytea[]);
 
 -- name: events_from
 -- Events for the tree, each with the position of its stream's previous version, and the hash of that
@@ -66,14 +61,11 @@ WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positi
 ORDER BY stream, version;
 
 -- name: keep_checkpoint
-INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
-VALUES (%(tree)s, %(size)s, %(root)s, %(signed_at)s)
-ON CONFLICT DO NOTHING;
+SELECT ledger.keep_checkpoint(%(tree)s, %(size)s, %(root)s, %(signed_at)s,
+                              %(lines)s::text[]);
 
--- name: keep_signatures
-INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)
-SELECT %(tree)s, %(size)s, line, %(is_cosignature)s FROM unnest(%(lines)s::text[]) AS line
-ON CONFLICT DO NOTHING;
+-- name: keep_cosignatures
+SELECT ledger.keep_signatures(%(tree)s, %(size)s, %(lines)s::text[], true);
 
 -- name: newest_checkpoint
 SELECT size, root, (
@@ -152,7 +144,7 @@ FROM found CROSS JOIN LATERAL (
 ORDER BY found.stream COLLATE "C";
 
 -- name: add_manifest
-INSERT INTO ledger.manifests (position, entry) VALUES (%(position)s, %(entry)s);
+SELECT ledger.add_manifest(%(position)s, %(entry)s);
 
 -- name: newest_manifest
 SELECT position, entry FROM ledger.manifests ORDER BY position DESC LIMIT 1;

@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION ledger.append(
     protect_permits integer[] DEFAULT '{}', -- how many permits the holder was known to have had
     protect_measure text[] DEFAULT '{}' -- restrict, lift or erase
 ) RETURNS TABLE (before bigint, loser integer, lost_to text)
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -114,6 +114,60 @@ BEGIN
         FROM unnest(event_stream, event_version, event_topic, event_state) WITH ORDINALITY
             AS own (stream, version, topic, state, number);
         UPDATE ledger.head SET position = append.before + cardinality(event_stream);
+        IF EXISTS (
+            SELECT FROM unnest(event_stream, event_version) AS own (stream, version)
+            WHERE version > 1 AND (SELECT true FROM ledger.events
+                                   WHERE events.stream = own.stream
+                                     AND events.version = own.version - 1) IS NULL
+        ) THEN
+            RAISE EXCEPTION 'an event leaves out a version of its stream'
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+    END IF;
+
+    -- The register follows the log: who begins a stream is whom its first event names; a number that
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    IF cardinality(take_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
+        WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
+               WHERE stream = own.permit_number AND version = 1 AND position > append.before)
+              IS DISTINCT FROM own.holder_id
+    ) THEN
+        RAISE EXCEPTION 'no event of this append gives the stream to the holder'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
+        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
+                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append changes what its holder holds'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(portrait_stream) > 0 AND EXISTS (
+        SELECT FROM unnest(portrait_stream, portrait_version) AS own (stream, version)
+        WHERE ((SELECT position FROM ledger.events
+                WHERE events.stream = own.stream AND events.version = own.version)
+               > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append brings the portrait'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(protect_holder_id) > 0 AND EXISTS (
+        SELECT FROM unnest(protect_command, protect_holder_id, protect_measure)
+            AS own (command, holder_id, measure)
+        WHERE measure IS DISTINCT FROM 'erase' AND NOT EXISTS (
+            SELECT FROM ledger.holders, unnest(event_command, event_stream, event_topic)
+                AS told (command, stream, topic)
+            WHERE holders.holder_id = own.holder_id AND told.command = own.command
+              AND told.stream = ANY (holders.permit_numbers)
+              AND told.topic ~ CASE measure
+                  WHEN 'restrict' THEN '^[a-z]+(-[a-z]+)*\.holder-restricted\.v[1-9][0-9]*$'
+                  WHEN 'lift' THEN '^[a-z]+(-[a-z]+)*\.holder-restriction-lifted\.v[1-9][0-9]*$'
+              END)
+    ) THEN
+        RAISE EXCEPTION 'no event of this append records the measure'
+            USING ERRCODE = 'restrict_violation';
     END IF;
 
     IF cardinality(answer_key) > 0 THEN

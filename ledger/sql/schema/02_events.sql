@@ -7,7 +7,16 @@ CREATE TABLE ledger.head (
     position bigint NOT NULL CHECK (position >= 0)
 ) WITH (fillfactor = 10);
 INSERT INTO ledger.head (position) VALUES (0);
-GRANT SELECT, UPDATE ON ledger.head TO permit_ledger_service;
+GRANT SELECT ON ledger.head TO permit_ledger_service;
+
+-- Waits for an append in progress. A row lock needs UPDATE, which the service does not have.
+CREATE FUNCTION ledger.settle_head() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT position FROM ledger.head FOR UPDATE;
+END;
+REVOKE ALL ON FUNCTION ledger.settle_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.settle_head TO permit_ledger_service;
 
 CREATE TABLE ledger.events (
     position bigint NOT NULL CHECK (position > 0),
@@ -22,7 +31,7 @@ CREATE TABLE ledger.events (
 CREATE INDEX events_topic ON ledger.events (topic);
 COMMENT ON COLUMN ledger.events.stream IS 'the permit number';
 COMMENT ON COLUMN ledger.events.state IS 'the event as JSON (UTF-8), its personal part sealed';
-GRANT SELECT, INSERT ON ledger.events TO permit_ledger_service;
+GRANT SELECT ON ledger.events TO permit_ledger_service;
 
 -- Stops a mistake, also the owner's, but no intent: an owner can drop it. It runs once a statement, so
 -- an INSERT costs nothing; it refuses a statement that matches no row as well.

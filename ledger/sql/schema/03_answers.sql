@@ -13,4 +13,4 @@ CREATE TABLE ledger.answers (
 );
 COMMENT ON COLUMN ledger.answers.fingerprint IS 'keyed digest of the request, to tell a retry from another request';
 COMMENT ON COLUMN ledger.answers.key IS 'keyed digest of the caller''s Idempotency-Key';
-GRANT SELECT, INSERT ON ledger.answers TO permit_ledger_service;
+GRANT SELECT ON ledger.answers TO permit_ledger_service;

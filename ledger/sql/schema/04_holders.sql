@@ -17,7 +17,7 @@ COMMENT ON TABLE ledger.key_encryption_keys IS 'which KEKs holders'' keys are wr
 COMMENT ON COLUMN ledger.key_encryption_keys.check_value IS 'wrapped with it, to notice another one under its name';
 COMMENT ON COLUMN ledger.key_encryption_keys.closed_at IS 'from then on no new key is wrapped with it';
 COMMENT ON COLUMN ledger.key_encryption_keys.destroyed_at IS 'from then on nobody has it';
-GRANT SELECT, INSERT ON ledger.key_encryption_keys TO permit_ledger_service;
+GRANT SELECT, INSERT (kek_id, check_value) ON ledger.key_encryption_keys TO permit_ledger_service;
 
 -- One person, one permit: a citizen number (as a blind index) and the permit it holds now, if any. A row
 -- whose number turned out to be another row's keeps its id and loses the index.
@@ -37,10 +37,7 @@ COMMENT ON TABLE ledger.holders IS 'whose key seals what, a person once in each 
 COMMENT ON COLUMN ledger.holders.permit_numbers IS 'every stream that this holder ever had, a permit''s or another one''s';
 COMMENT ON COLUMN ledger.holders.restricted IS 'kept and not used: gets no further permit';
 COMMENT ON COLUMN ledger.holders.wrapped IS 'the holder''s 256-bit key, wrapped; NULL once destroyed';
--- A key is inserted with its holder's row and never updated.
-GRANT SELECT, INSERT ON ledger.holders TO permit_ledger_service;
-GRANT UPDATE (citizen_index, permit_number, permit_numbers, restricted) ON ledger.holders
-    TO permit_ledger_service;
+GRANT SELECT ON ledger.holders TO permit_ledger_service;
 
 CREATE VIEW ledger.holder_keys AS SELECT holder_id, kek_id, wrapped FROM ledger.holders;
 COMMENT ON VIEW ledger.holder_keys IS 'each holder''s key, and nothing else of them';
@@ -55,7 +52,7 @@ CREATE TABLE ledger.former_numbers (
 CREATE INDEX former_numbers_holder ON ledger.former_numbers (holder_id);
 COMMENT ON TABLE ledger.former_numbers IS
     'blind indexes of numbers that a holder had before a correction: barred while the holder has a permit or is restricted';
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.former_numbers TO permit_ledger_service;
+GRANT SELECT ON ledger.former_numbers TO permit_ledger_service;
 
 -- A portrait belongs to the event that brought it, and is encrypted with its holder's key.
 CREATE TABLE ledger.portraits (
@@ -66,10 +63,11 @@ CREATE TABLE ledger.portraits (
 );
 ALTER TABLE ledger.portraits ALTER COLUMN image SET STORAGE EXTERNAL; -- ciphertext cannot be compressed
 COMMENT ON COLUMN ledger.portraits.image IS 'a JPEG or PNG, sealed';
-GRANT SELECT, INSERT ON ledger.portraits TO permit_ledger_service;
+GRANT SELECT ON ledger.portraits TO permit_ledger_service;
 
--- The only way to destroy a key, and only with its event in the log: the service itself may not update
--- or delete keys and portraits. The topic's name is the same for every stream type.
+-- The only way to destroy a key, for ledger.append alone: every stream of the holder must be the
+-- holder's by its first event, and must record the erasure. The topic's name is the same for every
+-- stream type.
 CREATE FUNCTION ledger.destroy_key(erased_holder_id text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -77,10 +75,12 @@ DECLARE
 BEGIN
     SELECT permit_numbers INTO streams FROM ledger.holders
     WHERE holder_id = erased_holder_id FOR UPDATE;
-    -- Which streams there were the service may write, but not what the log says of whom.
     IF coalesce(streams, '{}') = '{}' OR EXISTS (
         SELECT FROM unnest(streams) AS wanted (name)
         WHERE NOT EXISTS (SELECT FROM ledger.events
+                          WHERE stream = name AND version = 1
+                            AND ledger.state_as_json(state) ->> 'holder_id' = erased_holder_id)
+           OR NOT EXISTS (SELECT FROM ledger.events
                           WHERE stream = name AND topic ~ '^[a-z]+(-[a-z]+)*\.holder-erased\.v[1-9][0-9]*$'
                             AND ledger.state_as_json(state) ->> 'holder_id' = erased_holder_id)
     ) THEN
@@ -95,4 +95,3 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION ledger.destroy_key FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.destroy_key TO permit_ledger_service;

@@ -1,12 +1,17 @@
--- The one way into the log for commands: a batch of them, in one statement and one transaction.
+-- The one way into the log, and to the register of holders: a batch of commands, in one statement and
+-- one transaction.
 --
 -- The head's row is locked while the server works and never across a round trip, so a client that stops
 -- in the middle blocks no one. A command's number is its place in the batch. Commands of a batch have no
 -- stream, key, person or permit in common: the batch's order decides the positions and nothing else.
+-- Only a bulk load has consecutive versions of a stream in one batch.
 --
 -- Either everything is written and one row is returned, with the position before the first event; or
 -- some commands conflict with what is stored, nothing is written, and each of them is returned with what
 -- it conflicts with. The caller leaves these out and tries again with the rest.
+--
+-- It runs with its owner's rights, so it also refuses, with an error, what no honest caller asks for: an
+-- event that skips a version, and a change of the register that no event of the same batch accounts for.
 CREATE FUNCTION ledger.append(
     event_command integer[] DEFAULT '{}',
     event_stream text[] DEFAULT '{}',
@@ -42,7 +47,7 @@ CREATE FUNCTION ledger.append(
     protect_permits integer[] DEFAULT '{}', -- how many permits the holder was known to have had
     protect_measure text[] DEFAULT '{}' -- restrict, lift or erase
 ) RETURNS TABLE (before bigint, loser integer, lost_to text)
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -121,6 +126,60 @@ BEGIN
         FROM unnest(event_stream, event_version, event_topic, event_state) WITH ORDINALITY
             AS own (stream, version, topic, state, number);
         UPDATE ledger.head SET position = append.before + cardinality(event_stream);
+        IF EXISTS (
+            SELECT FROM unnest(event_stream, event_version) AS own (stream, version)
+            WHERE version > 1 AND (SELECT true FROM ledger.events
+                                   WHERE events.stream = own.stream
+                                     AND events.version = own.version - 1) IS NULL
+        ) THEN
+            RAISE EXCEPTION 'an event leaves out a version of its stream'
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+    END IF;
+
+    -- The register follows the log: who begins a stream is whom its first event names; a number that
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    IF cardinality(take_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
+        WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
+               WHERE stream = own.permit_number AND version = 1 AND position > append.before)
+              IS DISTINCT FROM own.holder_id
+    ) THEN
+        RAISE EXCEPTION 'no event of this append gives the stream to the holder'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
+        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
+                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append changes what its holder holds'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(portrait_stream) > 0 AND EXISTS (
+        SELECT FROM unnest(portrait_stream, portrait_version) AS own (stream, version)
+        WHERE ((SELECT position FROM ledger.events
+                WHERE events.stream = own.stream AND events.version = own.version)
+               > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append brings the portrait'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(protect_holder_id) > 0 AND EXISTS (
+        SELECT FROM unnest(protect_command, protect_holder_id, protect_measure)
+            AS own (command, holder_id, measure)
+        WHERE measure IS DISTINCT FROM 'erase' AND NOT EXISTS (
+            SELECT FROM ledger.holders, unnest(event_command, event_stream, event_topic)
+                AS told (command, stream, topic)
+            WHERE holders.holder_id = own.holder_id AND told.command = own.command
+              AND told.stream = ANY (holders.permit_numbers)
+              AND told.topic ~ CASE measure
+                  WHEN 'restrict' THEN '^[a-z]+(-[a-z]+)*\.holder-restricted\.v[1-9][0-9]*$'
+                  WHEN 'lift' THEN '^[a-z]+(-[a-z]+)*\.holder-restriction-lifted\.v[1-9][0-9]*$'
+              END)
+    ) THEN
+        RAISE EXCEPTION 'no event of this append records the measure'
+            USING ERRCODE = 'restrict_violation';
     END IF;
 
     IF cardinality(answer_key) > 0 THEN
@@ -186,3 +245,5 @@ BEGIN
     RETURN NEXT;
 END
 $$;
+REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.append TO permit_ledger_service;

@@ -6,7 +6,16 @@ CREATE TABLE ledger.checks_head (
     position bigint NOT NULL CHECK (position >= 0)
 ) WITH (fillfactor = 10);
 INSERT INTO ledger.checks_head (position) VALUES (0);
-GRANT SELECT, UPDATE ON ledger.checks_head TO permit_ledger_service;
+GRANT SELECT ON ledger.checks_head TO permit_ledger_service;
+
+-- Waits for a batch of checks in progress.
+CREATE FUNCTION ledger.settle_checks_head() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT position FROM ledger.checks_head FOR UPDATE;
+END;
+REVOKE ALL ON FUNCTION ledger.settle_checks_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.settle_checks_head TO permit_ledger_service;
 
 CREATE TABLE ledger.checks (
     position bigint NOT NULL CHECK (position > 0),
@@ -31,7 +40,7 @@ COMMENT ON COLUMN ledger.checks.verifier_index IS 'keyed digest of the verifier'
 COMMENT ON COLUMN ledger.checks.as_of_position IS 'of the log of events, as the answer saw it';
 COMMENT ON COLUMN ledger.checks.state IS
     'the check as JSON (UTF-8, members sorted), its personal part sealed; all columns but the position can be made from it';
-GRANT SELECT, INSERT ON ledger.checks TO permit_ledger_service;
+GRANT SELECT ON ledger.checks TO permit_ledger_service;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checks
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

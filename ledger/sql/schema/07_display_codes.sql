@@ -42,9 +42,7 @@ CREATE INDEX device_proofs_expiry ON ledger.device_proofs (expires_at);
 COMMENT ON TABLE ledger.device_proofs IS
     'proofs of a device''s key that were heard, so that none is heard twice; by the server''s clock';
 
--- A row lock needs UPDATE as well, also where nothing is updated.
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.display_codes, ledger.challenges,
-                                        ledger.device_proofs TO permit_ledger_service;
+GRANT SELECT ON ledger.display_codes, ledger.challenges, ledger.device_proofs TO permit_ledger_service;
 
 -- Issue a code for a device whose proof is new. `refused` names the obstacle; nothing is written then
 -- but the proof.
@@ -55,7 +53,8 @@ CREATE FUNCTION ledger.mint_code(
     new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
     "at" timestamptz, until timestamptz, kept_for interval, open_max integer, tidied_max integer,
     new_proof_digest bytea, proof_kept_for interval
-) RETURNS TABLE (refused text) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (refused text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM ledger.device_proofs WHERE proof_digest IN (
         SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
@@ -97,7 +96,8 @@ $$;
 CREATE FUNCTION ledger.ask_challenge(
     new_challenge_digest bytea, of_verifier bytea, in_scenario text, "at" timestamptz,
     until timestamptz, open_max integer, tidied_max integer
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM ledger.challenges WHERE challenge_digest IN (
         SELECT challenge_digest FROM ledger.challenges WHERE expires_at < "at"
@@ -113,3 +113,5 @@ BEGIN
     RETURN FOUND;
 END
 $$;
+REVOKE ALL ON FUNCTION ledger.mint_code, ledger.ask_challenge FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.mint_code, ledger.ask_challenge TO permit_ledger_service;

@@ -12,7 +12,7 @@ CREATE FUNCTION ledger.check_batch(
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
                  is_live boolean)
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 BEGIN
@@ -77,3 +77,5 @@ BEGIN
     END IF;
 END
 $$;
+REVOKE ALL ON FUNCTION ledger.check_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.check_batch TO permit_ledger_service;

@@ -32,4 +32,20 @@ ALTER TABLE ledger.audit_reads ENABLE ALWAYS TRIGGER append_only;
 COMMENT ON TRIGGER append_only ON ledger.audit_reads IS
     'refuses UPDATE, DELETE and TRUNCATE; hygiene, not proof: the owner can drop it';
 
-GRANT SELECT, INSERT ON ledger.audit_reads TO permit_ledger_service;
+GRANT SELECT ON ledger.audit_reads TO permit_ledger_service;
+
+-- Put a look on record; idempotent.
+CREATE FUNCTION ledger.record_read(
+    new_read_id uuid, "at" timestamptz, by_reader text, in_case text, of_what text, of_subject text,
+    with_parameters jsonb, with_outcome text, of_request text
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO ledger.audit_reads
+        (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
+    VALUES (new_read_id, "at", by_reader, in_case, of_what, of_subject, with_parameters,
+            with_outcome, of_request)
+    ON CONFLICT (read_id) DO NOTHING;
+END;
+REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.record_read TO permit_ledger_service;

@@ -1,0 +1,512 @@
+-- The service writes through functions, which check what they are asked for, and through nothing else
+-- where a row is evidence: the log, the register of holders, checks, looks, trees.
+
+REVOKE UPDATE ON ledger.head, ledger.checks_head, ledger.trees FROM permit_ledger_service;
+REVOKE INSERT ON ledger.events, ledger.answers, ledger.key_encryption_keys, ledger.holders,
+    ledger.portraits, ledger.checks, ledger.audit_reads, ledger.tiles, ledger.checkpoints,
+    ledger.checkpoint_signatures, ledger.manifests FROM permit_ledger_service;
+REVOKE UPDATE ON ledger.tiles FROM permit_ledger_service;
+REVOKE UPDATE (citizen_index, permit_number, permit_numbers, restricted) ON ledger.holders
+    FROM permit_ledger_service;
+REVOKE INSERT, UPDATE, DELETE ON ledger.former_numbers, ledger.display_codes, ledger.challenges,
+    ledger.device_proofs FROM permit_ledger_service;
+REVOKE EXECUTE ON FUNCTION ledger.destroy_key FROM permit_ledger_service;
+GRANT INSERT (kek_id, check_value) ON ledger.key_encryption_keys TO permit_ledger_service;
+GRANT UPDATE (stopped) ON ledger.trees TO permit_ledger_service;
+
+-- Waits for an append, or a batch of checks, in progress. A row lock needs UPDATE.
+CREATE FUNCTION ledger.settle_head() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT position FROM ledger.head FOR UPDATE;
+END;
+
+CREATE FUNCTION ledger.settle_checks_head() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT position FROM ledger.checks_head FOR UPDATE;
+END;
+REVOKE ALL ON FUNCTION ledger.settle_head, ledger.settle_checks_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.settle_head, ledger.settle_checks_head TO permit_ledger_service;
+
+-- As before; and every stream must be the holder's by its first event.
+CREATE OR REPLACE FUNCTION ledger.destroy_key(erased_holder_id text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    streams text[];
+BEGIN
+    SELECT permit_numbers INTO streams FROM ledger.holders
+    WHERE holder_id = erased_holder_id FOR UPDATE;
+    IF coalesce(streams, '{}') = '{}' OR EXISTS (
+        SELECT FROM unnest(streams) AS wanted (name)
+        WHERE NOT EXISTS (SELECT FROM ledger.events
+                          WHERE stream = name AND version = 1
+                            AND ledger.state_as_json(state) ->> 'holder_id' = erased_holder_id)
+           OR NOT EXISTS (SELECT FROM ledger.events
+                          WHERE stream = name AND topic ~ '^[a-z]+(-[a-z]+)*\.holder-erased\.v[1-9][0-9]*$'
+                            AND ledger.state_as_json(state) ->> 'holder_id' = erased_holder_id)
+    ) THEN
+        RAISE EXCEPTION 'the log does not say that holder % is erased', erased_holder_id
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    UPDATE ledger.holders
+    SET kek_id = NULL, wrapped = NULL, citizen_index = NULL, permit_number = NULL
+    WHERE holder_id = erased_holder_id;
+    DELETE FROM ledger.former_numbers WHERE holder_id = erased_holder_id;
+    DELETE FROM ledger.portraits WHERE stream = ANY (streams);
+END
+$$;
+
+-- As before; and it refuses an event that skips a version, and a change of the register that no event of
+-- the same batch accounts for.
+CREATE OR REPLACE FUNCTION ledger.append(
+    event_command integer[] DEFAULT '{}',
+    event_stream text[] DEFAULT '{}',
+    event_version integer[] DEFAULT '{}',
+    event_topic text[] DEFAULT '{}',
+    event_state bytea[] DEFAULT '{}',
+    answer_command integer[] DEFAULT '{}',
+    answer_caller text[] DEFAULT '{}',
+    answer_key text[] DEFAULT '{}',
+    answer_fingerprint bytea[] DEFAULT '{}',
+    answer_accepted boolean[] DEFAULT '{}',
+    answer_body bytea[] DEFAULT '{}',
+    answer_version integer[] DEFAULT '{}',
+    answer_position bigint[] DEFAULT '{}', -- a stored position; null: that of event number …
+    answer_event integer[] DEFAULT '{}', -- … of this batch, from 1
+    take_command integer[] DEFAULT '{}',
+    take_citizen_index bytea[] DEFAULT '{}',
+    take_holder_id text[] DEFAULT '{}',
+    take_permit_number text[] DEFAULT '{}',
+    take_kek_id text[] DEFAULT '{}', -- with the key, of somebody new
+    take_wrapped bytea[] DEFAULT '{}',
+    reindex_command integer[] DEFAULT '{}',
+    reindex_citizen_index bytea[] DEFAULT '{}',
+    reindex_permit_number text[] DEFAULT '{}',
+    reindex_new_citizen_index bytea[] DEFAULT '{}',
+    release_citizen_index bytea[] DEFAULT '{}',
+    release_permit_number text[] DEFAULT '{}',
+    portrait_stream text[] DEFAULT '{}',
+    portrait_version integer[] DEFAULT '{}',
+    portrait_image bytea[] DEFAULT '{}',
+    protect_command integer[] DEFAULT '{}',
+    protect_holder_id text[] DEFAULT '{}',
+    protect_permits integer[] DEFAULT '{}', -- how many permits the holder was known to have had
+    protect_measure text[] DEFAULT '{}' -- restrict, lift or erase
+) RETURNS TABLE (before bigint, loser integer, lost_to text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    lost boolean := false;
+    open_keks text[];
+BEGIN
+    SELECT position INTO before FROM ledger.head FOR UPDATE;
+
+    -- From here on nobody else appends: what is not there now will not be there before commit. Each
+    -- look is a scalar subquery, so that it stays a look into an index for each row of the batch,
+    -- whatever the planner believed about the tables' sizes when it made its plan.
+    IF cardinality(answer_command) > 0 THEN
+        RETURN QUERY
+        SELECT append.before, command, 'key'
+        FROM unnest(answer_command, answer_caller, answer_key) AS own (command, caller, key)
+        WHERE (SELECT true FROM ledger.answers
+               WHERE answers.caller = own.caller AND answers.key = own.key);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(event_command) > 0 THEN
+        RETURN QUERY
+        SELECT append.before, command, 'version'
+        FROM unnest(event_command, event_stream, event_version) AS own (command, stream, version)
+        WHERE (SELECT true FROM ledger.events
+               WHERE events.stream = own.stream AND events.version = own.version);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(take_command) > 0 THEN
+        RETURN QUERY
+        SELECT append.before, command, 'holder'
+        FROM unnest(take_command, take_citizen_index, take_holder_id)
+            AS own (command, citizen_index, holder_id)
+        WHERE (SELECT holders.permit_number IS NOT NULL OR holders.holder_id <> own.holder_id
+                      OR holders.restricted
+               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
+           OR (SELECT holders.permit_number IS NOT NULL OR holders.restricted
+               FROM ledger.former_numbers JOIN ledger.holders USING (holder_id)
+               WHERE former_numbers.citizen_index = own.citizen_index);
+        lost := lost OR FOUND;
+        open_keks := ARRAY(SELECT kek_id FROM ledger.key_encryption_keys WHERE closed_at IS NULL);
+        RETURN QUERY
+        SELECT append.before, command, 'kek'
+        FROM unnest(take_command, take_kek_id) AS own (command, kek_id)
+        WHERE NOT kek_id = ANY (open_keks);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(reindex_command) > 0 THEN
+        RETURN QUERY
+        SELECT append.before, command, 'holder'
+        FROM unnest(reindex_command, reindex_permit_number, reindex_new_citizen_index)
+            AS own (command, permit_number, citizen_index)
+        WHERE (SELECT holders.permit_number <> own.permit_number
+               FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
+           OR (SELECT holders.permit_number IS DISTINCT FROM own.permit_number
+                      AND (holders.permit_number IS NOT NULL OR holders.restricted)
+               FROM ledger.former_numbers JOIN ledger.holders USING (holder_id)
+               WHERE former_numbers.citizen_index = own.citizen_index);
+        lost := lost OR FOUND;
+    END IF;
+    IF cardinality(protect_command) > 0 THEN
+        RETURN QUERY
+        SELECT append.before, command, 'holder'
+        FROM unnest(protect_command, protect_holder_id, protect_permits)
+            AS own (command, holder_id, permits)
+        WHERE (SELECT cardinality(permit_numbers) <> own.permits
+               FROM ledger.holders WHERE holders.holder_id = own.holder_id);
+        lost := lost OR FOUND;
+    END IF;
+    IF lost THEN
+        RETURN;
+    END IF;
+
+    IF cardinality(event_stream) > 0 THEN
+        INSERT INTO ledger.events (position, stream, version, topic, state)
+        SELECT append.before + number, stream, version, topic, state
+        FROM unnest(event_stream, event_version, event_topic, event_state) WITH ORDINALITY
+            AS own (stream, version, topic, state, number);
+        UPDATE ledger.head SET position = append.before + cardinality(event_stream);
+        IF EXISTS (
+            SELECT FROM unnest(event_stream, event_version) AS own (stream, version)
+            WHERE version > 1 AND (SELECT true FROM ledger.events
+                                   WHERE events.stream = own.stream
+                                     AND events.version = own.version - 1) IS NULL
+        ) THEN
+            RAISE EXCEPTION 'an event leaves out a version of its stream'
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+    END IF;
+
+    -- The register follows the log: who begins a stream is whom its first event names; a number that
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    IF cardinality(take_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
+        WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
+               WHERE stream = own.permit_number AND version = 1 AND position > append.before)
+              IS DISTINCT FROM own.holder_id
+    ) THEN
+        RAISE EXCEPTION 'no event of this append gives the stream to the holder'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
+        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
+        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
+                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append changes what its holder holds'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(portrait_stream) > 0 AND EXISTS (
+        SELECT FROM unnest(portrait_stream, portrait_version) AS own (stream, version)
+        WHERE ((SELECT position FROM ledger.events
+                WHERE events.stream = own.stream AND events.version = own.version)
+               > append.before) IS NOT TRUE
+    ) THEN
+        RAISE EXCEPTION 'no event of this append brings the portrait'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF cardinality(protect_holder_id) > 0 AND EXISTS (
+        SELECT FROM unnest(protect_command, protect_holder_id, protect_measure)
+            AS own (command, holder_id, measure)
+        WHERE measure IS DISTINCT FROM 'erase' AND NOT EXISTS (
+            SELECT FROM ledger.holders, unnest(event_command, event_stream, event_topic)
+                AS told (command, stream, topic)
+            WHERE holders.holder_id = own.holder_id AND told.command = own.command
+              AND told.stream = ANY (holders.permit_numbers)
+              AND told.topic ~ CASE measure
+                  WHEN 'restrict' THEN '^[a-z]+(-[a-z]+)*\.holder-restricted\.v[1-9][0-9]*$'
+                  WHEN 'lift' THEN '^[a-z]+(-[a-z]+)*\.holder-restriction-lifted\.v[1-9][0-9]*$'
+              END)
+    ) THEN
+        RAISE EXCEPTION 'no event of this append records the measure'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+
+    IF cardinality(answer_key) > 0 THEN
+        INSERT INTO ledger.answers (caller, key, fingerprint, accepted, body, version, position)
+        SELECT caller, key, fingerprint, accepted, body, version,
+               coalesce(stored, append.before + event)
+        FROM unnest(answer_caller, answer_key, answer_fingerprint, answer_accepted, answer_body,
+                    answer_version, answer_position, answer_event)
+            AS own (caller, key, fingerprint, accepted, body, version, stored, event);
+    END IF;
+
+    IF cardinality(take_holder_id) > 0 THEN
+        -- Nothing bars this number any more, and from now on it is this person's.
+        DELETE FROM ledger.former_numbers WHERE citizen_index = ANY (take_citizen_index);
+        INSERT INTO ledger.holders (citizen_index, holder_id, permit_number, permit_numbers,
+                                    kek_id, wrapped)
+        SELECT citizen_index, holder_id, permit_number, ARRAY[permit_number], kek_id, wrapped
+        FROM unnest(take_citizen_index, take_holder_id, take_permit_number, take_kek_id,
+                    take_wrapped)
+            AS own (citizen_index, holder_id, permit_number, kek_id, wrapped)
+        ON CONFLICT (citizen_index) DO UPDATE SET
+            permit_number = excluded.permit_number,
+            permit_numbers = holders.permit_numbers || excluded.permit_number;
+    END IF;
+
+    IF cardinality(reindex_permit_number) > 0 THEN
+        -- A corrected number may belong to an earlier record of the same person, which gives way.
+        UPDATE ledger.holders SET citizen_index = NULL
+        WHERE citizen_index = ANY (reindex_new_citizen_index) AND permit_number IS NULL;
+        DELETE FROM ledger.former_numbers WHERE citizen_index = ANY (reindex_new_citizen_index);
+        INSERT INTO ledger.former_numbers (citizen_index, holder_id)
+        SELECT citizen_index, holders.holder_id
+        FROM unnest(reindex_citizen_index, reindex_permit_number)
+            AS own (citizen_index, permit_number)
+            JOIN ledger.holders USING (citizen_index, permit_number)
+        ON CONFLICT (citizen_index) DO UPDATE SET holder_id = excluded.holder_id;
+        UPDATE ledger.holders SET citizen_index = own.new_citizen_index
+        FROM unnest(reindex_citizen_index, reindex_permit_number, reindex_new_citizen_index)
+            AS own (citizen_index, permit_number, new_citizen_index)
+        WHERE holders.citizen_index = own.citizen_index
+          AND holders.permit_number = own.permit_number;
+    END IF;
+
+    IF cardinality(release_permit_number) > 0 THEN
+        UPDATE ledger.holders SET permit_number = NULL
+        FROM unnest(release_citizen_index, release_permit_number)
+            AS own (citizen_index, permit_number)
+        WHERE holders.citizen_index = own.citizen_index
+          AND holders.permit_number = own.permit_number;
+    END IF;
+
+    IF cardinality(portrait_stream) > 0 THEN
+        INSERT INTO ledger.portraits (stream, version, image)
+        SELECT * FROM unnest(portrait_stream, portrait_version, portrait_image);
+    END IF;
+
+    IF cardinality(protect_holder_id) > 0 THEN
+        UPDATE ledger.holders SET restricted = (measure = 'restrict')
+        FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
+        WHERE holders.holder_id = own.holder_id;
+        PERFORM ledger.destroy_key(holder_id)
+        FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
+        WHERE measure = 'erase';
+    END IF;
+
+    RETURN NEXT;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.append TO permit_ledger_service;
+
+ALTER FUNCTION ledger.mint_code SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION ledger.ask_challenge SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+
+-- As before, with its owner's rights.
+CREATE OR REPLACE FUNCTION ledger.check_batch(
+    record_state bytea[],
+    code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
+    code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
+) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
+                 is_live boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    IF cardinality(record_state) > 0 THEN
+        UPDATE ledger.checks_head SET position = position + cardinality(record_state)
+        RETURNING position - cardinality(record_state) INTO before;
+        INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
+                                   outcome, reason, verifier_index, as_of_position, state)
+        SELECT check_batch.before + own.number, said.check_id, said.checked_at, said.permit_number,
+               said.track, said.scenario, said.outcome, said.reason,
+               decode(said.verifier_index, 'hex'), said.as_of_position, own.state
+        FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
+             json_to_record(convert_from(own.state, 'UTF8')::json)
+            AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
+                     scenario text, outcome text, reason text, verifier_index text,
+                     as_of_position bigint);
+    END IF;
+    RETURN NEXT;
+
+    IF cardinality(code_digest) > 0 THEN
+        PERFORM FROM ledger.display_codes AS codes
+        WHERE codes.code_digest = ANY (check_batch.code_digest)
+        ORDER BY codes.code_digest FOR UPDATE;
+        IF array_remove(code_challenge_digest, NULL) <> '{}' THEN
+            PERFORM FROM ledger.challenges
+            WHERE challenge_digest = ANY (code_challenge_digest)
+            ORDER BY challenge_digest FOR UPDATE;
+        END IF;
+        RETURN QUERY
+        WITH asked AS MATERIALIZED (
+            SELECT own.*,
+                   row_number() OVER (PARTITION BY own.digest ORDER BY own.place) AS turn
+            FROM unnest(code_number, check_batch.code_digest, code_challenge_digest,
+                        code_verifier_index, code_scenario)
+                AS own (place, digest, challenge_digest, verifier_index, scenario)
+        ), found AS MATERIALIZED (
+            SELECT asked.place, codes.permit_number, codes.holder_id, codes.device,
+                   asked.challenge_digest,
+                   asked.turn = 1 AND codes.used_at IS NULL AND codes.expires_at > "at"
+                   AND codes.issued_at <= "at" + ahead_max
+                   AND codes.challenge_digest IS NOT DISTINCT FROM asked.challenge_digest
+                   AND (asked.challenge_digest IS NULL OR EXISTS (
+                       SELECT FROM ledger.challenges
+                       WHERE challenges.challenge_digest = asked.challenge_digest
+                         AND challenges.verifier_index = asked.verifier_index
+                         AND challenges.scenario = asked.scenario
+                         AND challenges.used_at IS NULL AND challenges.expires_at > "at"
+                   )) AS live
+            FROM asked CROSS JOIN LATERAL (
+                SELECT * FROM ledger.display_codes AS stored WHERE stored.code_digest = asked.digest
+            ) AS codes
+        ), used AS (
+            UPDATE ledger.display_codes SET used_at = "at"
+            WHERE display_codes.code_digest = ANY (check_batch.code_digest)
+              AND display_codes.used_at IS NULL
+        ), answered AS (
+            UPDATE ledger.challenges SET used_at = "at"
+            WHERE challenges.challenge_digest IN (SELECT found.challenge_digest FROM found WHERE live)
+        )
+        SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live
+        FROM found;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch TO permit_ledger_service;
+
+-- Move a tree on from the state that the caller found, with the tiles that this changes; false if it is
+-- in another state. A tree never shrinks or runs ahead of its log, and a hash that is stored never
+-- changes. Whether the hashes are the log's, `verify-log` and the witnesses tell: leaves are made
+-- outside the database.
+CREATE FUNCTION ledger.grow_tree(
+    of_tree text, old_size bigint, old_root bytea, new_size bigint, new_root bytea,
+    tile_level smallint[], tile_index bigint[], tile_hashes bytea[]
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE ledger.trees SET size = new_size, root = new_root
+    WHERE tree = of_tree AND size = old_size AND root = old_root;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF new_size <= old_size OR new_size > (CASE of_tree
+        WHEN 'events' THEN (SELECT position FROM ledger.head)
+        WHEN 'checks' THEN (SELECT position FROM ledger.checks_head)
+        ELSE (SELECT coalesce(max(position), 0) FROM ledger.manifests)
+    END) THEN
+        RAISE EXCEPTION 'the tree of % does not grow from % to % entries', of_tree, old_size, new_size
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF EXISTS (
+        SELECT FROM unnest(tile_level, tile_index, tile_hashes) AS own (level, index, hashes)
+        LEFT JOIN ledger.tiles AS stored
+            ON stored.tree = of_tree AND stored.level = own.level AND stored.index = own.index
+        WHERE own.index < 0
+           OR octet_length(own.hashes) <> 32 * least(256, (new_size >> (8 * own.level)) - 256 * own.index)
+           OR substring(own.hashes FROM 1 FOR octet_length(stored.hashes)) <> stored.hashes
+    ) THEN
+        RAISE EXCEPTION 'a tile of the tree of % is not what it was, and more', of_tree
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    INSERT INTO ledger.tiles (tree, level, index, hashes)
+    SELECT of_tree, * FROM unnest(tile_level, tile_index, tile_hashes)
+    ON CONFLICT (tree, level, index) DO UPDATE SET hashes = excluded.hashes;
+    RETURN true;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.grow_tree FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.grow_tree TO permit_ledger_service;
+
+-- Keep signature lines of a checkpoint that is kept. Whose they are, readers verify.
+CREATE FUNCTION ledger.keep_signatures(
+    of_tree text, of_size bigint, lines text[], are_cosignatures boolean
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM unnest(lines) AS line
+               WHERE line !~ '^— [^[:space:]+]+ [A-Za-z0-9+/]{7,}={0,2}\n?$') THEN
+        RAISE EXCEPTION 'a line is no signature' USING ERRCODE = 'restrict_violation';
+    END IF;
+    INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)
+    SELECT of_tree, of_size, line, are_cosignatures FROM unnest(lines) AS line
+    ON CONFLICT DO NOTHING;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.keep_signatures FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.keep_signatures TO permit_ledger_service;
+
+-- Keep a checkpoint of the tree as it is now, with the log's own signatures.
+CREATE FUNCTION ledger.keep_checkpoint(
+    of_tree text, of_size bigint, of_root bytea, "at" timestamptz, lines text[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
+    SELECT tree, size, root, "at" FROM ledger.trees
+    WHERE tree = of_tree AND size = of_size AND root = of_root
+    ON CONFLICT DO NOTHING;
+    IF NOT EXISTS (SELECT FROM ledger.checkpoints
+                   WHERE tree = of_tree AND size = of_size AND root = of_root) THEN
+        RAISE EXCEPTION 'the tree of % has another root at %', of_tree, of_size
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM ledger.keep_signatures(of_tree, of_size, lines, false);
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.keep_checkpoint FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.keep_checkpoint TO permit_ledger_service;
+
+-- Add a manifest at the next position, of a size that the tree of events has reached.
+CREATE FUNCTION ledger.add_manifest(at_position bigint, new_entry bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF at_position <> (SELECT coalesce(max(position), 0) + 1 FROM ledger.manifests)
+       OR ((convert_from(new_entry, 'UTF8')::json ->> 'log_size')::bigint
+           <= (SELECT size FROM ledger.trees WHERE tree = 'events')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'no manifest can be added at %', at_position
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    INSERT INTO ledger.manifests (position, entry) VALUES (at_position, new_entry);
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.add_manifest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.add_manifest TO permit_ledger_service;
+
+-- Put a look on record; idempotent.
+CREATE FUNCTION ledger.record_read(
+    new_read_id uuid, "at" timestamptz, by_reader text, in_case text, of_what text, of_subject text,
+    with_parameters jsonb, with_outcome text, of_request text
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO ledger.audit_reads
+        (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
+    VALUES (new_read_id, "at", by_reader, in_case, of_what, of_subject, with_parameters,
+            with_outcome, of_request)
+    ON CONFLICT (read_id) DO NOTHING;
+END;
+REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.record_read TO permit_ledger_service;
+
+-- Whose tokens the service believes: a database that has served one issuer serves no other, and none,
+-- unless its owner says so.
+CREATE TABLE ledger.issuer (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    name text NOT NULL,
+    remembered_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN ledger.issuer.name IS '`iss` of the tokens that are believed';
+GRANT SELECT ON ledger.issuer TO permit_ledger_service;
+
+-- Remember the first issuer; returns the one that is remembered.
+CREATE FUNCTION ledger.remember_issuer(first_issuer text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO ledger.issuer (name) VALUES (first_issuer) ON CONFLICT DO NOTHING;
+    RETURN (SELECT name FROM ledger.issuer);
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.remember_issuer FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.remember_issuer TO permit_ledger_service;

@@ -1,0 +1,316 @@
+"""What the service's own login tries against the log: by statements, and by the functions it has.
+
+It logs in by itself, as in use: no ``SET ROLE`` gives it more.
+"""
+
+import hashlib
+
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import InsufficientPrivilege, RestrictViolation
+
+from domain.data_protection import Order
+from ledger.database.connections import as_service, connect
+from ledger.eventlog.append import Append, write
+from ledger.eventlog.registry import (
+    ApplyProtection,
+    ChangeCitizenNumber,
+    ClaimHolder,
+    Measure,
+    ReleaseHolder,
+)
+from permit_ledger.bootstrap.setup import prepare
+from permit_ledger.embedded.server import EmbeddedPostgres
+from tests.keks import keyring
+from tests.ledger.appends import on
+from tests.transparency.signed_log import check
+
+ORDER = Order("个人信息保护法第四十七条", "case-1")
+
+
+@pytest.fixture
+def login(database_url, new_login):
+    """A connection of a login that is a member of the service's role, and nothing else."""
+    name = new_login("IN ROLE permit_ledger_service")
+    with connect(make_conninfo(as_service(database_url), user=name)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def embedded_service(make_data_dir, blind_index):
+    """The address that the service gets from an embedded server."""
+    with EmbeddedPostgres(make_data_dir()) as server:
+        with connect(server.url) as owner:
+            prepare(owner, blind_index, keyring())
+        yield as_service(server.admit_service())
+
+
+@pytest.fixture
+def everything(ledger, issue, command, admin):
+    """A log with two permits, of which one holder is restricted; a check, a look, and a tree."""
+    one, other = issue(), issue()
+    victim = ledger.permit(one).holder_id
+    ledger.holders.restrict(victim, ORDER, command())
+    check(admin, [1])
+    admin.execute(
+        "SELECT ledger.record_read(gen_random_uuid(), now(), 'r', 'c', 'w', %s, '{}', 'ok', 'x')",
+        [one],
+    )
+    root = hashlib.sha256(b"root").digest()
+    admin.execute(
+        "SELECT ledger.grow_tree('events', 0, sha256(''), 2, %s, '{0}', '{0}', %s)",
+        [root, [bytes(64)]],
+    )
+    admin.execute(
+        "SELECT ledger.keep_checkpoint('events', 2, %s, now(), ARRAY['— a AAAAAAAA'])", [root]
+    )
+    return one, other, victim
+
+
+STATEMENTS = {
+    "move the head": "UPDATE ledger.head SET position = 0",
+    "move the head of checks": "UPDATE ledger.checks_head SET position = 7",
+    "add an event": "INSERT INTO ledger.events VALUES (9, 'a', 1, 't', '{}')",
+    "rewrite an event": "UPDATE ledger.events SET state = '{}'",
+    "rewrite a tile": "UPDATE ledger.tiles SET hashes = sha256('x') || substring(hashes FROM 33)",
+    "remove a tile": "DELETE FROM ledger.tiles",
+    "add a tile": "INSERT INTO ledger.tiles VALUES ('events', 1, 0, sha256('x'))",
+    "shrink a tree": "UPDATE ledger.trees SET size = 0",
+    "another root": "UPDATE ledger.trees SET root = sha256('x')",
+    "a checkpoint": "INSERT INTO ledger.checkpoints VALUES ('events', 9, sha256('x'), now())",
+    "a signature": "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)"
+    " VALUES ('events', 2, 'x', true)",
+    "a manifest": "INSERT INTO ledger.manifests VALUES (1, '{}')",
+    "another's check": "INSERT INTO ledger.checks SELECT position + 1, gen_random_uuid(), now(),"
+    " permit_number, track, scenario, 'effective', NULL, 'x', 1, state FROM ledger.checks",
+    "another's look": "INSERT INTO ledger.audit_reads (read_id, read_at, reader, what, parameters,"
+    " outcome, correlation_id) VALUES (gen_random_uuid(), now(), 'r', 'w', '{}', 'ok', 'x')",
+    "lift a restriction": "UPDATE ledger.holders SET restricted = false",
+    "swap two people": "UPDATE ledger.holders SET citizen_index = NULL",
+    "hide a permit": "UPDATE ledger.holders SET permit_numbers = '{}'",
+    "another holder": "INSERT INTO ledger.holders (holder_id) VALUES ('h')",
+    "another key": "UPDATE ledger.holder_keys SET wrapped = 'x'",
+    "destroy a key": "SELECT ledger.destroy_key((SELECT min(holder_id) FROM ledger.holders))",
+    "lift a bar": "DELETE FROM ledger.former_numbers",
+    "another picture": "INSERT INTO ledger.portraits VALUES ('a', 1, 'x')",
+    "another answer": "INSERT INTO ledger.answers (caller, key, fingerprint, accepted, body)"
+    " VALUES ('c', 'k', 'f', true, '')",
+    "use a code again": "UPDATE ledger.display_codes SET used_at = NULL",
+    "make a code": "INSERT INTO ledger.display_codes"
+    " VALUES ('c', 'p', 'h', 'd', NULL, now(), now())",
+    "hear a proof again": "DELETE FROM ledger.device_proofs",
+    "close a KEK": "UPDATE ledger.key_encryption_keys SET closed_at = now()",
+    "another issuer": "UPDATE ledger.issuer SET name = 'https://mine.example'",
+    "forget the issuer": "DELETE FROM ledger.issuer",
+    "put the trigger aside": "ALTER TABLE ledger.events DISABLE TRIGGER append_only",
+    "another function": "CREATE OR REPLACE FUNCTION ledger.settle_head() RETURNS bigint"
+    " LANGUAGE sql AS 'SELECT 0::bigint'",
+    "read the server's files": "SELECT pg_read_file('/etc/passwd')",
+    "run a program": "COPY (SELECT 1) TO PROGRAM 'true'",
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_no_statement_of_the_service_changes_what_is_on_record(everything, login, statement):
+    """Also where the row would be none."""
+    with pytest.raises(InsufficientPrivilege):
+        login.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "return_to_more",
+    [
+        "RESET ROLE",
+        "SET ROLE none",
+        "SELECT set_config('role', 'none', false)",
+        "SET SESSION AUTHORIZATION DEFAULT",
+    ],
+)
+def test_nothing_gives_the_service_more_rights_back(login, return_to_more):
+    """The login behind the role has none of its own."""
+    login.execute(return_to_more)
+
+    with pytest.raises(InsufficientPrivilege):
+        login.execute("UPDATE ledger.head SET position = 0")
+    for role in ("postgres", "pg_write_all_data"):
+        with pytest.raises(InsufficientPrivilege):
+            login.execute(f"SET ROLE {role}")
+
+
+def test_the_embedded_server_gives_the_service_that_login(embedded_service):
+    """Not the session of its superuser: neither on the way in nor by what is set later."""
+    with connect(embedded_service) as connection:
+        connection.execute("SELECT set_config('role', 'none', false)")
+
+        assert ("permit_ledger_app", "permit_ledger_app", "off") == connection.execute(
+            "SELECT session_user, current_user, current_setting('is_superuser')"
+        ).fetchone()
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("UPDATE ledger.head SET position = 0")
+
+
+# -- by its functions --------------------------------------------------------------------------
+
+
+def refused(login, append):
+    with pytest.raises(RestrictViolation):
+        write(login, [append])
+
+
+def test_an_event_leaves_out_no_version(everything, login):
+    """A gap would hide what stood there."""
+    refused(login, on("a", version=2))
+    refused(login, on(everything[0], version=9))
+
+
+def test_a_person_is_not_claimed_without_an_event_that_says_so(everything, login):
+    """Nor by one that names another holder, or begins another stream."""
+    take = ClaimHolder(b"a new person", "another", "a")
+    refused(login, Append([], [take]))
+    refused(login, Append(on("a").events, [take]))
+    refused(login, Append(on("b", ClaimHolder(b"", "another", "b")).events, [take]))
+
+
+def test_no_number_is_changed_or_released_without_an_event(everything, login, admin):
+    """The register would let a person have a second permit."""
+    one, _, victim = everything
+    [[index]] = admin.execute(
+        "SELECT citizen_index FROM ledger.holders WHERE holder_id = %s", [victim]
+    ).fetchall()
+
+    refused(login, Append([], [ReleaseHolder(index, one)]))
+    refused(login, Append(on("a").events, [ReleaseHolder(index, one)]))
+    refused(login, Append([], [ChangeCitizenNumber(index, one, b"another number")]))
+
+
+@pytest.mark.parametrize("measure", [Measure.LIFT, Measure.RESTRICT, Measure.ERASE])
+def test_no_measure_is_applied_without_its_event(everything, login, admin, measure):
+    """Neither alone, nor beside an event of another kind or in another person's stream."""
+    one, other, victim = everything
+    state = "SELECT restricted, wrapped FROM ledger.holders WHERE holder_id = %s"
+    before = admin.execute(state, [victim]).fetchone()
+    apply = ApplyProtection(victim, None, 1, measure)
+
+    refused(login, Append([], [apply]))
+    refused(login, Append(on(one, version=3).events, [apply]))
+    topic = {
+        Measure.LIFT: "permit.holder-restriction-lifted.v1",
+        Measure.RESTRICT: "permit.holder-restricted.v1",
+        Measure.ERASE: "permit.holder-erased.v1",
+    }[measure]
+    [happened] = on(other, ClaimHolder(b"", victim, other), version=2).events
+    elsewhere = type(happened)(other, 2, topic, happened.state)
+    refused(login, Append([elsewhere], [apply]))
+
+    assert before == admin.execute(state, [victim]).fetchone()
+
+
+def test_an_unknown_measure_is_none(everything, login):
+    """It would have lifted a restriction."""
+    with pytest.raises(RestrictViolation):
+        login.execute(
+            "SELECT * FROM ledger.append(protect_command => '{0}', protect_holder_id => %s,"
+            " protect_permits => '{1}', protect_measure => '{nothing}')",
+            [[everything[2]]],
+        )
+
+
+def test_no_picture_is_added_later(everything, login):
+    """It belongs to the event that brought it."""
+    with pytest.raises(RestrictViolation):
+        login.execute(
+            "SELECT * FROM ledger.append(portrait_stream => %s, portrait_version => '{1}',"
+            " portrait_image => '{x}')",
+            [[everything[0]]],
+        )
+
+
+ROOT = hashlib.sha256(b"root").digest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tiles"),
+    [
+        ((2, ROOT), (2, b"x" * 32), []),
+        ((2, ROOT), (1, b"x" * 32), []),
+        ((2, ROOT), (4, b"x" * 32), []),
+        ((2, ROOT), (3, b"x" * 32), [(0, 0, b"x" * 96)]),
+        ((2, ROOT), (3, b"x" * 32), [(0, 0, bytes(64))]),
+        ((2, ROOT), (3, b"x" * 32), [(0, 1, b"x" * 32)]),
+        ((2, ROOT), (3, b"x" * 32), [(0, -1, b"x" * 32)]),
+    ],
+    ids=[
+        "another root",
+        "fewer entries",
+        "more than the log",
+        "other hashes",
+        "too few hashes",
+        "beyond the tree",
+        "before it",
+    ],
+)
+def test_a_tree_only_grows(everything, login, old, new, tiles):
+    """With its log, and every hash that is stored stays."""
+    levels, indexes, hashes = ([tile[n] for tile in tiles] for n in range(3))
+
+    with pytest.raises(RestrictViolation):
+        login.execute(
+            "SELECT ledger.grow_tree('events', %s, %s, %s, %s,"
+            " %s::smallint[], %s::bigint[], %s::bytea[])",
+            [*old, *new, levels, indexes, hashes],
+        )
+
+
+def test_a_tree_that_has_moved_is_not_moved_again(everything, login):
+    """From the state before: the caller is told."""
+    assert (False,) == login.execute(
+        "SELECT ledger.grow_tree('events', 0, sha256(''), 3, sha256('x'), '{}', '{}', '{}')"
+    ).fetchone()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ledger.keep_checkpoint('events', 2, sha256('x'), now(), '{}')",
+        "ledger.keep_checkpoint('events', 9, sha256('root'), now(), '{}')",
+        "ledger.keep_signatures('events', 2, '{no signature}', true)",
+        "ledger.add_manifest(2, '{\"log_size\": 1}')",
+        "ledger.add_manifest(1, '{\"log_size\": 9}')",
+        "ledger.add_manifest(1, '{}')",
+    ],
+)
+def test_nothing_is_kept_that_the_tree_contradicts(everything, login, call):
+    """It would stand where the true one comes."""
+    with pytest.raises(RestrictViolation):
+        login.execute(f"SELECT {call}")
+
+
+def test_the_first_issuer_stays(login):
+    """Of two that are told, the later one is not believed."""
+    first = "SELECT ledger.remember_issuer('https://first.example')"
+    later = "SELECT ledger.remember_issuer('https://mine.example')"
+
+    assert [("https://first.example",)] * 2 == [
+        login.execute(each).fetchone() for each in (first, later)
+    ]
+
+
+def test_a_table_of_its_own_is_not_taken_for_the_ledgers(everything, login):
+    """The functions find tables by their full names, whatever the session has made."""
+    login.execute("CREATE TEMP TABLE holders AS SELECT * FROM ledger.holders")
+    login.execute("SET search_path = pg_temp, ledger, public")
+
+    write(login, [on("new", ClaimHolder(b"new", "holder-new", "new"))])
+
+    assert ("holder-new",) == login.execute(
+        "SELECT holder_id FROM ledger.holders WHERE citizen_index = 'new'"
+    ).fetchone()
+
+
+def test_what_an_honest_service_does_is_done(everything, ledger, command):
+    """A restriction is lifted with its event."""
+    _, _, victim = everything
+
+    ledger.holders.lift_restriction(victim, ORDER, command())
+
+    assert not ledger.permit(everything[0]).restricted
