@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Security
 from pydantic import BaseModel, Field
-from werkzeug.http import parse_options_header
 
 from api.http import documents
 from api.http.problems import HttpProblem
@@ -54,8 +53,8 @@ async def read_frame(
 
     The picture is not kept."""
     service.frames_limit.spend(verifier.subject)
-    media_type, _parameters = parse_options_header(request.headers.get("content-type"))
-    form = MEDIA_TYPES.get(media_type.lower())
+    media_type, _, _parameters = request.headers.get("content-type", "").partition(";")
+    form = MEDIA_TYPES.get(media_type.strip().lower())
     if form is None:
         raise HttpProblem(422, "INVALID_REQUEST", "body: a JPEG or PNG picture is expected")
     try:
