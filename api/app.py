@@ -16,7 +16,6 @@ from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
-from .checks.decoding import FRAME_BYTES_MAX
 from .checks.express import ExpressLane, is_check
 from .http import documents, problems
 from .http.conditional import ConditionalReads
@@ -161,7 +160,7 @@ def create_app(
         version=version,
         lifespan=lifespan,
         pages=pages,
-        body_bytes_max_of={frames.FRAMES: FRAME_BYTES_MAX},
+        body_bytes_max_of={frames.FRAMES: frames.FRAME_BYTES_MAX},
     )
 
 

@@ -172,11 +172,17 @@ class Policy:
             raise ValueError(
                 f"remote_staleness_max_s: from {REMOTE_STALENESS_S_MIN} to {REMOTE_STALENESS_S_MAX}"
             )
+        self._require_stations()
+        self._require_scenarios()
+
+    def _require_stations(self) -> None:
         if strange := self.stations.keys() - self.divisions.keys():
             raise ValueError(f"stations: no divisions {', '.join(sorted(strange))}")
         known = [station for stations in self.stations.values() for station in stations]
         if not known or len(set(known)) < len(known):
             raise ValueError("stations: at least one, and none twice")
+
+    def _require_scenarios(self) -> None:
         if strange := set(self.challenge_scenarios) - self.scenarios.keys():
             raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")
         if strange := set(self.permits_per_hour) - self.scenarios.keys():

@@ -24,7 +24,9 @@ from ledger.errors import Unavailable
 
 NOT_KEPT = "[not kept]"
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
+_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid"} | dict.fromkeys(
+    (429, 503), "unavailable"
+)
 
 SUBJECTS: dict[str, Callable[[str], str | None]] = {
     "permit_number": permit_number.parse,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from .json_bodies import MEMBER_TWICE, NOT_JSON, TOO_DEEP
+from .json_bodies import MEMBER_TWICE, NOT_JSON, TOO_DEEP, TOO_MANY_VALUES
 
 Context = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def _own(context: Context) -> str:
 
 def _json(context: Context) -> str:
     said = str(context.get("error"))
-    return said if said in {NOT_JSON, TOO_DEEP, MEMBER_TWICE} else NOT_JSON
+    return said if said in {NOT_JSON, TOO_DEEP, MEMBER_TWICE, TOO_MANY_VALUES} else NOT_JSON
 
 
 def _one_of(context: Context) -> str:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.fields import Empty
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
@@ -58,7 +59,7 @@ async def limited(request: Request, service: Service) -> None:
     Raises:
         HttpProblem: 429.
     """
-    service.progress_limit.spend(request.client.host if request.client else "")
+    service.progress_limit.spend(client_of(request))
 
 
 def well_formed(number: str) -> str:

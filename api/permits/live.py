@@ -35,7 +35,7 @@ Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
 
 
-@router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
+@router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404, 429))
 async def permit(
     permit_number: str, caller: Registrar, service: Service, views: Views
 ) -> EventStream:
@@ -44,7 +44,7 @@ async def permit(
     return _permit_stream(seen, caller, service)
 
 
-@router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
+@router.get("/v1/me/live", responses=documents.streamed(401, 403, 404, 429))
 async def own_permit(caller: Holder, service: Service, views: Views) -> EventStream:
     """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
     position of the last check, now and after each check."""

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.fields import Empty
+from api.http.problems import invalid_field
 from api.http.reading import (
     Reads,
     known,
@@ -24,6 +25,7 @@ from api.http.roles import Scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
+from api.pictures.processes import NotAPicture
 from domain.errors import InvalidDetails
 from domain.fields import citizen_number_problem
 from domain.permit_document import permit_document
@@ -66,9 +68,13 @@ _WRITE = documents.written(PermitAnswer)
 async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
     application = body.application(command.context.today)
-    return await answered(
-        service.ledger.issue(application, command, body.holder.picture()), service, 201
-    )
+    portrait = body.holder.picture()
+    if portrait:
+        try:
+            portrait = await service.portraits.portrait(portrait, command.context.actor)
+        except NotAPicture as error:
+            raise invalid_field(error, "holder", "portrait") from None
+    return await answered(service.ledger.issue(application, command, portrait), service, 201)
 
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))

@@ -6,8 +6,8 @@ all events around it; but the state of a permit is never guessed.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +28,7 @@ from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, Unavailable, UnknownPermit, UnreadableEvent
 
+from .pages import Pages
 from .reads import Pool, read_rows
 
 EVENTS_MAX = 100_000
@@ -155,6 +156,7 @@ class StreamHistories:
         self._pool = pool
         self._mapper = mapper
         self._keys = keys
+        self._turns = Pages()
 
     async def of(self, stream: str) -> StreamHistory:
         """A stream's history, decrypted; without events if there is no such stream.
@@ -177,8 +179,7 @@ class StreamHistories:
         """
         async for head, parsed in self._pages(stream):
             keys = await self._keys_of(_holders(parsed))
-            events = [self._opened(position, event, keys) for position, event in parsed]
-            yield HistoryPage(head, tuple(events))
+            yield HistoryPage(head, await self._all_opened(parsed, keys))
 
     async def missing_versions(self, stream: str, limit: int) -> list[int]:
         """The first versions up to the stream's last one that have no event.
@@ -204,21 +205,19 @@ class StreamHistories:
 
     async def _read(self, stream: str) -> StreamHistory:
         head, found = 0, list[_Found]()
-        async for page_head, page in self._pages(stream):
-            head = page_head
-            found += page
-            if len(found) > EVENTS_MAX:
-                raise Unavailable(
-                    f"{stream} has more than {EVENTS_MAX:,} events: read them in pages."
-                )
-        # After all pages, so that one key opens all events, or none of them.
-        keys = await self._keys_of(_holders(found))
-        events: list[RecordedEvent] = []
-        for start in range(0, len(found), PAGE_EVENTS):
-            part = found[start : start + PAGE_EVENTS]
-            events += [self._opened(position, parsed, keys) for position, parsed in part]
-            await asyncio.sleep(0)
-        return StreamHistory(head, tuple(events))
+        with ExitStack() as stack:
+            async for page_head, page in self._pages(stream):
+                if not found:
+                    stack.enter_context(self._turns.admitted(page))
+                head = page_head
+                found += page
+                if len(found) > EVENTS_MAX:
+                    raise Unavailable(
+                        f"{stream} has more than {EVENTS_MAX:,} events: read them in pages."
+                    )
+            # After all pages, so that one key opens all events, or none of them.
+            keys = await self._keys_of(_holders(found))
+            return StreamHistory(head, await self._all_opened(found, keys))
 
     async def _pages(self, stream: str) -> AsyncIterator[tuple[int, list[_Found]]]:
         """The log's head and the events, in pages, not yet decrypted; at least one page."""
@@ -226,15 +225,29 @@ class StreamHistories:
         while True:
             parameters = {"stream": stream, "after": after, "limit": PAGE_EVENTS}
             rows = await read_rows(self._pool, _sql.history, parameters, args_row(_Row))
-            page = [
-                (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
-                for row in rows
-                if row.position is not None
-            ]
+            page: list[_Found] = []
+
+            def parse(part: Sequence[_Row], page: list[_Found] = page) -> None:
+                page.extend(
+                    (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
+                    for row in part
+                    if row.position is not None
+                )
+
+            await self._turns.each(rows, parse)
             yield rows[0].head, page
             if len(page) < PAGE_EVENTS:
                 return
             after = page[-1][1].stored.originator_version
+
+    async def _all_opened(self, found: Sequence[_Found], keys: Keys) -> tuple[RecordedEvent, ...]:
+        events: list[RecordedEvent] = []
+
+        def open_some(part: Sequence[_Found]) -> None:
+            events.extend(self._opened(position, parsed, keys) for position, parsed in part)
+
+        await self._turns.each(found, open_some)
+        return tuple(events)
 
     def _opened(self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys) -> RecordedEvent:
         plain = _plain(parsed.stored)

@@ -20,10 +20,14 @@ def verify(http, tmp_path):
     def verify(packed):
         (tmp_path / "evidence.zip").write_bytes(packed)
         (tmp_path / "keys.txt").write_text(http.get("/tlog/keys").text)
+        (tmp_path / "jwks.json").write_text(http.get("/.well-known/jwks.json").text)
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             archive.extract("verify_evidence.py", tmp_path)
         ran = subprocess.run(
-            [sys.executable, "-I", "verify_evidence.py", "evidence.zip", "--keys", "keys.txt"],
+            [
+                *(sys.executable, "-I", "verify_evidence.py", "evidence.zip"),
+                *("--keys", "keys.txt", "--jwks", "jwks.json"),
+            ],
             cwd=tmp_path,
             capture_output=True,
             text=True,

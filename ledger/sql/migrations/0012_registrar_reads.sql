@@ -32,17 +32,16 @@ COMMENT ON TRIGGER append_only ON ledger.registrar_reads IS
 
 GRANT SELECT ON ledger.registrar_reads TO permit_ledger_service;
 
--- Put reads on record, row by row of the arrays; idempotent.
+-- Put reads on record; idempotent.
 CREATE FUNCTION ledger.record_registrar_reads(
-    new_read_ids uuid[], of_subjects text[], "at" timestamptz[], by_readers text[],
-    at_stations text[], of_what text[], of_requests text[]
+    read_ids uuid[], subjects text[], "at" timestamptz[], by_readers text[], at_stations text[],
+    of_what text[], of_requests text[]
 ) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.registrar_reads
         (read_id, subject, read_at, reader, station, what, correlation_id)
-    SELECT * FROM unnest(new_read_ids, of_subjects, "at", by_readers, at_stations, of_what,
-                         of_requests)
+    SELECT * FROM unnest(read_ids, subjects, "at", by_readers, at_stations, of_what, of_requests)
     ON CONFLICT (read_id, subject) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_registrar_reads FROM PUBLIC;
