@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 
 from .person import Erasure
-from .personal import Plain
+from .personal import Internal, Plain
 
 
 class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -36,7 +36,7 @@ class OrderEvent(DomainEvent):
     """The fields of a restriction and of its lifting."""
 
     legal_basis: Plain[str]
-    case: Plain[str]
+    case: Internal[str]
 
 
 class ErasureEvent(DomainEvent):
@@ -44,8 +44,8 @@ class ErasureEvent(DomainEvent):
 
     holder_id: Plain[str]
     legal_basis: Plain[str]
-    case: Plain[str]
-    approvals: Plain[list[str]]
+    case: Internal[str]
+    approvals: Internal[list[str]]
     key: Plain[str]
     backups_hold_key_until: date
 

@@ -109,6 +109,13 @@ class AlreadyHoldsPermit(Refused):
     code = "ALREADY_HOLDS_PERMIT"
 
 
+class NumberOnRecord(Refused):
+    """This citizen number has a record of its own, from an earlier permit. Cancel this permit and
+    issue another under that number: the measures that concern the record go on to it."""
+
+    code = "NUMBER_ON_RECORD"
+
+
 class TooEarlyToEndorse(Refused):
     """The endorsement window has not opened yet."""
 

@@ -29,9 +29,10 @@ class Erased(Enum):
 
 
 class Kind(Enum):
-    """Whether a field is plain or personal."""
+    """Whether a field is plain or personal; internal ones are plain, and not published."""
 
     PLAIN = "plain"
+    INTERNAL = "internal"
     PERSONAL = "personal"
 
 
@@ -40,6 +41,8 @@ ERASED: Final = Erased.ERASED
 T = TypeVar("T")
 Personal = Annotated[T | Literal[Erased.ERASED], Kind.PERSONAL]
 Plain = Annotated[T, Kind.PLAIN]
+Internal = Annotated[T, Kind.INTERNAL]
+"""In the clear in the log, for those who audit it; empty on the topics."""
 
 _PLAIN_TYPES = (int, date, Enum, NoneType)
 
@@ -54,7 +57,7 @@ class Parts:
     in the clear, as a whole or in part; and the parts of those ``mixed``.
 
     ``paths`` are all personal fields, dotted where they lie in a value; without any the value is
-    plain.
+    plain. ``internal`` are fields among those kept.
     """
 
     all: tuple[str, ...]
@@ -62,6 +65,7 @@ class Parts:
     kept: tuple[str, ...]
     mixed: Mapping[str, Parts]
     paths: tuple[str, ...]
+    internal: tuple[str, ...]
 
     def without(self, names: Collection[str]) -> Parts:
         """The same for a value that lacks these plain fields."""
@@ -77,7 +81,7 @@ def parts(holder: type) -> Parts:
         UnknownKind: a field is declared as neither.
     """
     hints = type_hints(holder, include_extras=True)
-    personal, kept, mixed = [], [], {}
+    personal, kept, internal, mixed = [], [], [], {}
     for field in fields(holder):
         where, hint = f"{holder.__name__}.{field.name}", hints[field.name]
         kind = _declared(hint)
@@ -85,6 +89,8 @@ def parts(holder: type) -> Parts:
             personal.append(field.name)
             continue
         kept.append(field.name)
+        if kind is Kind.INTERNAL:
+            internal.append(field.name)
         if kind is None and (inner := _inner(hint, where)) and inner.paths:
             mixed[field.name] = inner
     inner_paths = [f"{name}.{path}" for name, inner in mixed.items() for path in inner.paths]
@@ -94,6 +100,7 @@ def parts(holder: type) -> Parts:
         kept=tuple(kept),
         mixed=mixed,
         paths=(*personal, *inner_paths),
+        internal=tuple(internal),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 LATE_GRACE_DAYS_MAX = 180
@@ -115,6 +116,11 @@ class Policy:
     """Scenario → the fields of the permit that it needs to see. [W1]"""
     challenge_scenarios: tuple[str, ...]
     """Scenarios of high risk, in which the verifier may require a challenge."""
+    card_codes_from: date | None = field(default=None, kw_only=True)
+    """A check of a card that is due from this day on has to bring the code on its face; ``None``:
+    no check has to, and a code that is brought is verified. [D]"""
+    permits_per_hour: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    """Scenario → how many different permits one account may check by card in an hour. [D]"""
     id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)
     """First identity cards across provinces. [C]"""
     synthetic_people: bool = field(default=False, kw_only=True)
@@ -150,6 +156,10 @@ class Policy:
             )
         if strange := set(self.challenge_scenarios) - self.scenarios.keys():
             raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")
+        if strange := set(self.permits_per_hour) - self.scenarios.keys():
+            raise ValueError(f"permits_per_hour: no scenarios {', '.join(sorted(strange))}")
+        if any(permits < 1 for permits in self.permits_per_hour.values()):
+            raise ValueError("permits_per_hour: numbers above 0")
         for scenario, shown in self.scenarios.items():
             if unknown := set(shown) - DISCLOSABLE:
                 raise ValueError(f"{scenario}: unknown fields {', '.join(sorted(unknown))}")

@@ -68,11 +68,26 @@ def scenario_fields(
     return policy.scenarios.get(scenario) if scenario in registered else None
 
 
-def verify_card(standing: Standing | None, card_serial: int) -> Verdict:
-    """Check a card by its permit and serial; ``None`` stands for a permit that does not exist."""
+def verify_card(
+    standing: Standing | None, card_serial: int, *, is_code_right: bool = True
+) -> Verdict:
+    """Check a card by its permit and serial; ``None`` stands for a permit that does not exist.
+
+    Without the code that it needs, a card is unknown: its permit discloses nothing.
+    """
     if standing is None or not 1 <= card_serial <= standing.facts.card.serial:
         return Verdict(Reason.UNKNOWN_PERMIT)
+    if not is_code_right:
+        return Verdict(Reason.UNKNOWN_PERMIT)
     return Verdict(_permit_reason(standing) or _card_reason(standing, card_serial))
+
+
+def needs_code(standing: Standing | None, card_serial: int, policy: Policy) -> bool:
+    """Whether a check of this card has to bring the code on its face."""
+    if standing is None or policy.card_codes_from is None:
+        return False
+    card = standing.facts.card
+    return card_serial == card.serial and card.due_on >= policy.card_codes_from
 
 
 def verify_display(standing: Standing | None, *, is_live: bool, is_bound: bool) -> Verdict:

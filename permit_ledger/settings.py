@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="Key of the display codes, 32 bytes in hex;"
         " if unset, `keys/display-codes.key` in the data folder",
     )
+    card_code_key_file: Path | None = Field(
+        None,
+        description="Key of the codes on cards' faces, 32 bytes in hex; it can never be changed;"
+        " if unset, `keys/card-codes.key` in the data folder",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[a-z0-9.:\[\]-]+$",

@@ -15,15 +15,19 @@ from api.http.services import Services
 from api.http.tokens import Principal
 from api.permits.presentation import disclosed
 from domain import permit_number
+from domain.policy import Policy
+from domain.standing import Standing
 from domain.verification import (
     Reason,
     Track,
     Verdict,
+    needs_code,
     scenario_fields,
     scenario_on_record,
     verify_card,
     verify_display,
 )
+from ledger.checks.card_codes import CardCodes
 from ledger.checks.log import Check, new_check_id
 from ledger.crypto.holder_keys import HolderKey
 from ledger.errors import Corrupt, Unavailable
@@ -57,7 +61,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _query(body, verifier_index, service)
-    service.limits.check(verifier_index, asked.permit_number)
+    service.limits.check(verifier_index, asked.permit_number, body.scenario)
     found, is_present = await _present(body, await service.checks.look_up(asked), service)
     verdict = _NOT_ALLOWED
     if fields:
@@ -133,9 +137,25 @@ def verdict_of(body: CheckBody, found: CheckLookup, service: Services) -> Verdic
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
-        return verify_card(standing, body.card_serial)
+        is_right = is_code_right(
+            body, found.permit_number, standing, service.policy, service.card_codes
+        )
+        return verify_card(standing, body.card_serial, is_code_right=is_right)
     is_bound = found.device in (seen.row["devices"] or ())
     return verify_display(standing, is_live=found.is_live, is_bound=is_bound)
+
+
+def is_code_right(
+    body: PhysicalCheckBody,
+    number: str | None,
+    standing: Standing | None,
+    policy: Policy,
+    codes: CardCodes,
+) -> bool:
+    """Return whether the check brings the code on the card, or none and needs none."""
+    if body.card_code is None:
+        return not needs_code(standing, body.card_serial, policy)
+    return number is not None and codes.is_on(body.card_code, number, body.card_serial)
 
 
 async def _key(

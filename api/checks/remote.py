@@ -29,15 +29,17 @@ from domain.verification import (
     Outcome,
     Reason,
     Verdict,
+    needs_code,
     scenario_fields,
     verify_card,
 )
+from ledger.checks.card_codes import CardCodes
 from ledger.database.clock import Clock
 from projections.queries.check_batcher import CheckBatcher
 from projections.remote.cards import RemoteCard, RemoteCards
 
 from .answers import RemoteCheckAnswer
-from .checking import new_check, signed_response
+from .checking import is_code_right, new_check, signed_response
 from .receipts import ReceiptSigner
 from .schemas import CheckBody, PhysicalCheckBody
 from .verifier import VERIFICATIONS
@@ -50,11 +52,13 @@ _UNDETERMINED = Verdict(Reason.UNDETERMINED)
 
 @dataclass(frozen=True, slots=True)
 class RemoteServices:
-    """What the routers of a remote service work with."""
+    """What the routers of a remote service work with; without ``card_codes``, a check that brings a
+    code, or has to, is undetermined."""
 
     cards: RemoteCards
     checks: CheckBatcher
     limits: CheckLimits
+    card_codes: CardCodes | None
     clock: Clock
     policy: Policy
     tokens: TokenVerifier
@@ -87,7 +91,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
     number = _number(body)
     verifier_index = service.limits.verifier_index(verifier.subject)
-    service.limits.check(verifier_index, number)
+    service.limits.check(verifier_index, number, body.scenario)
     now = service.clock.now()
     found = await service.cards.card(number) if number else None
     standing = None
@@ -95,7 +99,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
         standing = Standing(found.seen.facts, shanghai_date(now))
     verdict = Verdict(Reason.SCENARIO_NOT_ALLOWED)
     if fields:
-        verdict = _verdict(body, found, standing, service.policy)
+        verdict = _verdict(body, found, standing, service)
     permit: Json = {}
     if standing and verdict.outcome is Outcome.EFFECTIVE:
         permit = {
@@ -129,12 +133,17 @@ def _number(body: CheckBody) -> str | None:
 
 
 def _verdict(
-    body: CheckBody, found: RemoteCard | None, standing: Standing | None, policy: Policy
+    body: CheckBody, found: RemoteCard | None, standing: Standing | None, service: RemoteServices
 ) -> Verdict:
     if not isinstance(body, PhysicalCheckBody):
         return _UNDETERMINED
     if found is None:
         return Verdict(Reason.UNKNOWN_PERMIT)
-    if not found.is_fit(policy.remote_staleness_max_s):
+    if not found.is_fit(service.policy.remote_staleness_max_s):
+        return _UNDETERMINED
+    if service.card_codes is not None:
+        is_right = is_code_right(body, _number(body), standing, service.policy, service.card_codes)
+        return verify_card(standing, body.card_serial, is_code_right=is_right)
+    if body.card_code is not None or needs_code(standing, body.card_serial, service.policy):
         return _UNDETERMINED
     return verify_card(standing, body.card_serial)

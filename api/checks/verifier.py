@@ -51,7 +51,7 @@ async def ask_challenge(
     if not may_challenge(service.policy, body.scenario, verifier.scenarios):
         raise ScenarioNotAllowed("In this scenario you may not ask for a challenge.")
     verifier_index = service.limits.verifier_index(verifier.subject)
-    service.limits.check(verifier_index, None)
+    service.limits.check(verifier_index, None, body.scenario)
     now, life_s = service.clock.now(), service.policy.challenge_life_s
     digits = await service.codes.ask(verifier_index, body.scenario, now, life_s)
     return ChallengeAnswer(challenge=digits, expires_at=now + timedelta(seconds=life_s))

@@ -25,6 +25,12 @@ DURATION = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
+BUDGETS_EXCEEDED = Counter(
+    "permit_ledger_check_budgets_exceeded_total",
+    "checks refused because the account has checked too many different permits in the hour",
+    ["scenario"],
+    registry=REGISTRY,
+)
 CORRUPT = Counter(
     "permit_ledger_corrupt_answers_total",
     "requests refused since what the ledger holds can't be trusted",

@@ -9,16 +9,21 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 
 from ledger.crypto.blind_index import BlindIndex
 
+from .metrics import BUDGETS_EXCEEDED
 from .problems import HttpProblem
 
 PROGRESS_GUESSES_PER_HOUR = 10
 """Wrong details of the applicant for one receipt, in each process: at this rate, the 11,000 ends of
 a citizen number take six weeks."""
 KEYS_MAX = 50_000
+THINGS_MAX = 1_000_000
+"""About 100 MB; more are not checked by card within an hour by one process."""
+HOUR_S = 3600
 ROUNDING_S = 1e-6
 SWEPT_MAX = 4
 """Entries dropped for each new one; enough to bound the memory without a pause."""
@@ -83,6 +88,46 @@ class RateLimit:
             self._spent_until.popitem(last=False)
 
 
+class DistinctLimit:
+    """Limits how many different things each key may ask for in an hour, in bounded memory.
+
+    Belongs to one process and one event loop. Hours are the clock's: after the limit is reached,
+    the rest of the hour is refused, except for what was asked for before.
+    """
+
+    def __init__(self, per_hour: int, *, what: str, things_max: int = THINGS_MAX) -> None:
+        """``what`` completes the message "Too many …"."""
+        self._per_hour = per_hour
+        self._what = what
+        self._things_max = things_max
+        self._hour = 0
+        self._seen: dict[Hashable, set[int]] = {}
+        self._things = 0
+
+    def spend(self, key: Hashable, thing: Hashable, now: float | None = None) -> None:
+        """Count ``thing`` for ``key``, unless it was counted in this hour.
+
+        Raises:
+            HttpProblem: 429 with ``Retry-After``; the key has asked for too many, or all keys
+                together for more than are remembered.
+        """
+        now = time.time() if now is None else now
+        if (hour := int(now // HOUR_S)) != self._hour:
+            self._hour, self._seen, self._things = hour, {}, 0
+        seen = self._seen.setdefault(key, set())
+        if (mark := hash(thing)) in seen:
+            return
+        if len(seen) >= self._per_hour or self._things >= self._things_max:
+            raise HttpProblem(
+                429,
+                "RATE_LIMITED",
+                f"Too many {self._what}: the allowance is for an hour.",
+                {"Retry-After": str(math.ceil((hour + 1) * HOUR_S - now))},
+            )
+        seen.add(mark)
+        self._things += 1
+
+
 class CheckLimits:
     """Limits of checks by one verifier, and of one permit."""
 
@@ -92,18 +137,24 @@ class CheckLimits:
         *,
         per_verifier_per_minute: int,
         per_permit_per_minute: int,
+        permits_per_hour: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
+        """``permits_per_hour``: scenario → different permits that one account may check."""
         self._blind_index = blind_index
         self._verifiers = RateLimit(per_verifier_per_minute, what="checks by this account")
         self._permits = RateLimit(per_permit_per_minute, what="checks of this permit")
         self._codes = RateLimit(per_permit_per_minute, what="codes for this permit")
+        self._different = {
+            scenario: DistinctLimit(permits, what="different permits by this account")
+            for scenario, permits in permits_per_hour.items()
+        }
 
     def verifier_index(self, subject: str) -> bytes:
         """Return the digest that identifies a verifier's account in memory and database."""
         return self._blind_index.of_verifier(subject)
 
-    def check(self, verifier_index: bytes, permit_number: str | None) -> None:
-        """Count a check.
+    def check(self, verifier_index: bytes, permit_number: str | None, scenario: str) -> None:
+        """Count a check, of a card if its permit is given.
 
         Raises:
             HttpProblem: 429.
@@ -111,6 +162,12 @@ class CheckLimits:
         self._verifiers.spend(verifier_index)
         if permit_number:
             self._permits.spend(permit_number)
+            if different := self._different.get(scenario):
+                try:
+                    different.spend(verifier_index, permit_number)
+                except HttpProblem:
+                    BUDGETS_EXCEEDED.labels(scenario).inc()
+                    raise
 
     def mint(self, permit_number: str) -> None:
         """Count a new code; it is good for one check, so this limits the checks of codes.

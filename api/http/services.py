@@ -13,6 +13,7 @@ from domain.context import CommandContext
 from domain.policy import Policy
 from domain.standing import Facts, Standing
 from ledger.checks.audit_reads import AuditReads
+from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
 from ledger.commands.holders import HolderCommands
@@ -69,6 +70,7 @@ class Services:
     histories: StreamHistories
     audit_reads: AuditReads
     codes: DisplayCodes
+    card_codes: CardCodes
     limits: CheckLimits
     quarantine: QuarantineAdmin
     clock: Clock

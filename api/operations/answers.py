@@ -65,8 +65,8 @@ class QuestionAnswer(BaseModel):
     rows_left_out: Annotated[int, Field(description="whose numbers are all withheld")]
 
 
-class StatsAnswer(BaseModel):
-    """The public statistics; local counts below ``count_min`` are withheld."""
+class StaffStatsAnswer(BaseModel):
+    """The newest statistics; local counts below ``count_min`` are withheld."""
 
     as_of_position: Annotated[int, Field(description="of the log, of the newest event in it")]
     as_of_checks: Annotated[int, Field(description="of the log of checks")]
@@ -76,6 +76,11 @@ class StatsAnswer(BaseModel):
     parked: Annotated[int, Field(description="records that can't be counted")]
     count_min: int
     questions: dict[str, QuestionAnswer]
+
+
+class StatsAnswer(StaffStatsAnswer):
+    """The public statistics; local counts are multiples of ``count_min``, and withheld below."""
+
     charts: Annotated[
         dict[str, dict[str, dict[str, str]]],
         Field(description="chart, language, width: the name of its file"),

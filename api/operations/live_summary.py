@@ -19,6 +19,7 @@ from projections.queries.waiting import ViewPosition
 from .public_feed import PublicFeed
 
 PAUSE_S = 0.2
+COUNT_STEP = 5
 UNMOVED_S_MAX = 2.0
 """Without a new position, the summary is read again after so long: the lag may have grown."""
 
@@ -56,11 +57,16 @@ class LiveSummaryFeed(PublicFeed):
 
 
 def document(summary: LiveSummary) -> Json:
-    """The summary as JSON."""
+    """The summary as JSON. Counts are rounded down, so that a new position of the public log does
+    not show of what kind its event is."""
     return {
         "log_position": summary.log_position,
         "views_position": summary.views_position,
         "lag_events": summary.lag_events,
         "today": summary.today,
-        "events_today": summary.events_today,
+        "events_today": {
+            kind: times - times % COUNT_STEP
+            for kind, times in summary.events_today.items()
+            if times >= COUNT_STEP
+        },
     }

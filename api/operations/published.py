@@ -15,7 +15,7 @@ from api.http.streams import Streams, event
 
 from .public_feed import PublicFeed
 
-STATS_FILE = "stats.json"
+STATS_FILE, LIVE_FILE = "stats.json", "live.json"
 FILE_BYTES_MAX = 16 * 1024 * 1024
 PAUSE_S = 0.5
 """Between two looks at the folder, while there are listeners."""
@@ -42,8 +42,12 @@ class Published:
         self._stats: Stats | None = None
 
     async def stats(self) -> Stats | None:
-        """The newest statistics; ``None`` if nothing is published."""
+        """The public statistics; ``None`` if nothing is published."""
         return await asyncio.to_thread(self._newest)
+
+    async def live(self) -> bytes | None:
+        """The newest statistics, for staff; ``None`` if nothing is published."""
+        return await asyncio.to_thread(_read, self._folder / LIVE_FILE)
 
     async def file(self, name: str) -> bytes | None:
         """A file's content; ``None`` if there is none, or its name is not of the known form."""

@@ -104,6 +104,9 @@ class PhysicalFaceAnswer(FaceAnswer):
     identity_stale: bool
     card_due_on: date
     card_delivered_on: date | None
+    card_code: str | None = Field(
+        None, description="the code to print on the card's face; for registrars only"
+    )
 
 
 class ElectronicFaceAnswer(FaceAnswer):

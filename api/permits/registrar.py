@@ -110,6 +110,9 @@ async def read_physical(
     standing = service.standing(known(seen.facts, holder_id=_own(caller)))
     person = await service.reader.person(seen, "physical")
     document = physical_document(standing, seen, person)
+    if Scope.PERMITS_WRITE in caller.scopes:
+        card = standing.facts.card
+        document["card_code"] = service.card_codes.of(standing.facts.permit_number, card.serial)
     return shown(document, standing.facts.version, seen, standing=standing)
 
 

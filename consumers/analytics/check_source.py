@@ -1,7 +1,9 @@
-"""Checks from the ledger's log of checks: question and answer, without the verifier."""
+"""Checks from the ledger's log of checks, with a digest of the verifier's account; and how much
+each officer has read."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -35,4 +37,17 @@ class CheckSource:
         ):
             parameters = {"after": position, "limit": CHECKS_MAX}
             rows: list[dict[str, Any]] = cursor.execute(_sql.checks, parameters).fetchall()
+        return rows
+
+    def officer_reads(self, since: datetime) -> list[Row]:
+        """Return how many records each officer read on each day since then.
+
+        Raises:
+            psycopg.Error: the database is unavailable.
+        """
+        with (
+            connect(self._database_url, application_name="permit-ledger analytics") as connection,
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            rows: list[Row] = cursor.execute(_sql.officer_reads, {"since": since}).fetchall()
         return rows

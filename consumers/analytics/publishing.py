@@ -3,10 +3,16 @@
 ::
 
     answers.json                the whole answers, for those who may read the data folder
+    published/live.json         the answers for staff
+    published/supervision.json  what supervisors ask about those who work with the ledger
     published/stats.json        the public answers, and the names of their files
     published/<question>.csv    the same, one file for each table
     published/<question>.parquet
     published/<chart>.<language>.<width>.<digest>.svg
+
+The public answers change in steps, so that nobody can see what one event has changed: after
+``STEP_EVENTS`` events; or ``STEP_S`` later, if there were ``STEP_EVENTS_MIN`` events at least; on
+another day; and when the role starts. The other answers are always the newest.
 
 Each file is replaced atomically. ``stats.json`` is written last and names the charts by their
 content, so a reader finds every file that it names; charts that it no longer names are kept for a
@@ -17,7 +23,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -27,11 +33,12 @@ import orjson
 from .charts import Charts
 from .exports import csv_bytes, write_parquet
 from .questions import Answer, Table
-from .withholding import COUNT_MIN, for_everybody
+from .withholding import COUNT_MIN, PublicTable, for_everybody, for_staff
 
 PUBLISHED = "published"
-STATS_FILE = "stats.json"
+STATS_FILE, LIVE_FILE, SUPERVISION_FILE = "stats.json", "live.json", "supervision.json"
 ANSWERS_FILE = "answers.json"
+STEP_EVENTS, STEP_EVENTS_MIN, STEP_S = 100, 20, 3600.0
 RETIRED_KEPT_S = 60.0
 """How long a replaced chart is kept for readers of the previous ``stats.json``."""
 
@@ -47,8 +54,9 @@ class Publisher:
         self._charts = Charts()
         self._exported: dict[str, Table] = {}
         self._retired_s: dict[str, float] = {}
-        self._stats: dict[str, Any] = {}
         self._tables: dict[str, Table] = {}
+        self._stats: dict[str, Any] = {}
+        self._published_s = monotonic()
 
     def publish(
         self,
@@ -68,19 +76,27 @@ class Publisher:
             "parked": vitals["parked"],
         }
         self._replace(self._folder / ANSWERS_FILE, _document(head, answers, parked), mode=0o600)
-        public = for_everybody(answers)
-        self._tables = {name: table for name, (table, _) in public.items()}
-        for name, table in self._tables.items():
-            self._export(name, table)
-        self._stats = {
-            **head,
-            "count_min": COUNT_MIN,
-            "questions": {
-                name: {"columns": table.columns, "rows": table.rows, "rows_left_out": left_out}
-                for name, (table, left_out) in public.items()
-            },
-        }
-        self._write_stats()
+        live = orjson.dumps(_tables(head, for_staff(answers)))
+        self._replace(self._published / LIVE_FILE, live, mode=0o640)
+        supervised = [answer for answer in answers if answer.question.is_supervision]
+        whole = {answer.question.name: PublicTable(answer.whole, 0) for answer in supervised}
+        document = orjson.dumps({**_tables(head, whole), "unusual": unusual(supervised, today)})
+        self._replace(self._published / SUPERVISION_FILE, document, mode=0o640)
+        if self._is_step(head):
+            public = for_everybody(answers)
+            self._tables = {name: table for name, (table, _) in public.items()}
+            for name, table in self._tables.items():
+                self._export(name, table)
+            self._stats, self._published_s = _tables(head, public), monotonic()
+            self._write_stats()
+
+    def _is_step(self, head: Mapping[str, Any]) -> bool:
+        last = self._stats
+        if not last or last["today"] != head["today"]:
+            return True
+        events = head["as_of_position"] - last["as_of_position"]
+        is_late = monotonic() - self._published_s >= STEP_S
+        return not 0 <= events < (STEP_EVENTS_MIN if is_late else STEP_EVENTS)
 
     def draw_next(self, today: date) -> bool:
         """Draw one chart of the last published figures; return ``False`` if all are drawn."""
@@ -124,6 +140,29 @@ class Publisher:
         with open(descriptor, "wb") as file:
             file.write(content)
         new.replace(path)
+
+
+def unusual(answers: Sequence[Answer], today: date) -> dict[str, int]:
+    """Return how many rows of today and yesterday a supervisor should look at, by question."""
+    days = {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+    counted = {}
+    for answer in answers:
+        day, is_unusual = (answer.whole.columns.index(name) for name in ("day", "is_unusual"))
+        counted[answer.question.name] = sum(
+            row[day] in days and bool(row[is_unusual]) for row in answer.whole.rows
+        )
+    return counted
+
+
+def _tables(head: Mapping[str, Any], public: Mapping[str, PublicTable]) -> dict[str, Any]:
+    return {
+        **head,
+        "count_min": COUNT_MIN,
+        "questions": {
+            name: {"columns": table.columns, "rows": table.rows, "rows_left_out": left_out}
+            for name, (table, left_out) in public.items()
+        },
+    }
 
 
 def _document(

@@ -28,6 +28,8 @@ class Question:
 
     ``is_local`` marks questions about districts or stations, where a small number may identify a
     person. ``for_all`` is a query on the view for the public answer; ``None``: the whole view.
+    ``is_supervision`` marks questions about those who work with the ledger: supervisors alone get
+    an answer.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Question:
     total: str | None = None
     is_local: bool = False
     for_all: str | None = None
+    is_supervision: bool = False
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -96,6 +99,18 @@ QUESTIONS: tuple[Question, ...] = (
         ("permits",),
         for_all="SELECT pattern, count(*) AS permits FROM suspicious"
         " GROUP BY pattern ORDER BY pattern",
+    ),
+    Question(
+        "officer_days",
+        ("day", "station", "actor"),
+        ("voided", "cancelled", "corrected", "reads"),
+        is_supervision=True,
+    ),
+    Question(
+        "verifier_days",
+        ("day", "verifier", "scenario"),
+        ("checks", "permits", "never_before", "refused"),
+        is_supervision=True,
     ),
 )
 BY_NAME = {question.name: question for question in QUESTIONS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +17,7 @@ from ledger.eventlog.prefetch import prefetched
 from .batch import Source
 from .check_source import CHECKS_MAX, CheckSource
 from .errors import OtherHistory
+from .facts import Row
 from .pace import Pace
 from .publishing import Publisher
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
@@ -24,6 +25,8 @@ from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 AHEAD_BATCHES_MAX = 2
 """Batches read but not yet written; bounds memory, in addition to DuckDB's own limit."""
 CHECKS_EVERY_S = 1.0
+OFFICER_READS_EVERY_S = 30.0
+READS_KEPT = timedelta(days=31)
 PUBLISH_EVERY_S_MIN = 1.0
 PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 0.2
@@ -59,6 +62,8 @@ class Analytics:
         self._is_stale = self._is_undrawn = True
         self._published_for: date | None = None
         self._check_reads = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
+        self._officer_reads = Pace(pause_s_min=OFFICER_READS_EVERY_S, share_max=SHARE_MAX)
+        self._reads_counted: list[Row] = []
         self._answers = Pace(
             pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=PUBLISH_BUSY_S
         )
@@ -95,6 +100,7 @@ class Analytics:
                     sink.write(batch)
                     self._is_stale = True
                 self._take_checks(sink)
+                self._take_officer_reads(sink)
                 self._publish(sink, is_busy=batch is not None)
                 self._draw(is_busy=batch is not None)
 
@@ -113,6 +119,19 @@ class Analytics:
             _log.warning("checks can't be read", error=type(error).__name__)
         with self._check_reads.taking():
             pass
+
+    def _take_officer_reads(self, sink: Sink) -> None:
+        if self._checks is None or not self._officer_reads.is_due():
+            return
+        with self._officer_reads.taking():
+            try:
+                found = self._checks.officer_reads(self._now() - READS_KEPT)
+            except psycopg.Error as error:
+                _log.warning("officers' reads can't be read", error=type(error).__name__)
+                return
+            if found != self._reads_counted:
+                sink.replace_officer_reads(found)
+                self._reads_counted, self._is_stale = found, True
 
     def _publish(self, sink: Sink, *, is_busy: bool) -> None:
         today = shanghai_date(self._now())

@@ -26,7 +26,7 @@ FILE = "statistics.duckdb"
 BATCH_FILE = "batch.ndjson"
 MEMORY_MB = 192
 THREADS = 2
-EVENTS, CHECKS = "events", "checks"
+EVENTS, CHECKS, OFFICER_READS = "events", "checks", "officer_reads"
 CHECK_COLUMNS: Mapping[str, str] = {
     "position": "BIGINT",
     "checked_at": "TIMESTAMP",
@@ -35,8 +35,16 @@ CHECK_COLUMNS: Mapping[str, str] = {
     "scenario": "VARCHAR",
     "outcome": "VARCHAR",
     "reason": "VARCHAR",
+    "verifier": "VARCHAR",
 }
 """Columns of the table ``checks``."""
+READ_COLUMNS: Mapping[str, str] = {
+    "day": "DATE",
+    "station": "VARCHAR",
+    "actor": "VARCHAR",
+    "reads": "BIGINT",
+}
+"""Columns of the table ``officer_reads``."""
 
 _ERASED = "holder-erased"
 
@@ -101,6 +109,11 @@ class Sink:
             self._load(CHECKS, CHECK_COLUMNS, checks)
             self._connection.execute(_sql.move, [CHECKS, 0, last + 1, last, last, None])
             self._connection.execute(_sql.unlink_erased, [first])
+
+    def replace_officer_reads(self, rows: Sequence[Row]) -> None:
+        with self._transaction():
+            self._connection.execute("DELETE FROM officer_reads")
+            self._load(OFFICER_READS, READ_COLUMNS, rows)
 
     def vitals(self) -> dict[str, Any]:
         """Return ``position`` and ``recorded_at`` (UTC) of the newest event, and the numbers of

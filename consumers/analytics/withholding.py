@@ -1,19 +1,25 @@
-"""Withholds small numbers from the public answers, since a small count may identify a person.
+"""Withholds small numbers from the answers for others, since a small count may identify a person.
 
 For a district or a station, a count of one to four is withheld, and with it the values in the same
 row that would reveal it: shares, percentiles, and the total from which it could be subtracted. Zero
 is published. No published table contains sums over its rows. Figures of the whole city are not
 withheld, unless the city has fewer than ``CITY_MIN`` permits in force.
+
+The public answers are coarse as well: local counts are rounded to multiples of ``COUNT_STEP`` and
+shares to hundredths, so that two successive answers do not show in which district or at which
+station a single event happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .questions import Answer, Question, Table
 
 COUNT_MIN = 5
+COUNT_STEP = 5
+SHARE_DIGITS = 2
 CITY_MIN = 100
 """Permits in force; below this, every question is treated as local."""
 
@@ -25,15 +31,51 @@ class PublicTable(NamedTuple):
     rows_left_out: int
 
 
-def for_everybody(answers: Sequence[Answer]) -> dict[str, PublicTable]:
-    """Return the public tables, by the question's name."""
-    is_small_city = _in_force(answers) < CITY_MIN
+def for_staff(answers: Sequence[Answer]) -> dict[str, PublicTable]:
+    """Return the tables for those who work with the ledger, by the question's name."""
     return {
         answer.question.name: withheld(answer.question, answer.for_all)
-        if answer.question.is_local or is_small_city
+        if is_local
         else PublicTable(answer.for_all, 0)
-        for answer in answers
+        for answer, is_local in _with_locality(answers)
     }
+
+
+def for_everybody(answers: Sequence[Answer]) -> dict[str, PublicTable]:
+    """Return the public tables, by the question's name."""
+    return {
+        answer.question.name: coarse(answer.question, withheld(answer.question, answer.for_all))
+        if is_local
+        else PublicTable(answer.for_all, 0)
+        for answer, is_local in _with_locality(answers)
+    }
+
+
+def coarse(question: Question, public: PublicTable) -> PublicTable:
+    """Round the counts and shares of a table."""
+    table, left_out = public
+    rows = [
+        [_rounded(question, name, value) for name, value in zip(table.columns, row, strict=True)]
+        for row in table.rows
+    ]
+    return PublicTable(Table(table.columns, table.types, rows), left_out)
+
+
+def _rounded(question: Question, name: str, value: Any) -> Any:
+    if value is None or name in question.keys:
+        return value
+    if name in question.counts:
+        return COUNT_STEP * round(value / COUNT_STEP)
+    return round(value, SHARE_DIGITS) if isinstance(value, float) else value
+
+
+def _with_locality(answers: Sequence[Answer]) -> Iterator[tuple[Answer, bool]]:
+    """Yield each answer but those for supervisors, and whether its counts may be small enough to
+    identify a person."""
+    is_small_city = _in_force(answers) < CITY_MIN
+    for answer in answers:
+        if not answer.question.is_supervision:
+            yield answer, answer.question.is_local or is_small_city
 
 
 def withheld(question: Question, table: Table) -> PublicTable:

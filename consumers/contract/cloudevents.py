@@ -1,7 +1,8 @@
 """Encodes events as Kafka records and decodes them: CloudEvents 1.0 in binary mode.
 
 The headers identify the event, the key is its stream, and the value has the event's plain facts as
-JSON, as stored in the log. Personal facts are in no record, not even sealed.
+JSON, as stored in the log. Personal facts are in no record, not even sealed; internal ones are
+empty.
 (CloudEvents 1.0.2 §2, Kafka Protocol Binding 1.0.2 §3.2)
 """
 
@@ -18,6 +19,8 @@ import orjson
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from domain.instants import NotAnInstant, instant_of
+from domain.personal import parts
+from domain.stream_types import EVENTS
 from ledger.codec.mapper import SealedEvent
 from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.log import VERSION_MAX
@@ -33,6 +36,9 @@ UNREADABLE_TYPE = "permit-ledger.unreadable.v1"
 quarantine the subject, since its state is unknown."""
 
 Header = tuple[str, bytes]
+
+_INTERNAL = {event.TOPIC: internal for event in EVENTS if (internal := parts(event).internal)}
+"""The internal fields of each type of event that has some."""
 
 _SPECIFICATION: Header = ("ce_specversion", SPEC_VERSION.encode())
 _JSON: Header = ("content-type", CONTENT_TYPE.encode())
@@ -108,7 +114,10 @@ def encode(position: int, event: SealedEvent, source: str) -> tuple[bytes, list[
         KeyError: the event has no ``timestamp``.
     """
     stored = event.stored
-    return orjson.dumps(event.state), headers(
+    state = event.state
+    if internal := _INTERNAL.get(stored.topic):
+        state = {**state, **{name: type(state[name])() for name in internal if name in state}}
+    return orjson.dumps(state), headers(
         position=position,
         event_type=stored.topic,
         source=source,

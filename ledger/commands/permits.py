@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from domain import permit_number
 from domain.application import Application
 from domain.device import Device, FaceMatch
-from domain.errors import AlreadyHoldsPermit, NoPhysicalPermit
+from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, NoPhysicalPermit, NumberOnRecord
 from domain.events import CancellationReason, CardPresented, ReplacementReason
 from domain.permit import Permit
 from domain.person import Residence
@@ -21,7 +22,7 @@ from ledger.codec.mapper import EventMapper
 from ledger.crypto import randomness
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.portraits import Portrait
-from ledger.errors import UnknownPermit
+from ledger.errors import HolderTaken, UnknownPermit
 from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.log import EventLog
 from ledger.eventlog.registry import (
@@ -36,8 +37,6 @@ from .runner import Command, CommandRunner, Renderer
 
 class PermitCommands(CommandRunner):
     """Coroutines of one event loop, that of their log."""
-
-    conflict_error = AlreadyHoldsPermit
 
     def __init__(
         self,
@@ -170,6 +169,9 @@ class PermitCommands(CommandRunner):
 
         Raises:
             AlreadyHoldsPermit: the number is that of another holder with a permit, or was.
+            HolderIsRestricted: it is that of another holder, who is restricted, or was.
+            NumberOnRecord: it is that of a holder whose permit has ended. Taking it over would
+                leave that record behind, out of the reach of its measures.
         """
 
         def correct(permit: Permit) -> Sequence[HolderChange]:
@@ -189,6 +191,16 @@ class PermitCommands(CommandRunner):
             return [ChangeCitizenNumber(of(before), permit.id, of(after))]
 
         return await self._change_permit(number, command, correct)
+
+    async def _refusal_of(self, conflict: HolderTaken, aggregate: Any) -> Exception:
+        """Return why a correction is refused: whose number it is."""
+        index = self._citizen_index(aggregate)
+        holder = (await self.log.holders([index])).get(index)
+        if holder is None or holder.holder_id == aggregate.holder_id:
+            return conflict  # it has changed since: decide again
+        if holder.permit_number is not None:
+            return already_holds(holder)
+        return HolderIsRestricted() if holder.restricted else NumberOnRecord()
 
     async def cancel(self, number: str, reason: CancellationReason, command: Command) -> Answer:
         """注销. [P23]"""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from domain.aggregate import Aggregate
 from domain.context import CommandContext
@@ -85,9 +85,6 @@ NO_NEW_HOLDER = NewHolderData()
 
 class CommandRunner:
     """Loads, decides and appends, for the commands of a subclass."""
-
-    conflict_error: ClassVar[type[Exception]] = HolderTaken
-    """Raised if a change would claim a person who is another holder."""
 
     def __init__(
         self,
@@ -185,10 +182,14 @@ class CommandRunner:
             command.require_expected(aggregate.version)
             try:
                 return await self._append(aggregate, command, act(aggregate) or ())
-            except HolderTaken:
-                raise self.conflict_error from None
+            except HolderTaken as conflict:
+                raise await self._refusal_of(conflict, aggregate) from None
 
         return await self._decide(command, attempt)
+
+    async def _refusal_of(self, conflict: HolderTaken, aggregate: Any) -> Exception:  # noqa: ARG002
+        """Return why a change that claims a person is refused; ``aggregate`` has decided it."""
+        return conflict
 
     async def _decide(self, command: Command, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run ``attempt`` until it succeeds or is refused.

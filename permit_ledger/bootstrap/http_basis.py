@@ -136,6 +136,7 @@ class HttpBasis:
             blind_index,
             per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
             per_permit_per_minute=self.settings.checks_per_permit_per_minute,
+            permits_per_hour=policy_in_force(self.settings).permits_per_hour,
         )
 
     @property

@@ -131,6 +131,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
+                card_codes=keys.card_codes(settings),
                 limits=basis.check_limits(blind_index),
                 views=views,
                 quarantine=QuarantineAdmin(

@@ -163,7 +163,7 @@ def _relay_status(log: int, row: tuple[int, int, str | None] | None) -> RelaySta
 
 def _statistics(settings: Settings, log: int, checks: int) -> Statistics | None:
     try:
-        stats = orjson.loads((settings.published_dir / "stats.json").read_bytes())
+        stats = orjson.loads((settings.published_dir / "live.json").read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
     position, of_checks = stats["as_of_position"], stats["as_of_checks"]

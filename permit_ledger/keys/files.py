@@ -12,6 +12,7 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import CodeDigests
 from ledger.crypto.blind_index import KEY_BYTES, BlindIndex
 from permit_ledger.settings import Settings
@@ -59,6 +60,20 @@ def display_codes(settings: Settings) -> CodeDigests:
         return CodeDigests(
             bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
         )
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+
+
+def card_codes(settings: Settings) -> CardCodes:
+    """The codes on cards' faces. A changed key would make the codes of all cards wrong.
+
+    Raises:
+        UnusableKey: the file does not hold 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    own, default = settings.card_code_key_file, settings.keys_dir / "card-codes.key"
+    try:
+        return CardCodes(bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES))))
     except ValueError:
         raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
 

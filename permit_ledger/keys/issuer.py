@@ -13,10 +13,13 @@ import structlog
 from joserfc.jwk import KeySet
 
 from api.http.tokens import ALGORITHMS
+from ledger.errors import Unavailable
 
 from .jwks import usable_keys
 
 REFRESH_S = 300
+AGE_MAX_S = 24 * 3600
+"""Keys that could not be confirmed for so long verify nothing: one may have been revoked."""
 UNKNOWN_KEY_REFRESH_S = 5
 """The issuer is asked at most this often because a token names an unknown key, whatever number of
 such tokens is sent."""
@@ -48,12 +51,19 @@ class IssuerKeys:
         self._now = now
         self._content: bytes | None = None
         self._keys: KeySet | None = None
+        self._confirmed_at = 0.0
         self._reading: asyncio.Task[None] | None = None
         self._not_before = 0.0
 
     def __call__(self) -> KeySet:
+        """
+        Raises:
+            Unavailable: the source could not be read for too long.
+        """
         if self._keys is None:
             raise RuntimeError("the issuer's keys are not loaded")
+        if self._now() - self._confirmed_at > AGE_MAX_S:
+            raise Unavailable("The issuer's keys are out of date: no token can be verified.")
         return self._keys
 
     async def load(self) -> None:
@@ -65,14 +75,16 @@ class IssuerKeys:
         async with asyncio.timeout(FETCH_TIMEOUT_S):
             content = await self._read()
             if content == self._content:
+                self._confirmed_at = self._now()
                 return  # keep the object of an equal set: cached verifications refer to it
             keys, passed_over = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
         for reason in passed_over:
             _log.warning("a key of the issuer is passed over", reason=reason)
         self._content, self._keys = content, keys
+        self._confirmed_at = self._now()
 
     async def keep_fresh(self) -> None:
-        """Refresh until cancelled; after a failure the last good keys stay."""
+        """Refresh until cancelled; after a failure the last good keys stay, up to their age."""
         while True:
             await asyncio.sleep(REFRESH_S)
             await self._reload()

@@ -38,8 +38,16 @@ def at(day, hour=2):
     return f"{day}T{hour:02}:00:00"
 
 
-def check(position, reason=None, number=None, when="2026-06-10T02:00:00", track="electronic"):
+def check(
+    position,
+    reason=None,
+    number=None,
+    when="2026-06-10T02:00:00",
+    track="electronic",
+    verifier=None,
+):
     return {
+        "verifier": verifier,
         "position": position,
         "checked_at": when,
         "permit_number": number,
@@ -310,3 +318,61 @@ def test_applications_for_identity_cards(put, ask):
     assert [may[name] for name in counts] == [4, 2, 1, 1, 0, 1]
     assert [june[name] for name in counts] == [1, 0, 0, 0, 1, 0]
     assert may["p50_days"] == may["p90_days"] == 20
+
+
+def test_officers_days(put, sink, ask):
+    """What ends or changes records, and what was read, by officer and day of the last thirty; three
+    voidings on a day are unusual."""
+    officer = {"station": "320211-01", "actor": "officer-1"}
+    void = ("voided", {"finding": "forged lease", **officer})
+    put(
+        *(("issued", number, at("2026-01-05"), issued("2026-01-05")) for number in "ABCDE"),
+        *((void[0], number, at("2026-06-10"), void[1]) for number in "ABC"),
+        ("cancelled", "D", at("2026-06-10"), {"reason": "deceased", **officer}),
+        ("cancelled", "E", at("2026-05-01"), {"reason": "deceased", **officer}),
+    )
+    reads = {"day": "2026-06-11", "reads": 500, **officer}
+    sink.replace_officer_reads([{**reads, "reads": 7}])
+    sink.replace_officer_reads([reads])
+
+    assert [
+        ("2026-06-11", "officer-1", 0, 0, 0, 500, True),
+        ("2026-06-10", "officer-1", 3, 1, 0, 0, True),
+    ] == [
+        tuple(value for name, value in row.items() if name != "station")
+        for row in ask("officer_days")
+    ]
+
+
+def test_verifiers_days(sink, ask):
+    """Different permits that an account checked by card, and how many for the first time."""
+    sink.write_checks(
+        [
+            check(1, None, "A", "2026-04-01T02:00:00", "physical", "aa"),
+            check(2, None, "A", track="physical", verifier="aa"),
+            check(3, None, "B", track="physical", verifier="aa"),
+            check(4, "unknown_permit", "B", track="physical", verifier="aa"),
+            check(5, "unknown_permit", None, track="physical", verifier="aa"),
+            check(6, None, "A", track="physical", verifier="bb"),
+            check(7, None, "C", verifier="bb"),
+        ]
+    )
+
+    assert [
+        ("aa", 4, 2, 1, 2, False),
+        ("bb", 1, 1, 1, 0, False),
+    ] == [
+        tuple(value for name, value in row.items() if name not in {"day", "scenario"})
+        for row in ask("verifier_days")
+    ]
+
+
+def test_a_thousand_different_permits_a_day_are_unusual(sink, ask):
+    """It looks like copying a register."""
+    sink.write_checks(
+        [check(n, None, f"P{n}", track="physical", verifier="aa") for n in range(1, 1001)]
+    )
+
+    [row] = ask("verifier_days")
+
+    assert (1000, 1000, True) == (row["permits"], row["never_before"], row["is_unusual"])

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from api.http.problems import HttpProblem
-from api.http.rate_limits import RateLimit
+from api.http.rate_limits import DistinctLimit, RateLimit
 from tests.api.conftest import free_port
 from tests.api.phones import Phone
 from tests.api.service import Service
@@ -63,6 +63,33 @@ def test_a_key_with_its_full_allowance_is_forgotten():
     for n in range(1000):
         limit.spend(n, 1000 + n * 2)
     assert len(limit) < 10
+
+
+def refused(limit, key, thing, now):
+    try:
+        limit.spend(key, thing, now)
+    except HttpProblem as problem:
+        return int(problem.headers["Retry-After"])
+    return None
+
+
+def test_a_limit_of_different_things_counts_each_once_an_hour():
+    """For each key by itself; what was counted before the limit stays allowed until the hour ends,
+    which ``Retry-After`` says."""
+    limit = DistinctLimit(2, what="permits")
+    assert [None] * 4 == [refused(limit, "a", thing, now=7300) for thing in "xyxy"]
+    assert 3600 - 101 == refused(limit, "a", "z", now=7301)
+    assert (None, None) == (refused(limit, "a", "y", now=7302), refused(limit, "b", "z", now=7302))
+    assert None is refused(limit, "a", "z", now=10_800)
+
+
+def test_a_limit_of_different_things_remembers_a_bounded_number():
+    """When no more can be remembered, what is not known is refused."""
+    limit = DistinctLimit(1000, what="permits", things_max=10)
+    for n in range(10):
+        limit.spend(n, n, now=7200)
+    assert None is refused(limit, 3, 3, now=7201)
+    assert refused(limit, "new", "thing", now=7201)
 
 
 @pytest.fixture(scope="module")

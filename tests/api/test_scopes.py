@@ -86,6 +86,7 @@ ALLOWED = {
         ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {"investigator", "operator"}
         for log in ("", "/checks", "/manifests")
     },
+    ("get", "/v1/stats/staff"): {"registrar", "investigator", "operator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }

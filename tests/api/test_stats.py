@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
+from consumers.analytics.publishing import STEP_EVENTS
 from tests.waiting import until
 
 WAIT_S = 180
@@ -26,22 +28,74 @@ QUESTIONS = {
 
 
 @pytest.fixture
-def counted(http):
-    """``counted(position)``: the statistics, as soon as they have counted that position."""
+def counted(registrar):
+    """``counted(position)``: the statistics for staff, as soon as they have that position."""
 
     def counted(position):
         def is_there():
-            answer = http.get("/v1/stats")
+            answer = registrar.get("/v1/stats/staff")
             return answer.is_success and answer.json()["as_of_position"] >= position
 
         until(is_there, wait_s=WAIT_S)
-        return http.get("/v1/stats")
+        return registrar.get("/v1/stats/staff")
 
     return counted
 
 
+@pytest.fixture
+def published(http, counted, issue):
+    """``published()``: the public statistics."""
+
+    def published():
+        counted(issue()["as_of_position"])
+        until(lambda: http.get("/v1/stats").is_success, wait_s=WAIT_S)
+        return http.get("/v1/stats")
+
+    return published
+
+
+@pytest.fixture
+def more_than_a_step(registrar, application):
+    """``more_than_a_step()``: so many events that the public statistics go on."""
+
+    def more_than_a_step():
+        with ThreadPoolExecutor(8) as eight:
+            answers = list(
+                eight.map(
+                    lambda person: registrar.post("/v1/permits", person),
+                    [application() for _ in range(STEP_EVENTS + 1)],
+                )
+            )
+        assert {201} == {answer.status_code for answer in answers}
+
+    return more_than_a_step
+
+
+def test_public_statistics_do_not_show_what_one_event_has_changed(
+    http, published, counted, issue, act, more_than_a_step
+):
+    """By subtraction of two answers, before and after an event whose permit is known, anyone could
+    learn its district. They change in steps of many events; staff see each."""
+    before = published()
+    permit = issue()
+    after = counted(act(permit["permit_number"], "loss-reports")["as_of_position"])
+
+    assert after.json()["events"] > before.json()["events"]
+    now = http.get("/v1/stats")
+    assert (before.headers["etag"], before.json()) == (now.headers["etag"], now.json())
+
+    more_than_a_step()
+    until(lambda: http.get("/v1/stats").headers["etag"] != before.headers["etag"], wait_s=WAIT_S)
+    later = http.get("/v1/stats").json()
+    assert later["as_of_position"] - before.json()["as_of_position"] >= STEP_EVENTS
+    table = later["questions"]["in_force_by_district"]
+    shown = [row[table["columns"].index("in_force")] for row in table["rows"]]
+    assert shown
+    assert all(count % 5 == 0 for count in shown if count is not None)
+
+
 def test_statistics_have_a_position_and_are_updated(counted, issue, act):
-    """Without a token; a command is counted soon."""
+    """A command is counted soon."""
     first = counted(issue()["as_of_position"])
     permit = issue()
     lost = act(permit["permit_number"], "loss-reports")["as_of_position"]
@@ -54,9 +108,9 @@ def test_statistics_have_a_position_and_are_updated(counted, issue, act):
     assert permit["permit_number"] not in second.text
 
 
-def test_unchanged_statistics_get_304(http, counted, issue):
+def test_unchanged_statistics_get_304(http, published):
     """By their digest, which changes with them."""
-    answer = counted(issue()["as_of_position"])
+    answer = published()
     until(lambda: _again(http).status_code == 304, wait_s=WAIT_S)
 
     assert answer.headers["etag"].startswith('"')
@@ -68,9 +122,9 @@ def _again(http):
     return http.get("/v1/stats", headers={"If-None-Match": tag})
 
 
-def test_each_question_can_be_downloaded(http, counted, issue):
+def test_each_question_can_be_downloaded(http, published):
     """As CSV and as Parquet, under its own name."""
-    tables = counted(issue()["as_of_position"]).json()["questions"]
+    tables = published().json()["questions"]
     for name, question in tables.items():
         table = http.get(f"/v1/stats/files/{name}.csv")
         assert "text/csv; charset=utf-8" == table.headers["content-type"]
@@ -84,6 +138,7 @@ def test_no_other_file_is_served(subtests, http):
     for name in [
         "nothing.csv",
         "stats.json",
+        "live.json",
         "..%2Fanswers.json",
         "..%2Fstatistics.duckdb",
         "losses.csv%00.svg",
@@ -97,9 +152,9 @@ def test_no_other_file_is_served(subtests, http):
             assert "application/problem+json" == answer.headers["content-type"]
 
 
-def test_a_stream_sends_new_statistics(service, issue, counted):
+def test_a_stream_sends_new_statistics(service, published, more_than_a_step):
     """First the current ones, then each update."""
-    counted(issue()["as_of_position"])
+    published()
     with (
         httpx.Client(base_url=service.url, timeout=30) as client,
         client.stream("GET", "/v1/stats/live") as answer,
@@ -110,7 +165,7 @@ def test_a_stream_sends_new_statistics(service, issue, counted):
             if line.startswith("data: ")
         )
         first = next(heard)
-        issue()
+        more_than_a_step()
         second = next(heard)
 
     assert {"digest"} == set(first) == set(second)

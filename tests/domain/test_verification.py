@@ -1,6 +1,7 @@
 """P20, P22 and section 4: what a check of a card answers, and what a verifier may see."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import combinations
 
 import pytest
@@ -16,6 +17,7 @@ from domain.verification import (
     Reason,
     Verdict,
     may_challenge,
+    needs_code,
     scenario_fields,
     verify_card,
     verify_display,
@@ -169,6 +171,22 @@ def test_p20_equal_state_equal_answer(facts, today, is_bound):
     if shown.reason is Reason.NOT_LIVE:
         assert card.reason in OF_THE_CARD | {None}
     assert shown.reason not in OF_THE_CARD
+
+
+def test_from_a_day_on_cards_are_checked_with_their_codes(policy, standing):
+    """The policy's day counts for when a card is due; earlier cards have none on their face, and
+    superseded ones need none to be refused."""
+    seen = standing(given(issued(ISSUED), replaced(IN_FORCE)).aggregate, IN_FORCE)
+    due = seen.facts.card.due_on
+    for first, serial, expected in [
+        (None, 2, False),
+        (due, 2, True),
+        (due + timedelta(days=1), 2, False),
+        (due, 1, False),
+    ]:
+        assert expected is needs_code(seen, serial, replace(policy, card_codes_from=first))
+    assert not needs_code(None, 1, replace(policy, card_codes_from=due))
+    assert Verdict(Reason.UNKNOWN_PERMIT) == verify_card(seen, 2, is_code_right=False)
 
 
 @drawn(FACTS, DAYS, st.booleans())

@@ -77,7 +77,7 @@ def test_a_consumer_killed_repeatedly_counts_each_position_once(
                     consumer.kill()
             head = ledger.head()
             consumer.start()
-            stats = folder / "published" / "stats.json"
+            stats = folder / "published" / "live.json"
             until(
                 lambda: stats.exists() and f'"events":{head},' in stats.read_text(), wait_s=WAIT_S
             )

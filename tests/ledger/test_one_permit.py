@@ -5,11 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from domain.errors import AlreadyHoldsPermit
+from domain.data_protection import Order
+from domain.errors import AlreadyHoldsPermit, HolderIsRestricted, NumberOnRecord
 from domain.events import CancellationReason
 from ledger.commands.blocking import BlockingLedger
 from tests.keks import keyring
 
+ORDER = Order("PIPL 47", "case 2026-7")
 THREADS = 8
 ROUNDS = 5
 
@@ -199,17 +201,39 @@ def test_p02_of_two_concurrent_corrections_to_one_number_one_succeeds(
         assert 1 == sum(isinstance(each, AlreadyHoldsPermit) for each in outcomes), outcomes
 
 
-def test_p02_a_correction_to_a_number_with_an_earlier_record_joins_it(
+def test_p02_a_correction_to_a_number_with_an_earlier_record_is_refused(
     ledger, issue, command, citizen_number
 ):
-    """The person had a permit under the right number before; there is still one open permit."""
-    right = citizen_number()
+    """The person had a permit under the right number before: taking the number over would leave
+    that record without a number, and its erasure would not reach this permit."""
+    right, wrong = citizen_number(), citizen_number()
     earlier = issue(right)
     ledger.permits.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    number = issue(wrong)
+
+    with pytest.raises(NumberOnRecord):
+        ledger.permits.correct_identity(number, command(), citizen_id_number=right)
+
+    assert wrong == ledger.permit(number).person.citizen_id_number
+    ledger.permits.cancel(number, CancellationReason.RENOUNCED, command())
+    assert ledger.permit(earlier).holder_id == ledger.permit(issue(right)).holder_id
+
+
+def test_p02_a_restricted_persons_number_cannot_be_taken_over_by_a_correction(
+    ledger, issue, command, citizen_number
+):
+    """A permit issued to an invented number and corrected to this one would show the person's
+    details in spite of the restriction."""
+    restricted = citizen_number()
+    earlier = issue(restricted)
+    holder_id = ledger.permit(earlier).holder_id
+    ledger.permits.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    ledger.holders.restrict(holder_id, ORDER, command())
     number = issue()
 
-    ledger.permits.correct_identity(number, command(), citizen_id_number=right)
+    with pytest.raises(HolderIsRestricted):
+        ledger.permits.correct_identity(number, command(), citizen_id_number=restricted)
 
-    with pytest.raises(AlreadyHoldsPermit):
-        issue(right)
-    assert ledger.log.knows_holder(ledger.permit(number).holder_id)
+    ledger.holders.lift_restriction(holder_id, ORDER, command())
+    with pytest.raises(NumberOnRecord):
+        ledger.permits.correct_identity(number, command(), citizen_id_number=restricted)

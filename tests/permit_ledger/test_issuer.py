@@ -9,8 +9,10 @@ import pytest
 from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
+from ledger.errors import Unavailable
 from permit_ledger.keys import issuer
 from permit_ledger.keys.issuer import (
+    AGE_MAX_S,
     BYTES_MAX,
     IssuerKeys,
     NoKeys,
@@ -99,6 +101,25 @@ def kids(keys):
 def test_keys_come_from_a_file(file, key):
     """By their ids."""
     assert [key.kid] == kids(loaded(file))
+
+
+def test_keys_that_cannot_be_confirmed_for_a_day_verify_nothing(file, key):
+    """The issuer may have revoked one meanwhile. As soon as it answers again, they do."""
+    clock = [1000.0]
+    keys = loaded(file, now=lambda: clock[0])
+    content = file.read_bytes()
+    file.unlink()
+    clock[0] += AGE_MAX_S
+    asyncio.run(keys.refresh())
+    assert [key.kid] == kids(keys)
+
+    clock[0] += 10
+    with pytest.raises(Unavailable, match="out of date"):
+        keys()
+
+    file.write_bytes(content)
+    asyncio.run(keys.refresh())
+    assert [key.kid] == kids(keys)
 
 
 def test_an_ignored_key_is_reported_once(file, key):

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from consumers.analytics.publishing import STEP_EVENTS
 from domain import citizen_id
 from tests.api.conftest import application, free_port  # noqa: F401  a fixture
 from tests.api.service import Caller, Service
 from tests.web.browsers import Visitor, chromium
 
-SETTLED, BORN_ON = 6, date(1990, 1, 1)
+SETTLED, BORN_ON = STEP_EVENTS + 10, date(1990, 1, 1)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def registrar(http: httpx.Client) -> Caller:
 
 @pytest.fixture(scope="session")
 def settled(http: httpx.Client) -> None:
-    """Several people in one district: enough that their number is not withheld."""
+    """People in one district: enough that their number is published, and not withheld."""
     registrar = Caller.with_token(http, "registrar")
     for n in range(SETTLED):
         number = citizen_id.compose("998888", BORN_ON, 2 * n + 1)

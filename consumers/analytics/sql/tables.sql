@@ -42,7 +42,16 @@ CREATE TABLE checks (
     track VARCHAR NOT NULL,
     scenario VARCHAR NOT NULL,
     outcome VARCHAR NOT NULL,
-    reason VARCHAR
+    reason VARCHAR,
+    verifier VARCHAR -- keyed digest of the account, hex
+);
+
+-- How many records each officer read on each day; replaced as a whole.
+CREATE TABLE officer_reads (
+    day DATE NOT NULL,
+    station VARCHAR NOT NULL,
+    actor VARCHAR NOT NULL,
+    reads BIGINT NOT NULL
 );
 
 -- Records that can't be counted: their place and the reason, never their content.

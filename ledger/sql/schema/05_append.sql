@@ -99,7 +99,7 @@ BEGIN
         SELECT append.before, command, 'holder'
         FROM unnest(reindex_command, reindex_permit_number, reindex_new_citizen_index)
             AS own (command, permit_number, citizen_index)
-        WHERE (SELECT holders.permit_number <> own.permit_number
+        WHERE (SELECT holders.permit_number IS DISTINCT FROM own.permit_number
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
            OR (SELECT holders.permit_number IS DISTINCT FROM own.permit_number
                       AND (holders.permit_number IS NOT NULL OR holders.restricted)
@@ -206,9 +206,6 @@ BEGIN
     END IF;
 
     IF cardinality(reindex_permit_number) > 0 THEN
-        -- A corrected number may belong to an earlier record of the same person, which gives way.
-        UPDATE ledger.holders SET citizen_index = NULL
-        WHERE citizen_index = ANY (reindex_new_citizen_index) AND permit_number IS NULL;
         DELETE FROM ledger.former_numbers WHERE citizen_index = ANY (reindex_new_citizen_index);
         INSERT INTO ledger.former_numbers (citizen_index, holder_id)
         SELECT citizen_index, holders.holder_id

@@ -45,7 +45,8 @@ byId("panel-card").addEventListener("submit", (event) => {
   const serial = normalised(byId("serial").value);
   if (!permit_number) return refuse(byId("number"), text("field_errors.no_number"));
   if (!SERIAL.test(serial)) return refuse(byId("serial"), text("field_errors.card_serial"));
-  return check({ track: "physical", permit_number, card_serial: Number(serial) });
+  const card_code = normalised(byId("card-code").value);
+  return check({ track: "physical", permit_number, card_serial: Number(serial), ...(card_code ? { card_code } : {}) });
 });
 byId("panel-typed").addEventListener("submit", (event) => {
   event.preventDefault();

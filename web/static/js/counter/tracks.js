@@ -45,7 +45,10 @@ function track(name, permit, face, hasChanged) {
       ...facts.map(([key, value]) => h("div", {}, h("dt", {}, text(`face.${key}`)), h("dd", { class: "number", "data-fact": key }, value))),
       name === "electronic"
         ? h("div", {}, h("dt", {}, text("me.devices")), h("dd", { class: "number" }, text("counter.devices", { count: of.devices })))
-        : h("div", {}, h("dt", {}, text("face.issued_on")), h("dd", { class: "number" }, day(face.issued_on))),
+        : [
+            h("div", {}, h("dt", {}, text("face.issued_on")), h("dd", { class: "number" }, day(face.issued_on))),
+            h("div", {}, h("dt", {}, text("counter.card_code")), h("dd", { class: "code", "data-fact": "card_code" }, face.card_code)),
+          ],
     ),
   );
 }
