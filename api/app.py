@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from .audit import data_protection, evidence
@@ -15,16 +16,16 @@ from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
-from .checks.decoding import FRAME_BYTES_MAX
 from .checks.express import ExpressLane, is_check
-from .http import problems
+from .http import documents, problems
 from .http.conditional import ConditionalReads
 from .http.middleware import NO_EXCEPTIONS, RequestFrame
+from .http.queries import only_declared
 from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
 from .operations import remote as remote_operations
 from .operations import service as operations
-from .permits import display, holder, live, registrar
+from .permits import display, holder, live, own_reads, registrar
 from .tlog import log as tlog
 from .tlog import witnesses as tlog_witnesses
 
@@ -53,25 +54,41 @@ class Application(FastAPI):
         self,
         routers: Iterable[APIRouter],
         *,
+        pages: Iterable[APIRouter] = (),
         body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS,
         **options: Any,
     ) -> None:
+        """``pages`` take precedence over ``routers``; only they ignore unknown query parameters."""
         super().__init__(
             **options,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             redirect_slashes=False,
+            openapi_url=None,
             docs_url=None,
             redoc_url=None,
             generate_unique_id_function=_operation_id,
         )
-        for router in routers:
+        for router in pages:
             self.include_router(router)
+        for router in (*routers, self._description()):
+            self.include_router(router, dependencies=[Depends(only_declared)])
         problems.install(self)
         self.add_middleware(ConditionalReads)
         self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of)
 
+    def _description(self) -> APIRouter:
+        """Make the endpoint of the API's description."""
+        router = APIRouter(tags=["description"], include_in_schema=False)
+
+        @router.get("/openapi.json")
+        async def openapi() -> JSONResponse:
+            return JSONResponse(self.openapi())
+
+        return router
+
     def openapi(self) -> dict[str, Any]:
-        """Describe the problem document in place of FastAPI's own validation error."""
+        """Describe the problem document in place of FastAPI's own validation error, which every
+        endpoint may answer: it refuses unknown query parameters."""
         schema = super().openapi()
         schemas = schema["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
@@ -79,6 +96,9 @@ class Application(FastAPI):
         own = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(own.pop("$defs"))
         schemas["Problem"] = own
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                operation["responses"].setdefault("422", documents.problems(422)[422])
         return schema
 
 
@@ -114,12 +134,12 @@ def create_app(
     """
     return CentralApplication(
         (
-            *pages,
             registrar.router,
             id_cards.router,
             holder.router,
             display.router,
             own_checks.router,
+            own_reads.router,
             verifier.router,
             frames.router,
             live.router,
@@ -139,7 +159,8 @@ def create_app(
         description=DESCRIPTION,
         version=version,
         lifespan=lifespan,
-        body_bytes_max_of={frames.FRAMES: FRAME_BYTES_MAX},
+        pages=pages,
+        body_bytes_max_of={frames.FRAMES: frames.FRAME_BYTES_MAX},
     )
 
 

@@ -10,12 +10,13 @@
         ├── TooEarlyToEndorse, ReissueFirst                          endorse
         ├── NotReportedLost, OldCardNotReturned                      lose, reissue, replace
         ├── NoPhysicalPermit, FaceMatchRequired, NotConfirmed,
-        │   TooManyDevices, UnknownDevice                            electronic
+        │   TooManyDevices, TooManyDevicesToday, UnknownDevice                            electronic
         ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
         ├── NotInterprovincial, NotFirst, NotAvailable, MaterialsMissing,
         │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
         │   CollectionIncomplete                  identity cards, domain.id_cards.errors
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
+        ├── OtherDistrict                                            end
         └── PermitEnded                                              anything after the end
 
 The first line of each docstring is the message to the caller unless another one is given.
@@ -104,9 +105,16 @@ class GuardianRequired(Incomplete):
 
 
 class AlreadyHoldsPermit(Refused):
-    """This person already holds a residence permit in the province."""
+    """This person already holds a residence permit in the province.
+
+    ``permit_number`` is that permit's, where it is known; callers are not told.
+    """
 
     code = "ALREADY_HOLDS_PERMIT"
+
+    def __init__(self, detail: str | None = None, permit_number: str | None = None) -> None:
+        self.permit_number = permit_number
+        super().__init__(detail)
 
 
 class NumberOnRecord(Refused):
@@ -168,6 +176,12 @@ class TooManyDevices(Refused):
     code = "TOO_MANY_DEVICES"
 
 
+class TooManyDevicesToday(Refused):
+    """As many devices as the policy allows were bound to this permit today: wait until tomorrow."""
+
+    code = "TOO_MANY_DEVICES_TODAY"
+
+
 class UnknownDevice(Refused):
     """This device is not bound to the permit."""
 
@@ -184,6 +198,12 @@ class ChallengeNotOpen(Refused):
     """There is no open challenge with these digits: have the checker show a new one."""
 
     code = "CHALLENGE_NOT_OPEN"
+
+
+class OtherDistrict(Refused):
+    """Only a station of the district where the holder lives may end this permit in this way."""
+
+    code = "OTHER_DISTRICT"
 
 
 class PermitEnded(Refused):

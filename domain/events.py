@@ -15,7 +15,7 @@ from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
 from .aggregate import DomainEvent, ErasureEvent, OrderEvent
-from .calendar import Term, first_instant
+from .calendar import Term, first_instant, shanghai_date
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
@@ -129,7 +129,8 @@ class ElectronicPermitClaimed(PermitEvent):
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.claimed = True
-        aggregate.devices = _with({}, self.device, self.timestamp)
+        aggregate.devices = {}
+        _bind(aggregate, self.device, self.timestamp)
 
 
 class DeviceBound(PermitEvent):
@@ -141,7 +142,7 @@ class DeviceBound(PermitEvent):
     face_match: Personal[FaceMatch]
 
     def apply(self, aggregate: Permit) -> None:
-        aggregate.devices = _with(aggregate.devices, self.device, self.timestamp)
+        _bind(aggregate, self.device, self.timestamp)
 
 
 class DeviceRevoked(PermitEvent):
@@ -371,10 +372,12 @@ class HolderErased(ErasureEvent, PermitEvent):
         aggregate.erasure = self.erasure
 
 
-def _with(
-    devices: dict[str, datetime], device: Device | Erased, since: datetime
-) -> dict[str, datetime]:
-    return devices if device is ERASED else {**devices, device.thumbprint: since}
+def _bind(permit: Permit, device: Device | Erased, since: datetime) -> None:
+    day = shanghai_date(since)
+    permit.bound_that_day = permit.bound_that_day + 1 if permit.bound_on == day else 1
+    permit.bound_on = day
+    if device is not ERASED:
+        permit.devices = {**permit.devices, device.thumbprint: since}
 
 
 EVENTS: tuple[type[PermitEvent], ...] = tuple(PermitEvent.__subclasses__())

@@ -28,9 +28,11 @@ from .errors import (
     NotConfirmed,
     NotReportedLost,
     OldCardNotReturned,
+    OtherDistrict,
     PermitEnded,
     ReissueFirst,
     TooManyDevices,
+    TooManyDevicesToday,
     UnknownDevice,
     require_valid,
 )
@@ -56,6 +58,7 @@ from .events import (
 )
 from .person import Erasure, Identity, Residence, correction_problems
 from .personal import ERASED, Erased
+from .policy import Ending
 
 FINDING_LENGTH_MAX = 2000
 
@@ -91,6 +94,9 @@ class Permit(BaseAggregate[str]):
         self.claimed = False
         self.devices: dict[str, datetime] = {}
         """The phones that show it, by their keys' thumbprints: since when."""
+        self.bound_on: date | None = None
+        """The day of the last binding, and how many bindings that day has seen."""
+        self.bound_that_day = 0
         self.end: End | None = None
         self.restricted = False
         self.erasure: Erasure | None = None
@@ -256,7 +262,7 @@ class Permit(BaseAggregate[str]):
         The first device claims, a second one is bound, the same one again changes nothing.
 
         Raises:
-            PermitEnded, FaceMatchRequired, NotConfirmed, TooManyDevices
+            PermitEnded, FaceMatchRequired, NotConfirmed, TooManyDevices, TooManyDevicesToday
         """
         self._require_open()
         if face_match is None or not face_match.matched:
@@ -267,6 +273,9 @@ class Permit(BaseAggregate[str]):
             return
         if len(self.devices) >= context.policy.devices_max:
             raise TooManyDevices
+        bound_today = self.bound_that_day if self.bound_on == context.today else 0
+        if bound_today >= context.policy.devices_bound_per_day_max:
+            raise TooManyDevicesToday
         self.trigger_event(
             DeviceBound if self.claimed else ElectronicPermitClaimed,
             device=device,
@@ -354,13 +363,23 @@ class Permit(BaseAggregate[str]):
     # -- end -----------------------------------------------------------------------------------
 
     def cancel(self, reason: CancellationReason, context: CommandContext) -> None:
-        """注销: P23. Both tracks end at once; a holder who returns gets a new permit."""
+        """注销: P23. Both tracks end at once; a holder who returns gets a new permit.
+
+        Raises:
+            PermitEnded, OtherDistrict
+        """
         self._require_open()
+        self._require_own_district(Ending(reason), context)
         self.trigger_event(PermitCancelled, reason=reason, **context.stamp)
 
     def void(self, finding: str, context: CommandContext) -> None:
-        """Obtained by fraud [N18]: P24."""
+        """Obtained by fraud [N18]: P24.
+
+        Raises:
+            PermitEnded, OtherDistrict, InvalidDetails
+        """
         self._require_open()
+        self._require_own_district(Ending.VOIDED, context)
         finding = text.line(finding.strip())
         reason = text.unseen(finding)
         if not 1 <= len(finding) <= FINDING_LENGTH_MAX:
@@ -368,6 +387,19 @@ class Permit(BaseAggregate[str]):
         if reason:
             raise InvalidDetails([FieldProblem("finding", reason)])
         self.trigger_event(PermitVoided, finding=finding, **context.stamp)
+
+    def _require_own_district(self, ending: Ending, context: CommandContext) -> None:
+        """An end that needs no visit of the holder is recorded where the holder lives. A residence
+        outside the city has no station here: then the district that issued the permit counts."""
+        policy = context.policy
+        if ending not in policy.endings_in_own_district:
+            return
+        division = self.residence.division
+        own = policy.retired_divisions.get(division, division)
+        if own not in policy.divisions:
+            own = policy.district_of(self.issuing_authority) or own
+        if policy.district_of(context.station) != own:
+            raise OtherDistrict
 
     @property
     def erased(self) -> bool:

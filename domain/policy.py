@@ -33,6 +33,16 @@ DISCLOSABLE = frozenset(
 ALWAYS_DISCLOSED = frozenset({"name", "valid_until"})
 
 
+class Ending(StrEnum):
+    """A way to end a permit: the reason of a cancellation (注销), or a voiding."""
+
+    MOVED_AWAY = "moved_away"
+    LOCAL_HUKOU = "local_hukou"
+    DECEASED = "deceased"
+    RENOUNCED = "renounced"
+    VOIDED = "voided"
+
+
 class Ground(StrEnum):
     """Why someone may have a permit (居住证申领条件). [N2]"""
 
@@ -91,6 +101,10 @@ class Policy:
     """Divisions of the city, code → Chinese name."""
     retired_divisions: Mapping[str, str]
     """Retired codes → the division that succeeded."""
+    stations: Mapping[str, tuple[str, ...]]
+    """Division → its stations: police stations (派出所) and entrusted service points."""
+    endings_in_own_district: tuple[Ending, ...]
+    """Ways to end a permit that only a station of the district of residence may record."""
     residence_months_min: int
     """Registered residence before a first issue. [N2]"""
     grounds: tuple[Ground, ...]
@@ -105,6 +119,9 @@ class Policy:
     """Later than this after a move is a warning on the event."""
     devices_max: int
     """Phones that may be bound to one permit at a time."""
+    devices_bound_per_day_max: int
+    """Phones that may be bound to one permit in a day, whatever becomes of them: a holder can't
+    make its history grow without limit."""
     display_code_life_s: int
     """How long a live code (亮证码) may be shown. [W6]"""
     challenge_life_s: int
@@ -137,6 +154,7 @@ class Policy:
             "card_due_days": self.card_due_days,
             "address_report_days": self.address_report_days,
             "devices_max": self.devices_max,
+            "devices_bound_per_day_max": self.devices_bound_per_day_max,
         }
         if wrong := [name for name, figure in positive.items() if figure < 1]:
             raise ValueError(f"{', '.join(wrong)}: a number above 0")
@@ -154,6 +172,17 @@ class Policy:
             raise ValueError(
                 f"remote_staleness_max_s: from {REMOTE_STALENESS_S_MIN} to {REMOTE_STALENESS_S_MAX}"
             )
+        self._require_stations()
+        self._require_scenarios()
+
+    def _require_stations(self) -> None:
+        if strange := self.stations.keys() - self.divisions.keys():
+            raise ValueError(f"stations: no divisions {', '.join(sorted(strange))}")
+        known = [station for stations in self.stations.values() for station in stations]
+        if not known or len(set(known)) < len(known):
+            raise ValueError("stations: at least one, and none twice")
+
+    def _require_scenarios(self) -> None:
         if strange := set(self.challenge_scenarios) - self.scenarios.keys():
             raise ValueError(f"challenge_scenarios: no scenarios {', '.join(sorted(strange))}")
         if strange := set(self.permits_per_hour) - self.scenarios.keys():
@@ -165,3 +194,10 @@ class Policy:
                 raise ValueError(f"{scenario}: unknown fields {', '.join(sorted(unknown))}")
             if lacking := ALWAYS_DISCLOSED - set(shown):
                 raise ValueError(f"{scenario}: lacks {', '.join(sorted(lacking))}")
+
+    def district_of(self, station: str | None) -> str | None:
+        """Return the division that a station belongs to; ``None`` if it is unknown."""
+        for division, stations in self.stations.items():
+            if station in stations:
+                return division
+        return None

@@ -86,7 +86,8 @@ class History:
         """``happened`` begins with the issue, version 1, and has no gaps."""
         self.events = tuple(happened)
         self.recorded_at = list(accumulate((event.timestamp for event in happened), max))
-        self._effects = _effects(self.events, self.recorded_at)
+        in_turn = EffectsInTurn()
+        self._effects = [in_turn.of(event) for event in self.events]
         self._sorted: dict[int, list[Effect]] = {}
         self._folded: dict[tuple[int, int], tuple[Permit, int, tuple[str, ...]]] = {}
 
@@ -121,29 +122,33 @@ class History:
         return AsOf(at, permit, version, uncertain)
 
 
-def _effects(
-    happened: Sequence[PermitEvent], recorded_at: Sequence[datetime]
-) -> list[tuple[Effect, ...]]:
-    """The effects of each event. None is true before the permit was issued, nor before the last
-    event of its own sequence."""
-    found: list[tuple[Effect, ...]] = []
-    last: dict[str, datetime] = {}
-    for event, recorded in zip(happened, recorded_at, strict=True):
+class EffectsInTurn:
+    """Derives the effects of a permit's events, one event after the other from the issue on.
+
+    None is true before the permit was issued, nor before the last event of its own sequence.
+    """
+
+    def __init__(self) -> None:
+        self._issued: datetime | None = None
+        self._recorded: datetime | None = None
+        self._last: dict[str, datetime] = {}
+
+    def of(self, event: PermitEvent) -> tuple[Effect, ...]:
+        """The effects of the next event."""
+        recorded = self._recorded = max(event.timestamp, self._recorded or event.timestamp)
         since = event.true_from or recorded
-        if found:
-            since = max(since, found[0][0].true_from)
+        if self._issued is not None:
+            since = max(since, self._issued)
         if event.SEQUENCE:
-            since = last[event.SEQUENCE] = max(since, last.get(event.SEQUENCE, since))
+            since = self._last[event.SEQUENCE] = max(since, self._last.get(event.SEQUENCE, since))
+        if self._issued is None:
+            self._issued = since
         if isinstance(event, IdentityCorrected):
-            found.append(
-                (
-                    Effect(since, recorded, event, IdentityCorrected.correct_person),
-                    Effect(recorded, recorded, event, IdentityCorrected.outdate_card),
-                )
+            return (
+                Effect(since, recorded, event, IdentityCorrected.correct_person),
+                Effect(recorded, recorded, event, IdentityCorrected.outdate_card),
             )
-        else:
-            found.append((Effect(since, recorded, event, type(event).apply),))
-    return found
+        return (Effect(since, recorded, event, type(event).apply),)
 
 
 def _fold(effects: Sequence[Effect]) -> tuple[Permit, int, tuple[str, ...]]:

@@ -92,6 +92,13 @@ class Settings(BaseSettings):
         description="Checks of one permit's card, and display codes made for one permit;"
         " more are answered 429",
     )
+    frames_per_verifier_per_minute: int = Field(
+        1200,
+        ge=1,
+        le=10_000_000,
+        description="Camera pictures by one account whose codes the service decodes, in each API"
+        " process; more are answered 429",
+    )
     progress_per_client_per_minute: int = Field(
         120,
         ge=1,

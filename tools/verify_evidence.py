@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Checks the evidence of one permit or application, with no network and no software of the service.
 
-    python3 verify_evidence.py evidence.zip --keys keys.txt
+    python3 verify_evidence.py evidence.zip --keys keys.txt --jwks jwks.json --summary summary.html
 
-It needs Python 3.11 or newer and the package ``cryptography``, for Ed25519 signatures; all else is
-below, to be read. ``keys.txt`` holds verifier keys, a line each, that you have from somewhere else
-than this evidence: what the service showed at /tlog/keys at an earlier time, a printed copy.
-Without it the keys inside the evidence are used, and what is shown then is only that it agrees with
-itself.
+It needs Python 3.11 or newer and the package ``cryptography``, for signatures; all else is below,
+to be read. Take this program from a source that you trust, not from the evidence: a forged zip may
+bring a forged verifier.
+
+Both files of keys must come from somewhere else than the evidence: ``keys.txt`` holds the log's
+verifier keys, as the service shows them at /tlog/keys; ``jwks.json`` the keys of the service's own
+signatures, as it shows them at /.well-known/jwks.json. Where one of them is missing, the keys
+inside the evidence take its place. What is shown then is only that the evidence agrees with itself,
+which a forger can bring about too, so the result is never that it holds.
 
 What is checked, in this order:
 
- 1. every file is the one that evidence.json lists (SHA-256);
+ 1. evidence.json lists every file with its SHA-256, and is signed by the service (evidence.jws); no
+    file is missing, added or changed;
  2. the tree heads ("checkpoints") are signed by the log, and by witnesses where there are any;
  3. each event's stored bytes hash to what its log entry says, and the entry is in the log's Merkle
     tree under the newest checkpoint (RFC 6962: a leaf is SHA-256(00 || entry), a node is
@@ -19,13 +24,18 @@ What is checked, in this order:
  4. each entry names the entry before it of the same file, so that none is left out between them;
  5. the tree of each checkpoint begins with that of the one before: history was only added to;
  6. the manifest, which the log signs now and then, says which event is the last: so these
-    are all there are, up to that point.
+    are all there are, up to that point;
+ 7. what is shown of the events in "opened" agrees with their stored bytes, as far as these are in
+    the clear.
 
-Personal details are sealed in the stored bytes, and the log has only their hash. What the folder
-"opened" shows of them is the service's own statement.
+Personal details are sealed in the stored bytes, and the log has only their hash. What is shown of
+them, the changes that are worked out from the events, the state at an instant and the policy are
+the service's own statement: only its signature of step 1 stands for them. The summary, which this
+program writes from what it has verified, marks them.
 
-Exit code: 0 if everything holds, 1 if something does not, 2 if this is no evidence, 141 if whatever
-reads the output has gone before its end. A character that the terminal lacks is shown as "?".
+Exit code: 0 if everything holds; 1 if something does not; 2 if this is no evidence, or a zip that
+is not safe to read; 3 if nothing is wrong but trusted keys are missing; 141 if whatever reads the
+output has gone before its end. A character that the terminal lacks is shown as "?".
 """
 
 from __future__ import annotations
@@ -36,16 +46,45 @@ import hashlib
 import itertools
 import json
 import os
+import re
+import stat
+import struct
 import sys
 import zipfile
-from typing import Any
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from html import escape
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
-FILES_MAX, BYTES_MAX = 50_000, 256 * 1024 * 1024
+FORMAT, LISTED, SIGNED = "permit-ledger-evidence/2", "evidence.json", "evidence.jws"
+SIGNATURE_TYPE = "permit-evidence+jwt"
+
+FILES_MAX, NAME_LENGTH_MAX = 50_000, 100
+ZIP_BYTES_MAX, FILE_BYTES_MAX, BYTES_MAX = 128 << 20, 64 << 20, 256 << 20
+DIRECTORY_BYTES_MAX = FILES_MAX * (46 + NAME_LENGTH_MAX)
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+"""No part of a name begins with a dot, so none leads out of the folder."""
+
 COSIGNATURE = 4  # kind of key: a witness's, which signs a time as well
 KEY_BYTES = 1 + 32  # its kind, and an Ed25519 public key
+HALF_BYTES = 32  # of the two numbers of an ES256 signature (RFC 7518 §3.4)
+NAMES_MAX = 5  # of files at fault, in one message
+
+DAMAGED = (
+    *(ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError),
+    *(EOFError, NotImplementedError, struct.error, zlib.error, zipfile.BadZipFile),
+)
+
+
+class Unsafe(ValueError):
+    """The zip is not one that evidence is packed in; the message says why."""
 
 
 class NotProved(Exception):
@@ -172,28 +211,177 @@ def parse_proof(text: str) -> tuple[int, list[bytes], str]:
     return int(index.removeprefix("index ")), hashes("\n".join(path)), note
 
 
+# -- the zip ---------------------------------------------------------------------------------------
+
+
+def unpacked(path: str) -> dict[str, bytes]:
+    """The files of a zip, by their names. They are read into memory and never written to disk.
+
+    The zip has these files one after the other, its directory, and nothing else: programs that read
+    zips in other ways (from the front, past a second directory) find the same files.
+
+    Raises:
+        Unsafe: names that lead out of a folder or differ in case only, links, encryption, too many
+            bytes, or bytes that belong to no file.
+    """
+    with open(path, "rb") as packed:
+        directory_at = _directory_at(packed)
+        with zipfile.ZipFile(packed) as archive:
+            listed = sorted(archive.infolist(), key=lambda each: each.header_offset)
+            if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
+                raise Unsafe("it is larger than evidence of one file can be")
+            taken, at = set[str](), 0
+            for each in listed:
+                _require_safe(each)
+                if each.filename.lower() in taken:
+                    raise Unsafe(f"{each.filename} is in it twice")
+                taken.add(each.filename.lower())
+                if each.header_offset != at:
+                    raise Unsafe(f"before {each.filename} are bytes that belong to no file")
+                at = _end_of(each, packed)
+            if at != directory_at:
+                raise Unsafe("before its directory are bytes that belong to no file")
+            return {each.filename: archive.read(each) for each in listed}
+
+
+def _directory_at(packed: BinaryIO) -> int:
+    """Where the directory begins. The record of 22 bytes that says so is the zip's very end."""
+    size = packed.seek(0, os.SEEK_END)
+    if size > ZIP_BYTES_MAX:
+        raise Unsafe("it is larger than evidence of one file can be")
+    packed.seek(max(size - 22, 0))
+    mark, *_, length, at, comment = struct.unpack("<4s4HLLH", packed.read(22))
+    if mark != b"PK\5\6" or comment or at + length + 22 != size:
+        raise Unsafe("a zip without anything before or after it is expected")
+    if length > DIRECTORY_BYTES_MAX:
+        raise Unsafe("its directory is larger than that of evidence can be")
+    return int(at)
+
+
+def _require_safe(each: zipfile.ZipInfo) -> None:
+    name, kind = each.orig_filename, stat.S_IFMT(each.external_attr >> 16)
+    if not NAME.fullmatch(name) or name != each.filename or len(name) > NAME_LENGTH_MAX:
+        raise Unsafe(f"{name[:NAME_LENGTH_MAX]!r} is not a safe name of a file")
+    if kind not in {0, stat.S_IFREG}:
+        raise Unsafe(f"{name} is a link or something else that is no file")
+    if each.flag_bits & 1 or each.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise Unsafe(f"{name} is encrypted, or packed in an unusual way")
+    if each.file_size > FILE_BYTES_MAX:
+        raise Unsafe(f"{name} is larger than a file of evidence can be")
+
+
+def _end_of(each: zipfile.ZipInfo, packed: BinaryIO) -> int:
+    """Where a file ends in the zip, with the record after it if it was written as a stream."""
+    packed.seek(each.header_offset + 26)
+    name_length, extra_length = struct.unpack("<2H", packed.read(4))
+    lengths: int = name_length + extra_length + (16 if each.flag_bits & 8 else 0)
+    return each.header_offset + 30 + lengths + each.compress_size
+
+
+# -- the service's signature (RFC 7515, ES256) -----------------------------------------------------
+
+
+def key_set(text: str) -> dict[str, ec.EllipticCurvePublicKey]:
+    """The keys of a JWKS (RFC 7517) that sign with ES256, by their ids."""
+    found = {}
+    for key in json.loads(text)["keys"]:
+        if (key["kty"], key.get("crv")) == ("EC", "P-256"):
+            x, y = (int.from_bytes(unencoded(key[part])) for part in ("x", "y"))
+            numbers = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1())
+            found[str(key["kid"])] = numbers.public_key()
+    return found
+
+
+def unencoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def claims_of(jws: str, keys: dict[str, ec.EllipticCurvePublicKey]) -> dict[str, Any]:
+    """What the service states under its signature."""
+    head, payload, signature = jws.split(".")
+    header = json.loads(unencoded(head))
+    if (header["alg"], header["typ"], "crit" in header) != ("ES256", SIGNATURE_TYPE, False):
+        raise NotProved("the list of files has a signature of another kind")
+    if header["kid"] not in keys:
+        raise NotProved(
+            f"the list of files is signed with the key {header['kid']}, which is not one of those"
+            " that you trust; if the service has changed its key since, get its keys again"
+        )
+    value = unencoded(signature)
+    r, s = int.from_bytes(value[:HALF_BYTES]), int.from_bytes(value[HALF_BYTES:])
+    signed = f"{head}.{payload}".encode()
+    try:
+        if len(value) != 2 * HALF_BYTES:
+            raise InvalidSignature
+        keys[header["kid"]].verify(encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        raise NotProved("the signature of the list of files is false") from None
+    claims: dict[str, Any] = json.loads(unencoded(payload))
+    return claims
+
+
+# -- opened events against their stored bytes ------------------------------------------------------
+
+STAMP = {"timestamp", "actor", "station", "policy_version", "correlation_id"}
+NOT_SHOWN = STAMP | {"sealed", "originator_topic"}
+
+
+def parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a JSON value under dotted names."""
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        inner = [(str(key), each) for key, each in value.items()]
+    elif isinstance(value, list):
+        inner = [(str(n), each) for n, each in enumerate(value)]
+    if not inner:
+        yield name, value
+    for key, each in inner:
+        yield from parts(each, f"{name}.{key}" if name else key)
+
+
+def in_the_clear(stored: dict[str, Any]) -> dict[str, Any]:
+    """The facts of an event that its stored bytes show, under dotted names."""
+    facts = {key: each for key, each in stored.items() if key not in NOT_SHOWN}
+    return {name: value for name, value in parts(facts) if value != {}}
+
+
+def is_same(stored: Any, shown: Any) -> bool:
+    """Whether two values are equal; instants may be written with another offset."""
+    if stored == shown and isinstance(stored, bool) == isinstance(shown, bool):
+        return True
+    try:
+        return datetime.fromisoformat(stored) == datetime.fromisoformat(shown)
+    except (TypeError, ValueError):
+        return False
+
+
 # -- the evidence ----------------------------------------------------------------------------------
 
 
 class Evidence:
     """The files of the zip, and the keys to trust."""
 
-    def __init__(self, path: str, trusted: list[str]) -> None:
-        with zipfile.ZipFile(path) as archive:
-            listed = archive.infolist()
-            if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
-                raise ValueError("it is larger than evidence of one file can be")
-            self.files = {each.filename: archive.read(each) for each in listed}
-        self.said: dict[str, Any] = json.loads(self.files["evidence.json"])
-        if self.said["format"] != "permit-ledger-evidence/1":
-            raise ValueError("it is evidence in another format")
-        self.is_self_made = not trusted
-        self.keys = trusted or self.text("keys/log.txt").split()
-        self.witnesses = [key for key in trusted if parse_key(key)[2] == COSIGNATURE]
+    def __init__(self, path: str, log_keys: list[str], jwks: str | None) -> None:
+        self.files = unpacked(path)
+        self.said: dict[str, Any] = json.loads(self.files[LISTED])
+        if self.said["format"] != FORMAT:
+            raise ValueError(f"it is evidence in another format than {FORMAT}")
+        self.missing = []
+        if not log_keys:
+            self.missing.append("--keys: the log's verifier keys, as shown at /tlog/keys")
+        if jwks is None:
+            self.missing.append("--jwks: the service's keys, as shown at /.well-known/jwks.json")
+        self.trusts_log, self.trusts_service = bool(log_keys), jwks is not None
+        self.keys = log_keys or self.text("keys/log.txt").split()
+        self.service_keys = key_set(self.text("keys/service.json") if jwks is None else jwks)
+        self.witnesses = [key for key in log_keys if parse_key(key)[2] == COSIGNATURE]
         self.other_witnesses = self.text("keys/witnesses.txt").split()
 
     def text(self, name: str) -> str:
         return self.files[name].decode()
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.files[name])
 
     def checkpoint(self, name: str, origin: str) -> tuple[int, bytes]:
         """Size and root of a checkpoint that the log has signed."""
@@ -210,16 +398,28 @@ class Evidence:
             raise NotProved(f"the log {origin} has not signed its checkpoint of {size} entries")
         return size, root
 
-    # The six steps, as above. Each returns a sentence that says what was found.
+    # The seven steps, as above. Each returns a sentence that says what was found.
 
     def check_files(self) -> str:
-        stated = self.said["files"]
-        if stated.keys() != self.files.keys() - {"evidence.json"}:
-            raise NotProved("files are missing, or there are others than were listed")
-        for name, digest in stated.items():
-            if hashlib.sha256(self.files[name]).hexdigest() != digest:
-                raise NotProved(f"{name} is not the file that was listed")
-        return f"{len(stated)} files are as listed"
+        claims = claims_of(self.text(SIGNED).strip(), self.service_keys)
+        if claims["evidence_sha256"] != hashlib.sha256(self.files[LISTED]).hexdigest():
+            raise NotProved(f"{LISTED} is not the list that the service signed")
+        if (claims["origin"], claims["stream"]) != (self.said["origin"], self.said["stream"]):
+            raise NotProved(f"{LISTED} is of another log or file than the signature")
+        listed, there = self.said["files"], self.files.keys() - {LISTED, SIGNED}
+        changed = {
+            name
+            for name in listed.keys() & there
+            if hashlib.sha256(self.files[name]).hexdigest() != listed[name]
+        }
+        faults = [
+            (listed.keys() - there, "missing"),
+            (there - listed.keys(), "not on the signed list"),
+            (changed, "not the file that was signed"),
+        ]
+        if found := "; ".join(f"{_some(names)}: {what}" for names, what in faults if names):
+            raise NotProved(found)
+        return f"{len(listed)} files are as {claims['iss']} has signed them"
 
     def check_signatures(self) -> str:
         found, others = set[str](), set[str]()
@@ -308,52 +508,229 @@ class Evidence:
         more = f"; {later} came later, after which there may be others" if later else ""
         return f"up to position {log_size} these are all events{more}"
 
+    def check_opened(self) -> str:
+        opened, events = self.json("opened/history.json"), self.said["events"]
+        if len(opened) != len(events):
+            raise NotProved("opened/history.json has more or fewer events than the log")
+        shown = clear = 0
+        for event, listed in zip(opened, events, strict=True):
+            position, version = listed["position"], listed["version"]
+            if (event["position"], event["version"]) != (position, version):
+                raise NotProved("opened/history.json has events in another order than the log")
+            stored = self.stored(position)
+            wrong = [name for name in STAMP - {"timestamp"} if event[name] != _text(stored, name)]
+            if event["type"] != listed["topic"]:
+                wrong.append("type")
+            if not is_same(stored.get("timestamp"), event["recorded_at"]):
+                wrong.append("recorded_at")
+            facts = dict(parts(event["facts"] or {}))
+            plain = in_the_clear(stored) if event["readable"] else {}
+            wrong += [
+                name
+                for name, value in plain.items()
+                if name not in facts or not is_same(value, facts[name])
+            ]
+            if wrong:
+                raise NotProved(
+                    f"of position {position}, opened/history.json shows other values than the"
+                    f" stored bytes: {_some(set(wrong))}"
+                )
+            shown, clear = shown + len(facts), clear + len(plain)
+        return (
+            f"{clear} facts are those of the stored bytes; {shown - clear} others, sealed there or"
+            " not stored, are the service's own statement"
+        )
+
+    def stored(self, position: int) -> dict[str, Any]:
+        """The members of an event's stored bytes; none if they are not readable at all."""
+        try:
+            members = json.loads(self.files[f"states/{position}.bin"])
+        except ValueError:
+            return {}
+        return members if isinstance(members, dict) else {}
+
     def entry(self, event: dict[str, Any]) -> bytes:
         return self.files[f"entries/{event['position']}.json"]
+
+
+def _text(stored: dict[str, Any], name: str) -> str | None:
+    value = stored.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _some(names: set[str]) -> str:
+    first = sorted(names)[:NAMES_MAX]
+    more = f" and {len(names) - len(first)} more" if len(names) > len(first) else ""
+    return ", ".join(first) + more
+
+
+# -- the summary, of verified data -----------------------------------------------------------------
+
+STYLE = """
+  body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; color: #1b2430;
+    margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+  h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+  section { border-left: 3px solid #2f6f73; break-inside: avoid; margin: 1rem 0;
+    padding-left: 1rem; }
+  table { border-collapse: collapse; width: 100%; }
+  td, th { border-bottom: 1px solid #e3e8ee; overflow-wrap: anywhere; padding: .2rem .6rem .2rem 0;
+    text-align: left; vertical-align: top; }
+  td:last-child { width: 2rem; } small { color: #5a6778; }
+"""
+PROVED, STATED = "✓", "○"
+HEADINGS = ("what · 项目", "value · 内容", "")
+
+
+def summary(evidence: Evidence) -> str:
+    """An HTML page of evidence that holds. Nothing in it can run or load anything."""
+    said = evidence.said
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    page = [
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Evidence {_html(said['stream'])}</title>\n<style>{STYLE}</style>\n"
+        f"<h1>Evidence of {_html(said['stream'])} <small>证据</small></h1>\n"
+        "<p>Written by the verifier after every step held. · 由验证程序在全部检验成立后生成。<br>\n"
+        f"{PROVED} proved by the log's signatures and the stored bytes · "
+        "由日志签名及原始字节证明<br>\n"
+        f"{STATED} the service's own statement, under its signature · 服务方签名的陈述</p>\n"
+    ]
+    asked = ("case", "asked_by", "made_at", "at", "as_of_position")
+    page.append(_table([(name, said[name], STATED) for name in asked]))
+    if "opened/state.json" in evidence.files:
+        page.append("<h2>State at that instant · 当时状态</h2>\n")
+        state = parts(evidence.json("opened/state.json"))
+        page.append(_table([(name, value, STATED) for name, value in state]))
+    page.append("<h2>What happened · 经过</h2>\n")
+    for event in evidence.json("opened/history.json"):
+        stored = evidence.stored(event["position"])
+        clear = in_the_clear(stored)
+        rows = [
+            ("position", event["position"], PROVED),
+            ("recorded_at", event["recorded_at"], PROVED),
+        ]
+        rows += [(name, event[name], PROVED) for name in sorted(STAMP - {"timestamp"})]
+        rows.append(("true_from", event["true_from"], STATED))
+        if not event["readable"]:
+            rows.append(("unreadable · 无法读取", event["reason"], STATED))
+        rows += [
+            (name, value, PROVED if name in clear else STATED)
+            for name, value in parts(event["facts"] or {})
+            if name
+        ]
+        rows += [
+            (f"{each['field']} ⟶", each["withheld"] or each["after"], STATED)
+            for each in event["changes"] or []
+        ]
+        title = f"{_html(event['version'])}. {_html(event['type'])}"
+        page.append(f"<section><strong>{title}</strong>\n{_table(rows)}</section>\n")
+    return "".join([*page, "</html>\n"])
+
+
+def _table(rows: list[tuple[str, Any, str]]) -> str:
+    lines = "".join(
+        f"<tr><td>{_html(name)}</td><td>{_html(value)}</td><td>{mark}</td></tr>\n"
+        for name, value, mark in rows
+    )
+    heads = "".join(f"<th>{each}</th>" for each in HEADINGS)
+    return f"<table>\n<tr>{heads}</tr>\n{lines}</table>\n"
+
+
+def _html(value: Any) -> str:
+    return escape(plain_text("–" if value is None else str(value)))
+
+
+def plain_text(text: str) -> str:
+    """Without characters that move the cursor, turn the direction of writing or are invisible."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def say(line: str) -> None:
+    print(plain_text(line))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check the evidence of one permit or application.")
     parser.add_argument("file", help="the zip")
-    parser.add_argument("--keys", help="a file with the verifier keys that you trust")
+    parser.add_argument("--keys", help="a file with the log's verifier keys that you trust")
     parser.add_argument("--key", action="append", default=[], help="one such key")
+    parser.add_argument("--jwks", help="a file with the service's keys (JWKS) that you trust")
+    parser.add_argument("--summary", help="write a page about what holds to this file (HTML)")
     arguments = parser.parse_args()
     try:
-        trusted = arguments.key
+        log_keys = list(arguments.key)
         if arguments.keys:
             with open(arguments.keys, encoding="utf-8") as lines:
-                trusted += lines.read().split()
-        evidence = Evidence(arguments.file, trusted)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        print(f"this is no evidence that can be checked: {error}")
+                log_keys += lines.read().split()
+        jwks = None
+        if arguments.jwks:
+            with open(arguments.jwks, encoding="utf-8") as document:
+                jwks = document.read()
+        evidence = Evidence(arguments.file, log_keys, jwks)
+        say(f"file {evidence.said['stream']}, log {evidence.said['origin']}")
+    except (OSError, *DAMAGED) as error:
+        say(f"this is no evidence that can be checked: {error or type(error).__name__}")
         return 2
-    print(f"file {evidence.said['stream']}, log {evidence.said['origin']}")
-    failed = 0
-    for number, step in enumerate(
-        (
-            evidence.check_files,
-            evidence.check_signatures,
-            evidence.check_events,
-            evidence.check_chain,
-            evidence.check_growth,
-            evidence.check_completeness,
-        ),
-        start=1,
-    ):
+    failed = sum(not held for held in outcomes(evidence))
+    if not failed:
+        for event in evidence.said["events"]:
+            say(f"     {event['position']:>10}  {event['recorded_at']}  {event['topic']}")
+    return verdict(evidence, failed, arguments.summary)
+
+
+def outcomes(evidence: Evidence) -> Iterator[bool]:
+    """Take the steps and say how each went; yields whether it held."""
+    log, service = evidence.trusts_log, evidence.trusts_service
+    steps: list[tuple[Callable[[], str], bool]] = [
+        (evidence.check_files, service),
+        (evidence.check_signatures, log),
+        (evidence.check_events, log),
+        (evidence.check_chain, log),
+        (evidence.check_growth, log),
+        (evidence.check_completeness, log),
+        (evidence.check_opened, log and service),
+    ]
+    for number, (step, is_trusted) in enumerate(steps, start=1):
         try:
-            print(f"  {number}. holds   {step()}")
+            found = step()
         except NotProved as error:
-            print(f"  {number}. FAILS   {error}")
-            failed += 1
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            print(f"  {number}. FAILS   damaged: {type(error).__name__} {error}")
-            failed += 1
-    for event in evidence.said["events"]:
-        print(f"     {event['position']:>10}  {event['recorded_at']}  {event['topic']}")
-    if evidence.is_self_made:
-        print("The keys came with the evidence: compare them with some that you trust (--keys).")
-    print("EVERYTHING HOLDS · 全部成立" if not failed else "NOT PROVED · 未能证明")
-    return 1 if failed else 0
+            say(f"  {number}. FAILS   {error}")
+            yield False
+        except DAMAGED as error:
+            say(f"  {number}. FAILS   damaged: {type(error).__name__} {error}")
+            yield False
+        else:
+            say(f"  {number}. {'holds ' if is_trusted else 'agrees'}  {found}")
+            yield True
+
+
+def verdict(evidence: Evidence, failed: int, summary_file: str | None) -> int:
+    if failed:
+        print("NOT PROVED · 未能证明")
+        return 1
+    if evidence.missing:
+        print("NOT ESTABLISHED · 未能确认: the evidence agrees with itself, and any forgery may.")
+        print("Keys that you trust, from somewhere else than the evidence, are missing:")
+        for each in evidence.missing:
+            print(f"  {each}")
+        return 3
+    print("Personal details, changes, states, the policy, and who asked are the service's own")
+    print("statement: its signature stands for them, not the log.")
+    if summary_file:
+        try:
+            with open(summary_file, "w", encoding="utf-8") as page:
+                page.write(summary(evidence))
+        except (OSError, *DAMAGED) as error:
+            say(f"the summary can't be written: {error}")
+            return 1
+        say(f"summary: {summary_file}")
+    print("EVERYTHING HOLDS · 全部成立")
+    return 0
 
 
 def main_for_any_terminal() -> int:

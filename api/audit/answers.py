@@ -64,6 +64,7 @@ class ApplicationHistoryAnswer(BaseModel):
     receipt_number: str
     events: list[EventAnswer]
     missing_versions: list[int]
+    next_after: int | None = Field(description="`after` of the next page; null at the end")
     as_of_position: int
 
 
@@ -127,6 +128,7 @@ class TimelineAnswer(BaseModel):
     known_at: datetime
     bands: list[BandAnswer]
     marks: list[MarkAnswer]
+    next_after: int | None = Field(description="`after` of the next marks; null at the end")
     as_of_position: int
 
 

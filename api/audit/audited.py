@@ -24,7 +24,9 @@ from ledger.errors import Unavailable
 
 NOT_KEPT = "[not kept]"
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid", 503: "unavailable"}
+_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid"} | dict.fromkeys(
+    (429, 503), "unavailable"
+)
 
 SUBJECTS: dict[str, Callable[[str], str | None]] = {
     "permit_number": permit_number.parse,
@@ -42,7 +44,6 @@ async def investigator(
     """Dependency: the investigator, with a case; else 401 or 403."""
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
-    request.state.reader = caller
     require_scope(caller, Scope.AUDIT_READ)
     if caller.case is None:
         raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
@@ -70,7 +71,7 @@ class AuditedRoute(APIRoute):
                 response = await answer(request)
             except Exception as error:  # noqa: BLE001  failed reads are recorded too
                 response = problems.of(request, error)
-            reader: Principal | None = getattr(request.state, "reader", None)
+            reader: Principal | None = getattr(request.state, "principal", None)
             if reader is None:
                 return response
             service: Services = request.app.state.services
@@ -79,7 +80,7 @@ class AuditedRoute(APIRoute):
                 reader=reader.subject,
                 case=reader.case,
                 what=self.name,
-                subject=_subject(request),
+                subject=_disclosed(request),
                 parameters=self._parameters(request),
                 outcome=_OUTCOMES.get(response.status_code, "failed"),
                 correlation_id=request.state.correlation_id,
@@ -93,7 +94,8 @@ class AuditedRoute(APIRoute):
         return record_and_answer
 
     def _parameters(self, request: Request) -> dict[str, str]:
-        """Return the endpoint's parameters that are instants, numbers or names of streams."""
+        """Return the endpoint's parameters; values that are no instants, numbers or names of
+        streams are not kept."""
         own = {parameter.alias for parameter in self.dependant.query_params}
         return {
             name: value if _may_be_kept(value) else NOT_KEPT
@@ -102,16 +104,28 @@ class AuditedRoute(APIRoute):
         }
 
 
+def stream(name: str) -> str | None:
+    """Parse the name of a stream of any type as typed."""
+    return next((found for parse in SUBJECTS.values() if (found := parse(name))), None)
+
+
 def _may_be_kept(value: str) -> bool:
-    is_subject = any(parse(value) for parse in SUBJECTS.values())
-    return is_subject or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
+    return (
+        stream(value) is not None or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
+    )
 
 
-def _subject(request: Request) -> str | None:
-    """Return the stream in the path, or the one that the list is filtered by."""
-    asked = {**request.query_params, **request.path_params}
+def is_about(request: Request, stream: str | None) -> None:
+    """State what a list is about, where no stream is in the path: the one that it was filtered by,
+    as it was parsed; ``None`` for all."""
+    request.state.is_about = stream
+
+
+def _disclosed(request: Request) -> str | None:
+    """Return the stream that was read: the one in the path, else the one that the endpoint stated.
+    Nothing else of the request has a say in what is recorded."""
     for name, parse in SUBJECTS.items():
-        value = asked.get(name, asked.get("subject"))
-        if isinstance(value, str) and (parsed := parse(value)):
-            return parsed
-    return None
+        if name in request.path_params:
+            return parse(request.path_params[name])
+    stated: str | None = getattr(request.state, "is_about", None)
+    return stated

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from api.http.rendering import Json
 from domain.aggregate import DomainEvent
@@ -16,12 +16,14 @@ from domain.permit import Permit
 from domain.permit_document import permit_document
 from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
+from domain.validity import EffectsInTurn
 from ledger.codec.mapper import is_personal
-from ledger.eventlog.history import EVENTS_MAX, RecordedEvent, StreamHistory
+from ledger.errors import UnknownPermit
+from ledger.eventlog.history import Protection, RecordedEvent, StreamHistories, StreamHistory
 
 from .answers import ChangeAnswer, EventAnswer
 
-Hidden = Literal["erased", "restricted"] | None
+Hidden = Protection
 
 _STAMP = {
     "originator_id",
@@ -42,6 +44,11 @@ def hidden(history: StreamHistory) -> Hidden:
     permit: Permit | None = None
     for event in history.sound:
         permit = _after(permit, event)
+    return why_hidden_of(permit)
+
+
+def why_hidden_of(permit: Permit | None) -> Hidden:
+    """Return why the holder of a folded permit is not shown, if so."""
     if permit is None:
         return None
     if permit.erased or permit.identity is ERASED:
@@ -49,31 +56,95 @@ def hidden(history: StreamHistory) -> Hidden:
     return "restricted" if permit.restricted else None
 
 
-def event_answers(
-    history: StreamHistory, after: int = 0, limit: int = EVENTS_MAX
-) -> list[EventAnswer]:
-    """Render the events after a version, at most ``limit``.
+def event_answers(history: StreamHistory) -> list[EventAnswer]:
+    """Render all events.
 
     The permit is folded as far as its events can be read; the changes after that are unknown.
     """
-    why_hidden, known = hidden(history), len(history.sound)
-    permit: Permit | None = None
-    found: list[EventAnswer] = []
-    for n, recorded in enumerate(history.events):
-        if len(found) == limit:
+    why_hidden, fold = hidden(history), _Fold()
+    return [fold.next(recorded, is_wanted=True).answer(why_hidden) for recorded in history.events]
+
+
+async def event_page(
+    histories: StreamHistories, number: str, after: int, limit: int
+) -> tuple[int, list[EventAnswer], bool]:
+    """Render a page of a history of any length, the events after a version.
+
+    Only the permit and this page are held, not the events before it, which are folded.
+
+    Returns:
+        The log's head, the events, and whether there are further ones.
+
+    Raises:
+        UnknownPermit
+        Unavailable
+    """
+    fold, found, head = _Fold(), list[_Folded](), 0
+    is_known = is_over = False
+    async for page in histories.pages(number):
+        head = page.head
+        for recorded in page.events:
+            is_known = True
+            if is_over := len(found) == limit:
+                break
+            folded = fold.next(recorded, is_wanted=recorded.version > after)
+            if recorded.version > after:
+                found.append(folded)
+        if is_over:
             break
-        event = cast("PermitEvent | None", recorded.event)
-        is_wanted = recorded.version > after
-        changes: list[ChangeAnswer] | None = None
-        if event is not None and n < known:
-            before = _facts(permit, event) if permit and is_wanted else {}
-            permit = _after(permit, event)
-            if is_wanted:
-                changes = list(_changes(before, _facts(permit, event), event, why_hidden))
-        if is_wanted:
-            true_from = history.sound_history.true_from(n + 1) if n < known else None
-            found.append(answer_of(recorded, true_from, changes, why_hidden))
-    return found
+    if not is_known:
+        raise UnknownPermit
+    # Read after the events: what was hidden when they were read is hidden here too.
+    why_hidden = await histories.protection(number) or fold.why_hidden
+    return head, [folded.answer(why_hidden) for folded in found], is_over
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """An event with the facts before and after it; ``None`` where they are unknown."""
+
+    recorded: RecordedEvent
+    true_from: datetime | None
+    facts: tuple[Json, Json] | None
+
+    def answer(self, why_hidden: Hidden) -> EventAnswer:
+        changes, event = None, self.recorded.event
+        if self.facts is not None and event is not None:
+            before, after = self.facts
+            changes = list(_changes(before, after, cast("PermitEvent", event), why_hidden))
+        return answer_of(self.recorded, self.true_from, changes, why_hidden)
+
+
+class _Fold:
+    """Folds a permit's events in turn, up to the first that can't be read or is missing."""
+
+    def __init__(self) -> None:
+        self._permit: Permit | None = None
+        self._effects = EffectsInTurn()
+        self._known = 0
+        self._is_sound = True
+
+    @property
+    def why_hidden(self) -> Hidden:
+        return why_hidden_of(self._permit)
+
+    def next(self, recorded: RecordedEvent, *, is_wanted: bool) -> _Folded:
+        """Fold the next event; its facts are rendered only where they are wanted."""
+        event = recorded.event
+        begins = isinstance(event, PermitIssued)
+        self._is_sound &= (
+            isinstance(event, PermitEvent)
+            and recorded.version == self._known + 1
+            and begins == (self._known == 0)
+        )
+        if not self._is_sound or not isinstance(event, PermitEvent):
+            return _Folded(recorded, None, None)
+        self._known += 1
+        true_from = self._effects.of(event)[0].true_from
+        before = _facts(self._permit, event) if self._permit and is_wanted else {}
+        self._permit = _after(self._permit, event)
+        facts = (before, _facts(self._permit, event)) if is_wanted else None
+        return _Folded(recorded, true_from, facts)
 
 
 def answer_of(

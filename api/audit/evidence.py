@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.http import documents
 from api.http.reading import well_formed
@@ -31,7 +32,7 @@ from transparency.reading import ManifestProof, Moved
 from .answers import EventAnswer
 from .audited import AuditedRoute, Investigator
 from .changes import event_answers
-from .evidence_files import Completeness, Evidence, ProvedEvent
+from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -51,7 +52,7 @@ _ZIP: documents.Responses = {
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 503)
+RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
@@ -59,13 +60,14 @@ async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:
     """All events of a permit as they are stored, each with its proof; checkpoints around `at`;
-    proof of completeness up to the newest manifest; and a readable summary."""
+    proof of completeness up to the newest manifest; all under the service's signature."""
     history = await service.histories.of(well_formed(permit_number))
     if not history.events:
         raise UnknownPermit
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
-    state = _state(history, instant)
-    return await zipped(history, event_answers(history), state, instant, caller, service)
+    state = await asyncio.to_thread(_state, history, instant)
+    answers = await asyncio.to_thread(event_answers, history)
+    return await zipped(history, answers, state, instant, caller, service)
 
 
 async def zipped(
@@ -83,9 +85,9 @@ async def zipped(
     """
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
-    await _integrated(last, service)
+    await _integrated(last, caller, service)
     entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
-    row = await _manifest_row(stream, entries, service)
+    row = await _manifest_row(stream, entries, caller, service)
     newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
     evidence = Evidence(
@@ -104,21 +106,24 @@ async def zipped(
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
         witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
+        service_keys=service.receipts.jwks(),
+        sign=partial(service.receipts.sign, kind=SIGNATURE),
     )
-    content = await asyncio.to_thread(evidence.zipped)
     headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
-    return Response(content, 200, headers, "application/zip")
+    return StreamingResponse(evidence.zipped(), 200, headers, "application/zip")
 
 
-async def _integrated(position: int, service: Services) -> None:
+async def _integrated(position: int, caller: Principal, service: Services) -> None:
     async def is_there() -> bool:
         return await service.trees.size(EVENTS) >= position
 
-    if not await service.waits.until(is_there, WAIT_S):
+    if not await service.waits.until(is_there, WAIT_S, caller.subject):
         raise Unavailable("The last event is not in the tree yet: try again.")
 
 
-async def _manifest_row(number: str, entries: Entries, service: Services) -> ManifestProof | None:
+async def _manifest_row(
+    number: str, entries: Entries, caller: Principal, service: Services
+) -> ManifestProof | None:
     """Return the permit's row in a manifest, in one with its last event if that is made in time."""
     trees = service.trees
 
@@ -129,7 +134,7 @@ async def _manifest_row(number: str, entries: Entries, service: Services) -> Man
             return False
         return True
 
-    await service.waits.until(is_there, WAIT_S)
+    await service.waits.until(is_there, WAIT_S, caller.subject)
     found = None
     for _ in range(ATTEMPTS):  # the manifest may be replaced meanwhile
         with suppress(Moved, ProofFailed):

@@ -1,6 +1,7 @@
 """The files of evidence: they prove one permit's history to a third party.
 
-``tools/verify_evidence.py`` verifies them, and is included.
+``tools/verify_evidence.py`` verifies them, and is included. It also writes the summary for people,
+from what it has verified: the zip has none that could say something else.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ import hashlib
 import io
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.http.rendering import Json
 from transparency.manifests import row_entry
@@ -26,14 +26,14 @@ from transparency.reading import ManifestProof
 
 from .answers import EventAnswer
 
-FORMAT = "permit-ledger-evidence/1"
+FORMAT: Final = "permit-ledger-evidence/2"
+SIGNATURE: Final = "permit-evidence+jwt"
+"""The type of the JWS that signs the list of files."""
 VERIFIER = "verify_evidence.py"
+PART_BYTES = 256 * 1024
+"""Of the zip, in memory at a time, plus its largest file."""
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip, so that equal evidence has equal bytes."""
-
-_templates = Environment(
-    loader=PackageLoader("api", "templates"), autoescape=True, undefined=StrictUndefined
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Completeness:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """``checkpoints`` are ``before`` and ``after`` the instant ``at``, where there are such, and
-    the ``newest``, in this order; ``growth`` leads from each to the next."""
+    the ``newest``, in this order; ``growth`` leads from each to the next. ``service_keys`` is the
+    JWKS that verifies what ``sign`` signs."""
 
     origin: str
     stream: str
@@ -76,17 +77,38 @@ class Evidence:
     policy: Json
     log_keys: list[NoteVerifier]
     witness_keys: list[NoteVerifier]
+    service_keys: Json
+    sign: Callable[[Json], str]
 
-    def zipped(self) -> bytes:
-        """Make the zip; the same evidence gives the same bytes."""
-        contents = self._contents()
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-        contents = {"evidence.json": _json(self._index(digests)), **contents}
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in contents.items():
+    def zipped(self) -> Iterator[bytes]:
+        """Make the zip, part by part. Last come the list of all other files with their digests, and
+        the list's signature: what is not listed, or is not as listed, is not evidence."""
+        written = _Written()
+        digests: dict[str, str] = {}
+        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+
+            def add(name: str, content: bytes) -> None:
                 archive.writestr(zipfile.ZipInfo(name, _MOMENT), content, zipfile.ZIP_DEFLATED)
-        return packed.getvalue()
+
+            for name, content in self._files():
+                digests[name] = hashlib.sha256(content).hexdigest()
+                add(name, content)
+                if written.size > PART_BYTES:
+                    yield written.taken()
+            listed = _json(self._index(digests))
+            add("evidence.json", listed)
+            add("evidence.jws", self._signature(listed).encode() + b"\n")
+        yield written.taken()
+
+    def _signature(self, listed: bytes) -> str:
+        return self.sign(
+            {
+                "iat": int(self.made_at.timestamp()),
+                "origin": self.origin,
+                "stream": self.stream,
+                "evidence_sha256": hashlib.sha256(listed).hexdigest(),
+            }
+        )
 
     def _index(self, digests: Mapping[str, str]) -> Json:
         return {
@@ -111,39 +133,54 @@ class Evidence:
             "files": digests,
         }
 
-    def _contents(self) -> dict[str, bytes]:
-        contents = {
-            "README.txt": _resource("api", "templates/evidence.txt"),
-            "summary.html": self._summary(),
-            VERIFIER: _resource("tools", VERIFIER),
-            "policy.json": _json(self.policy),
-            "keys/log.txt": _lines(self.log_keys),
-            "keys/witnesses.txt": _lines(self.witness_keys),
-            "opened/history.json": _json([event.answer.model_dump() for event in self.events]),
-        }
+    def _files(self) -> Iterator[tuple[str, bytes]]:
+        yield "README.txt", _resource("api", "templates/evidence.txt")
+        yield VERIFIER, _resource("tools", VERIFIER)
+        yield "policy.json", _json(self.policy)
+        yield "keys/log.txt", _lines(self.log_keys)
+        yield "keys/witnesses.txt", _lines(self.witness_keys)
+        yield "keys/service.json", _json(self.service_keys)
+        yield "opened/history.json", _json([event.answer.model_dump() for event in self.events])
         if self.state is not None:
-            contents["opened/state.json"] = _json(self.state)
+            yield "opened/state.json", _json(self.state)
         for name, note in self.checkpoints.items():
-            contents[f"checkpoints/{name}.txt"] = str(note).encode()
+            yield f"checkpoints/{name}.txt", str(note).encode()
         for name, path in self.growth.items():
-            contents[f"consistency/{name}.txt"] = _hashes(path)
+            yield f"consistency/{name}.txt", _hashes(path)
         for event in self.events:
             position = event.answer.position
-            contents[f"entries/{position}.json"] = event.entry
-            contents[f"states/{position}.bin"] = event.state
-            contents[f"proofs/{position}.tlog-proof"] = str(event.proof).encode()
+            yield f"entries/{position}.json", event.entry
+            yield f"states/{position}.bin", event.state
+            yield f"proofs/{position}.tlog-proof", str(event.proof).encode()
         if complete := self.completeness:
             row, manifest = complete.row, complete.row.manifest
             stated = row_entry(self.stream, row.version, complete.last_leaf)
-            contents["manifest/row.json"] = stated
-            contents["manifest/row-path.txt"] = _hashes(row.path)
-            contents["manifest/entry.json"] = manifest.entry
-            contents["manifest/entry.tlog-proof"] = str(complete.entry_proof).encode()
-            contents["manifest/consistency.txt"] = _hashes(complete.consistency)
-        return contents
+            yield "manifest/row.json", stated
+            yield "manifest/row-path.txt", _hashes(row.path)
+            yield "manifest/entry.json", manifest.entry
+            yield "manifest/entry.tlog-proof", str(complete.entry_proof).encode()
+            yield "manifest/consistency.txt", _hashes(complete.consistency)
 
-    def _summary(self) -> bytes:
-        return _templates.get_template("evidence.html").render(evidence=self).encode()
+
+class _Written(io.RawIOBase):
+    """What was written since it was last taken. It can't be rewound, as ``zipfile`` finds out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._parts.append(bytes(part))
+        self.size += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def taken(self) -> bytes:
+        whole, self._parts, self.size = b"".join(self._parts), [], 0
+        return whole
 
 
 def _hashes(path: Iterable[bytes]) -> bytes:

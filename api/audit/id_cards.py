@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.reading import next_page
 from api.http.rendering import Json
 from api.http.services import Services, services
 from api.id_cards.counter import well_formed
 from api.id_cards.presentation import application_document, file_document
+from api.permits.answers import RegistrarReadsAnswer
+from api.permits.own_reads import BeforeRead, ReadsLimit, page_of
 from domain.id_cards.application import IdCardApplication
 from domain.id_cards.events import ApplicationAccepted, IdCardEvent
 from domain.personal import ERASED
 from ledger.errors import UnknownApplication
+from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
 
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
 from .audited import AuditedRoute, Investigator
 from .changes import Hidden, answer_of, flat, plain
 from .evidence import RESPONSES, zipped
+from .investigator import EVENTS_MAX, After
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
 
@@ -36,18 +41,47 @@ _PERSONAL = ("applicant.", "return_reason")
     responses=documents.problems(401, 403, 404, 422, 503),
 )
 async def application_events(
-    receipt_number: str, _: Investigator, service: Service
+    request: Request,
+    response: Response,
+    receipt_number: str,
+    _: Investigator,
+    service: Service,
+    after: After = 0,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = EVENTS_MAX,
 ) -> ApplicationHistoryAnswer:
     """The history of an application: who, where, when, and each field's old and new value."""
     number = well_formed(receipt_number)
     history = await _history(number, service)
     answers, _now = _event_answers(history)
+    later = [answer for answer in answers if answer.version > after]
+    next_after = later[limit - 1].version if len(later) > limit else None
+    response.headers.update(next_page(request, after=next_after))
     return ApplicationHistoryAnswer(
         receipt_number=number,
-        events=answers,
-        missing_versions=history.missing_versions,
+        events=later[:limit],
+        missing_versions=history.missing_versions[:EVENTS_MAX],
+        next_after=next_after,
         as_of_position=history.head,
     )
+
+
+@router.get(
+    "/id-card-applications/{receipt_number}/registrar-reads",
+    responses=documents.problems(401, 403, 404, 422, 503),
+)
+async def application_registrar_reads(
+    request: Request,
+    response: Response,
+    receipt_number: str,
+    _: Investigator,
+    service: Service,
+    before: BeforeRead = None,
+    limit: ReadsLimit = 50,
+) -> RegistrarReadsAnswer:
+    """Registrars' reads of the application, the newest first."""
+    number = well_formed(receipt_number)
+    found = await service.registrar_reads.of_subject(number, before or POSITION_MAX, limit)
+    return page_of(request, response, found, limit)
 
 
 @router.get(

@@ -12,9 +12,10 @@ from api.http import documents
 from api.http.fields import Printable
 from api.http.instants import QueryInstant
 from api.http.reading import next_page, well_formed
+from api.http.roles import Scope
 from api.http.services import Services, services
-from domain import permit_number as permit_numbers
-from domain.id_cards import receipt_number as receipt_numbers
+from api.permits.answers import RegistrarReadsAnswer
+from api.permits.own_reads import BeforeRead, ReadsLimit, page_of
 from domain.permit_document import permit_document
 from domain.person import Identity
 from domain.personal import ERASED
@@ -39,11 +40,12 @@ from .answers import (
     StateAnswer,
     TimelineAnswer,
 )
-from .audited import AuditedRoute, Investigator
-from .changes import event_answers, hidden, plain
+from .audited import AuditedRoute, Investigator, is_about, stream
+from .changes import event_page, hidden, plain
 from .checks import checked_again
 
 EVENTS_MAX = 200
+MARKS_MAX = 1_000
 """In one answer."""
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -54,6 +56,7 @@ KnownAt = Annotated[
     QueryInstant | None,
     Query(description="by when it was recorded; now, if left out or ahead"),
 ]
+After = Annotated[int, Query(ge=0, le=VERSION_MAX, description="only events after this version")]
 Before = Annotated[
     int | None, Query(ge=1, le=POSITION_MAX, description="only entries before this position")
 ]
@@ -67,24 +70,20 @@ async def events(
     permit_number: str,
     _: Investigator,
     service: Service,
-    after: Annotated[
-        int, Query(ge=0, le=VERSION_MAX, description="only events after this version")
-    ] = 0,
+    after: After = 0,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
 ) -> HistoryAnswer:
     """The history: who, where, when, and each field's old and new value."""
     number = well_formed(permit_number)
-    history = await _history(number, service)
-    page = event_answers(history, after, limit)
-    is_more = bool(page) and page[-1].version < history.events[-1].version
+    head, page, is_more = await event_page(service.histories, number, after, limit)
     next_after = page[-1].version if is_more else None
     response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(
         permit_number=number,
         events=page,
-        missing_versions=history.missing_versions[:EVENTS_MAX],
+        missing_versions=await service.histories.missing_versions(number, EVENTS_MAX),
         next_after=next_after,
-        as_of_position=history.head,
+        as_of_position=head,
     )
 
 
@@ -108,9 +107,15 @@ async def state(
 
 @router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS)
 async def timeline(
-    permit_number: str, _: Investigator, service: Service, known_at: KnownAt = None
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    known_at: KnownAt = None,
+    after: After = 0,
 ) -> TimelineAnswer:
-    """Both tracks over true time, as known at `known_at`, and the events on both axes."""
+    """Both tracks over true time, as known at `known_at`, and the events on both axes, in pages."""
     number = well_formed(permit_number)
     recorded = await _history(number, service)
     history, known = recorded.known_by(known_at)
@@ -124,7 +129,10 @@ async def timeline(
             true_from=history.true_from(one.version),
         )
         for n, one in enumerate(recorded.events[:known])
+        if after < one.version <= after + MARKS_MAX
     ]
+    next_after = after + MARKS_MAX if after + MARKS_MAX < known else None
+    response.headers.update(next_page(request, after=next_after))
     return TimelineAnswer(
         permit_number=number,
         now=now,
@@ -134,6 +142,7 @@ async def timeline(
             for band in bands(history, known)
         ],
         marks=marks,
+        next_after=next_after,
         as_of_position=recorded.events[known - 1].position,
     )
 
@@ -164,23 +173,44 @@ async def checks(
     )
 
 
+@router.get("/permits/{permit_number}/registrar-reads", responses=_PROBLEMS)
+async def registrar_reads(
+    request: Request,
+    response: Response,
+    permit_number: str,
+    _: Investigator,
+    service: Service,
+    before: BeforeRead = None,
+    limit: ReadsLimit = 50,
+) -> RegistrarReadsAnswer:
+    """Registrars' reads of the permit, the newest first."""
+    number = well_formed(permit_number)
+    found = await service.registrar_reads.of_subject(number, before or POSITION_MAX, limit)
+    return page_of(request, response, found, limit)
+
+
 @router.get("/reads", responses=documents.problems(401, 403, 422, 503))
 async def reads(
     request: Request,
     response: Response,
-    _: Investigator,
+    caller: Investigator,
     service: Service,
     subject: Annotated[
         str | None,
-        Query(max_length=64, description="only reads of this permit"),
+        Query(max_length=64, description="only reads of this permit or application"),
         Printable,
     ] = None,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=READS_MAX)] = 50,
 ) -> ReadsAnswer:
-    """The audit reads, the newest first, refused ones too; without this one."""
-    named = subject and (permit_numbers.parse(subject) or receipt_numbers.parse(subject) or subject)
-    found = await service.audit_reads.recent(named, before or POSITION_MAX, limit)
+    """The audit reads of the token's case, the newest first, refused ones too; without this one.
+    With the scope `audit:supervise` those of all cases, and those that named none."""
+    named = stream(subject) if subject else None
+    is_about(request, named)
+    case = None if Scope.AUDIT_SUPERVISE in caller.scopes else caller.case
+    found = await service.audit_reads.recent(
+        named or subject, before or POSITION_MAX, limit, case=case
+    )
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
     return ReadsAnswer(

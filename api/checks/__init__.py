@@ -2,7 +2,6 @@
 
 __all__ = [
     "answers",
-    "decoding",
     "express",
     "frames",
     "own_checks",

@@ -59,6 +59,7 @@ def is_check(scope: Scope) -> bool:
         scope["type"] == "http"
         and scope["path"] == VERIFICATIONS
         and scope["method"] == "POST"
+        and not scope["query_string"]
         and _header(scope, b"content-type") == JSON
     )
 

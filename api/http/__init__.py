@@ -16,6 +16,7 @@ __all__ = [
     "middleware",
     "origin",
     "problems",
+    "queries",
     "rate_limits",
     "reading",
     "rendering",

@@ -1,7 +1,9 @@
 """JSON bodies: one parser for all endpoints, and for both paths to checks.
 
 UTF-8, with or without a byte order mark (RFC 8259 §8.1); no NaN or Infinity, no lone surrogates,
-and no object with a duplicate member (RFC 7493 §2.3), which parsers would read differently.
+and no object with a duplicate member (RFC 7493 §2.3), which parsers would read differently. The
+number of values is bounded before anything is validated: each unknown or wrong one would become an
+error of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from starlette.responses import Response
 NOT_JSON = "a JSON document in UTF-8 is expected"
 TOO_DEEP = "less deeply nested JSON is expected"
 MEMBER_TWICE = "an object names a member twice"
+VALUES_MAX = 1_000
+"""In one body, over all its objects and lists; no endpoint needs a tenth of that."""
+TOO_MANY_VALUES = f"JSON with at most {VALUES_MAX} values is expected"
 
 
 class MalformedJson(json.JSONDecodeError):
@@ -40,6 +45,7 @@ def parse(content: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedJson(TOO_DEEP if "depth limit" in error.msg else NOT_JSON) from None
+    _require_few_values(value)
     try:
         _NAMES_ONCE.decode(text.decode())
     except RecursionError:
@@ -55,6 +61,21 @@ def without_mark(content: bytes) -> bytes:
 def invalid(error: MalformedJson) -> dict[str, Any]:
     """Make the entry of a validation error, as FastAPI does."""
     return {"type": "json_invalid", "loc": ("body",), "msg": error.msg, "ctx": {"error": error.msg}}
+
+
+def _require_few_values(value: Any) -> None:
+    """Stop at the first container that has too many, without going through it."""
+    count, waiting = 0, [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            count += len(inner)
+            waiting.extend(inner.values() if count <= VALUES_MAX else ())
+        elif isinstance(inner, list):
+            count += len(inner)
+            waiting.extend(inner if count <= VALUES_MAX else ())
+        if count > VALUES_MAX:
+            raise MalformedJson(TOO_MANY_VALUES)
 
 
 def _names_once(members: list[tuple[str, Any]]) -> None:

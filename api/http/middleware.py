@@ -76,8 +76,8 @@ class RequestFrame:
                 status=status,
                 ms=round(seconds * 1000, 2),
                 correlation_id=correlation_id,
-                # Reads are on record here only, so the caller belongs here: an officer's account or
-                # a holder's pseudonym. The log's redaction withholds any other form of subject.
+                # An officer's account or a holder's pseudonym; the log's redaction withholds any
+                # other form of subject.
                 caller=scope["state"].get("caller"),
             )
 

@@ -158,6 +158,13 @@ def response(status: int, body: bytes, headers: Mapping[str, str] | None = None)
     return Response(body, status, headers, MEDIA_TYPE)
 
 
+def invalid_field(error: Exception, *place: str) -> RequestValidationError:
+    """Make the problem (422) of one field of the body; the error's message is for the caller."""
+    reason = ValueError(str(error))
+    line = {"type": "value_error", "loc": ("body", *place), "msg": "", "ctx": {"error": reason}}
+    return RequestValidationError([line])
+
+
 def install(app: FastAPI) -> None:
     """Turn every exception into a problem document."""
     for kind, handler in _HANDLERS.items():

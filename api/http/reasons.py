@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from .json_bodies import MEMBER_TWICE, NOT_JSON, TOO_DEEP
+from .json_bodies import MEMBER_TWICE, NOT_JSON, TOO_DEEP, TOO_MANY_VALUES
 
 Context = Mapping[str, Any]
 
@@ -17,6 +17,10 @@ UNACCEPTABLE: Final = "this value can't be accepted here"
 """For kinds of errors without a text below."""
 
 OUT_OF_BOUNDS: Final = "this value is out of bounds"
+
+UNKNOWN_PARAMETER: Final = "unknown_parameter"
+REPEATED_PARAMETER: Final = "repeated_parameter"
+"""Kinds of our own, of :mod:`api.http.queries`."""
 
 _JSON_BODY = "a JSON body is expected, with Content-Type: application/json"
 _TAGS = {"physical", "electronic"}
@@ -35,7 +39,7 @@ def _own(context: Context) -> str:
 
 def _json(context: Context) -> str:
     said = str(context.get("error"))
-    return said if said in {NOT_JSON, TOO_DEEP, MEMBER_TWICE} else NOT_JSON
+    return said if said in {NOT_JSON, TOO_DEEP, MEMBER_TWICE, TOO_MANY_VALUES} else NOT_JSON
 
 
 def _one_of(context: Context) -> str:
@@ -63,6 +67,8 @@ def _short(context: Context) -> str:
 _REASONS: Final[Mapping[str, str | Callable[[Context], str]]] = {
     "missing": "required",
     "extra_forbidden": "unknown field",
+    UNKNOWN_PARAMETER: "unknown parameter",
+    REPEATED_PARAMETER: "must be given only once",
     "value_error": _own,
     "json_invalid": _json,
     "string_type": "text is expected",

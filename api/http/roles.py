@@ -11,6 +11,7 @@ class Scope(StrEnum):
     HOLDER = "holder"
     VERIFY = "verify"
     AUDIT_READ = "audit:read"
+    AUDIT_SUPERVISE = "audit:supervise"
     ERASE = "erase"
     OPERATE = "operate"
 
@@ -20,6 +21,7 @@ class Role(StrEnum):
     HOLDER = "holder"
     VERIFIER = "verifier"
     INVESTIGATOR = "investigator"
+    SUPERVISOR = "supervisor"
     OPERATOR = "operator"
 
 
@@ -28,5 +30,6 @@ ROLE_SCOPES: dict[Role, tuple[Scope, ...]] = {
     Role.HOLDER: (Scope.HOLDER,),
     Role.VERIFIER: (Scope.VERIFY,),
     Role.INVESTIGATOR: (Scope.AUDIT_READ, Scope.ERASE),
+    Role.SUPERVISOR: (Scope.AUDIT_READ, Scope.AUDIT_SUPERVISE),
     Role.OPERATOR: (Scope.OPERATE, Scope.ERASE),
 }

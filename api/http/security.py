@@ -105,7 +105,8 @@ async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principa
 
 
 async def authenticated(scope: AsgiScope, access: Access) -> Principal:
-    """Authenticate the caller, whatever its scopes.
+    """Authenticate the caller, whatever its scopes. From then on the request's state has it as
+    ``principal``, also if the request is refused afterwards.
 
     Raises:
         HttpProblem: 401.
@@ -118,6 +119,7 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
         raise _not_authenticated(given.scheme, error) from None
     if caller.bound_to is not None:
         _require_proof(scope, access, given.token, caller.bound_to)
+    scope.setdefault("state", {})["principal"] = caller
     return caller
 
 

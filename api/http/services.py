@@ -16,6 +16,7 @@ from ledger.checks.audit_reads import AuditReads
 from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.registrar_reads import RegistrarReads
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
 from ledger.commands.permits import PermitCommands
@@ -40,19 +41,22 @@ from .tokens import Principal, TokenVerifier
 from .waits import Waits
 
 if TYPE_CHECKING:  # these packages are built on this one
-    from api.checks.decoding import Decoders
     from api.checks.receipts import ReceiptSigner
     from api.operations.live_summary import LiveSummaryFeed
     from api.operations.published import StatsFeed
+    from api.pictures.processes import PictureProcesses
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """``public_url`` is the origin under which callers know the service; ``None``: each request's.
+    ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
+    the others.
 
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
-    ``ready_lag_events_max`` behind. Backups are kept for ``backup_retention_days``.
+    ``ready_lag_events_max`` behind. ``waits`` are those of callers with a token, ``public_waits``
+    of all others. Backups are kept for ``backup_retention_days``.
     """
 
     ledger: PermitCommands
@@ -69,6 +73,7 @@ class Services:
     history: CheckHistory
     histories: StreamHistories
     audit_reads: AuditReads
+    registrar_reads: RegistrarReads
     codes: DisplayCodes
     card_codes: CardCodes
     limits: CheckLimits
@@ -82,11 +87,14 @@ class Services:
     streams: Streams
     live_summary: LiveSummaryFeed
     stats: StatsFeed
-    decoders: Decoders
+    frames_limit: RateLimit
+    decoders: PictureProcesses
+    portraits: PictureProcesses
     trees: TreeReader
     witnessed: WitnessedCheckpoints
     log_verifiers: Callable[[], Sequence[NoteVerifier]]
     waits: Waits
+    public_waits: Waits
     metrics_access: MetricsAccess
     public_url: str | None = None
     min_position_wait_s: float = 2.0
@@ -101,6 +109,7 @@ class Services:
         self.live_summary.close()
         self.stats.close()
         self.waits.close()
+        self.public_waits.close()
 
     def standing(self, facts: Facts) -> Standing:
         """Return a permit's state today."""

@@ -8,7 +8,6 @@ time limit for a client that stops reading, and would stream in answer to a HEAD
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -23,8 +22,10 @@ from .rendering import Json
 
 STREAMS_MAX = 1000
 STREAMS_A_CALLER_MAX = 8
-PUBLIC_STREAMS_MAX = 200
+PUBLIC_STREAMS_MAX = 1000
 """Of callers without a token; a bound of its own, so that they take no place of others."""
+PUBLIC_STREAMS_A_CLIENT_MAX = 20
+"""Of one address, behind which there may be an office."""
 HEARTBEAT_S = 15.0
 STREAM_S_MAX = 600.0
 """After that the client reconnects, with a token that is still valid."""
@@ -76,34 +77,27 @@ class Streams:
     def __init__(
         self, streams_max: int = STREAMS_MAX, a_caller_max: int = STREAMS_A_CALLER_MAX
     ) -> None:
-        self._admission = Admission(streams_max, _TOO_MANY)
-        self._a_caller_max = a_caller_max
+        self._admission = Admission(streams_max, _TOO_MANY, a_client_max=a_caller_max)
         self._open: set[Stream] = set()
-        self._of: Counter[str] = Counter()
         self._is_closed = False
 
     @contextmanager
     def open(self, caller: str) -> Iterator[Stream]:
-        """Open a stream for a token's subject.
+        """Open a stream for a token's subject, or for the client of a request without one.
 
         Raises:
-            Unavailable: too many are open, in all or by this caller.
+            HttpProblem: 429; this caller has too many open.
+            Unavailable: too many are open in all, or the service stops.
         """
         if self._is_closed:
             raise Unavailable("The service is about to stop.")
-        if self._of[caller] >= self._a_caller_max:
-            raise Unavailable(_TOO_MANY)
-        with self._admission.place():
+        with self._admission.place(caller):
             stream = Stream()
             self._open.add(stream)
-            self._of[caller] += 1
             try:
                 yield stream
             finally:
                 self._open.discard(stream)
-                self._of[caller] -= 1
-                if not self._of[caller]:
-                    del self._of[caller]
 
     def __len__(self) -> int:
         return len(self._open)
@@ -132,6 +126,10 @@ class EventStream(StreamingResponse):
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(parts, headers=headers)
         self._held = held
+
+    def close(self) -> None:
+        """Give up a stream that is not sent."""
+        self._held.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["state"].get("is_head"):

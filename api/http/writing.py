@@ -16,7 +16,7 @@ from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark
-from .problems import HttpProblem, response
+from .problems import MEDIA_TYPE
 from .rendering import Json, with_position
 from .roles import Scope
 from .security import require
@@ -25,16 +25,27 @@ from .tokens import Principal
 
 APPEND_PROMISE: Final = "permit-append-promise+jwt"
 INTEGRATED_WITHIN_S = 60
-_AT_A_STATION = {Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE}
 
 
-def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
-    """Make a dependency: the command's context, idempotency key and expected versions."""
+class Written(Response):
+    """The response to a command; ``is_on_record`` if an event in the log is its record, now or
+    when it was first sent."""
+
+    is_on_record = False
+
+
+def command_by(
+    scope: Scope, caller: Callable[..., Awaitable[Principal]] | None = None
+) -> Callable[..., Awaitable[Command]]:
+    """Make a dependency: the command's context, idempotency key and expected versions.
+
+    ``caller`` is the dependency that authenticates, where the scope is not enough.
+    """
 
     async def command(
         request: Request,
         service: Annotated[Services, Depends(services)],
-        principal: Annotated[Principal, Depends(require(scope))],
+        principal: Annotated[Principal, Depends(caller or require(scope))],
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -48,8 +59,6 @@ def command_by(scope: Scope) -> Callable[..., Awaitable[Command]]:
             Header(description='the version seen last, as in `"3"`, or a list; 412 if none is it'),
         ] = None,
     ) -> Command:
-        if scope in _AT_A_STATION and principal.station is None:
-            raise HttpProblem(403, "FORBIDDEN", "The token names no station.")
         key = None
         if idempotency_key is not None:
             blind_index = service.ledger.blind_index
@@ -101,12 +110,21 @@ async def answered(
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
     if not answer.accepted:
-        return response(409, answer.body, headers)
+        return _written(answer, answer.body, 409, headers, MEDIA_TYPE)
     headers["ETag"] = entity_tag(answer.version or 0)
     if answer.position is not None:
         headers |= await _receipt(answer.position, service)
     document = with_position(orjson.loads(answer.body), answer.position or 0)
-    return Response(orjson.dumps(complete(document)), status, headers, "application/json")
+    body = orjson.dumps(complete(document))
+    return _written(answer, body, status, headers, "application/json")
+
+
+def _written(
+    answer: Answer, body: bytes, status: int, headers: dict[str, str], media_type: str
+) -> Written:
+    written = Written(body, status, headers, media_type)
+    written.is_on_record = answer.appended or answer.replayed
+    return written
 
 
 async def _receipt(position: int, service: Services) -> dict[str, str]:

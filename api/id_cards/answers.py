@@ -97,7 +97,7 @@ class WorkAnswer(BaseModel):
     """Today's work list."""
 
     today: date
-    station: str | None = Field(description="null: all stations")
+    station: str
     overdue: WorkListAnswer
     due_soon: WorkListAnswer
     waiting_for_collection: WorkListAnswer

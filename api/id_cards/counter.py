@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.fields import Empty
-from api.http.json_bodies import JsonRoute
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
+from api.permits.recorded import RecordedRoute, at_station
 from domain import text
 from domain.calendar import shanghai_date
 from domain.id_cards import receipt_number as receipts
@@ -35,10 +35,11 @@ from .answers import (
 from .presentation import file_document, list_document, progress_document
 from .schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
 
-router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1/id-card-applications", tags=["id-cards"], route_class=RecordedRoute)
 
-Counter = Annotated[Principal, Security(require(Scope.APPLICATIONS_WRITE))]
-CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE))]
+_officer = at_station(Scope.APPLICATIONS_WRITE)
+Counter = Annotated[Principal, Security(_officer)]
+CounterCommand = Annotated[Command, Depends(command_by(Scope.APPLICATIONS_WRITE, _officer))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
 
@@ -58,7 +59,7 @@ async def limited(request: Request, service: Service) -> None:
     Raises:
         HttpProblem: 429.
     """
-    service.progress_limit.spend(request.client.host if request.client else "")
+    service.progress_limit.spend(client_of(request))
 
 
 def well_formed(number: str) -> str:
@@ -85,19 +86,17 @@ async def work(
     caller: Counter,
     service: Service,
     views: Views,
-    station: Annotated[
-        str | None, Query(max_length=100, description="the token's own, if left out; `all`")
-    ] = None,
 ) -> Response:
-    """A station's work list: overdue, due soon, cards that wait for collection."""
+    """The work list of the token's own station: overdue, due soon, cards that wait for
+    collection."""
     today = shanghai_date(service.clock.now())
-    wanted = None if station == "all" else station or caller.station
+    station = caller.station or ""
     soon = service.policy.id_cards.due_soon_days
-    found = await views.listed(lambda: service.id_card_reader.work(wanted, today, soon))
+    found = await views.listed(lambda: service.id_card_reader.work(station, today, soon))
     return listed(
         {
             "today": today,
-            "station": wanted,
+            "station": station,
             "overdue": list_document(found.overdue, today),
             "due_soon": list_document(found.due_soon, today),
             "waiting_for_collection": list_document(found.waiting, today),

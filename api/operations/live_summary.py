@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.rendering import Json
 from api.http.services import Services, services
 from api.http.streams import EventStream, Streams, event
@@ -28,10 +29,10 @@ router = APIRouter(tags=["live"])
 _log = structlog.get_logger(__name__)
 
 
-@router.get("/v1/live", responses=documents.streamed())
-async def pulse(service: Annotated[Services, Depends(services)]) -> EventStream:
+@router.get("/v1/live", responses=documents.streamed(429))
+async def pulse(request: Request, service: Annotated[Services, Depends(services)]) -> EventStream:
     """How the ledger is doing: `pulse` events with positions, lag, and today's events by kind."""
-    return service.live_summary.stream()
+    return service.live_summary.stream(client_of(request))
 
 
 class LiveSummaryFeed(PublicFeed):

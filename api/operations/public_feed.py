@@ -9,9 +9,6 @@ from contextlib import ExitStack
 
 from api.http.streams import END, HEARTBEAT, EventStream, Stream, Streams
 
-ANONYMOUS = ""
-"""In place of a token's subject: callers without a token share one allowance."""
-
 
 class PublicFeed(ABC):
     """Reads while there are listeners. ``latest`` is the event that was sent last."""
@@ -27,14 +24,15 @@ class PublicFeed(ABC):
     async def read(self) -> bytes | None:
         """Return the event to send: ``latest`` where nothing has changed, or ``None``."""
 
-    def stream(self) -> EventStream:
+    def stream(self, client: str) -> EventStream:
         """Open a stream for a new listener.
 
         Raises:
+            HttpProblem: 429; this client has too many open.
             Unavailable: too many are open.
         """
         with ExitStack() as held:
-            stream = held.enter_context(self._listeners.open(ANONYMOUS))
+            stream = held.enter_context(self._listeners.open(client))
             self._has_listeners.set()
             return EventStream(self._events(stream), held.pop_all())
 

@@ -9,17 +9,18 @@ import hashlib
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Security
+from fastapi import APIRouter, Depends, Path, Request, Security
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.reading import known_tags
 from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import EventStream
 from api.http.tokens import Principal
+from api.permits.recorded import at_station
 from ledger.errors import Unavailable
 
 from .answers import StaffStatsAnswer, StatsAnswer
@@ -47,7 +48,7 @@ Service = Annotated[Services, Depends(services)]
 Staff = Annotated[
     Principal,
     Security(
-        require(Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE, Scope.AUDIT_READ, Scope.OPERATE)
+        at_station(Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE, Scope.AUDIT_READ, Scope.OPERATE)
     ),
 ]
 
@@ -80,10 +81,10 @@ async def staff(service: Service, _: Staff) -> Response:
     return Response(content, 200, {"Ledger-Position": position}, "application/json")
 
 
-@router.get("/v1/stats/live", responses=documents.streamed())
-async def live(service: Service) -> EventStream:
+@router.get("/v1/stats/live", responses=documents.streamed(429))
+async def live(request: Request, service: Service) -> EventStream:
     """A `stats` event with the digest of the newest statistics, now and whenever it changes."""
-    return service.stats.stream()
+    return service.stats.stream(client_of(request))
 
 
 @router.get(

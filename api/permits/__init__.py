@@ -1,3 +1,13 @@
 """Residence permits: registrars' commands, holders' devices, live codes."""
 
-__all__ = ["answers", "display", "holder", "live", "presentation", "registrar", "schemas"]
+__all__ = [
+    "answers",
+    "display",
+    "holder",
+    "live",
+    "own_reads",
+    "presentation",
+    "recorded",
+    "registrar",
+    "schemas",
+]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from domain.standing import ElectronicStatus, PermitStatus, PersonalData, PhysicalStatus
 
+from .recorded import What
+
 
 class WindowAnswer(BaseModel):
     opens: date
@@ -123,3 +125,19 @@ class DisplayCodeAnswer(BaseModel):
     refresh_after_s: int = Field(description="when to request the next one")
     url: str = Field(description="content of the QR code, in upper case")
     qr_svg: str | None = Field(description="null if the service's address is too long for one")
+
+
+class RegistrarReadAnswer(BaseModel):
+    """A read at a counter: of a permit, of an application for an identity card."""
+
+    position: int = Field(description="among all registrars' reads; for `before`")
+    read_at: datetime
+    subject: str = Field(description="the permit's number, or the application's")
+    what: What
+    station: str
+    reader: str = Field(description="the account that read")
+
+
+class RegistrarReadsAnswer(BaseModel):
+    reads: list[RegistrarReadAnswer]
+    next_before: int | None = Field(description="`before` of the next page; null at the end")

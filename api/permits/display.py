@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,15 +12,15 @@ from fastapi import APIRouter, Depends, Header, Request, Security
 from api.http import documents, dpop
 from api.http.json_bodies import JsonRoute
 from api.http.origin import origin_of
-from api.http.reading import well_formed
+from api.http.reading import known, well_formed
 from api.http.roles import Scope
 from api.http.security import device_proof, require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.errors import HolderIsRestricted, PermitEnded
-from domain.permit import Permit
+from domain.standing import PersonalData
 from ledger.checks.display_codes import Display
-from ledger.errors import ProofReplayed, UnknownPermit
+from ledger.errors import ProofReplayed
 
 from .answers import DisplayCodeAnswer
 from .schemas import DisplayCodeBody
@@ -60,12 +61,12 @@ async def mint(
     A permit that is suspended or has ended gets one as well; its check has the outcome.
     """
     proof = device_proof(request, service)
-    permit = await _own(well_formed(permit_number), holder, service)
-    if proof.device not in permit.devices:
+    number = well_formed(permit_number)
+    if proof.device not in await _own_devices(number, holder, service):
         raise dpop.refused("The permit is not bound to this key.")
-    service.limits.mint(permit.id)
+    service.limits.mint(number)
     challenge = body.challenge if body else None
-    display = Display(permit.id, permit.holder_id, proof.device, proof.proof_id, challenge)
+    display = Display(number, holder.subject, proof.device, proof.proof_id, challenge)
     now, life_s = service.clock.now(), service.policy.display_code_life_s
     try:
         code = await service.codes.mint(display, now, life_s)
@@ -82,21 +83,22 @@ async def mint(
     )
 
 
-async def _own(number: str, holder: Principal, service: Services) -> Permit:
-    """Load the permit from the log itself: a phone that was just revoked gets no code.
+async def _own_devices(number: str, holder: Principal, service: Services) -> Collection[str]:
+    """Return the thumbprints of the phones that are bound, with every write acknowledged before: a
+    phone that was just revoked gets no code.
 
     Raises:
         UnknownPermit: there is none, or it is another holder's.
         HolderIsRestricted, PermitEnded: the holder's data must not be shown.
     """
-    permit = await service.ledger.permit(number)
-    if permit.holder_id != holder.subject:
-        raise UnknownPermit
-    if permit.restricted:
+    seen = await service.fresh.electronic(number)
+    facts = known(seen.facts, holder_id=holder.subject)
+    if facts.personal_data is PersonalData.RESTRICTED:
         raise HolderIsRestricted
-    if permit.erased:
+    if facts.personal_data is PersonalData.ERASED:
         raise PermitEnded
-    return permit
+    devices: Collection[str] = seen.row["devices"]
+    return devices
 
 
 def _qr(url: str) -> str | None:

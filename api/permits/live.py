@@ -25,15 +25,17 @@ from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
 
-router = APIRouter(tags=["live"])
+from .recorded import RecordedRoute, at_station
 
-Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
+router = APIRouter(tags=["live"], route_class=RecordedRoute)
+
+Registrar = Annotated[Principal, Security(at_station(Scope.PERMITS_WRITE))]
 Holder = Annotated[Principal, Security(require(Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
 
 
-@router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404))
+@router.get("/v1/permits/{permit_number}/live", responses=documents.streamed(401, 403, 404, 429))
 async def permit(
     permit_number: str, caller: Registrar, service: Service, views: Views
 ) -> EventStream:
@@ -42,7 +44,7 @@ async def permit(
     return _permit_stream(seen, caller, service)
 
 
-@router.get("/v1/me/live", responses=documents.streamed(401, 403, 404))
+@router.get("/v1/me/live", responses=documents.streamed(401, 403, 404, 429))
 async def own_permit(caller: Holder, service: Service, views: Views) -> EventStream:
     """A `permit` event with the own permit, now and whenever it changes; a `checked` event with the
     position of the last check, now and after each check."""

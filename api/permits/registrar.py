@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
 from api.http.fields import Empty
-from api.http.json_bodies import JsonRoute
+from api.http.problems import invalid_field
 from api.http.reading import (
     Reads,
     known,
@@ -22,10 +22,10 @@ from api.http.reading import (
 )
 from api.http.rendering import with_position
 from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
+from api.pictures.processes import NotAPicture
 from domain.errors import InvalidDetails
 from domain.fields import citizen_number_problem
 from domain.permit_document import permit_document
@@ -34,6 +34,8 @@ from ledger.commands.runner import Command
 
 from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
 from .presentation import electronic_document, physical_document
+from .recorded import RecordedRoute, at_station
+from .recorded import found as has_found
 from .schemas import (
     AddressChangeBody,
     CancellationBody,
@@ -46,11 +48,12 @@ from .schemas import (
     VoidingBody,
 )
 
-router = APIRouter(tags=["registrar"], route_class=JsonRoute)
+router = APIRouter(tags=["registrar"], route_class=RecordedRoute)
 
-Registrar = Annotated[Principal, Security(require(Scope.PERMITS_WRITE))]
-RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE))]
-RegistrarOrHolder = Annotated[Principal, Security(require(Scope.PERMITS_WRITE, Scope.HOLDER))]
+_registrar = at_station(Scope.PERMITS_WRITE)
+Registrar = Annotated[Principal, Security(_registrar)]
+RegistrarCommand = Annotated[Command, Depends(command_by(Scope.PERMITS_WRITE, _registrar))]
+RegistrarOrHolder = Annotated[Principal, Security(at_station(Scope.PERMITS_WRITE, Scope.HOLDER))]
 Service = Annotated[Services, Depends(services)]
 Views = Annotated[Reads, Depends(reads)]
 
@@ -65,13 +68,19 @@ _WRITE = documents.written(PermitAnswer)
 async def issue(body: IssueBody, command: RegistrarCommand, service: Service) -> Response:
     """Issue a permit (办证): both tracks, one validity."""
     application = body.application(command.context.today)
-    return await answered(
-        service.ledger.issue(application, command, body.holder.picture()), service, 201
-    )
+    portrait = body.holder.picture()
+    if portrait:
+        try:
+            portrait = await service.portraits.portrait(portrait, command.context.actor)
+        except NotAPicture as error:
+            raise invalid_field(error, "holder", "portrait") from None
+    return await answered(service.ledger.issue(application, command, portrait), service, 201)
 
 
 @router.post("/v1/permits/searches", responses=documents.read(PermitsAnswer, 413))
-async def search(body: SearchBody, _: Registrar, service: Service, views: Views) -> Response:
+async def search(
+    request: Request, body: SearchBody, _: Registrar, service: Service, views: Views
+) -> Response:
     """Find a person's permits by citizen number, which is sent in the body so that no log has it.
     An invalid number is refused, not answered with an empty list."""
     problem = citizen_number_problem("citizen_id_number", body.citizen_id_number, service.policy)
@@ -79,6 +88,7 @@ async def search(body: SearchBody, _: Registrar, service: Service, views: Views)
         raise InvalidDetails([problem])
     index = service.ledger.blind_index.of(body.citizen_id_number)
     found = await views.listed(lambda: service.reader.search(index))
+    has_found(request, [facts.permit_number for facts in found.permits])
 
     def one(facts: Facts) -> dict[str, object]:
         return with_position(permit_document(service.standing(facts)), found.as_of_position)

@@ -61,7 +61,8 @@ class HolderBody(RequestBody):
     citizen_id_number: CitizenNumber
     hukou_address: Annotated[Text, Field(examples=["安徽省合肥市蜀山区示例路1号"])]
     portrait: Annotated[
-        PictureText | None, Field(description="JPEG or PNG, base64, at most 64 KiB decoded")
+        PictureText | None,
+        Field(description="JPEG or PNG, base64, at most 64 KiB decoded; only its pixels are kept"),
     ] = None
 
     def picture(self) -> Portrait | None:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Security
+from fastapi import APIRouter, Depends, Header, Path, Request, Security
 from starlette.responses import Response
 from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
 
 from api.http import documents
+from api.http.admission import client_of
 from api.http.problems import HttpProblem
 from api.http.roles import Scope
 from api.http.security import require
@@ -124,12 +125,14 @@ def _tile_path(text: str) -> TilePath:
 
 
 def _proof_of(log: Log) -> Callable[..., Awaitable[Response]]:
-    async def proof(position: Position, service: Service, prefer: Prefer = None) -> Response:
+    async def proof(
+        request: Request, position: Position, service: Service, prefer: Prefer = None
+    ) -> Response:
         """That a position is in the log (C2SP tlog-proof); 404 until it is integrated. Under the
         newest checkpoint that the witnesses' quorum has cosigned, if that covers the position; else
         under the first that does."""
         wait_s = _wait_s(prefer)
-        if not await _integrated(log, position, service, wait_s):
+        if not await _integrated(log, position, service, wait_s, client_of(request)):
             raise not_there(f"Position {position} is not in the tree yet.", retry=True)
         checkpoint = await service.witnessed.covering(log, position)
         checkpoint = checkpoint or await service.trees.oldest(log, position)
@@ -153,13 +156,13 @@ async def _proof_text(log: Log, position: int, checkpoint: Note, service: Servic
     return TlogProof(index, tuple(path), checkpoint)
 
 
-async def _integrated(log: Log, position: int, service: Services, wait_s: int) -> bool:
+async def _integrated(log: Log, position: int, service: Services, wait_s: int, client: str) -> bool:
     """Return whether the tree has the position within ``wait_s`` seconds."""
 
     async def is_there() -> bool:
         return await service.trees.size(log) >= position
 
-    return await service.waits.until(is_there, wait_s)
+    return await service.public_waits.until(is_there, wait_s, client)
 
 
 def _keys_of(log: Log) -> Callable[..., Awaitable[Response]]:
@@ -207,7 +210,7 @@ for _log in LOGS.values():
         ("/checkpoint", _checkpoint_of(_log), text_of("a signed note", 404, 503)),
         ("/tile/entries/{tile_path:path}", _entries_of(_log), _ENTRIES),
         ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
-        ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 503)),
+        ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 429, 503)),
         ("/key", _keys_of(_log), text_of("verifier keys")),
     ):
         router.add_api_route(

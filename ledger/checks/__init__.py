@@ -1,3 +1,3 @@
-"""The log of checks of cards and live codes, live codes, and audit reads."""
+"""The log of checks of cards and live codes, live codes, audit reads, registrars' reads."""
 
-__all__ = ["audit_reads", "display_codes", "history", "log"]
+__all__ = ["audit_reads", "display_codes", "history", "log", "registrar_reads"]

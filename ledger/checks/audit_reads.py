@@ -90,8 +90,10 @@ class AuditReads:
                 await connection.execute("SET LOCAL synchronous_commit = on")
                 await connection.execute(cast("Any", _sql.record_read), parameters)
 
-    async def recent(self, subject: str | None, before: int, limit: int) -> list[RecordedRead]:
-        """Audit reads, the newest first, of one subject or of all.
+    async def recent(
+        self, subject: str | None, before: int, limit: int, *, case: str | None = None
+    ) -> list[RecordedRead]:
+        """Audit reads, the newest first, of one subject or of all, in one case or in all.
 
         Raises:
             Unavailable
@@ -99,7 +101,12 @@ class AuditReads:
         rows = await read_rows(
             self._pool,
             _sql.reads,
-            {"subject": subject, "before": before, "limit": min(limit, READS_MAX)},
+            {
+                "subject": subject,
+                "case": case,
+                "before": before,
+                "limit": min(limit, READS_MAX),
+            },
             dict_row,
         )
         return [

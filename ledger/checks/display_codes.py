@@ -9,11 +9,11 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from psycopg.rows import tuple_row
 
-from domain import printed_number
+from domain import live_code
 from domain.errors import ChallengeNotOpen
 from ledger.crypto import randomness
 from ledger.database.connections import translated_errors
@@ -22,10 +22,6 @@ from ledger.errors import ConnectionLost, ProofReplayed, Unavailable
 from ledger.eventlog.reads import Pool
 
 KEY_BYTES = 32
-ALPHABET: Final = printed_number.ALPHABET
-"""Crockford's base 32: upper case, so that a QR code holds it in little space."""
-CODE_LENGTH = 26
-"""130 random bits, all of which count: no other text is the same code."""
 CHALLENGE_LENGTH = 8
 CODES_OPEN_MAX = 3
 """Of one device: the code shown, the next one, and one whose response was lost."""
@@ -154,8 +150,10 @@ class DisplayCodes:
 
 def new_code() -> str:
     """26 characters, each worth five random bits."""
-    number = randomness.source.bits(CODE_LENGTH * 5)
-    return "".join(ALPHABET[number >> 5 * place & 31] for place in range(CODE_LENGTH))
+    number = randomness.source.bits(live_code.LENGTH * 5)
+    return "".join(
+        live_code.ALPHABET[number >> 5 * place & 31] for place in range(live_code.LENGTH)
+    )
 
 
 def new_challenge() -> str:

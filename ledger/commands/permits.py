@@ -237,9 +237,11 @@ class PermitCommands(CommandRunner):
     ) -> Answer:
         """申领电子居住证. [P18, P19]
 
+        Whether another holder's permit exists makes no difference to the answer.
+
         Raises:
-            UnknownPermit: the permit is another's.
-            NoPhysicalPermit: there is no such permit, and this holder never had one.
+            UnknownPermit: there is no such permit of this holder's.
+            NoPhysicalPermit: nor did this holder ever have another one.
         """
 
         def claim(permit: Permit) -> None:
@@ -253,10 +255,9 @@ class PermitCommands(CommandRunner):
         try:
             return await self._own(number, holder_id)
         except UnknownPermit:
-            known = await self.log.last_position(number) or await self.log.knows_holder(holder_id)
-            if not known:
-                raise NoPhysicalPermit from None
-            raise
+            if await self.log.knows_holder(holder_id):
+                raise
+            raise NoPhysicalPermit from None
 
     async def revoke_device(
         self, number: str, holder_id: str, thumbprint: str, command: Command
@@ -280,8 +281,9 @@ class PermitCommands(CommandRunner):
 def already_holds(holder: Holder) -> AlreadyHoldsPermit:
     """The refusal of a second permit; its message explains a corrected number. [P2]"""
     if not holder.formerly:
-        return AlreadyHoldsPermit()
+        return AlreadyHoldsPermit(permit_number=holder.permit_number)
     return AlreadyHoldsPermit(
         "This number was corrected on a residence permit that is in force: its holder already has a"
-        " permit, under the corrected number."
+        " permit, under the corrected number.",
+        holder.permit_number,
     )

@@ -265,7 +265,8 @@ class CommandRunner:
         positions = await self.log.append(
             Append(stored, holder_changes, pending, new_holder.portrait)
         )
-        return Answer(True, body, version, positions[-1] if positions else position)
+        last = positions[-1] if positions else position
+        return Answer(True, body, version, last, appended=bool(positions))
 
     async def _key_of(self, holder_id: str) -> HolderKey:
         """

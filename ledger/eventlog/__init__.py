@@ -9,6 +9,7 @@ __all__ = [
     "idempotency",
     "log",
     "notifier",
+    "pages",
     "prefetch",
     "reads",
     "recognition",

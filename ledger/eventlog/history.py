@@ -1,4 +1,4 @@
-"""The whole history of one stream, event by event, for investigators.
+"""The history of one stream, event by event, for investigators: whole, or in pages.
 
 Other readers stop at the first event that can't be read. Here it is reported as unreadable, with
 all events around it; but the state of a permit is never guessed.
@@ -6,16 +6,17 @@ all events around it; but the state of a permit is never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import StoredEvent
-from psycopg.rows import args_row
+from psycopg.rows import args_row, scalar_row
 
 from domain.aggregate import DomainEvent
 from domain.events import PermitEvent, PermitIssued
@@ -25,12 +26,19 @@ from domain.validity import History
 from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
-from ledger.errors import Corrupt, KeyUnusable, UnknownPermit, UnreadableEvent
+from ledger.errors import KeyUnusable, Unavailable, UnknownPermit, UnreadableEvent
 
+from .pages import Pages
 from .reads import Pool, read_rows
 
-EVENTS_MAX = 10_000
-"""The most that one stream may have; a permit has two or three a year."""
+EVENTS_MAX = 100_000
+"""The most that are held at once, some 300 MB; a permit has two or three a year. A longer history
+is read in pages."""
+PAGE_EVENTS = 1_000
+"""Read and decrypted at once; between two pages other requests have their turn."""
+
+Protection = Literal["erased", "restricted"] | None
+"""Why a holder's data is not shown."""
 
 _sql = Queries("ledger", "sql/audit.sql")
 _log_sql = Queries("ledger", "sql/queries.sql")
@@ -148,33 +156,98 @@ class StreamHistories:
         self._pool = pool
         self._mapper = mapper
         self._keys = keys
+        self._turns = Pages()
 
     async def of(self, stream: str) -> StreamHistory:
         """A stream's history, decrypted; without events if there is no such stream.
 
         Raises:
-            Unavailable
-            Corrupt: the stream has more than 10,000 events, which no permit has.
+            Unavailable: also where it has more than :data:`EVENTS_MAX` events.
         """
         history = await self._read(stream)
         if _was_erased_meanwhile(history):
             return await self._read(stream)
         return history
 
+    async def pages(self, stream: str) -> AsyncIterator[HistoryPage]:
+        """A stream's history in pages, decrypted; one page without events if there is none.
+
+        Each page is of its own snapshot, and has the head of that.
+
+        Raises:
+            Unavailable
+        """
+        async for head, parsed in self._pages(stream):
+            keys = await self._keys_of(_holders(parsed))
+            yield HistoryPage(head, await self._all_opened(parsed, keys))
+
+    async def missing_versions(self, stream: str, limit: int) -> list[int]:
+        """The first versions up to the stream's last one that have no event.
+
+        Raises:
+            Unavailable
+        """
+        parameters = {"stream": stream, "limit": limit}
+        return await read_rows(self._pool, _sql.missing_versions, parameters, scalar_row)
+
+    async def protection(self, stream: str) -> Protection:
+        """Why the data of the stream's holder is not shown now, by the log's own topics.
+
+        Raises:
+            Unavailable
+        """
+        parameters = {"stream": stream}
+        topics = await read_rows(self._pool, _sql.last_protection, parameters, scalar_row)
+        kind = topics[0].split(".")[1] if topics else ""
+        if kind == "holder-erased":
+            return "erased"
+        return "restricted" if kind == "holder-restricted" else None
+
     async def _read(self, stream: str) -> StreamHistory:
-        parameters = {"stream": stream, "limit": EVENTS_MAX + 1}
-        rows = await read_rows(self._pool, _sql.history, parameters, args_row(_Row))
-        if len(rows) > EVENTS_MAX:
-            raise Corrupt(f"{stream} has more than {EVENTS_MAX:,} events")
-        found = [
-            (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
-            for row in rows
-            if row.position is not None
-        ]
-        sealed = [parsed for _, parsed in found if isinstance(parsed, SealedEvent)]
-        keys = await self._keys_of(holders_of(sealed))
-        events = [self._opened(position, parsed, keys) for position, parsed in found]
-        return StreamHistory(rows[0].head, tuple(events))
+        head, found = 0, list[_Found]()
+        with ExitStack() as stack:
+            async for page_head, page in self._pages(stream):
+                if not found:
+                    stack.enter_context(self._turns.admitted(page))
+                head = page_head
+                found += page
+                if len(found) > EVENTS_MAX:
+                    raise Unavailable(
+                        f"{stream} has more than {EVENTS_MAX:,} events: read them in pages."
+                    )
+            # After all pages, so that one key opens all events, or none of them.
+            keys = await self._keys_of(_holders(found))
+            return StreamHistory(head, await self._all_opened(found, keys))
+
+    async def _pages(self, stream: str) -> AsyncIterator[tuple[int, list[_Found]]]:
+        """The log's head and the events, in pages, not yet decrypted; at least one page."""
+        after = 0
+        while True:
+            parameters = {"stream": stream, "after": after, "limit": PAGE_EVENTS}
+            rows = await read_rows(self._pool, _sql.history, parameters, args_row(_Row))
+            page: list[_Found] = []
+
+            def parse(part: Sequence[_Row], page: list[_Found] = page) -> None:
+                page.extend(
+                    (row.position, _parse(self._mapper, StoredEvent(*row[2:])))
+                    for row in part
+                    if row.position is not None
+                )
+
+            await self._turns.each(rows, parse)
+            yield rows[0].head, page
+            if len(page) < PAGE_EVENTS:
+                return
+            after = page[-1][1].stored.originator_version
+
+    async def _all_opened(self, found: Sequence[_Found], keys: Keys) -> tuple[RecordedEvent, ...]:
+        events: list[RecordedEvent] = []
+
+        def open_some(part: Sequence[_Found]) -> None:
+            events.extend(self._opened(position, parsed, keys) for position, parsed in part)
+
+        await self._turns.each(found, open_some)
+        return tuple(events)
 
     def _opened(self, position: int, parsed: SealedEvent | _Unparsed, keys: Keys) -> RecordedEvent:
         plain = _plain(parsed.stored)
@@ -206,6 +279,13 @@ class StreamHistories:
         return keys
 
 
+class HistoryPage(NamedTuple):
+    """Some of a stream's events by version; ``head`` is the log's head in the same snapshot."""
+
+    head: int
+    events: tuple[RecordedEvent, ...]
+
+
 class _Row(NamedTuple):
     """The log's head, with an event if there is one."""
 
@@ -221,6 +301,14 @@ class _Row(NamedTuple):
 class _Unparsed:
     stored: StoredEvent
     reason: str
+
+
+_Found = tuple[int, SealedEvent | _Unparsed]
+"""An event and its position."""
+
+
+def _holders(found: Sequence[_Found]) -> list[str]:
+    return holders_of([parsed for _, parsed in found if isinstance(parsed, SealedEvent)])
 
 
 def _parse(mapper: EventMapper, stored: StoredEvent) -> SealedEvent | _Unparsed:

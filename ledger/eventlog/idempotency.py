@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KEY_LENGTH_MAX = 128
 """Characters of an ``Idempotency-Key``."""
@@ -38,7 +38,8 @@ class Answer:
     """A command's response.
 
     ``body`` is the rendered aggregate or refusal, ``version`` the aggregate's, ``position`` the
-    log's at which it is current; ``replayed`` if it is the stored response of an earlier request.
+    log's at which it is current; ``replayed`` if it is the stored response of an earlier request,
+    ``appended`` if it has just appended an event.
     """
 
     accepted: bool
@@ -46,3 +47,4 @@ class Answer:
     version: int | None
     position: int | None
     replayed: bool = False
+    appended: bool = field(default=False, compare=False)

@@ -14,13 +14,14 @@ from psycopg.rows import AsyncRowFactory, args_row, scalar_row
 from domain.aggregate import Aggregate, DomainEvent
 from domain.personal import ERASED
 from domain.stream_types import stream_type_of
-from ledger.codec.mapper import EventMapper, holders_of
+from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
 
 from .append import Append, AppendCommits
 from .idempotency import Answer
+from .pages import Pages
 from .reads import GroupRead, Pool, read_rows
 from .registry import Holder, HolderRecord
 
@@ -44,6 +45,7 @@ class EventLog:
         self._pool = pool
         self._mapper = mapper
         self._keys = keys
+        self._pages = Pages()
         self._streams = GroupRead(self._read_streams)
         self._wrapped = GroupRead(self._read_wrapped)
 
@@ -73,16 +75,23 @@ class EventLog:
 
     async def _folded(self, stream: str) -> Aggregate | None:
         stored = await self._streams.get(stream) or ()
-        return folded(await self.opened(stored))
+        fold = Fold()
+        with self._pages.admitted(stored):
+            await self._pages.each(await self.opened(stored), fold.add)
+        return fold.aggregate
 
-    async def opened(self, stored: Iterable[StoredEvent]) -> list[DomainEvent]:
+    async def opened(self, stored: Sequence[StoredEvent]) -> list[DomainEvent]:
         """Stored events as the domain's, decrypted.
 
         Raises:
             UnreadableEvent
         """
-        sealed = [self._mapper.parse(event) for event in stored]
-        return self._mapper.open(sealed, await self.holder_keys(holders_of(sealed)))
+        sealed: list[SealedEvent] = []
+        events: list[DomainEvent] = []
+        await self._pages.each(stored, lambda page: sealed.extend(map(self._mapper.parse, page)))
+        keys = await self.holder_keys(holders_of(sealed))
+        await self._pages.each(sealed, lambda page: events.extend(self._mapper.open(page, keys)))
+        return events
 
     async def stored(self, stream: str) -> list[StoredEvent]:
         """A stream's events, by version."""
@@ -162,26 +171,40 @@ class EventLog:
         return await read_rows(self._pool, query, parameters, row_factory)
 
 
+class Fold:
+    """The aggregate that a stream's events make; ``None`` as long as there are none."""
+
+    def __init__(self) -> None:
+        self.aggregate: Aggregate | None = None
+        self._expected: type[DomainEvent] = DomainEvent
+
+    def add(self, events: Iterable[DomainEvent]) -> None:
+        """
+        Raises:
+            UnreadableEvent: they are not all of one stream type.
+        """
+        for event in events:
+            if not isinstance(event, self._expected):
+                raise UnreadableEvent(
+                    f"version {event.originator_version} of {event.originator_id} is of another"
+                    " stream type than those before it"
+                )
+            if self.aggregate is None:
+                self.aggregate = cast("Aggregate", event.mutate(None))
+                self._expected = stream_type_of(self.aggregate).event
+            else:
+                event.mutate(cast("Any", self.aggregate))
+
+
 def folded(events: Iterable[DomainEvent]) -> Aggregate | None:
     """The aggregate that these events make; ``None`` if there are none.
 
     Raises:
         UnreadableEvent: they are not all of one stream type.
     """
-    aggregate: Aggregate | None = None
-    expected: type[DomainEvent] = DomainEvent
-    for event in events:
-        if not isinstance(event, expected):
-            raise UnreadableEvent(
-                f"version {event.originator_version} of {event.originator_id} is of another"
-                " stream type than those before it"
-            )
-        if aggregate is None:
-            aggregate = cast("Aggregate", event.mutate(None))
-            expected = stream_type_of(aggregate).event
-        else:
-            event.mutate(cast("Any", aggregate))
-    return aggregate
+    fold = Fold()
+    fold.add(events)
+    return fold.aggregate
 
 
 _integer_row: AsyncRowFactory[int] = scalar_row

@@ -1,10 +1,27 @@
 -- name: history
--- A stream's events and the log's head, from one snapshot; without events, one row with the head.
+-- A page of a stream's events and the log's head, from one snapshot; without events, one row with the
+-- head.
 SELECT head.position AS head, events.position, stream, version, topic, state
 FROM ledger.head LEFT JOIN LATERAL (
-    SELECT * FROM ledger.events WHERE stream = %(stream)s ORDER BY version LIMIT %(limit)s
+    SELECT * FROM ledger.events WHERE stream = %(stream)s AND version > %(after)s
+    ORDER BY version LIMIT %(limit)s
 ) AS events ON true
 ORDER BY version;
+
+-- name: missing_versions
+-- Those before the stream's last one, the first of them.
+SELECT generate_series(previous + 1, version - 1) AS missing FROM (
+    SELECT version, lag(version, 1, 0) OVER (ORDER BY version) AS previous
+    FROM ledger.events WHERE stream = %(stream)s
+) AS versions WHERE version > previous + 1
+ORDER BY missing LIMIT %(limit)s;
+
+-- name: last_protection
+-- The last event of a stream by which its holder's data was restricted, released or erased.
+SELECT topic FROM ledger.events
+WHERE stream = %(stream)s
+  AND topic ~ '\.holder-(erased|restricted|restriction-lifted)\.v[1-9][0-9]*$'
+ORDER BY version DESC LIMIT 1;
 
 -- name: record_read
 -- Idempotent.
@@ -17,4 +34,5 @@ SELECT position, read_id, read_at, reader, case_number, what, subject, parameter
        correlation_id
 FROM ledger.audit_reads
 WHERE position < %(before)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+  AND (%(case)s::text IS NULL OR case_number = %(case)s)
 ORDER BY position DESC LIMIT %(limit)s;

@@ -10,20 +10,21 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.checks.decoding import Decoders
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import PROGRESS_GUESSES_PER_HOUR, RateLimit
 from api.http.services import Services
-from api.http.streams import PUBLIC_STREAMS_MAX, Streams
+from api.http.streams import PUBLIC_STREAMS_A_CLIENT_MAX, PUBLIC_STREAMS_MAX, Streams
 from api.http.waits import Waits
 from api.id_cards.presentation import IdCardRenderer
 from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import Published, StatsFeed
 from api.permits.presentation import PermitRenderer
+from api.pictures.processes import PictureProcesses
 from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.registrar_reads import RegistrarReads
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
@@ -103,13 +104,17 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 LiveSummaryReader(pool, reader),
                 views,
                 basis.clock,
-                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX),
+                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, live_summary.run())
             stats = StatsFeed(
-                Published(settings.published_dir), Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_MAX)
+                Published(settings.published_dir),
+                Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, stats.run())
+            decoders, portraits = PictureProcesses(), PictureProcesses()
+            stack.push_async_callback(decoders.close)
+            stack.push_async_callback(portraits.close)
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
@@ -130,6 +135,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 history=CheckHistory(pool, holder_keys),
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
+                registrar_reads=stack.enter_context(closing(RegistrarReads(database_url, pool))),
                 codes=DisplayCodes(pool, keys.display_codes(settings)),
                 card_codes=keys.card_codes(settings),
                 limits=basis.check_limits(blind_index),
@@ -146,11 +152,16 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 streams=Streams(),
                 live_summary=live_summary,
                 stats=stats,
-                decoders=Decoders(),
+                frames_limit=RateLimit(
+                    settings.frames_per_verifier_per_minute, what="pictures by this account"
+                ),
+                decoders=decoders,
+                portraits=portraits,
                 trees=trees,
                 witnessed=WitnessedCheckpoints(trees, witnesses),
                 log_verifiers=watched_verifiers(settings),
                 waits=Waits(),
+                public_waits=Waits(),
                 metrics_access=basis.metrics_access(),
                 public_url=basis.public_url,
                 min_position_wait_s=settings.min_position_wait_s,

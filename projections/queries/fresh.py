@@ -14,10 +14,11 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.rows import DictRow, dict_row
 
 from domain.aggregate import DomainEvent
-from ledger.codec.mapper import EventMapper, holders_of
+from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import UnreadableEvent
+from ledger.eventlog.pages import Pages
 from ledger.eventlog.reads import Pool, read_rows
 from projections.views.id_cards import VIEW as ID_CARDS
 from projections.views.view import ELECTRONIC, PHYSICAL, View
@@ -51,35 +52,39 @@ class StreamFolder:
         self._pool = pool
         self._mapper = mapper
         self._keys = keys
+        self._pages = Pages()
 
     async def permit(self, permit_number: str) -> PermitRow:
         """As of the log's head; its row has the columns of both views."""
-        return await self._seen(permit_number, _both)
+        return await self._seen(permit_number, PHYSICAL, ELECTRONIC)
 
     async def physical(self, permit_number: str) -> PermitRow:
-        return await self._seen(permit_number, lambda events, keys: _row(PHYSICAL, events, keys))
+        return await self._seen(permit_number, PHYSICAL)
 
     async def electronic(self, permit_number: str) -> PermitRow:
-        return await self._seen(permit_number, lambda events, keys: _row(ELECTRONIC, events, keys))
+        return await self._seen(permit_number, ELECTRONIC)
 
     async def application(self, receipt_number: str) -> Progress:
         """An application for an identity card."""
         head, stored = await self._events(receipt_number, ID_CARDS)
         row = None
         if stored:
-            opened = await self._opened(receipt_number, stored)
-            row = _folded(ID_CARDS, opened.events)
+            with self._pages.admitted(stored):
+                opened = await self._opened(receipt_number, stored)
+                row = await self._folded(ID_CARDS, opened.events)
         return Progress(as_of_position=head, head=head, row=row, is_present=True)
 
-    async def _seen(
-        self, number: str, row_of: Callable[[Sequence[DomainEvent], Keys], dict[str, Any]]
-    ) -> PermitRow:
+    async def _seen(self, number: str, *views: View[Any]) -> PermitRow:
         head, stored = await self._events(number, PHYSICAL)
         positions = {"as_of_position": head, "head": head}
         if not stored:
             return seen_in({**positions, **_NOBODY, "permit_number": None})
-        opened = await self._opened(number, stored)
-        return seen_in({**positions, **row_of(opened.events, opened.keys), **opened.person})
+        with self._pages.admitted(stored):
+            opened = await self._opened(number, stored)
+            rows = [
+                view.record(await self._folded(view, opened.events), opened.keys) for view in views
+            ]
+        return seen_in({**positions, **_joined(rows), **opened.person})
 
     async def _events(self, stream: str, view: View[Any]) -> tuple[int, list[StoredEvent]]:
         """The log's head, and the stream's events where they are of the view's lifecycle."""
@@ -93,15 +98,36 @@ class StreamFolder:
         return rows[0]["head"], stored if is_own else []
 
     async def _opened(self, stream: str, stored: Sequence[StoredEvent]) -> _Opened:
-        sealed = [self._mapper.parse(event) for event in stored]
+        sealed: list[SealedEvent] = []
+        await self._pages.each(stored, lambda page: sealed.extend(map(self._mapper.parse, page)))
         holder_id = holders_of(sealed)[0]
         found = await self._rows(_sql.person, stream=stream, holder_id=holder_id)
-        if not found:
-            return _Opened(self._mapper.open(sealed, {}), {}, _NOBODY)
-        [person] = found
-        wrapped = WrappedKey(holder_id, person["kek_id"], person["wrapped"])
-        keys = await self._keys.unwrap_async([wrapped])
-        return _Opened(self._mapper.open(sealed, keys), keys, person)
+        person: Mapping[str, Any] = _NOBODY
+        keys: Keys = {}
+        if found:
+            [person] = found
+            wrapped = WrappedKey(holder_id, person["kek_id"], person["wrapped"])
+            keys = await self._keys.unwrap_async([wrapped])
+        events: list[DomainEvent] = []
+        await self._pages.each(sealed, lambda page: events.extend(self._mapper.open(page, keys)))
+        return _Opened(events, keys, person)
+
+    async def _folded(self, view: View[Any], events: Sequence[DomainEvent]) -> Any:
+        row: Any = None
+
+        def add(page: Sequence[DomainEvent]) -> None:
+            nonlocal row
+            for event in page:
+                try:
+                    row = view.evolve(row, event)
+                except Exception as error:
+                    raise UnreadableEvent(
+                        f"version {event.originator_version} of {event.originator_id}"
+                        f" can't be applied: {type(error).__name__}"
+                    ) from error
+
+        await self._pages.each(events, add)
+        return row
 
     async def _rows(self, query: str, **parameters: object) -> list[DictRow]:
         return await read_rows(self._pool, query, parameters, dict_row)
@@ -178,29 +204,14 @@ class FreshReader:
         return await fold(seen.row["wanted"])
 
 
-def _both(events: Sequence[DomainEvent], keys: Keys) -> dict[str, Any]:
-    """A row of ``views.permits``."""
-    phone = _row(ELECTRONIC, events, keys)
+def _joined(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The one view's row; of both, one as in ``views.permits``."""
+    if len(rows) == 1:
+        return rows[0]
+    card, phone = rows
     return {
-        **_row(PHYSICAL, events, keys),
+        **card,
         "electronic_card_serial": phone["card_serial"],
         "claimed": phone["claimed"],
         "devices": phone["devices"],
     }
-
-
-def _row(view: View[Any], events: Sequence[DomainEvent], keys: Keys) -> dict[str, Any]:
-    return view.record(_folded(view, events), keys)
-
-
-def _folded(view: View[Any], events: Sequence[DomainEvent]) -> Any:
-    row: Any = None
-    for event in events:
-        try:
-            row = view.evolve(row, event)
-        except Exception as error:
-            raise UnreadableEvent(
-                f"version {event.originator_version} of {event.originator_id}"
-                f" can't be applied: {type(error).__name__}"
-            ) from error
-    return row

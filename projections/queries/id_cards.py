@@ -92,8 +92,8 @@ class IdCardReader:
             is_present=found["last_version"] == (row.version if row else None),
         )
 
-    async def work(self, station: str | None, today: date, due_soon_days: int) -> Work:
-        """Of one station, or of all of them."""
+    async def work(self, station: str, today: date, due_soon_days: int) -> Work:
+        """Of the applications that a station has accepted."""
         parameters = {
             "station": station,
             "today": today,

@@ -12,20 +12,20 @@ LEFT JOIN views.id_card_applications AS applications ON receipt_number = %(recei
 -- The longest overdue first.
 SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
 WHERE stage IN ('accepted', 'sent_to_hukou_police', 'approved', 'produced')
-  AND due_date < %(today)s AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+  AND due_date < %(today)s AND accepted_by = %(station)s
 ORDER BY due_date, receipt_number LIMIT %(rows_max)s;
 
 -- name: due_soon
 SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
 WHERE stage IN ('accepted', 'sent_to_hukou_police', 'approved', 'produced')
   AND due_date BETWEEN %(today)s AND %(soon)s
-  AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+  AND accepted_by = %(station)s
 ORDER BY due_date, receipt_number LIMIT %(rows_max)s;
 
 -- name: waiting
 -- The card that has waited longest first.
 SELECT applications.*, count(*) OVER () AS found FROM views.id_card_applications AS applications
-WHERE stage = 'arrived' AND (%(station)s::text IS NULL OR accepted_by = %(station)s)
+WHERE stage = 'arrived' AND accepted_by = %(station)s
 ORDER BY stage_since, receipt_number LIMIT %(rows_max)s;
 
 -- name: counts

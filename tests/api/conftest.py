@@ -121,6 +121,12 @@ def investigator(caller: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture(scope="session")
+def supervisor(caller: Callable[..., Caller]) -> Caller:
+    """One who supervises investigators: sees the audit reads of all cases."""
+    return caller("supervisor", case="2026-S-1")
+
+
+@pytest.fixture(scope="session")
 def operator(caller: Callable[..., Caller]) -> Caller:
     """An operator."""
     return caller("operator")

@@ -20,10 +20,14 @@ def verify(http, tmp_path):
     def verify(packed):
         (tmp_path / "evidence.zip").write_bytes(packed)
         (tmp_path / "keys.txt").write_text(http.get("/tlog/keys").text)
+        (tmp_path / "jwks.json").write_text(http.get("/.well-known/jwks.json").text)
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             archive.extract("verify_evidence.py", tmp_path)
         ran = subprocess.run(
-            [sys.executable, "-I", "verify_evidence.py", "evidence.zip", "--keys", "keys.txt"],
+            [
+                *(sys.executable, "-I", "verify_evidence.py", "evidence.zip"),
+                *("--keys", "keys.txt", "--jwks", "jwks.json"),
+            ],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -77,12 +81,12 @@ def test_an_erased_applicant_is_not_named(investigator, accept, verify):
     assert verify(before)[0] == verify(after)[0] == 0
 
 
-def test_audit_reads_are_recorded(investigator, registrar, accept):
+def test_audit_reads_are_recorded(investigator, supervisor, registrar, accept):
     number = accept()["receipt_number"]
     assert investigator.get(f"{A}/{number}/events").status_code == 200
     assert registrar.get(f"{A}/{number}/events").status_code == 403
     assert investigator.get(f"{A}/{'0' * 16}/events").status_code == 404
-    reads = investigator.get("/v1/audit/reads", subject=number).json()["reads"]
+    reads = supervisor.get("/v1/audit/reads", subject=number).json()["reads"]
 
     assert {(read["what"], read["outcome"]) for read in reads} == {
         ("application_events", "answered"),

@@ -47,11 +47,13 @@ def test_a_read_is_recorded_with_its_parameters(recorded, investigator, number):
     instants = {"at": "2099-01-05T09:00:00.1234567+08:00", "known_at": "2099-01-05T01:00:00Z"}
     investigator.get(path(number, "state"), **instants)
     investigator.get(path(number, "state"), at="欧阳测试", name="欧阳测试")
+    investigator.get(path(number, "state"), at="欧阳测试")
     investigator.get(path(number, "events"), limit="990000199001010017")
     investigator.get(path(number, "checks"), limit=7, before=12)
 
     assert [
         ("answered", instants),
+        ("invalid", {"at": "[not kept]"}),
         ("invalid", {"at": "[not kept]"}),
         ("invalid", {"limit": "[not kept]"}),
         ("answered", {"limit": "7", "before": "12"}),
@@ -128,14 +130,14 @@ def test_a_refusal_that_cannot_be_recorded_is_not_answered(service, registrar, n
     assert 503 == answer.status_code
 
 
-def test_audit_reads_are_listed_newest_first(investigator, signed, number):
+def test_audit_reads_are_listed_newest_first(investigator, supervisor, signed, number):
     """All, or those of one permit, in pages; listing them is an audit read as well."""
     investigator.get(path(number, "state"))
     signed(sub="officer-7", scope="verify").get(path(number, "checks"))
     investigator.get(READS, subject=number)
 
-    first = investigator.get(READS, subject=number, limit=2).json()
-    second = investigator.get(READS, subject=number, limit=2, before=first["next_before"]).json()
+    first = supervisor.get(READS, subject=number, limit=2).json()
+    second = supervisor.get(READS, subject=number, limit=2, before=first["next_before"]).json()
 
     assert [
         ("reads", "investigator@development", "2026-DP-17", "answered"),
@@ -143,5 +145,93 @@ def test_audit_reads_are_listed_newest_first(investigator, signed, number):
     ] == [(one["what"], one["reader"], one["case"], one["outcome"]) for one in first["reads"]]
     assert ["state"] == [one["what"] for one in second["reads"]]
     assert second["next_before"] is None
-    [newest] = investigator.get(READS, limit=1).json()["reads"]
+    [newest] = supervisor.get(READS, limit=1).json()["reads"]
     assert ("reads", number) == (newest["what"], newest["subject"])
+
+
+# -- a look that is hidden at another subject ----------------------------------------------------
+
+
+@pytest.fixture
+def newest(service):
+    """``newest(2)``: the subject, kind and outcome of the last reads on record."""
+
+    def newest(n):
+        rows = service.rows(
+            "SELECT subject, what, outcome FROM ledger.audit_reads ORDER BY position DESC LIMIT %s",
+            n,
+        )
+        return rows[::-1]
+
+    return newest
+
+
+@pytest.fixture
+def receipt(accept):
+    return accept()["receipt_number"]
+
+
+@pytest.mark.parametrize("what", ["events", "evidence"])
+def test_a_read_of_an_application_is_not_recorded_at_a_permit_in_the_query(
+    investigator, newest, receipt, number, what
+):
+    """Refused, and on record where it was tried."""
+    asked = f"/v1/audit/id-card-applications/{receipt}/{what}"
+
+    answer = investigator.get(asked, permit_number=number)
+
+    name = "application_" + what
+    assert 422 == answer.status_code
+    assert [(receipt, name, "invalid")] == newest(1)
+    assert 200 == investigator.get(asked).status_code
+    assert [(receipt, name, "answered")] == newest(1)
+
+
+@pytest.mark.parametrize("parameter", ["subject", "receipt_number", "permit_number"])
+def test_a_read_of_a_permit_is_not_recorded_at_another(
+    investigator, newest, issue, number, parameter
+):
+    other = issue()["permit_number"]
+
+    answer = investigator.get(path(number, "events"), **{parameter: other})
+
+    assert 422 == answer.status_code
+    assert [(number, "events", "invalid")] == newest(1)
+
+
+@pytest.mark.parametrize("parameter", ["receipt_number", "permit_number"])
+def test_a_list_of_all_reads_is_not_recorded_at_a_permit(supervisor, newest, number, parameter):
+    """Only the filter that was applied says what was listed; a refused one lists nothing."""
+    assert 422 == supervisor.get(READS, **{parameter: number}).status_code
+    assert 422 == supervisor.get(READS, subject=[number, NOBODYS]).status_code
+    assert 422 == supervisor.get(READS, subject=number, limit=0).status_code
+    assert 200 == supervisor.get(READS, limit=1).status_code
+    assert 200 == supervisor.get(READS, subject=number.lower(), limit=1).status_code
+
+    outcomes = ["invalid", "invalid", "invalid", "answered"]
+    listed = [(None, "reads", outcome) for outcome in outcomes]
+    assert [*listed, (number, "reads", "answered")] == newest(5)
+
+
+# -- whose reads an investigator sees ------------------------------------------------------------
+
+
+def test_an_investigator_sees_the_reads_of_the_own_case_only(caller, signed, supervisor, number):
+    """A supervisor sees those of all cases, and refused ones that named none."""
+    one, other = (caller("investigator", case=case) for case in ("2026-J-1", "2026-J-2"))
+    for each in (one, other, signed(sub="officer-7", scope="audit:read")):
+        each.get(path(number, "state"))
+
+    def cases(by, **query):
+        return {read["case"] for read in by.get(READS, subject=number, **query).json()["reads"]}
+
+    assert {"2026-J-1"} == cases(one)
+    assert {"2026-J-2"} == cases(other)
+    assert {"2026-J-1", "2026-J-2", None} <= cases(supervisor)
+    everything = one.get(READS, limit=200).json()["reads"]
+    assert {"2026-J-1"} == {read["case"] for read in everything}
+
+
+def test_the_scope_of_a_supervisor_alone_opens_nothing(signed):
+    """It widens the list of those who may read the audit."""
+    assert 403 == signed(scope="audit:supervise", case="C").get(READS).status_code

@@ -1,7 +1,12 @@
 """Bodies that are too large, of another type, or not JSON."""
 
 import json
+import time
 from uuid import uuid4
+
+import pytest
+
+from api.http.json_bodies import MalformedJson, parse
 
 BODY_BYTES_MAX = 256 * 1024
 
@@ -90,3 +95,80 @@ def test_json_is_utf_8(subtests, registrar, application):
             assert status == answer.status_code
             if status == 422:
                 assert "body: a JSON document in UTF-8 is expected" == answer.json()["detail"]
+
+
+def members(n):
+    return b"{" + b",".join(b'"k%d":1' % i for i in range(n)) + b"}"
+
+
+HOSTILE = {
+    "members": members(24_000),
+    "members within": b'{"holder":' + members(24_000) + b"}",
+    "objects": b'{"materials":[' + b",".join([b"{}"] * 80_000) + b"]}",
+    "values": b"[" + b",".join([b"0"] * 120_000) + b"]",
+    "lists": b"[" + b",".join([b"[1,1]"] * 40_000) + b"]",
+}
+
+
+def with_json_bodies(http):
+    """Every operation that takes one, with a path that fits its pattern."""
+    paths = http.get("/openapi.json").json()["paths"]
+    return [
+        (method, path.replace("{", "").replace("}", ""))
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+def test_a_body_of_many_values_is_refused_before_it_is_validated(shape, http, subtests, caller):
+    """One error, not one for each of its values, on every endpoint and both paths to checks."""
+    callers = [
+        caller(role, **claims)
+        for role, claims in (
+            ("registrar", {"station": "320211-01"}),
+            ("verifier", {}),
+            ("investigator", {"case": "2026-DP-17"}),
+        )
+    ]
+    found = with_json_bodies(http)
+    assert ("post", "/v1/verifications") in found
+    for method, path in found:
+        with subtests.test(path=path):
+            answers = [
+                http.request(
+                    method,
+                    path,
+                    content=HOSTILE[shape],
+                    headers={**each.headers, "content-type": "application/json"},
+                )
+                for each in callers
+            ]
+            refused = [answer for answer in answers if answer.status_code == 422]
+
+            assert {answer.status_code for answer in answers} <= {403, 422}
+            assert refused
+            for answer in refused:
+                assert "at most 1000 values" in answer.json()["detail"]
+                assert len(answer.content) < 500
+
+
+def test_the_errors_of_one_body_are_few(registrar):
+    """The first 20 invalid fields, of as many as a body may have."""
+    answer = registrar.send("/v1/permits/searches", members(1000))
+
+    assert (422, 20) == (answer.status_code, len(answer.json()["errors"]))
+
+
+def test_a_body_of_many_values_costs_little():
+    """Reading it takes a few milliseconds, and no model ever sees it."""
+    for body in HOSTILE.values():
+        took_s = []
+        for _ in range(5):
+            started = time.perf_counter()
+            with pytest.raises(MalformedJson, match="at most 1000 values"):
+                parse(body)
+            took_s.append(time.perf_counter() - started)
+
+        assert min(took_s) < 0.025

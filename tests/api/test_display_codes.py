@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ledger.checks.display_codes import ALPHABET, CODES_OPEN_MAX
+from domain.live_code import ALPHABET
+from ledger.checks.display_codes import CODES_OPEN_MAX
 from tests.api.phones import Phone
 
 BAD_CODES = int(os.environ.get("PERMIT_LEDGER_TEST_BAD_CODES", "400"))

@@ -52,6 +52,27 @@ def test_p18_a_permit_that_was_never_issued_cannot_be_claimed(caller):
     assert (409, "NO_PHYSICAL_PERMIT") == (answer.status_code, answer.json()["code"])
 
 
+@pytest.mark.parametrize("has_permit", [True, False])
+def test_a_claim_does_not_reveal_whether_anothers_permit_exists(
+    issue, holder_of, caller, has_permit
+):
+    """By a holder, and by an account that never had a permit: as for a number that no permit has,
+    to the letter, and also on a retry."""
+    number = permit_number.draw(lambda bits: 11 * (2**bits // 31))
+    others = issue()["permit_number"]
+    curious = holder_of(issue()) if has_permit else caller("holder", holder_id="nobody-at-all")
+
+    def asked(name):
+        key = ECKey.generate_key("P-256", private=True)
+        answers = [claim(curious, name, key, idempotency_key=f"claim of {name}") for _ in "12"]
+        return [(answer.status_code, answer.json()) for answer in answers]
+
+    found = asked(others)
+    assert found == asked(number)
+    expected = (404, "UNKNOWN_PERMIT") if has_permit else (409, "NO_PHYSICAL_PERMIT")
+    assert {expected} == {(status, body["code"]) for status, body in found}
+
+
 def test_p18_a_permit_with_a_lost_card_can_be_claimed(act, permit, holder, number):
     """The permit is in term."""
     act(permit["permit_number"], "loss-reports")

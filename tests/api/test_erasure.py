@@ -4,11 +4,13 @@ import base64
 from datetime import date, timedelta
 
 import pytest
+from PIL import Image
 
+from tests.api.hostile_pictures import encoded
 from tests.api.orders import ERASURE, ORDER, TRACKS, orders, shown
 from tests.api.phones import claim
 
-PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
+PICTURE = encoded(Image.new("L", (1, 1), 128), "PNG")
 NOW = "2026-06-01"
 COMMANDS = {
     "endorsements": {"card_presented": "card"},

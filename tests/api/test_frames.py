@@ -9,8 +9,9 @@ import segno
 import zxingcpp
 from PIL import Image, ImageOps
 
-from api.checks.decoding import is_ours
+from api.pictures.codes import is_ours
 from domain import printed_number
+from tests.api import hostile_pictures as pictures
 
 PATH = "/v1/verifications/frames"
 TEXT = "HTTP://127.0.0.1:8000/V/3ZQ8K5V0N1C7W2RXG4T9J6MEHA"
@@ -288,13 +289,40 @@ def test_a_picture_has_its_own_size_limit(verifier):
     assert (413, "TOO_LARGE") == (answer.status_code, answer.json()["code"])
 
 
-def test_too_many_concurrent_pictures_get_503(verifier, together):
-    """A limited number waits; the others get 503."""
+def test_too_many_concurrent_pictures_of_one_account_get_429(verifier, together):
+    """A limited number of them waits."""
     content = picture(TEXT)
 
     answers = together(
         32, lambda _: verifier.send(PATH, content, content_type="image/png").status_code
     )
 
-    assert 200 in answers
-    assert set(answers) <= {200, 503}
+    assert {200, 429} == set(answers)
+
+
+@pytest.mark.parametrize("size", [(600, 600), (2000, 2000)])
+def test_a_picture_of_many_scans_is_refused_at_once(verifier, size):
+    """A few kilobytes that would take a processor for seconds."""
+    content = pictures.many_scans(2000, size)
+    answer = verifier.send(PATH, content, content_type="image/jpeg")
+
+    assert len(content) < 64 * 1024
+    assert (422, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+    assert "32 scans" in answer.json()["detail"]
+    assert answer.elapsed.total_seconds() < 2
+
+
+def test_a_picture_of_as_many_scans_as_cameras_write_is_read(verifier):
+    """Progressive, with a code in it."""
+    content = picture(TEXT, "JPEG")
+    progressive = encoded(Image.open(BytesIO(content)), "JPEG", progressive=True)
+    answer = verifier.send(PATH, progressive, content_type="image/jpeg")
+
+    assert TEXT == answer.json()["text"]
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_they_are_decoded(verifier):
+    """By its header."""
+    answer = verifier.send(PATH, pictures.bomb(), content_type="image/png")
+
+    assert (422, True) == (answer.status_code, "pixels" in answer.json()["detail"])

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from domain import permit_number
 from domain.id_cards import receipt_number
@@ -102,7 +103,7 @@ def test_a_due_date_beyond_the_calendar_is_provisional(at, accept):
     assert accept()["due_date_provisional"]
 
 
-def test_the_work_list_depends_on_the_date(at, caller, brought, step, accept):
+def test_the_work_list_depends_on_the_date(at, caller, registrar, brought, step, accept):
     """What is due soon today is overdue later, without any job in between."""
     station = "320281-09"
     officer = caller("registrar", station=station)
@@ -113,10 +114,9 @@ def test_the_work_list_depends_on_the_date(at, caller, brought, step, accept):
         step(waits, what)
     elsewhere = accept()
 
-    def lists(day, **parameters):
+    def lists(day, by=officer):
         at(day)
-        position = elsewhere["as_of_position"]
-        found = officer.get(PATH, min_position=position, **parameters).json()
+        found = by.get(PATH, min_position=elsewhere["as_of_position"]).json()
         return {
             name: [one["receipt_number"] for one in found[name]["applications"]]
             for name in ("overdue", "due_soon", "waiting_for_collection")
@@ -128,8 +128,13 @@ def test_the_work_list_depends_on_the_date(at, caller, brought, step, accept):
     assert {**empty, "due_soon": [receipt]} == lists("2026-10-11")
     assert {**empty, "due_soon": [receipt]} == lists("2026-10-16")
     assert {**empty, "overdue": [receipt]} == lists("2026-10-17")
-    everywhere = lists("2026-10-17", station="all")
-    assert elsewhere["receipt_number"] in everywhere["overdue"]
+    assert elsewhere["receipt_number"] in lists("2026-10-17", by=registrar)["overdue"]
+
+
+@pytest.mark.parametrize("station", ["all", "320211-01"])
+def test_the_work_list_is_the_own_stations_only(caller, station):
+    """The parameter that named another station is unknown."""
+    assert 422 == caller("registrar", station="320281-09").get(PATH, station=station).status_code
 
 
 def test_every_stage_is_counted(registrar, accept, step):

@@ -141,13 +141,13 @@ def test_a_holder_without_a_permit_gets_404(caller):
 
 
 def test_a_callers_number_of_streams_is_limited(listen, http, issue, holder_of, eventually):
-    """503 with Retry-After beyond the limit; a closed stream frees its place."""
+    """429 with Retry-After beyond the limit; a closed stream frees its place."""
     permit = issue()
     holder, path = holder_of(permit), f"/v1/me/live?min_position={permit['as_of_position']}"
 
     def is_refused():
         with http.stream("GET", path, headers=holder.headers) as answer:
-            return answer.status_code == 503 and "retry-after" in answer.headers
+            return answer.status_code == 429 and "retry-after" in answer.headers
 
     with ExitStack() as stack:
         streams = [stack.enter_context(listen(path, holder)) for _ in range(STREAMS_A_CALLER_MAX)]

@@ -99,6 +99,7 @@ def strict(make_service_dir):
     few = {
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "4",
+        "PERMIT_LEDGER_FRAMES_PER_VERIFIER_PER_MINUTE": "4",
     }
     service.launch(environment={**os.environ, **few})
     yield service.wait_until_ready()
@@ -136,3 +137,15 @@ def test_checks_of_one_account_are_limited(strict):
     assert {200, 429} == set(statuses)
     challenge = verifier.post("/v1/verifications/challenges", {"scenario": "entry_exit"})
     assert 429 == challenge.status_code
+
+
+def test_pictures_of_one_account_are_limited(strict):
+    """429 with Retry-After; what the pictures show does not matter, nor whether they are any."""
+    verifier = strict.caller("verifier")
+    answers = [
+        verifier.send("/v1/verifications/frames", b"no picture", content_type="image/png")
+        for _ in range(6)
+    ]
+
+    assert [422] * 4 + [429] * 2 == [answer.status_code for answer in answers]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60

@@ -4,7 +4,7 @@ import pytest
 
 from tests.api.phones import claim
 
-ROLES = ["registrar", "holder", "verifier", "investigator", "operator"]
+ROLES = ["registrar", "holder", "verifier", "investigator", "supervisor", "operator"]
 N = "/v1/permits/{permit_number}"
 H = "/v1/audit/holders/{holder_id}"
 Q = "/v1/operations/quarantine"
@@ -38,6 +38,7 @@ PUBLIC = {
     ),
     *(("get", f"/tlog{log}/tile/{{tile_path}}") for log in ("", "/checks", "/manifests")),
 }
+AUDITORS = {"investigator", "supervisor"}
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},
     ("post", "/v1/permits/searches"): {"registrar"},
@@ -68,25 +69,28 @@ ALLOWED = {
     ("post", "/v1/verifications/frames"): {"verifier"},
     ("post", f"{N}/electronic/display-codes"): {"holder"},
     ("get", "/v1/me/checks"): {"holder"},
+    ("get", "/v1/me/reads"): {"holder"},
     ("get", "/v1/me/receipts/{check_id}"): {"holder"},
     ("post", "/v1/verifications"): {"verifier"},
     ("post", "/v1/verifications/challenges"): {"verifier"},
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
     ("post", f"{H}/erasures"): {"investigator", "operator"},
-    ("get", f"{A}/events"): {"investigator"},
-    ("get", f"{A}/state"): {"investigator"},
-    ("get", f"{A}/timeline"): {"investigator"},
-    ("get", f"{A}/checks"): {"investigator"},
-    ("get", f"{A}/evidence"): {"investigator"},
-    ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): {"investigator"},
-    ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): {"investigator"},
-    ("get", "/v1/audit/reads"): {"investigator"},
+    ("get", f"{A}/events"): AUDITORS,
+    ("get", f"{A}/state"): AUDITORS,
+    ("get", f"{A}/timeline"): AUDITORS,
+    ("get", f"{A}/checks"): AUDITORS,
+    ("get", f"{A}/evidence"): AUDITORS,
+    ("get", f"{A}/registrar-reads"): AUDITORS,
+    ("get", "/v1/audit/id-card-applications/{receipt_number}/registrar-reads"): AUDITORS,
+    ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): AUDITORS,
+    ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): AUDITORS,
+    ("get", "/v1/audit/reads"): AUDITORS,
     **{
-        ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {"investigator", "operator"}
+        ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {*AUDITORS, "operator"}
         for log in ("", "/checks", "/manifests")
     },
-    ("get", "/v1/stats/staff"): {"registrar", "investigator", "operator"},
+    ("get", "/v1/stats/staff"): {"registrar", *AUDITORS, "operator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},
 }
@@ -96,6 +100,7 @@ ALLOWED = {
 def callers(caller):
     """A caller in every role."""
     claims = {"holder": {"holder_id": "somebody"}, "investigator": {"case": "A-1"}}
+    claims["supervisor"] = claims["investigator"]
     return {role: caller(role, **claims.get(role, {})) for role in ROLES}
 
 

@@ -62,7 +62,7 @@ def test_the_folder_is_not_read_without_listeners(published, tmp_path, monkeypat
         before = len(looks)
         (tmp_path / "published").mkdir()
         (tmp_path / "published" / "stats.json").write_bytes(STATS)
-        feed.stream()
+        feed.stream("a client")
         with listeners.open("another") as stream:
             assert await stream.woken(10)
             sent = feed.latest

@@ -5,16 +5,15 @@ import base64
 
 import psycopg
 import pytest
+from PIL import Image
 from psycopg import sql
 
 from ledger.checks.log import SealedCheck
+from tests.api.hostile_pictures import encoded
 from tests.api.orders import ORDER, TRACKS, orders, shown
 from tests.waiting import until
 
-PICTURES = [
-    bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9"),
-    bytes.fromhex("ffd8ffe000104a46494600010100000100020000ffd9"),
-]
+PICTURES = [encoded(Image.new("L", (1, 1), grey), "PNG") for grey in (100, 200)]
 
 
 @pytest.fixture

@@ -1,13 +1,20 @@
 """P18-P20: the electronic permit and its phones."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from domain.calendar import SHANGHAI
 from domain.device import FaceMatch
-from domain.errors import FaceMatchRequired, NotConfirmed, TooManyDevices, UnknownDevice
+from domain.errors import (
+    FaceMatchRequired,
+    NotConfirmed,
+    TooManyDevices,
+    TooManyDevicesToday,
+    UnknownDevice,
+)
 from domain.standing import ElectronicStatus
 from domain.verification import verify_card
 from tests.domain.scenario import (
@@ -99,6 +106,38 @@ def test_p19_the_policy_bounds_the_phones():
     given(*FIVE_PHONES[:-1]).when(claim(5)).then(device_bound(TODAY, phone(5)))
     given(*FIVE_PHONES).when(claim(6)).refused(TooManyDevices, code="TOO_MANY_DEVICES")
     given(*FIVE_PHONES).when(claim(5)).then_nothing()
+
+
+def bound_and_revoked(day, numbers):
+    pairs = ((device_bound(day, phone(n)), device_revoked(day, phone(n))) for n in numbers)
+    return [event for pair in pairs for event in pair]
+
+
+def test_the_policy_bounds_the_phones_of_a_day():
+    """Revoking one gives no further one that day; the claim's own phone counts. The next day is a
+    new one, and what is bound already stays so."""
+    today = [issued(ISSUED), claimed(TODAY), *bound_and_revoked(TODAY, range(2, 11))]
+    given(*today[:-2]).when(claim(11)).then(device_bound(TODAY, phone(11)))
+    given(*today).when(claim(11)).refused(TooManyDevicesToday, code="TOO_MANY_DEVICES_TODAY")
+    given(*today).when(claim(1)).then_nothing()
+    tomorrow = TODAY + timedelta(days=1)
+    given(*today).when(claim(11, tomorrow)).then(device_bound(tomorrow, phone(11)))
+
+
+def test_a_day_of_phones_is_one_in_shanghai():
+    """It begins at midnight there, eight hours before it does in UTC."""
+    late = datetime.combine(TODAY, time(23, 59, 59), SHANGHAI)
+    today = [issued(ISSUED), claimed(TODAY), *bound_and_revoked(TODAY, range(2, 11))]
+
+    def at(instant):
+        return lambda permit: permit.claim(
+            phone(11), FACE_MATCH, confirmed=True, context=on(TODAY, at=instant)
+        )
+
+    given(*today).when(at(late)).refused(TooManyDevicesToday)
+    permit = given(*today).aggregate
+    at(late + timedelta(seconds=1))(permit)
+    assert phone(11).thumbprint in permit.devices
 
 
 def test_p19_a_revoked_phone_makes_room():

@@ -1,15 +1,21 @@
 """P23, P24: the end of a permit."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from domain.errors import PermitEnded
+from domain.errors import OtherDistrict, PermitEnded
 from domain.events import CancellationReason
+from domain.person import Residence
+from domain.policy import Ending
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.verification import Reason, Verdict, verify_card
 from tests.domain.scenario import (
     COMMANDS,
+    FINDING,
+    POLICY,
+    address_changed,
     cancelled,
     claimed,
     given,
@@ -78,3 +84,75 @@ def test_p23_p24_no_event_follows_the_end(end, command):
         .when(lambda permit: COMMANDS[command](permit, on(TODAY)))
         .refused(PermitEnded)
     )
+
+
+# -- by which station ----------------------------------------------------------------------------
+
+DECEASED = CancellationReason.DECEASED
+ELSEWHERE = "320281-03"
+MOVED = Residence("320213", "崇安新村2号")
+OUTSIDE = Residence("320508", "平江路3号")
+
+
+def cancel_at(station, reason=DECEASED, under=POLICY):
+    return lambda permit: permit.cancel(reason, on(TODAY, under, station=station))
+
+
+def void_at(station, under=POLICY):
+    return lambda permit: permit.void(FINDING, on(TODAY, under, station=station))
+
+
+@pytest.mark.parametrize("end", [cancel_at, void_at])
+@pytest.mark.parametrize("station", [ELSEWHERE, "999999-99", "320211", None])
+def test_an_end_without_a_visit_is_refused_to_another_district(end, station):
+    """[D] A death, a fraud: recorded where the holder lives."""
+    given(issued(ISSUED)).when(end(station)).refused(OtherDistrict, code="OTHER_DISTRICT")
+
+
+@pytest.mark.parametrize("station", ["320211-01", "320211-12"])
+def test_any_station_of_the_own_district_records_it(station):
+    permit = given(issued(ISSUED)).aggregate
+    cancel_at(station)(permit)
+
+    assert permit.end
+
+
+@pytest.mark.parametrize("reason", set(CancellationReason) - {DECEASED})
+def test_an_end_at_the_holders_wish_is_recorded_anywhere(reason):
+    """The holder comes to the counter."""
+    permit = given(issued(ISSUED)).aggregate
+    cancel_at(ELSEWHERE, reason)(permit)
+
+    assert permit.end
+
+
+def test_the_district_is_that_of_the_residence_now():
+    """After a move it is the new one; a retired division counts as its successor."""
+    moved = [issued(ISSUED), address_changed(TODAY, MOVED, TODAY)]
+    given(*moved).when(void_at("320211-01")).refused(OtherDistrict)
+    retired = issued(ISSUED, residence=Residence("320202", "学前街1号"))
+    for history in (moved, [retired]):
+        permit = given(*history).aggregate
+        void_at("320213-04")(permit)
+        assert permit.end
+
+
+def test_a_residence_outside_the_city_counts_as_in_the_district_of_issue():
+    """No station here is of that district."""
+    away = [issued(ISSUED), address_changed(TODAY, OUTSIDE, TODAY)]
+    given(*away).when(void_at(ELSEWHERE)).refused(OtherDistrict)
+    permit = given(*away).aggregate
+    void_at("320211-05")(permit)
+    assert permit.end
+
+
+def test_the_policy_may_allow_it_anywhere():
+    """Or require it for other ends."""
+    free = replace(POLICY, endings_in_own_district=())
+    permit = given(issued(ISSUED)).aggregate
+    void_at(ELSEWHERE, free)(permit)
+    assert permit.end
+
+    strict = replace(POLICY, endings_in_own_district=tuple(Ending))
+    for reason in CancellationReason:
+        given(issued(ISSUED)).when(cancel_at(ELSEWHERE, reason, strict)).refused(OtherDistrict)

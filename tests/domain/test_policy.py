@@ -88,6 +88,13 @@ def test_there_is_no_policy_of_an_unknown_name():
         load_policy("atlantis-2026")
 
 
+def test_every_district_has_stations(policy):
+    """Each knows its district; nothing else is a station."""
+    assert policy.divisions.keys() == policy.stations.keys()
+    assert "320211" == policy.district_of("320211-12")
+    assert {None} == {policy.district_of(name) for name in ("320211", "999999-99", "", None)}
+
+
 def test_made_up_people_are_not_admitted_by_a_file(own_policy):
     """It is decided at the start of the program, never by the policy's text."""
     text = 'version = "wuxi-2026.1"'
@@ -139,6 +146,11 @@ def test_p22_a_new_scenario_comes_by_policy(policy):
         ("late_grace_days = 30", "late_grace_days = -1"),
         ("late_grace_days = 30", "late_grace_days = 181"),
         ("devices_max = 5", "devices_max = 0"),
+        ("devices_bound_per_day_max = 10", "devices_bound_per_day_max = 0"),
+        ('["deceased", "voided"]', '["deceased", "vanished"]'),
+        ('320205 = ["320205-01"', '320299 = ["320205-01"'),
+        ('"320205-02"', '"320205-01"'),
+        ('"320205-02"', '"320206-01"'),
         ("remote_staleness_max_s = 300", "remote_staleness_max_s = 9"),
         ("remote_staleness_max_s = 300", "remote_staleness_max_s = 86_401"),
         ('grounds = ["employment"', 'grounds = ["family_reunion"'),

@@ -188,10 +188,14 @@ def test_evidence_goes_on_what_is_witnessed(http, write, known, tmp_path):
     packed = http.get(f"/v1/audit/permits/{number}/evidence", headers=investigator).content
     (tmp_path / "evidence.zip").write_bytes(packed)
     (tmp_path / "keys.txt").write_text(http.get("/tlog/keys").text)
+    (tmp_path / "jwks.json").write_text(http.get("/.well-known/jwks.json").text)
     with zipfile.ZipFile(tmp_path / "evidence.zip") as archive:
         archive.extract("verify_evidence.py", tmp_path)
     ran = subprocess.run(
-        [sys.executable, "-I", "verify_evidence.py", "evidence.zip", "--keys", "keys.txt"],
+        [
+            *(sys.executable, "-I", "verify_evidence.py", "evidence.zip"),
+            *("--keys", "keys.txt", "--jwks", "jwks.json"),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

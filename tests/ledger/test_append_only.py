@@ -61,6 +61,22 @@ def test_audit_reads_are_append_only(admin, service, change):
         admin.execute(change)
 
 
+REGISTRAR_READS = {
+    "update": "UPDATE ledger.registrar_reads SET reader = 'nobody'",
+    "delete": "DELETE FROM ledger.registrar_reads",
+    "truncate": "TRUNCATE ledger.registrar_reads",
+}
+
+
+@pytest.mark.parametrize("change", REGISTRAR_READS.values(), ids=REGISTRAR_READS)
+def test_registrar_reads_are_append_only(admin, service, change):
+    """The service lacks the right, and a trigger refuses the owner."""
+    with pytest.raises(InsufficientPrivilege, match="denied for table registrar_reads"):
+        service.execute(change)
+    with pytest.raises(RestrictViolation, match=r"of ledger\.registrar_reads is refused"):
+        admin.execute(change)
+
+
 @pytest.fixture(params=CHANGES.values(), ids=CHANGES)
 def change(request, admin):
     """One way to change the log, which holds one event."""

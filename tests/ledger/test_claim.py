@@ -80,9 +80,12 @@ def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim
     assert ledger.head() == 2
 
 
-def test_p18_another_holders_permit_is_unknown_to_everyone(issue, claim):
-    """Only an unknown number leads to the advice to get a permit first."""
-    with pytest.raises(UnknownPermit):
-        claim(issue(), "holder-without-permit")
-    with pytest.raises(NoPhysicalPermit):
-        claim(NOBODYS, "holder-without-permit")
+def test_p18_another_holders_permit_is_as_if_it_did_not_exist(ledger, issue, claim):
+    """The refusal depends on the holder only."""
+    number, holder_id = issue(), ledger.permit(issue()).holder_id
+
+    for anothers in (number, NOBODYS):
+        with pytest.raises(UnknownPermit):
+            claim(anothers, holder_id)
+        with pytest.raises(NoPhysicalPermit):
+            claim(anothers, "holder-without-permit")

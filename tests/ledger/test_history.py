@@ -11,7 +11,7 @@ from domain.events import CardReportedLost, PermitIssued
 from domain.personal import ERASED
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service
-from ledger.errors import Corrupt, UnknownPermit, UnreadableEvent
+from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog import history as module
 from ledger.eventlog.history import StreamHistories
 from projections.queries.permits import read_pool
@@ -121,16 +121,58 @@ def test_after_an_event_without_an_instant_what_was_known_is_unknown(
         found.known_by(found.events[0].recorded_at)
 
 
-def test_the_number_of_events_is_bounded(monkeypatch, ledger, issue, command, history):
-    """More than that is an error."""
+@pytest.fixture
+def pages(database_url, ledger):
+    """``pages(stream)``: the heads, and the versions and events of each page."""
+
+    def pages(stream):
+        async def read():
+            async with read_pool(as_service(database_url), connections_max=1) as pool:
+                keys = HolderKeys(keyring())
+                histories = StreamHistories(pool, ledger.event_mapper, keys)
+                return [page async for page in histories.pages(stream)]
+
+        return asyncio.run(read())
+
+    return pages
+
+
+@pytest.mark.parametrize("page_events", [1, 2, 3, 4, 5])
+def test_a_history_is_read_in_pages(
+    monkeypatch, ledger, issue, command, history, pages, page_events
+):
+    """Each event once and in order, whatever fits into a page; the whole is made of the same."""
+    number = issue()
+    for _ in "12":
+        ledger.permits.report_loss(number, command())
+        ledger.permits.lift_loss(number, command())
+    monkeypatch.setattr(module, "PAGE_EVENTS", page_events)
+
+    found = pages(number)
+
+    assert all(len(page.events) <= page_events for page in found)
+    assert [1, 2, 3, 4, 5] == [one.version for page in found for one in page.events]
+    assert {5} == {page.head for page in found}
+    assert history(number).events == tuple(one for page in found for one in page.events)
+
+
+def test_an_unknown_stream_has_one_page_without_events(pages):
+    assert [()] == [page.events for page in pages("nobody")]
+
+
+def test_the_number_of_events_that_are_held_is_bounded(
+    monkeypatch, ledger, issue, command, history, pages
+):
+    """A longer history is readable in pages."""
     monkeypatch.setattr(module, "EVENTS_MAX", 2)
     number = issue()
     ledger.permits.report_loss(number, command())
     assert 2 == len(history(number).events)
     ledger.permits.lift_loss(number, command())
 
-    with pytest.raises(Corrupt, match="more than 2 events"):
+    with pytest.raises(Unavailable, match="more than 2 events"):
         history(number)
+    assert 3 == sum(len(page.events) for page in pages(number))
 
 
 def test_an_application_has_its_history_too(ledger, command, history):

@@ -1,8 +1,12 @@
 """A permit from issue to erasure over HTTP, with values recognisable anywhere, and mistakes."""
 
 import base64
+import random
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
+
+from PIL import Image
 
 from tests.api.phones import claim
 from tests.api.service import Caller, Service
@@ -17,8 +21,24 @@ HUKOU = "安徽省合肥市蜀山区识别路一号"
 HOME = "蠡湖大道识别新村八号"
 NEW_HOME = "太湖大道识别新村九号"
 FINDING = "识别伪造租赁合同"
-PICTURE_TEXT = "a picture of a person that is to be recognised"
-PICTURE = b"\x89PNG\r\n\x1a\n" + PICTURE_TEXT.encode() + b"IEND\xaeB`\x82"
+PICTURE_TEXT = "3141592653589793238462643383279502884197169399375105820974944592"
+
+
+def _picture() -> bytes:
+    """A picture whose bytes contain a text, also once its pixels are encoded again: noise is stored
+    as it is, and a row that rises by the text's bytes is stored as these differences."""
+    side = len(PICTURE_TEXT)
+    pixels = bytearray(random.Random(1).randbytes(side * side))  # noqa: S311
+    value = 0
+    for at, difference in enumerate(PICTURE_TEXT.encode(), start=side):
+        value = (value + difference) % 256
+        pixels[at] = value
+    content = BytesIO()
+    Image.frombytes("L", (side, side), bytes(pixels)).save(content, "PNG")
+    return content.getvalue()
+
+
+PICTURE = _picture()
 
 PERSONAL = (
     *(NAME, NUMBER, CORRECTED_NAME, CORRECTED_NUMBER, GUARDIAN, GUARDIAN_NUMBER),

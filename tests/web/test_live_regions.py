@@ -105,8 +105,12 @@ def test_a_broken_connection_is_announced_once(ticking):
 def test_work_lists_are_announced_when_they_change(visitor):
     """Through an officer's action, and not by themselves."""
     counter = IdCardCounter(visitor(viewport=DESK))
+    counter.form()
+    counter.tick("household_register", "employment_proof", "commitment_signed")
+    counter.open(counter.accept())
     counter.page.evaluate(LISTEN)
-    counter.page.locator("#everywhere").check()
+    counter.step("dispatches")
     until(lambda: counter.page.evaluate("said.length") > 0, wait_s=WAIT_S)
 
-    assert {"lists"} == {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
+    said = {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
+    assert {"lists", "opened"} == said

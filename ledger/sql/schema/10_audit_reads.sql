@@ -16,6 +16,7 @@ CREATE TABLE ledger.audit_reads (
     CONSTRAINT audit_reads_id UNIQUE (read_id)
 );
 CREATE INDEX audit_reads_of_subject ON ledger.audit_reads (subject, position DESC);
+CREATE INDEX audit_reads_of_case ON ledger.audit_reads (case_number, position DESC);
 COMMENT ON TABLE ledger.audit_reads IS 'every look into the audit by somebody with a valid token';
 COMMENT ON COLUMN ledger.audit_reads.position IS
     'order in which they were recorded; numbers may be missing where a record was given up';

@@ -94,7 +94,7 @@ class Moves:
         if chance.happens(rates.reported_late_share):
             days = in_time_days + chance.randint(1, rates.reported_late_days_max)
         # Reported to an officer of the new division.
-        context = simulated.city.counter(home.division, at)
+        context = simulated.counter_of(home, at)
         simulated.permit.change_address(home, context.today - timedelta(days=days), context)
         simulated.record()
         self.plan(at)

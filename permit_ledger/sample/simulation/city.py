@@ -11,7 +11,7 @@ from domain.aggregate import Aggregate, DomainEvent
 from domain.calendar import ONE_DAY, shanghai_date
 from domain.context import CommandContext
 from domain.permit import Permit
-from domain.person import Identity
+from domain.person import Identity, Residence
 from domain.policy import Policy
 from domain.stream_types import EVENTS
 from ledger.commands.bulk import BulkAppender
@@ -93,7 +93,16 @@ class SimulatedPermit:
 
     def at_counter(self, at: datetime) -> CommandContext:
         """The holder has come to an officer where they live."""
-        return self.city.counter(self.permit.residence.division, at)
+        return self.counter_of(self.permit.residence, at)
+
+    def counter_of(self, home: Residence, at: datetime) -> CommandContext:
+        """An officer of that home's division acts; where it is outside the city, one of the
+        division that issued the permit."""
+        policy = self.city.policy
+        if home.division in policy.divisions:
+            return self.city.counter(home.division, at)
+        issued_in = policy.district_of(self.permit.issuing_authority)
+        return self.city.counter(issued_in or home.division, at)
 
     def by_holder(self, at: datetime) -> CommandContext:
         """The holder acts by phone."""

@@ -9,6 +9,7 @@ import { byId, put } from "./dom.js";
 import { refuse, watch } from "./fields.js";
 import { isPermitNumber, normalised, unescaped } from "./numbers.js";
 import { attempt } from "./problems.js";
+import { listOfReads } from "./reads.js";
 import { claims } from "./session.js";
 import { signIn, signOut } from "./signin.js";
 import { text } from "./texts.js";
@@ -58,6 +59,7 @@ async function open(number) {
     history.replaceState(null, "", `#${number}`);
     await listEvents(get, number, token);
     await listChecks(get, number);
+    await listOfReads({ get, path: `/v1/audit/permits/${number}/registrar-reads`, list: "registrar-reads", none: text("audit.no_registrar_reads") });
     await listReads(get, number);
   });
 }

@@ -25,7 +25,6 @@ signIn("registrar", byId("signin"), async (value) => {
 });
 
 for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => choose(name));
-byId("everywhere").addEventListener("change", () => trying(() => refresh()));
 watch(byId("find"));
 byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -42,7 +41,7 @@ function choose(chosen) {
   }
 }
 
-const refresh = () => showWork({ token, everywhere: byId("everywhere").checked, open, opened });
+const refresh = () => showWork({ token, open, opened });
 
 const open = (receipt) => trying(() => show(receipt));
 

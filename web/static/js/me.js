@@ -9,6 +9,7 @@ import { offerClaim } from "./me/claim.js";
 import { reminderFor } from "./me/reminder.js";
 import { CheckList } from "./me/checks.js";
 import { deviceOf } from "./device.js";
+import { listOfReads } from "./reads.js";
 import { claims } from "./session.js";
 import { signIn } from "./signin.js";
 import { listen, show as showLight } from "./stream.js";
@@ -45,6 +46,8 @@ function checked(position) {
   lastCheck = position;
 }
 
+const listReads = () => listOfReads({ get: (path) => call("GET", path, { token }), path: "/v1/me/reads", list: "reads", none: text("me.no_reads") });
+
 /** Shows the state in a command's response, which arrives before the stream's event. */
 function answered(answer) {
   return changed({ ...answer, today: permit.today });
@@ -62,6 +65,7 @@ async function changed(now) {
       const face = await call("GET", path, { token });
       if (permit !== now) return;
       faceVersion = version;
+      await listReads();
       put(byId("face"), faceOf(face, { permit: now, isOff }));
     }
   } catch (error) {

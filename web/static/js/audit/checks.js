@@ -1,7 +1,7 @@
 // The permit's checks, each with the answer that would be given today for that instant.
 import { byId, h } from "../dom.js";
 import { instant, text } from "../texts.js";
-import { withMore } from "./pages.js";
+import { withMore } from "../pages.js";
 
 export async function listChecks(get, number) {
   await withMore({

@@ -2,7 +2,7 @@
 import { byId, h, put } from "../dom.js";
 import { instant, text } from "../texts.js";
 import { prove } from "./proof.js";
-import { withMore } from "./pages.js";
+import { withMore } from "../pages.js";
 
 export async function listEvents(get, number, token) {
   await withMore({

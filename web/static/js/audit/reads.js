@@ -1,7 +1,7 @@
 // The audit reads, including refused ones.
 import { byId, h } from "../dom.js";
 import { instant, text } from "../texts.js";
-import { withMore } from "./pages.js";
+import { withMore } from "../pages.js";
 
 export async function listReads(get, number) {
   await withMore({

@@ -7,10 +7,8 @@ import { grouped } from "./stages.js";
 const LISTS = ["overdue", "due_soon", "waiting_for_collection"];
 const KINDS = { overdue: "chip chip--bad", due_soon: "chip chip--warn", waiting_for_collection: "chip chip--good" };
 
-export async function showWork({ token, everywhere, open, opened }) {
-  const query = new URLSearchParams();
-  if (everywhere) query.set("station", "all");
-  const work = await call("GET", `/v1/id-card-applications?${query}`, { token });
+export async function showWork({ token, open, opened }) {
+  const work = await call("GET", "/v1/id-card-applications", { token });
   put(byId("lists"), ...LISTS.map((name) => list(name, work[name], { open, opened })));
   return work;
 }

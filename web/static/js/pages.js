@@ -1,6 +1,6 @@
 // Lists that are loaded page by page.
-import { byId, put } from "../dom.js";
-import { attempt } from "../problems.js";
+import { byId, put } from "./dom.js";
+import { attempt } from "./problems.js";
 
 /** `page(after)` returns elements and where the next page starts; null at the end. */
 export async function withMore({ list, more, page, none = [] }) {

@@ -1,0 +1,74 @@
+"""The process that decodes pictures: one at a time, asked over its standard input.
+
+A request is a kind (one byte), the length of a picture (four bytes) and the picture; the answer is
+a status, a length and as many bytes. The process ends when its input does, so with its parent.
+
+Its limits are the kernel's. At a picture that needs more time it is killed, whatever the decoder is
+doing; at one that needs more memory, decoding fails. Either way only this picture is lost.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import struct
+import sys
+from contextlib import suppress
+from typing import Final
+
+from .codes import read_codes
+from .opening import NotAPicture
+from .portraits import pixels_only
+
+HEAD: Final = struct.Struct(">cI")
+JPEG_FRAME, PNG_FRAME, PORTRAIT = b"J", b"P", b"F"
+DONE, REFUSED = b"+", b"-"
+
+MEMORY_BYTES_MAX = 400 * 1024 * 1024
+"""Of addresses; the process itself has some 30 MiB, and a picture of four million pixels takes up
+to six times its 16 MiB."""
+PICTURE_CPU_S_MAX = 3
+PORTRAIT_BYTES_MAX = 64 * 1024
+_FILES_MAX = 16
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the service ends it
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_NOFILE, _FILES_MAX)
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
+    asked, answered = sys.stdin.buffer, sys.stdout.buffer
+    while len(head := asked.read(HEAD.size)) == HEAD.size:
+        kind, size = HEAD.unpack(head)
+        _limit_next_picture()
+        status, answer = _answer(kind, asked.read(size))
+        answered.write(HEAD.pack(status, len(answer)) + answer)
+        answered.flush()
+
+
+def _answer(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
+    try:
+        if kind == PORTRAIT:
+            return DONE, pixels_only(content, PORTRAIT_BYTES_MAX)
+        return DONE, read_codes(content, "JPEG" if kind == JPEG_FRAME else "PNG")
+    except NotAPicture as error:
+        return REFUSED, str(error).encode()
+    except MemoryError:
+        return REFUSED, b"a picture that takes less memory is expected"
+
+
+def _limit_next_picture() -> None:
+    """The limit is of the whole process's time, and in whole seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(used.ru_utime + used.ru_stime) + 1 + PICTURE_CPU_S_MAX
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+def _limit(what: int, most: int) -> None:
+    with suppress(ValueError, OSError):  # not every system has every limit
+        resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    main()

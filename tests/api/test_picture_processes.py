@@ -1,0 +1,165 @@
+"""The processes that decode pictures: limited by the kernel, and replaced when they end."""
+
+import asyncio
+import io
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from PIL import Image
+
+from api.pictures.processes import NotAPicture, PictureProcesses
+from ledger.crypto.portraits import Portrait
+from tests.api import hostile_pictures as pictures
+
+PATIENCE_S = 30
+
+
+def blank():
+    return pictures.encoded(Image.new("L", (64, 64), 90), "PNG")
+
+
+def slow():
+    """As many pixels as are decoded, of noise in which codes are searched for long."""
+    return pictures.encoded(Image.effect_noise((1000, 1000), 90).resize((2000, 2000)), "JPEG")
+
+
+def decoders():
+    """Processes of this test that decode."""
+    found = psutil.Process().children(recursive=True)
+    return [each for each in found if "api.pictures.worker" in " ".join(each.cmdline())]
+
+
+def run(test):
+    async def within():
+        processes = PictureProcesses(2)
+        try:
+            return await test(processes)
+        finally:
+            await processes.close()
+
+    return asyncio.run(within())
+
+
+def test_a_process_serves_many_pictures():
+    """It is started by the first one and kept."""
+
+    async def test(processes):
+        for _ in range(5):
+            await processes.read(blank(), "PNG", "a")
+        return [each.pid for each in decoders()]
+
+    assert 1 == len(run(test))
+    assert [] == decoders()
+
+
+def test_a_process_that_is_killed_loses_only_its_picture():
+    """Another picture, decoded beside it, and the next one are read."""
+
+    async def test(processes):
+        hostile = asyncio.create_task(processes.read(slow(), "JPEG", "a"))
+        until = time.monotonic() + PATIENCE_S
+        while not (found := decoders()) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        neighbour = asyncio.create_task(processes.read(blank(), "PNG", "b"))
+        await asyncio.sleep(0)
+        found[0].kill()
+        with pytest.raises(NotAPicture, match="less time"):
+            await hostile
+        return await neighbour, await processes.read(blank(), "PNG", "a")
+
+    assert [None, None] == [found.text for found in run(test)]
+
+
+def test_an_idle_process_that_has_ended_is_replaced():
+    """The next picture does not notice."""
+
+    async def test(processes):
+        await processes.read(blank(), "PNG", "a")
+        for each in decoders():
+            each.kill()
+        await asyncio.sleep(0.2)
+        return await processes.read(blank(), "PNG", "a")
+
+    assert run(test).text is None
+
+
+def test_the_kernel_ends_a_picture_that_takes_too_long():
+    """Whatever the decoder is doing; here, a loop in place of one."""
+    code = """
+import api.pictures.worker as worker
+worker.PICTURE_CPU_S_MAX = 1
+worker.read_codes = lambda content, form: sum(iter(int, 1))
+worker.main()
+"""
+    started = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        input=b"P" + (0).to_bytes(4),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode < 0
+    assert time.monotonic() - started < 20
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused():
+    """The process goes on with the next one."""
+    code = """
+import api.pictures.worker as worker
+worker.read_codes = lambda content, form: bytes(4 << 30) and b""
+worker.main()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        input=2 * (b"P" + (0).to_bytes(4)),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert 0 == ran.returncode
+    assert 2 == ran.stdout.count(b"less memory")
+
+
+def test_decoding_does_not_hold_up_the_event_loop():
+    """While two pictures are decoded, the loop answers others within milliseconds."""
+
+    async def test(processes):
+        reads = [asyncio.create_task(processes.read(slow(), "JPEG", "a")) for _ in range(2)]
+        longest = 0.0
+        while not all(read.done() for read in reads):
+            before = time.monotonic()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.monotonic() - before)
+        return longest
+
+    assert run(test) < 0.5
+
+
+def test_a_portrait_is_encoded_again_the_same_way():
+    """The same bytes give the same bytes, in any process."""
+    sent = Portrait.of(pictures.with_place())
+
+    async def test(processes):
+        return await processes.portrait(sent, "a")
+
+    first, second = run(test), run(test)
+
+    assert first == second
+    assert first.image != sent.image
+    assert (150, 120) == Image.open(io.BytesIO(first.image)).size
+
+
+def test_a_process_gets_none_of_the_services_settings():
+    """Its environment names where its modules are, and nothing else."""
+
+    async def test(processes):
+        await processes.read(blank(), "PNG", "a")
+        return [set(each.environ()) for each in decoders()]
+
+    assert [{"PYTHONPATH"}] == run(test)

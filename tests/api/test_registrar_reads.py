@@ -1,0 +1,323 @@
+"""Registrars' reads: each is recorded before it is answered, and shown to the holder."""
+
+import httpx
+import pytest
+
+WHATS = {"": "permit", "/physical": "physical", "/electronic": "electronic"}
+NO_INSERT = "REVOKE EXECUTE ON FUNCTION ledger.record_registrar_reads FROM permit_ledger_service"
+INSERT = "GRANT EXECUTE ON FUNCTION ledger.record_registrar_reads TO permit_ledger_service"
+
+
+@pytest.fixture
+def recorded(service):
+    """``recorded(number)``: the recorded reads of this permit or application, in order."""
+
+    def recorded(number):
+        return service.rows(
+            "SELECT reader, station, what FROM ledger.registrar_reads WHERE subject = %s"
+            " ORDER BY position",
+            number,
+        )
+
+    return recorded
+
+
+@pytest.fixture
+def officer(caller):
+    """A registrar of another district than the permits'."""
+    return caller("registrar", station="320281-03")
+
+
+@pytest.fixture
+def permit(issue):
+    return issue()
+
+
+@pytest.fixture
+def path(permit):
+    return f"/v1/permits/{permit['permit_number']}"
+
+
+def read_as(what):
+    return ("registrar@development", "320281-03", what)
+
+
+# -- what is recorded ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", WHATS)
+def test_every_read_of_a_permit_is_recorded(recorded, officer, permit, path, view):
+    """With account and station; the same one again is another read."""
+    for _ in "12":
+        assert 200 == officer.get(path + view).status_code
+
+    assert [read_as(WHATS[view])] * 2 == recorded(permit["permit_number"])
+
+
+def test_a_read_of_an_unchanged_permit_is_recorded(recorded, officer, permit, path):
+    """304 says as much as 200."""
+    tag = officer.get(path).headers["ETag"]
+    answer = officer.http.get(path, headers={**officer.headers, "If-None-Match": tag})
+
+    assert 304 == answer.status_code
+    assert [read_as("permit")] * 2 == recorded(permit["permit_number"])
+
+
+def test_a_search_is_recorded_at_what_it_finds(recorded, officer, registrar, application):
+    """All permits of the person, the ended ones too; one that finds nothing is not."""
+    person = application()
+    number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
+    ended = registrar.post("/v1/permits", person).json()["permit_number"]
+    registrar.post(f"/v1/permits/{ended}/cancellations", {"reason": "renounced"})
+    current = registrar.post("/v1/permits", person).json()["permit_number"]
+    nobodys = {"citizen_id_number": application()["holder"]["citizen_id_number"]}
+
+    assert 2 == len(officer.post("/v1/permits/searches", number).json()["permits"])
+    assert [] == officer.post("/v1/permits/searches", nobodys).json()["permits"]
+
+    assert [read_as("search")] == recorded(ended) == recorded(current)
+
+
+def test_a_live_stream_is_recorded_when_it_is_opened(recorded, service, officer, permit, path):
+    with (
+        httpx.Client(base_url=service.url, timeout=30) as own,
+        own.stream("GET", f"{path}/live", headers=officer.headers) as answer,
+    ):
+        assert "event: permit" == next(answer.iter_lines())
+
+    assert [read_as("live")] == recorded(permit["permit_number"])
+
+
+def test_a_read_of_an_applicants_file_is_recorded(recorded, officer, accept):
+    receipt = accept()["receipt_number"]
+
+    assert 200 == officer.get(f"/v1/id-card-applications/{receipt}").status_code
+
+    assert [read_as("application")] == recorded(receipt)
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "status"),
+    [
+        ("loss-lifts", {}, 409),
+        ("reissues", {}, 409),
+        ("endorsements", {"card_presented": "reissue_receipt"}, 409),
+        ("identity-corrections", {"hukou_address": "安徽省合肥市蜀山区示例路1号"}, 200),
+        ("identity-corrections", {"birth_date": "1991-02-03"}, 422),
+        ("address-changes", {"residence": None, "moved_on": "2026-01-05"}, 200),
+    ],
+)
+def test_a_command_that_changes_nothing_is_recorded_as_a_read(
+    recorded, officer, permit, path, application, what, body, status
+):
+    """It shows the permit, or tests a guess; one that changes something has its event."""
+    body = body | ({"residence": application()["residence"]} if "residence" in body else {})
+
+    assert status == officer.post(f"{path}/{what}", body).status_code
+
+    assert [read_as("attempt")] == recorded(permit["permit_number"])
+
+
+def test_a_command_is_recorded_by_its_event_alone(recorded, officer, permit, path):
+    """A retry gets the answer again that its event stands for."""
+    for _ in "12":
+        answer = officer.post(f"{path}/loss-reports", {}, idempotency_key=f"loss {path}")
+        assert 200 == answer.status_code
+
+    assert [] == recorded(permit["permit_number"])
+
+
+def test_an_attempt_to_issue_a_second_permit_is_recorded_at_the_first(
+    recorded, officer, registrar, application
+):
+    """The refusal says that the person has one; it does not say which."""
+    person = application()
+    number = registrar.post("/v1/permits", person).json()["permit_number"]
+
+    answer = officer.post("/v1/permits", person)
+
+    assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
+    assert number not in answer.text
+    assert [read_as("attempt")] == recorded(number)
+
+
+def test_a_correction_to_anothers_number_is_recorded_at_both(
+    recorded, officer, registrar, permit, path, application
+):
+    """The refusal says that there is another one."""
+    person = application()
+    other = registrar.post("/v1/permits", person).json()["permit_number"]
+    number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
+
+    answer = officer.post(f"{path}/identity-corrections", number)
+
+    assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
+    assert [read_as("attempt")] == recorded(permit["permit_number"]) == recorded(other)
+
+
+def test_what_discloses_nothing_is_not_recorded(recorded, officer, holder_of, permit, path):
+    """A refused request, an unknown permit, the work list; and the holder's own reads."""
+    position = permit["as_of_position"]
+    assert 422 == officer.get(path, unknown=1).status_code
+    assert 503 == officer.get(path, min_position=position + 10_000_000).status_code
+    assert 200 == officer.get("/v1/id-card-applications").status_code
+    assert 200 == holder_of(permit).get(f"{path}/physical").status_code
+
+    assert [] == recorded(permit["permit_number"])
+
+
+# -- fail closed ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", [*WHATS, "/live"])
+def test_a_read_that_cannot_be_recorded_is_not_answered(service, officer, permit, path, view):
+    """503, without anything of the permit; afterwards reads are answered again."""
+    service.execute(NO_INSERT)
+    try:
+        answer = officer.get(path + view)
+    finally:
+        service.execute(INSERT)
+
+    assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
+    assert "Retry-After" in answer.headers
+    assert permit["holder_id"] not in answer.text
+    assert 200 == officer.get(path).status_code
+
+
+def test_a_search_that_cannot_be_recorded_is_not_answered(service, officer, registrar, application):
+    person = application()
+    number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
+    registrar.post("/v1/permits", person)
+
+    service.execute(NO_INSERT)
+    try:
+        answer = officer.post("/v1/permits/searches", number)
+    finally:
+        service.execute(INSERT)
+
+    assert 503 == answer.status_code
+    assert 1 == len(officer.post("/v1/permits/searches", number).json()["permits"])
+
+
+def test_a_stream_that_cannot_be_recorded_takes_no_place(service, signed, permit, path):
+    """A caller may have eight streams; a failed one is not among them."""
+    curious = signed(sub="officer-of-streams", station="320281-03")
+    service.execute(NO_INSERT)
+    try:
+        assert {503} == {curious.get(f"{path}/live").status_code for _ in range(10)}
+    finally:
+        service.execute(INSERT)
+
+    with (
+        httpx.Client(base_url=service.url, timeout=30) as own,
+        own.stream("GET", f"{path}/live", headers=curious.headers) as answer,
+    ):
+        assert 200 == answer.status_code
+
+
+# -- who sees them -------------------------------------------------------------------------------
+
+
+def test_the_holder_sees_who_read_the_own_permit(officer, holder_of, permit, path):
+    """The newest first, in pages; nobody else's."""
+    for view in WHATS:
+        officer.get(path + view)
+    holder = holder_of(permit)
+
+    first = holder.get("/v1/me/reads", limit=2)
+    second = holder.get("/v1/me/reads", limit=2, before=first.json()["next_before"]).json()
+
+    seen = [*first.json()["reads"], *second["reads"]]
+    assert ["electronic", "physical", "permit"] == [one["what"] for one in seen]
+    assert {("registrar@development", "320281-03", permit["permit_number"])} == {
+        (one["reader"], one["station"], one["subject"]) for one in seen
+    }
+    assert 'rel="next"' in first.headers["Link"]
+    assert second["next_before"] is None
+
+
+def test_a_holder_sees_no_reads_of_others(officer, holder_of, issue, permit, path):
+    officer.get(path)
+
+    assert [] == holder_of(issue()).get("/v1/me/reads").json()["reads"]
+    assert 403 == officer.get("/v1/me/reads").status_code
+
+
+def test_an_applicant_sees_who_read_the_file(officer, caller, accept):
+    application = accept()
+    officer.get(f"/v1/id-card-applications/{application['receipt_number']}")
+
+    seen = caller("holder", holder_id=application["holder_id"]).get("/v1/me/reads").json()
+
+    assert ["application"] == [one["what"] for one in seen["reads"]]
+
+
+def test_the_audit_sees_them(officer, investigator, permit, path, accept):
+    """Of a permit and of an application."""
+    officer.get(f"{path}/physical")
+    receipt = accept()["receipt_number"]
+    officer.get(f"/v1/id-card-applications/{receipt}")
+
+    for asked, what in (
+        (f"/v1/audit/permits/{permit['permit_number']}/registrar-reads", "physical"),
+        (f"/v1/audit/id-card-applications/{receipt}/registrar-reads", "application"),
+    ):
+        [read] = investigator.get(asked).json()["reads"]
+        assert (what, "320281-03") == (read["what"], read["station"])
+
+
+def test_reads_stay_on_record_after_an_erasure(officer, investigator, protect, permit, path):
+    """They are about the officer."""
+    officer.get(f"{path}/physical")
+    protect(
+        permit,
+        "erasures",
+        {
+            "legal_basis": "个人信息保护法第四十七条",
+            "case": "2026-DP-17",
+            "approvals": ["officer-1", "officer-2"],
+        },
+    )
+
+    asked = f"/v1/audit/permits/{permit['permit_number']}/registrar-reads"
+    assert ["physical"] == [one["what"] for one in investigator.get(asked).json()["reads"]]
+
+
+# -- stations ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("station", ["999999-99", "320211", "320211-99", None])
+def test_a_registrar_of_an_unknown_station_is_refused(signed, permit, path, accept, station):
+    """Reads and writes, of permits and applications; nothing is done."""
+    stranger = signed(scope="permits:write applications:write", station=station)
+    receipt = f"/v1/id-card-applications/{accept()['receipt_number']}"
+
+    answers = [
+        *(stranger.get(path + view) for view in (*WHATS, "/live")),
+        stranger.post("/v1/permits/searches", {"citizen_id_number": "990000199001010017"}),
+        stranger.post(f"{path}/cancellations", {"reason": "deceased"}),
+        stranger.post(f"{path}/loss-reports", {}),
+        stranger.get(receipt),
+        stranger.get("/v1/id-card-applications"),
+        stranger.get("/v1/id-card-applications/counts"),
+        stranger.get("/v1/stats/staff"),
+        stranger.post(f"{receipt}/withdrawals", {}),
+    ]
+
+    assert {(403, "FORBIDDEN")} == {(one.status_code, one.json()["code"]) for one in answers}
+    assert all("station" in one.json()["detail"] for one in answers)
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [("cancellations", {"reason": "deceased"}), ("voidings", {"finding": "伪造材料"})],
+)
+def test_a_permit_is_ended_without_a_visit_in_its_own_district_only(
+    recorded, officer, registrar, permit, path, what, body
+):
+    """Another district's station is refused, and the attempt is on record."""
+    answer = officer.post(f"{path}/{what}", body)
+
+    assert (409, "OTHER_DISTRICT") == (answer.status_code, answer.json()["code"])
+    assert [read_as("attempt")] == recorded(permit["permit_number"])
+    assert 200 == registrar.post(f"{path}/{what}", body).status_code
