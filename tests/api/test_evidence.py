@@ -288,6 +288,7 @@ def test_evidence_contains_no_other_permit(registrar, history, investigator):
 
     assert registrar.get(path).status_code == 403
     assert investigator.get(path.replace(history["permit_number"], "0" * 12)).status_code == 404
+    assert investigator.get(path).status_code == 200
     reads = investigator.get("/v1/audit/reads", subject=history["permit_number"]).json()["reads"]
     assert reads[0]["what"] == "evidence"
 
