@@ -7,6 +7,7 @@ separate process that fills a file and answers every question.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -106,7 +107,8 @@ def _read(url: str, head: int) -> Round:
 
 def _peak_mib(url: str, head: int) -> int:
     filled = subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-m", "bench.analytics", url, str(head)],
+        [sys.executable, "-m", "bench.analytics", str(head)],
+        env={**os.environ, "PERMIT_LEDGER_DATABASE_URL": url},  # may hold a password
         check=True,
         capture_output=True,
         text=True,
@@ -153,5 +155,5 @@ def _report(
 
 
 if __name__ == "__main__":
-    _fill(sys.argv[1], int(sys.argv[2]))
+    _fill(os.environ["PERMIT_LEDGER_DATABASE_URL"], int(sys.argv[1]))
     print(_own_peak_mib())

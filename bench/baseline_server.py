@@ -7,6 +7,7 @@ decision, no encryption, no signature, no record.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +47,8 @@ def select_app(database_url: str, connections_max: int) -> FastAPI:
 
 
 if __name__ == "__main__":
-    url, port, connections = sys.argv[1:]
+    url = os.environ["PERMIT_LEDGER_DATABASE_URL"]
+    port, connections = sys.argv[1:]
     uvicorn.run(
         select_app(url, int(connections)),
         host="127.0.0.1",

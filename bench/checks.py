@@ -167,7 +167,9 @@ def _city(
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "10000000",
         "PERMIT_LEDGER_DATABASE_CONNECTIONS_MAX": str(POOL_CONNECTIONS),
     }
-    theirs = [sys.executable, "-m", "bench.baseline_server", as_service(url)]
+    # The address, which may hold a password, is in the environment: not in the list of processes.
+    environment["PERMIT_LEDGER_DATABASE_URL"] = as_service(url)
+    theirs = [sys.executable, "-m", "bench.baseline_server"]
     theirs += [str(ports["select"]), str(POOL_CONNECTIONS)]
     with (
         role("api", environment, f"http://127.0.0.1:{ports['ours']}/healthz"),

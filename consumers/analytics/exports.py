@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,9 @@ import orjson
 
 from .questions import Table
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|[\t\r\n]")
+"""What a spreadsheet would take for a formula; some skip white space and quotation marks before it,
+or know the full-width signs."""
 
 
 def csv_bytes(table: Table) -> bytes:
@@ -53,4 +56,4 @@ def _quoted(text: str | Path) -> str:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

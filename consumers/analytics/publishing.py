@@ -135,7 +135,9 @@ class Publisher:
 
     def _replace(self, path: Path, content: bytes, mode: int = 0o644) -> None:
         new = path.with_name(f".{path.name}.new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        new.unlink(missing_ok=True)  # of a run that was killed
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with open(descriptor, "wb") as file:
             file.write(content)
         new.replace(path)
 

@@ -160,7 +160,9 @@ class Sink:
         if not rows:
             return
         path = self._folder / BATCH_FILE
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        path.unlink(missing_ok=True)  # of a run that was killed
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as file:
             file.write(b"\n".join(map(orjson.dumps, rows)))
         try:
             self._connection.execute(

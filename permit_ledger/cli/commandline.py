@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import psycopg
 import typer
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
@@ -48,7 +49,21 @@ def settings_of(**given: Any) -> Settings:
         errors_console.print("These settings can't be used:", *lines, sep="\n", markup=False)
         raise typer.Exit(2) from None
     logs.configure(settings)
+    if _has_password(given.get("database_url")):
+        errors_console.print(
+            "permit-ledger: other users of this machine see the password in --database-url: put it"
+            " into PERMIT_LEDGER_DATABASE_URL, or into the file that PGPASSFILE names",
+            soft_wrap=True,
+            highlight=False,
+        )
     return settings
+
+
+def _has_password(database_url: str | None) -> bool:
+    try:
+        return bool(database_url and conninfo_to_dict(database_url).get("password"))
+    except psycopg.ProgrammingError:  # told when it is connected to
+        return False
 
 
 @contextmanager

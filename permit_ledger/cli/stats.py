@@ -13,6 +13,7 @@ import orjson
 import typer
 from rich.table import Table as Screen
 
+from permit_ledger.console.private_files import replace_file
 from permit_ledger.settings import Settings
 
 from .commandline import DataDir, console, explained, settings_of
@@ -133,7 +134,7 @@ def _export(table: Table, csv: Path | None, parquet: Path | None) -> None:
     from consumers.analytics.exports import csv_bytes, write_parquet  # noqa: PLC0415
 
     if csv:
-        csv.write_bytes(csv_bytes(table))
+        replace_file(csv, csv_bytes(table))
     if parquet:
         with tempfile.TemporaryDirectory() as scratch:
             write_parquet(table, parquet, Path(scratch))

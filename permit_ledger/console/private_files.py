@@ -5,6 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
+
+
+def lock_file(file: Path) -> IO[bytes]:
+    """Open an empty file to hold a lock on; no link of that name is followed.
+
+    Raises:
+        OSError
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(file, flags, 0o600), "r+b")
 
 
 def replace_file(file: Path, content: bytes, *, mode: int = 0o600) -> None:

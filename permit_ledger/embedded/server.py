@@ -32,7 +32,7 @@ from psycopg.errors import ConnectionTimeout
 from ledger.database.connections import SERVICE_ROLE
 from ledger.database.retry import Backoff
 from permit_ledger.console.failures import DatabaseNotStarted
-from permit_ledger.console.private_files import replace_file
+from permit_ledger.console.private_files import lock_file, replace_file
 from permit_ledger.console.waiting import StallDetector, activity, waiting_for
 
 from .data_folder import MIB, open_data_folder, require_space
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
     def __enter__(self) -> Self:
         self._folder = open_data_folder(self._data_dir) / "postgresql"
         self._folder.mkdir(exist_ok=True)
-        with (self._folder.parent / "postgresql.lock").open("w") as lock:
+        with lock_file(self._folder.parent / "postgresql.lock") as lock:
             with waiting_for("another command that starts PostgreSQL"):
                 fcntl.flock(lock, fcntl.LOCK_EX)  # released with the process
             self._find_or_start()

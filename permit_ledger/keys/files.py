@@ -39,13 +39,15 @@ def blind_index(settings: Settings) -> BlindIndex:
 
 
 def existing_blind_index(settings: Settings) -> BlindIndex | None:
-    """:func:`blind_index`; ``None`` on a machine that does not hold its key.
+    """:func:`blind_index`; ``None`` on a machine without it, or without what unwraps holders' keys.
+    None is made.
 
     Raises:
         UnusableKey, OSError
     """
     file = settings.blind_index_key_file or settings.keys_dir / "blind-index.key"
-    return blind_index(settings) if file.exists() else None
+    unwraps = settings.key_encryption or (settings.keys_dir / "key-encryption").exists()
+    return blind_index(settings) if file.exists() and unwraps else None
 
 
 def display_codes(settings: Settings) -> CodeDigests:

@@ -18,6 +18,7 @@ from rich.console import Console
 from ledger.database.clock import DevelopmentClock
 from permit_ledger.bootstrap.cli_context import database, service_clock
 from permit_ledger.console.failures import CannotStart
+from permit_ledger.console.private_files import lock_file
 from permit_ledger.console.waiting import StallDetector, waiting_for
 from permit_ledger.embedded.data_folder import open_data_folder
 from permit_ledger.sample.city import grow_sample_city
@@ -127,7 +128,7 @@ def _environment(settings: Settings, database_url: str) -> dict[str, str]:
 def _only_one(settings: Settings) -> Iterator[None]:
     """Allow one service a data folder; the lock is released with the process."""
     folder = open_data_folder(settings.data_dir)
-    with (folder / "up.lock").open("w") as lock:
+    with lock_file(folder / "up.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -93,7 +93,7 @@ class Auditor:
         self._uncounted += len(numbers)
         for row in rows:
             connection.execute(_sql.count_difference)
-            _log.error("register differs from the log", holder_id=row.holder_id, columns=row.what)
+            _log.error("register differs from the log", reason=str(row))
         differing = sum(self._compare_again(connection, one.permit_number) for one in suspects)
         return differing + len(rows)
 

@@ -257,3 +257,15 @@ def test_no_cell_of_a_csv_file_is_a_formula(tmp_path):
     ]
     found = duckdb.sql(f"SELECT scenario FROM read_parquet('{tmp_path}/x.parquet')").fetchall()
     assert [("=1+1",), ('it\'s, "so"',)] == found
+
+
+@pytest.mark.parametrize(
+    "text", ["+1", "-1", "@SUM(A1)", "\t=1", " =1", '"=1"', "\r=1", "＝1＋1", "－1", "＠A1"]
+)
+def test_nothing_that_a_spreadsheet_takes_for_a_formula_is_written(text):
+    """However it begins: some skip white space and quotation marks, or know full-width signs."""
+    table = Table(("scenario",), ("VARCHAR",), [[text]])
+
+    [_, [cell]] = csv.reader(io.StringIO(csv_bytes(table).decode(), newline=""))
+
+    assert f"'{text}" == cell

@@ -1,5 +1,8 @@
 """A database server of our own, found, started and found again, whatever happened to it."""
 
+import hashlib
+import os
+import pwd
 import re
 import shutil
 import stat
@@ -8,11 +11,13 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from permit_ledger.embedded.server import EmbeddedPostgres
 
@@ -306,3 +311,111 @@ def test_its_folder_may_be_a_link_or_relative(data_dir, tmp_path, monkeypatch):
         EmbeddedPostgres(Path(data_dir.name), keep=True) as visitor,
     ):
         assert server.url == visitor.url
+
+
+# -- other users of the machine ----------------------------------------------------------------
+
+
+@pytest.fixture
+def shared_tmp(make_data_dir, monkeypatch):
+    """The temporary folder of all users, in which anyone may put anything."""
+    folder = make_data_dir()
+    folder.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def long_dir(make_data_dir):
+    """A data folder whose name is too long for a socket."""
+    return make_data_dir() / ("d" * 120)
+
+
+def socket_dir(server):
+    return Path(conninfo_to_dict(server.url)["host"])
+
+
+def test_what_another_user_has_put_in_the_sockets_place_is_left_alone(
+    long_dir, shared_tmp, tmp_path
+):
+    """A link to a folder, under the name that follows from the data folder's."""
+    target = tmp_path / "of another user"
+    target.mkdir(mode=0o755)
+    before = target.stat()
+    digest = hashlib.sha256(os.fsencode(long_dir / "postgresql")).hexdigest()[:16]
+    planted = shared_tmp / f"permit-ledger-{digest}"
+    planted.symlink_to(target)
+
+    with EmbeddedPostgres(long_dir) as server:
+        found = socket_dir(server)
+        assert (shared_tmp, 0o700) == (found.parent, stat.S_IMODE(found.lstat().st_mode))
+        assert found != planted
+
+    after = target.stat()
+    assert (before.st_uid, before.st_gid, before.st_mode) == (
+        after.st_uid,
+        after.st_gid,
+        after.st_mode,
+    )
+    assert [] == list(target.iterdir())
+
+
+def test_each_start_has_a_socket_folder_of_its_own(long_dir, shared_tmp):
+    """That of the start before is removed, and nothing else."""
+    with EmbeddedPostgres(long_dir) as server:
+        first = socket_dir(server)
+    with EmbeddedPostgres(long_dir) as server:
+        second = socket_dir(server)
+        assert [second] == list(shared_tmp.iterdir())
+    assert first != second
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user for the server")
+def test_what_the_servers_user_has_linked_to_is_not_written(data_dir, tmp_path):
+    """The files that a start writes as root, in a folder that is not root's."""
+    target = tmp_path / "of root"
+    target.write_text("content")
+    target.chmod(0o600)
+    with EmbeddedPostgres(data_dir):
+        pass
+    folder = data_dir / "postgresql"
+    for name in ("permit_ledger.conf", "permit_ledger.hba", "permit_ledger.ident"):
+        (folder / name).unlink()
+        (folder / name).symlink_to(target)
+
+    with EmbeddedPostgres(data_dir) as server:
+        assert run(server, "SELECT 1") == 1
+
+    found = target.stat()
+    assert ("content", 0, 0o600) == (
+        target.read_text(),
+        found.st_uid,
+        stat.S_IMODE(found.st_mode),
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_of_the_machine_is_not_let_in(data_dir):
+    """Even where the socket can be reached."""
+    with EmbeddedPostgres(data_dir) as server:
+        for folder in (data_dir, data_dir / "postgresql"):
+            folder.chmod(0o755)
+        said = get_context("fork").Queue()
+        other = get_context("fork").Process(target=_connect_as_nobody, args=(server.url, said))
+        other.start()
+        refused = said.get(timeout=WAIT_S)
+        other.join()
+        (data_dir / "postgresql").chmod(0o700)
+
+    assert "Peer authentication failed" in refused
+
+
+def _connect_as_nobody(url, said):
+    os.setgroups([])
+    os.setuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError as error:
+        said.put(str(error))
+    else:
+        said.put("let in")

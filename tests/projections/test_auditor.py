@@ -6,8 +6,10 @@ from threading import Event, Thread
 import pytest
 from structlog.testing import capture_logs
 
+from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service, connect
+from ledger.eventlog.recognition import RegisterCheck
 from projections.projector.pages import EventOpener
 from projections.projector.quarantine import list_quarantined
 from projections.quarantine.auditor import Auditor
@@ -30,6 +32,9 @@ def make_auditor(database_url, blind_index):
             EventOpener(HolderKeys(keyring())),
             stop or Event(),
             permits_per_s=permits_per_s,
+            register=RegisterCheck(
+                blind_index, HolderKeys(keyring()), EventMapper(OrjsonTranscoder())
+            ),
             chance=random.Random(1),  # noqa: S311  chance, not secrecy
         )
 
@@ -263,3 +268,27 @@ def start_auditor(make_auditor, monkeypatch):
         stop.set()
         thread.join(30)
         assert not thread.is_alive()
+
+
+# -- the register of holders -------------------------------------------------------------------
+
+
+def test_two_people_whose_indexes_were_swapped_are_found(lived, audit, admin, counted):
+    """Their permits are as the log has them; the rows that lead to them are not."""
+    assert 0 == audit()
+    [[one, of_one], [other, of_other]] = admin.execute(
+        "SELECT holder_id, citizen_index FROM ledger.holders"
+        " WHERE citizen_index IS NOT NULL ORDER BY 1 LIMIT 2"
+    ).fetchall()
+    for holder_id, index in ((one, None), (other, of_one), (one, of_other)):
+        admin.execute(
+            "UPDATE ledger.holders SET citizen_index = %s WHERE holder_id = %s",
+            [index, holder_id],
+        )
+
+    with capture_logs() as logs:
+        assert 2 == audit()
+
+    said = {entry["reason"] for entry in logs if entry["event"] == "register differs from the log"}
+    assert {f"holder {one}: citizen_index", f"holder {other}: citizen_index"} == said
+    assert 2 == counted()[1]

@@ -16,6 +16,7 @@ from api.http.metrics import REGISTRY
 from permit_ledger.cli.app import app
 from permit_ledger.cli.remote_status import RemoteStatus
 from permit_ledger.cli.status import RelayStatus, Statistics, Status, Tree
+from permit_ledger.roles.listening import require_loopback
 from permit_ledger.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 KEYS = {
     *("build", "image", "command", "environment", "volumes", "ports", "healthcheck"),
-    *("depends_on", "restart", "profiles"),
+    *("depends_on", "restart", "profiles", "network_mode"),
 }
 """Of the Compose specification, those that are used."""
 HEALTH_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
@@ -36,6 +37,7 @@ def test_every_role_is_a_service_of_its_own() -> None:
     roles = {"api", "project", "integrate", "relay", "analytics"}
     remote = {"project-remote", "api-remote"}
     watching = {"postgres", "kafka", "prometheus", "grafana", "postgres-remote"}
+    watching |= {"door", "door-remote"}
     assert roles | remote == set(OURS)
     assert watching == set(SERVICES) - set(OURS)
 
@@ -94,6 +96,34 @@ def test_compose_publishes_on_this_machine_only() -> None:
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert len(ports) == len({port.split(":")[1] for port in ports})
+
+
+def test_development_mode_listens_on_its_containers_loopback() -> None:
+    """Otherwise the start is refused. Whoever is to reach it shares its network."""
+    for name, service in OURS.items():
+        environment = service["environment"]
+        assert "true" == environment["PERMIT_LEDGER_DEVELOPMENT"], name
+        require_loopback(environment["PERMIT_LEDGER_HOST"])
+    for name in ("api", "api-remote"):
+        [door] = [
+            each
+            for each in SERVICES.values()
+            if each.get("network_mode") == f"service:{name}" and "socat" in each["image"]
+        ]
+        listen, to = door["command"]
+        assert "TCP:127.0.0.1:8000" == to
+        inside = re.match(r"TCP-LISTEN:(\d+)", listen)
+        assert inside
+        assert any(port.endswith(f":{inside[1]}") for port in SERVICES[name]["ports"])
+
+
+def test_prometheus_asks_on_the_loopback_that_it_shares() -> None:
+    """Metrics are for this machine only, where no token is set."""
+    assert "service:api" == SERVICES["prometheus"]["network_mode"]
+    jobs = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    assert [["127.0.0.1:8000"]] == [
+        each["targets"] for job in jobs for each in job["static_configs"]
+    ]
 
 
 def test_the_broker_is_the_one_of_the_tests() -> None:
@@ -205,7 +235,7 @@ def test_what_is_scraped_and_shown_lies_where_it_is_mounted() -> None:
         for config in job["static_configs"]
         for target in config["targets"]
     ]
-    assert {"api", "api-remote"} == set(targets)
+    assert {"127.0.0.1"} == set(targets)
     assert all((DEPLOY / file).exists() for file in prometheus["rule_files"])
     provider = yaml.safe_load(
         (DEPLOY / "grafana/provisioning/dashboards/permit-ledger.yml").read_text("utf-8")
