@@ -7,7 +7,7 @@ A live code is good once, and only in the ledger that made it: an electronic per
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
@@ -15,7 +15,6 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
-from api.http.metrics_access import MetricsAccess
 from api.http.rate_limits import CheckLimits
 from api.http.rendering import Json
 from api.http.roles import Scope
@@ -43,6 +42,9 @@ from .checking import is_code_right, new_check, signed_response
 from .receipts import ReceiptSigner
 from .schemas import CheckBody, PhysicalCheckBody
 from .verifier import VERIFICATIONS
+
+if TYPE_CHECKING:  # built on this package
+    from api.operations.metrics_access import MetricsAccess
 
 router = APIRouter(tags=["verifier"], route_class=JsonRoute)
 

@@ -12,7 +12,6 @@ __all__ = [
     "jose",
     "json_bodies",
     "metrics",
-    "metrics_access",
     "middleware",
     "origin",
     "problems",

@@ -34,7 +34,6 @@ from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
 from .dpop import SeenProofs
-from .metrics_access import MetricsAccess
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
 from .tokens import Principal, TokenVerifier
@@ -43,6 +42,7 @@ from .waits import Waits
 if TYPE_CHECKING:  # these packages are built on this one
     from api.checks.receipts import ReceiptSigner
     from api.operations.live_summary import LiveSummaryFeed
+    from api.operations.metrics_access import MetricsAccess
     from api.operations.published import StatsFeed
     from api.pictures.processes import PictureProcesses
 

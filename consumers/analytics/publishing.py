@@ -10,7 +10,7 @@
     published/<question>.parquet
     published/<chart>.<language>.<width>.<digest>.svg
 
-The public answers change in steps, so that nobody can see what one event has changed: after
+The public answers change in steps, so that no one can see what one event has changed: after
 ``STEP_EVENTS`` events; or ``STEP_S`` later, if there were ``STEP_EVENTS_MIN`` events at least; on
 another day; and when the role starts. The other answers are always the newest.
 

@@ -15,11 +15,11 @@ from joserfc.jwk import KeySet
 from psycopg_pool import AsyncConnectionPool
 
 from api.checks.receipts import ReceiptSigner
-from api.http.metrics_access import MetricsAccess
 from api.http.rate_limits import CheckLimits
 from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
+from api.operations.metrics_access import MetricsAccess
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock
 from permit_ledger.keys import files as keys

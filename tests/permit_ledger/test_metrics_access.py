@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from pydantic import ValidationError
 
 from api.http import problems
-from api.http.metrics_access import MetricsAccess
+from api.operations.metrics_access import MetricsAccess
 from permit_ledger.bootstrap.http_basis import HttpBasis
 from permit_ledger.keys.files import UnusableKey
 from permit_ledger.roles.api import proxy_options

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from .addresses import is_loopback
-from .problems import HttpProblem
+from api.http.addresses import is_loopback
+from api.http.problems import HttpProblem
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "via")
 """What a request that came by a proxy says; its own sender may be anywhere."""
