@@ -2,8 +2,8 @@
 
 The register finds a person's record by a blind index, and no tree covers it: a user who can write
 to the database could give one person's index another person's record. So a record is used again
-only if the person that its last stream names, sealed in the log, has this index; and the whole register
-can be made from the log and compared.
+only if the person that its last stream names, sealed in the log, has this index; and the whole
+register can be made from the log and compared.
 """
 
 from __future__ import annotations
