@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -19,8 +19,7 @@ from .checks import remote as remote_checks
 from .checks.express import ExpressLane, is_check
 from .http import documents, problems
 from .http.conditional import ConditionalReads
-from .http.middleware import NO_EXCEPTIONS, RequestFrame
-from .http.queries import only_declared
+from .http.middleware import NO_EXCEPTIONS, OF_EVERY_ENDPOINT, RequestFrame
 from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
 from .operations import remote as remote_operations
@@ -71,7 +70,7 @@ class Application(FastAPI):
         for router in pages:
             self.include_router(router)
         for router in (*routers, self._description()):
-            self.include_router(router, dependencies=[Depends(only_declared)])
+            self.include_router(router, dependencies=OF_EVERY_ENDPOINT)
         problems.install(self)
         self.add_middleware(ConditionalReads)
         self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of)

@@ -1,7 +1,7 @@
 """Card codes: seven characters on a card's face and a check character.
 
-They are in no log and no view: a person who knows one has seen the card, or the register's key.
-35 bits cannot be guessed at the rate that checks of one permit are limited to.
+They are in no log and no view: knowing one takes seeing the card, or the key. 35 bits
+cannot be guessed at the rate that checks of one permit are limited to.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from html import escape
 from typing import Any, BinaryIO
@@ -66,8 +66,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 FORMAT, LISTED, SIGNED = "permit-ledger-evidence/2", "evidence.json", "evidence.jws"
 SIGNATURE_TYPE = "permit-evidence+jwt"
 
-FILES_MAX, NAME_LENGTH_MAX = 50_000, 100
-ZIP_BYTES_MAX, FILE_BYTES_MAX, BYTES_MAX = 128 << 20, 64 << 20, 256 << 20
+FILES_MAX, NAME_LENGTH_MAX = 400_000, 100  # of a hundred thousand events, and then some
+LISTED_BYTES_MAX = 64 << 20  # it is read before anything is known of it
+ZIP_BYTES_MAX, FILE_BYTES_MAX, BYTES_MAX = 512 << 20, 512 << 20, 1 << 30
 DIRECTORY_BYTES_MAX = FILES_MAX * (46 + NAME_LENGTH_MAX)
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
 """No part of a name begins with a dot, so none leads out of the folder."""
@@ -75,6 +76,7 @@ NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*
 COSIGNATURE = 4  # kind of key: a witness's, which signs a time as well
 KEY_BYTES = 1 + 32  # its kind, and an Ed25519 public key
 HALF_BYTES = 32  # of the two numbers of an ES256 signature (RFC 7518 §3.4)
+PART_BYTES = 1 << 20  # of a file, in memory at a time
 NAMES_MAX = 5  # of files at fault, in one message
 
 DAMAGED = (
@@ -214,44 +216,74 @@ def parse_proof(text: str) -> tuple[int, list[bytes], str]:
 # -- the zip ---------------------------------------------------------------------------------------
 
 
-def unpacked(path: str) -> dict[str, bytes]:
-    """The files of a zip, by their names. They are read into memory and never written to disk.
+class Files(Mapping[str, bytes]):
+    """The files of a zip, by their names. Each is read when it is asked for, and none is written to
+    disk.
 
     The zip has these files one after the other, its directory, and nothing else: programs that read
     zips in other ways (from the front, past a second directory) find the same files.
-
-    Raises:
-        Unsafe: names that lead out of a folder or differ in case only, links, encryption, too many
-            bytes, or bytes that belong to no file.
     """
-    with open(path, "rb") as packed:
+
+    def __init__(self, packed: BinaryIO) -> None:
+        """
+        Raises:
+            Unsafe: names that lead out of a folder or differ in case only, links, encryption, too
+                many bytes, or bytes that belong to no file.
+        """
         directory_at = _directory_at(packed)
-        with zipfile.ZipFile(packed) as archive:
-            listed = sorted(archive.infolist(), key=lambda each: each.header_offset)
-            if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
-                raise Unsafe("it is larger than evidence of one file can be")
-            taken, at = set[str](), 0
-            for each in listed:
-                _require_safe(each)
-                if each.filename.lower() in taken:
-                    raise Unsafe(f"{each.filename} is in it twice")
-                taken.add(each.filename.lower())
-                if each.header_offset != at:
-                    raise Unsafe(f"before {each.filename} are bytes that belong to no file")
-                at = _end_of(each, packed)
-            if at != directory_at:
-                raise Unsafe("before its directory are bytes that belong to no file")
-            return {each.filename: archive.read(each) for each in listed}
+        self._archive = zipfile.ZipFile(packed)
+        listed = sorted(self._archive.infolist(), key=lambda each: each.header_offset)
+        if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
+            raise Unsafe("it is larger than evidence of one file can be")
+        taken, at = set[str](), 0
+        for each in listed:
+            _require_safe(each)
+            if each.filename.lower() in taken:
+                raise Unsafe(f"{each.filename} is in it twice")
+            taken.add(each.filename.lower())
+            if each.header_offset != at:
+                raise Unsafe(f"before {each.filename} are bytes that belong to no file")
+            at = _end_of(each, packed)
+        if at != directory_at:
+            raise Unsafe("before its directory are bytes that belong to no file")
+        self._infos = {each.filename: each for each in listed}
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._archive.read(self._infos[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file, in hex; empty if it can't be unpacked."""
+        digest = hashlib.sha256()
+        try:
+            with self._archive.open(self._infos[name]) as content:
+                while part := content.read(PART_BYTES):
+                    digest.update(part)
+        except DAMAGED:
+            return ""
+        return digest.hexdigest()
 
 
 def _directory_at(packed: BinaryIO) -> int:
-    """Where the directory begins. The record of 22 bytes that says so is the zip's very end."""
+    """Where the directory begins. The record of 22 bytes that says so is the zip's very end; where
+    there are more than 65,535 files, a larger record (ZIP64) and its place, 56 and 20 bytes, stand
+    before it."""
     size = packed.seek(0, os.SEEK_END)
     if size > ZIP_BYTES_MAX:
         raise Unsafe("it is larger than evidence of one file can be")
-    packed.seek(max(size - 22, 0))
-    mark, *_, length, at, comment = struct.unpack("<4s4HLLH", packed.read(22))
-    if mark != b"PK\5\6" or comment or at + length + 22 != size:
+    packed.seek(max(size - 98, 0))
+    last = packed.read(98)
+    mark, *_, length, at, comment = struct.unpack("<4s4HLLH", last[-22:])
+    end = size - 22
+    if last[-42:-38] == b"PK\6\7":
+        mark64, length, at = struct.unpack("<4s36xQQ", last[:56])
+        end = size - 98 if mark64 == b"PK\6\6" else -1
+    if mark != b"PK\5\6" or comment or at + length != end:
         raise Unsafe("a zip without anything before or after it is expected")
     if length > DIRECTORY_BYTES_MAX:
         raise Unsafe("its directory is larger than that of evidence can be")
@@ -266,7 +298,7 @@ def _require_safe(each: zipfile.ZipInfo) -> None:
         raise Unsafe(f"{name} is a link or something else that is no file")
     if each.flag_bits & 1 or each.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise Unsafe(f"{name} is encrypted, or packed in an unusual way")
-    if each.file_size > FILE_BYTES_MAX:
+    if each.file_size > (LISTED_BYTES_MAX if name == LISTED else FILE_BYTES_MAX):
         raise Unsafe(f"{name} is larger than a file of evidence can be")
 
 
@@ -362,7 +394,8 @@ class Evidence:
     """The files of the zip, and the keys to trust."""
 
     def __init__(self, path: str, log_keys: list[str], jwks: str | None) -> None:
-        self.files = unpacked(path)
+        self.files = Files(open(path, "rb"))  # noqa: SIM115  open until the process ends
+        self.is_signed = False
         self.said: dict[str, Any] = json.loads(self.files[LISTED])
         if self.said["format"] != FORMAT:
             raise ValueError(f"it is evidence in another format than {FORMAT}")
@@ -408,9 +441,7 @@ class Evidence:
             raise NotProved(f"{LISTED} is of another log or file than the signature")
         listed, there = self.said["files"], self.files.keys() - {LISTED, SIGNED}
         changed = {
-            name
-            for name in listed.keys() & there
-            if hashlib.sha256(self.files[name]).hexdigest() != listed[name]
+            name for name in listed.keys() & there if self.files.digest(name) != listed[name]
         }
         faults = [
             (listed.keys() - there, "missing"),
@@ -419,6 +450,7 @@ class Evidence:
         ]
         if found := "; ".join(f"{_some(names)}: {what}" for names, what in faults if names):
             raise NotProved(found)
+        self.is_signed = True
         return f"{len(listed)} files are as {claims['iss']} has signed them"
 
     def check_signatures(self) -> str:
@@ -509,6 +541,8 @@ class Evidence:
         return f"up to position {log_size} these are all events{more}"
 
     def check_opened(self) -> str:
+        if not self.is_signed:
+            raise NotProved("opened/history.json is not known to be signed: see the first step")
         opened, events = self.json("opened/history.json"), self.said["events"]
         if len(opened) != len(events):
             raise NotProved("opened/history.json has more or fewer events than the log")

@@ -31,7 +31,7 @@ SIGNATURE: Final = "permit-evidence+jwt"
 """The type of the JWS that signs the list of files."""
 VERIFIER = "verify_evidence.py"
 PART_BYTES = 256 * 1024
-"""Of the zip, in memory at a time, plus its largest file."""
+"""Of the zip, in memory at a time."""
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip, so that equal evidence has equal bytes."""
 
@@ -86,18 +86,18 @@ class Evidence:
         written = _Written()
         digests: dict[str, str] = {}
         with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-
-            def add(name: str, content: bytes) -> None:
-                archive.writestr(zipfile.ZipInfo(name, _MOMENT), content, zipfile.ZIP_DEFLATED)
-
             for name, content in self._files():
-                digests[name] = hashlib.sha256(content).hexdigest()
-                add(name, content)
-                if written.size > PART_BYTES:
-                    yield written.taken()
+                digest = hashlib.sha256()
+                with archive.open(_info(name), "w") as file:
+                    for part in [content] if isinstance(content, bytes) else content:
+                        digest.update(part)
+                        file.write(part)
+                        if written.size > PART_BYTES:
+                            yield written.taken()
+                digests[name] = digest.hexdigest()
             listed = _json(self._index(digests))
-            add("evidence.json", listed)
-            add("evidence.jws", self._signature(listed).encode() + b"\n")
+            archive.writestr(_info("evidence.json"), listed)
+            archive.writestr(_info("evidence.jws"), self._signature(listed) + "\n")
         yield written.taken()
 
     def _signature(self, listed: bytes) -> str:
@@ -133,14 +133,14 @@ class Evidence:
             "files": digests,
         }
 
-    def _files(self) -> Iterator[tuple[str, bytes]]:
+    def _files(self) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
         yield "README.txt", _resource("api", "templates/evidence.txt")
         yield VERIFIER, _resource("tools", VERIFIER)
         yield "policy.json", _json(self.policy)
         yield "keys/log.txt", _lines(self.log_keys)
         yield "keys/witnesses.txt", _lines(self.witness_keys)
         yield "keys/service.json", _json(self.service_keys)
-        yield "opened/history.json", _json([event.answer.model_dump() for event in self.events])
+        yield "opened/history.json", self._history()
         if self.state is not None:
             yield "opened/state.json", _json(self.state)
         for name, note in self.checkpoints.items():
@@ -160,6 +160,12 @@ class Evidence:
             yield "manifest/entry.json", manifest.entry
             yield "manifest/entry.tlog-proof", str(complete.entry_proof).encode()
             yield "manifest/consistency.txt", _hashes(complete.consistency)
+
+    def _history(self) -> Iterator[bytes]:
+        """One JSON array, event by event."""
+        for n, event in enumerate(self.events):
+            yield (b",\n" if n else b"[") + _json(event.answer.model_dump())
+        yield b"]\n"
 
 
 class _Written(io.RawIOBase):
@@ -181,6 +187,12 @@ class _Written(io.RawIOBase):
     def taken(self) -> bytes:
         whole, self._parts, self.size = b"".join(self._parts), [], 0
         return whole
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _MOMENT)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
 
 
 def _hashes(path: Iterable[bytes]) -> bytes:

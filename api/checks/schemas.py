@@ -21,15 +21,18 @@ class PhysicalCheckBody(RequestBody):
     track: Literal["physical"]
     permit_number: Annotated[str, Field(max_length=64, examples=["84G7ZWYRD6Z1"]), Printable]
     card_serial: Annotated[StrictInt, Field(ge=1, le=CARD_SERIAL_MAX)]
-    card_code: Annotated[
-        str | None,
-        Field(
-            max_length=32,
-            description="the code on the card's face; the policy says from when it is required",
-            examples=["7KQ2M94Z"],
-        ),
-        Printable,
-    ] = None
+    card_code: (
+        Annotated[
+            str,
+            Field(
+                max_length=32,
+                description="the code on the card's face; the policy says from when it is required",
+                examples=["7KQ2M94Z"],
+            ),
+            Printable,
+        ]
+        | None
+    ) = None
 
 
 class ElectronicCheckBody(RequestBody):

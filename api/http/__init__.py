@@ -15,7 +15,6 @@ __all__ = [
     "middleware",
     "origin",
     "problems",
-    "queries",
     "rate_limits",
     "reading",
     "rendering",

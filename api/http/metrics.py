@@ -37,6 +37,12 @@ CORRUPT = Counter(
     ["error"],
     registry=REGISTRY,
 )
+UNUSUAL_DAYS = Gauge(
+    "permit_ledger_unusual_days",
+    "days of officers or verifiers, today's and yesterday's, that a supervisor should ask about",
+    ["question"],
+    registry=REGISTRY,
+)
 LOG_POSITION = Gauge("permit_ledger_log_position", "last position of the log", registry=REGISTRY)
 VIEWS_POSITION = Gauge(
     "permit_ledger_views_position", "position that the views have reached", registry=REGISTRY

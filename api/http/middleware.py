@@ -11,15 +11,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
+from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import correlation
 from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
+from .queries import only_declared
 
 BODY_BYTES_MAX = 256 * 1024
 NO_EXCEPTIONS: Final[Mapping[str, int]] = {}
+OF_EVERY_ENDPOINT: Final = (Depends(only_declared),)
+"""Dependencies of all endpoints of the API."""
 CORRELATION_HEADER = correlation.HEADER.lower().encode()
 
 _log = structlog.get_logger("access")

@@ -8,6 +8,8 @@ time limit for a client that stops reading, and would stream in answer to a HEAD
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -44,9 +46,10 @@ def event(name: str, content: Json) -> bytes:
 class Stream:
     """One client's stream, woken when there may be something to send."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = STREAM_S_MAX) -> None:
+        """It ends after so many seconds, at most :data:`STREAM_S_MAX`."""
         self._woken = asyncio.Event()
-        self._ends_at = asyncio.get_running_loop().time() + STREAM_S_MAX
+        self._ends_at = asyncio.get_running_loop().time() + min(seconds, STREAM_S_MAX)
         self._is_closed = False
 
     @property
@@ -61,9 +64,10 @@ class Stream:
         self._woken.set()
 
     async def woken(self, timeout_s: float = HEARTBEAT_S) -> bool:
-        """Wait until woken; return ``False`` after ``timeout_s``."""
+        """Wait until woken; return ``False`` after ``timeout_s``, or at the stream's end."""
+        left_s = self._ends_at - asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(max(0.0, min(timeout_s, left_s))):
                 await self._woken.wait()
         except TimeoutError:
             return False
@@ -82,8 +86,10 @@ class Streams:
         self._is_closed = False
 
     @contextmanager
-    def open(self, caller: str) -> Iterator[Stream]:
+    def open(self, caller: str, *, expires_at: float = math.inf) -> Iterator[Stream]:
         """Open a stream for a token's subject, or for the client of a request without one.
+
+        It ends when the token expires (POSIX time); a client that goes on needs another token.
 
         Raises:
             HttpProblem: 429; this caller has too many open.
@@ -92,7 +98,7 @@ class Streams:
         if self._is_closed:
             raise Unavailable("The service is about to stop.")
         with self._admission.place(caller):
-            stream = Stream()
+            stream = Stream(expires_at - time.time())
             self._open.add(stream)
             try:
                 yield stream

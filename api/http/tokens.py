@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -45,7 +46,7 @@ class Principal:
     """The caller, by the token's claims.
 
     ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): the token
-    is accepted only with a DPoP proof by that key.
+    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time.
     """
 
     subject: str
@@ -54,6 +55,7 @@ class Principal:
     scenarios: frozenset[str] = frozenset()
     case: str | None = None
     bound_to: str | None = None
+    expires_at: float = math.inf
 
 
 class TokenVerifier:
@@ -133,7 +135,8 @@ class TokenVerifier:
                 numeric_date(claims[name])
         except UNREADABLE as error:
             raise BadToken("the token is invalid or expired") from error
-        return _principal(claims), float(claims["exp"])
+        caller = _principal(claims)
+        return caller, caller.expires_at
 
 
 def _signed(token: str, keys: KeySet) -> dict[str, Any]:
@@ -180,6 +183,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
         scenarios=frozenset(scenarios),
         case=_text(claims, "case"),
         bound_to=_bound_to(claims),
+        expires_at=float(claims["exp"]),
     )
 
 

@@ -78,6 +78,14 @@ class StaffStatsAnswer(BaseModel):
     questions: dict[str, QuestionAnswer]
 
 
+class SupervisionAnswer(StaffStatsAnswer):
+    """What those who work with the ledger did; nothing is withheld."""
+
+    unusual: Annotated[
+        dict[str, int], Field(description="by question: rows of today and yesterday to ask about")
+    ]
+
+
 class StatsAnswer(StaffStatsAnswer):
     """The public statistics; local counts are multiples of ``count_min``, and withheld below."""
 

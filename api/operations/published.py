@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from api.http.streams import Streams, event
 
 from .public_feed import PublicFeed
 
-STATS_FILE, LIVE_FILE = "stats.json", "live.json"
+STATS_FILE, LIVE_FILE, SUPERVISION_FILE = "stats.json", "live.json", "supervision.json"
 FILE_BYTES_MAX = 16 * 1024 * 1024
 PAUSE_S = 0.5
 """Between two looks at the folder, while there are listeners."""
@@ -48,6 +50,15 @@ class Published:
     async def live(self) -> bytes | None:
         """The newest statistics, for staff; ``None`` if nothing is published."""
         return await asyncio.to_thread(_read, self._folder / LIVE_FILE)
+
+    async def supervision(self) -> bytes | None:
+        """The answers about those who work with the ledger; ``None`` if nothing is published."""
+        return await asyncio.to_thread(_read, self._folder / SUPERVISION_FILE)
+
+    async def unusual(self) -> dict[str, int]:
+        """How many days of officers and of verifiers a supervisor should look at, by question."""
+        content = await self.supervision()
+        return orjson.loads(content)["unusual"] if content else {}
 
     async def file(self, name: str) -> bytes | None:
         """A file's content; ``None`` if there is none, or its name is not of the known form."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.http import documents
-from api.http.metrics import REGISTRY, set_vitals
+from api.http.metrics import REGISTRY, UNUSUAL_DAYS, set_vitals
 from api.http.services import Services, services
 from ledger.errors import Unavailable
 
@@ -64,6 +64,8 @@ async def metrics(service: Service, request: Request) -> Response:
     service.metrics_access.require(request)
     with suppress(Unavailable):  # the scrape still has this process's figures
         set_vitals(await service.reader.vitals())
+    for question, days in (await service.stats.published.unusual()).items():
+        UNUSUAL_DAYS.labels(question).set(days)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -17,13 +17,14 @@ from api.http import documents
 from api.http.admission import client_of
 from api.http.reading import known_tags
 from api.http.roles import Scope
+from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import EventStream
 from api.http.tokens import Principal
 from api.permits.recorded import at_station
 from ledger.errors import Unavailable
 
-from .answers import StaffStatsAnswer, StatsAnswer
+from .answers import StaffStatsAnswer, StatsAnswer, SupervisionAnswer
 
 router = APIRouter(tags=["stats"])
 
@@ -51,6 +52,7 @@ Staff = Annotated[
         at_station(Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE, Scope.AUDIT_READ, Scope.OPERATE)
     ),
 ]
+Supervisor = Annotated[Principal, Security(require(Scope.AUDIT_SUPERVISE))]
 
 
 @router.get(
@@ -74,11 +76,14 @@ async def stats(service: Service) -> Response:
 @router.get("/v1/stats/staff", responses=documents.read(StaffStatsAnswer))
 async def staff(service: Service, _: Staff) -> Response:
     """All figures as of the newest event that is counted, exactly; small local counts withheld."""
-    content = await service.stats.published.live()
-    if content is None:
-        raise Unavailable("No statistics are published here yet.")
-    position = str(orjson.loads(content)["as_of_position"])
-    return Response(content, 200, {"Ledger-Position": position}, "application/json")
+    return _newest(await service.stats.published.live())
+
+
+@router.get("/v1/stats/supervision", responses=documents.read(SupervisionAnswer))
+async def supervision(service: Service, _: Supervisor) -> Response:
+    """What officers and verifiers did on each of the last thirty days: endings and corrections,
+    reads, different permits checked by card. An unusual day is one to ask about, not a finding."""
+    return _newest(await service.stats.published.supervision())
 
 
 @router.get("/v1/stats/live", responses=documents.streamed(429))
@@ -111,3 +116,10 @@ async def file(name: Annotated[str, Path(max_length=100)], service: Service) -> 
             "ETag": f'"{digest.hexdigest()[:24]}"',
         }
     return Response(content, 200, headers, MEDIA_TYPES[kind])
+
+
+def _newest(content: bytes | None) -> Response:
+    if content is None:
+        raise Unavailable("No statistics are published here yet.")
+    position = str(orjson.loads(content)["as_of_position"])
+    return Response(content, 200, {"Ledger-Position": position}, "application/json")

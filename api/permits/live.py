@@ -57,7 +57,9 @@ def _permit_stream(
 ) -> EventStream:
     number = known(seen.facts).permit_number
     with ExitStack() as held:
-        stream = held.enter_context(service.streams.open(caller.subject))
+        stream = held.enter_context(
+            service.streams.open(caller.subject, expires_at=caller.expires_at)
+        )
         watch = held.enter_context(service.changes.watching(number, stream.wake))
         parts = _permit(seen, stream, watch, service, with_checks=with_checks)
         return EventStream(parts, held.pop_all())

@@ -1,3 +1,3 @@
-"""The log of checks of cards and live codes, live codes, audit reads, registrars' reads."""
+"""The log of checks, live codes, codes on cards, audit reads, registrars' reads."""
 
 __all__ = ["audit_reads", "card_codes", "display_codes", "history", "log", "registrar_reads"]

@@ -1,7 +1,7 @@
 """The code on a card's face, computed from the card's number and serial with a key.
 
-Permit numbers and serials can be learnt without the card, from a register or a log; the code can
-not. So a check that brings the code is of a card that a person has seen.
+Permit numbers and serials can be learnt without the card, from a register or a log; the code
+cannot. So a check that brings the code is of a card that was seen.
 """
 
 from __future__ import annotations

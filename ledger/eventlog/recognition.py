@@ -1,6 +1,6 @@
 """Whether the register of holders still says what the log says.
 
-The register finds a person's record by a blind index, and no tree covers it: a user who can write
+The register finds a person's record by a blind index, and no tree covers it: a person who can write
 to the database could give one person's index another person's record. So a record is used again
 only if the person that its last stream names, sealed in the log, has this index; and the whole
 register can be made from the log and compared.

@@ -126,7 +126,7 @@ def _city(
         policy=policy,
         rates=rates,
         chance=chance,
-        office=Office(rates, chance, MainlandWorkdays()),
+        office=Office(rates, chance, MainlandWorkdays(), policy.stations),
         people=Population(chance, seed, policy.guardian_below_age),
         agenda=Agenda(until.astimezone(UTC)),
         bulk=bulk,

@@ -108,11 +108,11 @@ def test_a_read_of_an_unknown_permit_is_recorded(recorded, investigator):
 @pytest.mark.parametrize("what", [*WHATS, None])
 def test_a_read_that_cannot_be_recorded_is_not_answered(service, investigator, number, what):
     """503, without anything of the permit."""
-    service.execute("REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service")
+    service.execute("REVOKE EXECUTE ON FUNCTION ledger.record_read FROM permit_ledger_service")
     try:
         answer = investigator.get(path(number, what) if what else READS)
     finally:
-        service.execute("GRANT INSERT ON ledger.audit_reads TO permit_ledger_service")
+        service.execute("GRANT EXECUTE ON FUNCTION ledger.record_read TO permit_ledger_service")
 
     assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
     assert "Retry-After" in answer.headers
@@ -121,11 +121,11 @@ def test_a_read_that_cannot_be_recorded_is_not_answered(service, investigator, n
 
 def test_a_refusal_that_cannot_be_recorded_is_not_answered(service, registrar, number):
     """The response does not reveal the outcome."""
-    service.execute("REVOKE INSERT ON ledger.audit_reads FROM permit_ledger_service")
+    service.execute("REVOKE EXECUTE ON FUNCTION ledger.record_read FROM permit_ledger_service")
     try:
         answer = registrar.get(path(number, "events"))
     finally:
-        service.execute("GRANT INSERT ON ledger.audit_reads TO permit_ledger_service")
+        service.execute("GRANT EXECUTE ON FUNCTION ledger.record_read TO permit_ledger_service")
 
     assert 503 == answer.status_code
 

@@ -283,12 +283,12 @@ def test_an_erasure_breaks_no_proof(history, evidence_of, verify, investigator):
     assert {name: unpacked(before)[name] for name in same} == {name: files[name] for name in same}
 
 
-def test_evidence_contains_no_other_permit(registrar, history, investigator):
+def test_evidence_contains_no_other_permit(registrar, history, investigator, supervisor):
     path = f"/v1/audit/permits/{history['permit_number']}/evidence"
 
     assert registrar.get(path).status_code == 403
     assert investigator.get(path.replace(history["permit_number"], "0" * 12)).status_code == 404
-    reads = investigator.get("/v1/audit/reads", subject=history["permit_number"]).json()["reads"]
+    reads = supervisor.get("/v1/audit/reads", subject=history["permit_number"]).json()["reads"]
     assert reads[0]["what"] == "evidence"
 
 

@@ -52,6 +52,7 @@ READS = {
     "GET /v1/audit/reads": "investigator",
     "GET /v1/stats": "registrar",
     "GET /v1/stats/staff": "registrar",
+    "GET /v1/stats/supervision": "supervisor",
     "GET /v1/stats/files/{name}": "registrar",
     f"GET {C}": "registrar",
     f"GET {C}/counts": "registrar",

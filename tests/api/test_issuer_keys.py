@@ -26,6 +26,7 @@ def token(key, **header):
         "aud": ["permit-ledger"],
         "sub": "officer-1",
         "scope": ["permits:write", "verify"],
+        "station": "320211-01",
         "exp": int(time.time()) + 600,
     }
     return jwt.encode({"alg": "ES256", "kid": key.kid, **header}, claims, key)

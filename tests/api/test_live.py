@@ -1,10 +1,14 @@
 """Live streams: the current state, then changes; bounded, and ended when the service stops."""
 
+import asyncio
 import json
+import time
 from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+
+from api.http.streams import Streams
 
 PUBLIC_KEYS = {"log_position", "views_position", "lag_events", "today", "events_today"}
 STREAMS_A_CALLER_MAX = 8
@@ -53,6 +57,18 @@ def test_a_registrar_sees_a_permit_change(listen, registrar, issue, act):
     assert ("permit", True) == (name, before["physical"]["effective"])
     assert (False, before["version"] + 1) == (after["physical"]["effective"], after["version"])
     assert after["as_of_position"] > before["as_of_position"]
+
+
+def test_a_stream_ends_with_its_token():
+    """A token that was withdrawn, or expired, would otherwise be good for ten minutes more."""
+
+    async def ends_after(expires_in_s):
+        with Streams().open("officer", expires_at=time.time() + expires_in_s) as stream:
+            woken = await stream.woken()
+            return woken, stream.is_over
+
+    assert (False, True) == asyncio.run(ends_after(0.3))
+    assert (False, True) == asyncio.run(ends_after(-5))
 
 
 def test_a_reissue_is_never_seen_on_one_track_alone(listen, registrar, issue, act):

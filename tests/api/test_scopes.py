@@ -90,6 +90,7 @@ ALLOWED = {
         ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {*AUDITORS, "operator"}
         for log in ("", "/checks", "/manifests")
     },
+    ("get", "/v1/stats/supervision"): {"supervisor"},
     ("get", "/v1/stats/staff"): {"registrar", *AUDITORS, "operator"},
     ("get", Q): {"operator"},
     ("post", f"{Q}/{{permit_number}}/retries"): {"operator"},

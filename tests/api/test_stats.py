@@ -71,6 +71,30 @@ def more_than_a_step(registrar, application):
     return more_than_a_step
 
 
+def test_supervisors_see_what_officers_and_verifiers_do(
+    registrar, supervisor, counted, issue, act, check
+):
+    """By name for officers, by a digest for verifiers; no one else sees it."""
+    numbers = [issue()["permit_number"] for _ in range(3)]
+    for number in numbers:
+        check(number)
+        voided = act(number, "voidings", finding="forged lease")
+    counted(voided["as_of_position"])
+
+    def officers():
+        answer = supervisor.get("/v1/stats/supervision").json()
+        table = answer["questions"]["officer_days"]
+        rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        return [row for row in rows if row["voided"] >= 3 and row["is_unusual"]] and answer
+
+    until(officers, wait_s=WAIT_S)
+    answer = officers()
+    assert 1 <= answer["unusual"]["officer_days"]
+    verifiers = answer["questions"]["verifier_days"]
+    assert "verifier@development" not in str(verifiers)
+    assert 403 == registrar.get("/v1/stats/supervision").status_code
+
+
 def figures(answer):
     """Without the charts, which are drawn later."""
     return {name: value for name, value in answer.json().items() if name != "charts"}

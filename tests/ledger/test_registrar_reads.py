@@ -118,7 +118,9 @@ def test_records_survive_lost_connections(run, database_url, admin):
 
 
 def test_what_cannot_be_written_is_unavailable(run, admin):
-    admin.execute("REVOKE INSERT ON ledger.registrar_reads FROM permit_ledger_service")
+    admin.execute(
+        "REVOKE EXECUTE ON FUNCTION ledger.record_registrar_reads FROM permit_ledger_service"
+    )
 
     async def work(reads):
         with pytest.raises(Unavailable):
@@ -127,4 +129,6 @@ def test_what_cannot_be_written_is_unavailable(run, admin):
     try:
         run(work)
     finally:
-        admin.execute("GRANT INSERT ON ledger.registrar_reads TO permit_ledger_service")
+        admin.execute(
+            "GRANT EXECUTE ON FUNCTION ledger.record_registrar_reads TO permit_ledger_service"
+        )

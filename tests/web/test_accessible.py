@@ -67,7 +67,7 @@ def states(visitor, settled, registrar, http):
         checker.verdict()
         yield "answers", checker.type_code(code)
         holder.page.bring_to_front()
-        expect(holder.page.locator(".look")).to_have_count(2)
+        expect(holder.page.locator("#looked .look:has(.receipt)")).to_have_count(2)
         yield "me", holder.page
         investigator = Investigator(someone, number)
         expect(investigator.page.locator("#reads li").first).to_be_visible()

@@ -58,7 +58,7 @@ class IdCardCounter:
         self._workdays = workdays
         self._chance = Chance(f"applications of seed {seed}")
         self._numbers = Random(f"receipt numbers of seed {seed}")  # noqa: S311
-        self._office = Office(city.rates, self._chance, workdays)
+        self._office = Office(city.rates, self._chance, workdays, city.policy.stations)
         below = city.policy.id_cards.guardian_below_age
         self._people = Population(self._chance, seed + _OTHER_SEED, below)
         self.applications = 0

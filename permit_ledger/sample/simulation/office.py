@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
@@ -30,7 +31,15 @@ _FESTIVAL_DAYS = 8
 class Office:
     """All counters of the district keep the same hours, in Asia/Shanghai."""
 
-    def __init__(self, rates: Rates, chance: Chance, workdays: WorkdayCalendar) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        chance: Chance,
+        workdays: WorkdayCalendar,
+        stations: Mapping[str, Sequence[str]],
+    ) -> None:
+        """``stations`` are those of each division, by the policy."""
+        self._stations = stations
         self._rates = rates
         self._chance = chance
         self._workdays = workdays
@@ -69,7 +78,9 @@ class Office:
 
     def station(self, division: str) -> str:
         """A station (派出所) or service point of a division, like ``320211-01``."""
-        return f"{division}-{self._chance.randint(1, STATIONS_A_DIVISION):02d}"
+        number = self._chance.randint(1, STATIONS_A_DIVISION)
+        known = self._stations.get(division)
+        return known[(number - 1) % len(known)] if known else f"{division}-{number:02d}"
 
     def officer(self, station: str) -> str:
         """An officer of the station, like ``officer-320211-01-3``."""

@@ -29,7 +29,7 @@ signIn("holder", byId("signin"), (value) => {
   token = value;
   holder = claims(value).sub;
   checks = new CheckList({ token, list: byId("looked") });
-  devices = new DeviceList({ token, holder, list: byId("devices"), news: byId("devices-news"), changed: answered, unbound: () => code?.renew() });
+  devices = new DeviceList({ token, holder, list: byId("devices"), news: byId("devices-news"), changed: answered, unbound: () => code?.renew(), listed: (phones) => checks.setPhones(phones) });
   listen("/v1/me/live", {
     token,
     onEvent: (name, content) => (name === "permit" ? changed(content) : checked(content.position)),

@@ -11,6 +11,13 @@ export class CheckList {
     this.token = token;
     this.list = list;
     this.shown = PAGE;
+    this.phones = [];
+  }
+
+  /** Lists among the checks when each phone was added: it can show the permit as well. */
+  setPhones(phones) {
+    this.phones = phones;
+    this.refresh();
   }
 
   async refresh() {
@@ -20,6 +27,12 @@ export class CheckList {
   }
 
   show({ checks, next_before }) {
+    const oldest = next_before ? Date.parse(checks.at(-1).checked_at) : -Infinity;
+    const phones = this.phones.filter(({ bound_at }) => Date.parse(bound_at) >= oldest);
+    const entries = [
+      ...checks.map((check) => ({ at: Date.parse(check.checked_at), element: this.one(check) })),
+      ...phones.map((phone) => ({ at: Date.parse(phone.bound_at), element: added(phone) })),
+    ].sort((one, other) => other.at - one.at);
     const more = () => {
       this.shown = Math.min(this.shown + PAGE, 100);
       this.refresh();
@@ -27,7 +40,7 @@ export class CheckList {
     put(
       this.list,
       checks.length === 0 && h("li", { class: "soft" }, text("me.no_checks")),
-      ...checks.map((check) => this.one(check)),
+      ...entries.map(({ element }) => element),
       next_before &&
         this.shown < 100 &&
         h("li", {}, h("button", { type: "button", class: "button button--quiet", onclick: more }, text("me.more"))),
@@ -60,4 +73,13 @@ export class CheckList {
     });
     return details;
   }
+}
+
+function added({ device, bound_at }) {
+  return h(
+    "li",
+    { class: "look", "data-device": device },
+    h("p", { class: "row row--apart" }, h("b", {}, text("me.phone_bound")), h("span", { class: "code small soft" }, device.slice(0, 8))),
+    h("p", { class: "soft small" }, instant(bound_at)),
+  );
 }

@@ -10,8 +10,8 @@ import { write } from "../writes.js";
 const ANNOUNCED_FOR_MS = 30 * 24 * 60 * 60 * 1000;
 
 export class DeviceList {
-  constructor({ token, holder, list, news, changed, unbound }) {
-    Object.assign(this, { token, holder, list, news, changed, unbound });
+  constructor({ token, holder, list, news, changed, unbound, listed }) {
+    Object.assign(this, { token, holder, list, news, changed, unbound, listed });
     this.shown = null;
   }
 
@@ -24,6 +24,7 @@ export class DeviceList {
     this.shown = wanted;
     const bound = answer.devices.find(({ device }) => device === own?.thumbprint);
     this.show(answer, permit, bound);
+    this.listed(answer.devices);
     if (own && !bound) this.unbound();
   }
 
