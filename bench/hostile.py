@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -28,7 +29,7 @@ from rich.table import Table
 
 from api.http.roles import Role
 from bench.harness import Result, fresh_database, server
-from bench.service import environment_of, free_port, role, start, until_answers
+from bench.service import START_S, environment_of, free_port, start, until_answers
 from ledger.database.connections import connect
 from permit_ledger.bootstrap.http_basis import development_issuer
 from permit_ledger.bootstrap.setup import prepare
@@ -47,7 +48,7 @@ MEMORY_GROWTH_MAX = 1.1
 SEED_VARIABLE = "PERMIT_LEDGER_BENCH_SEED"
 
 ODD_TEXTS = (
-    *("", " ", "0", "-1", "null", "x" * 300, "居住证", "\u202eabc", "\x00", "\ud83d\ude00"),
+    *("", " ", "0", "-1", "null", "x" * 300, "居住证", "\u202eabc", "\x00", "\U0001f600"),
     *("990000199001010017", "990000 19900101 0017", "2026-02-30", "9999-12-31T23:59:60Z"),
     *("=1+1", "../../etc/passwd", "%2e%2e%2f", "<script>alert(1)</script>", "' OR 1=1 --"),
     *("1e999", "NaN", "{}", "[]", "84G7ZWYRD6Z1", "000000000000", "84g7-zwyr d6z1"),
@@ -65,7 +66,7 @@ ODD_HEADERS: tuple[tuple[str, str], ...] = (
     *(("If-Match", '"1"'), ("If-Match", "*"), ("If-Match", '"x'), ("If-None-Match", 'W/"1", "2"')),
     *(("Idempotency-Key", "k" * 129), ("Idempotency-Key", "same"), ("Prefer", "wait=99999")),
     *(("DPoP", "a.b.c"), ("Accept-Language", "zh;q=0.5, *;q=2"), ("Range", "bytes=0-")),
-    *(("Content-Type", "text/plain"), ("X-Forwarded-For", "10.0.0.1"), ("Cookie", "a=b; " * 50)),
+    *(("Content-Type", "text/plain"), ("X-Forwarded-For", "10.0.0.1"), ("Cookie", "a=b;" * 50)),
     *(("X-Correlation-Id", "\u00e4" * 10), ("Audit-Case", "990000199001010017"), ("Expect", "x")),
 )
 LONG_LIVED = re.compile(r"/live$|/checkpoint/witnessed$")
@@ -85,10 +86,10 @@ def bench_hostile(console: Console, *, quick: bool) -> None:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         environment = environment_of(settings.data_dir, url, port)
-        stack.enter_context(role("project", environment, f"{address}/healthz"))
-        service = start("api", environment)
-        stack.callback(service.wait, 30)
-        stack.callback(service.terminate)
+        for name in ("project", "api"):
+            service = start(name, environment)
+            stack.callback(service.wait, START_S)
+            stack.callback(service.terminate)
         until_answers(f"{address}/readyz")
         issuer = development_issuer(settings)
         tokens = [
@@ -229,14 +230,14 @@ class Maker:
         token: str,
     ) -> httpx.Request:
         chance = self._chance
-        query: list[tuple[str, str]] = []
+        query: list[tuple[str, str | int | float | bool | None]] = []
         for parameter in operation.get("parameters", []):
             value = self._text(parameter.get("schema", {}))
             if parameter["in"] == "path":
-                path = path.replace(f"{{{parameter['name']}}}", value or "x")
+                path = path.replace(f"{{{parameter['name']}}}", quote(value, safe="") or "x")
             elif parameter["in"] == "query" and self._happens(0.4):
                 query.append((parameter["name"], value))
-        path = re.sub(r"\{[^}]+\}", lambda _: chance.choice(ODD_TEXTS) or "x", path)
+        path = re.sub(r"\{[^}]+\}", lambda _: quote(chance.choice(ODD_TEXTS), safe="") or "x", path)
         if self._happens(0.1):
             query.append((chance.choice(("unknown", "subject", "limit", "")), "1"))
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -251,7 +252,7 @@ class Maker:
         ]
         return http.build_request(
             method.upper(),
-            httpx.URL(path=path),
+            path,
             params=httpx.QueryParams(query),
             headers=encoded,
             content=content,
