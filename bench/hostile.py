@@ -3,7 +3,7 @@
 Requests are drawn from ``/openapi.json`` by a seed: paths, parameters, headers and bodies that are
 right, nearly right, or nothing of the kind, each with the token of some role, a broken one, or
 none. The service's own histogram says how long its event loop kept a timer waiting, so that a
-request that computes for too long shows, whichever it was.
+request that computes for too long shows, of whatever kind.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class Run:
             reason = str(status)
         with self._lock:
             self.statuses[status] += 1
-            # 503 is an answer to a wait for a position that no one will ever write.
+            # 503 is an answer to a wait for a position that will never be written.
             if status == 0 or (status >= SERVER_ERROR and status != UNAVAILABLE):
                 self.failures.append(f"{number}: {method.upper()} {request.url}: {reason}")
 
