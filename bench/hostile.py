@@ -93,7 +93,7 @@ def bench_hostile(console: Console, *, quick: bool) -> None:
         until_answers(f"{address}/readyz")
         issuer = development_issuer(settings)
         tokens = [
-            *(issuer.token(each, holder_id="somebody", case="A-1") for each in Role),
+            *(issuer.token(each, holder_id="a-holder", case="A-1") for each in Role),
             *("", "x.y.z", issuer.token(Role.REGISTRAR)[:-3] + "AAA"),
         ]
         document = httpx.get(f"{address}/openapi.json").json()
