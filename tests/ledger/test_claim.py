@@ -58,14 +58,13 @@ def test_p18_a_former_holder_gets_unknown_permit(ledger, issue, claim, command):
 
 
 def test_p18_a_holder_is_known_after_a_correction(ledger, issue, claim, command, citizen_number):
-    """A later permit was corrected onto their number; its record took the earlier one's place."""
-    right = citizen_number()
-    earlier = issue(right)
-    ledger.permits.cancel(earlier, CancellationReason.MOVED_AWAY, command())
-    ledger.permits.correct_identity(issue(), command(), citizen_id_number=right)
+    """Under the corrected number, also when the permit has ended."""
+    number = issue()
+    ledger.permits.correct_identity(number, command(), citizen_id_number=citizen_number())
+    ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
 
     with pytest.raises(UnknownPermit):
-        claim(NOBODYS, ledger.permit(earlier).holder_id)
+        claim(NOBODYS, ledger.permit(number).holder_id)
 
 
 def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim, command):
