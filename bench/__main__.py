@@ -12,6 +12,7 @@ from bench.analytics import bench_analytics
 from bench.append import bench_append
 from bench.bulk import bench_bulk
 from bench.checks import bench_checks
+from bench.hostile import bench_hostile
 from bench.kills import bench_kills
 from bench.projections import bench_projections
 from bench.reads import bench_reads
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "tree": bench_tree,
     "analytics": bench_analytics,
     "remote": bench_remote,
+    "hostile": bench_hostile,
     "kills": bench_kills,
     "relay": bench_relay,
     "soak": bench_soak,

@@ -73,6 +73,19 @@ def _started(command: list[str], environment: Mapping[str, str]) -> subprocess.P
     )
 
 
+def until_answers(url: str) -> None:
+    """Wait until the address answers with success."""
+
+    def answers() -> bool:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  on this machine
+        except OSError:
+            return False
+        return True
+
+    _until(answers)
+
+
 def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_S
     while not condition():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -9,6 +10,8 @@ from starlette.types import Scope
 
 from projections.queries.health import HealthSnapshot
 from projections.remote.source import RemoteState
+
+LOOP_TIMER_S = 0.02
 
 REGISTRY = CollectorRegistry()
 
@@ -41,6 +44,12 @@ UNUSUAL_DAYS = Gauge(
     "permit_ledger_unusual_days",
     "days of officers or verifiers, today's and yesterday's, that a supervisor should ask about",
     ["question"],
+    registry=REGISTRY,
+)
+LOOP_LAG = Histogram(
+    "permit_ledger_event_loop_lag_seconds",
+    "how late a timer of 20 ms came, since the event loop was busy",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
     registry=REGISTRY,
 )
 LOG_POSITION = Gauge("permit_ledger_log_position", "last position of the log", registry=REGISTRY)
@@ -110,6 +119,15 @@ TREE_STOPPED = Gauge(
     ["tree"],
     registry=REGISTRY,
 )
+
+
+async def measure_loop_lag() -> None:
+    """Observe a timer's lateness until cancelled: what blocks the event loop keeps all waiting."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOP_TIMER_S
+        await asyncio.sleep(LOOP_TIMER_S)
+        LOOP_LAG.observe(max(0.0, loop.time() - due))
 
 
 def set_remote_state(feed: RemoteState) -> None:

@@ -15,6 +15,7 @@ from joserfc.jwk import KeySet
 from psycopg_pool import AsyncConnectionPool
 
 from api.checks.receipts import ReceiptSigner
+from api.http.metrics import measure_loop_lag
 from api.http.rate_limits import CheckLimits
 from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
@@ -88,6 +89,7 @@ class HttpBasis:
         """A stack for everything that the service opens, and its pool for reads."""
         async with AsyncExitStack() as stack:
             stack.enter_context(_logged())
+            in_background(stack, measure_loop_lag())
             if self.issuer_keys:
                 in_background(stack, self.issuer_keys.keep_fresh())
             if isinstance(self.clock, DevelopmentClock):

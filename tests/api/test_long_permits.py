@@ -17,18 +17,23 @@ CALLS_AT_ONCE = 16
 
 
 @pytest.fixture(scope="module")
-def long_lived(service, registrar, caller, application):
-    """A phone that is bound to a permit of 3,300 events."""
+def phones(service, registrar, caller, application):
+    """Two phones that are bound to a permit of 3,300 events."""
     permit = registrar.post("/v1/permits", application()).json()
     holder = caller("holder", holder_id=permit["holder_id"])
-    phone = Phone(holder, permit).claim()
+    phone, second = (Phone(holder, permit).claim() for _ in range(2))
     position = lengthen(service, permit["permit_number"], EVENTS)
     seen = registrar.get(f"/v1/permits/{phone.number}", min_position=position)
     until = time.monotonic() + 60
     while seen.status_code != 200 and time.monotonic() < until:
         seen = registrar.get(f"/v1/permits/{phone.number}", min_position=position)
-    assert EVENTS + 2 == seen.json()["version"]
-    return phone
+    assert EVENTS + 3 == seen.json()["version"]
+    return phone, second
+
+
+@pytest.fixture
+def long_lived(phones):
+    return phones[0]
 
 
 def median_s(calls, work):
@@ -77,10 +82,10 @@ def test_others_are_answered_while_a_long_permit_is_folded(long_lived, service):
     assert max(waits_s) < max(folds_s) / 4
 
 
-def test_a_phone_that_was_removed_from_a_long_permit_gets_no_code(long_lived):
+def test_a_phone_that_was_removed_from_a_long_permit_gets_no_code(phones):
     """Not even the next moment, however far behind the views are."""
-    second = Phone(long_lived.holder, {"permit_number": long_lived.number}).claim()
+    first, second = phones
     assert 201 == second.ask().status_code
-    long_lived.revoke(second)
+    first.revoke(second)
 
     assert 401 == second.ask().status_code

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from domain.errors import NoPhysicalPermit
+from domain.errors import NoPhysicalPermit, NumberOnRecord
 from domain.events import CancellationReason
 from ledger.errors import UnknownPermit
 
@@ -57,14 +57,16 @@ def test_p18_a_former_holder_gets_unknown_permit(ledger, issue, claim, command):
         claim(NOBODYS, ledger.permit(number).holder_id)
 
 
-def test_p18_a_holder_is_known_after_a_correction(ledger, issue, claim, command, citizen_number):
-    """Under the corrected number, also when the permit has ended."""
-    number = issue()
-    ledger.permits.correct_identity(number, command(), citizen_id_number=citizen_number())
-    ledger.permits.cancel(number, CancellationReason.MOVED_AWAY, command())
+def test_p18_a_holder_stays_known_after_a_correction(ledger, issue, claim, command, citizen_number):
+    """A later permit can't be corrected onto their number: the earlier record keeps its place."""
+    right = citizen_number()
+    earlier = issue(right)
+    ledger.permits.cancel(earlier, CancellationReason.MOVED_AWAY, command())
+    with pytest.raises(NumberOnRecord):
+        ledger.permits.correct_identity(issue(), command(), citizen_id_number=right)
 
     with pytest.raises(UnknownPermit):
-        claim(NOBODYS, ledger.permit(number).holder_id)
+        claim(NOBODYS, ledger.permit(earlier).holder_id)
 
 
 def test_anothers_permit_can_be_neither_claimed_nor_changed(ledger, issue, claim, command):

@@ -110,7 +110,9 @@ def test_work_lists_are_announced_when_they_change(visitor):
     counter.open(counter.accept())
     counter.page.evaluate(LISTEN)
     counter.step("dispatches")
-    until(lambda: counter.page.evaluate("said.length") > 0, wait_s=WAIT_S)
 
-    said = {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
-    assert {"lists", "opened"} == said
+    def said():
+        return {text.partition(":")[0] for text in counter.page.evaluate(SAID)}
+
+    until(lambda: "lists" in said() and "opened" in said(), wait_s=WAIT_S)
+    assert {"lists", "opened"} == said()
