@@ -118,18 +118,14 @@ def permit(issue, read, accept):
 
 
 @pytest.fixture
-def send_many(schema, session, permit, registrar, verifier, investigator, operator, holder_of):
+def send_many(schema, session, permit, caller, holder_of):
     """``send_many(label, mode, role, judge)``: ``judge(case, response)`` for each request.
 
     Returns how often each status came.
     """
-    callers = {
-        "registrar": registrar,
-        "verifier": verifier,
-        "investigator": investigator,
-        "operator": operator,
-        "holder": holder_of(permit),
-    }
+    roles = ("registrar", "verifier", "investigator", "supervisor", "operator")
+    callers = {role: caller(role, case="2026-F-1") for role in roles}
+    callers["holder"] = holder_of(permit)
 
     def send(label, mode, role, judge, **fixed):
         method, path = label.split()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import permit_number
+from domain import card_code, permit_number
 
 VIEWS = ["", "/physical", "/electronic"]
 FAR_AHEAD = 10**12
@@ -16,7 +16,10 @@ def permit(at, issue):
 
 @pytest.mark.parametrize("track", ["/physical", "/electronic"])
 def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
-    """The same person, address and dates on both; with each track's own fields."""
+    """The same person, address and dates on both; with each track's own fields, and for the card
+    the code to print on it."""
+    shown = read(permit, track)
+    assert (track == "/physical") is bool(card_code.parse(shown.pop("card_code", "")))
     identity = service.event(permit["as_of_position"])["identity"]
     own = {
         "/physical": {
@@ -46,7 +49,7 @@ def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
         "endorsements": 0,
         "card_serial": 1,
         "as_of_position": permit["as_of_position"],
-    } == read(permit, track)
+    } == shown
 
 
 def test_a_read_equals_the_response_of_the_write(read, permit):

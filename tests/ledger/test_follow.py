@@ -101,14 +101,14 @@ def test_every_event_comes_once_and_in_order(following, writing, until):
 
 def test_an_event_is_read_as_it_was_stored(following, raw_log, stored, until):
     """Stream, version, topic, bytes."""
-    given = stored("居住证", 7, b"\x00\xff", "test.other.v2")
+    given = stored("居住证", 1, b"\x00\xff", "test.other.v2")
     raw_log.append_events([given])
 
     with following() as follower:
         until(lambda: follower.pages)
 
     [[read]] = follower.pages
-    assert ("居住证", 7, "test.other.v2", b"\x00\xff", 1) == (
+    assert ("居住证", 1, "test.other.v2", b"\x00\xff", 1) == (
         read.originator_id,
         read.originator_version,
         read.topic,

@@ -22,7 +22,7 @@ OF_THE_CARD = {Reason.SUPERSEDED_CARD, Reason.REPORTED_LOST, Reason.IDENTITY_STA
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, seed):
+def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, policy, seed):
     """The card and the phone of each permit are checked together, on several days."""
     lived = life(seed)
     lived.go_on(ACTS)
@@ -58,7 +58,11 @@ def test_p20_over_random_lives(life, admin, projector, caught_up, database_url, 
         by_phone = ElectronicCheckBody(scenario="x", track="electronic", code="x")
         for days in (0, 200, 2000):
             day = lived.today + timedelta(days=days)
-            service = SimpleNamespace(standing=lambda facts, day=day: Standing(facts, day))
+            service = SimpleNamespace(
+                standing=lambda facts, day=day: Standing(facts, day),
+                policy=policy,
+                card_codes=None,  # no check brings one
+            )
             one, other = verdict_of(by_card, card, service), verdict_of(by_phone, phone, service)
             if one.reason not in OF_THE_CARD and claimed and devices:
                 assert one == other
