@@ -4,7 +4,7 @@ each officer has read."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
 
@@ -31,13 +31,7 @@ class CheckSource:
         Raises:
             psycopg.Error: the database is unavailable.
         """
-        with (
-            connect(self._database_url, application_name="permit-ledger analytics") as connection,
-            connection.cursor(row_factory=dict_row) as cursor,
-        ):
-            parameters = {"after": position, "limit": CHECKS_MAX}
-            rows: list[dict[str, Any]] = cursor.execute(_sql.checks, parameters).fetchall()
-        return rows
+        return self._read(_sql.checks, {"after": position, "limit": CHECKS_MAX})
 
     def officer_reads(self, since: datetime) -> list[Row]:
         """Return how many records each officer read on each day since then.
@@ -45,9 +39,11 @@ class CheckSource:
         Raises:
             psycopg.Error: the database is unavailable.
         """
+        return self._read(_sql.officer_reads, {"since": since})
+
+    def _read(self, query: LiteralString, parameters: dict[str, Any]) -> list[Row]:
         with (
             connect(self._database_url, application_name="permit-ledger analytics") as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
-            rows: list[Row] = cursor.execute(_sql.officer_reads, {"since": since}).fetchall()
-        return rows
+            return cursor.execute(query, parameters).fetchall()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 import time
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from api.http.jose import base64url
 from domain import citizen_id
 from domain.calendar import add_months, shanghai_date
 
@@ -140,13 +140,12 @@ class Demo:
         """With a proof by a phone's key (RFC 9449)."""
         key = ECKey.generate_key("P-256", private=True)
         public = key.as_dict(private=False)
-        digest = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest())
         claims = {
             "jti": secrets.token_urlsafe(),
             "htm": "POST",
             "htu": str(self._http.base_url.join(path)),
             "iat": int(time.time()),
-            "ath": digest.rstrip(b"=").decode(),
+            "ath": base64url(hashlib.sha256(token.encode()).digest()),
         }
         proof = jwt.encode({"typ": "dpop+jwt", "alg": "ES256", "jwk": public}, claims, key)
         body = {

@@ -30,12 +30,7 @@ def blind_index(settings: Settings) -> BlindIndex:
         OSError: the operator's own file can't be read.
     """
     own, default = settings.blind_index_key_file, settings.keys_dir / "blind-index.key"
-    try:
-        return BlindIndex(
-            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
-        )
-    except ValueError:
-        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+    return BlindIndex(_secret_key(own, default))
 
 
 def existing_blind_index(settings: Settings) -> BlindIndex | None:
@@ -58,12 +53,7 @@ def display_codes(settings: Settings) -> CodeDigests:
         OSError: the operator's own file can't be read.
     """
     own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
-    try:
-        return CodeDigests(
-            bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
-        )
-    except ValueError:
-        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+    return CodeDigests(_secret_key(own, default))
 
 
 def card_codes(settings: Settings) -> CardCodes:
@@ -74,15 +64,23 @@ def card_codes(settings: Settings) -> CardCodes:
         OSError: the operator's own file can't be read.
     """
     own, default = settings.card_code_key_file, settings.keys_dir / "card-codes.key"
-    try:
-        return CardCodes(bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES))))
-    except ValueError:
-        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+    return CardCodes(_secret_key(own, default))
 
 
 def development_issuer_key(settings: Settings) -> ECKey:
     """The key that signs tokens in development mode."""
     return _ec_key(None, settings.keys_dir / "development-issuer.jwk")
+
+
+def _secret_key(own: Path | None, default: Path) -> bytes:
+    """Read or make a key of :data:`KEY_BYTES`."""
+    try:
+        key = bytes.fromhex(text_of(own, default, lambda: secrets.token_hex(KEY_BYTES)))
+        if len(key) != KEY_BYTES:
+            raise ValueError("another length")
+    except ValueError:
+        raise UnusableKey(f"{own or default} holds no key: {KEY_BYTES} bytes in hex") from None
+    return key
 
 
 def _ec_key(own: Path | None, default: Path) -> ECKey:
