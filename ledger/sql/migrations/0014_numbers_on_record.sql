@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION ledger.append(
     take_citizen_index bytea[] DEFAULT '{}',
     take_holder_id text[] DEFAULT '{}',
     take_permit_number text[] DEFAULT '{}',
-    take_kek_id text[] DEFAULT '{}', -- with the key, of somebody new
+    take_kek_id text[] DEFAULT '{}', -- with the key, of a new holder
     take_wrapped bytea[] DEFAULT '{}',
     reindex_command integer[] DEFAULT '{}',
     reindex_citizen_index bytea[] DEFAULT '{}',
@@ -44,7 +44,7 @@ DECLARE
 BEGIN
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
-    -- From here on nobody else appends: what is not there now will not be there before commit. Each
+    -- From here on no one else appends: what is not there now will not be there before commit. Each
     -- look is a scalar subquery, so that it stays a look into an index for each row of the batch,
     -- whatever the planner believed about the tables' sizes when it made its plan.
     IF cardinality(answer_command) > 0 THEN
@@ -158,10 +158,10 @@ BEGIN
             AS own (command, holder_id, measure)
         WHERE measure IS DISTINCT FROM 'erase' AND NOT EXISTS (
             SELECT FROM ledger.holders, unnest(event_command, event_stream, event_topic)
-                AS told (command, stream, topic)
-            WHERE holders.holder_id = own.holder_id AND told.command = own.command
-              AND told.stream = ANY (holders.permit_numbers)
-              AND told.topic ~ CASE measure
+                AS recorded (command, stream, topic)
+            WHERE holders.holder_id = own.holder_id AND recorded.command = own.command
+              AND recorded.stream = ANY (holders.permit_numbers)
+              AND recorded.topic ~ CASE measure
                   WHEN 'restrict' THEN '^[a-z]+(-[a-z]+)*\.holder-restricted\.v[1-9][0-9]*$'
                   WHEN 'lift' THEN '^[a-z]+(-[a-z]+)*\.holder-restriction-lifted\.v[1-9][0-9]*$'
               END)
