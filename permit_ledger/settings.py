@@ -42,6 +42,29 @@ class Settings(BaseSettings):
     jwks: str | None = Field(
         None, description="Public keys of the issuer, as a JWKS: a file or an https address"
     )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#?]+$",
+        max_length=300,
+        description="OpenID provider that people sign in at, its `issuer`; if unset, pages ask for"
+        " a token",
+    )
+    oidc_client_id: str | None = Field(
+        None, max_length=200, description="This service's client at the provider"
+    )
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File with the client's secret on one line"
+    )
+    oidc_claims: Path | None = Field(
+        None,
+        description="What the claims of tokens mean: a `.toml` file, see docs/sign-in.md; if unset,"
+        " tokens have this service's own claims",
+    )
+    session_key_file: Path | None = Field(
+        None,
+        description="Key of the sessions of pages, 32 bytes in hex, the same for all API processes;"
+        " if unset, `keys/sessions.key` in the data folder",
+    )
     policy: str = Field(
         DEFAULT_POLICY, description="Name of a bundled policy, or path of a policy's `.toml` file"
     )
@@ -280,6 +303,31 @@ class Settings(BaseSettings):
             )
         if self.issuer and not self.jwks:
             raise ValueError("PERMIT_LEDGER_ISSUER needs PERMIT_LEDGER_JWKS, its public keys")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Settings:
+        named = ("oidc_issuer", "oidc_client_id", "oidc_client_secret_file", "oidc_claims")
+        missing = [f"PERMIT_LEDGER_{name.upper()}" for name in named if not getattr(self, name)]
+        if self.oidc_issuer is None:
+            return self
+        if missing:
+            raise ValueError(f"PERMIT_LEDGER_OIDC_ISSUER also needs {' and '.join(missing)}")
+        if self.development:
+            raise ValueError(
+                "PERMIT_LEDGER_DEVELOPMENT and PERMIT_LEDGER_OIDC_ISSUER exclude each other:"
+                " in development mode everyone signs in as anyone"
+            )
+        if self.public_url is None:
+            raise ValueError(
+                "PERMIT_LEDGER_OIDC_ISSUER needs PERMIT_LEDGER_PUBLIC_URL, the address that the"
+                " provider sends browsers back to"
+            )
+        if self.oidc_client_id == self.audience:
+            raise ValueError(
+                "PERMIT_LEDGER_OIDC_CLIENT_ID and PERMIT_LEDGER_AUDIENCE must differ: otherwise an"
+                " ID token would pass for an access token"
+            )
         return self
 
     @model_validator(mode="after")

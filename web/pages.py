@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
@@ -25,6 +25,8 @@ from .languages import Language
 
 ACCEPTED_LENGTH_MAX = 2000
 COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
+WayIn = Literal["development", "provider", "token"]
+"""How people sign in: as anyone, at the provider, or with a token that they paste."""
 NAVIGATION = (
     ("/", "overview"),
     ("/me", "me"),
@@ -67,7 +69,7 @@ def prefers_html(accepted: MIMEAccept) -> bool:
 class Pages:
     """Renders templates in the request's language."""
 
-    def __init__(self, policy: Policy, *, is_development: bool) -> None:
+    def __init__(self, policy: Policy, *, way_in: WayIn) -> None:
         self.assets = Assets("web", "static")
         self._languages = languages.load()
         self._environment = Environment(
@@ -80,7 +82,8 @@ class Pages:
         self._environment.globals.update(
             asset=self.assets.address,
             navigation=NAVIGATION,
-            is_development=is_development,
+            is_development=way_in == "development",
+            way_in=way_in,
             policy=policy,
         )
 
@@ -119,9 +122,9 @@ def _data(language: Language) -> str:
     return orjson.dumps(language.texts).decode().replace("<", "\\u003c")
 
 
-def router(policy: Policy, *, is_development: bool) -> APIRouter:
+def router(policy: Policy, *, way_in: WayIn) -> APIRouter:
     """Make the routes of the pages and of their files."""
-    pages = Pages(policy, is_development=is_development)
+    pages = Pages(policy, way_in=way_in)
     routes = APIRouter(include_in_schema=False, tags=["pages"])
 
     async def overview(request: Request) -> Response:
@@ -164,6 +167,11 @@ def router(policy: Policy, *, is_development: bool) -> APIRouter:
     async def stats(request: Request) -> Response:
         """The public statistics."""
         return pages.page(request, "stats.html", questions=STATS_QUESTIONS)
+
+    @routes.get("/signed-out")
+    async def signed_out(request: Request) -> Response:
+        """Where a sign-out ends, and a sign-in that has failed without a page to go back to."""
+        return pages.page(request, "signed_out.html")
 
     @routes.get("/v/{code}")
     @routes.get("/V/{code}")  # as in the QR code: upper case takes less space

@@ -67,6 +67,8 @@ class RemoteServices:
     proofs: SeenProofs
     receipts: ReceiptSigner
     metrics_access: MetricsAccess
+    sessions: None = None
+    """Pages are the ledger's own."""
     public_url: str | None = None
 
     def stop_streaming(self) -> None:

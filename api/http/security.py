@@ -11,6 +11,8 @@ not bound                 ``DPoP``              401: there is no key to prove
 bound (``cnf.jkt``)       ``DPoP`` and a proof  accepted if the proof is by this key, and new
 bound (``cnf.jkt``)       ``Bearer``            401 (RFC 9449 §7.2)
 ========================  ====================  ============================================
+
+A page that has signed in sends the cookie of its session instead (:mod:`api.http.cookies`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from fastapi.security.http import HTTPBase
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as AsgiScope
 
-from . import dpop
+from . import cookies, dpop
+from .cookies import SessionLookup
 from .dpop import BadProof, Proof, SeenProofs
 from .origin import origin_of
 from .problems import HttpProblem
@@ -60,6 +63,9 @@ class Access(Protocol):
 
     @property
     def proofs(self) -> SeenProofs: ...
+
+    @property
+    def sessions(self) -> SessionLookup | None: ...
 
     @property
     def public_url(self) -> str | None: ...
@@ -111,6 +117,11 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
     Raises:
         HttpProblem: 401.
     """
+    if access.sessions is not None and cookies.is_used(scope):
+        origin = origin_of(scope, access.public_url)
+        caller = await cookies.signed_in(scope, access.sessions, origin)
+        scope.setdefault("state", {})["principal"] = caller
+        return caller
     given = credentials_of(scope)
     try:
         caller = await access.tokens.principal(given.token)
@@ -175,7 +186,9 @@ def device_proof(connection: HTTPConnection, access: Access) -> Proof:
     """
     scope = connection.scope
     origin = origin_of(scope, access.public_url)
-    return dpop.required(connection, origin=origin, token=credentials_of(scope).token)
+    is_session = access.sessions is not None and cookies.is_used(scope)
+    token = cookies.csrf_token(scope) if is_session else credentials_of(scope).token
+    return dpop.required(connection, origin=origin, token=token)
 
 
 def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:

@@ -33,6 +33,7 @@ from transparency.notes import NoteVerifier
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
+from .cookies import SessionLookup
 from .dpop import SeenProofs
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # these packages are built on this one
 @dataclass(frozen=True, slots=True)
 class Services:
     """``public_url`` is the origin under which callers know the service; ``None``: each request's.
+    ``sessions`` are those of pages, where there is a provider to sign in at.
     ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
     the others.
 
@@ -96,6 +98,7 @@ class Services:
     waits: Waits
     public_waits: Waits
     metrics_access: MetricsAccess
+    sessions: SessionLookup | None = None
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,14 +72,18 @@ class TokenVerifier:
         issuer: str,
         audience: str,
         refresh: Callable[[], Awaitable[bool]] | None = None,
+        principal_of: Callable[[Mapping[str, Any]], Awaitable[Principal]] | None = None,
     ) -> None:
         """
         Args:
             keys: Called for each token, so that the issuer's keys can be rotated.
             refresh: Fetches the issuer's keys; returns whether they have changed.
+            principal_of: Reads verified claims, where they have other names than here. It may raise
+                :class:`BadToken`.
         """
         self._keys = keys
         self._refresh = refresh
+        self._principal_of = principal_of
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._known_by: KeySet | None = None
         self._claims = jwt.JWTClaimsRegistry(
@@ -96,55 +100,54 @@ class TokenVerifier:
         Raises:
             BadToken
         """
-        try:
-            return self.verify(token)
-        except UnknownKey:
-            if self._refresh is None or not await self._refresh():
-                raise
-        return self.verify(token)
-
-    def verify(self, token: str) -> Principal:
-        """Verify a token with the known keys.
-
-        Raises:
-            BadToken: malformed, signed by an unknown key, expired, or for another service.
-        """
-        if len(token) > TOKEN_LENGTH_MAX:
-            raise BadToken("the token is too long")
         keys = self._keys()
         if keys is not self._known_by or len(self._known) >= KNOWN_MAX:
             self._known, self._known_by = {}, keys
         digest = hashlib.sha256(token.encode(errors="replace")).digest()
         until, caller = self._known.get(digest, (0.0, None))
         if caller is None or time.time() >= until:
-            caller, expires_at = self._verified(token, keys)
-            self._known[digest] = (expires_at, caller)
+            claims = await self.claims(token)
+            caller = await self._principal_of(claims) if self._principal_of else _principal(claims)
+            self._known[digest] = (caller.expires_at, caller)
         return caller
+
+    async def claims(self, token: str) -> dict[str, Any]:
+        """Verify a token and return its claims; nothing is remembered.
+
+        Raises:
+            BadToken: malformed, signed by an unknown key, expired, or for another service.
+        """
+        try:
+            return self._verified(token, self._keys())
+        except UnknownKey:
+            if self._refresh is None or not await self._refresh():
+                raise
+        return self._verified(token, self._keys())
 
     @property
     def remembered(self) -> int:
         """The number of tokens that are remembered."""
         return len(self._known)
 
-    def _verified(self, token: str, keys: KeySet) -> tuple[Principal, float]:
-        """Return the caller, and until when the token is valid."""
+    def _verified(self, token: str, keys: KeySet) -> dict[str, Any]:
         try:
-            claims = _signed(token, keys)
+            claims = signed_claims(token, keys)
             self._claims.validate(claims)
             for name in {"exp", "nbf", "iat"} & claims.keys():
                 numeric_date(claims[name])
         except UNREADABLE as error:
             raise BadToken("the token is invalid or expired") from error
-        caller = _principal(claims)
-        return caller, caller.expires_at
+        return claims
 
 
-def _signed(token: str, keys: KeySet) -> dict[str, Any]:
-    """Verify the signature and return the claims.
+def signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
+    """Verify the signature of a token and return its claims, which are not verified.
 
     Raises:
-        UnknownKey, UNREADABLE
+        UnknownKey, BadToken, UNREADABLE
     """
+    if len(token) > TOKEN_LENGTH_MAX:
+        raise BadToken("the token is too long")
     header = header_of(token, _REGISTRY)
     for key in _candidates(keys, header):
         with suppress(BadSignatureError):
@@ -177,12 +180,12 @@ def _principal(claims: dict[str, Any]) -> Principal:
     if not isinstance(scenarios, list) or not all(isinstance(s, str) for s in scenarios):
         raise BadToken("the claim 'scenarios' must be a list of names")
     return Principal(
-        subject=_text(claims, "sub") or "",
+        subject=text_claim(claims, "sub") or "",
         scopes=_scopes(claims.get("scope")),
-        station=_text(claims, "station"),
+        station=text_claim(claims, "station"),
         scenarios=frozenset(scenarios),
-        case=_text(claims, "case"),
-        bound_to=_bound_to(claims),
+        case=text_claim(claims, "case"),
+        bound_to=bound_to(claims),
         expires_at=float(claims["exp"]),
     )
 
@@ -196,11 +199,14 @@ def _scopes(value: object) -> frozenset[str]:
     return frozenset(name for text in texts for name in text.split(" ") if name)
 
 
-def _bound_to(claims: dict[str, Any]) -> str | None:
+def bound_to(claims: Mapping[str, Any]) -> str | None:
     """Read the key that the token is bound to.
 
     Other confirmation methods (RFC 7800 §3.1), such as a client certificate (RFC 8705), are not
     supported: the token is refused.
+
+    Raises:
+        BadToken
     """
     if "cnf" not in claims:
         return None
@@ -211,7 +217,11 @@ def _bound_to(claims: dict[str, Any]) -> str | None:
     return thumbprint
 
 
-def _text(claims: dict[str, Any], name: str) -> str | None:
+def text_claim(claims: Mapping[str, Any], name: str) -> str | None:
+    """
+    Raises:
+        BadToken: it is not a short text of printable characters.
+    """
     value = claims.get(name)
     if value is not None and not (
         isinstance(value, str) and 0 < len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None

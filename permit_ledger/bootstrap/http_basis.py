@@ -21,6 +21,7 @@ from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
 from api.operations.metrics_access import MetricsAccess
+from api.sign_in.accounts import Accounts
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock
 from permit_ledger.keys import files as keys
@@ -102,8 +103,9 @@ class HttpBasis:
             )
             yield stack, pool
 
-    def tokens(self) -> TokenVerifier:
-        """Trusts the configured issuer, or that of development mode."""
+    def tokens(self, accounts: Accounts | None = None) -> TokenVerifier:
+        """Trusts the configured issuer, or that of development mode; ``accounts`` reads claims that
+        have other names than here."""
         settings, issuer_keys = self.settings, self.issuer_keys
         if issuer_keys and settings.issuer:
             return TokenVerifier(
@@ -111,6 +113,7 @@ class HttpBasis:
                 issuer=settings.issuer,
                 audience=settings.audience,
                 refresh=issuer_keys.refresh,
+                principal_of=accounts.principal if accounts else None,
             )
         own = KeySet([keys.development_issuer_key(settings)])
         return TokenVerifier(lambda: own, issuer=DEVELOPMENT_ISSUER, audience=settings.audience)

@@ -19,6 +19,7 @@ from projections.remote.cards import RemoteCards
 
 from .cli_context import policy_in_force
 from .http_basis import HttpBasis
+from .sign_in import accounts_without_holders, claims_mapping
 
 
 def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
@@ -27,8 +28,10 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
         NoKeys: the issuer's keys are unavailable.
+        BadClaimsMapping
     """
     basis = HttpBasis.of(settings, database_url)
+    mapping = claims_mapping(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +43,7 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
                 card_codes=keys.card_codes(settings) if settings.card_code_key_file else None,
                 clock=basis.clock,
                 policy=policy_in_force(settings),
-                tokens=basis.tokens(),
+                tokens=basis.tokens(accounts_without_holders(mapping) if mapping else None),
                 proofs=SeenProofs(),
                 public_url=basis.public_url,
                 receipts=basis.receipts(),

@@ -20,6 +20,7 @@ from api.operations.live_summary import LiveSummaryFeed
 from api.operations.published import Published, StatsFeed
 from api.permits.presentation import PermitRenderer
 from api.pictures.processes import PictureProcesses
+from api.sign_in.routes import router as sign_in_router
 from domain.policy import Policy
 from ledger.checks.audit_reads import AuditReads
 from ledger.checks.display_codes import DisplayCodes
@@ -54,10 +55,12 @@ from projections.views.registry import all_views
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 from web import pages
+from web.pages import WayIn
 
 from .cli_context import policy_in_force
 from .due_dates import settle_due_dates
 from .http_basis import HttpBasis, in_background
+from .sign_in import accounts, claims_mapping, client_of, sign_in
 from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
 
@@ -70,10 +73,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
         NoKeys: the issuer's keys are unavailable.
+        BadClaimsMapping, UnusableKey, OSError: of the sign-in.
     """
     basis = HttpBasis.of(settings, database_url)
     policy = policy_in_force(settings)
     witnesses = witness_policy(settings)
+    mapping, client = claims_mapping(settings), client_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -115,6 +120,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             decoders, portraits = PictureProcesses(), PictureProcesses()
             stack.push_async_callback(decoders.close)
             stack.push_async_callback(portraits.close)
+            known = accounts(mapping, log, blind_index) if mapping else None
+            tokens = basis.tokens(known)
+            signing_in = None
+            if client and known:
+                signing_in = sign_in(client, keys.sessions(settings), pool, tokens, known)
+            app.state.sign_in = signing_in
             app.state.services = Services(
                 ledger=commands,
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
@@ -145,7 +156,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 ),
                 clock=basis.clock,
                 policy=policy,
-                tokens=basis.tokens(),
+                tokens=tokens,
+                sessions=signing_in.sessions if signing_in else None,
                 proofs=SeenProofs(),
                 receipts=basis.receipts(),
                 changes=await stack.enter_async_context(PermitChanges(pool, views)),
@@ -177,8 +189,17 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         lifespan,
         version=version("permit-ledger"),
         development=basis.development(),
-        pages=[pages.router(policy, is_development=settings.development)],
+        pages=[
+            pages.router(policy, way_in=_way_in(settings)),
+            *([sign_in_router] if client else []),
+        ],
     )
+
+
+def _way_in(settings: Settings) -> WayIn:
+    if settings.development:
+        return "development"
+    return "provider" if settings.oidc_issuer else "token"
 
 
 async def _settle_due_dates(

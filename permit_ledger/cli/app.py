@@ -126,11 +126,12 @@ def api(
     docs/remote-views.md.
     """
     from permit_ledger.bootstrap.http_basis import NoIssuer  # noqa: PLC0415
+    from permit_ledger.bootstrap.sign_in import BadClaimsMapping  # noqa: PLC0415
     from permit_ledger.keys.issuer import NoKeys  # noqa: PLC0415
     from permit_ledger.roles.api import serve  # noqa: PLC0415
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
-    with as_role("api"), explained(NoIssuer, NoKeys):
+    with as_role("api"), explained(NoIssuer, NoKeys, BadClaimsMapping):
         serve(settings, is_far=source is Source.KAFKA)
 
 

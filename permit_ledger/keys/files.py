@@ -67,6 +67,16 @@ def card_codes(settings: Settings) -> CardCodes:
     return CardCodes(_secret_key(own, default))
 
 
+def sessions(settings: Settings) -> bytes:
+    """The key that sessions of pages are sealed with.
+
+    Raises:
+        UnusableKey: the file does not hold 32 bytes of hex.
+        OSError: the operator's own file can't be read.
+    """
+    return _secret_key(settings.session_key_file, settings.keys_dir / "sessions.key")
+
+
 def development_issuer_key(settings: Settings) -> ECKey:
     """The key that signs tokens in development mode."""
     return _ec_key(None, settings.keys_dir / "development-issuer.jwk")

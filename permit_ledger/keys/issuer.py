@@ -7,11 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 from joserfc.jwk import KeySet
 
+from api.http.addresses import is_loopback
 from api.http.tokens import ALGORITHMS
 from ledger.errors import Unavailable
 
@@ -26,7 +28,7 @@ such tokens is sent."""
 FETCH_TIMEOUT_S = 5
 BYTES_MAX = 256 * 1024
 
-_FAILURES = (OSError, httpx.HTTPError, httpx.InvalidURL, ValueError)
+FAILURES = (OSError, httpx.HTTPError, httpx.InvalidURL, ValueError)
 
 _log = structlog.get_logger(__name__)
 
@@ -113,18 +115,18 @@ class IssuerKeys:
     async def _load_or_warn(self) -> None:
         try:
             await self.load()
-        except _FAILURES as error:
+        except FAILURES as error:
             reason = str(error) if isinstance(error, ValueError) else None
             _log.warning("issuer's keys not refreshed", error=type(error).__name__, reason=reason)
 
 
 async def read_source(source: str) -> bytes:
-    """Read a file or an ``https`` address, at most ``BYTES_MAX`` of it.
+    """Read a file or an address, at most ``BYTES_MAX`` of it.
 
     Raises:
         OSError, httpx.HTTPError, ValueError: it can't be read, or is larger.
     """
-    if not source.startswith("https://"):
+    if not is_address(source):
         return await asyncio.to_thread(_start_of, Path(source))
     content = b""
     async with (
@@ -138,6 +140,12 @@ async def read_source(source: str) -> bytes:
     return _bounded(content)
 
 
+def is_address(source: str) -> bool:
+    """Whether the keys are fetched: over TLS, or from this machine."""
+    url = urlsplit(source)
+    return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
+
+
 def load_at_start(source: str) -> IssuerKeys:
     """Load the keys before anything is served.
 
@@ -147,7 +155,7 @@ def load_at_start(source: str) -> IssuerKeys:
     keys = IssuerKeys(source)
     try:
         asyncio.run(keys.load())
-    except _FAILURES as error:
+    except FAILURES as error:
         what = str(error) if isinstance(error, ValueError) else _of(error)
         raise NoKeys(
             f"PERMIT_LEDGER_JWKS can't be used: {what}. Set it to a file or an https address with"

@@ -1,5 +1,6 @@
 // Requests to the service of the same origin. Every failure is a Problem.
 import { learnTime } from "./clock.js";
+import { carried } from "./session.js";
 
 const TIMEOUT_MS = 15_000;
 
@@ -28,9 +29,9 @@ export class Problem extends Error {
 }
 
 /** Sends a request and returns the response's parsed JSON. Throws a Problem. */
-export async function call(method, path, { token, body, headers = {}, signal } = {}) {
-  const all = { accept: "application/json", ...headers };
-  if (token) all.authorization = `Bearer ${token}`;
+export async function call(method, path, { token, body, headers = {}, signal, credentials } = {}) {
+  const { headers: own, credentials: ofToken } = carried(token);
+  const all = { accept: "application/json", ...headers, ...own };
   const isRaw = body instanceof Blob;
   if (body !== undefined) all["content-type"] = isRaw ? body.type : "application/json";
   let answer;
@@ -40,7 +41,7 @@ export async function call(method, path, { token, body, headers = {}, signal } =
       headers: all,
       body: isRaw || body === undefined ? body : JSON.stringify(body),
       cache: "no-store",
-      credentials: "omit",
+      credentials: credentials ?? ofToken,
       signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {

@@ -1,5 +1,6 @@
 // This phone's key: generated and kept by the browser; not extractable, not even by this page.
 import { serviceNow } from "./clock.js";
+import { boundTo } from "./session.js";
 
 const DATABASE = "permit-ledger";
 const STORE = "devices";
@@ -32,7 +33,7 @@ export async function proof(device, { method, path, token }) {
     htm: method,
     htu: location.origin + path,
     iat: Math.floor(serviceNow() / 1000),
-    ath: await digest(token),
+    ath: await digest(boundTo(token)),
   };
   const signed = `${encoded(JSON.stringify(header))}.${encoded(JSON.stringify(payload))}`;
   const signature = await crypto.subtle.sign(SIGNATURE, device.keys.privateKey, utf8.encode(signed));

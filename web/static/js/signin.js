@@ -1,18 +1,22 @@
-// Signing in: in development mode by choosing a person, else with a token of the organisation.
+// Signing in: at the organisation's identity provider; in development mode by choosing a person; and where
+// there is neither, with a token.
 import { Problem, call } from "./api.js";
 import { refuse, watch } from "./fields.js";
 import { h, put } from "./dom.js";
 import { wholeWordsOf } from "./problems.js";
-import { claims, enter, forget, keep, renew, token } from "./session.js";
-import { text } from "./texts.js";
+import { claims, enter, forget, forgetCase, keep, nameCase, namedCase, renew, token } from "./session.js";
+import { has, text } from "./texts.js";
 import { forgetWrites } from "./writes.js";
 
 const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder", investigator: "audit:read" };
-export const isDevelopment = document.body.dataset.development === "yes";
+const WAY_IN = document.body.dataset.wayIn;
+export const isDevelopment = WAY_IN === "development";
+let session = null;
 
-/** Shows the sign-in at `place` until a token is accepted, then calls `entered(token)`. */
+/** Shows the sign-in at `place` until a credential is there, then calls `entered(credential)`. */
 export async function signIn(role, place, entered) {
   await null; // not before the page's own module has been evaluated
+  if (WAY_IN === "provider") return atProvider(role, place, entered);
   const known = token(role);
   if (known && isFor(known, role)) {
     enter(role);
@@ -44,7 +48,8 @@ export async function signIn(role, place, entered) {
 export function signOut() {
   const leave = () => {
     forgetWrites();
-    renew();
+    if (session) return leaveProvider();
+    return renew();
   };
   return h("button", { type: "button", class: "button button--quiet", onclick: leave }, text("signin.out"));
 }
@@ -58,6 +63,82 @@ export async function developmentToken(role, more = {}) {
 function isFor(value, role) {
   const { scope } = claims(value);
   return typeof scope === "string" && scope.split(" ").includes(SCOPES[role]);
+}
+
+async function atProvider(role, place, entered) {
+  const words = failure();
+  const said = words && notice(words);
+  try {
+    session = await call("GET", "/auth/session", { credentials: "same-origin" });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (!error.isSignedOut) return put(place, panelOf(role, notice(wholeWordsOf(error)), way(role)));
+    return put(place, panelOf(role, said, way(role)));
+  }
+  if (!session.scopes.includes(SCOPES[role])) {
+    const other = text("signin.other_role", { name: session.name ?? session.sub, role: text(`signin.role_${session.role}`) });
+    return put(place, panelOf(role, h("p", { class: "notice notice--warn" }, other), signOut()));
+  }
+  enter(role);
+  if (role === "investigator" && !session.case && !namedCase()) return put(place, panelOf(role, caseForm(place, entered)));
+  if (!session.case) session.namedCase = namedCase();
+  put(place);
+  return entered(session);
+}
+
+/** Returns the words for the failed sign-in that the address names, if any. */
+export function failure() {
+  const [, code] = /^#sign-in=([a-z_]+)$/.exec(location.hash) ?? [];
+  if (!code) return null;
+  history.replaceState(null, "", location.pathname);
+  return text(has(`signin.failed_${code}`) ? `signin.failed_${code}` : "signin.failed_refused");
+}
+
+const notice = (words) => h("p", { role: "alert", class: "notice notice--bad" }, words);
+
+function way(role) {
+  const address = `/auth/sign-in?next=${encodeURIComponent(location.pathname)}`;
+  return h(
+    "div",
+    { class: "stack stack--tight" },
+    h("p", { class: "soft" }, text(role === "holder" ? "signin.provider_holder" : "signin.provider")),
+    h("a", { class: "button", id: "sign-in", href: address }, text("signin.go")),
+  );
+}
+
+function panelOf(role, ...parts) {
+  return h("section", { class: "panel stack signin", "aria-labelledby": "signin-title" }, h("h2", { id: "signin-title" }, text(`signin.title_${role}`)), ...parts);
+}
+
+/** Asks for the case that is recorded with each read of this tab. */
+function caseForm(place, entered) {
+  const field = h("input", { class: "input", id: "signin-case", maxlength: 64, required: true, autocomplete: "off" });
+  const name = (event) => {
+    event.preventDefault();
+    nameCase(field.value.trim());
+    session.namedCase = field.value.trim();
+    put(place);
+    entered(session);
+  };
+  const form = h(
+    "form",
+    { class: "stack stack--tight", onsubmit: name },
+    h("div", { class: "field" }, h("label", { for: "signin-case" }, text("signin.case")), field),
+    h("button", { class: "button" }, text("signin.open_case")),
+  );
+  watch(form);
+  return form;
+}
+
+async function leaveProvider() {
+  forgetCase();
+  try {
+    const { location: next } = await call("POST", "/auth/sign-out", { token: session });
+    location.assign(next);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    location.assign("/signed-out");
+  }
 }
 
 function showProblem(problem, message) {

@@ -2,6 +2,7 @@
 import { Problem } from "./api.js";
 import { learnTime } from "./clock.js";
 import { byId, say } from "./dom.js";
+import { carried } from "./session.js";
 import { text } from "./texts.js";
 
 const SILENCE_MS_MAX = 40_000;
@@ -54,10 +55,9 @@ async function once(path, token, ended, onEvent) {
   const silent = new AbortController();
   let timer = setTimeout(() => silent.abort(), SILENCE_MS_MAX);
   try {
-    const headers = { accept: "text/event-stream" };
-    if (token) headers.authorization = `Bearer ${token}`;
+    const { headers, credentials } = carried(token);
     const signal = AbortSignal.any([ended, silent.signal]);
-    const answer = await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
+    const answer = await fetch(path, { headers: { accept: "text/event-stream", ...headers }, signal, cache: "no-store", credentials });
     learnTime(answer);
     if (REFUSALS.includes(answer.status)) return new Problem(answer.status, await answer.json().catch(() => ({})), answer.headers);
     if (!answer.ok) return null;

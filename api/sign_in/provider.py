@@ -1,0 +1,297 @@
+"""The OpenID provider: authorization code with PKCE (RFC 7636) as a confidential client.
+
+The provider is asked when someone signs in, never at the start: while it is down, sessions that
+exist go on. Everything that it answers is bounded and verified: the discovery document names the
+issuer that was configured, and an ID token is signed by the provider's keys, for this client, and
+for the sign-in that the browser began.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+import orjson
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from joserfc.jwk import KeySet
+
+from api.http.jose import UNREADABLE, numeric_date
+from api.http.tokens import LEEWAY_S, BadToken, UnknownKey, signed_claims
+
+from .sessions import ProviderAccount
+
+TIMEOUT_S = 8.0
+METADATA_BYTES_MAX = 64 * 1024
+METADATA_AGE_S = 3600
+SCOPE = "openid profile"
+LOGOUT_AGE_MAX_S = 300
+LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+class ProviderUnavailable(Exception):
+    """The provider does not answer, or not as OpenID Connect Discovery 1.0 says."""
+
+
+class SignInRefused(Exception):
+    """The provider has refused, or what it sent is not valid. ``code`` is for the page's words."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """This service as the provider knows it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+
+
+class Metadata(NamedTuple):
+    """The provider's endpoints."""
+
+    authorization: str
+    token: str
+    keys: str
+    end_session: str | None
+
+
+class Tokens(NamedTuple):
+    """What an exchange has brought; ``claims`` are those of the ID token."""
+
+    id_token: str
+    claims: Mapping[str, Any]
+    access_token: str
+
+
+class Keys(Protocol):
+    """A JWK Set at an address."""
+
+    async def load(self) -> None: ...
+
+    async def refresh(self) -> bool: ...
+
+    def __call__(self) -> KeySet: ...
+
+
+class Provider:
+    """Belongs to one event loop. ``keys_at`` makes the key set of an address; ``failures`` are the
+    errors by which that set says that it can't be fetched."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys_at: Callable[[str], Keys],
+        failures: tuple[type[Exception], ...],
+    ) -> None:
+        self._client = client
+        self._keys_at = keys_at
+        self._failures: tuple[type[Exception], ...] = (
+            httpx2.HTTPError,
+            httpx2.InvalidURL,
+            ValueError,
+            *failures,
+        )
+        self._known: tuple[float, Metadata, Keys] | None = None
+
+    @property
+    def issuer(self) -> str:
+        return self._client.issuer
+
+    async def address(
+        self, *, state: str, nonce: str, verifier: str, more: Mapping[str, str] | None = None
+    ) -> str:
+        """The provider's address that the browser is sent to, with the parameters in ``more``.
+
+        Raises:
+            ProviderUnavailable
+        """
+        metadata, _ = await self._metadata()
+        async with self._http() as http:
+            address, _ = http.create_authorization_url(
+                metadata.authorization,
+                state=state,
+                nonce=nonce,
+                code_verifier=verifier,
+                **(more or {}),
+            )
+        return str(address)
+
+    async def exchange(self, code: str, *, nonce: str, verifier: str) -> Tokens:
+        """Exchange the code that the browser came back with.
+
+        Raises:
+            ProviderUnavailable
+            SignInRefused
+        """
+        metadata, keys = await self._metadata()
+        try:
+            async with self._http() as http:
+                found = await http.fetch_token(
+                    metadata.token,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=verifier,
+                )
+        except OAuthError as error:
+            raise SignInRefused(_code_of(error)) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            raise ProviderUnavailable(type(error).__name__) from None
+        id_token, access_token = found.get("id_token"), found.get("access_token")
+        if not isinstance(id_token, str) or not isinstance(access_token, str):
+            raise SignInRefused("invalid_answer")
+        claims = await self._verified(id_token, keys)
+        if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+            raise SignInRefused("invalid_answer")
+        return Tokens(id_token, claims, access_token)
+
+    async def end_session_address(self, id_token: str, back_to: str) -> str | None:
+        """The address at which the provider's own session ends (RP-initiated logout), if it has
+        one.
+
+        Raises:
+            ProviderUnavailable
+        """
+        metadata, _ = await self._metadata()
+        if metadata.end_session is None:
+            return None
+        query = urlencode(
+            {
+                "id_token_hint": id_token,
+                "client_id": self._client.client_id,
+                "post_logout_redirect_uri": back_to,
+            }
+        )
+        separator = "&" if urlsplit(metadata.end_session).query else "?"
+        return f"{metadata.end_session}{separator}{query}"
+
+    async def ended(self, logout_token: str) -> tuple[ProviderAccount, str]:
+        """Verify a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6).
+
+        Returns:
+            Whose sessions have ended, and the token's ``jti``.
+
+        Raises:
+            ProviderUnavailable
+            SignInRefused: it is not valid.
+        """
+        _, keys = await self._metadata()
+        claims = await self._verified(logout_token, keys, needs_expiry=False)
+        events = claims.get("events")
+        subject, session, token_id = (claims.get(name) for name in ("sub", "sid", "jti"))
+        is_valid = (
+            isinstance(events, Mapping)
+            and isinstance(events.get(LOGOUT_EVENT), Mapping)
+            and "nonce" not in claims
+            and isinstance(token_id, str)
+            and (isinstance(subject, str) or isinstance(session, str))
+            and abs(time.time() - numeric_date(claims.get("iat"))) <= LOGOUT_AGE_MAX_S
+        )
+        if not is_valid:
+            raise SignInRefused("invalid_answer")
+        return ProviderAccount(
+            subject if isinstance(subject, str) else "",
+            session if isinstance(session, str) else None,
+        ), str(token_id)
+
+    async def _verified(
+        self, token: str, keys: Keys, *, needs_expiry: bool = True
+    ) -> Mapping[str, Any]:
+        """Verify an ID token or a logout token (OpenID Connect Core 1.0 §3.1.3.7)."""
+        try:
+            try:
+                claims = signed_claims(token, keys())
+            except UnknownKey:
+                if not await keys.refresh():
+                    raise
+                claims = signed_claims(token, keys())
+            self._require_ours(claims, needs_expiry=needs_expiry)
+        except (BadToken, *UNREADABLE):
+            raise SignInRefused("invalid_answer") from None
+        return claims
+
+    def _require_ours(self, claims: Mapping[str, Any], *, needs_expiry: bool) -> None:
+        audience, own = claims.get("aud"), self._client.client_id
+        audiences = audience if isinstance(audience, list) else [audience]
+        now = time.time()
+        if claims.get("iss") != self._client.issuer:
+            raise BadToken("it is of another issuer")
+        if own not in audiences or (len(audiences) > 1 and claims.get("azp") != own):
+            raise BadToken("it is for another client")
+        if claims.get("azp", own) != own:
+            raise BadToken("it was issued to another client")
+        is_dated = needs_expiry or "exp" in claims
+        if is_dated and numeric_date(claims.get("exp")) + LEEWAY_S <= now:
+            raise BadToken("it has expired")
+        if numeric_date(claims.get("iat")) - LEEWAY_S > now:
+            raise BadToken("it is from the future")
+
+    async def _metadata(self) -> tuple[Metadata, Keys]:
+        now = time.monotonic()
+        if self._known and now - self._known[0] < METADATA_AGE_S:
+            return self._known[1:]
+        try:
+            metadata = _metadata_of(await self._discovered(), self._client.issuer)
+            keys = self._keys_at(metadata.keys)
+            await keys.load()
+        except self._failures as error:
+            raise ProviderUnavailable(type(error).__name__) from None
+        self._known = now, metadata, keys
+        return metadata, keys
+
+    async def _discovered(self) -> bytes:
+        address = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
+        content = b""
+        async with (
+            httpx2.AsyncClient(timeout=TIMEOUT_S) as http,
+            http.stream("GET", address) as answer,
+        ):
+            async for part in answer.raise_for_status().aiter_bytes():
+                content += part
+                if len(content) > METADATA_BYTES_MAX:
+                    raise ValueError("it is too large")
+        return content
+
+    def _http(self) -> AsyncOAuth2Client:
+        return AsyncOAuth2Client(
+            client_id=self._client.client_id,
+            client_secret=self._client.client_secret,
+            redirect_uri=self._client.redirect_uri,
+            scope=SCOPE,
+            code_challenge_method="S256",
+            timeout=TIMEOUT_S,
+        )
+
+
+def _metadata_of(content: bytes, issuer: str) -> Metadata:
+    """
+    Raises:
+        ValueError: it is not the metadata of this issuer.
+    """
+    document = orjson.loads(content)
+    if not isinstance(document, dict) or document.get("issuer") != issuer:
+        raise ValueError("the metadata name another issuer")
+    found = {name: document.get(name) for name in (*_ENDPOINTS, "end_session_endpoint")}
+    is_secure = issuer.startswith("https://")
+    for name, address in found.items():
+        if address is None and name not in _ENDPOINTS:
+            continue
+        if not isinstance(address, str) or (is_secure and not address.startswith("https://")):
+            raise ValueError(f"the metadata have no usable {name}")
+    authorization, token, keys = (str(found[name]) for name in _ENDPOINTS)
+    return Metadata(authorization, token, keys, found["end_session_endpoint"])
+
+
+def _code_of(error: OAuthError) -> str:
+    """The error of RFC 6749 §4.1.2.1 that a page has words for."""
+    return "access_denied" if error.error == "access_denied" else "refused"
