@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -25,8 +25,6 @@ from .languages import Language
 
 ACCEPTED_LENGTH_MAX = 2000
 COOKIE_MAX_AGE_S = 365 * 24 * 60 * 60
-WayIn = Literal["development", "provider", "token"]
-"""How people sign in: as anyone, at the provider, or with a token that they paste."""
 NAVIGATION = (
     ("/", "overview"),
     ("/me", "me"),
@@ -69,8 +67,11 @@ def prefers_html(accepted: MIMEAccept) -> bool:
 class Pages:
     """Renders templates in the request's language."""
 
-    def __init__(self, policy: Policy, *, way_in: WayIn) -> None:
+    def __init__(
+        self, policy: Policy, *, is_development: bool, session_cookie: str | None = None
+    ) -> None:
         self.assets = Assets("web", "static")
+        self._session_cookie = session_cookie
         self._languages = languages.load()
         self._environment = Environment(
             loader=PackageLoader("web", "templates"),
@@ -82,8 +83,8 @@ class Pages:
         self._environment.globals.update(
             asset=self.assets.address,
             navigation=NAVIGATION,
-            is_development=way_in == "development",
-            way_in=way_in,
+            is_development=is_development,
+            way_in="development" if is_development else "provider" if session_cookie else "token",
             policy=policy,
         )
 
@@ -101,6 +102,7 @@ class Pages:
             text=language.texts,
             texts_for_scripts=_data(language),
             path=request.url.path,
+            has_session=self._session_cookie in request.cookies,
             **values,
         )
         return _tagged(content.encode())
@@ -122,9 +124,15 @@ def _data(language: Language) -> str:
     return orjson.dumps(language.texts).decode().replace("<", "\\u003c")
 
 
-def router(policy: Policy, *, way_in: WayIn) -> APIRouter:
-    """Make the routes of the pages and of their files."""
-    pages = Pages(policy, way_in=way_in)
+def router(policy: Policy, *, is_development: bool, session_cookie: str | None = None) -> APIRouter:
+    """Make the routes of the pages and of their files.
+
+    Args:
+        is_development: People sign in as anyone.
+        session_cookie: The cookie of those who have signed in at a provider; without it, and
+            outside development mode, people paste a token.
+    """
+    pages = Pages(policy, is_development=is_development, session_cookie=session_cookie)
     routes = APIRouter(include_in_schema=False, tags=["pages"])
 
     async def overview(request: Request) -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -19,9 +20,12 @@ from api.http.tokens import Principal
 from domain import citizen_id, permit_number
 from domain.id_cards import receipt_number
 from domain.instants import is_instant
+from domain.text import unseen
 from ledger.checks.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
+CASE_HEADER = "Audit-Case"
+CASE_LENGTH_MAX = 64
 NOT_KEPT = "[not kept]"
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid"} | dict.fromkeys(
@@ -40,17 +44,55 @@ async def investigator(
     request: Request,
     service: Annotated[Services, Depends(services)],
     _: Annotated[None, Depends(documented)],
+    _case: Annotated[
+        str | None,
+        Header(
+            alias=CASE_HEADER,
+            description="the case, where the token names none: 1 to 64 printable characters, UTF-8",
+        ),
+    ] = None,
 ) -> Principal:
-    """Dependency: the investigator, with a case; else 401 or 403."""
+    """Dependency: the investigator, with a case; else 401, 403 or 422.
+
+    The case is the token's, or that of the header ``Audit-Case``.
+    """
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     require_scope(caller, Scope.AUDIT_READ)
+    named = _named_case(request)
+    if caller.case is None and named is not None:
+        caller = replace(caller, case=named)
+        request.state.principal = caller
     if caller.case is None:
-        raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
+        raise problems.HttpProblem(
+            403, "FORBIDDEN", f"The token names no case, and neither does the header {CASE_HEADER}."
+        )
     if citizen_id.is_in(caller.case):
-        detail = "The token's case contains what reads as a citizen ID number."
+        detail = "The case contains what reads as a citizen ID number."
         raise problems.HttpProblem(403, "FORBIDDEN", detail)
+    if named not in (None, caller.case):
+        detail = f"The header {CASE_HEADER} names another case than the token."
+        raise problems.HttpProblem(422, "INVALID_REQUEST", detail)
     return caller
+
+
+def _named_case(request: Request) -> str | None:
+    """Read the header, UTF-8 without spaces around.
+
+    Raises:
+        HttpProblem: 422; it is no short printable text, or comes more than once.
+    """
+    given = [value for name, value in request.scope["headers"] if name == b"audit-case"]
+    if not given:
+        return None
+    try:
+        case = str(given[0], "utf-8").strip()
+    except UnicodeDecodeError:
+        case = ""
+    if len(given) > 1 or not 1 <= len(case) <= CASE_LENGTH_MAX or unseen(case) is not None:
+        detail = f"The header {CASE_HEADER} must be 1 to {CASE_LENGTH_MAX} printable characters."
+        raise problems.HttpProblem(422, "INVALID_REQUEST", detail)
+    return case
 
 
 Investigator = Annotated[Principal, Depends(investigator)]

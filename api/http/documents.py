@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from .problems import MEDIA_TYPE
 
 _DESCRIPTIONS = {
+    400: "the logout token is not valid",
     401: "no token, or an invalid one",
     403: "the token lacks the scope",
     404: "there is no such permit, or it is another holder's",

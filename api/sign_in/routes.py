@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, cast
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
 
 import structlog
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -21,7 +22,7 @@ from api.http.documents import problems
 from api.http.dpop import BadProof, Proof, SeenProofs
 from api.http.problems import HttpProblem
 from api.http.roles import Role
-from api.http.tokens import TOKEN_LENGTH_MAX, BadToken
+from api.http.tokens import BadToken
 from ledger.errors import Unavailable
 
 from .accounts import Accounts
@@ -33,6 +34,7 @@ from .sessions import LIFETIME, ProviderAccount, Session, Sessions
 NEXT_DEFAULT = "/"
 PARAMETER_LENGTH_MAX = 2048
 PATH_LENGTH_MAX = 100
+FIELDS_MAX = 10
 CALLBACK: Final = "/auth/callback"
 PROBLEM_PAGE = "/signed-out"
 _PAGE = re.compile(r"/(?:[a-z0-9][a-z0-9-]*/?)*")
@@ -158,19 +160,17 @@ async def sign_out(request: Request) -> JSONResponse:
     return response
 
 
-@router.post("/back-channel-logout", responses=problems(400))
-async def back_channel_logout(
-    request: Request, logout_token: Annotated[str, Form(max_length=TOKEN_LENGTH_MAX)]
-) -> Response:
+@router.post("/back-channel-logout", responses=problems(400, 413, 503))
+async def back_channel_logout(request: Request) -> Response:
     """End the sessions that the provider says have ended (OpenID Connect Back-Channel Logout
-    1.0)."""
+    1.0); the body is a form with `logout_token`."""
     sign_in = _of(request)
+    form = parse_qs((await request.body()).decode("ascii", "replace"), max_num_fields=FIELDS_MAX)
     try:
-        account, token_id = await sign_in.provider.ended(logout_token)
+        account, token_id = await sign_in.provider.ended("".join(form.get("logout_token", [])))
         sign_in.logouts.spend(Proof("logout", token_id))
     except (SignInRefused, BadProof):
-        detail = "The logout token is not valid."
-        raise HttpProblem(400, "INVALID_REQUEST", detail) from None
+        raise HttpProblem(400, "INVALID_REQUEST", "The logout token is not valid.") from None
     except ProviderUnavailable as error:
         raise Unavailable("The provider's keys can't be fetched.") from error
     await sign_in.sessions.end_all(account)
@@ -235,7 +235,10 @@ async def _session(request: Request) -> Session:
     if identifier := cookies.cookie_of(request.scope, cookies.COOKIE):
         found = await _of(request).sessions.of(identifier)
     if found is None:
-        raise HttpProblem(401, "UNAUTHENTICATED", "There is no session: sign in.", _CHALLENGE)
+        stale = Response()
+        stale.delete_cookie(cookies.COOKIE, **_COOKIE)
+        headers = {**_CHALLENGE, "Set-Cookie": stale.headers["set-cookie"]}
+        raise HttpProblem(401, "UNAUTHENTICATED", "There is no session: sign in.", headers)
     return found
 
 

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.http import cookies
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import PROGRESS_GUESSES_PER_HOUR, RateLimit
 from api.http.services import Services
@@ -55,7 +56,6 @@ from projections.views.registry import all_views
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 from web import pages
-from web.pages import WayIn
 
 from .cli_context import policy_in_force
 from .due_dates import settle_due_dates
@@ -190,16 +190,14 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         version=version("permit-ledger"),
         development=basis.development(),
         pages=[
-            pages.router(policy, way_in=_way_in(settings)),
+            pages.router(
+                policy,
+                is_development=settings.development,
+                session_cookie=cookies.COOKIE if client else None,
+            ),
             *([sign_in_router] if client else []),
         ],
     )
-
-
-def _way_in(settings: Settings) -> WayIn:
-    if settings.development:
-        return "development"
-    return "provider" if settings.oidc_issuer else "token"
 
 
 async def _settle_due_dates(

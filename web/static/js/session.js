@@ -24,9 +24,12 @@ export function carried(credential) {
   if (!credential) return { headers: {}, credentials: "omit" };
   if (typeof credential === "string") return { headers: { authorization: `Bearer ${credential}` }, credentials: "omit" };
   const headers = { "x-csrf-token": credential.csrf_token };
-  if (credential.namedCase) headers["audit-case"] = encodeURIComponent(credential.namedCase);
+  if (credential.namedCase) headers["audit-case"] = asBytes(credential.namedCase);
   return { headers, credentials: "same-origin" };
 }
+
+/** A header's value has bytes only: the text in UTF-8, a character for each byte. */
+const asBytes = (value) => Array.from(new TextEncoder().encode(value), (byte) => String.fromCharCode(byte)).join("");
 
 /** Returns the secret that a proof of this phone's key is bound to (`ath`). */
 export const boundTo = (credential) => (typeof credential === "string" ? credential : credential.csrf_token);

@@ -68,6 +68,7 @@ function isFor(value, role) {
 async function atProvider(role, place, entered) {
   const words = failure();
   const said = words && notice(words);
+  if (document.body.dataset.session !== "yes") return put(place, panelOf(role, said, way(role)));
   try {
     session = await call("GET", "/auth/session", { credentials: "same-origin" });
   } catch (error) {
