@@ -9,6 +9,7 @@ for the sign-in that the browser began.
 from __future__ import annotations
 
 import hmac
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from .sessions import ProviderAccount
 
 TIMEOUT_S = 8.0
 METADATA_BYTES_MAX = 64 * 1024
-METADATA_AGE_S = 3600
+METADATA_AGE_S = 5
+"""Asked again with almost each sign-in, so that the page says it where the provider is down."""
+KEYS_AGE_S = 300
 SCOPE = "openid profile"
 LOGOUT_AGE_MAX_S = 300
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
@@ -102,7 +105,8 @@ class Provider:
             ValueError,
             *failures,
         )
-        self._known: tuple[float, Metadata, Keys] | None = None
+        self._known: tuple[float, Metadata] | None = None
+        self._keys: tuple[float, str, Keys] | None = None
 
     @property
     def issuer(self) -> str:
@@ -237,17 +241,28 @@ class Provider:
             raise BadToken("it is from the future")
 
     async def _metadata(self) -> tuple[Metadata, Keys]:
+        """
+        Raises:
+            ProviderUnavailable
+        """
         now = time.monotonic()
-        if self._known and now - self._known[0] < METADATA_AGE_S:
-            return self._known[1:]
         try:
-            metadata = _metadata_of(await self._discovered(), self._client.issuer)
-            keys = self._keys_at(metadata.keys)
-            await keys.load()
+            if self._known is None or now - self._known[0] > METADATA_AGE_S:
+                found = _metadata_of(await self._discovered(), self._client.issuer)
+                self._known = now, found
+            metadata = self._known[1]
+            return metadata, await self._fresh_keys(metadata.keys, now)
         except self._failures as error:
             raise ProviderUnavailable(type(error).__name__) from None
-        self._known = now, metadata, keys
-        return metadata, keys
+
+    async def _fresh_keys(self, address: str, now: float) -> Keys:
+        if self._keys is None or self._keys[1] != address:
+            self._keys = -math.inf, address, self._keys_at(address)
+        loaded_at, _, keys = self._keys
+        if now - loaded_at > KEYS_AGE_S:
+            await keys.load()
+            self._keys = now, address, keys
+        return keys
 
     async def _discovered(self) -> bytes:
         address = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
