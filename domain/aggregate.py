@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 
-from .person import Erasure
+from .person import Erasure, ErasureRequest
 from .personal import Internal, Plain
 
 
@@ -37,6 +37,16 @@ class OrderEvent(DomainEvent):
 
     legal_basis: Plain[str]
     case: Internal[str]
+
+
+class ErasureRequestEvent(OrderEvent):
+    """The fields of a request to erase, which another officer has to approve in time."""
+
+    expires_at: datetime
+
+    @property
+    def request(self) -> ErasureRequest:
+        return ErasureRequest(self.actor, self.legal_basis, self.case, self.expires_at)
 
 
 class ErasureEvent(DomainEvent):
@@ -90,6 +100,9 @@ class Aggregate(Protocol):
     def erasure(self) -> Erasure | None: ...
 
     @property
+    def erasure_request(self) -> ErasureRequest | None: ...
+
+    @property
     def pending_events(self) -> list[Any]: ...
 
     def trigger_event(self, event_class: type[Any], **kwargs: Any) -> None: ...
@@ -102,7 +115,7 @@ class StreamType:
     """A stream type: which aggregate its streams fold to, and which events they may hold.
 
     ``event`` is the base class of ``events``; ``is_number`` says whether a text can be the name of
-    such a stream. The last three are the events of data protection. The topic of ``erased`` is
+    such a stream. The last five are the events of data protection. The topic of ``erased`` is
     ``<prefix>.holder-erased.v<n>``: without such an event the database destroys no key.
     """
 
@@ -113,4 +126,6 @@ class StreamType:
     is_number: Callable[[str], bool]
     restricted: type[DomainEvent]
     restriction_lifted: type[DomainEvent]
+    erasure_requested: type[DomainEvent]
+    erasure_withdrawn: type[DomainEvent]
     erased: type[DomainEvent]

@@ -9,17 +9,24 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from . import citizen_id, text
 from .aggregate import Aggregate
 from .context import CommandContext
-from .errors import FieldProblem, NotRestricted, TwoOfficersRequired, require_valid
+from .errors import (
+    FieldProblem,
+    NoErasureRequested,
+    NotRestricted,
+    TwoOfficersRequired,
+    require_valid,
+)
+from .person import ErasureRequest
 from .personal import ERASED
 from .stream_types import stream_type_of
 
 TEXT_LENGTH_MAX = 200
-OFFICERS_MIN = 2
+REQUEST_DAYS = 7
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -83,42 +90,86 @@ def lift_restriction(
 def erase(
     aggregates: Sequence[Aggregate],
     order: Order,
-    approvals: Sequence[str],
     *,
     key: str,
     backups_hold_key_until: date,
     context: CommandContext,
-) -> None:
-    """删除个人信息: append the last event of each; one that is erased already gets none.
+) -> bool:
+    """删除个人信息: one officer asks, and another one's same order executes it.
+
+    The first order is on record on each of the holder's streams, and is good for
+    :data:`REQUEST_DAYS`; repeated by the same officer it changes nothing. The second one appends
+    the last event of each. An officer is the account that acts, never a name that it states.
 
     ``key`` is the commitment to the key that is destroyed with the event.
 
+    Returns:
+        Whether the holder is erased now; if not, the order waits for another officer.
+
     Raises:
         InvalidDetails
-        TwoOfficersRequired: fewer than two, or the same one twice.
+        TwoOfficersRequired: another officer has asked for another reason, or in another case.
     """
     order = order.normalised()
-    officers = [text.line(officer) for officer in approvals]
-    problems = [
-        problem
-        for officer in officers
-        for problem in _text_problems("approvals", officer, aggregates)
-    ]
-    require_valid(*order.problems(aggregates), *problems)
-    if len(set(map(_account, officers))) < max(OFFICERS_MIN, len(officers)):
+    require_valid(*order.problems(aggregates))
+    kept = [aggregate for aggregate in aggregates if not aggregate.erased]
+    if not kept:
+        return True
+    asked = waiting_request(aggregates, context.at)
+    if asked is None:
+        _request(kept, order, context)
+        return False
+    if asked.officer == context.actor:
+        return False
+    if (asked.legal_basis, asked.case) != (order.legal_basis, order.case):
         raise TwoOfficersRequired
+    for aggregate in kept:
+        aggregate.trigger_event(
+            stream_type_of(aggregate).erased,
+            holder_id=aggregate.holder_id,
+            legal_basis=order.legal_basis,
+            case=order.case,
+            approvals=[asked.officer, context.actor],
+            key=key,
+            backups_hold_key_until=backups_hold_key_until,
+            **context.stamp,
+        )
+    return True
+
+
+def withdraw_erasure(aggregates: Sequence[Aggregate], context: CommandContext) -> None:
+    """撤回删除申请: by the officer who asked, or by another one who does not approve.
+
+    Raises:
+        NoErasureRequested: none waits.
+    """
+    if waiting_request(aggregates, context.at) is None:
+        raise NoErasureRequested
     for aggregate in aggregates:
-        if not aggregate.erased:
-            aggregate.trigger_event(
-                stream_type_of(aggregate).erased,
-                holder_id=aggregate.holder_id,
-                legal_basis=order.legal_basis,
-                case=order.case,
-                approvals=officers,
-                key=key,
-                backups_hold_key_until=backups_hold_key_until,
-                **context.stamp,
-            )
+        if aggregate.erasure_request is not None:
+            aggregate.trigger_event(stream_type_of(aggregate).erasure_withdrawn, **context.stamp)
+
+
+def waiting_request(aggregates: Sequence[Aggregate], at: datetime) -> ErasureRequest | None:
+    """The request that waits for another officer, if one does. A permit that was issued since has
+    none of its own."""
+    requests = [
+        request
+        for aggregate in aggregates
+        if (request := aggregate.erasure_request) and request.expires_at > at
+    ]
+    return requests[0] if requests else None
+
+
+def _request(aggregates: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
+    for aggregate in aggregates:
+        aggregate.trigger_event(
+            stream_type_of(aggregate).erasure_requested,
+            legal_basis=order.legal_basis,
+            case=order.case,
+            expires_at=context.at + timedelta(days=REQUEST_DAYS),
+            **context.stamp,
+        )
 
 
 def _text_problems(
@@ -136,12 +187,6 @@ def _names(written: str, aggregate: Aggregate) -> bool:
     if aggregate.identity is ERASED:
         return False
     return _run_together(aggregate.identity.name) in _run_together(written)
-
-
-def _account(officer: str) -> str:
-    """The officer's name without differences of case, spaces and width."""
-    plain = unicodedata.normalize("NFKC", officer).casefold()
-    return "".join(unicodedata.normalize("NFKC", plain).split())
 
 
 def _run_together(written: str) -> str:

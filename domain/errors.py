@@ -225,6 +225,13 @@ class NotRestricted(Refused):
 
 
 class TwoOfficersRequired(Refused):
-    """An erasure can't be undone: two different officers approve it."""
+    """An erasure can't be undone: a second officer has to approve what the first one asked for, on
+    the same legal basis and in the same case."""
 
     code = "TWO_OFFICERS_REQUIRED"
+
+
+class NoErasureRequested(Refused):
+    """No request to erase this holder waits for approval."""
+
+    code = "NO_ERASURE_REQUESTED"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from .aggregate import DomainEvent, ErasureEvent, OrderEvent
+from .aggregate import DomainEvent, ErasureEvent, ErasureRequestEvent, OrderEvent
 from .calendar import Term, first_instant, shanghai_date
 from .card import Card
 from .device import Device, FaceMatch
@@ -353,6 +353,24 @@ class HolderRestrictionLifted(OrderEvent, PermitEvent):
         aggregate.restricted = False
 
 
+class ErasureRequested(ErasureRequestEvent, PermitEvent):
+    """申请删除: one officer asks; nothing changes before another one has approved."""
+
+    TOPIC = "permit.erasure-requested.v1"
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.erasure_request = self.request
+
+
+class ErasureWithdrawn(PermitEvent):
+    """撤回删除申请."""
+
+    TOPIC = "permit.erasure-withdrawn.v1"
+
+    def apply(self, aggregate: Permit) -> None:
+        aggregate.erasure_request = None
+
+
 class HolderErased(ErasureEvent, PermitEvent):
     """删除个人信息: the holder's key is destroyed with this event, which ends the permit.
 
@@ -369,6 +387,7 @@ class HolderErased(ErasureEvent, PermitEvent):
         aggregate.card = replace(aggregate.card, identity_stale=False)
         aggregate.end = aggregate.end or End.ENDED
         aggregate.restricted = False
+        aggregate.erasure_request = None
         aggregate.erasure = self.erasure
 
 

@@ -56,7 +56,7 @@ from .events import (
     PermitVoided,
     ReplacementReason,
 )
-from .person import Erasure, Identity, Residence, correction_problems
+from .person import Erasure, ErasureRequest, Identity, Residence, correction_problems
 from .personal import ERASED, Erased
 from .policy import Ending
 
@@ -100,6 +100,7 @@ class Permit(BaseAggregate[str]):
         self.end: End | None = None
         self.restricted = False
         self.erasure: Erasure | None = None
+        self.erasure_request: ErasureRequest | None = None
 
     # -- issue ---------------------------------------------------------------------------------
 

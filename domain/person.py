@@ -112,6 +112,17 @@ class Guardian:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """One officer's request to erase. It executes when another officer makes the same one before
+    ``expires_at``."""
+
+    officer: str
+    legal_basis: str
+    case: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """The record of an erasure: when and why it was done, and who approved it.
 

@@ -7,12 +7,21 @@ from functools import cache
 from . import permit_number
 from .aggregate import Aggregate, DomainEvent, StreamType
 from .events import EVENTS as PERMIT_EVENTS
-from .events import HolderErased, HolderRestricted, HolderRestrictionLifted, PermitEvent
+from .events import (
+    ErasureRequested,
+    ErasureWithdrawn,
+    HolderErased,
+    HolderRestricted,
+    HolderRestrictionLifted,
+    PermitEvent,
+)
 from .id_cards import receipt_number
 from .id_cards.application import IdCardApplication
 from .id_cards.events import EVENTS as ID_CARD_EVENTS
 from .id_cards.events import (
     ApplicantErased,
+    ApplicantErasureRequested,
+    ApplicantErasureWithdrawn,
     ApplicantRestricted,
     ApplicantRestrictionLifted,
     IdCardEvent,
@@ -27,6 +36,8 @@ PERMITS = StreamType(
     is_number=permit_number.is_valid,
     restricted=HolderRestricted,
     restriction_lifted=HolderRestrictionLifted,
+    erasure_requested=ErasureRequested,
+    erasure_withdrawn=ErasureWithdrawn,
     erased=HolderErased,
 )
 
@@ -38,6 +49,8 @@ ID_CARDS = StreamType(
     is_number=receipt_number.is_valid,
     restricted=ApplicantRestricted,
     restriction_lifted=ApplicantRestrictionLifted,
+    erasure_requested=ApplicantErasureRequested,
+    erasure_withdrawn=ApplicantErasureWithdrawn,
     erased=ApplicantErased,
 )
 

@@ -192,6 +192,13 @@ class HolderAnswer(BaseModel):
     as_of_position: int
 
 
+class WaitingErasureAnswer(HolderAnswer):
+    """A request to erase that waits for another officer; ``approvals`` has who asked."""
+
+    approvals: list[str]
+    expires_at: datetime
+
+
 class DestroyedAnswer(BaseModel):
     """What an erasure destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
 

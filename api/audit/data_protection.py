@@ -18,8 +18,8 @@ from api.http.services import Services, services
 from api.http.writing import answered, command_by
 from ledger.commands.runner import Command
 
-from .answers import ErasureAnswer, HolderAnswer
-from .schemas import ErasureBody, OrderBody
+from .answers import ErasureAnswer, HolderAnswer, WaitingErasureAnswer
+from .schemas import OrderBody
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 
@@ -46,21 +46,40 @@ async def lift_restriction(
     )
 
 
-@router.post("/{holder_id}/erasures", responses=documents.written(ErasureAnswer))
+@router.post(
+    "/{holder_id}/erasures",
+    status_code=201,
+    responses={
+        **documents.written(ErasureAnswer, 201),
+        202: {"model": WaitingErasureAnswer, "description": "another officer has to approve"},
+    },
+)
 async def erase(
-    holder_id: HolderId, body: ErasureBody, command: OfficerCommand, service: Service
+    holder_id: HolderId, body: OrderBody, command: OfficerCommand, service: Service
 ) -> Response:
-    """Erase (删除个人信息) permanently: the answer is a certificate of what was destroyed."""
+    """Erase (删除个人信息) permanently: 202 for the first officer's order, 201 with a certificate
+    of what was destroyed for the same order of a second one."""
     retention = timedelta(days=service.backup_retention_days)
     kept_until = command.context.today + retention
 
     def certified(document: Json) -> Json:
+        if "erased_at" not in document:
+            return document
         issued_at = int(service.clock.now().timestamp())
         claims = {**document, "iat": issued_at}
         return {**document, "certificate": service.receipts.sign(claims, kind=ERASURE)}
 
     return await answered(
-        service.holders.erase(holder_id, body.order(), body.approvals, kept_until, command),
+        service.holders.erase(holder_id, body.order(), kept_until, command),
         service,
+        lambda document: 201 if "erased_at" in document else 202,
         complete=certified,
     )
+
+
+@router.delete("/{holder_id}/erasures", responses=documents.written(HolderAnswer))
+async def withdraw_erasure(
+    holder_id: HolderId, command: OfficerCommand, service: Service
+) -> Response:
+    """Withdraw the request to erase that waits for a second officer (撤回删除申请)."""
+    return await answered(service.holders.withdraw_erasure(holder_id, command), service)

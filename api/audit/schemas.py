@@ -9,8 +9,6 @@ from pydantic import Field
 from api.http.fields import RequestBody, Text
 from domain.data_protection import Order
 
-APPROVALS_MAX = 10
-
 
 class OrderBody(RequestBody):
     """On what legal basis, in which case: both stay in the log in the clear, without a name."""
@@ -20,11 +18,3 @@ class OrderBody(RequestBody):
 
     def order(self) -> Order:
         return Order(self.legal_basis, self.case)
-
-
-class ErasureBody(OrderBody):
-    """The officers who approve, by their account names."""
-
-    approvals: Annotated[
-        list[Text], Field(max_length=APPROVALS_MAX, examples=[["officer-1", "officer-2"]])
-    ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from domain.aggregate import Aggregate
+from domain.data_protection import waiting_request
 from domain.errors import Refused
 from domain.standing import PersonalData
 
@@ -21,7 +23,7 @@ def with_position(document: Json, position: int) -> Json:
     return {**document, "as_of_position": position}
 
 
-def holder_document(aggregates: Sequence[Aggregate]) -> Json:
+def holder_document(aggregates: Sequence[Aggregate], at: datetime) -> Json:
     """Return the state of a holder's personal data; after an erasure, what the certificate says."""
     last = aggregates[-1]
     standing = {
@@ -29,6 +31,8 @@ def holder_document(aggregates: Sequence[Aggregate]) -> Json:
         "permit_numbers": [aggregate.id for aggregate in aggregates],
         "personal_data": PersonalData.of(restricted=last.restricted, erased=last.erased),
     }
+    if request := waiting_request(aggregates, at):
+        return {**standing, "approvals": [request.officer], "expires_at": request.expires_at}
     erasure = last.erasure
     if erasure is None:
         return standing
@@ -52,8 +56,8 @@ class HolderRenderer:
     """Renders holder commands and refusals. The bytes are stored with the append and returned again
     on a retry; they hold no position, which is known only once the append has committed."""
 
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes:
-        return orjson.dumps(holder_document(aggregates))
+    def holder(self, aggregates: Sequence[Aggregate], at: datetime) -> bytes:
+        return orjson.dumps(holder_document(aggregates, at))
 
     def refusal(self, refusal: Refused) -> bytes:
         return refusal_document(refusal)

@@ -91,7 +91,7 @@ def unchanged(document: Json) -> Json:
 async def answered(
     outcome: Awaitable[Answer],
     service: Services,
-    status: int = 200,
+    status: int | Callable[[Json], int] = 200,
     *,
     complete: Callable[[Json], Json] = unchanged,
 ) -> Response:
@@ -102,7 +102,7 @@ async def answered(
 
     Args:
         outcome: The command, not yet awaited.
-        status: Of the response, if the command is accepted.
+        status: Of the response, if the command is accepted; or what makes it of the document.
         complete: Adds to the document what is not stored with it.
     """
     answer = await outcome
@@ -116,7 +116,8 @@ async def answered(
         headers |= await _receipt(answer.position, service)
     document = with_position(orjson.loads(answer.body), answer.position or 0)
     body = orjson.dumps(complete(document))
-    return _written(answer, body, status, headers, "application/json")
+    of_document = status if isinstance(status, int) else status(document)
+    return _written(answer, body, of_document, headers, "application/json")
 
 
 def _written(

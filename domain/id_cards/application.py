@@ -16,7 +16,7 @@ from domain import text
 from domain.calendar import WorkdayCalendar, due_date
 from domain.context import CommandContext
 from domain.errors import FieldProblem, HolderIsRestricted, InvalidDetails
-from domain.person import Erasure
+from domain.person import Erasure, ErasureRequest
 from domain.personal import Erased
 
 from .collection import CollectedBy, Collection
@@ -79,6 +79,7 @@ class IdCardApplication(BaseAggregate[str]):
         self.collected_by: CollectedBy | None = None
         self.restricted = False
         self.erasure: Erasure | None = None
+        self.erasure_request: ErasureRequest | None = None
 
     @classmethod
     def accept(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
 
-from domain.aggregate import DomainEvent, ErasureEvent, OrderEvent
+from domain.aggregate import DomainEvent, ErasureEvent, ErasureRequestEvent, OrderEvent
 from domain.person import Guardian
 from domain.personal import ERASED, Personal, Plain
 
@@ -176,6 +176,24 @@ class ApplicantRestrictionLifted(OrderEvent, IdCardEvent):
         aggregate.restricted = False
 
 
+class ApplicantErasureRequested(ErasureRequestEvent, IdCardEvent):
+    """申请删除: one officer asks; nothing changes before another one has approved."""
+
+    TOPIC = "id-card.erasure-requested.v1"
+
+    def apply(self, aggregate: IdCardApplication) -> None:
+        aggregate.erasure_request = self.request
+
+
+class ApplicantErasureWithdrawn(IdCardEvent):
+    """撤回删除申请."""
+
+    TOPIC = "id-card.erasure-withdrawn.v1"
+
+    def apply(self, aggregate: IdCardApplication) -> None:
+        aggregate.erasure_request = None
+
+
 class ApplicantErased(ErasureEvent, IdCardEvent):
     """删除个人信息: the applicant's key is destroyed with this event; what was under way ends."""
 
@@ -189,6 +207,7 @@ class ApplicantErased(ErasureEvent, IdCardEvent):
         if aggregate.stage.is_open:
             aggregate.stage = Stage.WITHDRAWN
         aggregate.restricted = False
+        aggregate.erasure_request = None
         aggregate.erasure = self.erasure
 
 

@@ -15,7 +15,8 @@ from ledger.eventlog.registry import ApplyProtection, Measure
 
 from .runner import Command, CommandRunner
 
-Act = Callable[[Sequence[Aggregate]], None]
+Act = Callable[[Sequence[Aggregate]], Measure | None]
+"""Decides, and says which measure the register has to take with it."""
 
 
 class HolderCommands(CommandRunner):
@@ -28,12 +29,12 @@ class HolderCommands(CommandRunner):
             UnknownHolder
             InvalidDetails: by the domain.
         """
-        return await self._protect(
-            holder_id,
-            Measure.RESTRICT,
-            command,
-            lambda aggregates: data_protection.restrict(aggregates, order, command.context),
-        )
+
+        def act(aggregates: Sequence[Aggregate]) -> Measure:
+            data_protection.restrict(aggregates, order, command.context)
+            return Measure.RESTRICT
+
+        return await self._protect(holder_id, command, act)
 
     async def lift_restriction(self, holder_id: str, order: Order, command: Command) -> Answer:
         """解除限制.
@@ -42,24 +43,20 @@ class HolderCommands(CommandRunner):
             UnknownHolder
             InvalidDetails, NotRestricted: by the domain.
         """
-        return await self._protect(
-            holder_id,
-            Measure.LIFT,
-            command,
-            lambda aggregates: data_protection.lift_restriction(aggregates, order, command.context),
-        )
+
+        def act(aggregates: Sequence[Aggregate]) -> Measure:
+            data_protection.lift_restriction(aggregates, order, command.context)
+            return Measure.LIFT
+
+        return await self._protect(holder_id, command, act)
 
     async def erase(
-        self,
-        holder_id: str,
-        order: Order,
-        approvals: Sequence[str],
-        backups_hold_key_until: date,
-        command: Command,
+        self, holder_id: str, order: Order, backups_hold_key_until: date, command: Command
     ) -> Answer:
-        """删除个人信息: destroy the key, the portraits and the index, in the event's transaction.
+        """删除个人信息: the first officer asks, the second one executes: the key, the portraits and
+        the index are destroyed in the event's transaction.
 
-        A second erasure appends nothing and gets the first one's response; a key or a portrait
+        After that an erasure appends nothing and gets the first one's response; a key or a portrait
         that a backup has restored since is destroyed again.
 
         Raises:
@@ -67,19 +64,31 @@ class HolderCommands(CommandRunner):
             InvalidDetails, TwoOfficersRequired: by the domain.
         """
         commitment = await self._commitment(holder_id)
-        return await self._protect(
-            holder_id,
-            Measure.ERASE,
-            command,
-            lambda aggregates: data_protection.erase(
+
+        def act(aggregates: Sequence[Aggregate]) -> Measure | None:
+            is_erased = data_protection.erase(
                 aggregates,
                 order,
-                approvals,
                 key=commitment,
                 backups_hold_key_until=backups_hold_key_until,
                 context=command.context,
-            ),
-        )
+            )
+            return Measure.ERASE if is_erased else None
+
+        return await self._protect(holder_id, command, act)
+
+    async def withdraw_erasure(self, holder_id: str, command: Command) -> Answer:
+        """撤回删除申请.
+
+        Raises:
+            UnknownHolder
+            NoErasureRequested: by the domain.
+        """
+
+        def act(aggregates: Sequence[Aggregate]) -> None:
+            data_protection.withdraw_erasure(aggregates, command.context)
+
+        return await self._protect(holder_id, command, act)
 
     async def _commitment(self, holder_id: str) -> str:
         """To the holder's key, which never changes; empty if it is destroyed already."""
@@ -94,21 +103,22 @@ class HolderCommands(CommandRunner):
             raise UnknownAggregate
         return aggregate
 
-    async def _protect(
-        self, holder_id: str, measure: Measure, command: Command, act: Act
-    ) -> Answer:
+    async def _protect(self, holder_id: str, command: Command, act: Act) -> Answer:
         async def attempt() -> Answer:
             record = await self.log.holder(holder_id)
             if record is None or not record.permit_numbers:
                 raise UnknownHolder
             aggregates = [await self._aggregate(number) for number in record.permit_numbers]
             command.require_expected(aggregates[-1].version)
-            act(aggregates)
-            change = ApplyProtection(holder_id, record.citizen_index, len(aggregates), measure)
+            measure = act(aggregates)
             is_new = any(aggregate.pending_events for aggregate in aggregates)
             # An erased holder stays erased: a key that a backup has restored is destroyed again.
-            changes = [change] if is_new or measure is Measure.ERASE else []
-            body = self._renderer.holder(aggregates) if self._renderer else b""
+            changes = [
+                ApplyProtection(holder_id, record.citizen_index, len(aggregates), each)
+                for each in [measure]
+                if each is not None and (is_new or each is Measure.ERASE)
+            ]
+            body = self._renderer.holder(aggregates, command.context.at) if self._renderer else b""
             return await self._write(aggregates, body, command, changes)
 
         return await self._decide(command, attempt)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from domain.aggregate import Aggregate
@@ -48,7 +49,7 @@ class Renderer(Protocol):
         """The response with an aggregate, of the stream type that the commands are for."""
         ...
 
-    def holder(self, aggregates: Sequence[Aggregate]) -> bytes: ...
+    def holder(self, aggregates: Sequence[Aggregate], at: datetime) -> bytes: ...
 
     def refusal(self, refusal: Refused) -> bytes: ...
 

@@ -21,6 +21,7 @@ from joserfc.jws import JWSRegistry
 
 from domain import citizen_id
 from tests.api.id_card_fixtures import accept, arrived, brought, progress, step  # noqa: F401
+from tests.api.orders import ORDER, orders
 from tests.api.phones import Phone
 from tests.api.service import Caller, Json, Service, audit_path
 from tests.api.writers import Writers
@@ -324,12 +325,27 @@ def look(investigator: Caller) -> Callable[..., Json]:
 
 
 @pytest.fixture
-def protect(investigator: Caller) -> Callable[[Json, str, Json], None]:
-    """``protect(permit, "erasures", ERASURE)``: what becomes of its holder's details."""
+def protect(investigator: Caller) -> Callable[[Json, str], None]:
+    """``protect(permit, "restrictions")``: what becomes of its holder's details."""
 
-    def make(permit: Json, what: str, body: Json) -> None:
-        answer = investigator.post(f"/v1/audit/holders/{permit['holder_id']}/{what}", body)
+    def make(permit: Json, what: str) -> None:
+        answer = investigator.post(orders(permit, what), ORDER)
         assert answer.status_code == 200, answer.text
+
+    return make
+
+
+@pytest.fixture
+def erase(investigator: Caller, operator: Caller) -> Callable[..., Json]:
+    """``erase(permit)``: an operator asks, an investigator approves; the certificate."""
+
+    def make(permit: Json, **headers: str) -> Json:
+        asked = operator.post(orders(permit, "erasures"), ORDER)
+        assert asked.status_code == 202, asked.text
+        answer = investigator.post(orders(permit, "erasures"), ORDER, **headers)
+        assert answer.status_code == 201, answer.text
+        certificate: Json = answer.json()
+        return certificate
 
     return make
 

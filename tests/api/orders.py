@@ -14,7 +14,6 @@ PERSONAL = (
 """The fields of a face that tell who its holder is; and the address in ``residence``."""
 TRACKS = ("physical", "electronic")
 ORDER: Json = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
-ERASURE: Json = {**ORDER, "approvals": ["officer-1", "officer-2"]}
 
 
 def orders(permit: Json, what: str) -> str:

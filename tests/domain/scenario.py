@@ -20,7 +20,7 @@ from typing import Any
 from domain.aggregate import Aggregate, DomainEvent
 from domain.calendar import SHANGHAI, add_months
 from domain.context import CommandContext
-from domain.data_protection import Order
+from domain.data_protection import REQUEST_DAYS, Order
 from domain.device import Device, FaceMatch
 from domain.endorsement import EndorsementKind
 from domain.errors import DomainError, InvalidDetails
@@ -35,6 +35,8 @@ from domain.events import (
     DeviceBound,
     DeviceRevoked,
     ElectronicPermitClaimed,
+    ErasureRequested,
+    ErasureWithdrawn,
     HolderErased,
     HolderRestricted,
     HolderRestrictionLifted,
@@ -303,6 +305,26 @@ def holder_restriction_lifted(
     return happened(kind, day, legal_basis=ORDER.legal_basis, case=ORDER.case)
 
 
+def erasure_requested(
+    day: date,
+    kind: type[DomainEvent] = ErasureRequested,
+    officer: str = OFFICERS[0],
+    order: Order = ORDER,
+) -> Happened:
+    return happened(
+        kind,
+        day,
+        legal_basis=order.legal_basis,
+        case=order.case,
+        expires_at=on(day).at + timedelta(days=REQUEST_DAYS),
+        actor=officer,
+    )
+
+
+def erasure_withdrawn(day: date, officer: str = OFFICERS[1]) -> Happened:
+    return happened(ErasureWithdrawn, day, actor=officer)
+
+
 def holder_erased(
     day: date,
     backups_hold_key_until: date,
@@ -318,6 +340,7 @@ def holder_erased(
         approvals=OFFICERS,
         key="key-commitment",
         backups_hold_key_until=backups_hold_key_until,
+        actor=OFFICERS[1],
     )
 
 

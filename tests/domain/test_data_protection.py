@@ -1,15 +1,16 @@
 """Restriction, its lifting, and erasure: the same for each permit that the holder ever had."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from domain import data_protection
 from domain.card import Card
-from domain.data_protection import TEXT_LENGTH_MAX, Order
+from domain.data_protection import REQUEST_DAYS, TEXT_LENGTH_MAX, Order
 from domain.errors import (
     HolderIsRestricted,
+    NoErasureRequested,
     NotRestricted,
     PermitEnded,
     TwoOfficersRequired,
@@ -24,6 +25,8 @@ from tests.domain.scenario import (
     ORDER,
     cancelled,
     claimed,
+    erasure_requested,
+    erasure_withdrawn,
     given,
     holder_erased,
     holder_restricted,
@@ -38,6 +41,7 @@ ISSUED, TODAY, UNTIL = date(2025, 3, 31), date(2026, 3, 1), date(2026, 4, 5)
 NUMBER = "990000199001010017"
 IN_FORCE = [issued(ISSUED), claimed(ISSUED)]
 RESTRICTED, ERASED_TODAY = holder_restricted(TODAY), holder_erased(TODAY, UNTIL)
+ASKED = erasure_requested(TODAY)
 EVERY_PERMIT = pytest.mark.parametrize(
     "history",
     [IN_FORCE, [issued(ISSUED), cancelled(ISSUED)], [issued(ISSUED), voided(ISSUED)]],
@@ -53,15 +57,19 @@ def lift_restriction(permit, order=ORDER):
     data_protection.lift_restriction([permit], order, on(TODAY))
 
 
-def erase(*permits, order=ORDER, approvals=OFFICERS):
+def erase_by(officer, *permits, order=ORDER, day=TODAY):
     data_protection.erase(
         permits,
         order,
-        approvals,
         key="key-commitment",
         backups_hold_key_until=UNTIL,
-        context=on(TODAY),
+        context=replace(on(day), actor=officer),
     )
+
+
+def erase(*permits, order=ORDER):
+    """What the second officer does."""
+    erase_by(OFFICERS[1], *permits, order=order)
 
 
 # -- restricted --------------------------------------------------------------------------------
@@ -122,8 +130,10 @@ def test_one_command_is_for_all_permits_of_the_holder():
     data_protection.lift_restriction(permits, ORDER, on(TODAY))
     lifted = holder_restriction_lifted(TODAY)
     assert [[lifted.at(4)], [lifted.at(3)]] == [permit.collect_events() for permit in permits]
+    erase_by("officer-1", *permits)
+    assert [[ASKED.at(5)], [ASKED.at(4)]] == [permit.collect_events() for permit in permits]
     erase(*permits)
-    assert [[ERASED_TODAY.at(5)], [ERASED_TODAY.at(4)]] == [
+    assert [[ERASED_TODAY.at(6)], [ERASED_TODAY.at(5)]] == [
         permit.collect_events() for permit in permits
     ]
 
@@ -136,7 +146,7 @@ def test_an_erasure_is_the_last_event_of_every_permit(history):
     """It ends one that is in force and leaves the end of another as it was."""
     before = given(*history).aggregate.end
 
-    permit = given(*history).when(erase).then(ERASED_TODAY)
+    permit = given(*history, ASKED).when(erase).then(ERASED_TODAY)
 
     assert (before or End.ENDED) is permit.end
     given(*history, ERASED_TODAY).when(erase).then_nothing()
@@ -155,7 +165,7 @@ def test_no_command_follows_an_erasure(command):
 
 def test_a_restricted_holder_can_be_erased():
     """The restriction is gone with the person."""
-    permit = given(*IN_FORCE, RESTRICTED).when(erase).then(ERASED_TODAY)
+    permit = given(*IN_FORCE, RESTRICTED, ASKED).when(erase).then(ERASED_TODAY)
 
     assert not permit.restricted
     given(*IN_FORCE, RESTRICTED, ERASED_TODAY).when(lift_restriction).refused(NotRestricted)
@@ -165,7 +175,7 @@ def test_no_personal_data_is_left_after_an_erasure():
     """But for the division, and what is on record of the erasure itself."""
     corrected = identity_corrected(TODAY, name="欧阳改名")
 
-    permit = given(*IN_FORCE, corrected).when(erase).then(ERASED_TODAY)
+    permit = given(*IN_FORCE, corrected, ASKED).when(erase).then(ERASED_TODAY)
 
     assert (ERASED, {}, Residence("320211", ERASED)) == (
         permit.identity,
@@ -181,26 +191,48 @@ def test_no_personal_data_is_left_after_an_erasure():
         _ = permit.person
 
 
-@pytest.mark.parametrize(
-    "approvals",
-    [
-        [],
-        ["officer-1"],
-        ["officer-1", "officer-1"],
-        ["officer-1", " Officer-1 "],
-        ["officer-1", "officer-2", "OFFICER-2"],
-        ["officer-1", "ｏｆｆｉｃｅｒ－１"],
-        ["officer-1", "officer-\U0001d7cf"],
-        ["officer 1", "officer  1"],
-    ],
-    ids=ascii,
-)
-def test_two_different_officers_approve(approvals):
-    """Names that differ in case, space or width alone are one officer's."""
+def test_the_first_officer_only_asks():
+    """Nothing but the request is on record, for seven days; the same officer adds nothing."""
+    first = given(*IN_FORCE)
+    permit = first.when(lambda permit: erase_by("officer-1", permit)).then(ASKED)
+
+    assert (False, None) == (permit.erased, permit.end)
+    given(*IN_FORCE, ASKED).when(lambda permit: erase_by("officer-1", permit)).then_nothing()
+    in_time = TODAY + timedelta(days=REQUEST_DAYS - 1)
+    assert data_protection.waiting_request([permit], on(in_time).at).officer == "officer-1"
+
+
+def test_a_late_approval_is_a_request_of_its_own():
+    late = TODAY + timedelta(days=REQUEST_DAYS)
     (
-        given(*IN_FORCE)
-        .when(lambda permit: erase(permit, approvals=approvals))
-        .refused(TwoOfficersRequired)
+        given(*IN_FORCE, ASKED)
+        .when(lambda permit: erase_by("officer-2", permit, day=late))
+        .then(erasure_requested(late, officer="officer-2"))
+    )
+
+
+@pytest.mark.parametrize("other", [{"case": "2026-DP-18"}, {"legal_basis": "PIPL 15"}])
+def test_both_officers_give_the_same_reason_and_case(other):
+    order = replace(ORDER, **other)
+    given(*IN_FORCE, ASKED).when(lambda permit: erase(permit, order=order)).refused(
+        TwoOfficersRequired
+    )
+
+
+def test_a_request_is_withdrawn_once():
+    """By anyone who could approve; afterwards an order is a first one again."""
+
+    def withdraw(permit):
+        data_protection.withdraw_erasure([permit], replace(on(TODAY), actor="officer-2"))
+
+    withdrawn = erasure_withdrawn(TODAY)
+    given(*IN_FORCE, ASKED).when(withdraw).then(withdrawn)
+    given(*IN_FORCE, ASKED, withdrawn).when(withdraw).refused(NoErasureRequested)
+    given(*IN_FORCE).when(withdraw).refused(NoErasureRequested)
+    (
+        given(*IN_FORCE, ASKED, withdrawn)
+        .when(erase)
+        .then(erasure_requested(TODAY, officer="officer-2"))
     )
 
 
@@ -237,25 +269,13 @@ def test_two_different_officers_approve(approvals):
     ],
     ids=repr,
 )
-@pytest.mark.parametrize(
-    ("command", "field"),
-    [
-        *(
-            (command, field)
-            for command in (restrict, lift_restriction, erase)
-            for field in ("legal_basis", "case")
-        ),
-        (erase, "approvals"),
-    ],
-)
+@pytest.mark.parametrize("command", [restrict, lift_restriction, erase])
+@pytest.mark.parametrize("field", ["legal_basis", "case"])
 def test_a_text_must_not_identify_the_holder(command, field, text):
     """It stays in the log for ever, in the clear: no name of the holder, no citizen number, however
     it is written, and nothing that can't be seen."""
-    if field == "approvals":
-        written = {"approvals": ["officer-1", text]}
-    else:
-        written = {"order": replace(ORDER, **{field: text})}
-    given(*IN_FORCE, RESTRICTED).when(lambda permit: command(permit, **written)).invalid(field)
+    order = replace(ORDER, **{field: text})
+    given(*IN_FORCE, RESTRICTED).when(lambda permit: command(permit, order=order)).invalid(field)
 
 
 @pytest.mark.parametrize("text", ["GDPR 17 (1)", "案号 2026-007", "9" * 17, "x" * TEXT_LENGTH_MAX])
@@ -264,8 +284,8 @@ def test_other_texts_are_kept(text):
     order = Order(f" {text} ".ljust(3), text)
     (
         given(*IN_FORCE)
-        .when(lambda permit: erase(permit, order=order))
-        .then(holder_erased(TODAY, UNTIL, order=Order(text, text)))
+        .when(lambda permit: erase_by("officer-1", permit, order=order))
+        .then(erasure_requested(TODAY, order=Order(text, text)))
     )
 
 

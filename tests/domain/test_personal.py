@@ -34,6 +34,8 @@ PERSONAL = {
     "permit.voided.v1": {"finding"},
     "permit.holder-restricted.v1": set(),
     "permit.holder-restriction-lifted.v1": set(),
+    "permit.erasure-requested.v1": set(),
+    "permit.erasure-withdrawn.v1": set(),
     "permit.holder-erased.v1": set(),
     "id-card.accepted.v1": {"identity", "guardian"},
     "id-card.sent-to-hukou-police.v1": set(),
@@ -46,6 +48,8 @@ PERSONAL = {
     "id-card.due-date-set.v1": set(),
     "id-card.holder-restricted.v1": set(),
     "id-card.holder-restriction-lifted.v1": set(),
+    "id-card.erasure-requested.v1": set(),
+    "id-card.erasure-withdrawn.v1": set(),
     "id-card.holder-erased.v1": set(),
 }
 """Each topic's personal fields. Sealed or not, that is what lies in the log: a change here is a new

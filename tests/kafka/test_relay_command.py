@@ -19,6 +19,7 @@ from tests.kafka.broker import free_port
 from tests.kafka.growing import grow
 from tests.kafka.kills import relay_process
 from tests.kafka.reading import read_events, read_states, what_is_wrong
+from tests.two_officers import erase as erase_by_two
 from tests.waiting import until
 
 WAIT_S = 180
@@ -111,14 +112,16 @@ def test_the_state_of_an_erased_holder_is_a_tombstone(
         until_relayed(1)
         assert "in_force" == read_states(kafka, prefix)[number]["status"]
         order, holder_id = Order("PIPL 47", "case 1"), ledger.permit(number).holder_id
-        ledger.holders.erase(
-            holder_id, order, ["officer-1", "officer-2"], date(2026, 12, 28), command
-        )
-        until_relayed(2)
+        erase_by_two(ledger, holder_id, order, date(2026, 12, 28), command)
+        until_relayed(3)
 
     assert {number: None} == read_states(kafka, prefix)
     types = [record.headers["ce_type"] for record in read_events(kafka, prefix)]
-    assert ["permit.issued.v1", "permit.holder-erased.v1"] == types
+    assert [
+        "permit.issued.v1",
+        "permit.erasure-requested.v1",
+        "permit.holder-erased.v1",
+    ] == types
 
 
 @pytest.fixture

@@ -93,6 +93,8 @@ EXAMPLES = (
     events.PermitVoided(**STAMP, finding="就业证明系伪造"),
     events.HolderRestricted(**STAMP, **ORDER),
     events.HolderRestrictionLifted(**STAMP, **ORDER),
+    events.ErasureRequested(**STAMP, **ORDER, expires_at=datetime(2026, 11, 30, 2, 0, tzinfo=UTC)),
+    events.ErasureWithdrawn(**STAMP),
     events.HolderErased(
         **STAMP,
         holder_id="holder-1",

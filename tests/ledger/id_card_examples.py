@@ -61,6 +61,10 @@ EXAMPLES = (
     events.DueDateSet(**STAMP, due_date=date(2027, 1, 13)),
     events.ApplicantRestricted(**STAMP, **ORDER),
     events.ApplicantRestrictionLifted(**STAMP, **ORDER),
+    events.ApplicantErasureRequested(
+        **STAMP, **ORDER, expires_at=datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
+    ),
+    events.ApplicantErasureWithdrawn(**STAMP),
     events.ApplicantErased(
         **STAMP,
         holder_id="holder-1",

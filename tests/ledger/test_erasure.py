@@ -2,14 +2,15 @@
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from domain.data_protection import Order
+from domain.data_protection import REQUEST_DAYS, Order
 from domain.errors import (
     HolderIsRestricted,
     InvalidDetails,
+    NoErasureRequested,
     NotRestricted,
     PermitEnded,
     TwoOfficersRequired,
@@ -18,6 +19,7 @@ from domain.events import (
     CancellationReason,
     CardPresented,
     End,
+    ErasureRequested,
     HolderErased,
     HolderRestricted,
     HolderRestrictionLifted,
@@ -30,9 +32,10 @@ from ledger.crypto.portraits import Portrait
 from ledger.errors import KeyReused, UnknownHolder
 from tests.keks import keyring
 from tests.ledger.raw_log import wrapped_keys
+from tests.two_officers import OFFICERS
+from tests.two_officers import erase as erase_by_two
 
 ORDER = Order("PIPL 47", "case 2026-7")
-OFFICERS = ["officer-1", "officer-2"]
 UNTIL = date(2026, 12, 28)
 MOVED_AWAY = CancellationReason.MOVED_AWAY
 NEW_HOME = Residence("320281", "澄江中路2号")
@@ -67,8 +70,8 @@ def holder_id(ledger, two_permits):
 def erase(ledger, command):
     """``erase(holder_id)``: by two officers."""
 
-    def erase(holder_id, order=ORDER, approvals=OFFICERS, by=ledger, **how):
-        return by.holders.erase(holder_id, order, approvals, UNTIL, command(**how))
+    def erase(holder_id, order=ORDER, by=ledger, **how):
+        return erase_by_two(by, holder_id, order, UNTIL, command(**how))
 
     return erase
 
@@ -138,9 +141,13 @@ def test_an_erasure_is_one_append_for_all_permits(
 
     answer = erase(holder_id)
 
-    assert [(number, HolderErased.TOPIC) for number in two_permits] == topics(ledger, before)
-    assert [before + 1, before + 2] in transactions()
-    assert (True, before + 2) == (answer.accepted, answer.position)
+    assert [
+        (number, event.TOPIC)
+        for event in (ErasureRequested, HolderErased)
+        for number in two_permits
+    ] == topics(ledger, before)
+    assert [before + 3, before + 4] in transactions()
+    assert (True, before + 4) == (answer.accepted, answer.position)
     assert GONE == on_record(holder_id)
     assert {holder_id: ERASED} == keys_without_memory(ledger, holder_id)
 
@@ -240,7 +247,7 @@ def test_erasing_again_changes_nothing(ledger, holder_id, erase, on_record):
     """By other officers, in another case; the response is that of the first erasure."""
     first = erase(holder_id)
 
-    again = erase(holder_id, Order("PIPL 47", "another case"), ["officer-3", "officer-4"])
+    again = erase(holder_id, Order("PIPL 47", "another case"))
 
     assert (True, first.position, first.version) == (again.accepted, again.position, again.version)
     assert first.position == ledger.head()
@@ -282,13 +289,44 @@ def test_a_retry_gets_the_first_response(ledger, holder_id, erase):
     assert first.position == ledger.head()
 
 
-@pytest.mark.parametrize("approvals", [[], ["officer-1"], ["officer-1", "OFFICER-1 "]])
-def test_two_officers_must_approve(ledger, holder_id, erase, on_record, approvals):
-    """With one officer, or the same one twice, nothing is written."""
+def test_one_officer_alone_erases_nothing(ledger, holder_id, command, on_record, two_permits):
+    """The request is on record on every permit; repeated by the same officer it adds nothing."""
+    before, head = on_record(holder_id), ledger.head()
+
+    for _ in range(2):
+        ledger.holders.erase(holder_id, ORDER, UNTIL, command())
+
+    assert before == on_record(holder_id)
+    assert [(number, ErasureRequested.TOPIC) for number in two_permits] == topics(ledger, head)
+
+
+def test_a_request_can_be_withdrawn_and_expires(ledger, holder_id, command, on_record):
+    """After either, a second officer's order is a first one again."""
+    before = on_record(holder_id)
+    ledger.holders.erase(holder_id, ORDER, UNTIL, command())
+    ledger.holders.withdraw_erasure(holder_id, command(actor="officer-2"))
+    with pytest.raises(NoErasureRequested):
+        ledger.holders.withdraw_erasure(holder_id, command())
+
+    late = command().context.today + timedelta(days=REQUEST_DAYS + 1)
+    for asked in (command(actor="officer-2"), command(on=late)):
+        ledger.holders.erase(holder_id, ORDER, UNTIL, asked)
+        assert before == on_record(holder_id)
+
+    ledger.holders.erase(holder_id, ORDER, UNTIL, command(actor="officer-2", on=late))
+    assert GONE == on_record(holder_id)
+
+
+def test_the_second_officer_approves_what_the_first_one_asked_for(
+    ledger, holder_id, command, on_record
+):
+    """On another legal basis or in another case nothing is written."""
+    ledger.holders.erase(holder_id, ORDER, UNTIL, command())
     before = (ledger.head(), on_record(holder_id))
 
-    with pytest.raises(TwoOfficersRequired):
-        erase(holder_id, approvals=approvals)
+    for other in (replace(ORDER, case="2026-DP-18"), replace(ORDER, legal_basis="PIPL 15")):
+        with pytest.raises(TwoOfficersRequired):
+            ledger.holders.erase(holder_id, other, UNTIL, command(actor="officer-2"))
 
     assert before == (ledger.head(), on_record(holder_id))
 
@@ -296,21 +334,16 @@ def test_two_officers_must_approve(ledger, holder_id, erase, on_record, approval
 @pytest.mark.parametrize(
     "identifying", ["Mr 欧阳改名", "990000199001010017", "990000 19900101 0017"]
 )
-@pytest.mark.parametrize("field", ["legal_basis", "case", "approvals"])
+@pytest.mark.parametrize("field", ["legal_basis", "case"])
 def test_a_text_must_not_identify_the_holder(ledger, holder_id, erase, command, field, identifying):
     """It would stay in the log for ever; the same for a restriction."""
     before = ledger.head()
-    order = ORDER if field == "approvals" else replace(ORDER, **{field: identifying})
-    acts = [
-        lambda: erase(holder_id, order, ["officer-1", identifying] if order is ORDER else OFFICERS)
-    ]
-    if order is not ORDER:
-        acts += [
-            lambda: ledger.holders.restrict(holder_id, order, command()),
-            lambda: ledger.holders.lift_restriction(holder_id, order, command()),
-        ]
-
-    for act in acts:
+    order = replace(ORDER, **{field: identifying})
+    for act in (
+        lambda: erase(holder_id, order),
+        lambda: ledger.holders.restrict(holder_id, order, command()),
+        lambda: ledger.holders.lift_restriction(holder_id, order, command()),
+    ):
         with pytest.raises(InvalidDetails) as refused:
             act()
         assert [field] == [problem.field for problem in refused.value.problems]

@@ -17,9 +17,9 @@ from ledger.errors import Conflict
 from ledger.eventlog.idempotency import Answer
 from tests.keks import keyring
 from tests.ledger.raw_log import wrapped_keys
+from tests.two_officers import erase as erase_by_two
 
 ORDER = Order("PIPL 47", "case 2026-7")
-OFFICERS = ["officer-1", "officer-2"]
 UNTIL = date(2026, 12, 28)
 NEW_HOME = Residence("320281", "澄江中路2号")
 PICTURE = Portrait.of(b"\xff\xd8\xff a face \xff\xd9")
@@ -28,7 +28,7 @@ ROUNDS = 8
 
 @pytest.fixture
 def erase(ledger, command):
-    return lambda holder_id: ledger.holders.erase(holder_id, ORDER, OFFICERS, UNTIL, command())
+    return lambda holder_id: erase_by_two(ledger, holder_id, ORDER, UNTIL, command())
 
 
 @pytest.fixture

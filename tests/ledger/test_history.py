@@ -17,10 +17,10 @@ from ledger.eventlog.history import StreamHistories
 from projections.queries.permits import read_pool
 from tests.id_card_counter import Counter, submission_of
 from tests.keks import keyring
+from tests.two_officers import erase as erase_by_two
 
 LOST_V1 = Path(__file__).parent / "golden" / "permit.card-reported-lost.v1.json"
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
-OFFICERS = ["officer-1", "officer-2"]
 
 
 @pytest.fixture
@@ -81,13 +81,8 @@ def test_after_an_erasure_no_personal_data_is_decrypted(ledger, issue, command, 
     """Although the key was in memory a moment ago."""
     number = issue()
     assert history(number).events[0].event.identity is not ERASED
-    ledger.holders.erase(
-        ledger.permit(number).holder_id,
-        Order("PIPL 47", "case-1"),
-        OFFICERS,
-        date(2026, 12, 28),
-        command(),
-    )
+    order, until = Order("PIPL 47", "case-1"), date(2026, 12, 28)
+    erase_by_two(ledger, ledger.permit(number).holder_id, order, until, command())
 
     assert history(number).events[0].event.identity is ERASED
 

@@ -12,6 +12,7 @@ from domain.stream_types import EVENTS
 from ledger.errors import UnknownApplication, UnknownPermit, UnreadableEvent
 from ledger.eventlog.log import folded
 from tests.id_card_counter import Counter, submission_of
+from tests.two_officers import erase as erase_by_two
 
 NUMBER = "990000199001010017"
 
@@ -121,9 +122,7 @@ def test_an_erasure_reaches_every_application_and_no_permit(
     permit = issue(NUMBER)
     numbers = [counter.accept(submission(NUMBER), command()) for _ in range(2)]
     holder_id = counter.application(numbers[0]).holder_id
-    ledger.holders.erase(
-        holder_id, Order("PIPL 47", "c-1"), ["officer-1", "officer-2"], date(2027, 1, 1), command()
-    )
+    erase_by_two(ledger, holder_id, Order("PIPL 47", "c-1"), date(2027, 1, 1), command())
     for number in numbers:
         application = counter.application(number)
         assert (ERASED, Stage.WITHDRAWN, True) == (

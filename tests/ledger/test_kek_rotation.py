@@ -17,6 +17,7 @@ from ledger.database.connections import as_service, connect
 from ledger.errors import KeyUnusable, Unavailable
 from ledger.eventlog.registry import ClaimHolder
 from tests.ledger.keks import MemoryStore, Stopped
+from tests.two_officers import erase as erase_by_two
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def erase(command):
 
     def erase(ledger, holder_id):
         order, until = Order("个人信息保护法第四十七条", "2026-17"), date(2027, 1, 1)
-        ledger.holders.erase(holder_id, order, ["officer-1", "officer-2"], until, command())
+        erase_by_two(ledger, holder_id, order, until, command())
 
     return erase
 

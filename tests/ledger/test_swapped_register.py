@@ -15,6 +15,7 @@ from ledger.eventlog.recognition import RegisterCheck
 from permit_ledger.bootstrap.workdays import MainlandWorkdays
 from tests.domain.id_cards.scenario import SUBMISSION
 from tests.keks import keyring
+from tests.two_officers import erase as erase_by_two
 
 SWAP = """
     UPDATE ledger.holders SET citizen_index = NULL WHERE holder_id = %(one)s;
@@ -142,9 +143,7 @@ def test_a_register_as_the_log_makes_it_has_no_differences(
     order = Order("个人信息保护法第四十七条", "case-1")
     ledger.holders.restrict(ledger.permit(issue()).holder_id, order, command())
     erased = ledger.permit(issue()).holder_id
-    ledger.holders.erase(
-        erased, order, ["officer-1", "officer-2"], command().context.at.date(), command()
-    )
+    erase_by_two(ledger, erased, order, command().context.at.date(), command())
 
     assert {} == differences()
 

@@ -17,11 +17,11 @@ from domain.person import Identity, Residence
 from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.errors import LedgerError
+from tests.two_officers import erase as erase_by_two
 
 BORN_ON = date(1990, 1, 1)
 ISSUED_ON = date(2024, 1, 5)
 ORDER = Order("个人信息保护法第四十七条", "2026-DP-17")
-OFFICERS = ("officer-1", "officer-2")
 FACE_MATCH = FaceMatch("identity-provider", 0.98, matched=True)
 
 _people = itertools.count(1)
@@ -135,7 +135,7 @@ class Life:
 
     def erase(self, number: str) -> None:
         until = self.today + timedelta(days=35)
-        self.ledger.holders.erase(self._holder(number), ORDER, OFFICERS, until, self.command())
+        erase_by_two(self.ledger, self._holder(number), ORDER, until, self.command())
 
     def _holder(self, number: str) -> str:
         return self.ledger.permit(number).holder_id

@@ -26,6 +26,7 @@ from projections.views.registry import all_views
 from tests.id_card_counter import Counter, submission_of
 from tests.keks import keyring
 from tests.projections.parts import parts
+from tests.two_officers import erase as erase_by_two
 
 DONE = Collection(CollectedBy.MAIL)
 
@@ -159,10 +160,10 @@ def test_an_erased_applicant_leaves_a_row_without_a_person(
 ):
     """An application in progress is ended by the erasure."""
     number = counter.accept(submission_of(), command())
-    ledger.holders.erase(
+    erase_by_two(
+        ledger,
         counter.application(number).holder_id,
         Order("PIPL 47", "c-1"),
-        ["officer-1", "officer-2"],
         date(2027, 1, 1),
         command(date(2026, 9, 20)),
     )

@@ -13,6 +13,7 @@ from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
+from tests.two_officers import erase as erase_by_two
 
 
 def test_an_unchanged_log_has_no_differences(log, last):
@@ -312,9 +313,9 @@ def test_after_an_erasure_everything_verifies(log, blind_index, context, last):
     with closing(
         BlockingLedger(as_service(log.url), blind_index=blind_index, keyring=keyring())
     ) as ledger:
-        ledger.holders.erase(holder, order, ["officer-1", "officer-2"], until, Command(context))
+        erase_by_two(ledger, holder, order, until, Command(context))
     log.integrate()
 
     result = log.verify("--against", str(kept), "--tiles", str(copy))
     assert 0 == result.exit_code, result.output
-    assert f"events: {last + 1} entries" in result.output
+    assert f"events: {last + 2} entries" in result.output
