@@ -147,6 +147,7 @@ def create_app(
             evidence.router,
             audit_id_cards.router,
             data_protection.router,
+            data_protection.requests,
             quarantine.router,
             tlog.router,
             tlog_witnesses.router,

@@ -199,6 +199,21 @@ class WaitingErasureAnswer(HolderAnswer):
     expires_at: datetime
 
 
+class ErasureRequestAnswer(BaseModel):
+    """A request to erase that waits for a second officer; ``approvals`` has who asked."""
+
+    holder_id: str
+    permit_numbers: list[str]
+    legal_basis: str
+    case: str
+    approvals: list[str]
+    expires_at: datetime
+
+
+class ErasureRequestsAnswer(BaseModel):
+    requests: list[ErasureRequestAnswer]
+
+
 class DestroyedAnswer(BaseModel):
     """What an erasure destroyed; ``holder_key`` is the commitment to the key (SHA-256)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Security
 from starlette.responses import Response
 
 from api.checks.receipts import ERASURE
@@ -14,18 +14,48 @@ from api.http.fields import Printable
 from api.http.json_bodies import JsonRoute
 from api.http.rendering import Json
 from api.http.roles import Scope
+from api.http.security import require
 from api.http.services import Services, services
+from api.http.tokens import Principal
 from api.http.writing import answered, command_by
 from ledger.commands.runner import Command
 
-from .answers import ErasureAnswer, HolderAnswer, WaitingErasureAnswer
+from .answers import (
+    ErasureAnswer,
+    ErasureRequestAnswer,
+    ErasureRequestsAnswer,
+    HolderAnswer,
+    WaitingErasureAnswer,
+)
 from .schemas import OrderBody
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
 
+requests = APIRouter(prefix="/v1/audit/erasures", tags=["data-protection"], route_class=JsonRoute)
+
+Officer = Annotated[Principal, Security(require(Scope.ERASE))]
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
 Service = Annotated[Services, Depends(services)]
 HolderId = Annotated[str, Path(min_length=1, max_length=64), Printable]
+
+
+@requests.get("", responses=documents.problems(401, 403, 503))
+async def waiting_erasures(_: Officer, service: Service) -> ErasureRequestsAnswer:
+    """List the requests to erase that wait for a second officer, the newest first."""
+    waiting = await service.holders.waiting_erasures(service.clock.now())
+    return ErasureRequestsAnswer(
+        requests=[
+            ErasureRequestAnswer(
+                holder_id=one.holder_id,
+                permit_numbers=list(one.permit_numbers),
+                legal_basis=one.request.legal_basis,
+                case=one.request.case,
+                approvals=[one.request.officer],
+                expires_at=one.request.expires_at,
+            )
+            for one in waiting
+        ]
+    )
 
 
 @router.post("/{holder_id}/restrictions", responses=documents.written(HolderAnswer))

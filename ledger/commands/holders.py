@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import NamedTuple
 
 from domain import data_protection
 from domain.aggregate import Aggregate
-from domain.data_protection import Order
+from domain.data_protection import Order, waiting_request
+from domain.person import ErasureRequest
 from domain.personal import ERASED
 from ledger.errors import UnknownAggregate, UnknownHolder
 from ledger.eventlog.idempotency import Answer
@@ -17,6 +19,17 @@ from .runner import Command, CommandRunner
 
 Act = Callable[[Sequence[Aggregate]], Measure | None]
 """Decides, and says which measure the register has to take with it."""
+
+
+REQUESTS_MAX = 200
+
+
+class WaitingErasure(NamedTuple):
+    """A request to erase a holder, and all of the holder's permits or applications."""
+
+    holder_id: str
+    permit_numbers: tuple[str, ...]
+    request: ErasureRequest
 
 
 class HolderCommands(CommandRunner):
@@ -89,6 +102,26 @@ class HolderCommands(CommandRunner):
             data_protection.withdraw_erasure(aggregates, command.context)
 
         return await self._protect(holder_id, command, act)
+
+    async def waiting_erasures(self, at: datetime) -> list[WaitingErasure]:
+        """The requests to erase that wait for a second officer, the newest first.
+
+        Of requests that were made long ago many others have come since, so the last
+        :data:`REQUESTS_MAX` are looked at.
+
+        Raises:
+            Unavailable
+        """
+        found: dict[str, WaitingErasure] = {}
+        for stream in await self.log.erasure_requests(REQUESTS_MAX):
+            aggregate = await self._aggregate(stream)
+            holder_id = aggregate.holder_id
+            if holder_id in found or not (request := waiting_request([aggregate], at)):
+                continue
+            record = await self.log.holder(holder_id)
+            numbers = record.permit_numbers if record else (stream,)
+            found[holder_id] = WaitingErasure(holder_id, numbers, request)
+        return list(found.values())
 
     async def _commitment(self, holder_id: str) -> str:
         """To the holder's key, which never changes; empty if it is destroyed already."""

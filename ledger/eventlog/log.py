@@ -110,6 +110,10 @@ class EventLog:
         found = await self._rows(_sql.last_position, _integer_row, stream=stream)
         return found[0] if found else None
 
+    async def erasure_requests(self, limit: int) -> list[str]:
+        """The streams whose erasure was asked for last, whatever came of it."""
+        return await self._rows(_sql.select_erasure_requests, _text_row, limit=limit)
+
     # -- responses, holders, keys --------------------------------------------------------------
 
     async def answers(self, caller: str, keys: Sequence[str]) -> dict[str, tuple[bytes, Answer]]:
@@ -208,6 +212,7 @@ def folded(events: Iterable[DomainEvent]) -> Aggregate | None:
 
 
 _integer_row: AsyncRowFactory[int] = scalar_row
+_text_row: AsyncRowFactory[str] = scalar_row
 
 
 def _notification(

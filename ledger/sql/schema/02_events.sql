@@ -89,3 +89,7 @@ COMMENT ON COLUMN ledger.readable_events.policy_version IS 'under which policy i
 COMMENT ON COLUMN ledger.readable_events.correlation_id IS 'which request caused it';
 COMMENT ON COLUMN ledger.readable_events.facts IS
     'what the event holds besides; NULL, as all before it, where the state can''t be read';
+
+-- Requests to erase are few and wait for a second officer, who looks for them here.
+CREATE INDEX events_erasure_requests ON ledger.events (position)
+    WHERE topic IN ('permit.erasure-requested.v1', 'id-card.erasure-requested.v1');

@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { listChecks } from "./audit/checks.js";
 import { save } from "./audit/evidence.js";
+import { listErasures } from "./audit/erasures.js";
 import { listEvents } from "./audit/events.js";
 import { listReads } from "./audit/reads.js";
 import { Travel } from "./audit/travel.js";
@@ -27,6 +28,7 @@ signIn("investigator", byId("signin"), async (value) => {
   const asked = normalised(unescaped(location.hash.slice(1)));
   if (asked) await open(asked);
   await trying(() => listReads(get, null));
+  await trying(() => listErasures(token, trying));
 });
 
 watch(byId("find"));
