@@ -92,33 +92,23 @@ def test_a_consumer_killed_repeatedly_counts_each_position_once(
 
 
 def test_a_client_that_has_stopped_reading_is_replaced(
-    ledger, policy, relaying, until_relayed, kafka, folder, source, read_upto, monkeypatch
+    ledger,
+    policy,
+    relaying,
+    until_relayed,
+    kafka,
+    folder,
+    source,
+    read_upto,
+    monkeypatch,
+    first_stops_reading,
 ):
     """It polls as before, and returns nothing of what is there."""
     grow(ledger, policy, permits=5)
     head = ledger.head()
     with relaying():
         until_relayed(head)
-    made = []
-
-    def first_one_is_stuck(*arguments, **options):
-        consumer = committed_reader(*arguments, **options)
-        subscribe = consumer.subscribe
-
-        def subscribe_and_stop(topics, listener):
-            assigned = listener.on_partitions_assigned
-            listener.on_partitions_assigned = lambda parts: (
-                assigned(parts),
-                consumer.pause(*parts),
-            )
-            subscribe(topics, listener=listener)
-
-        if not made:
-            consumer.subscribe = subscribe_and_stop
-        made.append(consumer)
-        return consumer
-
-    monkeypatch.setattr(kafka_source, "committed_reader", first_one_is_stuck)
+    made = first_stops_reading(kafka_source)
     monkeypatch.setattr(kafka_source, "SILENCE_S_MAX", 0.5)
     with closing(Sink(folder, source.name)) as sink:
         read_upto(sink, head)
