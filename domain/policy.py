@@ -137,7 +137,8 @@ class Policy:
     """A check of a card that is due from this day on has to bring the code on its face; ``None``:
     no check has to, and a code that is brought is verified. [D]"""
     permits_per_hour: Mapping[str, int] = field(default_factory=dict, kw_only=True)
-    """Scenario → how many different permits one account may check by card in an hour. [D]"""
+    """Scenario → how many different permits one account may check by card in an hour; the
+    service's settings bound all scenarios together, also those that have no figure here. [D]"""
     id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)
     """First identity cards across provinces. [C]"""
     synthetic_people: bool = field(default=False, kw_only=True)

@@ -85,6 +85,14 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Checks by one account, in each API process; more are answered 429",
     )
+    permits_per_verifier_per_hour: int = Field(
+        1500,
+        ge=1,
+        le=10_000_000,
+        description="Different permits that one account may check by card, in all scenarios"
+        " together and in each API process; more are answered 429. The policy's `permits_per_hour`"
+        " has a budget for each scenario",
+    )
     checks_per_permit_per_minute: int = Field(
         600,
         ge=1,

@@ -141,6 +141,7 @@ class HttpBasis:
             per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
             per_permit_per_minute=self.settings.checks_per_permit_per_minute,
             permits_per_hour=policy_in_force(self.settings).permits_per_hour,
+            permits_per_verifier_per_hour=self.settings.permits_per_verifier_per_hour,
         )
 
     @property

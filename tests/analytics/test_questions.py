@@ -45,6 +45,7 @@ def check(
     when="2026-06-10T02:00:00",
     track="electronic",
     verifier=None,
+    scenario="patrol_inspection",
 ):
     return {
         "verifier": verifier,
@@ -52,7 +53,7 @@ def check(
         "checked_at": when,
         "permit_number": number,
         "track": track,
-        "scenario": "patrol_inspection",
+        "scenario": scenario,
         "outcome": "not_effective" if reason else "effective",
         "reason": reason,
     }
@@ -376,3 +377,17 @@ def test_a_thousand_different_permits_a_day_are_unusual(sink, ask):
     [row] = ask("verifier_days")
 
     assert (1000, 1000, True) == (row["permits"], row["never_before"], row["is_unusual"])
+
+
+def test_a_thousand_permits_in_several_scenarios_are_unusual(sink, ask):
+    """Each scenario alone would not be."""
+    sink.write_checks(
+        [
+            check(n, None, f"P{n}", track="physical", verifier="aa", scenario=f"scenario_{n % 4}")
+            for n in range(1, 1001)
+        ]
+    )
+
+    assert [(250, True)] * 4 == [
+        (row["permits"], row["is_unusual"]) for row in ask("verifier_days")
+    ]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from api.http.problems import HttpProblem
-from api.http.rate_limits import DistinctLimit, RateLimit
+from api.http.rate_limits import CheckLimits, DistinctLimit, RateLimit
 from tests.api.conftest import free_port
 from tests.api.phones import Phone
 from tests.api.service import Service
@@ -92,6 +92,32 @@ def test_a_limit_of_different_things_remembers_a_bounded_number():
     assert refused(limit, "new", "thing", now=7201)
 
 
+def test_an_account_has_a_budget_over_all_scenarios(blind_index):
+    """What a scenario without a budget of its own allows, and what several allow together. A
+    permit's own allowance is not spent by an account that has none left."""
+    limits = CheckLimits(
+        blind_index,
+        per_verifier_per_minute=1000,
+        per_permit_per_minute=2,
+        permits_per_hour={"patrol_inspection": 2},
+        permits_per_verifier_per_hour=3,
+    )
+    copier, officer = map(limits.verifier_index, ("copier", "officer"))
+
+    def is_allowed(account, permit, scenario):
+        try:
+            limits.check(account, permit, scenario)
+        except HttpProblem:
+            return False
+        return True
+
+    patrol, registration = "patrol_inspection", "population_registration"
+    assert [True, True, False] == [is_allowed(copier, permit, patrol) for permit in "ABC"]
+    assert [True, False, False] == [is_allowed(copier, permit, registration) for permit in "DEF"]
+    assert is_allowed(copier, "A", "population_registration")
+    assert [True, True, False] == [is_allowed(officer, "F", "entry_exit") for _ in range(3)]
+
+
 @pytest.fixture(scope="module")
 def strict(make_service_dir):
     """A service with low limits."""
@@ -108,13 +134,13 @@ def strict(make_service_dir):
 
 def test_checks_of_one_permit_are_limited(strict, application):
     """429 with Retry-After, and nothing is recorded; another permit is not affected. Its codes are
-    limited, and so are their checks."""
+    limited, and so are their checks. Without the scenario nothing of a permit's is used up."""
     registrar, verifier = strict.caller("registrar"), strict.caller("verifier")
     first, second = (registrar.post("/v1/permits", application()).json() for _ in range(2))
 
-    def check(permit):
+    def check(permit, by=verifier):
         card = {"track": "physical", "permit_number": permit["permit_number"], "card_serial": 1}
-        return verifier.post("/v1/verifications", {"scenario": "patrol_inspection", **card})
+        return by.post("/v1/verifications", {"scenario": "patrol_inspection", **card})
 
     answers = [check(first) for _ in range(6)]
 
@@ -122,6 +148,9 @@ def test_checks_of_one_permit_are_limited(strict, application):
     assert "RATE_LIMITED" == answers[-1].json()["code"]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
     assert [(4,)] == strict.rows("SELECT count(*) FROM ledger.checks")
+    stranger = strict.caller("verifier", scenarios=["vehicle_management"])
+    reasons = [check(second, by=stranger).json()["reason"] for _ in range(4)]
+    assert ["scenario_not_allowed"] * 4 == reasons
     assert 200 == check(second).status_code
     phone = Phone(strict.caller("holder", holder_id=first["holder_id"]), first).claim()
     assert [201] * 4 + [429] == [phone.ask().status_code for _ in range(5)]
