@@ -166,8 +166,11 @@ class IdCardApplication(BaseAggregate[str]):
 
         Raises:
             InvalidDetails: the agent's details can't be accepted.
-            WrongStage, CollectionNotAsChosen, CollectionIncomplete: in this order.
+            WrongStage, HolderIsRestricted, CollectionNotAsChosen, CollectionIncomplete: in this
+                order; of a restricted applicant no details are compared with the agent's.
         """
+        if self.restricted:
+            self._require_next(Stage.COLLECTED)
         collection = collection.normalised()
         collection.require_valid(self.identity, context.policy)
         self._require_next(Stage.COLLECTED)

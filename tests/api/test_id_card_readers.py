@@ -66,6 +66,18 @@ def test_an_applicants_details_cannot_be_guessed(http, accept, progress):
     assert (429, 200) == (progress(attacked).status_code, progress(other).status_code)
 
 
+def test_guesses_at_the_same_time_are_counted_too(http, accept, together):
+    """None passes before another one counts. Right answers cost nothing."""
+    path = f"{PATH}/{accept()['receipt_number']}/progress"
+    assert {200} == {http.get(path, params=KNOWN).status_code for _ in range(12)}
+
+    wrong = together(30, lambda n: http.get(path, params={"id_last4": f"{n + 9000:04d}"}))
+
+    assert (10, 20) == tuple(
+        sum(answer.status_code == status for answer in wrong) for status in (404, 429)
+    )
+
+
 def test_an_unknown_receipt_number_is_404(http, accept, issue):
     """An invalid, an unused and a permit's number get the same response."""
     number = accept()["receipt_number"]
@@ -156,6 +168,7 @@ def test_an_applicant_is_restricted_and_erased_like_a_holder(
 
     assert 200 == investigator.post(f"{path}/restrictions", ORDER).status_code
     assert "HOLDER_RESTRICTED" == refused(step(application, "dispatches"))["code"]
+    assert 404 == progress(application).status_code  # the birth date is not used
     assert (None, "restricted") == (
         (seen := registrar.get(file).json())["applicant"],
         seen["personal_data"],
