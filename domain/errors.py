@@ -5,6 +5,7 @@
     DomainError
     ├── Invalid                 the facts given can't be true, whatever the permit's state
     │   └── InvalidDetails      one or more fields, all named at once
+    ├── TooManyToday            the account may go on tomorrow; nothing is kept as the answer
     └── Refused                 the facts are fine; a rule forbids the act now
         ├── NotEligible, GuardianRequired, AlreadyHoldsPermit        issue
         ├── TooEarlyToEndorse, ReissueFirst                          endorse
@@ -24,10 +25,13 @@ The first line of each docstring is the message to the caller unless another one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import ClassVar
+
+from .calendar import last_midnight
 
 
 class DomainError(Exception):
@@ -75,6 +79,18 @@ def require_valid(*problems: FieldProblem) -> None:
     """
     if problems:
         raise InvalidDetails(problems)
+
+
+class TooManyToday(DomainError):
+    """This account has changed this record as often today as the policy allows: go on tomorrow."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, at: datetime) -> None:
+        """``at`` is the instant of the command."""
+        tomorrow = last_midnight(at) + timedelta(days=1)
+        self.wait_s = math.ceil((tomorrow - at).total_seconds())
+        super().__init__()
 
 
 class Refused(DomainError):

@@ -13,6 +13,7 @@ from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
 from domain import text
+from domain.aggregate import ActsOfDay
 from domain.calendar import WorkdayCalendar, due_date
 from domain.context import CommandContext
 from domain.errors import FieldProblem, HolderIsRestricted, InvalidDetails
@@ -79,6 +80,7 @@ class IdCardApplication(BaseAggregate[str]):
         self.collected_by: CollectedBy | None = None
         self.restricted = False
         self.erasure: Erasure | None = None
+        self.acts = ActsOfDay()
 
     @classmethod
     def accept(

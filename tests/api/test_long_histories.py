@@ -25,7 +25,11 @@ from tests.api.service import Service, audit_path
 EVENTS = 10_500
 """The audit used to give up at 10,000."""
 PAIRS_AT_ONCE = 250
-FREE = replace(load_policy(synthetic_people=True), devices_bound_per_day_max=1_000_000)
+FREE = replace(
+    load_policy(synthetic_people=True),
+    devices_bound_per_day_max=1_000_000,
+    events_per_account_and_day_max=1_000_000,
+)
 MATCH = FaceMatch("test", 0.97, matched=True)
 
 
