@@ -29,7 +29,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from .calendar import last_midnight
 
@@ -94,7 +94,18 @@ class TooManyToday(DomainError):
 
 
 class Refused(DomainError):
-    """A rule forbids this."""
+    """A rule forbids this.
+
+    ``about`` names the records that the refusal tells of besides the one that was asked for: those
+    of another person. Callers are not told which.
+    """
+
+    about: tuple[str, ...] = ()
+
+    def telling_of(self, *streams: str) -> Self:
+        """State the records that it tells of."""
+        self.about = streams
+        return self
 
 
 class Incomplete(Refused):
@@ -121,16 +132,9 @@ class GuardianRequired(Incomplete):
 
 
 class AlreadyHoldsPermit(Refused):
-    """This person already holds a residence permit in the province.
-
-    ``permit_number`` is that permit's, where it is known; callers are not told.
-    """
+    """This person already holds a residence permit in the province."""
 
     code = "ALREADY_HOLDS_PERMIT"
-
-    def __init__(self, detail: str | None = None, permit_number: str | None = None) -> None:
-        self.permit_number = permit_number
-        super().__init__(detail)
 
 
 class NumberOnRecord(Refused):

@@ -107,6 +107,14 @@ class Settings(BaseSettings):
         description="Camera pictures by one account whose codes the service decodes, in each API"
         " process; more are answered 429",
     )
+    fruitless_per_account_per_minute: int = Field(
+        300,
+        ge=1,
+        le=1_000_000,
+        description="Requests by one account that were refused or changed nothing, and are on"
+        " record: attempts of registrars, audit reads, checks without the right; in each API"
+        " process, more are answered 429 and not recorded",
+    )
     progress_per_client_per_minute: int = Field(
         120,
         ge=1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -58,7 +59,8 @@ Investigator = Annotated[Principal, Depends(investigator)]
 
 class AuditedRoute(APIRoute):
     """Responds once the read is recorded, and with 503 if it can't be. Requests without a valid
-    token are not recorded: the reader is unknown.
+    token are not recorded: the reader is unknown. Nor are those beyond the limit of refused ones,
+    which get 429.
 
     For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
     """
@@ -75,6 +77,11 @@ class AuditedRoute(APIRoute):
             if reader is None:
                 return response
             service: Services = request.app.state.services
+            if response.status_code != HTTPStatus.OK:
+                try:
+                    service.fruitless.spend(reader.subject)
+                except problems.HttpProblem as error:
+                    return problems.of(request, error)
             read = AuditRead(
                 read_at=service.clock.now(),
                 reader=reader.subject,

@@ -38,7 +38,7 @@ _PERSONAL = ("applicant.", "return_reason")
 
 @router.get(
     "/id-card-applications/{receipt_number}/events",
-    responses=documents.problems(401, 403, 404, 422, 503),
+    responses=documents.problems(401, 403, 404, 422, 429, 503),
 )
 async def application_events(
     request: Request,
@@ -67,7 +67,7 @@ async def application_events(
 
 @router.get(
     "/id-card-applications/{receipt_number}/registrar-reads",
-    responses=documents.problems(401, 403, 404, 422, 503),
+    responses=documents.problems(401, 403, 404, 422, 429, 503),
 )
 async def application_registrar_reads(
     request: Request,

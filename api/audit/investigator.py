@@ -60,7 +60,7 @@ After = Annotated[int, Query(ge=0, le=VERSION_MAX, description="only events afte
 Before = Annotated[
     int | None, Query(ge=1, le=POSITION_MAX, description="only entries before this position")
 ]
-_PROBLEMS = documents.problems(401, 403, 404, 422, 503)
+_PROBLEMS = documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get("/permits/{permit_number}/events", responses=_PROBLEMS)
@@ -189,7 +189,7 @@ async def registrar_reads(
     return page_of(request, response, found, limit)
 
 
-@router.get("/reads", responses=documents.problems(401, 403, 422, 503))
+@router.get("/reads", responses=documents.problems(401, 403, 422, 429, 503))
 async def reads(
     request: Request,
     response: Response,

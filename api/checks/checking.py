@@ -59,6 +59,8 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         Unavailable: there is no answer; a code may have been used up.
     """
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    if not fields:
+        service.fruitless.spend(verifier.subject)
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _query(body, verifier_index, service)
     service.limits.check(verifier_index, asked.permit_number if fields else None, body.scenario)

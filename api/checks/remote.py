@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
-from api.http.rate_limits import CheckLimits
+from api.http.rate_limits import CheckLimits, RateLimit
 from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.security import require
@@ -60,6 +60,7 @@ class RemoteServices:
     cards: RemoteCards
     checks: CheckBatcher
     limits: CheckLimits
+    fruitless: RateLimit
     card_codes: CardCodes | None
     clock: Clock
     policy: Policy
@@ -91,6 +92,8 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     where that is longer than the policy allows, and for every electronic permit. On record here
     before it is answered; the name is held by the central ledger alone."""
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    if not fields:
+        service.fruitless.spend(verifier.subject)
     number = _number(body)
     verifier_index = service.limits.verifier_index(verifier.subject)
     service.limits.check(verifier_index, number if fields else None, body.scenario)

@@ -53,6 +53,7 @@ class Services:
     ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
     the others.
 
+    ``fruitless`` limits, by the caller's subject, requests that leave a record and nothing else.
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
     ``ready_lag_events_max`` behind. ``waits`` are those of callers with a token, ``public_waits``
@@ -63,6 +64,7 @@ class Services:
     holders: HolderCommands
     id_cards: IdCardCommands
     id_card_reader: IdCardReader
+    fruitless: RateLimit
     progress_limit: RateLimit
     progress_guesses: RateLimit
     reader: PermitReader

@@ -17,7 +17,7 @@ from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark
 from .problems import MEDIA_TYPE
-from .rendering import Json, with_position
+from .rendering import ABOUT, Json, with_position
 from .roles import Scope
 from .security import require
 from .services import Services, services
@@ -28,10 +28,14 @@ INTEGRATED_WITHIN_S = 60
 
 
 class Written(Response):
-    """The response to a command; ``is_on_record`` if an event in the log is its record, now or
-    when it was first sent."""
+    """The response to a command; ``is_on_record`` if the event that it has appended is its record.
+
+    A retry's is not: it shows the permit again, and its first answer may have gone unrecorded.
+    ``about`` are the records of another person that it tells of.
+    """
 
     is_on_record = False
+    about: tuple[str, ...] = ()
 
 
 def command_by(
@@ -110,7 +114,11 @@ async def answered(
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
     if not answer.accepted:
-        return _written(answer, answer.body, 409, headers, MEDIA_TYPE)
+        refusal = orjson.loads(answer.body)
+        about = tuple(refusal.pop(ABOUT, ()))
+        written = _written(answer, orjson.dumps(refusal), 409, headers, MEDIA_TYPE)
+        written.about = about
+        return written
     headers["ETag"] = entity_tag(answer.version or 0)
     if answer.position is not None:
         headers |= await _receipt(answer.position, service)
@@ -123,7 +131,7 @@ def _written(
     answer: Answer, body: bytes, status: int, headers: dict[str, str], media_type: str
 ) -> Written:
     written = Written(body, status, headers, media_type)
-    written.is_on_record = answer.appended or answer.replayed
+    written.is_on_record = answer.appended
     return written
 
 

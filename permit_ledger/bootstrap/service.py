@@ -120,6 +120,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
                 id_cards=applications,
                 id_card_reader=id_cards,
+                fruitless=basis.fruitless_limit(),
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
                 ),

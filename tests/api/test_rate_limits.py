@@ -125,6 +125,7 @@ def strict(make_service_dir):
     few = {
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "4",
+        "PERMIT_LEDGER_FRUITLESS_PER_ACCOUNT_PER_MINUTE": "5",
         "PERMIT_LEDGER_FRAMES_PER_VERIFIER_PER_MINUTE": "4",
     }
     service.launch(environment={**os.environ, **few})
@@ -178,3 +179,27 @@ def test_pictures_of_one_account_are_limited(strict):
 
     assert [422] * 4 + [429] * 2 == [answer.status_code for answer in answers]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_an_account_leaves_a_bounded_number_of_fruitless_records(strict, application):
+    """Beyond them it gets 429, learns nothing, and adds nothing to tables that only grow: as a
+    registrar, as a reader of the audit, and with a token that may not read it. What it may do is
+    done all the same."""
+    registrar = strict.caller("registrar")
+    number = registrar.post("/v1/permits", application()).json()["permit_number"]
+    path, asked = f"/v1/permits/{number}", f"/v1/audit/permits/{number}/events"
+
+    attempts = [registrar.post(f"{path}/loss-lifts", {}).status_code for _ in range(8)]
+    refused = [strict.caller("holder").get(asked).status_code for _ in range(8)]
+    investigator = strict.caller("investigator", case="2026-L-2")
+    unknown = [investigator.get(asked, limit=0).status_code for _ in range(8)]
+
+    for statuses, status, rows in (
+        (attempts, 409, "SELECT count(*) FROM ledger.registrar_reads"),
+        (refused, 403, "SELECT count(*) FROM ledger.audit_reads WHERE outcome = 'refused'"),
+        (unknown, 422, "SELECT count(*) FROM ledger.audit_reads WHERE outcome = 'invalid'"),
+    ):
+        assert {status, 429} == set(statuses)
+        assert [(statuses.count(status),)] == strict.rows(rows)
+    assert 200 == registrar.post(f"{path}/loss-reports", {}).status_code
+    assert 200 == investigator.get(asked).status_code
