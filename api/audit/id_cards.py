@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -52,7 +53,7 @@ async def application_events(
     """The history of an application: who, where, when, and each field's old and new value."""
     number = well_formed(receipt_number)
     history = await _history(number, service)
-    answers, _now = _event_answers(history)
+    answers, _now = await asyncio.to_thread(_event_answers, history)
     later = [answer for answer in answers if answer.version > after]
     next_after = later[limit - 1].version if len(later) > limit else None
     response.headers.update(next_page(request, after=next_after))
@@ -92,7 +93,7 @@ async def application_evidence(
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
     history = await _history(well_formed(receipt_number), service)
-    answers, application = _event_answers(history)
+    answers, application = await asyncio.to_thread(_event_answers, history)
     state = application_document(application) if application else None
     return await zipped(history, answers, state, service.clock.now(), caller, service)
 

@@ -39,7 +39,7 @@ def lengthen(service: Service, number: str, events: int) -> int:
             policy=replace(
                 policy_in_force(settings),
                 devices_bound_per_day_max=events,
-                events_per_account_and_day_max=events,
+                events_per_account_and_day_max=2 * events,
             ),
         )
         phone = ECKey.generate_key("P-256", private=True)

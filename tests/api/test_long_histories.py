@@ -128,16 +128,16 @@ def test_the_marks_of_a_timeline_are_in_pages(investigator, permit):
     assert list(range(1, EVENTS + 2)) == seen
 
 
-def test_other_requests_have_their_turn_meanwhile(service, investigator, permit):
+@pytest.mark.parametrize("what", ["events", "state", "timeline", "checks"])
+def test_other_requests_have_their_turn_meanwhile(service, investigator, permit, what):
     """A long history does not hold up the process."""
+    parameters = {"after": EVENTS - 100} if what in {"events", "timeline"} else {}
 
     async def longest_wait_s():
         headers, waits = investigator.headers, []
         async with httpx.AsyncClient(base_url=service.url, timeout=120) as http:
-            path = audit_path(permit, "events")
-            reading = asyncio.create_task(
-                http.get(path, params={"after": EVENTS - 100}, headers=headers)
-            )
+            path = audit_path(permit, what)
+            reading = asyncio.create_task(http.get(path, params=parameters, headers=headers))
             while not reading.done():
                 began = asyncio.get_running_loop().time()
                 await http.get("/healthz")
