@@ -295,7 +295,8 @@ class Permit(BaseAggregate[str]):
         self._require_open()
         if thumbprint not in self.devices:
             raise UnknownDevice
-        self._record(context, DeviceRevoked, thumbprint=thumbprint)
+        # Without the day's limit, which bounds the bindings: a stolen phone is revoked in any case.
+        self.trigger_event(DeviceRevoked, thumbprint=thumbprint, **context.stamp)
 
     # -- change --------------------------------------------------------------------------------
 
