@@ -13,10 +13,12 @@ from starlette.responses import Response
 
 from api.http import problems
 from api.http.instants import with_plus
+from api.http.json_bodies import JsonRoute
 from api.http.roles import Scope
 from api.http.security import authenticated, documented, require_scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
+from api.http.writing import Written
 from domain import citizen_id, permit_number
 from domain.id_cards import receipt_number
 from domain.instants import is_instant
@@ -25,8 +27,12 @@ from ledger.errors import Unavailable
 
 NOT_KEPT = "[not kept]"
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid"} | dict.fromkeys(
-    (429, 503), "unavailable"
+_TILE = re.compile(r"[x0-9/.p]{1,60}")
+_HOLDER = re.compile(r"[0-9a-f]{32}")
+_OUTCOMES = (
+    {200: "answered", 404: "unknown", 422: "invalid"}
+    | dict.fromkeys((403, 409, 412), "refused")
+    | dict.fromkeys((429, 503), "unavailable")
 )
 
 SUBJECTS: dict[str, Callable[[str], str | None]] = {
@@ -46,15 +52,34 @@ async def investigator(
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     require_scope(caller, Scope.AUDIT_READ)
+    _require_case(caller)
+    return caller
+
+
+async def investigator_or_operator(
+    request: Request,
+    service: Annotated[Services, Depends(services)],
+    _: Annotated[None, Depends(documented)],
+) -> Principal:
+    """Dependency: an operator, or an investigator with a case; else 401 or 403."""
+    caller = await authenticated(request.scope, service)
+    request.state.caller = caller.subject
+    require_scope(caller, Scope.AUDIT_READ, Scope.OPERATE)
+    if Scope.OPERATE not in caller.scopes:
+        _require_case(caller)
+    return caller
+
+
+def _require_case(caller: Principal) -> None:
     if caller.case is None:
         raise problems.HttpProblem(403, "FORBIDDEN", "The token names no case.")
     if citizen_id.is_in(caller.case):
         detail = "The token's case contains what reads as a citizen ID number."
         raise problems.HttpProblem(403, "FORBIDDEN", detail)
-    return caller
 
 
 Investigator = Annotated[Principal, Depends(investigator)]
+Auditor = Annotated[Principal, Depends(investigator_or_operator)]
 
 
 class AuditedRoute(APIRoute):
@@ -74,7 +99,7 @@ class AuditedRoute(APIRoute):
             except Exception as error:  # noqa: BLE001  failed reads are recorded too
                 response = problems.of(request, error)
             reader: Principal | None = getattr(request.state, "principal", None)
-            if reader is None:
+            if reader is None or not self._is_look(reader, response):
                 return response
             service: Services = request.app.state.services
             if response.status_code != HTTPStatus.OK:
@@ -100,6 +125,10 @@ class AuditedRoute(APIRoute):
 
         return record_and_answer
 
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        """Return whether the response is a look into the audit."""
+        return True
+
     def _parameters(self, request: Request) -> dict[str, str]:
         """Return the endpoint's parameters; values that are no instants, numbers or names of
         streams are not kept."""
@@ -109,6 +138,30 @@ class AuditedRoute(APIRoute):
             for name, value in request.query_params.items()
             if name in own
         }
+
+
+class EntriesRoute(AuditedRoute):
+    """The same for the entries of the trees, which name permits and receipts: a look of anyone but
+    an operator, who copies the log as a whole. Endpoints take an :data:`Auditor`."""
+
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        return Scope.OPERATE not in reader.scopes
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        tile = request.path_params["tile_path"]
+        return {"tile": tile if _TILE.fullmatch(tile) else NOT_KEPT}
+
+
+class ProtectionRoute(AuditedRoute, JsonRoute):
+    """The same for the commands of data protection, where no event is the record: they were
+    refused, or changed nothing and say all the same whose holder it is, and in which state."""
+
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        return not (isinstance(response, Written) and response.is_on_record)
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        holder_id = request.path_params["holder_id"]
+        return {"holder_id": holder_id if _HOLDER.fullmatch(holder_id) else NOT_KEPT}
 
 
 def stream(name: str) -> str | None:

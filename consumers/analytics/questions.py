@@ -126,7 +126,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "officer_days",
         ("day", "station", "actor"),
-        ("voided", "cancelled", "corrected", "reads"),
+        ("voided", "cancelled", "corrected", "restricted", "lifted", "erased", "reads"),
         is_supervision=True,
     ),
     Question(

@@ -322,8 +322,8 @@ def test_applications_for_identity_cards(put, ask):
 
 
 def test_officers_days(put, sink, ask):
-    """What ends or changes records, and what was read, by officer and day of the last thirty; three
-    voidings on a day are unusual."""
+    """What ends, changes, restricts or erases records, and what was read, by officer and day of the
+    last thirty; three voidings or ten erasures on a day are unusual."""
     officer = {"station": "320211-01", "actor": "officer-1"}
     void = ("voided", {"finding": "forged lease", **officer})
     put(
@@ -332,13 +332,22 @@ def test_officers_days(put, sink, ask):
         ("cancelled", "D", at("2026-06-10"), {"reason": "deceased", **officer}),
         ("cancelled", "E", at("2026-05-01"), {"reason": "deceased", **officer}),
     )
+    order = {"actor": "officer-9"}
+    put(
+        *(("holder-erased", number, at("2026-06-09"), order) for number in "ABCDE" * 2),
+        ("holder-restricted", "A", at("2026-06-08"), order),
+        ("holder-restriction-lifted", "A", at("2026-06-08"), order),
+        ("device-revoked", "A", at("2026-06-08"), {"actor": "holder-1"}),
+    )
     reads = {"day": "2026-06-11", "reads": 500, **officer}
     sink.replace_officer_reads([{**reads, "reads": 7}])
     sink.replace_officer_reads([reads])
 
     assert [
-        ("2026-06-11", "officer-1", 0, 0, 0, 500, True),
-        ("2026-06-10", "officer-1", 3, 1, 0, 0, True),
+        ("2026-06-11", "officer-1", 0, 0, 0, 0, 0, 0, 500, True),
+        ("2026-06-10", "officer-1", 3, 1, 0, 0, 0, 0, 0, True),
+        ("2026-06-09", "officer-9", 0, 0, 0, 0, 0, 10, 0, True),
+        ("2026-06-08", "officer-9", 0, 0, 0, 1, 1, 0, 0, False),
     ] == [
         tuple(value for name, value in row.items() if name != "station")
         for row in ask("officer_days")
