@@ -14,8 +14,9 @@
         │   TooManyDevices, TooManyDevicesToday, UnknownDevice                            electronic
         ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
         ├── NotInterprovincial, NotFirst, NotAvailable, MaterialsMissing,
-        │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
-        │   CollectionIncomplete                  identity cards, domain.id_cards.errors
+        │   CommitmentMissing, WrongStage, OtherStation,
+        │   CollectionNotAsChosen, CollectionIncomplete
+        │                                       identity cards, domain.id_cards.errors
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         ├── OtherDistrict                                            end
         └── PermitEnded                                              anything after the end

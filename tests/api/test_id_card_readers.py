@@ -123,7 +123,8 @@ def test_the_work_list_depends_on_the_date(at, caller, registrar, brought, step,
     late = officer.post(PATH, brought()).json()
     waits = officer.post(PATH, brought()).json()
     for what in WAY:
-        step(waits, what)
+        assert "OTHER_STATION" == refused(step(waits, what))["code"]
+        assert 200 == officer.post(f"{PATH}/{waits['receipt_number']}/{what}", {}).status_code
     elsewhere = accept()
 
     def lists(day, by=officer):
