@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -78,7 +78,22 @@ def _require_case(caller: Principal) -> None:
         raise problems.HttpProblem(403, "FORBIDDEN", detail)
 
 
+async def with_place(
+    caller: Annotated[Principal, Depends(investigator)],
+    service: Annotated[Services, Depends(services)],
+) -> AsyncIterator[None]:
+    """Dependency of reads of a whole history: holds one of their places until it is answered.
+
+    Raises:
+        HttpProblem: 429; this account has taken as many as it may.
+        Unavailable: all are taken.
+    """
+    with service.whole_histories.place(caller.subject):
+        yield
+
+
 Investigator = Annotated[Principal, Depends(investigator)]
+WHOLE_HISTORY: Final = (Depends(with_place),)
 Auditor = Annotated[Principal, Depends(investigator_or_operator)]
 
 

@@ -25,7 +25,7 @@ from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
 
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
-from .audited import AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
 from .changes import Hidden, answer_of, flat, plain
 from .evidence import RESPONSES, zipped
 from .investigator import EVENTS_MAX, After
@@ -40,6 +40,7 @@ _PERSONAL = ("applicant.", "return_reason")
 @router.get(
     "/id-card-applications/{receipt_number}/events",
     responses=documents.problems(401, 403, 404, 422, 429, 503),
+    dependencies=WHOLE_HISTORY,
 )
 async def application_events(
     request: Request,
@@ -86,7 +87,10 @@ async def application_registrar_reads(
 
 
 @router.get(
-    "/id-card-applications/{receipt_number}/evidence", response_class=Response, responses=RESPONSES
+    "/id-card-applications/{receipt_number}/evidence",
+    response_class=Response,
+    responses=RESPONSES,
+    dependencies=WHOLE_HISTORY,
 )
 async def application_evidence(
     receipt_number: str, caller: Investigator, service: Service

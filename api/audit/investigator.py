@@ -41,7 +41,7 @@ from .answers import (
     StateAnswer,
     TimelineAnswer,
 )
-from .audited import AuditedRoute, Investigator, is_about, stream
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator, is_about, stream
 from .changes import event_page, hidden, plain
 from .checks import checked_again
 
@@ -88,7 +88,7 @@ async def events(
     )
 
 
-@router.get("/permits/{permit_number}/state", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/state", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def state(
     permit_number: str,
     _: Investigator,
@@ -110,7 +110,7 @@ async def state(
     return await asyncio.to_thread(folded)
 
 
-@router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def timeline(
     request: Request,
     response: Response,
@@ -157,7 +157,7 @@ def _timeline(
     )
 
 
-@router.get("/permits/{permit_number}/checks", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/checks", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def checks(
     request: Request,
     response: Response,

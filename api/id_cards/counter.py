@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.admission import client_of
-from api.http.fields import Empty
+from api.http.fields import Date, Empty
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
 from api.http.services import Services, services
@@ -137,7 +137,7 @@ async def progress(
     receipt_number: str,
     service: Service,
     views: Views,
-    birth_date: Annotated[date | None, Query(description="the applicant's")] = None,
+    birth_date: Annotated[Date | None, Query(description="the applicant's")] = None,
     id_last4: Annotated[
         str | None,
         Query(

@@ -45,6 +45,8 @@ def test_progress_needs_something_that_is_not_on_a_public_list(subtests, http, a
         ({"id_last4": f" {number[-4:].lower()} "}, 200),
         ({"birth_date": "1990-01-01", "id_last4": number[-4:]}, 200),
         ({"birth_date": "yesterday"}, 422),
+        ({"birth_date": "631152000"}, 422),
+        ({"birth_date": 631152000}, 422),
         ({"id_last4": "0" * 21}, 422),
     ]:
         with subtests.test(known=known):

@@ -165,3 +165,14 @@ def test_a_holder_cannot_make_the_history_grow_without_limit(service, applicatio
 
     assert (409, "TOO_MANY_DEVICES_TODAY") == (refused.status_code, refused.json()["code"])
     assert 21 == registrar.get(f"/v1/permits/{number}").json()["version"]
+
+
+def test_one_account_reads_few_whole_histories_at_once(together, investigator, permit):
+    """Each holds all events; what is beyond the places of an account is 429."""
+    statuses = {
+        answer.status_code
+        for answer in together(10, lambda _: investigator.get(audit_path(permit, "state")))
+    }
+
+    assert {200, 429} == statuses
+    assert 200 == investigator.get(audit_path(permit, "state")).status_code
