@@ -59,6 +59,14 @@ class RateLimit:
         self._spent_until[key] = spent_until
         self._spent_until.move_to_end(key)
 
+    def require(self, key: Hashable) -> None:
+        """Require that something of ``key``'s allowance is left, without spending it.
+
+        Raises:
+            HttpProblem: 429 with ``Retry-After``; nothing is left.
+        """
+        self._after_one(key, time.monotonic())
+
     def give_back(self, key: Hashable) -> None:
         """Give back what was spent once for ``key``, for a request that turned out not to count.
 

@@ -65,6 +65,7 @@ def command_by(
     ) -> Command:
         key = None
         if idempotency_key is not None:
+            service.fruitless.require(principal.subject)  # refusals under keys are kept for ever
             blind_index = service.ledger.blind_index
             key = IdempotencyKey(
                 caller=principal.subject,
