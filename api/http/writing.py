@@ -99,6 +99,7 @@ async def answered(
     status: int = 200,
     *,
     complete: Callable[[Json], Json] = unchanged,
+    kept: Command | None = None,
 ) -> Response:
     """Run a command and respond with what it came to.
 
@@ -109,8 +110,19 @@ async def answered(
         outcome: The command, not yet awaited.
         status: Of the response, if the command is accepted.
         complete: Adds to the document what is not stored with it.
+        kept: The command, where its route does not record fruitless ones: under a key its answer is
+            kept for ever, whatever it came to.
+
+    Raises:
+        HttpProblem: 429; the account has had too many such answers kept.
     """
-    answer = await outcome
+    is_fruitless = True
+    try:
+        answer = await outcome
+        is_fruitless = not (answer.appended or answer.replayed)
+    finally:
+        if is_fruitless and kept is not None and kept.key is not None:
+            service.fruitless.spend(kept.context.actor)
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)

@@ -206,3 +206,21 @@ def test_an_account_leaves_a_bounded_number_of_fruitless_records(strict, applica
         assert [(statuses.count(status),)] == strict.rows(rows)
     assert 200 == registrar.post(f"{path}/loss-reports", {}).status_code
     assert 200 == investigator.get(asked).status_code
+
+
+def test_a_holder_has_a_bounded_number_of_refusals_kept(strict, application):
+    """Each under a key of its own would be kept for ever."""
+    permit = strict.caller("registrar").post("/v1/permits", application()).json()
+    holder = strict.caller("holder", holder_id=permit["holder_id"])
+    path = f"/v1/permits/{permit['permit_number']}/electronic/device-revocations"
+
+    statuses = [
+        holder.post(path, {"device": "A" * 43}, idempotency_key=f"key {n}").status_code
+        for n in range(8)
+    ]
+
+    assert {409, 429} == set(statuses)
+    [(kept,)] = strict.rows(
+        "SELECT count(*) FROM ledger.answers WHERE caller = %s", permit["holder_id"]
+    )
+    assert kept <= 6
