@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .audit import data_protection, evidence
@@ -80,10 +84,18 @@ class Application(FastAPI):
         router = APIRouter(tags=["description"], include_in_schema=False)
 
         @router.get("/openapi.json")
-        async def openapi() -> JSONResponse:
-            return JSONResponse(self.openapi())
+        async def openapi() -> Response:
+            content = await asyncio.to_thread(self._rendered_description)
+            tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+            headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
+            return Response(content, 200, headers, "application/json")
 
         return router
+
+    @lru_cache(maxsize=1)  # noqa: B019  an application lives as long as its process
+    def _rendered_description(self) -> bytes:
+        """Render it once: it is large, and anyone may ask for it."""
+        return orjson.dumps(self.openapi())
 
     def openapi(self) -> dict[str, Any]:
         """Describe the problem document in place of FastAPI's own validation error, which every

@@ -44,11 +44,13 @@ def restrict(aggregates: Sequence[Aggregate], order: Order, context: CommandCont
 
     Raises:
         InvalidDetails
+        TooManyToday: this account has restricted and lifted too often today.
     """
     order = order.normalised()
     require_valid(*order.problems(aggregates))
     for aggregate in aggregates:
         if not (aggregate.restricted or aggregate.erased):
+            aggregate.acts.require_another(context)
             aggregate.trigger_event(
                 stream_type_of(aggregate).restricted,
                 legal_basis=order.legal_basis,
@@ -65,6 +67,7 @@ def lift_restriction(
     Raises:
         InvalidDetails
         NotRestricted: none of them is restricted.
+        TooManyToday: this account has restricted and lifted too often today.
     """
     order = order.normalised()
     require_valid(*order.problems(aggregates))
@@ -72,6 +75,7 @@ def lift_restriction(
     if not restricted:
         raise NotRestricted
     for aggregate in restricted:
+        aggregate.acts.require_another(context)
         aggregate.trigger_event(
             stream_type_of(aggregate).restriction_lifted,
             legal_basis=order.legal_basis,

@@ -85,6 +85,14 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Checks by one account, in each API process; more are answered 429",
     )
+    permits_per_verifier_per_hour: int = Field(
+        1500,
+        ge=1,
+        le=10_000_000,
+        description="Different permits that one account may check by card, in all scenarios"
+        " together and in each API process; more are answered 429. The policy's `permits_per_hour`"
+        " has a budget for each scenario",
+    )
     checks_per_permit_per_minute: int = Field(
         600,
         ge=1,
@@ -98,6 +106,14 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Camera pictures by one account whose codes the service decodes, in each API"
         " process; more are answered 429",
+    )
+    fruitless_per_account_per_minute: int = Field(
+        300,
+        ge=1,
+        le=1_000_000,
+        description="Requests by one account that were refused or changed nothing, and are on"
+        " record: attempts of registrars, audit reads, checks without the right; in each API"
+        " process, more are answered 429 and not recorded",
     )
     progress_per_client_per_minute: int = Field(
         120,

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from api.checks.receipts import ERASURE
 from api.http import documents
 from api.http.fields import Printable
-from api.http.json_bodies import JsonRoute
 from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.services import Services, services
@@ -19,9 +18,12 @@ from api.http.writing import answered, command_by
 from ledger.commands.runner import Command
 
 from .answers import ErasureAnswer, HolderAnswer
+from .audited import ProtectionRoute
 from .schemas import ErasureBody, OrderBody
 
-router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
+router = APIRouter(
+    prefix="/v1/audit/holders", tags=["data-protection"], route_class=ProtectionRoute
+)
 
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
 Service = Annotated[Services, Depends(services)]

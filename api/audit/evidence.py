@@ -30,7 +30,7 @@ from transparency.proof_text import TlogProof
 from transparency.reading import ManifestProof, Moved
 
 from .answers import EventAnswer
-from .audited import AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
 from .changes import event_answers
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
@@ -55,7 +55,12 @@ _ZIP: documents.Responses = {
 RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
-@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
+@router.get(
+    "/permits/{permit_number}/evidence",
+    response_class=Response,
+    responses=RESPONSES,
+    dependencies=WHOLE_HISTORY,
+)
 async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:

@@ -18,6 +18,7 @@ from domain import permit_number
 from domain.policy import Policy
 from domain.standing import Standing
 from domain.verification import (
+    CardCode,
     Reason,
     Track,
     Verdict,
@@ -59,13 +60,22 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         Unavailable: there is no answer; a code may have been used up.
     """
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    if not fields:
+        service.fruitless.spend(verifier.subject)
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _query(body, verifier_index, service)
-    service.limits.check(verifier_index, asked.permit_number, body.scenario)
+    service.limits.check(verifier_index, asked.permit_number if fields else None, body.scenario)
     found, is_present = await _present(body, await service.checks.look_up(asked), service)
+    code = None
+    if fields and isinstance(body, PhysicalCheckBody):
+        standing = service.standing(found.seen.facts) if found.seen.facts else None
+        number = found.permit_number
+        code = code_of(body, number, standing, service.policy, service.card_codes)
     verdict = _NOT_ALLOWED
     if fields:
-        verdict = verdict_of(body, found, service) if is_present else _UNDETERMINED
+        verdict = verdict_of(body, found, service, code) if is_present else _UNDETERMINED
+        if code is CardCode.WRONG:
+            verdict = UNKNOWN
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
     if fields and found.seen.facts and verdict.reason is None:
@@ -83,6 +93,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         as_of_position=found.seen.as_of_position,
         code=asked.code_digest.hex() if asked.code_digest else None,
         device=found.device,
+        card_code=code,
     )
     await service.checks.record(check.record(verifier_index, key))
     return Answered(check, permit)
@@ -90,6 +101,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
 
 _NOT_ALLOWED = Verdict(Reason.SCENARIO_NOT_ALLOWED)
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)
+UNKNOWN = Verdict(Reason.UNKNOWN_PERMIT)
 
 
 def _query(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQuery:
@@ -132,30 +144,31 @@ async def _present(
     return found._replace(seen=seen, key_row=seen.row), True
 
 
-def verdict_of(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
+def verdict_of(
+    body: CheckBody, found: CheckLookup, service: Services, code: CardCode | None
+) -> Verdict:
     """Decide on what was found, as of today."""
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
-        is_right = is_code_right(
-            body, found.permit_number, standing, service.policy, service.card_codes
-        )
-        return verify_card(standing, body.card_serial, is_code_right=is_right)
+        return verify_card(standing, body.card_serial, code)
     is_bound = found.device in (seen.row["devices"] or ())
     return verify_display(standing, is_live=found.is_live, is_bound=is_bound)
 
 
-def is_code_right(
+def code_of(
     body: PhysicalCheckBody,
     number: str | None,
     standing: Standing | None,
     policy: Policy,
     codes: CardCodes,
-) -> bool:
-    """Return whether the check brings the code on the card, or none and needs none."""
+) -> CardCode | None:
+    """Return what the check brings as the code on the card; ``None`` if it needs none and brings
+    none."""
     if body.card_code is None:
-        return not needs_code(standing, body.card_serial, policy)
-    return number is not None and codes.is_on(body.card_code, number, body.card_serial)
+        return CardCode.MISSING if needs_code(standing, policy) else None
+    is_right = number is not None and codes.is_on(body.card_code, number, body.card_serial)
+    return CardCode.RIGHT if is_right else CardCode.WRONG
 
 
 async def _key(
@@ -193,6 +206,7 @@ def new_check(
     as_of_position: int,
     code: str | None = None,
     device: str | None = None,
+    card_code: CardCode | None = None,
 ) -> Check:
     """Make the record of a check, here and beside a remote database."""
     return Check(
@@ -209,6 +223,7 @@ def new_check(
         reason=verdict.reason,
         fields=list(permit),
         as_of_position=as_of_position,
+        card_code=card_code,
     )
 
 

@@ -14,6 +14,7 @@ from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.personal import ERASED
+from domain.verification import CardCode
 from ledger.checks.history import CHECKS_MAX
 from ledger.checks.log import Check
 from ledger.errors import UnknownCheck
@@ -73,5 +74,6 @@ def shown(position: int, check: Check) -> OwnCheckAnswer:
         verifier=None if check.verifier is ERASED else check.verifier,
         fields=None if check.fields is ERASED else check.fields,
         card_serial=None if check.card_serial is ERASED else check.card_serial,
+        card_code=None if check.card_code in {None, ERASED} else CardCode(str(check.card_code)),
         device=None if check.device is ERASED else check.device,
     )

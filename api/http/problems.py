@@ -33,7 +33,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from domain.errors import DomainError, Incomplete, InvalidDetails, Refused, TooEarlyToEndorse
+from domain.errors import (
+    DomainError,
+    Incomplete,
+    InvalidDetails,
+    Refused,
+    TooEarlyToEndorse,
+    TooManyToday,
+)
 from domain.id_cards.errors import WrongStage
 from ledger.errors import (
     Contended,
@@ -183,6 +190,9 @@ def of(request: Request, error: Exception) -> Response:
 def _domain_error(_: Request, error: Any) -> Response:
     if isinstance(error, Refused):
         return response(409, refusal_document(error))
+    if isinstance(error, TooManyToday):
+        headers = {"Retry-After": str(error.wait_s)}
+        return response(429, document(429, error.code, error.detail), headers)
     problems: Sequence[Any] = error.problems if isinstance(error, InvalidDetails) else ()
     more = {"errors": [asdict(problem) for problem in problems]} if problems else {}
     return response(422, document(422, error.code, error.detail, **more))

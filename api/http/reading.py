@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from fastapi import Depends, Header, Query, Request
@@ -101,12 +101,13 @@ async def reads(
 
 def next_page(request: Request, **changed: int | None) -> dict[str, str]:
     """Make the ``Link`` to a list's next page (RFC 8288): the same query from another position.
-    Empty at the list's end, where that is ``None``."""
+    Empty at the list's end, where that is ``None``. Both parts are quoted: a number may be typed in
+    full-width characters, and a header has none."""
     if None in changed.values():
         return {}
     kept = [item for item in request.query_params.multi_items() if item[0] not in changed]
     query = urlencode([*kept, *changed.items()])
-    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}
+    return {"Link": f'<{quote(request.url.path)}?{query}>; rel="next"'}
 
 
 def known_tags(

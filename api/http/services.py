@@ -33,6 +33,7 @@ from transparency.notes import NoteVerifier
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
+from .admission import Admission
 from .dpop import SeenProofs
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
@@ -53,6 +54,8 @@ class Services:
     ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
     the others.
 
+    ``fruitless`` limits, by the caller's subject, requests that leave a record and nothing else.
+    ``whole_histories`` limits the audit's reads that hold and fold all events of a stream.
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
     ``ready_lag_events_max`` behind. ``waits`` are those of callers with a token, ``public_waits``
@@ -63,6 +66,8 @@ class Services:
     holders: HolderCommands
     id_cards: IdCardCommands
     id_card_reader: IdCardReader
+    fruitless: RateLimit
+    whole_histories: Admission
     progress_limit: RateLimit
     progress_guesses: RateLimit
     reader: PermitReader

@@ -25,8 +25,8 @@ from ledger.database.named_sql import Queries
 from ledger.errors import SealBroken, UnreadableEvent
 
 TYPE = "permit.checked.v1"
-PERSONAL = frozenset({"card_serial", "code", "device", "fields", "verifier"})
-"""Who checked a holder, which of the holder's phones it was, and what was disclosed."""
+PERSONAL = frozenset({"card_code", "card_serial", "code", "device", "fields", "verifier"})
+"""Who checked a holder, which of the holder's cards or phones it was, and what was disclosed."""
 _sql = Queries("ledger", "sql/checks.sql")
 _NOT_OF_THE_CHECK = {"type", "verifier_index", envelope.FIELD}
 
@@ -36,7 +36,8 @@ class Check:
     """Who checked which permit, what was answered, and which fields were disclosed.
 
     ``code`` is the code's keyed digest (hex), ``device`` the thumbprint of the phone that showed
-    it. After the holder's erasure, the personal fields are read as ``ERASED``.
+    it; ``card_code`` says whether the code on a card's face was right, wrong or missing, where one
+    was brought or needed. After the holder's erasure, the personal fields are read as ``ERASED``.
     """
 
     check_id: UUID
@@ -52,6 +53,7 @@ class Check:
     reason: str | None
     fields: list[str] | Erased
     as_of_position: int
+    card_code: str | Erased | None = None
 
     def record(self, verifier_index: bytes, key: HolderKey | None) -> CheckRecord:
         """The record for the log; ``key`` is the holder's, if there is one."""
@@ -117,7 +119,7 @@ class SealedCheck(NamedTuple):
                 else:
                     state |= closed.open(key, _place(UUID(state["check_id"])))
             # Before checks had codes there were none.
-            known = {"code": None, "device": None, **state}
+            known = {"code": None, "device": None, "card_code": None, **state}
             own = {name: known[name] for name in known.keys() - _NOT_OF_THE_CHECK}
             own["check_id"] = UUID(own["check_id"])
             own["checked_at"] = datetime.fromisoformat(own["checked_at"]).astimezone(UTC)

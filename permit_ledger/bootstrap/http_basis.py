@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.checks.receipts import ReceiptSigner
 from api.http.metrics import measure_loop_lag
-from api.http.rate_limits import CheckLimits
+from api.http.rate_limits import CheckLimits, RateLimit
 from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
@@ -141,6 +141,13 @@ class HttpBasis:
             per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
             per_permit_per_minute=self.settings.checks_per_permit_per_minute,
             permits_per_hour=policy_in_force(self.settings).permits_per_hour,
+            permits_per_verifier_per_hour=self.settings.permits_per_verifier_per_hour,
+        )
+
+    def fruitless_limit(self) -> RateLimit:
+        return RateLimit(
+            self.settings.fruitless_per_account_per_minute,
+            what="requests by this account that came to nothing",
         )
 
     @property

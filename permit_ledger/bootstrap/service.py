@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.http.admission import Admission
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import PROGRESS_GUESSES_PER_HOUR, RateLimit
 from api.http.services import Services
@@ -60,6 +61,9 @@ from .due_dates import settle_due_dates
 from .http_basis import HttpBasis, in_background
 from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
+
+WHOLE_HISTORIES_MAX, WHOLE_HISTORIES_A_CLIENT_MAX = 16, 4
+"""At once in this process; the longest takes some 300 MB, a usual one nothing to speak of."""
 
 _log = structlog.get_logger(__name__)
 
@@ -120,6 +124,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
                 id_cards=applications,
                 id_card_reader=id_cards,
+                whole_histories=Admission(
+                    WHOLE_HISTORIES_MAX,
+                    "Too many histories are being read: try again.",
+                    a_client_max=WHOLE_HISTORIES_A_CLIENT_MAX,
+                ),
+                fruitless=basis.fruitless_limit(),
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
                 ),

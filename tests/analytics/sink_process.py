@@ -41,7 +41,7 @@ def main() -> None:
     Analytics(Path(folder), source, checks, lambda: now, Event(), grace_days=30).run()
 
 
-def _draw_nothing(_publisher, _today):
+def _draw_nothing(_publisher):
     """It takes longer than all the rest."""
     return False
 

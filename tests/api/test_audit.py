@@ -1,5 +1,7 @@
 """The investigator's reads: what was changed, what was true when, and who relied on it."""
 
+from urllib.parse import quote
+
 from tests.api.orders import ERASURE, ORDER
 from tests.api.service import audit_path
 
@@ -68,6 +70,22 @@ def test_a_history_comes_in_pages(issue, act, look):
 
     assert [3, 3, 1] == [len(page) for page in pages]
     assert whole == [event for page in pages for event in page]
+
+
+def test_a_link_is_a_header_however_the_number_was_typed(investigator, issue, act):
+    """In full-width characters, or with a wide space."""
+    number = issue()["permit_number"]
+    act(number, "loss-reports")
+    wide = "".join(chr(ord(one) + 0xFEE0) for one in number)
+    for typed in (wide, f"{number}\u3000"):
+        path = f"/v1/audit/permits/{quote(typed)}/events"
+
+        first = investigator.get(path, limit=1)
+
+        assert 200 == first.status_code, first.text
+        target = first.headers["Link"].partition(">")[0].removeprefix("<")
+        second = investigator.http.get(target, headers=investigator.headers).json()
+        assert [2] == [each["version"] for each in second["events"]]
 
 
 def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, protect):

@@ -196,3 +196,12 @@ def test_all_responses_of_a_permits_life_match_the_document(
         schema[f"{N}/{track}"]["GET"].validate_response(answer)
     statuses = {answer.status_code for some in answers.values() for answer in some}
     assert {200, 201, 403, 404, 409, 412, 422} == statuses
+
+
+def test_the_description_is_rendered_once(http):
+    """It is large and for everyone: the same bytes each time, and none for whoever has them."""
+    first, second = http.get("/openapi.json"), http.get("/openapi.json")
+    again = http.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.content == second.content
+    assert (304, b"") == (again.status_code, again.content)

@@ -62,6 +62,35 @@ def test_a_restriction_lists_what_it_covers(investigator, permit):
     assert str(permit["as_of_position"] + 1) == answer.headers["Ledger-Position"]
 
 
+def test_an_answer_without_an_event_of_its_own_is_a_look(service, investigator, registrar, permit):
+    """A restriction that is there already, a lifting of none, a guess at the version, a holder who
+    is unknown, and a caller without the right; not the restriction itself."""
+    path = orders(permit, "restrictions")
+    unknown = f"/v1/audit/holders/{'0' * 32}/restrictions"
+    answers = [
+        investigator.post(orders(permit, "restriction-lifts"), ORDER),
+        investigator.post(path, ORDER, if_match='"7"'),
+        investigator.post(path, ORDER),
+        investigator.post(path, ORDER),
+        registrar.post(path, ORDER),
+        investigator.post(unknown, ORDER),
+    ]
+
+    assert [409, 412, 200, 200, 403, 404] == [answer.status_code for answer in answers]
+    looks = service.rows(
+        "SELECT what, case_number, outcome FROM ledger.audit_reads"
+        " WHERE parameters ->> 'holder_id' IN (%s, repeat('0', 32)) ORDER BY position",
+        permit["holder_id"],
+    )
+    assert [
+        ("lift_restriction", "2026-DP-17", "refused"),
+        ("restrict", "2026-DP-17", "refused"),
+        ("restrict", "2026-DP-17", "answered"),
+        ("restrict", None, "refused"),
+        ("restrict", "2026-DP-17", "unknown"),
+    ] == looks
+
+
 def test_the_event_names_the_legal_basis_and_the_officer(service, restricted):
     """In the clear: the law, the case, the officer; and no personal data."""
     event = service.event(restricted["as_of_position"])
