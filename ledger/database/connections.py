@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
     InsufficientPrivilege,
+    IntegrityConstraintViolation,
     InvalidParameterValue,
     ProgramLimitExceeded,
     ReadOnlySqlTransaction,
@@ -25,6 +26,7 @@ from ledger.errors import (
     ConnectionLost,
     HolderTaken,
     KeyTaken,
+    RegisterDiffers,
     RightsMissing,
     Unavailable,
     VersionTaken,
@@ -54,6 +56,8 @@ _CONFLICTS = {
     "holders_id": HolderTaken,
     "portraits_event": VersionTaken,
 }
+
+_REGISTER_DIFFERS = "The register of holders is not what the log makes of it: nothing was written."
 
 
 def as_service(database_url: str) -> str:
@@ -178,7 +182,8 @@ async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, or an outage."""
+    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, a register that
+    lacks a row, or an outage."""
     try:
         yield
     except UniqueViolation as error:
@@ -186,6 +191,8 @@ def translated_errors() -> Iterator[None]:
         if conflict is None:
             raise
         raise conflict from error
+    except IntegrityConstraintViolation as error:  # of ledger.append: it found no row to change
+        raise RegisterDiffers(_REGISTER_DIFFERS) from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:

@@ -8,7 +8,7 @@ from typing import cast
 from psycopg.errors import InsufficientPrivilege
 
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.codec.topics import require_readable
+from ledger.codec.topics import admit_topics, require_readable
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.kek_register import introduce
 from ledger.crypto.key_encryption import Keyring
@@ -34,14 +34,17 @@ class OtherIssuer(CannotStart):
 
 
 def bring_up_to_date(connection: Connection) -> list[str]:
-    """Apply missing migrations; returns their names.
+    """Apply missing migrations, and admit this version's topics; returns the migrations' names.
 
     Raises:
         SchemaMismatch: the database was set up by other migrations, or holds data that can't
-            be migrated; as SchemaBehind, migrations are missing that only its owner may apply.
+            be migrated; as SchemaBehind, migrations or topics are missing that only its owner may
+            add.
         RightsMissing: a migration needs a right that this user lacks.
     """
-    return migrate(connection, *PACKAGES)
+    applied = migrate(connection, *PACKAGES)
+    admit_topics(connection, EventMapper(OrjsonTranscoder()).topics)
+    return applied
 
 
 def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -> list[str]:

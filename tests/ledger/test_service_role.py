@@ -37,6 +37,8 @@ RIGHTS = {
     "ledger.challenges": {"SELECT"},
     "ledger.device_proofs": {"SELECT"},
     "ledger.former_numbers": {"SELECT"},
+    "ledger.former_numbers_since": {"SELECT"},
+    "ledger.topics": {"SELECT"},
     "ledger.issuer": {"SELECT"},
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
