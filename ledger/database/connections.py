@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
+    DatetimeFieldOverflow,
     InsufficientPrivilege,
     IntegrityConstraintViolation,
     InvalidParameterValue,
@@ -183,7 +184,7 @@ async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, a register that
-    lacks a row, or an outage."""
+    lacks a row, clocks that differ, or an outage."""
     try:
         yield
     except UniqueViolation as error:
@@ -193,6 +194,11 @@ def translated_errors() -> Iterator[None]:
         raise conflict from error
     except IntegrityConstraintViolation as error:  # of ledger.append: it found no row to change
         raise RegisterDiffers(_REGISTER_DIFFERS) from error
+    except DatetimeFieldOverflow as error:  # of ledger.require_present
+        raise Unavailable(
+            "The clocks of this service and of its database differ by more than ten minutes:"
+            " an operator has to act."
+        ) from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:

@@ -5,13 +5,16 @@ It logs in by itself, as in use: no ``SET ROLE`` gives it more.
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import (
+    DatetimeFieldOverflow,
     InsufficientPrivilege,
     IntegrityConstraintViolation,
     RestrictViolation,
+    UniqueViolation,
 )
 
 from domain.data_protection import Order
@@ -311,6 +314,83 @@ def test_a_change_of_the_register_finds_its_row(everything, ledger, login, admin
             write(login, [on(other, change, version=2)])
 
     assert version == len(ledger.events(1, 100))
+
+
+MINT = (
+    "SELECT refused FROM ledger.mint_code(%s, 'p', 'h', 'd', NULL, now() + %s, now() + %s, 'seal',"
+    " %s)"
+)
+ASK = "SELECT ledger.ask_challenge(%s, %s, 's', now() + %s, now() + %s)"
+USE = (
+    "SELECT is_live FROM ledger.check_batch('{}', '{1}', '{code}', '{NULL}', '{NULL}', '{s}',"
+    " now(), '5 s') WHERE number = 1"
+)
+
+
+def test_no_code_or_challenge_is_removed_before_its_time(login, admin):
+    """Neither by times of the caller's nor by a crowd of others: a used one would be good again, or
+    stand for another permit."""
+    login.execute(MINT, [b"code", "0", "30 s", b"proof"])
+    login.execute(ASK, [b"digits", b"v", "0", "30 s"])
+    assert [(True,)] == login.execute(USE).fetchall()
+    for at, until in (("2 years", "2 years 30 s"), ("-2 years", "-2 years 30 s")):
+        login.execute(MINT, [f"at {at}".encode(), at, until, at.encode()])
+        login.execute(ASK, [f"at {at}".encode(), b"v", at, until])
+    for n in range(30):
+        login.execute(ASK, [f"digits {n}".encode(), b"v", "0", "30 s"])
+
+    with pytest.raises(UniqueViolation):
+        login.execute(MINT, [b"code", "0", "30 s", b"another proof"])
+    assert (False,) == login.execute(ASK, [b"digits", b"v", "0", "30 s"]).fetchone()
+    assert [(False,)] == login.execute(USE).fetchall()
+    for life in ("0", "-1 s", "2 hours", "infinity"):
+        with pytest.raises((RestrictViolation, DatetimeFieldOverflow)):
+            login.execute(MINT, [b"c", "0", life, b"p"])
+        with pytest.raises((RestrictViolation, DatetimeFieldOverflow)):
+            login.execute(ASK, [b"d", b"v", "0", life])
+
+    past = "stored_at = now() - interval '26 hours'"
+    admin.execute(f"UPDATE ledger.display_codes SET {past}")
+    admin.execute(f"UPDATE ledger.challenges SET {past}")
+    login.execute(MINT, [b"new", "0", "30 s", b"its proof"])
+    login.execute(ASK, [b"new", b"v", "0", "30 s"])
+    assert [(1,), (14,)] == admin.execute(
+        "SELECT count(*) FROM ledger.display_codes UNION ALL SELECT count(*) FROM ledger.challenges"
+    ).fetchall()
+
+
+READ = (
+    "SELECT ledger.record_read(gen_random_uuid(), %(at)s::timestamptz, 'r', 'c', 'w', 's', '{}',"
+    " 'answered', 'x')"
+)
+REGISTRARS_READ = (
+    "SELECT ledger.record_registrar_reads(ARRAY[gen_random_uuid()], '{s}',"
+    " ARRAY[%(at)s::timestamptz], '{r}', '{st}', '{w}', '{x}')"
+)
+CHECK = (
+    "SELECT * FROM ledger.check_batch(ARRAY[convert_to(json_build_object("
+    "'check_id', gen_random_uuid(), 'checked_at', %(at)s::text, 'track', 'physical',"
+    " 'scenario', 's', 'outcome', 'effective', 'as_of_position', 0)::text, 'UTF8')],"
+    " '{}', '{}', '{}', '{}', '{}', NULL, '0')"
+)
+
+
+def test_nothing_is_recorded_under_an_odd_instant(login, admin):
+    """No program could read it; and where an issuer is known, only the present is recorded."""
+    calls = (READ, REGISTRARS_READ, CHECK)
+    odd = ["infinity", "-infinity", "4714-01-01 BC", "9999-12-31", "294000-01-01"]
+    for call in calls:
+        login.execute(call, {"at": "2026-06-01T00:00:00Z"})
+    admin.execute("INSERT INTO ledger.issuer (name) VALUES ('https://issuer.example')")
+
+    for at in (*odd, "2026-06-01T00:00:00Z"):
+        for call in calls:
+            with pytest.raises(DatetimeFieldOverflow):
+                login.execute(call, {"at": at})
+
+    for call in calls:
+        login.execute(call, {"at": datetime.now(UTC).isoformat()})
+    assert (2,) == admin.execute("SELECT position FROM ledger.checks_head").fetchone()
 
 
 def test_an_event_of_an_unknown_topic_is_refused(everything, login):

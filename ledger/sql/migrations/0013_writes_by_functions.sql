@@ -368,37 +368,136 @@ $$;
 REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append TO permit_ledger_service;
 
-ALTER FUNCTION ledger.mint_code SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-ALTER FUNCTION ledger.ask_challenge SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+-- Codes and challenges are cleaned up by the server's clock, and a code is sealed.
+ALTER TABLE ledger.display_codes
+    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now(), ADD COLUMN seal bytea;
+ALTER TABLE ledger.challenges ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now();
+DROP INDEX ledger.display_codes_expiry, ledger.challenges_expiry;
+CREATE INDEX display_codes_stored ON ledger.display_codes (stored_at);
+CREATE INDEX challenges_stored ON ledger.challenges (stored_at);
+COMMENT ON COLUMN ledger.display_codes.stored_at IS 'by the server''s clock; kept for a day and an hour from then on';
+COMMENT ON COLUMN ledger.display_codes.seal IS
+    'the service''s keyed digest of code, permit, holder, phone, challenge and life: no other row is believed';
+DROP FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch;
 
--- As before, with its owner's rights.
-CREATE OR REPLACE FUNCTION ledger.check_batch(
+-- Issue a code for a device whose proof is new. `refused` names the obstacle; nothing is written then
+-- but the proof.
+--
+-- Rows that another transaction has locked are skipped wherever rows are only cleaned up. No lock is
+-- waited for here, so no check can wait for this. What is cleaned up follows from the server's clock and
+-- from no argument: a code stays until it cannot be accepted any more, whether it was used or not, and
+-- its digest stands for no other row meanwhile.
+CREATE FUNCTION ledger.mint_code(
+    new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
+    "at" timestamptz, until timestamptz, new_seal bytea, new_proof_digest bytea
+) RETURNS TABLE (refused text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a code lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
+    DELETE FROM ledger.device_proofs WHERE proof_digest IN (
+        SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
+        ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.device_proofs (proof_digest, expires_at)
+    VALUES (new_proof_digest, now() + interval '5 minutes') ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'proof';
+        RETURN;
+    END IF;
+
+    IF answers_challenge IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ledger.challenges
+        WHERE challenge_digest = answers_challenge AND used_at IS NULL AND expires_at > "at"
+    ) THEN
+        RETURN QUERY SELECT 'challenge';
+        RETURN;
+    END IF;
+
+    DELETE FROM ledger.display_codes WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes WHERE stored_at < now() - interval '25 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    -- Of this device's open codes the newest two stay: with this one there are the one shown, the next
+    -- one, and one whose response was lost.
+    UPDATE ledger.display_codes SET used_at = "at" WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes
+        WHERE code_digest IN (
+            SELECT code_digest FROM ledger.display_codes
+            WHERE permit_number = of_permit AND device = of_device
+              AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET 2)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.display_codes (code_digest, permit_number, holder_id, device,
+                                      challenge_digest, issued_at, expires_at, seal)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_seal);
+END
+$$;
+
+-- Store a verifier's challenge; false where another one has the same digits, which are drawn again.
+-- Of an account, which several checkers may share, the newest twenty are open.
+CREATE FUNCTION ledger.ask_challenge(
+    new_challenge_digest bytea, of_verifier bytea, in_scenario text, "at" timestamptz,
+    until timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a challenge lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
+    DELETE FROM ledger.challenges WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges WHERE stored_at < now() - interval '2 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    UPDATE ledger.challenges SET used_at = "at" WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges
+        WHERE challenge_digest IN (
+            SELECT challenge_digest FROM ledger.challenges
+            WHERE verifier_index = of_verifier AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET 19)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.challenges (challenge_digest, verifier_index, scenario, issued_at, expires_at)
+    VALUES (new_challenge_digest, of_verifier, in_scenario, "at", until) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+-- As before, with its owner's rights; checks are dated in the present, and codes come with their seals.
+CREATE FUNCTION ledger.check_batch(
     record_state bytea[],
     code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
-                 is_live boolean)
+                 is_live boolean, issued_at timestamptz, expires_at timestamptz, seal bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    earliest timestamptz;
+    latest timestamptz;
 BEGIN
     IF cardinality(record_state) > 0 THEN
         UPDATE ledger.checks_head SET position = position + cardinality(record_state)
         RETURNING position - cardinality(record_state) INTO before;
-        INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
-                                   outcome, reason, verifier_index, as_of_position, state)
-        SELECT check_batch.before + own.number, said.check_id, said.checked_at, said.permit_number,
-               said.track, said.scenario, said.outcome, said.reason,
-               decode(said.verifier_index, 'hex'), said.as_of_position, own.state
-        FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
-             json_to_record(convert_from(own.state, 'UTF8')::json)
-            AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
-                     scenario text, outcome text, reason text, verifier_index text,
-                     as_of_position bigint);
+        WITH recorded AS (
+            INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
+                                       outcome, reason, verifier_index, as_of_position, state)
+            SELECT check_batch.before + own.number, said.check_id, said.checked_at,
+                   said.permit_number, said.track, said.scenario, said.outcome, said.reason,
+                   decode(said.verifier_index, 'hex'), said.as_of_position, own.state
+            FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
+                 json_to_record(convert_from(own.state, 'UTF8')::json)
+                AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
+                         scenario text, outcome text, reason text, verifier_index text,
+                         as_of_position bigint)
+            RETURNING checked_at
+        )
+        SELECT min(checked_at), max(checked_at) INTO earliest, latest FROM recorded;
+        PERFORM ledger.require_present(earliest), ledger.require_present(latest);
     END IF;
     RETURN NEXT;
 
     IF cardinality(code_digest) > 0 THEN
+        PERFORM ledger.require_present("at");
         PERFORM FROM ledger.display_codes AS codes
         WHERE codes.code_digest = ANY (check_batch.code_digest)
         ORDER BY codes.code_digest FOR UPDATE;
@@ -416,7 +515,7 @@ BEGIN
                 AS own (place, digest, challenge_digest, verifier_index, scenario)
         ), found AS MATERIALIZED (
             SELECT asked.place, codes.permit_number, codes.holder_id, codes.device,
-                   asked.challenge_digest,
+                   codes.issued_at, codes.expires_at, codes.seal, asked.challenge_digest,
                    asked.turn = 1 AND codes.used_at IS NULL AND codes.expires_at > "at"
                    AND codes.issued_at <= "at" + ahead_max
                    AND codes.challenge_digest IS NOT DISTINCT FROM asked.challenge_digest
@@ -438,7 +537,8 @@ BEGIN
             UPDATE ledger.challenges SET used_at = "at"
             WHERE challenges.challenge_digest IN (SELECT found.challenge_digest FROM found WHERE live)
         )
-        SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live
+        SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live,
+               found.issued_at, found.expires_at, found.seal
         FROM found;
     END IF;
 END
@@ -553,8 +653,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.audit_reads
         (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
-    VALUES (new_read_id, "at", by_reader, in_case, of_what, of_subject, with_parameters,
-            with_outcome, of_request)
+    VALUES (new_read_id, ledger.require_present("at"), by_reader, in_case, of_what, of_subject,
+            with_parameters, with_outcome, of_request)
     ON CONFLICT (read_id) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;
