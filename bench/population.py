@@ -43,7 +43,7 @@ _INTO: dict[str, LiteralString] = {
 }
 _CODES: LiteralString = (
     "ledger.display_codes (code_digest, permit_number, holder_id, device, challenge_digest,"
-    " issued_at, expires_at, seal)"
+    " issued_at, expires_at, mac)"
 )
 
 
@@ -74,7 +74,7 @@ def mint(
         StoredCode(digests.of_code(code), *permit, DEVICE, None, now, until)
         for code, permit in shown_by
     )
-    _copy(connection, _CODES, ((*each, digests.seal(each)) for each in stored))
+    _copy(connection, _CODES, ((*each, digests.mac(each)) for each in stored))
     return minted
 
 

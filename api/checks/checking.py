@@ -123,7 +123,7 @@ def _trusted(asked: CheckQuery, found: CheckLookup, service: Services) -> CheckL
         row["code_issued_at"],
         row["code_expires_at"],
     )
-    if service.codes.digests.is_sealed(stored, row["code_seal"]):
+    if service.codes.digests.is_own(stored, row["code_mac"]):
         return found
     _log.error("a live code was not stored by the service")
     return found._replace(is_live=False)

@@ -59,7 +59,7 @@ class CodeDigests:
     def of_proof(self, device: str, proof_id: str) -> bytes:
         return self._digest("proof", f"{device}\0{proof_id}")
 
-    def seal(self, code: StoredCode) -> bytes:
+    def mac(self, code: StoredCode) -> bytes:
         """32 bytes that bind a code's digest to its permit, holder, phone, challenge and life.
 
         The database's functions store rows for anyone who may act as the service's role; a digest
@@ -68,11 +68,13 @@ class CodeDigests:
         challenge = code.challenge_digest.hex() if code.challenge_digest else ""
         life = f"{_microseconds(code.issued_at)}\0{_microseconds(code.expires_at)}"
         of_whom = f"{code.permit_number}\0{code.holder_id}\0{code.device}"
-        return self._digest("seal", f"{code.code_digest.hex()}\0{challenge}\0{life}\0{of_whom}")
+        return self._digest(
+            "stored code", f"{code.code_digest.hex()}\0{challenge}\0{life}\0{of_whom}"
+        )
 
-    def is_sealed(self, code: StoredCode, seal: bytes | None) -> bool:
+    def is_own(self, code: StoredCode, mac: bytes | None) -> bool:
         """Whether this service stored this code with these details; compared in constant time."""
-        return hmac.compare_digest(self.seal(code), seal or b"")
+        return hmac.compare_digest(self.mac(code), mac or b"")
 
     def _digest(self, purpose: str, text: str) -> bytes:
         mac = self._keyed.copy()
@@ -127,7 +129,7 @@ class DisplayCodes:
             challenge_digest=stored.challenge_digest,
             at=stored.issued_at,
             until=stored.expires_at,
-            seal=self.digests.seal(stored),
+            mac=self.digests.mac(stored),
             proof_digest=self.digests.of_proof(display.device, display.proof_id),
         )
         if refused == "proof":

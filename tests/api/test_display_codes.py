@@ -81,20 +81,20 @@ def test_a_code_is_of_its_own_permit_alone(service, issue, phone_of, phone, show
         other.number,
         phone.number,
     )
-    for seal in (None, b"", bytes(32), "its own"):
+    for mac in (None, b"", bytes(32), "its own"):
         [[issued_at, own]] = service.rows(
-            "DELETE FROM ledger.display_codes WHERE code_digest = %s RETURNING issued_at, seal",
+            "DELETE FROM ledger.display_codes WHERE code_digest = %s RETURNING issued_at, mac",
             digest,
         )
         service.rows(
             "SELECT ledger.mint_code(%s, %s, %s, %s, NULL, %s, %s + interval '30 s', %s, %s)",
             digest,
             *(other.number, holder_id, other.thumbprint, issued_at, issued_at),
-            own if seal == "its own" else seal,
-            repr(seal).encode(),
+            own if mac == "its own" else mac,
+            repr(mac).encode(),
         )
         assert_not_live(show(code))
-        kept = "UPDATE ledger.display_codes SET seal = %s WHERE code_digest = %s RETURNING 1"
+        kept = "UPDATE ledger.display_codes SET mac = %s WHERE code_digest = %s RETURNING 1"
         service.rows(kept, own, digest)
 
 

@@ -317,7 +317,7 @@ def test_a_change_of_the_register_finds_its_row(everything, ledger, login, admin
 
 
 MINT = (
-    "SELECT refused FROM ledger.mint_code(%s, 'p', 'h', 'd', NULL, now() + %s, now() + %s, 'seal',"
+    "SELECT refused FROM ledger.mint_code(%s, 'p', 'h', 'd', NULL, now() + %s, now() + %s, 'mac',"
     " %s)"
 )
 ASK = "SELECT ledger.ask_challenge(%s, %s, 's', now() + %s, now() + %s)"
@@ -378,7 +378,7 @@ CHECK = (
 def test_nothing_is_recorded_under_an_odd_instant(login, admin):
     """No program could read it; and where an issuer is known, only the present is recorded."""
     calls = (READ, REGISTRARS_READ, CHECK)
-    odd = ["infinity", "-infinity", "4714-01-01 BC", "9999-12-31", "294000-01-01"]
+    odd = ["infinity", "-infinity", "4713-01-01 BC", "9999-12-31", "294000-01-01"]
     for call in calls:
         login.execute(call, {"at": "2026-06-01T00:00:00Z"})
     admin.execute("INSERT INTO ledger.issuer (name) VALUES ('https://issuer.example')")

@@ -240,7 +240,7 @@ def test_removed_last_checks(log):
     [
         "checked_at = checked_at + interval '1 s'",
         "checked_at = 'infinity'",
-        "checked_at = '4714-01-01 BC'",
+        "checked_at = '4713-01-01 BC'",
         "permit_number = NULL",
         "track = 'electronic'",
         "scenario = 'hotel'",

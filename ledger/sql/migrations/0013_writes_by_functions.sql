@@ -368,15 +368,15 @@ $$;
 REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append TO permit_ledger_service;
 
--- Codes and challenges are cleaned up by the server's clock, and a code is sealed.
+-- Codes and challenges are cleaned up by the server's clock, and a code has the service's MAC.
 ALTER TABLE ledger.display_codes
-    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now(), ADD COLUMN seal bytea;
+    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now(), ADD COLUMN mac bytea;
 ALTER TABLE ledger.challenges ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now();
 DROP INDEX ledger.display_codes_expiry, ledger.challenges_expiry;
 CREATE INDEX display_codes_stored ON ledger.display_codes (stored_at);
 CREATE INDEX challenges_stored ON ledger.challenges (stored_at);
 COMMENT ON COLUMN ledger.display_codes.stored_at IS 'by the server''s clock; kept for a day and an hour from then on';
-COMMENT ON COLUMN ledger.display_codes.seal IS
+COMMENT ON COLUMN ledger.display_codes.mac IS
     'the service''s keyed digest of code, permit, holder, phone, challenge and life: no other row is believed';
 DROP FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch;
 
@@ -389,7 +389,7 @@ DROP FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch;
 -- its digest stands for no other row meanwhile.
 CREATE FUNCTION ledger.mint_code(
     new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
-    "at" timestamptz, until timestamptz, new_seal bytea, new_proof_digest bytea
+    "at" timestamptz, until timestamptz, new_mac bytea, new_proof_digest bytea
 ) RETURNS TABLE (refused text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -429,8 +429,8 @@ BEGIN
             ORDER BY issued_at DESC OFFSET 2)
         FOR UPDATE SKIP LOCKED);
     INSERT INTO ledger.display_codes (code_digest, permit_number, holder_id, device,
-                                      challenge_digest, issued_at, expires_at, seal)
-    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_seal);
+                                      challenge_digest, issued_at, expires_at, mac)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_mac);
 END
 $$;
 
@@ -461,13 +461,13 @@ BEGIN
     RETURN FOUND;
 END
 $$;
--- As before, with its owner's rights; checks are dated in the present, and codes come with their seals.
+-- As before, with its owner's rights; checks are dated in the present, and codes come with their MACs.
 CREATE FUNCTION ledger.check_batch(
     record_state bytea[],
     code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
-                 is_live boolean, issued_at timestamptz, expires_at timestamptz, seal bytea)
+                 is_live boolean, issued_at timestamptz, expires_at timestamptz, mac bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
@@ -515,7 +515,7 @@ BEGIN
                 AS own (place, digest, challenge_digest, verifier_index, scenario)
         ), found AS MATERIALIZED (
             SELECT asked.place, codes.permit_number, codes.holder_id, codes.device,
-                   codes.issued_at, codes.expires_at, codes.seal, asked.challenge_digest,
+                   codes.issued_at, codes.expires_at, codes.mac, asked.challenge_digest,
                    asked.turn = 1 AND codes.used_at IS NULL AND codes.expires_at > "at"
                    AND codes.issued_at <= "at" + ahead_max
                    AND codes.challenge_digest IS NOT DISTINCT FROM asked.challenge_digest
@@ -538,7 +538,7 @@ BEGIN
             WHERE challenges.challenge_digest IN (SELECT found.challenge_digest FROM found WHERE live)
         )
         SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live,
-               found.issued_at, found.expires_at, found.seal
+               found.issued_at, found.expires_at, found.mac
         FROM found;
     END IF;
 END

@@ -11,7 +11,7 @@ CREATE TABLE ledger.display_codes (
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
     stored_at timestamptz NOT NULL DEFAULT now(),
-    seal bytea,
+    mac bytea,
     CONSTRAINT display_codes_digest PRIMARY KEY (code_digest)
 ) WITH (fillfactor = 70); -- its one change, the use, stays on the row's page
 CREATE INDEX display_codes_of_device ON ledger.display_codes (permit_number, device, issued_at DESC);
@@ -22,7 +22,7 @@ COMMENT ON COLUMN ledger.display_codes.device IS 'thumbprint of the key that ask
 COMMENT ON COLUMN ledger.display_codes.challenge_digest IS 'good only for the check that asked this';
 COMMENT ON COLUMN ledger.display_codes.used_at IS 'by the ledger''s clock; from then on it is dead';
 COMMENT ON COLUMN ledger.display_codes.stored_at IS 'by the server''s clock; kept for a day and an hour from then on';
-COMMENT ON COLUMN ledger.display_codes.seal IS
+COMMENT ON COLUMN ledger.display_codes.mac IS
     'the service''s keyed digest of code, permit, holder, phone, challenge and life: no other row is believed';
 
 CREATE TABLE ledger.challenges (
@@ -59,7 +59,7 @@ GRANT SELECT ON ledger.display_codes, ledger.challenges, ledger.device_proofs TO
 -- its digest stands for no other row meanwhile.
 CREATE FUNCTION ledger.mint_code(
     new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
-    "at" timestamptz, until timestamptz, new_seal bytea, new_proof_digest bytea
+    "at" timestamptz, until timestamptz, new_mac bytea, new_proof_digest bytea
 ) RETURNS TABLE (refused text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -99,8 +99,8 @@ BEGIN
             ORDER BY issued_at DESC OFFSET 2)
         FOR UPDATE SKIP LOCKED);
     INSERT INTO ledger.display_codes (code_digest, permit_number, holder_id, device,
-                                      challenge_digest, issued_at, expires_at, seal)
-    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_seal);
+                                      challenge_digest, issued_at, expires_at, mac)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_mac);
 END
 $$;
 

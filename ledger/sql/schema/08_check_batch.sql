@@ -5,13 +5,13 @@
 --
 -- A row is returned for each code, by its place; and one with the position before the first record,
 -- whose place is null. A code is live for one row at most, whatever runs concurrently: the query that
--- decides sees what the locks have waited for. Whether the service itself stored the code, its seal tells.
+-- decides sees what the locks have waited for. Whether the service itself stored the code, its MAC tells.
 CREATE FUNCTION ledger.check_batch(
     record_state bytea[],
     code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
-                 is_live boolean, issued_at timestamptz, expires_at timestamptz, seal bytea)
+                 is_live boolean, issued_at timestamptz, expires_at timestamptz, mac bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
@@ -59,7 +59,7 @@ BEGIN
                 AS own (place, digest, challenge_digest, verifier_index, scenario)
         ), found AS MATERIALIZED (
             SELECT asked.place, codes.permit_number, codes.holder_id, codes.device,
-                   codes.issued_at, codes.expires_at, codes.seal, asked.challenge_digest,
+                   codes.issued_at, codes.expires_at, codes.mac, asked.challenge_digest,
                    asked.turn = 1 AND codes.used_at IS NULL AND codes.expires_at > "at"
                    AND codes.issued_at <= "at" + ahead_max
                    AND codes.challenge_digest IS NOT DISTINCT FROM asked.challenge_digest
@@ -82,7 +82,7 @@ BEGIN
             WHERE challenges.challenge_digest IN (SELECT found.challenge_digest FROM found WHERE live)
         )
         SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live,
-               found.issued_at, found.expires_at, found.seal
+               found.issued_at, found.expires_at, found.mac
         FROM found;
     END IF;
 END
