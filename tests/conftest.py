@@ -37,6 +37,15 @@ MARKERS = {
 """Markers of all tests in a folder or module, so that ``./dev test --fast`` can leave them out."""
 
 TEMPLATE = "template_for_tests"
+TEST_TOPICS = [
+    "\\.",
+    "permit.renamed.v1",
+    "permit.renamed.v7",
+    "test.ended.v1",
+    "test.happened.v1",
+    "test.rare.v1",
+]
+"""Of events that no mapper has made."""
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -103,6 +112,7 @@ def postgres_url(make_data_dir: Callable[[], Path], blind_index: BlindIndex) -> 
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
             prepare(connection, blind_index, keyring())
+            connection.execute("INSERT INTO ledger.topics SELECT unnest(%s::text[])", [TEST_TOPICS])
         yield server.url
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.http import documents
 from api.http.fields import Printable
 from api.http.instants import QueryInstant
-from api.http.reading import next_page, well_formed
+from api.http.reading import next_page, readable, well_formed
 from api.http.roles import Scope
 from api.http.services import Services, services
 from api.permits.answers import RegistrarReadsAnswer
@@ -226,15 +226,11 @@ async def reads(
     )
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
-    return ReadsAnswer(
-        reads=[
-            ReadAnswer.model_validate(
-                {"position": one.position, "read_id": one.read_id, **asdict(one.read)}
-            )
-            for one in found
-        ],
-        next_before=next_before,
+    answers, others = readable(
+        ReadAnswer,
+        [(one.position, {"read_id": one.read_id, **asdict(one.read)}) for one in found],
     )
+    return ReadsAnswer(reads=answers, unreadable=others, next_before=next_before)
 
 
 async def _history(number: str, service: Services) -> StreamHistory:

@@ -68,6 +68,7 @@ class OwnCheckAnswer(BaseModel):
 
 class OwnChecksAnswer(BaseModel):
     checks: list[OwnCheckAnswer]
+    unreadable: list[int] = Field(description="positions of records that can't be read")
     next_before: int | None = Field(description="`before` of the next page; null at the end")
 
 

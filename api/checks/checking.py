@@ -29,6 +29,7 @@ from domain.verification import (
     verify_display,
 )
 from ledger.checks.card_codes import CardCodes
+from ledger.checks.display_codes import StoredCode
 from ledger.checks.log import Check, new_check_id
 from ledger.crypto.holder_keys import HolderKey
 from ledger.errors import Corrupt, Unavailable
@@ -65,7 +66,8 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _query(body, verifier_index, service)
     service.limits.check(verifier_index, asked.permit_number if fields else None, body.scenario)
-    found, is_present = await _present(body, await service.checks.look_up(asked), service)
+    looked_up = _trusted(asked, await service.checks.look_up(asked), service)
+    found, is_present = await _present(body, looked_up, service)
     code = None
     if fields and isinstance(body, PhysicalCheckBody):
         standing = service.standing(found.seen.facts) if found.seen.facts else None
@@ -95,7 +97,7 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         device=found.device,
         card_code=code,
     )
-    await service.checks.record(check.record(verifier_index, key))
+    await service.checks.record(check.record(verifier_index, key, service.check_proofs))
     return Answered(check, permit)
 
 
@@ -117,6 +119,26 @@ def _query(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQu
         verifier_index=verifier_index,
         scenario=body.scenario,
     )
+
+
+def _trusted(asked: CheckQuery, found: CheckLookup, service: Services) -> CheckLookup:
+    """Return what was found; a code that this service did not store like this is not live."""
+    if asked.code_digest is None or not found.is_live:
+        return found
+    row = found.key_row
+    stored = StoredCode(
+        asked.code_digest,
+        row["shown_permit"],
+        row["shown_holder"],
+        row["shown_by"],
+        asked.challenge_digest,
+        row["code_issued_at"],
+        row["code_expires_at"],
+    )
+    if service.codes.digests.is_own(stored, row["code_mac"]):
+        return found
+    _log.error("a live code was not stored by the service")
+    return found._replace(is_live=False)
 
 
 async def _present(

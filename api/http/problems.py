@@ -55,6 +55,7 @@ from ledger.errors import (
     UnknownCheck,
     UnknownHolder,
     UnknownPermit,
+    UnprovenCheck,
 )
 
 from . import correlation
@@ -73,6 +74,7 @@ _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownAggregate: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
+    UnprovenCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
     Contended: (409, "CONFLICT"),
     KeyReused: (422, "IDEMPOTENCY_KEY_REUSED"),

@@ -16,6 +16,7 @@ from ledger.checks.audit_reads import AuditReads
 from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.log import CheckProofs
 from ledger.checks.registrar_reads import RegistrarReads
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
@@ -76,6 +77,7 @@ class Services:
     views: ViewPosition
     checks: CheckBatcher
     history: CheckHistory
+    check_proofs: CheckProofs
     histories: StreamHistories
     audit_reads: AuditReads
     registrar_reads: RegistrarReads

@@ -116,6 +116,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, stats.run())
+            check_proofs = keys.check_proofs(settings)
             decoders, portraits = PictureProcesses(), PictureProcesses()
             stack.push_async_callback(decoders.close)
             stack.push_async_callback(portraits.close)
@@ -142,7 +143,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
-                history=CheckHistory(pool, holder_keys),
+                history=CheckHistory(pool, holder_keys, check_proofs),
+                check_proofs=check_proofs,
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
                 registrar_reads=stack.enter_context(closing(RegistrarReads(database_url, pool))),

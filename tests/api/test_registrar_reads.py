@@ -309,6 +309,39 @@ def test_the_holder_sees_who_read_the_own_permit(officer, holder_of, permit, pat
     assert second["next_before"] is None
 
 
+def test_a_record_that_cannot_be_read_hides_no_other(
+    service, officer, holder_of, investigator, supervisor, permit, path
+):
+    """It is named by its position, in the holder's list and in both of the audit."""
+    officer.get(path)
+    number = permit["permit_number"]
+    [[odd], [other]] = service.rows(
+        "INSERT INTO ledger.registrar_reads"
+        " (read_id, subject, read_at, reader, station, what, correlation_id)"
+        " SELECT gen_random_uuid(), %s, at, 'r', 's', what, 'c'"
+        " FROM unnest('{infinity,now}'::timestamptz[], '{permit,gossip}'::text[]) AS own (at, what)"
+        " RETURNING position",
+        number,
+    )
+    [[early], [undecided]] = service.rows(
+        "INSERT INTO ledger.audit_reads"
+        " (read_id, read_at, reader, what, subject, parameters, outcome, correlation_id)"
+        " SELECT gen_random_uuid(), at, 'r', 'w', %s, '{\"a\": [1]}', outcome, 'c'"
+        " FROM unnest('{-infinity,now}'::timestamptz[], '{answered,forged}'::text[])"
+        " AS own (at, outcome) RETURNING position",
+        number,
+    )
+
+    own = holder_of(permit).get("/v1/me/reads").json()
+    audited = investigator.get(f"/v1/audit{path.removeprefix('/v1')}/registrar-reads").json()
+    looks = supervisor.get("/v1/audit/reads", subject=number).json()
+
+    for answer in (own, audited):
+        assert (1, [other, odd]) == (len(answer["reads"]), answer["unreadable"])
+    assert ["registrar_reads"] == [one["what"] for one in looks["reads"]]
+    assert [undecided, early] == looks["unreadable"]
+
+
 def test_a_holder_sees_no_reads_of_others(officer, holder_of, issue, permit, path):
     officer.get(path)
 

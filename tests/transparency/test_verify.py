@@ -239,6 +239,8 @@ def test_removed_last_checks(log):
     "change",
     [
         "checked_at = checked_at + interval '1 s'",
+        "checked_at = 'infinity'",
+        "checked_at = '4713-01-01 BC'",
         "permit_number = NULL",
         "track = 'electronic'",
         "scenario = 'hotel'",
