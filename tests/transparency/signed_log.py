@@ -16,7 +16,6 @@ from ledger.checks.log import Check
 from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKey
-from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, as_service, connect
 from permit_ledger.bootstrap.policy import load_policy
 from permit_ledger.cli.app import app
@@ -64,9 +63,7 @@ class SignedLog:
                     ManifestMaker(connection, 0).make(asked=True)
                 memory = LastSignedStore(self.folder / "tree", name)
                 origin = settings(self.folder).origin
-                integrator = Integrator(
-                    connection, log, origin, keys.of(name), memory, SystemClock()
-                )
+                integrator = Integrator(connection, log, origin, keys.of(name), memory)
                 while integrator.step():
                     pass
 
