@@ -183,6 +183,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         version=version("permit-ledger"),
         development=basis.development(),
         pages=[pages.router(policy, is_development=settings.development)],
+        hosts=basis.hosts(),
     )
 
 
