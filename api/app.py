@@ -22,6 +22,7 @@ from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
 from .checks.express import ExpressLane, is_check
 from .http import documents, problems
+from .http.addresses import KnownHosts
 from .http.conditional import ConditionalReads
 from .http.middleware import NO_EXCEPTIONS, OF_EVERY_ENDPOINT, RequestFrame
 from .id_cards import counter as id_cards
@@ -59,9 +60,11 @@ class Application(FastAPI):
         *,
         pages: Iterable[APIRouter] = (),
         body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS,
+        hosts: KnownHosts | None = None,
         **options: Any,
     ) -> None:
-        """``pages`` take precedence over ``routers``; only they ignore unknown query parameters."""
+        """``pages`` take precedence over ``routers``; only they ignore unknown query parameters.
+        With ``hosts``, requests under other names are 421."""
         super().__init__(
             **options,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -77,7 +80,7 @@ class Application(FastAPI):
             self.include_router(router, dependencies=OF_EVERY_ENDPOINT)
         problems.install(self)
         self.add_middleware(ConditionalReads)
-        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of)
+        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of, hosts=hosts)
 
     def _description(self) -> APIRouter:
         """Make the endpoint of the API's description."""
@@ -116,9 +119,11 @@ class Application(FastAPI):
 class CentralApplication(Application):
     """The same with a direct path for checks, past FastAPI's layers."""
 
-    def __init__(self, routers: Iterable[APIRouter], **options: Any) -> None:
-        super().__init__(routers, **options)
-        self._express = RequestFrame(ExpressLane())
+    def __init__(
+        self, routers: Iterable[APIRouter], *, hosts: KnownHosts | None = None, **options: Any
+    ) -> None:
+        super().__init__(routers, hosts=hosts, **options)
+        self._express = RequestFrame(ExpressLane(), hosts=hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_check(scope):
@@ -134,6 +139,7 @@ def create_app(
     version: str,
     development: APIRouter | None = None,
     pages: Sequence[APIRouter] = (),
+    hosts: KnownHosts | None = None,
 ) -> FastAPI:
     """Make the central application.
 
@@ -142,6 +148,7 @@ def create_app(
         version: Of the program.
         development: Endpoints that exist in development mode only.
         pages: Take precedence where the API has the same path.
+        hosts: By which callers may ask; ``None`` for any.
     """
     return CentralApplication(
         (
@@ -171,16 +178,22 @@ def create_app(
         version=version,
         lifespan=lifespan,
         pages=pages,
+        hosts=hosts,
         body_bytes_max_of={frames.FRAMES: frames.FRAME_BYTES_MAX},
     )
 
 
 def create_remote_app(
-    lifespan: Lifespan, *, version: str, development: APIRouter | None = None
+    lifespan: Lifespan,
+    *,
+    version: str,
+    development: APIRouter | None = None,
+    hosts: KnownHosts | None = None,
 ) -> FastAPI:
     """Make the application of a remote database: checks of cards.
 
-    ``lifespan`` puts :class:`api.checks.remote.RemoteServices` into the application's state.
+    ``lifespan`` puts :class:`api.checks.remote.RemoteServices` into the application's state;
+    ``hosts`` as of :func:`create_app`.
     """
     return Application(
         (
@@ -192,6 +205,7 @@ def create_remote_app(
         description=REMOTE_DESCRIPTION,
         version=version,
         lifespan=lifespan,
+        hosts=hosts,
     )
 
 

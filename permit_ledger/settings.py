@@ -65,8 +65,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://[a-z0-9.:\[\]-]+$",
         max_length=100,
         description="Origin by which callers reach the service, as `https://permits.example`;"
+        " requests under other names than its host and this machine's own are refused;"
         " if unset, `http://` with host and port (`http://[::1]:8000`), and in development mode the"
-        " host that the request names",
+        " host that the request names, which must be this machine's",
     )
     trusted_proxies: str | None = Field(
         None,
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
     metrics_token_file: Path | None = Field(
         None,
         description="File with the bearer token that `/metrics` asks for; if unset, only programs"
-        " on this machine are answered",
+        " on this machine are answered, and none where a proxy or a public URL is configured",
     )
     checks_per_verifier_per_minute: int = Field(
         30_000,

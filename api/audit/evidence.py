@@ -160,8 +160,9 @@ async def _newest(size_min: int, service: Services) -> Note:
     else one that any witness has, else the newest."""
     if witnessed := await service.witnessed.covering(EVENTS, size_min):
         return witnessed
-    if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
-        return cosigned[0]
+    for cosigned in await service.trees.cosigned(EVENTS, size_min):
+        if found := service.trees.genuine(EVENTS, cosigned):
+            return found
     if newest := await service.trees.newest(EVENTS):
         return newest
     raise Unavailable("Nothing is signed yet: try again.")

@@ -32,7 +32,7 @@ from typing import Any
 import orjson
 
 from .charts import Charts
-from .exports import csv_bytes, write_parquet
+from .exports import csv_bytes, parquet_bytes
 from .questions import Answer, Table
 from .withholding import COUNT_MIN, PublicTable, for_everybody, for_staff
 
@@ -138,9 +138,7 @@ class Publisher:
         if self._exported.get(name) == table:
             return
         self._replace(self._published / f"{name}.csv", csv_bytes(table))
-        path = self._published / f"{name}.parquet"
-        write_parquet(table, path.with_suffix(".new"), self._published)
-        path.with_suffix(".new").replace(path)
+        self._replace(self._published / f"{name}.parquet", parquet_bytes(table))
         self._exported[name] = table
 
     def _clear(self, shown: Collection[str]) -> None:

@@ -50,5 +50,8 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
             yield
 
     return create_remote_app(
-        lifespan, version=version("permit-ledger"), development=basis.development()
+        lifespan,
+        version=version("permit-ledger"),
+        development=basis.development(),
+        hosts=basis.hosts(),
     )

@@ -89,7 +89,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             commits = append_commits(database_url, committed=notifier.notify)
             stack.enter_context(closing(commits))
             log = EventLog(commits, pool, mapper, holder_keys)
-            trees = TreeReader(pool, settings.origin)
+            log_verifiers = watched_verifiers(settings)
+            trees = TreeReader(
+                pool,
+                settings.origin,
+                lambda: [*log_verifiers(), *(witness.key for witness in witnesses.witnesses)],
+            )
             commands = PermitCommands(
                 log, mapper, blind_index=blind_index, renderer=PermitRenderer()
             )
@@ -171,7 +176,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 portraits=portraits,
                 trees=trees,
                 witnessed=WitnessedCheckpoints(trees, witnesses),
-                log_verifiers=watched_verifiers(settings),
+                log_verifiers=log_verifiers,
                 waits=Waits(),
                 public_waits=Waits(),
                 metrics_access=basis.metrics_access(),
@@ -190,6 +195,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
         version=version("permit-ledger"),
         development=basis.development(),
         pages=[pages.router(policy, is_development=settings.development)],
+        hosts=basis.hosts(),
     )
 
 

@@ -5,8 +5,9 @@ It logs in by itself, as in use: no ``SET ROLE`` gives it more.
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import (
@@ -33,6 +34,7 @@ from permit_ledger.embedded.server import EmbeddedPostgres
 from tests.keks import keyring
 from tests.ledger.appends import on
 from tests.transparency.signed_log import check
+from transparency.manifests import Manifest
 
 TYPES = {
     f"{kind}_{name}": type_name
@@ -75,9 +77,7 @@ def everything(ledger, issue, command, admin):
         "SELECT ledger.grow_tree('events', 0, sha256(''), 2, %s, '{0}', '{0}', %s)",
         [root, [bytes(64)]],
     )
-    admin.execute(
-        "SELECT ledger.keep_checkpoint('events', 2, %s, now(), ARRAY['— a AAAAAAAA'])", [root]
-    )
+    admin.execute("SELECT ledger.keep_checkpoint('events', 2, %s, ARRAY['— log AAAAAAAA'])", [root])
     return one, other, victim
 
 
@@ -486,21 +486,69 @@ def test_a_tree_that_has_moved_is_not_moved_again(everything, login):
     ).fetchone()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "ledger.keep_checkpoint('events', 2, sha256('x'), now(), '{}')",
-        "ledger.keep_checkpoint('events', 9, sha256('root'), now(), '{}')",
-        "ledger.keep_signatures('events', 2, '{no signature}', true)",
-        "ledger.add_manifest(2, '{\"log_size\": 1}')",
-        "ledger.add_manifest(1, '{\"log_size\": 9}')",
-        "ledger.add_manifest(1, '{}')",
-    ],
-)
-def test_nothing_is_kept_that_the_tree_contradicts(everything, login, call):
+CONTRADICTED = [
+    "ledger.keep_checkpoint('events', 2, sha256('x'), '{— a AAAAAAAA}')",
+    "ledger.keep_checkpoint('events', 9, sha256('root'), '{— a AAAAAAAA}')",
+    "ledger.keep_checkpoint('events', 2, sha256('root'), '{}')",
+    "ledger.keep_checkpoint('events', 2, sha256('root'), NULL)",
+    "ledger.keep_checkpoint('events', 2, sha256('root'), '{NULL}')",
+    "ledger.keep_cosignatures('events', 2, '{no signature}')",
+    "ledger.keep_cosignatures('events', 2, '{— a AAAAAAAAA}')",
+    "ledger.keep_cosignatures('events', 2, '{— a AAAA=AAA}')",
+    "ledger.keep_cosignatures('events', 2, '{— a AAAAAA==}')",
+    "ledger.keep_cosignatures('events', 2, E'{\"— a\\x01b AAAAAAAA\"}')",
+    "ledger.keep_cosignatures('events', 2, ARRAY['— a ' || repeat('AAAA', 1000)])",
+    "ledger.keep_cosignatures('events', 2, array_fill('— a AAAAAAAA'::text, '{17}'))",
+    "ledger.keep_cosignatures('events', 1, '{— a AAAAAAAA}')",
+    "ledger.add_manifest(2, '{\"log_size\": 1}')",
+    "ledger.add_manifest(1, '{\"log_size\": 9}')",
+    "ledger.add_manifest(1, '{}')",
+]
+
+
+def test_nothing_is_kept_that_the_tree_contradicts(everything, login, subtests):
     """It would stand where the true one comes."""
-    with pytest.raises(RestrictViolation):
-        login.execute(f"SELECT {call}")
+    for call in CONTRADICTED:
+        with subtests.test(call=call), pytest.raises(RestrictViolation):
+            login.execute(f"SELECT {call}")
+
+
+def test_of_each_key_the_first_line_stays(everything, login, admin):
+    """The log's own comes with its checkpoint: no false one is put beside it. Others are few."""
+    of_log, of_others = "— log AAAAABBB", [f"— w{n} AAAAAAAA" for n in range(60)]
+    login.execute("SELECT ledger.keep_checkpoint('events', 2, %s, %s)", [ROOT, [of_log]])
+    kept = [
+        login.execute("SELECT ledger.keep_cosignatures('events', 2, %s)", [lines]).fetchone()[0]
+        for lines in ([of_log], *([each] for each in of_others))
+    ]
+
+    assert [0] + 48 * [1] + 12 * [0] == kept
+    stored = admin.execute(
+        "SELECT line, signed_at - now() FROM ledger.checkpoints JOIN"
+        " ledger.checkpoint_signatures USING (tree, size) ORDER BY number"
+    ).fetchall()
+    assert ["— log AAAAAAAA", *of_others[:48]] == [line for line, _ in stored]
+    assert timedelta(minutes=-1) < stored[0][1] < timedelta(0)
+
+
+def test_a_manifest_goes_on_from_the_one_before(everything, login, subtests):
+    """By its size; with the tree's own root where it is of the whole tree."""
+    add = "SELECT ledger.add_manifest(%s, %s)"
+    true = Manifest(2, ROOT, 2, bytes(32)).entry
+    login.execute(add, [1, Manifest(1, b"x" * 32, 1, bytes(32)).entry])
+    for change in (
+        {"log_size": 1},
+        {"log_size": 3},
+        {"log_root": "0" * 64},
+        {"permits": 3},
+        {"manifest_root": "x"},
+        {"more": 1},
+    ):
+        false = orjson.dumps({**orjson.loads(true), **change}, option=orjson.OPT_SORT_KEYS)
+        with subtests.test(change=change), pytest.raises(RestrictViolation):
+            login.execute(add, [2, false])
+
+    login.execute(add, [2, true])
 
 
 def test_the_first_issuer_stays(login):

@@ -76,7 +76,7 @@ FUNCTIONS = {
     "forget",
     "grow_tree",
     "keep_checkpoint",
-    "keep_signatures",
+    "keep_cosignatures",
     "mint_code",
     "record_read",
     "record_registrar_reads",

@@ -13,6 +13,9 @@ from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
+from transparency.manifests import Manifest
+from transparency.store import TreeStore
+from transparency.verify import verification
 
 
 def test_an_unchanged_log_has_no_differences(log, last):
@@ -270,6 +273,34 @@ def test_a_changed_manifest(log):
         " '\"permits\":', '\"permits\":1'), 'UTF8') WHERE position = 2"
     )
     assert ("manifests", 2) == first(log.verify())[:2]
+
+
+def test_a_false_manifest_of_earlier(log, last, blind_index, monkeypatch):
+    """The service may add one, get evidence that hides an event, and let true ones follow."""
+    with connect(as_service(log.url)) as login:
+        [position, entry] = login.execute(
+            "SELECT position, entry FROM ledger.manifests ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        log.record(blind_index, 8)
+        log.integrate("events")
+        head = TreeStore(login, "events").head()
+        false = Manifest.of(entry)._replace(log_size=head[0], log_root=head[1])
+        login.execute("SELECT ledger.add_manifest(%s, %s)", [position + 1, false.entry])
+    log.record(blind_index, 9)
+    log.integrate()
+    said = f"manifest {position + 1} is of {false.permits} permits with another root"
+
+    assert said in log.verify().output
+    monkeypatch.setattr(verification, "MANIFEST_ROWS_MAX", 1)
+    few = log.verify().output
+    assert said not in few
+    assert f"{position + 1} older manifests not recomputed: --every-manifest does" in few
+    assert said in log.verify("--every-manifest").output
+    log.attack(
+        "UPDATE ledger.manifests SET entry = %s WHERE position = %s",
+        parameters=[false._replace(log_size=last - 1).entry, position + 1],
+    )
+    assert f"a manifest of {last - 1:,} entries follows one of {last:,}" in log.verify().output
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,12 @@ SELECT coalesce(max(size), 0) FROM ledger.checkpoints WHERE tree = %(tree)s;
 -- name: manifests
 SELECT position, entry FROM ledger.manifests ORDER BY position;
 
+-- name: manifests_from_the_newest
+SELECT position, entry FROM ledger.manifests ORDER BY position DESC;
+
+-- name: count_streams
+SELECT count(*) FROM ledger.events WHERE version = 1;
+
 -- name: count_events
 -- Rows, and tiles of leaves.
 SELECT (SELECT count(*) FROM ledger.events),
