@@ -90,8 +90,8 @@ def make_service_dir(make_data_dir: Callable[[], Path]) -> Callable[[], Path]:
     """Folders for ``permit-ledger up``: their database server is initialised, which takes seconds,
     and nothing of the service's is in it."""
     model = make_data_dir()
-    with EmbeddedPostgres(model):
-        pass
+    with EmbeddedPostgres(model) as server:
+        _without_fsync(server.url)
 
     def make() -> Path:
         folder = make_data_dir() / "data"
@@ -106,14 +106,20 @@ def make_service_dir(make_data_dir: Callable[[], Path]) -> Callable[[], Path]:
 def postgres_url(make_data_dir: Callable[[], Path], blind_index: BlindIndex) -> Iterator[str]:
     """A server for the whole run, with a prepared template database."""
     with EmbeddedPostgres(make_data_dir()) as server:
+        _without_fsync(server.url)
         with psycopg.connect(server.url, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM SET fsync = off")  # no test pulls this machine's plug
-            admin.execute("SELECT pg_reload_conf()")
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
             prepare(connection, blind_index, keyring())
             connection.execute("INSERT INTO ledger.topics SELECT unnest(%s::text[])", [TEST_TOPICS])
         yield server.url
+
+
+def _without_fsync(url: str) -> None:
+    """Tests kill processes and servers; none pulls this machine's plug."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET fsync = off")
+        admin.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
