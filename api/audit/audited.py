@@ -167,7 +167,7 @@ class EntriesRoute(AuditedRoute):
         return {"tile": tile if _TILE.fullmatch(tile) else NOT_KEPT}
 
 
-class ProtectionRoute(AuditedRoute, JsonRoute):
+class OrderRoute(AuditedRoute, JsonRoute):
     """The same for the commands of data protection, where no event is the record: they were
     refused, or changed nothing and say all the same whose holder it is, and in which state."""
 
