@@ -59,6 +59,8 @@ class Check:
         """The record for the log; ``key`` is the holder's, if there is one."""
         state = {name: getattr(self, name) for name in _FIELDS}
         personal = {name: state.pop(name) for name in PERSONAL}
+        if self.card_code is None:
+            del personal["card_code"]
         if key is None:
             state |= personal
         else:
