@@ -60,7 +60,7 @@ from .events import (
 )
 from .person import Erasure, Identity, Residence, correction_problems
 from .personal import ERASED, Erased
-from .policy import Ending
+from .policy import Ending, Policy
 
 FINDING_LENGTH_MAX = 2000
 
@@ -393,23 +393,27 @@ class Permit(BaseAggregate[str]):
         self._record(context, PermitVoided, finding=finding)
 
     def _require_own_district(self, ending: Ending, context: CommandContext) -> None:
-        """An end that needs no visit of the holder is recorded where the holder lives. A residence
-        outside the city has no station here: then the district that issued the permit counts.
-
-        A move counts once it has been on record for some time: an officer who records one first
-        doesn't make the end an affair of the own district.
-        """
+        """An end that needs no visit of the holder is recorded where the holder lives."""
         policy = context.policy
         if ending not in policy.endings_in_own_district:
             return
-        settled_by = context.today - timedelta(days=policy.move_settles_days)
+        if policy.district_of(context.station) != self.settled_district(policy, context.today):
+            raise OtherDistrict
+
+    def settled_district(self, policy: Policy, today: date) -> str:
+        """The district where the holder has lived for some time, by what is on record.
+
+        A move counts once it has been on record for ``move_settles_days``: an officer who records
+        one first doesn't make the permit's end an affair of the own district. A residence outside
+        the city has no station here: then the district that issued the permit counts.
+        """
+        settled_by = today - timedelta(days=policy.move_settles_days)
         first, *moves = self.homes
         division = [first, *(home for home in moves if home[0] <= settled_by)][-1][1]
         own = policy.retired_divisions.get(division, division)
         if own not in policy.divisions:
             own = policy.district_of(self.issuing_authority) or own
-        if policy.district_of(context.station) != own:
-            raise OtherDistrict
+        return own
 
     @property
     def erased(self) -> bool:

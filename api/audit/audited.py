@@ -61,11 +61,12 @@ async def investigator_or_operator(
     service: Annotated[Services, Depends(services)],
     _: Annotated[None, Depends(documented)],
 ) -> Principal:
-    """Dependency: an operator, or an investigator with a case; else 401 or 403."""
+    """Dependency: an operator, or an investigator with a case, who may be an operator as well; else
+    401 or 403."""
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     require_scope(caller, Scope.AUDIT_READ, Scope.OPERATE)
-    if Scope.OPERATE not in caller.scopes:
+    if Scope.AUDIT_READ in caller.scopes:
         _require_case(caller)
     return caller
 
@@ -157,17 +158,17 @@ class AuditedRoute(APIRoute):
 
 class EntriesRoute(AuditedRoute):
     """The same for the entries of the trees, which name permits and receipts: a look of anyone but
-    an operator, who copies the log as a whole. Endpoints take an :data:`Auditor`."""
+    a mere operator, who copies the log as a whole. Endpoints take an :data:`Auditor`."""
 
     def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
-        return Scope.OPERATE not in reader.scopes
+        return Scope.AUDIT_READ in reader.scopes or Scope.OPERATE not in reader.scopes
 
     def _parameters(self, request: Request) -> dict[str, str]:
         tile = request.path_params["tile_path"]
         return {"tile": tile if _TILE.fullmatch(tile) else NOT_KEPT}
 
 
-class ProtectionRoute(AuditedRoute, JsonRoute):
+class OrderRoute(AuditedRoute, JsonRoute):
     """The same for the commands of data protection, where no event is the record: they were
     refused, or changed nothing and say all the same whose holder it is, and in which state."""
 

@@ -18,12 +18,10 @@ from api.http.writing import answered, command_by
 from ledger.commands.runner import Command
 
 from .answers import ErasureAnswer, HolderAnswer
-from .audited import ProtectionRoute
+from .audited import OrderRoute
 from .schemas import ErasureBody, OrderBody
 
-router = APIRouter(
-    prefix="/v1/audit/holders", tags=["data-protection"], route_class=ProtectionRoute
-)
+router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=OrderRoute)
 
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
 Service = Annotated[Services, Depends(services)]

@@ -167,9 +167,9 @@ async def _present(
 
 
 def verdict_of(
-    body: CheckBody, found: CheckLookup, service: Services, code: CardCode | None
+    body: CheckBody, found: CheckLookup, service: Services, code: CardCode | None = None
 ) -> Verdict:
-    """Decide on what was found, as of today."""
+    """Decide on what was found, as of today; ``code`` is what the check of a card brought."""
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):

@@ -63,8 +63,8 @@ class LiveSummaryFeed(PublicFeed):
 
 def document(summary: LiveSummary) -> Json:
     """The summary as JSON. Counts are rounded down, so that a new position of the public log does
-    not show of what kind its event is. Restrictions and erasures are left out: whoever knows of a
-    case would learn when it was decided."""
+    not show of what kind its event is. Restrictions and erasures are left out: who knows of a case
+    would learn when it was decided."""
     return {
         "log_position": summary.log_position,
         "views_position": summary.views_position,

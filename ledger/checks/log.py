@@ -98,6 +98,8 @@ class Check:
         receipt is signed for it later."""
         state = {name: getattr(self, name) for name in _FIELDS}
         personal = {name: state.pop(name) for name in PERSONAL}
+        if self.card_code is None:
+            del personal["card_code"]
         if key is None:
             state |= personal
         else:
