@@ -199,6 +199,21 @@ def test_no_number_is_changed_or_released_without_an_event(everything, login, ad
     refused(login, Append([], [ChangeCitizenNumber(index, one, b"another number")]))
 
 
+def test_no_number_is_changed_or_released_by_an_event_that_does_neither(everything, login, admin):
+    """By one of another kind, or by the right one in another stream."""
+    one, other, victim = everything
+    [[index]] = admin.execute(
+        "SELECT citizen_index FROM ledger.holders WHERE holder_id = %s", [victim]
+    ).fetchall()
+    release, correct = ReleaseHolder(index, one), ChangeCitizenNumber(index, one, b"another number")
+
+    for change in (release, correct):
+        refused(login, Append(on(one, version=3).events, [change]))
+        refused(login, Append(on(other, change, version=2).events, [change]))
+    refused(login, Append(on(one, correct, version=3).events, [release]))
+    refused(login, Append(on(one, release, version=3).events, [correct]))
+
+
 MAY_LACK = {"answer_version", "answer_position", "answer_event", "take_kek_id", "take_wrapped"}
 REGISTER = (
     "SELECT holder_id, citizen_index, permit_number, permit_numbers, restricted, wrapped"

@@ -181,7 +181,9 @@ BEGIN
     END IF;
 
     -- The register follows the log: who begins a stream is whom its first event names; a number that
-    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch. Of the
+    -- topics the names count, which are the same for every stream type: an application holds nothing
+    -- once it is accepted.
     IF cardinality(take_permit_number) > 0 AND EXISTS (
         SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
         WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
@@ -191,11 +193,13 @@ BEGIN
         RAISE EXCEPTION 'no event of this append gives the stream to the holder'
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
-        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
-        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
-                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
-    ) THEN
+    IF cardinality(reindex_permit_number) > 0 AND NOT reindex_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.identity-corrected\.v[1-9][0-9]*$')
+       OR cardinality(release_permit_number) > 0 AND NOT release_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.(accepted|cancelled|voided)\.v[1-9][0-9]*$')
+    THEN
         RAISE EXCEPTION 'no event of this append changes what its holder holds'
             USING ERRCODE = 'restrict_violation';
     END IF;
