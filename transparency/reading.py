@@ -201,7 +201,9 @@ class TreeReader:
             return None
         manifest, at = Manifest.of(entry), streams.index(stream)
         number = tile * WIDTH + at
-        if number >= manifest.permits:
+        version = versions[at] if versions and at < len(versions) else None
+        # Rows of another manifest, or not the integrator's own: they prove nothing.
+        if not 0 <= number < manifest.permits or version is None:
             raise Moved
         spans = inclusion_spans(number, manifest.permits)
         levels, indexes = columns(tiles_of(nodes_of(spans)))
@@ -210,7 +212,7 @@ class TreeReader:
             path = hashes_of(spans, tiles_in(rows))
         except KeyError:
             raise Moved from None
-        return ManifestProof(position, manifest, number, versions[at], path)
+        return ManifestProof(position, manifest, number, version, path)
 
     # -- queries -----------------------------------------------------------------------------------
 
