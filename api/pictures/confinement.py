@@ -1,8 +1,8 @@
 """Takes from the decoding process what decoding does not need: files, network, other processes.
 
-Whoever takes a decoder over by a crafted picture then has a process that can compute and answer.
-Not every system has or allows each step, so each is tried, and decoding goes on without the missing
-ones. Only another user takes root's rights.
+A decoder that a crafted picture has taken over can then compute and answer, and nothing else. Not
+every system has or allows each step, so each is tried, and decoding goes on without the missing
+ones. Only to become another user takes root's rights.
 """
 
 from __future__ import annotations
