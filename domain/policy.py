@@ -142,7 +142,7 @@ class Policy:
     move_settles_days: int = field(default=30, kw_only=True)
     """A move counts for :attr:`endings_in_own_district` once it has been on record for so many
     days: until then the residence before it does. [D]"""
-    events_per_account_and_day_max: int = field(default=100, kw_only=True)
+    events_per_account_and_day_max: int = field(default=500, kw_only=True)
     """Events that one account may add to one permit or application in a day: no history grows
     without limit. [D]"""
     id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)

@@ -28,7 +28,7 @@ from .merkle import (
     span_hash,
     tiles_of,
 )
-from .notes import Note, NoteVerifier, TreeHead
+from .notes import SIGNATURES_MAX, Note, NoteVerifier, TreeHead
 from .store import columns, readable_checkpoint_in, tiles_in
 
 SIZE_MAX = 2**62
@@ -119,12 +119,17 @@ class TreeReader:
         return [readable_checkpoint_in(row, log.origin(self.origin)) for row in rows]
 
     def genuine(self, log: Log, checkpoint: Note) -> Note | None:
-        """A checkpoint without false lines; ``None`` if its log has not signed it."""
+        """A checkpoint without false lines, and with no more than a note may have; ``None`` if its
+        log has not signed it."""
         origin, keys = log.origin(self.origin), list(self._keys())
-        found = checkpoint.without_false(keys)
-        own = {key.key_id for key in keys if key.name == origin}
-        signed = any(each.name == origin and each.key_id in own for each in found.signatures)
-        return found if signed else None
+        own = {(key.name, key.key_id) for key in keys if key.name == origin}
+        lines = sorted(  # the log's own first, the others as they were
+            checkpoint.without_false(keys).signatures,
+            key=lambda each: (each.name, each.key_id) not in own,
+        )
+        if not lines or (lines[0].name, lines[0].key_id) not in own:
+            return None
+        return Note(checkpoint.text, tuple(lines[:SIGNATURES_MAX]))
 
     # -- proofs ----------------------------------------------------------------------------------
 
@@ -201,7 +206,9 @@ class TreeReader:
             return None
         manifest, at = Manifest.of(entry), streams.index(stream)
         number = tile * WIDTH + at
-        if number >= manifest.permits:
+        version = versions[at] if versions and at < len(versions) else None
+        # Rows of another manifest, or not the integrator's own: they prove nothing.
+        if not 0 <= number < manifest.permits or version is None:
             raise Moved
         spans = inclusion_spans(number, manifest.permits)
         levels, indexes = columns(tiles_of(nodes_of(spans)))
@@ -210,7 +217,7 @@ class TreeReader:
             path = hashes_of(spans, tiles_in(rows))
         except KeyError:
             raise Moved from None
-        return ManifestProof(position, manifest, number, versions[at], path)
+        return ManifestProof(position, manifest, number, version, path)
 
     # -- queries -----------------------------------------------------------------------------------
 

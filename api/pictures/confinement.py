@@ -1,8 +1,8 @@
 """Takes from the decoding process what decoding does not need: files, network, other processes.
 
-Whoever takes a decoder over by a crafted picture then has a process that can compute and answer.
-Not every system has or allows each step, so each is tried, and decoding goes on without the missing
-ones. Only another user takes root's rights.
+A decoder that a crafted picture has taken over can then compute and answer, and nothing else. Not
+every system has or allows each step, so each is tried, and decoding goes on without the missing
+ones. Only to become another user takes root's rights.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _LIMITS: Final = (
 _NOBODY = 65534
 # From Linux's <sched.h>, <linux/prctl.h> and <linux/landlock.h>.
 _NEW_USER, _NEW_NETWORK, _NEW_IPC, _NEW_MOUNTS = 0x10000000, 0x40000000, 0x08000000, 0x00020000
+_NAMESPACES = _NEW_NETWORK | _NEW_IPC | _NEW_MOUNTS
 _SET_NO_NEW_PRIVILEGES = 38
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT, _LANDLOCK_VERSION = 444, 446, 1
 _FILES_OF_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
@@ -43,9 +44,11 @@ def confine() -> None:
     os.closerange(_PIPES, os.sysconf("SC_OPEN_MAX"))
     with suppress(OSError, AttributeError):  # a C library of another system
         library = ctypes.CDLL(None, use_errno=True)
-        _leave_namespaces(library)
+        has_left = os.geteuid() == 0 and library.unshare(_NAMESPACES) == 0
         _leave_files()
         _leave_root()
+        if not has_left and library.unshare(_NAMESPACES | _NEW_USER) == 0:
+            _leave_files()
         library.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         _forbid_files_and_network(library)
     for what, most in _LIMITS:
@@ -53,15 +56,9 @@ def confine() -> None:
             resource.setrlimit(what, (most, most))
 
 
-def _leave_namespaces(library: ctypes.CDLL) -> None:
-    """A network without a device; for others than root it takes a user's namespace, too."""
-    wanted = _NEW_NETWORK | _NEW_IPC | _NEW_MOUNTS
-    if os.geteuid() or library.unshare(wanted):
-        library.unshare(wanted | _NEW_USER)
-
-
 def _leave_files() -> None:
-    """A root folder that is empty and gone, so that nothing can be made in it either."""
+    """A root folder that is empty and gone, so that nothing can be made in it either. For others
+    than root it takes a namespace of users."""
     with suppress(OSError):
         folder = tempfile.mkdtemp()
         os.chdir(folder)

@@ -130,7 +130,7 @@ class HttpBasis:
         settings = self.settings
         named = {urlsplit(settings.public_url).hostname or ""} if settings.public_url else set()
         if settings.development:
-            return KnownHosts(frozenset(named | {settings.host}))
+            return KnownHosts(frozenset(named | {settings.host.lower()}))
         return KnownHosts(frozenset(named), PROBED) if named else None
 
     def metrics_access(self) -> MetricsAccess:

@@ -22,7 +22,7 @@ from transparency import runner
 from transparency.integrator import Forked, Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
-from transparency.notes import Signature, TreeHead
+from transparency.notes import SIGNATURES_MAX, Note, Signature, TreeHead
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
 
@@ -311,7 +311,6 @@ def test_lines_that_are_no_signatures_of_the_log_stop_nothing(fresh, append):
     fresh.attack(
         f"{FALSE} ('events', 10, 'no base64', false)",
         f"{FALSE} ('events', 10, '{false_line(old)}', true)",
-        f"{FALSE} ('events', 10, '— other.example/w AAAAAAAA', true)",
     )
     new = add_keys(settings(fresh.folder))[0].verifier
     with connect(as_service(fresh.url)) as login:
@@ -321,6 +320,13 @@ def test_lines_that_are_no_signatures_of_the_log_stop_nothing(fresh, append):
         Tree(fresh).integrate()
 
     assert ["another line stands under the log's key"] == [line["event"] for line in logs]
+    fresh.attack(
+        f"{FALSE} ('events', 10, '— other.example/w AAAAAAAA', false)",
+        "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature) SELECT"
+        " 'events', 10, '— w' || n || ' AAAAAAAA', true FROM generate_series(1, 80) AS n",
+    )
+    assert SIGNATURES_MAX == len(Note.of(str(served(fresh)[0])).signatures)
+    fresh.attack("DELETE FROM ledger.checkpoint_signatures WHERE line LIKE '— w%'")
     newest, _ = served(fresh)
     assert [old.key_id, b"\0\0\0\0"] == [each.key_id for each in newest.signatures]
     append(5)

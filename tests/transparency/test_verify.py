@@ -1,5 +1,6 @@
 """``verify-log`` against a superuser of the database: whatever is changed is found, and where."""
 
+import asyncio
 import re
 from contextlib import closing
 from datetime import date
@@ -11,9 +12,11 @@ from domain.data_protection import Order
 from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
+from projections.queries.permits import read_pool
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
 from transparency.manifests import Manifest
+from transparency.reading import Moved, TreeReader
 from transparency.store import TreeStore
 from transparency.verify import verification
 
@@ -301,6 +304,33 @@ def test_a_false_manifest_of_earlier(log, last, blind_index, monkeypatch):
         parameters=[false._replace(log_size=last - 1).entry, position + 1],
     )
     assert f"a manifest of {last - 1:,} entries follows one of {last:,}" in log.verify().output
+
+
+MADE_UP = (
+    "(0, 0, '', ARRAY['{}'], NULL)",
+    "(0, 0, '', ARRAY['{}'], '{{}}')",
+    "(0, 0, '', ARRAY['{}'], '{{NULL}}')",
+    "(0, -1, '', ARRAY['{}'], '{{1}}')",
+    "(0, 0, 'x', ARRAY['{}'], '{{1}}')",
+    "(0, 9, 'x', ARRAY['{}'], '{{1}}')",
+)
+
+
+def test_rows_of_a_manifest_that_the_service_made_up(log, subtests):
+    """They prove nothing, and cause no error: evidence goes without them. They are found."""
+    stream = log.ask("SELECT min(stream) FROM ledger.events")
+
+    async def read():
+        async with read_pool(as_service(log.url), connections_max=1) as pool:
+            return await TreeReader(pool, "", list).manifest(stream)
+
+    with connect(as_service(log.url)) as login:
+        for row in MADE_UP:
+            login.execute("DELETE FROM ledger.manifest_tiles")
+            login.execute(f"INSERT INTO ledger.manifest_tiles VALUES {row.format(stream)}")
+            with subtests.test(row=row), pytest.raises(Moved):
+                asyncio.run(read())
+    assert "the manifest's rows differ" in log.verify().output
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,13 @@ class Witnesses:
             return
         if not checkpoint or not size:
             return
-        genuine = checkpoint.without_false(self._keys())
-        own = tuple(each for each in genuine.signatures if each.name == origin)
+        known = {(key.name, key.key_id): key for key in self._keys() if key.name == origin}
+        own = tuple(
+            each
+            for each in checkpoint.signatures
+            if (key := known.get((each.name, each.key_id)))
+            and key.has_signed(checkpoint.text, each)
+        )
         for record in records:
             is_resting = id(record) in busy or time.monotonic() < record.rest_until
             if is_resting or size == record.size:
