@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         description="Checks by one account, in each API process; more are answered 429",
     )
     permits_per_verifier_per_hour: int = Field(
-        1500,
+        8000,
         ge=1,
         le=10_000_000,
         description="Different permits that one account may check by card, in all scenarios"
