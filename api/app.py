@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .audit import data_protection, evidence
@@ -18,6 +22,7 @@ from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
 from .checks.express import ExpressLane, is_check
 from .http import documents, problems
+from .http.addresses import KnownHosts
 from .http.conditional import ConditionalReads
 from .http.middleware import NO_EXCEPTIONS, OF_EVERY_ENDPOINT, RequestFrame
 from .id_cards import counter as id_cards
@@ -55,9 +60,11 @@ class Application(FastAPI):
         *,
         pages: Iterable[APIRouter] = (),
         body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS,
+        hosts: KnownHosts | None = None,
         **options: Any,
     ) -> None:
-        """``pages`` take precedence over ``routers``; only they ignore unknown query parameters."""
+        """``pages`` take precedence over ``routers``; only they ignore unknown query parameters.
+        With ``hosts``, requests under other names are 421."""
         super().__init__(
             **options,
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -73,17 +80,25 @@ class Application(FastAPI):
             self.include_router(router, dependencies=OF_EVERY_ENDPOINT)
         problems.install(self)
         self.add_middleware(ConditionalReads)
-        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of)
+        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of, hosts=hosts)
 
     def _description(self) -> APIRouter:
         """Make the endpoint of the API's description."""
         router = APIRouter(tags=["description"], include_in_schema=False)
 
         @router.get("/openapi.json")
-        async def openapi() -> JSONResponse:
-            return JSONResponse(self.openapi())
+        async def openapi() -> Response:
+            content = await asyncio.to_thread(self._rendered_description)
+            tag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+            headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
+            return Response(content, 200, headers, "application/json")
 
         return router
+
+    @lru_cache(maxsize=1)  # noqa: B019  an application lives as long as its process
+    def _rendered_description(self) -> bytes:
+        """Render it once: it is large, and anyone may ask for it."""
+        return orjson.dumps(self.openapi())
 
     def openapi(self) -> dict[str, Any]:
         """Describe the problem document in place of FastAPI's own validation error, which every
@@ -104,9 +119,11 @@ class Application(FastAPI):
 class CentralApplication(Application):
     """The same with a direct path for checks, past FastAPI's layers."""
 
-    def __init__(self, routers: Iterable[APIRouter], **options: Any) -> None:
-        super().__init__(routers, **options)
-        self._express = RequestFrame(ExpressLane())
+    def __init__(
+        self, routers: Iterable[APIRouter], *, hosts: KnownHosts | None = None, **options: Any
+    ) -> None:
+        super().__init__(routers, hosts=hosts, **options)
+        self._express = RequestFrame(ExpressLane(), hosts=hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_check(scope):
@@ -122,6 +139,7 @@ def create_app(
     version: str,
     development: APIRouter | None = None,
     pages: Sequence[APIRouter] = (),
+    hosts: KnownHosts | None = None,
 ) -> FastAPI:
     """Make the central application.
 
@@ -130,6 +148,7 @@ def create_app(
         version: Of the program.
         development: Endpoints that exist in development mode only.
         pages: Take precedence where the API has the same path.
+        hosts: By which callers may ask; ``None`` for any.
     """
     return CentralApplication(
         (
@@ -160,16 +179,22 @@ def create_app(
         version=version,
         lifespan=lifespan,
         pages=pages,
+        hosts=hosts,
         body_bytes_max_of={frames.FRAMES: frames.FRAME_BYTES_MAX},
     )
 
 
 def create_remote_app(
-    lifespan: Lifespan, *, version: str, development: APIRouter | None = None
+    lifespan: Lifespan,
+    *,
+    version: str,
+    development: APIRouter | None = None,
+    hosts: KnownHosts | None = None,
 ) -> FastAPI:
     """Make the application of a remote database: checks of cards.
 
-    ``lifespan`` puts :class:`api.checks.remote.RemoteServices` into the application's state.
+    ``lifespan`` puts :class:`api.checks.remote.RemoteServices` into the application's state;
+    ``hosts`` as of :func:`create_app`.
     """
     return Application(
         (
@@ -181,6 +206,7 @@ def create_remote_app(
         description=REMOTE_DESCRIPTION,
         version=version,
         lifespan=lifespan,
+        hosts=hosts,
     )
 
 

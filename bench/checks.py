@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from permit_ledger.bootstrap.http_basis import development_issuer
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
-from permit_ledger.settings import Settings
+from permit_ledger.settings import DEFAULT_POLICY, Settings
 
 PERMITS, LARGE_PERMITS = 10_000, 2_000_000
 CONNECTIONS = 64
@@ -148,6 +149,15 @@ def _report(result: Result, cities: list[City], console: Console) -> None:
     result.show(console, table)
 
 
+def _without_budgets(folder: Path) -> Path:
+    """The bundled policy for an account that checks more permits than any officer meets."""
+    bundled = files("permit_ledger.bootstrap") / "policies" / f"{DEFAULT_POLICY}.toml"
+    lines = bundled.read_text("utf-8").split("\n\n")
+    own = folder / "policy.toml"
+    own.write_text("\n\n".join(t for t in lines if not t.startswith("[permits_per_hour]")), "utf-8")
+    return own
+
+
 @contextmanager
 def _city(
     stack: ExitStack, name: str, permits: int, folder: Path, embedded: object, console: Console
@@ -165,6 +175,8 @@ def _city(
         **environment_of(settings.data_dir, url, ports["ours"]),
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "10000000",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "10000000",
+        "PERMIT_LEDGER_PERMITS_PER_VERIFIER_PER_HOUR": "10000000",
+        "PERMIT_LEDGER_POLICY": str(_without_budgets(folder)),
         "PERMIT_LEDGER_DATABASE_CONNECTIONS_MAX": str(POOL_CONNECTIONS),
     }
     # The address, which may hold a password, is in the environment: not in the list of processes.

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 
 from domain import permit_number
-from ledger.checks.display_codes import CodeDigests, new_code
+from ledger.checks.display_codes import CodeDigests, StoredCode, new_code
 from ledger.crypto import randomness
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import Connection
@@ -42,7 +42,8 @@ _INTO: dict[str, LiteralString] = {
     "electronic": f"views.electronic_permits ({_SHARED}, claimed, devices)",
 }
 _CODES: LiteralString = (
-    "ledger.display_codes (code_digest, permit_number, holder_id, device, issued_at, expires_at)"
+    "ledger.display_codes (code_digest, permit_number, holder_id, device, challenge_digest,"
+    " issued_at, expires_at, mac)"
 )
 
 
@@ -69,8 +70,11 @@ def mint(
     until = now + timedelta(hours=1)
     minted = [new_code() for _ in range(codes)]
     shown_by = zip(minted, itertools.cycle(permits), strict=False)
-    rows = ((digests.of_code(code), *permit, DEVICE, now, until) for code, permit in shown_by)
-    _copy(connection, _CODES, rows)
+    stored = (
+        StoredCode(digests.of_code(code), *permit, DEVICE, None, now, until)
+        for code, permit in shown_by
+    )
+    _copy(connection, _CODES, ((*each, digests.mac(each)) for each in stored))
     return minted
 
 

@@ -36,7 +36,6 @@ from bench.harness import (
     server,
 )
 from ledger.commands.blocking import BlockingLedger
-from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, connect
 from projections.queries.permits import read_pool
 from tests.keks import keyring
@@ -169,7 +168,7 @@ def _grow(entries: list[bytes]) -> None:
 
 def _integrate(connection: Connection, memory: LastSignedStore) -> None:
     signers = Signers().of(EVENTS.name)
-    integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory, SystemClock())
+    integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory)
     while integrator.step():
         pass
 
@@ -218,7 +217,7 @@ def _proving(result: Result, table: Table, url: str) -> None:
 
     async def prove() -> list[float]:
         async with read_pool(url, connections_max=2) as pool:
-            reader, taken = TreeReader(pool, ORIGIN), []
+            reader, taken = TreeReader(pool, ORIGIN, list), []
             await reader.inclusion(EVENTS, 0, PROOF_LEAVES)
             for _ in range(PROOFS):
                 started = time.perf_counter()
@@ -281,8 +280,8 @@ def _integrating(url: str, folder: Path) -> Iterator[None]:
 
 
 def _run_integrator(url: str, folder: Path) -> None:
-    signers, clock = Signers(), SystemClock()
-    IntegratorRunner(url, ORIGIN, signers, folder, clock, Event(), manifest_interval_s=600).run()
+    signers = Signers()
+    IntegratorRunner(url, ORIGIN, signers, folder, Event(), manifest_interval_s=600).run()
 
 
 async def _caught_up(url: str) -> None:

@@ -6,15 +6,41 @@ encrypted with the key of one person, the holder, who can be restricted and eras
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar, Protocol
 
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 
+from .calendar import shanghai_date
+from .context import CommandContext
+from .errors import TooManyToday
 from .person import Erasure, ErasureRequest
 from .personal import Internal, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class ActsOfDay:
+    """How many events each account has added to a stream on the day of its newest event."""
+
+    day: date | None = None
+    by: Mapping[str, int] = field(default_factory=dict)
+
+    def after(self, event: DomainEvent) -> ActsOfDay:
+        """Count one more event."""
+        day = shanghai_date(event.timestamp)
+        before = self.by if day == self.day else {}
+        return ActsOfDay(day, {**before, event.actor: before.get(event.actor, 0) + 1})
+
+    def require_another(self, context: CommandContext) -> None:
+        """
+        Raises:
+            TooManyToday: the account has added as many today as the policy allows.
+        """
+        today = self.by.get(context.actor, 0) if self.day == context.today else 0
+        if today >= context.policy.events_per_account_and_day_max:
+            raise TooManyToday(context.at)
 
 
 class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -30,6 +56,13 @@ class DomainEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
     station: Plain[str | None]
     policy_version: Plain[str]
     correlation_id: Plain[str]
+
+    def mutate(self, aggregate: Any) -> Any:
+        """Apply the event, and count it among its account's."""
+        changed = super().mutate(aggregate)
+        if changed is not None:
+            changed.acts = changed.acts.after(self)
+        return changed
 
 
 class OrderEvent(DomainEvent):
@@ -101,6 +134,9 @@ class Aggregate(Protocol):
 
     @property
     def erasure_request(self) -> ErasureRequest | None: ...
+
+    @property
+    def acts(self) -> ActsOfDay: ...
 
     @property
     def pending_events(self) -> list[Any]: ...

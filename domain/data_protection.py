@@ -51,11 +51,13 @@ def restrict(aggregates: Sequence[Aggregate], order: Order, context: CommandCont
 
     Raises:
         InvalidDetails
+        TooManyToday: this account has restricted and lifted too often today.
     """
     order = order.normalised()
     require_valid(*order.problems(aggregates))
     for aggregate in aggregates:
         if not (aggregate.restricted or aggregate.erased):
+            aggregate.acts.require_another(context)
             aggregate.trigger_event(
                 stream_type_of(aggregate).restricted,
                 legal_basis=order.legal_basis,
@@ -72,6 +74,7 @@ def lift_restriction(
     Raises:
         InvalidDetails
         NotRestricted: none of them is restricted.
+        TooManyToday: this account has restricted and lifted too often today.
     """
     order = order.normalised()
     require_valid(*order.problems(aggregates))
@@ -79,6 +82,7 @@ def lift_restriction(
     if not restricted:
         raise NotRestricted
     for aggregate in restricted:
+        aggregate.acts.require_another(context)
         aggregate.trigger_event(
             stream_type_of(aggregate).restriction_lifted,
             legal_basis=order.legal_basis,
@@ -108,6 +112,7 @@ def erase(
 
     Raises:
         InvalidDetails
+        TooManyToday
         TwoOfficersRequired: another officer has asked for another reason, or in another case.
     """
     order = order.normalised()
@@ -141,12 +146,14 @@ def withdraw_erasure(aggregates: Sequence[Aggregate], context: CommandContext) -
     """撤回删除申请: by the officer who asked, or by another one who does not approve.
 
     Raises:
+        TooManyToday
         NoErasureRequested: none waits.
     """
     if waiting_request(aggregates, context.at) is None:
         raise NoErasureRequested
     for aggregate in aggregates:
         if aggregate.erasure_request is not None:
+            aggregate.acts.require_another(context)
             aggregate.trigger_event(stream_type_of(aggregate).erasure_withdrawn, **context.stamp)
 
 
@@ -163,6 +170,7 @@ def waiting_request(aggregates: Sequence[Aggregate], at: datetime) -> ErasureReq
 
 def _request(aggregates: Sequence[Aggregate], order: Order, context: CommandContext) -> None:
     for aggregate in aggregates:
+        aggregate.acts.require_another(context)
         aggregate.trigger_event(
             stream_type_of(aggregate).erasure_requested,
             legal_basis=order.legal_basis,

@@ -5,6 +5,7 @@
     DomainError
     ├── Invalid                 the facts given can't be true, whatever the permit's state
     │   └── InvalidDetails      one or more fields, all named at once
+    ├── TooManyToday            the account may go on tomorrow; nothing is kept as the answer
     └── Refused                 the facts are fine; a rule forbids the act now
         ├── NotEligible, GuardianRequired, AlreadyHoldsPermit        issue
         ├── TooEarlyToEndorse, ReissueFirst                          endorse
@@ -13,8 +14,9 @@
         │   TooManyDevices, TooManyDevicesToday, UnknownDevice                            electronic
         ├── ScenarioNotAllowed, ChallengeNotOpen                     show and check
         ├── NotInterprovincial, NotFirst, NotAvailable, MaterialsMissing,
-        │   CommitmentMissing, WrongStage, CollectionNotAsChosen,
-        │   CollectionIncomplete                  identity cards, domain.id_cards.errors
+        │   CommitmentMissing, WrongStage, OtherStation,
+        │   CollectionNotAsChosen, CollectionIncomplete
+        │                                       identity cards, domain.id_cards.errors
         ├── HolderIsRestricted, NotRestricted, TwoOfficersRequired   data protection
         ├── OtherDistrict                                            end
         └── PermitEnded                                              anything after the end
@@ -24,10 +26,13 @@ The first line of each docstring is the message to the caller unless another one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import ClassVar
+from datetime import date, datetime, timedelta
+from typing import ClassVar, Self
+
+from .calendar import last_midnight
 
 
 class DomainError(Exception):
@@ -77,8 +82,31 @@ def require_valid(*problems: FieldProblem) -> None:
         raise InvalidDetails(problems)
 
 
+class TooManyToday(DomainError):
+    """This account has changed this record as often today as the policy allows: go on tomorrow."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, at: datetime) -> None:
+        """``at`` is the instant of the command."""
+        tomorrow = last_midnight(at) + timedelta(days=1)
+        self.wait_s = math.ceil((tomorrow - at).total_seconds())
+        super().__init__()
+
+
 class Refused(DomainError):
-    """A rule forbids this."""
+    """A rule forbids this.
+
+    ``about`` names the records that the refusal tells of besides the one that was asked for: those
+    of another person. Callers are not told which.
+    """
+
+    about: tuple[str, ...] = ()
+
+    def telling_of(self, *streams: str) -> Self:
+        """State the records that it tells of."""
+        self.about = streams
+        return self
 
 
 class Incomplete(Refused):
@@ -105,16 +133,9 @@ class GuardianRequired(Incomplete):
 
 
 class AlreadyHoldsPermit(Refused):
-    """This person already holds a residence permit in the province.
-
-    ``permit_number`` is that permit's, where it is known; callers are not told.
-    """
+    """This person already holds a residence permit in the province."""
 
     code = "ALREADY_HOLDS_PERMIT"
-
-    def __init__(self, detail: str | None = None, permit_number: str | None = None) -> None:
-        self.permit_number = permit_number
-        super().__init__(detail)
 
 
 class NumberOnRecord(Refused):

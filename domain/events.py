@@ -269,6 +269,10 @@ class AddressChanged(PermitEvent):
 
     def apply(self, aggregate: Permit) -> None:
         aggregate.residence = self.residence
+        aggregate.homes = (
+            *aggregate.homes,
+            (shanghai_date(self.timestamp), self.residence.division),
+        )
 
 
 class IdentityCorrected(PermitEvent):

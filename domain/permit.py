@@ -14,6 +14,7 @@ from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
 from . import text
+from .aggregate import ActsOfDay
 from .application import Application
 from .calendar import Term
 from .card import Card, loss_problems
@@ -52,13 +53,14 @@ from .events import (
     LossLifted,
     PermitCancelled,
     PermitEndorsed,
+    PermitEvent,
     PermitIssued,
     PermitVoided,
     ReplacementReason,
 )
 from .person import Erasure, ErasureRequest, Identity, Residence, correction_problems
 from .personal import ERASED, Erased
-from .policy import Ending
+from .policy import Ending, Policy
 
 FINDING_LENGTH_MAX = 2000
 
@@ -85,6 +87,8 @@ class Permit(BaseAggregate[str]):
         self.holder_id = holder_id
         self.identity = identity
         self.residence = residence
+        self.homes: tuple[tuple[date, str], ...] = ((anchor, residence.division),)
+        """The divisions of residence, each with the day on which it was recorded."""
         self.issuing_authority = station
         self.issued_on = anchor
         self.term = Term(anchor, years)
@@ -101,6 +105,7 @@ class Permit(BaseAggregate[str]):
         self.restricted = False
         self.erasure: Erasure | None = None
         self.erasure_request: ErasureRequest | None = None
+        self.acts = ActsOfDay()
 
     # -- issue ---------------------------------------------------------------------------------
 
@@ -157,7 +162,8 @@ class Permit(BaseAggregate[str]):
         if is_endorsed_for(self.term, self.endorsed_on, today, context.policy):
             return
         kind, term = endorsement(self.term, today, context.policy)
-        self.trigger_event(
+        self._record(
+            context,
             PermitEndorsed,
             endorsed_on=today,
             card_presented=presented,
@@ -165,7 +171,6 @@ class Permit(BaseAggregate[str]):
             anchor=term.anchor,
             years=term.years,
             fee_yuan=context.policy.fees.endorsement,
-            **context.stamp,
         )
 
     # -- lose, find, reissue, replace ----------------------------------------------------------
@@ -176,12 +181,12 @@ class Permit(BaseAggregate[str]):
         require_valid(*loss_problems(lost_on, self.issued_on, context.today))
         if self.card.is_lost:
             return
-        self.trigger_event(
+        self._record(
+            context,
             CardReportedLost,
             reported_on=context.today,
             card_serial=self.card.serial,
             lost_on=lost_on,
-            **context.stamp,
         )
 
     def lift_loss(self, context: CommandContext) -> None:
@@ -193,9 +198,7 @@ class Permit(BaseAggregate[str]):
         self._require_open()
         if not self.card.is_lost:
             raise NotReportedLost
-        self.trigger_event(
-            LossLifted, lifted_on=context.today, card_serial=self.card.serial, **context.stamp
-        )
+        self._record(context, LossLifted, lifted_on=context.today, card_serial=self.card.serial)
 
     def reissue(self, context: CommandContext) -> None:
         """补领 [W5]: P15-P17. The anchor does not move.
@@ -206,12 +209,12 @@ class Permit(BaseAggregate[str]):
         self._require_open()
         if not self.card.is_lost:
             raise NotReportedLost
-        self.trigger_event(
+        self._record(
+            context,
             CardReissued,
             card_serial=self.card.serial + 1,
             card_due_on=context.today + timedelta(days=context.policy.card_due_days),
             fee_yuan=context.policy.fees.reissue,
-            **context.stamp,
         )
 
     def replace(
@@ -229,14 +232,14 @@ class Permit(BaseAggregate[str]):
             raise OldCardNotReturned
         fees = context.policy.fees
         by_office = reason is ReplacementReason.OFFICE_ERROR
-        self.trigger_event(
+        self._record(
+            context,
             CardReplaced,
             card_serial=self.card.serial + 1,
             reason=reason,
             old_card_returned=old_card_returned,
             card_due_on=context.today + timedelta(days=context.policy.card_due_days),
             fee_yuan=fees.office_error if by_office else fees.replacement,
-            **context.stamp,
         )
 
     def deliver_card(self, context: CommandContext) -> None:
@@ -244,8 +247,8 @@ class Permit(BaseAggregate[str]):
         self._require_open()
         if self.card.delivered_on is not None:
             return
-        self.trigger_event(
-            CardDelivered, card_serial=self.card.serial, delivered_on=context.today, **context.stamp
+        self._record(
+            context, CardDelivered, card_serial=self.card.serial, delivered_on=context.today
         )
 
     # -- electronic ----------------------------------------------------------------------------
@@ -277,11 +280,11 @@ class Permit(BaseAggregate[str]):
         bound_today = self.bound_that_day if self.bound_on == context.today else 0
         if bound_today >= context.policy.devices_bound_per_day_max:
             raise TooManyDevicesToday
-        self.trigger_event(
+        self._record(
+            context,
             DeviceBound if self.claimed else ElectronicPermitClaimed,
             device=device,
             face_match=face_match,
-            **context.stamp,
         )
 
     def revoke_device(self, thumbprint: str, context: CommandContext) -> None:
@@ -293,6 +296,7 @@ class Permit(BaseAggregate[str]):
         self._require_open()
         if thumbprint not in self.devices:
             raise UnknownDevice
+        # Without the day's limit, which bounds the bindings: a stolen phone is revoked in any case.
         self.trigger_event(DeviceRevoked, thumbprint=thumbprint, **context.stamp)
 
     # -- change --------------------------------------------------------------------------------
@@ -312,12 +316,12 @@ class Permit(BaseAggregate[str]):
         if residence == self.residence:
             return
         report_by = moved_on + timedelta(days=context.policy.address_report_days)
-        self.trigger_event(
+        self._record(
+            context,
             AddressChanged,
             residence=residence,
             moved_on=moved_on,
             reported_late=context.today > report_by,
-            **context.stamp,
         )
 
     def correct_identity(
@@ -359,7 +363,7 @@ class Permit(BaseAggregate[str]):
         require_valid(*correction_problems(corrected, changed, self.issued_on, context))
         if changed:
             corrections = {field: changed.get(field) for field in given}
-            self.trigger_event(IdentityCorrected, **corrections, **context.stamp)
+            self._record(context, IdentityCorrected, **corrections)
 
     # -- end -----------------------------------------------------------------------------------
 
@@ -371,7 +375,7 @@ class Permit(BaseAggregate[str]):
         """
         self._require_open()
         self._require_own_district(Ending(reason), context)
-        self.trigger_event(PermitCancelled, reason=reason, **context.stamp)
+        self._record(context, PermitCancelled, reason=reason)
 
     def void(self, finding: str, context: CommandContext) -> None:
         """Obtained by fraud [N18]: P24.
@@ -387,20 +391,30 @@ class Permit(BaseAggregate[str]):
             reason = f"a finding has 1 to {FINDING_LENGTH_MAX} characters"
         if reason:
             raise InvalidDetails([FieldProblem("finding", reason)])
-        self.trigger_event(PermitVoided, finding=finding, **context.stamp)
+        self._record(context, PermitVoided, finding=finding)
 
     def _require_own_district(self, ending: Ending, context: CommandContext) -> None:
-        """An end that needs no visit of the holder is recorded where the holder lives. A residence
-        outside the city has no station here: then the district that issued the permit counts."""
+        """An end that needs no visit of the holder is recorded where the holder lives."""
         policy = context.policy
         if ending not in policy.endings_in_own_district:
             return
-        division = self.residence.division
+        if policy.district_of(context.station) != self.settled_district(policy, context.today):
+            raise OtherDistrict
+
+    def settled_district(self, policy: Policy, today: date) -> str:
+        """The district where the holder has lived for some time, by what is on record.
+
+        A move counts once it has been on record for ``move_settles_days``: an officer who records
+        one first doesn't make the permit's end an affair of the own district. A residence outside
+        the city has no station here: then the district that issued the permit counts.
+        """
+        settled_by = today - timedelta(days=policy.move_settles_days)
+        first, *moves = self.homes
+        division = [first, *(home for home in moves if home[0] <= settled_by)][-1][1]
         own = policy.retired_divisions.get(division, division)
         if own not in policy.divisions:
             own = policy.district_of(self.issuing_authority) or own
-        if policy.district_of(context.station) != own:
-            raise OtherDistrict
+        return own
 
     @property
     def erased(self) -> bool:
@@ -416,6 +430,16 @@ class Permit(BaseAggregate[str]):
         if self.identity is ERASED:
             raise PermitEnded
         return self.identity
+
+    def _record(
+        self, context: CommandContext, event_class: type[PermitEvent], **facts: Any
+    ) -> None:
+        """
+        Raises:
+            TooManyToday: this account has added as many events today as the policy allows.
+        """
+        self.acts.require_another(context)
+        self.trigger_event(event_class, **facts, **context.stamp)
 
     def _require_open(self) -> None:
         """P11, for every command; a restricted holder's details are not used."""

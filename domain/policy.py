@@ -137,7 +137,14 @@ class Policy:
     """A check of a card that is due from this day on has to bring the code on its face; ``None``:
     no check has to, and a code that is brought is verified. [D]"""
     permits_per_hour: Mapping[str, int] = field(default_factory=dict, kw_only=True)
-    """Scenario → how many different permits one account may check by card in an hour. [D]"""
+    """Scenario → how many different permits one account may check by card in an hour; the
+    service's settings bound all scenarios together, also those that have no figure here. [D]"""
+    move_settles_days: int = field(default=30, kw_only=True)
+    """A move counts for :attr:`endings_in_own_district` once it has been on record for so many
+    days: until then the residence before it does. [D]"""
+    events_per_account_and_day_max: int = field(default=500, kw_only=True)
+    """Events that one account may add to one permit or application in a day: no history grows
+    without limit. [D]"""
     id_cards: IdCardPolicy = field(default_factory=IdCardPolicy, kw_only=True)
     """First identity cards across provinces. [C]"""
     synthetic_people: bool = field(default=False, kw_only=True)
@@ -155,6 +162,8 @@ class Policy:
             "address_report_days": self.address_report_days,
             "devices_max": self.devices_max,
             "devices_bound_per_day_max": self.devices_bound_per_day_max,
+            "move_settles_days": self.move_settles_days,
+            "events_per_account_and_day_max": self.events_per_account_and_day_max,
         }
         if wrong := [name for name, figure in positive.items() if figure < 1]:
             raise ValueError(f"{', '.join(wrong)}: a number above 0")

@@ -17,7 +17,15 @@ from .permit import Permit
 from .personal import ERASED, Erased
 from .standing import Standing
 from .validity import AsOf, History
-from .verification import Outcome, Reason, Track, Verdict, verify_card, verify_display
+from .verification import (
+    CardCode,
+    Outcome,
+    Reason,
+    Track,
+    Verdict,
+    verify_card,
+    verify_display,
+)
 
 _NOT_OF_THE_PERMIT: Final = frozenset({Reason.NOT_LIVE, Reason.SCENARIO_NOT_ALLOWED})
 """Reasons that do not depend on the permit."""
@@ -26,13 +34,15 @@ _NOT_OF_THE_PERMIT: Final = frozenset({Reason.NOT_LIVE, Reason.SCENARIO_NOT_ALLO
 @dataclass(frozen=True, slots=True)
 class PastCheck:
     """A check and its answer; ``known`` is how many of the permit's events were recorded by then.
-    After an erasure the middle three are ``ERASED``."""
+    After an erasure the middle four are ``ERASED``. ``code`` stays as it was: what was brought of a
+    card does not depend on what is known of the permit."""
 
     track: Track
     checked_at: datetime
     verdict: Verdict
     card_serial: int | Erased | None
     device: str | Erased | None
+    code: CardCode | Erased | None
     fields: Collection[str] | Erased
     known: int
 
@@ -72,9 +82,9 @@ def _verdict(check: PastCheck, today: AsOf | None) -> Verdict | None:
         return check.verdict
     standing = today.standing if today else None
     if check.track is Track.PHYSICAL:
-        if not isinstance(check.card_serial, int):
+        if not isinstance(check.card_serial, int) or check.code is ERASED:
             return None
-        return verify_card(standing, check.card_serial)
+        return verify_card(standing, check.card_serial, check.code)
     if check.device is ERASED:
         return None
     is_bound = today is not None and check.device in today.permit.devices

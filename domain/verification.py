@@ -39,6 +39,14 @@ class Reason(StrEnum):
     UNDETERMINED = "undetermined"
 
 
+class CardCode(StrEnum):
+    """What a check of a card brought as the code on its face, where it brought one or had to."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    MISSING = "missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Effective, or the one reason why not."""
@@ -69,7 +77,7 @@ def scenario_fields(
 
 
 def verify_card(
-    standing: Standing | None, card_serial: int, *, is_code_right: bool = True
+    standing: Standing | None, card_serial: int, code: CardCode | None = None
 ) -> Verdict:
     """Check a card by its permit and serial; ``None`` stands for a permit that does not exist.
 
@@ -77,17 +85,21 @@ def verify_card(
     """
     if standing is None or not 1 <= card_serial <= standing.facts.card.serial:
         return Verdict(Reason.UNKNOWN_PERMIT)
-    if not is_code_right:
+    if code in {CardCode.WRONG, CardCode.MISSING}:
         return Verdict(Reason.UNKNOWN_PERMIT)
     return Verdict(_permit_reason(standing) or _card_reason(standing, card_serial))
 
 
-def needs_code(standing: Standing | None, card_serial: int, policy: Policy) -> bool:
-    """Whether a check of this card has to bring the code on its face."""
+def needs_code(standing: Standing | None, policy: Policy) -> bool:
+    """Whether a check of this permit's cards has to bring the code on their face.
+
+    The current card decides for those before it too: a number and a small serial would tell the
+    permit's state otherwise. A superseded card without a code on its face is unknown then, and as
+    ineffective as before.
+    """
     if standing is None or policy.card_codes_from is None:
         return False
-    card = standing.facts.card
-    return card_serial == card.serial and card.due_on >= policy.card_codes_from
+    return standing.facts.card.due_on >= policy.card_codes_from
 
 
 def verify_display(standing: Standing | None, *, is_live: bool, is_bound: bool) -> Verdict:

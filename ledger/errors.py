@@ -7,6 +7,7 @@
     │   ├── UnknownPermit    there is none, or none of the caller's              404
     │   └── UnknownApplication                                                   404
     ├── UnknownCheck         there is none, or none of the caller's              404
+    │   └── UnprovenCheck    its record has no proof of the service's            404
     ├── UnknownHolder        no holder has this id                               404
     ├── Conflict             another command was faster
     │   ├── StaleVersion     the version in If-Match is no longer the last       412
@@ -57,6 +58,10 @@ class UnknownApplication(UnknownAggregate):
 
 class UnknownCheck(LedgerError):
     """There is no such check of your permits."""
+
+
+class UnprovenCheck(UnknownCheck):
+    """There is no receipt of this check: its record does not prove that the service made it."""
 
 
 class UnknownHolder(LedgerError):

@@ -88,8 +88,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://[a-z0-9.:\[\]-]+$",
         max_length=100,
         description="Origin by which callers reach the service, as `https://permits.example`;"
+        " requests under other names than its host and this machine's own are refused;"
         " if unset, `http://` with host and port (`http://[::1]:8000`), and in development mode the"
-        " host that the request names",
+        " host that the request names, which must be this machine's",
     )
     trusted_proxies: str | None = Field(
         None,
@@ -100,13 +101,21 @@ class Settings(BaseSettings):
     metrics_token_file: Path | None = Field(
         None,
         description="File with the bearer token that `/metrics` asks for; if unset, only programs"
-        " on this machine are answered",
+        " on this machine are answered, and none where a proxy or a public URL is configured",
     )
     checks_per_verifier_per_minute: int = Field(
         30_000,
         ge=1,
         le=10_000_000,
         description="Checks by one account, in each API process; more are answered 429",
+    )
+    permits_per_verifier_per_hour: int = Field(
+        8000,
+        ge=1,
+        le=10_000_000,
+        description="Different permits that one account may check by card, in all scenarios"
+        " together and in each API process; more are answered 429. The policy's `permits_per_hour`"
+        " has a budget for each scenario",
     )
     checks_per_permit_per_minute: int = Field(
         600,
@@ -121,6 +130,14 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Camera pictures by one account whose codes the service decodes, in each API"
         " process; more are answered 429",
+    )
+    fruitless_per_account_per_minute: int = Field(
+        300,
+        ge=1,
+        le=1_000_000,
+        description="Requests by one account that were refused or changed nothing, and are on"
+        " record: attempts of registrars, audit reads, checks without the right; in each API"
+        " process, more are answered 429 and not recorded",
     )
     progress_per_client_per_minute: int = Field(
         120,

@@ -37,6 +37,15 @@ MARKERS = {
 """Markers of all tests in a folder or module, so that ``./dev test --fast`` can leave them out."""
 
 TEMPLATE = "template_for_tests"
+TEST_TOPICS = [
+    "\\.",
+    "permit.renamed.v1",
+    "permit.renamed.v7",
+    "test.ended.v1",
+    "test.happened.v1",
+    "test.rare.v1",
+]
+"""Of events that no mapper has made."""
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -81,8 +90,8 @@ def make_service_dir(make_data_dir: Callable[[], Path]) -> Callable[[], Path]:
     """Folders for ``permit-ledger up``: their database server is initialised, which takes seconds,
     and nothing of the service's is in it."""
     model = make_data_dir()
-    with EmbeddedPostgres(model):
-        pass
+    with EmbeddedPostgres(model) as server:
+        _without_fsync(server.url)
 
     def make() -> Path:
         folder = make_data_dir() / "data"
@@ -97,13 +106,20 @@ def make_service_dir(make_data_dir: Callable[[], Path]) -> Callable[[], Path]:
 def postgres_url(make_data_dir: Callable[[], Path], blind_index: BlindIndex) -> Iterator[str]:
     """A server for the whole run, with a prepared template database."""
     with EmbeddedPostgres(make_data_dir()) as server:
+        _without_fsync(server.url)
         with psycopg.connect(server.url, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM SET fsync = off")  # no test pulls this machine's plug
-            admin.execute("SELECT pg_reload_conf()")
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
         with connect(make_conninfo(server.url, dbname=TEMPLATE)) as connection:
             prepare(connection, blind_index, keyring())
+            connection.execute("INSERT INTO ledger.topics SELECT unnest(%s::text[])", [TEST_TOPICS])
         yield server.url
+
+
+def _without_fsync(url: str) -> None:
+    """Tests kill processes and servers; none pulls this machine's plug."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET fsync = off")
+        admin.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

@@ -50,12 +50,11 @@ import re
 import stat
 import struct
 import sys
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from html import escape
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -67,8 +66,13 @@ FORMAT, LISTED, SIGNED = "permit-ledger-evidence/2", "evidence.json", "evidence.
 SIGNATURE_TYPE = "permit-evidence+jwt"
 
 FILES_MAX, NAME_LENGTH_MAX = 400_000, 100  # of a hundred thousand events, and then some
-LISTED_BYTES_MAX = 64 << 20  # it is read before anything is known of it
 ZIP_BYTES_MAX, FILE_BYTES_MAX, BYTES_MAX = 512 << 20, 512 << 20, 1 << 30
+LISTED_BYTES_MAX, UNSIGNED_BYTES_MAX = 64 << 20, 8 << 20
+"""Of the list, which is only taken apart where a key that is trusted has signed its bytes; without
+such a signature, if it is small."""
+SMALL_BYTES_MAX = 1 << 20
+BYTES_MAX_IN = {"opened": FILE_BYTES_MAX, "states": 16 << 20}
+"""Of a file that is read as a whole, by its folder; elsewhere it is small."""
 DIRECTORY_BYTES_MAX = FILES_MAX * (46 + NAME_LENGTH_MAX)
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
 """No part of a name begins with a dot, so none leads out of the folder."""
@@ -81,7 +85,7 @@ NAMES_MAX = 5  # of files at fault, in one message
 
 DAMAGED = (
     *(ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError),
-    *(EOFError, NotImplementedError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(EOFError, NotImplementedError, struct.error, zlib.error),
 )
 
 
@@ -213,15 +217,35 @@ def parse_proof(text: str) -> tuple[int, list[bytes], str]:
     return int(index.removeprefix("index ")), hashes("\n".join(path)), note
 
 
-# -- the zip ---------------------------------------------------------------------------------------
+# -- the zip (PKWARE's APPNOTE, and of it only what evidence needs) --------------------------------
+
+FILE, FILE_MARK = struct.Struct("<4s5H3L2H"), b"PK\3\4"
+AFTER, AFTER_MARK = struct.Struct("<4s3L"), b"PK\7\x08"
+LISTING, LISTING_MARK = struct.Struct("<4s6H3L5H2L"), b"PK\1\2"
+END, END_MARK = struct.Struct("<4s4HLLH"), b"PK\5\6"
+END64, END64_MARK = struct.Struct("<4sQ2H2L4Q"), b"PK\6\6"
+LOCATOR, LOCATOR_MARK = struct.Struct("<4sLQL"), b"PK\6\7"
+STORED, DEFLATED = 0, 8  # methods
+STREAMED, FLAGS = 8, 8 | 6 | 0x800  # a record follows the file; how hard it was packed; UTF-8
+
+
+class Place(NamedTuple):
+    """Where a file is in the zip, from ``at`` to before ``end``, and what it is unpacked."""
+
+    at: int
+    end: int
+    method: int
+    size: int
+    checksum: int
 
 
 class Files(Mapping[str, bytes]):
     """The files of a zip, by their names. Each is read when it is asked for, and none is written to
     disk.
 
-    The zip has these files one after the other, its directory, and nothing else: programs that read
-    zips in other ways (from the front, past a second directory) find the same files.
+    The zip has these files one after the other, its directory, and nothing else: each byte belongs
+    to one of them, and whatever is stated twice is stated alike. So programs that read zips in
+    other ways (from the front, by counts, past a second directory) find the same files.
     """
 
     def __init__(self, packed: BinaryIO) -> None:
@@ -230,84 +254,180 @@ class Files(Mapping[str, bytes]):
             Unsafe: names that lead out of a folder or differ in case only, links, encryption, too
                 many bytes, or bytes that belong to no file.
         """
-        directory_at = _directory_at(packed)
-        self._archive = zipfile.ZipFile(packed)
-        listed = sorted(self._archive.infolist(), key=lambda each: each.header_offset)
-        if len(listed) > FILES_MAX or sum(each.file_size for each in listed) > BYTES_MAX:
-            raise Unsafe("it is larger than evidence of one file can be")
-        taken, at = set[str](), 0
-        for each in listed:
-            _require_safe(each)
-            if each.filename.lower() in taken:
-                raise Unsafe(f"{each.filename} is in it twice")
-            taken.add(each.filename.lower())
-            if each.header_offset != at:
-                raise Unsafe(f"before {each.filename} are bytes that belong to no file")
-            at = _end_of(each, packed)
-        if at != directory_at:
-            raise Unsafe("before its directory are bytes that belong to no file")
-        self._infos = {each.filename: each for each in listed}
+        self._packed = packed
+        self._places: dict[str, Place] = {}
+        count, length, directory_at = _directory(packed)
+        packed.seek(directory_at)
+        directory = packed.read(length)
+        taken, at, listed_at, whole = set[str](), 0, 0, 0
+        for _ in range(count):
+            listed = directory[listed_at : listed_at + LISTING.size]
+            name_length = int.from_bytes(listed[28:30], "little")
+            listed_at += LISTING.size + name_length
+            name = directory[listed_at - name_length : listed_at].decode("ascii", "replace")
+            _require_safe(name, listed)
+            if name.lower() in taken:
+                raise Unsafe(f"{name} is in it twice")
+            taken.add(name.lower())
+            place = _place(packed, name, listed, at)
+            at, whole = place.end, whole + place.size
+            if listed[8] & STREAMED:
+                at += AFTER.size
+            self._places[name] = place
+            if whole > BYTES_MAX:
+                raise Unsafe("it is larger than evidence of one file can be")
+        if at != directory_at or listed_at != length:
+            raise Unsafe("before its directory, or in it, are bytes that belong to no file")
 
     def __getitem__(self, name: str) -> bytes:
-        return self._archive.read(self._infos[name])
+        """
+        Raises:
+            Unsafe: larger than a file of its kind, or not packed as the zip states.
+        """
+        if self._places[name].size > bytes_max(name):
+            raise Unsafe(f"{name} is larger than a file of its kind can be")
+        return b"".join(self._unpacked(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._infos)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._infos)
+        return len(self._places)
 
     def digest(self, name: str) -> str:
         """SHA-256 of a file, in hex; empty if it can't be unpacked."""
         digest = hashlib.sha256()
         try:
-            with self._archive.open(self._infos[name]) as content:
-                while part := content.read(PART_BYTES):
-                    digest.update(part)
+            for part in self._unpacked(name):
+                digest.update(part)
         except DAMAGED:
             return ""
         return digest.hexdigest()
 
+    def _unpacked(self, name: str) -> Iterator[bytes]:
+        """Part by part; the packed bytes end where the file does, so that none hide behind it."""
+        place = self._places[name]
+        size, checksum, inflater = 0, 0, zlib.decompressobj(-zlib.MAX_WBITS)
+        for packed in self._packed_parts(place):
+            if inflater.eof:
+                raise Unsafe(f"{name} is followed by bytes that belong to no file")
+            rest = packed
+            while rest:
+                part = inflater.decompress(rest, PART_BYTES) if place.method == DEFLATED else rest
+                rest = inflater.unconsumed_tail
+                size, checksum = size + len(part), zlib.crc32(part, checksum)
+                if size > place.size:
+                    raise Unsafe(f"{name} is larger than the zip states")
+                yield part
+            if inflater.unused_data:
+                raise Unsafe(f"{name} is followed by bytes that belong to no file")
+        part = inflater.flush()  # the end of what the last bytes repeat
+        if (size + len(part), zlib.crc32(part, checksum)) != (place.size, place.checksum):
+            raise Unsafe(f"{name} is not what the zip states")
+        if place.method == DEFLATED and not inflater.eof:
+            raise Unsafe(f"{name} is cut off")
+        yield part
 
-def _directory_at(packed: BinaryIO) -> int:
-    """Where the directory begins. The record of 22 bytes that says so is the zip's very end; where
-    there are more than 65,535 files, a larger record (ZIP64) and its place, 56 and 20 bytes, stand
-    before it."""
+    def _packed_parts(self, place: Place) -> Iterator[bytes]:
+        for at in range(place.at, place.end, PART_BYTES):
+            self._packed.seek(at)
+            yield self._packed.read(min(PART_BYTES, place.end - at))
+
+
+def bytes_max(name: str) -> int:
+    """How many bytes of a file are read at once, at most."""
+    folder = name.partition("/")[0]
+    return LISTED_BYTES_MAX if name == LISTED else BYTES_MAX_IN.get(folder, SMALL_BYTES_MAX)
+
+
+def _directory(packed: BinaryIO) -> tuple[int, int, int]:
+    """How many files the directory lists, its length, and where it begins. The record of 22 bytes
+    that says so is the zip's very end; where there are more than 65,535 files, a larger record
+    (ZIP64) and its place stand before it."""
     size = packed.seek(0, os.SEEK_END)
     if size > ZIP_BYTES_MAX:
         raise Unsafe("it is larger than evidence of one file can be")
-    packed.seek(max(size - 98, 0))
-    last = packed.read(98)
-    mark, *_, length, at, comment = struct.unpack("<4s4HLLH", last[-22:])
-    end = size - 22
-    if last[-42:-38] == b"PK\6\7":
-        mark64, length, at = struct.unpack("<4s36xQQ", last[:56])
-        end = size - 98 if mark64 == b"PK\6\6" else -1
-    if mark != b"PK\5\6" or comment or at + length != end:
+    large = END64.size + LOCATOR.size + END.size
+    packed.seek(max(size - large, 0))
+    last = packed.read(large)
+    mark, *stated, comment = END.unpack(last[-END.size :])
+    disks, counts, length, at = stated[:2], stated[2:4], stated[4], stated[5]
+    end = size - END.size
+    locator = last[-END.size - LOCATOR.size : -END.size]
+    if locator[:4] == LOCATOR_MARK:
+        end = size - large
+        mark64, rest, _, _, *disks64, count64, count64_too, length64, at64 = END64.unpack(
+            last[: END64.size]
+        )
+        stated64 = [*disks64, count64, count64_too, length64, at64]
+        widths = [0xFFFF] * 4 + [0xFFFFFFFF] * 2
+        if (
+            (mark64, rest) != (END64_MARK, END64.size - 12)
+            or LOCATOR.unpack(locator) != (LOCATOR_MARK, 0, end, 1)
+            or any(
+                one not in {all_ones, other}
+                for one, all_ones, other in zip(stated, widths, stated64, strict=True)
+            )
+        ):
+            raise Unsafe("it has two directories")
+        disks, counts, length, at = disks64, [count64, count64_too], length64, at64
+    if mark != END_MARK or comment or at + length != end or disks != [0, 0]:
         raise Unsafe("a zip without anything before or after it is expected")
-    if length > DIRECTORY_BYTES_MAX:
+    if counts[0] != counts[1] or counts[0] > FILES_MAX or length > DIRECTORY_BYTES_MAX:
         raise Unsafe("its directory is larger than that of evidence can be")
-    return int(at)
+    return counts[0], length, at
 
 
-def _require_safe(each: zipfile.ZipInfo) -> None:
-    name, kind = each.orig_filename, stat.S_IFMT(each.external_attr >> 16)
-    if not NAME.fullmatch(name) or name != each.filename or len(name) > NAME_LENGTH_MAX:
+def _require_safe(name: str, listed: bytes) -> None:
+    """
+    Raises:
+        Unsafe, struct.error
+    """
+    mark, _, _, flags, method, _, _, _, _, size, _, extra, comment, disk, _, attributes, _ = (
+        LISTING.unpack(listed)
+    )
+    kind = stat.S_IFMT(attributes >> 16)
+    if mark != LISTING_MARK or disk:
+        raise Unsafe("its directory is not one of evidence")
+    if not NAME.fullmatch(name) or len(name) > NAME_LENGTH_MAX:
         raise Unsafe(f"{name[:NAME_LENGTH_MAX]!r} is not a safe name of a file")
     if kind not in {0, stat.S_IFREG}:
         raise Unsafe(f"{name} is a link or something else that is no file")
-    if each.flag_bits & 1 or each.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+    if flags & ~FLAGS or method not in {STORED, DEFLATED} or (flags & STREAMED and not method):
         raise Unsafe(f"{name} is encrypted, or packed in an unusual way")
-    if each.file_size > (LISTED_BYTES_MAX if name == LISTED else FILE_BYTES_MAX):
+    if extra or comment:
+        raise Unsafe(f"{name} has more than its name: a second one could stand there")
+    if size > (LISTED_BYTES_MAX if name == LISTED else FILE_BYTES_MAX):
         raise Unsafe(f"{name} is larger than a file of evidence can be")
 
 
-def _end_of(each: zipfile.ZipInfo, packed: BinaryIO) -> int:
-    """Where a file ends in the zip, with the record after it if it was written as a stream."""
-    packed.seek(each.header_offset + 26)
-    name_length, extra_length = struct.unpack("<2H", packed.read(4))
-    lengths: int = name_length + extra_length + (16 if each.flag_bits & 8 else 0)
-    return each.header_offset + 30 + lengths + each.compress_size
+def _place(packed: BinaryIO, name: str, listed: bytes, at: int) -> Place:
+    """Where a file is that has to begin at ``at``; before and after it stands what is listed.
+
+    Raises:
+        Unsafe, struct.error
+    """
+    _, _, needed, flags, method, hour, day, checksum, packed_size, size, *_, begins = (
+        LISTING.unpack(listed)
+    )
+    if begins != at:
+        raise Unsafe(f"before {name} are bytes that belong to no file")
+    packed.seek(at)
+    before = FILE.unpack(packed.read(FILE.size))
+    facts = (0, 0, 0) if flags & STREAMED else (checksum, packed_size, size)
+    expected = (FILE_MARK, needed, flags, method, hour, day, *facts, len(name), 0)
+    if before != expected or packed.read(len(name)) != name.encode():
+        raise Unsafe(f"{name} is another file for those who read the zip from its front")
+    start = at + FILE.size + len(name)
+    place = Place(start, start + packed_size, method, size, checksum)
+    if method == STORED and packed_size != size:
+        raise Unsafe(f"{name} is packed in an unusual way")
+    if flags & STREAMED:
+        packed.seek(place.end)
+        after = AFTER.unpack(packed.read(AFTER.size))
+        if after != (AFTER_MARK, checksum, packed_size, size):
+            raise Unsafe(f"{name} is another file for those who read the zip from its front")
+    return place
 
 
 # -- the service's signature (RFC 7515, ES256) -----------------------------------------------------
@@ -316,7 +436,7 @@ def _end_of(each: zipfile.ZipInfo, packed: BinaryIO) -> int:
 def key_set(text: str) -> dict[str, ec.EllipticCurvePublicKey]:
     """The keys of a JWKS (RFC 7517) that sign with ES256, by their ids."""
     found = {}
-    for key in json.loads(text)["keys"]:
+    for key in json_of(text)["keys"]:
         if (key["kty"], key.get("crv")) == ("EC", "P-256"):
             x, y = (int.from_bytes(unencoded(key[part])) for part in ("x", "y"))
             numbers = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1())
@@ -328,10 +448,22 @@ def unencoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
+def json_of(text: str | bytes) -> Any:
+    """A JSON document in which no member is repeated: readers differ in which one they take."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a member of a JSON object is there twice")
+        return found
+
+    return json.loads(text, object_pairs_hook=members)
+
+
 def claims_of(jws: str, keys: dict[str, ec.EllipticCurvePublicKey]) -> dict[str, Any]:
     """What the service states under its signature."""
     head, payload, signature = jws.split(".")
-    header = json.loads(unencoded(head))
+    header = json_of(unencoded(head))
     if (header["alg"], header["typ"], "crit" in header) != ("ES256", SIGNATURE_TYPE, False):
         raise NotProved("the list of files has a signature of another kind")
     if header["kid"] not in keys:
@@ -348,42 +480,54 @@ def claims_of(jws: str, keys: dict[str, ec.EllipticCurvePublicKey]) -> dict[str,
         keys[header["kid"]].verify(encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
     except InvalidSignature:
         raise NotProved("the signature of the list of files is false") from None
-    claims: dict[str, Any] = json.loads(unencoded(payload))
+    claims: dict[str, Any] = json_of(unencoded(payload))
     return claims
 
 
 # -- opened events against their stored bytes ------------------------------------------------------
 
 STAMP = {"timestamp", "actor", "station", "policy_version", "correlation_id"}
+MEMBER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+"""What a member of a fact is called; with a dot it would look like a part of another."""
 NOT_SHOWN = STAMP | {"sealed", "originator_topic"}
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The parts of a JSON value under dotted names."""
-    inner: list[tuple[str, Any]] = []
+Path = tuple[str | int, ...]
+
+
+def parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The parts of a JSON value, each with the names and numbers that lead to it."""
+    inner: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):
-        inner = [(str(key), each) for key, each in value.items()]
+        inner = list(value.items())
     elif isinstance(value, list):
-        inner = [(str(n), each) for n, each in enumerate(value)]
+        inner = list(enumerate(value))
     if not inner:
-        yield name, value
+        yield path, value
     for key, each in inner:
-        yield from parts(each, f"{name}.{key}" if name else key)
+        yield from parts(each, (*path, key))
 
 
-def in_the_clear(stored: dict[str, Any]) -> dict[str, Any]:
-    """The facts of an event that its stored bytes show, under dotted names."""
+def dotted(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def in_the_clear(stored: dict[str, Any]) -> dict[Path, Any]:
+    """The facts of an event that its stored bytes show."""
     facts = {key: each for key, each in stored.items() if key not in NOT_SHOWN}
-    return {name: value for name, value in parts(facts) if value != {}}
+    return {path: value for path, value in parts(facts) if path and value != {}}
 
 
 def is_same(stored: Any, shown: Any) -> bool:
     """Whether two values are equal; instants may be written with another offset."""
-    if stored == shown and isinstance(stored, bool) == isinstance(shown, bool):
-        return True
+    if type(stored) is not type(shown):
+        return False
+    if not (isinstance(stored, str) and INSTANT.fullmatch(stored) and INSTANT.fullmatch(shown)):
+        return bool(stored == shown)
     try:
         return datetime.fromisoformat(stored) == datetime.fromisoformat(shown)
-    except (TypeError, ValueError):
+    except ValueError:
         return False
 
 
@@ -395,26 +539,48 @@ class Evidence:
 
     def __init__(self, path: str, log_keys: list[str], jwks: str | None) -> None:
         self.files = Files(open(path, "rb"))  # noqa: SIM115  open until the process ends
-        self.is_signed = False
-        self.said: dict[str, Any] = json.loads(self.files[LISTED])
-        if self.said["format"] != FORMAT:
-            raise ValueError(f"it is evidence in another format than {FORMAT}")
         self.missing = []
         if not log_keys:
             self.missing.append("--keys: the log's verifier keys, as shown at /tlog/keys")
         if jwks is None:
             self.missing.append("--jwks: the service's keys, as shown at /.well-known/jwks.json")
         self.trusts_log, self.trusts_service = bool(log_keys), jwks is not None
-        self.keys = log_keys or self.text("keys/log.txt").split()
         self.service_keys = key_set(self.text("keys/service.json") if jwks is None else jwks)
+        self.is_signed = False
+        self.said: dict[str, Any] = self._list()
+        if self.said["format"] != FORMAT:
+            raise ValueError(f"it is evidence in another format than {FORMAT}")
+        self.keys = log_keys or self.text("keys/log.txt").split()
         self.witnesses = [key for key in log_keys if parse_key(key)[2] == COSIGNATURE]
         self.other_witnesses = self.text("keys/witnesses.txt").split()
+
+    def _list(self) -> Any:
+        """Take the list of files apart: any one if its bytes are signed with a trusted key."""
+        try:
+            self.signature()
+            is_trusted = self.trusts_service
+        except (NotProved, *DAMAGED):  # of which the first step speaks
+            is_trusted = False
+        if not is_trusted and len(self.files[LISTED]) > UNSIGNED_BYTES_MAX:
+            raise Unsafe(f"{LISTED} is not signed with a key that you trust, and too large to read")
+        return json_of(self.files[LISTED])
+
+    def signature(self) -> dict[str, Any]:
+        """What the service states of the list of files, whose bytes it has signed.
+
+        Raises:
+            NotProved
+        """
+        claims = claims_of(self.text(SIGNED).strip(), self.service_keys)
+        if claims["evidence_sha256"] != self.files.digest(LISTED):
+            raise NotProved(f"{LISTED} is not the list that the service signed")
+        return claims
 
     def text(self, name: str) -> str:
         return self.files[name].decode()
 
     def json(self, name: str) -> Any:
-        return json.loads(self.files[name])
+        return json_of(self.files[name])
 
     def checkpoint(self, name: str, origin: str) -> tuple[int, bytes]:
         """Size and root of a checkpoint that the log has signed."""
@@ -434,9 +600,7 @@ class Evidence:
     # The seven steps, as above. Each returns a sentence that says what was found.
 
     def check_files(self) -> str:
-        claims = claims_of(self.text(SIGNED).strip(), self.service_keys)
-        if claims["evidence_sha256"] != hashlib.sha256(self.files[LISTED]).hexdigest():
-            raise NotProved(f"{LISTED} is not the list that the service signed")
+        claims = self.signature()
         if (claims["origin"], claims["stream"]) != (self.said["origin"], self.said["stream"]):
             raise NotProved(f"{LISTED} is of another log or file than the signature")
         listed, there = self.said["files"], self.files.keys() - {LISTED, SIGNED}
@@ -472,7 +636,7 @@ class Evidence:
         size, root = self.head_of(newest, self.said["origin"])
         for event in self.said["events"]:
             position, entry = event["position"], self.entry(event)
-            stated = json.loads(entry)
+            stated = json_of(entry)
             state = self.files[f"states/{position}.bin"]
             if hashlib.sha256(state).hexdigest() != stated["state"]:
                 raise NotProved(f"the stored bytes of position {position} are not those in the log")
@@ -490,7 +654,7 @@ class Evidence:
     def check_chain(self) -> str:
         before, position = None, 0
         for number, event in enumerate(self.said["events"], start=1):
-            stated = json.loads(self.entry(event))
+            stated = json_of(self.entry(event))
             previous = before.hex() if before else None
             if event["version"] != number or stated["previous"] != previous:
                 raise NotProved(f"version {number} does not follow the one before it")
@@ -512,8 +676,8 @@ class Evidence:
     def check_completeness(self) -> str:
         if "manifest/row.json" not in self.files:
             raise NotProved("no manifest has it yet: that these are all events is not shown")
-        row, entry = json.loads(self.files["manifest/row.json"]), self.files["manifest/entry.json"]
-        manifest = json.loads(entry)
+        row, entry = json_of(self.files["manifest/row.json"]), self.files["manifest/entry.json"]
+        manifest = json_of(entry)
         index, path, note = parse_proof(self.text("manifest/entry.tlog-proof"))
         size, root = self.head_of(note, self.said["origin"] + "/manifests")
         check_inclusion(leaf_hash(entry), index, size, root, path)
@@ -557,12 +721,11 @@ class Evidence:
                 wrong.append("type")
             if not is_same(stored.get("timestamp"), event["recorded_at"]):
                 wrong.append("recorded_at")
-            facts = dict(parts(event["facts"] or {}))
-            plain = in_the_clear(stored) if event["readable"] else {}
+            facts, plain = shown_facts(event), in_the_clear(stored) if event["readable"] else {}
             wrong += [
-                name
-                for name, value in plain.items()
-                if name not in facts or not is_same(value, facts[name])
+                dotted(path)
+                for path, value in plain.items()
+                if path not in facts or not is_same(value, facts[path])
             ]
             if wrong:
                 raise NotProved(
@@ -578,13 +741,30 @@ class Evidence:
     def stored(self, position: int) -> dict[str, Any]:
         """The members of an event's stored bytes; none if they are not readable at all."""
         try:
-            members = json.loads(self.files[f"states/{position}.bin"])
+            members = json_of(self.files[f"states/{position}.bin"])
         except ValueError:
             return {}
         return members if isinstance(members, dict) else {}
 
     def entry(self, event: dict[str, Any]) -> bytes:
         return self.files[f"entries/{event['position']}.json"]
+
+
+def shown_facts(event: dict[str, Any]) -> dict[Path, Any]:
+    """The facts of an opened event.
+
+    Raises:
+        NotProved: it can't be read and has some, or names that look like others.
+    """
+    facts = event["facts"]
+    if facts is None or facts == {}:
+        return {}
+    if event["readable"] is not True or not isinstance(facts, dict):
+        raise NotProved(f"position {event['position']} is not readable, and shows facts")
+    found = dict(parts(facts))
+    if any(isinstance(name, str) and not MEMBER.fullmatch(name) for path in found for name in path):
+        raise NotProved(f"position {event['position']} shows facts under names that are none")
+    return found
 
 
 def _text(stored: dict[str, Any], name: str) -> str | None:
@@ -612,6 +792,7 @@ STYLE = """
   td:last-child { width: 2rem; } small { color: #5a6778; }
 """
 PROVED, STATED = "✓", "○"
+MISSING = object()
 HEADINGS = ("what · 项目", "value · 内容", "")
 
 
@@ -636,7 +817,7 @@ def summary(evidence: Evidence) -> str:
     if "opened/state.json" in evidence.files:
         page.append("<h2>State at that instant · 当时状态</h2>\n")
         state = parts(evidence.json("opened/state.json"))
-        page.append(_table([(name, value, STATED) for name, value in state]))
+        page.append(_table([(dotted(path), value, STATED) for path, value in state]))
     page.append("<h2>What happened · 经过</h2>\n")
     for event in evidence.json("opened/history.json"):
         stored = evidence.stored(event["position"])
@@ -650,9 +831,8 @@ def summary(evidence: Evidence) -> str:
         if not event["readable"]:
             rows.append(("unreadable · 无法读取", event["reason"], STATED))
         rows += [
-            (name, value, PROVED if name in clear else STATED)
-            for name, value in parts(event["facts"] or {})
-            if name
+            (dotted(path), value, PROVED if is_same(clear.get(path, MISSING), value) else STATED)
+            for path, value in shown_facts(event).items()
         ]
         rows += [
             (f"{each['field']} ⟶", each["withheld"] or each["after"], STATED)
@@ -757,14 +937,25 @@ def verdict(evidence: Evidence, failed: int, summary_file: str | None) -> int:
     print("statement: its signature stands for them, not the log.")
     if summary_file:
         try:
-            with open(summary_file, "w", encoding="utf-8") as page:
-                page.write(summary(evidence))
-        except (OSError, *DAMAGED) as error:
+            write_new(summary_file, summary(evidence))
+        except (OSError, NotProved, *DAMAGED) as error:
             say(f"the summary can't be written: {error}")
             return 1
         say(f"summary: {summary_file}")
     print("EVERYTHING HOLDS · 全部成立")
     return 0
+
+
+def write_new(file: str, page: str) -> None:
+    """Write a file that is not there yet, for its owner only: it shows personal details. A link is
+    not followed.
+
+    Raises:
+        OSError
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    with open(os.open(file, flags, 0o600), "w", encoding="utf-8") as opened:
+        opened.write(page)
 
 
 def main_for_any_terminal() -> int:

@@ -7,7 +7,8 @@ a database from a backup, the tree grows on only if it comes to the same root.
 
 from __future__ import annotations
 
-from ledger.database.clock import Clock
+import structlog
+
 from ledger.database.connections import Connection, translated_errors
 from ledger.database.rows import scalars
 from ledger.errors import Corrupt, LogBehind, LogGap
@@ -15,10 +16,12 @@ from ledger.errors import Corrupt, LogBehind, LogGap
 from .last_signed import LastSignedStore
 from .logs import Log, gap_in
 from .merkle import Edge, leaf_hash
-from .notes import NoteSigner, TreeHead
+from .notes import Note, NoteSigner, TreeHead
 from .store import TreeStore
 
 BATCH_MAX = 1000
+
+_log = structlog.get_logger(__name__)
 
 
 class Forked(Corrupt):
@@ -38,7 +41,6 @@ class Integrator:
         origin: str,
         signers: list[NoteSigner],
         memory: LastSignedStore,
-        clock: Clock,
     ) -> None:
         """Compare the tree with what was signed last.
 
@@ -50,7 +52,6 @@ class Integrator:
         self._origin = log.origin(origin)
         self._signers = signers
         self._memory = memory
-        self._clock = clock
         self._store = TreeStore(connection, log.name)
         with translated_errors():
             self._edge = self._read_edge()
@@ -88,7 +89,7 @@ class Integrator:
             raise Forked(f"{self._log.name}: another process changed the tree at {before[0]}.")
         if not self._promised:  # until then the signed history is not confirmed
             checkpoint = head.signed(self._signers)
-            self._store.keep_checkpoint(checkpoint, self._clock.now())
+            self._store.keep_checkpoint(checkpoint)
             self._memory.keep(checkpoint)
 
     def _until(self) -> int:
@@ -141,17 +142,15 @@ class Integrator:
         """Sign the newest checkpoint with new keys too, for verifiers that trust only those."""
         if self._promised:
             return
+        head = TreeHead(self._origin, self.size, self._edge.root)
         newest = self._store.newest_checkpoint(self._origin)
-        signed = {(each.name, each.key_id) for each in newest.signatures} if newest else set()
-        missing = [
-            signer
-            for signer in self._signers
-            if (signer.verifier.name, signer.verifier.key_id) not in signed
-        ]
-        if missing or newest is None:
-            head = TreeHead(self._origin, self.size, self._edge.root)
-            checkpoint = head.signed(missing or self._signers)
-            self._store.keep_checkpoint(checkpoint, self._clock.now())
+        signed = set(newest.signatures) if newest and newest.text == str(head) else set()
+        missing = tuple(
+            each for each in head.signed(self._signers).signatures if each not in signed
+        )
+        if missing and not self._store.keep_checkpoint(Note(str(head), missing)):
+            # Until the next checkpoint none is signed with this key; verify-log names the line.
+            _log.error("another line stands under the log's key", tree=self._log.name)
 
     def _read_edge(self) -> Edge:
         size, root = self._store.head()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -97,7 +98,7 @@ class ManifestMaker:
         with translated_errors(), self._connection.transaction():
             size, root = TreeStore(self._connection, "events").head()
             position, newest = self._newest()
-            if not size or (newest and newest.log_size == size):
+            if not size or (newest and newest.log_size >= size):
                 return False
             manifest = self._write(size, root)
             self._connection.execute(
@@ -109,8 +110,11 @@ class ManifestMaker:
         return True
 
     def _newest(self) -> tuple[int, Manifest | None]:
+        """The position of the last one, and what it states, if that can be read."""
         for position, entry in query_rows(self._connection, _sql.newest_manifest):
-            return position, Manifest.of(entry)
+            with suppress(Corrupt):
+                return position, Manifest.of(entry)
+            return position, None
         return 0, None
 
     def _write(self, size: int, root: bytes) -> Manifest:

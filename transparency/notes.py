@@ -100,6 +100,17 @@ class Note:
         """Append signatures; each line is kept once, the note's own first."""
         return Note(self.text, tuple(dict.fromkeys([*self.signatures, *more])))
 
+    def without_false(self, keys: Iterable[NoteVerifier]) -> Note:
+        """Leave out what claims to be a signature by one of these keys and is none. Lines of other
+        keys stay: who knows those verifies them."""
+        known = {(key.name, key.key_id): key for key in keys}
+
+        def may_stay(signature: Signature) -> bool:
+            key = known.get((signature.name, signature.key_id))
+            return key is None or key.has_signed(self.text, signature)
+
+        return Note(self.text, tuple(filter(may_stay, self.signatures)))
+
     def verified(self, keys: Iterable[NoteVerifier]) -> list[Signature]:
         """The signatures by these keys.
 
@@ -135,8 +146,10 @@ def signature_of(line: str) -> Signature:
 
 
 def is_name(name: str) -> bool:
-    """Whether a key may have this name."""
-    return bool(name) and "+" not in name and not any(map(str.isspace, name))
+    """Whether a key may have this name: a note has no control characters."""
+    return bool(name) and not any(
+        each == "+" or each.isspace() or each < " " or each == "\x7f" for each in name
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,14 @@ class NoteVerifier:
             self._verify(text, signature.value)
         except (InvalidSignature, ValueError, UnsupportedAlgorithm):
             raise Unsigned(f"the signature of {self.name} is invalid") from None
+
+    def has_signed(self, text: str, signature: Signature) -> bool:
+        """Whether the signature is this key's, of this text."""
+        try:
+            self.check(text, signature)
+        except Unsigned:
+            return False
+        return True
 
     def _verify(self, text: str, value: bytes) -> None:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,10 +28,12 @@ from .merkle import (
     span_hash,
     tiles_of,
 )
-from .notes import Note, TreeHead
+from .notes import SIGNATURES_MAX, Note, NoteVerifier, TreeHead
 from .store import columns, readable_checkpoint_in, tiles_in
 
 SIZE_MAX = 2**62
+UNSIGNED_MAX = 50
+"""Checkpoints that the log has not signed are passed over, up to so many."""
 
 _sql = Queries("transparency", "sql/tree.sql")
 
@@ -64,14 +66,18 @@ class ManifestProof(NamedTuple):
 
 
 class TreeReader:
-    """Belongs to one event loop; borrows a connection for each read. ``origin`` is the ledger's.
+    """Belongs to one event loop; borrows a connection for each read.
 
-    Every method raises ``Unavailable`` while the database is out of reach.
+    Checkpoints that it returns are signed by a key of their log, and have no line that claims to
+    be by a known key and is not. Every method raises ``Unavailable`` while the database is out of
+    reach.
     """
 
-    def __init__(self, pool: Pool, origin: str) -> None:
+    def __init__(self, pool: Pool, origin: str, keys: Callable[[], Iterable[NoteVerifier]]) -> None:
+        """``origin`` is the ledger's, ``keys`` are those of its logs and of known witnesses."""
         self.origin = origin
         self._pool = pool
+        self._keys = keys
         self._sizes = GroupRead(self._read_sizes)
         self._leaves = GroupRead(self._read_leaves)
 
@@ -81,7 +87,7 @@ class TreeReader:
         return await self._sizes.get(log.name) or 0
 
     async def newest(self, log: Log, *, size_max: int = SIZE_MAX) -> Note | None:
-        """The newest checkpoint, with all signatures."""
+        """The newest checkpoint, with its cosignatures."""
         return await self._checkpoint(
             _sql.newest_checkpoint, log, size_min=0, size_max=min(size_max, SIZE_MAX)
         )
@@ -101,7 +107,8 @@ class TreeReader:
     async def cosigned(
         self, log: Log, size_min: int, limit: int = 20, *, size_max: int = SIZE_MAX
     ) -> list[Note]:
-        """Checkpoints that witnesses have signed, the newest first."""
+        """Checkpoints with a line that may be a witness's, the newest first; none of their lines is
+        verified (:meth:`genuine`)."""
         rows = await self._rows(
             _sql.cosigned_checkpoints,
             tree=log.name,
@@ -110,6 +117,19 @@ class TreeReader:
             limit=limit,
         )
         return [readable_checkpoint_in(row, log.origin(self.origin)) for row in rows]
+
+    def genuine(self, log: Log, checkpoint: Note) -> Note | None:
+        """A checkpoint without false lines, and with no more than a note may have; ``None`` if its
+        log has not signed it."""
+        origin, keys = log.origin(self.origin), list(self._keys())
+        own = {(key.name, key.key_id) for key in keys if key.name == origin}
+        lines = sorted(  # the log's own first, the others as they were
+            checkpoint.without_false(keys).signatures,
+            key=lambda each: (each.name, each.key_id) not in own,
+        )
+        if not lines or (lines[0].name, lines[0].key_id) not in own:
+            return None
+        return Note(checkpoint.text, tuple(lines[:SIGNATURES_MAX]))
 
     # -- proofs ----------------------------------------------------------------------------------
 
@@ -186,7 +206,9 @@ class TreeReader:
             return None
         manifest, at = Manifest.of(entry), streams.index(stream)
         number = tile * WIDTH + at
-        if number >= manifest.permits:
+        version = versions[at] if versions and at < len(versions) else None
+        # Rows of another manifest, or not the integrator's own: they prove nothing.
+        if not 0 <= number < manifest.permits or version is None:
             raise Moved
         spans = inclusion_spans(number, manifest.permits)
         levels, indexes = columns(tiles_of(nodes_of(spans)))
@@ -195,7 +217,7 @@ class TreeReader:
             path = hashes_of(spans, tiles_in(rows))
         except KeyError:
             raise Moved from None
-        return ManifestProof(position, manifest, number, versions[at], path)
+        return ManifestProof(position, manifest, number, version, path)
 
     # -- queries -----------------------------------------------------------------------------------
 
@@ -209,8 +231,16 @@ class TreeReader:
         )
 
     async def _checkpoint(self, query: str, log: Log, **parameters: object) -> Note | None:
-        rows = await self._rows(query, tree=log.name, **parameters)
-        return readable_checkpoint_in(rows[0], log.origin(self.origin)) if rows else None
+        """The first of those found that its log has signed: the others were added to hide it."""
+        for limit in (1, UNSIGNED_MAX):
+            rows = await self._rows(query, tree=log.name, limit=limit, **parameters)
+            for row in rows:
+                note = readable_checkpoint_in(row, log.origin(self.origin))
+                if found := self.genuine(log, note):
+                    return found
+            if len(rows) < limit:
+                break
+        return None
 
     async def _read_sizes(self, _: list[str]) -> Mapping[str, int]:
         rows = await self._rows(_sql.select_trees)

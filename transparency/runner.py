@@ -13,7 +13,6 @@ from threading import Event
 
 import structlog
 
-from ledger.database.clock import Clock
 from ledger.database.connections import CHANNEL, Connection
 from ledger.database.leader import Lease, run_as_leader
 from ledger.database.named_sql import Queries
@@ -57,7 +56,6 @@ class IntegratorRunner:
         origin: str,
         signers: Signers,
         folder: Path,
-        clock: Clock,
         stop: Event,
         *,
         manifest_interval_s: float,
@@ -66,7 +64,6 @@ class IntegratorRunner:
         self._origin = origin
         self._signers = signers
         self._folder = folder
-        self._clock = clock
         self._stop = stop
         self._manifest_interval_s = manifest_interval_s
 
@@ -112,7 +109,7 @@ class IntegratorRunner:
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
         signers = self._signers.of(log.name)
         memory = LastSignedStore(self._folder, log.name)
-        return Integrator(connection, log, self._origin, signers, memory, self._clock)
+        return Integrator(connection, log, self._origin, signers, memory)
 
     def _stop_tree(self, connection: Connection, work: _Work, reason: str) -> None:
         work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
@@ -83,30 +82,29 @@ class TreeStore:
         )
         return bool(moved)
 
-    def keep_checkpoint(self, checkpoint: Note, signed_at: datetime) -> None:
-        head = TreeHead.of(checkpoint.text)
-        self._connection.execute(
-            _sql.keep_checkpoint,
-            {
-                "tree": self._tree,
-                "size": head.size,
-                "root": head.root,
-                "signed_at": signed_at,
-                "lines": [str(signature) for signature in checkpoint.signatures],
-            },
-        )
+    def keep_checkpoint(self, checkpoint: Note) -> bool:
+        """Keep a checkpoint of the tree as it is; returns whether it has these signatures now.
 
-    def keep_cosignatures(self, size: int, signatures: Iterable[Signature]) -> None:
-        """Those of witnesses, for a checkpoint that is kept."""
+        Of each key, the first line that comes is kept.
+        """
+        head = TreeHead.of(checkpoint.text)
+        lines = [str(signature) for signature in checkpoint.signatures]
+        parameters = {"tree": self._tree, "size": head.size, "root": head.root, "lines": lines}
+        kept: int = scalar(self._connection, _sql.keep_checkpoint, parameters)
+        return kept == len(lines)
+
+    def keep_cosignatures(self, size: int, signatures: Iterable[Signature]) -> bool:
+        """Those of witnesses, for a checkpoint that is kept; returns whether it has them now."""
         lines = [str(signature) for signature in signatures]
-        self._connection.execute(
-            _sql.keep_cosignatures, {"tree": self._tree, "size": size, "lines": lines}
-        )
+        parameters = {"tree": self._tree, "size": size, "lines": lines}
+        kept: int = scalar(self._connection, _sql.keep_cosignatures, parameters)
+        return kept == len(lines)
 
     def newest_checkpoint(self, origin: str) -> Note | None:
-        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62}
+        """With all lines that are signatures; whose they are is still to be verified."""
+        parameters = {"tree": self._tree, "size_min": 0, "size_max": 2**62, "limit": 1}
         row = self._connection.execute(_sql.newest_checkpoint, parameters).fetchone()
-        return checkpoint_in(row, origin) if row else None
+        return readable_checkpoint_in(row, origin) if row else None
 
     def cosigned(self, origin: str, limit: int = 20) -> list[Note]:
         """Checkpoints with cosignatures of witnesses, the newest first."""
@@ -137,8 +135,7 @@ def checkpoint_in(row: Row, origin: str) -> Note:
 
 
 def readable_checkpoint_in(row: Row, origin: str) -> Note:
-    """The same, leaving out lines that are not signatures, which only the database's owner can have
-    inserted."""
+    """The same, leaving out lines that are not signatures."""
     size, root, lines = row[:3]
     signatures = []
     for line in lines or ():

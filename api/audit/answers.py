@@ -180,6 +180,7 @@ class ReadAnswer(BaseModel):
 
 class ReadsAnswer(BaseModel):
     reads: list[ReadAnswer]
+    unreadable: list[int] = Field(description="positions of records that can't be read")
     next_before: int | None = Field(description="`before` of the next page; null at the end")
 
 

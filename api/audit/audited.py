@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
-from typing import Annotated, Any
+from http import HTTPStatus
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
@@ -13,10 +14,12 @@ from starlette.responses import Response
 
 from api.http import problems
 from api.http.instants import with_plus
+from api.http.json_bodies import JsonRoute
 from api.http.roles import Scope
 from api.http.security import authenticated, documented, require_scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
+from api.http.writing import Written
 from domain import citizen_id, permit_number
 from domain.id_cards import receipt_number
 from domain.instants import is_instant
@@ -28,8 +31,12 @@ CASE_HEADER = "Audit-Case"
 CASE_LENGTH_MAX = 64
 NOT_KEPT = "[not kept]"
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_OUTCOMES = {200: "answered", 403: "refused", 404: "unknown", 422: "invalid"} | dict.fromkeys(
-    (429, 503), "unavailable"
+_TILE = re.compile(r"[x0-9/.p]{1,60}")
+_HOLDER = re.compile(r"[0-9a-f]{32}")
+_OUTCOMES = (
+    {200: "answered", 404: "unknown", 422: "invalid"}
+    | dict.fromkeys((403, 409, 412), "refused")
+    | dict.fromkeys((429, 503), "unavailable")
 )
 
 SUBJECTS: dict[str, Callable[[str], str | None]] = {
@@ -59,6 +66,28 @@ async def investigator(
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     require_scope(caller, Scope.AUDIT_READ)
+    return _in_case(request, caller)
+
+
+async def investigator_or_operator(
+    request: Request,
+    service: Annotated[Services, Depends(services)],
+    _: Annotated[None, Depends(documented)],
+) -> Principal:
+    """Dependency: an operator, or an investigator with a case, who may be an operator as well; else
+    401 or 403."""
+    caller = await authenticated(request.scope, service)
+    request.state.caller = caller.subject
+    require_scope(caller, Scope.AUDIT_READ, Scope.OPERATE)
+    return _in_case(request, caller) if Scope.AUDIT_READ in caller.scopes else caller
+
+
+def _in_case(request: Request, caller: Principal) -> Principal:
+    """Return the caller with the case that is recorded.
+
+    Raises:
+        HttpProblem: 403 or 422.
+    """
     named = _named_case(request)
     if caller.case is None and named is not None:
         caller = replace(caller, case=named)
@@ -74,6 +103,20 @@ async def investigator(
         detail = f"The header {CASE_HEADER} names another case than the token."
         raise problems.HttpProblem(422, "INVALID_REQUEST", detail)
     return caller
+
+
+async def with_place(
+    caller: Annotated[Principal, Depends(investigator)],
+    service: Annotated[Services, Depends(services)],
+) -> AsyncIterator[None]:
+    """Dependency of reads of a whole history: holds one of their places until it is answered.
+
+    Raises:
+        HttpProblem: 429; this account has taken as many as it may.
+        Unavailable: all are taken.
+    """
+    with service.whole_histories.place(caller.subject):
+        yield
 
 
 def _named_case(request: Request) -> str | None:
@@ -96,11 +139,14 @@ def _named_case(request: Request) -> str | None:
 
 
 Investigator = Annotated[Principal, Depends(investigator)]
+WHOLE_HISTORY: Final = (Depends(with_place),)
+Auditor = Annotated[Principal, Depends(investigator_or_operator)]
 
 
 class AuditedRoute(APIRoute):
     """Responds once the read is recorded, and with 503 if it can't be. Requests without a valid
-    token are not recorded: the reader is unknown.
+    token are not recorded: the reader is unknown. Nor are those beyond the limit of refused ones,
+    which get 429.
 
     For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
     """
@@ -114,9 +160,14 @@ class AuditedRoute(APIRoute):
             except Exception as error:  # noqa: BLE001  failed reads are recorded too
                 response = problems.of(request, error)
             reader: Principal | None = getattr(request.state, "principal", None)
-            if reader is None:
+            if reader is None or not self._is_look(reader, response):
                 return response
             service: Services = request.app.state.services
+            if response.status_code != HTTPStatus.OK:
+                try:
+                    service.fruitless.spend(reader.subject)
+                except problems.HttpProblem as error:
+                    return problems.of(request, error)
             read = AuditRead(
                 read_at=service.clock.now(),
                 reader=reader.subject,
@@ -135,6 +186,10 @@ class AuditedRoute(APIRoute):
 
         return record_and_answer
 
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        """Return whether the response is a look into the audit."""
+        return True
+
     def _parameters(self, request: Request) -> dict[str, str]:
         """Return the endpoint's parameters; values that are no instants, numbers or names of
         streams are not kept."""
@@ -144,6 +199,30 @@ class AuditedRoute(APIRoute):
             for name, value in request.query_params.items()
             if name in own
         }
+
+
+class EntriesRoute(AuditedRoute):
+    """The same for the entries of the trees, which name permits and receipts: a look of anyone but
+    a mere operator, who copies the log as a whole. Endpoints take an :data:`Auditor`."""
+
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        return Scope.AUDIT_READ in reader.scopes or Scope.OPERATE not in reader.scopes
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        tile = request.path_params["tile_path"]
+        return {"tile": tile if _TILE.fullmatch(tile) else NOT_KEPT}
+
+
+class OrderRoute(AuditedRoute, JsonRoute):
+    """The same for the commands of data protection, where no event is the record: they were
+    refused, or changed nothing and say all the same whose holder it is, and in which state."""
+
+    def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
+        return not (isinstance(response, Written) and response.is_on_record)
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        holder_id = request.path_params["holder_id"]
+        return {"holder_id": holder_id if _HOLDER.fullmatch(holder_id) else NOT_KEPT}
 
 
 def stream(name: str) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from api.checks.own_checks import shown
-from domain.personal import ERASED
+from domain.personal import ERASED, Erased
 from domain.recheck import PastCheck, RecheckResult, recheck
 from domain.validity import History
-from domain.verification import Reason, Track, Verdict
+from domain.verification import CardCode, Reason, Track, Verdict
 from ledger.checks.log import Check
 from ledger.eventlog.history import StreamHistory
 
@@ -35,9 +35,16 @@ def _past(check: Check, recorded: StreamHistory) -> PastCheck:
         verdict=Verdict(Reason(check.reason) if check.reason else None),
         card_serial=check.card_serial,
         device=check.device,
+        code=_code(check),
         fields=ERASED if check.fields is ERASED else tuple(check.fields),
         known=sum(one.position <= check.as_of_position for one in recorded.events),
     )
+
+
+def _code(check: Check) -> CardCode | Erased | None:
+    if check.card_code is ERASED:
+        return ERASED
+    return None if check.card_code is None else CardCode(check.card_code)
 
 
 def _today(again: RecheckResult, recorded: StreamHistory) -> TodayAnswer | None:

@@ -27,9 +27,10 @@ from .answers import (
     HolderAnswer,
     WaitingErasureAnswer,
 )
+from .audited import OrderRoute
 from .schemas import OrderBody
 
-router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=OrderRoute)
 
 requests = APIRouter(prefix="/v1/audit/erasures", tags=["data-protection"], route_class=JsonRoute)
 

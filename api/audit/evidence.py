@@ -30,7 +30,7 @@ from transparency.proof_text import TlogProof
 from transparency.reading import ManifestProof, Moved
 
 from .answers import EventAnswer
-from .audited import AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
 from .changes import event_answers
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
@@ -55,7 +55,12 @@ _ZIP: documents.Responses = {
 RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
-@router.get("/permits/{permit_number}/evidence", response_class=Response, responses=RESPONSES)
+@router.get(
+    "/permits/{permit_number}/evidence",
+    response_class=Response,
+    responses=RESPONSES,
+    dependencies=WHOLE_HISTORY,
+)
 async def evidence(
     permit_number: str, caller: Investigator, service: Service, at: At = None
 ) -> Response:
@@ -155,8 +160,9 @@ async def _newest(size_min: int, service: Services) -> Note:
     else one that any witness has, else the newest."""
     if witnessed := await service.witnessed.covering(EVENTS, size_min):
         return witnessed
-    if cosigned := await service.trees.cosigned(EVENTS, size_min, limit=1):
-        return cosigned[0]
+    for cosigned in await service.trees.cosigned(EVENTS, size_min):
+        if found := service.trees.genuine(EVENTS, cosigned):
+            return found
     if newest := await service.trees.newest(EVENTS):
         return newest
     raise Unavailable("Nothing is signed yet: try again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.history import StreamHistory
 
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
-from .audited import AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
 from .changes import Hidden, answer_of, flat, plain
 from .evidence import RESPONSES, zipped
 from .investigator import EVENTS_MAX, After
@@ -38,7 +39,8 @@ _PERSONAL = ("applicant.", "return_reason")
 
 @router.get(
     "/id-card-applications/{receipt_number}/events",
-    responses=documents.problems(401, 403, 404, 422, 503),
+    responses=documents.problems(401, 403, 404, 422, 429, 503),
+    dependencies=WHOLE_HISTORY,
 )
 async def application_events(
     request: Request,
@@ -52,7 +54,7 @@ async def application_events(
     """The history of an application: who, where, when, and each field's old and new value."""
     number = well_formed(receipt_number)
     history = await _history(number, service)
-    answers, _now = _event_answers(history)
+    answers, _now = await asyncio.to_thread(_event_answers, history)
     later = [answer for answer in answers if answer.version > after]
     next_after = later[limit - 1].version if len(later) > limit else None
     response.headers.update(next_page(request, after=next_after))
@@ -67,7 +69,7 @@ async def application_events(
 
 @router.get(
     "/id-card-applications/{receipt_number}/registrar-reads",
-    responses=documents.problems(401, 403, 404, 422, 503),
+    responses=documents.problems(401, 403, 404, 422, 429, 503),
 )
 async def application_registrar_reads(
     request: Request,
@@ -85,14 +87,17 @@ async def application_registrar_reads(
 
 
 @router.get(
-    "/id-card-applications/{receipt_number}/evidence", response_class=Response, responses=RESPONSES
+    "/id-card-applications/{receipt_number}/evidence",
+    response_class=Response,
+    responses=RESPONSES,
+    dependencies=WHOLE_HISTORY,
 )
 async def application_evidence(
     receipt_number: str, caller: Investigator, service: Service
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
     history = await _history(well_formed(receipt_number), service)
-    answers, application = _event_answers(history)
+    answers, application = await asyncio.to_thread(_event_answers, history)
     state = application_document(application) if application else None
     return await zipped(history, answers, state, service.clock.now(), caller, service)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.http import documents
 from api.http.fields import Printable
 from api.http.instants import QueryInstant
-from api.http.reading import next_page, well_formed
+from api.http.reading import next_page, readable, well_formed
 from api.http.roles import Scope
 from api.http.services import Services, services
 from api.permits.answers import RegistrarReadsAnswer
@@ -40,7 +41,7 @@ from .answers import (
     StateAnswer,
     TimelineAnswer,
 )
-from .audited import AuditedRoute, Investigator, is_about, stream
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigator, is_about, stream
 from .changes import event_page, hidden, plain
 from .checks import checked_again
 
@@ -60,7 +61,7 @@ After = Annotated[int, Query(ge=0, le=VERSION_MAX, description="only events afte
 Before = Annotated[
     int | None, Query(ge=1, le=POSITION_MAX, description="only entries before this position")
 ]
-_PROBLEMS = documents.problems(401, 403, 404, 422, 503)
+_PROBLEMS = documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get("/permits/{permit_number}/events", responses=_PROBLEMS)
@@ -87,7 +88,7 @@ async def events(
     )
 
 
-@router.get("/permits/{permit_number}/state", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/state", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def state(
     permit_number: str,
     _: Investigator,
@@ -97,15 +98,19 @@ async def state(
 ) -> StateAnswer:
     """What was true at `at`, as known at `known_at`."""
     recorded = await _history(well_formed(permit_number), service)
-    history, known = recorded.known_by(known_at)
-    now = _now(service, history)
-    found = history.as_of(at or now, known)
-    if found is None:
-        raise UnknownPermit("There was no such permit at that instant.")
-    return _state(recorded, found, known, min(known_at or now, now))
+
+    def folded() -> StateAnswer:
+        history, known = recorded.known_by(known_at)
+        now = _now(service, history)
+        found = history.as_of(at or now, known)
+        if found is None:
+            raise UnknownPermit("There was no such permit at that instant.")
+        return _state(recorded, found, known, min(known_at or now, now))
+
+    return await asyncio.to_thread(folded)
 
 
-@router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/timeline", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def timeline(
     request: Request,
     response: Response,
@@ -116,8 +121,15 @@ async def timeline(
     after: After = 0,
 ) -> TimelineAnswer:
     """Both tracks over true time, as known at `known_at`, and the events on both axes, in pages."""
-    number = well_formed(permit_number)
-    recorded = await _history(number, service)
+    recorded = await _history(well_formed(permit_number), service)
+    answer = await asyncio.to_thread(_timeline, recorded, known_at, after, service)
+    response.headers.update(next_page(request, after=answer.next_after))
+    return answer
+
+
+def _timeline(
+    recorded: StreamHistory, known_at: datetime | None, after: int, service: Services
+) -> TimelineAnswer:
     history, known = recorded.known_by(known_at)
     now = _now(service, history)
     marks = [
@@ -131,10 +143,8 @@ async def timeline(
         for n, one in enumerate(recorded.events[:known])
         if after < one.version <= after + MARKS_MAX
     ]
-    next_after = after + MARKS_MAX if after + MARKS_MAX < known else None
-    response.headers.update(next_page(request, after=next_after))
     return TimelineAnswer(
-        permit_number=number,
+        permit_number=recorded.events[0].stored.originator_id,
         now=now,
         known_at=min(known_at or now, now),
         bands=[
@@ -142,12 +152,12 @@ async def timeline(
             for band in bands(history, known)
         ],
         marks=marks,
-        next_after=next_after,
+        next_after=after + MARKS_MAX if after + MARKS_MAX < known else None,
         as_of_position=recorded.events[known - 1].position,
     )
 
 
-@router.get("/permits/{permit_number}/checks", responses=_PROBLEMS)
+@router.get("/permits/{permit_number}/checks", responses=_PROBLEMS, dependencies=WHOLE_HISTORY)
 async def checks(
     request: Request,
     response: Response,
@@ -160,14 +170,17 @@ async def checks(
     """The permit's checks, the newest first, each with today's answer for that instant."""
     number = well_formed(permit_number)
     recorded = await _history(number, service)
-    history, _known = recorded.known_by(None)
+    # In a thread, as all that is folded here: each check folds the permit as of its instant.
+    history, _known = await asyncio.to_thread(recorded.known_by, None)
     holder_id = recorded.holder_id
     found = await service.history.of_permit(number, holder_id, before or POSITION_MAX, limit)
     next_before = found[-1][0] if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
     return ChecksAnswer(
         permit_number=number,
-        checks=[checked_again(position, check, recorded, history) for position, check in found],
+        checks=await asyncio.to_thread(
+            lambda: [checked_again(at, check, recorded, history) for at, check in found]
+        ),
         next_before=next_before,
         as_of_position=recorded.head,
     )
@@ -189,7 +202,7 @@ async def registrar_reads(
     return page_of(request, response, found, limit)
 
 
-@router.get("/reads", responses=documents.problems(401, 403, 422, 503))
+@router.get("/reads", responses=documents.problems(401, 403, 422, 429, 503))
 async def reads(
     request: Request,
     response: Response,
@@ -213,15 +226,11 @@ async def reads(
     )
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
-    return ReadsAnswer(
-        reads=[
-            ReadAnswer.model_validate(
-                {"position": one.position, "read_id": one.read_id, **asdict(one.read)}
-            )
-            for one in found
-        ],
-        next_before=next_before,
+    answers, others = readable(
+        ReadAnswer,
+        [(one.position, {"read_id": one.read_id, **asdict(one.read)}) for one in found],
     )
+    return ReadsAnswer(reads=answers, unreadable=others, next_before=next_before)
 
 
 async def _history(number: str, service: Services) -> StreamHistory:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.verification import Outcome, Reason, Track
+from domain.verification import CardCode, Outcome, Reason, Track
 
 
 class CheckAnswer(BaseModel):
@@ -59,11 +59,16 @@ class OwnCheckAnswer(BaseModel):
     verifier: str | None = Field(description="the account that checked")
     fields: list[str] | None = Field(description="what was shown, by name")
     card_serial: int | None
+    card_code: CardCode | None = Field(
+        description="of a card: whether the code on its face was right, wrong or missing; null if"
+        " none was brought and none was needed"
+    )
     device: str | None = Field(description="thumbprint of the phone whose code it was")
 
 
 class OwnChecksAnswer(BaseModel):
     checks: list[OwnCheckAnswer]
+    unreadable: list[int] = Field(description="positions of records that can't be read")
     next_before: int | None = Field(description="`before` of the next page; null at the end")
 
 

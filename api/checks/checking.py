@@ -18,6 +18,7 @@ from domain import permit_number
 from domain.policy import Policy
 from domain.standing import Standing
 from domain.verification import (
+    CardCode,
     Reason,
     Track,
     Verdict,
@@ -28,6 +29,7 @@ from domain.verification import (
     verify_display,
 )
 from ledger.checks.card_codes import CardCodes
+from ledger.checks.display_codes import StoredCode
 from ledger.checks.log import Check, new_check_id
 from ledger.crypto.holder_keys import HolderKey
 from ledger.errors import Corrupt, Unavailable
@@ -59,13 +61,23 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         Unavailable: there is no answer; a code may have been used up.
     """
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    if not fields:
+        service.fruitless.spend(verifier.subject)
     verifier_index = service.limits.verifier_index(verifier.subject)
     asked = _query(body, verifier_index, service)
-    service.limits.check(verifier_index, asked.permit_number, body.scenario)
-    found, is_present = await _present(body, await service.checks.look_up(asked), service)
+    service.limits.check(verifier_index, asked.permit_number if fields else None, body.scenario)
+    looked_up = _trusted(asked, await service.checks.look_up(asked), service)
+    found, is_present = await _present(body, looked_up, service)
+    code = None
+    if fields and isinstance(body, PhysicalCheckBody):
+        standing = service.standing(found.seen.facts) if found.seen.facts else None
+        number = found.permit_number
+        code = code_of(body, number, standing, service.policy, service.card_codes)
     verdict = _NOT_ALLOWED
     if fields:
-        verdict = verdict_of(body, found, service) if is_present else _UNDETERMINED
+        verdict = verdict_of(body, found, service, code) if is_present else _UNDETERMINED
+        if code is CardCode.WRONG:
+            verdict = UNKNOWN
     key, verdict = await _key(body, found, verdict, service)
     permit: Json = {}
     if fields and found.seen.facts and verdict.reason is None:
@@ -83,13 +95,15 @@ async def answer(body: CheckBody, verifier: Principal, service: Services) -> Ans
         as_of_position=found.seen.as_of_position,
         code=asked.code_digest.hex() if asked.code_digest else None,
         device=found.device,
+        card_code=code,
     )
-    await service.checks.record(check.record(verifier_index, key))
+    await service.checks.record(check.record(verifier_index, key, service.check_proofs))
     return Answered(check, permit)
 
 
 _NOT_ALLOWED = Verdict(Reason.SCENARIO_NOT_ALLOWED)
 _UNDETERMINED = Verdict(Reason.UNDETERMINED)
+UNKNOWN = Verdict(Reason.UNKNOWN_PERMIT)
 
 
 def _query(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQuery:
@@ -105,6 +119,26 @@ def _query(body: CheckBody, verifier_index: bytes, service: Services) -> CheckQu
         verifier_index=verifier_index,
         scenario=body.scenario,
     )
+
+
+def _trusted(asked: CheckQuery, found: CheckLookup, service: Services) -> CheckLookup:
+    """Return what was found; a code that this service did not store like this is not live."""
+    if asked.code_digest is None or not found.is_live:
+        return found
+    row = found.key_row
+    stored = StoredCode(
+        asked.code_digest,
+        row["shown_permit"],
+        row["shown_holder"],
+        row["shown_by"],
+        asked.challenge_digest,
+        row["code_issued_at"],
+        row["code_expires_at"],
+    )
+    if service.codes.digests.is_own(stored, row["code_mac"]):
+        return found
+    _log.error("a live code was not stored by the service")
+    return found._replace(is_live=False)
 
 
 async def _present(
@@ -132,30 +166,31 @@ async def _present(
     return found._replace(seen=seen, key_row=seen.row), True
 
 
-def verdict_of(body: CheckBody, found: CheckLookup, service: Services) -> Verdict:
-    """Decide on what was found, as of today."""
+def verdict_of(
+    body: CheckBody, found: CheckLookup, service: Services, code: CardCode | None = None
+) -> Verdict:
+    """Decide on what was found, as of today; ``code`` is what the check of a card brought."""
     seen = found.seen
     standing = service.standing(seen.facts) if seen.facts else None
     if isinstance(body, PhysicalCheckBody):
-        is_right = is_code_right(
-            body, found.permit_number, standing, service.policy, service.card_codes
-        )
-        return verify_card(standing, body.card_serial, is_code_right=is_right)
+        return verify_card(standing, body.card_serial, code)
     is_bound = found.device in (seen.row["devices"] or ())
     return verify_display(standing, is_live=found.is_live, is_bound=is_bound)
 
 
-def is_code_right(
+def code_of(
     body: PhysicalCheckBody,
     number: str | None,
     standing: Standing | None,
     policy: Policy,
     codes: CardCodes,
-) -> bool:
-    """Return whether the check brings the code on the card, or none and needs none."""
+) -> CardCode | None:
+    """Return what the check brings as the code on the card; ``None`` if it needs none and brings
+    none."""
     if body.card_code is None:
-        return not needs_code(standing, body.card_serial, policy)
-    return number is not None and codes.is_on(body.card_code, number, body.card_serial)
+        return CardCode.MISSING if needs_code(standing, policy) else None
+    is_right = number is not None and codes.is_on(body.card_code, number, body.card_serial)
+    return CardCode.RIGHT if is_right else CardCode.WRONG
 
 
 async def _key(
@@ -193,6 +228,7 @@ def new_check(
     as_of_position: int,
     code: str | None = None,
     device: str | None = None,
+    card_code: CardCode | None = None,
 ) -> Check:
     """Make the record of a check, here and beside a remote database."""
     return Check(
@@ -209,6 +245,7 @@ def new_check(
         reason=verdict.reason,
         fields=list(permit),
         as_of_position=as_of_position,
+        card_code=card_code,
     )
 
 

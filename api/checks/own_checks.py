@@ -8,15 +8,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from api.http import documents
-from api.http.reading import next_page
+from api.http.reading import next_page, unreadable
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.personal import ERASED
+from domain.verification import CardCode
 from ledger.checks.history import CHECKS_MAX
 from ledger.checks.log import Check
-from ledger.errors import UnknownCheck
 from ledger.eventlog.follow import POSITION_MAX
 
 from .answers import OwnCheckAnswer, OwnChecksAnswer, ReceiptAnswer
@@ -40,21 +40,23 @@ async def own_checks(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=CHECKS_MAX)] = 50,
 ) -> OwnChecksAnswer:
-    """List the checks of the own permits, the newest first, refused ones too."""
+    """List the checks of the own permits, the newest first, refused ones too. A record that can't
+    be read is named by its position."""
     found = await service.history.of_holder(holder.subject, before or POSITION_MAX, limit)
     next_before = found[-1][0] if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
     return OwnChecksAnswer(
-        checks=[shown(position, check) for position, check in found], next_before=next_before
+        checks=[shown(position, check) for position, check in found if check],
+        unreadable=unreadable([position for position, check in found if check is None]),
+        next_before=next_before,
     )
 
 
 @router.get("/v1/me/receipts/{check_id}", responses=documents.problems(401, 403, 404, 422, 503))
 async def own_receipt(check_id: UUID, holder: Holder, service: Service) -> ReceiptAnswer:
-    """Sign the claims of the verifier's receipt again."""
-    check = await service.history.one(check_id, holder.subject)
-    if check is None:
-        raise UnknownCheck
+    """Sign the claims of the verifier's receipt again; 404 also for a check whose record does not
+    prove that the service made it, such as one of an earlier version."""
+    check = await service.history.proven(check_id, holder.subject)
     return ReceiptAnswer(check_id=check_id, receipt=service.receipts.sign(receipt_claims(check)))
 
 
@@ -73,5 +75,6 @@ def shown(position: int, check: Check) -> OwnCheckAnswer:
         verifier=None if check.verifier is ERASED else check.verifier,
         fields=None if check.fields is ERASED else check.fields,
         card_serial=None if check.card_serial is ERASED else check.card_serial,
+        card_code=None if check.card_code in {None, ERASED} else CardCode(str(check.card_code)),
         device=None if check.device is ERASED else check.device,
     )

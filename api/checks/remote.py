@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.http import documents
 from api.http.dpop import SeenProofs
 from api.http.json_bodies import JsonRoute
-from api.http.rate_limits import CheckLimits
+from api.http.rate_limits import CheckLimits, RateLimit
 from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.security import require
@@ -25,6 +25,7 @@ from domain.calendar import shanghai_date
 from domain.policy import Policy
 from domain.standing import Standing
 from domain.verification import (
+    CardCode,
     Outcome,
     Reason,
     Verdict,
@@ -38,7 +39,7 @@ from projections.queries.check_batcher import CheckBatcher
 from projections.remote.cards import RemoteCard, RemoteCards
 
 from .answers import RemoteCheckAnswer
-from .checking import is_code_right, new_check, signed_response
+from .checking import UNKNOWN, code_of, new_check, signed_response
 from .receipts import ReceiptSigner
 from .schemas import CheckBody, PhysicalCheckBody
 from .verifier import VERIFICATIONS
@@ -60,6 +61,7 @@ class RemoteServices:
     cards: RemoteCards
     checks: CheckBatcher
     limits: CheckLimits
+    fruitless: RateLimit
     card_codes: CardCodes | None
     clock: Clock
     policy: Policy
@@ -93,17 +95,20 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
     where that is longer than the policy allows, and for every electronic permit. On record here
     before it is answered; the name is held by the central ledger alone."""
     fields = scenario_fields(service.policy, body.scenario, verifier.scenarios)
+    if not fields:
+        service.fruitless.spend(verifier.subject)
     number = _number(body)
     verifier_index = service.limits.verifier_index(verifier.subject)
-    service.limits.check(verifier_index, number, body.scenario)
+    service.limits.check(verifier_index, number if fields else None, body.scenario)
     now = service.clock.now()
     found = await service.cards.card(number) if number else None
     standing = None
     if found and found.seen.facts:
         standing = Standing(found.seen.facts, shanghai_date(now))
+    code = None
     verdict = Verdict(Reason.SCENARIO_NOT_ALLOWED)
     if fields:
-        verdict = _verdict(body, found, standing, service)
+        code, verdict = _verdict(body, found, standing, service)
     permit: Json = {}
     if standing and verdict.outcome is Outcome.EFFECTIVE:
         permit = {
@@ -118,6 +123,7 @@ async def verify(body: CheckBody, verifier: Verifier, service: Service) -> Respo
         checked_at=now,
         permit_number=number,
         as_of_position=found.seen.as_of_position if found else 0,
+        card_code=code,
     )
     await service.checks.record(check.record(verifier_index, None))
     age = _age(found)
@@ -138,16 +144,19 @@ def _number(body: CheckBody) -> str | None:
 
 def _verdict(
     body: CheckBody, found: RemoteCard | None, standing: Standing | None, service: RemoteServices
-) -> Verdict:
+) -> tuple[CardCode | None, Verdict]:
+    """Decide on the code first: without the right one the answer is that for no such permit."""
     if not isinstance(body, PhysicalCheckBody):
-        return _UNDETERMINED
-    if found is None:
-        return Verdict(Reason.UNKNOWN_PERMIT)
-    if not found.is_fit(service.policy.remote_staleness_max_s):
-        return _UNDETERMINED
+        return None, _UNDETERMINED
+    code: CardCode | None = None
     if service.card_codes is not None:
-        is_right = is_code_right(body, _number(body), standing, service.policy, service.card_codes)
-        return verify_card(standing, body.card_serial, is_code_right=is_right)
-    if body.card_code is not None or needs_code(standing, body.card_serial, service.policy):
-        return _UNDETERMINED
-    return verify_card(standing, body.card_serial)
+        code = code_of(body, _number(body), standing, service.policy, service.card_codes)
+    elif body.card_code is not None:
+        return None, _UNDETERMINED
+    elif needs_code(standing, service.policy):
+        code = CardCode.MISSING
+    if found is None or code in {CardCode.WRONG, CardCode.MISSING}:
+        return code, UNKNOWN
+    if not found.is_fit(service.policy.remote_staleness_max_s):
+        return code, _UNDETERMINED
+    return code, verify_card(standing, body.card_serial, code)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]*)?", re.ASCII)
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where to reach a server that listens everywhere
 
 
@@ -35,6 +38,34 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return (mapped or found).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHosts:
+    """The hosts by which callers may ask: this machine's loopback, and ``names``. A page of another
+    name that has made that name lead here asks under its own. ``of_any`` are paths that are
+    answered under every name."""
+
+    names: frozenset[str]
+    of_any: frozenset[str] = frozenset()
+
+    def admit(self, path: str, asked: Iterable[str]) -> bool:
+        """Whether to answer a request with these values of ``Host``: exactly one, of any port."""
+        if path in self.of_any:
+            return True
+        match list(asked):
+            case [authority]:
+                host = _host_of(authority)
+                is_own = host == "localhost" or host.endswith(".localhost") or is_loopback(host)
+                return is_own or host in self.names
+            case _:
+                return False
+
+
+def _host_of(authority: str) -> str:
+    """The host of ``host:port`` (RFC 9110 §7.2), as it is compared; empty if it is none."""
+    found = _AUTHORITY.fullmatch(authority.strip())
+    return (found[1] or found[2]).lower().removesuffix(".") if found else ""
 
 
 def local_url(host: str, port: int) -> str:

@@ -83,7 +83,7 @@ def written(model: type[BaseModel], status: int = 200) -> Responses:
             },
         },
     }
-    return {status: success} | problems(401, 403, 404, 409, 412, 413, 422, 503)
+    return {status: success} | problems(401, 403, 404, 409, 412, 413, 422, 429, 503)
 
 
 def streamed(*more: int) -> Responses:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import correlation
+from .addresses import KnownHosts
 from .metrics import request_counter, request_timer, route_of
 from .problems import document, response
 from .queries import only_declared
@@ -39,9 +40,16 @@ class BodyTooLarge(HTTPException):
 class RequestFrame:
     """The outermost layer. Adds headers to the response and a line to the access log."""
 
-    def __init__(self, app: ASGIApp, body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS) -> None:
-        """``body_bytes_max_of`` names paths with another limit than :data:`BODY_BYTES_MAX`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        body_bytes_max_of: Mapping[str, int] = NO_EXCEPTIONS,
+        hosts: KnownHosts | None = None,
+    ) -> None:
+        """``body_bytes_max_of`` names paths with another limit than :data:`BODY_BYTES_MAX`;
+        requests under other ``hosts`` are not answered, where these are known."""
         self._app = app
+        self._hosts = hosts
         self._body_bytes_max_of = body_bytes_max_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +75,11 @@ class RequestFrame:
             scope = {**scope, "method": "GET"}
             scope["state"]["is_head"] = True
         try:
-            await self._bounded(scope, receive, send_with_id)
+            if self._hosts and not self._hosts.admit(scope["path"], _headers(scope, b"host")):
+                body = document(421, "MISDIRECTED", "The service is not known by this host.")
+                await response(421, body)(scope, receive, send_with_id)
+            else:
+                await self._bounded(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             method, route = scope["method"], route_of(scope)
@@ -104,6 +116,10 @@ class RequestFrame:
         except BodyTooLarge:
             detail = f"A body may have at most {bytes_max} bytes."
             await response(413, document(413, "TOO_LARGE", detail))(scope, receive, send)
+
+
+def _headers(scope: Scope, wanted: bytes) -> list[str]:
+    return [str(value, "latin-1") for name, value in scope["headers"] if name == wanted]
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

@@ -33,7 +33,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from domain.errors import DomainError, Incomplete, InvalidDetails, Refused, TooEarlyToEndorse
+from domain.errors import (
+    DomainError,
+    Incomplete,
+    InvalidDetails,
+    Refused,
+    TooEarlyToEndorse,
+    TooManyToday,
+)
 from domain.id_cards.errors import WrongStage
 from ledger.errors import (
     Contended,
@@ -48,6 +55,7 @@ from ledger.errors import (
     UnknownCheck,
     UnknownHolder,
     UnknownPermit,
+    UnprovenCheck,
 )
 
 from . import correlation
@@ -66,6 +74,7 @@ _LEDGER_PROBLEMS: Mapping[type[LedgerError], tuple[int, str]] = {
     UnknownAggregate: (404, "NOT_FOUND"),
     UnknownHolder: (404, "UNKNOWN_HOLDER"),
     UnknownCheck: (404, "NOT_FOUND"),
+    UnprovenCheck: (404, "NOT_FOUND"),
     StaleVersion: (412, "CONFLICT"),
     Contended: (409, "CONFLICT"),
     KeyReused: (422, "IDEMPOTENCY_KEY_REUSED"),
@@ -183,6 +192,9 @@ def of(request: Request, error: Exception) -> Response:
 def _domain_error(_: Request, error: Any) -> Response:
     if isinstance(error, Refused):
         return response(409, refusal_document(error))
+    if isinstance(error, TooManyToday):
+        headers = {"Retry-After": str(error.wait_s)}
+        return response(429, document(429, error.code, error.detail), headers)
     problems: Sequence[Any] = error.problems if isinstance(error, InvalidDetails) else ()
     more = {"errors": [asdict(problem) for problem in problems]} if problems else {}
     return response(422, document(422, error.code, error.detail, **more))

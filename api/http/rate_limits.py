@@ -25,6 +25,8 @@ THINGS_MAX = 1_000_000
 """About 100 MB; more are not checked by card within an hour by one process."""
 HOUR_S = 3600
 ROUNDING_S = 1e-6
+IN_ALL = "all"
+"""The name of the budget over all scenarios, in metrics."""
 SWEPT_MAX = 4
 """Entries dropped for each new one; enough to bound the memory without a pause."""
 
@@ -51,20 +53,35 @@ class RateLimit:
             HttpProblem: 429 with ``Retry-After``; nothing is left.
         """
         now = time.monotonic() if now is None else now
-        spent_until = self.require(key, now)
+        spent_until = self._after_one(key, now)
         if key not in self._spent_until:
             self._make_room(now)
         self._spent_until[key] = spent_until
         self._spent_until.move_to_end(key)
 
-    def require(self, key: Hashable, now: float | None = None) -> float:
-        """Require that something of ``key``'s allowance is left, without spending it; returns until
-        when the allowance would be spent.
+    def require(self, key: Hashable) -> None:
+        """Require that something of ``key``'s allowance is left, without spending it.
 
         Raises:
             HttpProblem: 429 with ``Retry-After``; nothing is left.
         """
-        now = time.monotonic() if now is None else now
+        self._after_one(key, time.monotonic())
+
+    def give_back(self, key: Hashable) -> None:
+        """Give back what was spent once for ``key``, for a request that turned out not to count.
+
+        It is spent before anything is awaited and given back afterwards, so that requests at the
+        same time can't all pass before the first one counts.
+        """
+        if key in self._spent_until:
+            self._spent_until[key] -= self._interval_s
+
+    def _after_one(self, key: Hashable, now: float) -> float:
+        """Return until when ``key``'s allowance is spent after one more.
+
+        Raises:
+            HttpProblem: 429 with ``Retry-After``; nothing is left.
+        """
         spent_until = max(self._spent_until.get(key, now), now) + self._interval_s
         wait_s = spent_until - now - self._period_s
         if wait_s > ROUNDING_S:
@@ -138,8 +155,10 @@ class CheckLimits:
         per_verifier_per_minute: int,
         per_permit_per_minute: int,
         permits_per_hour: Mapping[str, int] = MappingProxyType({}),
+        permits_per_verifier_per_hour: int = THINGS_MAX,
     ) -> None:
-        """``permits_per_hour``: scenario → different permits that one account may check."""
+        """How many different permits one account may check by card: ``permits_per_hour`` in each
+        scenario, ``permits_per_verifier_per_hour`` in all of them together."""
         self._blind_index = blind_index
         self._verifiers = RateLimit(per_verifier_per_minute, what="checks by this account")
         self._permits = RateLimit(per_permit_per_minute, what="checks of this permit")
@@ -148,26 +167,37 @@ class CheckLimits:
             scenario: DistinctLimit(permits, what="different permits by this account")
             for scenario, permits in permits_per_hour.items()
         }
+        self._different_in_all = DistinctLimit(
+            permits_per_verifier_per_hour, what="different permits by this account"
+        )
 
     def verifier_index(self, subject: str) -> bytes:
         """Return the digest that identifies a verifier's account in memory and database."""
         return self._blind_index.of_verifier(subject)
 
     def check(self, verifier_index: bytes, permit_number: str | None, scenario: str) -> None:
-        """Count a check, of a card if its permit is given.
+        """Count a check, of a card if its permit is given. Of a check that the verifier may not
+        make, the permit is not given: it must not use up what others may ask of that permit.
 
         Raises:
             HttpProblem: 429.
         """
         self._verifiers.spend(verifier_index)
         if permit_number:
-            self._permits.spend(permit_number)
+            # The account's own budgets first: once they are spent, the permit's stays for others.
             if different := self._different.get(scenario):
-                try:
-                    different.spend(verifier_index, permit_number)
-                except HttpProblem:
-                    BUDGETS_EXCEEDED.labels(scenario).inc()
-                    raise
+                self._spend_budget(different, scenario, verifier_index, permit_number)
+            self._spend_budget(self._different_in_all, IN_ALL, verifier_index, permit_number)
+            self._permits.spend(permit_number)
+
+    def _spend_budget(
+        self, budget: DistinctLimit, name: str, verifier_index: bytes, permit_number: str
+    ) -> None:
+        try:
+            budget.spend(verifier_index, permit_number)
+        except HttpProblem:
+            BUDGETS_EXCEEDED.labels(name).inc()
+            raise
 
     def mint(self, permit_number: str) -> None:
         """Count a new code; it is good for one check, so this limits the checks of codes.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
+import structlog
 from fastapi import Depends, Header, Query, Request
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from domain import permit_number
@@ -23,6 +25,8 @@ from projections.queries.permits import PermitReader
 from .conditional import entity_tag
 from .rendering import Json, with_position
 from .services import Services, services
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,37 @@ async def reads(
 
 def next_page(request: Request, **changed: int | None) -> dict[str, str]:
     """Make the ``Link`` to a list's next page (RFC 8288): the same query from another position.
-    Empty at the list's end, where that is ``None``."""
+    Empty at the list's end, where that is ``None``. Both parts are quoted: a number may be typed in
+    full-width characters, and a header has none."""
     if None in changed.values():
         return {}
     kept = [item for item in request.query_params.multi_items() if item[0] not in changed]
     query = urlencode([*kept, *changed.items()])
-    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}
+    return {"Link": f'<{quote(request.url.path)}?{query}>; rel="next"'}
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def readable(
+    model: type[M], found: Sequence[tuple[int, Mapping[str, object]]]
+) -> tuple[list[M], list[int]]:
+    """Make an answer of each row, by its position among all; returns the answers, and the positions
+    of rows that hold something else than the service writes: one of them hides no other."""
+    answers, others = [], []
+    for position, row in found:
+        try:
+            answers.append(model.model_validate({"position": position, **row}))
+        except ValidationError:
+            others.append(position)
+    return answers, unreadable(others)
+
+
+def unreadable(positions: list[int]) -> list[int]:
+    """Report rows of a list that can't be read; returns their positions."""
+    for position in positions:
+        _log.error("a record can't be read", position=position)
+    return positions
 
 
 def known_tags(

@@ -17,6 +17,9 @@ from .problems import refusal_document
 
 Json = dict[str, Any]
 
+ABOUT = "_about"
+"""In a stored refusal: the records of another person that it tells of."""
+
 
 def with_position(document: Json, position: int) -> Json:
     """Add the log position that the document is as of."""
@@ -54,10 +57,15 @@ def holder_document(aggregates: Sequence[Aggregate], at: datetime) -> Json:
 
 class HolderRenderer:
     """Renders holder commands and refusals. The bytes are stored with the append and returned again
-    on a retry; they hold no position, which is known only once the append has committed."""
+    on a retry; they hold no position, which is known only once the append has committed. A refusal
+    that tells of another person's records has them under :data:`ABOUT`, which callers don't get: a
+    retry tells of them again, and that is recorded again."""
 
     def holder(self, aggregates: Sequence[Aggregate], at: datetime) -> bytes:
         return orjson.dumps(holder_document(aggregates, at))
 
     def refusal(self, refusal: Refused) -> bytes:
-        return refusal_document(refusal)
+        document = refusal_document(refusal)
+        if not refusal.about:
+            return document
+        return orjson.dumps({**orjson.loads(document), ABOUT: refusal.about})

@@ -16,6 +16,7 @@ from ledger.checks.audit_reads import AuditReads
 from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import DisplayCodes
 from ledger.checks.history import CheckHistory
+from ledger.checks.log import CheckProofs
 from ledger.checks.registrar_reads import RegistrarReads
 from ledger.commands.holders import HolderCommands
 from ledger.commands.id_cards import IdCardCommands
@@ -33,6 +34,7 @@ from transparency.notes import NoteVerifier
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
 
+from .admission import Admission
 from .cookies import SessionLookup
 from .dpop import SeenProofs
 from .rate_limits import CheckLimits, RateLimit
@@ -55,6 +57,8 @@ class Services:
     ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
     the others.
 
+    ``fruitless`` limits, by the caller's subject, requests that leave a record and nothing else.
+    ``whole_histories`` limits the audit's reads that hold and fold all events of a stream.
     ``min_position_wait_s``, ``check_wait_s`` (also for reads of one permit) and ``list_wait_s``
     limit the time that a request waits for the views. The service is ready while they are at most
     ``ready_lag_events_max`` behind. ``waits`` are those of callers with a token, ``public_waits``
@@ -65,6 +69,8 @@ class Services:
     holders: HolderCommands
     id_cards: IdCardCommands
     id_card_reader: IdCardReader
+    fruitless: RateLimit
+    whole_histories: Admission
     progress_limit: RateLimit
     progress_guesses: RateLimit
     reader: PermitReader
@@ -73,6 +79,7 @@ class Services:
     views: ViewPosition
     checks: CheckBatcher
     history: CheckHistory
+    check_proofs: CheckProofs
     histories: StreamHistories
     audit_reads: AuditReads
     registrar_reads: RegistrarReads

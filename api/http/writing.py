@@ -17,7 +17,7 @@ from ledger.eventlog.idempotency import KEY_LENGTH_MAX, Answer, IdempotencyKey
 from .conditional import entity_tag, expected_versions
 from .json_bodies import without_mark
 from .problems import MEDIA_TYPE
-from .rendering import Json, with_position
+from .rendering import ABOUT, Json, with_position
 from .roles import Scope
 from .security import require
 from .services import Services, services
@@ -28,10 +28,14 @@ INTEGRATED_WITHIN_S = 60
 
 
 class Written(Response):
-    """The response to a command; ``is_on_record`` if an event in the log is its record, now or
-    when it was first sent."""
+    """The response to a command; ``is_on_record`` if the event that it has appended is its record.
+
+    A retry's is not: it shows the permit again, and its first answer may have gone unrecorded.
+    ``about`` are the records of another person that it tells of.
+    """
 
     is_on_record = False
+    about: tuple[str, ...] = ()
 
 
 def command_by(
@@ -61,6 +65,7 @@ def command_by(
     ) -> Command:
         key = None
         if idempotency_key is not None:
+            service.fruitless.require(principal.subject)  # refusals under keys are kept for ever
             blind_index = service.ledger.blind_index
             key = IdempotencyKey(
                 caller=principal.subject,
@@ -94,6 +99,7 @@ async def answered(
     status: int | Callable[[Json], int] = 200,
     *,
     complete: Callable[[Json], Json] = unchanged,
+    kept: Command | None = None,
 ) -> Response:
     """Run a command and respond with what it came to.
 
@@ -104,13 +110,28 @@ async def answered(
         outcome: The command, not yet awaited.
         status: Of the response, if the command is accepted; or what makes it of the document.
         complete: Adds to the document what is not stored with it.
+        kept: The command, where its route does not record fruitless ones: under a key its answer is
+            kept for ever, whatever it came to.
+
+    Raises:
+        HttpProblem: 429; the account has had too many such answers kept.
     """
-    answer = await outcome
+    is_fruitless = True
+    try:
+        answer = await outcome
+        is_fruitless = not (answer.appended or answer.replayed)
+    finally:
+        if is_fruitless and kept is not None and kept.key is not None:
+            service.fruitless.spend(kept.context.actor)
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     if answer.position is not None:
         headers["Ledger-Position"] = str(answer.position)
     if not answer.accepted:
-        return _written(answer, answer.body, 409, headers, MEDIA_TYPE)
+        refusal = orjson.loads(answer.body)
+        about = tuple(refusal.pop(ABOUT, ()))
+        written = _written(answer, orjson.dumps(refusal), 409, headers, MEDIA_TYPE)
+        written.about = about
+        return written
     headers["ETag"] = entity_tag(answer.version or 0)
     if answer.position is not None:
         headers |= await _receipt(answer.position, service)
@@ -124,7 +145,7 @@ def _written(
     answer: Answer, body: bytes, status: int, headers: dict[str, str], media_type: str
 ) -> Written:
     written = Written(body, status, headers, media_type)
-    written.is_on_record = answer.appended or answer.replayed
+    written.is_on_record = answer.appended
     return written
 
 

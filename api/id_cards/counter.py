@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.http import documents
 from api.http.admission import client_of
-from api.http.fields import Empty
+from api.http.fields import Date, Empty
 from api.http.reading import OfLog, Reads, known_tags, listed, reads, shown
 from api.http.roles import Scope
 from api.http.services import Services, services
@@ -137,7 +137,7 @@ async def progress(
     receipt_number: str,
     service: Service,
     views: Views,
-    birth_date: Annotated[date | None, Query(description="the applicant's")] = None,
+    birth_date: Annotated[Date | None, Query(description="the applicant's")] = None,
     id_last4: Annotated[
         str | None,
         Query(
@@ -149,10 +149,15 @@ async def progress(
     date or the end of the citizen number. Otherwise the answer is that of an unknown receipt; after
     a number of wrong ones it is 429, whatever is sent."""
     number = well_formed(receipt_number)
-    service.progress_guesses.require(number)
-    if not await _knows_applicant(service, number, birth_date, id_last4):
-        service.progress_guesses.spend(number)
-        raise UnknownApplication
+    service.progress_guesses.spend(number)
+    is_wrong = False
+    try:
+        if not await _knows_applicant(service, number, birth_date, id_last4):
+            is_wrong = True
+            raise UnknownApplication
+    finally:
+        if not is_wrong:
+            service.progress_guesses.give_back(number)
     found = await views.applications.progress(number)
     if found.row is None:
         raise UnknownApplication
@@ -162,12 +167,14 @@ async def progress(
 async def _knows_applicant(
     service: Services, number: str, birth_date: date | None, id_last4: str | None
 ) -> bool:
-    """Return whether at least one of both is given, and all that is given is the applicant's."""
+    """Return whether at least one of both is given, and all that is given is the applicant's. A
+    restricted applicant's details are not used: no one knows them."""
     try:
-        applicant = (await service.id_cards.application(number)).identity
+        application = await service.id_cards.application(number)
     except UnknownApplication:
         return False
-    if applicant is ERASED:
+    applicant = application.identity
+    if applicant is ERASED or application.restricted:
         return False
     known = [
         (str(birth_date) if birth_date else None, str(applicant.birth_date)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import structlog
@@ -23,6 +24,9 @@ PAUSE_S = 0.2
 COUNT_STEP = 5
 UNMOVED_S_MAX = 2.0
 """Without a new position, the summary is read again after so long: the lag may have grown."""
+
+_PROTECTION = re.compile(r"\.holder-(erased|restricted|restriction-lifted)\.v")
+"""In the topics of data protection, of all stream types and versions."""
 
 router = APIRouter(tags=["live"])
 
@@ -59,7 +63,8 @@ class LiveSummaryFeed(PublicFeed):
 
 def document(summary: LiveSummary) -> Json:
     """The summary as JSON. Counts are rounded down, so that a new position of the public log does
-    not show of what kind its event is."""
+    not show of what kind its event is. Restrictions and erasures are left out: who knows of a case
+    would learn when it was decided."""
     return {
         "log_position": summary.log_position,
         "views_position": summary.views_position,
@@ -68,6 +73,6 @@ def document(summary: LiveSummary) -> Json:
         "events_today": {
             kind: times - times % COUNT_STEP
             for kind, times in summary.events_today.items()
-            if times >= COUNT_STEP
+            if times >= COUNT_STEP and not _PROTECTION.search(kind)
         },
     }

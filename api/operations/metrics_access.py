@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from starlette.requests import Request
 
-from api.http.addresses import is_loopback
+from api.http.addresses import KnownHosts
 from api.http.problems import HttpProblem
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "via")
-"""What a request that came by a proxy says; its own sender may be anywhere."""
+_OF_PROXIES = ("forwarded", "via", "x-", "cf-", "true-client-", "fastly-", "client-ip", "cdn-loop")
+"""How the headers begin that proxies add, as Forwarded, Via, X-Forwarded-For, X-Real-IP,
+CF-Connecting-IP, True-Client-IP. Their own sender may be anywhere; programs that read metrics send
+none of them."""
+_OWN = frozenset({"x-correlation-id", "x-prometheus-scrape-timeout-seconds"})
+_BY_LOOPBACK = KnownHosts(frozenset())
+_DIRECT = frozenset(map(ip_address, ("127.0.0.1", "::1", "::ffff:127.0.0.1")))
+"""What a program asks from unless it is told to ask from another address, as the door of the
+container files is."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsAccess:
     """Who may read the metrics: callers with the token; without one, programs on this machine that
-    ask the service itself."""
+    ask the service itself, unless ``is_proxied``: a proxy on this machine may be asked by anyone,
+    and need not say so."""
 
     token: str | None = None
+    is_proxied: bool = False
 
     def require(self, request: Request) -> None:
         """
@@ -37,13 +48,25 @@ class MetricsAccess:
                     "The metrics need the token that the operator has set for them.",
                     {"WWW-Authenticate": 'Bearer realm="metrics"'},
                 )
-        elif (
-            request.client is None
-            or not is_loopback(request.client.host)
-            or any(name in request.headers for name in _FORWARDED)
-        ):
+        elif not self._is_own(request):
             raise HttpProblem(
                 403,
                 "FORBIDDEN",
                 "The metrics are for this machine only: an operator can set a token for others.",
             )
+
+    def _is_own(self, request: Request) -> bool:
+        """Whether this machine asks for certain, and for no one else."""
+        if self.is_proxied or request.client is None:
+            return False
+        with suppress(ValueError):
+            return (
+                ip_address(request.client.host) in _DIRECT
+                and not any(
+                    name.startswith(_OF_PROXIES) and name not in _OWN for name in request.headers
+                )
+                # Some add nothing, but pass on the name that was asked, or speak HTTP/1.0 as nginx.
+                and _BY_LOOPBACK.admit(request.url.path, request.headers.getlist("host"))
+                and request.scope["http_version"] != "1.0"
+            )
+        return False

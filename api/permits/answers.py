@@ -140,4 +140,5 @@ class RegistrarReadAnswer(BaseModel):
 
 class RegistrarReadsAnswer(BaseModel):
     reads: list[RegistrarReadAnswer]
+    unreadable: list[int] = Field(description="positions of records that can't be read")
     next_before: int | None = Field(description="`before` of the next page; null at the end")

@@ -89,6 +89,7 @@ async def claim(
         ),
         service,
         201,
+        kept=command,
     )
 
 
@@ -104,6 +105,7 @@ async def revoke_device(
     return await answered(
         service.ledger.revoke_device(well_formed(permit_number), holder_id, body.device, command),
         service,
+        kept=command,
     )
 
 

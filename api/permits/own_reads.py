@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from api.http import documents
-from api.http.reading import next_page
+from api.http.reading import next_page, readable
 from api.http.roles import Scope
 from api.http.security import require
 from api.http.services import Services, services
@@ -46,7 +46,7 @@ def page_of(
     """Render a page of reads, with the link to the next one."""
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))
-    return RegistrarReadsAnswer(
-        reads=[RegistrarReadAnswer.model_validate(read._asdict()) for read in found],
-        next_before=next_before,
+    reads, others = readable(
+        RegistrarReadAnswer, [(read.position, read._asdict()) for read in found]
     )
+    return RegistrarReadsAnswer(reads=reads, unreadable=others, next_before=next_before)

@@ -22,12 +22,12 @@ from api.http.streams import EventStream
 from api.http.tokens import Principal
 from api.http.writing import Written
 from domain import permit_number
-from domain.errors import AlreadyHoldsPermit, DomainError
+from domain.errors import DomainError, Refused, TooManyToday
 from domain.id_cards import receipt_number
 from domain.policy import Policy
 from ledger.checks.log import new_check_id
 from ledger.checks.registrar_reads import RegistrarRead
-from ledger.errors import Unavailable
+from ledger.errors import StaleVersion, Unavailable
 
 STATION_SCOPES = frozenset({Scope.PERMITS_WRITE, Scope.APPLICATIONS_WRITE})
 _DISCLOSING = frozenset({200, 201, 409})
@@ -44,7 +44,7 @@ class What(StrEnum):
     SEARCH = "search"
     APPLICATION = "application"
     ATTEMPT = "attempt"
-    """A command that changed nothing, or was refused."""
+    """A command that changed nothing, or was refused, or was sent again."""
 
 
 def at_station(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
@@ -88,19 +88,19 @@ class RecordedRoute(JsonRoute):
         answer = super().get_route_handler()
 
         async def record_and_answer(request: Request) -> Response:
-            refusal: DomainError | None = None
+            refusal: Exception | None = None
             try:
                 response = await answer(request)
-            except DomainError as error:
+            except (DomainError, StaleVersion) as error:
                 refusal, response = error, problems.of(request, error)
             caller: Principal | None = getattr(request.state, "principal", None)
-            is_shown = refusal is not None or _discloses(response)
+            is_shown = _tells(refusal) or _discloses(response)
             if caller is None or not is_registrar(caller) or not is_shown:
                 return response
-            if subjects := _subjects(request, refusal):
+            if subjects := _subjects(request, refusal or response):
                 try:
                     await self._record(request, caller, subjects)
-                except Unavailable as error:
+                except (Unavailable, HttpProblem) as error:
                     if isinstance(response, EventStream):
                         response.close()
                     return problems.of(request, error)
@@ -109,7 +109,14 @@ class RecordedRoute(JsonRoute):
         return record_and_answer
 
     async def _record(self, request: Request, caller: Principal, subjects: tuple[str, ...]) -> None:
+        """
+        Raises:
+            Unavailable: it can't be recorded.
+            HttpProblem: 429; the caller has tried too much that changed nothing.
+        """
         service: Services = request.app.state.services
+        if (what := KINDS.get(self.path, What.ATTEMPT)) is What.ATTEMPT:
+            service.fruitless.spend(caller.subject)
         await service.registrar_reads.record(
             RegistrarRead(
                 read_id=new_check_id(),
@@ -117,7 +124,7 @@ class RecordedRoute(JsonRoute):
                 read_at=service.clock.now(),
                 reader=caller.subject,
                 station=caller.station or "",
-                what=KINDS.get(self.path, What.ATTEMPT),
+                what=what,
                 correlation_id=request.state.correlation_id,
             )
         )
@@ -147,12 +154,18 @@ def _discloses(response: Response) -> bool:
     return response.status_code in _DISCLOSING
 
 
-def _subjects(request: Request, refusal: DomainError | None) -> tuple[str, ...]:
-    """Return what was read: the stream in the path, what the search has found, and the permit that
-    prevents another one."""
+def _tells(refusal: Exception | None) -> bool:
+    """Return whether a refusal tells something: of a version as well, but not of the caller's own
+    many events."""
+    return refusal is not None and not isinstance(refusal, TooManyToday)
+
+
+def _subjects(request: Request, outcome: Exception | Response) -> tuple[str, ...]:
+    """Return what was read: the stream in the path, what the search has found, and the records of
+    another person that a refusal tells of."""
     path = request.path_params
     number = permit_number.parse(path["permit_number"]) if "permit_number" in path else None
     receipt = receipt_number.parse(path["receipt_number"]) if "receipt_number" in path else None
-    other = refusal.permit_number if isinstance(refusal, AlreadyHoldsPermit) else None
+    about = outcome.about if isinstance(outcome, Refused | Written) else ()
     found: tuple[str, ...] = getattr(request.state, "found", ())
-    return tuple(filter(None, dict.fromkeys([number, receipt, other, *found])))
+    return tuple(filter(None, dict.fromkeys([number, receipt, *about, *found])))

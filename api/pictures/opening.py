@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin
+from PIL import Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin
 
 PIXELS_MAX = 4_000_000
 SCANS_MAX = 32
 """Of a progressive JPEG: cameras and programs write about ten. Each one goes through all blocks of
 the picture, whatever the number of its bytes."""
 
-_PLUGINS = (JpegImagePlugin, PngImagePlugin)  # loaded before the process may open no more files
+_PLUGINS = (JpegImagePlugin, PngImagePlugin, MpoImagePlugin, TiffImagePlugin)
+"""Loaded before the process may open no more files; some JPEGs have pictures or tags within."""
 _START_OF_SCAN = b"\xff\xda"
 """Elsewhere in a JPEG's compressed data no 0xFF is followed by this byte (ITU-T T.81 §F.1.2.3)."""
 

@@ -10,6 +10,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -17,8 +18,9 @@ from api.http.admission import Admission
 from ledger.crypto.portraits import Portrait
 from ledger.errors import Unavailable
 
+from .codes import is_ours
 from .opening import NotAPicture
-from .worker import DONE, HEAD, JPEG_FRAME, PNG_FRAME, PORTRAIT
+from .worker import ANSWER_BYTES_MAX, DONE, HEAD, JPEG_FRAME, PNG_FRAME, PORTRAIT, REFUSED
 
 __all__ = ["NotAPicture", "PictureProcesses", "Reading"]
 
@@ -28,6 +30,7 @@ A_CLIENT_MAX = 8
 """Of one account, so that it leaves places to the others."""
 ANSWER_S_MAX = 10.0
 """Of a picture in a process; its processor time is limited to less (:mod:`.worker`)."""
+REFUSAL_LENGTH_MAX = 100
 TOO_COSTLY: Final = "a picture that is decoded in less time is expected"
 _FRAMES: Final = {"JPEG": JPEG_FRAME, "PNG": PNG_FRAME}
 
@@ -41,7 +44,9 @@ class Reading:
 
 
 class PictureProcesses:
-    """Belongs to one event loop. Each process decodes one picture at a time; a few more wait.
+    """Belongs to one event loop. Each process decodes one picture at a time; a few more wait. One
+    account never has all processes. What a process answers is not believed: it may have been
+    taken over by a picture.
 
     Raises, each method:
         NotAPicture: the picture can't be decoded, or not within the limits.
@@ -61,17 +66,29 @@ class PictureProcesses:
             a_client_max=a_client_max,
         )
         self._free = asyncio.Semaphore(processes_max)
+        self._an_account_max = max(processes_max - 1, 1)
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._idle: list[Process] = []
         self._all: set[Process] = set()
 
     async def read(self, image: bytes, form: str, account: str) -> Reading:
         """Decode the codes in a picture; ``form`` is Pillow's name of its format."""
-        found = orjson.loads(await self._ask(_FRAMES[form], image, account))
-        return Reading(found["text"], found["other_code"])
+        answer = await self._ask(_FRAMES[form], image, account)
+        with suppress(ValueError):
+            match orjson.loads(answer):
+                case {"text": None, "other_code": bool(other_code)}:
+                    return Reading(None, other_code)
+                case {"text": str(text)} if is_ours(text):
+                    return Reading(text)
+        raise NotAPicture(TOO_COSTLY)
 
     async def portrait(self, portrait: Portrait, account: str) -> Portrait:
         """The same portrait, of nothing but its pixels."""
-        return Portrait.of(await self._ask(PORTRAIT, portrait.image, account))
+        answer = await self._ask(PORTRAIT, portrait.image, account)
+        try:
+            return Portrait.of(answer)
+        except ValueError:
+            raise NotAPicture(TOO_COSTLY) from None
 
     async def close(self) -> None:
         """End all processes."""
@@ -80,8 +97,9 @@ class PictureProcesses:
             await self._end(process)
 
     async def _ask(self, kind: bytes, content: bytes, account: str) -> bytes:
+        turn = self._turns.setdefault(account, asyncio.Semaphore(self._an_account_max))
         with self._admission.place(account):
-            async with self._free:
+            async with turn, self._free:
                 process = await self._process()
                 try:
                     async with asyncio.timeout(ANSWER_S_MAX):
@@ -94,7 +112,7 @@ class PictureProcesses:
                     if process not in self._idle:
                         await self._end(process)
         if status != DONE:
-            raise NotAPicture(answer.decode())
+            raise NotAPicture(answer.decode("ascii", "replace")[:REFUSAL_LENGTH_MAX])
         return answer
 
     async def _process(self) -> Process:
@@ -109,7 +127,8 @@ class PictureProcesses:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))},
+                cwd="/",
             )
         except OSError:
             raise Unavailable("No picture can be read at present: try again.") from None
@@ -128,10 +147,12 @@ class PictureProcesses:
 async def _answer(process: Process, kind: bytes, content: bytes) -> tuple[bytes, bytes]:
     """
     Raises:
-        EOFError, OSError: the process has ended.
+        EOFError, OSError: the process has ended, or answers what it never should.
     """
     assert process.stdin and process.stdout  # noqa: S101, PT018  both are pipes
     process.stdin.write(HEAD.pack(kind, len(content)) + content)
     await process.stdin.drain()
     status, size = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
+    if status not in {DONE, REFUSED} or size > ANSWER_BYTES_MAX:
+        raise OSError
     return status, await process.stdout.readexactly(size)

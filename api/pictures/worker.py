@@ -4,7 +4,8 @@ A request is a kind (one byte), the length of a picture (four bytes) and the pic
 a status, a length and as many bytes. The process ends when its input does, so with its parent.
 
 Its limits are the kernel's. At a picture that needs more time it is killed, whatever the decoder is
-doing; at one that needs more memory, decoding fails. Either way only this picture is lost.
+doing; at one that needs more memory, decoding fails. Either way only this picture is lost. It can
+open no file and no connection (:mod:`.confinement`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import resource
 import signal
 import struct
 import sys
-from contextlib import suppress
+from io import BytesIO
 from typing import Final
 
+from PIL import Image
+
 from .codes import read_codes
+from .confinement import confine
 from .opening import NotAPicture
 from .portraits import pixels_only
 
@@ -24,20 +28,16 @@ HEAD: Final = struct.Struct(">cI")
 JPEG_FRAME, PNG_FRAME, PORTRAIT = b"J", b"P", b"F"
 DONE, REFUSED = b"+", b"-"
 
-MEMORY_BYTES_MAX = 400 * 1024 * 1024
-"""Of addresses; the process itself has some 30 MiB, and a picture of four million pixels takes up
-to six times its 16 MiB."""
 PICTURE_CPU_S_MAX = 3
 PORTRAIT_BYTES_MAX = 64 * 1024
-_FILES_MAX = 16
+ANSWER_BYTES_MAX = PORTRAIT_BYTES_MAX
+"""What is read of a code is shorter than a portrait."""
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the service ends it
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_NOFILE, _FILES_MAX)
-    _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
+    _load_everything()
+    confine()
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     while len(head := asked.read(HEAD.size)) == HEAD.size:
         kind, size = HEAD.unpack(head)
@@ -65,9 +65,14 @@ def _limit_next_picture() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
 
 
-def _limit(what: int, most: int) -> None:
-    with suppress(ValueError, OSError):  # not every system has every limit
-        resource.setrlimit(what, (most, most))
+def _load_everything() -> None:
+    """Decode one picture of each kind: some modules are loaded when they are first needed."""
+    for mode in ("L", "RGBA"):
+        for form, kind in (("JPEG", JPEG_FRAME), ("PNG", PNG_FRAME)):
+            content = BytesIO()
+            Image.new("L" if form == "JPEG" else mode, (8, 8)).save(content, form)
+            _answer(kind, content.getvalue())
+            _answer(PORTRAIT, content.getvalue())
 
 
 if __name__ == "__main__":

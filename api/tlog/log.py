@@ -11,17 +11,15 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Security
+from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.responses import Response
 from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
 
+from api.audit.audited import Auditor, EntriesRoute
 from api.http import documents
 from api.http.admission import client_of
 from api.http.problems import HttpProblem
-from api.http.roles import Scope
-from api.http.security import require
 from api.http.services import Services, services
-from api.http.tokens import Principal
 from ledger.errors import Unavailable
 from ledger.eventlog.follow import POSITION_MAX
 from transparency.entries import bundled
@@ -31,6 +29,7 @@ from transparency.notes import Note, TreeHead
 from transparency.proof_text import TlogProof
 
 router = APIRouter(tags=["tlog"])
+_audited = APIRouter(route_class=EntriesRoute)
 
 TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -45,7 +44,6 @@ PREFER_LENGTH_MAX = 200
 _SECONDS = re.compile(r"[0-9]{1,4}")
 
 Service = Annotated[Services, Depends(services)]
-Auditor = Annotated[Principal, Security(require(Scope.AUDIT_READ, Scope.OPERATE))]
 Position = Annotated[int, Path(ge=1, le=POSITION_MAX)]
 Prefer = Annotated[
     list[str] | None,
@@ -73,7 +71,7 @@ _OCTETS: documents.Responses = {
     }
 }
 _TILE = _OCTETS | documents.problems(404, 422, 503)
-_ENTRIES = _OCTETS | documents.problems(401, 403, 404, 422, 503)
+_ENTRIES = _OCTETS | documents.problems(401, 403, 404, 422, 429, 503)
 
 
 def _checkpoint_of(log: Log) -> Callable[..., Awaitable[Response]]:
@@ -104,7 +102,8 @@ def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
 
 def _entries_of(log: Log) -> Callable[..., Awaitable[Response]]:
     async def entries(tile_path: str, service: Service, _: Auditor) -> Response:
-        """A bundle of entries `<N>[.p/<W>]`, for those who audit or operate the ledger."""
+        """A bundle of entries `<N>[.p/<W>]`, for those who operate the ledger, and those who audit
+        it in a case, whose look is recorded."""
         wanted = _tile_path(f"entries/{tile_path}")
         found = await service.trees.entries(log, wanted.number, wanted.width)
         if found is None:
@@ -206,9 +205,19 @@ def answer(content: str | bytes, media_type: str, cached: str) -> Response:
 
 for _log in LOGS.values():
     _under = f"/tlog{_log.suffix}"
+    _audited.add_api_route(
+        f"{_under}/tile/entries/{{tile_path:path}}",
+        _entries_of(_log),
+        methods=["GET"],
+        name=f"{_log.name}_entries",
+        response_class=Response,
+        responses=_ENTRIES,
+    )
+router.include_router(_audited)  # before the tiles, whose path includes theirs
+for _log in LOGS.values():
+    _under = f"/tlog{_log.suffix}"
     for _path, _endpoint, _responses in (
         ("/checkpoint", _checkpoint_of(_log), text_of("a signed note", 404, 503)),
-        ("/tile/entries/{tile_path:path}", _entries_of(_log), _ENTRIES),
         ("/tile/{tile_path:path}", _tile_of(_log), _TILE),
         ("/proof/{position}", _proof_of(_log), text_of("a proof", 404, 422, 429, 503)),
         ("/key", _keys_of(_log), text_of("verifier keys")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -30,20 +31,23 @@ def csv_bytes(table: Table) -> bytes:
     return out.getvalue().encode()
 
 
-def write_parquet(table: Table, path: Path, scratch: Path) -> None:
-    """Write the table to ``path``, by way of a temporary file of JSON lines in ``scratch``."""
-    lines = scratch / ".rows.ndjson"
+def parquet_bytes(table: Table) -> bytes:
+    """Return the table as Parquet.
+
+    DuckDB writes files under names that can be foreseen and follows links, so it writes to a
+    temporary folder that is this user's alone.
+    """
     rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
-    lines.write_bytes(b"\n".join(map(orjson.dumps, rows)))
     columns = _struct(dict(zip(table.columns, table.types, strict=True)))
-    read = f"read_json({_quoted(lines)}, columns = {columns}, format = 'newline_delimited')"
-    into = f"{_quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        lines, parquet = Path(folder) / "rows.ndjson", Path(folder) / "rows.parquet"
+        lines.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+        read = f"read_json({_quoted(lines)}, columns = {columns}, format = 'newline_delimited')"
+        into = f"{_quoted(parquet)} (FORMAT parquet, COMPRESSION zstd)"
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET threads = 1")
             connection.execute(f"COPY (SELECT * FROM {read}) TO {into}")  # noqa: S608  our own names
-    finally:
-        lines.unlink(missing_ok=True)
+        return parquet.read_bytes()
 
 
 def _struct(kinds: dict[str, str]) -> str:

@@ -3,7 +3,8 @@
 Facts are selected by name, so that any other field of an event, or of another producer's record,
 is left out. Some plain fields are left out too: the holder's id, which would link a person's
 permits; the actor of an event that was not recorded at a station, since that is the holder;
-approvals, cases and keys.
+approvals, cases and keys. Restrictions, their liftings and erasures have no station: their actor is
+an officer all the same.
 """
 
 from __future__ import annotations
@@ -110,6 +111,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """An event that lacks one of these is set aside, since the views would count it wrong."""
 
+ORDERS = frozenset({"holder-restricted", "holder-restriction-lifted", "holder-erased"})
+"""Events of data protection, which an officer decides who is at no station."""
+
 _NO_FACTS = KindFacts({}, {}, {}, {}, {})
 
 
@@ -154,8 +158,9 @@ def row_of(event: EventRecord) -> Row:
     }
     if (station := fields.get("station")) is not None:
         row["station"] = _text(station, "station")
-        if (actor := fields.get("actor")) is not None:
-            row["actor"] = _text(actor, "actor")
+    by_officer = station is not None or plan.name in ORDERS
+    if by_officer and (actor := fields.get("actor")) is not None:
+        row["actor"] = _text(actor, "actor")
     for column, path, name, within, read in plan.facts:
         value = fields.get(name)
         if within is not None:

@@ -6,6 +6,7 @@ never read. A record that is not an event of the ledger is recorded by its place
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,9 @@ SESSION_TIMEOUT_MS = 15_000
 METADATA_AGE_MS_MAX = 5_000
 """How soon a newly created topic is found."""
 POLL_MS = 200
+SILENCE_S_MAX = 30
+"""After so long without a record it is checked whether the client has stopped reading."""
+ENDS_TIMEOUT_MS = 5_000
 RECORD_BYTES_MAX = 1024 * 1024
 """Per partition and fetch; a larger record is fetched alone."""
 FETCH_BYTES_MAX = 4 * 1024 * 1024
@@ -88,8 +92,14 @@ class KafkaSource:
         places = _Places(consumer, builder, self._part)
         try:
             consumer.subscribe(list(self._kinds), listener=places)
+            heard_at = time.monotonic()
             while not stop.is_set():
                 found = consumer.poll(timeout_ms=POLL_MS)
+                if found:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > SILENCE_S_MAX:
+                    _require_at_end(consumer)
+                    heard_at = time.monotonic()
                 for partition, records in found.items():
                     for record in records:
                         self._take(builder, places, self._part(partition), record)
@@ -149,6 +159,26 @@ def consumer_group(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text(f"{GROUP}.{uuid4().hex[:12]}", "ascii")
         return path.read_text("ascii")
+
+
+class _StoppedReading(KafkaError):  # type: ignore[misc]  # the library has no types
+    """The client returns no records, although there are some, or is in no group."""
+
+
+def _require_at_end(consumer: KafkaConsumer) -> None:
+    """Require that there is nothing to read: the client is not trusted to notice that its group or
+    its connections are stuck.
+
+    Raises:
+        _StoppedReading
+        KafkaError
+    """
+    assigned = list(consumer.assignment())
+    ends = consumer.end_offsets(assigned, timeout_ms=ENDS_TIMEOUT_MS) if assigned else {}
+    if not assigned or any(
+        consumer.position(each, timeout_ms=ENDS_TIMEOUT_MS) < ends[each] for each in assigned
+    ):
+        raise _StoppedReading("the client has stopped reading")
 
 
 class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types

@@ -11,8 +11,9 @@
     published/<chart>.<language>.<width>.<digest>.svg
 
 The public answers change in steps, so that no one can see what one event has changed: after
-``STEP_EVENTS`` events; or ``STEP_S`` later, if there were ``STEP_EVENTS_MIN`` events at least; on
-another day; and when the role starts. The other answers are always the newest.
+``STEP_EVENTS`` events; or ``STEP_S`` later or on another day, if there were ``STEP_EVENTS_MIN``
+events at least; and on another day if there was nothing new at all. A start is no step either. The
+other answers are always the newest.
 
 Each file is replaced atomically. ``stats.json`` is written last and names the charts by their
 content, so a reader finds every file that it names; charts that it no longer names are kept for a
@@ -31,7 +32,7 @@ from typing import Any
 import orjson
 
 from .charts import Charts
-from .exports import csv_bytes, write_parquet
+from .exports import csv_bytes, parquet_bytes
 from .questions import Answer, Table
 from .withholding import COUNT_MIN, PublicTable, for_everybody, for_staff
 
@@ -39,6 +40,7 @@ PUBLISHED = "published"
 STATS_FILE, LIVE_FILE, SUPERVISION_FILE = "stats.json", "live.json", "supervision.json"
 ANSWERS_FILE = "answers.json"
 STEP_EVENTS, STEP_EVENTS_MIN, STEP_S = 100, 20, 3600.0
+_STEP_FIELDS = frozenset({"as_of_position", "as_of_checks", "today"})
 RETIRED_KEPT_S = 60.0
 """How long a replaced chart is kept for readers of the previous ``stats.json``."""
 
@@ -55,7 +57,8 @@ class Publisher:
         self._exported: dict[str, Table] = {}
         self._retired_s: dict[str, float] = {}
         self._tables: dict[str, Table] = {}
-        self._stats: dict[str, Any] = {}
+        self._stats = self._last_published()
+        self._published_for: date | None = None
         self._published_s = monotonic()
 
     def publish(
@@ -82,25 +85,42 @@ class Publisher:
         whole = {answer.question.name: PublicTable(answer.whole, 0) for answer in supervised}
         document = orjson.dumps({**_tables(head, whole), "unusual": unusual(supervised, today)})
         self._replace(self._published / SUPERVISION_FILE, document, mode=0o640)
-        if self._is_step(head):
+        if self._is_step(head, answers):
             public = for_everybody(answers)
             self._tables = {name: table for name, (table, _) in public.items()}
             for name, table in self._tables.items():
                 self._export(name, table)
             self._stats, self._published_s = _tables(head, public), monotonic()
+            self._published_for = today
             self._write_stats()
 
-    def _is_step(self, head: Mapping[str, Any]) -> bool:
+    def _is_step(self, head: Mapping[str, Any], answers: Sequence[Answer]) -> bool:
         last = self._stats
-        if not last or last["today"] != head["today"]:
+        if not last or _columns_of(last) != _columns_for_all(answers):
             return True
         events = head["as_of_position"] - last["as_of_position"]
-        is_late = monotonic() - self._published_s >= STEP_S
+        checks = head["as_of_checks"] - last["as_of_checks"]
+        is_another_day = last["today"] != head["today"]
+        if is_another_day and events == checks == 0:
+            return True
+        is_late = is_another_day or monotonic() - self._published_s >= STEP_S
         return not 0 <= events < (STEP_EVENTS_MIN if is_late else STEP_EVENTS)
 
-    def draw_next(self, today: date) -> bool:
-        """Draw one chart of the last published figures; return ``False`` if all are drawn."""
-        if not self._charts.draw_next(self._tables, today):
+    def _last_published(self) -> dict[str, Any]:
+        """What an earlier run has published; empty if that is nothing, or can't be read."""
+        try:
+            last: dict[str, Any] = orjson.loads((self._published / STATS_FILE).read_bytes())
+            _columns_of(last)
+            return last if last.keys() >= _STEP_FIELDS else {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
+
+    def draw_next(self) -> bool:
+        """Draw one chart of the figures published last, as of their day; return ``False`` if all
+        are drawn, or if they are an earlier run's, which has drawn them."""
+        if self._published_for is None:
+            return False
+        if not self._charts.draw_next(self._tables, self._published_for):
             return False
         for file, content in self._charts.all_drawn.files.items():
             if not (path := self._published / file).exists():
@@ -118,9 +138,7 @@ class Publisher:
         if self._exported.get(name) == table:
             return
         self._replace(self._published / f"{name}.csv", csv_bytes(table))
-        path = self._published / f"{name}.parquet"
-        write_parquet(table, path.with_suffix(".new"), self._published)
-        path.with_suffix(".new").replace(path)
+        self._replace(self._published / f"{name}.parquet", parquet_bytes(table))
         self._exported[name] = table
 
     def _clear(self, shown: Collection[str]) -> None:
@@ -152,6 +170,18 @@ def unusual(answers: Sequence[Answer], today: date) -> dict[str, int]:
             row[day] in days and bool(row[is_unusual]) for row in answer.whole.rows
         )
     return counted
+
+
+def _columns_of(stats: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: list(table["columns"]) for name, table in stats["questions"].items()}
+
+
+def _columns_for_all(answers: Sequence[Answer]) -> dict[str, list[str]]:
+    return {
+        answer.question.name: list(answer.for_all.columns)
+        for answer in answers
+        if not answer.question.is_supervision
+    }
 
 
 def _tables(head: Mapping[str, Any], public: Mapping[str, PublicTable]) -> dict[str, Any]:

@@ -12,11 +12,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
 Connection = duckdb.DuckDBPyConnection
+
+
+class Share(NamedTuple):
+    """The column ``name``: how many of ``per`` in the count ``whole`` are in the count ``part``."""
+
+    name: str
+    part: str
+    whole: str
+    per: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Question:
 
     ``keys`` are the columns that identify a row, ``counts`` those that count people or their
     actions; others follow from the counts. ``total`` is the count that includes the other counts.
+    ``shares`` are the columns that are the share of one count in another.
 
     ``is_local`` marks questions about districts or stations, where a small number may identify a
     person. ``for_all`` is a query on the view for the public answer; ``None``: the whole view.
@@ -39,6 +49,7 @@ class Question:
     is_local: bool = False
     for_all: str | None = None
     is_supervision: bool = False
+    shares: tuple[Share, ...] = ()
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -60,8 +71,14 @@ QUESTIONS: tuple[Question, ...] = (
         ("month",),
         ("ran_out", "on_time", "in_grace", "late", "pending", "lapsed"),
         total="ran_out",
+        shares=(Share("on_time_share", "on_time", "ran_out"),),
     ),
-    Question("losses", ("month",), ("lost", "found", "reissued", "replaced", "in_force")),
+    Question(
+        "losses",
+        ("month",),
+        ("lost", "found", "reissued", "replaced", "in_force"),
+        shares=(Share("lost_per_1000", "lost", "in_force", 1000),),
+    ),
     Question(
         "applications",
         ("month",),
@@ -69,7 +86,13 @@ QUESTIONS: tuple[Question, ...] = (
         total="accepted",
         is_local=True,
     ),
-    Question("electronic_adoption", ("month", "division"), ("in_force", "claimed"), is_local=True),
+    Question(
+        "electronic_adoption",
+        ("month", "division"),
+        ("in_force", "claimed"),
+        is_local=True,
+        shares=(Share("claimed_share", "claimed", "in_force"),),
+    ),
     Question(
         "checks_answered",
         ("scenario", "track", "outcome", "reason"),
@@ -103,7 +126,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "officer_days",
         ("day", "station", "actor"),
-        ("voided", "cancelled", "corrected", "reads"),
+        ("voided", "cancelled", "corrected", "restricted", "lifted", "erased", "reads"),
         is_supervision=True,
     ),
     Question(

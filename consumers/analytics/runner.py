@@ -147,4 +147,4 @@ class Analytics:
     def _draw(self, *, is_busy: bool) -> None:
         if self._published_for and self._is_undrawn and self._drawings.is_due(is_busy=is_busy):
             with self._drawings.taking():
-                self._is_undrawn = self._publisher.draw_next(self._published_for)
+                self._is_undrawn = self._publisher.draw_next()

@@ -5,9 +5,9 @@ row that would reveal it: shares, percentiles, and the total from which it could
 is published. No published table contains sums over its rows. Figures of the whole city are not
 withheld, unless the city has fewer than ``CITY_MIN`` permits in force.
 
-The public answers are coarse as well: local counts are rounded to multiples of ``COUNT_STEP`` and
-shares to hundredths, so that two successive answers do not show in which district or at which
-station a single event happened.
+The public answers are coarse as well: local counts are rounded to multiples of ``COUNT_STEP``, and
+shares are those of the rounded counts, so that two successive answers do not show in which district
+or at which station a single event happened, and no share tells the count that was rounded.
 """
 
 from __future__ import annotations
@@ -54,19 +54,27 @@ def for_everybody(answers: Sequence[Answer]) -> dict[str, PublicTable]:
 def coarse(question: Question, public: PublicTable) -> PublicTable:
     """Round the counts and shares of a table."""
     table, left_out = public
-    rows = [
-        [_rounded(question, name, value) for name, value in zip(table.columns, row, strict=True)]
-        for row in table.rows
-    ]
+    rows = []
+    for row in table.rows:
+        values = _rounded(question, dict(zip(table.columns, row, strict=True)))
+        rows.append([values[name] for name in table.columns])
     return PublicTable(Table(table.columns, table.types, rows), left_out)
 
 
-def _rounded(question: Question, name: str, value: Any) -> Any:
-    if value is None or name in question.keys:
-        return value
-    if name in question.counts:
-        return COUNT_STEP * round(value / COUNT_STEP)
-    return round(value, SHARE_DIGITS) if isinstance(value, float) else value
+def _rounded(question: Question, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    rounded = dict(values)
+    for name, value in values.items():
+        if value is None or name in question.keys:
+            continue
+        if name in question.counts:
+            rounded[name] = COUNT_STEP * round(value / COUNT_STEP)
+        elif isinstance(value, float):
+            rounded[name] = round(value, SHARE_DIGITS)
+    for share in question.shares:
+        if values.get(share.name) is not None:
+            part, whole = rounded[share.part], rounded[share.whole]
+            rounded[share.name] = round(share.per * part / whole, SHARE_DIGITS) if whole else None
+    return rounded
 
 
 def _with_locality(answers: Sequence[Answer]) -> Iterator[tuple[Answer, bool]]:

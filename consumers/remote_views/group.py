@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.topics import topic_id
@@ -27,8 +27,15 @@ POLL_MS = 200
 POSITION_TIMEOUT_MS = 1_000
 ASK_EVERY_S = 1.0
 """How often the partitions' end offsets are requested."""
+STUCK_S = 60
+"""Longer than the brokers keep a transaction open, behind which nothing is delivered."""
 
 _log = structlog.get_logger(__name__)
+
+
+class StoppedReading(KafkaError):  # type: ignore[misc]  # untyped
+    """The client returns nothing of a partition, although there is something. It is not trusted to
+    notice that its connections are stuck."""
 
 
 class TopicChanged(Exception):
@@ -43,6 +50,8 @@ class _Target:
     asked_at: datetime
     true_at: datetime | None
     end: int
+    read: int
+    """The next offset to read when it was asked."""
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
@@ -162,7 +171,9 @@ class GroupMember:
                 continue
             target = self._targets.get(number)
             if target is None or read >= target.end:
-                self._targets[number] = _Target(now, true_at, end.offset)
+                self._targets[number] = _Target(now, true_at, end.offset, read)
+            elif read == target.read and (now - target.asked_at).total_seconds() > STUCK_S:
+                raise StoppedReading
             record_end(self._connection, self._claims[number], now, max(end.offset - read, 0), None)
 
     def _record_reached(self) -> None:

@@ -13,6 +13,7 @@ from eventsourcing.domain import BaseAggregate
 from eventsourcing.utils import register_topic
 
 from domain import text
+from domain.aggregate import ActsOfDay
 from domain.calendar import WorkdayCalendar, due_date
 from domain.context import CommandContext
 from domain.errors import FieldProblem, HolderIsRestricted, InvalidDetails
@@ -20,7 +21,7 @@ from domain.person import Erasure, ErasureRequest
 from domain.personal import Erased
 
 from .collection import CollectedBy, Collection
-from .errors import WrongStage
+from .errors import OtherStation, WrongStage
 from .events import (
     ApplicationAccepted,
     ApplicationApproved,
@@ -80,6 +81,7 @@ class IdCardApplication(BaseAggregate[str]):
         self.restricted = False
         self.erasure: Erasure | None = None
         self.erasure_request: ErasureRequest | None = None
+        self.acts = ActsOfDay()
 
     @classmethod
     def accept(
@@ -127,11 +129,11 @@ class IdCardApplication(BaseAggregate[str]):
 
     def dispatch(self, context: CommandContext) -> None:
         """Send the papers to the police where the household is registered."""
-        self._require_next(Stage.SENT_TO_HUKOU_POLICE)
+        self._require_next(Stage.SENT_TO_HUKOU_POLICE, context)
         self.trigger_event(SentToHukouPolice, **context.stamp)
 
     def approve(self, context: CommandContext) -> None:
-        self._require_next(Stage.APPROVED)
+        self._require_next(Stage.APPROVED, context)
         self.trigger_event(ApplicationApproved, **context.stamp)
 
     def send_back(self, reason: str, context: CommandContext) -> None:
@@ -146,32 +148,37 @@ class IdCardApplication(BaseAggregate[str]):
             raise InvalidDetails([FieldProblem("reason", problem)])
         if unseen := text.unseen(reason):
             raise InvalidDetails([FieldProblem("reason", unseen)])
-        self._require_next(Stage.RETURNED)
+        self._require_next(Stage.RETURNED, context)
         self.trigger_event(ApplicationReturned, reason=reason, **context.stamp)
 
     def produce(self, context: CommandContext) -> None:
-        self._require_next(Stage.PRODUCED)
+        self._require_next(Stage.PRODUCED, context)
         self.trigger_event(CardProduced, **context.stamp)
 
     def arrive(self, context: CommandContext) -> None:
-        self._require_next(Stage.ARRIVED)
+        self._require_next(Stage.ARRIVED, context)
         self.trigger_event(CardArrived, **context.stamp)
 
     def withdraw(self, context: CommandContext) -> None:
         """撤回: possible until the card is handed over. [D]"""
-        self._require_next(Stage.WITHDRAWN)
+        self._require_next(Stage.WITHDRAWN, context)
         self.trigger_event(ApplicationWithdrawn, **context.stamp)
 
     def collect(self, collection: Collection, context: CommandContext) -> None:
         """领证: C10, C11.
 
         Raises:
+            OtherStation: another station has accepted it.
             InvalidDetails: the agent's details can't be accepted.
-            WrongStage, CollectionNotAsChosen, CollectionIncomplete: in this order.
+            WrongStage, HolderIsRestricted, CollectionNotAsChosen, CollectionIncomplete: in this
+                order; of a restricted applicant no details are compared with the agent's.
         """
+        self._require_own_station(context)
+        if self.restricted:
+            self._require_next(Stage.COLLECTED, context)
         collection = collection.normalised()
         collection.require_valid(self.identity, context.policy)
-        self._require_next(Stage.COLLECTED)
+        self._require_next(Stage.COLLECTED, context)
         collection.require_allowed(self.collection)
         self.trigger_event(
             CardCollected,
@@ -204,12 +211,24 @@ class IdCardApplication(BaseAggregate[str]):
     def erased(self) -> bool:
         return self.erasure is not None
 
-    def _require_next(self, stage: Stage) -> None:
+    def _require_own_station(self, context: CommandContext) -> None:
+        """The papers and the card are at the station that has accepted the application, and on its
+        work list alone. [D]
+
+        Raises:
+            OtherStation
+        """
+        if self.accepted_by is not None and context.station != self.accepted_by:
+            raise OtherStation
+
+    def _require_next(self, stage: Stage, context: CommandContext) -> None:
         """
         Raises:
+            OtherStation: another station has accepted it.
             WrongStage: it can't follow the current one.
             HolderIsRestricted: the applicant's details are not to be used.
         """
+        self._require_own_station(context)
         if self.stage not in COMES_FROM[stage]:
             raise WrongStage(self.stage, COMES_FROM[stage])
         if self.restricted:

@@ -50,6 +50,12 @@ class WrongStage(Refused):
         super().__init__(f"The application is {stage}; this can be done while it is {names}.")
 
 
+class OtherStation(Refused):
+    """Only the station that has accepted the application takes its next steps."""
+
+    code = "OTHER_STATION"
+
+
 class CollectionNotAsChosen(Refused):
     """A card is handed to an agent or mailed only if that was chosen when applying."""
 

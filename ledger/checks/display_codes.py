@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from psycopg.rows import tuple_row
 
@@ -23,17 +23,22 @@ from ledger.eventlog.reads import Pool
 
 KEY_BYTES = 32
 CHALLENGE_LENGTH = 8
-CODES_OPEN_MAX = 3
-"""Of one device: the code shown, the next one, and one whose response was lost."""
-CHALLENGES_OPEN_MAX = 20
-"""Of one verifier's account, which several checkers may share."""
-KEPT_FOR = timedelta(days=1)
-"""How long a dead code is still attributed to its holder, who can see that it was tried."""
-PROOF_KEPT_FOR = timedelta(minutes=5)
-TIDIED_MAX = 20
 DRAWS_MAX = 8
 
 _sql = Queries("ledger", "sql/display_codes.sql")
+
+
+class StoredCode(NamedTuple):
+    """A code as the database has it: good for this permit on this phone, between two instants, and
+    where there is a challenge, for that one."""
+
+    code_digest: bytes
+    permit_number: str
+    holder_id: str
+    device: str
+    challenge_digest: bytes | None
+    issued_at: datetime
+    expires_at: datetime
 
 
 class CodeDigests:
@@ -53,6 +58,23 @@ class CodeDigests:
 
     def of_proof(self, device: str, proof_id: str) -> bytes:
         return self._digest("proof", f"{device}\0{proof_id}")
+
+    def mac(self, code: StoredCode) -> bytes:
+        """32 bytes that bind a code's digest to its permit, holder, phone, challenge and life.
+
+        The database's functions store rows for anyone who may act as the service's role; a digest
+        that is stored with another permit would show that permit.
+        """
+        challenge = code.challenge_digest.hex() if code.challenge_digest else ""
+        life = f"{_microseconds(code.issued_at)}\0{_microseconds(code.expires_at)}"
+        of_whom = f"{code.permit_number}\0{code.holder_id}\0{code.device}"
+        return self._digest(
+            "stored code", f"{code.code_digest.hex()}\0{challenge}\0{life}\0{of_whom}"
+        )
+
+    def is_own(self, code: StoredCode, mac: bytes | None) -> bool:
+        """Whether this service stored this code with these details; compared in constant time."""
+        return hmac.compare_digest(self.mac(code), mac or b"")
 
     def _digest(self, purpose: str, text: str) -> bytes:
         mac = self._keyed.copy()
@@ -89,20 +111,26 @@ class DisplayCodes:
         """
         code = new_code()
         challenge = display.challenge
+        stored = StoredCode(
+            self.digests.of_code(code),
+            display.permit_number,
+            display.holder_id,
+            display.device,
+            self.digests.of_challenge(challenge) if challenge else None,
+            at,
+            at + timedelta(seconds=life_s),
+        )
         refused = await self._ask(
             _sql.mint_code,
-            code_digest=self.digests.of_code(code),
-            permit_number=display.permit_number,
-            holder_id=display.holder_id,
-            device=display.device,
-            challenge_digest=self.digests.of_challenge(challenge) if challenge else None,
-            at=at,
-            until=at + timedelta(seconds=life_s),
-            kept_for=KEPT_FOR,
-            open_max=CODES_OPEN_MAX,
-            tidied_max=TIDIED_MAX,
+            code_digest=stored.code_digest,
+            permit_number=stored.permit_number,
+            holder_id=stored.holder_id,
+            device=stored.device,
+            challenge_digest=stored.challenge_digest,
+            at=stored.issued_at,
+            until=stored.expires_at,
+            mac=self.digests.mac(stored),
             proof_digest=self.digests.of_proof(display.device, display.proof_id),
-            proof_kept_for=PROOF_KEPT_FOR,
         )
         if refused == "proof":
             raise ProofReplayed
@@ -125,8 +153,6 @@ class DisplayCodes:
                 scenario=scenario,
                 at=at,
                 until=at + timedelta(seconds=life_s),
-                open_max=CHALLENGES_OPEN_MAX,
-                tidied_max=TIDIED_MAX,
             ):
                 return digits
         raise Unavailable("Too many challenges are open: try again.")
@@ -146,6 +172,14 @@ class DisplayCodes:
                 await self._pool.check()
             raise
         return row[0] if row else None
+
+
+def _microseconds(instant: datetime) -> int:
+    """Since 1970: what the database keeps of an instant."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_code() -> str:

@@ -11,10 +11,10 @@ from psycopg.rows import args_row
 from domain.personal import ERASED, Erased
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
-from ledger.errors import KeyUnusable, UnreadableEvent
+from ledger.errors import KeyUnusable, UnknownCheck, UnprovenCheck, UnreadableEvent
 from ledger.eventlog.reads import Pool, read_rows
 
-from .log import Check, SealedCheck
+from .log import Check, CheckProofs, SealedCheck
 
 CHECKS_MAX = 200
 """In one answer."""
@@ -40,29 +40,42 @@ class _Row(NamedTuple):
 class CheckHistory:
     """Borrows a connection for each read."""
 
-    def __init__(self, pool: Pool, keys: HolderKeys) -> None:
+    def __init__(self, pool: Pool, keys: HolderKeys, proofs: CheckProofs) -> None:
         self._pool = pool
         self._keys = keys
+        self._proofs = proofs
 
-    async def of_holder(self, holder_id: str, before: int, limit: int) -> list[tuple[int, Check]]:
-        """Checks of any of the holder's permits with their positions, the newest first.
+    async def of_holder(
+        self, holder_id: str, before: int, limit: int
+    ) -> list[tuple[int, Check | None]]:
+        """Checks of any of the holder's permits with their positions, the newest first; ``None``
+        for one that can't be read.
 
         Raises:
             Unavailable
-            UnreadableEvent, KeyUnusable: one of them can't be opened.
+            KeyUnusable: the holder's key can't be unwrapped.
         """
-        return await self._opened(
+        rows, key = await self._rows(
             _sql.checks_of_holder, holder_id=holder_id, before=before, limit=min(limit, CHECKS_MAX)
         )
+        return [(row.position, _opened_with(key, row.position, row.state)) for row in rows]
 
-    async def one(self, check_id: UUID, holder_id: str) -> Check | None:
-        """A check, if it was one of this holder's permits.
+    async def proven(self, check_id: UUID, holder_id: str) -> Check:
+        """A check of one of this holder's permits, if the service made its record.
 
         Raises:
-            Unavailable, UnreadableEvent, KeyUnusable: as :meth:`of_holder`.
+            UnknownCheck: there is none.
+            UnprovenCheck: it carries no proof of the service's.
+            Unavailable, KeyUnusable: as :meth:`of_holder`.
+            UnreadableEvent: it can't be read.
         """
-        found = await self._opened(_sql.check_of_holder, check_id=check_id, holder_id=holder_id)
-        return found[0][1] if found else None
+        rows, key = await self._rows(_sql.check_of_holder, check_id=check_id, holder_id=holder_id)
+        if not rows:
+            raise UnknownCheck
+        [row] = rows
+        if not self._proofs.covers(row.state):
+            raise UnprovenCheck
+        return SealedCheck(row.position, row.state).open(key)
 
     async def of_permit(
         self, permit_number: str, holder_id: str, before: int, limit: int
@@ -91,13 +104,15 @@ class CheckHistory:
         key = keys.get(holder_id)
         return [(row.position, _opened_with(key, row.position, row.state)) for row in rows]
 
-    async def _opened(self, query: str, **parameters: object) -> list[tuple[int, Check]]:
+    async def _rows(
+        self, query: str, **parameters: object
+    ) -> tuple[list[_Row], HolderKey | Erased]:
+        """A holder's checks, and the key of the holder."""
         rows = await read_rows(self._pool, query, parameters, args_row(_Row))
         if not rows:
-            return []
+            return [], ERASED
         wrapped = rows[0].wrapped_key
-        key = (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
-        return [(row.position, SealedCheck(row.position, row.state).open(key)) for row in rows]
+        return rows, (await self._keys.unwrap_async([wrapped]))[wrapped.holder_id]
 
 
 def _opened_with(key: HolderKey | Erased | None, position: int, state: bytes) -> Check | None:

@@ -2,13 +2,15 @@
 
 A check's state is JSON with its members sorted, so that the same check has the same bytes wherever
 they are hashed. Who checked what is sealed with the holder's key; a check that concerns no holder
-has it in the clear.
+has it in the clear. The service's proof is over all other members: the database takes a record of
+anyone who may act as the service's role.
 """
 
 from __future__ import annotations
 
+import hmac
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ import orjson
 from psycopg.rows import args_row
 
 from domain.personal import ERASED, Erased
+from domain.verification import Outcome, Reason, Track
 from ledger.crypto import envelope, randomness
 from ledger.crypto.holder_keys import HolderKey
 from ledger.database.connections import Connection
@@ -25,10 +28,43 @@ from ledger.database.named_sql import Queries
 from ledger.errors import SealBroken, UnreadableEvent
 
 TYPE = "permit.checked.v1"
-PERSONAL = frozenset({"card_serial", "code", "device", "fields", "verifier"})
-"""Who checked a holder, which of the holder's phones it was, and what was disclosed."""
+PERSONAL = frozenset({"card_code", "card_serial", "code", "device", "fields", "verifier"})
+"""Who checked a holder, which of the holder's cards or phones it was, and what was disclosed."""
+KEY_BYTES = 32
+_PURPOSE = b"permit-ledger proof of a check"
 _sql = Queries("ledger", "sql/checks.sql")
-_NOT_OF_THE_CHECK = {"type", "verifier_index", envelope.FIELD}
+_PROOF = "proof"
+_NOT_OF_THE_CHECK = {"type", "verifier_index", envelope.FIELD, _PROOF}
+
+
+class CheckProofs:
+    """Proves that a record was made by the service, with a key that is not in the database."""
+
+    def __init__(self, key: bytes) -> None:
+        """``key``: 32 secret bytes; another one is derived from them, for records alone."""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a key for proofs of checks has {KEY_BYTES} bytes")
+        self._keyed = hmac.new(hmac.digest(key, _PURPOSE, "sha256"), digestmod="sha256")
+
+    def of(self, state: Mapping[str, Any]) -> str:
+        """64 hex digits for these members, without the proof itself."""
+        mac = self._keyed.copy()
+        mac.update(_encoded({name: state[name] for name in state.keys() - {_PROOF}}))
+        return mac.hexdigest()
+
+    def covers(self, content: bytes) -> bool:
+        """Whether these are the bytes of a record that the service made; no record of an earlier
+        version is proven."""
+        try:
+            state = orjson.loads(content)
+            is_canonical = _encoded(state) == content
+            return is_canonical and hmac.compare_digest(self.of(state), state[_PROOF])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return False
+
+
+def _encoded(state: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +72,8 @@ class Check:
     """Who checked which permit, what was answered, and which fields were disclosed.
 
     ``code`` is the code's keyed digest (hex), ``device`` the thumbprint of the phone that showed
-    it. After the holder's erasure, the personal fields are read as ``ERASED``.
+    it; ``card_code`` says whether the code on a card's face was right, wrong or missing, where one
+    was brought or needed. After the holder's erasure, the personal fields are read as ``ERASED``.
     """
 
     check_id: UUID
@@ -52,18 +89,25 @@ class Check:
     reason: str | None
     fields: list[str] | Erased
     as_of_position: int
+    card_code: str | Erased | None = None
 
-    def record(self, verifier_index: bytes, key: HolderKey | None) -> CheckRecord:
-        """The record for the log; ``key`` is the holder's, if there is one."""
+    def record(
+        self, verifier_index: bytes, key: HolderKey | None, proofs: CheckProofs | None = None
+    ) -> CheckRecord:
+        """The record for the log; ``key`` is the holder's, if there is one. Without ``proofs`` no
+        receipt is signed for it later."""
         state = {name: getattr(self, name) for name in _FIELDS}
         personal = {name: state.pop(name) for name in PERSONAL}
+        if self.card_code is None:
+            del personal["card_code"]
         if key is None:
             state |= personal
         else:
             state[envelope.FIELD] = envelope.seal(personal, key, _place(self.check_id))
         state |= {"type": TYPE, "verifier_index": verifier_index.hex()}
-        content = orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
-        return CheckRecord(self.check_id, content)
+        if proofs:
+            state[_PROOF] = proofs.of(state)
+        return CheckRecord(self.check_id, _encoded(state))
 
 
 _FIELDS = tuple(field.name for field in fields(Check))
@@ -117,13 +161,36 @@ class SealedCheck(NamedTuple):
                 else:
                     state |= closed.open(key, _place(UUID(state["check_id"])))
             # Before checks had codes there were none.
-            known = {"code": None, "device": None, **state}
+            known = {"code": None, "device": None, "card_code": None, **state}
             own = {name: known[name] for name in known.keys() - _NOT_OF_THE_CHECK}
             own["check_id"] = UUID(own["check_id"])
             own["checked_at"] = datetime.fromisoformat(own["checked_at"]).astimezone(UTC)
-            return Check(**own)
-        except (SealBroken, ValueError, TypeError, KeyError, AttributeError):
+            check = Check(**own)
+            _require_kinds(check)
+        except (SealBroken, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             raise UnreadableEvent(f"check {self.position} can't be read") from None
+        return check
+
+
+def _require_kinds(check: Check) -> None:
+    """
+    Raises:
+        TypeError, ValueError: a member is of another kind than the service writes.
+    """
+    Track(check.track), Outcome(check.outcome)
+    if check.reason is not None:
+        Reason(check.reason)
+    shown = [] if check.fields is ERASED else check.fields
+    texts = [check.verifier, check.code, check.device, check.permit_number]
+    numbers = [check.as_of_position, check.card_serial]
+    if not (
+        isinstance(shown, list)
+        and all(isinstance(each, str) for each in (check.scenario, *shown))
+        and all(each is None or each is ERASED or isinstance(each, str) for each in texts)
+        and all(each is None or each is ERASED or type(each) is int for each in numbers)
+        and None not in (check.verifier, check.as_of_position)
+    ):
+        raise TypeError
 
 
 def new_check_id() -> UUID:

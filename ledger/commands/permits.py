@@ -200,7 +200,8 @@ class PermitCommands(CommandRunner):
             return conflict  # it has changed since: decide again
         if holder.permit_number is not None:
             return already_holds(holder)
-        return HolderIsRestricted() if holder.restricted else NumberOnRecord()
+        refusal = HolderIsRestricted() if holder.restricted else NumberOnRecord()
+        return refusal.telling_of(*await self._streams_of(holder))
 
     async def cancel(self, number: str, reason: CancellationReason, command: Command) -> Answer:
         """注销. [P23]"""
@@ -280,10 +281,10 @@ class PermitCommands(CommandRunner):
 
 def already_holds(holder: Holder) -> AlreadyHoldsPermit:
     """The refusal of a second permit; its message explains a corrected number. [P2]"""
-    if not holder.formerly:
-        return AlreadyHoldsPermit(permit_number=holder.permit_number)
-    return AlreadyHoldsPermit(
-        "This number was corrected on a residence permit that is in force: its holder already has a"
-        " permit, under the corrected number.",
-        holder.permit_number,
-    )
+    detail = None
+    if holder.formerly:
+        detail = (
+            "This number was corrected on a residence permit that is in force: its holder already"
+            " has a permit, under the corrected number."
+        )
+    return AlreadyHoldsPermit(detail).telling_of(*filter(None, [holder.permit_number]))

@@ -128,7 +128,7 @@ class CommandRunner:
         async def attempt() -> Answer:
             nonlocal known
             if known and known.restricted:
-                raise HolderIsRestricted
+                raise HolderIsRestricted().telling_of(*await self._streams_of(known))
             holder_id = known.holder_id if known else self._new_holder_id()
             aggregate = begin(holder_id)
             index = index_of(aggregate)
@@ -166,6 +166,11 @@ class CommandRunner:
             if (await self.log.holders([index])).get(index) != holder:
                 raise HolderTaken from None
             raise
+
+    async def _streams_of(self, holder: Holder) -> tuple[str, ...]:
+        """Return the holder's streams, of all types."""
+        record = await self.log.holder(holder.holder_id)
+        return record.permit_numbers if record else ()
 
     def _require_may_begin(self, holder: Holder) -> None:
         """Raise the refusal of a person who may have no further stream."""

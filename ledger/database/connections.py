@@ -11,7 +11,9 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import (
+    DatetimeFieldOverflow,
     InsufficientPrivilege,
+    IntegrityConstraintViolation,
     InvalidParameterValue,
     ProgramLimitExceeded,
     ReadOnlySqlTransaction,
@@ -25,6 +27,7 @@ from ledger.errors import (
     ConnectionLost,
     HolderTaken,
     KeyTaken,
+    RegisterDiffers,
     RightsMissing,
     Unavailable,
     VersionTaken,
@@ -38,6 +41,28 @@ CHANNEL = "permit_ledger_log"
 
 SERVICE_ROLE = "permit_ledger_service"
 """What the service acts as: the migrations make it, with the few rights that it needs."""
+
+SETTINGS = (
+    "array_nulls=on",
+    "bytea_output=hex",
+    "client_encoding=UTF8",
+    "datestyle=ISO,YMD",
+    "default_transaction_deferrable=off",
+    "default_transaction_isolation=read\\ committed",
+    "default_transaction_read_only=off",
+    "idle_in_transaction_session_timeout=0",
+    "idle_session_timeout=0",
+    "intervalstyle=postgres",
+    "lock_timeout=0",
+    "search_path=pg_catalog,pg_temp",
+    "standard_conforming_strings=on",
+    "statement_timeout=0",
+    "synchronous_commit=on",
+    "timezone=UTC",
+    "transform_null_equals=off",
+)
+"""Of every session of the service: a login may change the defaults of its own sessions, and this
+code relies on these. Options of the address come after them."""
 
 CONNECT_TIMEOUT_S = 5
 NETWORK_SILENCE_MS = 10_000
@@ -55,18 +80,31 @@ _CONFLICTS = {
     "portraits_event": VersionTaken,
 }
 
+_REGISTER_DIFFERS = "The register of holders is not what the log makes of it: nothing was written."
+
 
 def as_service(database_url: str) -> str:
-    """The same database, acting as the service's role from the first statement on.
+    """The same database, acting as the service's role from the first statement on, with
+    :data:`SETTINGS`.
 
     Other options are kept, also those of ``PGOPTIONS``, which libpq reads only if the connection
     string has none.
     """
-    options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
     ours = f"-c role={SERVICE_ROLE}"
-    if str(options).endswith(ours):
+    settled = with_settings(database_url)
+    options = str(conninfo_to_dict(settled)["options"])
+    return (
+        settled if options.endswith(ours) else make_conninfo(settled, options=f"{options} {ours}")
+    )
+
+
+def with_settings(database_url: str) -> str:
+    """The same database and user, with :data:`SETTINGS`."""
+    options = conninfo_to_dict(database_url).get("options") or os.environ.get("PGOPTIONS", "")
+    ours = " ".join(f"-c {setting}" for setting in SETTINGS)
+    if str(options).startswith(ours):
         return database_url
-    return make_conninfo(database_url, options=f"{options} {ours}".strip())
+    return make_conninfo(database_url, options=f"{ours} {options}".strip())
 
 
 @contextmanager
@@ -178,7 +216,8 @@ async def bound_waiting(connection: psycopg.AsyncConnection[Any]) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, or an outage."""
+    """Raise PostgreSQL's errors as the ledger's: a conflict of a known unique key, a register that
+    lacks a row, clocks that differ, or an outage."""
     try:
         yield
     except UniqueViolation as error:
@@ -186,6 +225,13 @@ def translated_errors() -> Iterator[None]:
         if conflict is None:
             raise
         raise conflict from error
+    except IntegrityConstraintViolation as error:  # of ledger.append: it found no row to change
+        raise RegisterDiffers(_REGISTER_DIFFERS) from error
+    except DatetimeFieldOverflow as error:  # of ledger.require_present
+        raise Unavailable(
+            "The clocks of this service and of its database differ by more than ten minutes:"
+            " an operator has to act."
+        ) from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
         raise Unavailable from error
     except ReadOnlySqlTransaction as error:

@@ -31,7 +31,7 @@ _CONFLICTS: dict[str, type[AppendConflict]] = {
     "kek": KekClosed,
 }
 
-_COLUMNS = {
+COLUMNS = {
     "event": {
         "command": "integer",
         "stream": "text",
@@ -172,7 +172,7 @@ def _statement(kinds: tuple[str, ...]) -> LiteralString:
     arguments = [
         f"{kind}_{name} => %b::{type_name}[]"
         for kind in kinds
-        for name, type_name in _COLUMNS[kind].items()
+        for name, type_name in COLUMNS[kind].items()
     ]
     listed = ", ".join(arguments)
     return f"SELECT before, loser, lost_to FROM ledger.append({listed})"  # noqa: S608  own names
@@ -186,7 +186,7 @@ def _columns(rows: dict[str, list[Row]]) -> Iterator[list[object]]:
 
 def _rows(appends: Sequence[Append]) -> dict[str, list[Row]]:
     """The rows of each kind that occurs."""
-    rows: dict[str, list[Row]] = {kind: [] for kind in _COLUMNS}
+    rows: dict[str, list[Row]] = {kind: [] for kind in COLUMNS}
     events = rows["event"]
     for command, append in enumerate(appends):
         for e in append.events:

@@ -79,6 +79,34 @@ class _Row:
     has_key: bool
 
 
+_Former = dict[str, dict[bytes, tuple[str, int]]]
+"""By holder: the indexes that were the holder's before a correction, and the last event (stream and
+version) that replaced each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """The former numbers on record: those of each holder; and of the numbers that corrections have
+    replaced those that any row of the register has, as its present or former one."""
+
+    of_holder: Mapping[str, set[bytes]]
+    taken: set[bytes]
+
+    def is_missing(
+        self, connection: Connection, index: bytes, replaced_by: tuple[str, int]
+    ) -> bool:
+        """Whether the log says that this number is barred, and no row does.
+
+        The bar is gone for a good reason if the number was given to another person since; of one
+        who was erased the log does not say any more which number that was.
+        """
+        if index in self.taken:
+            return False
+        stream, version = replaced_by
+        found = scalars(connection, _sql.bar_is_due, {"stream": stream, "version": version})
+        return bool(found[0])
+
+
 class RegisterCheck:
     """Compares rows of the register with what the log makes of them. Use it in one thread at a
     time, in a transaction of one snapshot."""
@@ -142,19 +170,29 @@ class RegisterCheck:
             index for one in found.values() if (index := self._known_index(one)) is not None
         }
         held = set(scalars(connection, _sql.held_indexes, {"citizen_indexes": list(expected)}))
-        barred: dict[str, set[bytes]] = {}
-        holder_ids = [row.holder_id for row in page]
-        for holder_id, index in rows(connection, _sql.former_numbers, {"holder_ids": holder_ids}):
-            barred.setdefault(holder_id, set()).add(index)
+        bars = self._bars(connection, page, former)
         differences = []
         for row in page:
             streams = [found[stream] for stream in row.permit_numbers]
             what = self._columns(row, streams, held)
-            if barred.get(row.holder_id, set()) - former.get(row.holder_id, set()):
+            left = former.get(row.holder_id, {})
+            if bars.of_holder.get(row.holder_id, set()) - left.keys() or (
+                row.has_key
+                and any(bars.is_missing(connection, index, by) for index, by in left.items())
+            ):
                 what.append("former_numbers")
             if what:
                 differences.append(Difference(row.holder_id, ", ".join(what)))
         return differences
+
+    def _bars(self, connection: Connection, page: Sequence[_Row], former: _Former) -> _Bars:
+        barred: dict[str, set[bytes]] = {}
+        holder_ids = [row.holder_id for row in page]
+        for holder_id, index in rows(connection, _sql.former_numbers, {"holder_ids": holder_ids}):
+            barred.setdefault(holder_id, set()).add(index)
+        left = {index for of_holder in former.values() for index in of_holder}
+        taken = scalars(connection, _sql.taken_indexes, {"citizen_indexes": list(left)})
+        return _Bars(barred, set(taken))
 
     def _columns(
         self, row: _Row, streams: Sequence[Aggregate | None], held: set[bytes]
@@ -170,12 +208,16 @@ class RegisterCheck:
         if row.has_key == any(one.erased for one in known):
             what.append("key")
         index = self._known_index(last)
-        # A row whose number turned out to be another row's loses the index to that one.
-        if row.citizen_index != index and not (row.citizen_index is None and index in held):
+        in_force = [one.id for one in known if isinstance(one, Permit) and one.end is None]
+        # A row without a permit, whose number turned out to be another row's, has lost the index to
+        # that one.
+        gave_way = row.citizen_index is None and index in held and not in_force
+        if row.citizen_index != index and not gave_way:
             what.append("citizen_index")
-        is_held = isinstance(last, Permit) and last.end is None
-        if row.permit_number != (last.id if is_held else None):
+        if row.permit_number != (in_force[-1] if in_force else None):
             what.append("permit_number")
+        if len(in_force) > 1:
+            what.append("more than one permit that has not ended")
         if row.restricted != any(one.restricted for one in known):
             what.append("restricted")
         return what
@@ -187,11 +229,11 @@ class RegisterCheck:
 
     def _folded(
         self, connection: Connection, streams: Sequence[str]
-    ) -> tuple[Mapping[str, Aggregate | None], Mapping[str, set[bytes]]]:
+    ) -> tuple[Mapping[str, Aggregate | None], _Former]:
         """Each stream's aggregate, ``None`` for one without events or with one that can't be read;
-        and every index that each holder has had."""
+        and every index that each holder has had before a correction."""
         made: dict[str, Aggregate | None] = dict.fromkeys(streams)
-        indexes: dict[str, set[bytes]] = {}
+        former: _Former = {}
         with connection.cursor(row_factory=args_row(StoredEvent)) as cursor:
             stored = cursor.execute(_log_sql.select_streams, {"streams": list(made)}).fetchall()
         for stream, of_stream in groupby(stored, key=lambda event: str(event.originator_id)):
@@ -204,10 +246,12 @@ class RegisterCheck:
                 if type(events[count]).TOPIC.startswith(_CORRECTED) and (
                     before := folded(events[:count])
                 ):
-                    index = self._known_index(before)
-                    if index is not None:
-                        indexes.setdefault(before.holder_id, set()).add(index)
-        return made, indexes
+                    index, after = (
+                        self._known_index(one) for one in (before, folded(events[: count + 1]))
+                    )
+                    if index is not None and index != after:
+                        former.setdefault(before.holder_id, {})[index] = (stream, count + 1)
+        return made, former
 
     def _opened(self, connection: Connection, stored: Sequence[StoredEvent]) -> list[DomainEvent]:
         sealed = [self._mapper.parse(event) for event in stored]

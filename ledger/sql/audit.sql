@@ -29,9 +29,10 @@ SELECT ledger.record_read(%(read_id)s, %(read_at)s, %(reader)s, %(case)s, %(what
                           %(parameters)s, %(outcome)s, %(correlation_id)s);
 
 -- name: reads
--- The newest first.
-SELECT position, read_id, read_at, reader, case_number, what, subject, parameters, outcome,
-       correlation_id
+-- The newest first. An instant that is none, or outside of the years that can be read, is null.
+SELECT position, read_id,
+       CASE WHEN read_at BETWEEN '1000-01-01' AND '9999-01-01' THEN read_at END AS read_at, reader,
+       case_number, what, subject, parameters, outcome, correlation_id
 FROM ledger.audit_reads
 WHERE position < %(before)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
   AND (%(case)s::text IS NULL OR case_number = %(case)s)

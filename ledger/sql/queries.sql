@@ -95,3 +95,10 @@ SELECT topic FROM found WHERE topic IS NOT NULL;
 
 -- name: events_of_topic
 SELECT count(*), min(position) FROM ledger.events WHERE topic = %(topic)s;
+
+-- name: topics_to_admit
+SELECT topic FROM unnest(%s::text[]) AS topic
+WHERE NOT EXISTS (SELECT FROM ledger.topics WHERE topics.topic = topic.topic) ORDER BY topic;
+
+-- name: admit_topics
+INSERT INTO ledger.topics (topic) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING;

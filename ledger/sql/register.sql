@@ -15,6 +15,22 @@ SELECT holder_id, citizen_index FROM ledger.former_numbers WHERE holder_id = ANY
 -- name: held_indexes
 SELECT citizen_index FROM ledger.holders WHERE citizen_index = ANY(%(citizen_indexes)s);
 
+-- name: taken_indexes
+SELECT citizen_index FROM ledger.holders WHERE citizen_index = ANY(%(citizen_indexes)s)
+UNION ALL
+SELECT citizen_index FROM ledger.former_numbers WHERE citizen_index = ANY(%(citizen_indexes)s);
+
+-- name: bar_is_due
+-- Whether the correction was made since former numbers are kept, and none who was erased since can have
+-- had the number.
+SELECT corrected.position > kept.position AND NOT EXISTS (
+    SELECT FROM ledger.holders JOIN ledger.events AS named ON named.stream = ANY (permit_numbers)
+    WHERE wrapped IS NULL AND named.position > corrected.position
+      AND (named.version = 1 OR named.topic LIKE 'permit.identity-corrected.%%')
+)
+FROM ledger.events AS corrected, ledger.former_numbers_since AS kept
+WHERE corrected.stream = %(stream)s AND corrected.version = %(version)s;
+
 -- name: unregistered
 -- Streams that no holder has on record, though their first event names one.
 SELECT position, stream

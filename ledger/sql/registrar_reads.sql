@@ -5,15 +5,19 @@ SELECT ledger.record_registrar_reads(
     %(station)s::text[], %(what)s::text[], %(correlation_id)s::text[]);
 
 -- name: of_subject
--- The newest first.
-SELECT position, read_id, subject, read_at, reader, station, what, correlation_id
+-- The newest first. An instant that is none, or outside of the years that can be read, is null.
+SELECT position, read_id, subject,
+       CASE WHEN read_at BETWEEN '1000-01-01' AND '9999-01-01' THEN read_at END AS read_at, reader,
+       station, what, correlation_id
 FROM ledger.registrar_reads
 WHERE subject = %(subject)s AND position < %(before)s
 ORDER BY position DESC LIMIT %(limit)s;
 
 -- name: of_holder
 -- The newest first, of every permit and application that the holder ever had.
-SELECT reads.position, read_id, subject, read_at, reader, station, what, correlation_id
+SELECT reads.position, read_id, subject,
+       CASE WHEN read_at BETWEEN '1000-01-01' AND '9999-01-01' THEN read_at END AS read_at, reader,
+       station, what, correlation_id
 FROM ledger.holders CROSS JOIN LATERAL (
     SELECT * FROM ledger.registrar_reads
     WHERE subject = ANY (holders.permit_numbers) AND position < %(before)s

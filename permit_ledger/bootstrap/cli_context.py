@@ -16,14 +16,20 @@ from ledger.codec.topics import require_readable
 from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.database.clock import Clock, DevelopmentClock, SystemClock
-from ledger.database.connections import Connection, acting_as_service, as_service, connect
+from ledger.database.connections import (
+    Connection,
+    acting_as_service,
+    as_service,
+    connect,
+    with_settings,
+)
 from permit_ledger.embedded.server import EmbeddedPostgres
 from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.settings import Settings
 
 from .policy import load_policy
-from .setup import bring_up_to_date, prepare, require_issuer
+from .setup import bring_up_to_date, prepare, report_own_settings, require_issuer
 
 LOCAL_CONNECT_TIMEOUTS_S = (5, 20, 80)
 
@@ -33,7 +39,7 @@ def server(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     """The database's URL for its owner, unprepared; without one in the settings the embedded server
     runs meanwhile."""
     with _running(settings, keep=keep) as (database_url, _):
-        yield database_url
+        yield with_settings(database_url)
 
 
 @contextmanager
@@ -54,6 +60,7 @@ def database(settings: Settings, *, keep: bool = True) -> Iterator[str]:
     """The URL of a prepared database; connections made with it act as the service's role."""
     with _running(settings, keep=keep) as (database_url, admit_service):
         with first_connection(database_url) as connection:
+            report_own_settings(connection)
             prepare(connection, keys.blind_index(settings), keyring(settings))
             require_issuer(connection, settings.believed_issuer)
         yield as_service(admit_service())
@@ -64,6 +71,7 @@ def keyless_database(settings: Settings) -> Iterator[str]:
     """The same for commands that decrypt nothing: no key is read or required."""
     with _running(settings, keep=True) as (database_url, admit_service):
         with first_connection(database_url) as connection:
+            report_own_settings(connection)
             bring_up_to_date(connection)
             with acting_as_service(connection):
                 require_readable(connection, EventMapper(OrjsonTranscoder()).topics)
@@ -78,6 +86,7 @@ def first_connection(database_url: str) -> Connection:
     Raises:
         psycopg.OperationalError
     """
+    database_url = with_settings(database_url)
     is_local = str(conninfo_to_dict(database_url).get("host") or "").startswith("/")
     for connect_timeout_s in LOCAL_CONNECT_TIMEOUTS_S if is_local else ():
         with suppress(ConnectionTimeout):

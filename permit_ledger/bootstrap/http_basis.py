@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter
@@ -15,8 +16,9 @@ from joserfc.jwk import KeySet
 from psycopg_pool import AsyncConnectionPool
 
 from api.checks.receipts import ReceiptSigner
+from api.http.addresses import KnownHosts, is_loopback
 from api.http.metrics import measure_loop_lag
-from api.http.rate_limits import CheckLimits
+from api.http.rate_limits import CheckLimits, RateLimit
 from api.http.tokens import TokenVerifier
 from api.operations.development import DevelopmentIssuer
 from api.operations.development import router as development_router
@@ -34,6 +36,8 @@ from .cli_context import policy_in_force, service_clock
 
 DEVELOPMENT_STATION = "320211-01"
 METRICS_TOKEN_LENGTH_MIN = 16
+PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What load balancers and Prometheus ask by an address of the machine."""
 
 _log = structlog.get_logger(__name__)
 
@@ -122,6 +126,16 @@ class HttpBasis:
         issuer = self.settings.issuer or DEVELOPMENT_ISSUER
         return ReceiptSigner(WatchedKeys(self.settings), issuer=issuer)
 
+    def hosts(self) -> KnownHosts | None:
+        """The names by which the service is asked. In development mode, which gives a token to
+        anybody, they are this machine's, so that no web page reaches it under a name of its own;
+        elsewhere any, unless there is a public one."""
+        settings = self.settings
+        named = {urlsplit(settings.public_url).hostname or ""} if settings.public_url else set()
+        if settings.development:
+            return KnownHosts(frozenset(named | {settings.host.lower()}))
+        return KnownHosts(frozenset(named), PROBED) if named else None
+
     def metrics_access(self) -> MetricsAccess:
         """
         Raises:
@@ -129,7 +143,7 @@ class HttpBasis:
             OSError: it can't be read.
         """
         if (file := self.settings.metrics_token_file) is None:
-            return MetricsAccess()
+            return MetricsAccess(is_proxied=self._is_proxied())
         token = file.read_text(encoding="ascii").strip()
         if len(token) < METRICS_TOKEN_LENGTH_MIN or any(map(str.isspace, token)):
             raise keys.UnusableKey(
@@ -138,12 +152,25 @@ class HttpBasis:
             )
         return MetricsAccess(token)
 
+    def _is_proxied(self) -> bool:
+        """Whether proxies are configured; a public name says so too."""
+        host = urlsplit(self.settings.public_url or "").hostname or "localhost"
+        is_elsewhere = host != "localhost" and not is_loopback(host)
+        return is_elsewhere or self.settings.trusted_proxies is not None
+
     def check_limits(self, blind_index: BlindIndex) -> CheckLimits:
         return CheckLimits(
             blind_index,
             per_verifier_per_minute=self.settings.checks_per_verifier_per_minute,
             per_permit_per_minute=self.settings.checks_per_permit_per_minute,
             permits_per_hour=policy_in_force(self.settings).permits_per_hour,
+            permits_per_verifier_per_hour=self.settings.permits_per_verifier_per_hour,
+        )
+
+    def fruitless_limit(self) -> RateLimit:
+        return RateLimit(
+            self.settings.fruitless_per_account_per_minute,
+            what="requests by this account that came to nothing",
         )
 
     @property

@@ -40,6 +40,7 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
                 cards=RemoteCards(pool, partition_of),
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
                 limits=basis.check_limits(keys.blind_index(settings)),
+                fruitless=basis.fruitless_limit(),
                 card_codes=keys.card_codes(settings) if settings.card_code_key_file else None,
                 clock=basis.clock,
                 policy=policy_in_force(settings),
@@ -52,5 +53,8 @@ def remote_http_service(settings: Settings, database_url: str) -> FastAPI:
             yield
 
     return create_remote_app(
-        lifespan, version=version("permit-ledger"), development=basis.development()
+        lifespan,
+        version=version("permit-ledger"),
+        development=basis.development(),
+        hosts=basis.hosts(),
     )

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.http import cookies
+from api.http.admission import Admission
 from api.http.dpop import SeenProofs
 from api.http.rate_limits import PROGRESS_GUESSES_PER_HOUR, RateLimit
 from api.http.services import Services
@@ -64,6 +65,9 @@ from .sign_in import accounts, claims_mapping, client_of, sign_in
 from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
 
+WHOLE_HISTORIES_MAX, WHOLE_HISTORIES_A_CLIENT_MAX = 16, 4
+"""At once in this process; the longest takes some 300 MB, a usual one nothing to speak of."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -90,7 +94,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             commits = append_commits(database_url, committed=notifier.notify)
             stack.enter_context(closing(commits))
             log = EventLog(commits, pool, mapper, holder_keys)
-            trees = TreeReader(pool, settings.origin)
+            log_verifiers = watched_verifiers(settings)
+            trees = TreeReader(
+                pool,
+                settings.origin,
+                lambda: [*log_verifiers(), *(witness.key for witness in witnesses.witnesses)],
+            )
             commands = PermitCommands(
                 log, mapper, blind_index=blind_index, renderer=PermitRenderer()
             )
@@ -117,6 +126,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 Streams(PUBLIC_STREAMS_MAX, PUBLIC_STREAMS_A_CLIENT_MAX),
             )
             in_background(stack, stats.run())
+            check_proofs = keys.check_proofs(settings)
             decoders, portraits = PictureProcesses(), PictureProcesses()
             stack.push_async_callback(decoders.close)
             stack.push_async_callback(portraits.close)
@@ -131,6 +141,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 holders=HolderCommands(log, mapper, renderer=PermitRenderer()),
                 id_cards=applications,
                 id_card_reader=id_cards,
+                whole_histories=Admission(
+                    WHOLE_HISTORIES_MAX,
+                    "Too many histories are being read: try again.",
+                    a_client_max=WHOLE_HISTORIES_A_CLIENT_MAX,
+                ),
+                fruitless=basis.fruitless_limit(),
                 progress_limit=RateLimit(
                     settings.progress_per_client_per_minute, what="questions from this address"
                 ),
@@ -143,7 +159,8 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
-                history=CheckHistory(pool, holder_keys),
+                history=CheckHistory(pool, holder_keys, check_proofs),
+                check_proofs=check_proofs,
                 histories=StreamHistories(pool, mapper, holder_keys),
                 audit_reads=AuditReads(pool),
                 registrar_reads=stack.enter_context(closing(RegistrarReads(database_url, pool))),
@@ -171,7 +188,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 portraits=portraits,
                 trees=trees,
                 witnessed=WitnessedCheckpoints(trees, witnesses),
-                log_verifiers=watched_verifiers(settings),
+                log_verifiers=log_verifiers,
                 waits=Waits(),
                 public_waits=Waits(),
                 metrics_access=basis.metrics_access(),
@@ -197,6 +214,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             ),
             *([sign_in_router] if client else []),
         ],
+        hosts=basis.hosts(),
     )
 
 

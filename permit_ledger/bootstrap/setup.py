@@ -5,17 +5,18 @@ from __future__ import annotations
 import hmac
 from typing import cast
 
+import structlog
 from psycopg.errors import InsufficientPrivilege
 
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
-from ledger.codec.topics import require_readable
+from ledger.codec.topics import admit_topics, require_readable
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.kek_register import introduce
 from ledger.crypto.key_encryption import Keyring
 from ledger.database.connections import Connection, acting_as_service
 from ledger.database.migrations import migrate
 from ledger.database.named_sql import Queries
-from ledger.database.rows import scalar
+from ledger.database.rows import scalar, scalars
 from ledger.errors import Corrupt, RightsMissing
 from permit_ledger.console.failures import CannotStart
 from permit_ledger.settings import DEVELOPMENT_ISSUER
@@ -23,6 +24,7 @@ from permit_ledger.settings import DEVELOPMENT_ISSUER
 PACKAGES = ("ledger", "projections")
 
 _sql = Queries("permit_ledger", "sql/setup.sql")
+_log = structlog.get_logger(__name__)
 
 
 class WrongKey(Corrupt):
@@ -34,14 +36,17 @@ class OtherIssuer(CannotStart):
 
 
 def bring_up_to_date(connection: Connection) -> list[str]:
-    """Apply missing migrations; returns their names.
+    """Apply missing migrations, and admit this version's topics; returns the migrations' names.
 
     Raises:
         SchemaMismatch: the database was set up by other migrations, or holds data that can't
-            be migrated; as SchemaBehind, migrations are missing that only its owner may apply.
+            be migrated; as SchemaBehind, migrations or topics are missing that only its owner may
+            add.
         RightsMissing: a migration needs a right that this user lacks.
     """
-    return migrate(connection, *PACKAGES)
+    applied = migrate(connection, *PACKAGES)
+    admit_topics(connection, EventMapper(OrjsonTranscoder()).topics)
+    return applied
 
 
 def prepare(connection: Connection, blind_index: BlindIndex, keyring: Keyring) -> list[str]:
@@ -101,6 +106,17 @@ def require_issuer(connection: Connection, issuer: str | None) -> None:
         f"this database serves the issuer {remembered}, and PERMIT_LEDGER_ISSUER is {issuer}:"
         f" set it as it was. {_TO_CHANGE}"
     )
+
+
+def report_own_settings(connection: Connection) -> None:
+    """Warn of settings that the database user's own sessions begin with: a user may change them
+    itself. Those that this program relies on are set for each connection."""
+    if names := scalars(connection, _sql.own_settings):
+        _log.warning(
+            "the database user has settings of its own",
+            reason=f"its sessions begin with {', '.join(names)}; if no administrator meant that,"
+            " run ALTER ROLE with RESET ALL, and look for who has its password",
+        )
 
 
 def change_issuer(connection: Connection, issuer: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -131,13 +130,12 @@ def _file(settings: Settings) -> Iterator[Any]:
 
 
 def _export(table: Table, csv: Path | None, parquet: Path | None) -> None:
-    from consumers.analytics.exports import csv_bytes, write_parquet  # noqa: PLC0415
+    from consumers.analytics.exports import csv_bytes, parquet_bytes  # noqa: PLC0415
 
     if csv:
         replace_file(csv, csv_bytes(table))
     if parquet:
-        with tempfile.TemporaryDirectory() as scratch:
-            write_parquet(table, parquet, Path(scratch))
+        replace_file(parquet, parquet_bytes(table))
 
 
 def _draw(tables: dict[str, Table], today: date, folder: Path) -> int:
@@ -153,7 +151,7 @@ def _draw(tables: dict[str, Table], today: date, folder: Path) -> int:
             table = tables[kind.question]
             svg = svg_of(kind, table, today, language, WIDTHS_PX["wide"], titled=True)
             if svg is not None:
-                (folder / f"{kind.name}.{language}.svg").write_text(svg, "utf-8")
+                replace_file(folder / f"{kind.name}.{language}.svg", svg.encode())
                 drawn += 1
     return drawn
 

@@ -50,6 +50,12 @@ def verify_log(
         ),
     ] = None,
     verifiers: Verifiers = None,
+    every_manifest: Annotated[
+        bool,
+        typer.Option(
+            "--every-manifest", help="Recompute all manifests of a large log, not only the newest."
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option(min=0, max=64, metavar="N", help="Processes; 0 is one for each core.")
     ] = 0,
@@ -72,7 +78,9 @@ def verify_log(
         explained(Error, ValueError, BrokenExecutor),
         stages(errors_console, "verify-log") as progress,
     ):
-        found = _verified(settings, against or [], tiles, workers, progress)
+        found = _verified(
+            settings, against or [], tiles, workers, progress, every_manifest=every_manifest
+        )
     seconds = time.perf_counter() - started
     findings = in_order(found)
     for finding in findings:
@@ -80,6 +88,8 @@ def verify_log(
     for each in found:
         pending = f", {each.pending:,} not yet signed" if each.pending else ""
         typer.echo(f"{each.tree}: {each.size:,} entries, {each.claims:,} roots compared{pending}")
+        if each.skipped:
+            typer.echo(f"{each.skipped:,} older manifests not recomputed: --every-manifest does")
     rows = sum(each.head for each in found)
     typer.echo(f"{rows:,} rows in {seconds:.1f} s ({rows / max(seconds, 0.001):,.0f}/s)")
     if of_register := sum(finding.tree == REGISTER for finding in findings):
@@ -138,7 +148,13 @@ def copy_log(
 
 
 def _verified(
-    settings: Settings, against: list[Path], tiles: Path | None, workers: int, progress: Progress
+    settings: Settings,
+    against: list[Path],
+    tiles: Path | None,
+    workers: int,
+    progress: Progress,
+    *,
+    every_manifest: bool,
 ) -> list[Verified]:
     from permit_ledger.bootstrap.cli_context import server  # noqa: PLC0415
     from permit_ledger.keys.log_keys import known_verifiers  # noqa: PLC0415
@@ -165,6 +181,7 @@ def _verified(
             keys,
             claims,
             workers=workers,
+            every_manifest=every_manifest,
             progress=progress,
             compare=partial(_compare, copies),
         ).run()

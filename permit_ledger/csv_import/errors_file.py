@@ -130,19 +130,30 @@ def _private(path: str, flags: int) -> int:
 def _make_room(file: Path) -> Path | None:
     """Move an earlier run's errors file aside: delete one without rows, rename another one and
     return its new name."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # nor waits for a pipe
     try:
-        found = file.lstat()
+        found = os.open(file, flags)
     except FileNotFoundError:
         return None
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-        with file.open("rb") as content:
-            head = content.read(_HEAD_BYTES)
+    except OSError:
+        raise _taken(file) from None
+    known = os.fstat(found)
+    if not stat.S_ISREG(known.st_mode) or known.st_uid != os.geteuid():
+        os.close(found)
+        raise _taken(file)
+    with open(found, "rb") as content:
+        head = content.read(_HEAD_BYTES)
         if not head.partition(b"\n")[2].strip() and (not head or _is_ours(head)):
             file.unlink()
             return None
-        if _is_ours(head):
-            return _moved(file)
-    raise UnusableFile(
+        if not _is_ours(head):
+            raise _taken(file)
+        os.fchmod(found, _OWNER_ONLY)
+        return _moved(file, known)
+
+
+def _taken(file: Path) -> UnusableFile:
+    return UnusableFile(
         f"{file} is there, and is no errors file of an earlier import: move it away, or name"
         " another one with --errors."
     )
@@ -153,14 +164,17 @@ def _is_ours(head: bytes) -> bool:
     return names[0] == LINE and names[2:4] == WHY
 
 
-def _moved(file: Path) -> Path:
+def _moved(file: Path, known: os.stat_result) -> Path:
+    """Rename the file that is known; another that was put in its place meanwhile is not taken."""
     for number in range(1, _KEPT_MAX + 1):
         kept = file.with_name(f"{file.name}.{number}")
         try:
-            os.link(file, kept)  # fails if the name is taken
+            os.link(file, kept, follow_symlinks=False)  # fails if the name is taken
         except FileExistsError:
             continue
+        if not os.path.samestat(known, kept.lstat()):
+            kept.unlink()
+            raise _taken(file)
         file.unlink()
-        kept.chmod(_OWNER_ONLY)
         return kept
     raise UnusableFile(f"There are {_KEPT_MAX} earlier errors files beside {file}: move them away.")

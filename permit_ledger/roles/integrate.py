@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from threading import Event, Thread
 
-from permit_ledger.bootstrap.cli_context import database, followed_clock
+from permit_ledger.bootstrap.cli_context import database
 from permit_ledger.bootstrap.witness_policy import witness_policy
-from permit_ledger.keys.log_keys import WatchedSigners
+from permit_ledger.keys.log_keys import WatchedSigners, watched_verifiers
 from permit_ledger.settings import Settings
 from transparency.runner import IntegratorRunner
 from transparency.witness.policy import WitnessPolicy
@@ -30,7 +30,6 @@ def integrate(settings: Settings) -> None:
             settings.origin,
             signers,
             settings.tree_dir,
-            followed_clock(settings, database_url, stop),
             stop,
             manifest_interval_s=settings.manifest_interval_s,
         ).run()
@@ -41,7 +40,12 @@ def _ask_witnesses(
 ) -> None:
     """Run in a thread of its own, which ends with the process at the latest."""
     runner = WitnessRunner(
-        database_url, settings.origin, policy, stop, interval_s=settings.witness_interval_s
+        database_url,
+        settings.origin,
+        watched_verifiers(settings),
+        policy,
+        stop,
+        interval_s=settings.witness_interval_s,
     )
     if any(witness.url for witness in policy.witnesses):
         Thread(target=runner.run, name="witnesses", daemon=True).start()

@@ -14,12 +14,14 @@ WITH done AS MATERIALIZED (
 ), asked AS MATERIALIZED (
     SELECT own.place, done.permit_number AS shown_permit, done.holder_id AS shown_holder,
            done.device AS shown_by, coalesce(done.is_live, false) AS is_live,
+           done.issued_at AS code_issued_at, done.expires_at AS code_expires_at,
+           done.mac AS code_mac,
            CASE WHEN done.is_live THEN done.permit_number ELSE own.permit_number END AS wanted
     FROM unnest(%(permit_number)b::text[]) WITH ORDINALITY AS own (permit_number, place)
     LEFT JOIN done ON done.number = own.place
 )
 SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
-       place, shown_permit, shown_by, is_live,
+       place, shown_permit, shown_holder, shown_by, is_live, code_issued_at, code_expires_at, code_mac,
        position.position AS as_of_position, head.position AS head, permits.*,
        holders.holder_id AS key_of, kek_id, wrapped,
        holders.holder_id IS NOT NULL AS has_key, holders.restricted AS kept_unused,

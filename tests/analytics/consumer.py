@@ -2,12 +2,14 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 
 from ledger.database.connections import as_service
 
 WAIT_S = 180
+DUMP_S = 5
 
 
 class Consumer:
@@ -25,7 +27,10 @@ class Consumer:
         """Wait until it has written so many more."""
         for _ in range(batches):
             ready, _, _ = select.select([self._process.stdout], [], [], WAIT_S)
-            assert ready, "it writes nothing"
+            if not ready:
+                self._process.send_signal(signal.SIGUSR1)  # it prints where its threads are
+                select.select([self._process.stdout], [], [], DUMP_S)
+                raise AssertionError("it writes nothing")
             assert os.read(self._process.stdout.fileno(), 1) == b"."
 
     def kill(self):

@@ -2,6 +2,8 @@
 and a Kafka's address and topic prefix where it is to read from there. It takes small batches, and
 writes a dot after each, so that there are many moments to be killed at."""
 
+import faulthandler
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ BATCH_EVENTS_MAX = 20
 
 
 def main() -> None:
+    faulthandler.register(signal.SIGUSR1)
     write = Sink.write
 
     def write_and_tell(sink, batch):
@@ -38,7 +41,7 @@ def main() -> None:
     Analytics(Path(folder), source, checks, lambda: now, Event(), grace_days=30).run()
 
 
-def _draw_nothing(_publisher, _today):
+def _draw_nothing(_publisher):
     """It takes longer than all the rest."""
     return False
 

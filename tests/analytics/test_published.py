@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from consumers.analytics.chart_kinds import KINDS
 from consumers.analytics.charts import Charts, Drawn
-from consumers.analytics.exports import csv_bytes, write_parquet
+from consumers.analytics.exports import csv_bytes, parquet_bytes
 from consumers.analytics.log_source import LOG, LogSource
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.questions import BY_NAME, QUESTIONS, Answer, Table
@@ -74,7 +74,7 @@ def check(n, number):
 def published(filled, folder):
     publisher = Publisher(folder)
     publisher.publish(filled.answers(TODAY, 30), filled.vitals(), filled.uncounted(), TODAY)
-    while publisher.draw_next(TODAY):
+    while publisher.draw_next():
         pass
     return folder / "published"
 
@@ -187,12 +187,54 @@ def test_in_a_small_city_the_totals_are_withheld_too():
 def test_public_local_counts_and_shares_are_coarse():
     """A single event changes none of them, or a count by five; a withheld value stays withheld."""
     columns = ("month", "division", "in_force", "claimed", "claimed_share")
-    table = Table(columns, (), [["m", "a", 1001, 333, 0.3327], ["m", "b", 9, None, None]])
+    rows = [["m", "a", 1001, 333, 0.3327], ["m", "b", 9, None, None], ["m", "c", 7, 7, 1.0]]
+    table = Table(columns, (), rows)
 
     public = coarse(BY_NAME["electronic_adoption"], PublicTable(table, 2))
 
-    assert [["m", "a", 1000, 335, 0.33], ["m", "b", 10, None, None]] == public.table.rows
+    assert [
+        ["m", "a", 1000, 335, 0.34],
+        ["m", "b", 10, None, None],
+        ["m", "c", 5, 5, 1.0],
+    ] == public.table.rows
     assert 2 == public.rows_left_out
+
+
+def test_a_share_tells_nothing_of_the_counts_that_were_rounded():
+    """Counts that are rounded alike have equal shares."""
+    question = BY_NAME["electronic_adoption"]
+    columns = ("month", "division", "in_force", "claimed", "claimed_share")
+    shares = {
+        coarse(question, PublicTable(Table(columns, (), [row]), 0)).table.rows[0][-1]
+        for claimed in range(8, 13)
+        for in_force in range(18, 23)
+        for row in [["m", "a", in_force, claimed, round(claimed / in_force, 4)]]
+    }
+    assert {0.5} == shares
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_neither_another_day_nor_a_start_publishes_single_events(filled, tmp_path, is_restarted):
+    """Other figures than the day's follow once there are enough of them; without any event a new
+    day is published."""
+    publisher, vitals = Publisher(tmp_path), filled.vitals()
+
+    def published_on(days, events):
+        nonlocal publisher
+        if is_restarted:
+            publisher = Publisher(tmp_path)
+        today = TODAY + timedelta(days=days)
+        newest = {**vitals, "position": vitals["position"] + events}
+        publisher.publish(filled.answers(today, 30), newest, filled.uncounted(), today)
+        shown = stats(tmp_path / "published")
+        return shown["as_of_position"] - vitals["position"], shown["today"]
+
+    first, second, third = ((TODAY + timedelta(days=n)).isoformat() for n in range(3))
+    assert (0, first) == published_on(0, 0)
+    assert (0, second) == published_on(1, 0)
+    assert (0, second) == published_on(2, 1)
+    assert (0, second) == published_on(2, 19)
+    assert (20, third) == published_on(2, 20)
 
 
 def test_charts_are_published_in_both_languages_and_widths(published):
@@ -225,7 +267,7 @@ def test_a_replaced_chart_is_kept_for_a_while(filled, tmp_path, monkeypatch):
     for day, now[0] in enumerate([0.0, 1.0, 50.0, 62.0, 200.0]):
         today = TODAY + timedelta(days=day)
         publisher.publish(filled.answers(today, 30), filled.vitals(), filled.uncounted(), today)
-        while publisher.draw_next(today):
+        while publisher.draw_next():
             pass
         there.append(sorted(path.name[-5] for path in folder.glob("due.*.svg")))
 
@@ -250,7 +292,7 @@ def test_without_data_no_chart_is_drawn():
 def test_no_cell_of_a_csv_file_is_a_formula(tmp_path):
     """The file is safe to open in a spreadsheet; Parquet has the text unchanged."""
     table = Table(("scenario",), ("VARCHAR",), [["=1+1"], ['it\'s, "so"']])
-    write_parquet(table, tmp_path / "x.parquet", tmp_path)
+    (tmp_path / "x.parquet").write_bytes(parquet_bytes(table))
 
     assert ["scenario", "'=1+1", 'it\'s, "so"'] == [
         row[0] for row in csv.reader(io.StringIO(csv_bytes(table).decode()))

@@ -45,6 +45,7 @@ def check(
     when="2026-06-10T02:00:00",
     track="electronic",
     verifier=None,
+    scenario="patrol_inspection",
 ):
     return {
         "verifier": verifier,
@@ -52,7 +53,7 @@ def check(
         "checked_at": when,
         "permit_number": number,
         "track": track,
-        "scenario": "patrol_inspection",
+        "scenario": scenario,
         "outcome": "not_effective" if reason else "effective",
         "reason": reason,
     }
@@ -321,8 +322,8 @@ def test_applications_for_identity_cards(put, ask):
 
 
 def test_officers_days(put, sink, ask):
-    """What ends or changes records, and what was read, by officer and day of the last thirty; three
-    voidings on a day are unusual."""
+    """What ends, changes, restricts or erases records, and what was read, by officer and day of the
+    last thirty; three voidings or ten erasures on a day are unusual."""
     officer = {"station": "320211-01", "actor": "officer-1"}
     void = ("voided", {"finding": "forged lease", **officer})
     put(
@@ -331,13 +332,22 @@ def test_officers_days(put, sink, ask):
         ("cancelled", "D", at("2026-06-10"), {"reason": "deceased", **officer}),
         ("cancelled", "E", at("2026-05-01"), {"reason": "deceased", **officer}),
     )
+    order = {"actor": "officer-9"}
+    put(
+        *(("holder-erased", number, at("2026-06-09"), order) for number in "ABCDE" * 2),
+        ("holder-restricted", "A", at("2026-06-08"), order),
+        ("holder-restriction-lifted", "A", at("2026-06-08"), order),
+        ("device-revoked", "A", at("2026-06-08"), {"actor": "holder-1"}),
+    )
     reads = {"day": "2026-06-11", "reads": 500, **officer}
     sink.replace_officer_reads([{**reads, "reads": 7}])
     sink.replace_officer_reads([reads])
 
     assert [
-        ("2026-06-11", "officer-1", 0, 0, 0, 500, True),
-        ("2026-06-10", "officer-1", 3, 1, 0, 0, True),
+        ("2026-06-11", "officer-1", 0, 0, 0, 0, 0, 0, 500, True),
+        ("2026-06-10", "officer-1", 3, 1, 0, 0, 0, 0, 0, True),
+        ("2026-06-09", "officer-9", 0, 0, 0, 0, 0, 10, 0, True),
+        ("2026-06-08", "officer-9", 0, 0, 0, 1, 1, 0, 0, False),
     ] == [
         tuple(value for name, value in row.items() if name != "station")
         for row in ask("officer_days")
@@ -376,3 +386,17 @@ def test_a_thousand_different_permits_a_day_are_unusual(sink, ask):
     [row] = ask("verifier_days")
 
     assert (1000, 1000, True) == (row["permits"], row["never_before"], row["is_unusual"])
+
+
+def test_a_thousand_permits_in_several_scenarios_are_unusual(sink, ask):
+    """Each scenario alone would not be."""
+    sink.write_checks(
+        [
+            check(n, None, f"P{n}", track="physical", verifier="aa", scenario=f"scenario_{n % 4}")
+            for n in range(1, 1001)
+        ]
+    )
+
+    assert [(250, True)] * 4 == [
+        (row["permits"], row["is_unusual"]) for row in ask("verifier_days")
+    ]

@@ -73,6 +73,25 @@ def test_an_answer_can_be_written_as_csv_and_parquet(run, published, tmp_path):
     )
 
 
+def test_what_is_written_follows_no_link(run, published, tmp_path):
+    """Neither of the file's name nor of one that a library would write to first; it is its
+    owner's."""
+    target, folder = tmp_path / "another's", tmp_path / "charts"
+    target.write_text("content")
+    folder.mkdir()
+    names = ["c.csv", "c.parquet", "tmp_c.parquet", "charts/in_force.en.svg"]
+    for name in names:
+        (tmp_path / name).symlink_to(target)
+    files = ["--csv", str(tmp_path / "c.csv"), "--parquet", str(tmp_path / "c.parquet")]
+
+    assert 0 == run("corrections", *files).exit_code
+    assert 0 == run("--charts", str(folder)).exit_code
+    assert "content" == target.read_text()
+    for name in names:
+        if not name.startswith("tmp_"):
+            assert 0o100600 == (tmp_path / name).lstat().st_mode
+
+
 def test_charts_have_titles_and_are_in_both_languages(run, published, tmp_path):
     """To be put into a report."""
     ran = run("--charts", str(tmp_path / "charts"))

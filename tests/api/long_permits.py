@@ -36,7 +36,11 @@ def lengthen(service: Service, number: str, events: int) -> int:
             station=None,
             correlation_id="long",
             at=permit.modified_on,
-            policy=replace(policy_in_force(settings), devices_bound_per_day_max=events),
+            policy=replace(
+                policy_in_force(settings),
+                devices_bound_per_day_max=events,
+                events_per_account_and_day_max=2 * events,
+            ),
         )
         phone = ECKey.generate_key("P-256", private=True)
         device = Device(phone.thumbprint(), phone.as_dict(private=False))

@@ -2,7 +2,10 @@
 
 import pytest
 
-CLOSE = b"Host: x\r\nConnection: close\r\n"
+from permit_ledger.bootstrap.http_basis import HttpBasis
+from permit_ledger.settings import Settings
+
+CLOSE = b"Host: localhost\r\nConnection: close\r\n"
 
 
 @pytest.fixture
@@ -55,14 +58,72 @@ def test_an_address_with_an_extra_slash_is_not_redirected(subtests, service, bea
             request = (
                 b"GET "
                 + path
-                + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n"
+                + b" HTTP/1.1\r\nHost: evil.localhost\r\nConnection: close\r\n"
                 + bearer
             )
 
             answer = service.say(request + b"\r\n")
 
             assert 404 == status(answer)
-            assert b"evil.example" not in answer
+            assert b"evil.localhost" not in answer
+
+
+def test_development_mode_answers_under_names_of_this_machine_only(subtests, service):
+    """A web page whose name was made to lead here would get a token."""
+    own = [
+        b"127.0.0.1",
+        b"127.1.2.3:1",
+        b"LOCALHOST:8000",
+        b"localhost.",
+        b"[::1]:8000",
+        b"a.localhost",
+    ]
+    others = [
+        *(b"evil.example", b"evil.example:8000", b"10.1.2.3", b"127.0.0.1.evil.example", b""),
+        *(b"localhost.evil.example", b"127.0.0.1@evil.example", b"[::1", b"127.1", b"\xff"),
+    ]
+    for path in (
+        b"GET /v1/stats/summary",
+        b"POST /v1/verifications",
+        b"POST /v1/dev/tokens",
+        b"GET /healthz",
+    ):
+        for host in own + others:
+            with subtests.test(path=path, host=host):
+                answer = service.say(
+                    path + b" HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
+                )
+
+                assert (421 == status(answer)) == (host in others)
+                assert (b'"code":"MISDIRECTED"' in answer) == (host in others)
+    two = CLOSE + b"Host: evil.example\r\n"
+    assert 421 == status(service.say(b"GET / HTTP/1.1\r\n" + two + b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "host", "is_answered"),
+    [
+        ({"development": True}, "/", "mine.example", False),
+        ({"development": True, "host": "mine.example"}, "/", "mine.example", True),
+        ({"development": True, "public_url": "https://p.example"}, "/", "p.example:443", True),
+        ({"public_url": "https://p.example"}, "/v1/me/permit", "P.example", True),
+        ({"public_url": "https://p.example"}, "/v1/me/permit", "evil.example", False),
+        ({"public_url": "https://p.example"}, "/v1/me/permit", "10.1.2.3:8000", False),
+        ({"public_url": "https://p.example"}, "/readyz", "10.1.2.3:8000", True),
+        ({"public_url": "https://p.example"}, "/metrics", "api:8000", True),
+        ({"public_url": "https://p.example"}, "/v1/me/permit", "127.0.0.1:8000", True),
+    ],
+)
+def test_a_public_name_is_the_only_other_one(settings, path, host, is_answered):
+    """Load balancers and Prometheus ask health and metrics by an address."""
+    hosts = HttpBasis(Settings(**settings), "", None, None).hosts()
+
+    assert is_answered == hosts.admit(path, [host])
+
+
+def test_without_a_public_name_every_one_is_answered():
+    """Under which names callers know the service is not known here."""
+    assert HttpBasis(Settings(), "", None, None).hosts() is None
 
 
 def test_a_method_that_is_not_served(subtests, http, registrar):

@@ -1,6 +1,7 @@
 """The investigator's reads: what was changed, what was true when, and who relied on it."""
 
-from tests.api.orders import ERASURE, ORDER
+from urllib.parse import quote
+
 from tests.api.service import audit_path
 
 NAME, CORRECTED = "欧阳测试", "欧阳改名"
@@ -70,13 +71,29 @@ def test_a_history_comes_in_pages(issue, act, look):
     assert whole == [event for page in pages for event in page]
 
 
-def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, protect):
+def test_a_link_is_a_header_however_the_number_was_typed(investigator, issue, act):
+    """In full-width characters, or with a wide space."""
+    number = issue()["permit_number"]
+    act(number, "loss-reports")
+    wide = "".join(chr(ord(one) + 0xFEE0) for one in number)
+    for typed in (wide, f"{number}\u3000"):
+        path = f"/v1/audit/permits/{quote(typed)}/events"
+
+        first = investigator.get(path, limit=1)
+
+        assert 200 == first.status_code, first.text
+        target = first.headers["Link"].partition(">")[0].removeprefix("<")
+        second = investigator.http.get(target, headers=investigator.headers).json()
+        assert [2] == [each["version"] for each in second["events"]]
+
+
+def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, erase):
     """No name and no address in any part of the history; plain fields remain."""
     permit = issue()
     act(permit["permit_number"], "identity-corrections", name=CORRECTED)
     act(permit["permit_number"], "voidings", finding=FINDING)
     assert FINDING in str(look(permit, "events"))
-    protect(permit, "erasures", ERASURE)
+    erase(permit)
 
     history = look(permit, "events")
 
@@ -98,7 +115,7 @@ def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, protect)
     )
 
 
-def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, look, protect):
+def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, look, protect, erase):
     """Whether the name was corrected is unknown."""
     at("2026-01-05")
     permit = issue()
@@ -110,7 +127,7 @@ def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, lo
         look(permit, "state", **then)["uncertain"],
         look(permit, "state", **then)["physical"]["effective"],
     )
-    protect(permit, "erasures", ERASURE)
+    erase(permit)
 
     state = look(permit, "state", **then)
 
@@ -122,7 +139,7 @@ def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, lo
 def test_a_restricted_holder_is_not_shown(issue, look, protect):
     """The data is kept, and not used, until the restriction is lifted."""
     permit = issue()
-    protect(permit, "restrictions", ORDER)
+    protect(permit, "restrictions")
 
     assert NAME not in str(look(permit, "events"))
     assert ("restricted", None) == (
@@ -130,7 +147,7 @@ def test_a_restricted_holder_is_not_shown(issue, look, protect):
         state["identity"],
     )
 
-    protect(permit, "restriction-lifts", ORDER)
+    protect(permit, "restriction-lifts")
     assert NAME == look(permit, "state")["identity"]["name"]
 
 

@@ -1,7 +1,5 @@
 """A permit's past checks, each with today's answer for its instant."""
 
-from tests.api.orders import ERASURE
-
 NAME, CORRECTED = "欧阳测试", "欧阳改名"
 FINDING = "就业证明系伪造"
 
@@ -87,11 +85,11 @@ def test_a_code_is_evaluated_again_as_live(issue, act, phone_of, show, look):
     )
 
 
-def test_checks_of_an_erased_holder_keep_their_plain_fields(issue, check, look, protect):
+def test_checks_of_an_erased_holder_keep_their_plain_fields(issue, check, look, erase):
     """Their time and outcome; the verifier was encrypted with the holder's key."""
     permit = issue()
     check(permit["permit_number"])
-    protect(permit, "erasures", ERASURE)
+    erase(permit)
 
     [found] = look(permit, "checks")["checks"]
 

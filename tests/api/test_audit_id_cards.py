@@ -8,8 +8,6 @@ import zipfile
 
 import pytest
 
-from tests.api.orders import ERASURE
-
 A = "/v1/audit/id-card-applications"
 
 
@@ -65,12 +63,11 @@ def test_evidence_of_an_application_verifies(investigator, arrived, verify):
     assert "id-card.arrived.v1" in said
 
 
-def test_an_erased_applicant_is_not_named(investigator, accept, verify):
+def test_an_erased_applicant_is_not_named(investigator, accept, verify, erase):
     application = accept()
     name = "欧阳测试"
     before = investigator.get(f"{A}/{application['receipt_number']}/evidence").content
-    path = f"/v1/audit/holders/{application['holder_id']}/erasures"
-    assert investigator.post(path, ERASURE).status_code == 200
+    erase(application)
     after = investigator.get(f"{A}/{application['receipt_number']}/evidence").content
     history = investigator.get(f"{A}/{application['receipt_number']}/events").json()
 

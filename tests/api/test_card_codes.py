@@ -103,6 +103,28 @@ def test_the_policy_requires_codes_of_new_cards(strict, issue_there):
     assert "effective" == with_code["outcome"]
 
 
+def test_an_old_card_tells_nothing_without_its_code(strict, issue_there):
+    """Nor does the audit take a check without the right code for one of the card: it says so."""
+    registrar, verifier = strict.caller("registrar"), strict.caller("verifier")
+    number, code = issue_there()
+    registrar.post(f"/v1/permits/{number}/loss-reports", {})
+    registrar.post(f"/v1/permits/{number}/reissues", {})
+    asked = [{}, {"card_code": "00000000"}, {"card_code": code}]
+
+    reasons = [ask(verifier, number, 1, **with_code).json()["reason"] for with_code in asked]
+    ask(verifier, number, 2)
+
+    assert ["unknown_permit", "unknown_permit", "superseded_card"] == reasons
+    investigator = strict.caller("investigator", case="2026-C-1")
+    checks = investigator.get(f"/v1/audit/permits/{number}/checks").json()["checks"]
+    assert [
+        ("missing", "unknown_permit", False),
+        ("right", "superseded_card", False),
+        ("wrong", "unknown_permit", False),
+        ("missing", "unknown_permit", False),
+    ] == [(one["card_code"], one["today"]["reason"], one["differs"]) for one in checks]
+
+
 def test_an_account_checks_only_so_many_different_permits_in_an_hour(strict, issue_there):
     """In scenarios that show everything. The same permits can be checked again, other scenarios
     are not concerned, and operators see it."""

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -286,33 +287,62 @@ def test_another_kind_of_signature_is_not_one_of_evidence(header, genuine, verif
     assert "signature of another kind" in said
 
 
-def test_opened_events_that_differ_from_the_stored_bytes_are_found(genuine, verify, service):
-    """Even where the service has signed them: who, where, and each fact that is in the clear."""
+@pytest.fixture
+def sign(service):
+    """``sign(files)``: as a service would that lies itself, with its list and its own key."""
     key = ECKey.import_key(json.loads((service.data_dir / "keys" / "receipts.jwk").read_text()))
-    for old, new in (
-        ("registrar@development", "registrar@elsewhere"),
-        ('"anchor": "', '"anchor": "1'),
-    ):
-        files = unpacked(genuine)
-        history = files["opened/history.json"].decode()
-        assert old in history
-        files["opened/history.json"] = history.replace(old, new).encode()
+
+    def sign(files):
         files = listed(files)
-        header = {"alg": "ES256", "typ": "permit-evidence+jwt"}
-        kid = json.loads(
-            base64.urlsafe_b64decode(files["evidence.jws"].decode().split(".")[0] + "==")
-        )["kid"]
-        payload = files["evidence.jws"].decode().split(".")[1]
+        head, payload, _ = files["evidence.jws"].decode().split(".")
+        kid = json.loads(base64.urlsafe_b64decode(head + "=="))["kid"]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
         claims["evidence_sha256"] = hashlib.sha256(files["evidence.json"]).hexdigest()
-        files["evidence.jws"] = jws.serialize_compact(
-            {**header, "kid": kid}, json.dumps(claims), key
-        ).encode()
-        code, said = verify(packed(files))
+        header = {"alg": "ES256", "typ": "permit-evidence+jwt", "kid": kid}
+        signed = jws.serialize_compact(header, json.dumps(claims), key)
+        return packed({**files, "evidence.jws": signed.encode()})
 
-        assert code == 1, said
-        assert "1. holds" in said
-        assert "7. FAILS" in said
+    return sign
+
+
+def in_history(number, **members):
+    """Other members of an opened event, and of its facts under ``facts``."""
+
+    def change(files):
+        history = json.loads(files["opened/history.json"])
+        facts = {**(history[number]["facts"] or {}), **members.pop("facts", {})}
+        history[number] |= {"facts": facts, **members}
+        return files | {"opened/history.json": json.dumps(history).encode()}
+
+    return change
+
+
+SIGNED_LIES = {
+    "who": changed("opened/history.json", "registrar@development", "registrar@elsewhere"),
+    "a fact in the clear": changed("opened/history.json", '"anchor": "', '"anchor": "1'),
+    "facts of what can't be read": in_history(
+        0, readable=False, reason="x", facts={"anchor": "1999-01-01"}
+    ),
+    "nearly readable": in_history(0, readable=1, facts={"anchor": "1999-01-01"}),
+    "a name that looks like a part": in_history(0, facts={"residence.division": "110101"}),
+    "a name that can't be seen": in_history(0, facts={"anchor\u200b": "1999-01-01"}),
+    "a number for a text": in_history(0, facts={"card_serial": 1.0}),
+    "a member twice": changed(
+        "opened/history.json", '"anchor": "', '"anchor": "1999-01-01", "anchor": "'
+    ),
+}
+
+
+def test_opened_events_that_differ_from_the_stored_bytes_are_found(genuine, verify, sign, subtests):
+    """Even where the service has signed them: who, where, and each fact that is in the clear."""
+    assert verify(sign(unpacked(genuine)))[0] == 0
+    for lie, change in SIGNED_LIES.items():
+        with subtests.test(lie=lie):
+            code, said = verify(sign(change(unpacked(genuine))), "--summary", "summary.html")
+
+            assert code == 1, said
+            assert "1. holds" in said
+            assert "7. FAILS" in said
 
 
 def named(name, content=b"x", mode=0o100600, **attributes):
@@ -423,16 +453,84 @@ def with_gap(content):
     return content[:at] + local + bytes(end)
 
 
-@pytest.mark.parametrize(
-    "smuggle",
-    [lambda c: b"#!/bin/sh\n" + c, lambda c: c + b"<html>", with_gap],
-    ids=["before", "after", "between"],
-)
-def test_bytes_that_belong_to_no_file_are_refused(smuggle, genuine, verify):
-    """So that the zip is nothing else as well, and other programs find the same files in it."""
-    code, said = verify(smuggle(genuine))
+def restated(*, directory=None, front=None, more=b"", counts=None):
+    """Other bytes at these places of what a zip states of its first file, ``policy.json``; ``more``
+    behind its packed bytes."""
 
-    assert code == 2, said
+    def change(content):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        content = bytearray(packed({"policy.json": files.pop("policy.json"), **files}))
+        listed_at = content.index(b"PK\x01\x02")
+        for at, value in (front or {}).items():
+            content[at : at + len(value)] = value
+        for at, value in (directory or {}).items():
+            content[listed_at + at : listed_at + at + len(value)] = value
+        if counts is not None:
+            content[-14:-10] = struct.pack("<2H", counts, counts)
+        if not more:
+            return bytes(content)
+        [size] = struct.unpack("<L", content[18:22])
+        content[18:22] = struct.pack("<L", size + len(more))
+        behind = 30 + len("policy.json") + size
+        content = content[:behind] + more + content[behind:]
+        at = content.rindex(b"PK\x05\x06") + 16
+        content[at : at + 4] = struct.pack("<L", listed_at + len(more))
+        at = listed_at + len(more)
+        content[at + 20 : at + 24] = struct.pack("<L", size + len(more))
+        while content[at : at + 4] == b"PK\x01\x02":
+            name, extra, comment = struct.unpack("<3H", content[at + 28 : at + 34])
+            [offset] = struct.unpack("<L", content[at + 42 : at + 46])
+            if offset:
+                content[at + 42 : at + 46] = struct.pack("<L", offset + len(more))
+            at += 46 + name + extra + comment
+        return bytes(content)
+
+    return change
+
+
+def unicode_name(content):
+    """Extra field 0x7075: a second name, which some programs prefer."""
+    files = unpacked(content)
+    info, first = named("policy.json", files.pop("policy.json"), compress_type=8)
+    name = b"other.json"
+    field = struct.pack("<BL", 1, zlib.crc32(b"policy.json")) + name
+    info.extra = struct.pack("<2H", 0x7075, len(field)) + field
+    return packed([(info, first), *files.items()])
+
+
+ANOTHER = packed({"policy.json": b"{}"})
+SMUGGLED = {
+    "before": lambda c: b"#!/bin/sh\n" + c,
+    "after": lambda c: c + b"<html>",
+    "between": with_gap,
+    "a second name": unicode_name,
+    "another name in front": restated(front={30: b"other_.json"}),
+    "another size in front": restated(front={18: b"\x01\0\0\0"}),
+    "another method in front": restated(front={8: b"\0\0"}),
+    "streamed in front": restated(front={6: b"\x08\0"}),
+    "fewer than are listed": restated(counts=3),
+    "more than are listed": restated(counts=900),
+    "on another disk": restated(directory={34: b"\1\0"}),
+}
+
+
+def test_bytes_that_belong_to_no_file_are_refused(genuine, verify, subtests):
+    """So that the zip is nothing else as well, and other programs find the same files in it."""
+    for how, smuggle in SMUGGLED.items():
+        with subtests.test(how=how):
+            code, said = verify(smuggle(genuine))
+
+            assert code == 2, said
+
+
+def test_bytes_behind_the_end_of_a_packed_file_are_found(genuine, verify):
+    """A program that reads from the front takes them for the next file."""
+    assert verify(restated()(genuine))[0] == 0
+    code, said = verify(restated(more=ANOTHER)(genuine))
+
+    assert code == 1, said
+    assert "policy.json: not the file that was signed" in said
 
 
 def test_damaged_compression_is_reported(genuine, verify):
@@ -467,6 +565,37 @@ def test_the_summary_is_written_from_what_was_verified(genuine, verify, tmp_path
     assert "&lt;script&gt;" in page
     assert "default-src 'none'" in page
     assert page.index("Content-Security-Policy") < page.index("<title>")
+
+
+def test_a_summary_replaces_no_file_and_follows_no_link(genuine, verify, tmp_path):
+    """It shows personal details: it is its owner's."""
+    (tmp_path / "there.html").write_text("mine")
+    (tmp_path / "link.html").symlink_to(tmp_path / "elsewhere.html")
+    for name in ("there.html", "link.html"):
+        code, said = verify(genuine, "--summary", name)
+
+        assert code == 1, said
+        assert "summary can't be written" in said
+        assert "EVERYTHING HOLDS" not in said
+    assert (tmp_path / "there.html").read_text() == "mine"
+    assert not (tmp_path / "elsewhere.html").exists()
+    assert verify(genuine, "--summary", "new.html")[0] == 0
+    assert 0o600 == stat.S_IMODE((tmp_path / "new.html").stat().st_mode)
+
+
+def test_a_large_list_is_not_taken_apart_unsigned(genuine, verify):
+    """It would take memory before anything is known of it; nor is a large file of a small kind."""
+    files = unpacked(genuine)
+    large = files | {"evidence.json": files["evidence.json"] + b" " * (9 << 20)}
+    code, said = verify(packed(large))
+
+    assert code == 2, said
+    assert "too large to read" in said
+    large = files | {"checkpoints/newest.txt": b" " * (2 << 20)}
+    code, said = verify(packed(listed(large)))
+
+    assert code == 1, said
+    assert "larger than a file of its kind" in said
 
 
 def test_there_is_no_summary_of_what_does_not_hold(genuine, verify, tmp_path):

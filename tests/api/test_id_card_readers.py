@@ -8,7 +8,7 @@ import pytest
 from domain import permit_number
 from domain.id_cards import receipt_number
 from tests.api.id_card_fixtures import KNOWN, PATH, WAY, refused
-from tests.api.orders import ERASURE, ORDER
+from tests.api.orders import ORDER
 from tests.waiting import until
 
 WAIT_S = 180
@@ -45,6 +45,8 @@ def test_progress_needs_something_that_is_not_on_a_public_list(subtests, http, a
         ({"id_last4": f" {number[-4:].lower()} "}, 200),
         ({"birth_date": "1990-01-01", "id_last4": number[-4:]}, 200),
         ({"birth_date": "yesterday"}, 422),
+        ({"birth_date": "631152000"}, 422),
+        ({"birth_date": 631152000}, 422),
         ({"id_last4": "0" * 21}, 422),
     ]:
         with subtests.test(known=known):
@@ -64,6 +66,18 @@ def test_an_applicants_details_cannot_be_guessed(http, accept, progress):
         assert [404] * 10 + [429] == [answer.status_code for answer in wrong]
 
     assert (429, 200) == (progress(attacked).status_code, progress(other).status_code)
+
+
+def test_guesses_at_the_same_time_are_counted_too(http, accept, together):
+    """None passes before another one counts. Right answers cost nothing."""
+    path = f"{PATH}/{accept()['receipt_number']}/progress"
+    assert {200} == {http.get(path, params=KNOWN).status_code for _ in range(12)}
+
+    wrong = together(30, lambda n: http.get(path, params={"id_last4": f"{n + 9000:04d}"}))
+
+    assert (10, 20) == tuple(
+        sum(answer.status_code == status for answer in wrong) for status in (404, 429)
+    )
 
 
 def test_an_unknown_receipt_number_is_404(http, accept, issue):
@@ -111,7 +125,8 @@ def test_the_work_list_depends_on_the_date(at, caller, registrar, brought, step,
     late = officer.post(PATH, brought()).json()
     waits = officer.post(PATH, brought()).json()
     for what in WAY:
-        step(waits, what)
+        assert "OTHER_STATION" == refused(step(waits, what))["code"]
+        assert 200 == officer.post(f"{PATH}/{waits['receipt_number']}/{what}", {}).status_code
     elsewhere = accept()
 
     def lists(day, by=officer):
@@ -147,7 +162,7 @@ def test_every_stage_is_counted(registrar, accept, step):
 
 
 def test_an_applicant_is_restricted_and_erased_like_a_holder(
-    accept, step, progress, investigator, registrar, service
+    accept, step, progress, investigator, registrar, service, erase
 ):
     """With the same endpoints; nothing personal is left, and the key is destroyed."""
     application = accept()
@@ -156,12 +171,13 @@ def test_an_applicant_is_restricted_and_erased_like_a_holder(
 
     assert 200 == investigator.post(f"{path}/restrictions", ORDER).status_code
     assert "HOLDER_RESTRICTED" == refused(step(application, "dispatches"))["code"]
+    assert 404 == progress(application).status_code  # the birth date is not used
     assert (None, "restricted") == (
         (seen := registrar.get(file).json())["applicant"],
         seen["personal_data"],
     )
     assert 200 == investigator.post(f"{path}/restriction-lifts", ORDER).status_code
-    certificate = investigator.post(f"{path}/erasures", ERASURE).json()
+    certificate = erase(application)
     assert [application["receipt_number"]] == certificate["permit_numbers"]
     assert (None, "erased") == (
         (seen := registrar.get(file).json())["applicant"],
@@ -182,11 +198,11 @@ def test_a_restricted_applicant_cannot_apply_again(registrar, brought, investiga
     assert "HOLDER_RESTRICTED" == refused(registrar.post(PATH, body))["code"]
 
 
-def test_an_erased_applicant_applies_again_as_a_new_person(registrar, brought, investigator):
+def test_an_erased_applicant_applies_again_as_a_new_person(registrar, brought, erase):
     """Nothing links the two."""
     body = brought()
     first = registrar.post(PATH, body).json()
-    investigator.post(f"/v1/audit/holders/{first['holder_id']}/erasures", ERASURE)
+    erase(first)
     assert first["holder_id"] != registrar.post(PATH, body).json()["holder_id"]
 
 

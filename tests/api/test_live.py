@@ -4,12 +4,18 @@ import asyncio
 import json
 import time
 from contextlib import ExitStack, contextmanager
+from datetime import date
 
 import httpx
 import pytest
 
 from api.http.streams import Streams
+from api.operations.live_summary import document
+from domain.events import PermitIssued
+from domain.stream_types import STREAM_TYPES
+from projections.queries.live_summary import LiveSummary
 
+PROTECTION = ("restricted", "restriction_lifted", "erased")
 PUBLIC_KEYS = {"log_position", "views_position", "lag_events", "today", "events_today"}
 STREAMS_A_CALLER_MAX = 8
 
@@ -188,3 +194,16 @@ def test_streams_end_when_the_service_stops(running, listen):
 
     assert "end" == rest[-1]
     assert 0 == running.process.wait(30)
+
+
+def test_restrictions_and_erasures_are_not_told_to_everyone():
+    """Of no stream type, in whatever number and version."""
+    topics = [
+        *(getattr(kind, name).TOPIC for kind in STREAM_TYPES for name in PROTECTION),
+        "permit.holder-erased.v9",
+    ]
+    events = dict.fromkeys([*topics, PermitIssued.TOPIC], 100)
+
+    told = document(LiveSummary(200, 200, date(2026, 1, 5), events))["events_today"]
+
+    assert {PermitIssued.TOPIC: 100} == told

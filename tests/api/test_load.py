@@ -34,10 +34,9 @@ HOME = {"division": "320211", "address": "滨湖区示例路9号"}
 MOVE = ("address-changes", {"residence": HOME, "moved_on": "2020-01-15"})
 CORRECTION = ("identity-corrections", {"name": "欧阳更正"})
 CLAIM = ("electronic/claims", None)
-ERASURE = (
-    "erasures",
-    {"legal_basis": "test", "case": "test-1", "approvals": ["officer-1", "officer-2"]},
-)
+ORDER = {"legal_basis": "test", "case": "test-1"}
+ASKED, ERASURE = ("erasures", {**ORDER}), ("erasures", ORDER)
+"""By an operator, and by an investigator."""
 LIVES = [
     [],
     [CLAIM, LOSS, REISSUE, DELIVERY],
@@ -45,7 +44,7 @@ LIVES = [
     [CORRECTION, CLAIM, REPLACEMENT, CLAIM],
     [LOSS, CORRECTION, ("cancellations", {"reason": "moved_away"})],
     [MOVE, REPLACEMENT, LOSS, ("voidings", {"finding": "forged lease"})],
-    [CLAIM, CORRECTION, MOVE, ERASURE],
+    [CLAIM, CORRECTION, MOVE, ASKED, ERASURE],
 ]
 """What clients do to their permits in turn; every act of it is granted."""
 
@@ -66,7 +65,7 @@ async def live(client, registrar, person, life):
         if what == CLAIM[0]:
             headers = await headers_of("holder", permit["holder_id"])
         elif what == ERASURE[0]:
-            headers = await headers_of("investigator", None)
+            headers = await headers_of("investigator" if body is ORDER else "operator", None)
             path = f"/v1/audit/holders/{permit['holder_id']}/{what}"
         sent = body
         if body is None:

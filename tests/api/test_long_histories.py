@@ -25,7 +25,11 @@ from tests.api.service import Service, audit_path
 EVENTS = 10_500
 """The audit used to give up at 10,000."""
 PAIRS_AT_ONCE = 250
-FREE = replace(load_policy(synthetic_people=True), devices_bound_per_day_max=1_000_000)
+FREE = replace(
+    load_policy(synthetic_people=True),
+    devices_bound_per_day_max=1_000_000,
+    events_per_account_and_day_max=1_000_000,
+)
 MATCH = FaceMatch("test", 0.97, matched=True)
 
 
@@ -124,16 +128,16 @@ def test_the_marks_of_a_timeline_are_in_pages(investigator, permit):
     assert list(range(1, EVENTS + 2)) == seen
 
 
-def test_other_requests_have_their_turn_meanwhile(service, investigator, permit):
+@pytest.mark.parametrize("what", ["events", "state", "timeline", "checks"])
+def test_other_requests_have_their_turn_meanwhile(service, investigator, permit, what):
     """A long history does not hold up the process."""
+    parameters = {"after": EVENTS - 100} if what in {"events", "timeline"} else {}
 
     async def longest_wait_s():
         headers, waits = investigator.headers, []
         async with httpx.AsyncClient(base_url=service.url, timeout=120) as http:
-            path = audit_path(permit, "events")
-            reading = asyncio.create_task(
-                http.get(path, params={"after": EVENTS - 100}, headers=headers)
-            )
+            path = audit_path(permit, what)
+            reading = asyncio.create_task(http.get(path, params=parameters, headers=headers))
             while not reading.done():
                 began = asyncio.get_running_loop().time()
                 await http.get("/healthz")
@@ -161,3 +165,14 @@ def test_a_holder_cannot_make_the_history_grow_without_limit(service, applicatio
 
     assert (409, "TOO_MANY_DEVICES_TODAY") == (refused.status_code, refused.json()["code"])
     assert 21 == registrar.get(f"/v1/permits/{number}").json()["version"]
+
+
+def test_one_account_reads_few_whole_histories_at_once(together, investigator, permit):
+    """Each holds all events; what is beyond the places of an account is 429."""
+    statuses = {
+        answer.status_code
+        for answer in together(10, lambda _: investigator.get(audit_path(permit, "state")))
+    }
+
+    assert {200, 429} == statuses
+    assert 200 == investigator.get(audit_path(permit, "state")).status_code

@@ -1,8 +1,16 @@
 """A holder's list of the checks of their own permits, and the verifier's receipt."""
 
+import json
 from uuid import uuid4
 
 import pytest
+
+from ledger.checks.log import CheckProofs
+
+FORGE = (
+    "SELECT before + 1"
+    " FROM ledger.check_batch(ARRAY[%s::bytea], '{}', '{}', '{}', '{}', '{}', NULL, '0')"
+)
 
 
 @pytest.fixture
@@ -125,13 +133,96 @@ def test_the_receipt_of_a_code(phone, holder, show, signed_claims):
     assert "permit_number" not in signed_claims(dead["receipt"])
 
 
-def test_erased_fields_are_null(permit, holder, check, investigator):
+@pytest.fixture
+def forge(service, permit):
+    """``forge(…)``: the position of a check that the service did not make, in the clear, put on
+    record by the function that the service's database role has; with its id."""
+
+    def forge(proofs=None, **changes):
+        state = {
+            "as_of_position": 1,
+            "card_serial": 1,
+            "check_id": str(uuid4()),
+            "checked_at": "2026-06-01T00:00:00+00:00",
+            "code": None,
+            "device": None,
+            "fields": [],
+            "outcome": "effective",
+            "permit_number": permit["permit_number"],
+            "reason": None,
+            "scenario": "patrol_inspection",
+            "track": "physical",
+            "type": "permit.checked.v1",
+            "verifier": "made up",
+            "verifier_index": "00" * 32,
+            **changes,
+        }
+        if proofs:
+            state["proof"] = proofs.of(state)
+        content = json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
+        [[position]] = service.rows(FORGE, content)
+        return position, state["check_id"]
+
+    return forge
+
+
+def test_only_what_the_service_has_put_on_record_gets_a_receipt(forge, permit, holder, check):
+    """A record of anyone else's is shown, as those of earlier versions are, and is signed by no
+    one."""
+    own = check(permit["permit_number"])["check_id"]
+    genuine = holder.get(f"/v1/me/receipts/{own}")
+    forged = [
+        forge(),
+        forge(proof="0" * 64),
+        forge(proof=7),
+        forge(CheckProofs(bytes(32))),
+    ]
+
+    answers = [holder.get(f"/v1/me/receipts/{check_id}") for _, check_id in forged]
+
+    assert 200 == genuine.status_code
+    assert [(404, "NOT_FOUND")] * 4 == [(one.status_code, one.json()["code"]) for one in answers]
+    assert "does not prove" in answers[0].json()["detail"]
+    shown = holder.get("/v1/me/checks").json()["checks"]
+    assert [check_id for _, check_id in forged[::-1]] + [own] == [one["check_id"] for one in shown]
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(
+    service, forge, permit, holder, check, investigator
+):
+    """It is named by its position, to the holder and to the audit."""
+    own = check(permit["permit_number"])["check_id"]
+    odd = [
+        {"more": 1},
+        {"track": "by air"},
+        {"outcome": "fine"},
+        {"reason": "because"},
+        {"fields": "name"},
+        {"fields": [1]},
+        {"card_serial": "1"},
+        {"verifier": []},
+        {"checked_at": "2026-06-01T00:00:00+00:00", "sealed": {}},
+    ]
+    positions = [forge(**changes)[0] for changes in odd]
+    service.execute(
+        "INSERT INTO ledger.checks SELECT position + 100, gen_random_uuid(), 'infinity',"
+        " permit_number, track, scenario, outcome, reason, verifier_index, as_of_position,"
+        " convert_to(replace(convert_from(state, 'UTF8'), '2026', 'infinity'), 'UTF8')"
+        f" FROM ledger.checks WHERE check_id = '{own}'"
+    )
+
+    answer = holder.get("/v1/me/checks").json()
+
+    assert [own] == [one["check_id"] for one in answer["checks"]]
+    assert positions[::-1] == answer["unreadable"][1:]
+    audited = investigator.get(f"/v1/audit/permits/{permit['permit_number']}/checks").json()
+    assert len(positions) + 2 == len(audited["checks"])
+
+
+def test_erased_fields_are_null(permit, holder, check, erase):
     """Time and scenario of the check stay; the verifier is erased with the person."""
     check(permit["permit_number"])
-    order = {"legal_basis": "个人信息保护法第四十七条", "case": "2026-DP-17"}
-    order["approvals"] = ["officer-1", "officer-2"]
-    path = f"/v1/audit/holders/{permit['holder_id']}/erasures"
-    assert 200 == investigator.post(path, order).status_code
+    erase(permit)
 
     [seen] = holder.get("/v1/me/checks").json()["checks"]
 

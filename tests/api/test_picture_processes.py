@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import json
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -91,6 +94,7 @@ def test_the_kernel_ends_a_picture_that_takes_too_long():
     code = """
 import api.pictures.worker as worker
 worker.PICTURE_CPU_S_MAX = 1
+worker._load_everything = lambda: None
 worker.read_codes = lambda content, form: sum(iter(int, 1))
 worker.main()
 """
@@ -111,6 +115,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused():
     """The process goes on with the next one."""
     code = """
 import api.pictures.worker as worker
+worker._load_everything = lambda: None
 worker.read_codes = lambda content, form: bytes(4 << 30) and b""
 worker.main()
 """
@@ -124,6 +129,109 @@ worker.main()
 
     assert 0 == ran.returncode
     assert 2 == ran.stdout.count(b"less memory")
+
+
+TAKEN_OVER = """
+import json, os, signal, socket
+import api.pictures.worker as worker
+
+def tried(attempt):
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True
+
+def taken_over(content, form):
+    os.close(2)  # makes room for one descriptor
+    return json.dumps({
+        "a descriptor": tried(lambda: os.fstat(7)),
+        "a second file": tried(lambda: [os.open(".", os.O_RDONLY) for _ in range(2)]),
+        "a file of the system": tried(lambda: open("/etc/passwd")),
+        "a file of the service": tried(lambda: open(worker.__file__)),
+        "a new file": tried(lambda: os.mkdir("/tmp/new")),
+        "a process": tried(lambda: os.fork() or os._exit(0)),
+        "another program": tried(lambda: os.execv("/bin/true", ["true"])),
+        "a connection": tried(lambda: socket.socket().connect((b"127.0.0.1", PORT))),
+        "its parent": tried(lambda: os.kill(os.getppid(), 0)),
+    }).encode()
+
+worker.read_codes = taken_over
+worker._load_everything = lambda: None
+worker.main()
+"""
+
+
+def test_a_process_that_is_taken_over_reaches_nothing():
+    """Neither the files nor the network, and as root no other process either."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        inherited = os.open("/etc/passwd", os.O_RDONLY)
+        os.set_inheritable(inherited, True)
+        try:
+            ran = subprocess.run(
+                [sys.executable, "-c", TAKEN_OVER.replace("PORT", str(server.getsockname()[1]))],
+                input=b"P" + (0).to_bytes(4),
+                stdout=subprocess.PIPE,
+                pass_fds=(inherited,),
+                timeout=60,
+                check=False,
+            )
+        finally:
+            os.close(inherited)
+
+    assert 0 == ran.returncode
+    done = [what for what, is_done in json.loads(ran.stdout[5:]).items() if is_done]
+    assert [] == (done if os.geteuid() == 0 else [one for one in done if one != "its parent"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"+" + (1 << 31).to_bytes(4),
+        b"?" + (2).to_bytes(4) + b"{}",
+        b"+" + (2).to_bytes(4) + b"{}",
+        b"+" + (1).to_bytes(4) + b"{",
+        b'+\0\0\0\x25{"text": "<script>", "other_code": 1}',
+        b"-" + (9).to_bytes(4) + b"\xff" * 9,
+    ],
+)
+def test_an_answer_that_no_decoder_gives_is_not_believed(monkeypatch, answer):
+    """It costs no memory, no time, and no error but of this picture."""
+
+    async def lying(*_, **how):
+        program = f"import sys; sys.stdout.buffer.write({answer!r}); sys.stdout.flush(); input()"
+        how.pop("env"), how.pop("cwd")
+        return await start(sys.executable, "-c", program, **how)
+
+    start = asyncio.create_subprocess_exec
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", lying)
+
+    async def test(processes):
+        for ask in (
+            lambda: processes.read(blank(), "PNG", "a"),
+            lambda: processes.portrait(Portrait.of(pictures.with_place()), "a"),
+        ):
+            with pytest.raises(NotAPicture) as caught:
+                await ask()
+            assert len(str(caught.value)) < 200
+
+    run(test)
+
+
+def test_one_account_leaves_a_process_to_the_others():
+    """However many costly pictures it sends."""
+
+    async def test(processes):
+        costly = [asyncio.create_task(processes.read(slow(), "JPEG", "a")) for _ in range(6)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(processes.read(blank(), "PNG", "b"), PATIENCE_S)
+        ended = sum(task.done() for task in costly)
+        for task in costly:
+            task.cancel()
+        await asyncio.gather(*costly, return_exceptions=True)
+        return ended
+
+    assert run(test) <= 1
 
 
 def test_decoding_does_not_hold_up_the_event_loop():

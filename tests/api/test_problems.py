@@ -1,8 +1,14 @@
 """RFC 9457 problem documents: one format for all errors."""
 
 import json
+from datetime import datetime
 
 import pytest
+from starlette.requests import Request
+
+from api.http import problems
+from domain.calendar import SHANGHAI
+from domain.errors import TooManyToday
 
 KNOWN = {"type", "title", "status", "code", "detail"}
 
@@ -176,3 +182,13 @@ def test_a_problem_is_json_without_escapes_of_its_own(registrar, issue):
 
     assert_problem(answer, 409, "NOT_REPORTED_LOST")
     assert json.loads(answer.content.decode("utf-8"))["code"] == "NOT_REPORTED_LOST"
+
+
+def test_too_many_events_in_a_day_are_told_when_to_go_on():
+    """429 until midnight in Shanghai."""
+    evening = datetime(2026, 1, 5, 23, 50, tzinfo=SHANGHAI)
+
+    answer = problems.of(Request({"type": "http", "headers": []}), TooManyToday(evening))
+
+    assert (429, "600") == (answer.status_code, answer.headers["Retry-After"])
+    assert "RATE_LIMITED" == json.loads(answer.body)["code"]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from api.http.problems import HttpProblem
-from api.http.rate_limits import DistinctLimit, RateLimit
+from api.http.rate_limits import CheckLimits, DistinctLimit, RateLimit
 from tests.api.conftest import free_port
 from tests.api.phones import Phone
 from tests.api.service import Service
@@ -92,6 +92,32 @@ def test_a_limit_of_different_things_remembers_a_bounded_number():
     assert refused(limit, "new", "thing", now=7201)
 
 
+def test_an_account_has_a_budget_over_all_scenarios(blind_index):
+    """What a scenario without a budget of its own allows, and what several allow together. A
+    permit's own allowance is not spent by an account that has none left."""
+    limits = CheckLimits(
+        blind_index,
+        per_verifier_per_minute=1000,
+        per_permit_per_minute=2,
+        permits_per_hour={"patrol_inspection": 2},
+        permits_per_verifier_per_hour=3,
+    )
+    copier, officer = map(limits.verifier_index, ("copier", "officer"))
+
+    def is_allowed(account, permit, scenario):
+        try:
+            limits.check(account, permit, scenario)
+        except HttpProblem:
+            return False
+        return True
+
+    patrol, registration = "patrol_inspection", "population_registration"
+    assert [True, True, False] == [is_allowed(copier, permit, patrol) for permit in "ABC"]
+    assert [True, False, False] == [is_allowed(copier, permit, registration) for permit in "DEF"]
+    assert is_allowed(copier, "A", "population_registration")
+    assert [True, True, False] == [is_allowed(officer, "F", "entry_exit") for _ in range(3)]
+
+
 @pytest.fixture(scope="module")
 def strict(make_service_dir):
     """A service with low limits."""
@@ -99,6 +125,7 @@ def strict(make_service_dir):
     few = {
         "PERMIT_LEDGER_CHECKS_PER_VERIFIER_PER_MINUTE": "12",
         "PERMIT_LEDGER_CHECKS_PER_PERMIT_PER_MINUTE": "4",
+        "PERMIT_LEDGER_FRUITLESS_PER_ACCOUNT_PER_MINUTE": "5",
         "PERMIT_LEDGER_FRAMES_PER_VERIFIER_PER_MINUTE": "4",
     }
     service.launch(environment={**os.environ, **few})
@@ -108,13 +135,13 @@ def strict(make_service_dir):
 
 def test_checks_of_one_permit_are_limited(strict, application):
     """429 with Retry-After, and nothing is recorded; another permit is not affected. Its codes are
-    limited, and so are their checks."""
+    limited, and so are their checks. Without the scenario nothing of a permit's is used up."""
     registrar, verifier = strict.caller("registrar"), strict.caller("verifier")
     first, second = (registrar.post("/v1/permits", application()).json() for _ in range(2))
 
-    def check(permit):
+    def check(permit, by=verifier):
         card = {"track": "physical", "permit_number": permit["permit_number"], "card_serial": 1}
-        return verifier.post("/v1/verifications", {"scenario": "patrol_inspection", **card})
+        return by.post("/v1/verifications", {"scenario": "patrol_inspection", **card})
 
     answers = [check(first) for _ in range(6)]
 
@@ -122,6 +149,9 @@ def test_checks_of_one_permit_are_limited(strict, application):
     assert "RATE_LIMITED" == answers[-1].json()["code"]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
     assert [(4,)] == strict.rows("SELECT count(*) FROM ledger.checks")
+    stranger = strict.caller("verifier", scenarios=["vehicle_management"])
+    reasons = [check(second, by=stranger).json()["reason"] for _ in range(4)]
+    assert ["scenario_not_allowed"] * 4 == reasons
     assert 200 == check(second).status_code
     phone = Phone(strict.caller("holder", holder_id=first["holder_id"]), first).claim()
     assert [201] * 4 + [429] == [phone.ask().status_code for _ in range(5)]
@@ -149,3 +179,48 @@ def test_pictures_of_one_account_are_limited(strict):
 
     assert [422] * 4 + [429] * 2 == [answer.status_code for answer in answers]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_an_account_leaves_a_bounded_number_of_fruitless_records(strict, application):
+    """Beyond them it gets 429, learns nothing, and adds nothing to tables that only grow: as a
+    registrar, as a reader of the audit, and with a token that may not read it. What it may do is
+    done all the same."""
+    registrar = strict.caller("registrar")
+    permit = registrar.post("/v1/permits", application()).json()
+    number = permit["permit_number"]
+    path, asked = f"/v1/permits/{number}", f"/v1/audit/permits/{number}/events"
+
+    holder = strict.caller("holder", holder_id=permit["holder_id"])
+
+    attempts = [registrar.post(f"{path}/loss-lifts", {}).status_code for _ in range(8)]
+    refused = [holder.get(asked).status_code for _ in range(8)]
+    investigator = strict.caller("investigator", case="2026-L-2")
+    unknown = [investigator.get(asked, limit=0).status_code for _ in range(8)]
+
+    for statuses, status, rows in (
+        (attempts, 409, "SELECT count(*) FROM ledger.registrar_reads"),
+        (refused, 403, "SELECT count(*) FROM ledger.audit_reads WHERE outcome = 'refused'"),
+        (unknown, 422, "SELECT count(*) FROM ledger.audit_reads WHERE outcome = 'invalid'"),
+    ):
+        assert {status, 429} == set(statuses)
+        assert [(statuses.count(status),)] == strict.rows(rows)
+    assert 200 == registrar.post(f"{path}/loss-reports", {}).status_code
+    assert 200 == investigator.get(asked).status_code
+
+
+def test_a_holder_has_a_bounded_number_of_refusals_kept(strict, application):
+    """Each under a key of its own would be kept for ever."""
+    permit = strict.caller("registrar").post("/v1/permits", application()).json()
+    holder = strict.caller("holder", holder_id=permit["holder_id"])
+    path = f"/v1/permits/{permit['permit_number']}/electronic/device-revocations"
+
+    statuses = [
+        holder.post(path, {"device": "A" * 43}, idempotency_key=f"key {n}").status_code
+        for n in range(8)
+    ]
+
+    assert {409, 429} == set(statuses)
+    [(kept,)] = strict.rows(
+        "SELECT count(*) FROM ledger.answers WHERE caller = %s", permit["holder_id"]
+    )
+    assert kept <= 6

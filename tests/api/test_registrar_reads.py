@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+from tests.api.id_card_fixtures import PATH
+from tests.api.orders import ORDER
+
 WHATS = {"": "permit", "/physical": "physical", "/electronic": "electronic"}
 NO_INSERT = "REVOKE EXECUTE ON FUNCTION ledger.record_registrar_reads FROM permit_ledger_service"
 INSERT = "GRANT EXECUTE ON FUNCTION ledger.record_registrar_reads TO permit_ledger_service"
@@ -119,12 +122,23 @@ def test_a_command_that_changes_nothing_is_recorded_as_a_read(
 
 
 def test_a_command_is_recorded_by_its_event_alone(recorded, officer, permit, path):
-    """A retry gets the answer again that its event stands for."""
-    for _ in "12":
+    """A retry shows the permit again, and is recorded."""
+
+    def report():
         answer = officer.post(f"{path}/loss-reports", {}, idempotency_key=f"loss {path}")
         assert 200 == answer.status_code
+        return recorded(permit["permit_number"])
 
-    assert [] == recorded(permit["permit_number"])
+    assert [] == report()
+    assert [read_as("attempt")] == report()
+
+
+def test_a_guess_at_the_version_is_recorded(recorded, officer, permit, path):
+    """412 says that the permit has changed, or has not."""
+    for version in ('"7"', '"8"'):
+        assert 412 == officer.post(f"{path}/loss-reports", {}, if_match=version).status_code
+
+    assert [read_as("attempt")] * 2 == recorded(permit["permit_number"])
 
 
 def test_an_attempt_to_issue_a_second_permit_is_recorded_at_the_first(
@@ -153,6 +167,65 @@ def test_a_correction_to_anothers_number_is_recorded_at_both(
 
     assert (409, "ALREADY_HOLDS_PERMIT") == (answer.status_code, answer.json()["code"])
     assert [read_as("attempt")] == recorded(permit["permit_number"]) == recorded(other)
+
+
+def test_a_refusal_that_tells_of_another_person_is_recorded_there(
+    subtests, recorded, officer, registrar, investigator, application, path, brought
+):
+    """At all records of that person, for the restricted one and for one whose permit has ended."""
+    restricted, former = application(), application()
+    numbers = {}
+    for person in (restricted, former):
+        ended = registrar.post("/v1/permits", person).json()
+        registrar.post(
+            f"/v1/permits/{ended['permit_number']}/cancellations", {"reason": "renounced"}
+        )
+        numbers[person["holder"]["citizen_id_number"]] = ended["permit_number"]
+        if person is restricted:
+            holder = f"/v1/audit/holders/{ended['holder_id']}"
+            assert 200 == investigator.post(f"{holder}/restrictions", ORDER).status_code
+    applicant = brought()
+    applied = registrar.post(PATH, applicant).json()
+    holder = f"/v1/audit/holders/{applied['holder_id']}"
+    assert 200 == investigator.post(f"{holder}/restrictions", ORDER).status_code
+    numbers[applicant["applicant"]["citizen_id_number"]] = applied["receipt_number"]
+    corrections = f"{path}/identity-corrections"
+    for to, body, about, code in (
+        ("/v1/permits", restricted, restricted["holder"], "HOLDER_RESTRICTED"),
+        (corrections, restricted["holder"], restricted["holder"], "HOLDER_RESTRICTED"),
+        (corrections, former["holder"], former["holder"], "NUMBER_ON_RECORD"),
+        (PATH, applicant, applicant["applicant"], "HOLDER_RESTRICTED"),
+    ):
+        with subtests.test(to=to, code=code):
+            number = about["citizen_id_number"]
+            before = recorded(numbers[number])
+
+            only_the_number = {"citizen_id_number": number}
+            answer = officer.post(to, only_the_number if to == corrections else body)
+
+            assert (409, code) == (answer.status_code, answer.json()["code"])
+            assert numbers[number] not in answer.text
+            assert [*before, read_as("attempt")] == recorded(numbers[number])
+
+
+def test_a_refusal_that_could_not_be_recorded_is_recorded_when_it_is_sent_again(
+    service, recorded, officer, registrar, application
+):
+    """It is kept for a retry, although its first record failed."""
+    person = application()
+    number = registrar.post("/v1/permits", person).json()["permit_number"]
+    service.execute(NO_INSERT)
+    try:
+        first = officer.post("/v1/permits", person, idempotency_key=f"again {number}")
+    finally:
+        service.execute(INSERT)
+
+    again = officer.post("/v1/permits", person, idempotency_key=f"again {number}")
+
+    assert (503, 409) == (first.status_code, again.status_code)
+    assert "true" == again.headers["Idempotency-Replayed"]
+    assert (number not in again.text, "_about" not in again.text) == (True, True)
+    assert [read_as("attempt")] == recorded(number)
 
 
 def test_what_discloses_nothing_is_not_recorded(recorded, officer, holder_of, permit, path):
@@ -236,6 +309,39 @@ def test_the_holder_sees_who_read_the_own_permit(officer, holder_of, permit, pat
     assert second["next_before"] is None
 
 
+def test_a_record_that_cannot_be_read_hides_no_other(
+    service, officer, holder_of, investigator, supervisor, permit, path
+):
+    """It is named by its position, in the holder's list and in both of the audit."""
+    officer.get(path)
+    number = permit["permit_number"]
+    [[odd], [other]] = service.rows(
+        "INSERT INTO ledger.registrar_reads"
+        " (read_id, subject, read_at, reader, station, what, correlation_id)"
+        " SELECT gen_random_uuid(), %s, at, 'r', 's', what, 'c'"
+        " FROM unnest('{infinity,now}'::timestamptz[], '{permit,gossip}'::text[]) AS own (at, what)"
+        " RETURNING position",
+        number,
+    )
+    [[early], [undecided]] = service.rows(
+        "INSERT INTO ledger.audit_reads"
+        " (read_id, read_at, reader, what, subject, parameters, outcome, correlation_id)"
+        " SELECT gen_random_uuid(), at, 'r', 'w', %s, '{\"a\": [1]}', outcome, 'c'"
+        " FROM unnest('{-infinity,now}'::timestamptz[], '{answered,forged}'::text[])"
+        " AS own (at, outcome) RETURNING position",
+        number,
+    )
+
+    own = holder_of(permit).get("/v1/me/reads").json()
+    audited = investigator.get(f"/v1/audit{path.removeprefix('/v1')}/registrar-reads").json()
+    looks = supervisor.get("/v1/audit/reads", subject=number).json()
+
+    for answer in (own, audited):
+        assert (1, [other, odd]) == (len(answer["reads"]), answer["unreadable"])
+    assert ["registrar_reads"] == [one["what"] for one in looks["reads"]]
+    assert [undecided, early] == looks["unreadable"]
+
+
 def test_a_holder_sees_no_reads_of_others(officer, holder_of, issue, permit, path):
     officer.get(path)
 
@@ -266,18 +372,10 @@ def test_the_audit_sees_them(officer, investigator, permit, path, accept):
         assert (what, "320281-03") == (read["what"], read["station"])
 
 
-def test_reads_stay_on_record_after_an_erasure(officer, investigator, protect, permit, path):
+def test_reads_stay_on_record_after_an_erasure(officer, investigator, erase, permit, path):
     """They are about the officer."""
     officer.get(f"{path}/physical")
-    protect(
-        permit,
-        "erasures",
-        {
-            "legal_basis": "个人信息保护法第四十七条",
-            "case": "2026-DP-17",
-            "approvals": ["officer-1", "officer-2"],
-        },
-    )
+    erase(permit)
 
     asked = f"/v1/audit/permits/{permit['permit_number']}/registrar-reads"
     assert ["physical"] == [one["what"] for one in investigator.get(asked).json()["reads"]]

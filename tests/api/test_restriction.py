@@ -3,7 +3,7 @@ used."""
 
 import pytest
 
-from tests.api.orders import ERASURE, ORDER, PERSONAL, TRACKS, orders, shown
+from tests.api.orders import ORDER, PERSONAL, TRACKS, orders, shown
 from tests.api.phones import claim
 
 WITHOUT_PORTRAIT = {field for field in PERSONAL if field != "portrait"} | {"address"}
@@ -60,6 +60,35 @@ def test_a_restriction_lists_what_it_covers(investigator, permit):
         "as_of_position": permit["as_of_position"] + 1,
     } == answer.json()
     assert str(permit["as_of_position"] + 1) == answer.headers["Ledger-Position"]
+
+
+def test_an_answer_without_an_event_of_its_own_is_a_look(service, investigator, registrar, permit):
+    """A restriction that is there already, a lifting of none, a guess at the version, a holder who
+    is unknown, and a caller without the right; not the restriction itself."""
+    path = orders(permit, "restrictions")
+    unknown = f"/v1/audit/holders/{'0' * 32}/restrictions"
+    answers = [
+        investigator.post(orders(permit, "restriction-lifts"), ORDER),
+        investigator.post(path, ORDER, if_match='"7"'),
+        investigator.post(path, ORDER),
+        investigator.post(path, ORDER),
+        registrar.post(path, ORDER),
+        investigator.post(unknown, ORDER),
+    ]
+
+    assert [409, 412, 200, 200, 403, 404] == [answer.status_code for answer in answers]
+    looks = service.rows(
+        "SELECT what, case_number, outcome FROM ledger.audit_reads"
+        " WHERE parameters ->> 'holder_id' IN (%s, repeat('0', 32)) ORDER BY position",
+        permit["holder_id"],
+    )
+    assert [
+        ("lift_restriction", "2026-DP-17", "refused"),
+        ("restrict", "2026-DP-17", "refused"),
+        ("restrict", "2026-DP-17", "answered"),
+        ("restrict", None, "refused"),
+        ("restrict", "2026-DP-17", "unknown"),
+    ] == looks
 
 
 def test_the_event_names_the_legal_basis_and_the_officer(service, restricted):
@@ -206,9 +235,9 @@ def test_a_restricted_person_gets_no_new_permit(registrar, application, act, ord
     assert (201, old["holder_id"]) == (granted.status_code, granted.json()["holder_id"])
 
 
-def test_a_restricted_holder_can_be_erased(investigator, restricted, read):
+def test_a_restricted_holder_can_be_erased(erase, restricted, read):
     """Nothing of the restriction remains."""
-    erased = investigator.post(orders(restricted, "erasures"), ERASURE).json()
+    erased = erase(restricted)
 
     seen = read({**restricted, "as_of_position": erased["as_of_position"]})
     assert ("ended", "erased") == (seen["status"], seen["personal_data"])

@@ -226,10 +226,34 @@ def test_entries_are_for_those_who_audit_or_operate(subtests, http, caller, issu
             assert 403 == caller(role, **claims).get(f"/tlog/tile/entries/{bundle}").status_code
     for role in ("investigator", "operator"):
         with subtests.test(role=role):
-            answer = caller(role, case="A-1").get(f"/tlog/tile/entries/{bundle}")
+            answer = caller(role, case="A-16").get(f"/tlog/tile/entries/{bundle}")
             assert 200 == answer.status_code
             assert "private" in answer.headers["cache-control"]
             assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_look_at_entries_is_recorded_in_its_case(http, service, caller, issue, proof_of):
+    """They name permits and receipts. An operator, who copies the log as a whole, leaves none."""
+    proof_of(issue()["as_of_position"])
+    path = "/tlog/tile/entries/000.p/1"
+    if http.get("/tlog/tile/0/000.p/1").status_code == 404:
+        path = "/tlog/tile/entries/000"
+    assert 403 == caller("investigator").get(path).status_code
+    assert 200 == caller("investigator", case="A-17").get(path).status_code
+    assert 404 == caller("investigator", case="A-17").get("/tlog/tile/entries/999").status_code
+    assert 200 == caller("operator").get(path).status_code
+
+    looks = service.rows(
+        "SELECT case_number, outcome, parameters ->> 'tile' FROM ledger.audit_reads"
+        " WHERE what = 'events_entries' AND case_number IS DISTINCT FROM 'A-16' AND reader ~"
+        " '^(investigator|operator)' ORDER BY position"
+    )
+    tile = path.removeprefix("/tlog/tile/entries/")
+    assert [
+        (None, "refused", tile),
+        ("A-17", "answered", tile),
+        ("A-17", "unknown", "999"),
+    ] == looks
 
 
 def test_immutable_resources_may_be_cached(http, issue, proof_of):

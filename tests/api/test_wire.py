@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-CLOSE = b"Host: x\r\nConnection: close\r\n"
+CLOSE = b"Host: localhost\r\nConnection: close\r\n"
 JSON = b"Content-Type: application/json\r\n"
 HEADER_BYTES = 1_000_000
 
@@ -103,7 +103,7 @@ def test_repeated_or_unknown_headers_do_no_harm(service, loss, version, header):
 
     answer = service.say(report(header + b"Content-Length: 2\r\n"))
 
-    assert status(answer) in {200, 400, 401, 412, 415, 417, 422}
+    assert status(answer) in {200, 400, 401, 412, 415, 417, 421, 422}
     assert (2 if status(answer) == 200 else 1) == version(number)
 
 
@@ -127,10 +127,13 @@ def test_a_request_after_a_large_one_is_limited_by_itself(subtests, service, bea
     """By its own address and headers, not by earlier data in the same packet."""
     for body_bytes in range(100_000, 200_000, 10_000):
         with subtests.test(body_bytes=body_bytes):
-            small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-            large = b"POST /v1/permits HTTP/1.1\r\nHost: x\r\n" + bearer + JSON
+            small = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            large = b"POST /v1/permits HTTP/1.1\r\nHost: localhost\r\n" + bearer + JSON
             large += b"Content-Length: %d\r\n\r\n" % body_bytes + b"[" * body_bytes
-            half, rest = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConn", b"ection: close\r\n\r\n"
+            half, rest = (
+                b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConn",
+                b"ection: close\r\n\r\n",
+            )
 
             received = b""
             with socket.create_connection(("127.0.0.1", service.port), 20) as stream:
@@ -148,7 +151,7 @@ def test_a_request_after_a_large_one_is_limited_by_itself(subtests, service, bea
 def test_pipelined_requests_are_answered_in_order(service):
     """On one connection."""
     paths = [b"/healthz", b"/nowhere", b"/"]
-    requests = [b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths]
+    requests = [b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in paths]
     last = b"GET /healthz HTTP/1.1\r\n" + CLOSE + b"\r\n"
 
     answers = service.say(b"".join(requests) + last).split(b"HTTP/1.1 ")[1:]

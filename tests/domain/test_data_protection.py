@@ -290,5 +290,6 @@ def test_other_texts_are_kept(text):
 
 
 def facts(permit):
-    """All that is on record, without the count of events and the time of the last."""
-    return {k: v for k, v in vars(permit).items() if k not in {"_version", "_modified_on"}}
+    """All that is on record, without the counts of events and the time of the last."""
+    counts = {"_version", "_modified_on", "acts"}
+    return {k: v for k, v in vars(permit).items() if k not in counts}

@@ -1,11 +1,12 @@
 """P23, P24: the end of a permit."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from domain.errors import OtherDistrict, PermitEnded
+from domain.data_protection import lift_restriction, restrict
+from domain.errors import OtherDistrict, PermitEnded, Refused, TooManyToday
 from domain.events import CancellationReason
 from domain.person import Residence
 from domain.policy import Ending
@@ -14,6 +15,7 @@ from domain.verification import Reason, Verdict, verify_card
 from tests.domain.scenario import (
     COMMANDS,
     FINDING,
+    ORDER,
     POLICY,
     address_changed,
     cancelled,
@@ -126,9 +128,12 @@ def test_an_end_at_the_holders_wish_is_recorded_anywhere(reason):
     assert permit.end
 
 
+MOVED_ON = TODAY - timedelta(days=POLICY.move_settles_days)
+
+
 def test_the_district_is_that_of_the_residence_now():
     """After a move it is the new one; a retired division counts as its successor."""
-    moved = [issued(ISSUED), address_changed(TODAY, MOVED, TODAY)]
+    moved = [issued(ISSUED), address_changed(MOVED_ON, MOVED, MOVED_ON)]
     given(*moved).when(void_at("320211-01")).refused(OtherDistrict)
     retired = issued(ISSUED, residence=Residence("320202", "学前街1号"))
     for history in (moved, [retired]):
@@ -137,9 +142,27 @@ def test_the_district_is_that_of_the_residence_now():
         assert permit.end
 
 
+def test_a_move_does_not_bring_an_end_to_the_own_district_at_once():
+    """However long ago it is said to have been, and through however many districts: the residence
+    that has been on record for a month counts."""
+    long_ago = date(2025, 4, 1)
+    recent = MOVED_ON + timedelta(days=1)
+    back = Residence("320205", "东亭街道1号")
+    for moves in (
+        [address_changed(recent, MOVED, long_ago)],
+        [address_changed(recent, back, long_ago), address_changed(TODAY, MOVED, long_ago)],
+        [address_changed(recent, OUTSIDE, long_ago), address_changed(TODAY, MOVED, long_ago)],
+    ):
+        for end in (cancel_at, void_at):
+            given(issued(ISSUED), *moves).when(end("320213-04")).refused(OtherDistrict)
+            permit = given(issued(ISSUED), *moves).aggregate
+            end("320211-01")(permit)
+            assert permit.end
+
+
 def test_a_residence_outside_the_city_counts_as_in_the_district_of_issue():
     """No station here is of that district."""
-    away = [issued(ISSUED), address_changed(TODAY, OUTSIDE, TODAY)]
+    away = [issued(ISSUED), address_changed(MOVED_ON, OUTSIDE, MOVED_ON)]
     given(*away).when(void_at(ELSEWHERE)).refused(OtherDistrict)
     permit = given(*away).aggregate
     void_at("320211-05")(permit)
@@ -156,3 +179,39 @@ def test_the_policy_may_allow_it_anywhere():
     strict = replace(POLICY, endings_in_own_district=tuple(Ending))
     for reason in CancellationReason:
         given(issued(ISSUED)).when(cancel_at(ELSEWHERE, reason, strict)).refused(OtherDistrict)
+
+
+# -- how many events -----------------------------------------------------------------------------
+
+
+def test_an_account_adds_a_bounded_number_of_events_to_a_permit_in_a_day():
+    """Another account and the next day are not concerned, nor is what changes nothing."""
+    few = replace(POLICY, events_per_account_and_day_max=4)
+    permit = given(issued(ISSUED)).aggregate
+
+    def lose(day=TODAY, actor="officer-1"):
+        context = replace(on(day, few), actor=actor)
+        permit.report_loss(context)
+        permit.report_loss(context)
+        permit.lift_loss(context)
+
+    for _ in "12":
+        lose()
+    with pytest.raises(TooManyToday) as refused:
+        lose()
+    assert not isinstance(refused.value, Refused)  # it is not kept as the answer to a retry
+    assert 0 < refused.value.wait_s <= 86_400
+    lose(actor="officer-2")
+    lose(day=TODAY + timedelta(days=1))
+
+
+def test_a_holder_is_restricted_and_lifted_a_bounded_number_of_times_in_a_day():
+    """Such events are added like any other."""
+    few = on(TODAY, replace(POLICY, events_per_account_and_day_max=4))
+    permit = given(issued(ISSUED)).aggregate
+    for _ in "12":
+        restrict([permit], ORDER, few)
+        lift_restriction([permit], ORDER, few)
+
+    with pytest.raises(TooManyToday):
+        restrict([permit], ORDER, few)

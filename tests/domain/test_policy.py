@@ -109,6 +109,11 @@ def test_the_scenarios_are_the_five_of_the_notice(policy):
     assert set(policy.scenarios) == SCENARIOS
 
 
+def test_every_scenario_has_a_budget(policy):
+    """Each discloses enough to copy a register by."""
+    assert set(policy.permits_per_hour) == SCENARIOS
+
+
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS))
 def test_every_scenario_shows_whose_permit_holds_how_long(policy, scenario):
     """Name and last valid day; no field twice."""

@@ -8,7 +8,7 @@ from domain.calendar import SHANGHAI
 from domain.personal import ERASED
 from domain.recheck import PastCheck, recheck
 from domain.validity import History
-from domain.verification import Reason, Track, Verdict
+from domain.verification import CardCode, Reason, Track, Verdict
 from tests.domain.scenario import (
     claimed,
     given,
@@ -37,6 +37,7 @@ def check(**changes):
         "verdict": EFFECTIVE,
         "card_serial": 1,
         "device": None,
+        "code": None,
         "fields": SHOWN,
         "known": 2,
     }
@@ -134,3 +135,13 @@ def test_an_erased_holders_checks_are_not_decided_again():
     again = recheck(after(), check(card_serial=ERASED, device=ERASED, fields=ERASED))
 
     assert (None, None) == (again.verdict, again.differs)
+
+
+@pytest.mark.parametrize("code", [CardCode.WRONG, CardCode.MISSING])
+def test_a_check_without_the_cards_code_stays_unknown(code):
+    """It was not made with the card, whatever the permit is."""
+    unknown = Verdict(Reason.UNKNOWN_PERMIT)
+
+    again = recheck(after(), check(code=code, verdict=unknown, fields=()))
+
+    assert (unknown, False) == (again.verdict, again.differs)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given as drawn
@@ -13,6 +13,7 @@ from domain.card import Card, CardStatus
 from domain.events import End
 from domain.standing import Facts, PersonalData, Standing
 from domain.verification import (
+    CardCode,
     Outcome,
     Reason,
     Verdict,
@@ -174,19 +175,16 @@ def test_p20_equal_state_equal_answer(facts, today, is_bound):
 
 
 def test_from_a_day_on_cards_are_checked_with_their_codes(policy, standing):
-    """The policy's day counts for when a card is due; earlier cards have none on their face, and
-    superseded ones need none to be refused."""
+    """The policy's day counts for when the current card is due. Those before it need their code as
+    well: without it they would tell whether the permit is in force."""
     seen = standing(given(issued(ISSUED), replaced(IN_FORCE)).aggregate, IN_FORCE)
     due = seen.facts.card.due_on
-    for first, serial, expected in [
-        (None, 2, False),
-        (due, 2, True),
-        (due + timedelta(days=1), 2, False),
-        (due, 1, False),
-    ]:
-        assert expected is needs_code(seen, serial, replace(policy, card_codes_from=first))
-    assert not needs_code(None, 1, replace(policy, card_codes_from=due))
-    assert Verdict(Reason.UNKNOWN_PERMIT) == verify_card(seen, 2, is_code_right=False)
+    for first, expected in [(None, False), (due, True), (due + timedelta(days=1), False)]:
+        assert expected is needs_code(seen, replace(policy, card_codes_from=first))
+    assert not needs_code(None, replace(policy, card_codes_from=due))
+    for serial, code in product([1, 2], [CardCode.WRONG, CardCode.MISSING]):
+        assert Verdict(Reason.UNKNOWN_PERMIT) == verify_card(seen, serial, code)
+    assert Verdict(Reason.SUPERSEDED_CARD) == verify_card(seen, 1, CardCode.RIGHT)
 
 
 @drawn(FACTS, DAYS, st.booleans())

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from consumers.contract.kinds import kinds_under
 from consumers.kafka.brokers import Brokers
+from consumers.kafka.client import committed_reader
 from consumers.relay.relay import Relay
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
 from ledger.database.connections import as_service, connect
@@ -126,6 +127,37 @@ def relaying(database_url, kafka, prefix):
             assert not thread.is_alive()
 
     return relaying
+
+
+@pytest.fixture
+def first_stops_reading(monkeypatch):
+    """``first_stops_reading(module)``: the first consumer that the module makes is assigned its
+    partitions, polls, and gets nothing of them. Returns the list of those made."""
+
+    def first_stops_reading(module):
+        made = []
+
+        def make(*arguments, **options):
+            consumer = committed_reader(*arguments, **options)
+            subscribe = consumer.subscribe
+
+            def subscribe_and_stop(topics, listener):
+                assigned = listener.on_partitions_assigned
+                listener.on_partitions_assigned = lambda parts: (
+                    assigned(parts),
+                    consumer.pause(*parts),
+                )
+                subscribe(topics, listener=listener)
+
+            if not made:
+                consumer.subscribe = subscribe_and_stop
+            made.append(consumer)
+            return consumer
+
+        monkeypatch.setattr(module, "committed_reader", make)
+        return made
+
+    return first_stops_reading
 
 
 @pytest.fixture

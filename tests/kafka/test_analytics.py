@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 from kafka import KafkaProducer, TopicPartition
 
+from consumers.analytics import kafka_source
 from consumers.analytics.errors import OtherHistory
 from consumers.analytics.kafka_source import KafkaSource, consumer_group
 from consumers.analytics.sink import EVENTS, Sink
@@ -88,6 +89,31 @@ def test_a_consumer_killed_repeatedly_counts_each_position_once(
         assert in_log(ledger) == stored(sink)
         assert head == max(mark.position for mark in sink.marks(EVENTS).values())
         assert len(sink.marks(EVENTS)) == PARTITIONS
+
+
+def test_a_client_that_has_stopped_reading_is_replaced(
+    ledger,
+    policy,
+    relaying,
+    until_relayed,
+    kafka,
+    folder,
+    source,
+    read_upto,
+    monkeypatch,
+    first_stops_reading,
+):
+    """It polls as before, and returns nothing of what is there."""
+    grow(ledger, policy, permits=5)
+    head = ledger.head()
+    with relaying():
+        until_relayed(head)
+    made = first_stops_reading(kafka_source)
+    monkeypatch.setattr(kafka_source, "SILENCE_S_MAX", 0.5)
+    with closing(Sink(folder, source.name)) as sink:
+        read_upto(sink, head)
+        assert in_log(ledger) == stored(sink)
+    assert len(made) == 2
 
 
 def strangers_records(position):

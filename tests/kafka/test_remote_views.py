@@ -16,6 +16,7 @@ from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.kinds import PARTITIONS, PERMITS
 from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection as client_options
+from consumers.remote_views import group, worker
 from consumers.remote_views.group import true_as_of
 from ledger.database.connections import as_service, connect
 from projections.remote.source import (
@@ -94,6 +95,18 @@ def test_remote_views_equal_the_views_of_the_log(
             FROM views.permits
         """
         assert (True, 0) == connection.execute(nothing_personal).fetchone()
+
+
+def test_a_worker_replaces_a_client_that_has_stopped_reading(
+    ledger, policy, relaying, kafka, prefix, remote_url, monkeypatch, first_stops_reading
+):
+    made = first_stops_reading(worker)
+    monkeypatch.setattr(group, "STUCK_S", 1)
+    with relaying():
+        grow(ledger, policy, permits=5)
+        with working(remote_url, kafka, prefix):
+            until(lambda: newest(remote_url) == ledger.head(), wait_s=WAIT_S)
+    assert len(made) > 1
 
 
 def test_the_views_catch_up_after_a_broker_was_killed(

@@ -8,9 +8,14 @@ from eventsourcing.persistence import StoredEvent
 from ledger.database.connections import connect_to_append
 from ledger.eventlog.append import Append
 from ledger.eventlog.idempotency import IdempotencyKey, PendingAnswer
-from ledger.eventlog.registry import ClaimHolder
+from ledger.eventlog.registry import ChangeCitizenNumber, ClaimHolder, ReleaseHolder
 
 WAIT_S = 30
+HAPPENED = "test.happened.v1"
+TOPICS = {
+    ChangeCitizenNumber: "permit.identity-corrected.v1",
+    ReleaseHolder: "permit.cancelled.v1",
+}
 
 
 def answer(name, body=b"", caller="officer-1"):
@@ -19,13 +24,12 @@ def answer(name, body=b"", caller="officer-1"):
 
 
 def on(stream, *changes, version=1, events=1, key=None, portrait=None):
-    """An append to this stream, from this version on. Its events name the holder whom it claims."""
+    """An append to this stream, from this version on. Its events name the holder whom it claims,
+    and have the topic that its change of the register needs."""
     holders = [change.holder_id for change in changes if isinstance(change, ClaimHolder)]
     state = json.dumps({"holder_id": holders[0]} if holders else {}).encode()
-    happened = [
-        StoredEvent(stream, version and version + n, "test.happened.v1", state)
-        for n in range(events)
-    ]
+    topic = next((TOPICS[type(each)] for each in changes if type(each) in TOPICS), HAPPENED)
+    happened = [StoredEvent(stream, version and version + n, topic, state) for n in range(events)]
     return Append(happened, changes, answer(key) if key else None, portrait)
 
 

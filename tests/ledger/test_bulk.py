@@ -193,7 +193,9 @@ def test_bulk_and_commands_share_the_one_order(ledger, issue, permit, command):
     """What was appended in bulk is a permit like any other."""
     number = issue()
     with BulkAppender(ledger) as appender:
-        add_new(appender, permit(1))
+        one = permit(1)
+        index = ledger.blind_index.of(one.person.citizen_id_number)
+        appender.add(one, [ClaimHolder(index, one.holder_id, one.id)], new_holder=True)
     answer = ledger.permits.cancel("permit-1", CancellationReason.MOVED_AWAY, command())
 
     assert (2, 3) == (answer.version, answer.position)

@@ -44,6 +44,15 @@ def test_a_stored_check_is_decoded():
     assert NOBODYS == stored(NOBODYS, None).open(ERASED)
 
 
+def test_what_was_brought_as_the_cards_code_is_stored_and_sealed():
+    """A check that brought none is stored as before there were codes."""
+    wrong = replace(CHECK, card_code="wrong")
+
+    assert wrong == stored(wrong).open(KEY)
+    assert b"wrong" not in stored(wrong).state
+    assert ERASED is stored(wrong).open(ERASED).card_code
+
+
 def test_the_state_is_canonical():
     """Members sorted, nothing between them: the same check has the same bytes anywhere."""
     state = stored(NOBODYS, None).state

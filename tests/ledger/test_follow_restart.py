@@ -25,6 +25,7 @@ def data_dir(make_data_dir):
     data_dir = make_data_dir()
     with EmbeddedPostgres(data_dir) as server, connect(server.url) as connection:
         migrate(connection, "ledger")
+        connection.execute("INSERT INTO ledger.topics VALUES ('test.happened.v1')")
     return data_dir
 
 

@@ -7,7 +7,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger.database.connections import SERVICE_ROLE, acting_as_service, as_service, connect
+from ledger.database.connections import (
+    SERVICE_ROLE,
+    SETTINGS,
+    acting_as_service,
+    as_service,
+    connect,
+    with_settings,
+)
 from ledger.database.migrations import migrate
 from ledger.errors import RightsMissing, SchemaBehind
 from permit_ledger.embedded.server import EmbeddedPostgres
@@ -37,6 +44,8 @@ RIGHTS = {
     "ledger.challenges": {"SELECT"},
     "ledger.device_proofs": {"SELECT"},
     "ledger.former_numbers": {"SELECT"},
+    "ledger.former_numbers_since": {"SELECT"},
+    "ledger.topics": {"SELECT"},
     "ledger.issuer": {"SELECT"},
     "ledger.key_checks": {"SELECT", "INSERT"},
     "ledger.clock": {"SELECT", "INSERT", "UPDATE"},
@@ -67,7 +76,7 @@ FUNCTIONS = {
     "forget",
     "grow_tree",
     "keep_checkpoint",
-    "keep_signatures",
+    "keep_cosignatures",
     "mint_code",
     "record_read",
     "record_registrar_reads",
@@ -153,12 +162,12 @@ def test_the_role_creates_and_owns_nothing(admin):
 
 @pytest.mark.parametrize("given", ["", "-c statement_timeout=7000", "-c work_mem=7MB -c jit=on"])
 def test_existing_options_are_kept(database_url, given):
-    """The role is added after them, once."""
+    """They count before the service's own settings, and the role is added after them, once."""
     url = make_conninfo(database_url, options=given)
 
     acting = as_service(url)
 
-    assert f"{given} -c role={SERVICE_ROLE}".strip() == conninfo_to_dict(acting)["options"]
+    assert conninfo_to_dict(acting)["options"].endswith(f"{given} -c role={SERVICE_ROLE}")
     assert acting == as_service(acting)
 
 
@@ -178,8 +187,46 @@ def test_the_address_still_names_the_same_database():
 
     assert {
         **conninfo_to_dict("postgresql://a:b%20c@host:7/db?sslmode=require"),
-        "options": f"-c role={SERVICE_ROLE}",
+        "options": " ".join(f"-c {each}" for each in (*SETTINGS, f"role={SERVICE_ROLE}")),
     } == acting
+
+
+HOSTILE = {
+    "array_nulls": "off",
+    "bytea_output": "escape",
+    "client_encoding": "SQL_ASCII",
+    "DateStyle": "German",
+    "default_transaction_deferrable": "on",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "idle_in_transaction_session_timeout": "1ms",
+    "idle_session_timeout": "1ms",
+    "IntervalStyle": "iso_8601",
+    "lock_timeout": "1ms",
+    "search_path": "pg_temp",
+    "standard_conforming_strings": "off",
+    "statement_timeout": "1ms",
+    "synchronous_commit": "off",
+    "TimeZone": "Asia/Shanghai",
+    "transform_null_equals": "on",
+}
+
+
+def test_a_login_cannot_set_what_the_service_relies_on(database_url, new_login):
+    """It may change the defaults of its own sessions."""
+    name = new_login(f"IN ROLE {SERVICE_ROLE}")
+    url = make_conninfo(database_url, user=name)
+    names = "SELECT string_agg(name || '=' || setting, ';' ORDER BY name) FROM pg_settings"
+    names += " WHERE name = ANY (%s)"
+    with connect(as_service(url)) as before:
+        expected = before.execute(names, [[*HOSTILE]]).fetchone()
+    with connect(url) as login:
+        for setting, value in HOSTILE.items():
+            login.execute(f"ALTER ROLE {name} SET {setting} = '{value}'")
+
+    for address in (as_service(url), with_settings(url)):
+        with connect(address) as after:
+            assert expected == after.execute(names, [[*HOSTILE]]).fetchone()
 
 
 def test_reset_role_does_not_leave_the_role(database_url):

@@ -173,6 +173,45 @@ def test_each_row_that_differs_is_named(ledger, issue, admin, database_url, blin
     assert [(holder_id, what)] == found
 
 
+def test_a_permit_that_was_hidden_is_found_beside_the_next_one(
+    ledger, issue, admin, citizen_number, differences
+):
+    """Both are in force: every stream of a holder counts, not only the last one."""
+    number = citizen_number()
+    holder_id = ledger.permit(issue(number)).holder_id
+    admin.execute("UPDATE ledger.holders SET permit_number = NULL")
+    issue(number)
+
+    assert {holder_id: "more than one permit that has not ended"} == differences()
+
+
+def test_a_bar_that_is_gone_is_missed(
+    ledger, issue, former, admin, command, citizen_number, differences
+):
+    """Unless the number is another person's by now, or was that of one who is erased since, or the
+    correction is older than the bars."""
+    first, second = citizen_number(), citizen_number()
+    permit = issue(first)
+    for number in (second, first):
+        ledger.permits.correct_identity(permit, command(), citizen_id_number=number)
+    holder_id = ledger.permit(permit).holder_id
+    assert {} == differences()
+
+    admin.execute("DELETE FROM ledger.former_numbers")
+    assert {holder_id: "former_numbers"} == differences()
+
+    admin.execute("UPDATE ledger.former_numbers_since SET position = 3")
+    assert {} == differences()
+
+    admin.execute("UPDATE ledger.former_numbers_since SET position = 0")
+    ended = former(second)
+    assert {} == differences()
+
+    order = Order("个人信息保护法第四十七条", "case-1")
+    ledger.holders.erase(ended, order, ["a", "b"], command().context.at.date(), command())
+    assert {} == differences()
+
+
 def test_swapped_rows_are_named(former, swap, citizen_number, differences):
     """Both of them."""
     one, other = former(citizen_number()), former(citizen_number())

@@ -5,7 +5,12 @@ import re
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from ledger.codec.topics import UnreadableTopic, require_readable, unreadable_topics
+from ledger.codec.topics import (
+    UnreadableTopic,
+    admit_topics,
+    require_readable,
+    unreadable_topics,
+)
 from ledger.database.named_sql import Queries
 from ledger.errors import Corrupt, UnreadableTopics
 
@@ -18,10 +23,11 @@ _sql = Queries("ledger", "sql/queries.sql")
 
 
 @pytest.fixture
-def log(raw_log):
-    """``log("a.v1", "b.v1", …)``: one event each, in this order."""
+def log(raw_log, admin):
+    """``log("a.v1", "b.v1", …)``: one event each, in this order; the log takes them."""
 
     def log(*topics):
+        admit_topics(admin, topics)
         raw_log.append_events(
             [StoredEvent("a", version, topic, b"{}") for version, topic in enumerate(topics, 1)]
         )

@@ -394,11 +394,27 @@ def test_what_the_servers_user_has_linked_to_is_not_written(data_dir, tmp_path):
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user for the server")
+def test_folders_above_stay_closed_to_others(make_data_dir):
+    """As root's home is: the server's user may pass, and no one may list them."""
+    home = make_data_dir()
+    data_dir = home / "private" / "data"
+    data_dir.parent.mkdir()
+    for folder in (home, data_dir.parent):
+        folder.chmod(0o700)
+
+    with EmbeddedPostgres(data_dir) as server:
+        assert run(server, "SELECT 1") == 1
+
+    for folder in (home, data_dir.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) in {0o710, 0o711}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_another_user_of_the_machine_is_not_let_in(data_dir):
     """Even where the socket can be reached."""
     with EmbeddedPostgres(data_dir) as server:
-        for folder in (data_dir, data_dir / "postgresql"):
+        for folder in (*data_dir.parents[:3], data_dir, data_dir / "postgresql"):
             folder.chmod(0o755)
         said = get_context("fork").Queue()
         other = get_context("fork").Process(target=_connect_as_nobody, args=(server.url, said))
@@ -411,8 +427,10 @@ def test_another_user_of_the_machine_is_not_let_in(data_dir):
 
 
 def _connect_as_nobody(url, said):
+    nobody = pwd.getpwnam("nobody")
     os.setgroups([])
-    os.setuid(pwd.getpwnam("nobody").pw_uid)
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)
     try:
         psycopg.connect(url).close()
     except psycopg.OperationalError as error:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from permit_ledger.csv_import import errors_file
 from permit_ledger.csv_import.command import COLUMNS, UnusableFile
 from permit_ledger.csv_import.errors_file import ErrorsNotWritten
 from permit_ledger.csv_import.rows import guarded, unguarded
@@ -127,3 +128,23 @@ def test_an_errors_file_replaces_no_other_file(run, ledger, errors, tmp_path, ki
     assert 0 == ledger.head()
     assert (kind != "hanging-link") is target.exists()
     assert not target.exists() or "precious" == target.read_text()
+
+
+def test_a_link_put_in_its_place_meanwhile_is_not_followed(run, errors, tmp_path, monkeypatch):
+    """Between the look at an earlier errors file and its renaming: the target stays as it was."""
+    run([person(1, ground="")])
+    target = tmp_path / "precious.txt"
+    target.write_text("precious")
+    target.chmod(0o644)
+
+    def is_ours(head):
+        errors.unlink()
+        errors.symlink_to(target)
+        return True
+
+    monkeypatch.setattr(errors_file, "_is_ours", is_ours)
+    with pytest.raises(UnusableFile, match="no errors file of an earlier import"):
+        run([person(2, ground="")])
+
+    assert ("precious", 0o100644) == (target.read_text(), target.stat().st_mode)
+    assert not list(tmp_path.glob("errors.csv.*"))

@@ -20,6 +20,11 @@ from permit_ledger.roles.api import proxy_options
 from permit_ledger.settings import Settings
 
 TOKEN = "a-token-of-some-length"
+HOST = (b"host", b"127.0.0.1:8000")
+PROXIES = (
+    *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"),
+    *("X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "X-Envoy-External-Address", "CDN-Loop"),
+)
 
 
 @contextmanager
@@ -54,15 +59,38 @@ def test_without_a_token_programs_of_this_machine_are_answered():
     """That ask the service itself: what came by a proxy came from anywhere."""
     with serving(MetricsAccess(), proxy_headers=False) as http:
         assert 200 == http.get("/metrics").status_code
-        for header in ("X-Forwarded-For", "Forwarded", "Via"):
+        ours = {"X-Prometheus-Scrape-Timeout-Seconds": "5", "X-Correlation-ID": "a"}
+        assert 200 == http.get("/metrics", headers=ours).status_code
+        for header in PROXIES:
             answer = http.get("/metrics", headers={header: "127.0.0.1"})
-            assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"])
+            assert (403, "FORBIDDEN") == (answer.status_code, answer.json()["code"]), header
+        assert 403 == http.get("/metrics", headers={"Host": "permits.example"}).status_code
+        with socket.create_connection((http.base_url.host, http.base_url.port)) as nginx:
+            nginx.sendall(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            assert nginx.recv(100).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({}, 200),
+        ({"public_url": "http://127.0.0.1:8000"}, 200),
+        ({"public_url": "https://permits.example"}, 403),
+        ({"trusted_proxies": "10.0.0.2"}, 403),
+        ({"trusted_proxies": "127.0.0.1"}, 403),
+    ],
+)
+def test_behind_a_proxy_metrics_need_a_token(settings, status):
+    """One that adds no header is known by the settings."""
+    access = HttpBasis(Settings(**settings), "", None, None).metrics_access()
+    with serving(access, **proxy_options(Settings(**settings))) as http:
+        assert status == http.get("/metrics").status_code
 
 
 def test_an_address_from_elsewhere_is_not_answered():
     """It is the connection's address that counts, and that is not this machine's."""
-    scope = {"type": "http", "client": ("10.1.2.3", 1), "headers": []}
-    for client in (("10.1.2.3", 1), ("::ffff:10.1.2.3", 1), None, ("", 0)):
+    scope = {"type": "http", "http_version": "1.1", "path": "/metrics", "headers": [HOST]}
+    for client in (("10.1.2.3", 1), ("::ffff:10.1.2.3", 1), ("127.0.0.2", 1), None, ("", 0)):
         with pytest.raises(problems.HttpProblem):
             MetricsAccess().require(Request({**scope, "client": client}))
     MetricsAccess().require(Request({**scope, "client": ("::ffff:127.0.0.1", 1)}))

@@ -60,6 +60,7 @@ class PermitScenario:
     def __post_init__(self) -> None:
         self.registrar = self._caller("registrar", station="320211-01")
         self.verifier = self._caller("verifier")
+        self.operator = self._caller("operator")
         self.investigator = self._caller("investigator", case="2026-17")
 
     def play(self) -> None:
@@ -103,8 +104,8 @@ class PermitScenario:
         self._done(self.investigator.post(f"{path}/restrictions", order))
         naming = {"legal_basis": f"申请人{CORRECTED_NAME}", "case": CORRECTED_NUMBER}
         self._refused(self.investigator.post(f"{path}/restrictions", naming))
-        officers = {"approvals": ["officer-1", "officer-2"]}
-        return self._done(self.investigator.post(f"{path}/erasures", {**order, **officers}))
+        self._done(self.operator.post(f"{path}/erasures", order))
+        return self._done(self.investigator.post(f"{path}/erasures", order))
 
     def _mistakes_before(self) -> None:
         """Personal data typed into the wrong fields and sent in headers."""

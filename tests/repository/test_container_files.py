@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import Metric
+from starlette.requests import Request
 from typer.main import get_command
 
 from api.http.metrics import REGISTRY
+from api.http.problems import HttpProblem
+from api.operations.metrics_access import MetricsAccess
 from permit_ledger.cli.app import app
 from permit_ledger.cli.remote_status import RemoteStatus
 from permit_ledger.cli.status import RelayStatus, Statistics, Status, Tree
@@ -111,7 +114,13 @@ def test_development_mode_listens_on_its_containers_loopback() -> None:
             if each.get("network_mode") == f"service:{name}" and "socat" in each["image"]
         ]
         listen, to = door["command"]
-        assert "TCP:127.0.0.1:8000" == to
+        to_api, asks_from = to.removeprefix("TCP:").split(",bind=")
+        assert "127.0.0.1:8000" == to_api
+        own = {"type": "http", "http_version": "1.1", "path": "/metrics", "client": (asks_from, 1)}
+        with pytest.raises(HttpProblem):  # its callers are not this machine for certain
+            MetricsAccess().require(Request({**own, "headers": [(b"host", b"127.0.0.1")]}))
+        [network] = COMPOSE["networks"]["default"]["ipam"]["config"]
+        assert listen.endswith(f",range={network['gateway']}/32")
         inside = re.match(r"TCP-LISTEN:(\d+)", listen)
         assert inside
         assert any(port.endswith(f":{inside[1]}") for port in SERVICES[name]["ports"])

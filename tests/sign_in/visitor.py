@@ -1,5 +1,5 @@
-"""Someone who signs in without a browser: follows addresses and keeps cookies, as a browser would on
-this machine, where it sends ``Secure`` cookies over plain HTTP too."""
+"""Signing in without a browser: addresses are followed and cookies kept as a browser would on this
+machine, where it sends ``Secure`` cookies over plain HTTP too."""
 
 import html
 import re

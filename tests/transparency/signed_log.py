@@ -16,7 +16,6 @@ from ledger.checks.log import Check
 from ledger.commands.blocking import BlockingLedger
 from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKey
-from ledger.database.clock import SystemClock
 from ledger.database.connections import Connection, as_service, connect
 from permit_ledger.bootstrap.policy import load_policy
 from permit_ledger.cli.app import app
@@ -55,18 +54,18 @@ class SignedLog:
         with connect(self.url) as connection:
             check(connection, [(seed * 1000 + n) for n in range(CHECKS)])
 
-    def integrate(self) -> None:
-        """Until everything is signed, with a manifest in the end."""
+    def integrate(self, *trees: str) -> None:
+        """Until everything is signed, or these trees are, with a manifest in the end."""
         keys = WatchedSigners(settings(self.folder))
         with connect(as_service(self.url)) as connection:
             for name, log in LOGS.items():
+                if trees and name not in trees:
+                    continue
                 if name == "manifests":
                     ManifestMaker(connection, 0).make(asked=True)
                 memory = LastSignedStore(self.folder / "tree", name)
                 origin = settings(self.folder).origin
-                integrator = Integrator(
-                    connection, log, origin, keys.of(name), memory, SystemClock()
-                )
+                integrator = Integrator(connection, log, origin, keys.of(name), memory)
                 while integrator.step():
                     pass
 

@@ -1,5 +1,6 @@
 """The integrator: in batches, after crashes, on a restored database, and with a second one."""
 
+import asyncio
 import shutil
 import tracemalloc
 from contextlib import suppress
@@ -10,10 +11,10 @@ from threading import Event, Thread
 import pytest
 from structlog.testing import capture_logs
 
-from ledger.database.clock import SystemClock
 from ledger.database.connections import as_service, connect
 from ledger.errors import LogBehind, LogGap
 from permit_ledger.keys.log_keys import WatchedSigners, add_keys, known_verifiers, retire_key
+from projections.queries.permits import read_pool
 from tests.transparency.signed_log import SignedLog, check, settings
 from tests.waiting import until as wait_until
 from transparency import integrator as integrating
@@ -21,6 +22,8 @@ from transparency import runner
 from transparency.integrator import Forked, Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
+from transparency.notes import SIGNATURES_MAX, Note, Signature, TreeHead
+from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
 
 STATE = b'{"timestamp":"2026-11-23T02:00:00+00:00"}'
@@ -39,7 +42,7 @@ class Tree:
         memory = LastSignedStore(self.log.folder / "tree", self.name)
         given = settings(self.log.folder)
         signers = WatchedSigners(given).of(self.name)
-        return Integrator(connection, LOGS[self.name], given.origin, signers, memory, SystemClock())
+        return Integrator(connection, LOGS[self.name], given.origin, signers, memory)
 
     def integrate(self):
         with connect(as_service(self.log.url)) as connection:
@@ -219,7 +222,7 @@ def test_another_origin_is_refused(fresh, append, monkeypatch):
         connect(as_service(fresh.url)) as connection,
         pytest.raises(Forked, match="PERMIT_LEDGER_ORIGIN"),
     ):
-        Integrator(connection, LOGS["events"], "other", signers, memory, SystemClock())
+        Integrator(connection, LOGS["events"], "other", signers, memory)
 
 
 def test_a_gap_in_the_log_is_not_skipped(fresh, append):
@@ -278,6 +281,85 @@ def test_unreadable_events_are_integrated_too(fresh):
     assert 0 == fresh.verify("--tiles", str(copy)).exit_code
 
 
+# -- lines of others ---------------------------------------------------------------------------
+
+
+FALSE = "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature) VALUES"
+
+
+def served(log):
+    """The newest checkpoint and the first, as they are served."""
+    keys = known_verifiers(settings(log.folder))
+
+    async def read():
+        async with read_pool(as_service(log.url), connections_max=1) as pool:
+            reader = TreeReader(pool, settings(log.folder).origin, lambda: keys)
+            return await reader.newest(LOGS["events"]), await reader.oldest(LOGS["events"], 1)
+
+    return asyncio.run(read())
+
+
+def false_line(verifier):
+    return str(Signature(verifier.name, verifier.key_id, bytes(64)))
+
+
+def test_lines_that_are_no_signatures_of_the_log_stop_nothing(fresh, append):
+    """They are not served, and it signs on: also where one stood before the log's own."""
+    append(10)
+    Tree(fresh).integrate()
+    [old] = [key for key in known_verifiers(settings(fresh.folder)) if key.name.endswith("ledger")]
+    fresh.attack(
+        f"{FALSE} ('events', 10, 'no base64', false)",
+        f"{FALSE} ('events', 10, '{false_line(old)}', true)",
+    )
+    new = add_keys(settings(fresh.folder))[0].verifier
+    with connect(as_service(fresh.url)) as login:
+        keep = "SELECT ledger.keep_cosignatures('events', 10, %s)"
+        assert (1,) == login.execute(keep, [[false_line(new)]]).fetchone()
+    with capture_logs() as logs:
+        Tree(fresh).integrate()
+
+    assert ["another line stands under the log's key"] == [line["event"] for line in logs]
+    fresh.attack(
+        f"{FALSE} ('events', 10, '— other.example/w AAAAAAAA', false)",
+        "INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature) SELECT"
+        " 'events', 10, '— w' || n || ' AAAAAAAA', true FROM generate_series(1, 80) AS n",
+    )
+    assert SIGNATURES_MAX == len(Note.of(str(served(fresh)[0])).signatures)
+    fresh.attack("DELETE FROM ledger.checkpoint_signatures WHERE line LIKE '— w%'")
+    newest, _ = served(fresh)
+    assert [old.key_id, b"\0\0\0\0"] == [each.key_id for each in newest.signatures]
+    append(5)
+    Tree(fresh).integrate()
+    newest, oldest = served(fresh)
+    assert 15 == TreeHead.of(newest.text).size
+    assert {old.key_id, new.key_id} == {each.key_id for each in newest.verified([old, new])}
+    assert 10 == TreeHead.of(oldest.text).size
+
+
+def test_a_checkpoint_that_the_log_has_not_signed_is_not_served(fresh, append):
+    """The one before is; the integrator signs it as soon as it finds the tree there."""
+    append(10)
+    Tree(fresh).integrate()
+    [key] = [key for key in known_verifiers(settings(fresh.folder)) if key.name.endswith("ledger")]
+    append(5)
+    promised = LastSignedStore(fresh.folder / "tree", "events").file.read_bytes()
+    with connect(as_service(fresh.url)) as login, suppress(ZeroDivisionError):
+        integrator = Tree(fresh).open(login)
+        integrator._store.keep_checkpoint = lambda note: login.execute(
+            "SELECT ledger.keep_checkpoint('events', 15, %s, %s)",
+            [TreeHead.of(note.text).root, [false_line(key)]],
+        )
+        integrator.step()
+    LastSignedStore(fresh.folder / "tree", "events").file.write_bytes(promised)
+
+    assert [10, 10] == [TreeHead.of(note.text).size for note in served(fresh)]
+    assert "the signature of localhost/permit-ledger is invalid" in fresh.verify().output
+    append(1)
+    Tree(fresh).integrate()
+    assert 16 == TreeHead.of(served(fresh)[0].text).size
+
+
 # -- running -----------------------------------------------------------------------------------
 
 
@@ -296,7 +378,6 @@ def running(fresh, monkeypatch):
                 given.origin,
                 WatchedSigners(given),
                 given.tree_dir,
-                SystemClock(),
                 stop,
                 manifest_interval_s=1,
             ).run

@@ -1,5 +1,6 @@
 """``verify-log`` against a superuser of the database: whatever is changed is found, and where."""
 
+import asyncio
 import re
 from contextlib import closing
 from datetime import date
@@ -11,9 +12,14 @@ from domain.data_protection import Order
 from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
+from projections.queries.permits import read_pool
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
 from tests.two_officers import erase as erase_by_two
+from transparency.manifests import Manifest
+from transparency.reading import Moved, TreeReader
+from transparency.store import TreeStore
+from transparency.verify import verification
 
 
 def test_an_unchanged_log_has_no_differences(log, last):
@@ -240,6 +246,8 @@ def test_removed_last_checks(log):
     "change",
     [
         "checked_at = checked_at + interval '1 s'",
+        "checked_at = 'infinity'",
+        "checked_at = '4713-01-01 BC'",
         "permit_number = NULL",
         "track = 'electronic'",
         "scenario = 'hotel'",
@@ -269,6 +277,61 @@ def test_a_changed_manifest(log):
         " '\"permits\":', '\"permits\":1'), 'UTF8') WHERE position = 2"
     )
     assert ("manifests", 2) == first(log.verify())[:2]
+
+
+def test_a_false_manifest_of_earlier(log, last, blind_index, monkeypatch):
+    """The service may add one, get evidence that hides an event, and let true ones follow."""
+    with connect(as_service(log.url)) as login:
+        [position, entry] = login.execute(
+            "SELECT position, entry FROM ledger.manifests ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        log.record(blind_index, 8)
+        log.integrate("events")
+        head = TreeStore(login, "events").head()
+        false = Manifest.of(entry)._replace(log_size=head[0], log_root=head[1])
+        login.execute("SELECT ledger.add_manifest(%s, %s)", [position + 1, false.entry])
+    log.record(blind_index, 9)
+    log.integrate()
+    said = f"manifest {position + 1} is of {false.permits} permits with another root"
+
+    assert said in log.verify().output
+    monkeypatch.setattr(verification, "MANIFEST_ROWS_MAX", 1)
+    few = log.verify().output
+    assert said not in few
+    assert f"{position + 1} older manifests not recomputed: --every-manifest does" in few
+    assert said in log.verify("--every-manifest").output
+    log.attack(
+        "UPDATE ledger.manifests SET entry = %s WHERE position = %s",
+        parameters=[false._replace(log_size=last - 1).entry, position + 1],
+    )
+    assert f"a manifest of {last - 1:,} entries follows one of {last:,}" in log.verify().output
+
+
+MADE_UP = (
+    "(0, 0, '', ARRAY['{}'], NULL)",
+    "(0, 0, '', ARRAY['{}'], '{{}}')",
+    "(0, 0, '', ARRAY['{}'], '{{NULL}}')",
+    "(0, -1, '', ARRAY['{}'], '{{1}}')",
+    "(0, 0, 'x', ARRAY['{}'], '{{1}}')",
+    "(0, 9, 'x', ARRAY['{}'], '{{1}}')",
+)
+
+
+def test_rows_of_a_manifest_that_the_service_made_up(log, subtests):
+    """They prove nothing, and cause no error: evidence goes without them. They are found."""
+    stream = log.ask("SELECT min(stream) FROM ledger.events")
+
+    async def read():
+        async with read_pool(as_service(log.url), connections_max=1) as pool:
+            return await TreeReader(pool, "", list).manifest(stream)
+
+    with connect(as_service(log.url)) as login:
+        for row in MADE_UP:
+            login.execute("DELETE FROM ledger.manifest_tiles")
+            login.execute(f"INSERT INTO ledger.manifest_tiles VALUES {row.format(stream)}")
+            with subtests.test(row=row), pytest.raises(Moved):
+                asyncio.run(read())
+    assert "the manifest's rows differ" in log.verify().output
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,10 @@ WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positi
 ORDER BY stream, version;
 
 -- name: keep_checkpoint
-SELECT ledger.keep_checkpoint(%(tree)s, %(size)s, %(root)s, %(signed_at)s,
-                              %(lines)s::text[]);
+SELECT ledger.keep_checkpoint(%(tree)s, %(size)s, %(root)s, %(lines)s::text[]);
 
 -- name: keep_cosignatures
-SELECT ledger.keep_signatures(%(tree)s, %(size)s, %(lines)s::text[], true);
+SELECT ledger.keep_cosignatures(%(tree)s, %(size)s, %(lines)s::text[]);
 
 -- name: newest_checkpoint
 SELECT size, root, (
@@ -74,16 +73,16 @@ SELECT size, root, (
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
 WHERE tree = %(tree)s AND size >= %(size_min)s AND size <= %(size_max)s
-ORDER BY size DESC LIMIT 1;
+ORDER BY size DESC LIMIT %(limit)s;
 
 -- name: oldest_checkpoint
--- The first checkpoint with such a leaf.
+-- The first checkpoints with such a leaf.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size >= %(size_min)s ORDER BY size LIMIT 1;
+WHERE tree = %(tree)s AND size >= %(size_min)s ORDER BY size LIMIT %(limit)s;
 
 -- name: cosigned_checkpoints
 -- The newest checkpoints with a cosignature.
@@ -100,22 +99,22 @@ SELECT size, root, (
 WHERE tree = %(tree)s ORDER BY size DESC;
 
 -- name: checkpoint_at
--- The newest checkpoint signed by then.
+-- The newest checkpoints signed by then.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND signed_at <= %(at)s ORDER BY size DESC LIMIT 1;
+WHERE tree = %(tree)s AND signed_at <= %(at)s ORDER BY size DESC LIMIT %(limit)s;
 
 -- name: checkpoint_after
--- The first checkpoint signed later.
+-- The first checkpoints signed later.
 SELECT size, root, (
     SELECT array_agg(line ORDER BY is_cosignature, number)
     FROM ledger.checkpoint_signatures AS signed
     WHERE signed.tree = found.tree AND signed.size = found.size
 ) FROM ledger.checkpoints AS found
-WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY size LIMIT 1;
+WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY size LIMIT %(limit)s;
 
 -- name: ask_for_manifest
 -- The integrator makes a manifest at once if the log has grown.

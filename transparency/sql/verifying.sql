@@ -35,8 +35,10 @@ WHERE (%(lower)s::text IS NULL OR stream >= %(lower)s)
 ORDER BY stream, version;
 
 -- name: checks_in_range
-SELECT position, check_id, checked_at, permit_number, track, scenario, outcome, reason,
-       verifier_index, as_of_position, state
+-- An instant that is none, or outside of the years that can be read, is null: not what a state says.
+SELECT position, check_id,
+       CASE WHEN checked_at BETWEEN '1000-01-01' AND '9999-01-01' THEN checked_at END AS checked_at,
+       permit_number, track, scenario, outcome, reason, verifier_index, as_of_position, state
 FROM ledger.checks WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
 
 -- name: manifests_in_range
@@ -119,6 +121,12 @@ SELECT coalesce(max(size), 0) FROM ledger.checkpoints WHERE tree = %(tree)s;
 
 -- name: manifests
 SELECT position, entry FROM ledger.manifests ORDER BY position;
+
+-- name: manifests_from_the_newest
+SELECT position, entry FROM ledger.manifests ORDER BY position DESC;
+
+-- name: count_streams
+SELECT count(*) FROM ledger.events WHERE version = 1;
 
 -- name: count_events
 -- Rows, and tiles of leaves.

@@ -25,12 +25,14 @@ class Finding(NamedTuple):
 @dataclass(slots=True)
 class Verified:
     """The result for one tree, of ``size`` leaves, over a log of ``head`` rows. ``claims`` is the
-    number of roots that it was compared with."""
+    number of roots that it was compared with, ``skipped`` that of manifests that were not
+    recomputed."""
 
     tree: str
     size: int = 0
     head: int = 0
     claims: int = 0
+    skipped: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, position: int | None, what: str) -> None:

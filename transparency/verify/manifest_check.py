@@ -1,4 +1,4 @@
-"""Recomputes the newest manifest from the log and compares it with the stored one."""
+"""Recomputes manifests from the log and compares them with the stored ones."""
 
 from __future__ import annotations
 
@@ -20,19 +20,31 @@ PAGE = 2_000
 _sql = Queries("transparency", "sql/verifying.sql")
 
 
-class Newest(NamedTuple):
-    """A manifest, and its position in its log."""
+class Stored(NamedTuple):
+    """A manifest, and its position in its log. The tiles of the newest are kept too."""
 
     position: int
     manifest: Manifest
+    is_newest: bool
 
 
-def check_newest(connection: Connection, scratch: Scratch, newest: Newest) -> list[str]:
+def check_manifest(connection: Connection, scratch: Scratch, stored: Stored) -> list[str]:
     """Return what is wrong with it; ``scratch`` is that of the events."""
-    manifest, problems = newest.manifest, list[str]()
+    if stored.is_newest:
+        return _check_with_tiles(connection, scratch, stored)
+    edge = Edge(0, {})
+    rows = _last_leaves(connection, scratch, stored.manifest.log_size)
+    while page := list(islice(rows, PAGE)):
+        edge.grow(leaf_hash(row_entry(*row)) for row in page)
+        edge.take_full()  # of which nothing is compared
+    return _compare(edge, stored)
+
+
+def _check_with_tiles(connection: Connection, scratch: Scratch, newest: Stored) -> list[str]:
+    problems = list[str]()
     edge, above = Edge(0, {}), dict[Tile, bytes]()
     kept = _kept(connection)
-    rows = _last_leaves(connection, scratch, manifest.log_size)
+    rows = _last_leaves(connection, scratch, newest.manifest.log_size)
     while page := list(islice(rows, WIDTH)):
         leaves = [leaf_hash(row_entry(*row)) for row in page]
         number = edge.size // WIDTH
@@ -44,14 +56,21 @@ def check_newest(connection: Connection, scratch: Scratch, newest: Newest) -> li
     above |= {tile: hashes for tile, hashes in edge.take_tiles().items() if tile.level}
     if any(True for _ in kept) and not problems:
         problems.append("the manifest keeps rows of permits that are not in the log")
-    if (edge.size, edge.root) != (manifest.permits, manifest.root):
-        problems.append(
-            f"manifest {newest.position} is of {manifest.permits} permits with another root;"
-            f" the log has {edge.size}"
-        )
+    problems += _compare(edge, newest)
     if above != _kept_above(connection):
         problems.append("the manifest's upper tiles are not what its rows make")
     return problems
+
+
+def _compare(edge: Edge, stored: Stored) -> list[str]:
+    """Compare a manifest with the tree that the log makes."""
+    manifest = stored.manifest
+    if (edge.size, edge.root) == (manifest.permits, manifest.root):
+        return []
+    return [
+        f"manifest {stored.position} is of {manifest.permits} permits with another root;"
+        f" the log has {edge.size}"
+    ]
 
 
 def _last_leaves(

@@ -14,7 +14,7 @@ from ledger.database.named_sql import Queries
 from ledger.processes.parent import exit_with_parent
 from transparency.notes import NoteVerifier
 
-from .manifest_check import Newest, check_newest
+from .manifest_check import Stored, check_manifest
 from .rows import Checked, Positions, Streams, check_checks, check_events, check_manifests
 from .scratch import Scratch, Where
 from .signatures import Sizes, unsigned
@@ -37,10 +37,10 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A unit of work: a range of a tree's rows or checkpoints, or the newest manifest."""
+    """A unit of work: a range of a tree's rows or checkpoints, or a manifest."""
 
     tree: str
-    within: Streams | Positions | Sizes | Newest
+    within: Streams | Positions | Sizes | Stored
 
 
 Outcome = Checked | dict[int, str] | list[str]
@@ -74,8 +74,8 @@ class Worker:
         match task.within:
             case Sizes():
                 return unsigned(self._connection, task.tree, origin, self._shared.keys, task.within)
-            case Newest():
-                return check_newest(self._connection, scratch, task.within)
+            case Stored():
+                return check_manifest(self._connection, scratch, task.within)
             case Streams():
                 return check_events(self._connection, scratch, task.within)
             case Positions() if task.tree == "checks":

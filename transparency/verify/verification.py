@@ -25,7 +25,7 @@ from transparency.notes import NoteVerifier
 from .claims import Claim
 from .diagnosis import diagnose
 from .findings import SHOWN_MAX, Verified
-from .manifest_check import Newest
+from .manifest_check import Stored
 from .processes import Outcome, Shared, Task, done, reading_only
 from .rows import Checked, Positions, Streams
 from .scratch import Mark, Scratch, Where
@@ -35,11 +35,13 @@ from .tree_check import TreeCheck, load_leaves
 RANGE_ROWS = 1 << 13
 SAMPLE = 50
 """Rows sampled per range to divide the log."""
+MANIFEST_ROWS_MAX = 20_000_000
+"""Permits in all manifests that are recomputed, the newest first: each one takes as long as all
+permits of its time. ``every_manifest`` lifts it."""
 IN_PROCESS_ROWS_MAX = 50_000
 """Starting processes takes longer than so few rows."""
 
 _sql = Queries("transparency", "sql/verifying.sql")
-_heads = Queries("transparency", "sql/tree.sql")
 
 _COUNTS = {
     "events": _sql.count_events,
@@ -90,6 +92,7 @@ class Verification:
         claims: Mapping[str, Sequence[Claim]],
         *,
         workers: int = 0,
+        every_manifest: bool = False,
         progress: Progress = lambda _stage, _done, _of: None,
         compare: Callable[[str, Scratch, Verified], None] = lambda _tree, _scratch, _found: None,
     ) -> None:
@@ -99,6 +102,7 @@ class Verification:
         self._keys = keys
         self._claims = claims
         self._workers = workers or os.cpu_count() or 1
+        self._manifest_rows_max = None if every_manifest else MANIFEST_ROWS_MAX
         self._progress = progress
         self._compare = compare
 
@@ -162,7 +166,7 @@ class Verification:
     def _check_rows(
         self, connection: Connection, trees: dict[str, _Tree], wheres: dict[str, Where]
     ) -> None:
-        tasks = _tasks(connection, trees)
+        tasks = _tasks(connection, trees, self._manifest_rows_max)
         snapshot = scalar(connection, _sql.export)
         shared = Shared(self._database_url, snapshot, wheres, self._origins, self._keys)
         of = sum(tree.stored for tree in trees.values())
@@ -210,10 +214,11 @@ def _take(tree: _Tree, outcome: Outcome) -> int:
     return 0
 
 
-def _tasks(connection: Connection, trees: dict[str, _Tree]) -> list[Task]:
-    tasks: list[Task] = []
-    if newest := _newest_manifest(connection):
-        tasks.append(Task("events", newest))
+def _tasks(
+    connection: Connection, trees: dict[str, _Tree], manifest_rows_max: int | None
+) -> list[Task]:
+    manifests, trees["manifests"].found.skipped = _manifests(connection, manifest_rows_max)
+    tasks = [Task("events", stored) for stored in manifests]
     for name in trees:
         tasks += [Task(name, sizes) for sizes in ranges(connection, name)]
     tasks += [Task("events", streams) for streams in _stream_ranges(connection, trees["events"])]
@@ -236,15 +241,24 @@ def _stream_ranges(connection: Connection, events: _Tree) -> list[Streams]:
     return [Streams(*each) for each in zip([None, *bounds], [*bounds, None], strict=True)]
 
 
-def _newest_manifest(connection: Connection) -> Newest | None:
-    for position, entry in query_rows(connection, _heads.newest_manifest):
-        with suppress(Corrupt):
-            return Newest(position, Manifest.of(entry))
-    return None
+def _manifests(connection: Connection, rows_max: int | None) -> tuple[list[Stored], int]:
+    """The manifests to recompute, the newest first, and how many others there are. What it takes is
+    told by the log: a manifest may state any number of permits."""
+    permits = scalar(connection, _sql.count_streams)
+    found, rows, skipped = list[Stored](), 0, 0
+    for position, entry in query_rows(connection, _sql.manifests_from_the_newest):
+        with suppress(Corrupt):  # which is reported with the claims
+            manifest = Manifest.of(entry)
+            rows += min(permits, manifest.log_size)
+            if found and rows_max is not None and rows > rows_max:
+                skipped += 1
+            else:
+                found.append(Stored(position, manifest, is_newest=not found))
+    return found, skipped
 
 
 def _manifests_claims(connection: Connection, found: Verified) -> list[Claim]:
-    claims = []
+    claims, last = [], 0
     cursor = connection.cursor(row_factory=tuple_row)
     for position, entry in cursor.execute(_sql.manifests, binary=True):
         try:
@@ -252,6 +266,11 @@ def _manifests_claims(connection: Connection, found: Verified) -> list[Claim]:
         except Corrupt as error:
             found.add(position, str(error))
             continue
+        if manifest.log_size <= last:
+            found.add(
+                position, f"a manifest of {manifest.log_size:,} entries follows one of {last:,}"
+            )
+        last = max(last, manifest.log_size)
         claims.append(Claim(manifest.log_size, manifest.log_root, "the manifests", is_signed=False))
     return claims
 

@@ -6,6 +6,7 @@ A witness that is slow or misbehaves delays no integration.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from threading import Event
 
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from ledger.database.connections import Connection
 from ledger.database.leader import Lease, run_as_leader
 from ledger.database.retry import Outage
+from transparency.notes import NoteVerifier
 
 from .add_checkpoint import witness_client
 from .policy import WitnessPolicy
@@ -24,19 +26,21 @@ _log = structlog.get_logger(__name__)
 
 
 class WitnessRunner:
-    """One of all processes that run it sends requests. ``origin`` is the ledger's."""
+    """One of all processes that run it sends requests. ``origin`` is the ledger's, ``keys`` verify
+    its checkpoints."""
 
     def __init__(
         self,
         database_url: str,
         origin: str,
+        keys: Callable[[], Iterable[NoteVerifier]],
         policy: WitnessPolicy,
         stop: Event,
         *,
         interval_s: float,
     ) -> None:
         self._database_url = database_url
-        self._witnesses = Witnesses(origin, policy, stop, interval_s=interval_s)
+        self._witnesses = Witnesses(origin, keys, policy, stop, interval_s=interval_s)
         self._stop = stop
 
     def run(self) -> None:

@@ -74,8 +74,10 @@ class WitnessedCheckpoints:
         while seen < READ_MAX and size_max >= size_min:
             page = await self._trees.cosigned(log, size_min, limit, size_max=size_max)
             for checkpoint in page:
-                if self._policy.is_witnessed(checkpoint):
-                    return checkpoint
+                if self._policy.is_witnessed(checkpoint) and (
+                    found := self._trees.genuine(log, checkpoint)
+                ):
+                    return found
             if len(page) < limit:
                 return None
             seen += len(page)

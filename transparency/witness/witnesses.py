@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Event
 
@@ -66,12 +66,20 @@ class _Request:
 
 
 class Witnesses:
-    """The witnesses of a policy that have an address. ``origin`` is the ledger's."""
+    """The witnesses of a policy that have an address. ``origin`` is the ledger's, ``keys`` verify
+    its checkpoints."""
 
     def __init__(
-        self, origin: str, policy: WitnessPolicy, stop: Event, *, interval_s: float
+        self,
+        origin: str,
+        keys: Callable[[], Iterable[NoteVerifier]],
+        policy: WitnessPolicy,
+        stop: Event,
+        *,
+        interval_s: float,
     ) -> None:
         self._origin = origin
+        self._keys = keys
         self._witnesses = [witness for witness in policy.witnesses if witness.url]
         self._interval_s = interval_s
         self._stop = stop
@@ -128,7 +136,13 @@ class Witnesses:
             return
         if not checkpoint or not size:
             return
-        own = tuple(each for each in checkpoint.signatures if each.name == origin)
+        known = {(key.name, key.key_id): key for key in self._keys() if key.name == origin}
+        own = tuple(
+            each
+            for each in checkpoint.signatures
+            if (key := known.get((each.name, each.key_id)))
+            and key.has_signed(checkpoint.text, each)
+        )
         for record in records:
             is_resting = id(record) in busy or time.monotonic() < record.rest_until
             if is_resting or size == record.size:
@@ -168,8 +182,10 @@ class Witnesses:
         except NotCosigned as error:
             self._failed(record, error)
         else:
-            store.keep_cosignatures(request.size, [signature])
-            self._succeeded(record, request.size, signature)
+            if store.keep_cosignatures(request.size, [signature]):
+                self._succeeded(record, request.size, signature)
+            else:
+                self._failed(record, NotCosigned("its cosignature's place is taken by other lines"))
 
     def _record(self, store: TreeStore, witness: Witness, log: Log) -> _Record:
         key = (witness.name, log.name)

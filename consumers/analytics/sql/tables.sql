@@ -23,7 +23,7 @@ CREATE TABLE events (
     version INTEGER NOT NULL, -- of the event within its subject: 1, 2, 3 …
     recorded_at TIMESTAMP NOT NULL, -- by the ledger's clock
     station VARCHAR,
-    actor VARCHAR, -- the officer; null if the holder acted
+    actor VARCHAR, -- the officer, of a restriction or an erasure too; null if the holder acted
     anchor DATE,
     years INTEGER,
     day DATE, -- on which it happened, if the event states a day

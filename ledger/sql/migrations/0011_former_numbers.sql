@@ -10,6 +10,14 @@ COMMENT ON TABLE ledger.former_numbers IS
     'blind indexes of numbers that a holder had before a correction: barred while the holder has a permit or is restricted';
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.former_numbers TO permit_ledger_service;
 
+-- Corrections at a position up to this one were made before former numbers were kept.
+CREATE TABLE ledger.former_numbers_since (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    position bigint NOT NULL CHECK (position >= 0)
+);
+INSERT INTO ledger.former_numbers_since (position) SELECT position FROM ledger.head;
+GRANT SELECT ON ledger.former_numbers_since TO permit_ledger_service;
+
 -- As before; the former numbers of an erased person go with the index.
 CREATE OR REPLACE FUNCTION ledger.destroy_key(erased_holder_id text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -32,6 +32,23 @@ COMMENT ON TRIGGER append_only ON ledger.registrar_reads IS
 
 GRANT SELECT ON ledger.registrar_reads TO permit_ledger_service;
 
+-- The instant, if it can be a caller's present one; otherwise an error. A row of evidence is dated by its
+-- caller, whose clock may differ a little from the server's. In development mode, and until an issuer is
+-- remembered, the service's clock may be set to another day: then any day that every program can read.
+CREATE FUNCTION ledger.require_present("at" timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF ("at" BETWEEN now() - interval '10 minutes' AND now() + interval '10 minutes'
+        OR "at" BETWEEN '1970-01-01 00:00+00' AND '2969-12-31 00:00+00' AND NOT EXISTS (
+            SELECT FROM ledger.issuer WHERE name <> 'permit-ledger-development')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the instant % is not within ten minutes of the server''s clock', "at"
+            USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+    RETURN "at";
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.require_present FROM PUBLIC;
+
 -- Put reads on record; idempotent.
 CREATE FUNCTION ledger.record_registrar_reads(
     read_ids uuid[], subjects text[], "at" timestamptz[], by_readers text[], at_stations text[],
@@ -41,7 +58,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.registrar_reads
         (read_id, subject, read_at, reader, station, what, correlation_id)
-    SELECT * FROM unnest(read_ids, subjects, "at", by_readers, at_stations, of_what, of_requests)
+    SELECT read_id, subject, ledger.require_present(read_at), reader, station, what, request
+    FROM unnest(read_ids, subjects, "at", by_readers, at_stations, of_what, of_requests)
+        AS own (read_id, subject, read_at, reader, station, what, request)
     ON CONFLICT (read_id, subject) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_registrar_reads FROM PUBLIC;

@@ -57,8 +57,18 @@ BEGIN
 END
 $$;
 
--- As before; and it refuses an event that skips a version, and a change of the register that no event of
--- the same batch accounts for.
+-- The kinds of events that the log may hold, filled by `permit-ledger migrate` from the program's own list.
+-- An event of any other topic would stop every later start.
+CREATE TABLE ledger.topics (
+    topic text NOT NULL,
+    CONSTRAINT topics_topic PRIMARY KEY (topic)
+);
+GRANT SELECT ON ledger.topics TO permit_ledger_service;
+
+-- As before, but for what it refuses: arrays that do not belong together, an unknown topic, an event that
+-- skips a version, a change of the register that no event of the same batch accounts for or that finds no
+-- row to change, and a correction to a number that has a record of its own: restriction and erasure of
+-- that record would not reach the corrected permit.
 CREATE OR REPLACE FUNCTION ledger.append(
     event_command integer[] DEFAULT '{}',
     event_stream text[] DEFAULT '{}',
@@ -100,7 +110,49 @@ AS $$
 DECLARE
     lost boolean := false;
     open_keks text[];
+    unknown_topic text;
+    changed bigint;
 BEGIN
+    -- The arrays of a group are columns of the same rows. Otherwise a check over one of them would not
+    -- be of the rows that another one changes.
+    IF (cardinality(event_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC event_command), num_nonnulls(VARIADIC event_stream),
+            num_nonnulls(VARIADIC event_version), num_nonnulls(VARIADIC event_topic),
+            num_nonnulls(VARIADIC event_state)])
+        AND cardinality(answer_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC answer_command), num_nonnulls(VARIADIC answer_caller),
+            num_nonnulls(VARIADIC answer_key), num_nonnulls(VARIADIC answer_fingerprint),
+            num_nonnulls(VARIADIC answer_accepted), num_nonnulls(VARIADIC answer_body),
+            cardinality(answer_version), cardinality(answer_position), cardinality(answer_event)])
+        AND cardinality(take_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC take_command), num_nonnulls(VARIADIC take_citizen_index),
+            num_nonnulls(VARIADIC take_holder_id), num_nonnulls(VARIADIC take_permit_number),
+            cardinality(take_kek_id), cardinality(take_wrapped)])
+        AND cardinality(reindex_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC reindex_command), num_nonnulls(VARIADIC reindex_citizen_index),
+            num_nonnulls(VARIADIC reindex_permit_number),
+            num_nonnulls(VARIADIC reindex_new_citizen_index)])
+        AND cardinality(release_citizen_index) = ALL (ARRAY[
+            num_nonnulls(VARIADIC release_citizen_index),
+            num_nonnulls(VARIADIC release_permit_number)])
+        AND cardinality(portrait_stream) = ALL (ARRAY[
+            num_nonnulls(VARIADIC portrait_stream), num_nonnulls(VARIADIC portrait_version),
+            num_nonnulls(VARIADIC portrait_image)])
+        AND cardinality(protect_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC protect_command), num_nonnulls(VARIADIC protect_holder_id),
+            num_nonnulls(VARIADIC protect_permits), num_nonnulls(VARIADIC protect_measure)])
+       ) IS NOT TRUE THEN
+        RAISE EXCEPTION 'arrays of an append that belong together differ in length, or lack a value'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    SELECT topic INTO unknown_topic FROM (SELECT DISTINCT unnest(event_topic) AS topic) AS own
+    WHERE (SELECT true FROM ledger.topics WHERE topics.topic = own.topic) IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the topic % is not one of ledger.topics', unknown_topic
+            USING ERRCODE = 'restrict_violation',
+                  HINT = 'permit-ledger migrate, run by the database''s owner, adds a version''s topics.';
+    END IF;
+
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
     -- From here on no one else appends: what is not there now will not be there before commit. Each
@@ -146,7 +198,7 @@ BEGIN
         SELECT append.before, command, 'holder'
         FROM unnest(reindex_command, reindex_permit_number, reindex_new_citizen_index)
             AS own (command, permit_number, citizen_index)
-        WHERE (SELECT holders.permit_number <> own.permit_number
+        WHERE (SELECT holders.permit_number IS DISTINCT FROM own.permit_number
                FROM ledger.holders WHERE holders.citizen_index = own.citizen_index)
            OR (SELECT holders.permit_number IS DISTINCT FROM own.permit_number
                       AND (holders.permit_number IS NOT NULL OR holders.restricted)
@@ -185,7 +237,9 @@ BEGIN
     END IF;
 
     -- The register follows the log: who begins a stream is whom its first event names; a number that
-    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch. Of the
+    -- topics the names count, which are the same for every stream type: an application holds nothing
+    -- once it is accepted.
     IF cardinality(take_permit_number) > 0 AND EXISTS (
         SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
         WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
@@ -195,11 +249,13 @@ BEGIN
         RAISE EXCEPTION 'no event of this append gives the stream to the holder'
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
-        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
-        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
-                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
-    ) THEN
+    IF cardinality(reindex_permit_number) > 0 AND NOT reindex_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.identity-corrected\.v[1-9][0-9]*$')
+       OR cardinality(release_permit_number) > 0 AND NOT release_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.(accepted|cancelled|voided)\.v[1-9][0-9]*$')
+    THEN
         RAISE EXCEPTION 'no event of this append changes what its holder holds'
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -249,13 +305,16 @@ BEGIN
             AS own (citizen_index, holder_id, permit_number, kek_id, wrapped)
         ON CONFLICT (citizen_index) DO UPDATE SET
             permit_number = excluded.permit_number,
-            permit_numbers = holders.permit_numbers || excluded.permit_number;
+            permit_numbers = holders.permit_numbers || excluded.permit_number
+        WHERE holders.holder_id = excluded.holder_id AND holders.permit_number IS NULL;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(take_holder_id) THEN
+            RAISE EXCEPTION 'a row of the register is another holder''s'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(reindex_permit_number) > 0 THEN
-        -- A corrected number may belong to an earlier record of the same person, which gives way.
-        UPDATE ledger.holders SET citizen_index = NULL
-        WHERE citizen_index = ANY (reindex_new_citizen_index) AND permit_number IS NULL;
         DELETE FROM ledger.former_numbers WHERE citizen_index = ANY (reindex_new_citizen_index);
         INSERT INTO ledger.former_numbers (citizen_index, holder_id)
         SELECT citizen_index, holders.holder_id
@@ -268,6 +327,11 @@ BEGIN
             AS own (citizen_index, permit_number, new_citizen_index)
         WHERE holders.citizen_index = own.citizen_index
           AND holders.permit_number = own.permit_number;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(reindex_permit_number) THEN
+            RAISE EXCEPTION 'the register has no such holder of a permit whose number is to change'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(release_permit_number) > 0 THEN
@@ -276,6 +340,11 @@ BEGIN
             AS own (citizen_index, permit_number)
         WHERE holders.citizen_index = own.citizen_index
           AND holders.permit_number = own.permit_number;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(release_permit_number) THEN
+            RAISE EXCEPTION 'the register has no such holder of a permit that is to be released'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(portrait_stream) > 0 THEN
@@ -287,6 +356,11 @@ BEGIN
         UPDATE ledger.holders SET restricted = (measure = 'restrict')
         FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
         WHERE holders.holder_id = own.holder_id;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(protect_holder_id) THEN
+            RAISE EXCEPTION 'a measure is for a holder who is not in the register'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
         PERFORM ledger.destroy_key(holder_id)
         FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
         WHERE measure = 'erase';
@@ -298,37 +372,136 @@ $$;
 REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append TO permit_ledger_service;
 
-ALTER FUNCTION ledger.mint_code SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-ALTER FUNCTION ledger.ask_challenge SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+-- Codes and challenges are cleaned up by the server's clock, and a code has the service's MAC.
+ALTER TABLE ledger.display_codes
+    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now(), ADD COLUMN mac bytea;
+ALTER TABLE ledger.challenges ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now();
+DROP INDEX ledger.display_codes_expiry, ledger.challenges_expiry;
+CREATE INDEX display_codes_stored ON ledger.display_codes (stored_at);
+CREATE INDEX challenges_stored ON ledger.challenges (stored_at);
+COMMENT ON COLUMN ledger.display_codes.stored_at IS 'by the server''s clock; kept for a day and an hour from then on';
+COMMENT ON COLUMN ledger.display_codes.mac IS
+    'the service''s keyed digest of code, permit, holder, phone, challenge and life: no other row is believed';
+DROP FUNCTION ledger.mint_code, ledger.ask_challenge, ledger.check_batch;
 
--- As before, with its owner's rights.
-CREATE OR REPLACE FUNCTION ledger.check_batch(
+-- Issue a code for a device whose proof is new. `refused` names the obstacle; nothing is written then
+-- but the proof.
+--
+-- Rows that another transaction has locked are skipped wherever rows are only cleaned up. No lock is
+-- waited for here, so no check can wait for this. What is cleaned up follows from the server's clock and
+-- from no argument: a code stays until it cannot be accepted any more, whether it was used or not, and
+-- its digest stands for no other row meanwhile.
+CREATE FUNCTION ledger.mint_code(
+    new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
+    "at" timestamptz, until timestamptz, new_mac bytea, new_proof_digest bytea
+) RETURNS TABLE (refused text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a code lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
+    DELETE FROM ledger.device_proofs WHERE proof_digest IN (
+        SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
+        ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.device_proofs (proof_digest, expires_at)
+    VALUES (new_proof_digest, now() + interval '5 minutes') ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'proof';
+        RETURN;
+    END IF;
+
+    IF answers_challenge IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ledger.challenges
+        WHERE challenge_digest = answers_challenge AND used_at IS NULL AND expires_at > "at"
+    ) THEN
+        RETURN QUERY SELECT 'challenge';
+        RETURN;
+    END IF;
+
+    DELETE FROM ledger.display_codes WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes WHERE stored_at < now() - interval '25 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    -- Of this device's open codes the newest two stay: with this one there are the one shown, the next
+    -- one, and one whose response was lost.
+    UPDATE ledger.display_codes SET used_at = "at" WHERE code_digest IN (
+        SELECT code_digest FROM ledger.display_codes
+        WHERE code_digest IN (
+            SELECT code_digest FROM ledger.display_codes
+            WHERE permit_number = of_permit AND device = of_device
+              AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET 2)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.display_codes (code_digest, permit_number, holder_id, device,
+                                      challenge_digest, issued_at, expires_at, mac)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_mac);
+END
+$$;
+
+-- Store a verifier's challenge; false where another one has the same digits, which are drawn again.
+-- Of an account, which several checkers may share, the newest twenty are open.
+CREATE FUNCTION ledger.ask_challenge(
+    new_challenge_digest bytea, of_verifier bytea, in_scenario text, "at" timestamptz,
+    until timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a challenge lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
+    DELETE FROM ledger.challenges WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges WHERE stored_at < now() - interval '2 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    UPDATE ledger.challenges SET used_at = "at" WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges
+        WHERE challenge_digest IN (
+            SELECT challenge_digest FROM ledger.challenges
+            WHERE verifier_index = of_verifier AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET 19)
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO ledger.challenges (challenge_digest, verifier_index, scenario, issued_at, expires_at)
+    VALUES (new_challenge_digest, of_verifier, in_scenario, "at", until) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+-- As before, with its owner's rights; checks are dated in the present, and codes come with their MACs.
+CREATE FUNCTION ledger.check_batch(
     record_state bytea[],
     code_number integer[], code_digest bytea[], code_challenge_digest bytea[],
     code_verifier_index bytea[], code_scenario text[], "at" timestamptz, ahead_max interval
 ) RETURNS TABLE (before bigint, number integer, permit_number text, holder_id text, device text,
-                 is_live boolean)
+                 is_live boolean, issued_at timestamptz, expires_at timestamptz, mac bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    earliest timestamptz;
+    latest timestamptz;
 BEGIN
     IF cardinality(record_state) > 0 THEN
         UPDATE ledger.checks_head SET position = position + cardinality(record_state)
         RETURNING position - cardinality(record_state) INTO before;
-        INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
-                                   outcome, reason, verifier_index, as_of_position, state)
-        SELECT check_batch.before + own.number, said.check_id, said.checked_at, said.permit_number,
-               said.track, said.scenario, said.outcome, said.reason,
-               decode(said.verifier_index, 'hex'), said.as_of_position, own.state
-        FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
-             json_to_record(convert_from(own.state, 'UTF8')::json)
-            AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
-                     scenario text, outcome text, reason text, verifier_index text,
-                     as_of_position bigint);
+        WITH recorded AS (
+            INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
+                                       outcome, reason, verifier_index, as_of_position, state)
+            SELECT check_batch.before + own.number, said.check_id, said.checked_at,
+                   said.permit_number, said.track, said.scenario, said.outcome, said.reason,
+                   decode(said.verifier_index, 'hex'), said.as_of_position, own.state
+            FROM unnest(record_state) WITH ORDINALITY AS own (state, number),
+                 json_to_record(convert_from(own.state, 'UTF8')::json)
+                AS said (check_id uuid, checked_at timestamptz, permit_number text, track text,
+                         scenario text, outcome text, reason text, verifier_index text,
+                         as_of_position bigint)
+            RETURNING checked_at
+        )
+        SELECT min(checked_at), max(checked_at) INTO earliest, latest FROM recorded;
+        PERFORM ledger.require_present(earliest), ledger.require_present(latest);
     END IF;
     RETURN NEXT;
 
     IF cardinality(code_digest) > 0 THEN
+        PERFORM ledger.require_present("at");
         PERFORM FROM ledger.display_codes AS codes
         WHERE codes.code_digest = ANY (check_batch.code_digest)
         ORDER BY codes.code_digest FOR UPDATE;
@@ -346,7 +519,7 @@ BEGIN
                 AS own (place, digest, challenge_digest, verifier_index, scenario)
         ), found AS MATERIALIZED (
             SELECT asked.place, codes.permit_number, codes.holder_id, codes.device,
-                   asked.challenge_digest,
+                   codes.issued_at, codes.expires_at, codes.mac, asked.challenge_digest,
                    asked.turn = 1 AND codes.used_at IS NULL AND codes.expires_at > "at"
                    AND codes.issued_at <= "at" + ahead_max
                    AND codes.challenge_digest IS NOT DISTINCT FROM asked.challenge_digest
@@ -368,7 +541,8 @@ BEGIN
             UPDATE ledger.challenges SET used_at = "at"
             WHERE challenges.challenge_digest IN (SELECT found.challenge_digest FROM found WHERE live)
         )
-        SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live
+        SELECT NULL::bigint, place, found.permit_number, found.holder_id, found.device, live,
+               found.issued_at, found.expires_at, found.mac
         FROM found;
     END IF;
 END
@@ -419,52 +593,118 @@ $$;
 REVOKE ALL ON FUNCTION ledger.grow_tree FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.grow_tree TO permit_ledger_service;
 
--- Keep signature lines of a checkpoint that is kept. Whose they are, readers verify.
+-- Whose a line is, as name and id of the key; NULL if it is no signature line of a note.
+CREATE FUNCTION ledger.signature_key(line text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN line ~ '^— [^[:space:][:cntrl:]+]+ ([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?\n?$'
+    THEN CASE
+        WHEN octet_length(decode(split_part(line, ' ', 3), 'base64')) > 4
+        THEN split_part(line, ' ', 2) || ' '
+             || encode(substring(decode(split_part(line, ' ', 3), 'base64') FROM 1 FOR 4), 'hex')
+    END
+END;
+REVOKE ALL ON FUNCTION ledger.signature_key FROM PUBLIC;
+
+-- Keep signature lines of a checkpoint that is kept; returns how many of them it has now. Of each key
+-- the first line stays, so no other comes beside the log's own, which is kept with its checkpoint.
+-- Whether a line verifies, readers find out. A note has 64 lines at most: 16 are the log's. The
+-- longest line has an ML-DSA-44 signature and a name of 255 bytes.
 CREATE FUNCTION ledger.keep_signatures(
     of_tree text, of_size bigint, lines text[], are_cosignatures boolean
-) RETURNS void
+) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM unnest(lines) AS line
-               WHERE line !~ '^— [^[:space:]+]+ [A-Za-z0-9+/]{7,}={0,2}\n?$') THEN
+    IF coalesce(cardinality(lines), 0) NOT BETWEEN 1 AND 16 OR EXISTS (
+        SELECT FROM unnest(lines) AS line
+        WHERE octet_length(line) > 3584 OR ledger.signature_key(line) IS NULL
+    ) THEN
         RAISE EXCEPTION 'a line is no signature' USING ERRCODE = 'restrict_violation';
     END IF;
+    PERFORM FROM ledger.checkpoints WHERE tree = of_tree AND size = of_size FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no checkpoint of the tree of % is kept at %', of_tree, of_size
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)
-    SELECT of_tree, of_size, line, are_cosignatures FROM unnest(lines) AS line
+    SELECT of_tree, of_size, own.line, are_cosignatures FROM (
+        SELECT DISTINCT ON (ledger.signature_key(line)) line, place
+        FROM unnest(lines) WITH ORDINALITY AS each (line, place)
+        WHERE NOT EXISTS (
+            SELECT FROM ledger.checkpoint_signatures AS kept
+            WHERE kept.tree = of_tree AND kept.size = of_size
+              AND ledger.signature_key(kept.line) = ledger.signature_key(each.line)
+        )
+        ORDER BY ledger.signature_key(line), place
+    ) AS own
+    ORDER BY own.place
+    LIMIT (
+        SELECT greatest(CASE WHEN are_cosignatures THEN 48 ELSE 16 END - count(*), 0)
+        FROM ledger.checkpoint_signatures AS kept
+        WHERE kept.tree = of_tree AND kept.size = of_size AND kept.is_cosignature = are_cosignatures
+    )
     ON CONFLICT DO NOTHING;
+    RETURN (
+        SELECT count(*) FROM ledger.checkpoint_signatures AS kept
+        WHERE kept.tree = of_tree AND kept.size = of_size AND kept.line = ANY (lines)
+    );
 END
 $$;
 REVOKE ALL ON FUNCTION ledger.keep_signatures FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.keep_signatures TO permit_ledger_service;
 
--- Keep a checkpoint of the tree as it is now, with the log's own signatures.
+-- Keep cosignatures of witnesses, as above.
+CREATE FUNCTION ledger.keep_cosignatures(of_tree text, of_size bigint, lines text[]) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT ledger.keep_signatures(of_tree, of_size, lines, true);
+END;
+REVOKE ALL ON FUNCTION ledger.keep_cosignatures FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.keep_cosignatures TO permit_ledger_service;
+
+-- Keep a checkpoint of the tree as it is now, with the log's own signatures; returns how many of them
+-- it has. Its time is the server's; only a development service has a clock that is ahead of that.
 CREATE FUNCTION ledger.keep_checkpoint(
-    of_tree text, of_size bigint, of_root bytea, "at" timestamptz, lines text[]
-) RETURNS void
+    of_tree text, of_size bigint, of_root bytea, lines text[]
+) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
-    SELECT tree, size, root, "at" FROM ledger.trees
-    WHERE tree = of_tree AND size = of_size AND root = of_root
-    ON CONFLICT DO NOTHING;
-    IF NOT EXISTS (SELECT FROM ledger.checkpoints
+    IF NOT EXISTS (SELECT FROM ledger.trees
                    WHERE tree = of_tree AND size = of_size AND root = of_root) THEN
         RAISE EXCEPTION 'the tree of % has another root at %', of_tree, of_size
             USING ERRCODE = 'restrict_violation';
     END IF;
-    PERFORM ledger.keep_signatures(of_tree, of_size, lines, false);
+    INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
+    SELECT of_tree, of_size, of_root, clock_timestamp() + coalesce((
+        SELECT ahead FROM ledger.clock
+        WHERE NOT EXISTS (SELECT FROM ledger.issuer WHERE name <> 'permit-ledger-development')
+    ), '0')
+    ON CONFLICT DO NOTHING;
+    RETURN ledger.keep_signatures(of_tree, of_size, lines, false);
 END
 $$;
 REVOKE ALL ON FUNCTION ledger.keep_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.keep_checkpoint TO permit_ledger_service;
 
--- Add a manifest at the next position, of a size that the tree of events has reached.
+-- Add a manifest at the next position, of more entries than the one before and of no more than the tree
+-- of events has. Whether its root is the log's, `verify-log` tells.
 CREATE FUNCTION ledger.add_manifest(at_position bigint, new_entry bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stated text[] := regexp_match(
+        encode(new_entry, 'escape'),
+        '^\{"log_root":"([0-9a-f]{64})","log_size":([1-9][0-9]{0,17}),"manifest_root":"[0-9a-f]{64}",'
+        '"permits":([1-9][0-9]{0,17})\}$');
+    newest record;
 BEGIN
-    IF at_position <> (SELECT coalesce(max(position), 0) + 1 FROM ledger.manifests)
-       OR ((convert_from(new_entry, 'UTF8')::json ->> 'log_size')::bigint
-           <= (SELECT size FROM ledger.trees WHERE tree = 'events')) IS NOT TRUE THEN
+    SELECT position, substring(encode(entry, 'escape') FROM '"log_size":([0-9]{1,18})')::bigint AS log_size
+    INTO newest FROM ledger.manifests ORDER BY position DESC LIMIT 1;
+    IF at_position <> coalesce(newest.position, 0) + 1 OR stated IS NULL
+       OR stated[2]::bigint <= newest.log_size OR stated[3]::bigint > stated[2]::bigint
+       OR NOT EXISTS (
+           SELECT FROM ledger.trees
+           WHERE tree = 'events' AND size >= stated[2]::bigint
+             AND (size > stated[2]::bigint OR encode(root, 'hex') = stated[1])
+       ) THEN
         RAISE EXCEPTION 'no manifest can be added at %', at_position
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -483,8 +723,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.audit_reads
         (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
-    VALUES (new_read_id, "at", by_reader, in_case, of_what, of_subject, with_parameters,
-            with_outcome, of_request)
+    VALUES (new_read_id, ledger.require_present("at"), by_reader, in_case, of_what, of_subject,
+            with_parameters, with_outcome, of_request)
     ON CONFLICT (read_id) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;

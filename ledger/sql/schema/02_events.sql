@@ -33,6 +33,14 @@ COMMENT ON COLUMN ledger.events.stream IS 'the permit number';
 COMMENT ON COLUMN ledger.events.state IS 'the event as JSON (UTF-8), its personal part sealed';
 GRANT SELECT ON ledger.events TO permit_ledger_service;
 
+-- The kinds of events that the log may hold, filled by `permit-ledger migrate` from the program's own list.
+-- An event of any other topic would stop every later start.
+CREATE TABLE ledger.topics (
+    topic text NOT NULL,
+    CONSTRAINT topics_topic PRIMARY KEY (topic)
+);
+GRANT SELECT ON ledger.topics TO permit_ledger_service;
+
 -- Stops a mistake, also the owner's, but no intent: an owner can drop it. It runs once a statement, so
 -- an INSERT costs nothing; it refuses a statement that matches no row as well.
 CREATE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -54,6 +54,14 @@ COMMENT ON TABLE ledger.former_numbers IS
     'blind indexes of numbers that a holder had before a correction: barred while the holder has a permit or is restricted';
 GRANT SELECT ON ledger.former_numbers TO permit_ledger_service;
 
+-- Corrections at a position up to this one were made before former numbers were kept.
+CREATE TABLE ledger.former_numbers_since (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    position bigint NOT NULL CHECK (position >= 0)
+);
+INSERT INTO ledger.former_numbers_since (position) VALUES (0);
+GRANT SELECT ON ledger.former_numbers_since TO permit_ledger_service;
+
 -- A portrait belongs to the event that brought it, and is encrypted with its holder's key.
 CREATE TABLE ledger.portraits (
     stream text NOT NULL,

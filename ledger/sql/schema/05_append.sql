@@ -10,8 +10,9 @@
 -- some commands conflict with what is stored, nothing is written, and each of them is returned with what
 -- it conflicts with. The caller leaves these out and tries again with the rest.
 --
--- It runs with its owner's rights, so it also refuses, with an error, what no honest caller asks for: an
--- event that skips a version, and a change of the register that no event of the same batch accounts for.
+-- It runs with its owner's rights, so it also refuses, with an error, what no honest caller asks for:
+-- arrays that do not belong together, an event of an unknown topic or one that skips a version, and a
+-- change of the register that no event of the same batch accounts for, or that finds no row to change.
 CREATE FUNCTION ledger.append(
     event_command integer[] DEFAULT '{}',
     event_stream text[] DEFAULT '{}',
@@ -53,7 +54,49 @@ AS $$
 DECLARE
     lost boolean := false;
     open_keks text[];
+    unknown_topic text;
+    changed bigint;
 BEGIN
+    -- The arrays of a group are columns of the same rows. Otherwise a check over one of them would not
+    -- be of the rows that another one changes.
+    IF (cardinality(event_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC event_command), num_nonnulls(VARIADIC event_stream),
+            num_nonnulls(VARIADIC event_version), num_nonnulls(VARIADIC event_topic),
+            num_nonnulls(VARIADIC event_state)])
+        AND cardinality(answer_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC answer_command), num_nonnulls(VARIADIC answer_caller),
+            num_nonnulls(VARIADIC answer_key), num_nonnulls(VARIADIC answer_fingerprint),
+            num_nonnulls(VARIADIC answer_accepted), num_nonnulls(VARIADIC answer_body),
+            cardinality(answer_version), cardinality(answer_position), cardinality(answer_event)])
+        AND cardinality(take_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC take_command), num_nonnulls(VARIADIC take_citizen_index),
+            num_nonnulls(VARIADIC take_holder_id), num_nonnulls(VARIADIC take_permit_number),
+            cardinality(take_kek_id), cardinality(take_wrapped)])
+        AND cardinality(reindex_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC reindex_command), num_nonnulls(VARIADIC reindex_citizen_index),
+            num_nonnulls(VARIADIC reindex_permit_number),
+            num_nonnulls(VARIADIC reindex_new_citizen_index)])
+        AND cardinality(release_citizen_index) = ALL (ARRAY[
+            num_nonnulls(VARIADIC release_citizen_index),
+            num_nonnulls(VARIADIC release_permit_number)])
+        AND cardinality(portrait_stream) = ALL (ARRAY[
+            num_nonnulls(VARIADIC portrait_stream), num_nonnulls(VARIADIC portrait_version),
+            num_nonnulls(VARIADIC portrait_image)])
+        AND cardinality(protect_command) = ALL (ARRAY[
+            num_nonnulls(VARIADIC protect_command), num_nonnulls(VARIADIC protect_holder_id),
+            num_nonnulls(VARIADIC protect_permits), num_nonnulls(VARIADIC protect_measure)])
+       ) IS NOT TRUE THEN
+        RAISE EXCEPTION 'arrays of an append that belong together differ in length, or lack a value'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    SELECT topic INTO unknown_topic FROM (SELECT DISTINCT unnest(event_topic) AS topic) AS own
+    WHERE (SELECT true FROM ledger.topics WHERE topics.topic = own.topic) IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the topic % is not one of ledger.topics', unknown_topic
+            USING ERRCODE = 'restrict_violation',
+                  HINT = 'permit-ledger migrate, run by the database''s owner, adds a version''s topics.';
+    END IF;
+
     SELECT position INTO before FROM ledger.head FOR UPDATE;
 
     -- From here on no one else appends: what is not there now will not be there before commit. Each
@@ -138,7 +181,9 @@ BEGIN
     END IF;
 
     -- The register follows the log: who begins a stream is whom its first event names; a number that
-    -- changes or is free again, a portrait and a measure each belong to an event of this batch.
+    -- changes or is free again, a portrait and a measure each belong to an event of this batch. Of the
+    -- topics the names count, which are the same for every stream type: an application holds nothing
+    -- once it is accepted.
     IF cardinality(take_permit_number) > 0 AND EXISTS (
         SELECT FROM unnest(take_holder_id, take_permit_number) AS own (holder_id, permit_number)
         WHERE (SELECT convert_from(state, 'UTF8')::json ->> 'holder_id' FROM ledger.events
@@ -148,11 +193,13 @@ BEGIN
         RAISE EXCEPTION 'no event of this append gives the stream to the holder'
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF cardinality(reindex_permit_number) + cardinality(release_permit_number) > 0 AND EXISTS (
-        SELECT FROM unnest(reindex_permit_number || release_permit_number) AS own (permit_number)
-        WHERE ((SELECT position FROM ledger.events WHERE stream = own.permit_number
-                ORDER BY version DESC LIMIT 1) > append.before) IS NOT TRUE
-    ) THEN
+    IF cardinality(reindex_permit_number) > 0 AND NOT reindex_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.identity-corrected\.v[1-9][0-9]*$')
+       OR cardinality(release_permit_number) > 0 AND NOT release_permit_number <@ ARRAY(
+           SELECT stream FROM unnest(event_stream, event_topic) AS recorded (stream, topic)
+           WHERE topic ~ '^[a-z]+(-[a-z]+)*\.(accepted|cancelled|voided)\.v[1-9][0-9]*$')
+    THEN
         RAISE EXCEPTION 'no event of this append changes what its holder holds'
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -202,7 +249,13 @@ BEGIN
             AS own (citizen_index, holder_id, permit_number, kek_id, wrapped)
         ON CONFLICT (citizen_index) DO UPDATE SET
             permit_number = excluded.permit_number,
-            permit_numbers = holders.permit_numbers || excluded.permit_number;
+            permit_numbers = holders.permit_numbers || excluded.permit_number
+        WHERE holders.holder_id = excluded.holder_id AND holders.permit_number IS NULL;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(take_holder_id) THEN
+            RAISE EXCEPTION 'a row of the register is another holder''s'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(reindex_permit_number) > 0 THEN
@@ -218,6 +271,11 @@ BEGIN
             AS own (citizen_index, permit_number, new_citizen_index)
         WHERE holders.citizen_index = own.citizen_index
           AND holders.permit_number = own.permit_number;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(reindex_permit_number) THEN
+            RAISE EXCEPTION 'the register has no such holder of a permit whose number is to change'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(release_permit_number) > 0 THEN
@@ -226,6 +284,11 @@ BEGIN
             AS own (citizen_index, permit_number)
         WHERE holders.citizen_index = own.citizen_index
           AND holders.permit_number = own.permit_number;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(release_permit_number) THEN
+            RAISE EXCEPTION 'the register has no such holder of a permit that is to be released'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     IF cardinality(portrait_stream) > 0 THEN
@@ -237,6 +300,11 @@ BEGIN
         UPDATE ledger.holders SET restricted = (measure = 'restrict')
         FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
         WHERE holders.holder_id = own.holder_id;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <> cardinality(protect_holder_id) THEN
+            RAISE EXCEPTION 'a measure is for a holder who is not in the register'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
         PERFORM ledger.destroy_key(holder_id)
         FROM unnest(protect_holder_id, protect_measure) AS own (holder_id, measure)
         WHERE measure = 'erase';

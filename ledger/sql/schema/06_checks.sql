@@ -1,5 +1,22 @@
 -- The log of checks: positions 1, 2, 3 … in commit order, rows only added.
 
+-- The instant, if it can be a caller's present one; otherwise an error. A row of evidence is dated by its
+-- caller, whose clock may differ a little from the server's. In development mode, and until an issuer is
+-- remembered, the service's clock may be set to another day: then any day that every program can read.
+CREATE FUNCTION ledger.require_present("at" timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF ("at" BETWEEN now() - interval '10 minutes' AND now() + interval '10 minutes'
+        OR "at" BETWEEN '1970-01-01 00:00+00' AND '2969-12-31 00:00+00' AND NOT EXISTS (
+            SELECT FROM ledger.issuer WHERE name <> 'permit-ledger-development')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the instant % is not within ten minutes of the server''s clock', "at"
+            USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+    RETURN "at";
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.require_present FROM PUBLIC;
+
 -- One row, which every batch of checks locks until it commits, as appends lock ledger.head.
 CREATE TABLE ledger.checks_head (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -10,15 +10,20 @@ CREATE TABLE ledger.display_codes (
     issued_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
+    stored_at timestamptz NOT NULL DEFAULT now(),
+    mac bytea,
     CONSTRAINT display_codes_digest PRIMARY KEY (code_digest)
 ) WITH (fillfactor = 70); -- its one change, the use, stays on the row's page
 CREATE INDEX display_codes_of_device ON ledger.display_codes (permit_number, device, issued_at DESC);
-CREATE INDEX display_codes_expiry ON ledger.display_codes (expires_at);
+CREATE INDEX display_codes_stored ON ledger.display_codes (stored_at);
 COMMENT ON TABLE ledger.display_codes IS
     'codes of the last day, dead ones too: a check of one is shown to its holder';
 COMMENT ON COLUMN ledger.display_codes.device IS 'thumbprint of the key that asked for it (RFC 7638)';
 COMMENT ON COLUMN ledger.display_codes.challenge_digest IS 'good only for the check that asked this';
 COMMENT ON COLUMN ledger.display_codes.used_at IS 'by the ledger''s clock; from then on it is dead';
+COMMENT ON COLUMN ledger.display_codes.stored_at IS 'by the server''s clock; kept for a day and an hour from then on';
+COMMENT ON COLUMN ledger.display_codes.mac IS
+    'the service''s keyed digest of code, permit, holder, phone, challenge and life: no other row is believed';
 
 CREATE TABLE ledger.challenges (
     challenge_digest bytea NOT NULL,
@@ -27,10 +32,11 @@ CREATE TABLE ledger.challenges (
     issued_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
+    stored_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT challenges_digest PRIMARY KEY (challenge_digest)
 ) WITH (fillfactor = 70);
 CREATE INDEX challenges_of_verifier ON ledger.challenges (verifier_index, issued_at DESC);
-CREATE INDEX challenges_expiry ON ledger.challenges (expires_at);
+CREATE INDEX challenges_stored ON ledger.challenges (stored_at);
 COMMENT ON TABLE ledger.challenges IS 'digits that a checker shows and the holder''s phone answers';
 
 CREATE TABLE ledger.device_proofs (
@@ -48,19 +54,24 @@ GRANT SELECT ON ledger.display_codes, ledger.challenges, ledger.device_proofs TO
 -- but the proof.
 --
 -- Rows that another transaction has locked are skipped wherever rows are only cleaned up. No lock is
--- waited for here, so no check can wait for this.
+-- waited for here, so no check can wait for this. What is cleaned up follows from the server's clock and
+-- from no argument: a code stays until it cannot be accepted any more, whether it was used or not, and
+-- its digest stands for no other row meanwhile.
 CREATE FUNCTION ledger.mint_code(
     new_code_digest bytea, of_permit text, of_holder text, of_device text, answers_challenge bytea,
-    "at" timestamptz, until timestamptz, kept_for interval, open_max integer, tidied_max integer,
-    new_proof_digest bytea, proof_kept_for interval
+    "at" timestamptz, until timestamptz, new_mac bytea, new_proof_digest bytea
 ) RETURNS TABLE (refused text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a code lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
     DELETE FROM ledger.device_proofs WHERE proof_digest IN (
         SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
-        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
+        ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED);
     INSERT INTO ledger.device_proofs (proof_digest, expires_at)
-    VALUES (new_proof_digest, now() + proof_kept_for) ON CONFLICT DO NOTHING;
+    VALUES (new_proof_digest, now() + interval '5 minutes') ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'proof';
         RETURN;
@@ -75,38 +86,45 @@ BEGIN
     END IF;
 
     DELETE FROM ledger.display_codes WHERE code_digest IN (
-        SELECT code_digest FROM ledger.display_codes WHERE expires_at < "at" - kept_for
-        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
-    -- Of this device's open codes the newest stay, so that with this one there are no more than may.
+        SELECT code_digest FROM ledger.display_codes WHERE stored_at < now() - interval '25 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    -- Of this device's open codes the newest two stay: with this one there are the one shown, the next
+    -- one, and one whose response was lost.
     UPDATE ledger.display_codes SET used_at = "at" WHERE code_digest IN (
         SELECT code_digest FROM ledger.display_codes
         WHERE code_digest IN (
             SELECT code_digest FROM ledger.display_codes
             WHERE permit_number = of_permit AND device = of_device
               AND used_at IS NULL AND expires_at > "at"
-            ORDER BY issued_at DESC OFFSET open_max - 1)
+            ORDER BY issued_at DESC OFFSET 2)
         FOR UPDATE SKIP LOCKED);
-    INSERT INTO ledger.display_codes
-        (code_digest, permit_number, holder_id, device, challenge_digest, issued_at, expires_at)
-    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until);
+    INSERT INTO ledger.display_codes (code_digest, permit_number, holder_id, device,
+                                      challenge_digest, issued_at, expires_at, mac)
+    VALUES (new_code_digest, of_permit, of_holder, of_device, answers_challenge, "at", until, new_mac);
 END
 $$;
 
 -- Store a verifier's challenge; false where another one has the same digits, which are drawn again.
+-- Of an account, which several checkers may share, the newest twenty are open.
 CREATE FUNCTION ledger.ask_challenge(
     new_challenge_digest bytea, of_verifier bytea, in_scenario text, "at" timestamptz,
-    until timestamptz, open_max integer, tidied_max integer
+    until timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM ledger.require_present("at");
+    IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a challenge lives for an hour at most' USING ERRCODE = 'restrict_violation';
+    END IF;
     DELETE FROM ledger.challenges WHERE challenge_digest IN (
-        SELECT challenge_digest FROM ledger.challenges WHERE expires_at < "at"
-        ORDER BY expires_at LIMIT tidied_max FOR UPDATE SKIP LOCKED);
-    DELETE FROM ledger.challenges WHERE challenge_digest IN (
+        SELECT challenge_digest FROM ledger.challenges WHERE stored_at < now() - interval '2 hours'
+        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    UPDATE ledger.challenges SET used_at = "at" WHERE challenge_digest IN (
         SELECT challenge_digest FROM ledger.challenges
         WHERE challenge_digest IN (
-            SELECT challenge_digest FROM ledger.challenges WHERE verifier_index = of_verifier
-            ORDER BY issued_at DESC OFFSET open_max - 1)
+            SELECT challenge_digest FROM ledger.challenges
+            WHERE verifier_index = of_verifier AND used_at IS NULL AND expires_at > "at"
+            ORDER BY issued_at DESC OFFSET 19)
         FOR UPDATE SKIP LOCKED);
     INSERT INTO ledger.challenges (challenge_digest, verifier_index, scenario, issued_at, expires_at)
     VALUES (new_challenge_digest, of_verifier, in_scenario, "at", until) ON CONFLICT DO NOTHING;

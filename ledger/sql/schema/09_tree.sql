@@ -128,52 +128,118 @@ $$;
 REVOKE ALL ON FUNCTION ledger.grow_tree FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.grow_tree TO permit_ledger_service;
 
--- Keep signature lines of a checkpoint that is kept. Whose they are, readers verify.
+-- Whose a line is, as name and id of the key; NULL if it is no signature line of a note.
+CREATE FUNCTION ledger.signature_key(line text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN line ~ '^— [^[:space:][:cntrl:]+]+ ([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?\n?$'
+    THEN CASE
+        WHEN octet_length(decode(split_part(line, ' ', 3), 'base64')) > 4
+        THEN split_part(line, ' ', 2) || ' '
+             || encode(substring(decode(split_part(line, ' ', 3), 'base64') FROM 1 FOR 4), 'hex')
+    END
+END;
+REVOKE ALL ON FUNCTION ledger.signature_key FROM PUBLIC;
+
+-- Keep signature lines of a checkpoint that is kept; returns how many of them it has now. Of each key
+-- the first line stays, so no other comes beside the log's own, which is kept with its checkpoint.
+-- Whether a line verifies, readers find out. A note has 64 lines at most: 16 are the log's. The
+-- longest line has an ML-DSA-44 signature and a name of 255 bytes.
 CREATE FUNCTION ledger.keep_signatures(
     of_tree text, of_size bigint, lines text[], are_cosignatures boolean
-) RETURNS void
+) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM unnest(lines) AS line
-               WHERE line !~ '^— [^[:space:]+]+ [A-Za-z0-9+/]{7,}={0,2}\n?$') THEN
+    IF coalesce(cardinality(lines), 0) NOT BETWEEN 1 AND 16 OR EXISTS (
+        SELECT FROM unnest(lines) AS line
+        WHERE octet_length(line) > 3584 OR ledger.signature_key(line) IS NULL
+    ) THEN
         RAISE EXCEPTION 'a line is no signature' USING ERRCODE = 'restrict_violation';
     END IF;
+    PERFORM FROM ledger.checkpoints WHERE tree = of_tree AND size = of_size FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no checkpoint of the tree of % is kept at %', of_tree, of_size
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     INSERT INTO ledger.checkpoint_signatures (tree, size, line, is_cosignature)
-    SELECT of_tree, of_size, line, are_cosignatures FROM unnest(lines) AS line
+    SELECT of_tree, of_size, own.line, are_cosignatures FROM (
+        SELECT DISTINCT ON (ledger.signature_key(line)) line, place
+        FROM unnest(lines) WITH ORDINALITY AS each (line, place)
+        WHERE NOT EXISTS (
+            SELECT FROM ledger.checkpoint_signatures AS kept
+            WHERE kept.tree = of_tree AND kept.size = of_size
+              AND ledger.signature_key(kept.line) = ledger.signature_key(each.line)
+        )
+        ORDER BY ledger.signature_key(line), place
+    ) AS own
+    ORDER BY own.place
+    LIMIT (
+        SELECT greatest(CASE WHEN are_cosignatures THEN 48 ELSE 16 END - count(*), 0)
+        FROM ledger.checkpoint_signatures AS kept
+        WHERE kept.tree = of_tree AND kept.size = of_size AND kept.is_cosignature = are_cosignatures
+    )
     ON CONFLICT DO NOTHING;
+    RETURN (
+        SELECT count(*) FROM ledger.checkpoint_signatures AS kept
+        WHERE kept.tree = of_tree AND kept.size = of_size AND kept.line = ANY (lines)
+    );
 END
 $$;
 REVOKE ALL ON FUNCTION ledger.keep_signatures FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.keep_signatures TO permit_ledger_service;
 
--- Keep a checkpoint of the tree as it is now, with the log's own signatures.
+-- Keep cosignatures of witnesses, as above.
+CREATE FUNCTION ledger.keep_cosignatures(of_tree text, of_size bigint, lines text[]) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT ledger.keep_signatures(of_tree, of_size, lines, true);
+END;
+REVOKE ALL ON FUNCTION ledger.keep_cosignatures FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.keep_cosignatures TO permit_ledger_service;
+
+-- Keep a checkpoint of the tree as it is now, with the log's own signatures; returns how many of them
+-- it has. Its time is the server's; only a development service has a clock that is ahead of that.
 CREATE FUNCTION ledger.keep_checkpoint(
-    of_tree text, of_size bigint, of_root bytea, "at" timestamptz, lines text[]
-) RETURNS void
+    of_tree text, of_size bigint, of_root bytea, lines text[]
+) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
-    SELECT tree, size, root, "at" FROM ledger.trees
-    WHERE tree = of_tree AND size = of_size AND root = of_root
-    ON CONFLICT DO NOTHING;
-    IF NOT EXISTS (SELECT FROM ledger.checkpoints
+    IF NOT EXISTS (SELECT FROM ledger.trees
                    WHERE tree = of_tree AND size = of_size AND root = of_root) THEN
         RAISE EXCEPTION 'the tree of % has another root at %', of_tree, of_size
             USING ERRCODE = 'restrict_violation';
     END IF;
-    PERFORM ledger.keep_signatures(of_tree, of_size, lines, false);
+    INSERT INTO ledger.checkpoints (tree, size, root, signed_at)
+    SELECT of_tree, of_size, of_root, clock_timestamp() + coalesce((
+        SELECT ahead FROM ledger.clock
+        WHERE NOT EXISTS (SELECT FROM ledger.issuer WHERE name <> 'permit-ledger-development')
+    ), '0')
+    ON CONFLICT DO NOTHING;
+    RETURN ledger.keep_signatures(of_tree, of_size, lines, false);
 END
 $$;
 REVOKE ALL ON FUNCTION ledger.keep_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.keep_checkpoint TO permit_ledger_service;
 
--- Add a manifest at the next position, of a size that the tree of events has reached.
+-- Add a manifest at the next position, of more entries than the one before and of no more than the tree
+-- of events has. Whether its root is the log's, `verify-log` tells.
 CREATE FUNCTION ledger.add_manifest(at_position bigint, new_entry bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stated text[] := regexp_match(
+        encode(new_entry, 'escape'),
+        '^\{"log_root":"([0-9a-f]{64})","log_size":([1-9][0-9]{0,17}),"manifest_root":"[0-9a-f]{64}",'
+        '"permits":([1-9][0-9]{0,17})\}$');
+    newest record;
 BEGIN
-    IF at_position <> (SELECT coalesce(max(position), 0) + 1 FROM ledger.manifests)
-       OR ((convert_from(new_entry, 'UTF8')::json ->> 'log_size')::bigint
-           <= (SELECT size FROM ledger.trees WHERE tree = 'events')) IS NOT TRUE THEN
+    SELECT position, substring(encode(entry, 'escape') FROM '"log_size":([0-9]{1,18})')::bigint AS log_size
+    INTO newest FROM ledger.manifests ORDER BY position DESC LIMIT 1;
+    IF at_position <> coalesce(newest.position, 0) + 1 OR stated IS NULL
+       OR stated[2]::bigint <= newest.log_size OR stated[3]::bigint > stated[2]::bigint
+       OR NOT EXISTS (
+           SELECT FROM ledger.trees
+           WHERE tree = 'events' AND size >= stated[2]::bigint
+             AND (size > stated[2]::bigint OR encode(root, 'hex') = stated[1])
+       ) THEN
         RAISE EXCEPTION 'no manifest can be added at %', at_position
             USING ERRCODE = 'restrict_violation';
     END IF;

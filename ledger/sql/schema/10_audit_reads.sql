@@ -44,8 +44,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.audit_reads
         (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
-    VALUES (new_read_id, "at", by_reader, in_case, of_what, of_subject, with_parameters,
-            with_outcome, of_request)
+    VALUES (new_read_id, ledger.require_present("at"), by_reader, in_case, of_what, of_subject,
+            with_parameters, with_outcome, of_request)
     ON CONFLICT (read_id) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;

@@ -41,7 +41,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO ledger.registrar_reads
         (read_id, subject, read_at, reader, station, what, correlation_id)
-    SELECT * FROM unnest(read_ids, subjects, "at", by_readers, at_stations, of_what, of_requests)
+    SELECT read_id, subject, ledger.require_present(read_at), reader, station, what, request
+    FROM unnest(read_ids, subjects, "at", by_readers, at_stations, of_what, of_requests)
+        AS own (read_id, subject, read_at, reader, station, what, request)
     ON CONFLICT (read_id, subject) DO NOTHING;
 END;
 REVOKE ALL ON FUNCTION ledger.record_registrar_reads FROM PUBLIC;

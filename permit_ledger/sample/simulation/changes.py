@@ -174,5 +174,5 @@ class Ends:
             )
 
     def _void(self, at: datetime) -> None:
-        self._simulated.permit.void(_FINDING, self._simulated.at_counter(at))
+        self._simulated.permit.void(_FINDING, self._simulated.where_settled(at))
         self._simulated.record(self._simulated.release())

@@ -95,6 +95,11 @@ class SimulatedPermit:
         """The holder has come to an officer where they live."""
         return self.counter_of(self.permit.residence, at)
 
+    def where_settled(self, at: datetime) -> CommandContext:
+        """An officer of the district that may end the permit."""
+        district = self.permit.settled_district(self.city.policy, shanghai_date(at))
+        return self.city.counter(district, at)
+
     def counter_of(self, home: Residence, at: datetime) -> CommandContext:
         """An officer of that home's division acts; where it is outside the city, one of the
         division that issued the permit."""

@@ -91,7 +91,7 @@ class Years:
 
 def cancel(simulated: SimulatedPermit, reason: CancellationReason, at: datetime) -> None:
     """End the permit, and remember its holder if they may come back."""
-    simulated.permit.cancel(reason, simulated.at_counter(at))
+    simulated.permit.cancel(reason, simulated.where_settled(at))
     simulated.record(simulated.release())
     if reason in {CancellationReason.MOVED_AWAY, CancellationReason.RENOUNCED}:
         gone = Emigrant(simulated.permit.person, simulated.permit.holder_id, shanghai_date(at))

@@ -5,20 +5,23 @@ from itertools import product
 
 import pytest
 
+from domain.errors import HolderIsRestricted
 from domain.id_cards.collection import CollectedBy, Collection
 from domain.id_cards.errors import CollectionIncomplete, CollectionNotAsChosen, WrongStage
+from domain.id_cards.events import ApplicantRestricted
 from domain.id_cards.stages import Stage
 from domain.id_cards.submission import CollectionMethod
 from domain.person import Guardian
 from tests.domain.id_cards.scenario import (
     CHILDS_SUBMISSION,
+    DAY,
     IN_PERSON,
     SUBMISSION,
     collect,
     collected,
     reached,
 )
-from tests.domain.scenario import given
+from tests.domain.scenario import given, holder_restricted
 
 AGENT = Guardian("测代办", "990000199001010025")
 BY_AGENT = Collection(CollectedBy.AGENT, receipt_shown=True, signed=True, agent=AGENT)
@@ -122,3 +125,15 @@ def test_the_stage_comes_first_then_the_choice_then_what_is_missing():
 
     given(*reached(Stage.PRODUCED)).when(nothing).refused(WrongStage)
     arrived().when(nothing).refused(CollectionNotAsChosen)
+
+
+def test_a_restricted_applicants_number_is_not_compared_with_an_agents():
+    """A refusal that differs for the applicant's own number would tell it."""
+    by_agent = replace(SUBMISSION, collection=CollectionMethod.AGENT)
+    restricted = holder_restricted(DAY, ApplicantRestricted)
+    for agent in (AGENT, Guardian("测代办", "990000199001010017")):
+        (
+            given(*reached(Stage.ARRIVED, by_agent), restricted)
+            .when(collect(replace(BY_AGENT, agent=agent)))
+            .refused(HolderIsRestricted)
+        )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import data_protection
 from domain.errors import HolderIsRestricted, Refused
-from domain.id_cards.errors import WrongStage
+from domain.id_cards.errors import OtherStation, WrongStage
 from domain.id_cards.events import ApplicantRestricted, ApplicantRestrictionLifted
 from domain.id_cards.stages import COMES_FROM, Stage
 from tests.domain.id_cards.scenario import (
@@ -102,6 +102,18 @@ def test_the_history_folds_to_the_same_application(stage):
     assert application.collect_events() == given(*reached(stage)).events
     assert vars(application) == vars(folded)
     assert stage is folded.stage
+
+
+@pytest.mark.parametrize("wanted", COMMANDS)
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage.is_open])
+def test_only_the_station_that_has_accepted_it_takes_a_step(stage, wanted):
+    """Neither another one of the district nor one of no station; the stage is not told."""
+    for station in ("320211-02", "320281-03", None):
+        (
+            given(*reached(stage))
+            .when(lambda a, station=station: COMMANDS[wanted](a, on(DAY, station=station)))
+            .refused(OtherStation, code="OTHER_STATION")
+        )
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "长" * 501])

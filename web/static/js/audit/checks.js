@@ -27,6 +27,7 @@ function checkOf(check) {
     {},
     h("div", { class: "row row--apart" }, h("span", { class: `chip chip--${tone}` }, outcomeOf(check)), h("span", { class: "small soft" }, instant(check.checked_at))),
     h("p", { class: "small" }, text("audit.checked_by", { who: check.verifier ?? text("face.withheld"), scenario: text(`scenarios.${check.scenario}`), track: text(`tracks.${check.track}`) })),
+    ["wrong", "missing"].includes(check.card_code) ? h("p", { class: "notice notice--warn small" }, text(`audit.card_code_${check.card_code}`)) : null,
     check.differs ? h("p", { class: "notice notice--warn small" }, text("audit.differs", { today: outcomeOf(check.today) })) : null,
     check.relied_on ? h("p", { class: "notice notice--bad small" }, text("audit.relied_on")) : null,
   );

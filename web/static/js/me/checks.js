@@ -26,8 +26,8 @@ export class CheckList {
     if (answer) this.show(answer);
   }
 
-  show({ checks, next_before }) {
-    const oldest = next_before ? Date.parse(checks.at(-1).checked_at) : -Infinity;
+  show({ checks, unreadable, next_before }) {
+    const oldest = next_before && checks.length > 0 ? Date.parse(checks.at(-1).checked_at) : -Infinity;
     const phones = this.phones.filter(({ bound_at }) => Date.parse(bound_at) >= oldest);
     const entries = [
       ...checks.map((check) => ({ at: Date.parse(check.checked_at), element: this.one(check) })),
@@ -39,7 +39,8 @@ export class CheckList {
     };
     put(
       this.list,
-      checks.length === 0 && h("li", { class: "soft" }, text("me.no_checks")),
+      checks.length + unreadable.length === 0 && h("li", { class: "soft" }, text("me.no_checks")),
+      unreadable.length > 0 && h("li", { class: "soft" }, text("me.unreadable_checks", { count: unreadable.length })),
       ...entries.map(({ element }) => element),
       next_before &&
         this.shown < 100 &&
