@@ -176,6 +176,10 @@ def test_all_responses_of_a_permits_life_match_the_document(
             operator.post(f"{audit}/erasures", ORDER),
             erased := investigator.post(f"{audit}/erasures", ORDER),
         ],
+        f"DELETE {H}/erasures": [
+            operator.http.delete(f"{audit}/erasures", headers=operator.headers),
+        ],
+        "GET /v1/audit/erasures": [investigator.get("/v1/audit/erasures")],
         f"GET {Q}": [operator.get(Q), registrar.get(Q)],
         f"POST {Q}/{{permit_number}}/retries": [
             operator.post(f"{Q}/{permit['permit_number']}/retries"),

@@ -76,6 +76,8 @@ ALLOWED = {
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
     ("post", f"{H}/erasures"): {"investigator", "operator"},
+    ("delete", f"{H}/erasures"): {"investigator", "operator"},
+    ("get", "/v1/audit/erasures"): {"investigator", "operator"},
     ("get", f"{A}/events"): AUDITORS,
     ("get", f"{A}/state"): AUDITORS,
     ("get", f"{A}/timeline"): AUDITORS,
