@@ -98,7 +98,7 @@ class Refused(DomainError):
     """A rule forbids this.
 
     ``about`` names the records that the refusal tells of besides the one that was asked for: those
-    of another person. Callers are not told which.
+    of another person. No answer names them.
     """
 
     about: tuple[str, ...] = ()

@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         " process; more are answered 429",
     )
     fruitless_per_account_per_minute: int = Field(
-        300,
+        3000,
         ge=1,
         le=1_000_000,
         description="Requests by one account that were refused or changed nothing, and are on"

@@ -3,10 +3,10 @@
 import itertools
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
@@ -43,6 +43,7 @@ TEST_TOPICS = [
     "permit.renamed.v7",
     "test.ended.v1",
     "test.happened.v1",
+    "test.other.v2",
     "test.rare.v1",
 ]
 """Of events that no mapper has made."""
@@ -81,8 +82,15 @@ def blind_index() -> BlindIndex:
 def make_data_dir() -> Iterator[Callable[[], Path]]:
     """Folders for database servers. Not pytest's own: as root the server has another user, and
     every pytest that starts closes the folder above its temporary ones to others."""
-    with ExitStack() as stack:
-        yield lambda: Path(stack.enter_context(TemporaryDirectory(prefix="permit-ledger-")))
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(mkdtemp(prefix="permit-ledger-")))
+        return made[-1]
+
+    yield make
+    # Not waited for: there are hundreds of thousands of files by the end.
+    subprocess.Popen(["rm", "-rf", *made])
 
 
 @pytest.fixture(scope="session")

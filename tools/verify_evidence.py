@@ -85,7 +85,7 @@ NAMES_MAX = 5  # of files at fault, in one message
 
 DAMAGED = (
     *(ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError),
-    *(EOFError, NotImplementedError, struct.error, zlib.error),
+    *(EOFError, struct.error, zlib.error),
 )
 
 

@@ -19,8 +19,8 @@ none of them."""
 _OWN = frozenset({"x-correlation-id", "x-prometheus-scrape-timeout-seconds"})
 _BY_LOOPBACK = KnownHosts(frozenset())
 _DIRECT = frozenset(map(ip_address, ("127.0.0.1", "::1", "::ffff:127.0.0.1")))
-"""What a program asks from unless it is told to ask from another address, as the door of the
-container files is."""
+"""The addresses that a program of this machine asks from, unless it sets another one, as the door
+of the container files does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from kafka.structs import OffsetAndMetadata
 from consumers.contract.cloudevents import BadRecord, decode
 from consumers.contract.kinds import PARTITIONS, Kind
 from consumers.kafka.brokers import Brokers
-from consumers.kafka.client import committed_reader
+from consumers.kafka.client import StoppedReading, committed_reader
 from ledger.database.retry import Backoff
 
 from .batch import BATCH_EVENTS_MAX, Batch, BatchBuilder, Mark, Marks, UncountedRecord, seen
@@ -161,16 +161,11 @@ def consumer_group(folder: Path) -> str:
         return path.read_text("ascii")
 
 
-class _StoppedReading(KafkaError):  # type: ignore[misc]  # the library has no types
-    """The client returns no records, although there are some, or is in no group."""
-
-
 def _require_at_end(consumer: KafkaConsumer) -> None:
-    """Require that there is nothing to read: the client is not trusted to notice that its group or
-    its connections are stuck.
+    """Require that there is nothing to read.
 
     Raises:
-        _StoppedReading
+        StoppedReading
         KafkaError
     """
     assigned = list(consumer.assignment())
@@ -178,7 +173,7 @@ def _require_at_end(consumer: KafkaConsumer) -> None:
     if not assigned or any(
         consumer.position(each, timeout_ms=ENDS_TIMEOUT_MS) < ends[each] for each in assigned
     ):
-        raise _StoppedReading("the client has stopped reading")
+        raise StoppedReading("the client has stopped reading")
 
 
 class _Places(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from .brokers import Brokers
 
@@ -12,6 +13,11 @@ BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_MAX_MS = 2_000
 FETCH_WAIT_MS = 100
+
+
+class StoppedReading(KafkaError):  # type: ignore[misc]  # the library has no types
+    """The client returns nothing, although there is something to read, or is in no group. It is not
+    trusted to notice that its group or its connections are stuck."""
 
 
 def connection(brokers: Brokers) -> dict[str, Any]:

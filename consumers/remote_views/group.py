@@ -13,10 +13,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.topics import topic_id
+from consumers.kafka.client import StoppedReading
 from ledger.database.connections import Connection
 from projections.remote.source import CLOCKS_APART_MAX_S, Claim, claim, clock, record_end
 from projections.remote.views import RemoteViewWriter
@@ -31,11 +32,6 @@ STUCK_S = 60
 """Longer than the brokers keep a transaction open, behind which nothing is delivered."""
 
 _log = structlog.get_logger(__name__)
-
-
-class StoppedReading(KafkaError):  # type: ignore[misc]  # untyped
-    """The client returns nothing of a partition, although there is something. It is not trusted to
-    notice that its connections are stuck."""
 
 
 class TopicChanged(Exception):

@@ -49,7 +49,6 @@ SETTINGS = (
     "datestyle=ISO,YMD",
     "default_transaction_deferrable=off",
     "default_transaction_isolation=read\\ committed",
-    "default_transaction_read_only=off",
     "idle_in_transaction_session_timeout=0",
     "idle_session_timeout=0",
     "intervalstyle=postgres",

@@ -11,7 +11,7 @@ import pytest
 from tests.api.phones import Phone
 
 CLIENTS = 8
-KILLS = 3
+KILLS = 2
 ANSWERED_MIN = 30
 """Checks that go through between two kills, at least."""
 

@@ -204,6 +204,6 @@ def test_restrictions_and_erasures_are_not_told_to_everyone():
     ]
     events = dict.fromkeys([*topics, PermitIssued.TOPIC], 100)
 
-    told = document(LiveSummary(200, 200, date(2026, 1, 5), events))["events_today"]
+    counts = document(LiveSummary(200, 200, date(2026, 1, 5), events))["events_today"]
 
-    assert {PermitIssued.TOPIC: 100} == told
+    assert {PermitIssued.TOPIC: 100} == counts

@@ -67,7 +67,7 @@ def test_a_process_that_is_killed_loses_only_its_picture():
         while not (found := decoders()) and time.monotonic() < until:
             await asyncio.sleep(0.01)
         neighbour = asyncio.create_task(processes.read(blank(), "PNG", "b"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # no wait: it lets the task begin
         found[0].kill()
         with pytest.raises(NotAPicture, match="less time"):
             await hostile
@@ -223,7 +223,7 @@ def test_one_account_leaves_a_process_to_the_others():
 
     async def test(processes):
         costly = [asyncio.create_task(processes.read(slow(), "JPEG", "a")) for _ in range(6)]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # no wait: it lets the tasks begin
         await asyncio.wait_for(processes.read(blank(), "PNG", "b"), PATIENCE_S)
         ended = sum(task.done() for task in costly)
         for task in costly:

@@ -8,15 +8,14 @@ import pytest
 ENOUGH = 40
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_during_writes_leaves_no_process_behind(running, writing, eventually, gone, number):
+def test_ctrl_c_during_writes_leaves_no_process_behind(running, writing, eventually, gone):
     """Exit code 0, and no process of the roles or of the database remains."""
     processes = running.processes()
     assert {"postgres"} < {process.name() for process in processes}
 
     with writing(running) as writers:
         eventually(writers.have(ENOUGH))
-        running.process.send_signal(number)
+        running.process.send_signal(signal.SIGINT)
         assert 0 == running.process.wait(60)
 
     eventually(lambda: gone(processes))

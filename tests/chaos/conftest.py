@@ -34,7 +34,7 @@ from tests.chaos.writer_process import WriterProcess
 from tests.keks import keyring
 from tests.waiting import until as wait_until
 
-WAIT_S = 20
+WAIT_S = 60
 TEMPLATE = "template_for_chaos"
 
 

@@ -21,7 +21,7 @@ def append(services):
     service = services()
 
     def append(stream, version=1):
-        event = StoredEvent(stream, version, "test.happened.v1", b"{}")
+        event = StoredEvent(stream, version, "permit.endorsed.v1", b"{}")
         return service.ledger.log.append(Append([event]))
 
     append.service = service

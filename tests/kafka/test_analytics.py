@@ -20,7 +20,7 @@ from tests.analytics.consumer import Consumer
 from tests.kafka.growing import Growth, grow
 from tests.waiting import until
 
-KILLS, BATCHES_MAX, WAIT_S = 5, 8, 60
+KILLS, BATCHES_MAX, WAIT_S = 3, 8, 60
 AT = "2026-11-01T02:00:00+00:00"
 
 

@@ -4,7 +4,7 @@ from threading import Event
 
 import psycopg
 import pytest
-from psycopg.errors import CharacterNotInRepertoire, CheckViolation, NotNullViolation
+from psycopg.errors import CharacterNotInRepertoire, CheckViolation, RestrictViolation
 
 from ledger.database.connections import connect_to_append
 from ledger.errors import OutcomeUnknown, Unavailable, VersionTaken
@@ -60,7 +60,7 @@ def raw_log(new_raw_log, losing):
         (on("p", key=SURROGATE), UnicodeEncodeError),
         (on("p", version=0), CheckViolation),
         (on("p", version=2**31), psycopg.DataError),
-        (on("p", version=None), NotNullViolation),
+        (on("p", version=None), RestrictViolation),
     ],
     ids=[
         *("NUL in a stream", "NUL in a key", "NUL in a holder id", "surrogate in a stream"),

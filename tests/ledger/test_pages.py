@@ -1,6 +1,7 @@
 """Long streams are read page by page, so that the event loop answers others in between."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,8 @@ def long_permit(ledger, issue, context):
     """A permit whose card was lost and found again five hundred times."""
     number = issue()
     permit = ledger.permit(number)
+    policy = replace(context.policy, events_per_account_and_day_max=EVENTS)
+    context = replace(context, policy=policy)
     for n in range(EVENTS):
         permit.lift_loss(context) if n % 2 else permit.report_loss(context)
     stored = [ledger.event_mapper.to_stored_event(event) for event in permit.collect_events()]

@@ -198,7 +198,6 @@ HOSTILE = {
     "DateStyle": "German",
     "default_transaction_deferrable": "on",
     "default_transaction_isolation": "serializable",
-    "default_transaction_read_only": "on",
     "idle_in_transaction_session_timeout": "1ms",
     "idle_session_timeout": "1ms",
     "IntervalStyle": "iso_8601",

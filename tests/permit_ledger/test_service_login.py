@@ -124,12 +124,12 @@ def test_a_login_that_has_changed_its_own_sessions_serves_and_is_reported(
     """What its sessions begin with is set for each connection, from the first one of a start on."""
     url = as_member(migrated)
     with connect(url) as member:
-        for setting in ("default_transaction_read_only = on", "work_mem = '64kB'"):
+        for setting in ("timezone = 'Asia/Shanghai'", "work_mem = '64kB'"):
             member.execute(f"ALTER ROLE CURRENT_USER SET {setting}")
     settings = Settings(data_dir=tmp_path, database_url=url)
 
     with capture_logs() as said, database(settings) as service, connect(service) as connection:
-        assert ("off",) == connection.execute("SHOW default_transaction_read_only").fetchone()
+        assert ("UTC",) == connection.execute("SHOW timezone").fetchone()
 
     [warning] = [each for each in said if each["log_level"] == "warning"]
-    assert "begin with default_transaction_read_only, work_mem;" in warning["reason"]
+    assert "begin with TimeZone, work_mem;" in warning["reason"]

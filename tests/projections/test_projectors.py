@@ -32,8 +32,8 @@ class Tally(View):
     """A view that records each event it received, in the page's transaction."""
 
     CREATE = """
-        CREATE TABLE tally (stream text NOT NULL, version integer NOT NULL);
-        GRANT INSERT ON tally TO permit_ledger_service
+        CREATE TABLE public.tally (stream text NOT NULL, version integer NOT NULL);
+        GRANT INSERT ON public.tally TO permit_ledger_service
     """
 
     def __init__(self):
@@ -49,7 +49,7 @@ class Tally(View):
         for record in records:
             for version in record["versions"]:
                 connection.execute(
-                    "INSERT INTO tally VALUES (%s, %s)", [record["permit_number"], version]
+                    "INSERT INTO public.tally VALUES (%s, %s)", [record["permit_number"], version]
                 )
 
 

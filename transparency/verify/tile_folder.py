@@ -89,7 +89,7 @@ def write_whole(file: Path, content: bytes) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
     with os.fdopen(descriptor, "wb") as draft:
         draft.write(content)
-    Path(name).chmod(0o644)
+        os.fchmod(draft.fileno(), 0o644)  # not by its name, under which another file may be by then
     Path(name).replace(file)
 
 
