@@ -4,6 +4,7 @@ __all__ = [
     "addresses",
     "admission",
     "conditional",
+    "cookies",
     "correlation",
     "documents",
     "dpop",

@@ -226,7 +226,7 @@ def own_page(path: str) -> str:
 def _failed(code: str, page: str, error: Exception | None = None) -> Response:
     """Back to a page, which says what happened by the ``code`` in the fragment."""
     if error is not None:
-        _log.warning("sign-in failed", code=code, error=type(error).__name__)
+        _log.warning("sign-in failed", reason=code, error=type(error).__name__)
     return RedirectResponse(f"{own_page(page)}#sign-in={code}", 303, _NO_STORE)
 
 

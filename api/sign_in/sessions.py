@@ -1,9 +1,9 @@
 """Sessions of browsers, kept in the database and sealed with a key that is not in it.
 
 The browser has a random identifier in a cookie, the database its digest. What a session grants is
-sealed to that digest: whoever can write to the table can end sessions, but make none, prolong none,
-and move none to another browser. A session ends after :data:`IDLE` without a request, and in any
-case at its own end, which is part of what is sealed.
+sealed to that digest: those who can write to the table can end sessions, but make none, prolong
+none, and move none to another browser. A session ends after :data:`IDLE` without a request, and in
+any case at its own end, which is part of what is sealed.
 """
 
 from __future__ import annotations

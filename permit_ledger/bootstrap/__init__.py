@@ -8,6 +8,7 @@ __all__ = [
     "remote",
     "service",
     "setup",
+    "sign_in",
     "witness_policy",
     "workdays",
 ]
