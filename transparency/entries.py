@@ -1,20 +1,27 @@
-"""Entries: the public record of an event or a check in the tree.
+"""Entries: the public record of an event, a check or an audit read in the tree.
 
-Canonical JSON: members sorted, no spaces, UTF-8, no floats; nothing personal. A state is recorded
-as its SHA-256 digest, so an entry stays the same when its holder is erased.
+An entry is a commitment: ``{"commitment", "position"}``, the SHA-256 of its *details*, which say
+what happened and have a salt. So an entry says nothing to strangers, not even to those who know
+what to guess; details are for those who may see the row. Rows that were recorded before there were
+salts have none, and their details are the entry (format 1).
+
+All is canonical JSON: members sorted, no spaces, UTF-8, no floats; nothing personal. A state is
+recorded as its SHA-256 digest, so an entry stays the same when its holder is erased.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_base64
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from ledger.crypto import envelope
 from ledger.errors import Corrupt
+
+from .merkle import leaf_hash
 
 ENTRY_BYTES_MAX = 65_535
 """The length in a bundle of entries has 16 bits."""
@@ -23,20 +30,78 @@ NAME_BYTES_MAX = 4_096
 """Of the name of a stream or topic, a byte of which may take six; a longer one becomes a digest."""
 
 
+class Recorded(NamedTuple):
+    """An event as the tree has it: its details, and the entry that commits to them."""
+
+    position: int
+    stream: str
+    version: int
+    topic: str
+    salt: bytes | None
+    details: bytes
+    entry: bytes
+
+    @classmethod
+    def of(
+        cls,
+        position: int,
+        stream: str,
+        version: int,
+        topic: str,
+        state: bytes,
+        salt: bytes | None,
+        previous: bytes | None,
+    ) -> Recorded:
+        """Arguments as of :func:`event_details`."""
+        details = event_details(position, stream, version, topic, state, salt, previous)
+        entry = details if salt is None else committed(position, details)
+        return cls(position, stream, version, topic, salt, details, entry)
+
+    @property
+    def leaf(self) -> bytes:
+        return leaf_hash(self.entry)
+
+
+def committed(position: int, details: bytes) -> bytes:
+    """The entry of details that have a salt."""
+    return _canonical({"commitment": sha256(details).hexdigest(), "position": position})
+
+
 def event_entry(
-    position: int, stream: str, version: int, topic: str, state: bytes, previous: bytes | None
+    position: int,
+    stream: str,
+    version: int,
+    topic: str,
+    state: bytes,
+    salt: bytes | None,
+    previous: bytes | None,
 ) -> bytes:
-    """The entry of an event as it is stored.
+    """The entry of an event as it is stored; arguments as of :func:`event_details`."""
+    return Recorded.of(position, stream, version, topic, state, salt, previous).entry
+
+
+def event_details(
+    position: int,
+    stream: str,
+    version: int,
+    topic: str,
+    state: bytes,
+    salt: bytes | None,
+    previous: bytes | None,
+) -> bytes:
+    """What an event's entry is about.
 
     ``recorded_at`` is the state's, ``sealed`` the digest of the ciphertext in it; both are null
     where a state cannot be read, which keeps no event out of the tree.
 
     Args:
+        salt: 16 random bytes; ``None`` of a row that was recorded without (format 1).
         previous: the hash of the leaf of the same stream's previous version. A stream's leaves are
             a chain, so none of them can be left out unnoticed.
     """
     members = _members(state)
-    return _canonical(
+    return _salted(
+        salt,
         {
             "position": position,
             "previous": previous.hex() if previous else None,
@@ -46,19 +111,72 @@ def event_entry(
             "stream": _name(stream),
             "topic": _name(topic),
             "version": version,
-        }
+        },
     )
 
 
-def check_entry(position: int, check_id: UUID, state: bytes) -> bytes:
+def check_entry(position: int, check_id: UUID, state: bytes, salt: bytes | None) -> bytes:
     """The entry of a check as it is stored."""
-    return _canonical(
-        {
-            "check_id": str(check_id),
-            "position": position,
-            "state": sha256(state).hexdigest(),
-        }
-    )
+    details = check_details(position, check_id, state, salt)
+    return details if salt is None else committed(position, details)
+
+
+def check_details(position: int, check_id: UUID, state: bytes, salt: bytes | None) -> bytes:
+    members = {
+        "check_id": str(check_id),
+        "position": position,
+        "state": sha256(state).hexdigest(),
+    }
+    return _salted(salt, members)
+
+
+def audit_read_entry(position: int, *members: Any, salt: bytes) -> bytes:
+    """The entry of an audit read as it is stored; arguments as of :func:`audit_read_details`."""
+    return committed(position, audit_read_details(position, *members, salt=salt))
+
+
+def audit_read_details(
+    position: int,
+    read_id: str,
+    read_at: str,
+    reader: str,
+    case: str | None,
+    what: str,
+    subject: str | None,
+    parameters: str,
+    outcome: str,
+    correlation_id: str,
+    *,
+    salt: bytes,
+) -> bytes:
+    """``parameters`` is a text of JSON; ``position`` is the number of the entry."""
+    members = {
+        "case": case,
+        "correlation_id": correlation_id,
+        "outcome": outcome,
+        "parameters": _json(parameters),
+        "position": position,
+        "read_at": read_at,
+        "read_id": read_id,
+        "reader": reader,
+        "subject": subject,
+        "what": what,
+    }
+    return _salted(salt, members)
+
+
+def _json(text: str) -> Any:
+    """What JSON says; the text itself where it can't be read, which keeps no row out of the
+    tree."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def is_commitment(entry: bytes) -> bool:
+    """Return whether an entry hides what it is about; one of format 1 names it."""
+    return entry.startswith(b'{"commitment":')
 
 
 def bundled(entries: list[bytes]) -> bytes:
@@ -99,6 +217,10 @@ def _sealed(value: object) -> str | None:
         return sha256(a2b_base64(ciphertext, strict_mode=True)).hexdigest()
     except ValueError:
         return None
+
+
+def _salted(salt: bytes | None, members: dict[str, Any]) -> bytes:
+    return _canonical(members if salt is None else {**members, "salt": salt.hex()})
 
 
 def _canonical(members: dict[str, Any]) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any, LiteralString
 
 from ledger.database.named_sql import Queries
 
-from .entries import check_entry, event_entry
-from .merkle import HASH_BYTES, leaf_hash
+from .entries import Recorded, audit_read_entry, check_entry
+from .merkle import HASH_BYTES
 
 _sql = Queries("transparency", "sql/tree.sql")
 
@@ -35,15 +35,20 @@ class Log:
         return ledger + self.suffix
 
 
-def _event_entries(rows: Iterable[Row]) -> list[bytes]:
-    """Within a batch, the hash of an entry's predecessor is not in the tree yet."""
-    entries, leaves = [], dict[int, bytes]()
-    for position, stream, version, topic, state, before, leaf in rows:
+def recorded_events(rows: Iterable[Row]) -> list[Recorded]:
+    """Make the entries of events, each with its predecessor's position, and that one's leaf if it
+    is in the tree; within a batch it may not be yet."""
+    events, leaves = [], dict[int, bytes]()
+    for position, stream, version, topic, state, salt, before, leaf in rows:
         previous = _previous(position, before, leaf, leaves)
-        entry = event_entry(position, stream, version, topic, state, previous)
-        leaves[position] = leaf_hash(entry)
-        entries.append(entry)
-    return entries
+        event = Recorded.of(position, stream, version, topic, state, salt, previous)
+        leaves[position] = event.leaf
+        events.append(event)
+    return events
+
+
+def _event_entries(rows: Iterable[Row]) -> list[bytes]:
+    return [event.entry for event in recorded_events(rows)]
 
 
 def _previous(
@@ -58,11 +63,15 @@ def _previous(
 
 
 def _check_entries(rows: Iterable[Row]) -> list[bytes]:
-    return [check_entry(position, check_id, state) for position, check_id, state in rows]
+    return [check_entry(*row) for row in rows]
 
 
 def _manifest_entries(rows: Iterable[Row]) -> list[bytes]:
     return [entry for _, entry in rows]
+
+
+def _audit_read_entries(rows: Iterable[Row]) -> list[bytes]:
+    return [audit_read_entry(*members, salt=salt) for *members, salt in rows]
 
 
 EVENTS = Log("events", "", _sql.events_head, _sql.events_from, _event_entries)
@@ -70,7 +79,14 @@ CHECKS = Log("checks", "/checks", _sql.checks_head, _sql.checks_from, _check_ent
 MANIFESTS = Log(
     "manifests", "/manifests", _sql.manifests_head, _sql.manifests_from, _manifest_entries
 )
-LOGS = {log.name: log for log in (EVENTS, CHECKS, MANIFESTS)}
+AUDIT_READS = Log(
+    "audit-reads",
+    "/audit-reads",
+    _sql.audit_reads_head,
+    _sql.audit_reads_from,
+    _audit_read_entries,
+)
+LOGS = {log.name: log for log in (EVENTS, CHECKS, MANIFESTS, AUDIT_READS)}
 
 
 def gap_in(rows: Sequence[Row], after: int, until: int) -> int | None:

@@ -1,8 +1,8 @@
 """A Merkle prefix tree: an authenticated map whose cost follows what changes.
 
-A key is a digest, and its bits are its path from the root. A leaf stands where its path first leaves
-those of all others; a subtree without leaves is empty. So both can be proved: what a key's value is,
-and that a key has none (after Diem's "Jellyfish Merkle tree").
+A key is a digest, and its bits are its path from the root. A leaf stands where its path first
+leaves those of all others; a subtree without leaves is empty. So both can be proved: what a key's
+value is, and that a key has none (after Diem's "Jellyfish Merkle tree").
 
 ==================  ===============================================================
 hash of             is
@@ -12,9 +12,9 @@ a leaf              SHA-256(00 ‖ key ‖ value), wherever in the tree it stand
 a subtree of more   SHA-256(01 ‖ left ‖ right)
 ==================  ===============================================================
 
-Pure: the tree is kept as tiles of four levels, each under its :data:`Path`; a tile has up to sixteen
-slots, and a slot is a leaf or the hash of the tile below it. They are stored and read elsewhere
-(:mod:`transparency.last_events`).
+Pure: the tree is kept as tiles of four levels, each under its :data:`Path`; a tile has up to
+sixteen slots, and a slot is a leaf or the hash of the tile below it. They are stored and read
+elsewhere (:mod:`transparency.last_events`).
 """
 
 from __future__ import annotations
@@ -197,17 +197,34 @@ def _changed(
     return hash_of(slots)
 
 
-def built(leaves: Sequence[Leaf], path: Path = b"") -> bytes:
-    """The hash of the subtree at ``path`` of a map with just these leaves, which are sorted; nothing
-    is kept of its tiles."""
-    if len(leaves) < 2:  # noqa: PLR2004
-        return leaves[0].hash if leaves else EMPTY
+# Whole maps, made from their leaves.
+
+
+Keep = Callable[[Path, Slots], None]
+"""Takes each tile as it is made."""
+
+
+def subtree(leaves: Sequence[Leaf], path: Path, keep: Keep) -> Slot | None:
+    """What stands in the slot at ``path`` of a map whose leaves there are these, sorted."""
+    if len(leaves) < 2 and path:  # noqa: PLR2004
+        return leaves[0] if leaves else None
     depth = len(path)
-    row: list[Slot | None] = [None] * SLOTS
-    for slot, group in groupby(leaves, lambda leaf: slot_of(leaf.key, depth)):
-        own = list(group)
-        row[slot] = own[0] if len(own) == 1 else built(own, path + bytes([slot]))
-    return _hash(row)
+    groups = groupby(leaves, lambda leaf: slot_of(leaf.key, depth))
+    return joined(
+        {slot: subtree(list(own), path + bytes([slot]), keep) for slot, own in groups}, path, keep
+    )
+
+
+def joined(slots: Mapping[int, Slot | None], path: Path, keep: Keep) -> Slot | None:
+    """The same, from what stands in the slots of the tile at ``path``."""
+    taken: Slots = {slot: what for slot, what in slots.items() if what is not None}
+    if not taken:
+        return None
+    [*_, last] = taken.values()
+    if path and len(taken) == 1 and isinstance(last, Leaf):
+        return last
+    keep(path, taken)
+    return hash_of(taken)
 
 
 # Proofs.
@@ -216,8 +233,8 @@ def built(leaves: Sequence[Leaf], path: Path = b"") -> bytes:
 class Proof(NamedTuple):
     """What is at the end of a key's path, and the hashes beside that path from the root down.
 
-    ``leaf`` is the key's own where it has a value; another leaf that stands there, or nothing, where
-    it has none.
+    ``leaf`` is the key's own where it has a value; another leaf that stands there, or nothing,
+    where it has none.
     """
 
     leaf: Leaf | None

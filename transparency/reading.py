@@ -9,26 +9,28 @@ from typing import NamedTuple
 from psycopg.rows import tuple_row
 
 from ledger.database.named_sql import Queries
+from ledger.errors import Corrupt
 from ledger.eventlog.reads import GroupRead, Pool, read_rows
 
-from .entries import event_entry
-from .logs import LOGS, Log, Row, gap_in
-from .manifests import Manifest, row_entry
+from . import prefix_tree
+from .entries import Recorded
+from .last_events import LastEvent, key_of, paths_to
+from .logs import LOGS, Log, Row, gap_in, recorded_events
+from .manifests import Manifest
 from .merkle import (
     HASH_BYTES,
     WIDTH,
     Span,
     Tile,
-    check_inclusion,
     consistency_spans,
     hash_in,
     inclusion_spans,
-    leaf_hash,
     nodes_of,
     span_hash,
     tiles_of,
 )
 from .notes import SIGNATURES_MAX, Note, NoteVerifier, TreeHead
+from .prefix_tree import Damaged, Proof, decoded, proof_of
 from .store import columns, readable_checkpoint_in, tiles_in
 
 SIZE_MAX = 2**62
@@ -38,31 +40,21 @@ UNSIGNED_MAX = 50
 _sql = Queries("transparency", "sql/tree.sql")
 
 
-class Moved(Exception):
-    """The manifest is being replaced at this moment: try again."""
-
-
-class ManifestProof(NamedTuple):
-    """Proves that ``version`` was a permit's last when the tree had ``manifest.log_size`` leaves.
-
-    It is leaf ``row`` of the manifest, which is entry ``position`` of its log.
-    """
+class LastEventProof(NamedTuple):
+    """Proves which event was a stream's last when the tree had ``manifest.log_size`` leaves, or
+    that the stream had none. The manifest is entry ``position`` of its log."""
 
     position: int
     manifest: Manifest
-    row: int
-    version: int
-    path: list[bytes]
+    proof: Proof
 
-    def check(self, stream: str, last_leaf: bytes) -> None:
+    def check(self, stream: str, last: LastEvent | None) -> None:
         """Verify the proof.
 
         Raises:
-            ProofFailed: the manifest has another leaf there.
+            BadProof: the map has another value for the stream, or none.
         """
-        leaf = leaf_hash(row_entry(stream, self.version, last_leaf))
-        manifest = self.manifest
-        check_inclusion(leaf, self.row, manifest.permits, manifest.root, self.path)
+        prefix_tree.check(key_of(stream), last and last.value, self.manifest.root, self.proof)
 
 
 class TreeReader:
@@ -79,7 +71,7 @@ class TreeReader:
         self._pool = pool
         self._keys = keys
         self._sizes = GroupRead(self._read_sizes)
-        self._leaves = GroupRead(self._read_leaves)
+        self._recorded = GroupRead(self._read_recorded)
 
     # -- sizes and checkpoints ---------------------------------------------------------------------
 
@@ -171,14 +163,26 @@ class TreeReader:
         rows = await self._rows(log.rows, after=after, until=after + width)
         return None if gap_in(rows, after, after + width) else log.entries(rows)
 
-    async def leaf(self, position: int) -> bytes | None:
-        """The hash of an event's leaf, in the tree or not yet."""
-        return await self._leaves.get(position)
+    async def recorded(self, position: int) -> Recorded | None:
+        """An event's details and entry, in the tree or not yet."""
+        return await self._recorded.get(position)
 
-    async def stream_entries(self, stream_of: int) -> list[tuple[int, bytes]]:
-        """Positions and entries of the whole stream that has an event at this position."""
-        rows = await self._rows(_sql.stream_of, positions=[stream_of])
+    async def recorded_with(self, position: int) -> list[Recorded]:
+        """The same of the whole stream that has an event at this position."""
+        rows = await self._rows(_sql.stream_of, positions=[position])
         return chained(rows)
+
+    async def recorded_page(self, stream: str, after: int, until: int) -> dict[int, Recorded]:
+        """The same of a stream's versions above ``after`` up to ``until``, by version."""
+        rows = await self._rows(_sql.events_of, stream=stream, after=after, until=until)
+        if not rows:
+            return {}
+        position, *_, before, leaf = rows[0]
+        if before is not None and leaf is None:  # it is not in the tree yet
+            events = await self.recorded_with(position)
+        else:
+            events = recorded_events(rows)
+        return {event.version: event for event in events if after < event.version <= until}
 
     # -- manifests -------------------------------------------------------------------------------
 
@@ -190,34 +194,28 @@ class TreeReader:
         """Request a manifest of the integrator, which makes it at once if the log has moved."""
         await self._rows(_sql.ask_for_manifest)
 
-    async def manifest(self, stream: str) -> ManifestProof | None:
-        """A permit's place in the newest manifest, if it has one there.
+    async def last_event(self, stream: str) -> LastEventProof | None:
+        """The proof of a stream's last event by the newest manifest; ``None`` while there is none
+        that has a map.
 
         Raises:
-            Moved
+            Corrupt: the map was changed.
         """
-        newest = await self._rows(_sql.newest_manifest)
-        row = await self._rows(_sql.manifest_row, stream=stream)
-        if not newest or not row:
+        key = key_of(stream)
+        rows = await self._rows(_sql.last_event_path, paths=paths_to(key))
+        if not rows:
             return None
-        position, entry = newest[0]
-        tile, streams, versions = row[0]
-        if stream not in streams:
+        position, manifest = rows[0][0], Manifest.of(rows[0][1])
+        if manifest.permits is not None:
             return None
-        manifest, at = Manifest.of(entry), streams.index(stream)
-        number = tile * WIDTH + at
-        version = versions[at] if versions and at < len(versions) else None
-        # Rows of another manifest, or not the integrator's own: they prove nothing.
-        if not 0 <= number < manifest.permits or version is None:
-            raise Moved
-        spans = inclusion_spans(number, manifest.permits)
-        levels, indexes = columns(tiles_of(nodes_of(spans)))
-        rows = await self._rows(_sql.select_manifest_tiles, levels=levels, indexes=indexes)
         try:
-            path = hashes_of(spans, tiles_in(rows))
-        except KeyError:
-            raise Moved from None
-        return ManifestProof(position, manifest, number, version, path)
+            tiles = {path: decoded(slots) for *_, path, slots in rows if path is not None}
+            proof = proof_of(
+                key, lambda paths: {path: tiles[path] for path in paths if path in tiles}
+            )
+        except Damaged as error:
+            raise Corrupt(f"The map of last events was changed: {error}.") from None
+        return LastEventProof(position, manifest, proof)
 
     # -- queries -----------------------------------------------------------------------------------
 
@@ -246,9 +244,9 @@ class TreeReader:
         rows = await self._rows(_sql.select_trees)
         return {tree: size for tree, size, *_ in rows}
 
-    async def _read_leaves(self, positions: list[int]) -> Mapping[int, bytes]:
+    async def _read_recorded(self, positions: list[int]) -> Mapping[int, Recorded]:
         rows = await self._rows(_sql.stream_of, positions=positions)
-        return {position: leaf_hash(entry) for position, entry in chained(rows)}
+        return {event.position: event for event in chained(rows)}
 
     async def _rows(self, query: str, **parameters: object) -> list[Row]:
         return await read_rows(self._pool, query, parameters, tuple_row)
@@ -265,16 +263,24 @@ def hashes_of(spans: Iterable[Span], tiles: Mapping[Tile, bytes]) -> list[bytes]
     return [span_hash(span, known) for span in listed]
 
 
-def chained(rows: Iterable[Row]) -> list[tuple[int, bytes]]:
-    """Positions and entries of whole streams, each in the order of its versions."""
-    found: list[tuple[int, bytes]] = []
+def chained(rows: Iterable[Row]) -> list[Recorded]:
+    """The events of whole streams, each stream in the order of its versions."""
+    found: list[Recorded] = []
     last_stream, last_version, previous = "", 0, None
-    for stream, version, position, topic, state in rows:
+    for position, stream, version, topic, state, salt in rows:
         follows = stream == last_stream and version == last_version + 1
-        entry = event_entry(position, stream, version, topic, state, previous if follows else None)
-        found.append((position, entry))
-        last_stream, last_version, previous = stream, version, leaf_hash(entry)
+        before = previous if follows else None
+        found.append(Recorded.of(position, stream, version, topic, state, salt, before))
+        last_stream, last_version, previous = stream, version, found[-1].leaf
     return found
 
 
-__all__ = ["LOGS", "ManifestProof", "Moved", "TreeHead", "TreeReader", "chained", "hashes_of"]
+__all__ = [
+    "LOGS",
+    "LastEventProof",
+    "Recorded",
+    "TreeHead",
+    "TreeReader",
+    "chained",
+    "hashes_of",
+]

@@ -140,7 +140,6 @@ def _named_case(request: Request) -> str | None:
 
 Investigator = Annotated[Principal, Depends(investigator)]
 WHOLE_HISTORY: Final = (Depends(with_place),)
-Auditor = Annotated[Principal, Depends(investigator_or_operator)]
 
 
 class AuditedRoute(APIRoute):
@@ -202,8 +201,8 @@ class AuditedRoute(APIRoute):
 
 
 class EntriesRoute(AuditedRoute):
-    """The same for the entries of the trees, which name permits and receipts: a look of anyone but
-    a mere operator, who copies the log as a whole. Endpoints take an :data:`Auditor`."""
+    """The same for entries of the trees that name permits and receipts: a look of anyone but a mere
+    operator, who copies the log as a whole."""
 
     def _is_look(self, reader: Principal, response: Response) -> bool:  # noqa: ARG002
         return Scope.AUDIT_READ in reader.scopes or Scope.OPERATE not in reader.scopes

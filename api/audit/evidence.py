@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response, StreamingResponse
@@ -21,13 +21,15 @@ from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.permit_document import permit_document
 from domain.policy import Policy
-from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
+from ledger.errors import Corrupt, Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
+from transparency.entries import Recorded
+from transparency.last_events import LastEvent
 from transparency.logs import EVENTS, MANIFESTS
-from transparency.merkle import ProofFailed, leaf_hash
 from transparency.notes import COSIGNATURE, Note, TreeHead
+from transparency.prefix_tree import BadProof
 from transparency.proof_text import TlogProof
-from transparency.reading import ManifestProof, Moved
+from transparency.reading import LastEventProof
 
 from .answers import EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
@@ -40,9 +42,8 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
 WAIT_S = 5.0
 """How long evidence waits for the tree, and then for a manifest that includes the last event."""
 
-ATTEMPTS = 5
-Entries = list[tuple[int, bytes]]
-"""A permit's, in the order of its versions, with their positions."""
+Entries = list[Recorded]
+"""A permit's, in the order of its versions."""
 
 Service = Annotated[Services, Depends(services)]
 
@@ -91,9 +92,9 @@ async def zipped(
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
     await _integrated(last, caller, service)
-    entries = [one for one in await trees.stream_entries(last) if one[0] <= last]
-    row = await _manifest_row(stream, entries, caller, service)
-    newest = await _newest(max(last, row.manifest.log_size if row else 0), service)
+    entries = [one for one in await trees.recorded_with(last) if one.position <= last]
+    found = await _last_event(stream, entries, caller, service)
+    newest = await _newest(max(last, found.proof.manifest.log_size if found else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
     evidence = Evidence(
         origin=trees.origin,
@@ -106,7 +107,7 @@ async def zipped(
         events=await _events(history, events, entries, newest, service),
         checkpoints=checkpoints,
         growth=await _growth(checkpoints, service),
-        completeness=await _completeness(row, entries, newest, service) if row else None,
+        completeness=await _completeness(found, newest, service) if found else None,
         state=state,
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
@@ -126,33 +127,34 @@ async def _integrated(position: int, caller: Principal, service: Services) -> No
         raise Unavailable("The last event is not in the tree yet: try again.")
 
 
-async def _manifest_row(
-    number: str, entries: Entries, caller: Principal, service: Services
-) -> ManifestProof | None:
-    """Return the permit's row in a manifest, in one with its last event if that is made in time."""
+class _Last(NamedTuple):
+    proof: LastEventProof
+    event: LastEvent
+
+
+async def _last_event(
+    stream: str, entries: Entries, caller: Principal, service: Services
+) -> _Last | None:
+    """Prove which event was the permit's last by a manifest, by one with the last of ``entries`` if
+    that is made in time."""
     trees = service.trees
 
     async def is_there() -> bool:
         newest = await trees.newest_manifest()
-        if newest is None or newest.log_size < entries[-1][0]:
+        if newest is None or newest.log_size < entries[-1].position:
             await trees.ask_for_manifest()
             return False
-        return True
+        return await trees.size(MANIFESTS) > 0
 
     await service.waits.until(is_there, WAIT_S, caller.subject)
-    found = None
-    for _ in range(ATTEMPTS):  # the manifest may be replaced meanwhile
-        with suppress(Moved, ProofFailed):
-            found = await trees.manifest(number)
-            if found and await trees.size(MANIFESTS) >= found.position:
-                found.check(number, _leaf_of(found, entries))
-                return found
-        await asyncio.sleep(WAIT_S / 20)
-    return found
-
-
-def _leaf_of(row: ManifestProof, entries: Entries) -> bytes:
-    return leaf_hash(entries[row.version - 1][1]) if row.version <= len(entries) else b""
+    with suppress(BadProof, Corrupt):
+        proof = await trees.last_event(stream)
+        covered = [one for one in entries if proof and one.position <= proof.manifest.log_size]
+        if proof and covered:
+            last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
+            proof.check(stream, last)
+            return _Last(proof, last)
+    return None
 
 
 async def _newest(size_min: int, service: Services) -> Note:
@@ -197,30 +199,30 @@ async def _events(
     newest: Note,
     service: Services,
 ) -> list[ProvedEvent]:
-    by_position, size = dict(entries), _size(newest)
+    by_position, size = {one.position: one for one in entries}, _size(newest)
     proved = []
     for recorded, event in zip(history.events, events, strict=True):
         index = recorded.position - 1
         path = await _path(service.trees.inclusion(EVENTS, index, size))
-        entry = by_position.get(recorded.position, b"{}")
         proof = TlogProof(index, tuple(path), newest)
-        proved.append(ProvedEvent(event, recorded.stored.state, entry, proof))
+        one = by_position[recorded.position]
+        proved.append(ProvedEvent(event, recorded.stored.state, one, proof))
     return proved
 
 
-async def _completeness(
-    row: ManifestProof, entries: Entries, newest: Note, service: Services
-) -> Completeness | None:
-    checkpoint = await service.trees.oldest(MANIFESTS, row.position)
+async def _completeness(last: _Last, newest: Note, service: Services) -> Completeness | None:
+    position, manifest = last.proof.position, last.proof.manifest
+    checkpoint = await service.trees.oldest(MANIFESTS, position)
     if checkpoint is None:
         return None
-    index, trees = row.position - 1, service.trees
+    index, trees = position - 1, service.trees
     path = await _path(trees.inclusion(MANIFESTS, index, _size(checkpoint)))
     return Completeness(
-        row=row,
-        last_leaf=_leaf_of(row, entries),
+        manifest=manifest,
+        last=last.event,
+        path=last.proof.proof.siblings,
         entry_proof=TlogProof(index, tuple(path), checkpoint),
-        consistency=await _path(trees.consistency(EVENTS, row.manifest.log_size, _size(newest))),
+        consistency=await _path(trees.consistency(EVENTS, manifest.log_size, _size(newest))),
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import zipfile
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -19,14 +19,15 @@ from typing import Any, Final
 import orjson
 
 from api.http.rendering import Json
-from transparency.manifests import row_entry
+from transparency.entries import Recorded
+from transparency.last_events import LastEvent
+from transparency.manifests import Manifest
 from transparency.notes import Note, NoteVerifier
 from transparency.proof_text import TlogProof
-from transparency.reading import ManifestProof
 
 from .answers import EventAnswer
 
-FORMAT: Final = "permit-ledger-evidence/2"
+FORMAT: Final = "permit-ledger-evidence/3"
 SIGNATURE: Final = "permit-evidence+jwt"
 """The type of the JWS that signs the list of files."""
 VERIFIER = "verify_evidence.py"
@@ -38,20 +39,22 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
-    """``state`` are the stored bytes, ``entry`` is the tree's entry of them."""
+    """``state`` are the stored bytes, ``recorded`` has the tree's entry of them."""
 
     answer: EventAnswer
     state: bytes
-    entry: bytes
+    recorded: Recorded
     proof: TlogProof
 
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """Proof that no later event is missing: the row in a manifest, and the manifest's proof."""
+    """Proof that no later event is missing: the last one in the map of a manifest, its path to the
+    map's root, and the manifest's proof."""
 
-    row: ManifestProof
-    last_leaf: bytes
+    manifest: Manifest
+    last: LastEvent
+    path: Sequence[bytes]
     entry_proof: TlogProof
     consistency: list[bytes]
 
@@ -125,11 +128,10 @@ class Evidence:
                     "position": event.answer.position,
                     "version": event.answer.version,
                     "topic": event.answer.type,
-                    "recorded_at": orjson.loads(event.entry)["recorded_at"],
+                    "recorded_at": orjson.loads(event.recorded.details)["recorded_at"],
                 }
                 for event in self.events
             ],
-            "manifest_row": self.completeness.row.row if self.completeness else None,
             "files": digests,
         }
 
@@ -149,15 +151,14 @@ class Evidence:
             yield f"consistency/{name}.txt", _hashes(path)
         for event in self.events:
             position = event.answer.position
-            yield f"entries/{position}.json", event.entry
+            yield f"entries/{position}.json", event.recorded.entry
+            yield f"details/{position}.json", event.recorded.details
             yield f"states/{position}.bin", event.state
             yield f"proofs/{position}.tlog-proof", str(event.proof).encode()
         if complete := self.completeness:
-            row, manifest = complete.row, complete.row.manifest
-            stated = row_entry(self.stream, row.version, complete.last_leaf)
-            yield "manifest/row.json", stated
-            yield "manifest/row-path.txt", _hashes(row.path)
-            yield "manifest/entry.json", manifest.entry
+            yield "manifest/row.json", complete.last.row
+            yield "manifest/row-path.txt", _hashes(complete.path)
+            yield "manifest/entry.json", complete.manifest.entry
             yield "manifest/entry.tlog-proof", str(complete.entry_proof).encode()
             yield "manifest/consistency.txt", _hashes(complete.consistency)
 

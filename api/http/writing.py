@@ -2,6 +2,7 @@
 its position, version and receipt."""
 
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated, Final
@@ -150,22 +151,27 @@ def _written(
 
 
 async def _receipt(position: int, service: Services) -> dict[str, str]:
-    """Return the hash of the append's leaf and a signed promise that the tree will have it.
+    """Return the hash of the append's leaf, its details in Base64, and a signed promise that the
+    tree will have it.
 
     A client that keeps the promise can prove a minute later that the tree lacks the fact, or has
     another one in its place. Empty if the log is unavailable: the append has happened, and its
     proof can be fetched later.
     """
     with suppress(LedgerError):
-        if leaf := await service.trees.leaf(position):
+        if event := await service.trees.recorded(position):
             now = int(time.time())
             claims = {
                 "origin": service.trees.origin,
                 "position": position,
-                "leaf_hash": leaf.hex(),
+                "leaf_hash": event.leaf.hex(),
                 "iat": now,
                 "integrated_by": now + INTEGRATED_WITHIN_S,
             }
             promise = service.receipts.sign(claims, kind=APPEND_PROMISE)
-            return {"Ledger-Leaf-Hash": leaf.hex(), "Ledger-Promise": promise}
+            return {
+                "Ledger-Leaf-Hash": event.leaf.hex(),
+                "Ledger-Leaf-Details": b64encode(event.details).decode(),
+                "Ledger-Promise": promise,
+            }
     return {}

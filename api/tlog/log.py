@@ -1,8 +1,9 @@
 """The public transparency log: checkpoints, tiles, entries, proofs, keys (C2SP tlog-tiles).
 
 The log of events is under ``/tlog``, that of checks under ``/tlog/checks``, that of manifests under
-``/tlog/manifests``. Checkpoints, tiles and proofs are public. Entries are not: they name permits
-and say what happened to them, so they are for those who audit or operate the ledger.
+``/tlog/manifests``, that of audit reads under ``/tlog/audit-reads``. All is public but entries of
+format 1: they name permits and say what happened to them, so they are for those who audit or
+operate the ledger.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.responses import Response
 from werkzeug.http import parse_list_header, parse_options_header, unquote_header_value
 
-from api.audit.audited import Auditor, EntriesRoute
+from api.audit.audited import EntriesRoute, investigator_or_operator
 from api.http import documents
 from api.http.admission import client_of
 from api.http.problems import HttpProblem
+from api.http.security import documented
 from api.http.services import Services, services
 from ledger.errors import Unavailable
 from ledger.eventlog.follow import POSITION_MAX
-from transparency.entries import bundled
-from transparency.logs import LOGS, Log
+from transparency.entries import bundled, is_commitment
+from transparency.logs import LOGS, MANIFESTS, Log
 from transparency.merkle import LEVEL_MAX, WIDTH, Tile, TilePath
 from transparency.notes import Note, TreeHead
 from transparency.proof_text import TlogProof
@@ -101,13 +103,21 @@ def _tile_of(log: Log) -> Callable[..., Awaitable[Response]]:
 
 
 def _entries_of(log: Log) -> Callable[..., Awaitable[Response]]:
-    async def entries(tile_path: str, service: Service, _: Auditor) -> Response:
-        """A bundle of entries `<N>[.p/<W>]`, for those who operate the ledger, and those who audit
-        it in a case, whose look is recorded."""
+    async def entries(
+        request: Request,
+        tile_path: str,
+        service: Service,
+        scheme: Annotated[None, Depends(documented)],
+    ) -> Response:
+        """A bundle of entries `<N>[.p/<W>]`. One with entries that are no commitments is for those
+        who operate the ledger, and those who audit it in a case, whose look is recorded."""
         wanted = _tile_path(f"entries/{tile_path}")
         found = await service.trees.entries(log, wanted.number, wanted.width)
         if found is None:
             raise not_there("There is no such bundle, or not yet.")
+        if log is MANIFESTS or all(map(is_commitment, found)):
+            return answer(bundled(found), OCTETS, FOR_EVER)
+        await investigator_or_operator(request, service, scheme)
         return Response(bundled(found), 200, {"Cache-Control": FOR_ONE_FOR_EVER}, OCTETS)
 
     return entries

@@ -21,7 +21,7 @@ SELECT ledger.grow_tree(%(tree)s, %(old_size)s, %(old_root)s, %(size)s, %(root)s
 -- name: events_from
 -- Events for the tree, each with the position of its stream's previous version, and the hash of that
 -- one's leaf where the tree has it.
-SELECT events.position, events.stream, events.version, events.topic, events.state,
+SELECT events.position, events.stream, events.version, events.topic, events.state, events.salt,
        before.position, before.leaf
 FROM ledger.events LEFT JOIN LATERAL (
     SELECT before.position, (
@@ -37,13 +37,38 @@ FROM ledger.events LEFT JOIN LATERAL (
 WHERE events.position > %(after)s AND events.position <= %(until)s
 ORDER BY events.position;
 
+-- name: events_of
+-- The same, of a page of one stream.
+SELECT events.position, events.stream, events.version, events.topic, events.state, events.salt,
+       before.position, before.leaf
+FROM ledger.events LEFT JOIN LATERAL (
+    SELECT before.position, (
+        SELECT substring(hashes FROM ((before.position - 1) %% 256 * 32)::integer + 1 FOR 32)
+        FROM ledger.tiles
+        WHERE tree = 'events' AND level = 0 AND index = (before.position - 1) / 256
+    ) AS leaf
+    FROM ledger.events AS before
+    WHERE events.version > 1 -- a first version has no predecessor
+      AND before.stream = events.stream AND before.version = events.version - 1
+    LIMIT 1
+) AS before ON true
+WHERE events.stream = %(stream)s
+  AND events.version > %(after)s AND events.version <= %(until)s
+ORDER BY events.position;
+
 -- name: checks_from
-SELECT position, check_id, state FROM ledger.checks
+SELECT position, check_id, state, salt FROM ledger.checks
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
 
 -- name: manifests_from
 SELECT position, entry FROM ledger.manifests
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
+
+-- name: audit_reads_from
+SELECT entry, read_id::text,
+       to_char(read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS read_at,
+       reader, case_number, what, subject, parameters::text, outcome, correlation_id, salt
+FROM ledger.audit_reads WHERE entry > %(after)s AND entry <= %(until)s ORDER BY entry;
 
 -- name: events_head
 SELECT position FROM ledger.head;
@@ -51,12 +76,15 @@ SELECT position FROM ledger.head;
 -- name: checks_head
 SELECT position FROM ledger.checks_head;
 
+-- name: audit_reads_head
+SELECT entry FROM ledger.audit_reads_head;
+
 -- name: manifests_head
 SELECT coalesce(max(position), 0) FROM ledger.manifests;
 
 -- name: stream_of
 -- All events of the streams that have an event at one of these positions.
-SELECT stream, version, position, topic, state FROM ledger.events
+SELECT position, stream, version, topic, state, salt FROM ledger.events
 WHERE stream IN (SELECT stream FROM ledger.events WHERE position = ANY (%(positions)s))
 ORDER BY stream, version;
 
@@ -120,48 +148,40 @@ WHERE tree = %(tree)s AND size > %(size_min)s AND signed_at > %(at)s ORDER BY si
 -- The integrator makes a manifest at once if the log has grown.
 SELECT pg_notify('permit_ledger_tree', '');
 
--- name: last_versions
--- Each permit's last event up to a position, in the order of the permits' bytes; each permit is found
--- from the one before.
-WITH RECURSIVE found (stream) AS (
-    (SELECT stream FROM ledger.events ORDER BY stream LIMIT 1)
-    UNION ALL
-    SELECT (SELECT stream FROM ledger.events WHERE stream > found.stream ORDER BY stream LIMIT 1)
-    FROM found WHERE stream IS NOT NULL
+-- name: last_events_head
+SELECT position, root FROM ledger.last_events;
+
+-- name: last_events_between
+-- The last event of each stream that has one at these positions, with its leaf.
+SELECT stream, version, salt, (
+    SELECT substring(hashes FROM ((position - 1) %% 256 * 32)::integer + 1 FOR 32)
+    FROM ledger.tiles
+    WHERE tree = 'events' AND level = 0 AND index = (position - 1) / 256
 )
-SELECT found.stream, last.version, last.leaf
-FROM found CROSS JOIN LATERAL (
-    SELECT version, (
-        SELECT substring(hashes FROM ((position - 1) %% 256 * 32)::integer + 1 FOR 32)
-        FROM ledger.tiles
-        WHERE tree = 'events' AND level = 0 AND index = (position - 1) / 256
-    ) AS leaf
-    FROM ledger.events
-    WHERE events.stream = found.stream AND position <= %(size)s
-    ORDER BY version DESC LIMIT 1
-) AS last
-ORDER BY found.stream COLLATE "C";
+FROM (
+    SELECT DISTINCT ON (stream) stream, version, salt, position FROM ledger.events
+    WHERE position > %(after)s AND position <= %(until)s ORDER BY stream, version DESC
+) AS last;
+
+-- name: select_last_events_tiles
+SELECT path, slots FROM ledger.last_events_tiles WHERE path = ANY (%(paths)s::bytea[]);
+
+-- name: store_last_events_tiles
+INSERT INTO ledger.last_events_tiles (path, slots)
+SELECT * FROM unnest(%(paths)s::bytea[], %(slots)s::bytea[])
+ON CONFLICT (path) DO UPDATE SET slots = excluded.slots;
+
+-- name: move_last_events
+UPDATE ledger.last_events SET position = %(position)s, root = %(root)s;
+
+-- name: last_event_path
+-- The newest manifest, and of the map that it records the tiles on a path.
+SELECT newest.position, entry, path, slots
+FROM (SELECT position, entry FROM ledger.manifests ORDER BY position DESC LIMIT 1) AS newest
+LEFT JOIN ledger.last_events_tiles ON path = ANY (%(paths)s::bytea[]);
 
 -- name: add_manifest
 SELECT ledger.add_manifest(%(position)s, %(entry)s);
 
 -- name: newest_manifest
 SELECT position, entry FROM ledger.manifests ORDER BY position DESC LIMIT 1;
-
--- name: clear_manifest_tiles
-DELETE FROM ledger.manifest_tiles;
-
--- name: store_manifest_tile
-INSERT INTO ledger.manifest_tiles (level, index, hashes, streams, versions)
-VALUES (%s, %s, %s, %s, %s);
-
--- name: manifest_row
--- The tile of a permit in the manifest, if there is one.
-SELECT index, streams, versions FROM ledger.manifest_tiles
-WHERE level = 0 AND streams[1] <= %(stream)s COLLATE "C"
-ORDER BY streams[1] DESC LIMIT 1;
-
--- name: select_manifest_tiles
-SELECT tiles.level, tiles.index, hashes
-FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS wanted (level, index)
-JOIN ledger.manifest_tiles AS tiles ON tiles.level = wanted.level AND tiles.index = wanted.index;

@@ -17,6 +17,9 @@ WHERE tree = %(tree)s AND level = %(level)s AND index = %(index)s;
 -- name: beyond_events
 SELECT position FROM ledger.events WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;
 
+-- name: beyond_audit_reads
+SELECT entry FROM ledger.audit_reads WHERE entry > %(after)s ORDER BY entry LIMIT %(limit)s;
+
 -- name: beyond_checks
 SELECT position FROM ledger.checks WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;
 
@@ -29,7 +32,7 @@ ORDER BY bound;
 
 -- name: streams_in_range
 -- Whole streams, each in the order of its versions; a null bound is no bound.
-SELECT position, stream, version, topic, state FROM ledger.events
+SELECT position, stream, version, topic, state, salt FROM ledger.events
 WHERE (%(lower)s::text IS NULL OR stream >= %(lower)s)
   AND (%(upper)s::text IS NULL OR stream < %(upper)s)
 ORDER BY stream, version;
@@ -38,12 +41,18 @@ ORDER BY stream, version;
 -- An instant that is none, or outside of the years that can be read, is null: not what a state says.
 SELECT position, check_id,
        CASE WHEN checked_at BETWEEN '1000-01-01' AND '9999-01-01' THEN checked_at END AS checked_at,
-       permit_number, track, scenario, outcome, reason, verifier_index, as_of_position, state
+       permit_number, track, scenario, outcome, reason, verifier_index, as_of_position, state, salt
 FROM ledger.checks WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
 
 -- name: manifests_in_range
 SELECT position, entry FROM ledger.manifests
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
+
+-- name: audit_reads_in_range
+SELECT entry, read_id::text,
+       to_char(read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS read_at,
+       reader, case_number, what, subject, parameters::text, outcome, correlation_id, salt
+FROM ledger.audit_reads WHERE entry > %(after)s AND entry <= %(until)s ORDER BY entry;
 
 -- name: checkpoints
 SELECT size, root FROM ledger.checkpoints WHERE tree = %(tree)s ORDER BY size;
@@ -80,15 +89,36 @@ FROM found CROSS JOIN LATERAL (
 ) AS last
 ORDER BY found.stream COLLATE "C";
 
--- name: manifest_rows
-SELECT level, index, hashes, streams, versions FROM ledger.manifest_tiles
-WHERE level = 0 ORDER BY index;
+-- name: last_events_by_key
+-- The same in the order of the streams' digests, which are their keys in the map.
+WITH RECURSIVE found (stream) AS (
+    (SELECT stream FROM ledger.events ORDER BY stream LIMIT 1)
+    UNION ALL
+    SELECT (SELECT stream FROM ledger.events WHERE stream > found.stream ORDER BY stream LIMIT 1)
+    FROM found WHERE stream IS NOT NULL
+)
+SELECT sha256(convert_to(found.stream, 'UTF8')) AS key, found.stream,
+       last.version, last.position, last.salt
+FROM found CROSS JOIN LATERAL (
+    SELECT version, position, salt FROM ledger.events
+    WHERE events.stream = found.stream AND position <= %(size)s
+    ORDER BY version DESC LIMIT 1
+) AS last
+ORDER BY key;
 
--- name: manifest_tiles_above
-SELECT level, index, hashes FROM ledger.manifest_tiles WHERE level > 0;
+-- name: last_events_head
+SELECT position, root FROM ledger.last_events;
+
+-- name: last_events_tiles_below
+-- The tiles whose paths begin with these slots.
+SELECT path, slots FROM ledger.last_events_tiles
+WHERE path >= %(first)s AND (%(end)s::bytea IS NULL OR path < %(end)s);
+
+-- name: last_events_tiles_above
+SELECT path, slots FROM ledger.last_events_tiles WHERE octet_length(path) < %(length)s;
 
 -- name: events_at
-SELECT position, stream, version, topic, state FROM ledger.events
+SELECT position, stream, version, topic, state, salt FROM ledger.events
 WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
 
 -- name: versions_at
@@ -96,12 +126,18 @@ SELECT stream, version, position FROM ledger.events
 WHERE stream = ANY (%(streams)s::text[]) ORDER BY stream, version;
 
 -- name: checks_at
-SELECT position, check_id, state FROM ledger.checks
+SELECT position, check_id, state, salt FROM ledger.checks
 WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
 
 -- name: manifests_at
 SELECT position, entry FROM ledger.manifests
 WHERE position = ANY (%(positions)s::bigint[]) ORDER BY position;
+
+-- name: audit_reads_at
+SELECT entry, read_id::text,
+       to_char(read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS read_at,
+       reader, case_number, what, subject, parameters::text, outcome, correlation_id, salt
+FROM ledger.audit_reads WHERE entry = ANY (%(positions)s::bigint[]) ORDER BY entry;
 
 -- name: topics
 -- Each found from the previous one.
@@ -135,6 +171,10 @@ SELECT (SELECT count(*) FROM ledger.events),
 
 -- name: count_checks
 SELECT (SELECT count(*) FROM ledger.checks),
+       (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
+
+-- name: count_audit_reads
+SELECT (SELECT count(*) FROM ledger.audit_reads),
        (SELECT count(*) FROM ledger.tiles WHERE tree = %(tree)s AND level = 0);
 
 -- name: count_manifests

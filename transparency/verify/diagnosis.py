@@ -11,7 +11,7 @@ from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 from ledger.database.rows import rows as query_rows
 from ledger.database.rows import scalars
-from transparency.entries import check_entry, event_entry
+from transparency.entries import audit_read_entry, check_entry, event_entry
 from transparency.merkle import leaf_hash
 
 from .scratch import Mark, Scratch
@@ -29,6 +29,7 @@ class _Event(NamedTuple):
     version: int
     topic: str
     state: bytes
+    salt: bytes | None
 
 
 class _Rows:
@@ -96,7 +97,7 @@ class _Events(_Rows):
 
     def _entries(self, row: _Event, position: int) -> Iterator[bytes]:
         for previous in self._previous(row):
-            yield event_entry(position, row.stream, row.version, row.topic, row.state, previous)
+            yield event_entry(position, *row[1:], previous)
 
     def _previous(self, row: _Event) -> list[bytes | None]:
         """Return candidates for the previous version's leaf, which may have been moved as well."""
@@ -110,12 +111,12 @@ class _Events(_Rows):
 
 class _Checks(_Rows):
     def changed(self, position: int) -> str:
-        _, check_id, state = self.rows[position]
+        _, check_id, state, salt = self.rows[position]
         try:
             signed_id = orjson.loads(state)["check_id"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             signed_id = None
-        if signed_id and self.is_at((position, signed_id, state), position):
+        if signed_id and self.is_at((position, signed_id, state, salt), position):
             return f"its check_id was {signed_id}, and is {check_id} now"
         return "what is stored is not what was signed"
 
@@ -126,7 +127,22 @@ class _Checks(_Rows):
         return row
 
     def _entries(self, row: Any, position: int) -> Iterator[bytes]:
-        yield check_entry(position, row[1], row[2])
+        yield check_entry(position, *row[1:])
+
+
+class _AuditReads(_Rows):
+    def changed(self, position: int) -> str:  # noqa: ARG002  as the others
+        return "what is stored is not what was signed"
+
+    def _query(self) -> Any:
+        return _sql.audit_reads_at
+
+    def _row(self, row: Any) -> Any:
+        return row
+
+    def _entries(self, row: Any, position: int) -> Iterator[bytes]:
+        _, *members, salt = row
+        yield audit_read_entry(position, *members, salt=salt)
 
 
 class _Manifests(_Rows):
@@ -143,7 +159,12 @@ class _Manifests(_Rows):
         yield row[1]
 
 
-_ROWS = {"events": _Events, "checks": _Checks, "manifests": _Manifests}
+_ROWS = {
+    "events": _Events,
+    "checks": _Checks,
+    "manifests": _Manifests,
+    "audit-reads": _AuditReads,
+}
 
 
 def diagnose(

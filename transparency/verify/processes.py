@@ -15,7 +15,15 @@ from ledger.processes.parent import exit_with_parent
 from transparency.notes import NoteVerifier
 
 from .manifest_check import Stored, check_manifest
-from .rows import Checked, Positions, Streams, check_checks, check_events, check_manifests
+from .rows import (
+    Checked,
+    Positions,
+    Streams,
+    check_audit_reads,
+    check_checks,
+    check_events,
+    check_manifests,
+)
 from .scratch import Scratch, Where
 from .signatures import Sizes, unsigned
 
@@ -80,6 +88,8 @@ class Worker:
                 return check_events(self._connection, scratch, task.within)
             case Positions() if task.tree == "checks":
                 return check_checks(self._connection, scratch, task.within)
+            case Positions() if task.tree == "audit-reads":
+                return check_audit_reads(self._connection, scratch, task.within)
             case _:
                 return check_manifests(self._connection, scratch, task.within)
 

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
-from transparency.entries import check_entry, event_entry
+from transparency.entries import audit_read_entry, check_entry, event_entry
 from transparency.merkle import leaf_hash
 
 from .findings import SHOWN_MAX
@@ -53,12 +53,13 @@ class Checked:
 def check_events(connection: Connection, scratch: Scratch, within: Streams) -> Checked:
     """Check events permit by permit, since a leaf holds the hash of the one before it."""
     checked, chain = Checked(), _Chain(scratch)
-    for position, stream, version, topic, state in _read(
+    for position, stream, version, topic, state, salt in _read(
         connection, _sql.streams_in_range, lower=within.lower, upper=within.upper
     ):
         checked.rows += 1
         problem = chain.follow(position, stream, version)
-        leaf = leaf_hash(event_entry(position, stream, version, topic, state, chain.previous))
+        entry = event_entry(position, stream, version, topic, state, salt, chain.previous)
+        leaf = leaf_hash(entry)
         chain.stand_at(position, leaf)
         if scratch.compare(position, leaf):
             mark = Mark.SAME
@@ -103,15 +104,24 @@ class _Chain:
 def check_checks(connection: Connection, scratch: Scratch, within: Positions) -> Checked:
     checked = Checked()
     for row in _read(connection, _sql.checks_in_range, **within._asdict()):
-        position, check_id, *columns, state = row
+        position, check_id, *columns, state, salt = row
         checked.rows += 1
         mark = Mark.SAME
-        if not scratch.compare(position, leaf_hash(check_entry(position, check_id, state))):
+        if not scratch.compare(position, leaf_hash(check_entry(position, check_id, state, salt))):
             mark = Mark.OTHER
         elif wrong := differing_columns(check_id, columns, state):
             mark = Mark.COLUMN
             checked.add(position, f"{', '.join(wrong)} is not what the state says")
         scratch.mark(position, mark)
+    return checked
+
+
+def check_audit_reads(connection: Connection, scratch: Scratch, within: Positions) -> Checked:
+    checked = Checked()
+    for *members, salt in _read(connection, _sql.audit_reads_in_range, **within._asdict()):
+        checked.rows += 1
+        same = scratch.compare(members[0], leaf_hash(audit_read_entry(*members, salt=salt)))
+        scratch.mark(members[0], Mark.SAME if same else Mark.OTHER)
     return checked
 
 

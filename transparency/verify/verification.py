@@ -47,6 +47,7 @@ _COUNTS = {
     "events": _sql.count_events,
     "checks": _sql.count_checks,
     "manifests": _sql.count_manifests,
+    "audit-reads": _sql.count_audit_reads,
 }
 
 Progress = Callable[[str, int, int | None], None]
@@ -222,7 +223,7 @@ def _tasks(
     for name in trees:
         tasks += [Task(name, sizes) for sizes in ranges(connection, name)]
     tasks += [Task("events", streams) for streams in _stream_ranges(connection, trees["events"])]
-    for name in ("checks", "manifests"):
+    for name in ("checks", "manifests", "audit-reads"):
         rows = trees[name].rows
         starts = range(0, rows, RANGE_ROWS)
         tasks += [Task(name, Positions(at, min(at + RANGE_ROWS, rows))) for at in starts]
@@ -300,7 +301,11 @@ def _compare_with_kept(connection: Connection, tree: _Tree) -> None:
 
 def _beyond(connection: Connection, tree: _Tree) -> None:
     """Find rows beyond the log's head."""
-    query = {"events": _sql.beyond_events, "checks": _sql.beyond_checks}.get(tree.name)
+    query = {
+        "events": _sql.beyond_events,
+        "checks": _sql.beyond_checks,
+        "audit-reads": _sql.beyond_audit_reads,
+    }.get(tree.name)
     if query is None:
         return
     for position in scalars(connection, query, {"after": tree.last, "limit": SHOWN_MAX}):

@@ -18,12 +18,18 @@ END;
 REVOKE ALL ON FUNCTION ledger.settle_head FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.settle_head TO permit_ledger_service;
 
+-- 16 random bytes, from the server's source of secrets.
+CREATE FUNCTION ledger.new_salt() RETURNS bytea LANGUAGE sql VOLATILE
+RETURN substring(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) FROM 1 FOR 16);
+REVOKE ALL ON FUNCTION ledger.new_salt FROM PUBLIC;
+
 CREATE TABLE ledger.events (
     position bigint NOT NULL CHECK (position > 0),
     stream text NOT NULL,
     version integer NOT NULL CHECK (version > 0),
     topic text NOT NULL,
     state bytea NOT NULL,
+    salt bytea DEFAULT ledger.new_salt() CONSTRAINT events_salt CHECK (octet_length(salt) = 16),
     CONSTRAINT events_position PRIMARY KEY (position),
     CONSTRAINT events_stream_version UNIQUE (stream, version)
 );
@@ -31,6 +37,8 @@ CREATE TABLE ledger.events (
 CREATE INDEX events_topic ON ledger.events (topic);
 COMMENT ON COLUMN ledger.events.stream IS 'the permit number';
 COMMENT ON COLUMN ledger.events.state IS 'the event as JSON (UTF-8), its personal part sealed';
+COMMENT ON COLUMN ledger.events.salt IS
+    'hides the row behind its public commitment in the tree; NULL where that names it';
 GRANT SELECT ON ledger.events TO permit_ledger_service;
 
 -- The kinds of events that the log may hold, filled by `permit-ledger migrate` from the program's own list.

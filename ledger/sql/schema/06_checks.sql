@@ -46,6 +46,7 @@ CREATE TABLE ledger.checks (
     verifier_index bytea,
     as_of_position bigint NOT NULL,
     state bytea NOT NULL,
+    salt bytea DEFAULT ledger.new_salt() CONSTRAINT checks_salt CHECK (octet_length(salt) = 16),
     CONSTRAINT checks_position PRIMARY KEY (position),
     CONSTRAINT checks_id UNIQUE (check_id)
 );

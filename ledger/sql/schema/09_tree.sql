@@ -1,17 +1,17 @@
--- The transparency log: trees over what is recorded, their checkpoints, and the manifests that name each
--- permit's last event.
+-- The transparency log: trees over what is recorded, their checkpoints, and a map of each permit's last
+-- event, whose roots the manifests record.
 
 -- Each tree's size; ledger.grow_tree moves it on.
 CREATE TABLE ledger.trees (
-    tree text PRIMARY KEY CHECK (tree IN ('events', 'checks', 'manifests')),
+    tree text PRIMARY KEY CONSTRAINT trees_tree_check CHECK (tree IN ('events', 'checks', 'manifests', 'audit-reads')),
     size bigint NOT NULL CHECK (size >= 0),
     root bytea NOT NULL CHECK (octet_length(root) = 32),
     stopped text
 );
 COMMENT ON COLUMN ledger.trees.stopped IS 'why nothing is signed, where that needs an operator';
 INSERT INTO ledger.trees (tree, size, root)
-SELECT tree, 0, sha256(''::bytea) FROM unnest('{events,checks,manifests}'::text[]) AS tree;
-COMMENT ON TABLE ledger.trees IS 'the Merkle trees, each over a log: events, checks, manifests';
+SELECT tree, 0, sha256(''::bytea) FROM unnest('{events,checks,manifests,audit-reads}'::text[]) AS tree;
+COMMENT ON TABLE ledger.trees IS 'the Merkle trees, each over a log: events, checks, manifests, audit reads';
 GRANT SELECT, UPDATE (stopped) ON ledger.trees TO permit_ledger_service;
 
 -- 256 hashes each, fewer at the right edge; leaves are level 0, full tiles the leaves of the next level.
@@ -60,8 +60,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checkpo
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 ALTER TABLE ledger.checkpoint_signatures ENABLE ALWAYS TRIGGER append_only;
 
--- Each is a leaf of the tree of manifests: the size and root of the tree of events, and the root over all
--- permits' last versions at that size.
+-- Each is a leaf of the tree of manifests: the size and root of the tree of events, and the root of the
+-- map of last events at that size.
 CREATE TABLE ledger.manifests (
     position bigint PRIMARY KEY CHECK (position > 0),
     entry bytea NOT NULL
@@ -71,19 +71,22 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.manifes
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 ALTER TABLE ledger.manifests ENABLE ALWAYS TRIGGER append_only;
 
--- The tree under the newest manifest: its leaves are permits in the order of their bytes. A tile of
--- level 0 lists them, with the last version of each.
-CREATE TABLE ledger.manifest_tiles (
-    level smallint NOT NULL,
-    index bigint NOT NULL,
-    hashes bytea NOT NULL,
-    streams text[] COLLATE "C",
-    versions integer[],
-    CONSTRAINT manifest_tiles_place PRIMARY KEY (level, index)
+-- The map of each stream's last event: a prefix tree in tiles of 16 slots, as of a position of the log. A
+-- path has a byte for each tile that leads to it.
+CREATE TABLE ledger.last_events (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    position bigint NOT NULL CHECK (position >= 0),
+    root bytea NOT NULL CHECK (octet_length(root) = 32)
 );
-ALTER TABLE ledger.manifest_tiles ALTER COLUMN hashes SET STORAGE EXTERNAL;
-CREATE INDEX manifest_tiles_first ON ledger.manifest_tiles ((streams[1])) WHERE level = 0;
-GRANT SELECT, INSERT, DELETE ON ledger.manifest_tiles TO permit_ledger_service;
+INSERT INTO ledger.last_events (position, root) VALUES (0, decode(repeat('00', 32), 'hex'));
+CREATE TABLE ledger.last_events_tiles (
+    path bytea NOT NULL,
+    slots bytea NOT NULL,
+    CONSTRAINT last_events_tiles_path PRIMARY KEY (path)
+);
+ALTER TABLE ledger.last_events_tiles ALTER COLUMN slots SET STORAGE EXTERNAL;
+GRANT SELECT, UPDATE ON ledger.last_events TO permit_ledger_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.last_events_tiles TO permit_ledger_service;
 
 -- Move a tree on from the state that the caller found, with the tiles that this changes; false if it is
 -- in another state. A tree never shrinks or runs ahead of its log, and a hash that is stored never
@@ -103,6 +106,7 @@ BEGIN
     IF new_size <= old_size OR new_size > (CASE of_tree
         WHEN 'events' THEN (SELECT position FROM ledger.head)
         WHEN 'checks' THEN (SELECT position FROM ledger.checks_head)
+        WHEN 'audit-reads' THEN (SELECT entry FROM ledger.audit_reads_head)
         ELSE (SELECT coalesce(max(position), 0) FROM ledger.manifests)
     END) THEN
         RAISE EXCEPTION 'the tree of % does not grow from % to % entries', of_tree, old_size, new_size
@@ -220,21 +224,22 @@ $$;
 REVOKE ALL ON FUNCTION ledger.keep_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.keep_checkpoint TO permit_ledger_service;
 
--- Add a manifest at the next position, of more entries than the one before and of no more than the tree
--- of events has. Whether its root is the log's, `verify-log` tells.
+-- Add a manifest at the next position, of more entries than the one before: the roots of the tree of
+-- events and of the map, both as they were at one size. Whether the map's is the log's, `verify-log` tells.
 CREATE FUNCTION ledger.add_manifest(at_position bigint, new_entry bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stated text[] := regexp_match(
         encode(new_entry, 'escape'),
-        '^\{"log_root":"([0-9a-f]{64})","log_size":([1-9][0-9]{0,17}),"manifest_root":"[0-9a-f]{64}",'
-        '"permits":([1-9][0-9]{0,17})\}$');
+        '^\{"log_root":"([0-9a-f]{64})","log_size":([1-9][0-9]{0,17}),"map_root":"([0-9a-f]{64})"\}$');
     newest record;
 BEGIN
     SELECT position, substring(encode(entry, 'escape') FROM '"log_size":([0-9]{1,18})')::bigint AS log_size
     INTO newest FROM ledger.manifests ORDER BY position DESC LIMIT 1;
     IF at_position <> coalesce(newest.position, 0) + 1 OR stated IS NULL
-       OR stated[2]::bigint <= newest.log_size OR stated[3]::bigint > stated[2]::bigint
+       OR stated[2]::bigint <= newest.log_size
+       OR NOT EXISTS (SELECT FROM ledger.last_events
+                      WHERE position = stated[2]::bigint AND encode(root, 'hex') = stated[3])
        OR NOT EXISTS (
            SELECT FROM ledger.trees
            WHERE tree = 'events' AND size >= stated[2]::bigint

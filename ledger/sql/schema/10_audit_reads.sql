@@ -12,8 +12,12 @@ CREATE TABLE ledger.audit_reads (
     outcome text NOT NULL,
     correlation_id text NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    salt bytea NOT NULL DEFAULT ledger.new_salt()
+        CONSTRAINT audit_reads_salt CHECK (octet_length(salt) = 16),
+    entry bigint NOT NULL,
     CONSTRAINT audit_reads_position PRIMARY KEY (position),
-    CONSTRAINT audit_reads_id UNIQUE (read_id)
+    CONSTRAINT audit_reads_id UNIQUE (read_id),
+    CONSTRAINT audit_reads_entry UNIQUE (entry)
 );
 CREATE INDEX audit_reads_of_subject ON ledger.audit_reads (subject, position DESC);
 CREATE INDEX audit_reads_of_case ON ledger.audit_reads (case_number, position DESC);
@@ -26,6 +30,7 @@ COMMENT ON COLUMN ledger.audit_reads.case_number IS 'in which case, as the token
 COMMENT ON COLUMN ledger.audit_reads.subject IS
     'which stream was looked at, a permit''s number for one; NULL where none was named, or what stood there could be none';
 COMMENT ON COLUMN ledger.audit_reads.recorded_at IS 'by the server''s clock';
+COMMENT ON COLUMN ledger.audit_reads.entry IS 'its number in the tree of audit reads: 1, 2, 3 … in commit order';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.audit_reads
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -35,18 +40,34 @@ COMMENT ON TRIGGER append_only ON ledger.audit_reads IS
 
 GRANT SELECT ON ledger.audit_reads TO permit_ledger_service;
 
+-- One row, which every record of a look locks until it commits.
+CREATE TABLE ledger.audit_reads_head (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    entry bigint NOT NULL CHECK (entry >= 0)
+) WITH (fillfactor = 10);
+INSERT INTO ledger.audit_reads_head (entry) VALUES (0);
+GRANT SELECT ON ledger.audit_reads_head TO permit_ledger_service;
+
 -- Put a look on record; idempotent.
 CREATE FUNCTION ledger.record_read(
     new_read_id uuid, "at" timestamptz, by_reader text, in_case text, of_what text, of_subject text,
     with_parameters jsonb, with_outcome text, of_request text
 ) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last bigint;
+BEGIN
+    SELECT audit_reads_head.entry INTO last FROM ledger.audit_reads_head FOR UPDATE;
     INSERT INTO ledger.audit_reads
-        (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id)
+        (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id,
+         entry)
     VALUES (new_read_id, ledger.require_present("at"), by_reader, in_case, of_what, of_subject,
-            with_parameters, with_outcome, of_request)
+            with_parameters, with_outcome, of_request, last + 1)
     ON CONFLICT (read_id) DO NOTHING;
-END;
+    IF FOUND THEN
+        UPDATE ledger.audit_reads_head SET entry = last + 1;
+    END IF;
+END
+$$;
 REVOKE ALL ON FUNCTION ledger.record_read FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.record_read TO permit_ledger_service;
