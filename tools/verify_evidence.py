@@ -17,14 +17,16 @@ What is checked, in this order:
 
  1. evidence.json lists every file with its SHA-256, and is signed by the service (evidence.jws); no
     file is missing, added or changed;
- 2. the tree heads ("checkpoints") are signed by the log, and by witnesses where there are any;
- 3. each event's stored bytes hash to what its log entry says, and the entry is in the log's Merkle
-    tree under the newest checkpoint (RFC 6962: a leaf is SHA-256(00 || entry), a node is
-    SHA-256(01 || left || right));
- 4. each entry names the entry before it of the same file, so that none is left out between them;
+ 2. the tree heads ("checkpoints") are signed by the log, and by witnesses where there are any; 3.
+ each event's stored bytes hash to what its details say, these to what its log entry says, and the
+    entry is in the log's Merkle tree under the newest checkpoint (RFC 6962: a leaf is
+    SHA-256(00 || entry), a node is SHA-256(01 || left || right));
+ 4. the details of each name the entry before it of the same file, so that none is left out between
+    them;
  5. the tree of each checkpoint begins with that of the one before: history was only added to;
- 6. the manifest, which the log signs now and then, says which event is the last: so these
-    are all there are, up to that point;
+ 6. the manifest, which the log signs now and then, has a map that says which event is the last: so
+    these are all there are, up to that point. The map is a tree too: a key is the SHA-256 of the
+    file's name, and its bits lead to its leaf, which is SHA-256(00 || key || SHA-256(row));
  7. what is shown of the events in "opened" agrees with their stored bytes, as far as these are in
     the clear.
 
@@ -62,10 +64,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-FORMAT, LISTED, SIGNED = "permit-ledger-evidence/2", "evidence.json", "evidence.jws"
+FORMATS = ("permit-ledger-evidence/2", "permit-ledger-evidence/3")
+LISTED, SIGNED = "evidence.json", "evidence.jws"
 SIGNATURE_TYPE = "permit-evidence+jwt"
 
-FILES_MAX, NAME_LENGTH_MAX = 400_000, 100  # of a hundred thousand events, and then some
+FILES_MAX, NAME_LENGTH_MAX = 500_000, 100  # of a hundred thousand events, and then some
 ZIP_BYTES_MAX, FILE_BYTES_MAX, BYTES_MAX = 512 << 20, 512 << 20, 1 << 30
 LISTED_BYTES_MAX, UNSIGNED_BYTES_MAX = 64 << 20, 8 << 20
 """Of the list, which is only taken apart where a key that is trusted has signed its bytes; without
@@ -127,6 +130,20 @@ def check_inclusion(leaf: bytes, index: int, size: int, root: bytes, path: list[
         raise NotProved(
             f"entry {index + 1} is not what the signed tree of {size} entries has there"
         )
+
+
+def check_map(stream: str, row: bytes, manifest: dict[str, Any], path: list[bytes]) -> None:
+    """That the manifest's map has this row under the name of the stream; ``path`` leads from the
+    root to it."""
+    key = hashlib.sha256(stream.encode()).digest()
+    if len(path) > 8 * len(key):
+        raise NotProved("the path in the map is too long")
+    found = hashlib.sha256(b"\x00" + key + hashlib.sha256(row).digest()).digest()
+    for depth in reversed(range(len(path))):
+        is_right = key[depth // 8] >> (7 - depth % 8) & 1
+        found = node_hash(path[depth], found) if is_right else node_hash(found, path[depth])
+    if found != bytes.fromhex(manifest["map_root"]):
+        raise NotProved("the manifest's map has another row")
 
 
 def check_consistency(
@@ -548,8 +565,8 @@ class Evidence:
         self.service_keys = key_set(self.text("keys/service.json") if jwks is None else jwks)
         self.is_signed = False
         self.said: dict[str, Any] = self._list()
-        if self.said["format"] != FORMAT:
-            raise ValueError(f"it is evidence in another format than {FORMAT}")
+        if self.said["format"] not in FORMATS:
+            raise ValueError(f"it is evidence in another format than {' or '.join(FORMATS)}")
         self.keys = log_keys or self.text("keys/log.txt").split()
         self.witnesses = [key for key in log_keys if parse_key(key)[2] == COSIGNATURE]
         self.other_witnesses = self.text("keys/witnesses.txt").split()
@@ -635,8 +652,7 @@ class Evidence:
         newest = self.text("checkpoints/newest.txt")
         size, root = self.head_of(newest, self.said["origin"])
         for event in self.said["events"]:
-            position, entry = event["position"], self.entry(event)
-            stated = json_of(entry)
+            position, entry, stated = event["position"], self.entry(event), self.details(event)
             state = self.files[f"states/{position}.bin"]
             if hashlib.sha256(state).hexdigest() != stated["state"]:
                 raise NotProved(f"the stored bytes of position {position} are not those in the log")
@@ -654,7 +670,7 @@ class Evidence:
     def check_chain(self) -> str:
         before, position = None, 0
         for number, event in enumerate(self.said["events"], start=1):
-            stated = json_of(self.entry(event))
+            stated = self.details(event)
             previous = before.hex() if before else None
             if event["version"] != number or stated["previous"] != previous:
                 raise NotProved(f"version {number} does not follow the one before it")
@@ -681,24 +697,25 @@ class Evidence:
         index, path, note = parse_proof(self.text("manifest/entry.tlog-proof"))
         size, root = self.head_of(note, self.said["origin"] + "/manifests")
         check_inclusion(leaf_hash(entry), index, size, root, path)
-        check_inclusion(
-            leaf_hash(self.files["manifest/row.json"]),
-            self.said["manifest_row"],
-            manifest["permits"],
-            bytes.fromhex(manifest["manifest_root"]),
-            hashes(self.text("manifest/row-path.txt")),
-        )
+        path = hashes(self.text("manifest/row-path.txt"))
+        if "map_root" in manifest:
+            check_map(self.said["stream"], self.files["manifest/row.json"], manifest, path)
+        else:  # as manifests were before: a tree over all permits
+            root, place = bytes.fromhex(manifest["manifest_root"]), self.said["manifest_row"]
+            leaf = leaf_hash(self.files["manifest/row.json"])
+            check_inclusion(leaf, place, manifest["permits"], root, path)
         newest = self.checkpoint("checkpoints/newest.txt", self.said["origin"])
         log_size, log_root = manifest["log_size"], bytes.fromhex(manifest["log_root"])
         path = hashes(self.text("manifest/consistency.txt"))
         check_consistency(log_size, log_root, *newest, path)
         until = [event for event in self.said["events"] if event["position"] <= log_size]
         last = leaf_hash(self.entry(until[-1])).hex() if until else None
-        if row != {
-            "last_leaf": last,
-            "last_version": len(until),
-            "stream": self.said["stream"],
-        }:
+        expected = {"last_leaf": last, "last_version": len(until)}
+        if "map_root" in manifest:
+            expected["salt"] = self.details(until[-1]).get("salt") if until else None
+        else:
+            expected["stream"] = self.said["stream"]
+        if row != expected:
             raise NotProved("the manifest knows another last event")
         later = len(self.said["events"]) - len(until)
         more = f"; {later} came later, after which there may be others" if later else ""
@@ -748,6 +765,24 @@ class Evidence:
 
     def entry(self, event: dict[str, Any]) -> bytes:
         return self.files[f"entries/{event['position']}.json"]
+
+    def details(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What an entry is about: the details that it commits to, or the entry itself, where it is
+        one from before there were commitments.
+
+        Raises:
+            NotProved
+        """
+        stated: dict[str, Any] = json_of(self.entry(event))
+        if stated.keys() != {"commitment", "position"}:
+            return stated
+        details = self.files[f"details/{event['position']}.json"]
+        found: dict[str, Any] = json_of(details)
+        if hashlib.sha256(details).hexdigest() != stated["commitment"]:
+            raise NotProved(f"the details of position {event['position']} are not those in the log")
+        if found["position"] != stated["position"]:
+            raise NotProved(f"the details of position {event['position']} are of another one")
+        return found
 
 
 def shown_facts(event: dict[str, Any]) -> dict[Path, Any]:

@@ -50,6 +50,11 @@ class EventAnswer(BaseModel):
         description="null where the event, or one before it, can't be read"
     )
     withheld: Withheld
+    details: str | None = Field(
+        None,
+        description="canonical JSON, whose SHA-256 is the commitment of the event's entry in the"
+        " transparency log; of an event recorded before there were commitments, the entry itself",
+    )
 
 
 class HistoryAnswer(BaseModel):

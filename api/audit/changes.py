@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -20,6 +20,7 @@ from domain.validity import EffectsInTurn
 from ledger.codec.mapper import is_personal
 from ledger.errors import UnknownPermit
 from ledger.eventlog.history import Protection, RecordedEvent, StreamHistories, StreamHistory
+from transparency.reading import TreeReader
 
 from .answers import ChangeAnswer, EventAnswer
 
@@ -171,6 +172,25 @@ def answer_of(
         changes=changes,
         withheld=why_hidden if event and is_personal(event) else None,
     )
+
+
+async def with_details(
+    answers: Sequence[EventAnswer], stream: str, trees: TreeReader
+) -> list[EventAnswer]:
+    """Add to a page of a stream's events what their entries in the tree commit to.
+
+    Raises:
+        Unavailable
+    """
+    if not answers:
+        return []
+    found = await trees.recorded_page(stream, answers[0].version - 1, answers[-1].version)
+    return [
+        answer.model_copy(update={"details": event.details.decode()})
+        if (event := found.get(answer.version))
+        else answer
+        for answer in answers
+    ]
 
 
 def _after(permit: Permit | None, event: PermitEvent) -> Permit:

@@ -165,7 +165,7 @@ class Evidence:
     def _history(self) -> Iterator[bytes]:
         """One JSON array, event by event."""
         for n, event in enumerate(self.events):
-            yield (b",\n" if n else b"[") + _json(event.answer.model_dump())
+            yield (b",\n" if n else b"[") + _json(event.answer.model_dump(exclude={"details"}))
         yield b"]\n"
 
 

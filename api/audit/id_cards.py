@@ -26,7 +26,7 @@ from ledger.eventlog.history import StreamHistory
 
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
-from .changes import Hidden, answer_of, flat, plain
+from .changes import Hidden, answer_of, flat, plain, with_details
 from .evidence import RESPONSES, zipped
 from .investigator import EVENTS_MAX, After
 
@@ -60,7 +60,7 @@ async def application_events(
     response.headers.update(next_page(request, after=next_after))
     return ApplicationHistoryAnswer(
         receipt_number=number,
-        events=later[:limit],
+        events=await with_details(later[:limit], number, service.trees),
         missing_versions=history.missing_versions[:EVENTS_MAX],
         next_after=next_after,
         as_of_position=history.head,

@@ -42,7 +42,7 @@ from .answers import (
     TimelineAnswer,
 )
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator, is_about, stream
-from .changes import event_page, hidden, plain
+from .changes import event_page, hidden, plain, with_details
 from .checks import checked_again
 
 EVENTS_MAX = 200
@@ -81,7 +81,7 @@ async def events(
     response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(
         permit_number=number,
-        events=page,
+        events=await with_details(page, number, service.trees),
         missing_versions=await service.histories.missing_versions(number, EVENTS_MAX),
         next_after=next_after,
         as_of_position=head,

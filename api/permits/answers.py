@@ -63,6 +63,26 @@ class DevicesAnswer(BaseModel):
     as_of_position: int
 
 
+class LogEntryAnswer(BaseModel):
+    """What the transparency log has of one event."""
+
+    position: int
+    version: int = Field(description="in the permit's own history; for `after`")
+    type: str
+    details: str = Field(
+        description="canonical JSON, whose SHA-256 is the commitment of the event's entry; of an"
+        " event recorded before there were commitments, the entry itself"
+    )
+    leaf_hash: str = Field(description="of the entry, SHA-256 in hex: SHA-256(00 ‖ entry)")
+
+
+class LogEntriesAnswer(BaseModel):
+    permit_number: str
+    entries: list[LogEntryAnswer]
+    next_after: int | None = Field(description="`after` of the next page; null at the end")
+    as_of_position: int
+
+
 class PermitsAnswer(BaseModel):
     permits: list[PermitAnswer]
     as_of_position: int

@@ -135,6 +135,7 @@ KINDS: dict[str, What] = {
     _PERMIT: What.PERMIT,
     f"{_PERMIT}/physical": What.PHYSICAL,
     f"{_PERMIT}/electronic": What.ELECTRONIC,
+    f"{_PERMIT}/log-entries": What.PERMIT,
     f"{_PERMIT}/live": What.LIVE,
     "/v1/permits/searches": What.SEARCH,
     "/v1/id-card-applications/{receipt_number}": What.APPLICATION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Query, Request, Security
 from starlette.responses import Response
 
 from api.http import documents
@@ -15,6 +15,7 @@ from api.http.reading import (
     known,
     known_tags,
     listed,
+    next_page,
     reads,
     shown,
     shown_permit,
@@ -31,8 +32,15 @@ from domain.fields import citizen_number_problem
 from domain.permit_document import permit_document
 from domain.standing import Facts
 from ledger.commands.runner import Command
+from ledger.eventlog.log import VERSION_MAX
 
-from .answers import ElectronicFaceAnswer, PermitAnswer, PermitsAnswer, PhysicalFaceAnswer
+from .answers import (
+    ElectronicFaceAnswer,
+    LogEntriesAnswer,
+    PermitAnswer,
+    PermitsAnswer,
+    PhysicalFaceAnswer,
+)
 from .presentation import electronic_document, physical_document
 from .recorded import RecordedRoute, at_station
 from .recorded import found as has_found
@@ -47,6 +55,9 @@ from .schemas import (
     SearchBody,
     VoidingBody,
 )
+
+LOG_ENTRIES_MAX = 200
+"""In one answer."""
 
 router = APIRouter(tags=["registrar"], route_class=RecordedRoute)
 
@@ -140,6 +151,38 @@ async def read_electronic(
     person = await service.reader.person(seen, "electronic")
     document = electronic_document(standing, seen, person)
     return shown(document, standing.facts.version, seen, standing=standing)
+
+
+@router.get("/v1/permits/{permit_number}/log-entries", responses=documents.read(LogEntriesAnswer))
+async def log_entries(
+    request: Request,
+    permit_number: str,
+    caller: RegistrarOrHolder,
+    service: Service,
+    views: Views,
+    after: Annotated[
+        int, Query(ge=0, le=VERSION_MAX, description="only events after this version")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=LOG_ENTRIES_MAX)] = 100,
+) -> Response:
+    """List what the permit's entries in the transparency log commit to; holders read their own."""
+    seen = await views.permits.permit(well_formed(permit_number))
+    number = known(seen.facts, holder_id=_own(caller)).permit_number
+    events = await service.trees.recorded_page(number, after, after + limit)
+    entries = [
+        {
+            "position": event.position,
+            "version": version,
+            "type": event.topic,
+            "details": event.details.decode(),
+            "leaf_hash": event.leaf.hex(),
+        }
+        for version, event in events.items()
+    ]
+    next_after = max(events) if len(events) == limit else None
+    response = listed({"permit_number": number, "entries": entries, "next_after": next_after}, seen)
+    response.headers.update(next_page(request, after=next_after))
+    return response
 
 
 def _own(caller: Principal) -> str | None:

@@ -43,6 +43,12 @@ def log(postgres_url: str, signed_template: SignedLog, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
+def unsigned_log(database_url: str, tmp_path: Path) -> SignedLog:
+    """An empty one, of which nothing is signed."""
+    return SignedLog(database_url, tmp_path)
+
+
+@pytest.fixture
 def middle(log):
     """An event with a version before it and one after it, not among the last."""
     return log.ask(

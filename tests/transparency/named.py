@@ -8,7 +8,9 @@ STATE = "convert_to(replace(convert_from(state, 'UTF8'), '\"actor\":\"', '\"acto
 
 def named(result):
     """The positions that were named, of each tree in order."""
-    found = re.findall(r"^  (events|checks|manifests) (\d+): (.+)$", result.output, re.MULTILINE)
+    found = re.findall(
+        r"^  (events|checks|manifests|audit-reads) (\d+): (.+)$", result.output, re.MULTILINE
+    )
     return [(tree, int(position), what) for tree, position, what in found]
 
 

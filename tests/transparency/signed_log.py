@@ -29,8 +29,15 @@ from transparency.logs import LOGS
 from transparency.manifests import ManifestMaker
 
 UNTIL = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-ROUNDS, PERMITS, CHECKS = 3, 40, 20
-TABLES = ("events", "checks", "manifests", "checkpoints", "checkpoint_signatures")
+ROUNDS, PERMITS, CHECKS, LOOKS = 3, 40, 20, 4
+TABLES = (
+    "events",
+    "checks",
+    "manifests",
+    "audit_reads",
+    "checkpoints",
+    "checkpoint_signatures",
+)
 
 
 def settings(folder: Path) -> Settings:
@@ -53,6 +60,7 @@ class SignedLog:
             simulate(ledger, permits=PERMITS, days=300, seed=seed, until=UNTIL, policy=policy)
         with connect(self.url) as connection:
             check(connection, [(seed * 1000 + n) for n in range(CHECKS)])
+            look(connection, [(seed * 1000 + n) for n in range(LOOKS)])
 
     def integrate(self, *trees: str) -> None:
         """Until everything is signed, or these trees are, with a manifest in the end."""
@@ -131,6 +139,16 @@ def check(connection: Connection, numbers: list[int]) -> None:
         "SELECT * FROM ledger.check_batch(%s, '{}', '{}', '{}', '{}', '{}', now(), '0')",
         [states],
     )
+
+
+def look(connection: Connection, numbers: list[int]) -> None:
+    """Audit reads as the service records them."""
+    for number in numbers:
+        connection.execute(
+            "SELECT ledger.record_read(%s, now(), 'investigator-1', 'A-1', 'events',"
+            " '7Q2M9K4T8XW5', '{\"after\": \"3\"}', 'answered', 'request')",
+            [UUID(int=number)],
+        )
 
 
 Make = Callable[[], SignedLog]

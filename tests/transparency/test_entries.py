@@ -1,16 +1,22 @@
 """What the tree says of an event, whatever is stored of it."""
 
+import hashlib
+
 import orjson
 import pytest
 
 from ledger.errors import Corrupt
-from transparency.entries import ENTRY_BYTES_MAX, bundled, event_entry
+from transparency.entries import ENTRY_BYTES_MAX, Recorded, bundled, event_entry, is_commitment
 
 STATE = b'{"timestamp":"2026-11-23T02:00:00+00:00","sealed":{"box":"AAEC"}}'
 
 
+SALT = bytes(range(16))
+
+
 def entry(state=STATE, stream="7Q2M9K4T8XW5", topic="permit.issued.v1"):
-    return event_entry(7, stream, 2, topic, state, bytes(32))
+    """Of format 1, which are the details too."""
+    return event_entry(7, stream, 2, topic, state, None, bytes(32))
 
 
 def test_an_entry_is_canonical():
@@ -21,6 +27,19 @@ def test_an_entry_is_canonical():
         b'"state":"b8bb7e0e19bb6e6ff9bf1e7a6fbd6ea3b3a7bca4d4ca95b5b7b1ddd9bcd5e3b1",'
         b'"stream":"7Q2M9K4T8XW5","topic":"permit.issued.v1","version":2}'
     )[:150] == entry()[:150]
+
+
+def test_an_entry_commits_to_its_details():
+    """And says nothing else; the salt is the last but three of the details' members."""
+    event = Recorded.of(7, "7Q2M9K4T8XW5", 2, "permit.issued.v1", STATE, SALT, bytes(32))
+    salted = b'"salt":"000102030405060708090a0b0c0d0e0f",'
+    at = entry().index(b'"sealed"')
+
+    assert entry()[:at] + salted + entry()[at:] == event.details
+    digest = hashlib.sha256(event.details).hexdigest()
+    assert b'{"commitment":"%s","position":7}' % digest.encode() == event.entry
+    assert is_commitment(event.entry)
+    assert not is_commitment(entry())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 from contextlib import closing
 from datetime import date
 
+import orjson
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -12,12 +13,17 @@ from domain.data_protection import Order
 from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
 from ledger.database.connections import as_service, connect
+from ledger.errors import Corrupt
 from projections.queries.permits import read_pool
 from tests.keks import keyring
 from tests.transparency.named import STATE, first, named
 from tests.two_officers import erase as erase_by_two
-from transparency.manifests import Manifest
-from transparency.reading import Moved, TreeReader
+from transparency import last_events
+from transparency.last_events import LastEvent
+from transparency.manifests import Manifest, ManifestMaker, row_entry
+from transparency.merkle import WIDTH, Edge, Node, Tile, hash_in, leaf_hash
+from transparency.prefix_tree import BadProof
+from transparency.reading import TreeReader
 from transparency.store import TreeStore
 from transparency.verify import verification
 
@@ -145,7 +151,7 @@ def test_swapped_ciphertexts(log):
 def test_an_inserted_row_at_the_end(log, last):
     """The head does not know of it."""
     log.attack(
-        "INSERT INTO ledger.events SELECT %s, stream, 99, topic, state FROM ledger.events"
+        "INSERT INTO ledger.events SELECT %s, stream, 99, topic, state, salt FROM ledger.events"
         " WHERE position = 5" % (last + 1)
     )
     assert ("events", last + 1, f"inserted: the log's head is {last}") == first(log.verify())
@@ -156,7 +162,7 @@ def test_an_inserted_row_in_the_middle(log, middle, last):
     log.attack(
         f"UPDATE ledger.events SET position = position + 1000000 WHERE position >= {middle}",
         "UPDATE ledger.events SET position = position - 999999 WHERE position > 1000000",
-        f"INSERT INTO ledger.events SELECT {middle}, 'ZZZZZZZZZZZZ', 1, topic, state"
+        f"INSERT INTO ledger.events SELECT {middle}, 'ZZZZZZZZZZZZ', 1, topic, state, salt"
         f" FROM ledger.events WHERE position = 5",
         "UPDATE ledger.head SET position = position + 1",
     )
@@ -274,7 +280,7 @@ def test_a_changed_id_of_a_check(log):
 def test_a_changed_manifest(log):
     log.attack(
         "UPDATE ledger.manifests SET entry = convert_to(replace(convert_from(entry, 'UTF8'),"
-        " '\"permits\":', '\"permits\":1'), 'UTF8') WHERE position = 2"
+        " '\"map_root\":\"', '\"map_root\":\"1'), 'UTF8') WHERE position = 2"
     )
     assert ("manifests", 2) == first(log.verify())[:2]
 
@@ -289,10 +295,11 @@ def test_a_false_manifest_of_earlier(log, last, blind_index, monkeypatch):
         log.integrate("events")
         head = TreeStore(login, "events").head()
         false = Manifest.of(entry)._replace(log_size=head[0], log_root=head[1])
+        login.execute("UPDATE ledger.last_events SET position = %s", [head[0]])
         login.execute("SELECT ledger.add_manifest(%s, %s)", [position + 1, false.entry])
     log.record(blind_index, 9)
     log.integrate()
-    said = f"manifest {position + 1} is of {false.permits} permits with another root"
+    said = f"manifest {position + 1} has another root of last events than the log makes"
 
     assert said in log.verify().output
     monkeypatch.setattr(verification, "MANIFEST_ROWS_MAX", 1)
@@ -308,45 +315,153 @@ def test_a_false_manifest_of_earlier(log, last, blind_index, monkeypatch):
 
 
 MADE_UP = (
-    "(0, 0, '', ARRAY['{}'], NULL)",
-    "(0, 0, '', ARRAY['{}'], '{{}}')",
-    "(0, 0, '', ARRAY['{}'], '{{NULL}}')",
-    "(0, -1, '', ARRAY['{}'], '{{1}}')",
-    "(0, 0, 'x', ARRAY['{}'], '{{1}}')",
-    "(0, 9, 'x', ARRAY['{}'], '{{1}}')",
+    "''",
+    "'x'",
+    "decode('00000000', 'hex')",
+    "decode('00010000' || repeat('00', 32), 'hex')",
 )
 
 
-def test_rows_of_a_manifest_that_the_service_made_up(log, subtests):
-    """They prove nothing, and cause no error: evidence goes without them. They are found."""
+def test_a_map_that_the_service_made_up(log, subtests):
+    """It proves nothing, and causes no error: evidence goes without it. It is found."""
     stream = log.ask("SELECT min(stream) FROM ledger.events")
+    other = LastEvent(1, bytes(32), bytes(16))
 
-    async def read():
+    async def check():
         async with read_pool(as_service(log.url), connections_max=1) as pool:
-            return await TreeReader(pool, "", list).manifest(stream)
+            proof = await TreeReader(pool, "", list).last_event(stream)
+            proof.check(stream, other)
 
     with connect(as_service(log.url)) as login:
-        for row in MADE_UP:
-            login.execute("DELETE FROM ledger.manifest_tiles")
-            login.execute(f"INSERT INTO ledger.manifest_tiles VALUES {row.format(stream)}")
-            with subtests.test(row=row), pytest.raises(Moved):
-                asyncio.run(read())
-    assert "the manifest's rows differ" in log.verify().output
+        for slots in MADE_UP:
+            login.execute(f"UPDATE ledger.last_events_tiles SET slots = {slots}")
+            with subtests.test(slots=slots), pytest.raises((BadProof, Corrupt)):
+                asyncio.run(check())
+    assert "the map of last events lacks" in log.verify().output
 
 
-@pytest.mark.parametrize(
-    ("attack", "reported"),
-    [
-        ("SET streams[3] = 'ZZZZZZZZZZZZ'", "the manifest's rows differ"),
-        ("SET versions[3] = versions[3] + 1", "the manifest's rows differ"),
-        ("SET hashes = sha256('x') || substring(hashes FROM 33)", "the manifest's rows differ"),
-    ],
-)
-def test_a_changed_tile_of_the_manifest(log, attack, reported):
-    log.attack(f"UPDATE ledger.manifest_tiles {attack} WHERE level = 0 AND index = 0")
-    result = log.verify()
-    assert 1 == result.exit_code
-    assert reported in result.output
+def test_a_permit_that_was_left_out_of_the_map(log):
+    """With the map made again without it, and a manifest that says so."""
+    stream = log.ask("SELECT max(stream) FROM ledger.events")
+    log.attack(
+        "DELETE FROM ledger.last_events_tiles",
+        "UPDATE ledger.last_events SET position = 0, root = decode(repeat('00', 32), 'hex')",
+        "UPDATE ledger.manifests SET entry = convert_to(regexp_replace(convert_from(entry, 'UTF8'),"
+        " '\"log_size\":[0-9]*', '\"log_size\":1'), 'UTF8')",
+        f"UPDATE ledger.events SET position = position + 1000000 WHERE stream = '{stream}'",
+    )
+    with connect(as_service(log.url)) as login:
+        ManifestMaker(login, 0).make(asked=True)
+    log.attack(f"UPDATE ledger.events SET position = position - 1000000 WHERE stream = '{stream}'")
+
+    assert f"the map of last events lacks {stream}" in log.verify().output
+
+
+def test_a_map_that_was_put_back(log, blind_index):
+    """To what it was, tiles and all, before the last events."""
+    with connect(log.url) as owner:
+        owner.execute("CREATE TABLE was AS TABLE ledger.last_events")
+        owner.execute("CREATE TABLE tiles AS TABLE ledger.last_events_tiles")
+    log.record(blind_index, 9)
+    log.integrate()
+    log.attack(
+        "UPDATE ledger.last_events SET (position, root) = (SELECT position, root FROM was)",
+        "DELETE FROM ledger.last_events_tiles",
+        "INSERT INTO ledger.last_events_tiles TABLE tiles",
+    )
+
+    said = log.verify().output
+    assert "the map of last events is not the one of the newest manifest" in said
+    assert "the map of last events lacks" in said
+
+
+def test_a_map_is_made_in_steps(log, blind_index, monkeypatch):
+    """And goes on where it was; each step has its manifest."""
+    monkeypatch.setattr(last_events, "STEP_MAX", 100)
+    log.record(blind_index, 9)
+    with connect(as_service(log.url)) as login:
+        maker, steps = ManifestMaker(login, 0), 1
+        log.integrate("events")
+        while not maker.make(asked=True):
+            maker, steps = ManifestMaker(login, 0), steps + 1
+    log.integrate("manifests")
+
+    assert steps > 1
+    assert 0 == log.verify("--every-manifest").exit_code
+
+
+# -- audit reads and salts -----------------------------------------------------------------------
+
+
+def test_a_removed_look_into_the_audit(log):
+    log.attack("DELETE FROM ledger.audit_reads WHERE entry = 5")
+    assert ("audit-reads", 5, "missing: nothing is stored here") == first(log.verify())
+
+
+def test_removed_last_looks(log):
+    log.attack(
+        "DELETE FROM ledger.audit_reads WHERE entry > 10",
+        "UPDATE ledger.audit_reads_head SET entry = 10",
+    )
+    assert ("audit-reads", 11) == first(log.verify())[:2]
+
+
+@pytest.mark.parametrize("change", ["reader = 'nobody'", "subject = NULL", "case_number = 'B-2'"])
+def test_a_changed_look_into_the_audit(log, change):
+    log.attack(f"UPDATE ledger.audit_reads SET {change} WHERE entry = 5")
+    said = "changed: what is stored is not what was signed"
+    assert ("audit-reads", 5, said) == first(log.verify())
+
+
+@pytest.mark.parametrize("salt", ["NULL", "sha256('x')::bytea", "(SELECT salt FROM other)"])
+def test_a_changed_salt(log, middle, salt):
+    if "sha256" in salt:
+        salt = "substring(sha256('x') FOR 16)"
+    log.attack(
+        f"CREATE TEMP TABLE other AS SELECT salt FROM ledger.events WHERE position = {middle + 1}",
+        f"UPDATE ledger.events SET salt = {salt} WHERE position = {middle}",
+    )
+    said = "changed: what is stored is not what was signed"
+    assert ("events", middle, said) == first(log.verify())
+
+
+def test_a_log_that_changed_over_in_the_middle(unsigned_log, blind_index):
+    """Rows that were recorded without a salt, and a manifest of their permits, stay as they are."""
+    log = unsigned_log
+    log.record(blind_index, 1)
+    log.attack("UPDATE ledger.events SET salt = NULL", "UPDATE ledger.checks SET salt = NULL")
+    log.integrate("events")
+    with connect(log.url) as owner:
+        size, root = TreeStore(owner, "events").head()
+        edge = Edge(0, {})
+        for stream, version, position in owner.execute(
+            'SELECT DISTINCT ON (stream COLLATE "C") stream, version, position FROM ledger.events'
+            ' ORDER BY stream COLLATE "C", version DESC'
+        ):
+            leaf = hash_in(
+                Node(0, position - 1),
+                TreeStore(owner, "events").tiles([Tile(0, (position - 1) // WIDTH)]),
+            )
+            edge.grow([leaf_hash(row_entry(stream, version, leaf))])
+        entry = orjson.dumps(
+            {
+                "log_root": root.hex(),
+                "log_size": size,
+                "manifest_root": edge.root.hex(),
+                "permits": edge.size,
+            }
+        )
+        owner.execute("INSERT INTO ledger.manifests VALUES (1, %s)", [entry])
+    log.record(blind_index, 2)
+    log.integrate()
+
+    result = log.verify("--every-manifest")
+    assert 0 == result.exit_code, result.output
+    log.attack(
+        "UPDATE ledger.manifests SET entry = convert_to(replace(convert_from(entry, 'UTF8'),"
+        " '\"permits\":', '\"permits\":1'), 'UTF8') WHERE position = 1"
+    )
+    assert "manifest 1 is of 1" in log.verify("--every-manifest").output
 
 
 # -- an honest change --------------------------------------------------------------------------

@@ -16,7 +16,8 @@ def forge(log):
             "DELETE FROM ledger.checkpoint_signatures",
             "DELETE FROM ledger.checkpoints",
             "DELETE FROM ledger.manifests",
-            "DELETE FROM ledger.manifest_tiles",
+            "DELETE FROM ledger.last_events_tiles",
+            "UPDATE ledger.last_events SET position = 0, root = decode(repeat('00', 32), 'hex')",
             "UPDATE ledger.trees SET size = 0, root = sha256('')",
         )
         forger = type(log)(log.url, log.folder.with_name("forger"))

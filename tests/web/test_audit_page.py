@@ -78,15 +78,25 @@ def test_the_browser_verifies_an_inclusion_proof(visitor, late_loss):
     expect(page.page.locator(".event").first).to_contain_text("verified in this browser")
 
 
-def test_a_false_proof_is_reported(visitor, late_loss):
-    """The service shows another entry than the one that was signed."""
-    page = Investigator(visitor(), late_loss)
+@pytest.mark.parametrize(
+    ("of", "true", "false"),
+    [
+        ("**/tlog/tile/entries/**", b'"commitment":"', b'"commitment":"0'),
+        ("**/events?*", b'\\"version\\":1', b'\\"version\\":7'),
+        ("**/events?*", b'"type":"permit.issued', b'"type":"permit.voided'),
+    ],
+    ids=["another entry", "other details", "another event"],
+)
+def test_a_false_proof_is_reported(visitor, late_loss, of, true, false):
+    """The service shows something else than was signed."""
+    someone = visitor()
 
     def forge(route):
         answer = route.fetch()
-        route.fulfill(response=answer, body=answer.body().replace(b'"version":1', b'"version":7'))
+        route.fulfill(response=answer, body=answer.body().replace(true, false))
 
-    page.page.route("**/tlog/tile/entries/**", forge)
+    someone.context.route(of, forge)
+    page = Investigator(someone, late_loss)
     page.page.locator(".proof").first.click()
 
     expect(page.page.locator(".event").first).to_contain_text("Not proved", timeout=PATIENCE_MS)

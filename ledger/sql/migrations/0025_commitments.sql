@@ -86,7 +86,7 @@ CREATE TABLE ledger.last_events_tiles (
 );
 ALTER TABLE ledger.last_events_tiles ALTER COLUMN slots SET STORAGE EXTERNAL;
 GRANT SELECT, UPDATE ON ledger.last_events TO permit_ledger_service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.last_events_tiles TO permit_ledger_service;
+GRANT SELECT, INSERT, UPDATE ON ledger.last_events_tiles TO permit_ledger_service;
 
 -- As before, with the tree of audit reads.
 CREATE OR REPLACE FUNCTION ledger.grow_tree(

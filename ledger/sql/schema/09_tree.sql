@@ -86,7 +86,7 @@ CREATE TABLE ledger.last_events_tiles (
 );
 ALTER TABLE ledger.last_events_tiles ALTER COLUMN slots SET STORAGE EXTERNAL;
 GRANT SELECT, UPDATE ON ledger.last_events TO permit_ledger_service;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.last_events_tiles TO permit_ledger_service;
+GRANT SELECT, INSERT, UPDATE ON ledger.last_events_tiles TO permit_ledger_service;
 
 -- Move a tree on from the state that the caller found, with the tiles that this changes; false if it is
 -- in another state. A tree never shrinks or runs ahead of its log, and a hash that is stored never

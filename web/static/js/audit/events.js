@@ -51,7 +51,7 @@ function proofButton(event, token) {
   const button = h("button", { type: "button", class: "proof" }, text("audit.prove"));
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const { holds, message } = await prove(event.position, token);
+    const { holds, message } = await prove(event, token);
     button.replaceWith(h("span", { class: `chip chip--${holds ? "good" : "bad"}`, title: message }, text(holds ? "audit.proved" : "audit.not_proved")));
     put(outcome, message);
   });

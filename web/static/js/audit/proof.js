@@ -1,19 +1,23 @@
 // Verifies in the browser that an event is in the log: RFC 9162 §2.1.3.2 and C2SP tlog-proof.
+import { carried } from "../session.js";
 import { text } from "../texts.js";
 
 const WIDTH = 256;
 const utf8 = new TextEncoder();
 
-/** Returns whether the proof holds, and a message about it; `token` reads the entry. */
-export async function prove(position, token) {
+/** Returns whether the proof of an event holds, and a message about it; `credential` reads its entry
+ * where that is not public. */
+export async function prove(event, credential) {
   if (!globalThis.crypto?.subtle) return { holds: false, message: text("audit.no_crypto") };
   try {
-    const [proof, keys] = await Promise.all([asked(`/tlog/proof/${position}`, { prefer: "wait=5" }), asked("/tlog/key")]);
+    const [proof, keys] = await Promise.all([asked(`/tlog/proof/${event.position}`, { headers: { prefer: "wait=5" } }), asked("/tlog/key")]);
     const { index, path, note } = parsed(await proof.text());
     const [origin, stated, root] = note.split("\n");
     const size = Number(stated);
-    const leaf = await digest(0, await entryOf(index, size, token));
-    if (index !== position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, message: text("audit.false_proof") };
+    const entry = await entryOf(index, size, credential);
+    const leaf = await digest(Uint8Array.of(0), entry);
+    if (index !== event.position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, message: text("audit.false_proof") };
+    if (!(await isAbout(entry, event))) return { holds: false, message: text("audit.false_details") };
     const signed = await isSigned(note, origin, (await keys.text()).split("\n").filter(Boolean));
     if (signed === false) return { holds: false, message: text("audit.false_signature") };
     return { holds: true, message: text(signed ? "audit.in_log" : "audit.in_log_unsigned", { size, origin }) };
@@ -22,8 +26,8 @@ export async function prove(position, token) {
   }
 }
 
-async function asked(path, headers = {}) {
-  const answer = await fetch(path, { headers, credentials: "omit" });
+async function asked(path, options = {}) {
+  const answer = await fetch(path, { credentials: "omit", ...options });
   if (!answer.ok) throw new Error(path);
   return answer;
 }
@@ -35,17 +39,27 @@ function parsed(proof) {
 }
 
 /** Reads an entry from its bundle, where each is preceded by its length in two bytes. */
-async function entryOf(index, size, token) {
+async function entryOf(index, size, credential) {
   const number = Math.floor(index / WIDTH);
   const width = Math.min(size - number * WIDTH, WIDTH);
   const digits = String(number).padStart(Math.ceil(String(number).length / 3) * 3, "0");
   const groups = digits.match(/.{3}/g).map((group, n, all) => (n < all.length - 1 ? `x${group}` : group));
   const path = `/tlog/tile/entries/${groups.join("/")}${width < WIDTH ? `.p/${width}` : ""}`;
-  const answer = await asked(path, { authorization: `Bearer ${token}` });
+  // One from before entries were commitments names permits, and needs a credential.
+  const answer = await asked(path).catch(() => asked(path, carried(credential)));
   const bundle = new DataView(await answer.arrayBuffer());
   let at = 0;
   for (let n = 0; n < index % WIDTH; n += 1) at += 2 + bundle.getUint16(at);
   return new Uint8Array(bundle.buffer, at + 2, bundle.getUint16(at));
+}
+
+/** Whether the entry commits to the event's details, and these are of the event as it is shown. */
+async function isAbout(entry, event) {
+  const said = JSON.parse(new TextDecoder().decode(entry));
+  const details = JSON.parse(event.details);
+  const commitment = hex(await digest(utf8.encode(event.details)));
+  if (said.commitment ? said.commitment !== commitment : JSON.stringify(said) !== event.details) return false;
+  return details.position === event.position && details.version === event.version && details.topic === event.type;
 }
 
 async function rootOf(leaf, index, size, path) {
@@ -53,10 +67,10 @@ async function rootOf(leaf, index, size, path) {
   for (const sibling of path) {
     if (last === 0) return null;
     if (at % 2 === 1 || at === last) {
-      found = await digest(1, sibling, found);
+      found = await digest(Uint8Array.of(1), sibling, found);
       while (at % 2 === 0 && at !== 0) [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
     } else {
-      found = await digest(1, found, sibling);
+      found = await digest(Uint8Array.of(1), found, sibling);
     }
     [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
   }
@@ -72,7 +86,7 @@ async function isSigned(note, origin, keys) {
     const [, id, encoded] = /^[^+]+\+([0-9a-f]{8})\+(.+)$/.exec(key);
     for (const line of lines) {
       const signature = bytes(line.split(" ")[2]);
-      const own = [...signature.slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      const own = hex(signature.slice(0, 4));
       if (own !== id) continue;
       let imported;
       try {
@@ -86,11 +100,12 @@ async function isSigned(note, origin, keys) {
   return false;
 }
 
-async function digest(prefix, ...parts) {
-  const all = [Uint8Array.of(prefix), ...parts];
-  const whole = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
-  all.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+async function digest(...parts) {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
 }
+
+const hex = (found) => [...found].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
