@@ -40,7 +40,7 @@ _sql = Queries("transparency", "sql/tree.sql")
 
 
 class LastEvent(NamedTuple):
-    """A stream's last version, its leaf and its salt, without which nobody can tell from a value in
+    """A stream's last version, its leaf and its salt, without which no one can tell from a value in
     the map which leaf it is about."""
 
     version: int

@@ -95,7 +95,10 @@ class ManifestMaker:
             tree = TreeStore(self._connection, "events")
             size, _ = tree.head()
             number, newest = self._newest()
-            position, root = LastEvents(self._connection).advance(size)
+            last_events = LastEvents(self._connection)
+            if last_events.head()[0] >= size:
+                return False
+            position, root = last_events.advance(size)
             if position > (newest.log_size if newest else 0):
                 manifest = Manifest(position, tree.root_at(position), root)
                 self._connection.execute(

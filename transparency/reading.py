@@ -186,10 +186,6 @@ class TreeReader:
 
     # -- manifests -------------------------------------------------------------------------------
 
-    async def newest_manifest(self) -> Manifest | None:
-        rows = await self._rows(_sql.newest_manifest)
-        return Manifest.of(rows[0][1]) if rows else None
-
     async def ask_for_manifest(self) -> None:
         """Request a manifest of the integrator, which makes it at once if the log has moved."""
         await self._rows(_sql.ask_for_manifest)

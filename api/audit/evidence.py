@@ -137,23 +137,26 @@ async def _last_event(
 ) -> _Last | None:
     """Prove which event was the permit's last by a manifest, by one with the last of ``entries`` if
     that is made in time."""
-    trees = service.trees
+    trees, proofs = service.trees, list[LastEventProof]()
 
     async def is_there() -> bool:
-        newest = await trees.newest_manifest()
-        if newest is None or newest.log_size < entries[-1].position:
+        proof = await trees.last_event(stream)
+        if proof and await trees.size(MANIFESTS) >= proof.position:
+            proofs.append(proof)
+        if proof is None or proof.manifest.log_size < entries[-1].position:
             await trees.ask_for_manifest()
             return False
-        return await trees.size(MANIFESTS) > 0
+        return bool(proofs) and proofs[-1] is proof
 
-    await service.waits.until(is_there, WAIT_S, caller.subject)
     with suppress(BadProof, Corrupt):
-        proof = await trees.last_event(stream)
-        covered = [one for one in entries if proof and one.position <= proof.manifest.log_size]
-        if proof and covered:
+        await service.waits.until(is_there, WAIT_S, caller.subject)
+        covered = [
+            one for one in entries if proofs and one.position <= proofs[-1].manifest.log_size
+        ]
+        if covered:
             last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
-            proof.check(stream, last)
-            return _Last(proof, last)
+            proofs[-1].check(stream, last)
+            return _Last(proofs[-1], last)
     return None
 
 

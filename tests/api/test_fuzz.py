@@ -41,6 +41,7 @@ READS = {
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
+    f"GET {N}/log-entries": "registrar",
     "GET /v1/me/permit": "holder",
     "GET /v1/me/devices": "holder",
     f"GET {A}/events": "investigator",

@@ -23,6 +23,7 @@ CONTRACT = {
     *("POST /v1/verifications", "GET /v1/me/permit", "GET /healthz", "GET /readyz"),
     *("GET /metrics", "PUT /v1/dev/clock", "POST /v1/dev/tokens"),
     *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
+    f"GET {N}/log-entries",
     *(f"GET {A}/evidence", "GET /tlog/checkpoint", "GET /tlog/tile/{tile_path}"),
     "GET /tlog/tile/entries/{tile_path}",
     *("GET /tlog/proof/{position}", "GET /tlog/key"),

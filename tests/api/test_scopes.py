@@ -11,6 +11,7 @@ Q = "/v1/operations/quarantine"
 A = "/v1/audit/permits/{permit_number}"
 C = "/v1/id-card-applications"
 R = f"{C}/{{receipt_number}}"
+LOGS = ("", "/checks", "/manifests", "/audit-reads")
 STEPS = (
     *("dispatches", "approvals", "returns", "productions", "arrivals"),
     *("withdrawals", "collections"),
@@ -33,10 +34,11 @@ PUBLIC = {
     ("get", f"{R}/progress"),
     *(
         ("get", f"/tlog{log}/{what}")
-        for log in ("", "/checks", "/manifests")
+        for log in LOGS
         for what in ("checkpoint", "checkpoint/witnessed", "policy", "key", "proof/{position}")
     ),
-    *(("get", f"/tlog{log}/tile/{{tile_path}}") for log in ("", "/checks", "/manifests")),
+    *(("get", f"/tlog{log}/tile/{{tile_path}}") for log in LOGS),
+    *(("get", f"/tlog{log}/tile/entries/{{tile_path}}") for log in LOGS),
 }
 AUDITORS = {"investigator", "supervisor"}
 ALLOWED = {
@@ -45,6 +47,7 @@ ALLOWED = {
     ("get", N): {"registrar"},
     ("get", f"{N}/physical"): {"registrar", "holder"},
     ("get", f"{N}/electronic"): {"registrar", "holder"},
+    ("get", f"{N}/log-entries"): {"registrar", "holder"},
     ("post", f"{N}/endorsements"): {"registrar"},
     ("post", f"{N}/loss-reports"): {"registrar"},
     ("post", f"{N}/loss-lifts"): {"registrar"},
@@ -88,10 +91,6 @@ ALLOWED = {
     ("get", "/v1/audit/id-card-applications/{receipt_number}/events"): AUDITORS,
     ("get", "/v1/audit/id-card-applications/{receipt_number}/evidence"): AUDITORS,
     ("get", "/v1/audit/reads"): AUDITORS,
-    **{
-        ("get", f"/tlog{log}/tile/entries/{{tile_path}}"): {*AUDITORS, "operator"}
-        for log in ("", "/checks", "/manifests")
-    },
     ("get", "/v1/stats/supervision"): {"supervisor"},
     ("get", "/v1/stats/staff"): {"registrar", *AUDITORS, "operator"},
     ("get", Q): {"operator"},

@@ -7,11 +7,12 @@ import time
 
 import pytest
 
+from transparency.entries import check_entry
 from transparency.merkle import check_consistency, leaf_hash
 from transparency.notes import Note, NoteVerifier, TreeHead
 from transparency.proof_text import TlogProof
 
-LOGS = ["", "/checks", "/manifests"]
+LOGS = ["", "/checks", "/manifests", "/audit-reads"]
 
 
 @pytest.fixture
@@ -32,14 +33,13 @@ def proof_of(http):
     return proof_of
 
 
-def entries(operator, log, index):
+def entries(http, log, index):
     """All entries of the bundle that has leaf ``index``, by their indexes."""
-    http = operator.http
     head = TreeHead.of(Note.of(http.get(f"/tlog{log}/checkpoint").content).text)
     bundle = index // 256
     width = min(head.size - bundle * 256, 256)
     partial = f".p/{width}" if width < 256 else ""
-    content = operator.get(f"/tlog{log}/tile/entries/{bundle:03d}{partial}").content
+    content = http.get(f"/tlog{log}/tile/entries/{bundle:03d}{partial}").content
     found, at = {}, bundle * 256
     while content:
         length = int.from_bytes(content[:2])
@@ -49,7 +49,7 @@ def entries(operator, log, index):
 
 
 def test_a_write_returns_its_leaf_and_a_receipt(
-    http, operator, registrar, application, keys, proof_of, signed_claims
+    http, registrar, application, keys, proof_of, signed_claims
 ):
     """The leaf is soon in the tree under a signature, and is the hash of the entry."""
     issued = registrar.post("/v1/permits", application())
@@ -65,10 +65,12 @@ def test_a_write_returns_its_leaf_and_a_receipt(
     proof = proof_of(position)
     head = proof.check(leaf, keys[""].name, [keys[""]])
     assert head.size >= position
-    entry = entries(operator, "", position - 1)[position - 1]
+    entry = entries(http, "", position - 1)[position - 1]
     assert leaf_hash(entry) == leaf
-    assert json.loads(entry)["stream"] == issued.json()["permit_number"]
-    assert json.loads(entry)["topic"] == "permit.issued.v1"
+    details = base64.b64decode(issued.headers["ledger-leaf-details"])
+    assert json.loads(entry)["commitment"] == hashlib.sha256(details).hexdigest()
+    assert json.loads(details)["stream"] == issued.json()["permit_number"]
+    assert json.loads(details)["topic"] == "permit.issued.v1"
 
 
 def test_a_retry_returns_the_same_leaf(registrar, application):
@@ -93,35 +95,40 @@ def test_other_responses_have_no_leaf(registrar, application):
     assert "ledger-promise" not in refused.headers
 
 
-def test_a_permits_entries_are_a_chain(http, operator, registrar, application, proof_of):
+def test_a_permits_entries_are_a_chain(caller, registrar, application, proof_of, subtests):
+    """As those are shown who may see the permit; the holder sees the own permit alone."""
     issued = registrar.post("/v1/permits", application())
-    lost = registrar.post(f"/v1/permits/{issued.json()['permit_number']}/loss-reports")
-    position = int(lost.headers["ledger-position"])
-    proof_of(position)
-    entry = json.loads(entries(operator, "", position - 1)[position - 1])
+    path = f"/v1/permits/{issued.json()['permit_number']}"
+    lost = registrar.post(f"{path}/loss-reports")
+    proof_of(int(lost.headers["ledger-position"]))
+    answer = registrar.get(f"{path}/log-entries").json()
+    first, second = answer["entries"]
 
-    assert entry["previous"] == issued.headers["ledger-leaf-hash"]
-    assert entry["version"] == 2
+    assert issued.headers["ledger-leaf-hash"] == first["leaf_hash"]
+    assert base64.b64decode(issued.headers["ledger-leaf-details"]).decode() == first["details"]
+    assert first["leaf_hash"] == json.loads(second["details"])["previous"]
+    assert (2, None) == (second["version"], answer["next_after"])
+    pages = [registrar.get(f"{path}/log-entries", limit=1, after=n).json() for n in (0, 1)]
+    assert [[first], [second]] == [page["entries"] for page in pages]
+    for holder, status in ((issued.json()["holder_id"], 200), ("somebody", 404)):
+        with subtests.test(holder=holder):
+            own = caller("holder", holder_id=holder).get(f"{path}/log-entries")
+            assert status == own.status_code
+    for role in ("verifier", "operator"):
+        assert 403 == caller(role).get(f"{path}/log-entries").status_code
 
 
-def test_checks_have_a_tree_of_their_own(http, operator, verifier, issue, keys, proof_of):
+def test_checks_have_a_tree_of_their_own(service, verifier, issue, keys, proof_of):
     """So that a removed check is detected."""
     permit = issue()
     body = {"scenario": "patrol_inspection", "track": "physical", "card_serial": 1}
     checked = verifier.post("/v1/verifications", {**body, "permit_number": permit["permit_number"]})
-    deadline, found = time.monotonic() + 10, None
-    while not found and time.monotonic() < deadline:
-        size = TreeHead.of(Note.of(http.get("/tlog/checks/checkpoint").content).text).size
-        latest = entries(operator, "/checks", size - 1) if size else {}
-        found = [
-            (index, entry)
-            for index, entry in latest.items()
-            if json.loads(entry)["check_id"] == checked.json()["check_id"]
-        ]
-    [(index, entry)] = found
-    proof = proof_of(index + 1, "/checks")
+    query = "SELECT position, check_id, state, salt FROM ledger.checks WHERE check_id = %s"
+    [row] = service.rows(query, checked.json()["check_id"])
+    proof = proof_of(row[0], "/checks")
 
-    assert proof.check(leaf_hash(entry), keys["/checks"].name, [keys["/checks"]]).size > index
+    leaf = leaf_hash(check_entry(*row))
+    assert proof.check(leaf, keys["/checks"].name, [keys["/checks"]]).size >= row[0]
 
 
 def test_checkpoints_follow_from_each_other(http, registrar, application, keys, proof_of):
@@ -186,10 +193,10 @@ def test_an_unknown_tile_or_entry_is_a_problem(subtests, http):
             assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_an_unknown_bundle_is_a_problem(subtests, operator):
+def test_an_unknown_bundle_is_a_problem(subtests, http):
     for path in ["x001/000", "0", "000.p/256", "", "x999/" * 30 + "999"]:
         with subtests.test(path=path):
-            answer = operator.get(f"/tlog/tile/entries/{path}")
+            answer = http.get(f"/tlog/tile/entries/{path}")
 
             assert (404, "NOT_FOUND") == (answer.status_code, answer.json()["code"])
 
@@ -211,15 +218,52 @@ def test_an_invalid_wait_does_not_block(subtests, http):
             assert time.monotonic() - started < 10
 
 
-def test_entries_are_for_those_who_audit_or_operate(subtests, http, caller, issue, proof_of):
-    """They name permits and receipts; nobody else gets them, however the address is spelt."""
+def bundle_of_one(http, log=""):
+    """The path of a bundle with the first entry."""
+    partial = http.get(f"/tlog{log}/tile/0/000.p/1").status_code == 200
+    return f"/tlog{log}/tile/entries/000" + (".p/1" if partial else "")
+
+
+def test_entries_are_public_and_name_nothing(subtests, http, caller, issue, check, proof_of):
+    """No permit, no receipt, no kind of event, no instant."""
+    permit = issue()
+    check(permit["permit_number"])
+    proof_of(permit["as_of_position"])
+    caller("investigator", case="A-15").get("/v1/audit/reads")
+    for log in LOGS:
+        proof_of(1, log)
+        answer = http.get(bundle_of_one(http, log))
+        entry = json.loads(answer.content[2 : 2 + int.from_bytes(answer.content[:2])])
+        with subtests.test(log=log):
+            assert "immutable" in answer.headers["cache-control"]
+            members = {"log_root", "log_size", "map_root"} if "manifests" in log else None
+            assert (members or {"commitment", "position"}) == entry.keys()
+            assert permit["permit_number"].encode() not in answer.content
+
+
+@pytest.fixture
+def of_format_1(service):
+    """While the first event has no salt, as if it had been recorded before there were any."""
+    [(salt,)] = service.rows("SELECT salt FROM ledger.events WHERE position = 1")
+    change = (
+        "ALTER TABLE ledger.events DISABLE TRIGGER append_only;"
+        " UPDATE ledger.events SET salt = {} WHERE position = 1;"
+        " ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only"
+    )
+    service.execute(change.format("NULL"))
+    yield
+    service.execute(change.format(f"'\\x{salt.hex()}'"))
+
+
+def test_entries_that_name_permits_are_for_those_who_audit_or_operate(
+    subtests, http, caller, issue, proof_of, of_format_1
+):
+    """No one else gets them, however the address is spelt."""
     proof_of(issue()["as_of_position"])
-    size = TreeHead.of(Note.of(http.get("/tlog/checkpoint").content).text).size
-    bundle = "000" if size >= 256 else f"000.p/{size}"
-    for log in ("", "/checks", "/manifests"):
-        for path in (f"tile/entries/{bundle}", f"tile//entries/{bundle}", f"tile/ENTRIES/{bundle}"):
-            with subtests.test(log=log, path=path):
-                assert http.get(f"/tlog{log}/{path}").status_code in {401, 404}
+    bundle = bundle_of_one(http).removeprefix("/tlog/tile/entries/")
+    for path in (f"tile/entries/{bundle}", f"tile//entries/{bundle}", f"tile/ENTRIES/{bundle}"):
+        with subtests.test(path=path):
+            assert http.get(f"/tlog/{path}").status_code in {401, 404}
     for role in ("registrar", "verifier", "holder"):
         with subtests.test(role=role):
             claims = {"holder_id": "somebody"} if role == "holder" else {}
@@ -232,13 +276,13 @@ def test_entries_are_for_those_who_audit_or_operate(subtests, http, caller, issu
             assert "access-control-allow-origin" not in answer.headers
 
 
-def test_a_look_at_entries_is_recorded_in_its_case(http, service, caller, issue, proof_of):
-    """They name permits and receipts. An operator, who copies the log as a whole, leaves none."""
+def test_a_look_at_such_entries_is_recorded_in_its_case(
+    http, service, caller, issue, proof_of, of_format_1
+):
+    """An operator, who copies the log as a whole, leaves none."""
     proof_of(issue()["as_of_position"])
     [(before,)] = service.rows("SELECT coalesce(max(position), 0) FROM ledger.audit_reads")
-    path = "/tlog/tile/entries/000.p/1"
-    if http.get("/tlog/tile/0/000.p/1").status_code == 404:
-        path = "/tlog/tile/entries/000"
+    path = bundle_of_one(http)
     assert 403 == caller("investigator").get(path).status_code
     assert 200 == caller("investigator", case="A-17").get(path).status_code
     assert 404 == caller("investigator", case="A-17").get("/tlog/tile/entries/999").status_code
@@ -250,11 +294,7 @@ def test_a_look_at_entries_is_recorded_in_its_case(http, service, caller, issue,
         before,
     )
     tile = path.removeprefix("/tlog/tile/entries/")
-    assert [
-        (None, "refused", tile),
-        ("A-17", "answered", tile),
-        ("A-17", "unknown", "999"),
-    ] == looks
+    assert [(None, "refused", tile), ("A-17", "answered", tile)] == looks
 
 
 def test_immutable_resources_may_be_cached(http, issue, proof_of):
