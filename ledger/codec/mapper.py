@@ -91,7 +91,7 @@ class EventMapper(Mapper[str]):
             if key is None:
                 raise KeyUnusable(f"{event.TOPIC} is sealed with its holder's key: there is none")
             place = (event.originator_id, str(event.originator_version), event.TOPIC)
-            state[envelope.FIELD] = envelope.seal(personal, key, place)
+            state[envelope.FIELD] = envelope.seal_disclosable(personal, key, place)
         return StoredEvent(
             originator_id=event.originator_id,
             originator_version=event.originator_version,

@@ -1,14 +1,18 @@
-"""An event's personal part, sealed: ``{"holder": …, "key": …, "box": …}`` under ``sealed``.
+"""An event's personal part, sealed: ``{"holder": …, "key": …, "box": …, "digests": …}`` under
+``sealed``.
 
-``box`` is the JSON of the personal fields under AES-256-GCM, for this stream, version and topic
-alone (base64); ``key`` the commitment to the holder's key. Plain and personal fields never mix: a
-personal field in the clear is refused, so that no name can be put beside the ciphertext.
+``box`` is the JSON of the personal fields and their salts under AES-256-GCM, for this stream,
+version and topic alone (base64); ``key`` the commitment to the holder's key; ``digests`` those of
+each field's disclosure (:mod:`ledger.crypto.disclosures`). Without ``digests``, as before there
+were any, and as in checks, ``box`` has the personal fields alone. Plain and personal fields never
+mix: a personal field in the clear is refused, so that no name can be put beside the ciphertext.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 import orjson
@@ -17,10 +21,11 @@ from eventsourcing.persistence import StoredEvent
 from domain.personal import ERASED, Parts
 from ledger.errors import SealBroken
 
+from .disclosures import Disclosure, digests_in, disclosures_of, salted
 from .holder_keys import HolderKey
 
 FIELD = "sealed"
-_PARTS = 3
+_PARTS, _OPENED_PARTS = 3, 2
 
 State = dict[str, Any]
 
@@ -31,6 +36,7 @@ class Envelope(NamedTuple):
     holder: str
     key: str
     box: str
+    digests: str | None = None
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -41,6 +47,13 @@ class Envelope(NamedTuple):
         match value:
             case {"holder": str(holder), "key": str(key), "box": str(box)} if len(value) == _PARTS:
                 return cls(holder, key, box)
+            case {
+                "holder": str(holder),
+                "key": str(key),
+                "box": str(box),
+                "digests": str(digests),
+            } if len(value) == _PARTS + 1:
+                return cls(holder, key, box, digests)
         raise SealBroken("what stands for the sealed part is no envelope")
 
     def open(self, key: HolderKey, place: tuple[str, ...]) -> State:
@@ -49,6 +62,24 @@ class Envelope(NamedTuple):
         Raises:
             SealBroken
         """
+        return self._opened(key, place)[0]
+
+    def disclosures(self, key: HolderKey, place: tuple[str, ...]) -> list[Disclosure]:
+        """Decrypt the personal fields, each with what proves it; none of an event from before there
+        were disclosures.
+
+        Raises:
+            SealBroken: also where one of them is not among the digests.
+        """
+        if self.digests is None:
+            return []
+        found = disclosures_of(*self._opened(key, place))
+        if not {each.digest for each in found} <= digests_in(self.digests):
+            raise SealBroken("the sealed part has fields that are not those of its digests")
+        return found
+
+    def _opened(self, key: HolderKey, place: tuple[str, ...]) -> tuple[State, bytes]:
+        """The personal fields and their salts."""
         if key.commitment != self.key:
             raise SealBroken("it was sealed with another key than this holder's")
         try:
@@ -56,17 +87,33 @@ class Envelope(NamedTuple):
         except ValueError:
             raise SealBroken from None
         try:
-            personal = orjson.loads(key.open(ciphertext, *place))
+            opened = orjson.loads(key.open(ciphertext, *place))
         except orjson.JSONDecodeError:
-            personal = None
-        if not isinstance(personal, dict):
-            raise SealBroken("the sealed part holds no fields")
-        return personal
+            opened = None
+        match opened:
+            case dict() if self.digests is None:
+                return opened, b""
+            case {"fields": dict(fields), "salts": str(salts)} if len(opened) == _OPENED_PARTS:
+                with suppress(ValueError):
+                    return fields, bytes.fromhex(salts)
+        raise SealBroken("the sealed part holds no fields")
 
 
 def seal(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
     """Encrypt personal fields; returns the envelope for the state."""
-    ciphertext = b2a_base64(key.seal(orjson.dumps(personal), *place), newline=False)
+    return _sealed(orjson.dumps(personal), key, place)
+
+
+def seal_disclosable(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
+    """The same, with salts, and with digests by which each field can be disclosed by itself."""
+    fields = orjson.loads(orjson.dumps(personal))
+    salts, digests = salted(fields)
+    content = orjson.dumps({"fields": fields, "salts": salts.hex()})
+    return {**_sealed(content, key, place), "digests": digests}
+
+
+def _sealed(content: bytes, key: HolderKey, place: tuple[str, ...]) -> State:
+    ciphertext = b2a_base64(key.seal(content, *place), newline=False)
     return {"holder": key.holder_id, "key": key.commitment, "box": ciphertext.decode()}
 
 
