@@ -79,10 +79,12 @@ class IssuerKeys:
             if content == self._content:
                 self._confirmed_at = self._now()
                 return  # keep the object of an equal set: cached verifications refer to it
-            keys, passed_over = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
-        for reason in passed_over:
+            found = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
+        for reason in found.for_encryption:
+            _log.debug("a key of the issuer is not for signatures", reason=reason)
+        for reason in found.passed_over:
             _log.warning("a key of the issuer is passed over", reason=reason)
-        self._content, self._keys = content, keys
+        self._content, self._keys = content, found.usable
         self._confirmed_at = self._now()
 
     async def keep_fresh(self) -> None:
