@@ -54,7 +54,7 @@ class PendingSignIns:
         return base64url(self._sealer.seal(orjson.dumps(asdict(pending))))
 
     def open(self, value: str | None) -> PendingSignIn | None:
-        """``None`` for what was not sealed here, or has expired."""
+        """``None`` for what this version of the service has not sealed, or has expired."""
         if not value or len(value) > LENGTH_MAX:
             return None
         try:
@@ -64,5 +64,8 @@ class PendingSignIns:
         content = self._sealer.open(sealed)
         if content is None:
             return None
-        pending = PendingSignIn(**orjson.loads(content))
+        try:
+            pending = PendingSignIn(**orjson.loads(content))
+        except TypeError:
+            return None
         return pending if pending.expires_at > time.time() else None

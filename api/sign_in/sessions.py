@@ -152,9 +152,12 @@ class Sessions:
         return hmac.digest(self._digest_key, purpose + b"\0" + text.encode(), "sha256")
 
     def _opened(self, sealed: bytes, digest: bytes) -> Session | None:
-        """Open what this service has sealed; anything else is no session."""
+        """Open what this version of the service has sealed; anything else is no session."""
         content = self._sealer.open(sealed, digest)
-        return None if content is None else _decoded(orjson.loads(content))
+        try:
+            return None if content is None else _decoded(orjson.loads(content))
+        except (KeyError, TypeError):
+            return None
 
 
 def _digest(identifier: str) -> bytes:
