@@ -379,20 +379,24 @@ class Forger:
         made_up = [
             _changed(own, chance),
             own[: chance.randrange(1, len(own))],
-            own + chance.choice("AZ09-_= \t\"'"),
+            own + chance.choice("AZ09-_=\"'"),
             own.swapcase(),
+            f'"{own}"',
             self.victim.csrf_token,
             secrets.token_urlsafe(32),
-            f"{own}; {COOKIE}={self.other.session}",
-            f'"{own}',
             "",
             "x" * chance.randrange(1, 6000),
         ]
-        cookie = chance.choice(made_up)
+        cookies = [
+            *(f"{COOKIE}={value}" for value in made_up),
+            f"{COOKIE}={own}; {COOKIE}={self.other.session}",
+            f"{COOKIE}={self.other.session}; {COOKIE}={own}",
+            *(f"{name}={own}" for name in (COOKIE.upper(), "permit-ledger", f"x{COOKIE}")),
+            f"{'x' * 5000}=1; {COOKIE}={own}",
+        ]
         path = chance.choice(["/auth/session", "/v1/permits/000000000000", "/v1/me/permit"])
-        name = chance.choice([COOKIE] * 3 + [COOKIE.upper(), "permit-ledger", f"x{COOKIE}"])
-        headers = {**OWN_PAGE, "cookie": f"{name}={cookie}"}
-        answer = http.get(path, headers={k: v.encode("latin-1") for k, v in headers.items()})
+        headers = {**OWN_PAGE, "cookie": chance.choice(cookies)}
+        answer = http.get(path, headers=headers)
         http.cookies.clear()
         return answer, answer.status_code == 401
 
