@@ -168,7 +168,7 @@ def _started(log_file: Path) -> dict[str, Any]:
     }
     command = [
         *("timeout", str(LIFE_S), "sh", str(home / "bin" / "kc.sh"), "start", "--optimized"),
-        *("--http-enabled=true", "--hostname-strict=false"),
+        *("--cache=local", "--http-enabled=true", "--hostname-strict=false"),
         *("--http-host=127.0.0.1", f"--http-port={port}"),
     ]
     with log_file.open("ab") as log:
