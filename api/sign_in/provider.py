@@ -107,6 +107,7 @@ class Provider:
             ValueError,
             *failures,
         )
+        self._tls = httpx2.create_ssl_context()  # tens of ms each time, which would block the loop
         self._known: tuple[float, Metadata] | None = None
         self._keys: tuple[float, str, Keys] | None = None
 
@@ -270,7 +271,7 @@ class Provider:
         address = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
         content = b""
         async with (
-            httpx2.AsyncClient(timeout=TIMEOUT_S) as http,
+            httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as http,
             http.stream("GET", address) as answer,
         ):
             async for part in answer.raise_for_status().aiter_bytes():
@@ -287,6 +288,7 @@ class Provider:
             scope=SCOPE,
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
+            verify=self._tls,
         )
 
 
