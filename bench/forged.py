@@ -85,8 +85,7 @@ def bench_forged(console: Console, *, quick: bool) -> None:
             with Forger.at(address, provider, seed) as forger:
                 started = time.perf_counter()
                 forger.send(things, lambda: progress.advance(task))
-                seconds = time.perf_counter() - started
-    _report(console, forger, things / seconds)
+                _report(console, forger, things / (time.perf_counter() - started))
 
 
 def environment_with(provider: WillingProvider, folder: Path, address: str) -> dict[str, str]:

@@ -160,6 +160,8 @@ class Provider:
         claims = await self._verified(id_token, keys)
         if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
             raise SignInRefused("invalid_answer")
+        if not (isinstance(subject := claims.get("sub"), str) and subject):
+            raise SignInRefused("invalid_answer")
         return Tokens(id_token, claims, access_token)
 
     async def end_session_address(self, id_token: str, back_to: str) -> str | None:

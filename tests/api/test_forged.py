@@ -37,5 +37,5 @@ def test_none_of_them_is_accepted(trusting: Service, provider: WillingProvider) 
     seed = random.SystemRandom().getrandbits(32)
     with Forger.at(trusting.url, provider, seed) as forger:
         forger.send(THINGS)
-    assert ([], []) == (forger.accepted, forger.failures), f"seed {seed}"
-    assert len(forger.sent) == 7
+        assert ([], []) == (forger.accepted, forger.failures), f"seed {seed}"
+        assert len(forger.sent) == 7
