@@ -91,7 +91,12 @@ def _cut(chance: random.Random, claims: Claims, key: ECKey) -> str:
 
 def _own_key_in_header(chance: random.Random, claims: Claims, _key: ECKey) -> str:
     public = STRANGER.as_dict(private=False)
-    named = [{"jwk": public}, {"jku": "http://127.0.0.1:9/jwks"}, {"kid": STRANGER.kid}, {}]
+    named: list[dict[str, Any]] = [
+        {"jwk": public},
+        {"jku": "http://127.0.0.1:9/jwks"},
+        {"kid": STRANGER.kid},
+        {},
+    ]
     return compact(claims, STRANGER, **chance.choice(named))
 
 

@@ -315,7 +315,7 @@ class Forger:
         ]
         token = self._bent(chance, claims, own)
         if role is Role.VERIFIER:
-            card = {"scenario": "patrol_inspection", "track": "physical"}
+            card: dict[str, Any] = {"scenario": "patrol_inspection", "track": "physical"}
             card |= {"permit_number": "000000000000", "card_serial": 1}
             answer = http.post("/v1/verifications", json=card, headers=_bearer(token))
         else:

@@ -88,14 +88,13 @@ class WillingProvider:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                found = {
-                    "/.well-known/openid-configuration": provider.metadata,
-                    "/jwks": lambda: {"keys": [provider.key.as_dict(private=False)]},
-                }.get(self.path)
-                if found is None:
-                    self._answer(404, {})
-                else:
-                    self._answer(200, found())
+                match self.path:
+                    case "/.well-known/openid-configuration":
+                        self._answer(200, provider.metadata())
+                    case "/jwks":
+                        self._answer(200, {"keys": [provider.key.as_dict(private=False)]})
+                    case _:
+                        self._answer(404, {})
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
