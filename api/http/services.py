@@ -30,6 +30,7 @@ from projections.queries.fresh import FreshReader, StreamFolder
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
 from projections.queries.waiting import ViewPosition
+from projections.queries.work_list import WorkListReader
 from transparency.notes import NoteVerifier
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
@@ -74,6 +75,7 @@ class Services:
     progress_limit: RateLimit
     progress_guesses: RateLimit
     reader: PermitReader
+    work_lists: WorkListReader
     fresh: FreshReader
     folder: StreamFolder
     views: ViewPosition

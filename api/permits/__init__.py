@@ -10,4 +10,5 @@ __all__ = [
     "recorded",
     "registrar",
     "schemas",
+    "work_list",
 ]

@@ -53,6 +53,7 @@ from projections.queries.id_cards import IdCardReader
 from projections.queries.live_summary import LiveSummaryReader
 from projections.queries.permits import PermitReader
 from projections.queries.waiting import ViewPosition
+from projections.queries.work_list import WorkListReader
 from projections.views.registry import all_views
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
@@ -156,6 +157,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     period_s=3600,
                 ),
                 reader=reader,
+                work_lists=WorkListReader(pool),
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),

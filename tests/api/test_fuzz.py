@@ -38,9 +38,11 @@ STEPS = (
     *("withdrawals", "collections"),
 )
 READS = {
+    "GET /v1/permits": "registrar",
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
+    "GET /v1/verifications": "verifier",
     "GET /v1/me/permit": "holder",
     "GET /v1/me/devices": "holder",
     f"GET {A}/events": "investigator",
@@ -70,6 +72,7 @@ WRITES = {
     f"POST {N}/loss-lifts": "registrar",
     f"POST {N}/reissues": "registrar",
     f"POST {N}/replacements": "registrar",
+    f"POST {N}/deliveries": "registrar",
     f"POST {N}/card-deliveries": "registrar",
     f"POST {N}/address-changes": "registrar",
     f"POST {N}/identity-corrections": "registrar",
@@ -81,6 +84,7 @@ WRITES = {
     f"POST {N}/electronic/device-revocations": "holder",
     f"POST {N}/electronic/display-codes": "holder",
     "POST /v1/verifications": "verifier",
+    "POST /v1/verifications/batches": "verifier",
     "POST /v1/verifications/challenges": "verifier",
     "POST /v1/verifications/frames": "verifier",
     "POST /v1/dev/tokens": "registrar",

@@ -69,6 +69,7 @@ PUBLIC = {
 AUDITORS = {"investigator", "supervisor"}
 ALLOWED = {
     ("post", "/v1/permits"): {"registrar"},
+    ("get", "/v1/permits"): {"registrar"},
     ("post", "/v1/permits/searches"): {"registrar"},
     ("get", N): {"registrar"},
     ("get", f"{N}/physical"): {"registrar", "holder"},
@@ -78,6 +79,7 @@ ALLOWED = {
     ("post", f"{N}/loss-lifts"): {"registrar"},
     ("post", f"{N}/reissues"): {"registrar"},
     ("post", f"{N}/replacements"): {"registrar"},
+    ("post", f"{N}/deliveries"): {"registrar"},
     ("post", f"{N}/card-deliveries"): {"registrar"},
     ("post", f"{N}/address-changes"): {"registrar"},
     ("post", f"{N}/identity-corrections"): {"registrar"},
@@ -100,6 +102,8 @@ ALLOWED = {
     ("get", "/v1/me/reads"): {"holder"},
     ("get", "/v1/me/receipts/{check_id}"): {"holder"},
     ("post", "/v1/verifications"): {"verifier"},
+    ("get", "/v1/verifications"): {"verifier"},
+    ("post", "/v1/verifications/batches"): {"verifier"},
     ("post", "/v1/verifications/challenges"): {"verifier"},
     ("post", f"{H}/restrictions"): {"investigator", "operator"},
     ("post", f"{H}/restriction-lifts"): {"investigator", "operator"},
