@@ -184,7 +184,7 @@ class FaceMatchBody(RequestBody):
     matched: StrictBool
 
     def face_match(self) -> FaceMatch:
-        return FaceMatch(self.provider, self.score, self.matched)
+        return FaceMatch.unsigned(self.provider, self.score, matched=self.matched)
 
 
 class DeviceKeyBody(BaseModel):
