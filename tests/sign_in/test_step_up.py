@@ -94,7 +94,7 @@ def test_a_holder_claims_and_keeps_what_was_confirmed(
     visitor: Callable[..., Visitor], service: Service, permits: dict[str, str]
 ) -> None:
     """The button leads to the provider, and the claim goes on by itself afterwards."""
-    page = visitor().open("/me")
+    page = visitor(tolerates="401").open("/me")
     sign_in(page, "claimant")
     page.locator("#right").check()
     page.locator("#claim").click()
@@ -116,7 +116,7 @@ def test_a_cancelled_step_up_claims_nothing_and_asks_no_further(
     visitor: Callable[..., Visitor], permits: dict[str, str]
 ) -> None:
     """The page says so and keeps what was confirmed; the next try is the holder's."""
-    page = visitor().open("/me")
+    page = visitor(tolerates="401").open("/me")
     sign_in(page, "hasty")
     page.locator("#right").check()
     with page.expect_request(lambda asked: "/auth/sign-in" in asked.url) as leaving:
