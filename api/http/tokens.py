@@ -214,13 +214,13 @@ def _principal(claims: dict[str, Any]) -> Principal:
 
 def authentication_of(claims: Mapping[str, Any]) -> Authentication:
     """Read how the account has signed in, in verified claims."""
-    acr, amr = claims.get("acr"), claims.get("amr")
+    acr, amr, account = (claims.get(name) for name in ("acr", "amr", "sub"))
     at = None
     with suppress(ValueError):
         at = numeric_date(claims.get("auth_time"))
     return Authentication(
         issuer=str(claims.get("iss", "")),
-        account=str(claims.get("sub", "")),
+        account=account if isinstance(account, str) else "",
         acr=acr if isinstance(acr, str) and len(acr) <= CLAIM_LENGTH_MAX else None,
         amr=tuple(each for each in amr if isinstance(each, str)) if isinstance(amr, list) else (),
         at=at,

@@ -97,8 +97,7 @@ class FaceProvider:
         """
         try:
             claims = await self._signed(assertion)
-            self._require_valid(claims, claimed)
-            issued_at = numeric_date(claims["iat"])
+            issued_at = self._require_valid(claims, claimed)
             name = text_claim(claims, "jti")
         except BadToken as error:
             raise BadAssertion(str(error)) from None
@@ -117,10 +116,13 @@ class FaceProvider:
                 return signed_claims(assertion, self.keys(), kind=KIND)
             raise BadAssertion("no key of the face provider has signed it") from None
 
-    def _require_valid(self, claims: Mapping[str, Any], claimed: Claimed) -> None:
+    def _require_valid(self, claims: Mapping[str, Any], claimed: Claimed) -> float:
         """
+        Returns:
+            When it was signed, POSIX time.
+
         Raises:
-            BadAssertion, UNREADABLE
+            BadAssertion, BadToken
         """
         audience, account = claims.get("aud"), claimed.caller.authentication.account
         if claims.get("iss") != self.issuer:
@@ -133,12 +135,16 @@ class FaceProvider:
             raise BadAssertion("its nonce is not the digest of the access token")
         if bound_to(claims) != claimed.device:
             raise BadAssertion("its cnf.jkt is not the thumbprint of device_key")
-        now, issued_at = time.time(), numeric_date(claims.get("iat"))
-        until = numeric_date(claims.get("exp"))
+        try:
+            issued_at, until = (numeric_date(claims.get(name)) for name in ("iat", "exp"))
+        except ValueError:
+            raise BadAssertion("its iat and exp must be numbers of seconds") from None
+        now = time.time()
         if not issued_at - LEEWAY_S <= now <= issued_at + AGE_MAX_S:
             raise BadAssertion(f"its iat is more than {AGE_MAX_S} s ago, or in the future")
         if not now < until <= issued_at + AGE_MAX_S:
             raise BadAssertion(f"it has expired, or is valid for more than {AGE_MAX_S} s")
+        return issued_at
 
 
 class UsedAssertions:
