@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # these packages are built on this one
     from api.operations.live_summary import LiveSummaryFeed
     from api.operations.metrics_access import MetricsAccess
     from api.operations.published import StatsFeed
+    from api.permits.face_matches import FaceMatches
     from api.pictures.processes import PictureProcesses
 
 
@@ -93,6 +94,7 @@ class Services:
     policy: Policy
     tokens: TokenVerifier
     proofs: SeenProofs
+    face_matches: FaceMatches
     receipts: ReceiptSigner
     changes: PermitChanges
     streams: Streams

@@ -3,6 +3,7 @@
 __all__ = [
     "answers",
     "display",
+    "face_matches",
     "holder",
     "live",
     "own_reads",

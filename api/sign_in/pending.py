@@ -25,22 +25,25 @@ LENGTH_MAX = 2048
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """``next`` is the page to go on with; ``verifier`` the secret of RFC 7636 §4.1."""
+    """``next`` is the page to go on with; ``verifier`` the secret of RFC 7636 §4.1; ``steps_up``
+    where a comparison of the face was asked for."""
 
     state: str
     nonce: str
     verifier: str
     next: str
     expires_at: float
+    steps_up: bool = False
 
     @classmethod
-    def begin(cls, next_page: str) -> PendingSignIn:
+    def begin(cls, next_page: str, *, steps_up: bool = False) -> PendingSignIn:
         return cls(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             next=next_page,
             expires_at=time.time() + LIFE_S,
+            steps_up=steps_up,
         )
 
 

@@ -22,7 +22,7 @@ import orjson
 from psycopg import AsyncConnection
 
 from api.http.roles import Role
-from api.http.tokens import Principal
+from api.http.tokens import Authentication, Principal
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.eventlog.reads import Pool
@@ -175,12 +175,16 @@ def _encoded(session: Session) -> bytes:
 
 def _decoded(document: Mapping[str, Any]) -> Session:
     principal = document["principal"]
+    authentication = principal["authentication"]
     return Session(
         principal=Principal(
             **{
                 **principal,
                 "scopes": frozenset(principal["scopes"]),
                 "scenarios": frozenset(principal["scenarios"]),
+                "authentication": Authentication(
+                    **{**authentication, "amr": tuple(authentication["amr"])}
+                ),
             }
         ),
         role=Role(document["role"]),

@@ -148,8 +148,11 @@ def is_address(source: str) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
 
 
-def load_at_start(source: str) -> IssuerKeys:
+def load_at_start(source: str, setting: str = "PERMIT_LEDGER_JWKS") -> IssuerKeys:
     """Load the keys before anything is served.
+
+    Args:
+        setting: What names the source, for the message.
 
     Raises:
         NoKeys: the message says what an operator can do.
@@ -160,7 +163,7 @@ def load_at_start(source: str) -> IssuerKeys:
     except FAILURES as error:
         what = str(error) if isinstance(error, ValueError) else _of(error)
         raise NoKeys(
-            f"PERMIT_LEDGER_JWKS can't be used: {what}. Set it to a file or an https address with"
+            f"{setting} can't be used: {what}. Set it to a file or an https address with"
             " the issuer's JWK Set, one of whose public keys fits"
             f" {', '.join(ALGORITHMS)}"
         ) from None
