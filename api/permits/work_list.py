@@ -62,8 +62,9 @@ async def work_list(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=ROWS_MAX)] = 50,
 ) -> Response:
-    """List the permits that the own station has issued, without their holders: what closes soonest
-    first, of overdue ones the latest, of waiting cards the earliest, else the latest change."""
+    """List the permits that the own station has issued, without personal details: what closes
+    soonest first, of overdue ones the latest, of waiting cards the earliest, else the latest
+    change."""
     if station is not None and station != caller.station:
         raise HttpProblem(403, "FORBIDDEN", "This is not the token's own station.")
     selection = Selection(

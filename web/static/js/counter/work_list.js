@@ -37,7 +37,7 @@ export class WorkList {
       return [answer.permits.map((permit) => this.row(name, permit)), answer.next_before];
     };
     const none = [h("li", { class: "soft" }, text("counter.list_empty"))];
-    return attempt(byId("work-problem"), () => withMore({ list: byId("work-rows"), more: byId("work-more"), page, none, isCurrent: () => name === this.chosen }));
+    return attempt(byId("problem"), () => withMore({ list: byId("work-rows"), more: byId("work-more"), page, none, isCurrent: () => name === this.chosen }));
   }
 
   row(name, permit) {

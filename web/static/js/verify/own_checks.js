@@ -21,7 +21,7 @@ export function listOwnChecks({ token }) {
       return [answer.checks.map(rowOf), answer.next_before];
     };
     const none = [h("li", { class: "soft" }, text("verify.own_none"))];
-    return attempt(byId("own-problem"), () => withMore({ list: byId("own-checks"), more: byId("own-more"), page, none, isCurrent: () => mine === asked }));
+    return attempt(byId("problem"), () => withMore({ list: byId("own-checks"), more: byId("own-more"), page, none, isCurrent: () => mine === asked }));
   };
   byId("own-since").addEventListener("change", refresh);
   refresh();
