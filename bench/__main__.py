@@ -12,6 +12,7 @@ from bench.analytics import bench_analytics
 from bench.append import bench_append
 from bench.bulk import bench_bulk
 from bench.checks import bench_checks
+from bench.forged import bench_forged
 from bench.hostile import bench_hostile
 from bench.kills import bench_kills
 from bench.projections import bench_projections
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "analytics": bench_analytics,
     "remote": bench_remote,
     "hostile": bench_hostile,
+    "forged": bench_forged,
     "kills": bench_kills,
     "relay": bench_relay,
     "soak": bench_soak,

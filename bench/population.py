@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 
 from domain import permit_number
+from domain.calendar import first_instant
 from ledger.checks.display_codes import CodeDigests, StoredCode, new_code
 from ledger.crypto import randomness
 from ledger.crypto.holder_keys import HolderKeys
@@ -38,7 +39,9 @@ _SHARED = (
 _INTO: dict[str, LiteralString] = {
     "events": "ledger.events (position, stream, version, topic, state)",
     "holders": "ledger.holders (holder_id, permit_number, permit_numbers, kek_id, wrapped)",
-    "physical": f"views.physical_permits ({_SHARED}, card_status, identity_stale, card_due_on)",
+    "physical": (
+        f"views.physical_permits ({_SHARED}, card_status, identity_stale, card_due_on, updated_at)"
+    ),
     "electronic": f"views.electronic_permits ({_SHARED}, claimed, devices)",
 }
 _CODES: LiteralString = (
@@ -90,7 +93,7 @@ def _rows(keys: HolderKeys, position: int) -> tuple[tuple[Any, ...], ...]:
     return (
         (position, number, 1, "permit.issued.v1", b"{}"),
         (key.holder_id, number, [number], wrapped.kek_id, wrapped.wrapped),
-        (*shared("physical"), "issued", False, ANCHOR),
+        (*shared("physical"), "issued", False, ANCHOR, first_instant(ANCHOR)),
         (*shared("electronic"), True, [DEVICE]),
     )
 

@@ -43,6 +43,15 @@ def add_months(day: date, months: int) -> date:
     return date(year, month0 + 1, min(day.day, last))
 
 
+def last_anniversary_open_on(today: date) -> date:
+    """The latest anniversary whose endorsement window is open on a day. Windows open in the order
+    of their anniversaries, so all from the day after ``today`` up to this one are open."""
+    last = add_months(today, 1)
+    while add_months(last + ONE_DAY, -1) <= today:  # a shorter month before: at most three days
+        last += ONE_DAY
+    return last
+
+
 def age_on(birth_date: date, day: date) -> int:
     """Full years of age; someone born on 29 February has a birthday on 1 March of other years."""
     return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

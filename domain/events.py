@@ -122,7 +122,7 @@ class PermitIssued(CanInitAggregate[str], PermitEvent):
 class ElectronicPermitClaimed(PermitEvent):
     """申领电子居住证: from now on the permit can be shown live on this device."""
 
-    TOPIC = "permit.electronic-claimed.v1"
+    TOPIC = "permit.electronic-claimed.v2"
 
     device: Personal[Device]
     face_match: Personal[FaceMatch]
@@ -136,7 +136,7 @@ class ElectronicPermitClaimed(PermitEvent):
 class DeviceBound(PermitEvent):
     """One more phone."""
 
-    TOPIC = "permit.device-bound.v1"
+    TOPIC = "permit.device-bound.v2"
 
     device: Personal[Device]
     face_match: Personal[FaceMatch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,8 @@ from api.http.addresses import bare_host, local_url
 
 DEFAULT_POLICY = "wuxi-2026"
 DEVELOPMENT_ISSUER = "permit-ledger-development"
+_NAME = re.compile(r"[!#-\[\]-~]+")
+"""Of a value that a challenge quotes (RFC 9470 §3, RFC 6749 §A.4)."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,22 @@ class Settings(BaseSettings):
         None,
         description="What the claims of tokens mean: a `.toml` file, see docs/sign-in.md; if unset,"
         " tokens have this service's own claims",
+    )
+    step_up_acr: str = Field(
+        "face",
+        max_length=1000,
+        description="Values of `acr` that mean a compared face, separated by spaces, in order"
+        " of preference; see docs/sign-in.md",
+    )
+    step_up_amr: str = Field(
+        "face",
+        max_length=1000,
+        description="Values of `amr` (RFC 8176) that mean the same, separated by spaces",
+    )
+    face_provider: Path | None = Field(
+        None,
+        description="Who signs assertions of face matches, its issuer and keys: a `.toml` file, see"
+        " docs/sign-in.md; if unset, only a sign-in proves a face match",
     )
     session_key_file: Path | None = Field(
         None,
@@ -299,6 +318,13 @@ class Settings(BaseSettings):
             return bare_host(host)
         except ValueError as error:
             raise ValueError(f"{error}: PERMIT_LEDGER_HOST is one address or name") from None
+
+    @field_validator("step_up_acr", "step_up_amr")
+    @classmethod
+    def _names(cls, given: str) -> str:
+        if not all(_NAME.fullmatch(name) for name in given.split()):
+            raise ValueError("values are printable ASCII without quotes and backslashes")
+        return " ".join(given.split())
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -27,6 +27,7 @@ from tests.keks import keyring
 MARKERS = {
     "tests/kafka/": ("kafka",),
     "tests/foreign/": ("foreign",),
+    "tests/sign_in/": ("foreign",),
     "tests/chaos/": ("chaos", "slow"),
     "tests/analytics/test_killed.py": ("slow",),
     "tests/api/test_fuzz.py": ("slow",),

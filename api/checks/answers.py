@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.http.problems import Problem
 from domain.verification import CardCode, Outcome, Reason, Track
 
 
@@ -23,6 +24,40 @@ class CheckAnswer(BaseModel):
     checked_at: datetime
     as_of_position: int
     receipt: str = Field(description="compact JWS, typ permit-check-receipt+jwt")
+
+
+class RefusedCheckAnswer(Problem):
+    """Why a check of a batch was not answered: nothing follows from it for the permit."""
+
+    retry_after_s: int | None = Field(description="seconds, where it may be sent again")
+
+
+class CheckBatchAnswer(BaseModel):
+    """One answer for each check, in their order; a problem where there was none."""
+
+    checks: list[CheckAnswer | RefusedCheckAnswer]
+
+
+class VerifierCheckAnswer(BaseModel):
+    """A check, for the account that made it; ``permit`` is in the answer of the check alone."""
+
+    position: int = Field(description="among all checks; for `before`")
+    check_id: UUID
+    checked_at: datetime
+    permit_number: str | None = Field(
+        description="null where the answer did not name the permit: of a code that was not live"
+    )
+    track: Track
+    scenario: str
+    outcome: Outcome
+    reason: Reason | None
+    as_of_position: int
+
+
+class VerifierChecksAnswer(BaseModel):
+    checks: list[VerifierCheckAnswer]
+    unreadable: list[int] = Field(description="positions of records that can't be read")
+    next_before: int | None = Field(description="`before` of the next page; null at the end")
 
 
 class RemoteCheckAnswer(CheckAnswer):

@@ -253,21 +253,34 @@ def signed_response(
     check: Check, permit: Json, receipts: ReceiptSigner, age: Json | None = None, **unsigned: Any
 ) -> Response:
     """Respond with a check and its receipt; the receipt includes ``age``, where there is one."""
+    content = signed_document(check, permit, receipts, age, **unsigned)
+    return Response(orjson.dumps(content), 200, media_type="application/json")
+
+
+def signed_document(
+    check: Check, permit: Json, receipts: ReceiptSigner, age: Json | None = None, **unsigned: Any
+) -> Json:
+    """Render a check with its receipt."""
     signed = age or {}
     receipt = receipts.sign({**receipt_claims(check), **signed})
-    content = {**_claims_of(check), **signed, **unsigned, "permit": permit, "receipt": receipt}
-    return Response(orjson.dumps(content), 200, media_type="application/json")
+    return {**_claims_of(check), **signed, **unsigned, "permit": permit, "receipt": receipt}
 
 
 def receipt_claims(check: Check) -> Json:
     """Return the claims of a receipt, with the permit number if the verifier knew it already or was
     shown it live."""
+    known = number_known_to_verifier(check)
+    number = {"permit_number": known} if known else {}
+    return {**_claims_of(check), **number, "iat": int(check.checked_at.timestamp())}
+
+
+def number_known_to_verifier(check: Check) -> str | None:
+    """Return the permit number, if the verifier has sent it or was shown it live."""
     is_known = check.track == Track.PHYSICAL or check.reason not in {
         Reason.NOT_LIVE,
         Reason.SCENARIO_NOT_ALLOWED,
     }
-    number = {"permit_number": check.permit_number} if check.permit_number and is_known else {}
-    return {**_claims_of(check), **number, "iat": int(check.checked_at.timestamp())}
+    return check.permit_number if is_known else None
 
 
 def _claims_of(check: Check) -> Json:

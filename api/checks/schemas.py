@@ -47,3 +47,11 @@ class ElectronicCheckBody(RequestBody):
 
 
 CheckBody = Annotated[PhysicalCheckBody | ElectronicCheckBody, Field(discriminator="track")]
+
+BATCH_CHECKS_MAX = 100
+
+
+class CheckBatchBody(RequestBody):
+    """Checks of cards, such as those of one checkpoint; a live code is checked by itself."""
+
+    checks: Annotated[list[PhysicalCheckBody], Field(min_length=1, max_length=BATCH_CHECKS_MAX)]

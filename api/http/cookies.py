@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
-from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 
 from starlette.types import Scope as AsgiScope
@@ -50,14 +49,12 @@ def is_used(scope: AsgiScope) -> bool:
 
 def cookie_of(scope: AsgiScope, name: str) -> str | None:
     """The value of a cookie; ``None`` without it, and where it comes more than once."""
-    found = []
-    for line in _headers(scope, b"cookie"):
-        try:
-            cookies = SimpleCookie(line[:COOKIES_LENGTH_MAX])
-        except CookieError:
-            continue
-        if name in cookies:
-            found.append(cookies[name].value)
+    pairs = [
+        pair.partition("=")
+        for line in _headers(scope, b"cookie")
+        for pair in line[:COOKIES_LENGTH_MAX].split(";")
+    ]
+    found = [value.strip() for key, _, value in pairs if key.strip() == name]
     return found[0] if len(found) == 1 and found[0] else None
 
 

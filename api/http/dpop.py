@@ -161,6 +161,11 @@ def challenge(error: str | None = None) -> str:
     return f'DPoP error="{error}", algs="{ALGORITHM}"' if error else f'DPoP algs="{ALGORITHM}"'
 
 
+def digest_of(token: str) -> str:
+    """Return ``ath`` (RFC 9449 §4.2)."""
+    return base64url(hashlib.sha256(token.encode()).digest())
+
+
 def _path(scope: Scope) -> str:
     """Return the path as it was sent, still percent-encoded."""
     raw: bytes | None = scope.get("raw_path")
@@ -184,8 +189,7 @@ def _require_this_request(claims: Mapping[str, Any], method: str, url: str, toke
     target = claims.get("htu")
     if not isinstance(target, str) or _normal(target) != _normal(url):
         raise BadProof("htu does not match the address")
-    digest = base64url(hashlib.sha256(token.encode()).digest())
-    if claims.get("ath") != digest:
+    if claims.get("ath") != digest_of(token):
         raise BadProof("ath does not match the token")
 
 

@@ -6,6 +6,7 @@ what happened           status  code
 bad input               422     ``INVALID_REQUEST``, ``INVALID_CITIZEN_ID``,
                                 ``IDEMPOTENCY_KEY_REUSED``
 no or a bad token       401     ``UNAUTHENTICATED``
+no proof of the face    401     ``INSUFFICIENT_USER_AUTHENTICATION``
 wrong scope             403     ``FORBIDDEN``
 no such permit or path  404     ``UNKNOWN_PERMIT``, ``UNKNOWN_APPLICATION``,
                                 ``UNKNOWN_HOLDER``, ``NOT_FOUND``

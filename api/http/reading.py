@@ -103,7 +103,7 @@ async def reads(
     return Reads(service, consistency == "eventual")
 
 
-def next_page(request: Request, **changed: int | None) -> dict[str, str]:
+def next_page(request: Request, **changed: int | str | None) -> dict[str, str]:
     """Make the ``Link`` to a list's next page (RFC 8288): the same query from another position.
     Empty at the list's end, where that is ``None``. Both parts are quoted: a number may be typed in
     full-width characters, and a header has none."""

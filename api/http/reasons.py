@@ -23,7 +23,7 @@ REPEATED_PARAMETER: Final = "repeated_parameter"
 """Kinds of our own, of :mod:`api.http.queries`."""
 
 _JSON_BODY = "a JSON body is expected, with Content-Type: application/json"
-_TAGS = {"physical", "electronic"}
+_TAGS = {"physical", "electronic", "signed", "unsigned"}
 """pydantic inserts the tag of a union into a location; it is not in the caller's body."""
 
 _WHOLE_NUMBER, _NUMBER = "a whole number is expected", "a number is expected"

@@ -184,11 +184,20 @@ def device_proof(connection: HTTPConnection, access: Access) -> Proof:
     Raises:
         HttpProblem: 401.
     """
-    scope = connection.scope
-    origin = origin_of(scope, access.public_url)
-    is_session = access.sessions is not None and cookies.is_used(scope)
-    token = cookies.csrf_token(scope) if is_session else credentials_of(scope).token
-    return dpop.required(connection, origin=origin, token=token)
+    origin = origin_of(connection.scope, access.public_url)
+    return dpop.required(connection, origin=origin, token=_secret(connection.scope, access))
+
+
+def credential_digest(connection: HTTPConnection, access: Access) -> str:
+    """Return what the request's proof calls the caller's credential (RFC 9449 §4.2, ``ath``)."""
+    return dpop.digest_of(_secret(connection.scope, access))
+
+
+def _secret(scope: AsgiScope, access: Access) -> str:
+    """The access token; for a session, the token that its page sends in its place."""
+    if access.sessions is not None and cookies.is_used(scope):
+        return cookies.csrf_token(scope)
+    return credentials_of(scope).token
 
 
 def _require_proof(scope: AsgiScope, access: Access, token: str, key: str) -> None:

@@ -30,6 +30,7 @@ from projections.queries.fresh import FreshReader, StreamFolder
 from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
 from projections.queries.waiting import ViewPosition
+from projections.queries.work_list import WorkListReader
 from transparency.notes import NoteVerifier
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # these packages are built on this one
     from api.operations.live_summary import LiveSummaryFeed
     from api.operations.metrics_access import MetricsAccess
     from api.operations.published import StatsFeed
+    from api.permits.face_matches import FaceMatches
     from api.pictures.processes import PictureProcesses
 
 
@@ -74,6 +76,7 @@ class Services:
     progress_limit: RateLimit
     progress_guesses: RateLimit
     reader: PermitReader
+    work_lists: WorkListReader
     fresh: FreshReader
     folder: StreamFolder
     views: ViewPosition
@@ -91,6 +94,7 @@ class Services:
     policy: Policy
     tokens: TokenVerifier
     proofs: SeenProofs
+    face_matches: FaceMatches
     receipts: ReceiptSigner
     changes: PermitChanges
     streams: Streams

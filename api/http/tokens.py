@@ -42,6 +42,22 @@ class UnknownKey(BadToken):
 
 
 @dataclass(frozen=True, slots=True)
+class Authentication:
+    """How and when the account has signed in, as the issuer states it (OpenID Connect Core 1.0 §2,
+    RFC 9470 §6).
+
+    ``account`` is the issuer's own ``sub``, ``at`` the ``auth_time``, POSIX time. What is malformed
+    counts as missing.
+    """
+
+    issuer: str = ""
+    account: str = ""
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The caller, by the token's claims.
 
@@ -56,6 +72,7 @@ class Principal:
     case: str | None = None
     bound_to: str | None = None
     expires_at: float = math.inf
+    authentication: Authentication = Authentication()
 
 
 class TokenVerifier:
@@ -140,8 +157,10 @@ class TokenVerifier:
         return claims
 
 
-def signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
+def signed_claims(token: str, keys: KeySet, *, kind: str | None = None) -> dict[str, Any]:
     """Verify the signature of a token and return its claims, which are not verified.
+
+    With ``kind``, the header's ``typ`` must be it (RFC 8725 §3.11).
 
     Raises:
         UnknownKey, BadToken, UNREADABLE
@@ -149,6 +168,8 @@ def signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
     if len(token) > TOKEN_LENGTH_MAX:
         raise BadToken("the token is too long")
     header = header_of(token, _REGISTRY)
+    if kind is not None and header.get("typ") != kind:
+        raise BadToken(f"its typ is not {kind}")
     for key in _candidates(keys, header):
         with suppress(BadSignatureError):
             return jwt.decode(token, key, registry=_REGISTRY).claims
@@ -187,6 +208,22 @@ def _principal(claims: dict[str, Any]) -> Principal:
         case=text_claim(claims, "case"),
         bound_to=bound_to(claims),
         expires_at=float(claims["exp"]),
+        authentication=authentication_of(claims),
+    )
+
+
+def authentication_of(claims: Mapping[str, Any]) -> Authentication:
+    """Read how the account has signed in, in verified claims."""
+    acr, amr, account = (claims.get(name) for name in ("acr", "amr", "sub"))
+    at = None
+    with suppress(ValueError):
+        at = numeric_date(claims.get("auth_time"))
+    return Authentication(
+        issuer=str(claims.get("iss", "")),
+        account=account if isinstance(account, str) else "",
+        acr=acr if isinstance(acr, str) and len(acr) <= CLAIM_LENGTH_MAX else None,
+        amr=tuple(each for each in amr if isinstance(each, str)) if isinstance(amr, list) else (),
+        at=at,
     )
 
 

@@ -3,6 +3,7 @@
 __all__ = [
     "answers",
     "display",
+    "face_matches",
     "holder",
     "live",
     "own_reads",
@@ -10,4 +11,5 @@ __all__ = [
     "recorded",
     "registrar",
     "schemas",
+    "work_list",
 ]

@@ -88,6 +88,37 @@ class PermitsAnswer(BaseModel):
     as_of_position: int
 
 
+class ListedPermitAnswer(PermitAnswer):
+    """A permit in a station's work list."""
+
+    updated_at: datetime = Field(description="when its last event was recorded")
+    card_due_on: date
+    card_delivered_on: date | None
+
+
+class WorkListCountsAnswer(BaseModel):
+    """Sizes of the station's lists; none is counted beyond 1,000."""
+
+    open: int
+    closing: int
+    overdue: int
+    waiting_for_collection: int
+
+
+class WorkListAnswer(BaseModel):
+    """A page of a station's permits."""
+
+    station: str
+    today: date
+    permits: list[ListedPermitAnswer]
+    quarantined: list[str] = Field(
+        description="permits of this page that can't be read: an operator has to act"
+    )
+    counts: WorkListCountsAnswer | None = Field(description="on the first page only")
+    next_before: str | None = Field(description="`before` of the next page; null at the end")
+    as_of_position: int
+
+
 class ResidenceAnswer(BaseModel):
     division: str
     address: str | None
@@ -126,6 +157,7 @@ class PhysicalFaceAnswer(FaceAnswer):
     identity_stale: bool
     card_due_on: date
     card_delivered_on: date | None
+    updated_at: datetime = Field(description="when the permit's last event was recorded")
     card_code: str | None = Field(
         None, description="the code to print on the card's face; for registrars only"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Header, Request, Security
 from joserfc.errors import JoseError
@@ -14,7 +14,7 @@ from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
 from api.http.reading import Reads, known, known_tags, listed, reads, shown_permit, well_formed
 from api.http.roles import Scope
-from api.http.security import require, require_device
+from api.http.security import credential_digest, require, require_device
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
@@ -22,6 +22,7 @@ from domain.device import Device
 from ledger.commands.runner import Command
 
 from .answers import DevicesAnswer, PermitAnswer
+from .face_matches import Claimed
 from .schemas import ClaimBody, DeviceKeyBody, DeviceRevocationBody
 
 router = APIRouter(tags=["holder"], route_class=JsonRoute)
@@ -78,12 +79,19 @@ async def claim(
     """Claim the electronic permit (申领电子居住证) for the device that proves to hold the key."""
     device = _device(body.device_key)
     require_device(request, service, device.thumbprint)
+    claimed = Claimed(
+        caller=cast("Principal", request.state.principal),
+        nonce=credential_digest(request, service),
+        device=device.thumbprint,
+        key=command.key,
+    )
+    match = await service.face_matches.of(body.face_match, claimed)
     return await answered(
         service.ledger.claim(
             well_formed(permit_number),
             command.context.actor,
             device,
-            body.face_match.face_match() if body.face_match else None,
+            match,
             command,
             confirmed=body.confirmed,
         ),

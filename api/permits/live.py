@@ -21,6 +21,7 @@ from api.http.services import Services, services
 from api.http.streams import END, HEARTBEAT, EventStream, Stream, event
 from api.http.tokens import Principal
 from domain.permit_document import permit_document
+from domain.possible import possible_commands
 from ledger.errors import Unavailable
 from projections.queries.changes import Watch
 from projections.queries.permits import PermitRow
@@ -39,9 +40,10 @@ Views = Annotated[Reads, Depends(reads)]
 async def permit(
     permit_number: str, caller: Registrar, service: Service, views: Views
 ) -> EventStream:
-    """A `permit` event with the permit, both tracks, now and whenever it changes."""
+    """A `permit` event with the permit, both tracks, and the commands that it allows, now and
+    whenever that changes."""
     seen = await views.permits.permit(well_formed(permit_number))
-    return _permit_stream(seen, caller, service)
+    return _permit_stream(seen, caller, service, with_commands=True)
 
 
 @router.get("/v1/me/live", responses=documents.streamed(401, 403, 404, 429))
@@ -53,7 +55,12 @@ async def own_permit(caller: Holder, service: Service, views: Views) -> EventStr
 
 
 def _permit_stream(
-    seen: PermitRow, caller: Principal, service: Services, *, with_checks: bool = False
+    seen: PermitRow,
+    caller: Principal,
+    service: Services,
+    *,
+    with_checks: bool = False,
+    with_commands: bool = False,
 ) -> EventStream:
     number = known(seen.facts).permit_number
     with ExitStack() as held:
@@ -61,12 +68,20 @@ def _permit_stream(
             service.streams.open(caller.subject, expires_at=caller.expires_at)
         )
         watch = held.enter_context(service.changes.watching(number, stream.wake))
-        parts = _permit(seen, stream, watch, service, with_checks=with_checks)
+        parts = _permit(
+            seen, stream, watch, service, with_checks=with_checks, with_commands=with_commands
+        )
         return EventStream(parts, held.pop_all())
 
 
 async def _permit(
-    seen: PermitRow, stream: Stream, watch: Watch, service: Services, *, with_checks: bool
+    seen: PermitRow,
+    stream: Stream,
+    watch: Watch,
+    service: Services,
+    *,
+    with_checks: bool,
+    with_commands: bool,
 ) -> AsyncIterator[bytes]:
     """Read again where the views have a later version than was sent. The state is computed each
     time, since a day may have ended."""
@@ -81,7 +96,10 @@ async def _permit(
                 break
             facts = known(seen.facts)
         standing, is_quiet = service.standing(facts), True
-        if (document := {**permit_document(standing), "today": standing.today}) != sent:
+        document = {**permit_document(standing), "today": standing.today}
+        if with_commands:
+            document["commands"] = possible_commands(standing)
+        if document != sent:
             sent, is_quiet = document, False
             yield event("permit", with_position(document, seen.as_of_position))
         if with_checks and watch.mark and watch.mark.checked != sent_check:

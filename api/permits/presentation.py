@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC
 
 import orjson
 
@@ -24,6 +25,7 @@ def physical_document(standing: Standing, seen: PermitRow, person: Person | None
         "identity_stale": row["identity_stale"],
         "card_due_on": row["card_due_on"],
         "card_delivered_on": row["card_delivered_on"],
+        "updated_at": row["updated_at"].astimezone(UTC),
     }
 
 

@@ -240,12 +240,20 @@ async def replace(
     )
 
 
-@router.post("/v1/permits/{permit_number}/card-deliveries", responses=_WRITE)
+@router.post("/v1/permits/{permit_number}/deliveries", responses=_WRITE)
 async def deliver_card(
     permit_number: str, _: Empty, command: RegistrarCommand, service: Service
 ) -> Response:
     """The holder has collected the current card (领证)."""
     return await answered(service.ledger.deliver_card(well_formed(permit_number), command), service)
+
+
+@router.post("/v1/permits/{permit_number}/card-deliveries", responses=_WRITE, deprecated=True)
+async def deliver_card_under_its_former_name(
+    permit_number: str, body: Empty, command: RegistrarCommand, service: Service
+) -> Response:
+    """The same as `deliveries`, under its former name."""
+    return await deliver_card(permit_number, body, command, service)
 
 
 @router.post("/v1/permits/{permit_number}/address-changes", responses=_WRITE)

@@ -10,9 +10,11 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StrictBool,
     StrictFloat,
+    Tag,
     model_validator,
 )
 
@@ -26,6 +28,7 @@ from api.http.fields import (
     Sex,
     Text,
 )
+from api.http.tokens import TOKEN_LENGTH_MAX
 from domain.application import Application
 from domain.device import FaceMatch
 from domain.events import CancellationReason, CardPresented, ReplacementReason
@@ -175,7 +178,7 @@ class VoidingBody(RequestBody):
 
 
 class FaceMatchBody(RequestBody):
-    """The result of the identity provider's live-portrait comparison."""
+    """The result of a live-portrait comparison, by the caller's word."""
 
     provider: Annotated[
         str, Field(min_length=1, max_length=100, examples=["national-identity"]), Printable
@@ -184,7 +187,27 @@ class FaceMatchBody(RequestBody):
     matched: StrictBool
 
     def face_match(self) -> FaceMatch:
-        return FaceMatch(self.provider, self.score, self.matched)
+        return FaceMatch.unsigned(self.provider, self.score, matched=self.matched)
+
+
+class AssertedFaceMatchBody(RequestBody):
+    """The same, signed by the face provider: see docs/sign-in.md."""
+
+    assertion: Annotated[
+        str,
+        Field(min_length=1, max_length=TOKEN_LENGTH_MAX, description="a JWT of the face provider"),
+        Printable,
+    ]
+
+
+def _kind_of_face_match(value: Any) -> str:
+    return "signed" if isinstance(value, dict) and "assertion" in value else "unsigned"
+
+
+GivenFaceMatch = Annotated[
+    Annotated[AssertedFaceMatchBody, Tag("signed")] | Annotated[FaceMatchBody, Tag("unsigned")],
+    Discriminator(_kind_of_face_match),
+]
 
 
 class DeviceKeyBody(BaseModel):
@@ -209,7 +232,13 @@ class ClaimBody(RequestBody):
     """A claim of the electronic permit (申领电子居住证)."""
 
     confirmed: StrictBool = False
-    face_match: FaceMatchBody | None = None
+    face_match: Annotated[
+        GivenFaceMatch | None,
+        Field(
+            description="left out where the sign-in has compared the face; unsigned in development"
+            " mode only"
+        ),
+    ] = None
     device_key: DeviceKeyBody
 
 

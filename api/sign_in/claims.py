@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.http.roles import ROLE_SCOPES, Role
-from api.http.tokens import BadToken, Principal, bound_to, text_claim
+from api.http.tokens import BadToken, Principal, authentication_of, bound_to, text_claim
 from domain import citizen_id
 from domain.text import unseen
 
@@ -77,6 +77,7 @@ class ClaimsMapping:
             case=self._text(claims, self.case_claim),
             bound_to=bound_to(claims),
             expires_at=float(claims["exp"]),
+            authentication=authentication_of(claims),
         )
         name = _found(claims, self.name_claim)
         if not isinstance(name, str) or len(name) > NAME_LENGTH_MAX or unseen(name) is not None:

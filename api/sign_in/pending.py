@@ -25,22 +25,25 @@ LENGTH_MAX = 2048
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """``next`` is the page to go on with; ``verifier`` the secret of RFC 7636 §4.1."""
+    """``next`` is the page to go on with; ``verifier`` the secret of RFC 7636 §4.1; ``steps_up``
+    where a comparison of the face was asked for."""
 
     state: str
     nonce: str
     verifier: str
     next: str
     expires_at: float
+    steps_up: bool = False
 
     @classmethod
-    def begin(cls, next_page: str) -> PendingSignIn:
+    def begin(cls, next_page: str, *, steps_up: bool = False) -> PendingSignIn:
         return cls(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             next=next_page,
             expires_at=time.time() + LIFE_S,
+            steps_up=steps_up,
         )
 
 
@@ -54,7 +57,7 @@ class PendingSignIns:
         return base64url(self._sealer.seal(orjson.dumps(asdict(pending))))
 
     def open(self, value: str | None) -> PendingSignIn | None:
-        """``None`` for what was not sealed here, or has expired."""
+        """``None`` for what this version of the service has not sealed, or has expired."""
         if not value or len(value) > LENGTH_MAX:
             return None
         try:
@@ -64,5 +67,8 @@ class PendingSignIns:
         content = self._sealer.open(sealed)
         if content is None:
             return None
-        pending = PendingSignIn(**orjson.loads(content))
+        try:
+            pending = PendingSignIn(**orjson.loads(content))
+        except TypeError:
+            return None
         return pending if pending.expires_at > time.time() else None

@@ -22,6 +22,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc.jwk import KeySet
 
+from api.http.dpop import AGE_MAX_S
 from api.http.jose import UNREADABLE, numeric_date
 from api.http.tokens import LEEWAY_S, BadToken, UnknownKey, signed_claims
 
@@ -33,7 +34,8 @@ METADATA_AGE_S = 5
 """Asked again with almost each sign-in, so that the page says it where the provider is down."""
 KEYS_AGE_S = 300
 SCOPE = "openid profile"
-LOGOUT_AGE_MAX_S = 300
+LOGOUT_AGE_MAX_S = AGE_MAX_S
+"""As of a proof: logout tokens are remembered in the same way, for twice as long."""
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -105,6 +107,7 @@ class Provider:
             ValueError,
             *failures,
         )
+        self._tls = httpx2.create_ssl_context()  # tens of ms each time, which would block the loop
         self._known: tuple[float, Metadata] | None = None
         self._keys: tuple[float, str, Keys] | None = None
 
@@ -156,6 +159,8 @@ class Provider:
             raise SignInRefused("invalid_answer")
         claims = await self._verified(id_token, keys)
         if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+            raise SignInRefused("invalid_answer")
+        if not (isinstance(subject := claims.get("sub"), str) and subject):
             raise SignInRefused("invalid_answer")
         return Tokens(id_token, claims, access_token)
 
@@ -268,7 +273,7 @@ class Provider:
         address = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
         content = b""
         async with (
-            httpx2.AsyncClient(timeout=TIMEOUT_S) as http,
+            httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as http,
             http.stream("GET", address) as answer,
         ):
             async for part in answer.raise_for_status().aiter_bytes():
@@ -285,6 +290,7 @@ class Provider:
             scope=SCOPE,
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
+            verify=self._tls,
         )
 
 

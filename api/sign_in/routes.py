@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qs
 
 import structlog
@@ -22,7 +22,7 @@ from api.http.documents import problems
 from api.http.dpop import BadProof, Proof, SeenProofs
 from api.http.problems import HttpProblem
 from api.http.roles import Role
-from api.http.tokens import BadToken
+from api.http.tokens import BadToken, authentication_of
 from ledger.errors import Unavailable
 
 from .accounts import Accounts
@@ -30,6 +30,7 @@ from .claims import NoRole
 from .pending import COOKIE, LIFE_S, PendingSignIn, PendingSignIns
 from .provider import Provider, ProviderUnavailable, SignInRefused
 from .sessions import LIFETIME, ProviderAccount, Session, Sessions
+from .step_up import StepUp
 
 NEXT_DEFAULT = "/"
 PARAMETER_LENGTH_MAX = 2048
@@ -38,6 +39,11 @@ FIELDS_MAX = 10
 CALLBACK: Final = "/auth/callback"
 PROBLEM_PAGE = "/signed-out"
 _PAGE = re.compile(r"/(?:[a-z0-9][a-z0-9-]*/?)*")
+_ERRORS: Final = {
+    "access_denied": "access_denied",
+    "unmet_authentication_requirements": "no_face_match",
+}
+"""Of the provider (RFC 6749 §4.1.2.1, OpenID Connect Unmet Authentication Requirements 1.0)."""
 _NO_STORE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _COOKIE: Final[dict[str, Any]] = {"secure": True, "httponly": True, "samesite": "lax", "path": "/"}
 
@@ -78,6 +84,7 @@ class SignIn:
     access_claims: Callable[[str], Awaitable[Mapping[str, Any]]]
     logouts: SeenProofs
     public_url: str
+    step_up: StepUp
 
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
@@ -85,13 +92,21 @@ router = APIRouter(prefix="/auth", tags=["sign-in"])
 
 
 @router.get("/sign-in", status_code=303, response_class=RedirectResponse)
-async def begin(request: Request, next: str = NEXT_DEFAULT) -> Response:  # noqa: A002  its name
-    """Send the browser to the provider's sign-in; afterwards it comes back to ``next``."""
+async def begin(
+    request: Request,
+    next: str = NEXT_DEFAULT,  # noqa: A002  its name
+    step_up: Literal["face"] | None = None,
+) -> Response:
+    """Send the browser to the provider's sign-in; afterwards it comes back to ``next``. With
+    ``step_up`` the provider is asked to compare the face."""
     sign_in = _of(request)
-    pending = PendingSignIn.begin(own_page(next))
+    pending = PendingSignIn.begin(own_page(next), steps_up=step_up is not None)
     try:
         address = await sign_in.provider.address(
-            state=pending.state, nonce=pending.nonce, verifier=pending.verifier
+            state=pending.state,
+            nonce=pending.nonce,
+            verifier=pending.verifier,
+            more=sign_in.step_up.parameters() if pending.steps_up else None,
         )
     except ProviderUnavailable as error:
         return _failed("provider_unavailable", pending.next, error)
@@ -189,11 +204,13 @@ async def _finish(request: Request, sign_in: SignIn, pending: PendingSignIn) -> 
     if query.get("iss", sign_in.provider.issuer) != sign_in.provider.issuer:  # RFC 9207
         raise SignInRefused("invalid_answer")
     if "error" in query:
-        denied = query["error"] == "access_denied"
-        raise SignInRefused("access_denied" if denied else "refused")
+        raise SignInRefused(_ERRORS.get(query["error"], "refused"))
     if not 0 < len(code) <= PARAMETER_LENGTH_MAX:
         raise SignInRefused("invalid_answer")
     tokens = await sign_in.provider.exchange(code, nonce=pending.nonce, verifier=pending.verifier)
+    authentication = authentication_of(tokens.claims)
+    if pending.steps_up and sign_in.step_up.face_match(authentication) is None:
+        raise SignInRefused("no_face_match")
     claims = dict(tokens.claims)
     if sign_in.accounts.mapping.in_access_token:
         claims = {**await sign_in.access_claims(tokens.access_token)}
@@ -202,7 +219,12 @@ async def _finish(request: Request, sign_in: SignIn, pending: PendingSignIn) -> 
     account = await sign_in.accounts.of(claims)
     expires_at = time.time() + LIFETIME.total_seconds()
     session = Session(
-        principal=replace(account.principal, expires_at=expires_at, bound_to=None),
+        principal=replace(
+            account.principal,
+            expires_at=expires_at,
+            bound_to=None,
+            authentication=authentication,
+        ),
         role=account.role,
         csrf_token=secrets.token_urlsafe(32),
         id_token=tokens.id_token,

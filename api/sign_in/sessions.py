@@ -22,7 +22,7 @@ import orjson
 from psycopg import AsyncConnection
 
 from api.http.roles import Role
-from api.http.tokens import Principal
+from api.http.tokens import Authentication, Principal
 from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.eventlog.reads import Pool
@@ -152,9 +152,12 @@ class Sessions:
         return hmac.digest(self._digest_key, purpose + b"\0" + text.encode(), "sha256")
 
     def _opened(self, sealed: bytes, digest: bytes) -> Session | None:
-        """Open what this service has sealed; anything else is no session."""
+        """Open what this version of the service has sealed; anything else is no session."""
         content = self._sealer.open(sealed, digest)
-        return None if content is None else _decoded(orjson.loads(content))
+        try:
+            return None if content is None else _decoded(orjson.loads(content))
+        except (KeyError, TypeError):
+            return None
 
 
 def _digest(identifier: str) -> bytes:
@@ -172,12 +175,16 @@ def _encoded(session: Session) -> bytes:
 
 def _decoded(document: Mapping[str, Any]) -> Session:
     principal = document["principal"]
+    authentication = principal["authentication"]
     return Session(
         principal=Principal(
             **{
                 **principal,
                 "scopes": frozenset(principal["scopes"]),
                 "scenarios": frozenset(principal["scenarios"]),
+                "authentication": Authentication(
+                    **{**authentication, "amr": tuple(authentication["amr"])}
+                ),
             }
         ),
         role=Role(document["role"]),

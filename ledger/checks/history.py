@@ -1,8 +1,9 @@
-"""The log of checks, read for one holder, or for an audit of one permit."""
+"""The log of checks, read for one holder, for one verifier, or for an audit of one permit."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from domain.personal import ERASED, Erased
 from ledger.crypto.holder_keys import HolderKey, HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, UnknownCheck, UnprovenCheck, UnreadableEvent
+from ledger.eventlog.follow import POSITION_MAX
 from ledger.eventlog.reads import Pool, read_rows
 
 from .log import Check, CheckProofs, SealedCheck
@@ -103,6 +105,29 @@ class CheckHistory:
                 keys = await self._keys.unwrap_async([rows[0].wrapped_key])
         key = keys.get(holder_id)
         return [(row.position, _opened_with(key, row.position, row.state)) for row in rows]
+
+    async def of_verifier(
+        self, verifier_index: bytes, since: datetime, before: int | None, limit: int
+    ) -> list[tuple[int, Check | None]]:
+        """Checks by one account from an instant on, with their positions, the newest first; what
+        was disclosed of a holder reads ``ERASED``, and ``None`` is a check that can't be read.
+
+        Raises:
+            Unavailable
+        """
+        rows = await read_rows(
+            self._pool,
+            _sql.checks_of_verifier,
+            {
+                "verifier_index": verifier_index,
+                "since": since,
+                "is_first": before is None,
+                "before": POSITION_MAX if before is None else before,
+                "limit": min(limit, CHECKS_MAX),
+            },
+            args_row(_Row),
+        )
+        return [(row.position, _opened_with(ERASED, row.position, row.state)) for row in rows]
 
     async def _rows(
         self, query: str, **parameters: object

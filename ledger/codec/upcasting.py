@@ -47,8 +47,21 @@ def _identity_corrected_v2(state: State) -> State:
     return state
 
 
+def _face_match_v2(state: State) -> State:
+    """How a claim was proved was not kept: it was the caller's word."""
+    if state["face_match"] is not ERASED:
+        state["face_match"] |= {"proof": "unsigned", "reference": None, "compared_at": None}
+    return state
+
+
 STEPS: Mapping[str, Step] = MappingProxyType(
     {
+        **{
+            f"permit.{name}.v1": Step(
+                f"permit.{name}.v2", _face_match_v2, personal=("device", "face_match")
+            )
+            for name in ("electronic-claimed", "device-bound")
+        },
         "permit.card-reported-lost.v1": Step("permit.card-reported-lost.v2", _reported_lost_v2),
         "permit.identity-corrected.v1": Step(
             "permit.identity-corrected.v2",

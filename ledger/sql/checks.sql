@@ -28,3 +28,15 @@ SELECT checks.position, state, %(holder_id)s AS holder_id, kek_id, wrapped,
 FROM ledger.checks LEFT JOIN ledger.holders ON holders.holder_id = %(holder_id)s
 WHERE checks.permit_number = %(permit_number)s AND checks.position < %(before)s
 ORDER BY checks.position DESC LIMIT %(limit)s;
+
+-- name: checks_of_verifier
+-- The newest first. The row at the position before is found first, so that each page is a range of the
+-- index, however many come before it; of another verifier's, or of none, there is no next page.
+SELECT position, state, '' AS holder_id, NULL::text AS kek_id, NULL::bytea AS wrapped FROM ledger.checks
+WHERE verifier_index = %(verifier_index)s AND checked_at >= %(since)s
+  AND (checked_at, position) < (
+      CASE WHEN %(is_first)s THEN 'infinity'::timestamptz
+           ELSE (SELECT last.checked_at FROM ledger.checks AS last
+                 WHERE last.position = %(before)s AND last.verifier_index = %(verifier_index)s) END,
+      %(before)s::bigint)
+ORDER BY checked_at DESC, position DESC LIMIT %(limit)s;

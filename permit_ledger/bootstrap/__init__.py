@@ -3,6 +3,7 @@
 __all__ = [
     "cli_context",
     "due_dates",
+    "face_matches",
     "http_basis",
     "kafka_access",
     "remote",

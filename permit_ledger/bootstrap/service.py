@@ -53,6 +53,7 @@ from projections.queries.id_cards import IdCardReader
 from projections.queries.live_summary import LiveSummaryReader
 from projections.queries.permits import PermitReader
 from projections.queries.waiting import ViewPosition
+from projections.queries.work_list import WorkListReader
 from projections.views.registry import all_views
 from transparency.reading import TreeReader
 from transparency.witness.witnessed import WitnessedCheckpoints
@@ -60,6 +61,7 @@ from web import pages
 
 from .cli_context import policy_in_force
 from .due_dates import settle_due_dates
+from .face_matches import configured_provider, face_matches, step_up
 from .http_basis import HttpBasis, in_background
 from .sign_in import accounts, claims_mapping, client_of, sign_in
 from .witness_policy import witness_policy
@@ -76,13 +78,15 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
 
     Raises:
         NoIssuer: neither a real issuer nor development mode is set.
-        NoKeys: the issuer's keys are unavailable.
+        NoKeys: the issuer's keys are unavailable, or the face provider's.
+        BadFaceProvider
         BadClaimsMapping, UnusableKey, OSError: of the sign-in.
     """
     basis = HttpBasis.of(settings, database_url)
     policy = policy_in_force(settings)
     witnesses = witness_policy(settings)
     mapping, client = claims_mapping(settings), client_of(settings)
+    face_provider = configured_provider(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -132,9 +136,12 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
             stack.push_async_callback(portraits.close)
             known = accounts(mapping, log, blind_index) if mapping else None
             tokens = basis.tokens(known)
+            if face_provider:
+                in_background(stack, face_provider.keys.keep_fresh())
             signing_in = None
             if client and known:
-                signing_in = sign_in(client, keys.sessions(settings), pool, tokens, known)
+                key = keys.sessions(settings)
+                signing_in = sign_in(client, key, pool, tokens, known, step_up(settings))
             app.state.sign_in = signing_in
             app.state.services = Services(
                 ledger=commands,
@@ -156,6 +163,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                     period_s=3600,
                 ),
                 reader=reader,
+                work_lists=WorkListReader(pool),
                 fresh=FreshReader(reader, id_cards, folder, views, wait_s=settings.check_wait_s),
                 folder=folder,
                 checks=stack.enter_context(closing(CheckBatcher(database_url))),
@@ -176,6 +184,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 tokens=tokens,
                 sessions=signing_in.sessions if signing_in else None,
                 proofs=SeenProofs(),
+                face_matches=face_matches(settings, face_provider, pool),
                 receipts=basis.receipts(),
                 changes=await stack.enter_async_context(PermitChanges(pool, views)),
                 streams=Streams(),

@@ -16,6 +16,7 @@ from api.sign_in.pending import PendingSignIns
 from api.sign_in.provider import Client, Provider
 from api.sign_in.routes import CALLBACK, SignIn
 from api.sign_in.sessions import Sessions
+from api.sign_in.step_up import StepUp
 from ledger.crypto.blind_index import BlindIndex
 from ledger.eventlog.log import EventLog
 from ledger.eventlog.reads import Pool
@@ -92,7 +93,12 @@ def client_of(settings: Settings) -> Client | None:
 
 
 def sign_in(
-    client: Client, key: bytes, pool: Pool, tokens: TokenVerifier, known: Accounts
+    client: Client,
+    key: bytes,
+    pool: Pool,
+    tokens: TokenVerifier,
+    known: Accounts,
+    step_up: StepUp,
 ) -> SignIn:
     return SignIn(
         provider=Provider(client, IssuerKeys, FAILURES),
@@ -102,6 +108,7 @@ def sign_in(
         access_claims=tokens.claims,
         logouts=SeenProofs(),
         public_url=client.redirect_uri.removesuffix(CALLBACK),
+        step_up=step_up,
     )
 
 

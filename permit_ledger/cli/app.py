@@ -125,13 +125,14 @@ def api(
     With --source kafka it serves only checks of cards, from the remote views in its database; see
     docs/remote-views.md.
     """
+    from permit_ledger.bootstrap.face_matches import BadFaceProvider  # noqa: PLC0415
     from permit_ledger.bootstrap.http_basis import NoIssuer  # noqa: PLC0415
     from permit_ledger.bootstrap.sign_in import BadClaimsMapping  # noqa: PLC0415
     from permit_ledger.keys.issuer import NoKeys  # noqa: PLC0415
     from permit_ledger.roles.api import serve  # noqa: PLC0415
 
     settings = settings_of(port=port, data_dir=data_dir, database_url=database_url)
-    with as_role("api"), explained(NoIssuer, NoKeys, BadClaimsMapping):
+    with as_role("api"), explained(NoIssuer, NoKeys, BadClaimsMapping, BadFaceProvider):
         serve(settings, is_far=source is Source.KAFKA)
 
 

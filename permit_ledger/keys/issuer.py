@@ -79,10 +79,12 @@ class IssuerKeys:
             if content == self._content:
                 self._confirmed_at = self._now()
                 return  # keep the object of an equal set: cached verifications refer to it
-            keys, passed_over = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
-        for reason in passed_over:
+            found = await asyncio.to_thread(usable_keys, content, ALGORITHMS)
+        for reason in found.for_encryption:
+            _log.debug("a key of the issuer is not for signatures", reason=reason)
+        for reason in found.passed_over:
             _log.warning("a key of the issuer is passed over", reason=reason)
-        self._content, self._keys = content, keys
+        self._content, self._keys = content, found.usable
         self._confirmed_at = self._now()
 
     async def keep_fresh(self) -> None:
@@ -146,8 +148,11 @@ def is_address(source: str) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
 
 
-def load_at_start(source: str) -> IssuerKeys:
+def load_at_start(source: str, setting: str = "PERMIT_LEDGER_JWKS") -> IssuerKeys:
     """Load the keys before anything is served.
+
+    Args:
+        setting: What names the source, for the message.
 
     Raises:
         NoKeys: the message says what an operator can do.
@@ -158,7 +163,7 @@ def load_at_start(source: str) -> IssuerKeys:
     except FAILURES as error:
         what = str(error) if isinstance(error, ValueError) else _of(error)
         raise NoKeys(
-            f"PERMIT_LEDGER_JWKS can't be used: {what}. Set it to a file or an https address with"
+            f"{setting} can't be used: {what}. Set it to a file or an https address with"
             " the issuer's JWK Set, one of whose public keys fits"
             f" {', '.join(ALGORITHMS)}"
         ) from None

@@ -7,7 +7,7 @@ whose values it does not support.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from joserfc.errors import JoseError
@@ -29,13 +29,27 @@ class _Unusable(Exception):
     """Why one key is ignored."""
 
 
-def usable_keys(content: bytes, algorithms: Sequence[str]) -> tuple[KeySet, list[str]]:
+class _ForEncryption(_Unusable):
+    """It is published to encrypt with, as providers do (RFC 7517 §4.2): nothing is wrong."""
+
+
+class Found(NamedTuple):
+    """The keys that can verify; and of the others, each with its reason, those that were to be
+    expected and those that can't be used."""
+
+    usable: KeySet
+    for_encryption: list[str]
+    passed_over: list[str]
+
+
+def usable_keys(content: bytes, algorithms: Sequence[str]) -> Found:
     """The keys that can verify with one of ``algorithms``, and why the others are ignored.
 
     Raises:
         UnusableKeys: there are none, or it is not a JWK Set.
     """
     keys: list[Key] = []
+    for_encryption: list[str] = []
     passed_over: list[str] = []
     for place, member in enumerate(_members(content), start=1):
         try:
@@ -43,11 +57,12 @@ def usable_keys(content: bytes, algorithms: Sequence[str]) -> tuple[KeySet, list
                 raise _Unusable(f"it comes after {KEYS_MAX} others")
             keys.append(_usable(member, algorithms))
         except _Unusable as reason:
-            passed_over.append(f"key {place}{_name(member)}: {reason}")
+            others = for_encryption if isinstance(reason, _ForEncryption) else passed_over
+            others.append(f"key {place}{_name(member)}: {reason}")
     if not keys:
-        why = "; ".join(passed_over[:KEYS_MAX]) or "it is empty"
+        why = "; ".join([*passed_over, *for_encryption][:KEYS_MAX]) or "it is empty"
         raise UnusableKeys(f"it has no key for {', '.join(algorithms)} ({why})")
-    return KeySet(keys), passed_over
+    return Found(KeySet(keys), for_encryption, passed_over)
 
 
 def _members(content: bytes) -> Iterator[Any]:
@@ -68,6 +83,8 @@ def _usable(member: Any, algorithms: Sequence[str]) -> Key:
         raise _Unusable("its kty is missing or unknown")
     if PRIVATE_MEMBERS & member.keys():
         raise _Unusable("it is not public: it has private members")
+    if member.get("use") == "enc":
+        raise _ForEncryption("it is for encryption")
     if member.get("use", "sig") != "sig":
         raise _Unusable("its use is not sig")
     if "alg" in member and member["alg"] not in algorithms:

@@ -9,4 +9,5 @@ __all__ = [
     "live_summary",
     "permits",
     "waiting",
+    "work_list",
 ]

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
-from typing import Any
 
 from psycopg.rows import DictRow, dict_row
 
 from domain.id_cards.stages import Stage
-from ledger.database.connections import translated_errors
 from ledger.database.named_sql import Queries
 from ledger.eventlog.reads import read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.id_cards import IdCardRow
 
+from .one_instant import of_one_instant
 from .permits import ReadPool
 
 ROWS_MAX = 100
@@ -100,33 +99,16 @@ class IdCardReader:
             "soon": today + timedelta(days=due_soon_days),
             "rows_max": ROWS_MAX,
         }
-        positions, lists = await self._of_one_instant(
-            [_sql.overdue, _sql.due_soon, _sql.waiting], parameters
+        positions, lists = await of_one_instant(
+            self._pool, [_sql.overdue, _sql.due_soon, _sql.waiting], parameters
         )
         return Work(*positions, *map(_work_list, lists))
 
     async def counts(self) -> Counts:
-        positions, [rows] = await self._of_one_instant([_sql.counts], {})
+        positions, [rows] = await of_one_instant(self._pool, [_sql.counts], {})
         by_stage = {row["stage"]: row["applications"] for row in rows}
         stages = {stage: by_stage.get(stage, 0) for stage in Stage}
         return Counts(*positions, stages, sum(row["provisional"] for row in rows))
-
-    async def _of_one_instant(
-        self, queries: Sequence[str], parameters: dict[str, Any]
-    ) -> tuple[tuple[int, int], list[list[DictRow]]]:
-        """The views' position and the log's head, and the rows of each query."""
-        with translated_errors():
-            async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(
-                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-                )
-                async with connection.cursor(row_factory=dict_row) as cursor:
-                    found = []
-                    for query in (_sql.positions, *queries):
-                        await cursor.execute(query.encode(), parameters)
-                        found.append(await cursor.fetchall())
-        [[row], *lists] = found
-        return (row["as_of_position"], row["head"]), lists
 
 
 def _row(found: DictRow) -> IdCardRow:

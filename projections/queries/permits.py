@@ -161,7 +161,9 @@ class PermitReader:
         rows = await self._rows(
             _sql.search, citizen_index=citizen_index.hex(), rows_max=SEARCH_ROWS_MAX
         )
-        found = [_facts(_not_quarantined(row)) for row in rows if row["permit_number"] is not None]
+        found = [
+            facts_in(_not_quarantined(row)) for row in rows if row["permit_number"] is not None
+        ]
         return FoundPermits(rows[0]["as_of_position"], rows[0]["head"], found)
 
     async def some_numbers(self, numbers_max: int) -> list[str]:
@@ -198,7 +200,7 @@ def _not_quarantined(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def seen_in(row: Mapping[str, Any]) -> PermitRow:
     """The permit in a row of the views."""
-    facts = None if row["permit_number"] is None else _facts(row)
+    facts = None if row["permit_number"] is None else facts_in(row)
     return PermitRow(row["as_of_position"], facts, row, row.get("head") or 0)
 
 
@@ -211,7 +213,7 @@ def _portrait(row: Mapping[str, Any], face: Face, key: HolderKey) -> bytes | Non
     return sealed.open(key, face.portrait)
 
 
-def _facts(row: Mapping[str, Any]) -> Facts:
+def facts_in(row: Mapping[str, Any]) -> Facts:
     """The facts in a row; columns of the other track have their lowest values.
 
     Whether the holder is restricted or erased is taken from the ledger's own tables too, where they

@@ -33,10 +33,6 @@ SELECT stage, count(*) AS applications,
        count(*) FILTER (WHERE due_date_provisional) AS provisional
 FROM views.id_card_applications GROUP BY stage;
 
--- name: positions
-SELECT position.position AS as_of_position, head.position AS head
-FROM views.position CROSS JOIN ledger.head;
-
 -- name: provisional
 -- Open applications with a provisional due date, page by page.
 SELECT receipt_number, accepted_on FROM views.id_card_applications

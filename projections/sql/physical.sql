@@ -22,7 +22,8 @@ ON CONFLICT (permit_number) DO UPDATE SET
     card_status = excluded.card_status,
     identity_stale = excluded.identity_stale,
     card_due_on = excluded.card_due_on,
-    card_delivered_on = excluded.card_delivered_on;
+    card_delivered_on = excluded.card_delivered_on,
+    updated_at = excluded.updated_at;
 
 -- name: create
 -- A generation by itself, filled before it gets its indexes. The migrations made the first one: both
@@ -46,10 +47,25 @@ CREATE TABLE {generation}.physical_permits (
     face bytea,
     portrait_version integer,
     restricted boolean NOT NULL,
-    erased boolean NOT NULL
+    erased boolean NOT NULL,
+    updated_at timestamptz NOT NULL
 ) WITH (fillfactor = 85);
 COMMENT ON COLUMN {generation}.physical_permits.face IS 'name, number, home … as JSON, sealed; NULL once erased';
+COMMENT ON COLUMN {generation}.physical_permits.updated_at IS 'when the last event was recorded, by the ledger''s clock';
 GRANT SELECT, INSERT, UPDATE, DELETE ON {generation}.physical_permits TO permit_ledger_service;
 
 -- name: index
 ALTER TABLE {generation}.physical_permits ADD PRIMARY KEY (permit_number);
+CREATE INDEX physical_permits_due ON {generation}.physical_permits
+    (issuing_authority, ((anchor + make_interval(months => 12 * years))::date), permit_number)
+    WHERE ended IS NULL;
+CREATE INDEX physical_permits_waiting ON {generation}.physical_permits
+    (issuing_authority, card_due_on, permit_number)
+    WHERE ended IS NULL AND card_delivered_on IS NULL AND card_status = 'issued';
+CREATE INDEX physical_permits_lost ON {generation}.physical_permits
+    (issuing_authority, updated_at, permit_number)
+    WHERE ended IS NULL AND card_status = 'reported_lost';
+CREATE INDEX physical_permits_ended ON {generation}.physical_permits
+    (issuing_authority, ended, updated_at, permit_number) WHERE ended IS NOT NULL;
+CREATE INDEX physical_permits_updated ON {generation}.physical_permits
+    (issuing_authority, updated_at, permit_number);

@@ -8,6 +8,10 @@ SELECT position FROM views.position;
 -- name: progress
 SELECT position.position, head.position FROM views.position CROSS JOIN ledger.head;
 
+-- name: as_of
+SELECT position.position AS as_of_position, head.position AS head
+FROM views.position CROSS JOIN ledger.head;
+
 -- name: move
 UPDATE views.position SET position = %s;
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from domain.card import CardStatus
 from domain.events import (
@@ -30,6 +30,8 @@ class PhysicalPermit(TrackRow):
     identity_stale: bool
     card_due_on: date
     card_delivered_on: date | None
+    updated_at: datetime
+    """When the last event was recorded."""
 
 
 def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
@@ -47,8 +49,10 @@ def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
             identity_stale=False,
             card_due_on=event.card_due_on,
             card_delivered_on=None,
+            updated_at=event.timestamp,
         )
     row = advance(row, event)
+    row.updated_at = event.timestamp
     match event:
         case CardReissued() | CardReplaced():
             row.card_serial = event.card_serial

@@ -44,7 +44,7 @@ def lengthen(service: Service, number: str, events: int) -> int:
         )
         phone = ECKey.generate_key("P-256", private=True)
         device = Device(phone.thumbprint(), phone.as_dict(private=False))
-        match = FaceMatch("test", 0.97, matched=True)
+        match = FaceMatch.unsigned("test", 0.97, matched=True)
         for n in range(events):
             if n % 2:
                 permit.revoke_device(device.thumbprint, context)

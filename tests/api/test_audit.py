@@ -100,7 +100,8 @@ def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, erase):
     history_text = str(history)
     for secret in (NAME, CORRECTED, FINDING, "滨湖区示例新村8号101室"):
         assert secret not in history_text
-    issued, corrected, voided, erased = history["events"]
+    issued, corrected, voided, requested, erased = history["events"]
+    assert "permit.erasure-requested.v1" == requested["type"]
     assert ["erased"] * 3 == [event["withheld"] for event in (issued, corrected, voided)]
     assert "320211" == issued["facts"]["residence"]["division"]
     assert {"name", "citizen_id_number", "hukou_address"} <= {

@@ -308,6 +308,20 @@ def test_a_request_is_withdrawn(investigator, operator, issue, read):
     assert "held" == read(permit)["personal_data"]
 
 
+def test_a_request_expires(at, investigator, operator, issue, read):
+    """After seven days the other officer's order is a request of its own, and not an approval."""
+    at("2026-03-01")
+    permit = issue()
+    path = orders(permit, "erasures")
+    operator.post(path, ORDER)
+    at("2026-03-09")
+
+    asked = investigator.post(path, ORDER)
+
+    assert (202, ["investigator@development"]) == (asked.status_code, asked.json()["approvals"])
+    assert "held" == read(permit)["personal_data"]
+
+
 def delete(caller, path):
     return caller.http.delete(path, headers=caller.headers)
 

@@ -38,10 +38,12 @@ STEPS = (
     *("withdrawals", "collections"),
 )
 READS = {
+    "GET /v1/permits": "registrar",
     f"GET {N}": "registrar",
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
     f"GET {N}/log-entries": "registrar",
+    "GET /v1/verifications": "verifier",
     "GET /v1/me/permit": "holder",
     "GET /v1/me/devices": "holder",
     f"GET {A}/events": "investigator",
@@ -71,6 +73,7 @@ WRITES = {
     f"POST {N}/loss-lifts": "registrar",
     f"POST {N}/reissues": "registrar",
     f"POST {N}/replacements": "registrar",
+    f"POST {N}/deliveries": "registrar",
     f"POST {N}/card-deliveries": "registrar",
     f"POST {N}/address-changes": "registrar",
     f"POST {N}/identity-corrections": "registrar",
@@ -82,6 +85,7 @@ WRITES = {
     f"POST {N}/electronic/device-revocations": "holder",
     f"POST {N}/electronic/display-codes": "holder",
     "POST /v1/verifications": "verifier",
+    "POST /v1/verifications/batches": "verifier",
     "POST /v1/verifications/challenges": "verifier",
     "POST /v1/verifications/frames": "verifier",
     "POST /v1/dev/tokens": "registrar",

@@ -31,7 +31,7 @@ FREE = replace(
     devices_bound_per_day_max=1_000_000,
     events_per_account_and_day_max=1_000_000,
 )
-MATCH = FaceMatch("test", 0.97, matched=True)
+MATCH = FaceMatch.unsigned("test", 0.97, matched=True)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ CONTRACT = {
     *(f"POST {N}/address-changes", f"POST {N}/identity-corrections"),
     *(f"POST {N}/cancellations", f"POST {N}/voidings", f"POST {N}/electronic/claims"),
     *("POST /v1/verifications", "GET /v1/me/permit", "GET /healthz", "GET /readyz"),
+    *("GET /v1/permits", f"POST {N}/deliveries", "GET /v1/verifications"),
+    "POST /v1/verifications/batches",
     *("GET /metrics", "PUT /v1/dev/clock", "POST /v1/dev/tokens"),
     *(f"GET {A}/events", f"GET {A}/state", f"GET {A}/checks", "GET /v1/audit/reads"),
     f"GET {N}/log-entries",
@@ -125,6 +127,7 @@ def test_all_responses_of_a_permits_life_match_the_document(
     number = {"citizen_id_number": person["holder"]["citizen_id_number"]}
     answers = {
         "POST /v1/permits": [issued, registrar.post("/v1/permits", person)],
+        "GET /v1/permits": [registrar.get("/v1/permits"), registrar.get("/v1/permits", limit=1)],
         f"GET {N}": [registrar.get(path, **seen), registrar.get("/v1/permits/nonsense")],
         f"GET {N}/physical": [registrar.get(f"{path}/physical"), holder.get(f"{path}/physical")],
         f"GET {N}/electronic": [registrar.get(f"{path}/electronic")],
@@ -147,6 +150,14 @@ def test_all_responses_of_a_permits_life_match_the_document(
             verifier.post("/v1/verifications", {"scenario": "law_enforcement", **card}),
             verifier.post("/v1/verifications", {"scenario": "dog_walking", **card}),
         ],
+        "GET /v1/verifications": [verifier.get("/v1/verifications", limit=1)],
+        "POST /v1/verifications/batches": [
+            verifier.post(
+                "/v1/verifications/batches",
+                {"checks": [{"scenario": "law_enforcement", **card}] * 2},
+            ),
+        ],
+        f"POST {N}/deliveries": [registrar.post(f"{path}/deliveries")],
         f"POST {N}/cancellations": [
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
             registrar.post(f"{path}/cancellations", {"reason": "moved_away"}),
@@ -200,7 +211,7 @@ def test_all_responses_of_a_permits_life_match_the_document(
         assert answer.json()["name"] is None
         schema[f"{N}/{track}"]["GET"].validate_response(answer)
     statuses = {answer.status_code for some in answers.values() for answer in some}
-    assert {200, 201, 403, 404, 409, 412, 422} == statuses
+    assert {200, 201, 202, 403, 404, 409, 412, 422} == statuses
 
 
 def test_the_description_is_rendered_once(http):

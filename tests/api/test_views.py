@@ -20,7 +20,8 @@ def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
     the code to print on it."""
     shown = read(permit, track)
     assert (track == "/physical") is bool(card_code.parse(shown.pop("card_code", "")))
-    identity = service.event(permit["as_of_position"])["identity"]
+    event = service.event(permit["as_of_position"])
+    identity = event["identity"]
     own = {
         "/physical": {
             "status": "issued",
@@ -28,6 +29,7 @@ def test_each_track_shows_every_field_of_the_face(service, read, permit, track):
             "identity_stale": False,
             "card_due_on": "2026-01-20",
             "card_delivered_on": None,
+            "updated_at": event["timestamp"],
         },
         "/electronic": {"status": "unclaimed", "effective": False, "devices": 0},
     }[track]

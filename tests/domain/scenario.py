@@ -64,7 +64,7 @@ IDENTITY = Identity(
     hukou_address="安徽省合肥市测试路1号",
 )
 HOME = Residence("320211", "蠡湖大道1号")
-FACE_MATCH = FaceMatch("identity-provider", 0.98, matched=True)
+FACE_MATCH = FaceMatch.unsigned("identity-provider", 0.98, matched=True)
 ORDER = Order("PIPL 47", "case 2026-7")
 OFFICERS = ["officer-1", "officer-2"]
 FINDING = "forged proof of employment"

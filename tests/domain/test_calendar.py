@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import Term, Window, add_months, age_on, shanghai_date
+from domain.calendar import (
+    ONE_DAY,
+    Term,
+    Window,
+    add_months,
+    age_on,
+    last_anniversary_open_on,
+    shanghai_date,
+)
 
 DAYS = st.dates(date(1990, 1, 1), date(2090, 12, 31))
 MONTHS = st.integers(-240, 240)
@@ -127,3 +135,12 @@ def test_a_leap_day_child_has_a_birthday_on_1_march_of_other_years(day, age):
 def test_the_legal_day_begins_at_16_00_utc(instant, day):
     """Midnight in Shanghai is four in the afternoon of UTC."""
     assert day == shanghai_date(instant)
+
+
+@given(DAYS)
+def test_the_last_anniversary_whose_window_is_open_is_the_last(today):
+    """Whatever months are shorter than others."""
+    last = last_anniversary_open_on(today)
+
+    assert add_months(last, -1) <= today < last
+    assert add_months(last + ONE_DAY, -1) > today

@@ -35,7 +35,7 @@ TODAY = date(2025, 9, 1)
 OVERDUE = date(2026, 9, 1)
 CLAIMED = [issued(ISSUED), claimed(ISSUED)]
 FIVE_PHONES = [*CLAIMED, *(device_bound(ISSUED, phone(n)) for n in (2, 3, 4, 5))]
-NO_MATCH = FaceMatch("identity-provider", 0.31, matched=False)
+NO_MATCH = FaceMatch.unsigned("identity-provider", 0.31, matched=False)
 
 
 def claim(number, day=TODAY, face_match=FACE_MATCH, *, confirmed=True):

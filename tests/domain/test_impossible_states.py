@@ -32,8 +32,8 @@ PHONES = st.integers(1, 7)
 FACE_MATCHES = st.sampled_from(
     [
         None,
-        FaceMatch("provider", 0.2, matched=False),
-        *[FaceMatch("provider", 0.9, matched=True)] * 3,
+        FaceMatch.unsigned("provider", 0.2, matched=False),
+        *[FaceMatch.unsigned("provider", 0.9, matched=True)] * 3,
     ]
 )
 HOMES = st.builds(

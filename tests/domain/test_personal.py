@@ -13,8 +13,8 @@ from domain.stream_types import EVENTS
 
 PERSONAL = {
     "permit.issued.v1": {"identity", "guardian", "taken_over_from", "residence.address"},
-    "permit.electronic-claimed.v1": {"device", "face_match"},
-    "permit.device-bound.v1": {"device", "face_match"},
+    "permit.electronic-claimed.v2": {"device", "face_match"},
+    "permit.device-bound.v2": {"device", "face_match"},
     "permit.device-revoked.v1": {"thumbprint"},
     "permit.endorsed.v1": set(),
     "permit.card-reported-lost.v2": set(),

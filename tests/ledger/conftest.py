@@ -162,7 +162,7 @@ def phone() -> Callable[[int], Device]:
 @pytest.fixture(scope="session")
 def face_match() -> FaceMatch:
     """A positive face match."""
-    return FaceMatch("identity-provider", 0.98, matched=True)
+    return FaceMatch.unsigned("identity-provider", 0.98, matched=True)
 
 
 # -- the log -----------------------------------------------------------------------------------

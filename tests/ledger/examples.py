@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from domain import events
-from domain.device import Device, FaceMatch
+from domain.device import Device, FaceMatch, FaceMatchProof
 from domain.person import Guardian, Identity, Residence
 from tests.ledger import id_card_examples
 
@@ -22,7 +22,14 @@ BY_HOLDER = {**STAMP, "actor": "holder-1", "station": None}
 ORDER = {"legal_basis": "PIPL 47", "case": "case-2026-7"}
 CLAIM = {
     "device": Device("NzbLsXh8uDCc", {"kty": "EC", "crv": "P-256", "x": "MKBC", "y": "4Etl"}),
-    "face_match": FaceMatch("identity-provider", 0.98, matched=True),
+    "face_match": FaceMatch(
+        provider="https://face.example",
+        score=0.98,
+        matched=True,
+        proof=FaceMatchProof.ASSERTION,
+        reference="8e5c1f0a",
+        compared_at=datetime(2026, 11, 23, 1, 58, tzinfo=UTC),
+    ),
 }
 EXAMPLES = (
     events.PermitIssued(
@@ -115,6 +122,14 @@ _VARIANTS = {
             "identity": replace(_BY_TOPIC["permit.issued.v1"].identity, portrait=None),
             "ground": events.Ground.DWELLING,
         },
+    },
+    "permit.electronic-claimed.v2": {
+        "step-up": {
+            "face_match": replace(
+                CLAIM["face_match"], score=None, proof=FaceMatchProof.STEP_UP, reference="urn:acr:3"
+            )
+        },
+        "unsigned": {"face_match": FaceMatch.unsigned("development", 0.99, matched=True)},
     },
     "permit.endorsed.v1": {
         "on-time": {

@@ -45,6 +45,8 @@ RIGHTS = {
     "ledger.display_codes": {"SELECT"},
     "ledger.challenges": {"SELECT"},
     "ledger.device_proofs": {"SELECT"},
+    "ledger.sessions": {"SELECT", "INSERT", "DELETE"},
+    "ledger.face_assertions": {"SELECT", "INSERT", "DELETE"},
     "ledger.former_numbers": {"SELECT"},
     "ledger.former_numbers_since": {"SELECT"},
     "ledger.topics": {"SELECT"},
@@ -69,6 +71,8 @@ COLUMNS = {
     ("ledger.key_encryption_keys", "kek_id", "INSERT"),
     ("ledger.key_encryption_keys", "check_value", "INSERT"),
     ("ledger.trees", "stopped", "UPDATE"),
+    ("ledger.sessions", "used_at", "UPDATE"),
+    ("ledger.face_assertions", "used_at", "UPDATE"),
 }
 FUNCTIONS = {
     "add_manifest",

@@ -25,7 +25,6 @@ UNUSABLE = {
     "no point": {**PUBLIC, "x": "AAAA"},
     "a number for x": {**PUBLIC, "x": 7},
     "letters that are none of base64url": {**PUBLIC, "x": "居住证"},
-    "for encrypting": {**PUBLIC, "use": "enc"},
     "a use that is no text": {**PUBLIC, "use": 1},
     "operations without verifying": {**PUBLIC, "use": None, "key_ops": ["encrypt"]},
     "operations that are no list": {**PUBLIC, "key_ops": 1},
@@ -55,9 +54,9 @@ def jwks(*keys):
 def test_it_is_passed_over(key):
     """RFC 7517 §5; its place is reported, and nothing of its contents but its name."""
     for keys in ([key, PUBLIC], [PUBLIC, key]):
-        found, [reason] = usable_keys(jwks(*keys), ALGORITHMS)
+        found, expected, [reason] = usable_keys(jwks(*keys), ALGORITHMS)
 
-        assert ["good"] == [each.kid for each in found]
+        assert (["good"], []) == ([each.kid for each in found], expected)
         assert reason.startswith(f"key {keys.index(key) + 1}")
         assert reason.isascii()
         assert PUBLIC["y"] not in reason
@@ -70,6 +69,18 @@ def test_alone_it_makes_a_set_that_can_not_be_used(key):
         usable_keys(jwks(key), ALGORITHMS)
 
 
+def test_a_key_for_encryption_is_no_fault():
+    """A provider publishes one beside its others; alone it is not enough."""
+    key = {**PUBLIC, "use": "enc", "alg": "RSA-OAEP"}
+
+    found, [reason], passed_over = usable_keys(jwks(key, PUBLIC), ALGORITHMS)
+
+    assert ("key 1 (kid 'good'): it is for encryption", []) == (reason, passed_over)
+    assert 1 == len(found.keys)
+    with pytest.raises(UnusableKeys, match="it is for encryption"):
+        usable_keys(jwks(key), ALGORITHMS)
+
+
 def test_keys_that_can_be_used():
     """Of every kind, with and without a name, with members that say nothing here."""
     keys = [
@@ -79,7 +90,7 @@ def test_keys_that_can_be_used():
         OKPKey.generate_key("Ed25519").as_dict(private=False),
     ]
 
-    found, passed_over = usable_keys(b"\xef\xbb\xbf" + jwks(*keys), ALGORITHMS)
+    found, _, passed_over = usable_keys(b"\xef\xbb\xbf" + jwks(*keys), ALGORITHMS)
 
     assert (4, []) == (len(found.keys), passed_over)
     assert ["same", "same", "good"] == [key.kid for key in found][:3]
@@ -96,6 +107,6 @@ def test_what_is_no_set(content):
 
 def test_so_many_keys_and_no_more():
     """Verification tries several."""
-    found, passed_over = usable_keys(jwks(*[PUBLIC] * (KEYS_MAX + 2)), ALGORITHMS)
+    found, _, passed_over = usable_keys(jwks(*[PUBLIC] * (KEYS_MAX + 2)), ALGORITHMS)
 
     assert (KEYS_MAX, 2) == (len(found.keys), len(passed_over))

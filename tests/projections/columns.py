@@ -54,6 +54,7 @@ def physical(permit: Permit) -> dict[str, Any]:
         "identity_stale": permit.card.identity_stale,
         "card_due_on": permit.card.due_on,
         "card_delivered_on": permit.card.delivered_on,
+        "updated_at": permit.modified_on,
     }
 
 

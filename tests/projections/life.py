@@ -22,7 +22,7 @@ from tests.two_officers import erase as erase_by_two
 BORN_ON = date(1990, 1, 1)
 ISSUED_ON = date(2024, 1, 5)
 ORDER = Order("个人信息保护法第四十七条", "2026-DP-17")
-FACE_MATCH = FaceMatch("identity-provider", 0.98, matched=True)
+FACE_MATCH = FaceMatch.unsigned("identity-provider", 0.98, matched=True)
 
 _people = itertools.count(1)
 

@@ -44,6 +44,8 @@ EFFECTS = {
     },
     events.PermitCancelled: {"ended": "ended"},
     events.PermitVoided: {"ended": "voided"},
+    events.ErasureRequested: {},
+    events.ErasureWithdrawn: {},
     events.HolderRestricted: {"restricted": True},
     events.HolderRestrictionLifted: {"restricted": False},
     events.HolderErased: {

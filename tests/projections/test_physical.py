@@ -30,6 +30,7 @@ BEGUN = PhysicalPermit(
     identity_stale=False,
     card_due_on=date(2024, 3, 14),
     card_delivered_on=None,
+    updated_at=ISSUED.timestamp,
 )
 WORN = replace(
     BEGUN,
@@ -62,6 +63,8 @@ EFFECTS = {
     },
     events.PermitCancelled: {"ended": "ended"},
     events.PermitVoided: {"ended": "voided"},
+    events.ErasureRequested: {},
+    events.ErasureWithdrawn: {},
     events.HolderRestricted: {"restricted": True},
     events.HolderRestrictionLifted: {"restricted": False},
     events.HolderErased: {
@@ -83,8 +86,9 @@ def test_a_row_begins_with_the_issue():
 @pytest.mark.parametrize("event", LATER, ids=lambda event: event.TOPIC)
 @pytest.mark.parametrize("before", [BEGUN, WORN], ids=["begun", "worn"])
 def test_each_event_changes_only_its_columns(before, event):
-    """And the version."""
-    expected = replace(before, version=2, **EFFECTS[type(event)])
+    """And the version, and when it was updated."""
+    changed = {"version": 2, "updated_at": event.timestamp, **EFFECTS[type(event)]}
+    expected = replace(before, **changed)
     assert expected == evolve(replace(before), event)
 
 
@@ -94,7 +98,7 @@ def test_a_corrected_hukou_address_requires_no_new_card():
     moved = replace(corrected, name=None, citizen_id_number=None, hukou_address="安徽省芜湖市2号")
 
     face = replace(FACE, hukou_address="安徽省芜湖市2号")
-    expected = replace(BEGUN, version=2, face=face)
+    expected = replace(BEGUN, version=2, face=face, updated_at=moved.timestamp)
     assert expected == evolve(replace(BEGUN), moved)
 
 

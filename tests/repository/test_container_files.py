@@ -21,6 +21,7 @@ from permit_ledger.cli.remote_status import RemoteStatus
 from permit_ledger.cli.status import RelayStatus, Statistics, Status, Tree
 from permit_ledger.roles.listening import require_loopback
 from permit_ledger.settings import Settings
+from tests.sign_in.keycloak import REALM_FILE, VERSION
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -40,7 +41,7 @@ def test_every_role_is_a_service_of_its_own() -> None:
     roles = {"api", "project", "integrate", "relay", "analytics"}
     remote = {"project-remote", "api-remote"}
     watching = {"postgres", "kafka", "prometheus", "grafana", "postgres-remote"}
-    watching |= {"door", "door-remote"}
+    watching |= {"door", "door-remote", "keycloak"}
     assert roles | remote == set(OURS)
     assert watching == set(SERVICES) - set(OURS)
 
@@ -154,6 +155,18 @@ def test_the_broker_is_the_one_of_the_tests() -> None:
     clients = {s["environment"].get("PERMIT_LEDGER_KAFKA") for s in OURS.values()} - {None}
     inside = re.findall(r"INSIDE://([\w.]+:\d+)", settings["KAFKA_ADVERTISED_LISTENERS"])
     assert clients == set(inside)
+
+
+def test_keycloak_is_the_one_of_the_tests() -> None:
+    """The same version, with the realm and what the realm asks for, on the loopback only."""
+    keycloak = SERVICES["keycloak"]
+    assert f"quay.io/keycloak/keycloak:{VERSION}" == keycloak["image"]
+    assert {"--import-realm", "--http-host=127.0.0.1"} <= set(keycloak["command"])
+    realm = REALM_FILE.read_text("utf-8")
+    mounts = [volume.split(":")[0] for volume in keycloak["volumes"]]
+    assert f"./{REALM_FILE.relative_to(ROOT).as_posix()}" in mounts
+    assert set(re.findall(r"\$\{(\w+)\}", realm)) <= set(keycloak["environment"])
+    assert "ports" not in keycloak
 
 
 def _status(**given: Any) -> Status:

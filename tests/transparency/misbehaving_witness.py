@@ -27,8 +27,10 @@ def witness_at(behaviour: Behaviour) -> Iterator[str]:
     with _Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:  # without it the thread would go on polling the closed socket, test after test
+            server.shutdown()
 
 
 def answers(

@@ -39,8 +39,9 @@ class Registrar:
         expect(self.track("physical")).to_be_visible()
         return citizen
 
-    def find(self, citizen_id_number: str) -> None:
-        self.page.locator("#citizen").fill(citizen_id_number)
+    def find(self, number: str) -> None:
+        """By the person's number or the permit's."""
+        self.page.locator("#citizen").fill(number)
         self.page.locator("#find .button").first.click()
         expect(self.track("physical")).to_be_visible()
 
@@ -48,9 +49,23 @@ class Registrar:
         self.page.locator(f"[data-action={name}]").click()
 
     def report_loss(self, since: str = "") -> None:
-        self.act("loss")
-        self.page.locator("#lost-on").fill(since)
-        self.page.locator("#dialog .button").first.click()
+        self.ask("report_loss")
+        self.page.locator("#d-lost_on").fill(since)
+        self.send()
+
+    def ask(self, name: str) -> None:
+        """The command's form, which stays open until it is recorded."""
+        if not self.page.locator("#dialog").is_visible():
+            self.act(name)
+        expect(self.page.locator("#dialog")).to_be_visible()
+
+    def send(self) -> None:
+        self.page.locator("#dialog-send").click()
+
+    def confirm(self) -> None:
+        """The second look, before what can't be undone."""
+        self.page.locator("#d-confirmed").fill(self.number()[-4:])
+        self.send()
 
     def track(self, name: str):
         return self.page.locator(f"#track-{name}")
@@ -183,6 +198,13 @@ class Checker:
         self.page.locator("#serial").fill(str(serial))
         self.page.locator("#panel-card .button").click()
         return self._answered()
+
+    def list(self, *lines: str) -> None:
+        """Several cards at once."""
+        self.page.locator("#tab-batch").click()
+        self.page.locator("#batch-lines").fill("\n".join(lines))
+        self.page.locator("#batch-send").click()
+        expect(self.page.locator("#batch-rows tr")).to_have_count(len(lines))
 
     def _answered(self) -> Page:
         self.page.locator("#answer[open]").wait_for()

@@ -16,6 +16,7 @@ WIDEST = """() => [...document.querySelectorAll("main *")]
     .map((one) => one.outerHTML.slice(0, 160)).slice(-3)"""
 STATES = (
     *("overview", "shown", "signed out", "counter", "form", "me", "claim", "verify", "answers"),
+    *("change_address", "correct_identity", "void", "work list", "list"),
     *("loss", "audit", "stats", "card form", "card receipt", "card file", "progress"),
 )
 
@@ -42,15 +43,8 @@ def states(visitor, settled, registrar, http):
             page.close()
         counter = Registrar(someone)
         citizen = counter.issue()
-        yield "counter", counter.page
         number = counter.number()
-        counter.act("loss")
-        yield "loss", counter.page
-        counter.page.locator("#dialog .button").first.click()
-        expect(counter.page.locator("[data-action=reissue]")).to_be_visible()
-        yield "counter", counter.page
-        counter.page.locator("#new").click()
-        yield "form", counter.page
+        yield from _counter(counter)
         yield from _id_cards(someone)
         holder = Holder(someone, citizen)
         expect(holder.page.locator("#claim")).to_be_visible()
@@ -66,8 +60,11 @@ def states(visitor, settled, registrar, http):
         yield "answers", checker.type_code(code)
         checker.verdict()
         yield "answers", checker.type_code(code)
+        checker.verdict()
+        checker.list(f"{number} 1", "84G7ZWYRD6Z0")
+        yield "list", checker.page
         holder.page.bring_to_front()
-        expect(holder.page.locator("#looked .look:has(.receipt)")).to_have_count(2)
+        expect(holder.page.locator("#looked .look:has(.receipt)")).to_have_count(3)
         yield "me", holder.page
         investigator = Investigator(someone, number)
         expect(investigator.page.locator("#reads li").first).to_be_visible()
@@ -75,6 +72,26 @@ def states(visitor, settled, registrar, http):
         yield "audit", investigator.page
 
     return each
+
+
+def _counter(counter):
+    """With a permit open."""
+    yield "counter", counter.page
+    for name in ("change_address", "correct_identity", "void"):
+        counter.ask(name)
+        yield name, counter.page
+        counter.page.locator("#dialog-close").click()
+    counter.ask("report_loss")
+    yield "loss", counter.page
+    counter.send()
+    expect(counter.page.locator("[data-action=reissue]")).to_be_visible()
+    yield "counter", counter.page
+    counter.page.locator("#back").click()
+    counter.page.locator("#tab-waiting_for_collection").click()
+    expect(counter.page.locator("[data-permit]").first).to_be_visible()
+    yield "work list", counter.page
+    counter.page.locator("#new").click()
+    yield "form", counter.page
 
 
 def _id_cards(someone):

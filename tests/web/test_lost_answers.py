@@ -125,34 +125,30 @@ def test_changed_content_gets_a_new_key(counter, registrar):
 
 
 def test_a_card_is_replaced_once_although_the_response_was_lost(counter, events):
-    """Even if the page was reloaded in between."""
+    """Even if the page was reloaded in between: the form is there again, filled in."""
     counter.issue()
     number = counter.number()
-    citizen = counter.page.locator("#citizen")
     line = Line(counter.page, f"/v1/permits/{number}/replacements", losses=2)
+    said = counter.page.locator("#dialog-problem")
 
-    def replace():
-        counter.act("replace")
-        counter.page.locator("#dialog .button").first.click()
-
-    replace()
-    expect(counter.page.locator("#problem")).to_contain_text(NOT_KNOWN)
+    counter.ask("replace")
+    counter.page.locator("#d-reason").select_option("office_error")
+    counter.send()
+    expect(said).to_contain_text(NOT_KNOWN)
     expect(counter.serial("physical")).to_have_text("2")
-    expect(counter.page.locator("#problem")).to_contain_text(NOT_KNOWN)
-    replace()
-    expect(counter.page.locator("#problem")).to_contain_text(NOT_KNOWN)
-    counter.page.locator(".face__uncover").first.click()
-    shown = counter.track("physical").locator(".face__wide .number").inner_text()
+    counter.send()
+    expect(said).to_contain_text(NOT_KNOWN)
     counter.page.reload()
-    citizen.fill(shown)
-    counter.page.locator("#find .button").first.click()
-    expect(counter.serial("physical")).to_have_text("2")
-    replace()
+    expect(said).to_contain_text(NOT_KNOWN)
+    expect(counter.page.locator("#d-reason")).to_have_value("office_error")
+    counter.send()
     expect(counter.page.locator("#happened")).to_contain_text("Card 2 replaces")
+    expect(counter.page.locator("#dialog")).to_be_hidden()
 
     assert ["permit.issued.v1", "permit.card-replaced.v1"] == events(number)
     assert (3, 1) == (len(line.keys), len(set(line.keys)))
-    replace()
+    counter.ask("replace")
+    counter.send()
     expect(counter.serial("physical")).to_have_text("3")
     assert 2 == len(set(line.keys))
 
@@ -163,8 +159,10 @@ def test_a_loss_report_after_another_command_is_a_new_one(counter, events):
     number = counter.number()
     Line(counter.page, f"/v1/permits/{number}/loss-reports")
     counter.report_loss()
+    expect(counter.page.locator("#dialog-problem")).to_contain_text(NOT_KNOWN)
+    counter.page.locator("#dialog-close").click()
     expect(counter.page.locator("#problem")).to_contain_text(NOT_KNOWN)
-    counter.act("lift")
+    counter.act("lift_loss")
     expect(counter.page.locator("#happened")).to_contain_text("effective again")
     counter.report_loss()
     expect(counter.track("physical")).to_contain_text("Reported lost")
@@ -173,6 +171,23 @@ def test_a_loss_report_after_another_command_is_a_new_one(counter, events):
     lost, found = "permit.card-reported-lost", "permit.loss-lifted"
     kinds = [event.rpartition(".")[0] for event in events(number)]
     assert ["permit.issued", lost, found, lost] == kinds
+
+
+def test_an_end_whose_response_was_lost_is_shown_by_the_permit(counter, events):
+    """After a reload there is nothing left to send, and nothing is kept of what was typed."""
+    counter.issue()
+    number = counter.number()
+    Line(counter.page, f"/v1/permits/{number}/voidings")
+    counter.ask("void")
+    counter.page.locator("#d-finding").fill("冒用他人材料")
+    counter.confirm()
+    expect(counter.page.locator("#dialog-problem")).to_contain_text(NOT_KNOWN)
+    counter.page.reload()
+    expect(counter.track("physical")).to_contain_text("Ended")
+
+    expect(counter.page.locator("#dialog")).to_be_hidden()
+    assert "冒用" not in counter.page.evaluate("JSON.stringify(sessionStorage)")
+    assert ["permit.issued.v1", "permit.voided.v1"] == events(number)
 
 
 def test_a_phone_is_claimed_and_removed_once(visitor, counter, events):

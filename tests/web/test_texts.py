@@ -9,9 +9,23 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from api.checks.schemas import ChallengeBody, ElectronicCheckBody, PhysicalCheckBody
+from api.checks.schemas import (
+    ChallengeBody,
+    CheckBatchBody,
+    ElectronicCheckBody,
+    PhysicalCheckBody,
+)
 from api.id_cards.schemas import IdCardApplicationBody, IdCardCollectionBody, ReturnBody
-from api.permits.schemas import IssueBody, LossReportBody, ReplacementBody, SearchBody
+from api.permits.schemas import (
+    AddressChangeBody,
+    CancellationBody,
+    IdentityCorrectionBody,
+    IssueBody,
+    LossReportBody,
+    ReplacementBody,
+    SearchBody,
+    VoidingBody,
+)
 from domain.id_cards.collection import CollectedBy, Collection
 from domain.id_cards.errors import CollectionIncomplete
 from domain.id_cards.materials import Material, missing
@@ -29,7 +43,8 @@ FIELD = re.compile(r"[a-z_]+(?:\.[a-z_]+)*")
 ERRORS = ("domain/errors.py", "domain/id_cards/errors.py", "api/http/problems.py")
 FORMS = (
     *(IssueBody, LossReportBody, ReplacementBody, SearchBody, ChallengeBody),
-    *(PhysicalCheckBody, ElectronicCheckBody),
+    *(PhysicalCheckBody, ElectronicCheckBody, CheckBatchBody),
+    *(AddressChangeBody, IdentityCorrectionBody, CancellationBody, VoidingBody),
     *(IdCardApplicationBody, IdCardCollectionBody, ReturnBody),
 )
 TICKED = {

@@ -51,6 +51,7 @@ CREATE TABLE ledger.checks (
     CONSTRAINT checks_id UNIQUE (check_id)
 );
 CREATE INDEX checks_of_permit ON ledger.checks (permit_number, position DESC);
+CREATE INDEX checks_of_verifier ON ledger.checks (verifier_index, checked_at, position);
 COMMENT ON TABLE ledger.checks IS 'every check that was answered, refused ones too';
 COMMENT ON COLUMN ledger.checks.position IS 'place among the checks: 1, 2, 3 … in commit order';
 COMMENT ON COLUMN ledger.checks.permit_number IS 'of the permit that was asked for, where that could be told';

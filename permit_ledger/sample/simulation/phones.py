@@ -31,7 +31,7 @@ def face_match(chance: Chance, rates: Rates) -> FaceMatch:
     """A live portrait that matched."""
     drawn = chance.gauss(rates.face_score_mean, rates.face_score_deviation)
     score = min(max(drawn, rates.face_score_min), 0.999)
-    return FaceMatch(PROVIDER, round(score, 3), matched=True)
+    return FaceMatch.unsigned(PROVIDER, round(score, 3), matched=True)
 
 
 def _coordinate(number: int) -> str:

@@ -20,9 +20,25 @@ CREATE TABLE views.physical_permits (
     face bytea,
     portrait_version integer,
     restricted boolean NOT NULL,
-    erased boolean NOT NULL
+    erased boolean NOT NULL,
+    updated_at timestamptz NOT NULL
 ) WITH (fillfactor = 85);
+-- A station's work list: an index for each list's order.
+CREATE INDEX physical_permits_due ON views.physical_permits
+    (issuing_authority, ((anchor + make_interval(months => 12 * years))::date), permit_number)
+    WHERE ended IS NULL;
+CREATE INDEX physical_permits_waiting ON views.physical_permits
+    (issuing_authority, card_due_on, permit_number)
+    WHERE ended IS NULL AND card_delivered_on IS NULL AND card_status = 'issued';
+CREATE INDEX physical_permits_lost ON views.physical_permits
+    (issuing_authority, updated_at, permit_number)
+    WHERE ended IS NULL AND card_status = 'reported_lost';
+CREATE INDEX physical_permits_ended ON views.physical_permits
+    (issuing_authority, ended, updated_at, permit_number) WHERE ended IS NOT NULL;
+CREATE INDEX physical_permits_updated ON views.physical_permits
+    (issuing_authority, updated_at, permit_number);
 COMMENT ON COLUMN views.physical_permits.face IS 'name, number, home … as JSON, sealed; NULL once erased';
+COMMENT ON COLUMN views.physical_permits.updated_at IS 'when the last event was recorded, by the ledger''s clock';
 -- A row of a permit that the log does not have is deleted.
 GRANT SELECT, INSERT, UPDATE, DELETE ON views.physical_permits TO permit_ledger_service;
 

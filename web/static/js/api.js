@@ -19,12 +19,17 @@ export class Problem extends Error {
 
   /** The service does not accept the access token any more; the device's own clock does not matter. */
   get isSignedOut() {
-    return this.status === 401 && !this.isBadProof;
+    return this.status === 401 && !this.isBadProof && !this.needsStepUp;
   }
 
   /** The service did not accept the DPoP proof (RFC 9449 §7.1). */
   get isBadProof() {
-    return this.status === 401 && this.challenge.startsWith("DPoP");
+    return this.status === 401 && this.challenge.startsWith("DPoP") && !this.needsStepUp;
+  }
+
+  /** The sign-in was too long ago, or has not compared the face (RFC 9470 §3). */
+  get needsStepUp() {
+    return this.status === 401 && this.challenge.includes('error="insufficient_user_authentication"');
   }
 }
 

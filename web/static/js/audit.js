@@ -22,7 +22,8 @@ const get = (path, options = {}) => call("GET", path, { token, ...options });
 signIn("investigator", byId("signin"), async (value) => {
   token = value;
   byId("audit").hidden = false;
-  put(byId("case"), text("audit.case", { case: claims(value).case ?? "–" }));
+  const { case: ofToken, namedCase } = claims(value);
+  put(byId("case"), text("audit.case", { case: ofToken ?? namedCase ?? "–" }));
   put(byId("out"), signOut());
   travel = new Travel({ get, trying });
   const asked = normalised(unescaped(location.hash.slice(1)));

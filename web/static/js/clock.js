@@ -14,3 +14,8 @@ export function learnTime(answer) {
 
 /** Milliseconds since 1970, by the service's clock. */
 export const serviceNow = () => Date.now() + ahead_ms;
+
+const SHANGHAI_MS = 8 * 60 * 60 * 1000;
+
+/** The legal date, by the service's clock. */
+export const serviceToday = () => new Date(serviceNow() + SHANGHAI_MS).toISOString().slice(0, 10);

@@ -1,6 +1,6 @@
 // Normalises typed numbers: permit numbers, receipt numbers and live codes share an alphabet, digits and
 // capitals without I, L, O and U; the first two also have a check character (domain/permit_number.py).
-const PERMIT_LENGTH = 12;
+export const PERMIT_LENGTH = 12;
 const RECEIPT_LENGTH = 16;
 const CODE_LENGTH = 26;
 const ALPHABET = /^[0-9A-HJKMNP-TV-Z]+$/;

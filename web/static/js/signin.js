@@ -11,12 +11,14 @@ import { forgetWrites } from "./writes.js";
 const SCOPES = { registrar: "permits:write", verifier: "verify", holder: "holder", investigator: "audit:read" };
 const WAY_IN = document.body.dataset.wayIn;
 export const isDevelopment = WAY_IN === "development";
+export const hasProvider = WAY_IN === "provider";
 let session = null;
+let hasFailed = false;
 
 /** Shows the sign-in at `place` until a credential is there, then calls `entered(credential)`. */
 export async function signIn(role, place, entered) {
   await null; // not before the page's own module has been evaluated
-  if (WAY_IN === "provider") return atProvider(role, place, entered);
+  if (hasProvider) return atProvider(role, place, entered);
   const known = token(role);
   if (known && isFor(known, role)) {
     enter(role);
@@ -83,14 +85,23 @@ async function atProvider(role, place, entered) {
   enter(role);
   if (role === "investigator" && !session.case && !namedCase()) return put(place, panelOf(role, caseForm(place, entered)));
   if (!session.case) session.namedCase = namedCase();
-  put(place);
+  put(place, said);
   return entered(session);
 }
+
+/** Leaves for the provider, which is asked to compare the face, and comes back to this page. */
+export const compareFace = () => location.assign(`${address()}&step_up=face`);
+
+/** Whether this page was opened by a sign-in that failed. */
+export const signInFailed = () => hasFailed;
+
+const address = () => `/auth/sign-in?next=${encodeURIComponent(location.pathname)}`;
 
 /** Returns the words for the failed sign-in that the address names, if any. */
 export function failure() {
   const [, code] = /^#sign-in=([a-z_]+)$/.exec(location.hash) ?? [];
   if (!code) return null;
+  hasFailed = true;
   history.replaceState(null, "", location.pathname);
   return text(has(`signin.failed_${code}`) ? `signin.failed_${code}` : "signin.failed_refused");
 }
@@ -98,12 +109,11 @@ export function failure() {
 const notice = (words) => h("p", { role: "alert", class: "notice notice--bad" }, words);
 
 function way(role) {
-  const address = `/auth/sign-in?next=${encodeURIComponent(location.pathname)}`;
   return h(
     "div",
     { class: "stack stack--tight" },
     h("p", { class: "soft" }, text(role === "holder" ? "signin.provider_holder" : "signin.provider")),
-    h("a", { class: "button", id: "sign-in", href: address }, text("signin.go")),
+    h("a", { class: "button", id: "sign-in", href: address() }, text("signin.go")),
   );
 }
 

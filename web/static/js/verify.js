@@ -6,17 +6,20 @@ import { codeIn, isPermitNumber, normalised, oursIn, unescaped } from "./numbers
 import { noticeOf } from "./problems.js";
 import { claims } from "./session.js";
 import { signIn, signOut } from "./signin.js";
+import { prepareTabs } from "./tabs.js";
 import { text } from "./texts.js";
 import { showAnswer, showFailure } from "./verify/answer.js";
+import { prepareBatch } from "./verify/batch.js";
 import { Camera } from "./verify/camera.js";
 import { Challenge } from "./verify/challenge.js";
-import { prepareTabs } from "./verify/tabs.js";
+import { listOwnChecks } from "./verify/own_checks.js";
 
 const SERIAL = /^[1-9][0-9]{0,3}$/;
 let token = null;
 let camera = null;
 let challenge = null;
 let chooseTab = null;
+let listOwn = null;
 let isChecking = false;
 
 signIn("verifier", byId("signin"), (value) => {
@@ -32,7 +35,10 @@ signIn("verifier", byId("signin"), (value) => {
   byId("scenarios").append(h("p", { class: "scenarios__out" }, signOut()));
   challenge = new Challenge({ token, place: byId("challenge"), scenario });
   camera = new Camera({ token, video: byId("video"), onFound: scanned, onState: showCamera, onFailed: failed });
-  chooseTab = prepareTabs(["camera", "card", "typed"], () => camera.stop());
+  chooseTab = prepareTabs(["camera", "card", "typed", "batch"], () => camera.stop());
+  byId("own").hidden = false;
+  listOwn = listOwnChecks({ token });
+  prepareBatch({ token, scenario: () => scenario()?.value ?? "", checked: () => listOwn() });
   offerCarried();
 });
 
@@ -103,6 +109,7 @@ async function check(asked) {
   } finally {
     isChecking = false;
     byId("code").value = "";
+    listOwn();
   }
 }
 

@@ -42,6 +42,23 @@ export function unfinished(path, token) {
   return Object.values(intents).findLast((each) => each.path === path && each.by === by && each.body) ?? null;
 }
 
+/** Returns the last such write to an address under `prefix`: {path, body, isUnknown}, or null. */
+export function unfinishedUnder(prefix, token) {
+  const by = claims(token).sub;
+  return Object.values(intents).findLast((each) => each.path.startsWith(prefix) && each.by === by && each.body) ?? null;
+}
+
+/** Forgets a form's write that was not recorded, because its form was closed. */
+export const abandon = (path, token) => forgetAt(path, token, ({ isUnknown }) => !isUnknown);
+
+/** Forgets a form's write whose outcome is shown by the permit's state. */
+export const settle = (path, token) => forgetAt(path, token, () => true);
+
+function forgetAt(path, token, isSettled) {
+  const by = claims(token).sub;
+  forget((each) => each.path === path && each.by === by && each.body && isSettled(each));
+}
+
 export const forgetWrites = () => forget(() => true);
 
 /** Whether an intent is settled by a later response for the same permit or application. */

@@ -1,6 +1,8 @@
 // The application form: fills it in, sends it, and shows all errors at once.
+import { serviceToday } from "../clock.js";
 import { byId, h, put } from "../dom.js";
 import { refuse, submit, watch } from "../fields.js";
+import { isYoung } from "../id_cards/checklist.js";
 import { isDevelopment } from "../signin.js";
 import { text } from "../texts.js";
 import { unfinished, write } from "../writes.js";
@@ -34,6 +36,14 @@ export function prepareIssue({ token, issued, showForm }) {
   let portrait = null; // of a form that was filled in again, since a file input can't be set
   const fieldFor = (place) => form.elements[Object.keys(PLACES).find((name) => [PLACES[name], `holder.${name}`].includes(place))];
   watch(form);
+  const requireGuardian = () => {
+    const isChild = isYoung(form, serviceToday());
+    for (const name of ["guardian_name", "guardian_number"]) form.elements[name].required = isChild;
+    byId("guardian-hint").hidden = !isChild;
+    if (isChild) byId("guardian").open = true;
+  };
+  form.addEventListener("input", requireGuardian);
+  form.addEventListener("reset", () => setTimeout(requireGuardian));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const work = async () => {
@@ -49,6 +59,7 @@ export function prepareIssue({ token, issued, showForm }) {
   });
   const fill = (values) => {
     for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+    requireGuardian();
   };
   byId("made-up").hidden = !isDevelopment;
   byId("made-up").addEventListener("click", () => fill(madeUpPerson()));

@@ -1,5 +1,5 @@
 // The application form: shows what is missing while it is filled in, then the receipt.
-import { serviceNow } from "../clock.js";
+import { serviceToday } from "../clock.js";
 import { madeUpPerson } from "../counter/made_up.js";
 import { byId, h, put } from "../dom.js";
 import { submit, watch } from "../fields.js";
@@ -11,7 +11,6 @@ import { grouped } from "./stages.js";
 
 const OF_EVERYBODY = ["household_register", "employment_proof", "study_proof", "residence_proof"];
 const OF_CHILDREN = ["guardian_id_card", "guardian_household_register", "birth_certificate", "guardianship_proof"];
-const SHANGHAI_MS = 8 * 60 * 60 * 1000;
 const PATH = "/v1/id-card-applications";
 const PLACES = {
   hukou_province: "applicant.hukou_province",
@@ -21,7 +20,7 @@ const PLACES = {
 
 export function prepareForm({ token, accepted, showForm }) {
   const form = byId("panel-form");
-  let today = new Date(serviceNow() + SHANGHAI_MS).toISOString().slice(0, 10);
+  let today = serviceToday();
   const update = () => {
     byId("child").hidden = !isYoung(form, today);
     showChecklist(byId("checklist"), form, today);

@@ -31,7 +31,7 @@ export function showFailure(problem) {
   show("undetermined", wholeWordsOf(problem), null, []);
 }
 
-const reasonOf = ({ reason }) => text(has(`reasons.${reason}`) ? `reasons.${reason}` : "reasons.other");
+export const reasonOf = ({ reason }) => text(has(`reasons.${reason}`) ? `reasons.${reason}` : "reasons.other");
 
 function person(permit) {
   return h(
