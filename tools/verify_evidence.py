@@ -28,11 +28,13 @@ What is checked, in this order:
     these are all there are, up to that point. The map is a tree too: a key is the SHA-256 of the
     file's name, and its bits lead to its leaf, which is SHA-256(00 || key || SHA-256(row));
  7. what is shown of the events in "opened" agrees with their stored bytes, as far as these are in
-    the clear.
+    the clear; and each field in "disclosures" is one that was sealed there: the SHA-256 of its line
+    is among the digests in the stored bytes.
 
-Personal details are sealed in the stored bytes, and the log has only their hash. What is shown of
-them, the changes that are worked out from the events, the state at an instant and the policy are
-the service's own statement: only its signature of step 1 stands for them. The summary, which this
+Personal details are sealed in the stored bytes, beside digests by which single fields can be
+opened: those in "disclosures" are proved. Details of events from before there were digests, the
+changes that are worked out from the events, the state at an instant and the policy are the
+service's own statement: only its signature of step 1 stands for them. The summary, which this
 program writes from what it has verified, marks them.
 
 Exit code: 0 if everything holds; 1 if something does not; 2 if this is no evidence, or a zip that
@@ -727,7 +729,7 @@ class Evidence:
         opened, events = self.json("opened/history.json"), self.said["events"]
         if len(opened) != len(events):
             raise NotProved("opened/history.json has more or fewer events than the log")
-        shown = clear = 0
+        shown = clear = proved = 0
         for event, listed in zip(opened, events, strict=True):
             position, version = listed["position"], listed["version"]
             if (event["position"], event["version"]) != (position, version):
@@ -750,10 +752,32 @@ class Evidence:
                     f" stored bytes: {_some(set(wrong))}"
                 )
             shown, clear = shown + len(facts), clear + len(plain)
+            proved += len(self.disclosed(position))
         return (
-            f"{clear} facts are those of the stored bytes; {shown - clear} others, sealed there or"
-            " not stored, are the service's own statement"
+            f"{clear} facts are those of the stored bytes, {proved} more were sealed there and are"
+            f" opened; {shown - clear} others are the service's own statement"
         )
+
+    def disclosed(self, position: int) -> dict[str, Any]:
+        """The fields of an event that are opened, each of them by a line ``[salt, name, value]``
+        whose SHA-256 is among the digests in the stored bytes.
+
+        Raises:
+            NotProved
+        """
+        name = f"disclosures/{position}.txt"
+        lines = self.files[name].splitlines() if name in self.files else []
+        digests = base64.b64decode(self.stored(position)["sealed"]["digests"]) if lines else b""
+        known = {digests[at : at + 32] for at in range(0, len(digests), 32)}
+        found: dict[str, Any] = {}
+        for line in lines:
+            if hashlib.sha256(line).digest() not in known:
+                raise NotProved(f"position {position}: an opened field is not one that was sealed")
+            salt, field, value = json_of(line)
+            if not (isinstance(salt, str) and isinstance(field, str)) or field in found:
+                raise NotProved(f"position {position}: a field is opened twice, or has no name")
+            found[field] = value
+        return found
 
     def stored(self, position: int) -> dict[str, Any]:
         """The members of an event's stored bytes; none if they are not readable at all."""
@@ -869,6 +893,8 @@ def summary(evidence: Evidence) -> str:
             (dotted(path), value, PROVED if is_same(clear.get(path, MISSING), value) else STATED)
             for path, value in shown_facts(event).items()
         ]
+        opened = evidence.disclosed(event["position"]).items()
+        rows += [(field, value, PROVED) for field, value in opened]
         rows += [
             (f"{each['field']} ⟶", each["withheld"] or each["after"], STATED)
             for each in event["changes"] or []
@@ -968,8 +994,10 @@ def verdict(evidence: Evidence, failed: int, summary_file: str | None) -> int:
         for each in evidence.missing:
             print(f"  {each}")
         return 3
-    print("Personal details, changes, states, the policy, and who asked are the service's own")
-    print("statement: its signature stands for them, not the log.")
+    print(
+        "Changes, states, the policy, who asked, and details that are not opened one by one are the"
+    )
+    print("service's own statement: its signature stands for them, not the log.")
     if summary_file:
         try:
             write_new(summary_file, summary(evidence))

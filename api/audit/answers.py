@@ -14,8 +14,11 @@ from domain.standing import ElectronicStatus, PermitStatus, PersonalData, Physic
 from domain.verification import Outcome, Reason
 
 Withheld = Annotated[
-    Literal["erased", "restricted"] | None,
-    Field(description="why what is personal is null: the key was destroyed, or may not be used"),
+    Literal["erased", "restricted", "not_disclosed"] | None,
+    Field(
+        description="why what is personal is null: the key was destroyed, or may not be used; or"
+        " it was not asked for, in evidence"
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from api.http.rendering import Json
 from domain.aggregate import DomainEvent
@@ -23,8 +23,9 @@ from ledger.eventlog.history import Protection, RecordedEvent, StreamHistories, 
 from transparency.reading import TreeReader
 
 from .answers import ChangeAnswer, EventAnswer
+from .disclosing import Chosen
 
-Hidden = Protection
+Hidden = Protection | Literal["not_disclosed"]
 
 _STAMP = {
     "originator_id",
@@ -58,11 +59,11 @@ def why_hidden_of(permit: Permit | None) -> Hidden:
 
 
 def event_answers(history: StreamHistory) -> list[EventAnswer]:
-    """Render all events.
+    """Render all events for evidence, without what is personal.
 
     The permit is folded as far as its events can be read; the changes after that are unknown.
     """
-    why_hidden, fold = hidden(history), _Fold()
+    why_hidden, fold = hidden(history) or "not_disclosed", _Fold()
     return [fold.next(recorded, is_wanted=True).answer(why_hidden) for recorded in history.events]
 
 
@@ -193,6 +194,27 @@ async def with_details(
     ]
 
 
+def with_stated(answer: EventAnswer, event: DomainEvent, chosen: Chosen) -> EventAnswer:
+    """Add to an event without proofs of its personal fields those that are chosen, as the service
+    states them."""
+    own = _own_facts(event, None)
+    facts = _own_facts(event, "not_disclosed")
+    for path, value in flat(own, every=True):
+        if chosen.covers(path):
+            _put(facts, path, value)
+    return answer.model_copy(update={"facts": facts})
+
+
+def _put(facts: Json, path: str, value: Any) -> None:
+    *outer, name = path.split(".")
+    inner = facts
+    for step in outer:
+        if inner.get(step) is None:
+            inner[step] = {}
+        inner = inner[step]
+    inner[name] = value
+
+
 def _after(permit: Permit | None, event: PermitEvent) -> Permit:
     if isinstance(event, PermitIssued):
         return event.mutate(None)
@@ -223,12 +245,14 @@ def _facts(permit: Permit, event: PermitEvent) -> Json:
     return dict(flat(plain(document)))
 
 
-def flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values, without those that every document has."""
+def flat(
+    value: Mapping[str, Any], prefix: str = "", *, every: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values; without those that each document has, unless ``every``."""
     for name, inner in value.items():
         if isinstance(inner, dict):
             yield from flat(inner, f"{prefix}{name}.")
-        elif prefix or name not in _SAME_FOR_ALL:
+        elif every or prefix or name not in _SAME_FOR_ALL:
             yield f"{prefix}{name}", inner
 
 

@@ -21,6 +21,7 @@ from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.permit_document import permit_document
 from domain.policy import Policy
+from ledger.codec.mapper import is_personal
 from ledger.errors import Corrupt, Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
 from transparency.entries import Recorded
@@ -33,7 +34,8 @@ from transparency.reading import LastEventProof
 
 from .answers import EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
-from .changes import event_answers
+from .changes import event_answers, hidden, with_stated
+from .disclosing import Chosen, Disclose
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
 
@@ -63,17 +65,24 @@ RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
     dependencies=WHOLE_HISTORY,
 )
 async def evidence(
-    permit_number: str, caller: Investigator, service: Service, at: At = None
+    permit_number: str,
+    caller: Investigator,
+    service: Service,
+    at: At = None,
+    disclose: Disclose = None,
 ) -> Response:
-    """All events of a permit as they are stored, each with its proof; checkpoints around `at`;
-    proof of completeness up to the newest manifest; all under the service's signature."""
+    """All events of a permit as they are stored, each with its proof; of what is personal in them
+    the fields in `disclose`, each with its proof; checkpoints around `at`; proof of completeness
+    up to the newest manifest; all under the service's signature."""
+    chosen = Chosen.of(disclose)
     history = await service.histories.of(well_formed(permit_number))
     if not history.events:
         raise UnknownPermit
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = await asyncio.to_thread(_state, history, instant)
     answers = await asyncio.to_thread(event_answers, history)
-    return await zipped(history, answers, state, instant, caller, service)
+    opened = Chosen(()) if hidden(history) else chosen
+    return await zipped(history, answers, state, instant, opened, caller, service)
 
 
 async def zipped(
@@ -81,6 +90,7 @@ async def zipped(
     events: Sequence[EventAnswer],
     state: Json | None,
     instant: datetime,
+    chosen: Chosen,
     caller: Principal,
     service: Services,
 ) -> Response:
@@ -94,6 +104,7 @@ async def zipped(
     await _integrated(last, caller, service)
     entries = [one for one in await trees.recorded_with(last) if one.position <= last]
     found = await _last_event(stream, entries, caller, service)
+    opened = await _opened(history, events, chosen, service)
     newest = await _newest(max(last, found.proof.manifest.log_size if found else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
     evidence = Evidence(
@@ -104,7 +115,8 @@ async def zipped(
         made_at=service.clock.now(),
         at=instant,
         position=last,
-        events=await _events(history, events, entries, newest, service),
+        disclosed=chosen.names,
+        events=await _events(history, opened, entries, newest, service),
         checkpoints=checkpoints,
         growth=await _growth(checkpoints, service),
         completeness=await _completeness(found, newest, service) if found else None,
@@ -195,21 +207,42 @@ async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, 
     }
 
 
+_Opened = tuple[EventAnswer, list[bytes] | None]
+"""An event, and the disclosures of its chosen fields, where it has such."""
+
+
+async def _opened(
+    history: StreamHistory, events: Sequence[EventAnswer], chosen: Chosen, service: Services
+) -> list[_Opened]:
+    if not chosen.names:
+        return [(event, None) for event in events]
+    found = list[_Opened]()
+    disclosures = await service.histories.disclosures(history)
+    for recorded, event, own in zip(history.events, events, disclosures, strict=True):
+        if own is not None:
+            found.append((event, [each.text for each in own if chosen.covers(each.name)]))
+        elif recorded.event is not None and is_personal(recorded.event):
+            found.append((with_stated(event, recorded.event, chosen), None))
+        else:
+            found.append((event, None))
+    return found
+
+
 async def _events(
     history: StreamHistory,
-    events: Sequence[EventAnswer],
+    events: Sequence[_Opened],
     entries: Entries,
     newest: Note,
     service: Services,
 ) -> list[ProvedEvent]:
     by_position, size = {one.position: one for one in entries}, _size(newest)
     proved = []
-    for recorded, event in zip(history.events, events, strict=True):
+    for recorded, (event, disclosures) in zip(history.events, events, strict=True):
         index = recorded.position - 1
         path = await _path(service.trees.inclusion(EVENTS, index, size))
         proof = TlogProof(index, tuple(path), newest)
         one = by_position[recorded.position]
-        proved.append(ProvedEvent(event, recorded.stored.state, one, proof))
+        proved.append(ProvedEvent(event, recorded.stored.state, one, proof, disclosures))
     return proved
 
 

@@ -39,12 +39,14 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
-    """``state`` are the stored bytes, ``recorded`` has the tree's entry of them."""
+    """``state`` are the stored bytes, ``recorded`` has the tree's entry of them, ``disclosures``
+    are those of the personal fields that are opened."""
 
     answer: EventAnswer
     state: bytes
     recorded: Recorded
     proof: TlogProof
+    disclosures: Sequence[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Evidence:
     made_at: datetime
     at: datetime
     position: int
+    disclosed: Sequence[str]
     events: list[ProvedEvent]
     checkpoints: Mapping[str, Note]
     growth: Mapping[str, list[bytes]]
@@ -123,6 +126,7 @@ class Evidence:
             "made_at": self.made_at,
             "at": self.at,
             "as_of_position": self.position,
+            "disclosed": self.disclosed,
             "events": [
                 {
                     "position": event.answer.position,
@@ -154,6 +158,8 @@ class Evidence:
             yield f"entries/{position}.json", event.recorded.entry
             yield f"details/{position}.json", event.recorded.details
             yield f"states/{position}.bin", event.state
+            if event.disclosures is not None:
+                yield f"disclosures/{position}.txt", b"".join(d + b"\n" for d in event.disclosures)
             yield f"proofs/{position}.tlog-proof", str(event.proof).encode()
         if complete := self.completeness:
             yield "manifest/row.json", complete.last.row

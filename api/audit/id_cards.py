@@ -27,6 +27,7 @@ from ledger.eventlog.history import StreamHistory
 from .answers import ApplicationHistoryAnswer, ChangeAnswer, EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
 from .changes import Hidden, answer_of, flat, plain, with_details
+from .disclosing import Chosen, Disclose
 from .evidence import RESPONSES, zipped
 from .investigator import EVENTS_MAX, After
 
@@ -93,23 +94,25 @@ async def application_registrar_reads(
     dependencies=WHOLE_HISTORY,
 )
 async def application_evidence(
-    receipt_number: str, caller: Investigator, service: Service
+    receipt_number: str, caller: Investigator, service: Service, disclose: Disclose = None
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
+    chosen = Chosen.of(disclose)
     history = await _history(well_formed(receipt_number), service)
-    answers, application = await asyncio.to_thread(_event_answers, history)
+    answers, application = await asyncio.to_thread(_event_answers, history, for_evidence=True)
     state = application_document(application) if application else None
-    return await zipped(history, answers, state, service.clock.now(), caller, service)
+    opened = Chosen(()) if _hidden(application) else chosen
+    return await zipped(history, answers, state, service.clock.now(), opened, caller, service)
 
 
 def _event_answers(
-    history: StreamHistory,
+    history: StreamHistory, *, for_evidence: bool = False
 ) -> tuple[list[EventAnswer], IdCardApplication | None]:
     """Render all events; return them and the application after the last readable one."""
     application: IdCardApplication | None = None
     for event in _sound(history):
         application = _after(application, event)
-    why_hidden = _hidden(application)
+    why_hidden = _hidden(application) or ("not_disclosed" if for_evidence else None)
     application, before, known = None, Json(), len(_sound(history))
     answers = []
     for n, recorded in enumerate(history.events):

@@ -175,6 +175,13 @@ def invalid_field(error: Exception, *place: str) -> RequestValidationError:
     return RequestValidationError([line])
 
 
+def invalid_parameter(name: str, reason: str) -> RequestValidationError:
+    """Make the problem (422) of one query parameter."""
+    error = ValueError(reason)
+    line = {"type": "value_error", "loc": ("query", name), "msg": "", "ctx": {"error": error}}
+    return RequestValidationError([line])
+
+
 def install(app: FastAPI) -> None:
     """Turn every exception into a problem document."""
     for kind, handler in _HANDLERS.items():

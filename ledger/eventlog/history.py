@@ -7,7 +7,7 @@ all events around it; but the state of a permit is never guessed.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,9 +24,11 @@ from domain.personal import ERASED
 from domain.stream_types import ERASURES, of_topic
 from domain.validity import History
 from ledger.codec.mapper import EventMapper, SealedEvent, holders_of
+from ledger.crypto.disclosures import Disclosure
+from ledger.crypto.envelope import place_of
 from ledger.crypto.holder_keys import HolderKeys, Keys, WrappedKey
 from ledger.database.named_sql import Queries
-from ledger.errors import KeyUnusable, Unavailable, UnknownPermit, UnreadableEvent
+from ledger.errors import Corrupt, KeyUnusable, Unavailable, UnknownPermit, UnreadableEvent
 
 from .pages import Pages
 from .reads import Pool, read_rows
@@ -169,6 +171,23 @@ class StreamHistories:
             return await self._read(stream)
         return history
 
+    async def disclosures(self, history: StreamHistory) -> list[list[Disclosure] | None]:
+        """What proves each personal field of each event, by itself; ``None`` for an event that has
+        no such proofs: from before there were any, without personal fields, or unreadable.
+
+        Raises:
+            Unavailable
+        """
+        parsed = [_parse(self._mapper, recorded.stored) for recorded in history.events]
+        keys = await self._keys_of(_holders([(0, each) for each in parsed]))
+        found: list[list[Disclosure] | None] = []
+
+        def open_some(part: Sequence[SealedEvent | _Unparsed]) -> None:
+            found.extend(_disclosures(each, keys) for each in part)
+
+        await self._turns.each(parsed, open_some)
+        return found
+
     async def pages(self, stream: str) -> AsyncIterator[HistoryPage]:
         """A stream's history in pages, decrypted; one page without events if there is none.
 
@@ -277,6 +296,18 @@ class StreamHistories:
             except KeyUnusable:
                 continue
         return keys
+
+
+def _disclosures(parsed: SealedEvent | _Unparsed, keys: Keys) -> list[Disclosure] | None:
+    sealed = parsed.envelope if isinstance(parsed, SealedEvent) else None
+    if sealed is None or sealed.digests is None:
+        return None
+    key = keys.get(sealed.holder, ERASED)
+    if key is ERASED:
+        return None
+    with suppress(Corrupt):
+        return sealed.disclosures(key, place_of(parsed.stored))
+    return None
 
 
 class HistoryPage(NamedTuple):
