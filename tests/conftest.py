@@ -59,6 +59,7 @@ LONGEST_FIRST = (
     "tests/chaos/",
     "tests/kafka/",
     "tests/web/",
+    "tests/sign_in/",
     "tests/api/",
     "tests/permit_ledger/",
     "tests/projections/",
