@@ -55,8 +55,23 @@ _database_numbers = itertools.count(1)
 _logins = itertools.count(1)
 
 
+LONGEST_FIRST = (
+    "tests/chaos/",
+    "tests/kafka/",
+    "tests/web/",
+    "tests/sign_in/",
+    "tests/api/",
+    "tests/permit_ledger/",
+    "tests/projections/",
+    "tests/transparency/",
+)
+"""Folders by what a module of theirs takes: the short ones fill up the end of a run on several
+processes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their place, and those of the pages by whether they start a browser."""
+    items.sort(key=_folder_rank)
     for item in items:
         if "playwright" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
@@ -65,6 +80,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if place.startswith(prefix):
                 for name in names:
                     item.add_marker(name)
+
+
+def _folder_rank(item: pytest.Item) -> int:
+    place = item.path.relative_to(ROOT).as_posix()
+    ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if place.startswith(folder))
+    return next(ranks, len(LONGEST_FIRST))
 
 
 @pytest.fixture(autouse=True)

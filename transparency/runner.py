@@ -1,7 +1,8 @@
 """The integrator's process: one leads, others take over.
 
-Woken by the log's notification, and five times a second in any case. An error of one log stops that
-log's tree and is reported; it is tried again now and then, and the other logs go on.
+Woken by the log's notification, at most five times a second, and once a second in any case, since
+checks send none. An error of one log stops that log's tree and is reported; it is tried again now
+and then, and the other logs go on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .notes import BadNote, Signers
 
 BATCH_S = 0.2
 """Entries that arrive within this time are integrated and signed together."""
+IDLE_S = 0.8
+"""How long a notification is waited for after that, where nothing has arrived."""
 
 LEASE = Lease(lock=0x74726565, application_name="permit-ledger integrate", poll_s=0.5)  # "tree"
 STOPPED_S = 10.0
@@ -89,7 +92,12 @@ class IntegratorRunner:
                 asked = False
                 continue
             if caught_up:
-                asked |= self._wait(connection, started + BATCH_S)
+                heard = self._wait(connection, started + BATCH_S)
+                if not (heard or any(counts.values())):
+                    heard = {
+                        each.channel for each in connection.notifies(timeout=IDLE_S, stop_after=1)
+                    }
+                asked |= TREE_CHANNEL in heard
 
     def _step(self, connection: Connection, work: _Work) -> int:
         """Integrate some entries of one log; returns how many."""
@@ -131,10 +139,10 @@ class IntegratorRunner:
             _log.critical("no manifest is made", tree=MANIFESTS.name, reason=str(error))
             return False
 
-    def _wait(self, connection: Connection, until: float) -> bool:
-        """Wait until then; returns whether a manifest was requested meanwhile."""
-        asked = False
+    def _wait(self, connection: Connection, until: float) -> set[str]:
+        """Wait until then; returns the channels that were notified meanwhile."""
+        heard = set[str]()
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
             for notification in connection.notifies(timeout=left, stop_after=100):
-                asked |= notification.channel == TREE_CHANNEL
-        return asked
+                heard.add(notification.channel)
+        return heard

@@ -35,8 +35,6 @@ MEMBER = "sink"
 """The static id of the group's only member: after a kill it rejoins at once, without waiting for
 the session of the killed process to time out."""
 SESSION_TIMEOUT_MS = 15_000
-METADATA_AGE_MS_MAX = 5_000
-"""How soon a newly created topic is found."""
 POLL_MS = 200
 SILENCE_S_MAX = 30
 """After so long without a record it is checked whether the client has stopped reading."""
@@ -84,7 +82,6 @@ class KafkaSource:
             group_id=self._group,
             group_instance_id=MEMBER,
             session_timeout_ms=SESSION_TIMEOUT_MS,
-            metadata_max_age_ms=METADATA_AGE_MS_MAX,
             max_poll_records=BATCH_EVENTS_MAX,
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
             fetch_max_bytes=FETCH_BYTES_MAX,

@@ -13,6 +13,9 @@ BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 10_000
 RECONNECT_MAX_MS = 2_000
 FETCH_WAIT_MS = 100
+METADATA_AGE_MS_MAX = 5_000
+"""How soon a reader finds a topic that was created after its subscription; by default the library
+takes five minutes, in which a group has no partitions."""
 
 
 class StoppedReading(KafkaError):  # type: ignore[misc]  # the library has no types
@@ -41,6 +44,7 @@ def committed_reader(brokers: Brokers, **options: Any) -> KafkaConsumer:
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
             "fetch_max_wait_ms": FETCH_WAIT_MS,
+            "metadata_max_age_ms": METADATA_AGE_MS_MAX,
             **options,
         }
     )

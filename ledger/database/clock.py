@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ledger.errors import Unavailable
 
-from .connections import connect, translated_errors
+from .connections import Connection, connect, translated_errors
 from .named_sql import Queries
 from .rows import scalars
 
@@ -48,7 +48,11 @@ class DevelopmentClock:
 
     def load(self) -> None:
         """Read the shift that was set last, here or by another process."""
-        with self._changing, translated_errors(), connect(self._database_url) as connection:
+        with translated_errors(), connect(self._database_url) as connection:
+            self._load(connection)
+
+    def _load(self, connection: Connection) -> None:
+        with self._changing:
             found = scalars(connection, _sql.select_clock)
             self._ahead = found[0] if found else timedelta()
 
@@ -60,11 +64,18 @@ class DevelopmentClock:
             self._ahead = ahead
 
     def follow(self, stop: threading.Event) -> None:
-        """Read the shift every second in a thread of its own, until ``stop`` is set."""
+        """Read the shift every second in a thread of its own, on a connection of its own, until
+        ``stop`` is set."""
 
         def reload() -> None:
             while not stop.wait(RELOAD_S):
-                with suppress(Unavailable):
-                    self.load()
+                with (
+                    suppress(Unavailable),
+                    translated_errors(),
+                    connect(self._database_url) as connection,
+                ):
+                    self._load(connection)
+                    while not stop.wait(RELOAD_S):
+                        self._load(connection)
 
         threading.Thread(target=reload, name="clock", daemon=True).start()

@@ -233,6 +233,10 @@ def test_a_malformed_body_is_bad_input(holder_of, permit, face_match):
     assert answer.json()["errors"][0]["field"].startswith("face_match")
 
 
+class In(int):
+    """So many seconds from the test's start, not from its module's import."""
+
+
 REFUSED = {
     "other issuer": ({"iss": ISSUER}, {}, "another issuer"),
     "other audience": ({"aud": ["permits.example"]}, {}, "another audience"),
@@ -243,10 +247,10 @@ REFUSED = {
     "no nonce": ({"nonce": None}, {}, "its nonce"),
     "other device key": ({"cnf": {"jkt": OTHER_KEY.thumbprint()}}, {}, "its cnf.jkt"),
     "no device key": ({"cnf": None}, {}, "its cnf.jkt"),
-    "too old": ({"iat": now_and(-400), "exp": now_and(60)}, {}, "its iat"),
-    "from the future": ({"iat": now_and(900), "exp": now_and(1000)}, {}, "its iat"),
-    "expired": ({"iat": now_and(-200), "exp": now_and(-1)}, {}, "expired"),
-    "valid for too long": ({"exp": now_and(3600)}, {}, "expired"),
+    "too old": ({"iat": In(-400), "exp": In(60)}, {}, "its iat"),
+    "from the future": ({"iat": In(900), "exp": In(1000)}, {}, "its iat"),
+    "expired": ({"iat": In(-200), "exp": In(-1)}, {}, "expired"),
+    "valid for too long": ({"exp": In(3600)}, {}, "expired"),
     "no expiry": ({"exp": None}, {}, "iat and exp"),
     "a date in text": ({"iat": "now"}, {}, "iat and exp"),
     "no jti": ({"jti": None}, {}, "no jti"),
@@ -262,7 +266,8 @@ REFUSED = {
 def test_an_assertion_for_anything_else_is_refused(holder_of, permit, changes, how, detail):
     """One property differs each time; a sign-in that would do doesn't excuse it."""
     holder, device = holder_of(permit, acr="urn:acr:face", auth_time=now_and(0)), new_device()
-    assertion = assertion_for(holder, permit, device, **how, **changes)
+    claims = {name: now_and(it) if isinstance(it, In) else it for name, it in changes.items()}
+    assertion = assertion_for(holder, permit, device, **how, **claims)
 
     answer = claim(holder, permit["permit_number"], device, face_match={"assertion": assertion})
 

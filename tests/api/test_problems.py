@@ -36,7 +36,7 @@ def test_an_unknown_path(http, path):
     [
         ("DELETE", "/v1/permits/000000000000"),
         ("PATCH", "/v1/permits/000000000000"),
-        ("GET", "/v1/permits"),
+        ("PUT", "/v1/permits"),
         ("PUT", "/v1/verifications"),
         ("POST", "/healthz"),
     ],

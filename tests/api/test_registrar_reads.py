@@ -1,8 +1,11 @@
 """Registrars' reads: each is recorded before it is answered, and shown to the holder."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
+from consumers.analytics.check_source import CheckSource
 from tests.api.id_card_fixtures import PATH
 from tests.api.orders import ORDER
 
@@ -340,6 +343,8 @@ def test_a_record_that_cannot_be_read_hides_no_other(
         assert (1, [other, odd]) == (len(answer["reads"]), answer["unreadable"])
     assert ["registrar_reads"] == [one["what"] for one in looks["reads"]]
     assert [undecided, early] == looks["unreadable"]
+    counted = CheckSource(service.database_url).officer_reads(datetime(2026, 1, 1, tzinfo=UTC))
+    assert ("r", 1) in {(one["actor"], one["reads"]) for one in counted}
 
 
 def test_a_holder_sees_no_reads_of_others(officer, holder_of, issue, permit, path):

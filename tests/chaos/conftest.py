@@ -19,7 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from ledger.database.connections import Connection, connect
-from ledger.errors import Unavailable
+from ledger.errors import OutcomeUnknown, Unavailable
 from ledger.eventlog.group_commit import WAIT_S as GROUP_COMMIT_WAIT_S
 from permit_ledger.bootstrap.setup import prepare
 from permit_ledger.embedded.server import EmbeddedPostgres
@@ -142,17 +142,20 @@ def proxy(database_url: str, make_data_dir: Callable[[], Path]) -> Iterator[Prox
 
 @pytest.fixture(scope="session")
 def sent_until_done() -> Callable[..., Acknowledgement]:
-    """``sent_until_done(service, request)``: retry as a client does after a 503."""
+    """``sent_until_done(service, request, lost=…)``: retry as a client does after a 503; the
+    request's key is added to ``lost`` where a retry's outcome was unknown."""
 
     def sent_until_done(
-        service: Service, request: Request, *, wait_s: float = WAIT_S
+        service: Service, request: Request, *, wait_s: float = WAIT_S, lost: set[str] | None = None
     ) -> Acknowledgement:
         deadline = time.monotonic() + wait_s
         while True:
             try:
                 return Acknowledgement.of(request, service.run(request))
-            except Unavailable:
+            except Unavailable as error:
                 assert time.monotonic() < deadline, "it never recovers"
+                if lost is not None and isinstance(error, OutcomeUnknown):
+                    lost.add(request.key)
 
     return sent_until_done
 

@@ -73,8 +73,10 @@ def test_a_retry_gets_the_first_response_or_the_first_execution(
     assert time.monotonic() - started < BOUND_S
     os.kill(backend, end)
 
-    acknowledged += [sent_until_done(service, request) for request in (FROZEN, BEHIND)]
-    assert [False, persisted, False] == [answer.replayed for answer in acknowledged]
+    lost = set()  # a busy machine may lose a retry's answer too: the next one gets that answer
+    acknowledged += [sent_until_done(service, request, lost=lost) for request in (FROZEN, BEHIND)]
+    for answer, expected in zip(acknowledged, [False, persisted, False], strict=True):
+        assert expected == answer.replayed or answer.key in lost
     assert [1, 2, 3] == [answer.position for answer in acknowledged]
     assert {} == problems(acknowledged, done=["w1-1", "w1-2", "w1-3"])
 

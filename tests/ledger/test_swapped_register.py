@@ -208,7 +208,7 @@ def test_a_bar_that_is_gone_is_missed(
     assert {} == differences()
 
     order = Order("个人信息保护法第四十七条", "case-1")
-    ledger.holders.erase(ended, order, ["a", "b"], command().context.at.date(), command())
+    erase_by_two(ledger, ended, order, command().context.at.date(), command())
     assert {} == differences()
 
 

@@ -8,7 +8,8 @@ SELECT position,
 FROM ledger.checks WHERE position > %(after)s ORDER BY position LIMIT %(limit)s;
 
 -- name: officer_reads
--- For PostgreSQL: the records that each officer read on each of the last days of Asia/Shanghai.
+-- For PostgreSQL: the records that each officer read on each of the last days of Asia/Shanghai; a
+-- read of no instant that can be read is not counted.
 SELECT (read_at AT TIME ZONE 'Asia/Shanghai')::date AS day, station, reader AS actor, count(*) AS reads
-FROM ledger.registrar_reads WHERE read_at >= %(since)s
+FROM ledger.registrar_reads WHERE read_at BETWEEN %(since)s AND '9999-01-01'
 GROUP BY day, station, actor ORDER BY day DESC, reads DESC LIMIT 20000;

@@ -4,10 +4,17 @@ DROP VIEW views.permits;
 ALTER TABLE views.physical_permits ADD COLUMN updated_at timestamptz;
 
 -- By the permit's last event; in a database that has no log, by the day of issue until its next event.
-UPDATE views.physical_permits SET updated_at = coalesce(
-    (SELECT (convert_from(state, 'UTF8')::json ->> 'timestamp')::timestamptz FROM ledger.events
-     WHERE stream = permit_number AND events.version = physical_permits.version),
-    issued_on::timestamp AT TIME ZONE 'Asia/Shanghai');
+DO $$
+BEGIN
+    IF to_regclass('ledger.events') IS NOT NULL THEN
+        UPDATE views.physical_permits SET updated_at = (
+            SELECT (convert_from(state, 'UTF8')::json ->> 'timestamp')::timestamptz FROM ledger.events
+            WHERE stream = permit_number AND events.version = physical_permits.version);
+    END IF;
+END
+$$;
+UPDATE views.physical_permits SET updated_at = issued_on::timestamp AT TIME ZONE 'Asia/Shanghai'
+WHERE updated_at IS NULL;
 ALTER TABLE views.physical_permits ALTER COLUMN updated_at SET NOT NULL;
 COMMENT ON COLUMN views.physical_permits.updated_at IS 'when the last event was recorded, by the ledger''s clock';
 
