@@ -21,7 +21,7 @@ import orjson
 
 from ledger.errors import SealBroken
 
-from .randomness import source
+from . import randomness
 
 SALT_BYTES = 16
 DIGEST_BYTES = 32
@@ -50,10 +50,10 @@ def salted(personal: Mapping[str, Any]) -> tuple[bytes, str]:
     """New salts for the fields of a sealed part, in their order, and the digests of the disclosures
     as the plain part has them: sorted, filled up, joined, in Base64."""
     fields = list(_fields(personal))
-    salts = source.take(SALT_BYTES * len(fields))
+    salts = randomness.source.take(SALT_BYTES * len(fields))
     digests = [disclosure.digest for disclosure in _disclosures(fields, salts)]
     more = -len(digests) % DIGESTS_MULTIPLE
-    decoys = source.take(DIGEST_BYTES * more)
+    decoys = randomness.source.take(DIGEST_BYTES * more)
     digests += [decoys[DIGEST_BYTES * n : DIGEST_BYTES * (n + 1)] for n in range(more)]
     return salts, b2a_base64(b"".join(sorted(digests)), newline=False).decode()
 

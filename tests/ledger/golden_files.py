@@ -5,6 +5,8 @@
 is read as today stands under the same name in ``upcast/``, in the newest version's fields.
 
 What is personal is sealed in them, under the one key and nonce of :mod:`tests.ledger.sealing`.
+``before-digests/`` has the same events as they were stored before their fields could be disclosed
+one by one.
 """
 
 import re
@@ -20,6 +22,7 @@ from tests.ledger.sealing import KEY, KEYS, NO_KEYS, read, same_nonce
 
 PERMIT_NUMBER = "7Q2M9K4T8XW5"
 UPCAST = "upcast"
+BEFORE_DIGESTS = "before-digests"
 TELLING_LENGTH_MIN = 3
 _NAME = re.compile(r"(?P<topic>.+\.v[1-9]\d*)(\.[a-z-]+)?\.json")
 
@@ -32,7 +35,8 @@ def golden_bytes(file):
 def golden_problems(folder, *, events, steps):
     """What is missing, unread or no longer true, a sentence each; none is as it should be."""
     mapper = EventMapper(OrjsonTranscoder(), events=events, steps=steps)
-    files = {file: topic_of(file) for file in sorted(folder.iterdir()) if file.name != UPCAST}
+    found = [file for file in sorted(folder.iterdir()) if file.name not in {UPCAST, BEFORE_DIGESTS}]
+    files = {file: topic_of(file) for file in found}
     expectations = {file.name for file in (folder / UPCAST).glob("*")}
     old = {file.name for file, topic in files.items() if topic in steps}
     lacking = sorted(mapper.topics - set(files.values()))

@@ -23,7 +23,7 @@ class SameBits:
     """Instead of random ones."""
 
     def take(self, n_bytes: int) -> bytes:
-        return bytes(range(n_bytes))
+        return bytes(n % 256 for n in range(n_bytes))
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def test_an_issued_permit_can_be_read(issue, ledger, readable, context):
         "policy_version": context.policy.version,
         "correlation_id": "a-request",
     } == row
-    assert {"holder", "key", "box"} == set(facts["sealed"])
+    assert {"holder", "key", "box", "digests"} == set(facts["sealed"])
     assert not [text for text in PERSONAL if text in str(facts)]
     assert {"division": "320211"} == facts["residence"]
     state = json.loads(stored.state)

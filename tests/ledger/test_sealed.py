@@ -51,8 +51,11 @@ def with_state(stored, **changes):
 
 
 def with_envelope(stored, **changes):
-    """The same with another envelope."""
-    return with_state(stored, **{FIELD: {**envelope_of(stored), **changes}})
+    """The same with another envelope; ``None`` leaves a part out."""
+    found = {**envelope_of(stored), **changes}
+    return with_state(
+        stored, **{FIELD: {n: value for n, value in found.items() if value is not None}}
+    )
 
 
 def envelope_of(stored):
@@ -63,8 +66,14 @@ def encoded(box):
     return b64encode(box).decode()
 
 
-def resealed(text, stored):
-    """With this text encrypted for its place, by a forger who has the key."""
+def resealed(fields, stored):
+    """With this text in place of its fields, encrypted for its place by a forger who has the
+    key."""
+    return reboxed(b'{"fields":%b,"salts":""}' % fields, stored)
+
+
+def reboxed(text, stored):
+    """With another text encrypted for its place."""
     place = (stored.originator_id, str(stored.originator_version), stored.topic)
     return with_envelope(stored, box=encoded(KEY.seal(text, *place)))
 
@@ -338,7 +347,26 @@ def test_a_malformed_envelope_is_refused(envelope):
 )
 def test_an_encrypted_part_without_fields_is_refused(text):
     """Although it was encrypted with the key, for this place."""
-    said = refused(resealed(text, sealed(MOVE)))
+    before_digests = with_envelope(sealed(MOVE), digests=None)
+    for stored in (resealed(text, sealed(MOVE)), reboxed(text, before_digests)):
+        said = refused(stored)
+        assert f"{WHERE} can't be opened: the sealed part holds no fields" == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{}",
+        b'{"fields":{}}',
+        b'{"fields":{},"salts":1}',
+        b'{"fields":{},"salts":"x"}',
+        b'{"fields":{},"salts":"","more":1}',
+        b'{"residence":{"address":"x"}}',
+    ],
+)
+def test_encrypted_fields_stand_beside_their_salts(text):
+    """In every event that has digests."""
+    said = refused(reboxed(text, sealed(MOVE)))
     assert f"{WHERE} can't be opened: the sealed part holds no fields" == said
 
 
