@@ -260,15 +260,15 @@ class Proof(NamedTuple):
     siblings: tuple[bytes, ...]
 
 
-def proof_of(key: bytes, root: bytes, tiles: Tiles) -> Proof:
-    """Prove a key's value in the map with this root, or that it has none.
+def proof_of(key: bytes, tiles: Tiles) -> Proof:
+    """Prove a key's value, or that it has none, in the map of which these are the tiles.
 
     Raises:
         Damaged
     """
     siblings = list[bytes]()
     known = _along([key], tiles)
-    path, expected = b"", root
+    path, expected = b"", hash_of(known.get(b"", {}))
     while True:
         slot = slot_of(key, len(path))
         found, beside = _descend(_row(_intact(path, known, expected)), slot)

@@ -207,9 +207,7 @@ class TreeReader:
         try:
             tiles = {path: decoded(slots) for *_, path, slots in rows if path is not None}
             proof = proof_of(
-                key,
-                manifest.root,
-                lambda paths: {path: tiles[path] for path in paths if path in tiles},
+                key, lambda paths: {path: tiles[path] for path in paths if path in tiles}
             )
         except Damaged as error:
             raise Corrupt(f"The map of last events was changed: {error}.") from None
