@@ -174,7 +174,7 @@ def _fill(url: str, keys: int, streams: Sequence[str], console: Console) -> None
         )
         tiles = _Tiles(connection)
         for first in track(range(256), f"map of {keys:,} keys", console=console, transient=True):
-            own = known[first]
+            own = known.pop(first, [])
             own += _random_keys(first, keys // 256 - len(own))
             leaves = [Leaf(key, EMPTY) for key in sorted(own)]
             path = bytes([first >> 4, first & 15])

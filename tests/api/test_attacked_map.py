@@ -15,6 +15,11 @@ from transparency.last_events import key_of
 from transparency.prefix_tree import EMPTY, Leaf, changed, decoded, encoded
 
 TILES = "ledger.last_events_tiles"
+EMPTIED = (
+    "TRUNCATE ledger.last_events_tiles;"
+    " UPDATE ledger.last_events SET position = 0, root = decode(repeat('00', 32), 'hex')"
+)
+"""As docs/operations.md says."""
 
 
 @pytest.fixture
@@ -85,7 +90,8 @@ def test_a_permit_that_was_left_out(running, application, verified):
 
 
 def test_a_map_that_was_damaged(running, application, verified):
-    """Nothing is built upon it: no manifest is made, and evidence comes without one."""
+    """Nothing is built upon it: no manifest is made, and evidence comes without one. Emptied by the
+    owner, it is made again from the log."""
     registrar = running.caller("registrar", station="320211-01")
     permit = registrar.post("/v1/permits", application()).json()
     assert 0 == verified(permit)[0]
@@ -101,3 +107,12 @@ def test_a_map_that_was_damaged(running, application, verified):
     found = running.command("verify-log")
     assert 1 == found.returncode
     assert f"the map of last events has another one of {permit['permit_number']}" in found.stdout
+
+    running.execute(EMPTIED)
+    path = f"/v1/permits/{permit['permit_number']}/reissues"
+    assert registrar.post(path).status_code in {200, 201}
+
+    code, said, _ = verified(permit)
+    assert 0 == code, said
+    found = running.command("verify-log")
+    assert 0 == found.returncode, found.stdout
