@@ -1,4 +1,4 @@
-"""Single personal fields that can be opened with proof: what the digests say, and what they don't."""
+"""Single personal fields that can be opened with proof: what digests say, and what they don't."""
 
 from base64 import b64decode, b64encode
 from hashlib import sha256
