@@ -27,6 +27,8 @@ from domain.text import unseen
 from ledger.checks.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
+from .disclosing import are_fields
+
 CASE_HEADER = "Audit-Case"
 CASE_LENGTH_MAX = 64
 NOT_KEPT = "[not kept]"
@@ -191,7 +193,7 @@ class AuditedRoute(APIRoute):
 
     def _parameters(self, request: Request) -> dict[str, str]:
         """Return the endpoint's parameters; values that are no instants, numbers or names of
-        streams are not kept."""
+        streams or fields are not kept."""
         own = {parameter.alias for parameter in self.dependant.query_params}
         return {
             name: value if _may_be_kept(value) else NOT_KEPT
@@ -231,7 +233,10 @@ def stream(name: str) -> str | None:
 
 def _may_be_kept(value: str) -> bool:
     return (
-        stream(value) is not None or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
+        stream(value) is not None
+        or bool(_NUMBER.fullmatch(value))
+        or is_instant(with_plus(value))
+        or are_fields(value.split(","))
     )
 
 

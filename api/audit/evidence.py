@@ -21,7 +21,6 @@ from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.permit_document import permit_document
 from domain.policy import Policy
-from ledger.codec.mapper import is_personal
 from ledger.errors import Corrupt, Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
 from transparency.entries import Recorded
@@ -34,7 +33,7 @@ from transparency.reading import LastEventProof
 
 from .answers import EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
-from .changes import event_answers, hidden, with_stated
+from .changes import event_answers, with_stated
 from .disclosing import Chosen, Disclose
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
@@ -81,8 +80,7 @@ async def evidence(
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = await asyncio.to_thread(_state, history, instant)
     answers = await asyncio.to_thread(event_answers, history)
-    opened = Chosen(()) if hidden(history) else chosen
-    return await zipped(history, answers, state, instant, opened, caller, service)
+    return await zipped(history, answers, state, instant, chosen, caller, service)
 
 
 async def zipped(
@@ -94,7 +92,8 @@ async def zipped(
     caller: Principal,
     service: Services,
 ) -> Response:
-    """Make the evidence of any stream's history.
+    """Make the evidence of any stream's history. Of a restricted or erased holder nothing is
+    opened.
 
     Raises:
         Unavailable: its last event is in no signed tree yet.
@@ -104,6 +103,8 @@ async def zipped(
     await _integrated(last, caller, service)
     entries = [one for one in await trees.recorded_with(last) if one.position <= last]
     found = await _last_event(stream, entries, caller, service)
+    if chosen.names and await service.histories.protection(stream):
+        chosen = Chosen()
     opened = await _opened(history, events, chosen, service)
     newest = await _newest(max(last, found.proof.manifest.log_size if found else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
@@ -207,24 +208,21 @@ async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, 
     }
 
 
-_Opened = tuple[EventAnswer, list[bytes] | None]
-"""An event, and the disclosures of its chosen fields, where it has such."""
+_Opened = tuple[EventAnswer, list[bytes]]
+"""An event, and the disclosures of its chosen fields."""
 
 
 async def _opened(
     history: StreamHistory, events: Sequence[EventAnswer], chosen: Chosen, service: Services
 ) -> list[_Opened]:
     if not chosen.names:
-        return [(event, None) for event in events]
+        return [(event, []) for event in events]
     found = list[_Opened]()
-    disclosures = await service.histories.disclosures(history)
+    disclosures = await service.histories.disclosures(history.events)
     for recorded, event, own in zip(history.events, events, disclosures, strict=True):
-        if own is not None:
-            found.append((event, [each.text for each in own if chosen.covers(each.name)]))
-        elif recorded.event is not None and is_personal(recorded.event):
-            found.append((with_stated(event, recorded.event, chosen), None))
-        else:
-            found.append((event, None))
+        if own is None and recorded.event is not None:
+            event = with_stated(event, recorded.event, chosen)  # noqa: PLW2901
+        found.append((event, [each.text for each in own or [] if chosen.covers(each.name)]))
     return found
 
 

@@ -33,6 +33,8 @@ SIGNATURE: Final = "permit-evidence+jwt"
 VERIFIER = "verify_evidence.py"
 PART_BYTES = 256 * 1024
 """Of the zip, in memory at a time."""
+_ELSEWHERE = {"details", "stored", "disclosures"}
+"""What of an event stands in files of its own."""
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip, so that equal evidence has equal bytes."""
 
@@ -40,13 +42,13 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
     """``state`` are the stored bytes, ``recorded`` has the tree's entry of them, ``disclosures``
-    are those of the personal fields that are opened."""
+    prove the personal fields that are opened."""
 
     answer: EventAnswer
     state: bytes
     recorded: Recorded
     proof: TlogProof
-    disclosures: Sequence[bytes] | None
+    disclosures: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Evidence:
             yield f"entries/{position}.json", event.recorded.entry
             yield f"details/{position}.json", event.recorded.details
             yield f"states/{position}.bin", event.state
-            if event.disclosures is not None:
+            if event.disclosures:
                 yield f"disclosures/{position}.txt", b"".join(d + b"\n" for d in event.disclosures)
             yield f"proofs/{position}.tlog-proof", str(event.proof).encode()
         if complete := self.completeness:
@@ -171,7 +173,7 @@ class Evidence:
     def _history(self) -> Iterator[bytes]:
         """One JSON array, event by event."""
         for n, event in enumerate(self.events):
-            yield (b",\n" if n else b"[") + _json(event.answer.model_dump(exclude={"details"}))
+            yield (b",\n" if n else b"[") + _json(event.answer.model_dump(exclude=_ELSEWHERE))
         yield b"]\n"
 
 

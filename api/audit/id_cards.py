@@ -101,8 +101,7 @@ async def application_evidence(
     history = await _history(well_formed(receipt_number), service)
     answers, application = await asyncio.to_thread(_event_answers, history, for_evidence=True)
     state = application_document(application) if application else None
-    opened = Chosen(()) if _hidden(application) else chosen
-    return await zipped(history, answers, state, service.clock.now(), opened, caller, service)
+    return await zipped(history, answers, state, service.clock.now(), chosen, caller, service)
 
 
 def _event_answers(

@@ -44,6 +44,7 @@ from .answers import (
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator, is_about, stream
 from .changes import event_page, hidden, plain, with_details
 from .checks import checked_again
+from .disclosing import Chosen, Disclose
 
 EVENTS_MAX = 200
 MARKS_MAX = 1_000
@@ -73,10 +74,13 @@ async def events(
     service: Service,
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
+    disclose: Disclose = None,
 ) -> HistoryAnswer:
-    """The history: who, where, when, and each field's old and new value."""
+    """The history: who, where, when, and each field's old and new value; with what proves the
+    fields in `disclose` against the log."""
+    chosen = Chosen.of(disclose)
     number = well_formed(permit_number)
-    head, page, is_more = await event_page(service.histories, number, after, limit)
+    head, page, is_more = await event_page(service.histories, number, after, limit, chosen)
     next_after = page[-1].version if is_more else None
     response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(

@@ -193,6 +193,9 @@ def test_an_investigator_names_the_case_for_the_session(
     page.locator("#permit-number").fill(number)
     page.locator("#permit-number").press("Enter")
     expect(page.locator("#reads")).to_contain_text("2026-苏-17")
+    with page.expect_download() as evidence:
+        page.locator("#evidence").click()
+    assert evidence.value.suggested_filename.startswith(f"evidence-{number}-")
 
 
 def test_the_case_is_required_and_bounded(service: Service, permit: dict[str, Any]) -> None:
