@@ -15,6 +15,7 @@ from bench.checks import bench_checks
 from bench.forged import bench_forged
 from bench.hostile import bench_hostile
 from bench.kills import bench_kills
+from bench.map import bench_map
 from bench.projections import bench_projections
 from bench.reads import bench_reads
 from bench.relay import bench_relay
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "checks": bench_checks,
     "reads": bench_reads,
     "tree": bench_tree,
+    "map": bench_map,
     "analytics": bench_analytics,
     "remote": bench_remote,
     "hostile": bench_hostile,

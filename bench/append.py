@@ -4,6 +4,7 @@ against bare PostgreSQL.
 Ours and the stock recorder issue permits with the same aggregate, mapper and server; ours also
 guards one person, one permit in the same transaction. Ours runs as it does in the service, as
 coroutines of one uvloop. Rounds alternate between the sides; a ratio is the median of the rounds'.
+What salts cost is measured by themselves, in turns with a log that records without them (format 1).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -52,6 +53,9 @@ QUICK_ROUNDS, QUICK_ROUND_S = 3, 0.4
 ISSUES_A_SECOND_MAX = 20_000
 ROWS_A_SECOND_MAX = 150_000
 """Prepared before a round, for each second of it."""
+TURNS, QUICK_TURNS, TURN_S = 31, 5, 0.3
+"""Short ones and many, since other programs disturb a few of them."""
+FORMAT_1_MIN = 0.9
 FSYNCS, PAGE_BYTES = 300, 8192
 
 Side = Callable[[int, float], Round]
@@ -69,9 +73,13 @@ def bench_append(console: Console, *, quick: bool) -> None:
         folder, embedded = stack.enter_context(server())
         urls = {
             name: stack.enter_context(fresh_database(embedded, name))
-            for name in ("ours", "stock", "raw")
+            for name in ("ours", "stock", "raw", "format_2", "format_1")
         }
         contestants = _sides(stack, urls)
+        for name in ("format_2", "format_1"):
+            stack.enter_context(write_paths.prepared(urls[name]))
+        write_paths.without_salts(urls["format_1"])
+        formats = [_issuing_at(stack, urls[name]) for name in ("format_2", "format_1")]
         plan = [(clients, n) for clients in CLIENTS for n in range(rounds)]
         measured: dict[int, list[dict[str, Round]]] = {clients: [] for clients in CLIENTS}
         for clients, _ in track(plan, "append", console=console, transient=True):
@@ -80,9 +88,14 @@ def bench_append(console: Console, *, quick: bool) -> None:
                 flush_dirty_pages(embedded)
                 done[name] = side(clients, seconds)
             measured[clients].append(done)
+        turns = QUICK_TURNS if quick else TURNS
+        for clients in track(CLIENTS, "append: formats", console=console, transient=True):
+            result.ratios[f"append_{clients}_vs_format_1"] = _formats(formats, clients, turns)
         result.figures["fsync_p50_ms"] = _fsync_p50_ms(folder)
     for clients, of_clients in measured.items():
         _report(result, table, clients, of_clients)
+        if (ratio := result.ratios[f"append_{clients}_vs_format_1"]) < FORMAT_1_MIN:
+            console.print(f"SHORT: {clients} at a time, {ratio:.2f} of the rate of format 1")
     table.caption = f"one fsync of a page: {result.figures['fsync_p50_ms']:.2f} ms (p50)"
     result.show(console, table)
 
@@ -112,11 +125,19 @@ def _report(result: Result, table: Table, clients: int, rounds: list[dict[str, R
     result.ratios[f"recorder_alone_{clients}_vs_stock"] = ratio
 
 
+def _formats(sides: Sequence[Side], clients: int, turns: int) -> float:
+    """The rate with salts over that without, the median of the turns."""
+    ratios = []
+    for n in range(turns):
+        done = [side(clients, TURN_S) for side in (sides if n % 2 else reversed(sides))]
+        newer, older = done if n % 2 else reversed(done)
+        ratios.append(newer.rate / older.rate)
+    return statistics.median(ratios)
+
+
 def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     url = stack.enter_context(write_paths.prepared(urls["ours"]))
-    ledger = stack.enter_context(
-        closing(BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring()))
-    )
+    ledger = _ledger(stack, url)
     stock = stack.enter_context(write_paths.stock_ledger(urls["stock"]))
     bare_postgres.create(urls["raw"])
     return {
@@ -128,6 +149,15 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
         "raw_unnest": _raw_batches(urls["raw"], bare_postgres.unnest),
         "raw_copy": _raw_batches(urls["raw"], bare_postgres.copy),
     }
+
+
+def _ledger(stack: ExitStack, url: str) -> BlockingLedger:
+    ledger = BlockingLedger(url, blind_index=write_paths.BLIND_INDEX, keyring=keyring())
+    return stack.enter_context(closing(ledger))
+
+
+def _issuing_at(stack: ExitStack, url: str) -> Side:
+    return issuing(stack, _ledger(stack, url), url)
 
 
 def issuing(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:

@@ -52,9 +52,14 @@ def unnest(connection: Connection, batch: Sequence[Row]) -> None:
     connection.execute(_UNNEST, [list(column) for column in zip(*batch, strict=True)])
 
 
+_COPY: LiteralString = (
+    "COPY raw (position, stream, version, topic, state) FROM STDIN (FORMAT BINARY)"
+)
+
+
 def copy(connection: Connection, batch: Sequence[Row]) -> None:
     """All rows in one binary COPY."""
-    with connection.cursor() as cursor, cursor.copy("COPY raw FROM STDIN (FORMAT BINARY)") as into:
+    with connection.cursor() as cursor, cursor.copy(_COPY) as into:
         into.set_types(_TYPES)
         for row in batch:
             into.write_row(row)

@@ -3,7 +3,8 @@ appends.
 
 Hashing and integrating are measured against a plain loop of SHA-256 over the same entries, in
 the same run; a ratio is the median of the rounds'. Integrating is all of it: rows read from
-PostgreSQL, entries made, tiles and signed checkpoint written and committed.
+PostgreSQL, entries made, tiles and signed checkpoint written and committed. The same is done with
+rows that have no salts, whose entries are of format 1, in turns with rows that have them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
@@ -55,7 +57,13 @@ PROOF_LEAVES, PROOFS = 1_000_000, 1_000
 ROUNDS, QUICK_ROUNDS = 5, 3
 COMMANDS, ROUND_S, QUICK_ROUND_S = 64, 3.0, 1.0
 VERSIONS = 5
-GOALS = {"tree_hashing_vs_sha256": 0.2, "integrator_vs_sha256": 0.2}
+TURNS, QUICK_TURNS, TURN_LEAVES = 25, 7, 10_000
+"""Short ones and many, since other programs disturb a few of them."""
+GOALS = {
+    "tree_hashing_vs_sha256": 0.2,
+    "integrator_vs_sha256": 0.2,
+    "integrator_vs_format_1": 0.9,
+}
 PROOF_MS_MAX, VERIFIED_PER_S_MIN = 5.0, 50_000
 SLOWER_MAX = 1.1
 """An append with the integrator running takes about as long as without it."""
@@ -84,14 +92,16 @@ def bench_tree(console: Console, *, quick: bool) -> None:
     table = Table("what", "events/s", "p50 ms", "p99 ms", title="tree")
     with ExitStack() as stack:
         folder, embedded = stack.enter_context(server())
-        log, proofs, appends = (
+        log, format_2, format_1, proofs, appends = (
             stack.enter_context(fresh_database(embedded, name))
-            for name in ("log", "proofs", "appends")
+            for name in ("log", "format_2", "format_1", "proofs", "appends")
         )
-        for url in (log, proofs, appends):
+        for url in (log, format_2, format_1, proofs, appends):
             stack.enter_context(write_paths.prepared(url))
         _fill(log, leaves)
         _hashing(result, table, log, folder, rounds)
+        write_paths.without_salts(format_1)
+        _formats(result, table, format_2, format_1, folder, QUICK_TURNS if quick else TURNS)
         _verifying(result, table, log, leaves)
         flush_dirty_pages(embedded)
         _proving(result, table, proofs)
@@ -153,6 +163,28 @@ def _hashing(result: Result, table: Table, url: str, folder: Path, rounds: int) 
     for name, side in (("tree_hashing", "tree in memory"), ("integrator", "integrator")):
         ratios = [a / b for a, b in zip(times["SHA-256"], times[side], strict=True)]
         result.ratios[f"{name}_vs_sha256"] = statistics.median(ratios)
+
+
+def _formats(
+    result: Result, table: Table, format_2: str, format_1: str, folder: Path, turns: int
+) -> None:
+    """The integrator's rate with salts and without, in turns."""
+    times: dict[str, list[float]] = {"2": [], "1": []}
+    for url in (format_2, format_1):
+        _fill(url, TURN_LEAVES)
+    with connect(format_2) as newer, connect(format_1) as older:
+        sides = {"2": newer, "1": older}
+        for n in range(turns):
+            for name in sides if n % 2 else reversed(sides):
+                _forget_tree(sides[name])
+                memory = LastSignedStore(folder / f"tree of {name}, {n}", EVENTS.name)
+                times[name].append(_timed(partial(_integrate, sides[name], memory)))
+    for name, taken in times.items():
+        rate = TURN_LEAVES / statistics.median(taken)
+        table.add_row(f"integrator, {TURN_LEAVES:,} of format {name}", f"{rate:,.0f}", "", "")
+        result.figures[f"integrator_format_{name}_events_per_s"] = rate
+    ratios = [older / newer for newer, older in zip(times["2"], times["1"], strict=True)]
+    result.ratios["integrator_vs_format_1"] = statistics.median(ratios)
 
 
 def _entries(connection: Connection) -> list[bytes]:

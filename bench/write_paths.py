@@ -138,6 +138,13 @@ def stock_ledger(database_url: str) -> Iterator[StockLedger]:
         yield ledger
 
 
+def without_salts(database_url: str) -> None:
+    """Let a prepared database record as before there were salts: its entries are of format 1."""
+    with connect(database_url) as connection:
+        for table in ("events", "checks"):
+            connection.execute(f"ALTER TABLE ledger.{table} ALTER COLUMN salt DROP DEFAULT")
+
+
 @contextmanager
 def prepared(database_url: str) -> Iterator[str]:
     """A database with the ledger's schema."""

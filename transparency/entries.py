@@ -11,7 +11,7 @@ recorded as its SHA-256 digest, so an entry stays the same when its holder is er
 
 from __future__ import annotations
 
-from binascii import a2b_base64
+from binascii import a2b_base64, hexlify
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -64,7 +64,7 @@ class Recorded(NamedTuple):
 
 def committed(position: int, details: bytes) -> bytes:
     """The entry of details that have a salt."""
-    return _canonical({"commitment": sha256(details).hexdigest(), "position": position})
+    return b'{"commitment":"%b","position":%d}' % (hexlify(sha256(details).digest()), position)
 
 
 def event_entry(
@@ -220,7 +220,9 @@ def _sealed(value: object) -> str | None:
 
 
 def _salted(salt: bytes | None, members: dict[str, Any]) -> bytes:
-    return _canonical(members if salt is None else {**members, "salt": salt.hex()})
+    if salt is not None:
+        members["salt"] = salt.hex()
+    return _canonical(members)
 
 
 def _canonical(members: dict[str, Any]) -> bytes:

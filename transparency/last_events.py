@@ -100,7 +100,7 @@ class LastEvents:
                 raise Corrupt(f"The tree has no leaf for version {version} of {stream}.")
             leaves[key_of(stream)] = LastEvent(version, leaf, salt).value
         try:
-            root, tiles = changed(leaves, self._tiles)
+            root, tiles = changed(leaves, root, self._tiles)
         except Damaged as error:
             raise Corrupt(f"The map of last events can't be kept up: {error}.") from None
         paths, slots = list(tiles), [encoded(each) for each in tiles.values()]

@@ -58,7 +58,7 @@ Tiles = Callable[[Iterable[Path]], Mapping[Path, Slots]]
 
 
 class Damaged(Exception):
-    """A tile is not what the tile above it refers to."""
+    """A tile is not what the tile above it, or the root, refers to."""
 
 
 class BadProof(Exception):
@@ -144,8 +144,11 @@ def _bytes(slot: Slot | None) -> bytes:
 # Changes.
 
 
-def changed(leaves: Mapping[bytes, bytes], tiles: Tiles) -> tuple[bytes, dict[Path, Slots]]:
-    """Set the values of keys; return the new root, and the tiles that this changes.
+def changed(
+    leaves: Mapping[bytes, bytes], root: bytes, tiles: Tiles
+) -> tuple[bytes, dict[Path, Slots]]:
+    """Set the values of keys in the map with this root; return the new root, and the tiles that
+    this changes.
 
     Tiles are read level by level, those of a level at once.
 
@@ -155,7 +158,7 @@ def changed(leaves: Mapping[bytes, bytes], tiles: Tiles) -> tuple[bytes, dict[Pa
     items = [Leaf(key, value) for key, value in sorted(leaves.items())]
     known = _along([leaf.key for leaf in items], tiles)
     new = dict[Path, Slots]()
-    top = _changed(b"", items, known, new)
+    top = _changed(b"", root, items, known, new)
     return top, new
 
 
@@ -177,20 +180,36 @@ def _along(keys: Sequence[bytes], tiles: Tiles) -> dict[Path, Slots]:
     return known
 
 
+def _intact(path: Path, known: Mapping[Path, Slots], expected: bytes) -> Slots:
+    """A tile that hashes to what was expected. A leaf by itself has the same hash wherever below a
+    node it stands, so its place is compared as well.
+
+    Raises:
+        Damaged
+    """
+    slots, depth = known.get(path, {}), len(path)
+    if hash_of(slots) != expected or any(
+        isinstance(what, Leaf) and slot_of(what.key, depth) != slot for slot, what in slots.items()
+    ):
+        raise Damaged(f"the tile {path.hex() or 'at the top'} is not the one that was stored")
+    return slots
+
+
 def _changed(
-    path: Path, items: Sequence[Leaf], known: Mapping[Path, Slots], new: dict[Path, Slots]
+    path: Path,
+    expected: bytes,
+    items: Sequence[Leaf],
+    known: Mapping[Path, Slots],
+    new: dict[Path, Slots],
 ) -> bytes:
-    slots = dict(known.get(path, {}))
-    depth = len(path)
+    slots, depth = dict(_intact(path, known, expected)), len(path)
     for slot, group in groupby(items, lambda leaf: slot_of(leaf.key, depth)):
         own, there = list(group), slots.get(slot)
         if isinstance(there, Leaf) and there.key not in {leaf.key for leaf in own}:
             own = sorted([there, *own])
         if isinstance(there, bytes) or len(own) > 1:
-            below = path + bytes([slot])
-            if isinstance(there, bytes) and hash_of(known.get(below, {})) != there:
-                raise Damaged(f"the tile {below.hex()} is not the one that was stored")
-            slots[slot] = _changed(below, own, known, new)
+            before = there if isinstance(there, bytes) else EMPTY
+            slots[slot] = _changed(path + bytes([slot]), before, own, known, new)
         else:
             slots[slot] = own[0]
     new[path] = slots
@@ -242,20 +261,17 @@ class Proof(NamedTuple):
 
 
 def proof_of(key: bytes, tiles: Tiles) -> Proof:
-    """Prove a key's value, or that it has none.
+    """Prove a key's value, or that it has none, in the map of which these are the tiles.
 
     Raises:
         Damaged
     """
     siblings = list[bytes]()
     known = _along([key], tiles)
-    path, expected = b"", None
+    path, expected = b"", hash_of(known.get(b"", {}))
     while True:
-        slots = known.get(path, {})
-        if expected is not None and hash_of(slots) != expected:
-            raise Damaged(f"the tile {path.hex()} is not the one that was stored")
         slot = slot_of(key, len(path))
-        found, beside = _descend(_row(slots), slot)
+        found, beside = _descend(_row(_intact(path, known, expected)), slot)
         siblings += beside
         if not isinstance(found, bytes):
             return Proof(found, tuple(siblings))
@@ -286,6 +302,8 @@ def check(key: bytes, value: bytes | None, root: bytes, proof: Proof) -> None:
     leaf, siblings = proof
     if len(siblings) > DEPTH_MAX:
         raise BadProof("the proof is too long")
+    if any(len(each) != HASH_BYTES for each in (key, *siblings, *(leaf or ()))):
+        raise BadProof("a key, a value or a hash has another length")
     bits = int.from_bytes(key)
     if value is not None and leaf != Leaf(key, value):
         raise BadProof("the key has no value, or another one")

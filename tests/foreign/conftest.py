@@ -29,17 +29,7 @@ GROW_TIMEOUT_S = 600
 def log_service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """Its log of events has ``LEAVES`` leaves and some, all of them under a signature."""
     service = Service(make_service_dir(), free_port()).start()
-    permits = str(int(LEAVES / EVENTS_OF_A_PERMIT))
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "permit_ledger", "simulate", "--permits", permits),
-            *("--days", "365", "--seed", "1", "--data-dir", str(service.data_dir)),
-        ],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PERMIT_LEDGER_DEVELOPMENT": "true"},
-        timeout=GROW_TIMEOUT_S,
-    )
+    grow(service, LEAVES, seed=1)
     until(lambda: _is_integrated(service), wait_s=GROW_TIMEOUT_S)
     yield service
     assert service.stop() == 0
@@ -52,14 +42,9 @@ def http(log_service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def operator(http: httpx.Client) -> Caller:
-    """Who may read entries."""
-    return Caller.with_token(http, "operator")
-
-
-@pytest.fixture(scope="session")
-def log(operator: Caller) -> Fetched:
-    fetched = Fetched.at(operator, "/tlog")
+def log(http: httpx.Client) -> Fetched:
+    """As a stranger fetches it, without a token."""
+    fetched = Fetched.at(Caller(http), "/tlog")
     assert fetched.size >= LEAVES
     return fetched
 
@@ -84,6 +69,21 @@ def sigstore() -> Sigstore:
 @pytest.fixture(scope="session")
 def scitt() -> Scitt:
     return Scitt()
+
+
+def grow(service: Service, leaves: int, *, seed: int) -> None:
+    """Simulate a district with about so many events."""
+    permits = str(int(leaves / EVENTS_OF_A_PERMIT))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "permit_ledger", "simulate", "--permits", permits),
+            *("--days", "365", "--seed", str(seed), "--data-dir", str(service.data_dir)),
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PERMIT_LEDGER_DEVELOPMENT": "true"},
+        timeout=GROW_TIMEOUT_S,
+    )
 
 
 def _is_integrated(service: Service) -> bool:

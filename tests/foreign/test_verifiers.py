@@ -2,25 +2,56 @@
 was changed on the way."""
 
 import random
-import subprocess
 from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.foreign.follower import served
+from tests.api.service import Caller
+from tests.foreign.follower import Fetched, served
 from tests.foreign.tamperings import GROWTHS, NOTES, PROOFS, SIZES, STRANGER, flipped
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(1200)
 SERVED = 100
 """Proofs that are fetched one by one."""
+SOME = 5
+"""Checks, and looks into the audit."""
+WAIT_S = 60
 
 
 @pytest.fixture(scope="module")
 def proofs(log):
     """Of every leaf, out of the tiles that were fetched."""
     return [log.inclusion(index) for index in range(log.size)]
+
+
+@pytest.fixture(scope="module")
+def others(log_service, http, log):
+    """The logs of checks, manifests and audit reads, with some leaves each."""
+    card = {"track": "physical", "permit_number": "320211000000", "card_serial": 1}
+    check = {"scenario": "patrol_inspection", **card}
+    verifier = log_service.caller("verifier")
+    investigator = log_service.caller("investigator", case="2026-DP-17")
+    for _ in range(SOME):
+        assert verifier.post("/v1/verifications", check).status_code == 200
+        assert investigator.get("/v1/audit/reads").status_code == 200
+    # Evidence asks for a manifest.
+    [(number,)] = log_service.rows("SELECT stream FROM ledger.events LIMIT 1")
+    path = f"/v1/audit/permits/{number}/evidence"
+    assert investigator.get(path).status_code == 200
+    wanted = {"checks": SOME, "manifests": 1, "audit-reads": SOME + 1}
+    for name, size in wanted.items():
+        until(lambda name=name, size=size: _signed(log_service, name) >= size, wait_s=WAIT_S)
+    unders = [f"/tlog/{name}" for name in wanted]
+    return {under: Fetched.at(Caller(http), under) for under in unders}
+
+
+def _signed(service, tree):
+    """The size of the newest checkpoint."""
+    [(size,)] = service.rows("SELECT max(size) FROM ledger.checkpoints WHERE tree = %s", tree)
+    return size or 0
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +78,29 @@ def growths(log):
     return [log.consistency(old) for old in sorted(sizes) if 0 < old <= log.size]
 
 
-def test_torchwood_follows_the_log(log_service, operator, log, go):
-    """A client of tlog-tiles reads checkpoint, entries and tiles over HTTP: every entry is its
-    leaf, all of them have the root that is signed, and each has a proof."""
-    run = subprocess.run(
-        [go.program, "follow", f"{log_service.url}/tlog", log.key, operator.token],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+def test_torchwood_follows_the_log(log_service, log, go):
+    """A stranger's client of tlog-tiles reads checkpoint, entries and tiles over HTTP: every entry
+    is its leaf, all of them have the root that is signed, and each has a proof."""
+    run = go.follow(f"{log_service.url}/tlog", log.key)
     assert run.stderr == ""
     assert f"{log.size}\n" == run.stdout
 
 
-@pytest.mark.parametrize("under", ["/tlog/checks", "/tlog/manifests"])
-def test_torchwood_follows_the_other_logs(log_service, http, operator, go, under):
-    key = http.get(f"{under}/key").text.strip()
-    run = subprocess.run(
-        [go.program, "follow", f"{log_service.url}{under}", key, operator.token],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.mark.parametrize("under", ["/tlog/checks", "/tlog/manifests", "/tlog/audit-reads"])
+def test_the_other_logs(log_service, others, go, sigstore, scitt, under):
+    """Each is followed, and each of its leaves proved, as those of the log of events."""
+    log = others[under]
+    run = go.follow(f"{log_service.url}{under}", log.key)
     assert run.stderr == ""
+    assert f"{log.size}\n" == run.stdout
+
+    proofs = [log.inclusion(index) for index in range(log.size)]
+    assert {True} == set(go.accept(proofs))
+    assert {True} == set(sigstore.accept(proofs))
+    assert {True} == set(scitt.accept_paths(proofs))
+    growths = [log.consistency(old) for old in range(1, log.size + 1)]
+    assert {True} == set(go.accept_growth(growths))
+    assert {True} == set(scitt.accept_growth(growths))
 
 
 def test_go_accepts_every_leaf(go, proofs):

@@ -24,7 +24,7 @@ from transparency.witness.policy import WitnessPolicy
 
 pytestmark = pytest.mark.timeout(300)
 WAIT_S = 60
-LOGS = {"": "events", "/checks": "checks"}
+LOGS = ("", "/checks", "/manifests", "/audit-reads")
 LIAR = cosigner(66, "liar.example/w")
 
 
@@ -150,16 +150,19 @@ def test_checkpoints_are_cosigned(http, write, known, go):
     )
 
 
-def test_checks_are_cosigned_in_their_own_log(http, write, known, application):
-    """The tree of checks has an origin of its own, and a witness for it."""
+def test_other_logs_are_cosigned_by_themselves(http, known):
+    """The trees of checks and of looks into the audit have origins of their own."""
     verifier = service_caller(http, "verifier")
     card = {"track": "physical", "permit_number": "320211000000", "card_serial": 1}
     body = {"scenario": "patrol_inspection", **card}
     assert http.post("/v1/verifications", json=body, headers=verifier).status_code == 200
+    investigator = service_caller(http, "investigator", case="2026-DP-17")
+    assert http.get("/v1/audit/reads", headers=investigator).status_code == 200
 
-    note = witnessed(http, 1, "/checks")
-    assert TreeHead.of(note.text).origin.endswith("/checks")
-    assert cosigned_by(note, known)
+    for log in ("/checks", "/audit-reads"):
+        note = witnessed(http, 1, log)
+        assert TreeHead.of(note.text).origin.endswith(log)
+        assert cosigned_by(note, known)
 
 
 def test_proofs_prefer_what_is_witnessed(http, operator, write, known, go):
@@ -301,7 +304,7 @@ def test_status_says_how_old_the_newest_is(http, service, write, known, witness,
 
 def test_the_policy_is_published(http, known):
     """The log's key, the witnesses, the quorum; each log's own."""
-    for log in ("", "/checks", "/manifests"):
+    for log in LOGS:
         key = http.get(f"/tlog{log}/key").text.strip()
         policy = WitnessPolicy.of(http.get(f"/tlog{log}/policy").content)
         assert [key] == [str(each.key) for each in policy.logs]

@@ -51,6 +51,16 @@ class Go:
     def ask(self, questions: Iterable[str]) -> list[bool]:
         return asked([self.program, "check"], questions)
 
+    def follow(self, url: str, key: str, *token: str) -> subprocess.CompletedProcess[str]:
+        """Read a log over HTTP, every leaf of it; prints how many there are."""
+        return subprocess.run(
+            [self.program, "follow", url, key, *token],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_TIMEOUT_S,
+        )
+
 
 @dataclass
 class Sigstore:

@@ -94,6 +94,10 @@ class SignedLog:
         with connect(self.url) as owner:
             return owner.execute(statement, parameters).fetchone()[0]
 
+    def rows(self, statement: str) -> list[Any]:
+        with connect(self.url) as owner:
+            return owner.execute(statement).fetchall()
+
     def verify(self, *options: str) -> Result:
         """The command, as the service's role."""
         return self.run("verify-log", *options)

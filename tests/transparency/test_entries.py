@@ -1,12 +1,34 @@
-"""What the tree says of an event, whatever is stored of it."""
+"""What the tree says of an event, whatever is stored of it.
+
+``python -m tests.transparency.test_entries`` writes the golden vectors, which are made of what
+docs/transparency.md says and nothing else.
+"""
 
 import hashlib
+import json
+from base64 import b64decode
+from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
 
 from ledger.errors import Corrupt
-from transparency.entries import ENTRY_BYTES_MAX, Recorded, bundled, event_entry, is_commitment
+from transparency.entries import (
+    ENTRY_BYTES_MAX,
+    Recorded,
+    audit_read_details,
+    audit_read_entry,
+    bundled,
+    check_details,
+    check_entry,
+    event_entry,
+    is_commitment,
+)
+from transparency.last_events import LastEvent, key_of
+from transparency.merkle import leaf_hash
+
+GOLDEN = Path(__file__).parent / "golden" / "entries.json"
 
 STATE = b'{"timestamp":"2026-11-23T02:00:00+00:00","sealed":{"box":"AAEC"}}'
 
@@ -82,3 +104,122 @@ def test_a_bundle_has_room_for_no_more():
     with pytest.raises(Corrupt):
         bundled([bytes(ENTRY_BYTES_MAX + 1)])
     assert b"\xff\xff" == bundled([bytes(ENTRY_BYTES_MAX)])[:2]
+
+
+# -- golden vectors ----------------------------------------------------------------------------
+
+
+def golden():
+    """Rows as they are stored, and what is made of them."""
+    state = STATE.decode()
+    event = {
+        "position": 77,
+        "stream": "7Q2M9K4T8XW5",
+        "version": 2,
+        "topic": "permit.issued.v1",
+        "state": state,
+        "salt": SALT.hex(),
+        "previous": "11" * 32,
+    }
+    check = {
+        "position": 17,
+        "check_id": "00000000-0000-4000-8000-000000000017",
+        "state": '{"track":"physical"}',
+        "salt": SALT.hex(),
+    }
+    look = {
+        "case": "2026-DP-17",
+        "correlation_id": "居",
+        "outcome": "answered",
+        "parameters": {"after": "3"},
+        "position": 5,
+        "read_at": "2026-11-23T02:00:00.000000Z",
+        "read_id": "00000000-0000-4000-8000-000000000005",
+        "reader": "investigator-1",
+        "salt": SALT.hex(),
+        "subject": None,
+        "what": "events",
+    }
+    ciphertext = b64decode(json.loads(state)["sealed"]["box"])
+    details = event | {
+        "state": _sha256(state.encode()),
+        "recorded_at": json.loads(state)["timestamp"],
+        "sealed": _sha256(ciphertext),
+    }
+    committed = _committed(details)
+    last = {"last_leaf": committed["leaf"], "last_version": 2, "salt": SALT.hex()}
+    return {
+        "event": {"row": event, **committed},
+        "check": {"row": check, **_committed(check | {"state": _sha256(check["state"].encode())})},
+        "audit_read": {"row": look, **_committed(look)},
+        "last_event": {
+            "stream": event["stream"],
+            "key": _sha256(event["stream"].encode()),
+            "row": _canonical(last),
+            "value": _sha256(_canonical(last).encode()),
+        },
+    }
+
+
+def _committed(details):
+    text = _canonical(details)
+    commitment = _sha256(text.encode())
+    entry = _canonical({"commitment": commitment, "position": details["position"]})
+    return {"details": text, "entry": entry, "leaf": _sha256(b"\0" + entry.encode())}
+
+
+def _canonical(members):
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _sha256(of):
+    return hashlib.sha256(of).hexdigest()
+
+
+def test_the_golden_vectors():
+    """They do not change, and ours agrees with them."""
+    vectors = json.loads(GOLDEN.read_text("utf-8"))
+    assert golden() == vectors
+
+    row = vectors["event"]["row"]
+    event = Recorded.of(
+        row["position"],
+        row["stream"],
+        row["version"],
+        row["topic"],
+        row["state"].encode(),
+        SALT,
+        bytes.fromhex(row["previous"]),
+    )
+    assert _told(event.details, event.entry) == _of(vectors["event"])
+
+    row = vectors["check"]["row"]
+    check = (row["position"], UUID(row["check_id"]), row["state"].encode(), SALT)
+    assert _told(check_details(*check), check_entry(*check)) == _of(vectors["check"])
+
+    row = vectors["audit_read"]["row"]
+    look = (row["position"], row["read_id"], row["read_at"], row["reader"], row["case"])
+    more = (row["what"], row["subject"], json.dumps(row["parameters"]), row["outcome"])
+    look = (*look, *more, row["correlation_id"])
+    told = _told(audit_read_details(*look, salt=SALT), audit_read_entry(*look, salt=SALT))
+    assert told == _of(vectors["audit_read"])
+
+    last = LastEvent(2, event.leaf, SALT)
+    assert vectors["last_event"] == {
+        "stream": event.stream,
+        "key": key_of(event.stream).hex(),
+        "row": last.row.decode(),
+        "value": last.value.hex(),
+    }
+
+
+def _told(details, entry):
+    return details.decode(), entry.decode(), leaf_hash(entry).hex()
+
+
+def _of(vector):
+    return vector["details"], vector["entry"], vector["leaf"]
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(golden(), ensure_ascii=False, indent=1) + "\n", "utf-8")

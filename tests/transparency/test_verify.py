@@ -375,6 +375,66 @@ def test_a_map_that_was_put_back(log, blind_index):
     assert "the map of last events lacks" in said
 
 
+def test_a_map_that_was_put_back_with_its_manifests(log, blind_index):
+    """And with their tree and its checkpoints: the file beside the database has a later one."""
+    with connect(log.url) as owner:
+        owner.execute("CREATE TABLE was AS TABLE ledger.last_events")
+        owner.execute("CREATE TABLE tiles AS TABLE ledger.last_events_tiles")
+    before = log.ask("SELECT max(position) FROM ledger.manifests")
+    log.record(blind_index, 9)
+    log.integrate()
+    log.attack(
+        "UPDATE ledger.last_events SET (position, root) = (SELECT position, root FROM was)",
+        "DELETE FROM ledger.last_events_tiles",
+        "INSERT INTO ledger.last_events_tiles TABLE tiles",
+        f"DELETE FROM ledger.manifests WHERE position > {before}",
+        f"DELETE FROM ledger.checkpoint_signatures WHERE tree = 'manifests' AND size > {before}",
+        f"DELETE FROM ledger.checkpoints WHERE tree = 'manifests' AND size > {before}",
+        f"UPDATE ledger.trees SET (size, root) = (SELECT size, root FROM ledger.checkpoints"
+        f" WHERE tree = 'manifests' AND size = {before}) WHERE tree = 'manifests'",
+    )
+
+    result = log.verify()
+    assert ("manifests", before + 1) == first(result)[:2]
+    assert f"manifests.checkpoint is of {before + 1} entries, the log ends at" in result.output
+
+
+TILES = "ledger.last_events_tiles"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "UPDATE ledger.last_events SET root = sha256('x')",
+            "the map of last events is not the one of the newest manifest",
+        ),
+        (
+            f"UPDATE {TILES} SET slots = set_byte(slots, 4, get_byte(slots, 4) # 1)"
+            " WHERE path = ''",
+            "the tile at the top of the map of last events was changed",
+        ),
+        (
+            f"DELETE FROM {TILES} WHERE path = (SELECT max(path) FROM {TILES})",
+            "the map of last events lacks",
+        ),
+        (
+            f"UPDATE {TILES} SET slots = '\\x80008000' || sha256('key') || sha256('value')"
+            f" WHERE path = (SELECT max(path) FROM {TILES})",
+            "the map of last events has a key of no permit: 2c70e12b7a0646f9",
+        ),
+    ],
+    ids=["its root", "a hash", "a tile", "a leaf"],
+)
+def test_a_changed_map(log, change, said):
+    """Though its manifests are as they were signed."""
+    log.attack(change)
+    result = log.verify()
+
+    assert 1 == result.exit_code, result.output
+    assert said in result.output
+
+
 def test_a_map_is_made_in_steps(log, blind_index, monkeypatch):
     """And goes on where it was; each step has its manifest."""
     monkeypatch.setattr(last_events, "STEP_MAX", 100)
@@ -406,6 +466,36 @@ def test_removed_last_looks(log):
     assert ("audit-reads", 11) == first(log.verify())[:2]
 
 
+def test_looks_that_were_numbered_again(log):
+    """One taken out, and those after it moved up."""
+    log.attack(
+        "DELETE FROM ledger.audit_reads WHERE entry = 5",
+        "UPDATE ledger.audit_reads SET entry = -entry WHERE entry > 5",
+        "UPDATE ledger.audit_reads SET entry = -entry - 1 WHERE entry < 0",
+        "UPDATE ledger.audit_reads_head SET entry = entry - 1",
+    )
+    assert ("audit-reads", 5) == first(log.verify())[:2]
+
+
+def test_a_removed_look_with_its_tree_put_back(log):
+    """What is kept outside has a later checkpoint."""
+    before = log.ask(
+        "SELECT max(size) FROM ledger.checkpoints WHERE tree = 'audit-reads'"
+        " AND size < (SELECT entry FROM ledger.audit_reads_head)"
+    )
+    log.attack(
+        f"DELETE FROM ledger.audit_reads WHERE entry > {before}",
+        f"UPDATE ledger.audit_reads_head SET entry = {before}",
+        f"DELETE FROM ledger.checkpoint_signatures WHERE tree = 'audit-reads' AND size > {before}",
+        f"DELETE FROM ledger.checkpoints WHERE tree = 'audit-reads' AND size > {before}",
+        f"UPDATE ledger.trees SET (size, root) = (SELECT size, root FROM ledger.checkpoints"
+        f" WHERE tree = 'audit-reads' AND size = {before}) WHERE tree = 'audit-reads'",
+    )
+    result = log.verify()
+    assert ("audit-reads", before + 1) == first(result)[:2]
+    assert f"is of 12 entries, the log ends at {before}" in result.output
+
+
 @pytest.mark.parametrize("change", ["reader = 'nobody'", "subject = NULL", "case_number = 'B-2'"])
 def test_a_changed_look_into_the_audit(log, change):
     log.attack(f"UPDATE ledger.audit_reads SET {change} WHERE entry = 5")
@@ -423,6 +513,29 @@ def test_a_changed_salt(log, middle, salt):
     )
     said = "changed: what is stored is not what was signed"
     assert ("events", middle, said) == first(log.verify())
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "tree"),
+    [("checks", "position", "checks"), ("audit_reads", "entry", "audit-reads")],
+)
+def test_a_changed_salt_of_another_log(log, table, place, tree):
+    log.attack(f"UPDATE ledger.{table} SET salt = substring(sha256('x') FOR 16) WHERE {place} = 5")
+    said = "changed: what is stored is not what was signed"
+    assert (tree, 5, said) == first(log.verify())
+
+
+def test_a_changed_salt_of_a_last_event(log):
+    """The map has it too, under the name of the permit."""
+    [(stream, position)] = log.rows(
+        "SELECT stream, position FROM ledger.events ORDER BY stream DESC, version DESC LIMIT 1"
+    )
+    log.attack(
+        f"UPDATE ledger.events SET salt = substring(sha256('x') FOR 16) WHERE position = {position}"
+    )
+    result = log.verify()
+    assert ("events", position) == first(result)[:2]
+    assert f"the map of last events has another one of {stream} than the log" in result.output
 
 
 def test_a_log_that_changed_over_in_the_middle(unsigned_log, blind_index):

@@ -122,7 +122,7 @@ class _Kept(_Unkept):
         if kept == made:
             return
         problems = _differences(_leaves_of(made), _leaves_of(kept), streams)
-        self.problems += (problems or ["a tile of the map of last events was changed"])[:NAMED_MAX]
+        self.problems += (problems or _changed(made, kept))[:NAMED_MAX]
 
     def _stored(self, query: Any, **parameters: object) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor(row_factory=tuple_row)
@@ -149,6 +149,15 @@ def _differences(
         f"the map of last events has a key of no permit: {key.hex()}" for key in kept.keys() - made
     ]
     return sorted(lacking) + sorted(others) + sorted(added)
+
+
+def _changed(made: Mapping[Path, Slots], kept: Mapping[Path, Slots | None]) -> list[str]:
+    """Tiles that differ though all leaves are in them."""
+    return [
+        f"the tile {path.hex() or 'at the top'} of the map of last events was changed"
+        for path in sorted(made.keys() | kept)
+        if made.get(path) != kept.get(path)
+    ]
 
 
 def _map_root(connection: Connection, scratch: Scratch, size: int, kept: _Unkept) -> bytes:

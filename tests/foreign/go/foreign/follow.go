@@ -11,19 +11,23 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// follow reads a log as any follower does, over HTTP: the checkpoint, every entry and every tile; the
-// entries with an access token.
+// follow reads a log as any follower does, over HTTP: the checkpoint, every entry and every tile; with
+// an access token, if there is one, which only entries of format 1 need.
 // Each entry is compared with its leaf, and the tiles with the root that is signed (TileHashReader);
 // then a proof is made for every leaf out of the tiles, and checked, and one of consistency with
 // each size that is a power of two. It prints how many leaves there were.
 func follow(arguments []string) error {
-	if len(arguments) != 3 {
-		return errors.New("follow takes an address, a key and an access token")
+	if len(arguments) != 2 && len(arguments) != 3 {
+		return errors.New("follow takes an address, a key and perhaps an access token")
+	}
+	client := http.DefaultClient
+	if len(arguments) == 3 {
+		client = &http.Client{Transport: bearer(arguments[2])}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	fetcher, err := torchwood.NewTileFetcher(arguments[0], torchwood.WithConcurrencyLimit(4),
-		torchwood.WithHTTPClient(&http.Client{Transport: bearer(arguments[2])}))
+		torchwood.WithHTTPClient(client))
 	if err != nil {
 		return err
 	}
@@ -35,7 +39,7 @@ func follow(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	client, err := torchwood.NewClient(fetcher)
+	reader, err := torchwood.NewClient(fetcher)
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func follow(arguments []string) error {
 		return found, nil
 	})
 	var leaves []tlog.Hash
-	for index, entry := range client.AllEntries(ctx, checkpoint.Tree, 0) {
+	for index, entry := range reader.AllEntries(ctx, checkpoint.Tree, 0) {
 		if index != int64(len(leaves)) {
 			return fmt.Errorf("entry %d came after %d", index, len(leaves))
 		}
@@ -61,7 +65,7 @@ func follow(arguments []string) error {
 		}
 		stored = append(stored, hashes...)
 	}
-	if err := client.Err(); err != nil {
+	if err := reader.Err(); err != nil {
 		return err
 	}
 	if int64(len(leaves)) != checkpoint.N {

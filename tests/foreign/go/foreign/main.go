@@ -11,7 +11,7 @@ import (
 func main() {
 	commands := map[string]func([]string) error{"check": check, "follow": follow, "golden": golden}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: foreign check | follow URL VKEY | golden")
+		fmt.Fprintln(os.Stderr, "usage: foreign check | follow URL VKEY [TOKEN] | golden")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
