@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -23,6 +23,7 @@ ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 8192
 CLAIM_LENGTH_MAX = 200
+AMR_MAX = 50
 KEYS_TRIED_MAX = 8
 """Candidates for a token that names no key."""
 KNOWN_MAX = 10_000
@@ -221,10 +222,14 @@ def authentication_of(claims: Mapping[str, Any]) -> Authentication:
     return Authentication(
         issuer=str(claims.get("iss", "")),
         account=account if isinstance(account, str) else "",
-        acr=acr if isinstance(acr, str) and len(acr) <= CLAIM_LENGTH_MAX else None,
-        amr=tuple(each for each in amr if isinstance(each, str)) if isinstance(amr, list) else (),
+        acr=acr if _is_name(acr) else None,
+        amr=tuple(filter(_is_name, amr[:AMR_MAX])) if isinstance(amr, list) else (),
         at=at,
     )
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None
 
 
 def _scopes(value: object) -> frozenset[str]:

@@ -42,12 +42,13 @@ _sql = Queries("api", "sql/sessions.sql")
 @dataclass(frozen=True, slots=True)
 class Session:
     """Who has signed in. ``csrf_token`` is what a page has to send with each write; a script of
-    another origin can't read it. ``id_token`` is the hint for signing out at the provider."""
+    another origin can't read it. ``id_token`` is the hint for signing out at the provider, whose
+    claims the browser may see: none is kept of a provider whose ID tokens say who somebody is."""
 
     principal: Principal
     role: Role
     csrf_token: str
-    id_token: str
+    id_token: str | None
     name: str | None = None
 
     @property
