@@ -43,7 +43,7 @@ _sql = Queries("api", "sql/sessions.sql")
 class Session:
     """Who has signed in. ``csrf_token`` is what a page has to send with each write; a script of
     another origin can't read it. ``id_token`` is the hint for signing out at the provider, whose
-    claims the browser may see: none is kept of a provider whose ID tokens say who somebody is."""
+    claims the browser may see: none is kept of a provider whose ID tokens name a person."""
 
     principal: Principal
     role: Role
