@@ -84,33 +84,36 @@ def documented(
     """Dependency, for OpenAPI only: either scheme is accepted."""
 
 
-def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency: the caller, who has at least one of ``scopes``; else 401 or 403."""
+def require(*scopes: Scope, is_use: bool = True) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency: the caller, who has at least one of ``scopes``; else 401 or 403. The
+    request prolongs a session if it ``is_use``."""
 
     async def principal(
         request: Request,
         service: Annotated[Access, Depends(services)],
         _: Annotated[None, Depends(documented)],
     ) -> Principal:
-        caller = await admitted(request.scope, service, *scopes)
+        caller = await admitted(request.scope, service, *scopes, is_use=is_use)
         request.state.caller = caller.subject
         return caller
 
     return principal
 
 
-async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principal:
+async def admitted(
+    scope: AsgiScope, access: Access, *scopes: Scope, is_use: bool = True
+) -> Principal:
     """Authenticate the caller and require at least one of ``scopes``.
 
     Raises:
         HttpProblem: 401 or 403.
     """
-    caller = await authenticated(scope, access)
+    caller = await authenticated(scope, access, is_use=is_use)
     require_scope(caller, *scopes)
     return caller
 
 
-async def authenticated(scope: AsgiScope, access: Access) -> Principal:
+async def authenticated(scope: AsgiScope, access: Access, *, is_use: bool = True) -> Principal:
     """Authenticate the caller, whatever its scopes. From then on the request's state has it as
     ``principal``, also if the request is refused afterwards.
 
@@ -119,7 +122,7 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
     """
     if access.sessions is not None and cookies.is_used(scope):
         origin = origin_of(scope, access.public_url)
-        caller = await cookies.signed_in(scope, access.sessions, origin)
+        caller = await cookies.signed_in(scope, access.sessions, origin, is_use=is_use)
         scope.setdefault("state", {})["principal"] = caller
         return caller
     given = credentials_of(scope)
@@ -132,6 +135,18 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
         _require_proof(scope, access, given.token, caller.bound_to)
     scope.setdefault("state", {})["principal"] = caller
     return caller
+
+
+async def is_still_signed_in(scope: AsgiScope, access: Access) -> bool:
+    """Whether a caller who was authenticated still is, for answers that take long: a session may
+    have ended. A token is good until it expires.
+
+    Raises:
+        Unavailable
+    """
+    if access.sessions is not None and cookies.is_used(scope):
+        return await cookies.goes_on(scope, access.sessions)
+    return True
 
 
 def credentials_of(scope: AsgiScope) -> Credentials:
