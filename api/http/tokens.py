@@ -125,7 +125,9 @@ class TokenVerifier:
         if caller is None or time.time() >= until:
             claims = await self.claims(token)
             caller = await self._principal_of(claims) if self._principal_of else _principal(claims)
-            self._known[digest] = (caller.expires_at, caller)
+            # The keys may have changed meanwhile, and what is remembered is by those of now.
+            if self._keys() is keys is self._known_by:
+                self._known[digest] = (caller.expires_at, caller)
         return caller
 
     async def claims(self, token: str) -> dict[str, Any]:
