@@ -118,6 +118,7 @@ def test_another_stations_list_is_refused(officer, caller, station, issued):
         {"before": "2026-12-01T00:00:00_84G7ZWYRD6Z1"},
         {"before": "2026-12-01T00:00:00Z_84G7ZWYRD6Z1", "window": "open"},
         {"before": "2026-12-01_84G7ZWYRD6Z1"},
+        {"before": "0001-01-01T00:00:00+01:00_84G7ZWYRD6Z1"},
         {"limit": 0},
     ],
 )
