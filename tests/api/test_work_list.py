@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
 from domain.calendar import Term
@@ -105,6 +106,18 @@ def test_another_stations_list_is_refused(officer, caller, station, issued):
     assert 403 == stranger.get("/v1/permits", station=station).status_code
     assert number not in stranger.get("/v1/permits", station="320282-11").text
     assert number in officer.get("/v1/permits", station=station).text
+
+
+def test_a_list_that_takes_too_long_is_given_up(service, officer):
+    """503 with what to do, long before the caller has gone; the next one is answered."""
+    with psycopg.connect(service.database_url) as owner:
+        owner.execute("LOCK TABLE views.electronic_permits IN ACCESS EXCLUSIVE MODE")
+        answer = officer.get("/v1/permits", status="in_force")
+
+    assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
+    assert "Retry-After" in answer.headers
+    assert "choose less" in answer.json()["detail"]
+    assert officer.get("/v1/permits", status="in_force").status_code == 200
 
 
 @pytest.mark.parametrize(
