@@ -51,7 +51,7 @@ async def waiting_erasures(officer: Officer, service: Service) -> ErasureRequest
     with service.whole_histories.place(officer.subject):
         waiting = await service.holders.waiting_erasures(service.clock.now())
     if waiting.unreadable:
-        _log.error("requests to erase can't be read", streams=len(waiting.unreadable))
+        _log.error("requests to erase can't be read")
     return ErasureRequestsAnswer(
         requests=[
             ErasureRequestAnswer(

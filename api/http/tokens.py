@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -62,7 +62,9 @@ class Principal:
     """The caller, by the token's claims.
 
     ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): the token
-    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time.
+    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time. ``citizen_index``
+    is the blind index of the citizen number by which a holder was found, in hex; ``None`` where the
+    token names the holder.
     """
 
     subject: str
@@ -73,6 +75,13 @@ class Principal:
     bound_to: str | None = None
     expires_at: float = math.inf
     authentication: Authentication = Authentication()
+    citizen_index: str | None = None
+
+
+class HolderLookup(Protocol):
+    """Says whether the number that has led to a holder is still that holder's."""
+
+    async def is_current(self, caller: Principal, *, at_once: bool = False) -> bool: ...
 
 
 class TokenVerifier:
