@@ -30,7 +30,7 @@ from transparency.proof_text import TlogProof
 from transparency.reading import ManifestProof, Moved
 
 from .answers import EventAnswer
-from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigation, Investigator
 from .changes import event_answers
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
 from .investigator import At
@@ -62,7 +62,7 @@ RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
     dependencies=WHOLE_HISTORY,
 )
 async def evidence(
-    permit_number: str, caller: Investigator, service: Service, at: At = None
+    permit_number: str, investigation: Investigator, service: Service, at: At = None
 ) -> Response:
     """All events of a permit as they are stored, each with its proof; checkpoints around `at`;
     proof of completeness up to the newest manifest; all under the service's signature."""
@@ -72,7 +72,7 @@ async def evidence(
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = await asyncio.to_thread(_state, history, instant)
     answers = await asyncio.to_thread(event_answers, history)
-    return await zipped(history, answers, state, instant, caller, service)
+    return await zipped(history, answers, state, instant, investigation, service)
 
 
 async def zipped(
@@ -80,7 +80,7 @@ async def zipped(
     events: Sequence[EventAnswer],
     state: Json | None,
     instant: datetime,
-    caller: Principal,
+    investigation: Investigation,
     service: Services,
 ) -> Response:
     """Make the evidence of any stream's history.
@@ -88,6 +88,7 @@ async def zipped(
     Raises:
         Unavailable: its last event is in no signed tree yet.
     """
+    caller = investigation.caller
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
     await _integrated(last, caller, service)
@@ -98,7 +99,7 @@ async def zipped(
     evidence = Evidence(
         origin=trees.origin,
         stream=stream,
-        case=caller.case or "",
+        case=investigation.case,
         asked_by=caller.subject,
         made_at=service.clock.now(),
         at=instant,

@@ -93,13 +93,13 @@ async def application_registrar_reads(
     dependencies=WHOLE_HISTORY,
 )
 async def application_evidence(
-    receipt_number: str, caller: Investigator, service: Service
+    receipt_number: str, investigation: Investigator, service: Service
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
     history = await _history(well_formed(receipt_number), service)
     answers, application = await asyncio.to_thread(_event_answers, history)
     state = application_document(application) if application else None
-    return await zipped(history, answers, state, service.clock.now(), caller, service)
+    return await zipped(history, answers, state, service.clock.now(), investigation, service)
 
 
 def _event_answers(

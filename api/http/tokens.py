@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -63,7 +63,9 @@ class Principal:
     """The caller, by the token's claims.
 
     ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): the token
-    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time.
+    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time. ``citizen_index``
+    is the blind index of the citizen number by which a holder was found, in hex; ``None`` where the
+    token names the holder.
     """
 
     subject: str
@@ -74,6 +76,13 @@ class Principal:
     bound_to: str | None = None
     expires_at: float = math.inf
     authentication: Authentication = Authentication()
+    citizen_index: str | None = None
+
+
+class HolderLookup(Protocol):
+    """Says whether the number that has led to a holder is still that holder's."""
+
+    async def is_current(self, caller: Principal, *, at_once: bool = False) -> bool: ...
 
 
 class TokenVerifier:
@@ -126,7 +135,9 @@ class TokenVerifier:
         if caller is None or time.time() >= until:
             claims = await self.claims(token)
             caller = await self._principal_of(claims) if self._principal_of else _principal(claims)
-            self._known[digest] = (caller.expires_at, caller)
+            # The keys may have changed meanwhile, and what is remembered is by those of now.
+            if self._keys() is keys is self._known_by:
+                self._known[digest] = (caller.expires_at, caller)
         return caller
 
     async def claims(self, token: str) -> dict[str, Any]:

@@ -91,8 +91,9 @@ class Sessions:
         )
         return identifier
 
-    async def of(self, identifier: str) -> Session | None:
-        """Return the session that is going on; ``None`` if it has ended or never was.
+    async def of(self, identifier: str, *, is_use: bool = True) -> Session | None:
+        """Return the session that is going on; ``None`` if it has ended or never was. It is not
+        prolonged by what is no use of it, such as a stream that a page opens by itself.
 
         Raises:
             Unavailable
@@ -106,7 +107,7 @@ class Sessions:
             session = self._opened(row["sealed"], digest)
             if session is None or session.expires_at <= time.time():
                 return None
-            if row["unused"] > TOUCHED_AFTER:
+            if is_use and row["unused"] > TOUCHED_AFTER:
                 await connection.execute(_sql.touch, {"id_digest": digest})
         return session
 
