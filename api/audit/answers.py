@@ -231,7 +231,10 @@ class ErasureRequestAnswer(BaseModel):
 
 
 class ErasureRequestsAnswer(BaseModel):
+    """``unreadable`` are permits or applications whose requests can't be read."""
+
     requests: list[ErasureRequestAnswer]
+    unreadable: list[str]
 
 
 class DestroyedAnswer(BaseModel):

@@ -32,7 +32,7 @@ from transparency.proof_text import TlogProof
 from transparency.reading import LastEventProof
 
 from .answers import EventAnswer
-from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigation, Investigator
 from .changes import event_answers, with_stated
 from .disclosing import Chosen, Disclose
 from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
@@ -65,7 +65,7 @@ RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 )
 async def evidence(
     permit_number: str,
-    caller: Investigator,
+    investigation: Investigator,
     service: Service,
     at: At = None,
     disclose: Disclose = None,
@@ -80,7 +80,7 @@ async def evidence(
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = await asyncio.to_thread(_state, history, instant)
     answers = await asyncio.to_thread(event_answers, history)
-    return await zipped(history, answers, state, instant, chosen, caller, service)
+    return await zipped(history, answers, state, instant, chosen, investigation, service)
 
 
 async def zipped(
@@ -89,7 +89,7 @@ async def zipped(
     state: Json | None,
     instant: datetime,
     chosen: Chosen,
-    caller: Principal,
+    investigation: Investigation,
     service: Services,
 ) -> Response:
     """Make the evidence of any stream's history. Of a restricted or erased holder nothing is
@@ -98,6 +98,7 @@ async def zipped(
     Raises:
         Unavailable: its last event is in no signed tree yet.
     """
+    caller = investigation.caller
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
     await _integrated(last, caller, service)
@@ -111,7 +112,7 @@ async def zipped(
     evidence = Evidence(
         origin=trees.origin,
         stream=stream,
-        case=caller.case or "",
+        case=investigation.case,
         asked_by=caller.subject,
         made_at=service.clock.now(),
         at=instant,

@@ -186,15 +186,15 @@ def test_a_head_is_answered_without_the_stream(http):
     assert (200, b"") == (answer.status_code, answer.content)
 
 
-def test_streams_end_when_the_service_stops(running, listen):
+def test_streams_end_when_the_service_stops(battered, listen):
     """With an end event; the stop does not wait for clients."""
-    with listen("/v1/live", of=running) as heard:
+    with listen("/v1/live", of=battered) as heard:
         next(heard)
-        running.process.terminate()
+        battered.process.terminate()
         rest = [name for name, _ in heard]
 
     assert "end" == rest[-1]
-    assert 0 == running.process.wait(30)
+    assert 0 == battered.process.wait(30)
 
 
 def test_restrictions_and_erasures_are_not_told_to_everyone():
