@@ -25,8 +25,9 @@ What is checked, in this order:
     them;
  5. the tree of each checkpoint begins with that of the one before: history was only added to;
  6. the manifest, which the log signs now and then, has a map that says which event is the last: so
-    these are all there are, up to that point. The map is a tree too: a key is the SHA-256 of the
-    file's name, and its bits lead to its leaf, which is SHA-256(00 || key || SHA-256(row));
+    these are all there are, up to that point, or there is none at all. The map is a tree too: a key
+    is the SHA-256 of the file's name, and its bits lead to its leaf, which is SHA-256(00 || key ||
+    SHA-256(row)); or to nothing, or another leaf, where there are no events;
  7. what is shown of the events in "opened" agrees with their stored bytes, as far as these are in
     the clear; and each field in "disclosures" is one that was sealed there: its line is
     ["salt","name",value], whose SHA-256 is among the digests in the stored bytes.
@@ -134,13 +135,28 @@ def check_inclusion(leaf: bytes, index: int, size: int, root: bytes, path: list[
         )
 
 
-def check_map(stream: str, row: bytes, manifest: dict[str, Any], path: list[bytes]) -> None:
-    """That the manifest's map has this row under the name of the stream; ``path`` leads from the
-    root to it."""
+def check_map(
+    stream: str,
+    row: bytes | None,
+    beside: dict[str, str] | None,
+    manifest: dict[str, Any],
+    path: list[bytes],
+) -> None:
+    """That the manifest's map has this row under the name of the stream, or with ``None`` that it
+    has none: its place is empty, or another leaf is ``beside``. ``path`` leads from the root."""
     key = hashlib.sha256(stream.encode()).digest()
     if len(path) > 8 * len(key):
         raise NotProved("the path in the map is too long")
-    found = hashlib.sha256(b"\x00" + key + hashlib.sha256(row).digest()).digest()
+    if row is not None:
+        found = hashlib.sha256(b"\x00" + key + hashlib.sha256(row).digest()).digest()
+    elif beside is None:
+        found = bytes(32)
+    else:
+        other, value = bytes.fromhex(beside["key"]), bytes.fromhex(beside["value"])
+        differs = int.from_bytes(key) ^ int.from_bytes(other)
+        if len(other) != len(key) or not 0 < differs.bit_length() <= 8 * len(key) - len(path):
+            raise NotProved("the leaf that is shown does not stand in this file's place")
+        found = hashlib.sha256(b"\x00" + other + value).digest()
     for depth in reversed(range(len(path))):
         is_right = key[depth // 8] >> (7 - depth % 8) & 1
         found = node_hash(path[depth], found) if is_right else node_hash(found, path[depth])
@@ -693,34 +709,39 @@ class Evidence:
         return f"history was only added to: {', '.join(sizes) or 'one checkpoint'}"
 
     def check_completeness(self) -> str:
-        if "manifest/row.json" not in self.files:
+        if "manifest/entry.json" not in self.files:
             raise NotProved("no manifest has it yet: that these are all events is not shown")
-        row, entry = json_of(self.files["manifest/row.json"]), self.files["manifest/entry.json"]
-        manifest = json_of(entry)
+        entry, events = self.files["manifest/entry.json"], self.said["events"]
+        manifest, row = json_of(entry), self.files["manifest/row.json"] if events else None
         index, path, note = parse_proof(self.text("manifest/entry.tlog-proof"))
         size, root = self.head_of(note, self.said["origin"] + "/manifests")
         check_inclusion(leaf_hash(entry), index, size, root, path)
         path = hashes(self.text("manifest/row-path.txt"))
         if "map_root" in manifest:
-            check_map(self.said["stream"], self.files["manifest/row.json"], manifest, path)
+            name = "manifest/beside.json"
+            beside = self.json(name) if name in self.files and not events else None
+            check_map(self.said["stream"], row, beside, manifest, path)
+        elif row is None:
+            raise NotProved("a manifest of a tree over all permits proves no absence")
         else:  # as manifests were before: a tree over all permits
             root, place = bytes.fromhex(manifest["manifest_root"]), self.said["manifest_row"]
-            leaf = leaf_hash(self.files["manifest/row.json"])
-            check_inclusion(leaf, place, manifest["permits"], root, path)
+            check_inclusion(leaf_hash(row), place, manifest["permits"], root, path)
         newest = self.checkpoint("checkpoints/newest.txt", self.said["origin"])
         log_size, log_root = manifest["log_size"], bytes.fromhex(manifest["log_root"])
         path = hashes(self.text("manifest/consistency.txt"))
         check_consistency(log_size, log_root, *newest, path)
-        until = [event for event in self.said["events"] if event["position"] <= log_size]
+        if row is None:
+            return f"up to position {log_size} nothing is recorded under this name"
+        until = [event for event in events if event["position"] <= log_size]
         last = leaf_hash(self.entry(until[-1])).hex() if until else None
         expected = {"last_leaf": last, "last_version": len(until)}
         if "map_root" in manifest:
             expected["salt"] = self.details(until[-1]).get("salt") if until else None
         else:
             expected["stream"] = self.said["stream"]
-        if row != expected:
+        if json_of(row) != expected:
             raise NotProved("the manifest knows another last event")
-        later = len(self.said["events"]) - len(until)
+        later = len(events) - len(until)
         more = f"; {later} came later, after which there may be others" if later else ""
         return f"up to position {log_size} these are all events{more}"
 

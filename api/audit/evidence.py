@@ -35,7 +35,7 @@ from .answers import EventAnswer
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigation, Investigator
 from .changes import event_answers, with_stated
 from .disclosing import Chosen, Disclose
-from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
+from .evidence_files import SIGNATURE, Completeness, Evidence, Issuer, ProvedEvent
 from .investigator import At
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -48,13 +48,13 @@ Entries = list[Recorded]
 
 Service = Annotated[Services, Depends(services)]
 
-_ZIP: documents.Responses = {
+ZIP: documents.Responses = {
     200: {
         "description": "a zip; `verify_evidence.py` in it checks it with no network",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
+RESPONSES = ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get(
@@ -109,27 +109,73 @@ async def zipped(
     opened = await _opened(history, events, chosen, service)
     newest = await _newest(max(last, found.proof.manifest.log_size if found else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
-    evidence = Evidence(
-        origin=trees.origin,
-        stream=stream,
-        case=investigation.case,
-        asked_by=caller.subject,
-        made_at=service.clock.now(),
-        at=instant,
-        position=last,
-        disclosed=chosen.names,
-        events=await _events(history, opened, entries, newest, service),
-        checkpoints=checkpoints,
-        growth=await _growth(checkpoints, service),
-        completeness=await _completeness(found, newest, service) if found else None,
-        state=state,
+    return _sent(
+        Evidence(
+            issuer=_issuer(service),
+            stream=stream,
+            case=investigation.case,
+            asked_by=caller.subject,
+            made_at=service.clock.now(),
+            at=instant,
+            position=last,
+            disclosed=chosen.names,
+            events=await _events(history, opened, entries, newest, service),
+            checkpoints=checkpoints,
+            growth=await _growth(checkpoints, service),
+            completeness=await _completeness(found, newest, service) if found else None,
+            state=state,
+        )
+    )
+
+
+async def absence(stream: str, caller: Principal, service: Services) -> Response:
+    """Make the evidence that a stream has no events, up to the newest manifest; it waits for one of
+    all that is in the tree by now.
+
+    Raises:
+        Unavailable: there is no such manifest yet.
+        BadProof: there is an event.
+    """
+    trees, now = service.trees, service.clock.now()
+    size = await trees.size(EVENTS)
+    found = await _proof(stream, size, caller, service)
+    if found is None or found.manifest.log_size < size:
+        raise Unavailable("No manifest has been made yet: try again.")
+    found.check(stream, None)
+    newest = await _newest(found.manifest.log_size, service)
+    return _sent(
+        Evidence(
+            issuer=_issuer(service),
+            stream=stream,
+            case="",
+            asked_by=caller.subject,
+            made_at=now,
+            at=now,
+            position=found.manifest.log_size,
+            disclosed=(),
+            events=[],
+            checkpoints={"newest": newest},
+            growth={},
+            completeness=await _completeness(_Last(found, None), newest, service),
+            state=None,
+        )
+    )
+
+
+def _issuer(service: Services) -> Issuer:
+    return Issuer(
+        origin=service.trees.origin,
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
         witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
         service_keys=service.receipts.jwks(),
         sign=partial(service.receipts.sign, kind=SIGNATURE),
     )
-    headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
+
+
+def _sent(evidence: Evidence) -> Response:
+    name = f"evidence-{evidence.stream}-{evidence.position}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(evidence.zipped(), 200, headers, "application/zip")
 
 
@@ -142,8 +188,10 @@ async def _integrated(position: int, caller: Principal, service: Services) -> No
 
 
 class _Last(NamedTuple):
+    """``event`` is the last one; ``None`` where there is none."""
+
     proof: LastEventProof
-    event: LastEvent
+    event: LastEvent | None
 
 
 async def _last_event(
@@ -151,27 +199,38 @@ async def _last_event(
 ) -> _Last | None:
     """Prove which event was the permit's last by a manifest, by one with the last of ``entries`` if
     that is made in time."""
+    with suppress(BadProof, Corrupt):
+        proof = await _proof(stream, entries[-1].position, caller, service)
+        covered = [one for one in entries if proof and one.position <= proof.manifest.log_size]
+        if proof and covered:
+            last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
+            proof.check(stream, last)
+            return _Last(proof, last)
+    return None
+
+
+async def _proof(
+    stream: str, position: int, caller: Principal, service: Services
+) -> LastEventProof | None:
+    """Return what the newest manifest in the tree proves of a stream, of one with ``position`` if
+    that is made in time.
+
+    Raises:
+        Corrupt: the map was changed.
+    """
     trees, proofs = service.trees, list[LastEventProof]()
 
     async def is_there() -> bool:
         proof = await trees.last_event(stream)
         if proof and await trees.size(MANIFESTS) >= proof.position:
             proofs.append(proof)
-        if proof is None or proof.manifest.log_size < entries[-1].position:
+        if proof is None or proof.manifest.log_size < position:
             await trees.ask_for_manifest()
             return False
         return bool(proofs) and proofs[-1] is proof
 
-    with suppress(BadProof, Corrupt):
-        await service.waits.until(is_there, WAIT_S, caller.subject)
-        covered = [
-            one for one in entries if proofs and one.position <= proofs[-1].manifest.log_size
-        ]
-        if covered:
-            last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
-            proofs[-1].check(stream, last)
-            return _Last(proofs[-1], last)
-    return None
+    await service.waits.until(is_there, WAIT_S, caller.subject)
+    return proofs[-1] if proofs else None
 
 
 async def _newest(size_min: int, service: Services) -> Note:
@@ -255,6 +314,7 @@ async def _completeness(last: _Last, newest: Note, service: Services) -> Complet
     return Completeness(
         manifest=manifest,
         last=last.event,
+        beside=None if last.event else last.proof.proof.leaf,
         path=last.proof.proof.siblings,
         entry_proof=TlogProof(index, tuple(path), checkpoint),
         consistency=await _path(trees.consistency(EVENTS, manifest.log_size, _size(newest))),

@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import citizen_id
+from domain import citizen_id, permit_number
 from ledger.database.clock import RELOAD_S
 
 NAME, MOVED_TO = "欧阳证据", "澄江中路二号"
@@ -521,3 +523,40 @@ def test_a_verdict_that_cannot_be_written_is_an_error(terminal, arguments, codes
 
     assert ran.returncode in codes
     assert b"" == ran.stderr
+
+
+# -- absence -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def absent(caller):
+    """``absent(number)``: what a holder gets who wants to prove that there is no such permit."""
+    person = caller("holder", holder_id="somebody")
+
+    def absent(number):
+        return person.get(f"/v1/permits/{number}/absence")
+
+    return absent
+
+
+def test_that_nothing_is_recorded_under_a_number_is_proved(history, issue, absent, verify):
+    """By the map, which has nothing or another permit in the number's place; until now."""
+    last = issue()["as_of_position"]
+    for _ in range(8):
+        answer = absent(permit_number.draw(secrets.randbits))
+        assert answer.status_code == 200, answer.text
+        code, said = verify(answer.content)
+
+        assert code == 0, said
+        until = int(re.search(r"up to position (\d+) nothing is recorded", said)[1])
+        assert until >= last
+        assert json.loads(unpacked(answer.content)["opened/history.json"]) == []
+
+
+def test_what_is_recorded_has_no_such_proof(history, absent):
+    """And nothing of it is shown."""
+    answer = absent(history["permit_number"])
+
+    assert (409, "CONFLICT") == (answer.status_code, answer.json()["code"])
+    assert {"type", "title", "status", "detail", "code", "correlation_id"} >= answer.json().keys()
+    assert 404 == absent("nonsense").status_code

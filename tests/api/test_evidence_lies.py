@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import secrets
 import stat
 import struct
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
+
+from domain import permit_number
 
 NAME = "欧阳伪造"
 SCRIPT = "<script>alert(1)</script>"
@@ -715,3 +718,30 @@ def test_evidence_of_an_older_format_is_not_accepted(genuine, verify):
 
     assert code == 2
     assert "another format" in said
+
+
+# -- absence -----------------------------------------------------------------------------------
+
+
+def test_a_false_absence_is_refused(genuine, registrar, verify, sign, subtests):
+    """Of a permit that there is, from the proof of its presence or from that of another number; the
+    service itself has signed it."""
+    present = unpacked(genuine)
+    number = json.loads(present["evidence.json"])["stream"]
+    unknown = permit_number.draw(secrets.randbits)
+    absent = unpacked(registrar.get(f"/v1/permits/{unknown}/absence").content)
+    absent["evidence.json"] = absent["evidence.json"].replace(unknown.encode(), number.encode())
+    own = {"key": hashlib.sha256(number.encode()).hexdigest(), "value": "00" * 32}
+    for lie, changes in {
+        "another name": {},
+        "its own leaf": {"manifest/beside.json": json.dumps(own).encode()},
+        "the path to it": {"manifest/row-path.txt": present["manifest/row-path.txt"]},
+        "an empty map": {"manifest/row-path.txt": b""},
+        "too long a path": {"manifest/row-path.txt": b"AAAA\n" * 300},
+        "no key": {"manifest/beside.json": json.dumps({**own, "key": ""}).encode()},
+    }.items():
+        with subtests.test(lie=lie):
+            code, said = verify(sign({**absent, **changes}))
+
+            assert code == 1
+            assert "  6. FAILS" in said

@@ -78,6 +78,7 @@ ALLOWED = {
     ("get", f"{N}/physical"): {"registrar", "holder"},
     ("get", f"{N}/electronic"): {"registrar", "holder"},
     ("get", f"{N}/log-entries"): {"registrar", "holder"},
+    ("get", f"{N}/absence"): {"registrar", "holder"},
     ("post", f"{N}/endorsements"): {"registrar"},
     ("post", f"{N}/loss-reports"): {"registrar"},
     ("post", f"{N}/loss-lifts"): {"registrar"},
