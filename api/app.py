@@ -29,7 +29,7 @@ from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
 from .operations import remote as remote_operations
 from .operations import service as operations
-from .permits import display, holder, live, own_reads, registrar, work_list
+from .permits import absence, display, holder, live, own_reads, registrar, work_list
 from .tlog import log as tlog
 from .tlog import witnesses as tlog_witnesses
 
@@ -153,6 +153,7 @@ def create_app(
     return CentralApplication(
         (
             registrar.router,
+            absence.router,
             work_list.router,
             id_cards.router,
             holder.router,

@@ -20,6 +20,9 @@ from joserfc.jwk import ECKey
 
 from api.http.jose import base64url
 
+POLL_S = 0.02
+"""How soon the server notices that it has ended."""
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -41,7 +44,9 @@ class WillingProvider:
     def __enter__(self) -> WillingProvider:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_S,), daemon=True
+        )
         self._thread.start()
         return self
 
@@ -64,8 +69,8 @@ class WillingProvider:
         self._grants[code] = Grant(challenge, tokens)
         return code
 
-    def exchange(self, form: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
-        """Answer the token endpoint's request (RFC 6749 §4.1.3)."""
+    def exchange(self, form: dict[str, list[str]]) -> tuple[int, dict[str, Any] | bytes]:
+        """Answer the token endpoint's request (RFC 6749 §4.1.3); bytes are sent as they are."""
         grant = self._grants.pop("".join(form.get("code", [])), None)
         verifier = "".join(form.get("code_verifier", []))
         digest = base64url(hashlib.sha256(verifier.encode()).digest())
@@ -73,7 +78,7 @@ class WillingProvider:
             return 400, {"error": "invalid_grant"}
         return 200, {**grant.tokens, "expires_in": 300}
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any] | bytes:
         return {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
@@ -100,8 +105,8 @@ class WillingProvider:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 self._answer(*provider.exchange(parse_qs(body.decode())))
 
-            def _answer(self, status: int, document: dict[str, Any]) -> None:
-                content = orjson.dumps(document)
+            def _answer(self, status: int, document: dict[str, Any] | bytes) -> None:
+                content = document if isinstance(document, bytes) else orjson.dumps(document)
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))

@@ -25,11 +25,12 @@ What is checked, in this order:
     them;
  5. the tree of each checkpoint begins with that of the one before: history was only added to;
  6. the manifest, which the log signs now and then, has a map that says which event is the last: so
-    these are all there are, up to that point. The map is a tree too: a key is the SHA-256 of the
-    file's name, and its bits lead to its leaf, which is SHA-256(00 || key || SHA-256(row));
+    these are all there are, up to that point, or there is none at all. The map is a tree too: a key
+    is the SHA-256 of the file's name, and its bits lead to its leaf, which is SHA-256(00 || key ||
+    SHA-256(row)); or to nothing, or another leaf, where there are no events;
  7. what is shown of the events in "opened" agrees with their stored bytes, as far as these are in
-    the clear; and each field in "disclosures" is one that was sealed there: the SHA-256 of its line
-    is among the digests in the stored bytes.
+    the clear; and each field in "disclosures" is one that was sealed there: its line is
+    ["salt","name",value], whose SHA-256 is among the digests in the stored bytes.
 
 Personal details are sealed in the stored bytes, beside digests by which single fields can be
 opened: those in "disclosures" are proved. Details of events from before there were digests, the
@@ -134,13 +135,28 @@ def check_inclusion(leaf: bytes, index: int, size: int, root: bytes, path: list[
         )
 
 
-def check_map(stream: str, row: bytes, manifest: dict[str, Any], path: list[bytes]) -> None:
-    """That the manifest's map has this row under the name of the stream; ``path`` leads from the
-    root to it."""
+def check_map(
+    stream: str,
+    row: bytes | None,
+    beside: dict[str, str] | None,
+    manifest: dict[str, Any],
+    path: list[bytes],
+) -> None:
+    """That the manifest's map has this row under the name of the stream, or with ``None`` that it
+    has none: its place is empty, or another leaf is ``beside``. ``path`` leads from the root."""
     key = hashlib.sha256(stream.encode()).digest()
     if len(path) > 8 * len(key):
         raise NotProved("the path in the map is too long")
-    found = hashlib.sha256(b"\x00" + key + hashlib.sha256(row).digest()).digest()
+    if row is not None:
+        found = hashlib.sha256(b"\x00" + key + hashlib.sha256(row).digest()).digest()
+    elif beside is None:
+        found = bytes(32)
+    else:
+        other, value = bytes.fromhex(beside["key"]), bytes.fromhex(beside["value"])
+        differs = int.from_bytes(key) ^ int.from_bytes(other)
+        if len(other) != len(key) or not 0 < differs.bit_length() <= 8 * len(key) - len(path):
+            raise NotProved("the leaf that is shown does not stand in this file's place")
+        found = hashlib.sha256(b"\x00" + other + value).digest()
     for depth in reversed(range(len(path))):
         is_right = key[depth // 8] >> (7 - depth % 8) & 1
         found = node_hash(path[depth], found) if is_right else node_hash(found, path[depth])
@@ -508,6 +524,7 @@ def claims_of(jws: str, keys: dict[str, ec.EllipticCurvePublicKey]) -> dict[str,
 STAMP = {"timestamp", "actor", "station", "policy_version", "correlation_id"}
 MEMBER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 """What a member of a fact is called; with a dot it would look like a part of another."""
+SALT = re.compile(r"[0-9a-f]{32}", re.ASCII)
 NOT_SHOWN = STAMP | {"sealed", "originator_topic"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -692,34 +709,39 @@ class Evidence:
         return f"history was only added to: {', '.join(sizes) or 'one checkpoint'}"
 
     def check_completeness(self) -> str:
-        if "manifest/row.json" not in self.files:
+        if "manifest/entry.json" not in self.files:
             raise NotProved("no manifest has it yet: that these are all events is not shown")
-        row, entry = json_of(self.files["manifest/row.json"]), self.files["manifest/entry.json"]
-        manifest = json_of(entry)
+        entry, events = self.files["manifest/entry.json"], self.said["events"]
+        manifest, row = json_of(entry), self.files["manifest/row.json"] if events else None
         index, path, note = parse_proof(self.text("manifest/entry.tlog-proof"))
         size, root = self.head_of(note, self.said["origin"] + "/manifests")
         check_inclusion(leaf_hash(entry), index, size, root, path)
         path = hashes(self.text("manifest/row-path.txt"))
         if "map_root" in manifest:
-            check_map(self.said["stream"], self.files["manifest/row.json"], manifest, path)
+            name = "manifest/beside.json"
+            beside = self.json(name) if name in self.files and not events else None
+            check_map(self.said["stream"], row, beside, manifest, path)
+        elif row is None:
+            raise NotProved("a manifest of a tree over all permits proves no absence")
         else:  # as manifests were before: a tree over all permits
             root, place = bytes.fromhex(manifest["manifest_root"]), self.said["manifest_row"]
-            leaf = leaf_hash(self.files["manifest/row.json"])
-            check_inclusion(leaf, place, manifest["permits"], root, path)
+            check_inclusion(leaf_hash(row), place, manifest["permits"], root, path)
         newest = self.checkpoint("checkpoints/newest.txt", self.said["origin"])
         log_size, log_root = manifest["log_size"], bytes.fromhex(manifest["log_root"])
         path = hashes(self.text("manifest/consistency.txt"))
         check_consistency(log_size, log_root, *newest, path)
-        until = [event for event in self.said["events"] if event["position"] <= log_size]
+        if row is None:
+            return f"up to position {log_size} nothing is recorded under this name"
+        until = [event for event in events if event["position"] <= log_size]
         last = leaf_hash(self.entry(until[-1])).hex() if until else None
         expected = {"last_leaf": last, "last_version": len(until)}
         if "map_root" in manifest:
             expected["salt"] = self.details(until[-1]).get("salt") if until else None
         else:
             expected["stream"] = self.said["stream"]
-        if row != expected:
+        if json_of(row) != expected:
             raise NotProved("the manifest knows another last event")
-        later = len(self.said["events"]) - len(until)
+        later = len(events) - len(until)
         more = f"; {later} came later, after which there may be others" if later else ""
         return f"up to position {log_size} these are all events{more}"
 
@@ -729,7 +751,10 @@ class Evidence:
         opened, events = self.json("opened/history.json"), self.said["events"]
         if len(opened) != len(events):
             raise NotProved("opened/history.json has more or fewer events than the log")
-        shown = clear = proved = 0
+        places = {f"disclosures/{event['position']}.txt" for event in events}
+        if strange := {name for name in self.files if name.startswith("disclosures/")} - places:
+            raise NotProved(f"{_some(strange)}: of no event that is listed")
+        stated = clear = proved = 0
         for event, listed in zip(opened, events, strict=True):
             position, version = listed["position"], listed["version"]
             if (event["position"], event["version"]) != (position, version):
@@ -746,38 +771,39 @@ class Evidence:
                 for path, value in plain.items()
                 if path not in facts or not is_same(value, facts[path])
             ]
+            fields = {
+                path: value
+                for name, each in self.disclosed(position).items()
+                for path, value in parts(each, tuple(name.split(".")))
+            }
+            wrong += [
+                dotted(path)
+                for path, value in fields.items()
+                if facts.get(path) is not None and not is_same(value, facts[path])
+            ]
             if wrong:
                 raise NotProved(
                     f"of position {position}, opened/history.json shows other values than the"
                     f" stored bytes: {_some(set(wrong))}"
                 )
-            shown, clear = shown + len(facts), clear + len(plain)
-            proved += len(self.disclosed(position))
+            others = {path for path, value in facts.items() if value is not None}
+            stated += len(others - plain.keys() - fields.keys())
+            clear, proved = clear + len(plain), proved + len(self.disclosed(position))
         return (
             f"{clear} facts are those of the stored bytes, {proved} more were sealed there and are"
-            f" opened; {shown - clear} others are the service's own statement"
+            f" opened; {stated} others are the service's own statement"
         )
 
     def disclosed(self, position: int) -> dict[str, Any]:
-        """The fields of an event that are opened, each of them by a line ``[salt, name, value]``
-        whose SHA-256 is among the digests in the stored bytes.
+        """The fields of an event that are opened.
 
         Raises:
             NotProved
         """
         name = f"disclosures/{position}.txt"
-        lines = self.files[name].splitlines() if name in self.files else []
-        digests = base64.b64decode(self.stored(position)["sealed"]["digests"]) if lines else b""
-        known = {digests[at : at + 32] for at in range(0, len(digests), 32)}
-        found: dict[str, Any] = {}
-        for line in lines:
-            if hashlib.sha256(line).digest() not in known:
-                raise NotProved(f"position {position}: an opened field is not one that was sealed")
-            salt, field, value = json_of(line)
-            if not (isinstance(salt, str) and isinstance(field, str)) or field in found:
-                raise NotProved(f"position {position}: a field is opened twice, or has no name")
-            found[field] = value
-        return found
+        if name not in self.files:
+            return {}
+        return disclosed_fields(self.files[name], self.stored(position), f"position {position}")
 
     def stored(self, position: int) -> dict[str, Any]:
         """The members of an event's stored bytes; none if they are not readable at all."""
@@ -807,6 +833,49 @@ class Evidence:
         if found["position"] != stated["position"]:
             raise NotProved(f"the details of position {event['position']} are of another one")
         return found
+
+
+def disclosed_fields(content: bytes, stored: dict[str, Any], where: str) -> dict[str, Any]:
+    """The fields that the lines of ``content`` open, by their dotted names; each was sealed in the
+    stored bytes with these members.
+
+    Raises:
+        NotProved
+    """
+    sealed = stored.get("sealed")
+    text = sealed.get("digests") if isinstance(sealed, dict) else None
+    if not isinstance(text, str):
+        raise NotProved(f"{where}: fields are opened of an event that has no digests of any")
+    digests = base64.b64decode(text, validate=True)
+    known = {digests[at : at + 32] for at in range(0, len(digests), 32)}
+    *lines, rest = content.split(b"\n")
+    found: dict[str, Any] = {}
+    for line in lines:
+        if hashlib.sha256(line).digest() not in known:
+            raise NotProved(f"{where}: an opened field is not one that was sealed there")
+        salt, name, value = json_of(line)
+        if not SALT.fullmatch(salt) or not all(map(MEMBER.fullmatch, name.split("."))):
+            raise NotProved(f"{where}: an opened field has no salt, or a name that is none")
+        if not is_missing(stored, name):
+            raise NotProved(f"{where}: {name} is opened, and is in the clear as well")
+        if any(f"{each}.".startswith(f"{name}.") or name.startswith(f"{each}.") for each in found):
+            raise NotProved(f"{where}: {name} is opened twice")
+        found[name] = value
+    if rest:
+        raise NotProved(f"{where}: the last opened field has no line end")
+    return found
+
+
+def is_missing(stored: Any, name: str) -> bool:
+    """Whether the stored bytes have nothing at the place of a field, and objects, if anything, on
+    the way there."""
+    for step in name.split("."):
+        if not isinstance(stored, dict):
+            return False
+        if step not in stored:
+            return True
+        stored = stored[step]
+    return False
 
 
 def shown_facts(event: dict[str, Any]) -> dict[Path, Any]:
@@ -889,12 +958,13 @@ def summary(evidence: Evidence) -> str:
         rows.append(("true_from", event["true_from"], STATED))
         if not event["readable"]:
             rows.append(("unreadable · 无法读取", event["reason"], STATED))
+        opened = evidence.disclosed(event["position"])
+        rows += [(field, value, PROVED) for field, value in opened.items()]
         rows += [
             (dotted(path), value, PROVED if is_same(clear.get(path, MISSING), value) else STATED)
             for path, value in shown_facts(event).items()
+            if not (dotted(path) in opened or (value is None and path not in clear))
         ]
-        opened = evidence.disclosed(event["position"]).items()
-        rows += [(field, value, PROVED) for field, value in opened]
         rows += [
             (f"{each['field']} ⟶", each["withheld"] or each["after"], STATED)
             for each in event["changes"] or []
@@ -995,7 +1065,7 @@ def verdict(evidence: Evidence, failed: int, summary_file: str | None) -> int:
             print(f"  {each}")
         return 3
     print(
-        "Changes, states, the policy, who asked, and details that are not opened one by one are the"
+        "Changes, states, the policy, who asked, and details that are shown without proof are the"
     )
     print("service's own statement: its signature stands for them, not the log.")
     if summary_file:

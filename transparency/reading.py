@@ -178,7 +178,7 @@ class TreeReader:
         if not rows:
             return {}
         position, *_, before, leaf = rows[0]
-        if before is not None and leaf is None:  # it is not in the tree yet
+        if before is not None and not leaf:  # not in the tree yet; its tile may be there in part
             events = await self.recorded_with(position)
         else:
             events = recorded_events(rows)

@@ -58,6 +58,17 @@ class EventAnswer(BaseModel):
         description="canonical JSON, whose SHA-256 is the commitment of the event's entry in the"
         " transparency log; of an event recorded before there were commitments, the entry itself",
     )
+    stored: str | None = Field(
+        None,
+        description="the stored bytes, with `disclose`: their SHA-256 is in the details; what is"
+        " personal in them is encrypted",
+    )
+    disclosures: list[str] | None = Field(
+        None,
+        description='with `disclose`: the opened fields, each as `["salt","name",value]`, whose'
+        " SHA-256 is among `sealed.digests` of the stored bytes; null where there are no such"
+        " proofs, as of events recorded before there were any",
+    )
 
 
 class HistoryAnswer(BaseModel):
@@ -220,7 +231,10 @@ class ErasureRequestAnswer(BaseModel):
 
 
 class ErasureRequestsAnswer(BaseModel):
+    """``unreadable`` are permits or applications whose requests can't be read."""
+
     requests: list[ErasureRequestAnswer]
+    unreadable: list[str]
 
 
 class DestroyedAnswer(BaseModel):

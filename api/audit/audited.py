@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -27,6 +27,8 @@ from domain.text import unseen
 from ledger.checks.audit_reads import AuditRead
 from ledger.errors import Unavailable
 
+from .disclosing import are_fields
+
 CASE_HEADER = "Audit-Case"
 CASE_LENGTH_MAX = 64
 NOT_KEPT = "[not kept]"
@@ -34,7 +36,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 _TILE = re.compile(r"[x0-9/.p]{1,60}")
 _HOLDER = re.compile(r"[0-9a-f]{32}")
 _OUTCOMES = (
-    {200: "answered", 404: "unknown", 422: "invalid"}
+    dict.fromkeys((200, 201, 202), "answered")
+    | {404: "unknown", 422: "invalid"}
     | dict.fromkeys((403, 409, 412), "refused")
     | dict.fromkeys((429, 503), "unavailable")
 )
@@ -45,6 +48,19 @@ SUBJECTS: dict[str, Callable[[str], str | None]] = {
 }
 """Path parameters that name a stream, and their parsers: a citizen number in the wrong field is not
 recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """An investigator's request, and the case that it is recorded with.
+
+    Only a case that the token names (``is_granted``) is a right to what belongs to that case. One
+    that the caller states in the header is a record of what was said.
+    """
+
+    caller: Principal
+    case: str
+    is_granted: bool
 
 
 async def investigator(
@@ -58,7 +74,7 @@ async def investigator(
             description="the case, where the token names none: 1 to 64 printable characters, UTF-8",
         ),
     ] = None,
-) -> Principal:
+) -> Investigation:
     """Dependency: the investigator, with a case; else 401, 403 or 422.
 
     The case is the token's, or that of the header ``Audit-Case``.
@@ -73,40 +89,40 @@ async def investigator_or_operator(
     request: Request,
     service: Annotated[Services, Depends(services)],
     _: Annotated[None, Depends(documented)],
-) -> Principal:
+) -> None:
     """Dependency: an operator, or an investigator with a case, who may be an operator as well; else
-    401 or 403."""
+    401, 403 or 422."""
     caller = await authenticated(request.scope, service)
     request.state.caller = caller.subject
     require_scope(caller, Scope.AUDIT_READ, Scope.OPERATE)
-    return _in_case(request, caller) if Scope.AUDIT_READ in caller.scopes else caller
+    if Scope.AUDIT_READ in caller.scopes:
+        _in_case(request, caller)
 
 
-def _in_case(request: Request, caller: Principal) -> Principal:
-    """Return the caller with the case that is recorded.
+def _in_case(request: Request, caller: Principal) -> Investigation:
+    """Find the case, and state it for the record.
 
     Raises:
         HttpProblem: 403 or 422.
     """
     named = _named_case(request)
-    if caller.case is None and named is not None:
-        caller = replace(caller, case=named)
-        request.state.principal = caller
-    if caller.case is None:
+    case = caller.case if caller.case is not None else named
+    if case is None:
         raise problems.HttpProblem(
             403, "FORBIDDEN", f"The token names no case, and neither does the header {CASE_HEADER}."
         )
-    if citizen_id.is_in(caller.case):
+    if citizen_id.is_in(case):
         detail = "The case contains what reads as a citizen ID number."
         raise problems.HttpProblem(403, "FORBIDDEN", detail)
-    if named not in (None, caller.case):
+    if named not in (None, case):
         detail = f"The header {CASE_HEADER} names another case than the token."
         raise problems.HttpProblem(422, "INVALID_REQUEST", detail)
-    return caller
+    request.state.case = case
+    return Investigation(caller, case, is_granted=caller.case is not None)
 
 
 async def with_place(
-    caller: Annotated[Principal, Depends(investigator)],
+    investigation: Annotated[Investigation, Depends(investigator)],
     service: Annotated[Services, Depends(services)],
 ) -> AsyncIterator[None]:
     """Dependency of reads of a whole history: holds one of their places until it is answered.
@@ -115,7 +131,7 @@ async def with_place(
         HttpProblem: 429; this account has taken as many as it may.
         Unavailable: all are taken.
     """
-    with service.whole_histories.place(caller.subject):
+    with service.whole_histories.place(investigation.caller.subject):
         yield
 
 
@@ -138,7 +154,7 @@ def _named_case(request: Request) -> str | None:
     return case
 
 
-Investigator = Annotated[Principal, Depends(investigator)]
+Investigator = Annotated[Investigation, Depends(investigator)]
 WHOLE_HISTORY: Final = (Depends(with_place),)
 
 
@@ -170,7 +186,7 @@ class AuditedRoute(APIRoute):
             read = AuditRead(
                 read_at=service.clock.now(),
                 reader=reader.subject,
-                case=reader.case,
+                case=_recorded_case(request, reader),
                 what=self.name,
                 subject=_disclosed(request),
                 parameters=self._parameters(request),
@@ -191,7 +207,7 @@ class AuditedRoute(APIRoute):
 
     def _parameters(self, request: Request) -> dict[str, str]:
         """Return the endpoint's parameters; values that are no instants, numbers or names of
-        streams are not kept."""
+        streams or fields are not kept."""
         own = {parameter.alias for parameter in self.dependant.query_params}
         return {
             name: value if _may_be_kept(value) else NOT_KEPT
@@ -231,8 +247,17 @@ def stream(name: str) -> str | None:
 
 def _may_be_kept(value: str) -> bool:
     return (
-        stream(value) is not None or bool(_NUMBER.fullmatch(value)) or is_instant(with_plus(value))
+        stream(value) is not None
+        or bool(_NUMBER.fullmatch(value))
+        or is_instant(with_plus(value))
+        or are_fields(value.split(","))
     )
+
+
+def _recorded_case(request: Request, reader: Principal) -> str | None:
+    """Return the case of the request, else that of the token; none that may identify a person."""
+    case: str | None = getattr(request.state, "case", reader.case)
+    return NOT_KEPT if case is not None and citizen_id.is_in(case) else case
 
 
 def is_about(request: Request, stream: str | None) -> None:

@@ -18,6 +18,7 @@ from domain.personal import ERASED, parts
 from domain.standing import Facts, Standing
 from domain.validity import EffectsInTurn
 from ledger.codec.mapper import is_personal
+from ledger.crypto.disclosures import Disclosure
 from ledger.errors import UnknownPermit
 from ledger.eventlog.history import Protection, RecordedEvent, StreamHistories, StreamHistory
 from transparency.reading import TreeReader
@@ -68,9 +69,10 @@ def event_answers(history: StreamHistory) -> list[EventAnswer]:
 
 
 async def event_page(
-    histories: StreamHistories, number: str, after: int, limit: int
+    histories: StreamHistories, number: str, after: int, limit: int, chosen: Chosen
 ) -> tuple[int, list[EventAnswer], bool]:
-    """Render a page of a history of any length, the events after a version.
+    """Render a page of a history of any length, the events after a version, with what proves their
+    chosen fields.
 
     Only the permit and this page are held, not the events before it, which are folded.
 
@@ -96,9 +98,28 @@ async def event_page(
             break
     if not is_known:
         raise UnknownPermit
+    proofs = await histories.disclosures([each.recorded for each in found]) if chosen.names else []
     # Read after the events: what was hidden when they were read is hidden here too.
     why_hidden = await histories.protection(number) or fold.why_hidden
-    return head, [folded.answer(why_hidden) for folded in found], is_over
+    answers = [folded.answer(why_hidden) for folded in found]
+    if why_hidden is None and proofs:
+        both = zip(found, answers, proofs, strict=True)
+        answers = [_with_proofs(one.recorded, answer, own, chosen) for one, answer, own in both]
+    return head, answers, is_over
+
+
+def _with_proofs(
+    recorded: RecordedEvent, answer: EventAnswer, own: list[Disclosure] | None, chosen: Chosen
+) -> EventAnswer:
+    opened = None
+    if own is not None:
+        opened = [each.text.decode() for each in own if chosen.covers(each.name)]
+    return answer.model_copy(
+        update={
+            "stored": recorded.stored.state.decode(errors="replace"),
+            "disclosures": opened,
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

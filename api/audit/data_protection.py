@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Path, Security
 from starlette.responses import Response
 
 from api.checks.receipts import ERASURE
 from api.http import documents
 from api.http.fields import Printable
-from api.http.json_bodies import JsonRoute
 from api.http.rendering import Json
 from api.http.roles import Scope
 from api.http.security import require
@@ -27,12 +27,16 @@ from .answers import (
     HolderAnswer,
     WaitingErasureAnswer,
 )
-from .audited import OrderRoute
+from .audited import AuditedRoute, OrderRoute
 from .schemas import OrderBody
+
+_log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/v1/audit/holders", tags=["data-protection"], route_class=OrderRoute)
 
-requests = APIRouter(prefix="/v1/audit/erasures", tags=["data-protection"], route_class=JsonRoute)
+requests = APIRouter(
+    prefix="/v1/audit/erasures", tags=["data-protection"], route_class=AuditedRoute
+)
 
 Officer = Annotated[Principal, Security(require(Scope.ERASE))]
 OfficerCommand = Annotated[Command, Depends(command_by(Scope.ERASE))]
@@ -40,10 +44,14 @@ Service = Annotated[Services, Depends(services)]
 HolderId = Annotated[str, Path(min_length=1, max_length=64), Printable]
 
 
-@requests.get("", responses=documents.problems(401, 403, 503))
-async def waiting_erasures(_: Officer, service: Service) -> ErasureRequestsAnswer:
-    """List the requests to erase that wait for a second officer, the newest first."""
-    waiting = await service.holders.waiting_erasures(service.clock.now())
+@requests.get("", responses=documents.problems(401, 403, 429, 503))
+async def waiting_erasures(officer: Officer, service: Service) -> ErasureRequestsAnswer:
+    """List the requests to erase that wait for a second officer, the newest first. A permit or
+    application that can't be read is named."""
+    with service.whole_histories.place(officer.subject):
+        waiting = await service.holders.waiting_erasures(service.clock.now())
+    if waiting.unreadable:
+        _log.error("requests to erase can't be read")
     return ErasureRequestsAnswer(
         requests=[
             ErasureRequestAnswer(
@@ -54,8 +62,9 @@ async def waiting_erasures(_: Officer, service: Service) -> ErasureRequestsAnswe
                 approvals=[one.request.officer],
                 expires_at=one.request.expires_at,
             )
-            for one in waiting
-        ]
+            for one in waiting.requests
+        ],
+        unreadable=list(waiting.unreadable),
     )
 
 

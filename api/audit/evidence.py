@@ -21,7 +21,6 @@ from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.permit_document import permit_document
 from domain.policy import Policy
-from ledger.codec.mapper import is_personal
 from ledger.errors import Corrupt, Unavailable, UnknownPermit, UnreadableEvent
 from ledger.eventlog.history import StreamHistory
 from transparency.entries import Recorded
@@ -33,10 +32,10 @@ from transparency.proof_text import TlogProof
 from transparency.reading import LastEventProof
 
 from .answers import EventAnswer
-from .audited import WHOLE_HISTORY, AuditedRoute, Investigator
-from .changes import event_answers, hidden, with_stated
+from .audited import WHOLE_HISTORY, AuditedRoute, Investigation, Investigator
+from .changes import event_answers, with_stated
 from .disclosing import Chosen, Disclose
-from .evidence_files import SIGNATURE, Completeness, Evidence, ProvedEvent
+from .evidence_files import SIGNATURE, Completeness, Evidence, Issuer, ProvedEvent
 from .investigator import At
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=AuditedRoute)
@@ -49,13 +48,13 @@ Entries = list[Recorded]
 
 Service = Annotated[Services, Depends(services)]
 
-_ZIP: documents.Responses = {
+ZIP: documents.Responses = {
     200: {
         "description": "a zip; `verify_evidence.py` in it checks it with no network",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
+RESPONSES = ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 
 
 @router.get(
@@ -66,7 +65,7 @@ RESPONSES = _ZIP | documents.problems(401, 403, 404, 422, 429, 503)
 )
 async def evidence(
     permit_number: str,
-    caller: Investigator,
+    investigation: Investigator,
     service: Service,
     at: At = None,
     disclose: Disclose = None,
@@ -81,8 +80,7 @@ async def evidence(
     instant = at or max([service.clock.now(), *(event.timestamp for event in history.sound)])
     state = await asyncio.to_thread(_state, history, instant)
     answers = await asyncio.to_thread(event_answers, history)
-    opened = Chosen(()) if hidden(history) else chosen
-    return await zipped(history, answers, state, instant, opened, caller, service)
+    return await zipped(history, answers, state, instant, chosen, investigation, service)
 
 
 async def zipped(
@@ -91,43 +89,93 @@ async def zipped(
     state: Json | None,
     instant: datetime,
     chosen: Chosen,
-    caller: Principal,
+    investigation: Investigation,
     service: Services,
 ) -> Response:
-    """Make the evidence of any stream's history.
+    """Make the evidence of any stream's history. Of a restricted or erased holder nothing is
+    opened.
 
     Raises:
         Unavailable: its last event is in no signed tree yet.
     """
+    caller = investigation.caller
     stream, last = str(history.events[0].stored.originator_id), history.events[-1].position
     trees = service.trees
     await _integrated(last, caller, service)
     entries = [one for one in await trees.recorded_with(last) if one.position <= last]
     found = await _last_event(stream, entries, caller, service)
+    if chosen.names and await service.histories.protection(stream):
+        chosen = Chosen()
     opened = await _opened(history, events, chosen, service)
     newest = await _newest(max(last, found.proof.manifest.log_size if found else 0), service)
     checkpoints = await _checkpoints(instant, newest, service)
-    evidence = Evidence(
-        origin=trees.origin,
-        stream=stream,
-        case=caller.case or "",
-        asked_by=caller.subject,
-        made_at=service.clock.now(),
-        at=instant,
-        position=last,
-        disclosed=chosen.names,
-        events=await _events(history, opened, entries, newest, service),
-        checkpoints=checkpoints,
-        growth=await _growth(checkpoints, service),
-        completeness=await _completeness(found, newest, service) if found else None,
-        state=state,
+    return _sent(
+        Evidence(
+            issuer=_issuer(service),
+            stream=stream,
+            case=investigation.case,
+            asked_by=caller.subject,
+            made_at=service.clock.now(),
+            at=instant,
+            position=last,
+            disclosed=chosen.names,
+            events=await _events(history, opened, entries, newest, service),
+            checkpoints=checkpoints,
+            growth=await _growth(checkpoints, service),
+            completeness=await _completeness(found, newest, service) if found else None,
+            state=state,
+        )
+    )
+
+
+async def absence(stream: str, caller: Principal, service: Services) -> Response:
+    """Make the evidence that a stream has no events, up to the newest manifest; it waits for one of
+    all that is in the tree by now.
+
+    Raises:
+        Unavailable: there is no such manifest yet.
+        BadProof: there is an event.
+    """
+    trees, now = service.trees, service.clock.now()
+    size = await trees.size(EVENTS)
+    found = await _proof(stream, size, caller, service)
+    if found is None or found.manifest.log_size < size:
+        raise Unavailable("No manifest has been made yet: try again.")
+    found.check(stream, None)
+    newest = await _newest(found.manifest.log_size, service)
+    return _sent(
+        Evidence(
+            issuer=_issuer(service),
+            stream=stream,
+            case="",
+            asked_by=caller.subject,
+            made_at=now,
+            at=now,
+            position=found.manifest.log_size,
+            disclosed=(),
+            events=[],
+            checkpoints={"newest": newest},
+            growth={},
+            completeness=await _completeness(_Last(found, None), newest, service),
+            state=None,
+        )
+    )
+
+
+def _issuer(service: Services) -> Issuer:
+    return Issuer(
+        origin=service.trees.origin,
         policy=_policy(service.policy),
         log_keys=list(service.log_verifiers()),
         witness_keys=[key for key in service.witnessed.keys if key.kind == COSIGNATURE],
         service_keys=service.receipts.jwks(),
         sign=partial(service.receipts.sign, kind=SIGNATURE),
     )
-    headers = {"Content-Disposition": f'attachment; filename="evidence-{stream}-{last}.zip"'}
+
+
+def _sent(evidence: Evidence) -> Response:
+    name = f"evidence-{evidence.stream}-{evidence.position}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(evidence.zipped(), 200, headers, "application/zip")
 
 
@@ -140,8 +188,10 @@ async def _integrated(position: int, caller: Principal, service: Services) -> No
 
 
 class _Last(NamedTuple):
+    """``event`` is the last one; ``None`` where there is none."""
+
     proof: LastEventProof
-    event: LastEvent
+    event: LastEvent | None
 
 
 async def _last_event(
@@ -149,27 +199,38 @@ async def _last_event(
 ) -> _Last | None:
     """Prove which event was the permit's last by a manifest, by one with the last of ``entries`` if
     that is made in time."""
+    with suppress(BadProof, Corrupt):
+        proof = await _proof(stream, entries[-1].position, caller, service)
+        covered = [one for one in entries if proof and one.position <= proof.manifest.log_size]
+        if proof and covered:
+            last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
+            proof.check(stream, last)
+            return _Last(proof, last)
+    return None
+
+
+async def _proof(
+    stream: str, position: int, caller: Principal, service: Services
+) -> LastEventProof | None:
+    """Return what the newest manifest in the tree proves of a stream, of one with ``position`` if
+    that is made in time.
+
+    Raises:
+        Corrupt: the map was changed.
+    """
     trees, proofs = service.trees, list[LastEventProof]()
 
     async def is_there() -> bool:
         proof = await trees.last_event(stream)
         if proof and await trees.size(MANIFESTS) >= proof.position:
             proofs.append(proof)
-        if proof is None or proof.manifest.log_size < entries[-1].position:
+        if proof is None or proof.manifest.log_size < position:
             await trees.ask_for_manifest()
             return False
         return bool(proofs) and proofs[-1] is proof
 
-    with suppress(BadProof, Corrupt):
-        await service.waits.until(is_there, WAIT_S, caller.subject)
-        covered = [
-            one for one in entries if proofs and one.position <= proofs[-1].manifest.log_size
-        ]
-        if covered:
-            last = LastEvent(covered[-1].version, covered[-1].leaf, covered[-1].salt)
-            proofs[-1].check(stream, last)
-            return _Last(proofs[-1], last)
-    return None
+    await service.waits.until(is_there, WAIT_S, caller.subject)
+    return proofs[-1] if proofs else None
 
 
 async def _newest(size_min: int, service: Services) -> Note:
@@ -207,24 +268,21 @@ async def _growth(checkpoints: dict[str, Note], service: Services) -> dict[str, 
     }
 
 
-_Opened = tuple[EventAnswer, list[bytes] | None]
-"""An event, and the disclosures of its chosen fields, where it has such."""
+_Opened = tuple[EventAnswer, list[bytes]]
+"""An event, and the disclosures of its chosen fields."""
 
 
 async def _opened(
     history: StreamHistory, events: Sequence[EventAnswer], chosen: Chosen, service: Services
 ) -> list[_Opened]:
     if not chosen.names:
-        return [(event, None) for event in events]
+        return [(event, []) for event in events]
     found = list[_Opened]()
-    disclosures = await service.histories.disclosures(history)
+    disclosures = await service.histories.disclosures(history.events)
     for recorded, event, own in zip(history.events, events, disclosures, strict=True):
-        if own is not None:
-            found.append((event, [each.text for each in own if chosen.covers(each.name)]))
-        elif recorded.event is not None and is_personal(recorded.event):
-            found.append((with_stated(event, recorded.event, chosen), None))
-        else:
-            found.append((event, None))
+        if own is None and recorded.event is not None:
+            event = with_stated(event, recorded.event, chosen)  # noqa: PLW2901
+        found.append((event, [each.text for each in own or [] if chosen.covers(each.name)]))
     return found
 
 
@@ -256,6 +314,7 @@ async def _completeness(last: _Last, newest: Note, service: Services) -> Complet
     return Completeness(
         manifest=manifest,
         last=last.event,
+        beside=None if last.event else last.proof.proof.leaf,
         path=last.proof.proof.siblings,
         entry_proof=TlogProof(index, tuple(path), checkpoint),
         consistency=await _path(trees.consistency(EVENTS, manifest.log_size, _size(newest))),

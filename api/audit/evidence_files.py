@@ -23,6 +23,7 @@ from transparency.entries import Recorded
 from transparency.last_events import LastEvent
 from transparency.manifests import Manifest
 from transparency.notes import Note, NoteVerifier
+from transparency.prefix_tree import Leaf
 from transparency.proof_text import TlogProof
 
 from .answers import EventAnswer
@@ -33,6 +34,8 @@ SIGNATURE: Final = "permit-evidence+jwt"
 VERIFIER = "verify_evidence.py"
 PART_BYTES = 256 * 1024
 """Of the zip, in memory at a time."""
+_ELSEWHERE = {"details", "stored", "disclosures"}
+"""What of an event stands in files of its own."""
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip, so that equal evidence has equal bytes."""
 
@@ -40,34 +43,48 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
     """``state`` are the stored bytes, ``recorded`` has the tree's entry of them, ``disclosures``
-    are those of the personal fields that are opened."""
+    prove the personal fields that are opened."""
 
     answer: EventAnswer
     state: bytes
     recorded: Recorded
     proof: TlogProof
-    disclosures: Sequence[bytes] | None
+    disclosures: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
     """Proof that no later event is missing: the last one in the map of a manifest, its path to the
-    map's root, and the manifest's proof."""
+    map's root, and the manifest's proof. Where there is none at all, ``beside`` is the leaf that
+    stands in its place, if one does."""
 
     manifest: Manifest
-    last: LastEvent
+    last: LastEvent | None
+    beside: Leaf | None
     path: Sequence[bytes]
     entry_proof: TlogProof
     consistency: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """``checkpoints`` are ``before`` and ``after`` the instant ``at``, where there are such, and
-    the ``newest``, in this order; ``growth`` leads from each to the next. ``service_keys`` is the
-    JWKS that verifies what ``sign`` signs."""
+class Issuer:
+    """The log and the service that evidence comes from. ``service_keys`` is the JWKS that verifies
+    what ``sign`` signs."""
 
     origin: str
+    policy: Json
+    log_keys: list[NoteVerifier]
+    witness_keys: list[NoteVerifier]
+    service_keys: Json
+    sign: Callable[[Json], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """``checkpoints`` are ``before`` and ``after`` the instant ``at``, where there are such, and
+    the ``newest``, in this order; ``growth`` leads from each to the next."""
+
+    issuer: Issuer
     stream: str
     case: str
     asked_by: str
@@ -80,11 +97,6 @@ class Evidence:
     growth: Mapping[str, list[bytes]]
     completeness: Completeness | None
     state: Json | None
-    policy: Json
-    log_keys: list[NoteVerifier]
-    witness_keys: list[NoteVerifier]
-    service_keys: Json
-    sign: Callable[[Json], str]
 
     def zipped(self) -> Iterator[bytes]:
         """Make the zip, part by part. Last come the list of all other files with their digests, and
@@ -107,10 +119,10 @@ class Evidence:
         yield written.taken()
 
     def _signature(self, listed: bytes) -> str:
-        return self.sign(
+        return self.issuer.sign(
             {
                 "iat": int(self.made_at.timestamp()),
-                "origin": self.origin,
+                "origin": self.issuer.origin,
                 "stream": self.stream,
                 "evidence_sha256": hashlib.sha256(listed).hexdigest(),
             }
@@ -119,7 +131,7 @@ class Evidence:
     def _index(self, digests: Mapping[str, str]) -> Json:
         return {
             "format": FORMAT,
-            "origin": self.origin,
+            "origin": self.issuer.origin,
             "stream": self.stream,
             "case": self.case,
             "asked_by": self.asked_by,
@@ -142,10 +154,10 @@ class Evidence:
     def _files(self) -> Iterator[tuple[str, bytes | Iterator[bytes]]]:
         yield "README.txt", _resource("api", "templates/evidence.txt")
         yield VERIFIER, _resource("tools", VERIFIER)
-        yield "policy.json", _json(self.policy)
-        yield "keys/log.txt", _lines(self.log_keys)
-        yield "keys/witnesses.txt", _lines(self.witness_keys)
-        yield "keys/service.json", _json(self.service_keys)
+        yield "policy.json", _json(self.issuer.policy)
+        yield "keys/log.txt", _lines(self.issuer.log_keys)
+        yield "keys/witnesses.txt", _lines(self.issuer.witness_keys)
+        yield "keys/service.json", _json(self.issuer.service_keys)
         yield "opened/history.json", self._history()
         if self.state is not None:
             yield "opened/state.json", _json(self.state)
@@ -158,11 +170,15 @@ class Evidence:
             yield f"entries/{position}.json", event.recorded.entry
             yield f"details/{position}.json", event.recorded.details
             yield f"states/{position}.bin", event.state
-            if event.disclosures is not None:
+            if event.disclosures:
                 yield f"disclosures/{position}.txt", b"".join(d + b"\n" for d in event.disclosures)
             yield f"proofs/{position}.tlog-proof", str(event.proof).encode()
         if complete := self.completeness:
-            yield "manifest/row.json", complete.last.row
+            if complete.last:
+                yield "manifest/row.json", complete.last.row
+            if beside := complete.beside:
+                leaf = {"key": beside.key.hex(), "value": beside.value.hex()}
+                yield "manifest/beside.json", _json(leaf)
             yield "manifest/row-path.txt", _hashes(complete.path)
             yield "manifest/entry.json", complete.manifest.entry
             yield "manifest/entry.tlog-proof", str(complete.entry_proof).encode()
@@ -170,8 +186,9 @@ class Evidence:
 
     def _history(self) -> Iterator[bytes]:
         """One JSON array, event by event."""
+        yield b"["
         for n, event in enumerate(self.events):
-            yield (b",\n" if n else b"[") + _json(event.answer.model_dump(exclude={"details"}))
+            yield (b",\n" if n else b"") + _json(event.answer.model_dump(exclude=_ELSEWHERE))
         yield b"]\n"
 
 

@@ -94,15 +94,19 @@ async def application_registrar_reads(
     dependencies=WHOLE_HISTORY,
 )
 async def application_evidence(
-    receipt_number: str, caller: Investigator, service: Service, disclose: Disclose = None
+    receipt_number: str,
+    investigation: Investigator,
+    service: Service,
+    disclose: Disclose = None,
 ) -> Response:
     """All events of an application as they are stored, each with its proof, as for permits."""
     chosen = Chosen.of(disclose)
     history = await _history(well_formed(receipt_number), service)
     answers, application = await asyncio.to_thread(_event_answers, history, for_evidence=True)
     state = application_document(application) if application else None
-    opened = Chosen(()) if _hidden(application) else chosen
-    return await zipped(history, answers, state, service.clock.now(), opened, caller, service)
+    return await zipped(
+        history, answers, state, service.clock.now(), chosen, investigation, service
+    )
 
 
 def _event_answers(

@@ -44,6 +44,7 @@ from .answers import (
 from .audited import WHOLE_HISTORY, AuditedRoute, Investigator, is_about, stream
 from .changes import event_page, hidden, plain, with_details
 from .checks import checked_again
+from .disclosing import Chosen, Disclose
 
 EVENTS_MAX = 200
 MARKS_MAX = 1_000
@@ -73,10 +74,13 @@ async def events(
     service: Service,
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 100,
+    disclose: Disclose = None,
 ) -> HistoryAnswer:
-    """The history: who, where, when, and each field's old and new value."""
+    """The history: who, where, when, and each field's old and new value; with what proves the
+    fields in `disclose` against the log."""
+    chosen = Chosen.of(disclose)
     number = well_formed(permit_number)
-    head, page, is_more = await event_page(service.histories, number, after, limit)
+    head, page, is_more = await event_page(service.histories, number, after, limit, chosen)
     next_after = page[-1].version if is_more else None
     response.headers.update(next_page(request, after=next_after))
     return HistoryAnswer(
@@ -206,7 +210,7 @@ async def registrar_reads(
 async def reads(
     request: Request,
     response: Response,
-    caller: Investigator,
+    investigation: Investigator,
     service: Service,
     subject: Annotated[
         str | None,
@@ -217,12 +221,16 @@ async def reads(
     limit: Annotated[int, Query(ge=1, le=READS_MAX)] = 50,
 ) -> ReadsAnswer:
     """The audit reads of the token's case, the newest first, refused ones too; without this one.
-    With the scope `audit:supervise` those of all cases, and those that named none."""
+    Where the case is that of the header, only the caller's own in it. With the scope
+    `audit:supervise` those of all cases, and those that named none."""
     named = stream(subject) if subject else None
     is_about(request, named)
-    case = None if Scope.AUDIT_SUPERVISE in caller.scopes else caller.case
+    caller, case, reader = investigation.caller, None, None
+    if Scope.AUDIT_SUPERVISE not in caller.scopes:
+        case = investigation.case
+        reader = None if investigation.is_granted else caller.subject
     found = await service.audit_reads.recent(
-        named or subject, before or POSITION_MAX, limit, case=case
+        named or subject, before or POSITION_MAX, limit, case=case, reader=reader
     )
     next_before = found[-1].position if len(found) == limit else None
     response.headers.update(next_page(request, before=next_before))

@@ -70,6 +70,7 @@ class RemoteServices:
     receipts: ReceiptSigner
     metrics_access: MetricsAccess
     sessions: None = None
+    holder_numbers: None = None
     """Pages are the ledger's own."""
     public_url: str | None = None
 

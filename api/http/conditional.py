@@ -23,7 +23,10 @@ CONDITION_LENGTH_MAX = 1000
 """Characters, of all lines of a header together."""
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_TAGS = re.compile(rf"[ \t]*(?:{_TAG})?(?:[ \t]*,[ \t]*(?:{_TAG})?)*[ \t]*")
+_SPACE = r"[ \t]*+"
+_MEMBER = rf"{_SPACE}(?:{_TAG}{_SPACE})?+"
+_TAGS = re.compile(rf"{_MEMBER}(?:,{_MEMBER})*+")
+"""In one way only: what a space belongs to is never tried again."""
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})(?:-[a-z_]+)?")
 _OF_CONTENT: Final = {b"content-type", b"content-length", b"content-disposition"}
 

@@ -37,7 +37,7 @@ class SignedIn(Protocol):
 class SessionLookup(Protocol):
     """Finds the session of a cookie."""
 
-    async def of(self, identifier: str) -> SignedIn | None: ...
+    async def of(self, identifier: str, *, is_use: bool = True) -> SignedIn | None: ...
 
 
 def is_used(scope: AsgiScope) -> bool:
@@ -63,14 +63,17 @@ def csrf_token(scope: AsgiScope) -> str:
     return next(_headers(scope, CSRF_HEADER.lower().encode()), "")
 
 
-async def signed_in(scope: AsgiScope, sessions: SessionLookup, origin: str) -> Principal:
-    """Authenticate the caller by the session's cookie.
+async def signed_in(
+    scope: AsgiScope, sessions: SessionLookup, origin: str, *, is_use: bool = True
+) -> Principal:
+    """Authenticate the caller by the session's cookie. The request prolongs the session if it
+    ``is_use``; a page sends some by itself.
 
     Raises:
         HttpProblem: 401 without a session that goes on; 403 where another origin asks.
         Unavailable
     """
-    session = await sessions.of(cookie_of(scope, COOKIE) or "")
+    session = await sessions.of(cookie_of(scope, COOKIE) or "", is_use=is_use)
     if session is None:
         raise HttpProblem(
             401,
@@ -80,6 +83,16 @@ async def signed_in(scope: AsgiScope, sessions: SessionLookup, origin: str) -> P
         )
     require_own_page(scope, session, origin)
     return session.principal
+
+
+async def goes_on(scope: AsgiScope, sessions: SessionLookup) -> bool:
+    """Whether the session of a request that was answered before still goes on; this prolongs it
+    not.
+
+    Raises:
+        Unavailable
+    """
+    return await sessions.of(cookie_of(scope, COOKIE) or "", is_use=False) is not None
 
 
 def require_own_page(scope: AsgiScope, session: SignedIn, origin: str) -> None:

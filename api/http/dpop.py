@@ -78,15 +78,23 @@ class SeenProofs:
         now = time.monotonic() if now is None else now
         while self._seen and next(iter(self._seen.values())) <= now:
             self._seen.popitem(last=False)
-        digest = hashlib.sha256(f"{proof.device} {proof.proof_id}".encode()).digest()[:16]
+        digest = _digest(proof)
         if digest in self._seen:
             raise BadProof("it was used before")
         if len(self._seen) >= self._seen_max:
             raise Unavailable("Too many proofs are in use: try again later.")
         self._seen[digest] = now + SEEN_S
 
+    def forget(self, proof: Proof) -> None:
+        """Let a proof be used again, where what it was for has failed."""
+        self._seen.pop(_digest(proof), None)
+
     def __len__(self) -> int:
         return len(self._seen)
+
+
+def _digest(proof: Proof) -> bytes:
+    return hashlib.sha256(f"{proof.device} {proof.proof_id}".encode()).digest()[:16]
 
 
 def verify(proof: str, *, method: str, url: str, token: str, now: float | None = None) -> Proof:

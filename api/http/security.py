@@ -33,7 +33,7 @@ from .origin import origin_of
 from .problems import HttpProblem
 from .roles import Scope
 from .services import services
-from .tokens import BadToken, Principal, TokenVerifier
+from .tokens import BadToken, HolderLookup, Principal, TokenVerifier
 
 BEARER, DPOP = "bearer", "dpop"
 _SPENT = "spent_proof"
@@ -68,6 +68,9 @@ class Access(Protocol):
     def sessions(self) -> SessionLookup | None: ...
 
     @property
+    def holder_numbers(self) -> HolderLookup | None: ...
+
+    @property
     def public_url(self) -> str | None: ...
 
 
@@ -84,33 +87,36 @@ def documented(
     """Dependency, for OpenAPI only: either scheme is accepted."""
 
 
-def require(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency: the caller, who has at least one of ``scopes``; else 401 or 403."""
+def require(*scopes: Scope, is_use: bool = True) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency: the caller, who has at least one of ``scopes``; else 401 or 403. The
+    request prolongs a session if it ``is_use``."""
 
     async def principal(
         request: Request,
         service: Annotated[Access, Depends(services)],
         _: Annotated[None, Depends(documented)],
     ) -> Principal:
-        caller = await admitted(request.scope, service, *scopes)
+        caller = await admitted(request.scope, service, *scopes, is_use=is_use)
         request.state.caller = caller.subject
         return caller
 
     return principal
 
 
-async def admitted(scope: AsgiScope, access: Access, *scopes: Scope) -> Principal:
+async def admitted(
+    scope: AsgiScope, access: Access, *scopes: Scope, is_use: bool = True
+) -> Principal:
     """Authenticate the caller and require at least one of ``scopes``.
 
     Raises:
         HttpProblem: 401 or 403.
     """
-    caller = await authenticated(scope, access)
+    caller = await authenticated(scope, access, is_use=is_use)
     require_scope(caller, *scopes)
     return caller
 
 
-async def authenticated(scope: AsgiScope, access: Access) -> Principal:
+async def authenticated(scope: AsgiScope, access: Access, *, is_use: bool = True) -> Principal:
     """Authenticate the caller, whatever its scopes. From then on the request's state has it as
     ``principal``, also if the request is refused afterwards.
 
@@ -119,7 +125,8 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
     """
     if access.sessions is not None and cookies.is_used(scope):
         origin = origin_of(scope, access.public_url)
-        caller = await cookies.signed_in(scope, access.sessions, origin)
+        caller = await cookies.signed_in(scope, access.sessions, origin, is_use=is_use)
+        await require_current_number(caller, access)
         scope.setdefault("state", {})["principal"] = caller
         return caller
     given = credentials_of(scope)
@@ -128,10 +135,47 @@ async def authenticated(scope: AsgiScope, access: Access) -> Principal:
         _require_scheme(given.scheme, caller)
     except BadToken as error:
         raise _not_authenticated(given.scheme, error) from None
+    await require_current_number(caller, access)
     if caller.bound_to is not None:
         _require_proof(scope, access, given.token, caller.bound_to)
     scope.setdefault("state", {})["principal"] = caller
     return caller
+
+
+async def is_still_signed_in(scope: AsgiScope, access: Access) -> bool:
+    """Whether a caller who was authenticated still is, for answers that take long: a session may
+    have ended, and a holder's number may have been corrected. A token is good until it expires.
+
+    Raises:
+        Unavailable
+    """
+    sessions, numbers = access.sessions, access.holder_numbers
+    if sessions is not None and cookies.is_used(scope):
+        is_ended = not await cookies.goes_on(scope, sessions)
+        if is_ended:
+            return False
+    return numbers is None or await numbers.is_current(scope["state"]["principal"])
+
+
+async def require_current_number(
+    caller: Principal, access: Access, *, at_once: bool = False
+) -> None:
+    """Require that a holder who was found by a citizen number still has it; within a minute, or
+    ``at_once``.
+
+    Raises:
+        HttpProblem: 401.
+        Unavailable
+    """
+    if access.holder_numbers is None:
+        return
+    if not await access.holder_numbers.is_current(caller, at_once=at_once):
+        raise HttpProblem(
+            401,
+            "UNAUTHENTICATED",
+            "The account's citizen ID number is no longer this permit's: sign in again.",
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
 
 
 def credentials_of(scope: AsgiScope) -> Credentials:

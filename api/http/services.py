@@ -40,7 +40,7 @@ from .cookies import SessionLookup
 from .dpop import SeenProofs
 from .rate_limits import CheckLimits, RateLimit
 from .streams import Streams
-from .tokens import Principal, TokenVerifier
+from .tokens import HolderLookup, Principal, TokenVerifier
 from .waits import Waits
 
 if TYPE_CHECKING:  # these packages are built on this one
@@ -55,7 +55,8 @@ if TYPE_CHECKING:  # these packages are built on this one
 @dataclass(frozen=True, slots=True)
 class Services:
     """``public_url`` is the origin under which callers know the service; ``None``: each request's.
-    ``sessions`` are those of pages, where there is a provider to sign in at.
+    ``sessions`` are those of pages, where there is a provider to sign in at. ``holder_numbers``
+    are looked up where accounts name the citizen number instead of the holder.
     ``decoders`` read verifiers' pictures, ``portraits`` those of registrars, who need not wait for
     the others.
 
@@ -110,6 +111,7 @@ class Services:
     public_waits: Waits
     metrics_access: MetricsAccess
     sessions: SessionLookup | None = None
+    holder_numbers: HolderLookup | None = None
     public_url: str | None = None
     min_position_wait_s: float = 2.0
     check_wait_s: float = 0.1

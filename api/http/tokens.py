@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -23,6 +23,7 @@ ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]
 LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 8192
 CLAIM_LENGTH_MAX = 200
+AMR_MAX = 50
 KEYS_TRIED_MAX = 8
 """Candidates for a token that names no key."""
 KNOWN_MAX = 10_000
@@ -62,7 +63,9 @@ class Principal:
     """The caller, by the token's claims.
 
     ``bound_to`` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1): the token
-    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time.
+    is accepted only with a DPoP proof by that key. ``expires_at`` is POSIX time. ``citizen_index``
+    is the blind index of the citizen number by which a holder was found, in hex; ``None`` where the
+    token names the holder.
     """
 
     subject: str
@@ -73,6 +76,13 @@ class Principal:
     bound_to: str | None = None
     expires_at: float = math.inf
     authentication: Authentication = Authentication()
+    citizen_index: str | None = None
+
+
+class HolderLookup(Protocol):
+    """Says whether the number that has led to a holder is still that holder's."""
+
+    async def is_current(self, caller: Principal, *, at_once: bool = False) -> bool: ...
 
 
 class TokenVerifier:
@@ -125,7 +135,9 @@ class TokenVerifier:
         if caller is None or time.time() >= until:
             claims = await self.claims(token)
             caller = await self._principal_of(claims) if self._principal_of else _principal(claims)
-            self._known[digest] = (caller.expires_at, caller)
+            # The keys may have changed meanwhile, and what is remembered is by those of now.
+            if self._keys() is keys is self._known_by:
+                self._known[digest] = (caller.expires_at, caller)
         return caller
 
     async def claims(self, token: str) -> dict[str, Any]:
@@ -221,10 +233,14 @@ def authentication_of(claims: Mapping[str, Any]) -> Authentication:
     return Authentication(
         issuer=str(claims.get("iss", "")),
         account=account if isinstance(account, str) else "",
-        acr=acr if isinstance(acr, str) and len(acr) <= CLAIM_LENGTH_MAX else None,
-        amr=tuple(each for each in amr if isinstance(each, str)) if isinstance(amr, list) else (),
+        acr=acr if _is_name(acr) else None,
+        amr=tuple(filter(_is_name, amr[:AMR_MAX])) if isinstance(amr, list) else (),
         at=at,
     )
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= CLAIM_LENGTH_MAX and unseen(value) is None
 
 
 def _scopes(value: object) -> frozenset[str]:

@@ -62,8 +62,8 @@ class LiveSummaryFeed(PublicFeed):
 
 
 def document(summary: LiveSummary) -> Json:
-    """The summary as JSON. Counts are rounded down, so that a new position of the public log does
-    not show of what kind its event is. Restrictions and erasures are left out: who knows of a case
+    """The summary as JSON. Counts are rounded down, so that one event more or less rarely shows.
+    Restrictions and erasures are left out: who knows of a case
     would learn when it was decided."""
     return {
         "log_position": summary.log_position,

@@ -1,6 +1,7 @@
 """Residence permits: registrars' commands, holders' devices, live codes."""
 
 __all__ = [
+    "absence",
     "answers",
     "display",
     "face_matches",

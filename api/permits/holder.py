@@ -14,7 +14,7 @@ from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
 from api.http.reading import Reads, known, known_tags, listed, reads, shown_permit, well_formed
 from api.http.roles import Scope
-from api.http.security import credential_digest, require, require_device
+from api.http.security import credential_digest, require, require_current_number, require_device
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from api.http.writing import answered, command_by
@@ -77,10 +77,12 @@ async def claim(
     ] = None,
 ) -> Response:
     """Claim the electronic permit (申领电子居住证) for the device that proves to hold the key."""
+    caller = cast("Principal", request.state.principal)
+    await require_current_number(caller, service, at_once=True)
     device = _device(body.device_key)
     require_device(request, service, device.thumbprint)
     claimed = Claimed(
-        caller=cast("Principal", request.state.principal),
+        caller=caller,
         nonce=credential_digest(request, service),
         device=device.thumbprint,
         key=command.key,

@@ -47,13 +47,14 @@ class What(StrEnum):
     """A command that changed nothing, or was refused, or was sent again."""
 
 
-def at_station(*scopes: Scope) -> Callable[..., Awaitable[Principal]]:
+def at_station(*scopes: Scope, is_use: bool = True) -> Callable[..., Awaitable[Principal]]:
     """Make a dependency: the caller, who has at least one of ``scopes``; a registrar also has a
-    station that the policy knows. Else 401 or 403."""
+    station that the policy knows. Else 401 or 403. The request prolongs a session if it
+    ``is_use``."""
 
     async def principal(
         service: Annotated[Services, Depends(services)],
-        caller: Annotated[Principal, Depends(require(*scopes))],
+        caller: Annotated[Principal, Depends(require(*scopes, is_use=is_use))],
     ) -> Principal:
         if STATION_SCOPES.intersection(scopes) & caller.scopes:
             require_station(caller, service.policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Security
@@ -18,12 +18,14 @@ from api.http.roles import Scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
 from domain.calendar import shanghai_date
+from domain.instants import instant_of
 from domain.permit_document import permit_document
 from projections.queries.work_list import (
     ROWS_MAX,
     EndorsementWindow,
     Listed,
     ListedStatus,
+    NotAPlace,
     Place,
     Selection,
 )
@@ -77,7 +79,7 @@ async def work_list(
     try:
         place = _parsed(before) if before is not None else None
         found = await views.listed(lambda: service.work_lists.page(selection, place, limit))
-    except ValueError:
+    except NotAPlace:
         problem = "before: the `next_before` of a page of this list is expected"
         raise HttpProblem(422, "INVALID_REQUEST", problem) from None
     next_before = _written(found.next_place) if found.next_place else None
@@ -116,14 +118,14 @@ def _written(place: Place) -> str:
 def _parsed(text: str) -> Place:
     """
     Raises:
-        ValueError: it is no place.
+        NotAPlace
     """
     at, _, number = text.partition(_SEPARATOR)
     if not (number.isascii() and number.isalnum()):
-        raise ValueError("no permit number")
-    if "T" not in at:
-        return Place(date.fromisoformat(at), number)
-    instant = datetime.fromisoformat(at)
-    if instant.tzinfo is None:
-        raise ValueError("an instant without an offset")
-    return Place(instant.astimezone(UTC), number)
+        raise NotAPlace
+    try:
+        if "T" not in at:
+            return Place(date.fromisoformat(at), number)
+        return Place(instant_of(at).astimezone(UTC), number)
+    except (ValueError, OverflowError):
+        raise NotAPlace from None

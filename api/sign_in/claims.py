@@ -132,11 +132,18 @@ class ClaimsMapping:
         return text_claim({path: value}, path)
 
     def _texts(self, claims: Mapping[str, Any], path: str) -> list[str]:
+        """Read the names in a list, or those in one text, with spaces between them."""
         value = _found(claims, path)
-        values: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
-        if len(values) > ROLES_MAX or not all(isinstance(each, str) for each in values):
+        if isinstance(value, str):
+            value = [name for name in value.split(" ") if name]
+        values: list[Any] = [] if value is None else value if isinstance(value, list) else [None]
+        if len(values) > ROLES_MAX or not all(map(_is_shown, values)):
             raise BadToken(f"the claim '{path}' must be a list of at most {ROLES_MAX} texts")
-        return [name for each in values for name in each.split(" ") if name]
+        return values
+
+
+def _is_shown(value: object) -> bool:
+    return isinstance(value, str) and unseen(value) is None
 
 
 def _found(claims: Mapping[str, Any], path: str) -> Any:

@@ -8,12 +8,13 @@ for the sign-in that the browser began.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, cast
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -24,14 +25,17 @@ from joserfc.jwk import KeySet
 
 from api.http.dpop import AGE_MAX_S
 from api.http.jose import UNREADABLE, numeric_date
-from api.http.tokens import LEEWAY_S, BadToken, UnknownKey, signed_claims
+from api.http.tokens import LEEWAY_S, BadToken, UnknownKey, signed_claims, text_claim
 
 from .sessions import ProviderAccount
 
 TIMEOUT_S = 8.0
-METADATA_BYTES_MAX = 64 * 1024
+"""For an answer as a whole."""
+ANSWER_BYTES_MAX = 64 * 1024
 METADATA_AGE_S = 5
 """Asked again with almost each sign-in, so that the page says it where the provider is down."""
+FAILED_S = 2
+"""After a failure it is not asked for so long, whatever number of strangers wants to sign in."""
 KEYS_AGE_S = 300
 SCOPE = "openid profile"
 LOGOUT_AGE_MAX_S = AGE_MAX_S
@@ -104,12 +108,16 @@ class Provider:
         self._failures: tuple[type[Exception], ...] = (
             httpx2.HTTPError,
             httpx2.InvalidURL,
-            ValueError,
+            OSError,
+            OverflowError,
+            *UNREADABLE,
             *failures,
         )
         self._tls = httpx2.create_ssl_context()  # tens of ms each time, which would block the loop
         self._known: tuple[float, Metadata] | None = None
         self._keys: tuple[float, str, Keys] | None = None
+        self._reading: asyncio.Task[tuple[Metadata, Keys]] | None = None
+        self._not_before = -math.inf
 
     @property
     def issuer(self) -> str:
@@ -143,7 +151,7 @@ class Provider:
         """
         metadata, keys = await self._metadata()
         try:
-            async with self._http() as http:
+            async with asyncio.timeout(TIMEOUT_S), self._http() as http:
                 found = await http.fetch_token(
                     metadata.token,
                     grant_type="authorization_code",
@@ -152,21 +160,20 @@ class Provider:
                 )
         except OAuthError as error:
             raise SignInRefused(_code_of(error)) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        except self._failures as error:
             raise ProviderUnavailable(type(error).__name__) from None
         id_token, access_token = found.get("id_token"), found.get("access_token")
         if not isinstance(id_token, str) or not isinstance(access_token, str):
             raise SignInRefused("invalid_answer")
         claims = await self._verified(id_token, keys)
-        if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
-            raise SignInRefused("invalid_answer")
-        if not (isinstance(subject := claims.get("sub"), str) and subject):
+        own = str(claims.get("nonce")).encode(errors="replace")
+        if not hmac.compare_digest(own, nonce.encode()) or _text(claims, "sub") is None:
             raise SignInRefused("invalid_answer")
         return Tokens(id_token, claims, access_token)
 
-    async def end_session_address(self, id_token: str, back_to: str) -> str | None:
+    async def end_session_address(self, id_token: str | None, back_to: str) -> str | None:
         """The address at which the provider's own session ends (RP-initiated logout), if it has
-        one.
+        one. Without an ID token as a hint the provider asks whether to end it.
 
         Raises:
             ProviderUnavailable
@@ -174,13 +181,9 @@ class Provider:
         metadata, _ = await self._metadata()
         if metadata.end_session is None:
             return None
-        query = urlencode(
-            {
-                "id_token_hint": id_token,
-                "client_id": self._client.client_id,
-                "post_logout_redirect_uri": back_to,
-            }
-        )
+        hint = {} if id_token is None else {"id_token_hint": id_token}
+        own = {"client_id": self._client.client_id, "post_logout_redirect_uri": back_to}
+        query = urlencode(hint | own)
         separator = "&" if urlsplit(metadata.end_session).query else "?"
         return f"{metadata.end_session}{separator}{query}"
 
@@ -197,21 +200,17 @@ class Provider:
         _, keys = await self._metadata()
         claims = await self._verified(logout_token, keys, needs_expiry=False)
         events = claims.get("events")
-        subject, session, token_id = (claims.get(name) for name in ("sub", "sid", "jti"))
+        subject, session, token_id = (_text(claims, name) for name in ("sub", "sid", "jti"))
         is_valid = (
             isinstance(events, Mapping)
             and isinstance(events.get(LOGOUT_EVENT), Mapping)
             and "nonce" not in claims
-            and isinstance(token_id, str)
-            and (isinstance(subject, str) or isinstance(session, str))
+            and (subject is not None or session is not None)
             and abs(time.time() - numeric_date(claims.get("iat"))) <= LOGOUT_AGE_MAX_S
         )
-        if not is_valid:
+        if not is_valid or token_id is None:
             raise SignInRefused("invalid_answer")
-        return ProviderAccount(
-            subject if isinstance(subject, str) else "",
-            session if isinstance(session, str) else None,
-        ), str(token_id)
+        return ProviderAccount(subject or "", session), token_id
 
     async def _verified(
         self, token: str, keys: Keys, *, needs_expiry: bool = True
@@ -246,10 +245,24 @@ class Provider:
             raise BadToken("it is from the future")
 
     async def _metadata(self) -> tuple[Metadata, Keys]:
-        """
+        """Share the reading that is under way, or begin one; it goes on if a caller is cancelled.
+
         Raises:
             ProviderUnavailable
         """
+        if self._reading is None:
+            if time.monotonic() < self._not_before:
+                raise ProviderUnavailable("it failed a moment ago")
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(self._has_read)
+        return await asyncio.shield(self._reading)
+
+    def _has_read(self, reading: asyncio.Task[tuple[Metadata, Keys]]) -> None:
+        self._reading = None
+        if not reading.cancelled() and reading.exception() is not None:
+            self._not_before = time.monotonic() + FAILED_S
+
+    async def _read(self) -> tuple[Metadata, Keys]:
         now = time.monotonic()
         try:
             if self._known is None or now - self._known[0] > METADATA_AGE_S:
@@ -271,16 +284,11 @@ class Provider:
 
     async def _discovered(self) -> bytes:
         address = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
-        content = b""
         async with (
-            httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as http,
-            http.stream("GET", address) as answer,
+            asyncio.timeout(TIMEOUT_S),
+            httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._tls, event_hooks=_BOUNDED) as http,
         ):
-            async for part in answer.raise_for_status().aiter_bytes():
-                content += part
-                if len(content) > METADATA_BYTES_MAX:
-                    raise ValueError("it is too large")
-        return content
+            return (await http.get(address)).raise_for_status().content
 
     def _http(self) -> AsyncOAuth2Client:
         return AsyncOAuth2Client(
@@ -291,7 +299,42 @@ class Provider:
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
             verify=self._tls,
+            event_hooks=_BOUNDED,
         )
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """An answer's body, which ends with an error where it is too large."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        taken = 0
+        async for part in self._body:
+            taken += len(part)
+            if taken > ANSWER_BYTES_MAX:
+                raise httpx2.DecodingError("it is too large")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _ask_unpacked(request: httpx2.Request) -> None:
+    request.headers["Accept-Encoding"] = "identity"
+
+
+async def _bound(answer: httpx2.Response) -> None:
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise httpx2.DecodingError("it is packed, although that was not asked for")
+    answer.stream = _Bounded(cast("httpx2.AsyncByteStream", answer.stream))
+
+
+_BOUNDED: Final[dict[str, list[Callable[..., Any]]]] = {
+    "request": [_ask_unpacked],
+    "response": [_bound],
+}
 
 
 def _metadata_of(content: bytes, issuer: str) -> Metadata:
@@ -307,10 +350,23 @@ def _metadata_of(content: bytes, issuer: str) -> Metadata:
     for name, address in found.items():
         if address is None and name not in _ENDPOINTS:
             continue
-        if not isinstance(address, str) or (is_secure and not address.startswith("https://")):
+        schemes = ("https",) if is_secure else ("https", "http")
+        url = urlsplit(address) if isinstance(address, str) else None
+        if url is None or url.scheme not in schemes or not url.hostname:
             raise ValueError(f"the metadata have no usable {name}")
     authorization, token, keys = (str(found[name]) for name in _ENDPOINTS)
     return Metadata(authorization, token, keys, found["end_session_endpoint"])
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str | None:
+    """
+    Raises:
+        SignInRefused: it is not a short text of printable characters.
+    """
+    try:
+        return text_claim(claims, name)
+    except BadToken:
+        raise SignInRefused("invalid_answer") from None
 
 
 def _code_of(error: OAuthError) -> str:

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qs
@@ -18,11 +18,12 @@ from pydantic import AwareDatetime, BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from api.http import cookies
+from api.http.admission import Admission, client_of
 from api.http.documents import problems
 from api.http.dpop import BadProof, Proof, SeenProofs
 from api.http.problems import HttpProblem
 from api.http.roles import Role
-from api.http.tokens import BadToken, authentication_of
+from api.http.tokens import BadToken, authentication_of, text_claim
 from ledger.errors import Unavailable
 
 from .accounts import Accounts
@@ -36,9 +37,11 @@ NEXT_DEFAULT = "/"
 PARAMETER_LENGTH_MAX = 2048
 PATH_LENGTH_MAX = 100
 FIELDS_MAX = 10
+AT_ONCE_MAX, OF_A_CLIENT_MAX = 100, 20
+"""Requests that may wait for the provider, which is asked for strangers too."""
 CALLBACK: Final = "/auth/callback"
 PROBLEM_PAGE = "/signed-out"
-_PAGE = re.compile(r"/(?:[a-z0-9][a-z0-9-]*/?)*")
+_PAGE = re.compile(r"/(?:[a-z0-9][a-z0-9-]*+/?+)*+")
 _ERRORS: Final = {
     "access_denied": "access_denied",
     "unmet_authentication_requirements": "no_face_match",
@@ -85,6 +88,13 @@ class SignIn:
     logouts: SeenProofs
     public_url: str
     step_up: StepUp
+    waiting: Admission = field(
+        default_factory=lambda: Admission(
+            AT_ONCE_MAX,
+            "Too many sign-ins are going on: try again in a moment.",
+            a_client_max=OF_A_CLIENT_MAX,
+        )
+    )
 
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
@@ -102,12 +112,13 @@ async def begin(
     sign_in = _of(request)
     pending = PendingSignIn.begin(own_page(next), steps_up=step_up is not None)
     try:
-        address = await sign_in.provider.address(
-            state=pending.state,
-            nonce=pending.nonce,
-            verifier=pending.verifier,
-            more=sign_in.step_up.parameters() if pending.steps_up else None,
-        )
+        with sign_in.waiting.place(client_of(request)):
+            address = await sign_in.provider.address(
+                state=pending.state,
+                nonce=pending.nonce,
+                verifier=pending.verifier,
+                more=sign_in.step_up.parameters() if pending.steps_up else None,
+            )
     except ProviderUnavailable as error:
         return _failed("provider_unavailable", pending.next, error)
     response = RedirectResponse(address, 303, _NO_STORE)
@@ -123,7 +134,8 @@ async def callback(request: Request) -> Response:
     if pending is None:
         return _failed("expired", PROBLEM_PAGE)
     try:
-        response = await _finish(request, sign_in, pending)
+        with sign_in.waiting.place(client_of(request)):
+            response = await _finish(request, sign_in, pending)
     except SignInRefused as refused:
         response = _failed(refused.code, pending.next)
     except NoRole as missing:
@@ -180,15 +192,22 @@ async def back_channel_logout(request: Request) -> Response:
     """End the sessions that the provider says have ended (OpenID Connect Back-Channel Logout
     1.0); the body is a form with `logout_token`."""
     sign_in = _of(request)
-    form = parse_qs((await request.body()).decode("ascii", "replace"), max_num_fields=FIELDS_MAX)
+    body = (await request.body()).decode("ascii", "replace")
     try:
-        account, token_id = await sign_in.provider.ended("".join(form.get("logout_token", [])))
-        sign_in.logouts.spend(Proof("logout", token_id))
-    except (SignInRefused, BadProof):
+        [token] = parse_qs(body, max_num_fields=FIELDS_MAX).get("logout_token", [])
+        with sign_in.waiting.place(client_of(request)):
+            account, token_id = await sign_in.provider.ended(token)
+        proof = Proof("logout", token_id)
+        sign_in.logouts.spend(proof)
+    except (SignInRefused, BadProof, ValueError):
         raise HttpProblem(400, "INVALID_REQUEST", "The logout token is not valid.") from None
     except ProviderUnavailable as error:
         raise Unavailable("The provider's keys can't be fetched.") from error
-    await sign_in.sessions.end_all(account)
+    try:
+        await sign_in.sessions.end_all(account)
+    except Unavailable:
+        sign_in.logouts.forget(proof)  # the provider sends it again
+        raise
     return Response(None, 200, _NO_STORE)
 
 
@@ -227,13 +246,12 @@ async def _finish(request: Request, sign_in: SignIn, pending: PendingSignIn) -> 
         ),
         role=account.role,
         csrf_token=secrets.token_urlsafe(32),
-        id_token=tokens.id_token,
+        id_token=tokens.id_token if sign_in.accounts.mapping.in_access_token else None,
         name=account.name,
     )
     if former := cookies.cookie_of(request.scope, cookies.COOKIE):
         await sign_in.sessions.end(former)
-    named = tokens.claims.get("sid")
-    own = ProviderAccount(str(tokens.claims["sub"]), named if isinstance(named, str) else None)
+    own = ProviderAccount(str(tokens.claims["sub"]), text_claim(tokens.claims, "sid"))
     identifier = await sign_in.sessions.begin(session, own)
     response = RedirectResponse(pending.next, 303, _NO_STORE)
     response.set_cookie(cookies.COOKIE, identifier, **_COOKIE)

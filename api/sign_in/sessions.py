@@ -42,12 +42,13 @@ _sql = Queries("api", "sql/sessions.sql")
 @dataclass(frozen=True, slots=True)
 class Session:
     """Who has signed in. ``csrf_token`` is what a page has to send with each write; a script of
-    another origin can't read it. ``id_token`` is the hint for signing out at the provider."""
+    another origin can't read it. ``id_token`` is the hint for signing out at the provider, whose
+    claims the browser may see: none is kept of a provider whose ID tokens name a person."""
 
     principal: Principal
     role: Role
     csrf_token: str
-    id_token: str
+    id_token: str | None
     name: str | None = None
 
     @property
@@ -90,8 +91,9 @@ class Sessions:
         )
         return identifier
 
-    async def of(self, identifier: str) -> Session | None:
-        """Return the session that is going on; ``None`` if it has ended or never was.
+    async def of(self, identifier: str, *, is_use: bool = True) -> Session | None:
+        """Return the session that is going on; ``None`` if it has ended or never was. It is not
+        prolonged by what is no use of it, such as a stream that a page opens by itself.
 
         Raises:
             Unavailable
@@ -105,7 +107,7 @@ class Sessions:
             session = self._opened(row["sealed"], digest)
             if session is None or session.expires_at <= time.time():
                 return None
-            if row["unused"] > TOUCHED_AFTER:
+            if is_use and row["unused"] > TOUCHED_AFTER:
                 await connection.execute(_sql.touch, {"id_digest": digest})
         return session
 

@@ -24,6 +24,7 @@ DELETE FROM ledger.sessions WHERE id_digest = %(id_digest)s RETURNING sealed
 DELETE FROM ledger.sessions
 WHERE account_digest = %(account_digest)s
   AND (%(provider_session_digest)s::bytea IS NULL
+       OR provider_session_digest IS NULL
        OR provider_session_digest = %(provider_session_digest)s)
 
 -- name: end_of_provider_session

@@ -91,9 +91,16 @@ class AuditReads:
                 await connection.execute(cast("Any", _sql.record_read), parameters)
 
     async def recent(
-        self, subject: str | None, before: int, limit: int, *, case: str | None = None
+        self,
+        subject: str | None,
+        before: int,
+        limit: int,
+        *,
+        case: str | None = None,
+        reader: str | None = None,
     ) -> list[RecordedRead]:
-        """Audit reads, the newest first, of one subject or of all, in one case or in all.
+        """Audit reads, the newest first, of one subject or of all, in one case or in all, by one
+        reader or by all.
 
         Raises:
             Unavailable
@@ -104,6 +111,7 @@ class AuditReads:
             {
                 "subject": subject,
                 "case": case,
+                "reader": reader,
                 "before": before,
                 "limit": min(limit, READS_MAX),
             },

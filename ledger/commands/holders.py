@@ -11,7 +11,7 @@ from domain.aggregate import Aggregate
 from domain.data_protection import Order, waiting_request
 from domain.person import ErasureRequest
 from domain.personal import ERASED
-from ledger.errors import UnknownAggregate, UnknownHolder
+from ledger.errors import Corrupt, UnknownAggregate, UnknownHolder
 from ledger.eventlog.idempotency import Answer
 from ledger.eventlog.registry import ApplyProtection, Measure
 
@@ -21,7 +21,7 @@ Act = Callable[[Sequence[Aggregate]], Measure | None]
 """Decides, and says which measure the register has to take with it."""
 
 
-REQUESTS_MAX = 200
+REQUESTED_STREAMS_MAX = 200
 
 
 class WaitingErasure(NamedTuple):
@@ -30,6 +30,14 @@ class WaitingErasure(NamedTuple):
     holder_id: str
     permit_numbers: tuple[str, ...]
     request: ErasureRequest
+
+
+class WaitingErasures(NamedTuple):
+    """``unreadable`` are permits or applications for which a request was made, and of which it
+    can't be said whether it waits: their events can't be read."""
+
+    requests: Sequence[WaitingErasure]
+    unreadable: Sequence[str]
 
 
 class HolderCommands(CommandRunner):
@@ -103,25 +111,32 @@ class HolderCommands(CommandRunner):
 
         return await self._protect(holder_id, command, act)
 
-    async def waiting_erasures(self, at: datetime) -> list[WaitingErasure]:
+    async def waiting_erasures(self, at: datetime) -> WaitingErasures:
         """The requests to erase that wait for a second officer, the newest first.
 
         Of requests that were made long ago many others have come since, so the last
-        :data:`REQUESTS_MAX` are looked at.
+        :data:`REQUESTED_STREAMS_MAX` permits or applications with one are looked at.
 
         Raises:
             Unavailable
         """
-        found: dict[str, WaitingErasure] = {}
-        for stream in await self.log.erasure_requests(REQUESTS_MAX):
-            aggregate = await self._aggregate(stream)
-            holder_id = aggregate.holder_id
-            if holder_id in found or not (request := waiting_request([aggregate], at)):
+        found: list[WaitingErasure] = []
+        listed: set[str] = set()
+        unreadable: list[str] = []
+        for stream in await self.log.erasure_requests(REQUESTED_STREAMS_MAX):
+            if stream in listed:
                 continue
-            record = await self.log.holder(holder_id)
-            numbers = record.permit_numbers if record else (stream,)
-            found[holder_id] = WaitingErasure(holder_id, numbers, request)
-        return list(found.values())
+            try:
+                aggregate = await self._aggregate(stream)
+            except (Corrupt, UnknownAggregate):
+                unreadable.append(stream)
+                continue
+            if request := waiting_request([aggregate], at):
+                record = await self.log.holder(aggregate.holder_id)
+                numbers = record.permit_numbers if record else (stream,)
+                found.append(WaitingErasure(aggregate.holder_id, numbers, request))
+                listed |= {stream, *numbers}
+        return WaitingErasures(found, unreadable)
 
     async def _commitment(self, holder_id: str) -> str:
         """To the holder's key, which never changes; empty if it is destroyed already."""

@@ -171,14 +171,15 @@ class StreamHistories:
             return await self._read(stream)
         return history
 
-    async def disclosures(self, history: StreamHistory) -> list[list[Disclosure] | None]:
-        """What proves each personal field of each event, by itself; ``None`` for an event that has
-        no such proofs: from before there were any, without personal fields, or unreadable.
+    async def disclosures(self, events: Sequence[RecordedEvent]) -> list[list[Disclosure] | None]:
+        """What proves each personal field of each event, by itself; ``None`` for an event with
+        personal fields and without such proofs, from before there were any, and for one that can't
+        be read. None of an erased holder.
 
         Raises:
             Unavailable
         """
-        parsed = [_parse(self._mapper, recorded.stored) for recorded in history.events]
+        parsed = [_parse(self._mapper, recorded.stored) for recorded in events]
         keys = await self._keys_of(_holders([(0, each) for each in parsed]))
         found: list[list[Disclosure] | None] = []
 
@@ -299,11 +300,14 @@ class StreamHistories:
 
 
 def _disclosures(parsed: SealedEvent | _Unparsed, keys: Keys) -> list[Disclosure] | None:
-    sealed = parsed.envelope if isinstance(parsed, SealedEvent) else None
-    if sealed is None or sealed.digests is None:
+    if isinstance(parsed, _Unparsed):
         return None
+    if (sealed := parsed.envelope) is None:
+        return []
     key = keys.get(sealed.holder, ERASED)
     if key is ERASED:
+        return []
+    if sealed.digests is None:
         return None
     with suppress(Corrupt):
         return sealed.disclosures(key, place_of(parsed.stored))

@@ -26,6 +26,8 @@ from .reads import GroupRead, Pool, read_rows
 from .registry import Holder, HolderRecord
 
 VERSION_MAX = 2**31 - 1
+ERASURE_REQUESTS_MAX = 5_000
+"""The last requests to erase that are looked at; one that is repeated can't hide others soon."""
 
 R = TypeVar("R")
 
@@ -111,8 +113,13 @@ class EventLog:
         return found[0] if found else None
 
     async def erasure_requests(self, limit: int) -> list[str]:
-        """The streams whose erasure was asked for last, whatever came of it."""
-        return await self._rows(_sql.select_erasure_requests, _text_row, limit=limit)
+        """The streams whose erasure was asked for last, each once, whatever came of it."""
+        return await self._rows(
+            _sql.select_erasure_requests,
+            _text_row,
+            limit=limit,
+            requests_max=ERASURE_REQUESTS_MAX,
+        )
 
     # -- responses, holders, keys --------------------------------------------------------------
 
@@ -185,7 +192,7 @@ class Fold:
     def add(self, events: Iterable[DomainEvent]) -> None:
         """
         Raises:
-            UnreadableEvent: they are not all of one stream type.
+            UnreadableEvent: they are not all of one stream type, or one is missing.
         """
         for event in events:
             if not isinstance(event, self._expected):
@@ -193,6 +200,9 @@ class Fold:
                     f"version {event.originator_version} of {event.originator_id} is of another"
                     " stream type than those before it"
                 )
+            following = self.aggregate.version + 1 if self.aggregate else 1
+            if event.originator_version != following:
+                raise UnreadableEvent(f"version {following} of {event.originator_id} is missing")
             if self.aggregate is None:
                 self.aggregate = cast("Aggregate", event.mutate(None))
                 self._expected = stream_type_of(self.aggregate).event
@@ -204,7 +214,7 @@ def folded(events: Iterable[DomainEvent]) -> Aggregate | None:
     """The aggregate that these events make; ``None`` if there are none.
 
     Raises:
-        UnreadableEvent: they are not all of one stream type.
+        UnreadableEvent: they are not all of one stream type, or one is missing.
     """
     fold = Fold()
     fold.add(events)

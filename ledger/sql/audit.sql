@@ -36,4 +36,5 @@ SELECT position, read_id,
 FROM ledger.audit_reads
 WHERE position < %(before)s AND (%(subject)s::text IS NULL OR subject = %(subject)s)
   AND (%(case)s::text IS NULL OR case_number = %(case)s)
+  AND (%(reader)s::text IS NULL OR reader = %(reader)s)
 ORDER BY position DESC LIMIT %(limit)s;

@@ -46,10 +46,14 @@ JOIN unnest(%s::text[], %s::text[]) AS wanted (caller, key)
 SELECT position FROM ledger.events WHERE stream = %(stream)s ORDER BY version DESC LIMIT 1;
 
 -- name: select_erasure_requests
--- The streams whose erasure was asked for last; by the partial index events_erasure_requests.
-SELECT stream FROM ledger.events
-WHERE topic IN ('permit.erasure-requested.v1', 'id-card.erasure-requested.v1')
-ORDER BY position DESC LIMIT %(limit)s;
+-- The streams whose erasure was asked for last, each once; by the partial index
+-- events_erasure_requests.
+SELECT stream FROM (
+    SELECT stream, position FROM ledger.events
+    WHERE topic IN ('permit.erasure-requested.v1', 'id-card.erasure-requested.v1')
+    ORDER BY position DESC LIMIT %(requests_max)s
+) AS requests
+GROUP BY stream ORDER BY max(position) DESC LIMIT %(limit)s;
 
 -- name: select_answers
 SELECT key, fingerprint, accepted, body, version, position FROM ledger.answers

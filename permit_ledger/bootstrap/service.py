@@ -63,7 +63,7 @@ from .cli_context import policy_in_force
 from .due_dates import settle_due_dates
 from .face_matches import configured_provider, face_matches, step_up
 from .http_basis import HttpBasis, in_background
-from .sign_in import accounts, claims_mapping, client_of, sign_in
+from .sign_in import accounts, claims_mapping, client_of, holder_numbers, sign_in
 from .witness_policy import witness_policy
 from .workdays import MainlandWorkdays
 
@@ -183,6 +183,7 @@ def http_service(settings: Settings, database_url: str) -> FastAPI:
                 policy=policy,
                 tokens=tokens,
                 sessions=signing_in.sessions if signing_in else None,
+                holder_numbers=holder_numbers(log) if known else None,
                 proofs=SeenProofs(),
                 face_matches=face_matches(settings, face_provider, pool),
                 receipts=basis.receipts(),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from api.http.dpop import SeenProofs
 from api.http.tokens import TokenVerifier
-from api.sign_in.accounts import Accounts
+from api.sign_in.accounts import Accounts, FoundHolder, HolderNumbers
 from api.sign_in.claims import ClaimsMapping
 from api.sign_in.pending import PendingSignIns
 from api.sign_in.provider import Client, Provider
@@ -59,12 +60,22 @@ def claims_mapping(settings: Settings) -> ClaimsMapping | None:
 def accounts(mapping: ClaimsMapping, log: EventLog, blind_index: BlindIndex) -> Accounts:
     """Accounts whose holders are found in the register."""
 
-    async def holder_of(citizen_id_number: str) -> str | None:
+    async def holder_of(citizen_id_number: str) -> FoundHolder | None:
         index = blind_index.of(citizen_id_number)
-        holder = (await log.holders([index])).get(index)
-        return None if holder is None or holder.formerly else holder.holder_id
+        holder_id = await _holder_of_index(log, index)
+        return None if holder_id is None else FoundHolder(holder_id, index.hex())
 
     return Accounts(mapping, holder_of)
+
+
+def holder_numbers(log: EventLog) -> HolderNumbers:
+    """The numbers of the register's holders, as they are now."""
+    return HolderNumbers(partial(_holder_of_index, log))
+
+
+async def _holder_of_index(log: EventLog, index: bytes) -> str | None:
+    holder = (await log.holders([index])).get(index)
+    return None if holder is None or holder.formerly else holder.holder_id
 
 
 def accounts_without_holders(mapping: ClaimsMapping) -> Accounts:

@@ -51,6 +51,10 @@ class EndorsementWindow(StrEnum):
     """It has closed without an endorsement: the permit's use is suspended."""
 
 
+class NotAPlace(ValueError):
+    """No place of this list."""
+
+
 class Place(NamedTuple):
     """A permit's place in its list's order."""
 
@@ -120,12 +124,12 @@ class WorkListReader:
         """The next page of a list.
 
         Raises:
-            ValueError: ``before`` is no place of this list.
+            NotAPlace: ``before`` is a place of another list.
             Unavailable
         """
         chosen = _list(selection)
         if before and type(before.at) is not type(chosen.start.at):
-            raise ValueError("a place of this list is expected")
+            raise NotAPlace
         rows_max = min(rows_max, ROWS_MAX)
         parameters = _parameters(selection) | {
             "place": (before or chosen.start).at,

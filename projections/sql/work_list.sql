@@ -1,6 +1,6 @@
 -- A station's permits, page by page. Each list is a range of one index of views.physical_permits, in its
--- order; the other conditions only leave rows out. A permit's anniversary is the first day that its term
--- does not cover (domain/calendar.py).
+-- order; the other conditions only leave rows out, unless one of them makes another index cheaper. A
+-- permit's anniversary is the first day that its term does not cover (domain/calendar.py).
 
 -- name: due
 -- By anniversary, the soonest first: in force, or with an open endorsement window.

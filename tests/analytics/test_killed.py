@@ -17,7 +17,7 @@ from permit_ledger.sample.command import simulate
 from tests.analytics.consumer import Consumer
 from tests.waiting import until
 
-KILLS, BATCHES_MAX, WAIT_S = 5, 10, 60
+KILLS, BATCHES_MAX, WAIT_S = 3, 10, 60
 PERMITS, CHECKS_EACH = 500, 300
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 PUT_CHECKS = """

@@ -58,11 +58,16 @@ def running(make_service: Callable[[], Service]) -> Service:
 
 
 @pytest.fixture(scope="session")
-def battered(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
-    """A service that tests may harm, as long as it recovers by itself."""
-    service = Service(make_service_dir(), free_port()).start()
+def harmed(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
+    service = Service(make_service_dir(), free_port())
     yield service
     service.end()
+
+
+@pytest.fixture
+def battered(harmed: Service) -> Service:
+    """A service that tests may harm or stop, as long as it recovers or can be started again."""
+    return harmed if harmed.is_running() else harmed.start()
 
 
 @pytest.fixture

@@ -127,6 +127,9 @@ class Service:
                 return self
         raise AssertionError(f"the service ended with {self.process.wait()}")
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit code."""
         assert self.process is not None

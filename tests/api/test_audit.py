@@ -217,7 +217,8 @@ def test_a_removed_event_is_detected(service, issue, act, look, investigator):
         history = look(permit, "events")
         answer = investigator.get(audit_path(permit, "state"))
     finally:
-        service.rows("INSERT INTO ledger.events VALUES (%s, %s, %s, %s, %s) RETURNING 1", *row)
+        places = ", ".join(["%s"] * len(row))
+        service.rows(f"INSERT INTO ledger.events VALUES ({places}) RETURNING 1", *row)
 
     assert ([2], [1, 3]) == (
         history["missing_versions"],

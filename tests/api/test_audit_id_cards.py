@@ -63,6 +63,21 @@ def test_evidence_of_an_application_verifies(investigator, arrived, verify):
     assert "id-card.arrived.v1" in said
 
 
+def test_evidence_of_an_application_opens_fields(investigator, accept, verify):
+    """The applicant's name, proved, and nothing else."""
+    path = f"{A}/{accept()['receipt_number']}/evidence"
+    answer = investigator.get(path, disclose="name")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        [disclosures] = (name for name in archive.namelist() if name.startswith("disclosures/"))
+        opened = [json.loads(line)[1:] for line in archive.read(disclosures).splitlines()]
+
+    assert opened == [["identity.name", "欧阳测试"]]
+    code, said = verify(answer.content)
+    assert code == 0, said
+    assert " 1 more were sealed there and are opened" in said
+    assert investigator.get(path, disclose="salary").status_code == 422
+
+
 def test_an_erased_applicant_is_not_named(investigator, accept, verify, erase):
     application = accept()
     name = "欧阳测试"

@@ -235,3 +235,26 @@ def test_an_investigator_sees_the_reads_of_the_own_case_only(caller, signed, sup
 def test_the_scope_of_a_supervisor_alone_opens_nothing(signed):
     """It widens the list of those who may read the audit."""
     assert 403 == signed(scope="audit:supervise", case="C").get(READS).status_code
+
+
+def test_a_case_that_the_caller_states_opens_no_other_reads(caller, signed, service, number):
+    """Of the case in the header a caller sees the own reads; only a case in the token is a right.
+    What reads as a citizen ID number is not recorded as one."""
+    owner = caller("investigator", case="2026-J-9")
+    stranger = signed(sub="officer-9", scope="audit:read")
+
+    def reads(by, **headers):
+        answer = by.http.get(READS, params={"limit": 200}, headers={**by.headers, **headers})
+        assert answer.status_code == 200, answer.text
+        return {(read["reader"], read["case"]) for read in answer.json()["reads"]}
+
+    owner.get(path(number, "state"))
+    stated = {"Audit-Case": "2026-J-9"}
+    assert set() == reads(stranger, **stated)
+    assert {("officer-9", "2026-J-9")} == reads(stranger, **stated)
+    assert ("investigator@development", "2026-J-9") in reads(owner)
+
+    headers = {**stranger.headers, "Audit-Case": "990000199001010017"}
+    assert 403 == stranger.http.get(READS, headers=headers).status_code
+    cases = "SELECT DISTINCT case_number FROM ledger.audit_reads WHERE reader = 'officer-9'"
+    assert {("2026-J-9",), (None,)} == set(service.rows(cases))

@@ -145,25 +145,33 @@ def now_and(seconds):
     return int(time.time()) + seconds
 
 
+class In(int):
+    """So many seconds from the test's start, not from its module's import."""
+
+
+def at_start(claims):
+    return {name: now_and(it) if isinstance(it, In) else it for name, it in claims.items()}
+
+
 @pytest.mark.parametrize(
     "said",
     [
         {},
         {"acr": "urn:acr:face"},
-        {"acr": "1", "auth_time": now_and(0)},
-        {"acr": "face", "auth_time": now_and(0)},
-        {"acr": ["urn:acr:face"], "auth_time": now_and(0)},
-        {"amr": ["pwd", "otp"], "auth_time": now_and(0)},
-        {"amr": "face", "auth_time": now_and(0)},
-        {"acr": "urn:acr:face", "auth_time": now_and(-302)},
-        {"acr": "urn:acr:face", "auth_time": now_and(600)},
-        {"acr": "urn:acr:face", "auth_time": str(now_and(0))},
+        {"acr": "1", "auth_time": In(0)},
+        {"acr": "face", "auth_time": In(0)},
+        {"acr": ["urn:acr:face"], "auth_time": In(0)},
+        {"amr": ["pwd", "otp"], "auth_time": In(0)},
+        {"amr": "face", "auth_time": In(0)},
+        {"acr": "urn:acr:face", "auth_time": In(-302)},
+        {"acr": "urn:acr:face", "auth_time": In(600)},
+        {"acr": "urn:acr:face", "auth_time": "now"},
     ],
     ids=str,
 )
 def test_a_sign_in_without_a_fresh_face_match_is_asked_to_step_up(holder_of, permit, said):
     """RFC 9470 §3: with the accepted values and the age; nothing is recorded."""
-    answer = claim(holder_of(permit, **said), permit["permit_number"], **NONE)
+    answer = claim(holder_of(permit, **at_start(said)), permit["permit_number"], **NONE)
 
     assert_step_up_required(answer)
 
@@ -233,10 +241,6 @@ def test_a_malformed_body_is_bad_input(holder_of, permit, face_match):
     assert answer.json()["errors"][0]["field"].startswith("face_match")
 
 
-class In(int):
-    """So many seconds from the test's start, not from its module's import."""
-
-
 REFUSED = {
     "other issuer": ({"iss": ISSUER}, {}, "another issuer"),
     "other audience": ({"aud": ["permits.example"]}, {}, "another audience"),
@@ -266,8 +270,7 @@ REFUSED = {
 def test_an_assertion_for_anything_else_is_refused(holder_of, permit, changes, how, detail):
     """One property differs each time; a sign-in that would do doesn't excuse it."""
     holder, device = holder_of(permit, acr="urn:acr:face", auth_time=now_and(0)), new_device()
-    claims = {name: now_and(it) if isinstance(it, In) else it for name, it in changes.items()}
-    assertion = assertion_for(holder, permit, device, **how, **claims)
+    assertion = assertion_for(holder, permit, device, **how, **at_start(changes))
 
     answer = claim(holder, permit["permit_number"], device, face_match={"assertion": assertion})
 

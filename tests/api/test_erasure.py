@@ -322,6 +322,39 @@ def test_a_request_expires(at, investigator, operator, issue, read):
     assert "held" == read(permit)["personal_data"]
 
 
+def test_a_request_that_cannot_be_read_hides_no_other(service, investigator, operator, issue):
+    """It is named. The list is a look into the audit, and on record as one, and so is an order
+    that is repeated."""
+    broken, other = issue(), issue()
+    for permit in (other, broken, broken):
+        assert operator.post(orders(permit, "erasures"), ORDER).status_code == 202
+    number = broken["permit_number"]
+    gap = "UPDATE ledger.events SET version = version + {} WHERE stream = '{}' AND version >= 2"
+    hygiene = "ALTER TABLE ledger.events {} TRIGGER append_only;"
+    service.execute(
+        hygiene.format("DISABLE") + gap.format(1, number) + ";" + hygiene.format("ENABLE ALWAYS")
+    )
+    try:
+        answer = investigator.get("/v1/audit/erasures")
+    finally:
+        service.execute(
+            hygiene.format("DISABLE")
+            + gap.format(-1, number)
+            + ";"
+            + hygiene.format("ENABLE ALWAYS")
+        )
+
+    assert (200, [number]) == (answer.status_code, answer.json()["unreadable"])
+    listed = [numbers for one in answer.json()["requests"] for numbers in one["permit_numbers"]]
+    assert (0, 1) == (listed.count(number), listed.count(other["permit_number"]))
+    assert [
+        ("erase", "operator@development", "answered"),
+        ("waiting_erasures", "investigator@development", "answered"),
+    ] == service.rows(
+        "SELECT what, reader, outcome FROM ledger.audit_reads ORDER BY position DESC LIMIT 2"
+    )[::-1]
+
+
 def delete(caller, path):
     return caller.http.delete(path, headers=caller.headers)
 

@@ -1,20 +1,29 @@
 """GET /v1/audit/permits/{n}/evidence: verifiable by anyone, with one file of the project."""
 
+import base64
 import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import subprocess
 import sys
 import time
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from domain import citizen_id, permit_number
 from ledger.database.clock import RELOAD_S
 
-NAME = "欧阳证据"
+NAME, MOVED_TO = "欧阳证据", "澄江中路二号"
+GUARDIAN = {
+    "name": "欧阳监护",
+    "citizen_id_number": citizen_id.compose("990001", date(1980, 1, 1), 1),
+}
 
 
 @pytest.fixture
@@ -26,6 +35,19 @@ def history(at, registrar, application):
     registrar.post(f"{path}/loss-reports")
     registrar.post(f"{path}/reissues")
     return permit
+
+
+@pytest.fixture
+def moved(at, registrar, application):
+    """A permit with a guardian whose holder has moved, and what was said of the holder."""
+    at("2026-06-01")
+    body = application(name=NAME, issued_on="2026-01-05", guardian=GUARDIAN)
+    permit = registrar.post("/v1/permits", body).json()
+    residence = {"division": "320281", "address": MOVED_TO}
+    move = {"residence": residence, "moved_on": "2026-05-30"}
+    path = f"/v1/permits/{permit['permit_number']}/address-changes"
+    assert registrar.post(path, move).status_code == 200
+    return permit, body["holder"] | {"address": body["residence"]["address"]}
 
 
 @pytest.fixture
@@ -126,13 +148,142 @@ def test_the_files_of_the_zip(history, evidence_of):
     assert index["case"] == "2026-DP-17"
     assert json.loads(files["policy.json"])["version"] == "wuxi-2026.1"
     assert index["files"].keys() == files.keys() - {"evidence.json", "evidence.jws"}
-    assert NAME in files["opened/history.json"].decode()
-    assert NAME.encode() not in b"".join(
-        content
-        for name, content in files.items()
-        if name.startswith(("states/", "entries/", "details/"))
-    )
+    assert index["disclosed"] == []
     assert "证据" in files["README.txt"].decode()
+
+
+def fields_in(files):
+    """The opened fields of each event, by position."""
+    return {
+        int(name.removesuffix(".txt").partition("/")[2]): {
+            field: value for _, field, value in map(json.loads, content.splitlines())
+        }
+        for name, content in files.items()
+        if name.startswith("disclosures/")
+    }
+
+
+def test_without_disclose_nothing_of_the_holder_is_in_it(moved, evidence_of, verify):
+    """In no file, whether its text is escaped or not."""
+    permit, holder = moved
+    zipped = evidence_of(permit)
+    files = unpacked(zipped)
+    secrets = {
+        *(holder[name] for name in ("name", "citizen_id_number", "hukou_address", "address")),
+        *(MOVED_TO, *GUARDIAN.values()),
+    }
+    forms = {form for text in secrets for form in (text.encode(), json.dumps(text)[1:-1].encode())}
+
+    assert len(secrets) == 7
+    found = [(name, form) for name, text in files.items() for form in forms if form in text]
+    assert found == []
+    assert not fields_in(files)
+    code, said = verify(zipped)
+    assert code == 0, said
+    assert " 0 more were sealed there" in said
+
+
+def test_chosen_fields_are_opened_and_proved(moved, evidence_of, verify, tmp_path):
+    """These and no others, in each event that has them: not the guardian's name."""
+    permit, holder = moved
+    zipped = evidence_of(permit, disclose="name,residence.address,valid_until")
+    files = unpacked(zipped)
+    issued, change = (event["position"] for event in json.loads(files["evidence.json"])["events"])
+
+    assert fields_in(files) == {
+        issued: {"identity.name": NAME, "residence.address": holder["address"]},
+        change: {"residence.address": MOVED_TO},
+    }
+    whole = b"".join(files.values())
+    others = [holder["citizen_id_number"], holder["hukou_address"], *GUARDIAN.values()]
+    assert [text for text in others if text.encode() in whole] == []
+    assert NAME.encode() not in files["opened/history.json"]
+    code, said = verify(zipped, more=("--summary", "summary.html"))
+    assert code == 0, said
+    assert " 3 more were sealed there and are opened; 0 others" in said
+    page = (tmp_path / "summary.html").read_text()
+    assert f"<td>identity.name</td><td>{NAME}</td><td>✓</td>" in page
+    assert f"<td>residence.address</td><td>{MOVED_TO}</td><td>✓</td>" in page
+
+
+def test_an_object_opens_all_that_is_in_it(moved, evidence_of):
+    files = unpacked(evidence_of(moved[0], disclose="guardian,identity"))
+    opened = next(iter(fields_in(files).values()))
+
+    assert GUARDIAN == {name: opened[f"guardian.{name}"] for name in GUARDIAN}
+    assert {"identity.sex", "identity.birth_date", "identity.portrait"} < opened.keys()
+    assert "residence.address" not in opened
+
+
+@pytest.mark.parametrize(
+    "disclose",
+    [
+        "salary",
+        "name,",
+        "name, sex",
+        "Name",
+        "identity.nam",
+        "欧阳",
+        ",".join(["name"] * 51),
+        "a" * 1001,
+    ],
+    ids=["unknown", "empty", "space", "capital", "cut", "a name", "too many", "too long"],
+)
+@pytest.mark.parametrize("what", ["evidence", "events"])
+def test_other_names_are_refused(what, disclose, history, investigator):
+    """With a problem that does not repeat them: they may be personal."""
+    path = f"/v1/audit/permits/{history['permit_number']}/{what}"
+    answer = investigator.get(path, disclose=disclose)
+
+    assert answer.status_code == 422, answer.text
+    problem = answer.json()
+    assert problem["code"] == "INVALID_REQUEST"
+    assert [error["field"] for error in problem["errors"]] == ["query.disclose"]
+    assert disclose not in problem["errors"][0]["reason"].split()
+
+
+def test_what_was_opened_is_on_record(history, investigator, supervisor):
+    """By the names of fields; a name that is none is not kept."""
+    number = history["permit_number"]
+    path = f"/v1/audit/permits/{number}/evidence"
+    investigator.get(path, disclose="name,residence.address")
+    investigator.get(path, disclose=NAME)
+    reads = supervisor.get("/v1/audit/reads", subject=number).json()["reads"]
+
+    assert [read["parameters"]["disclose"] for read in reads] == [
+        "[not kept]",
+        "name,residence.address",
+    ]
+
+
+def test_events_carry_what_proves_the_chosen_fields(moved, investigator):
+    """Down to the digests in the stored bytes, whose digest is in the details."""
+    permit, _ = moved
+    path = f"/v1/audit/permits/{permit['permit_number']}/events"
+    [event] = investigator.get(path, disclose="name", limit=1).json()["events"]
+    digests = base64.b64decode(json.loads(event["stored"])["sealed"]["digests"])
+    [line] = event["disclosures"]
+
+    assert json.loads(line)[1:] == ["identity.name", NAME]
+    assert hashlib.sha256(line.encode()).digest() in {
+        digests[at : at + 32] for at in range(0, len(digests), 32)
+    }
+    stored = hashlib.sha256(event["stored"].encode()).hexdigest()
+    assert json.loads(event["details"])["state"] == stored
+    plain = investigator.get(path, limit=1).json()["events"][0]
+    assert (plain["stored"], plain["disclosures"]) == (None, None)
+
+
+def test_nothing_is_opened_of_a_restricted_holder(moved, evidence_of, look, protect, verify):
+    permit, _ = moved
+    protect(permit, "restrictions")
+    zipped = evidence_of(permit, disclose="name,guardian")
+
+    assert not fields_in(unpacked(zipped))
+    assert json.loads(unpacked(zipped)["evidence.json"])["disclosed"] == []
+    assert verify(zipped)[0] == 0
+    events = look(permit, "events", disclose="name")["events"]
+    assert {event["disclosures"] for event in events} == {None}
 
 
 def test_checkpoints_around_an_instant(
@@ -287,21 +438,26 @@ def test_a_file_that_is_not_evidence_is_reported(content, tmp_path):
     assert (ran.returncode, ran.stderr) == (2, "")
 
 
-def test_an_erasure_breaks_no_proof(history, evidence_of, verify, investigator, erase):
-    """Evidence from before still verifies, and evidence from after does, without a name in it."""
-    before = evidence_of(history)
+def test_an_erasure_breaks_no_proof(history, evidence_of, verify, look, erase):
+    """Evidence from before still verifies, with the name that it opens; evidence from after does
+    too, and opens nothing."""
+    before = evidence_of(history, disclose="name")
     erase(history)
-    after = evidence_of(history)
+    after = evidence_of(history, disclose="name")
 
-    assert verify(before)[0] == 0
+    code, said = verify(before)
+    assert code == 0, said
+    assert " 1 more were sealed there and are opened" in said
+    assert NAME in str(fields_in(unpacked(before)))
     code, said = verify(after)
     assert code == 0, said
     files = unpacked(after)
     assert NAME.encode() not in b"".join(files.values())
-    assert (
-        NAME.encode()
-        not in json.dumps(json.loads(files["opened/history.json"]), ensure_ascii=False).encode()
-    )
+    assert NAME not in str(json.loads(files["opened/history.json"]))
+    assert not fields_in(files)
+    assert {
+        event["disclosures"] for event in look(history, "events", disclose="name")["events"]
+    } == {None}
     same = {name for name in unpacked(before) if name.startswith("states/")}
     assert {name: unpacked(before)[name] for name in same} == {name: files[name] for name in same}
 
@@ -367,3 +523,40 @@ def test_a_verdict_that_cannot_be_written_is_an_error(terminal, arguments, codes
 
     assert ran.returncode in codes
     assert b"" == ran.stderr
+
+
+# -- absence -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def absent(caller):
+    """``absent(number)``: what a holder gets who wants to prove that there is no such permit."""
+    person = caller("holder", holder_id="somebody")
+
+    def absent(number):
+        return person.get(f"/v1/permits/{number}/absence")
+
+    return absent
+
+
+def test_that_nothing_is_recorded_under_a_number_is_proved(history, issue, absent, verify):
+    """By the map, which has nothing or another permit in the number's place; until now."""
+    last = issue()["as_of_position"]
+    for _ in range(8):
+        answer = absent(permit_number.draw(secrets.randbits))
+        assert answer.status_code == 200, answer.text
+        code, said = verify(answer.content)
+
+        assert code == 0, said
+        until = int(re.search(r"up to position (\d+) nothing is recorded", said)[1])
+        assert until >= last
+        assert json.loads(unpacked(answer.content)["opened/history.json"]) == []
+
+
+def test_what_is_recorded_has_no_such_proof(history, absent):
+    """And nothing of it is shown."""
+    answer = absent(history["permit_number"])
+
+    assert (409, "CONFLICT") == (answer.status_code, answer.json()["code"])
+    assert {"type", "title", "status", "detail", "code", "correlation_id"} >= answer.json().keys()
+    assert 404 == absent("nonsense").status_code

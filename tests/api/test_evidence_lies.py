@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import secrets
 import stat
 import struct
 import subprocess
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
 
+from domain import permit_number
+
 NAME = "欧阳伪造"
 SCRIPT = "<script>alert(1)</script>"
 MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -24,14 +27,22 @@ MOMENT = (1980, 1, 1, 0, 0, 0)
 
 @pytest.fixture(scope="module")
 def genuine(registrar, investigator, application):
-    """The zip of a permit whose card was lost and replaced; its holder's address is HTML."""
+    """The zip of a permit whose card was lost and replaced, and whose holder has moved; it opens
+    name and addresses, one of which is HTML."""
     body = application(name=NAME)
     body["holder"]["hukou_address"] = SCRIPT
     permit = registrar.post("/v1/permits", body).json()
     path = f"/v1/permits/{permit['permit_number']}"
     registrar.post(f"{path}/loss-reports")
     registrar.post(f"{path}/reissues")
-    answer = investigator.get(f"/v1/audit/permits/{permit['permit_number']}/evidence")
+    for n in (1, 2):
+        move = {"residence": {"division": "320281", "address": f"澄江中路{n}号"}}
+        day = {"moved_on": permit["valid_from"]}
+        assert registrar.post(f"{path}/address-changes", move | day).status_code == 200
+    answer = investigator.get(
+        f"/v1/audit/permits/{permit['permit_number']}/evidence",
+        disclose="name,hukou_address,address",
+    )
     assert answer.status_code == 200, answer.text
     return answer.content
 
@@ -101,8 +112,30 @@ def in_index(**members):
     )
 
 
+def places(files):
+    """Of the disclosures, in the order of the events."""
+    listed = [event["position"] for event in json.loads(files["evidence.json"])["events"]]
+    return [f"disclosures/{n}.txt" for n in listed if f"disclosures/{n}.txt" in files]
+
+
+def in_disclosures(number, change):
+    """Other lines in the place of those of one event."""
+
+    def changed(files):
+        name = places(files)[number]
+        content = change(files[name], files)
+        assert content != files[name]
+        return files | {name: content}
+
+    return changed
+
+
+def other_value(old, new):
+    return lambda content, _: content.replace(old.encode(), new.encode())
+
+
 LIES = {
-    "another name": changed("opened/history.json", NAME, "欧阳他人"),
+    "another name": in_disclosures(0, other_value(NAME, "欧阳他人")),
     "another outcome": changed("opened/state.json", '"in_force"', '"voided"'),
     "another case": in_index(case="2020-OTHER-1"),
     "another investigator": in_index(asked_by="somebody"),
@@ -231,7 +264,7 @@ def invented(genuine):
     kept = {
         name: content
         for name, content in files.items()
-        if not name.startswith(("checkpoints/b", "checkpoints/a", "consistency/"))
+        if not name.startswith(("checkpoints/b", "checkpoints/a", "consistency/", "disclosures/"))
         and (
             not name.startswith(("entries/", "states/", "proofs/"))
             or name.partition("/")[2].startswith("1.")
@@ -343,6 +376,78 @@ def test_opened_events_that_differ_from_the_stored_bytes_are_found(genuine, veri
             assert code == 1, said
             assert "1. holds" in said
             assert "7. FAILS" in said
+
+
+def first_line(content):
+    return content[: content.index(b"\n") + 1]
+
+
+def other_salt(content, _):
+    digit = b"1" if content[2:3] == b"0" else b"0"
+    return content[:2] + digit + content[3:]
+
+
+def swapped(files):
+    first, second = places(files)[1:]
+    return files | {first: files[second], second: files[first]}
+
+
+def of_no_digests(files):
+    """Fields of an event that has none: the loss of the card."""
+    position = json.loads(files["evidence.json"])["events"][1]["position"]
+    return files | {f"disclosures/{position}.txt": files[places(files)[0]]}
+
+
+NOT_SEALED, TWICE = "is not one that was sealed there", "is opened twice"
+OPENED_LIES = {
+    "another salt": (in_disclosures(0, other_salt), NOT_SEALED),
+    "another value": (in_disclosures(0, other_value(NAME, "欧阳他人")), NOT_SEALED),
+    "another name of a field": (
+        in_disclosures(0, other_value("identity.name", "identity.nbme")),
+        NOT_SEALED,
+    ),
+    "another order of items": (
+        in_disclosures(0, lambda content, _: b'["identity.name",' + content[1:]),
+        NOT_SEALED,
+    ),
+    "a space": (in_disclosures(0, lambda content, _: content.replace(b",", b", ", 1)), NOT_SEALED),
+    "another line end": (
+        in_disclosures(0, lambda content, _: content.replace(b"\n", b"\r\n")),
+        NOT_SEALED,
+    ),
+    "no line end": (in_disclosures(0, lambda content, _: content[:-1]), "has no line end"),
+    "an empty line": (in_disclosures(0, lambda content, _: b"\n" + content), NOT_SEALED),
+    "those of two events swapped": (swapped, NOT_SEALED),
+    "one of another event": (
+        in_disclosures(1, lambda content, files: content + files[places(files)[2]]),
+        NOT_SEALED,
+    ),
+    "a field twice": (in_disclosures(0, lambda content, _: content + first_line(content)), TWICE),
+    "of an event without digests": (of_no_digests, "that has no digests of any"),
+    "of no event": (
+        lambda files: files | {"disclosures/99999.txt": files[places(files)[0]]},
+        "of no event that is listed",
+    ),
+    "stated otherwise beside": (
+        in_history(3, facts={"residence": {"address": "别处", "division": "320281"}}),
+        "shows other values than the stored bytes: residence.address",
+    ),
+}
+
+
+def test_opened_fields_that_were_not_sealed_are_found(genuine, verify, sign, subtests):
+    """Even where the service has signed them; the step and the fault are named."""
+    code, said = verify(genuine)
+    assert code == 0, said
+    assert " 5 more were sealed there and are opened; 0 others" in said
+    for lie, (change, fault) in OPENED_LIES.items():
+        with subtests.test(lie=lie):
+            code, said = verify(sign(change(unpacked(genuine))), "--summary", "summary.html")
+
+            assert code == 1, said
+            assert "1. holds" in said
+            assert "7. FAILS" in said
+            assert fault in said
 
 
 def named(name, content=b"x", mode=0o100600, **attributes):
@@ -613,3 +718,30 @@ def test_evidence_of_an_older_format_is_not_accepted(genuine, verify):
 
     assert code == 2
     assert "another format" in said
+
+
+# -- absence -----------------------------------------------------------------------------------
+
+
+def test_a_false_absence_is_refused(genuine, registrar, verify, sign, subtests):
+    """Of a permit that there is, from the proof of its presence or from that of another number; the
+    service itself has signed it."""
+    present = unpacked(genuine)
+    number = json.loads(present["evidence.json"])["stream"]
+    unknown = permit_number.draw(secrets.randbits)
+    absent = unpacked(registrar.get(f"/v1/permits/{unknown}/absence").content)
+    absent["evidence.json"] = absent["evidence.json"].replace(unknown.encode(), number.encode())
+    own = {"key": hashlib.sha256(number.encode()).hexdigest(), "value": "00" * 32}
+    for lie, changes in {
+        "another name": {},
+        "its own leaf": {"manifest/beside.json": json.dumps(own).encode()},
+        "the path to it": {"manifest/row-path.txt": present["manifest/row-path.txt"]},
+        "an empty map": {"manifest/row-path.txt": b""},
+        "too long a path": {"manifest/row-path.txt": b"AAAA\n" * 300},
+        "no key": {"manifest/beside.json": json.dumps({**own, "key": ""}).encode()},
+    }.items():
+        with subtests.test(lie=lie):
+            code, said = verify(sign({**absent, **changes}))
+
+            assert code == 1
+            assert "  6. FAILS" in said

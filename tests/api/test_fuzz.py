@@ -43,6 +43,7 @@ READS = {
     f"GET {N}/physical": "holder",
     f"GET {N}/electronic": "registrar",
     f"GET {N}/log-entries": "registrar",
+    f"GET {N}/absence": "holder",
     "GET /v1/verifications": "verifier",
     "GET /v1/me/permit": "holder",
     "GET /v1/me/devices": "holder",

@@ -8,13 +8,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from api.http import tokens
-from api.http.tokens import BadToken, TokenVerifier
+from api.http.tokens import BadToken, Principal, TokenVerifier
 
 KEY, OTHER = (ECKey.generate_key("P-256", private=True) for _ in range(2))
 
 
-def token(expires_in_s=600, key=KEY):
-    claims = {"iss": "i", "aud": "a", "sub": "s", "exp": int(time.time()) + expires_in_s}
+def token(expires_in_s=600, key=KEY, sub="s"):
+    claims = {"iss": "i", "aud": "a", "sub": sub, "exp": int(time.time()) + expires_in_s}
     return jwt.encode({"alg": "ES256"}, claims, key)
 
 
@@ -63,6 +63,30 @@ def test_a_token_is_verified_again_after_the_keys_change(verifier):
     verifier.rotate(OTHER)
     with pytest.raises(BadToken):
         verifier.verify(one)
+
+
+def test_a_token_is_not_remembered_under_keys_that_came_meanwhile():
+    """Its key was withdrawn while its claims were looked up, and another request has begun with the
+    new keys."""
+    keys, looked_up = [KeySet([KEY])], asyncio.Event()
+
+    async def principal_of(claims):
+        if claims["sub"] == "s":
+            await looked_up.wait()
+        return Principal(claims["sub"], frozenset())
+
+    verifier = TokenVerifier(lambda: keys[0], issuer="i", audience="a", principal_of=principal_of)
+
+    async def scenario():
+        slow = asyncio.create_task(verifier.principal(token()))
+        await asyncio.sleep(0)
+        keys[0] = KeySet([OTHER])
+        await verifier.principal(token(key=OTHER, sub="t"))
+        looked_up.set()
+        await slow
+
+    asyncio.run(scenario())
+    assert 1 == verifier.remembered
 
 
 def test_an_invalid_token_is_not_cached(verifier, decoded):

@@ -48,13 +48,13 @@ def test_checks_and_reads_work_again_after_lost_connections(
 
 
 def test_without_its_database_the_service_answers_503_until_it_is_restarted(
-    running, application, together
+    battered, application, together
 ):
     """503 with Retry-After for reads, writes and readiness; the service stays alive."""
-    registrar = running.caller("registrar")
+    registrar = battered.caller("registrar")
     permit = registrar.post("/v1/permits", application()).json()
     path = f"/v1/permits/{permit['permit_number']}"
-    for process in running.database_server():
+    for process in battered.database_server():
         process.kill()
     asks = [
         lambda: registrar.post("/v1/permits", application()),
@@ -69,6 +69,6 @@ def test_without_its_database_the_service_answers_503_until_it_is_restarted(
     assert [503, 503, 503, 200, 200] == [answer.status_code for answer in answers]
     assert ["UNAVAILABLE"] * 3 == [answer.json()["code"] for answer in answers[:3]]
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers[:3])
-    assert 0 == running.stop()
-    seen = running.start().caller("registrar").get(path)
+    assert 0 == battered.stop()
+    seen = battered.start().caller("registrar").get(path)
     assert (200, permit["holder_id"]) == (seen.status_code, seen.json()["holder_id"])

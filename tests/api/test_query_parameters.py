@@ -1,6 +1,7 @@
 """Query parameters that an endpoint does not declare, and repeated ones, are refused everywhere."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -55,6 +56,34 @@ def test_a_repeated_parameter_is_refused_by_every_operation(http, operations, ev
                     assert {(f"query.{name}", "must be given only once")} == refusals(answer)
                 asked += 1
     assert asked > 20
+
+
+def test_no_instant_is_an_unexpected_error(http, operations, everyone):
+    """At the ends of the calendar, where another offset leads out of it; also in a list's place."""
+    instants = (
+        *("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:60Z"),
+        *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1900-01-01T00:00:00+23:59"),
+        *("2099-12-31T23:59:59-23:59", "0000-01-01T00:00:00Z", "0001-01-01", "9999-12-31"),
+    )
+    texts = [f"{instant}{suffix}" for instant in instants for suffix in ("", "_A")]
+    statuses = Counter()
+    for method, path, operation in operations:
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "query" and _takes_text(parameter["schema"]):
+                for query in ({parameter["name"]: text} for text in texts):
+                    answers = [
+                        http.request(method, path, params=query, headers=one.headers)
+                        for one in everyone
+                    ]
+                    assert all(answer.status_code < 500 for answer in answers), (path, query)
+                    statuses.update(answer.status_code for answer in answers)
+    assert {200, 403, 422} <= statuses.keys()
+
+
+def _takes_text(schema):
+    """Of a parameter: any text, or an instant."""
+    kinds = schema.get("anyOf", [schema])
+    return any(kind.get("type") == "string" and "enum" not in kind for kind in kinds)
 
 
 def test_a_check_with_a_query_is_refused(verifier):

@@ -12,23 +12,25 @@ ENOUGH = 40
 
 
 @pytest.fixture
-def permit(running, application):
-    return running.caller("registrar").post("/v1/permits", application()).json()
+def permit(battered, application):
+    return battered.caller("registrar").post("/v1/permits", application()).json()
 
 
-def test_a_service_killed_during_writes_has_every_acknowledged_permit(running, writing, eventually):
+def test_a_service_killed_during_writes_has_every_acknowledged_permit(
+    battered, writing, eventually
+):
     """Retries of everything else result in one permit a person."""
-    with writing(running) as writers:
+    with writing(battered) as writers:
         eventually(writers.have(ENOUGH))
-        running.kill()
+        battered.kill()
         eventually(lambda: len(writers.open) >= WRITERS)
 
-    running.start()
+    battered.start()
 
-    eventually(running.is_in_step)
+    eventually(battered.is_in_step)
     assert {} == writers.missing()
-    assert running.log_is_contiguous()
-    registrar = running.caller("registrar")
+    assert battered.log_is_contiguous()
+    registrar = battered.caller("registrar")
     for person, key, _ in writers.open:
         retried = registrar.post("/v1/permits", person, idempotency_key=key)
         assert 201 == retried.status_code
@@ -51,26 +53,26 @@ def test_a_service_killed_during_its_first_start_starts_again(make_service, even
     assert 0 == service.status()["log_position"]
 
 
-def test_the_roles_of_a_killed_supervisor_end(running, permit, eventually, gone):
+def test_the_roles_of_a_killed_supervisor_end(battered, permit, eventually, gone):
     """By themselves; a new ``up`` on the same folder and port continues."""
-    roles = [running.role("api"), running.role("project")]
+    roles = [battered.role("api"), battered.role("project")]
 
-    running.process.kill()
+    battered.process.kill()
 
     eventually(lambda: gone(roles))
-    running.start()
-    seen = running.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
+    battered.start()
+    seen = battered.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
     assert (200, permit["holder_id"]) == (seen.status_code, seen.json()["holder_id"])
 
 
-def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(running, permit):
+def test_a_new_service_takes_over_at_once_from_a_killed_supervisor(battered, permit):
     """While the roles of the old one are still ending."""
-    running.process.kill()
-    running.process.wait()
+    battered.process.kill()
+    battered.process.wait()
 
-    running.start()
+    battered.start()
 
-    seen = running.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
+    seen = battered.caller("registrar").get(f"/v1/permits/{permit['permit_number']}")
     assert 200 == seen.status_code
 
 

@@ -11,6 +11,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -77,6 +78,7 @@ ALLOWED = {
     ("get", f"{N}/physical"): {"registrar", "holder"},
     ("get", f"{N}/electronic"): {"registrar", "holder"},
     ("get", f"{N}/log-entries"): {"registrar", "holder"},
+    ("get", f"{N}/absence"): {"registrar", "holder"},
     ("post", f"{N}/endorsements"): {"registrar"},
     ("post", f"{N}/loss-reports"): {"registrar"},
     ("post", f"{N}/loss-lifts"): {"registrar"},
@@ -370,6 +372,24 @@ def test_public_endpoints_ask_for_nothing(guarded):
             assert not {401, 403} & set(statuses), (route, statuses)
         for route in DEVELOPMENT:
             assert 404 == ask(http, *route, means["bearer"][0]).status_code, route
+
+
+def test_what_a_stranger_sends_to_the_sign_in_is_answered(guarded, subtests):
+    """At once and without a failure, although its provider is down."""
+    logout = "/auth/back-channel-logout"
+    with httpx.Client(base_url=guarded.service.url, timeout=10) as http:
+        for page in ("/" + "a" * 98 + "!", "/a-/b" * 19 + "//", "//elsewhere.example", "\ud800"):
+            with subtests.test(page=page):
+                answer = http.get(f"/auth/sign-in?next={quote(page, errors='surrogatepass')}")
+                assert (303, "/#sign-in=provider_unavailable") == (
+                    answer.status_code,
+                    answer.headers["location"],
+                )
+        for body in (b"&" * 10, b"logout_token=a&logout_token=b", b"", b"\xff=\x00"):
+            with subtests.test(body=body):
+                answer = http.post(logout, content=body)
+                assert (400, "INVALID_REQUEST") == (answer.status_code, answer.json()["code"])
+        assert 503 == http.post(logout, data={"logout_token": "a.b.c"}).status_code
 
 
 def test_a_request_without_a_token_is_told_what_is_accepted(http):

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
 from domain.calendar import Term
@@ -107,6 +108,18 @@ def test_another_stations_list_is_refused(officer, caller, station, issued):
     assert number in officer.get("/v1/permits", station=station).text
 
 
+def test_a_list_that_takes_too_long_is_given_up(service, officer):
+    """503 with what to do, long before the caller has gone; the next one is answered."""
+    with psycopg.connect(service.database_url) as owner:
+        owner.execute("LOCK TABLE views.electronic_permits IN ACCESS EXCLUSIVE MODE")
+        answer = officer.get("/v1/permits", status="in_force")
+
+    assert (503, "UNAVAILABLE") == (answer.status_code, answer.json()["code"])
+    assert "Retry-After" in answer.headers
+    assert "choose less" in answer.json()["detail"]
+    assert officer.get("/v1/permits", status="in_force").status_code == 200
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -118,6 +131,7 @@ def test_another_stations_list_is_refused(officer, caller, station, issued):
         {"before": "2026-12-01T00:00:00_84G7ZWYRD6Z1"},
         {"before": "2026-12-01T00:00:00Z_84G7ZWYRD6Z1", "window": "open"},
         {"before": "2026-12-01_84G7ZWYRD6Z1"},
+        {"before": "0001-01-01T00:00:00+01:00_84G7ZWYRD6Z1"},
         {"limit": 0},
     ],
 )

@@ -49,7 +49,7 @@ class Go:
         return self.ask(claim.question(kind="consistency") for claim in claims)
 
     def ask(self, questions: Iterable[str]) -> list[bool]:
-        return _asked([self.program, "check"], questions)
+        return asked([self.program, "check"], questions)
 
     def follow(self, url: str, key: str, *token: str) -> subprocess.CompletedProcess[str]:
         """Read a log over HTTP, every leaf of it; prints how many there are."""
@@ -69,7 +69,7 @@ class Sigstore:
     command: Sequence[str] = field(default_factory=lambda: [node(), str(SCRIPT), str(sigstore())])
 
     def accept(self, claims: Iterable[Inclusion]) -> list[bool]:
-        return _asked(self.command, (claim.question() for claim in claims))
+        return asked(self.command, (claim.question() for claim in claims))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class CoseLog:
         return Receipt(message, claim.entry, self.public_pem)
 
 
-def _asked(command: Sequence[str], questions: Iterable[str]) -> list[bool]:
+def asked(command: Sequence[str], questions: Iterable[str]) -> list[bool]:
     lines = list(questions)
     run = subprocess.run(
         list(command),

@@ -9,7 +9,7 @@ import pytest
 from tests.kafka.conftest import own_broker
 from tests.kafka.kills import Kills
 
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture

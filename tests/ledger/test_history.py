@@ -9,6 +9,7 @@ import pytest
 from domain.data_protection import Order
 from domain.events import CardReportedLost, PermitIssued
 from domain.personal import ERASED
+from ledger.crypto import envelope
 from ledger.crypto.holder_keys import HolderKeys
 from ledger.database.connections import as_service
 from ledger.errors import Unavailable, UnknownPermit, UnreadableEvent
@@ -85,6 +86,44 @@ def test_after_an_erasure_no_personal_data_is_decrypted(ledger, issue, command, 
     erase_by_two(ledger, ledger.permit(number).holder_id, order, until, command())
 
     assert history(number).events[0].event.identity is ERASED
+
+
+@pytest.fixture
+def opened(database_url, ledger):
+    """``opened(stream)``: the names of the fields that can be proved, of each event."""
+
+    def opened(stream):
+        async def read():
+            async with read_pool(as_service(database_url), connections_max=1) as pool:
+                keys = HolderKeys(keyring())
+                histories = StreamHistories(pool, ledger.event_mapper, keys)
+                history = await histories.of(stream)
+                return await histories.disclosures(history.events)
+
+        return [own if own is None else {one.name for one in own} for own in asyncio.run(read())]
+
+    return opened
+
+
+def test_fields_can_be_proved_where_they_were_sealed_with_digests(
+    monkeypatch, ledger, issue, command, opened
+):
+    """None of a loss, which has no personal field; of an event from before digests nothing can be
+    proved; after an erasure nothing is left to be."""
+    number = issue()
+    ledger.permits.report_loss(number, command(), date(2026, 11, 20))
+    with monkeypatch.context() as before:
+        before.setattr(envelope, "seal_disclosable", envelope.seal)
+        old = issue()
+
+    of_issue, of_loss = opened(number)
+    assert {"identity.name", "residence.address", "guardian", "taken_over_from"} < of_issue
+    assert of_loss == set()
+    assert opened(old) == [None]
+    order, until = Order("PIPL 47", "case-1"), date(2026, 12, 28)
+    for one in (number, old):
+        erase_by_two(ledger, ledger.permit(one).holder_id, order, until, command())
+        assert {frozenset(own) for own in opened(one)} == {frozenset()}
 
 
 def test_events_with_an_unusable_key_are_reported(admin, issue, history):

@@ -86,7 +86,10 @@ def test_tests_run_where_npm_reaches_no_registry(checkout: Path, venv: Path) -> 
     assert "installing npm packages (at most " in run.stderr
     assert "ECONNREFUSED" in run.stderr
     assert "some tests are skipped without npm" in run.stderr
-    assert "stub: -m pytest --numprocesses 3 --dist loadfile -k some" in run.stdout
+    assert (
+        "stub: -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -k some"
+        in run.stdout
+    )
     assert 0 == run.returncode
     assert venv.is_dir()
 
@@ -132,7 +135,10 @@ def test_the_fast_tests_need_only_python_packages(checkout: Path, venv: Path) ->
 
     assert "installing" not in run.stderr
     expression = "not kafka and not browser and not foreign and not slow"
-    assert f"stub: -m pytest --numprocesses 3 --dist loadfile -m {expression}" in run.stdout
+    assert (
+        f"stub: -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m {expression}"
+        in run.stdout
+    )
     assert not (checkout / ".test-tools").exists()
 
 

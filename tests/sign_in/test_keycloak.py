@@ -193,6 +193,9 @@ def test_an_investigator_names_the_case_for_the_session(
     page.locator("#permit-number").fill(number)
     page.locator("#permit-number").press("Enter")
     expect(page.locator("#reads")).to_contain_text("2026-苏-17")
+    with page.expect_download() as evidence:
+        page.locator("#evidence").click()
+    assert evidence.value.suggested_filename.startswith(f"evidence-{number}-")
 
 
 def test_the_case_is_required_and_bounded(service: Service, permit: dict[str, Any]) -> None:
@@ -311,6 +314,29 @@ def test_a_session_is_renewed_at_each_sign_in_and_ends_unused(service: Service) 
     assert other.session()["role"] == "registrar"
     service.execute("UPDATE ledger.sessions SET used_at = used_at - interval '31 minutes'")
     assert other.ask("GET", "/auth/session").status_code == 401
+
+
+def test_a_live_stream_ends_with_its_session_and_does_not_prolong_it(
+    service: Service, permit: dict[str, Any]
+) -> None:
+    """A page opens it by itself, as often as it ends. What happens after the sign-out is not sent
+    any more."""
+    path = f"/v1/permits/{permit['permit_number']}"
+    colleague, registrar = Walker(service.url), Walker(service.url)
+    colleague.sign_in("colleague")
+    registrar.sign_in("registrar")
+    service.execute("UPDATE ledger.sessions SET used_at = used_at - interval '20 minutes'")
+    used_at = "SELECT used_at FROM ledger.sessions ORDER BY begun_at DESC LIMIT 1"
+    before = service.rows(used_at)
+    with registrar.listening(f"{path}/live") as lines:
+        assert "event: permit" == next(lines)
+        assert before == service.rows(used_at)
+        assert registrar.post("/auth/sign-out").status_code == 200
+        assert colleague.post(f"{path}/loss-reports").status_code == 200
+        heard = [line for line in lines if line.startswith("event: ")]
+    assert ["event: end"] == heard
+    assert registrar.ask("GET", f"{path}/live").status_code == 401
+    assert colleague.post(f"{path}/loss-lifts").status_code == 200
 
 
 def test_the_provider_ends_sessions(service: Service, provider: Keycloak) -> None:

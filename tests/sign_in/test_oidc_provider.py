@@ -139,9 +139,9 @@ def test_signing_out_ends_the_providers_session(service: Service) -> None:
     person = Person(service.url)
     person.sign_in("officer")
     address = person.post("/auth/sign-out").json()["location"]
-    assert dict(parse_qsl(urlsplit(address).query))["post_logout_redirect_uri"] == (
-        f"{service.url}/signed-out"
-    )
+    sent = dict(parse_qsl(urlsplit(address).query))
+    assert sent["post_logout_redirect_uri"] == f"{service.url}/signed-out"
+    assert "id_token_hint" not in sent  # its ID tokens name a person
     assert person.ask("GET", "/auth/session").status_code == 401
     assert person.sign_out_at(address) == f"{service.url}/signed-out"
     again = person.ask("GET", person.ask("GET", "/auth/sign-in").headers["location"])

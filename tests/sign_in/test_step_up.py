@@ -21,7 +21,7 @@ from tests.web.browsers import Visitor
 STEP_UP = "/auth/sign-in?next=/me&step_up=face"
 NUMBERS = {
     name: citizen_id.compose("320106", date(1990, 1, 1), sequence)
-    for name, sequence in (("claimant", 101), ("walker", 103), ("hasty", 105))
+    for name, sequence in (("claimant", 101), ("walker", 103), ("hasty", 105), ("mistaken", 107))
 }
 
 
@@ -162,6 +162,29 @@ def test_a_provider_that_has_not_stepped_up_is_not_believed(
     assert walker.ask("GET", back).headers["location"] == "/me#sign-in=no_face_match"
     assert walker.session_cookie == session
     assert claim(walker, permits["hasty"]).status_code == 401
+
+
+def test_a_corrected_number_is_no_longer_the_accounts(
+    service: Service, permits: dict[str, str]
+) -> None:
+    """A claim sees it at once, and with it every other request of the session."""
+    walker, registrar, number = Walker(service.url), Walker(service.url), permits["mistaken"]
+    walker.sign_in("mistaken", "/me")
+    assert walker.ask("GET", "/v1/me/permit").json()["permit_number"] == number
+    registrar.sign_in("issuer")
+    other = citizen_id.compose("320106", date(1990, 1, 1), 109)
+    corrected = registrar.post(
+        f"/v1/permits/{number}/identity-corrections", {"citizen_id_number": other}
+    )
+    assert corrected.status_code == 200, corrected.text
+
+    assert (401, "UNAUTHENTICATED") == _outcome(claim(walker, number))
+    assert (401, "UNAUTHENTICATED") == _outcome(walker.ask("GET", "/v1/me/permit"))
+    assert Walker(service.url).sign_in("mistaken", "/me") == "/me#sign-in=unknown_holder"
+
+
+def _outcome(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
 
 
 def test_another_step_up_than_a_face_is_bad_input(service: Service, provider: Keycloak) -> None:

@@ -3,6 +3,8 @@ machine, where it sends ``Secure`` cookies over plain HTTP too."""
 
 import html
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +40,15 @@ class Walker:
                 else:
                     jar[name] = morsel.value
         return answer
+
+    @contextmanager
+    def listening(self, path: str) -> Iterator[Iterator[str]]:
+        """The lines of a stream, with this browser's cookies."""
+        jar = self._cookies[urlsplit(self.url).netloc]
+        headers = {"cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
+        with self._http.stream("GET", f"{self.url}{path}", headers=headers) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield answer.iter_lines()
 
     def provider_form(self, next_page: str = "/counter") -> str:
         """Begin to sign in; the address that the provider's form goes to."""

@@ -16,7 +16,7 @@ from tests.waiting import until as wait_until
 
 until = partial(wait_until, wait_s=30)
 
-KILLS = 5
+KILLS = 3
 SEED = os.environ.get("PERMIT_LEDGER_TEST_SEED", "1")
 
 

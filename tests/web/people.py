@@ -128,6 +128,12 @@ class Investigator:
         field.fill(instant)
         field.dispatch_event("change")
 
+    def choose(self, *fields: str) -> None:
+        """Fields of the holder to open."""
+        self.page.locator(".opening summary").click()
+        for field in fields:
+            self.page.locator(f"#disclose [value='{field}']").check()
+
     def status(self, track: str):
         return self.page.locator(f"[data-track={track}] .chip").first
 

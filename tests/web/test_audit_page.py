@@ -1,6 +1,7 @@
 """The investigator's page: one permit through time, proved in the browser."""
 
 import io
+import json
 import re
 import zipfile
 from datetime import datetime, timedelta
@@ -103,13 +104,62 @@ def test_a_false_proof_is_reported(visitor, late_loss, of, true, false):
 
 
 def test_evidence_can_be_downloaded(visitor, late_loss):
+    """With the fields that are chosen, and no others."""
     page = Investigator(visitor(), late_loss)
+    page.choose("sex", "residence.address")
     with page.page.expect_download() as download:
         page.page.locator("#evidence").click()
 
     assert re.fullmatch(rf"evidence-{late_loss}-\d+\.zip", download.value.suggested_filename)
-    content = io.BytesIO(download.value.path().read_bytes())
-    assert "verify_evidence.py" in zipfile.ZipFile(content).namelist()
+    files = zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes()))
+    assert "verify_evidence.py" in files.namelist()
+    [disclosures] = (name for name in files.namelist() if name.startswith("disclosures/"))
+    opened = [json.loads(line)[1] for line in files.read(disclosures).splitlines()]
+    assert opened == ["identity.sex", "residence.address"]
+
+
+def test_chosen_fields_are_proved_in_the_browser(visitor, late_loss):
+    """Those of the event, each with a mark; of the rest it is said that it is only stated."""
+    page = Investigator(visitor(), late_loss)
+    page.choose("name", "guardian")
+    events = page.page.locator(".event")
+    events.nth(0).locator(".proof").click()
+
+    name = events.nth(0).locator("[data-field='identity.name']")
+    expect(name).to_contain_text("欧阳测试", timeout=PATIENCE_MS)
+    expect(name.locator(".chip--good")).to_have_text("Proved")
+    expect(events.nth(0).locator("[data-field]")).to_have_count(2)
+    expect(events.nth(0)).to_contain_text("All else that is shown of it is the service's own")
+    events.nth(1).locator(".proof").click()
+    expect(events.nth(1)).to_contain_text("none of the chosen fields", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "said"),
+    [
+        ('欧阳测试\\"]', '欧阳他人\\"]', "Not proved: Name"),
+        ('\\"digests\\":\\"', '\\"digests\\":\\"AAAA', "event that is shown here is not the one"),
+    ],
+    ids=["another name", "other stored bytes"],
+)
+def test_a_false_field_is_reported(visitor, late_loss, true, false, said):
+    """The service shows another value than was sealed, or bytes that are not in the log."""
+    someone = visitor()
+
+    def forge(route):
+        answer = route.fetch()
+        body = answer.body()
+        assert true.encode() in body
+        route.fulfill(response=answer, body=body.replace(true.encode(), false.encode()))
+
+    page = Investigator(someone, late_loss)
+    page.choose("name")
+    someone.context.route("**/events?*disclose=*", forge)
+    page.page.locator(".proof").first.click()
+
+    first = page.page.locator(".event").first
+    expect(first).to_contain_text("Not proved", timeout=PATIENCE_MS)
+    expect(first).to_contain_text(re.compile(said.replace(": ", ".*")))
 
 
 def test_checks_are_listed_with_todays_answer(visitor, http, registrar, application):

@@ -64,6 +64,29 @@ def test_a_move_and_a_correction_are_recorded_as_they_were_typed(counter, events
     assert {"name": "欧阳改名"} == {k: v for k, v in corrected["facts"].items() if v is not None}
 
 
+def test_a_counter_that_connects_again_reads_nothing_again(counter, registrar):
+    """Its stream ends every ten minutes: reads that no person has asked for would keep a session
+    alive without end."""
+    counter.issue()
+    number, asked = counter.number(), []
+    live = f"/v1/permits/{number}/live"
+    with registrar.http.stream("GET", live, headers=registrar.headers) as answer:
+        state = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    body = f"event: permit\n{state}\n\nevent: end\ndata: {{}}\n\n"
+    counter.page.route(
+        f"**{live}", lambda route: route.fulfill(body=body, content_type="text/event-stream")
+    )
+    counter.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    with counter.page.expect_response(lambda answer: answer.url.endswith("/physical")):
+        counter.find(number)
+    for _ in range(3):
+        with counter.page.expect_request(f"**{live}"):
+            pass
+
+    assert 1 == asked.count("physical")
+    assert asked.count("live") > 2
+
+
 def test_what_the_service_refuses_is_marked_and_what_was_typed_stays(visitor, events):
     """At its field, in the open form."""
     counter = Registrar(visitor(viewport=DESK, tolerates="422"))

@@ -1,6 +1,7 @@
 // The investigator's page: one permit over time, its history, its checks, and the audit reads.
 import { call } from "./api.js";
 import { listChecks } from "./audit/checks.js";
+import { chosen } from "./audit/disclosing.js";
 import { save } from "./audit/evidence.js";
 import { listErasures } from "./audit/erasures.js";
 import { listEvents } from "./audit/events.js";
@@ -42,7 +43,7 @@ byId("evidence").addEventListener("click", () =>
   trying(async () => {
     byId("evidence").disabled = true;
     try {
-      await save(token, byId("shown-number").textContent, travel.at);
+      await save({ token, number: byId("shown-number").textContent, at: travel.at, fields: chosen() });
     } finally {
       byId("evidence").disabled = false;
     }

@@ -134,6 +134,8 @@ function refused(problem) {
 /** Shows a new state; the notice about the last command is kept. */
 async function changed(now) {
   if (permit && now.as_of_position < permit.as_of_position) return;
+  // The same again, of a new connection: a page that asks by itself would keep the session alive.
+  if (face?.version === now.version && permit?.today === now.today) return;
   permit = now;
   try {
     const path = `/v1/permits/${now.permit_number}/physical`;

@@ -41,6 +41,7 @@ const say = (problem) => put(byId("problem"), noticeOf(problem));
 
 /** After a new check the code on the screen may be used up. */
 function checked(position) {
+  if (position === lastCheck) return; // of a new connection: a page that asks by itself keeps the session alive
   checks.refresh();
   if (lastCheck !== null && position > lastCheck) code?.used();
   lastCheck = position;
@@ -55,11 +56,13 @@ function answered(answer) {
 
 async function changed(now) {
   if (permit && now.as_of_position < permit.as_of_position) return;
-  if (permit?.permit_number !== now.permit_number) shown = null;
+  const isOff = ["ended", "use_suspended"].includes(now.electronic.status);
+  const version = `${now.version} ${isOff}`;
+  const isNew = permit?.permit_number !== now.permit_number;
+  if (!isNew && faceVersion === version && permit.today === now.today) return; // the same again, as in `checked`
+  if (isNew) shown = null;
   permit = now;
   try {
-    const isOff = ["ended", "use_suspended"].includes(now.electronic.status);
-    const version = `${now.version} ${isOff}`;
     if (faceVersion !== version) {
       const path = `/v1/permits/${now.permit_number}/electronic`;
       const face = await call("GET", path, { token });

@@ -9,9 +9,14 @@ import { write } from "../writes.js";
 export async function listErasures(token, trying) {
   if (!mayErase(token)) return;
   byId("erasures-panel").hidden = false;
-  const { requests } = await call("GET", "/v1/audit/erasures", { token });
+  const { requests, unreadable } = await call("GET", "/v1/audit/erasures", { token });
   const again = () => listErasures(token, trying);
-  put(byId("erasures"), ...(requests.length ? requests.map((one) => requestOf(one, token, trying, again)) : [h("li", { class: "soft" }, text("audit.no_erasures"))]));
+  put(
+    byId("erasures"),
+    unreadable.length > 0 && h("li", { class: "notice notice--warn" }, text("audit.erasures_unreadable", { numbers: unreadable.join(" ") })),
+    requests.length + unreadable.length === 0 && h("li", { class: "soft" }, text("audit.no_erasures")),
+    ...requests.map((one) => requestOf(one, token, trying, again)),
+  );
 }
 
 function mayErase(token) {

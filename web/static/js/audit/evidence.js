@@ -1,17 +1,20 @@
 // Saves the evidence, a zip that can be verified offline, under the name that the service states.
 import { Problem } from "../api.js";
 import { h } from "../dom.js";
+import { carried } from "../session.js";
 
 const TIMEOUT_MS = 60_000;
 
-export async function save(token, number, at) {
-  const asked = at ? `?at=${encodeURIComponent(at)}` : "";
+/** As of an instant, or of now; `fields` are opened in it. */
+export async function save({ token, number, at, fields }) {
+  const asked = new URLSearchParams();
+  if (at) asked.set("at", at);
+  if (fields.length) asked.set("disclose", fields);
   let answer;
   try {
-    answer = await fetch(`/v1/audit/permits/${number}/evidence${asked}`, {
-      headers: { authorization: `Bearer ${token}` },
+    answer = await fetch(`/v1/audit/permits/${number}/evidence?${asked}`, {
+      ...carried(token),
       cache: "no-store",
-      credentials: "omit",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {

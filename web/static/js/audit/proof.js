@@ -5,8 +5,8 @@ import { text } from "../texts.js";
 const WIDTH = 256;
 const utf8 = new TextEncoder();
 
-/** Returns whether the proof of an event holds, and a message about it; `credential` reads its entry
- * where that is not public. */
+/** Returns whether the proof of an event holds, and a message about it; of one with `stored` bytes and
+ * `disclosures` also the fields that these open. `credential` reads its entry where that is not public. */
 export async function prove(event, credential) {
   if (!globalThis.crypto?.subtle) return { holds: false, message: text("audit.no_crypto") };
   try {
@@ -20,7 +20,8 @@ export async function prove(event, credential) {
     if (!(await isAbout(entry, event))) return { holds: false, message: text("audit.false_details") };
     const signed = await isSigned(note, origin, (await keys.text()).split("\n").filter(Boolean));
     if (signed === false) return { holds: false, message: text("audit.false_signature") };
-    return { holds: true, message: text(signed ? "audit.in_log" : "audit.in_log_unsigned", { size, origin }) };
+    const opened = event.disclosures?.length ? await openedBy(event.disclosures, event.stored) : [];
+    return { holds: true, message: text(signed ? "audit.in_log" : "audit.in_log_unsigned", { size, origin }), opened };
   } catch {
     return { holds: false, message: text("audit.no_proof") };
   }
@@ -59,7 +60,20 @@ async function isAbout(entry, event) {
   const details = JSON.parse(event.details);
   const commitment = hex(await digest(utf8.encode(event.details)));
   if (said.commitment ? said.commitment !== commitment : JSON.stringify(said) !== event.details) return false;
+  if (event.stored && details.state !== hex(await digest(utf8.encode(event.stored)))) return false;
   return details.position === event.position && details.version === event.version && details.topic === event.type;
+}
+
+/** Returns the fields that disclosures open, with whether each is one that was sealed in the stored bytes. */
+async function openedBy(disclosures, stored) {
+  const joined = hex(bytes(JSON.parse(stored).sealed?.digests ?? ""));
+  const digests = joined.match(/.{64}/g) ?? [];
+  return Promise.all(
+    disclosures.map(async (line) => {
+      const [, name, value] = JSON.parse(line);
+      return { name, value, holds: digests.includes(hex(await digest(utf8.encode(line)))) };
+    }),
+  );
 }
 
 async function rootOf(leaf, index, size, path) {

@@ -1,0 +1,32 @@
+"""That there never was a permit with a number: a proof for those who are told of one."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.audit import evidence
+from api.http import documents
+from api.http.problems import HttpProblem
+from api.http.reading import well_formed
+from transparency.prefix_tree import BadProof
+
+from .registrar import RegistrarOrHolder, Service
+
+router = APIRouter(tags=["registrar"])
+
+
+@router.get(
+    "/v1/permits/{permit_number}/absence",
+    response_class=Response,
+    responses=evidence.ZIP | documents.problems(401, 403, 404, 409, 503),
+)
+async def absence(permit_number: str, caller: RegistrarOrHolder, service: Service) -> Response:
+    """Prove that nothing was recorded under a permit number up to now: evidence without events. If
+    something was, there is no such proof: 409, and nothing of it is shown."""
+    number = well_formed(permit_number)
+    try:
+        return await evidence.absence(number, caller, service)
+    except BadProof:
+        detail = "Something is recorded under this number: its absence can't be proved."
+        raise HttpProblem(409, "CONFLICT", detail) from None
