@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from tests.transparency import naive_map
 from tests.transparency.naive_map import Leaves
+from tools.verify_evidence import NotProved, check_map
+from transparency.last_events import key_of
 from transparency.prefix_tree import (
     DEPTH_MAX,
     EMPTY,
@@ -193,6 +195,32 @@ def test_nothing_else_is_proved(leaves: Leaves, data: st.DataObject) -> None:
     for key in {near, absent}:
         for how, of, value, root, proof in tampered(key, leaves.get(key), made, leaves, chance):
             assert not is_accepted(of, value, root, proof), how
+
+
+def test_the_verifier_of_evidence_agrees() -> None:
+    """It takes the same proofs, of rows and of absence, and none of the false ones."""
+    rows = {f"permit {number}": b"row %d" % number for number in range(30)}
+    leaves = {key_of(stream): sha256(row).digest() for stream, row in rows.items()}
+    made, chance = Map.of(leaves), Random(1)  # noqa: S311  no secret
+    for stream in [*rows, *(f"no permit {number}" for number in range(30))]:
+        key, row = key_of(stream), rows.get(stream)
+        assert is_evidence(stream, row, made.root, made.proof(key))
+        for how, of, value, root, proof in tampered(key, leaves.get(key), made, leaves, chance):
+            if of == key and value in (None, leaves.get(key)):
+                shown = row if value is not None else None
+                assert not is_evidence(stream, shown, root, proof), how
+
+
+def is_evidence(stream: str, row: bytes | None, root: bytes, proof: Proof) -> bool:
+    """Return whether the verifier of evidence takes it."""
+    leaf = proof.leaf
+    beside = {"key": leaf.key.hex(), "value": leaf.value.hex()} if leaf and row is None else None
+    manifest = {"map_root": root.hex()}
+    try:
+        check_map(stream, row, beside, manifest, list(proof.siblings))
+    except NotProved:
+        return False
+    return True
 
 
 @settings(deadline=None)
