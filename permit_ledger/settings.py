@@ -258,6 +258,13 @@ class Settings(BaseSettings):
     analytics_memory_mb: int = Field(
         192, ge=64, le=65_536, description="Memory limit of DuckDB in the `analytics` role"
     )
+    analytics_share: float = Field(
+        0.3,
+        ge=0.001,
+        le=1,
+        description="Share of a processor that the `analytics` role may take for answers and"
+        " charts; the smaller, the later they show what was counted",
+    )
     database_connections_max: int = Field(
         8,
         ge=2,

@@ -55,22 +55,22 @@ _database_numbers = itertools.count(1)
 _logins = itertools.count(1)
 
 
-LONGEST_FIRST = (
-    "tests/chaos/",
-    "tests/kafka/",
+SERVERS_LAST = (
+    "tests/permit_ledger/",
+    "tests/api/",
     "tests/web/",
     "tests/sign_in/",
-    "tests/api/",
-    "tests/permit_ledger/",
-    "tests/projections/",
-    "tests/transparency/",
+    "tests/chaos/",
+    "tests/kafka/",
+    "tests/domain/",
 )
-"""Folders by what a module of theirs takes: the short ones fill up the end of a run on several
-processes."""
+"""Folders after all others, in this order: their servers run until the end of a process, and take
+its time. The last one needs none, and fills up the end of a run on several processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their place, and those of the pages by whether they start a browser."""
+    items.sort(key=lambda item: item.path, reverse=True)  # the longest of Kafka's first
     items.sort(key=_folder_rank)
     for item in items:
         if "playwright" in getattr(item, "fixturenames", ()):
@@ -84,8 +84,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _folder_rank(item: pytest.Item) -> int:
     place = item.path.relative_to(ROOT).as_posix()
-    ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if place.startswith(folder))
-    return next(ranks, len(LONGEST_FIRST))
+    ranks = (rank for rank, folder in enumerate(SERVERS_LAST) if place.startswith(folder))
+    return next(ranks, -1)
 
 
 @pytest.fixture(autouse=True)

@@ -32,9 +32,10 @@ PUBLISH_BUSY_S = 5.0
 DRAW_EVERY_S_MIN = 0.2
 DRAW_BUSY_S = 30.0
 """How much later answers and charts are due while there is a backlog of events."""
-SHARE_MAX, DRAW_SHARE_MAX = 0.1, 0.2
-"""The share of a processor for answers and for charts: the longer they take, the longer they
-pause."""
+SHARE_MAX = 0.3
+"""The share of a processor for answers and charts: the longer they take, the longer they pause."""
+ANSWERS_PART = 1 / 3
+"""Of that share; the rest is for charts."""
 REBUILDS_MAX = 3
 
 _log = structlog.get_logger(__name__)
@@ -53,22 +54,25 @@ class Analytics:
         *,
         grace_days: int,
         memory_mb: int = MEMORY_MB,
+        share_max: float = SHARE_MAX,
     ) -> None:
-        """``grace_days`` come from the policy; without ``checks`` the answers count no checks."""
+        """``grace_days`` come from the policy; without ``checks`` the answers count no checks.
+        ``share_max`` is the share of a processor for answers and charts."""
         self._folder, self._memory_mb = folder, memory_mb
         self._source, self._checks = source, checks
         self._now, self._stop, self._grace_days = now, stop, grace_days
         self._publisher = Publisher(folder)
         self._is_stale = self._is_undrawn = True
         self._published_for: date | None = None
-        self._check_reads = Pace(pause_s_min=CHECKS_EVERY_S, share_max=SHARE_MAX)
-        self._officer_reads = Pace(pause_s_min=OFFICER_READS_EVERY_S, share_max=SHARE_MAX)
+        answers = ANSWERS_PART * share_max
+        self._check_reads = Pace(pause_s_min=CHECKS_EVERY_S, share_max=answers)
+        self._officer_reads = Pace(pause_s_min=OFFICER_READS_EVERY_S, share_max=answers)
         self._reads_counted: list[Row] = []
         self._answers = Pace(
-            pause_s_min=PUBLISH_EVERY_S_MIN, share_max=SHARE_MAX, busy_s=PUBLISH_BUSY_S
+            pause_s_min=PUBLISH_EVERY_S_MIN, share_max=answers, busy_s=PUBLISH_BUSY_S
         )
         self._drawings = Pace(
-            pause_s_min=DRAW_EVERY_S_MIN, share_max=DRAW_SHARE_MAX, busy_s=DRAW_BUSY_S
+            pause_s_min=DRAW_EVERY_S_MIN, share_max=share_max - answers, busy_s=DRAW_BUSY_S
         )
 
     def run(self) -> None:

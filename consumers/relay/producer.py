@@ -44,11 +44,12 @@ class NotCommitted(Exception):
 
 
 class TooLarge(Exception):
-    """The record at ``index`` is larger than the brokers accept."""
+    """One of the records at ``indexes`` is larger than the brokers accept. The client gives the
+    same error to those that it dropped because of that one."""
 
-    def __init__(self, index: int) -> None:
-        self.index = index
-        super().__init__(f"record {index} is too large")
+    def __init__(self, indexes: Sequence[int]) -> None:
+        self.indexes = indexes
+        super().__init__("a record is too large")
 
 
 class Transactions:
@@ -104,11 +105,11 @@ class Transactions:
             sent = [future.get(ACKNOWLEDGE_TIMEOUT_S) for future in futures]
         except KafkaError as error:
             # The first error is often that of another record, dropped because of the large one.
-            failed = (index for index, each in enumerate(futures) if is_too_large(each.exception))
-            if (index := next(failed, None)) is not None:
-                raise TooLarge(index) from error
+            failed = [index for index, each in enumerate(futures) if is_too_large(each.exception)]
+            if failed:
+                raise TooLarge(failed) from error
             if isinstance(error, TOO_LARGE):  # the client's own limit, before sending
-                raise TooLarge(len(futures)) from error
+                raise TooLarge([len(futures)]) from error
             raise
         _within(COMMIT_TIMEOUT_S, producer.commit_transaction)
         self._confirm(records[last], sent[last].offset)

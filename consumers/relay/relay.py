@@ -7,6 +7,7 @@ read from the topics themselves. After any error the relay starts again from the
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -166,7 +167,8 @@ class Relay:
         try:
             ends = transactions.send(records, batch.last if batch else 0)
         except TooLarge as error:
-            raise _too_large(records[error.index], batch, limits) from error
+            refused = [records[index] for index in error.indexes]
+            raise too_large(refused, batch, limits) from error
         if batch:
             ends.pop(self._heartbeats, None)  # a lost heartbeat does not matter
             row.move(batch.position, ends)
@@ -232,7 +234,22 @@ class Relay:
             raise SystemExit(f"{hung} commits have not come back")
 
 
-def _too_large(record: Outgoing, batch: Batch | None, limits: Mapping[str, int]) -> RecordTooLarge:
+def too_large(
+    refused: Sequence[Outgoing], batch: Batch | None, limits: Mapping[str, int]
+) -> RecordTooLarge:
+    """Make the error for the first record that is larger than its topic's limit.
+
+    If none is, a limit was lowered since it was read, and the error names none, so that the next
+    attempt reads them again.
+    """
+    larger = (each for each in refused if each.size_bytes > limits.get(each.topic, math.inf))
+    record = next(larger, None)
+    if record is None:
+        return _of_record(refused[0], batch, None)
+    return _of_record(record, batch, limits[record.topic])
+
+
+def _of_record(record: Outgoing, batch: Batch | None, limit_bytes: int | None) -> RecordTooLarge:
     position = next((value.decode() for name, value in record.headers if name == "ce_id"), None)
     if position is not None:
         what = f"The event at position {position}"
@@ -240,7 +257,7 @@ def _too_large(record: Outgoing, batch: Batch | None, limits: Mapping[str, int])
         what = f"A permit's state, as of position {batch.position} of the log,"
     else:
         what = "A heartbeat"
-    return RecordTooLarge(what, record.topic, record.size_bytes, limits.get(record.topic))
+    return RecordTooLarge(what, record.topic, record.size_bytes, limit_bytes)
 
 
 def _text(error: Exception) -> str:

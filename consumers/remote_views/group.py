@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,14 @@ from consumers.contract.heartbeats import Heartbeat
 from consumers.contract.topics import topic_id
 from consumers.kafka.client import StoppedReading
 from ledger.database.connections import Connection
-from projections.remote.source import CLOCKS_APART_MAX_S, Claim, claim, clock, record_end
+from projections.remote.source import (
+    CLOCKS_APART_MAX_S,
+    Claim,
+    claim,
+    clock,
+    record_end,
+    remote_state,
+)
 from projections.remote.views import RemoteViewWriter
 
 from .decoder import RecordDecoder
@@ -92,6 +100,7 @@ class GroupMember:
         self._targets: dict[int, _Target] = {}
         self._assignments = _Assignments()
         self._asked_at: datetime | None = None
+        self._looked_s = time.monotonic()
 
     def run(self, stop: Event, went_well: Callable[[], None]) -> None:
         """Read and write until ``stop`` is set; call ``went_well`` after each round.
@@ -125,6 +134,7 @@ class GroupMember:
         A change after the flag was reset sets it again.
         """
         self._assignments.changed = False
+        self._looked_s = time.monotonic()
         numbers = {each.partition for each in self._consumer.assignment()}
         self._targets.clear()
         self._claims = {each.partition: each for each in claim(self._connection, numbers)}
@@ -150,12 +160,27 @@ class GroupMember:
         yet. The heartbeat is read first, so that everything it covers is before the ends.
         """
         if not self._claims:
+            self._require_readers()
             return
         now = clock(self._connection)
         if self._asked_at is None or (now - self._asked_at).total_seconds() >= ASK_EVERY_S:
             self._asked_at = now
             self._ask(now, true_as_of(self._heartbeat(), now))
         self._record_reached()
+
+    def _require_readers(self) -> None:
+        """Require that other members read all partitions, since this one has none: the client does
+        not join again if the topic was made while the group assigned its partitions.
+
+        Raises:
+            StoppedReading
+        """
+        if time.monotonic() - self._looked_s < STUCK_S:
+            return
+        self._looked_s = time.monotonic()
+        asked = [each.asked_ago_s for each in remote_state(self._connection).partitions]
+        if any(ago_s is None or ago_s > STUCK_S for ago_s in asked):
+            raise StoppedReading
 
     def _ask(self, now: datetime, true_at: datetime | None) -> None:
         asked = {TopicPartition(self._topic, number): OffsetSpec.LATEST for number in self._claims}

@@ -54,6 +54,7 @@ def analyse(settings: Settings) -> None:
             stop,
             grace_days=policy_in_force(settings).late_grace_days,
             memory_mb=settings.analytics_memory_mb,
+            share_max=settings.analytics_share,
         ).run()
 
 

@@ -92,7 +92,7 @@ def gone() -> Callable[[list[psutil.Process]], bool]:
 @pytest.fixture(scope="session")
 def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """One service that all tests of a run share; each test uses people of its own."""
-    service = Service(make_service_dir(), free_port()).start()
+    service = Service(make_service_dir(), free_port()).start(has_statistics=True)
     yield service
     assert service.stop() == 0
 

@@ -1,6 +1,7 @@
 """Quarantined permits: what operators see of them, and their release."""
 
 import json
+import os
 
 import httpx
 import psycopg
@@ -191,23 +192,25 @@ def test_quarantined_permits_are_counted(service, http, parked):
     assert "permits in quarantine" in service.command("status").stdout
 
 
-def test_the_auditor_runs_beside_the_projector(http, lost):
-    """By itself."""
-    before = metrics(http)["permit_ledger_audited_permits"]
-    until(lambda: metrics(http)["permit_ledger_audited_permits"] > before, wait_s=30)
+@pytest.fixture
+def audited(make_service):
+    """A service whose auditor runs."""
+    service = make_service()
+    service.launch(environment=os.environ | {"PERMIT_LEDGER_AUDIT_PERMITS_PER_S": "5"})
+    return service.wait_until_ready()
 
 
-def test_a_changed_row_is_found_by_the_service_itself(running, application):
+def test_a_changed_row_is_found_by_the_service_itself(audited, application):
     """It is quarantined soon, with its number; a retry makes the row again from the log. The city
     is so small that every permit is soon audited."""
-    with httpx.Client(base_url=running.url, timeout=30) as http:
+    with httpx.Client(base_url=audited.url, timeout=30) as http:
         registrar, operator = (Caller.with_token(http, role) for role in ("registrar", "operator"))
         issued = registrar.post("/v1/permits", application()).json()
         number, position = issued["permit_number"], issued["as_of_position"]
         registrar.get(f"/v1/permits/{number}", min_position=position)
         before = metrics(http)["permit_ledger_audit_differences"]
         change = "UPDATE views.physical_permits SET years = 9 WHERE permit_number = %s"
-        with psycopg.connect(running.database_url) as owner:
+        with psycopg.connect(audited.database_url) as owner:
             owner.execute(change, [number])
 
         until(lambda: row_of(number, operator), wait_s=60)
@@ -215,7 +218,8 @@ def test_a_changed_row_is_found_by_the_service_itself(running, application):
         found = row_of(number, operator)
         assert "not what the log makes of it: physical.years" == found["reason"]
         assert metrics(http)["permit_ledger_audit_differences"] > before
+        until(lambda: metrics(http)["permit_ledger_audited_permits"] > 0, wait_s=30)
         assert operator.post(f"{PATH}/{number}/retries").json()["released"]
-        assert [(1,)] == running.rows(
+        assert [(1,)] == audited.rows(
             "SELECT years FROM views.physical_permits WHERE permit_number = %s", number
         )

@@ -23,7 +23,7 @@ def test_a_relay_killed_at_random_and_a_restarted_broker_lose_nothing(
     with own_broker() as broker:
         kills = Kills(database_url, ledger, policy, tmp_path)
 
-        wrong = kills.run(broker, KILLS, seed, bounce_every=3)
+        wrong = kills.run(broker, KILLS, seed, bounce_every=2)
 
     assert [] == wrong, f"PERMIT_LEDGER_TEST_SEED={seed} gives the same chances again"
     assert (KILLS, 1) == (kills.kills, kills.restarts_of_broker)

@@ -4,11 +4,13 @@ to do."""
 import re
 from contextlib import closing
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from consumers.contract.cloudevents import Outgoing
 from consumers.contract.heartbeats import TOPIC as HEARTBEATS
 from consumers.contract.kinds import PERMITS
 from consumers.errors import LogForked, RelayStopped, TailUnknown, TopicLost
@@ -16,6 +18,7 @@ from consumers.kafka.brokers import Brokers
 from consumers.kafka.client import connection
 from consumers.relay.cursor import Cursor, RelayRow
 from consumers.relay.refusals import refusal_in
+from consumers.relay.relay import too_large
 from consumers.relay.resume import TRANSACTION_EVENTS_MAX, last_sent
 from consumers.relay.tail import Tail
 from ledger.database.connections import as_service, connect
@@ -193,6 +196,19 @@ def test_a_record_larger_than_its_topic_accepts_stops_the_relay(
         assert relay_row().stopped is None
 
     assert [] == what_is_wrong(read_events(kafka, prefix), head)
+
+
+def test_the_record_that_is_too_large_is_told_from_those_dropped_with_it():
+    """By the topics' limits; if none is larger, a limit is out of date, and is not waited for."""
+    event = Outgoing("events", 0, b"key", b"x" * 500, [("ce_id", b"39")])
+    state = Outgoing("states", 0, b"key", b"x" * 400, [])
+    batch = SimpleNamespace(position=40)
+
+    found = too_large([event, state], batch, {"events": 1_000_000, "states": 150})
+    assert ("states", 150) == (found.topic, found.limit_bytes)
+    assert "as of position 40" in str(found)
+    lowered = too_large([event, state], batch, {"events": 1_000_000, "states": 1_000_000})
+    assert lowered.limit_bytes is None
 
 
 def test_a_limit_lowered_at_run_time_stops_the_relay(

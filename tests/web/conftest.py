@@ -21,7 +21,7 @@ SETTLED, BORN_ON = STEP_EVENTS + 10, date(1990, 1, 1)
 @pytest.fixture(scope="session")
 def service(make_service_dir: Callable[[], Path]) -> Iterator[Service]:
     """One service for all pages; each test uses people of its own."""
-    service = Service(make_service_dir(), free_port()).start()
+    service = Service(make_service_dir(), free_port()).start(has_statistics=True)
     yield service
     assert service.stop() == 0
 
