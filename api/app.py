@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .audit import data_protection, evidence
+from .audit import absence, data_protection, evidence
 from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
@@ -29,7 +29,7 @@ from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
 from .operations import remote as remote_operations
 from .operations import service as operations
-from .permits import absence, display, holder, live, own_reads, registrar, work_list
+from .permits import display, holder, live, own_reads, registrar, work_list
 from .tlog import log as tlog
 from .tlog import witnesses as tlog_witnesses
 

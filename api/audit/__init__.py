@@ -1,3 +1,3 @@
 """Audit investigators: history, evidence, erasure."""
 
-__all__ = ["audited", "data_protection", "evidence", "id_cards", "investigator"]
+__all__ = ["absence", "audited", "data_protection", "evidence", "id_cards", "investigator"]

@@ -1,7 +1,6 @@
 """Residence permits: registrars' commands, holders' devices, live codes."""
 
 __all__ = [
-    "absence",
     "answers",
     "display",
     "face_matches",

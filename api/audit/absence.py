@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Security
 from starlette.responses import Response
 
-from api.audit import evidence
 from api.http import documents
 from api.http.problems import HttpProblem
 from api.http.reading import well_formed
+from api.http.roles import Scope
+from api.http.services import Services, services
+from api.http.tokens import Principal
+from api.permits.recorded import at_station
 from transparency.prefix_tree import BadProof
 
-from .registrar import RegistrarOrHolder, Service
+from . import evidence
 
 router = APIRouter(tags=["registrar"])
+
+RegistrarOrHolder = Annotated[Principal, Security(at_station(Scope.PERMITS_WRITE, Scope.HOLDER))]
+Service = Annotated[Services, Depends(services)]
 
 
 @router.get(
