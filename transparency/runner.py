@@ -69,6 +69,7 @@ class IntegratorRunner:
         self._folder = folder
         self._stop = stop
         self._manifest_interval_s = manifest_interval_s
+        self._no_manifest: str | None = None
 
     def run(self) -> None:
         """Integrate until ``stop`` is set."""
@@ -134,10 +135,14 @@ class IntegratorRunner:
         if any(work.stopped for work in works):
             return False
         try:
-            return manifests.make(asked=asked)
+            made = manifests.make(asked=asked)
         except Corrupt as error:
-            _log.critical("no manifest is made", tree=MANIFESTS.name, reason=str(error))
+            if (reason := str(error)) != self._no_manifest:
+                _log.critical("no manifest is made", tree=MANIFESTS.name, reason=reason)
+            self._no_manifest = reason
             return False
+        self._no_manifest = None
+        return made
 
     def _wait(self, connection: Connection, until: float) -> set[str]:
         """Wait until then; returns the channels that were notified meanwhile."""

@@ -27,7 +27,7 @@ Service = Annotated[Services, Depends(services)]
 @router.get(
     "/v1/permits/{permit_number}/absence",
     response_class=Response,
-    responses=evidence.ZIP | documents.problems(401, 403, 404, 409, 503),
+    responses=evidence.ZIP | documents.problems(401, 403, 404, 409, 422, 503),
 )
 async def absence(permit_number: str, caller: RegistrarOrHolder, service: Service) -> Response:
     """Prove that nothing was recorded under a permit number up to now: evidence without events. If

@@ -130,14 +130,15 @@ async def zipped(
 
 async def absence(stream: str, caller: Principal, service: Services) -> Response:
     """Make the evidence that a stream has no events, up to the newest manifest; it waits for one of
-    all that is in the tree by now.
+    all that is in the log by now.
 
     Raises:
         Unavailable: there is no such manifest yet.
         BadProof: there is an event.
     """
-    trees, now = service.trees, service.clock.now()
-    size = await trees.size(EVENTS)
+    now = service.clock.now()
+    size, _ = await service.reader.positions()
+    await _integrated(size, caller, service)
     found = await _proof(stream, size, caller, service)
     if found is None or found.manifest.log_size < size:
         raise Unavailable("No manifest has been made yet: try again.")

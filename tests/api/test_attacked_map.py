@@ -69,8 +69,9 @@ def test_a_permit_that_was_left_out(running, application, verified):
     manifest, and does not hold; that of others does."""
     registrar = running.caller("registrar", station="320211-01")
     hidden, other = (registrar.post("/v1/permits", application()).json() for _ in range(2))
-    code, said, _ = verified(hidden)
-    assert 0 == code, said
+    for permit in (hidden, other):
+        code, said, _ = verified(permit)
+        assert 0 == code, said
 
     leave_out(running, hidden["permit_number"])
     path = f"/v1/permits/{other['permit_number']}/loss-reports"
@@ -86,7 +87,7 @@ def test_a_permit_that_was_left_out(running, application, verified):
     found = running.command("verify-log")
     assert 1 == found.returncode
     assert f"the map of last events lacks {hidden['permit_number']}" in found.stdout
-    assert "manifest 2 has another root of last events than the log makes" in found.stdout
+    assert "has another root of last events than the log makes" in found.stdout
 
 
 def test_a_map_that_was_damaged(running, application, verified):

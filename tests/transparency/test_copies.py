@@ -35,7 +35,8 @@ def test_a_copy_verifies_offline(verify, copy):
     """Laid out as tiles are served."""
     result = verify()
     assert 0 == result.exit_code, result.output
-    assert {"checkpoint", "tile", "checks", "manifests"} == {each.name for each in copy.iterdir()}
+    expected = {"checkpoint", "tile", "checks", "manifests", "audit-reads"}
+    assert expected == {each.name for each in copy.iterdir()}
     assert (copy / "tile" / "0" / "000").stat().st_size == 256 * 32
     assert (copy / "checks" / "tile" / "entries" / "000.p" / "60").exists()
 
