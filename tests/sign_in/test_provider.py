@@ -87,7 +87,9 @@ def test_an_endpoint_is_an_address(odd, signing_in, endpoint, address):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"[" * 60_000, b"{" + b" " * 70_000 + b"}", gzip.compress(b"{}")]
+    "content",
+    [b"", b"[]", b"[" * 60_000, b"{" + b" " * 70_000 + b"}", gzip.compress(b"{}", mtime=0)],
+    ids=["nothing", "a list", "deep", "large", "packed"],
 )
 def test_metadata_that_are_none_are_a_failure(odd, signing_in, content):
     odd.content = content
