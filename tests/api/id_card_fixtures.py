@@ -1,12 +1,13 @@
 """The givens of the counter for first identity cards."""
 
-import time
-
 import pytest
+
+from tests.waiting import until
 
 PATH = "/v1/id-card-applications"
 KNOWN = {"birth_date": "1990-01-01"}
 """What an applicant says to see the progress."""
+SOON_S = 1
 WAY = ["dispatches", "approvals", "productions", "arrivals"]
 IN_PERSON = {
     "by": "applicant",
@@ -87,10 +88,14 @@ def progress(http):
 
     def progress(application, **parameters):
         path = f"{PATH}/{application['receipt_number']}/progress"
-        while (answer := http.get(path, params=KNOWN | parameters)).status_code == 429:
-            if int(answer.headers["Retry-After"]) > 1:
-                break
-            time.sleep(0.5)
-        return answer
+        answers = []
+
+        def is_answered():
+            answers.append(http.get(path, params=KNOWN | parameters))
+            is_refused = answers[-1].status_code == 429
+            return not is_refused or int(answers[-1].headers["Retry-After"]) > SOON_S
+
+        until(is_answered, wait_s=10)
+        return answers[-1]
 
     return progress

@@ -161,6 +161,30 @@ def first_stops_reading(monkeypatch):
 
 
 @pytest.fixture
+def first_has_no_partitions(monkeypatch):
+    """``first_has_no_partitions(module)``: the group assigns nothing to the first consumer that the
+    module makes. Returns the list of those made."""
+
+    def first_has_no_partitions(module):
+        made = []
+
+        def make(*arguments, **options):
+            consumer = committed_reader(*arguments, **options)
+            if not made:
+                subscribe = consumer.subscribe
+                consumer.subscribe = lambda topics, listener: subscribe(
+                    [f"{topic}.absent" for topic in topics], listener=listener
+                )
+            made.append(consumer)
+            return consumer
+
+        monkeypatch.setattr(module, "committed_reader", make)
+        return made
+
+    return first_has_no_partitions
+
+
+@pytest.fixture
 def remote_url(postgres_url):
     """Another prepared database, with no log in it, dropped after the test."""
     name = f"remote_{next(_remotes)}"

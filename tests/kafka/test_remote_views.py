@@ -109,6 +109,19 @@ def test_a_worker_replaces_a_client_that_has_stopped_reading(
     assert len(made) > 1
 
 
+def test_a_member_without_partitions_joins_again_where_nobody_reads_them(
+    ledger, policy, relaying, kafka, prefix, remote_url, monkeypatch, first_has_no_partitions
+):
+    """As if the topic had been made while the group assigned its partitions."""
+    made = first_has_no_partitions(worker)
+    monkeypatch.setattr(group, "STUCK_S", 1)
+    with relaying():
+        grow(ledger, policy, permits=5)
+        with working(remote_url, kafka, prefix):
+            until(lambda: newest(remote_url) == ledger.head(), wait_s=WAIT_S)
+    assert len(made) > 1
+
+
 def test_the_views_catch_up_after_a_broker_was_killed(
     ledger, policy, relaying, until_relayed, prefix, remote_url, all_equal
 ):
