@@ -19,7 +19,7 @@ printf '#!/bin/sh\\necho "ERROR: Connection refused" >&2\\nexit 1\\n' >.venv/bin
 chmod +x .venv/bin/python
 """
 """Makes environments whose pip fails."""
-PROGRAMS = ("softhsm2-util", "chromium", "ssh-agent", "node", "java", "mvn", "kcat")
+PROGRAMS = ("softhsm2-util", "chromium-headless-shell", "ssh-agent", "node", "java", "mvn", "kcat")
 
 
 def _stub(path: Path, text: str = STUB) -> None:
