@@ -731,7 +731,9 @@ class Evidence:
         path = hashes(self.text("manifest/consistency.txt"))
         check_consistency(log_size, log_root, *newest, path)
         if row is None:
-            return f"up to position {log_size} nothing is recorded under this name"
+            later = newest[0] - log_size
+            more = f"; of the {later} entries that came later nothing is shown" if later else ""
+            return f"up to position {log_size} nothing is recorded under this name{more}"
         until = [event for event in events if event["position"] <= log_size]
         last = leaf_hash(self.entry(until[-1])).hex() if until else None
         expected = {"last_leaf": last, "last_version": len(until)}
