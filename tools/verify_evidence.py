@@ -17,9 +17,9 @@ What is checked, in this order:
 
  1. evidence.json lists every file with its SHA-256, and is signed by the service (evidence.jws); no
     file is missing, added or changed;
- 2. the tree heads ("checkpoints") are signed by the log, and by witnesses where there are any; 3.
- each event's stored bytes hash to what its details say, these to what its log entry says, and the
-    entry is in the log's Merkle tree under the newest checkpoint (RFC 6962: a leaf is
+ 2. the tree heads ("checkpoints") are signed by the log, and by witnesses where there are any;
+ 3. each event's stored bytes hash to what its details say, these to what its log entry says, and
+    the entry is in the log's Merkle tree under the newest checkpoint (RFC 6962: a leaf is
     SHA-256(00 || entry), a node is SHA-256(01 || left || right));
  4. the details of each name the entry before it of the same file, so that none is left out between
     them;
@@ -731,7 +731,9 @@ class Evidence:
         path = hashes(self.text("manifest/consistency.txt"))
         check_consistency(log_size, log_root, *newest, path)
         if row is None:
-            return f"up to position {log_size} nothing is recorded under this name"
+            later = newest[0] - log_size
+            more = f"; of the {later} entries that came later nothing is shown" if later else ""
+            return f"up to position {log_size} nothing is recorded under this name{more}"
         until = [event for event in events if event["position"] <= log_size]
         last = leaf_hash(self.entry(until[-1])).hex() if until else None
         expected = {"last_leaf": last, "last_version": len(until)}

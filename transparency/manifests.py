@@ -88,29 +88,45 @@ class ManifestMaker:
             Corrupt: a leaf is missing, or a tile of the map was changed.
             Unavailable
         """
-        now = time.monotonic()
-        if now < (self._rest_until if asked else self._due_at):
+        started = time.monotonic()
+        if started < (self._rest_until if asked else self._due_at):
             return False
+        try:
+            position, size = self._step()
+        except Corrupt:
+            self._rest(started, is_done=True)
+            raise
+        if position is None:
+            return False
+        self._rest(started, is_done=position == size)
+        return position == size
+
+    def _step(self) -> tuple[int | None, int]:
+        """Return up to which position the map is now, ``None`` if it was up to the whole tree
+        before; and the size of the tree."""
         with translated_errors(), self._connection.transaction():
             tree = TreeStore(self._connection, "events")
             size, _ = tree.head()
             number, newest = self._newest()
             last_events = LastEvents(self._connection)
             if last_events.head()[0] >= size:
-                return False
+                return None, size
             position, root = last_events.advance(size)
             if position > (newest.log_size if newest else 0):
                 manifest = Manifest(position, tree.root_at(position), root)
                 self._connection.execute(
                     _sql.add_manifest, {"position": number + 1, "entry": manifest.entry}
                 )
+        return position, size
+
+    def _rest(self, started: float, *, is_done: bool) -> None:
+        """Set until when nothing is made: four times as long as this has taken, and an interval
+        where it ``is_done``, or failed."""
         end = time.monotonic()
-        self._rest_until = end + 4 * (end - now)
-        is_whole = position == size
-        self._due_at = (
-            max(end + self._interval_s, self._rest_until) if is_whole else self._rest_until
-        )
-        return is_whole
+        self._rest_until = end + 4 * (end - started)
+        self._due_at = self._rest_until
+        if is_done:
+            self._due_at = max(end + self._interval_s, self._rest_until)
 
     def _newest(self) -> tuple[int, Manifest | None]:
         """Position and content of the newest manifest; ``None`` for one that can't be read."""

@@ -30,7 +30,7 @@ from .merkle import (
     tiles_of,
 )
 from .notes import SIGNATURES_MAX, Note, NoteVerifier, TreeHead
-from .prefix_tree import Damaged, Proof, decoded, proof_of
+from .prefix_tree import BadProof, Damaged, Proof, decoded, proof_of
 from .store import columns, readable_checkpoint_in, tiles_in
 
 SIZE_MAX = 2**62
@@ -55,6 +55,20 @@ class LastEventProof(NamedTuple):
             BadProof: the map has another value for the stream, or none.
         """
         prefix_tree.check(key_of(stream), last and last.value, self.manifest.root, self.proof)
+
+    def is_absent(self, stream: str) -> bool:
+        """Return whether the stream has no events; either is verified.
+
+        Raises:
+            Corrupt: the proof shows neither, since the map was changed.
+        """
+        key, leaf = key_of(stream), self.proof.leaf
+        value = leaf.value if leaf and leaf.key == key else None
+        try:
+            prefix_tree.check(key, value, self.manifest.root, self.proof)
+        except BadProof as error:
+            raise Corrupt(f"The map of last events was changed: {error}.") from None
+        return value is None
 
 
 class TreeReader:

@@ -128,13 +128,13 @@ async def zipped(
     )
 
 
-async def absence(stream: str, caller: Principal, service: Services) -> Response:
+async def absence(stream: str, caller: Principal, service: Services) -> Response | None:
     """Make the evidence that a stream has no events, up to the newest manifest; it waits for one of
-    all that is in the log by now.
+    all that is in the log by now. ``None`` if there is an event.
 
     Raises:
         Unavailable: there is no such manifest yet.
-        BadProof: there is an event.
+        Corrupt: the map was changed, and proves neither.
     """
     now = service.clock.now()
     size, _ = await service.reader.positions()
@@ -142,7 +142,8 @@ async def absence(stream: str, caller: Principal, service: Services) -> Response
     found = await _proof(stream, size, caller, service)
     if found is None or found.manifest.log_size < size:
         raise Unavailable("No manifest has been made yet: try again.")
-    found.check(stream, None)
+    if not found.is_absent(stream):
+        return None
     newest = await _newest(found.manifest.log_size, service)
     return _sent(
         Evidence(

@@ -2,7 +2,8 @@
 
 What happened today is counted once: the log only grows, so each reading adds what is new in it. It
 is counted in steps of ``STEP_EVENTS`` positions, the same ones for every process: so no one can
-subtract two answers, and know what kind of event stands at one position.
+subtract two answers, and know what kind of event stands at one position, unless many in a row are
+alike.
 """
 
 from __future__ import annotations

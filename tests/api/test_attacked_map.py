@@ -3,6 +3,7 @@ and ``verify-log`` names what was done."""
 
 import io
 import json
+import secrets
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from domain import permit_number
 from transparency.last_events import key_of
 from transparency.prefix_tree import EMPTY, Leaf, changed, decoded, encoded
 
@@ -64,6 +66,19 @@ def leave_out(service, permit_number):
         owner.execute("UPDATE ledger.last_events SET root = %s", [root])
 
 
+def test_a_map_that_proves_nothing_says_nothing(running, application):
+    """Neither that a number is free, nor that something is recorded under it."""
+    registrar = running.caller("registrar", station="320211-01")
+    permit = registrar.post("/v1/permits", application()).json()
+    unknown = permit_number.draw(secrets.randbits)
+    paths = [f"/v1/permits/{number}/absence" for number in (unknown, permit["permit_number"])]
+    assert [200, 409] == [registrar.get(path).status_code for path in paths]
+
+    running.execute(f"UPDATE {TILES} SET slots = set_byte(slots, 67, get_byte(slots, 67) # 1)")
+
+    assert [503, 503] == [registrar.get(path).status_code for path in paths]
+
+
 def test_a_permit_that_was_left_out(running, application, verified):
     """The log signs the next manifest of the map without it. Evidence of the permit comes without a
     manifest, and does not hold; that of others does."""
@@ -104,6 +119,9 @@ def test_a_map_that_was_damaged(running, application, verified):
     code, said, files = verified(permit)
     assert 1 == code, said
     assert "manifest/row.json" not in files.namelist()
+    unknown = permit_number.draw(secrets.randbits)
+    answer = registrar.get(f"/v1/permits/{unknown}/absence")
+    assert 503 == answer.status_code, answer.text
     assert [(1,)] == running.rows("SELECT max(position) FROM ledger.manifests")
     found = running.command("verify-log")
     assert 1 == found.returncode

@@ -1,5 +1,6 @@
 """Evidence that was tampered with or invented: the verifier never says that it holds."""
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -19,6 +20,9 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
 
 from domain import permit_number
+from projections.queries.permits import read_pool
+from transparency.logs import EVENTS
+from transparency.reading import TreeReader
 
 NAME = "欧阳伪造"
 SCRIPT = "<script>alert(1)</script>"
@@ -745,3 +749,28 @@ def test_a_false_absence_is_refused(genuine, registrar, verify, sign, subtests):
 
             assert code == 1
             assert "  6. FAILS" in said
+
+
+def test_an_absence_of_before_is_none_of_now(service, registrar, application, verify, sign):
+    """Where the log has grown since, the verifier says how far."""
+
+    def absent():
+        unknown = permit_number.draw(secrets.randbits)
+        return unpacked(registrar.get(f"/v1/permits/{unknown}/absence").content)
+
+    async def grown(old, new):
+        async with read_pool(service.database_url, connections_max=1) as pool:
+            return await TreeReader(pool, "", list).consistency(EVENTS, old, new)
+
+    before = absent()
+    registrar.post("/v1/permits", application())
+    newest = absent()["checkpoints/newest.txt"]
+    old = json.loads(before["manifest/entry.json"])["log_size"]
+    new = int(newest.split(b"\n")[1])
+    path = b"".join(base64.b64encode(each) + b"\n" for each in asyncio.run(grown(old, new)))
+
+    lie = {"checkpoints/newest.txt": newest, "manifest/consistency.txt": path}
+    code, said = verify(sign({**before, **lie}))
+
+    assert code == 0, said
+    assert f"of the {new - old} entries that came later nothing is shown" in said

@@ -206,6 +206,9 @@ def test_an_account_leaves_a_bounded_number_of_fruitless_records(strict, applica
         assert [(statuses.count(status),)] == strict.rows(rows)
     assert 200 == registrar.post(f"{path}/loss-reports", {}).status_code
     assert 200 == investigator.get(asked).status_code
+    stranger = strict.caller("holder", holder_id="somebody")
+    guesses = [stranger.get(f"{path}/absence").status_code for _ in range(8)]
+    assert {409, 429} == set(guesses)
 
 
 def test_a_holder_has_a_bounded_number_of_refusals_kept(strict, application):

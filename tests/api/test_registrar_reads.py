@@ -144,6 +144,13 @@ def test_a_guess_at_the_version_is_recorded(recorded, officer, permit, path):
     assert [read_as("attempt")] * 2 == recorded(permit["permit_number"])
 
 
+def test_a_guess_at_a_number_is_recorded(recorded, officer, permit, path):
+    """That its absence can't be proved says that there is such a permit."""
+    assert 409 == officer.get(f"{path}/absence").status_code
+
+    assert [read_as("attempt")] == recorded(permit["permit_number"])
+
+
 def test_an_attempt_to_issue_a_second_permit_is_recorded_at_the_first(
     recorded, officer, registrar, application
 ):

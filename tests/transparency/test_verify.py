@@ -450,6 +450,19 @@ def test_a_map_is_made_in_steps(log, blind_index, monkeypatch):
     assert 0 == log.verify("--every-manifest").exit_code
 
 
+def test_a_map_that_cannot_be_kept_up_is_not_tried_over_and_over(log, blind_index):
+    """It reads as much as one that can, and entries have to be signed meanwhile."""
+    log.record(blind_index, 9)
+    log.integrate("events")
+    log.attack("UPDATE ledger.last_events SET root = sha256(root)")
+    with connect(as_service(log.url)) as login:
+        maker = ManifestMaker(login, 600)
+        with pytest.raises(Corrupt):
+            maker.make(asked=False)
+
+        assert not maker.make(asked=False)
+
+
 # -- audit reads and salts -----------------------------------------------------------------------
 
 

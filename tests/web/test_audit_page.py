@@ -103,6 +103,22 @@ def test_a_false_proof_is_reported(visitor, late_loss, of, true, false):
     expect(page.page.locator(".event").first).to_contain_text("Not proved", timeout=PATIENCE_MS)
 
 
+def test_an_event_of_another_permit_is_reported(visitor, late_loss, registrar, application):
+    """It is in the log, but not of this permit."""
+    other = registrar.post("/v1/permits", application()).json()["permit_number"]
+    someone = visitor()
+
+    def swap(route):
+        answer = route.fetch(url=route.request.url.replace(late_loss, other))
+        route.fulfill(response=answer)
+
+    someone.context.route("**/events?*", swap)
+    page = Investigator(someone, late_loss)
+    page.page.locator(".proof").first.click()
+
+    expect(page.page.locator(".event").first).to_contain_text("Not proved", timeout=PATIENCE_MS)
+
+
 def test_evidence_can_be_downloaded(visitor, late_loss):
     """With the fields that are chosen, and no others."""
     page = Investigator(visitor(), late_loss)

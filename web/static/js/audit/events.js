@@ -17,19 +17,19 @@ export async function listEvents(get, number, token) {
     more: byId("more-events"),
     page: async (after) => {
       const answer = await get(`/v1/audit/permits/${number}/events?after=${after ?? 0}`);
-      return [answer.events.map((event) => eventOf(event, token, withProofs)), answer.next_after];
+      return [answer.events.map((event) => eventOf(event, { number, token, withProofs })), answer.next_after];
     },
   });
 }
 
-function eventOf(event, token, withProofs) {
+function eventOf(event, asking) {
   const when = event.recorded_at ? instant(event.recorded_at) : "?";
   const isBackdated = event.true_from && Date.parse(event.recorded_at) - Date.parse(event.true_from) > 60_000;
   const proof = h("div", { class: "stack stack--tight small", role: "status" });
   return h(
     "li",
     { class: event.readable ? "event" : "event event--unreadable" },
-    h("div", { class: "row row--apart" }, h("b", {}, kind(event.type)), proofButton(event, token, withProofs, proof)),
+    h("div", { class: "row row--apart" }, h("b", {}, kind(event.type)), proofButton(event, asking, proof)),
     h("p", { class: "small soft" }, text("audit.recorded", { when, position: event.position }), isBackdated ? ` · ${text("audit.true_from", { when: instant(event.true_from) })}` : null),
     h("p", { class: "small" }, text("audit.by", { actor: event.actor ?? "–", station: event.station ?? "–", policy: event.policy_version ?? "–" })),
     event.reason ? h("p", { class: "notice notice--bad small" }, event.reason) : null,
@@ -56,14 +56,14 @@ function changesOf(changes) {
 const shown = (value) => (value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 /** A button that verifies the event, and the chosen fields in it; what it found is put into `proof`. */
-function proofButton(event, token, withProofs, proof) {
+function proofButton(event, { number, token, withProofs }, proof) {
   const verdict = h("span", {});
   const button = h("button", { type: "button", class: "proof" }, text("audit.prove"));
   button.addEventListener("click", async () => {
     button.disabled = true;
     const fields = chosen();
     const asked = fields.length ? await withProofs(event, fields).catch(() => null) : event;
-    const { holds, message, opened } = asked ? await prove(asked, token) : { holds: false, message: text("audit.no_proof") };
+    const { holds, message, opened } = asked ? await prove(asked, number, token) : { holds: false, message: text("audit.no_proof") };
     put(verdict, h("span", { class: `chip chip--${holds ? "good" : "bad"}`, title: message }, text(holds ? "audit.proved" : "audit.not_proved")));
     const said = [h("p", {}, message)];
     if (holds && opened.length) said.push(openedFields(opened));

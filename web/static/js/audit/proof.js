@@ -5,9 +5,9 @@ import { text } from "../texts.js";
 const WIDTH = 256;
 const utf8 = new TextEncoder();
 
-/** Returns whether the proof of an event holds, and a message about it; of one with `stored` bytes and
- * `disclosures` also the fields that these open. `credential` reads its entry where that is not public. */
-export async function prove(event, credential) {
+/** Returns whether the proof of an event of a permit holds, and a message about it; of one with `stored` bytes
+ * and `disclosures` also the fields that these open. `credential` reads its entry where that is not public. */
+export async function prove(event, number, credential) {
   if (!globalThis.crypto?.subtle) return { holds: false, message: text("audit.no_crypto") };
   try {
     const [proof, keys] = await Promise.all([asked(`/tlog/proof/${event.position}`, { headers: { prefer: "wait=5" } }), asked("/tlog/key")]);
@@ -17,7 +17,7 @@ export async function prove(event, credential) {
     const entry = await entryOf(index, size, credential);
     const leaf = await digest(Uint8Array.of(0), entry);
     if (index !== event.position - 1 || (await rootOf(leaf, index, size, path)) !== root) return { holds: false, message: text("audit.false_proof") };
-    if (!(await isAbout(entry, event))) return { holds: false, message: text("audit.false_details") };
+    if (!(await isAbout(entry, event, number))) return { holds: false, message: text("audit.false_details") };
     const signed = await isSigned(note, origin, (await keys.text()).split("\n").filter(Boolean));
     if (signed === false) return { holds: false, message: text("audit.false_signature") };
     const opened = event.disclosures?.length ? await openedBy(event.disclosures, event.stored) : [];
@@ -54,14 +54,14 @@ async function entryOf(index, size, credential) {
   return new Uint8Array(bundle.buffer, at + 2, bundle.getUint16(at));
 }
 
-/** Whether the entry commits to the event's details, and these are of the event as it is shown. */
-async function isAbout(entry, event) {
+/** Whether the entry commits to the event's details, and these are of the event as it is shown, of this permit. */
+async function isAbout(entry, event, number) {
   const said = JSON.parse(new TextDecoder().decode(entry));
   const details = JSON.parse(event.details);
   const commitment = hex(await digest(utf8.encode(event.details)));
   if (said.commitment ? said.commitment !== commitment : JSON.stringify(said) !== event.details) return false;
   if (event.stored && details.state !== hex(await digest(utf8.encode(event.stored)))) return false;
-  return details.position === event.position && details.version === event.version && details.topic === event.type;
+  return details.stream === number && details.position === event.position && details.version === event.version && details.topic === event.type;
 }
 
 /** Returns the fields that disclosures open, with whether each is one that was sealed in the stored bytes. */
