@@ -334,11 +334,13 @@ def test_a_record_that_cannot_be_read_hides_no_other(
         number,
     )
     [[early], [undecided]] = service.rows(
-        "INSERT INTO ledger.audit_reads"
-        " (read_id, read_at, reader, what, subject, parameters, outcome, correlation_id)"
-        " SELECT gen_random_uuid(), at, 'r', 'w', %s, '{\"a\": [1]}', outcome, 'c'"
-        " FROM unnest('{-infinity,now}'::timestamptz[], '{answered,forged}'::text[])"
-        " AS own (at, outcome) RETURNING position",
+        "WITH head AS (UPDATE ledger.audit_reads_head"
+        " SET entry = entry + 2 RETURNING entry - 2 AS last)"
+        " INSERT INTO ledger.audit_reads"
+        " (read_id, read_at, reader, what, subject, parameters, outcome, correlation_id, entry)"
+        " SELECT gen_random_uuid(), at, 'r', 'w', %s, '{\"a\": [1]}', outcome, 'c', last + n"
+        " FROM head, unnest('{-infinity,now}'::timestamptz[], '{answered,forged}'::text[])"
+        " WITH ORDINALITY AS own (at, outcome, n) RETURNING position",
         number,
     )
 
