@@ -47,6 +47,8 @@ LIVES = [
     [CLAIM, CORRECTION, MOVE, ASKED, ERASURE],
 ]
 """What clients do to their permits in turn; every act of it is granted."""
+ENOUGH, EXPECTED = 4 * len(LIVES), {200, 201, 202}
+"""So many writes at least, on a busy machine too; and their answers."""
 
 
 async def live(client, registrar, person, life):
@@ -85,7 +87,7 @@ async def load(service, application):
 
     async def one():
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
-            while time.monotonic() < ends:
+            while time.monotonic() < ends or (statuses[201] < ENOUGH and set(statuses) <= EXPECTED):
                 requests = live(client, registrar, application(), next(lives))
                 statuses.update([status async for status in requests])
 
@@ -113,8 +115,7 @@ def test_under_load_nothing_fails_and_the_views_equal_the_log(
 
     statuses = asyncio.run(load(service, application))
 
-    assert {200, 201, 202} == set(statuses)
-    assert len(LIVES) * 4 < statuses[201]
+    assert set(statuses) == EXPECTED
     eventually(service.is_in_step)
     assert service.log_is_contiguous()
     settings = Settings(data_dir=service.data_dir)

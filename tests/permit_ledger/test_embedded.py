@@ -70,7 +70,7 @@ def one_data_dir(make_data_dir):
     with EmbeddedPostgres(data_dir) as server:
         assert run(server, "SELECT current_database()") == "permit_ledger"
         process = postmaster(data_dir)
-    assert has_ended(process)
+    until(lambda: has_ended(process))
     return data_dir
 
 
@@ -174,11 +174,11 @@ def test_a_visitor_leaves_it_as_it_was_found(data_dir):
         with EmbeddedPostgres(data_dir, keep=True) as visitor:
             assert (server.url, process) == (visitor.url, postmaster(data_dir))
         assert run(server, "SELECT 1") == 1
-    assert has_ended(process)
+    until(lambda: has_ended(process))
 
     with EmbeddedPostgres(data_dir, keep=True):
         process = postmaster(data_dir)
-    assert has_ended(process)
+    until(lambda: has_ended(process))
 
 
 def test_two_that_start_at_the_same_moment_share_one(data_dir):
@@ -200,7 +200,7 @@ def test_two_that_start_at_the_same_moment_share_one(data_dir):
     finally:
         for server in servers:
             server.__exit__(None, None, None)
-    assert has_ended(process)
+    until(lambda: has_ended(process))
 
 
 def test_without_keep_it_is_stopped_even_if_another_process_started_it(data_dir):
@@ -209,7 +209,7 @@ def test_without_keep_it_is_stopped_even_if_another_process_started_it(data_dir)
         process = postmaster(data_dir)
         with EmbeddedPostgres(data_dir):
             pass
-        assert has_ended(process)
+        until(lambda: has_ended(process))
 
 
 @pytest.mark.parametrize("content", ["", "half a\n"], ids=["empty", "torn"])
