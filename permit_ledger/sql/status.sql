@@ -1,9 +1,9 @@
 -- name: status
 SELECT (SELECT position FROM ledger.log_end() AS head (position)), (SELECT position FROM views.reached() AS position (position)),
-       count(*), count(*) FILTER (WHERE ended IS NULL), count(*) FILTER (WHERE claimed),
+       coalesce(permits, 0), coalesce(permits_open, 0), coalesce(claimed, 0),
        (SELECT position FROM ledger.checks_end() AS checks_head (position)), (SELECT count(*) FROM views.quarantine),
        (SELECT permits FROM views.audit), (SELECT differences FROM views.audit)
-FROM views.permits;
+FROM (VALUES (true)) AS always LEFT JOIN views.counts_of('views.electronic_permits') ON true;
 
 -- name: trees
 SELECT tree, size, stopped
