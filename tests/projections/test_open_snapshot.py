@@ -12,9 +12,12 @@ import pytest
 from ledger.database.connections import Connection, as_service, connect
 from ledger.database.named_sql import Queries
 
-MOVES = 2_000
+MOVES = 1_000
 PAGES_MORE_MAX = 2
 """An index of the rows that were added meanwhile may have become a level higher."""
+
+SWEPT_AT_ONCE = 20
+"""Of what is over, each live code deletes so many rows."""
 
 _views = Queries("projections", "sql/position.sql")
 _vitals = Queries("projections", "sql/vitals.sql")
@@ -33,6 +36,9 @@ CHECK: LiteralString = """SELECT * FROM ledger.check_batch(
     '{}', '{}', '{}', '{}', '{}', now(), '1s')"""
 AUDIT_READ: LiteralString = """SELECT ledger.record_read(
     gen_random_uuid(), now(), 'r', NULL, 'w', NULL, '{}', 'ok', 'c')"""
+MINT: LiteralString = """SELECT * FROM ledger.mint_code(
+    sha256(('code ' || {n})::bytea), 'p' || {n}, 'h', 'd' || {n}, NULL,
+    now(), now() + interval '1 minute', NULL, sha256(('proof ' || {n})::bytea))"""
 MOVE_VIEWS: LiteralString = """UPDATE views.position SET position = {n} + 1 WHERE position = {n}"""
 MOVE_RELAY: LiteralString = "SELECT ledger.move_relay({n}, '{}')"
 GROW: LiteralString = """UPDATE ledger.trees SET size = {n} + 1
@@ -42,6 +48,7 @@ MOVING = {
     "an append": APPEND,
     "a batch of checks": CHECK,
     "an audit read": AUDIT_READ,
+    "a live code": MINT,
     "a page of the projector": MOVE_VIEWS,
     "a page of the relay": MOVE_RELAY,
     "a step of a tree": GROW,
@@ -66,6 +73,12 @@ def owner(database_url: str) -> Iterator[Connection]:
     """The operator's connection, which plans as the service does."""
     with connect(database_url) as connection:
         connection.execute("SET synchronous_commit = off")
+        connection.execute(
+            "INSERT INTO ledger.device_proofs (proof_digest, expires_at)"
+            " SELECT sha256(n::text::bytea), now() - make_interval(secs => n)"
+            " FROM generate_series(1, %s) AS n",
+            [SWEPT_AT_ONCE * (2 * MOVES + 100)],
+        )
         yield connection
 
 
