@@ -12,8 +12,10 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -45,7 +47,7 @@ from projections.projector.pages import EventOpener
 from projections.projector.runner import Projector
 from projections.queries.check_batcher import CheckQuery, CheckWriter
 from projections.queries.live_summary import LiveSummaryReader
-from projections.queries.permits import PermitReader, read_pool
+from projections.queries.permits import PermitReader, ReadPool, read_pool
 from projections.views.registry import all_views
 
 SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000, 10_000_000), (10_000, 100_000)
@@ -55,7 +57,8 @@ SPARE_BYTES = 8 << 30
 REPEATED = 300
 EDGE = 100
 SLOPE_MAX = 1.2
-STARTS = 3
+ROUNDS = 3
+SNAPSHOT_COMMITS = 1_500
 START = "start until ready (time that passes)"
 """Most of it are Python's imports; on a busy machine it says little, and decides nothing."""
 SIMULATED_PERMITS, SIMULATED_DAYS = 200, 60
@@ -102,18 +105,39 @@ _APPEND: LiteralString = """SELECT ledger.append(
 _numbers = count(1)
 
 
+@dataclass(frozen=True)
+class _Log:
+    """A log of a size, with the connections that operations use."""
+
+    url: str
+    settings: Settings
+    connection: Connection
+    pool: ReadPool
+    reader: PermitReader
+    known: list[Any]
+    """Some of its permits: number and blind index of the holder."""
+    session: int
+    """The process of the server that serves the pool."""
+
+    def some(self) -> Any:
+        return self.known[next(_numbers) % len(self.known)]
+
+
 def bench_growth(console: Console, *, quick: bool) -> None:
     """Cost by size, and beside a snapshot; exits with 1 if a cost has a slope.
 
     ``PERMIT_LEDGER_BENCH_EVENTS`` is the size of the largest log.
     """
     result = Result("growth")
-    with server() as (folder, embedded):
+    with server() as (folder, embedded), asyncio.Runner() as runner, ExitStack() as stack:
         beside = beside_a_snapshot(embedded, quick=quick)
-        measured: dict[int, dict[str, float]] = {}
+        logs: dict[int, _Log] = {}
         for events in _sizes(folder, console, quick=quick):
             with console.status(f"a log of {events:,} events"):
-                measured[events] = _of_size(folder, embedded, events)
+                logs[events] = _made(folder, embedded, events, runner, stack)
+        flush_dirty_pages(embedded)
+        with console.status("measuring"):
+            measured = _measured(logs, runner)
     is_flat = _report(result, measured, beside, console)
     if quick and not is_flat:
         raise typer.Exit(1)
@@ -162,41 +186,101 @@ def _verdict(slope: float) -> str:
     return f"≤ {SLOPE_MAX}: {'reached' if slope <= SLOPE_MAX else 'SHORT'}"
 
 
-def _of_size(folder: Path, embedded: EmbeddedPostgres, events: int) -> dict[str, float]:
-    """The median cost of each operation on a log of this size, in ms of the processor's time."""
+def _made(
+    folder: Path, embedded: EmbeddedPostgres, events: int, runner: asyncio.Runner, stack: ExitStack
+) -> _Log:
     settings = Settings(data_dir=folder / f"keys-{events}", development=True)
-    with fresh_database(embedded, f"growth_{events}") as url:
-        with connect(url) as connection:
-            prepare(connection, keys.blind_index(settings), keyring(settings))
-            for statement in _FILL:
-                connection.execute(statement.format(events=events).encode())
-        flush_dirty_pages(embedded)
-        with connect(as_service(url)) as connection:
-            found = {
-                "append": _append(connection),
-                "append beside a snapshot": _beside(url, connection),
-                "check: lookup and record": _check(connection, events),
-                "status": _median(
-                    connection, lambda: connection.execute(_status.status).fetchall()
-                ),
-            }
-        found |= asyncio.run(_reads(url, events))
-        found[START] = _start(settings, url)
-        found |= _simulated(settings, url)
-        # The statistics' refresh belongs here, once they are kept up by what has changed. The map
-        # of last events has a benchmark of its own, by its size: `./dev bench map`.
+    url = stack.enter_context(fresh_database(embedded, f"growth_{events}"))
+    with connect(url) as owner:
+        prepare(owner, keys.blind_index(settings), keyring(settings))
+        for statement in _FILL:
+            owner.execute(statement.format(events=events).encode())
+        known = owner.execute(
+            "SELECT stream, citizen_index FROM ledger.events"
+            " JOIN ledger.holders ON permit_number = stream WHERE position = ANY (%s)",
+            [[1 + n * events // REPEATED for n in range(REPEATED)]],
+        ).fetchall()
+    connection = stack.enter_context(connect(as_service(url)))
+    # A flush takes as long in a log of any size, and varies more than what is measured.
+    connection.execute("SET synchronous_commit = off")
+
+    async def opened() -> tuple[ReadPool, int]:
+        pool = read_pool(as_service(url), connections_max=1)
+        await pool.open(wait=True)
+        async with pool.connection() as session:
+            return pool, session.info.backend_pid
+
+    pool, session = runner.run(opened())
+    stack.callback(lambda: runner.run(pool.close()))
+    reader = PermitReader(pool, HolderKeys(keyring(settings)))
+    return _Log(url, settings, connection, pool, reader, known, session)
+
+
+def _measured(logs: dict[int, _Log], runner: asyncio.Runner) -> dict[int, dict[str, float]]:
+    """The median cost of each operation on each log, in ms; the logs take turns."""
+    own: dict[str, Callable[[_Log], object]] = {
+        "append beside a snapshot": _append,
+        "check: lookup and record": _check,
+        "status": lambda log: log.connection.execute(_status.status, prepare=True).fetchall(),
+    }
+    read: dict[str, Callable[[_Log], Coroutine[Any, Any, object]]] = {
+        "a permit": lambda log: log.reader.permit(log.some()[0]),
+        "a search": lambda log: log.reader.search(log.some()[1]),
+        "/metrics": lambda log: log.reader.vitals(),
+        "live summary, first": _summary,
+    }
+    found: dict[int, dict[str, float]] = {events: {} for events in logs}
+
+    def measure(
+        what: str, operation: Callable[[_Log], object], process: Callable[[_Log], int]
+    ) -> None:
+        took: dict[int, list[float]] = {events: [] for events in logs}
+        for n in range(EDGE + REPEATED):
+            for events, log in logs.items():
+                began = cpu_s(process(log))
+                operation(log)
+                if n >= EDGE:
+                    took[events].append((cpu_s(process(log)) - began) * 1000)
+        for events, each in took.items():
+            found[events][what] = statistics.median(each)
+
+    def of_connection(log: _Log) -> int:
+        return log.connection.info.backend_pid
+
+    measure("append", _append, of_connection)
+    with ExitStack() as held:  # from here on, all beside a snapshot
+        for log in logs.values():
+            backup = held.enter_context(connect(log.url))
+            held.enter_context(backup.transaction())
+            backup.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            backup.execute("SELECT FROM ledger.head")
+            for _ in range(SNAPSHOT_COMMITS):
+                _append(log)
+        for what, operation in own.items():
+            measure(what, operation, of_connection)
+        for what, reading in read.items():
+            measure(what, lambda log: runner.run(reading(log)), lambda log: log.session)  # noqa: B023
+    _whole(logs, found)
+    # The statistics' refresh belongs here, once they are kept up by what has changed. The map of
+    # last events has a benchmark of its own, by its size: `./dev bench map`.
     return found
 
 
-def _median(connection: Connection, operation: Callable[[], object]) -> float:
-    """In ms of the processor's time, after a few times to warm up."""
-    took = []
-    for n in range(EDGE + REPEATED):
-        began = cpu_s(connection.info.backend_pid)
-        operation()
-        if n >= EDGE:
-            took.append((cpu_s(connection.info.backend_pid) - began) * 1000)
-    return statistics.median(took)
+def _whole(logs: dict[int, _Log], found: dict[int, dict[str, float]]) -> None:
+    """Starts, simulations, and the projector behind them."""
+    took: dict[int, dict[str, list[float]]] = {events: defaultdict(list) for events in logs}
+    for seed in range(ROUNDS + 1):
+        for events, log in logs.items():
+            with connect(
+                log.url
+            ) as owner:  # who sees all sessions; what was appended is no backlog
+                owner.execute("UPDATE views.position SET position = (SELECT ledger.log_end())")
+                costs = {START: _start(log), **_simulated(log, owner, seed)}
+            if seed:  # the first one draws the portraits, and warms up
+                for what, cost in costs.items():
+                    took[events][what].append(cost)
+    for events, each in took.items():
+        found[events] |= {what: statistics.median(costs) for what, costs in each.items()}
 
 
 def _all_cpu_s(connection: Connection) -> float:
@@ -207,126 +291,60 @@ def _all_cpu_s(connection: Connection) -> float:
     return cpu_s(*(int(str(pid)) for (pid,) in pids))
 
 
-def _append(connection: Connection) -> float:
-    # A flush takes as long in a log of any size, and varies more than what is measured.
-    connection.execute("SET synchronous_commit = off")
-    return _median(
-        connection,
-        lambda: connection.execute(_APPEND, [f"growth {next(_numbers)}"], prepare=True),
-    )
+def _append(log: _Log) -> None:
+    log.connection.execute(_APPEND, [f"growth {next(_numbers)}"], prepare=True)
 
 
-def _beside(url: str, connection: Connection) -> float:
-    with connect(url) as backup, backup.transaction():
-        backup.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        backup.execute("SELECT FROM ledger.head")
-        for _ in range(5 * REPEATED):
-            connection.execute(_APPEND, [f"growth {next(_numbers)}"], prepare=True)
-        return _append(connection)
+def _check(log: _Log) -> None:
+    record = {
+        "check_id": str(uuid4()),
+        "checked_at": datetime.now(UTC).isoformat(),
+        "permit_number": log.some()[0],
+        "track": "physical",
+        "scenario": "s",
+        "outcome": "effective",
+        "as_of_position": 1,
+    }
+    query = CheckQuery(datetime.now(UTC), str(record["permit_number"]))
+    CheckWriter().write(log.connection, [query, CheckRecord(uuid4(), orjson.dumps(record))])
 
 
-def _check(connection: Connection, events: int) -> float:
-    writer, now = CheckWriter(), datetime.now(UTC)
-    [(known,)] = connection.execute(
-        "SELECT array_agg(stream) FROM ledger.events WHERE position = ANY (%s)",
-        [[1 + n * events // REPEATED for n in range(REPEATED)]],
-    ).fetchall()
-    numbers: list[str] = known  # type: ignore[assignment]
-
-    def check() -> None:
-        record = {
-            "check_id": str(uuid4()),
-            "checked_at": datetime.now(UTC).isoformat(),
-            "permit_number": numbers[next(_numbers) % len(numbers)],
-            "track": "physical",
-            "scenario": "s",
-            "outcome": "effective",
-            "as_of_position": 1,
-        }
-        query = CheckQuery(now, str(record["permit_number"]))
-        writer.write(connection, [query, CheckRecord(uuid4(), orjson.dumps(record))])
-
-    return _median(connection, check)
+async def _summary(log: _Log) -> None:
+    """Of a process that has just started; nothing of today is in the log."""
+    await LiveSummaryReader(log.pool, log.reader).read(datetime.now(UTC) - timedelta(minutes=1))
 
 
-async def _reads(url: str, events: int) -> dict[str, float]:
-    """What the API reads, by its own readers."""
-    async with read_pool(as_service(url), connections_max=1) as pool:
-        reader = PermitReader(pool, HolderKeys(keyring(Settings(development=True))))
-        async with pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT stream, citizen_index FROM ledger.events JOIN ledger.holders"
-                " ON permit_number = stream WHERE position = ANY (%s)",
-                [[1 + n * events // REPEATED for n in range(REPEATED)]],
-            )
-            known = await cursor.fetchall()
-            pid = connection.info.backend_pid
-
-        def some() -> Any:
-            return known[next(_numbers) % len(known)]
-
-        async def summary() -> None:
-            await LiveSummaryReader(pool, reader).read(datetime.now(UTC) - timedelta(minutes=1))
-
-        operations: dict[str, Callable[[], Awaitable[object]]] = {
-            "a permit": lambda: reader.permit(some()["stream"]),
-            "a search": lambda: reader.search(some()["citizen_index"]),
-            "/metrics": reader.vitals,
-            "live summary, first": summary,
-        }
-        found = {}
-        for what, operation in operations.items():
-            took = []
-            for n in range(EDGE + REPEATED):
-                began = cpu_s(pid)
-                await operation()
-                if n >= EDGE:
-                    took.append((cpu_s(pid) - began) * 1000)
-            found[what] = statistics.median(took)
-    return found
-
-
-def _start(settings: Settings, url: str) -> float:
+def _start(log: _Log) -> float:
     """Of the API, until it is ready."""
-    took = []
-    with connect(url) as connection:  # the appends of before are no backlog here
-        connection.execute("UPDATE views.position SET position = (SELECT ledger.log_end())")
-    for _ in range(STARTS):
-        port = free_port()
-        environment = environment_of(settings.data_dir, as_service(url), port)
-        began = time.perf_counter()
-        with role("api", environment, f"http://127.0.0.1:{port}/readyz"):
-            took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
+    port = free_port()
+    environment = environment_of(log.settings.data_dir, as_service(log.url), port)
+    began = time.perf_counter()
+    with role("api", environment, f"http://127.0.0.1:{port}/readyz"):
+        return (time.perf_counter() - began) * 1000
 
 
-def _simulated(settings: Settings, url: str) -> dict[str, float]:
+def _simulated(log: _Log, owner: Connection, seed: int) -> dict[str, float]:
     """A simulation into the log, and the projector behind it, for each event."""
-    with ExitStack() as stack:
-        owner = stack.enter_context(connect(url))  # who sees all sessions
-        index = keys.blind_index(settings)
-        ledger = stack.enter_context(
-            closing(BlockingLedger(as_service(url), blind_index=index, keyring=keyring(settings)))
+    index = keys.blind_index(log.settings)
+    with closing(
+        BlockingLedger(as_service(log.url), blind_index=index, keyring=keyring(log.settings))
+    ) as ledger:
+        before, began = ledger.head(), _all_cpu_s(owner)
+        report = simulate(
+            ledger,
+            permits=SIMULATED_PERMITS,
+            days=SIMULATED_DAYS,
+            seed=seed,
+            until=write_paths.UNTIL,
+            policy=write_paths.POLICY,
         )
-        for seed in (1, 2):  # the first one draws the portraits
-            began = _all_cpu_s(owner)
-            report = simulate(
-                ledger,
-                permits=SIMULATED_PERMITS,
-                days=SIMULATED_DAYS,
-                seed=seed,
-                until=write_paths.UNTIL,
-                policy=write_paths.POLICY,
-            )
-            simulated_ms = (_all_cpu_s(owner) - began) * 1000 / report.events_total
+        simulated_ms = (_all_cpu_s(owner) - began) * 1000 / report.events_total
         head = ledger.head()
-        connection = stack.enter_context(connect(as_service(url)))
-        [(before,)] = connection.execute("SELECT views.reached()").fetchall()
-        with _projecting(settings, url):
+        with _projecting(log.settings, log.url):
             began = _all_cpu_s(owner)
-            while connection.execute("SELECT views.reached()").fetchone() != (head,):
+            while owner.execute("SELECT views.reached()").fetchone() != (head,):
                 time.sleep(0.005)
-            projected_ms = (_all_cpu_s(owner) - began) * 1000 / (head - int(str(before)))
+            projected_ms = (_all_cpu_s(owner) - began) * 1000 / (head - before)
     return {"simulate, an event": simulated_ms, "projector, an event": projected_ms}
 
 
