@@ -13,6 +13,7 @@ from bench.append import bench_append
 from bench.bulk import bench_bulk
 from bench.checks import bench_checks
 from bench.forged import bench_forged
+from bench.growth import bench_growth
 from bench.hostile import bench_hostile
 from bench.kills import bench_kills
 from bench.map import bench_map
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "reads": bench_reads,
     "tree": bench_tree,
     "map": bench_map,
+    "growth": bench_growth,
     "analytics": bench_analytics,
     "remote": bench_remote,
     "hostile": bench_hostile,

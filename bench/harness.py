@@ -120,6 +120,18 @@ def forget_garbage() -> None:
     gc.freeze()
 
 
+def cpu_s(*server_processes: int) -> float:
+    """The processor's time that this process and these of the server have had: unlike the time that
+    passes, it does not depend on what else the machine does. Elsewhere than on Linux, the time."""
+    try:
+        served_ns = sum(
+            int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in server_processes
+        )
+    except OSError:
+        return time.perf_counter()
+    return time.process_time() + served_ns / 1e9
+
+
 def run_for(seconds: float, clients: Sequence[Callable[[], object]]) -> Round:
     """Run a thread for each client, which repeats its operation until time is up."""
     forget_garbage()

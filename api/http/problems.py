@@ -125,6 +125,11 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = Field(None, description="every field at fault")
     opens: str | None = Field(None, description="when the endorsement window opens (TOO_EARLY)")
     stage: str | None = Field(None, description="where the application is (WRONG_STAGE)")
+    log_position: int | None = Field(
+        None, description="of a service that is not ready: the log's end"
+    )
+    views_position: int | None = Field(None, description="… and how far the views are")
+    lag_events: int | None = Field(None, description="… and how many events they are behind")
 
 
 class HttpProblem(Exception):
@@ -272,5 +277,6 @@ def _correlation_id(request: Request) -> str | None:
     return found
 
 
-def unavailable(detail: str) -> Response:
-    return response(503, document(503, "UNAVAILABLE", detail), {"Retry-After": str(RETRY_AFTER_S)})
+def unavailable(detail: str, **more: int) -> Response:
+    body = document(503, "UNAVAILABLE", detail, **more)
+    return response(503, body, {"Retry-After": str(RETRY_AFTER_S)})

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.http import documents
+from api.http import documents, problems
 from api.http.metrics import REGISTRY, UNUSUAL_DAYS, set_vitals
 from api.http.services import Services, services
 from ledger.errors import Unavailable
@@ -45,12 +45,17 @@ async def alive() -> dict[str, str]:
     "/readyz",
     responses=documents.problems(503) | {200: {"model": Readiness}},
 )
-async def ready(service: Service) -> JSONResponse:
-    """The database answers, and the views keep up."""
+async def ready(service: Service) -> Response:
+    """The database answers, and the views keep up; the problem says where both are.
+
+    While the views are behind, checks, single permits and writes are served; lists and searches
+    answer from what there is.
+    """
     log, views = await service.reader.positions()
     lag = log - views
     if lag > service.ready_lag_events_max:
-        raise Unavailable(f"The views are {lag} events behind the log.")
+        positions = {"log_position": log, "views_position": views, "lag_events": lag}
+        return problems.unavailable(f"The views are {lag} events behind the log.", **positions)
     content = Readiness(ready=True, log_position=log, views_position=views, lag_events=lag)
     return JSONResponse(content.model_dump())
 

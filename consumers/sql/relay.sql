@@ -1,15 +1,12 @@
 -- name: cursor
-SELECT position, ends FROM ledger.relay;
+SELECT position, ends FROM ledger.relay_now();
 
 -- name: head
 -- The statement starts before it reads the log, so the instant never claims a later append.
-SELECT position, statement_timestamp() FROM ledger.head;
+SELECT position, statement_timestamp() FROM ledger.log_end() AS head (position);
 
 -- name: move
--- The ends of partitions without new records are kept.
-UPDATE ledger.relay SET position = %(position)s, moved_at = clock_timestamp(), stopped = NULL,
-    ends = ends || (SELECT coalesce(jsonb_object_agg(topic, coalesce(ends -> topic, '{}') || new), '{}')
-                    FROM jsonb_each(%(ends)s) AS given (topic, new));
+SELECT ledger.move_relay(%(position)s, %(ends)s);
 
 -- name: begin
 UPDATE ledger.relay SET starts = starts + 1;

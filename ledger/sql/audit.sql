@@ -2,7 +2,7 @@
 -- A page of a stream's events and the log's head, from one snapshot; without events, one row with the
 -- head.
 SELECT head.position AS head, events.position, stream, version, topic, state
-FROM ledger.head LEFT JOIN LATERAL (
+FROM ledger.log_end() AS head (position) LEFT JOIN LATERAL (
     SELECT * FROM ledger.events WHERE stream = %(stream)s AND version > %(after)s
     ORDER BY version LIMIT %(limit)s
 ) AS events ON true

@@ -8,7 +8,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: lock_head
 -- Excludes appends: the next one sees what is written under the lock.
-SELECT position FROM ledger.head FOR UPDATE;
+SELECT position FROM ledger.head ORDER BY position DESC LIMIT 1 FOR UPDATE;
 
 -- name: close_others
 UPDATE ledger.key_encryption_keys SET closed_at = now() WHERE kek_id <> %(kek_id)s AND closed_at IS NULL;

@@ -1,5 +1,5 @@
 -- name: head
-SELECT position FROM ledger.head;
+SELECT position FROM ledger.log_end() AS head (position);
 
 -- name: settle_head
 -- Waits for a commit in progress: afterwards an append whose result was lost is stored or never will be.
@@ -17,7 +17,7 @@ WHERE position >= %(start)s ORDER BY position LIMIT %(limit)s;
 -- The head and, from the same snapshot, the events of a window; the page ends with the event that fills
 -- it. Without events, one row with the head.
 SELECT head.position, page.position, stream, version, topic, state
-FROM ledger.head LEFT JOIN LATERAL (
+FROM ledger.log_end() AS head (position) LEFT JOIN LATERAL (
   SELECT found.*,
     sum(octet_length(state)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING)
       - octet_length(state) AS bytes_before

@@ -19,8 +19,9 @@ it can't know what happened meanwhile."""
 
 
 @contextmanager
-def waiting_for(what: str) -> Iterator[None]:
-    """Report on standard error at intervals that this still takes time."""
+def waiting_for(what: object) -> Iterator[None]:
+    """Report on standard error at intervals that this still takes time; ``what`` is written as it
+    is at each report."""
     done, started = Event(), time.monotonic()
 
     def report() -> None:

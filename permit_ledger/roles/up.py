@@ -19,6 +19,7 @@ from ledger.database.clock import DevelopmentClock
 from permit_ledger.bootstrap.cli_context import database, service_clock
 from permit_ledger.console.failures import CannotStart
 from permit_ledger.console.private_files import lock_file
+from permit_ledger.console.progress import stages
 from permit_ledger.console.waiting import StallDetector, waiting_for
 from permit_ledger.embedded.data_folder import open_data_folder
 from permit_ledger.sample.city import grow_sample_city
@@ -60,7 +61,7 @@ def up(
             if sample_permits and not stop.is_set():
                 with waiting_for("the sample city: still growing"):
                     grow_sample_city(settings, database_url, clock.now(), sample_permits, console)
-            if _until_ready(settings, supervisor, stop):
+            if _until_ready(settings, supervisor, stop, console):
                 console.print(f"ready {settings.url}", highlight=False, soft_wrap=True)
                 while not stop.wait(TEND_S):
                     supervisor.tend()
@@ -72,25 +73,37 @@ def _roles(settings: Settings) -> list[str]:
     return [*ROLES, "relay"] if settings.kafka else ROLES
 
 
-def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> bool:
+def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event, console: Console) -> bool:
     """Tend the roles until the service is ready (True) or is asked to stop (False).
 
+    It is ready once the views are where the log ended when the service first answered. Until then
+    it serves what needs no views: checks, single permits, and all writes.
+
     Raises:
-        CannotStart: no progress for too long: of the API's process before it answers, or of the
-            views after that.
+        CannotStart: no progress for too long: neither the views have moved, nor has the API's
+            process or the projector's done anything.
     """
     stall = StallDetector(settings.start_timeout_s)
+    backlog = Backlog()
     # No proxy for connections to this machine itself.
     with (
         httpx.Client(base_url=settings.url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as http,
-        waiting_for("the service: its roles are still starting"),
+        waiting_for(backlog),
+        stages(console, "catching up") as show,
     ):
         while not stop.is_set():
             supervisor.tend(is_starting=True)
             answer = _readiness(http)
-            if answer.get("lag_events") == 0:
-                return True
-            if stall.is_stalled(lambda: answer or supervisor.activity("api")):  # noqa: B023
+            if "lag_events" in answer:
+                if backlog.is_new and answer["lag_events"] > settings.ready_lag_events_max:
+                    console.print(f"serving {settings.url}", highlight=False, soft_wrap=True)
+                backlog.reached(answer["views_position"], answer["log_position"])
+                if backlog.is_done:
+                    return True
+                show("views", backlog.done_events, backlog.events)
+            if stall.is_stalled(
+                lambda: (answer, supervisor.activity("api"), supervisor.activity("project"))  # noqa: B023
+            ):
                 raise CannotStart(
                     f"the service is not ready, and nothing has moved for {stall.limit_s:.0f} s:"
                     " the lines above say why, if a part of it has failed; start it again, on a"
@@ -100,13 +113,55 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event) -> boo
     return False
 
 
+class Backlog:
+    """The events that the log had and the views had not when the service first answered; as text,
+    what is being waited for."""
+
+    def __init__(self) -> None:
+        self._first = self._until = self._position = 0
+        self._began_s: float | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return self._began_s is None
+
+    def reached(self, views: int, log: int) -> None:
+        """Record an answer: both positions."""
+        if self._began_s is None:
+            self._first, self._until, self._began_s = views, log, time.monotonic()
+        self._position = views
+
+    @property
+    def events(self) -> int:
+        return self._until - self._first
+
+    @property
+    def done_events(self) -> int:
+        return min(self._position, self._until) - self._first
+
+    @property
+    def is_done(self) -> bool:
+        return self._began_s is not None and self._position >= self._until
+
+    def __str__(self) -> str:
+        if self._began_s is None or self.is_done:
+            return "the service: its roles are still starting"
+        text = f"the views: {self.done_events:,} of {self.events:,} events"
+        rate = self.done_events / max(time.monotonic() - self._began_s, 0.001)
+        if rate < 1:
+            return text
+        left_s = (self.events - self.done_events) / rate
+        return f"{text}, {rate:,.0f}/s, {left_s:,.0f} s left"
+
+
 def _readiness(http: httpx.Client) -> dict[str, Any]:
-    """The positions of log and views from ``/readyz``; empty while it does not answer."""
+    """The positions of log and views from ``/readyz``, ready or not; empty while it does not
+    answer."""
     try:
         document: dict[str, Any] = http.get("/readyz").json()
     except (httpx.TransportError, ValueError):
         return {}
-    names = ("detail", "log_position", "views_position", "lag_events")
+    names = ("log_position", "views_position", "lag_events")
     return {name: document[name] for name in names if name in document}
 
 

@@ -118,7 +118,7 @@ class Projector:
                 raise Overtaken
             failed = self._writer.write(connection, page, careful=careful)
             put_in_quarantine(connection, failed)
-            connection.execute(_sql.move, [page.until])
+            connection.execute(_sql.move, {"before": page.before, "until": page.until})
             connection.execute(_sql.notify, [page.until])
         return failed
 

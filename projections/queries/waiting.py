@@ -15,6 +15,8 @@ from ledger.database.named_sql import Queries
 from .background import BackgroundTask
 
 VIEWS_CHANNEL: LiteralString = "permit_ledger_views"
+EVENTS_PER_S_MAX = 50_000
+"""No projector applies so many: a position that is further off than this is not waited for."""
 POLL_S = 1.0
 RECONNECT_S = 0.5
 
@@ -34,9 +36,14 @@ class ViewPosition(BackgroundTask):
         self._moved = asyncio.Condition()
 
     async def wait_for(self, position: int, timeout_s: float) -> bool:
-        """Whether the views had ``position`` within ``timeout_s`` seconds."""
+        """Whether the views had ``position`` within ``timeout_s`` seconds.
+
+        Views that are too far behind to get there, as after an import, are not waited for.
+        """
         if self._position >= position:
             return True
+        if position - self._position > timeout_s * EVENTS_PER_S_MAX:
+            return False
         try:
             async with asyncio.timeout(timeout_s), self._moved:
                 await self._moved.wait_for(lambda: self._position >= position)

@@ -55,6 +55,7 @@ class Tables:
         self._connection.execute(
             sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(generation, self._view.table))
         )
+        self._connection.execute(_sql.drop_counts, [f"{generation}.{self._view.table}"])
 
     def lock_live(self) -> int:
         """Hold the views in place until this transaction ends; returns their position."""
@@ -139,6 +140,9 @@ class Tables:
                 sql.Identifier(of, table), sql.Identifier(to)
             )
         )
+        names = {"old": f"{of}.{table}", "new": f"{to}.{table}"}
+        self._connection.execute(_sql.drop_counts, [names["new"]])  # of a table dropped by hand
+        self._connection.execute(_sql.move_counts, names)
 
     def _page(self, after: int, until: int) -> Sequence[Notification]:
         rows = self._connection.execute(

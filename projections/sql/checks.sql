@@ -30,7 +30,7 @@ SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
        CASE WHEN position.position < head.position
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN asked ON true
 LEFT JOIN views.permits ON permit_number = wanted
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version

@@ -51,3 +51,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {generation}.electronic_permits TO permi
 -- name: index
 ALTER TABLE {generation}.electronic_permits ADD PRIMARY KEY (permit_number);
 CREATE INDEX electronic_permits_of_holder ON {generation}.electronic_permits (holder_id);
+SELECT views.begin_counts('{generation}.electronic_permits');

@@ -1,7 +1,7 @@
 -- name: events
 -- A stream's events and the log's head, from one snapshot; without events, one row with the head.
 SELECT head.position AS head, events.position, stream, version, topic, state
-FROM ledger.head LEFT JOIN ledger.events ON stream = %(stream)s
+FROM ledger.log_end() AS head (position) LEFT JOIN ledger.events ON stream = %(stream)s
 ORDER BY version;
 
 -- name: person

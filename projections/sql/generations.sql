@@ -64,6 +64,12 @@ SELECT to_regclass(%s) IS NOT NULL;
 -- name: is_ascending
 SELECT %(bounds)s::text[] = ARRAY(SELECT bound FROM unnest(%(bounds)s::text[]) AS bound ORDER BY bound);
 
+-- name: move_counts
+UPDATE views.counts SET relation = %(new)s WHERE relation = %(old)s;
+
+-- name: drop_counts
+DELETE FROM views.counts WHERE relation = %s;
+
 -- name: permits_view
 -- Both tracks in one row.
 CREATE VIEW views.permits AS

@@ -5,7 +5,7 @@
 SELECT position.position AS as_of_position, head.position AS head, applications.*,
        (SELECT max(events.version) FROM ledger.events WHERE stream = %(receipt_number)s) AS last_version,
        EXISTS (SELECT FROM views.quarantine WHERE permit_number = %(receipt_number)s) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN views.id_card_applications AS applications ON receipt_number = %(receipt_number)s;
 
 -- name: overdue

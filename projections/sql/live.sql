@@ -1,5 +1,5 @@
 -- name: checks_head
-SELECT position FROM ledger.checks_head;
+SELECT position FROM ledger.checks_end() AS checks_head (position);
 
 -- name: marks
 -- All watched permits in one statement.
@@ -13,7 +13,7 @@ WHERE permit_number = ANY (%(permit_numbers)s);
 -- The first position recorded at or after an instant, one past the head where there is none yet.
 -- Positions have no gaps and follow the clock, so halving the log finds it in a few reads.
 WITH RECURSIVE search (low, high) AS (
-    SELECT 1::bigint, position + 1 FROM ledger.head
+    SELECT 1::bigint, position + 1 FROM ledger.log_end() AS head (position)
     UNION ALL
     SELECT CASE WHEN early THEN middle + 1 ELSE low END, CASE WHEN early THEN high ELSE middle END
     FROM (

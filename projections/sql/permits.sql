@@ -10,7 +10,7 @@ SELECT position.position AS as_of_position, head.position AS head, permits.*,
        END AS last_version,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN views.permits ON permit_number = %(permit_number)s;
 
 -- name: permit_of_holder
@@ -20,7 +20,7 @@ SELECT position.position AS as_of_position, head.position AS head, permits.*, wa
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version,
        EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN (SELECT coalesce(permit_number, permit_numbers[cardinality(permit_numbers)]) AS wanted
            FROM ledger.holders WHERE holder_id = %(holder_id)s) AS own ON true
 LEFT JOIN views.permits ON permits.permit_number = wanted;
@@ -29,7 +29,7 @@ LEFT JOIN views.permits ON permits.permit_number = wanted;
 SELECT position.position AS as_of_position, head.position AS head, permits.*,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = permits.permit_number) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head LEFT JOIN views.permits
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position) LEFT JOIN views.permits
   ON permit_number IN (SELECT permit_number FROM views.permit_search
                        WHERE citizen_index = %(citizen_index)s)
 ORDER BY ended IS NOT NULL,
@@ -46,7 +46,7 @@ SELECT position.position AS as_of_position, head.position AS head, physical_perm
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN views.physical_permits ON permit_number = %(permit_number)s
 LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = physical_permits.holder_id;
@@ -61,13 +61,13 @@ SELECT position.position AS as_of_position, head.position AS head, electronic_pe
        portraits.image AS portrait_image,
        EXISTS (SELECT FROM views.quarantine
                WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
-FROM views.position CROSS JOIN ledger.head
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
 LEFT JOIN views.electronic_permits ON permit_number = %(permit_number)s
 LEFT JOIN ledger.portraits ON portraits.stream = permit_number AND portraits.version = portrait_version
 LEFT JOIN ledger.holders ON holders.holder_id = electronic_permits.holder_id;
 
 -- name: positions
-SELECT position.position AS views, head.position AS log FROM views.position CROSS JOIN ledger.head;
+SELECT position.position AS views, head.position AS log FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position);
 
 -- name: some
 SELECT permit_number FROM views.electronic_permits WHERE ended IS NULL

@@ -1,19 +1,19 @@
 -- name: lock
 -- One projector at a time moves the views.
-SELECT position FROM views.position FOR UPDATE;
+SELECT position FROM views.position ORDER BY position DESC LIMIT 1 FOR UPDATE;
 
 -- name: select
-SELECT position FROM views.position;
+SELECT position FROM views.reached() AS position (position);
 
 -- name: progress
-SELECT position.position, head.position FROM views.position CROSS JOIN ledger.head;
+SELECT position.position, head.position FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position);
 
 -- name: as_of
 SELECT position.position AS as_of_position, head.position AS head
-FROM views.position CROSS JOIN ledger.head;
+FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position);
 
 -- name: move
-UPDATE views.position SET position = %s;
+UPDATE views.position SET position = %(until)s WHERE position = %(before)s;
 
 -- name: notify
 SELECT pg_notify('permit_ledger_views', %s::text);

@@ -5,7 +5,7 @@ SELECT source, topic, topic_id FROM views.feed;
 SELECT feed_id::text FROM views.feed;
 
 -- name: log_head
-SELECT position FROM ledger.head;
+SELECT position FROM ledger.log_end() AS head (position);
 
 -- name: begin
 -- Of several workers that begin at once, one inserts the row.

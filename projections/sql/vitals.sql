@@ -9,7 +9,8 @@ SELECT head.position AS log, position.position AS views,
                                                     WHERE datname = current_database())
           AND classid = 0 AND objid = 1886547818 AND objsubid = 1 AND granted) AS projectors,
        (SELECT jsonb_object_agg(tree, jsonb_build_array(size, stopped IS NOT NULL))
-        FROM ledger.trees) AS trees,
+        FROM unnest('{events,checks,manifests,audit-reads}'::text[]) AS name, ledger.tree_now(name)) AS trees,
        relay.position AS relay, relay.starts AS relay_starts,
        relay.stopped IS NOT NULL AS relay_stopped
-FROM ledger.head CROSS JOIN views.position CROSS JOIN views.audit CROSS JOIN ledger.relay;
+FROM ledger.log_end() AS head (position) CROSS JOIN views.reached() AS position (position) CROSS JOIN views.audit
+CROSS JOIN ledger.relay_now() AS relay;

@@ -2,7 +2,7 @@
 
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import InsufficientPrivilege, ProgrammingError, UndefinedTable
+from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, ProgrammingError
 
 from ledger.errors import Corrupt, LogBehind, LogGap
 
@@ -105,7 +105,7 @@ def test_appends_are_never_taken_for_a_gap(following, raw_log, stored, at_once, 
 def test_a_database_without_the_schema_ends_the_follower(following_at, postgres_url):
     """The error is not retried for ever."""
     with following_at(make_conninfo(postgres_url, dbname="postgres")) as follower:
-        assert UndefinedTable is type(follower.failure())
+        assert InvalidSchemaName is type(follower.failure())
 
 
 def test_a_user_without_rights_ends_the_follower(following_at, database_url, stranger):

@@ -62,6 +62,7 @@ RIGHTS = {
     "views.audit": {"SELECT", "UPDATE"},
     "views.builds": {"SELECT"},
     "views.differences": {"SELECT"},
+    "views.counts": {"SELECT"},
     "views.permits": {"SELECT"},
     "views.feed": {"SELECT", "INSERT", "UPDATE"},
     "views.feed_partitions": {"SELECT", "INSERT", "UPDATE"},

@@ -225,8 +225,10 @@ def views_are_the_log(
     rows: Callable[[str], dict[str, dict[str, Any]]],
     opened: Callable[[str], dict[str, dict[str, Any]]],
     lag: Callable[[], int],
+    admin: Connection,
 ) -> Callable[[], None]:
-    """``views_are_the_log()``: compare every column of every permit with the aggregate."""
+    """``views_are_the_log()``: compare every column of every permit with the aggregate, and the
+    counts that are kept with the rows."""
 
     def entry(permit: Permit) -> dict[str, Any]:
         face = columns.face(permit)
@@ -241,5 +243,13 @@ def views_are_the_log(
         assert opened("physical") == {p.id: columns.physical(p) for p in permits}
         assert opened("electronic") == {p.id: columns.electronic(p) for p in permits}
         assert rows("views.permit_search") == {p.id: entry(p) for p in permits}
+        counted = admin.execute(
+            "SELECT count(*), count(*) FILTER (WHERE ended IS NULL),"
+            " count(*) FILTER (WHERE claimed) FROM views.permits"
+        ).fetchone()
+        kept = (
+            "SELECT permits, permits_open, claimed FROM views.counts_of('views.electronic_permits')"
+        )
+        assert counted == admin.execute(kept).fetchone()
 
     return views_are_the_log

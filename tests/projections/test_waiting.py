@@ -175,3 +175,12 @@ def test_leaving_the_context_closes_the_connection(in_time, admin, until, move):
     assert in_time(scenario)
     listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     until(lambda: admin.execute(listening, [LISTENER]).fetchone()[0] == 0)
+
+
+def test_a_position_that_is_too_far_off_is_not_waited_for(in_time):
+    """Otherwise each check of a changed permit would wait in vain while views are built again."""
+
+    async def scenario(views):
+        return await views.wait_for(NEVER_S * waiting.EVENTS_PER_S_MAX + 1, NEVER_S)
+
+    assert not in_time(scenario)

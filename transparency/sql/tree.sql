@@ -1,8 +1,9 @@
 -- name: select_tree
-SELECT size, root FROM ledger.trees WHERE tree = %(tree)s;
+SELECT size, root FROM ledger.tree_now(%(tree)s);
 
 -- name: select_trees
-SELECT tree, size, root, stopped FROM ledger.trees;
+SELECT tree, size, root, stopped
+FROM unnest('{events,checks,manifests,audit-reads}'::text[]) AS name, ledger.tree_now(name);
 
 -- name: stop_tree
 UPDATE ledger.trees SET stopped = %(reason)s
@@ -71,13 +72,13 @@ SELECT entry, read_id::text,
 FROM ledger.audit_reads WHERE entry > %(after)s AND entry <= %(until)s ORDER BY entry;
 
 -- name: events_head
-SELECT position FROM ledger.head;
+SELECT position FROM ledger.log_end() AS head (position);
 
 -- name: checks_head
-SELECT position FROM ledger.checks_head;
+SELECT position FROM ledger.checks_end() AS checks_head (position);
 
 -- name: audit_reads_head
-SELECT entry FROM ledger.audit_reads_head;
+SELECT entry FROM ledger.audit_reads_end() AS head (entry);
 
 -- name: manifests_head
 SELECT coalesce(max(position), 0) FROM ledger.manifests;

@@ -16,7 +16,7 @@ from transparency.store import TreeStore
 
 from .claims import signature_problem
 from .folder_check import head_of
-from .processes import reading_only
+from .processes import reading_by_statement
 from .tile_folder import TileFolder, tiles_at, write_whole
 
 CHUNK = 64
@@ -41,13 +41,15 @@ def copy_log(
 ) -> int:
     """Bring a copy up to the newest checkpoint; returns its size, 0 where nothing is signed yet.
 
+    What the log adds meanwhile is after that: rows and the beginnings of tiles never change.
+
     Raises:
         CopyDiffers: what was copied before is not the beginning of what there is, or what there is
             is not what was signed.
         Unavailable, OSError
     """
     copy = TileFolder(folder)
-    with translated_errors(), reading_only(database_url) as connection:
+    with translated_errors(), reading_by_statement(database_url) as connection:
         store = TreeStore(connection, log.name)
         checkpoint = store.newest_checkpoint(log.origin(origin))
         if checkpoint is None:

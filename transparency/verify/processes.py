@@ -62,6 +62,15 @@ def reading_only(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def reading_by_statement(database_url: str) -> Iterator[Connection]:
+    """Open a connection that only reads, each statement in a snapshot of its own: none is held open
+    for as long as a copy takes."""
+    with connect(database_url, application_name=APPLICATION) as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        yield connection
+
+
 class Worker:
     """Runs the tasks of one process."""
 

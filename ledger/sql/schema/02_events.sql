@@ -2,18 +2,30 @@
 
 -- One row, which every append locks until it commits: a reader that has seen a position has seen every
 -- one before it.
+--
+-- While a snapshot is held open, no version of the row can be removed. So the row is always found by its
+-- position, the greatest one first: the version that counts comes before all dead ones.
 CREATE TABLE ledger.head (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL CHECK (position >= 0)
-) WITH (fillfactor = 10);
+);
+CREATE UNIQUE INDEX head_position ON ledger.head (position);
 INSERT INTO ledger.head (position) VALUES (0);
 GRANT SELECT ON ledger.head TO permit_ledger_service;
 
+-- The log's last position. No query reads the table itself, since the planner would choose to scan it.
+CREATE FUNCTION ledger.log_end() RETURNS SETOF bigint ROWS 1
+LANGUAGE sql STABLE SET enable_seqscan = off
+BEGIN ATOMIC
+    SELECT head.position FROM ledger.head ORDER BY head.position DESC LIMIT 1;
+END;
+REVOKE ALL ON FUNCTION ledger.log_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.log_end TO permit_ledger_service;
+
 -- Waits for an append in progress. A row lock needs UPDATE, which the service does not have.
 CREATE FUNCTION ledger.settle_head() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 BEGIN ATOMIC
-    SELECT position FROM ledger.head FOR UPDATE;
+    SELECT position FROM ledger.head ORDER BY position DESC LIMIT 1 FOR UPDATE;
 END;
 REVOKE ALL ON FUNCTION ledger.settle_head FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.settle_head TO permit_ledger_service;

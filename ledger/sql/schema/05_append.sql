@@ -97,7 +97,7 @@ BEGIN
                   HINT = 'permit-ledger migrate, run by the database''s owner, adds a version''s topics.';
     END IF;
 
-    SELECT position INTO before FROM ledger.head FOR UPDATE;
+    SELECT position INTO before FROM ledger.head ORDER BY position DESC LIMIT 1 FOR UPDATE;
 
     -- From here on no one else appends: what is not there now will not be there before commit. Each
     -- look is a scalar subquery, so that it stays a look into an index for each row of the batch,
@@ -168,7 +168,8 @@ BEGIN
         SELECT append.before + number, stream, version, topic, state
         FROM unnest(event_stream, event_version, event_topic, event_state) WITH ORDINALITY
             AS own (stream, version, topic, state, number);
-        UPDATE ledger.head SET position = append.before + cardinality(event_stream);
+        UPDATE ledger.head SET position = append.before + cardinality(event_stream)
+        WHERE position = append.before;
         IF EXISTS (
             SELECT FROM unnest(event_stream, event_version) AS own (stream, version)
             WHERE version > 1 AND (SELECT true FROM ledger.events

@@ -17,19 +17,27 @@ END
 $$;
 REVOKE ALL ON FUNCTION ledger.require_present FROM PUBLIC;
 
--- One row, which every batch of checks locks until it commits, as appends lock ledger.head.
+-- One row, which every batch of checks locks until it commits, kept and found like ledger.head.
 CREATE TABLE ledger.checks_head (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL CHECK (position >= 0)
-) WITH (fillfactor = 10);
+);
+CREATE UNIQUE INDEX checks_head_position ON ledger.checks_head (position);
 INSERT INTO ledger.checks_head (position) VALUES (0);
 GRANT SELECT ON ledger.checks_head TO permit_ledger_service;
 
+CREATE FUNCTION ledger.checks_end() RETURNS SETOF bigint ROWS 1
+LANGUAGE sql STABLE SET enable_seqscan = off
+BEGIN ATOMIC
+    SELECT checks_head.position FROM ledger.checks_head ORDER BY checks_head.position DESC LIMIT 1;
+END;
+REVOKE ALL ON FUNCTION ledger.checks_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.checks_end TO permit_ledger_service;
+
 -- Waits for a batch of checks in progress.
 CREATE FUNCTION ledger.settle_checks_head() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 BEGIN ATOMIC
-    SELECT position FROM ledger.checks_head FOR UPDATE;
+    SELECT position FROM ledger.checks_head ORDER BY position DESC LIMIT 1 FOR UPDATE;
 END;
 REVOKE ALL ON FUNCTION ledger.settle_checks_head FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.settle_checks_head TO permit_ledger_service;

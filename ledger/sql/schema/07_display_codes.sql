@@ -50,6 +50,46 @@ COMMENT ON TABLE ledger.device_proofs IS
 
 GRANT SELECT ON ledger.display_codes, ledger.challenges, ledger.device_proofs TO permit_ledger_service;
 
+-- Up to when the rows of a table that are over have been deleted. The next ones are looked for from there,
+-- since rows that were deleted while a snapshot is held open stay in the index. Each row is found by its
+-- instant, the last one first, like ledger.head; who cleans up holds it, and others meanwhile do not.
+CREATE TABLE ledger.swept (
+    what text NOT NULL,
+    until timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX swept_until ON ledger.swept (what, until);
+INSERT INTO ledger.swept (what, until)
+SELECT what, '-infinity' FROM unnest('{challenges,device_proofs,display_codes}'::text[]) AS what;
+
+-- Delete the next twenty rows of a table that are over: those of before an instant, by a column with an
+-- index. Rows of one instant that are not all among them are deleted next time.
+CREATE FUNCTION ledger.sweep(of_table text, over_column text, over timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+    low timestamptz;
+    high timestamptz;
+BEGIN
+    SELECT until INTO low FROM ledger.swept WHERE what = of_table
+    ORDER BY until DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'WITH gone AS MATERIALIZED ('
+        '    SELECT ctid AS place, %2$I AS at FROM ledger.%1$I WHERE %2$I >= $1 AND %2$I < $2'
+        '    ORDER BY %2$I LIMIT 20 FOR UPDATE SKIP LOCKED'
+        '), deleted AS ('
+        '    DELETE FROM ledger.%1$I WHERE ctid = ANY (ARRAY(SELECT place FROM gone)) RETURNING %2$I AS at'
+        ') SELECT max(at) FROM deleted', of_table, over_column)
+    INTO high USING low, over;
+    IF high > low THEN
+        UPDATE ledger.swept SET until = high WHERE what = of_table AND until = low;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.sweep FROM PUBLIC;
+
 -- Issue a code for a device whose proof is new. `refused` names the obstacle; nothing is written then
 -- but the proof.
 --
@@ -67,9 +107,7 @@ BEGIN
     IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
         RAISE EXCEPTION 'a code lives for an hour at most' USING ERRCODE = 'restrict_violation';
     END IF;
-    DELETE FROM ledger.device_proofs WHERE proof_digest IN (
-        SELECT proof_digest FROM ledger.device_proofs WHERE expires_at < now()
-        ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    PERFORM ledger.sweep('device_proofs', 'expires_at', now());
     INSERT INTO ledger.device_proofs (proof_digest, expires_at)
     VALUES (new_proof_digest, now() + interval '5 minutes') ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
@@ -85,9 +123,7 @@ BEGIN
         RETURN;
     END IF;
 
-    DELETE FROM ledger.display_codes WHERE code_digest IN (
-        SELECT code_digest FROM ledger.display_codes WHERE stored_at < now() - interval '25 hours'
-        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    PERFORM ledger.sweep('display_codes', 'stored_at', now() - interval '25 hours');
     -- Of this device's open codes the newest two stay: with this one there are the one shown, the next
     -- one, and one whose response was lost.
     UPDATE ledger.display_codes SET used_at = "at" WHERE code_digest IN (
@@ -116,9 +152,7 @@ BEGIN
     IF (until > "at" AND until <= "at" + interval '1 hour') IS NOT TRUE THEN
         RAISE EXCEPTION 'a challenge lives for an hour at most' USING ERRCODE = 'restrict_violation';
     END IF;
-    DELETE FROM ledger.challenges WHERE challenge_digest IN (
-        SELECT challenge_digest FROM ledger.challenges WHERE stored_at < now() - interval '2 hours'
-        ORDER BY stored_at LIMIT 20 FOR UPDATE SKIP LOCKED);
+    PERFORM ledger.sweep('challenges', 'stored_at', now() - interval '2 hours');
     UPDATE ledger.challenges SET used_at = "at" WHERE challenge_digest IN (
         SELECT challenge_digest FROM ledger.challenges
         WHERE challenge_digest IN (

@@ -20,8 +20,9 @@ DECLARE
     latest timestamptz;
 BEGIN
     IF cardinality(record_state) > 0 THEN
+        SELECT position INTO before FROM ledger.checks_head ORDER BY position DESC LIMIT 1 FOR UPDATE;
         UPDATE ledger.checks_head SET position = position + cardinality(record_state)
-        RETURNING position - cardinality(record_state) INTO before;
+        WHERE position = check_batch.before;
         WITH recorded AS (
             INSERT INTO ledger.checks (position, check_id, checked_at, permit_number, track, scenario,
                                        outcome, reason, verifier_index, as_of_position, state)

@@ -1,22 +1,35 @@
 -- The transparency log: trees over what is recorded, their checkpoints, and a map of each permit's last
 -- event, whose roots the manifests record.
 
--- Each tree's size; ledger.grow_tree moves it on.
+-- Each tree's size; ledger.grow_tree moves it on. A tree's row is found by its size, the greatest one
+-- first, like ledger.head. No constraint refers to it: it would be looked up by the tree's name alone.
 CREATE TABLE ledger.trees (
-    tree text PRIMARY KEY CONSTRAINT trees_tree_check CHECK (tree IN ('events', 'checks', 'manifests', 'audit-reads')),
+    tree text NOT NULL CONSTRAINT trees_tree_check CHECK (tree IN ('events', 'checks', 'manifests', 'audit-reads')),
     size bigint NOT NULL CHECK (size >= 0),
     root bytea NOT NULL CHECK (octet_length(root) = 32),
     stopped text
 );
+CREATE UNIQUE INDEX trees_size ON ledger.trees (tree, size);
 COMMENT ON COLUMN ledger.trees.stopped IS 'why nothing is signed, where that needs an operator';
 INSERT INTO ledger.trees (tree, size, root)
 SELECT tree, 0, sha256(''::bytea) FROM unnest('{events,checks,manifests,audit-reads}'::text[]) AS tree;
 COMMENT ON TABLE ledger.trees IS 'the Merkle trees, each over a log: events, checks, manifests, audit reads';
 GRANT SELECT, UPDATE (stopped) ON ledger.trees TO permit_ledger_service;
 
+-- A tree as it is now.
+CREATE FUNCTION ledger.tree_now(of_tree text)
+RETURNS TABLE (tree text, size bigint, root bytea, stopped text) ROWS 1
+LANGUAGE sql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+BEGIN ATOMIC
+    SELECT trees.tree, trees.size, trees.root, trees.stopped FROM ledger.trees
+    WHERE trees.tree = of_tree ORDER BY trees.size DESC LIMIT 1;
+END;
+REVOKE ALL ON FUNCTION ledger.tree_now FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.tree_now TO permit_ledger_service;
+
 -- 256 hashes each, fewer at the right edge; leaves are level 0, full tiles the leaves of the next level.
 CREATE TABLE ledger.tiles (
-    tree text NOT NULL REFERENCES ledger.trees,
+    tree text NOT NULL,
     level smallint NOT NULL,
     index bigint NOT NULL,
     hashes bytea NOT NULL CHECK (octet_length(hashes) % 32 = 0),
@@ -28,7 +41,7 @@ GRANT SELECT ON ledger.tiles TO permit_ledger_service;
 
 -- A checkpoint that was signed may have been published, so it is kept for ever.
 CREATE TABLE ledger.checkpoints (
-    tree text NOT NULL REFERENCES ledger.trees,
+    tree text NOT NULL,
     size bigint NOT NULL,
     root bytea NOT NULL,
     signed_at timestamptz NOT NULL,
@@ -96,7 +109,8 @@ CREATE FUNCTION ledger.grow_tree(
     of_tree text, old_size bigint, old_root bytea, new_size bigint, new_root bytea,
     tile_level smallint[], tile_index bigint[], tile_hashes bytea[]
 ) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $$
 BEGIN
     UPDATE ledger.trees SET size = new_size, root = new_root
     WHERE tree = of_tree AND size = old_size AND root = old_root;
@@ -104,9 +118,9 @@ BEGIN
         RETURN false;
     END IF;
     IF new_size <= old_size OR new_size > (CASE of_tree
-        WHEN 'events' THEN (SELECT position FROM ledger.head)
-        WHEN 'checks' THEN (SELECT position FROM ledger.checks_head)
-        WHEN 'audit-reads' THEN (SELECT entry FROM ledger.audit_reads_head)
+        WHEN 'events' THEN (SELECT position FROM ledger.log_end() AS head (position))
+        WHEN 'checks' THEN (SELECT position FROM ledger.checks_end() AS checks_head (position))
+        WHEN 'audit-reads' THEN (SELECT entry FROM ledger.audit_reads_end() AS head (entry))
         ELSE (SELECT coalesce(max(position), 0) FROM ledger.manifests)
     END) THEN
         RAISE EXCEPTION 'the tree of % does not grow from % to % entries', of_tree, old_size, new_size
@@ -207,8 +221,8 @@ CREATE FUNCTION ledger.keep_checkpoint(
 ) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM ledger.trees
-                   WHERE tree = of_tree AND size = of_size AND root = of_root) THEN
+    IF NOT EXISTS (SELECT FROM ledger.tree_now(of_tree)
+                   WHERE size = of_size AND root = of_root) THEN
         RAISE EXCEPTION 'the tree of % has another root at %', of_tree, of_size
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -241,8 +255,8 @@ BEGIN
        OR NOT EXISTS (SELECT FROM ledger.last_events
                       WHERE position = stated[2]::bigint AND encode(root, 'hex') = stated[3])
        OR NOT EXISTS (
-           SELECT FROM ledger.trees
-           WHERE tree = 'events' AND size >= stated[2]::bigint
+           SELECT FROM ledger.tree_now('events')
+           WHERE size >= stated[2]::bigint
              AND (size > stated[2]::bigint OR encode(root, 'hex') = stated[1])
        ) THEN
         RAISE EXCEPTION 'no manifest can be added at %', at_position

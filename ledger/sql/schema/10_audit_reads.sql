@@ -40,24 +40,33 @@ COMMENT ON TRIGGER append_only ON ledger.audit_reads IS
 
 GRANT SELECT ON ledger.audit_reads TO permit_ledger_service;
 
--- One row, which every record of a look locks until it commits.
+-- One row, which every record of a look locks until it commits, kept and found like ledger.head.
 CREATE TABLE ledger.audit_reads_head (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     entry bigint NOT NULL CHECK (entry >= 0)
-) WITH (fillfactor = 10);
+);
+CREATE UNIQUE INDEX audit_reads_head_entry ON ledger.audit_reads_head (entry);
 INSERT INTO ledger.audit_reads_head (entry) VALUES (0);
 GRANT SELECT ON ledger.audit_reads_head TO permit_ledger_service;
+
+CREATE FUNCTION ledger.audit_reads_end() RETURNS SETOF bigint ROWS 1
+LANGUAGE sql STABLE SET enable_seqscan = off
+BEGIN ATOMIC
+    SELECT audit_reads_head.entry FROM ledger.audit_reads_head ORDER BY audit_reads_head.entry DESC LIMIT 1;
+END;
+REVOKE ALL ON FUNCTION ledger.audit_reads_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.audit_reads_end TO permit_ledger_service;
 
 -- Put a look on record; idempotent.
 CREATE FUNCTION ledger.record_read(
     new_read_id uuid, "at" timestamptz, by_reader text, in_case text, of_what text, of_subject text,
     with_parameters jsonb, with_outcome text, of_request text
 ) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     last bigint;
 BEGIN
-    SELECT audit_reads_head.entry INTO last FROM ledger.audit_reads_head FOR UPDATE;
+    SELECT audit_reads_head.entry INTO last FROM ledger.audit_reads_head
+    ORDER BY audit_reads_head.entry DESC LIMIT 1 FOR UPDATE;
     INSERT INTO ledger.audit_reads
         (read_id, read_at, reader, case_number, what, subject, parameters, outcome, correlation_id,
          entry)
@@ -65,7 +74,7 @@ BEGIN
             with_parameters, with_outcome, of_request, last + 1)
     ON CONFLICT (read_id) DO NOTHING;
     IF FOUND THEN
-        UPDATE ledger.audit_reads_head SET entry = last + 1;
+        UPDATE ledger.audit_reads_head SET entry = last + 1 WHERE audit_reads_head.entry = last;
     END IF;
 END
 $$;

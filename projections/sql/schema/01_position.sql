@@ -4,10 +4,19 @@
 CREATE SCHEMA views;
 GRANT USAGE ON SCHEMA views TO permit_ledger_service;
 
--- The log's position that every view has reached, moved in the same transaction as their rows.
+-- The log's position that every view has reached, moved in the same transaction as their rows; kept and
+-- found like ledger.head.
 CREATE TABLE views.position (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL CHECK (position >= 0)
-) WITH (fillfactor = 10);
+);
+CREATE UNIQUE INDEX position_position ON views.position (position);
 INSERT INTO views.position (position) VALUES (0);
 GRANT SELECT, UPDATE ON views.position TO permit_ledger_service;
+
+CREATE FUNCTION views.reached() RETURNS SETOF bigint ROWS 1
+LANGUAGE sql STABLE SET enable_seqscan = off
+BEGIN ATOMIC
+    SELECT position.position FROM views.position ORDER BY position.position DESC LIMIT 1;
+END;
+REVOKE ALL ON FUNCTION views.reached FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION views.reached TO permit_ledger_service;
