@@ -4,8 +4,9 @@ Appending: each writer begins a new stream with one event, waits until it is dur
 next. Every side refuses a version that its stream has already. The events were sealed before: what
 is measured is the log, not the application. :data:`NOTES` says what each side does besides.
 
-Integrating: Tessera's POSIX driver has the finished entries in memory; ours reads the events of the
-same entries from PostgreSQL and makes the entries. Both store tiles and sign a checkpoint.
+Integrating: Tessera's POSIX driver has the finished entries in memory and stores them too. Ours reads
+the events of the same entries from PostgreSQL, finds their predecessors and makes the entries; with
+``finished`` it reads the entries, as they are, from a table. Both store tiles and sign checkpoints.
 
 Rounds alternate between the sides; a ratio is the median of the rounds'. A peer that cannot be had
 on this machine is left out, with the reason.
@@ -22,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,7 +56,7 @@ from ledger.database.connections import Connection, connect
 from tests.keks import keyring
 from transparency.entries import bundled
 from transparency.last_signed import LastSignedStore
-from transparency.logs import EVENTS
+from transparency.logs import EVENTS, MANIFESTS
 
 WRITERS = (1, 8, 64, 256)
 ROUNDS, ROUND_S = 5, 1.5
@@ -80,6 +82,15 @@ NOTES = {
     "raw INSERT": f"one transaction a row, at most {CONNECTIONS_MAX} connections; positions of the"
     " client's, a salt for each row",
 }
+FINISHED = replace(
+    MANIFESTS,
+    name=EVENTS.name,
+    suffix=EVENTS.suffix,
+    head=EVENTS.head,
+    rows="SELECT position, entry FROM finished"
+    " WHERE position > %(after)s AND position <= %(until)s ORDER BY position",
+)
+"""The events' entries as a log of its own."""
 _MESSAGE_DB = (
     *("roles/message-store", "schema/message-store", "tables/messages", "types/message"),
     *("functions/message-store-version", "functions/hash-64", "functions/acquire-lock"),
@@ -311,19 +322,23 @@ def _integrating(
     with write_paths.prepared(url):
         fill(url, leaves)
     file = folder / "entries"
-    rates: dict[str, list[float]] = {"integrator": []}
+    rates: dict[str, list[float]] = {}
+    logs = {"integrator": EVENTS, "integrator, finished": FINISHED}
     with connect(url) as connection:
-        file.write_bytes(bundled(entries_of(connection)))
+        entries = entries_of(connection)
+        file.write_bytes(bundled(entries))
+        _store_finished(connection, entries)
         for n in track(range(rounds), "peers: trees", console=console, transient=True):
-            memory = LastSignedStore(folder / f"tree {n}", EVENTS.name)
-            forget_garbage()
-            started = time.perf_counter()
-            integrate(connection, memory)
-            rates["integrator"].append(leaves / (time.perf_counter() - started))
-            forget_tree(connection)
+            for name, log in logs.items():
+                memory = LastSignedStore(folder / f"tree of {name} {n}", EVENTS.name)
+                forget_garbage()
+                started = time.perf_counter()
+                integrate(connection, url, memory, log)
+                rates.setdefault(name, []).append(leaves / (time.perf_counter() - started))
+                forget_tree(connection)
             for batch in TESSERA_BATCHES:
-                log = folder / f"tessera {batch} {n}"
-                options = ["-entries", str(file), "-log", str(log), "-batch", str(batch)]
+                at = folder / f"tessera {batch} {n}"
+                options = ["-entries", str(file), "-log", str(at), "-batch", str(batch)]
                 done = subprocess.run(  # noqa: S603  own command
                     [program, *options], check=True, capture_output=True
                 )
@@ -331,8 +346,21 @@ def _integrating(
                     leaves / float(done.stdout)
                 )
     for name, of_side in rates.items():
-        ratio = statistics.median(a / b for a, b in zip(rates["integrator"], of_side, strict=True))
-        table.add_row(name, "", f"{statistics.median(of_side):,.0f}", "", "", f"{ratio:.2f}")
         result.figures[name] = {"entries_per_s": statistics.median(of_side)}
-        if name != "integrator":
-            result.ratios[f"integrator_vs_{name}"] = ratio
+        ratios = {
+            side: statistics.median(a / b for a, b in zip(rates[side], of_side, strict=True))
+            for side in logs
+        }
+        shown = " / ".join(f"{ratio:.2f}" for ratio in ratios.values())
+        table.add_row(name, "", f"{statistics.median(of_side):,.0f}", "", "", shown)
+        if name not in logs:
+            for side, ratio in ratios.items():
+                result.ratios[f"{side}_vs_{name}"] = ratio
+
+
+def _store_finished(connection: Connection, entries: list[bytes]) -> None:
+    connection.execute("CREATE TABLE finished (position bigint PRIMARY KEY, entry bytea NOT NULL)")
+    with connection.cursor() as cursor, cursor.copy("COPY finished FROM STDIN") as into:
+        for position, entry in enumerate(entries, 1):
+            into.write_row((position, entry))
+    connection.execute("VACUUM (ANALYZE) finished")

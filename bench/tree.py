@@ -43,9 +43,10 @@ from projections.queries.permits import read_pool
 from tests.keks import keyring
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
-from transparency.logs import EVENTS, LOGS
+from transparency.logs import EVENTS, LOGS, Log
 from transparency.merkle import Edge, Tile, leaf_hash
 from transparency.notes import NoteSigner
+from transparency.read_ahead import ReadAhead
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
 from transparency.store import TreeStore
@@ -151,7 +152,7 @@ def _hashing(result: Result, table: Table, url: str, folder: Path, rounds: int) 
             times["SHA-256"].append(_timed(lambda: [sha256(each).digest() for each in entries]))
             times["tree in memory"].append(_timed(lambda: _grow(entries)))
             times["integrator"].append(
-                _timed(lambda memory=memory: integrate(connection, memory))  # type: ignore[misc]
+                _timed(lambda memory=memory: integrate(connection, url, memory))  # type: ignore[misc]
             )
             if n < rounds - 1:
                 forget_tree(connection)
@@ -173,12 +174,12 @@ def _formats(
     for url in (format_2, format_1):
         fill(url, TURN_LEAVES)
     with connect(format_2) as newer, connect(format_1) as older:
-        sides = {"2": newer, "1": older}
+        sides, urls = {"2": newer, "1": older}, {"2": format_2, "1": format_1}
         for n in range(turns):
             for name in sides if n % 2 else reversed(sides):
                 forget_tree(sides[name])
                 memory = LastSignedStore(folder / f"tree of {name}, {n}", EVENTS.name)
-                times[name].append(_timed(partial(integrate, sides[name], memory)))
+                times[name].append(_timed(partial(integrate, sides[name], urls[name], memory)))
     for name, taken in times.items():
         rate = TURN_LEAVES / statistics.median(taken)
         table.add_row(f"integrator, {TURN_LEAVES:,} of format {name}", f"{rate:,.0f}", "", "")
@@ -198,11 +199,12 @@ def _grow(entries: list[bytes]) -> None:
     edge.take_tiles()
 
 
-def integrate(connection: Connection, memory: LastSignedStore) -> None:
+def integrate(connection: Connection, url: str, memory: LastSignedStore, log: Log = EVENTS) -> None:
     signers = Signers().of(EVENTS.name)
-    integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory)
-    while integrator.step():
-        pass
+    with ReadAhead(url) as ahead:
+        integrator = Integrator(connection, log, ORIGIN, signers, memory, ahead)
+        while integrator.step():
+            pass
 
 
 def forget_tree(connection: Connection) -> None:
