@@ -4,9 +4,10 @@ Appending: each writer begins a new stream with one event, waits until it is dur
 next. Every side refuses a version that its stream has already. The events were sealed before: what
 is measured is the log, not the application. :data:`NOTES` says what each side does besides.
 
-Integrating: Tessera's POSIX driver has the finished entries in memory and stores them too. Ours reads
-the events of the same entries from PostgreSQL, finds their predecessors and makes the entries; with
-``finished`` it reads the entries, as they are, from a table. Both store tiles and sign checkpoints.
+Integrating: Tessera's POSIX driver has the finished entries in memory, and stores them too. Ours
+reads the events of the same entries from PostgreSQL, finds their predecessors and makes the
+entries; ``finished`` reads the entries, as they are, from a table. Both store tiles and sign
+checkpoints.
 
 Rounds alternate between the sides; a ratio is the median of the rounds'. A peer that cannot be had
 on this machine is left out, with the reason.
@@ -87,7 +88,7 @@ FINISHED = replace(
     name=EVENTS.name,
     suffix=EVENTS.suffix,
     head=EVENTS.head,
-    rows="SELECT position, entry FROM finished"
+    page="SELECT position, entry FROM finished"
     " WHERE position > %(after)s AND position <= %(until)s ORDER BY position",
 )
 """The events' entries as a log of its own."""

@@ -14,9 +14,10 @@ from ledger.database.rows import scalars
 from ledger.errors import Corrupt, LogBehind, LogGap
 
 from .last_signed import LastSignedStore
-from .logs import Leaves, Log, Row, gap_in, read
+from .logs import Log, Row, gap_in, read
 from .merkle import Edge
 from .notes import Note, NoteSigner, TreeHead
+from .predecessors import Predecessors
 from .read_ahead import ReadAhead
 from .store import TreeStore
 
@@ -60,7 +61,7 @@ class Integrator:
         self._memory = memory
         self._ahead = ahead
         self._head_seen = 0
-        self._newest = Leaves()  # of the last batch: rows may have been read before its commit
+        self._predecessors = Predecessors(connection)
         self._store = TreeStore(connection, log.name)
         with translated_errors():
             self._edge = self._read_edge()
@@ -85,8 +86,7 @@ class Integrator:
             rows = self._rows(until)
             if gap := gap_in(rows, self.size, until):
                 raise LogGap(f"{self._log.name}: nothing is at position {gap}; the head is beyond.")
-            self._newest = self._log.leaves(rows, self._newest)
-            self._edge.grow(self._newest.values())
+            self._edge.grow(self._log.leaves(rows, self._predecessors))
             self._keep(before)
         return len(rows)
 

@@ -29,10 +29,8 @@ class ReadAhead:
         self._thread.shutdown()
 
     def start(self, log: Log, after: int, until: int) -> None:
-        """Begin to read the rows at these positions, which are committed.
-
-        What their predecessors' tiles do not hold yet is missing in the rows. Another batch that
-        was read and not taken is dropped.
+        """Begin to read the rows at these positions, which are committed. Another batch that was
+        read and not taken is dropped.
         """
         self._batch = (
             (log.name, after, until),

@@ -18,7 +18,7 @@ from projections.queries.permits import read_pool
 from tests.transparency.signed_log import SignedLog, check, settings
 from tests.waiting import until as wait_until
 from transparency import integrator as integrating
-from transparency import runner
+from transparency import predecessors, runner
 from transparency.integrator import Forked, Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
@@ -114,8 +114,9 @@ def test_the_root_does_not_depend_on_the_batches(fresh, append, monkeypatch):
 
 
 def test_rows_that_are_read_ahead_name_their_predecessors(fresh, monkeypatch):
-    """Also one whose leaf was in no tile yet when the row was read."""
+    """One in the same batch, in an earlier one, and one that is in memory no more."""
     monkeypatch.setattr(integrating, "BATCH_MAX", 50)
+    monkeypatch.setattr(predecessors, "STREAMS_MAX", 40)
     with connect(fresh.url) as owner, owner.transaction():
         owner.execute(
             "INSERT INTO ledger.events (position, stream, version, topic, state)"
@@ -132,8 +133,9 @@ def test_rows_that_are_read_ahead_name_their_predecessors(fresh, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_log(fresh, append, monkeypatch):
-    """The edge is kept, and a batch."""
+    """The edge is kept, a batch, and the last leaves of some streams."""
     monkeypatch.setattr(integrating, "BATCH_MAX", 1000)
+    monkeypatch.setattr(predecessors, "STREAMS_MAX", 100)
     append(1_000)
     with connect(as_service(fresh.url)) as connection:
         integrator = Tree(fresh).open(connection)
