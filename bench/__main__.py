@@ -17,6 +17,7 @@ from bench.growth import bench_growth
 from bench.hostile import bench_hostile
 from bench.kills import bench_kills
 from bench.map import bench_map
+from bench.peers import bench_peers
 from bench.projections import bench_projections
 from bench.reads import bench_reads
 from bench.relay import bench_relay
@@ -28,6 +29,7 @@ from bench.tree import bench_tree
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "append": bench_append,
     "bulk": bench_bulk,
+    "peers": bench_peers,
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,

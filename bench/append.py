@@ -142,10 +142,10 @@ def _sides(stack: ExitStack, urls: dict[str, str]) -> dict[str, Side]:
     bare_postgres.create(urls["raw"])
     return {
         "ours": issuing(stack, ledger, url),
-        "ours_recorder": _recorder(stack, ledger, url),
+        "ours_recorder": appending(stack, ledger, url),
         "ours_threads": _threads(lambda a: ledger.permits.issue(a, Command(write_paths.context()))),
         "stock": _threads(lambda a: stock.issue(a, write_paths.context())),
-        "raw_insert": _raw_inserts(urls["raw"]),
+        "raw_insert": raw_inserts(urls["raw"]),
         "raw_unnest": _raw_batches(urls["raw"], bare_postgres.unnest),
         "raw_copy": _raw_batches(urls["raw"], bare_postgres.copy),
     }
@@ -177,7 +177,7 @@ def issuing(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:
     return run
 
 
-def _recorder(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:
+def appending(stack: ExitStack, ledger: BlockingLedger, url: str) -> Side:
     """The group commit by itself: events that were made before."""
     runner, log = _log(stack, ledger, url)
 
@@ -246,7 +246,7 @@ def _threads(issue: Callable[[Application], object]) -> Side:
     return run
 
 
-def _raw_inserts(url: str) -> Side:
+def raw_inserts(url: str) -> Side:
     """A connection for each client, at most 16."""
 
     def run(clients: int, seconds: float) -> Round:

@@ -25,7 +25,9 @@ def create(database_url: str) -> None:
     """A table ``raw`` like the log's, indexes and all."""
     with connect(database_url) as connection:
         prepare(connection, BLIND_INDEX, keyring())
-        connection.execute("CREATE TABLE raw (LIKE ledger.events INCLUDING ALL)")
+        connection.execute(
+            "CREATE TABLE raw (LIKE ledger.events INCLUDING ALL) WITH (toast_tuple_target = 8160)"
+        )
 
 
 def rows(events: Sequence[StoredEvent]) -> list[Row]:

@@ -43,9 +43,10 @@ from projections.queries.permits import read_pool
 from tests.keks import keyring
 from transparency.integrator import Integrator
 from transparency.last_signed import LastSignedStore
-from transparency.logs import EVENTS, LOGS
+from transparency.logs import EVENTS, LOGS, Log
 from transparency.merkle import Edge, Tile, leaf_hash
 from transparency.notes import NoteSigner
+from transparency.read_ahead import ReadAhead
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
 from transparency.store import TreeStore
@@ -98,7 +99,7 @@ def bench_tree(console: Console, *, quick: bool) -> None:
         )
         for url in (log, format_2, format_1, proofs, appends):
             stack.enter_context(write_paths.prepared(url))
-        _fill(log, leaves)
+        fill(log, leaves)
         _hashing(result, table, log, folder, rounds)
         write_paths.without_salts(format_1)
         _formats(result, table, format_2, format_1, folder, QUICK_TURNS if quick else TURNS)
@@ -123,7 +124,7 @@ def bench_tree(console: Console, *, quick: bool) -> None:
 # -- hashing and integrating -------------------------------------------------------------------
 
 
-def _fill(url: str, events: int) -> None:
+def fill(url: str, events: int) -> None:
     """Stored events of permits with a few versions each."""
     [event] = write_paths.issued_events(1)
     with connect(url) as connection:
@@ -144,17 +145,17 @@ def _fill(url: str, events: int) -> None:
 
 def _hashing(result: Result, table: Table, url: str, folder: Path, rounds: int) -> None:
     with connect(url) as connection:
-        entries = _entries(connection)
+        entries = entries_of(connection)
         times: dict[str, list[float]] = {"SHA-256": [], "tree in memory": [], "integrator": []}
         for n in range(rounds):
             memory = LastSignedStore(folder / f"tree {n}", EVENTS.name)
             times["SHA-256"].append(_timed(lambda: [sha256(each).digest() for each in entries]))
             times["tree in memory"].append(_timed(lambda: _grow(entries)))
             times["integrator"].append(
-                _timed(lambda memory=memory: _integrate(connection, memory))  # type: ignore[misc]
+                _timed(lambda memory=memory: integrate(connection, url, memory))  # type: ignore[misc]
             )
             if n < rounds - 1:
-                _forget_tree(connection)
+                forget_tree(connection)
     for name, taken in times.items():
         rate = len(entries) / statistics.median(taken)
         table.add_row(name, f"{rate:,.0f}", "", "")
@@ -171,14 +172,14 @@ def _formats(
     """The integrator's rate with salts and without, in turns."""
     times: dict[str, list[float]] = {"2": [], "1": []}
     for url in (format_2, format_1):
-        _fill(url, TURN_LEAVES)
+        fill(url, TURN_LEAVES)
     with connect(format_2) as newer, connect(format_1) as older:
-        sides = {"2": newer, "1": older}
+        sides, urls = {"2": newer, "1": older}, {"2": format_2, "1": format_1}
         for n in range(turns):
             for name in sides if n % 2 else reversed(sides):
-                _forget_tree(sides[name])
+                forget_tree(sides[name])
                 memory = LastSignedStore(folder / f"tree of {name}, {n}", EVENTS.name)
-                times[name].append(_timed(partial(_integrate, sides[name], memory)))
+                times[name].append(_timed(partial(integrate, sides[name], urls[name], memory)))
     for name, taken in times.items():
         rate = TURN_LEAVES / statistics.median(taken)
         table.add_row(f"integrator, {TURN_LEAVES:,} of format {name}", f"{rate:,.0f}", "", "")
@@ -187,7 +188,7 @@ def _formats(
     result.ratios["integrator_vs_format_1"] = statistics.median(ratios)
 
 
-def _entries(connection: Connection) -> list[bytes]:
+def entries_of(connection: Connection) -> list[bytes]:
     rows = connection.execute(EVENTS.rows, {"after": 0, "until": 2**40}, binary=True).fetchall()
     return EVENTS.entries(rows)
 
@@ -198,14 +199,15 @@ def _grow(entries: list[bytes]) -> None:
     edge.take_tiles()
 
 
-def _integrate(connection: Connection, memory: LastSignedStore) -> None:
+def integrate(connection: Connection, url: str, memory: LastSignedStore, log: Log = EVENTS) -> None:
     signers = Signers().of(EVENTS.name)
-    integrator = Integrator(connection, EVENTS, ORIGIN, signers, memory)
-    while integrator.step():
-        pass
+    with ReadAhead(url) as ahead:
+        integrator = Integrator(connection, log, ORIGIN, signers, memory, ahead)
+        while integrator.step():
+            pass
 
 
-def _forget_tree(connection: Connection) -> None:
+def forget_tree(connection: Connection) -> None:
     for kept in ("checkpoints", "checkpoint_signatures"):
         connection.execute(f"ALTER TABLE ledger.{kept} DISABLE TRIGGER append_only")
     connection.execute("TRUNCATE ledger.tiles, ledger.checkpoints, ledger.checkpoint_signatures")

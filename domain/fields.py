@@ -74,9 +74,9 @@ def citizen_number_problem(
 ) -> FieldProblem | None:
     """A holder's or applicant's number: valid, of a kind of person these documents are made for,
     and in agreement with the birth date and sex given. [P4]"""
-    if problem := companion_number_problem(field, number, policy):
-        return problem
-    parsed = citizen_id.parse(number)
+    parsed = _accepted(field, number, policy)
+    if isinstance(parsed, FieldProblem):
+        return parsed
     if parsed.is_foreign and not parsed.is_synthetic:
         reason = (
             "numbers that begin with 0 or 9 are those of foreigners' permanent residence ID cards,"
@@ -99,6 +99,12 @@ def citizen_number_problem(
 def companion_number_problem(field: str, number: str, policy: Policy) -> FieldProblem | None:
     """A guardian's or agent's number: valid, and not one made up for tests. A guardian or agent may
     be a foreigner, or a resident of Hong Kong, Macao or Taiwan."""
+    found = _accepted(field, number, policy)
+    return found if isinstance(found, FieldProblem) else None
+
+
+def _accepted(field: str, number: str, policy: Policy) -> citizen_id.CitizenId | FieldProblem:
+    """The number as it reads, if it is valid and not one made up for tests."""
     try:
         parsed = citizen_id.parse(number)
     except ValueError as error:
@@ -106,4 +112,4 @@ def companion_number_problem(field: str, number: str, policy: Policy) -> FieldPr
     if parsed.is_synthetic and not policy.synthetic_people:
         reason = "numbers of area 99 are made up for tests and not accepted here"
         return FieldProblem(field, reason, INVALID_CITIZEN_ID)
-    return None
+    return parsed

@@ -77,7 +77,8 @@ def event_entry(
     previous: bytes | None,
 ) -> bytes:
     """The entry of an event as it is stored; arguments as of :func:`event_details`."""
-    return Recorded.of(position, stream, version, topic, state, salt, previous).entry
+    details = event_details(position, stream, version, topic, state, salt, previous)
+    return details if salt is None else committed(position, details)
 
 
 def event_details(

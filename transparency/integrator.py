@@ -14,12 +14,15 @@ from ledger.database.rows import scalars
 from ledger.errors import Corrupt, LogBehind, LogGap
 
 from .last_signed import LastSignedStore
-from .logs import Log, gap_in
-from .merkle import Edge, leaf_hash
+from .logs import Log, Row, gap_in, read
+from .merkle import Edge
 from .notes import Note, NoteSigner, TreeHead
+from .predecessors import Predecessors
+from .read_ahead import ReadAhead
 from .store import TreeStore
 
-BATCH_MAX = 1000
+BATCH_MAX = 4096
+"""Entries of one transaction: it has three flushes to disk and a signature, whatever its size."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,8 +44,12 @@ class Integrator:
         origin: str,
         signers: list[NoteSigner],
         memory: LastSignedStore,
+        ahead: ReadAhead | None = None,
     ) -> None:
         """Compare the tree with what was signed last.
+
+        Args:
+            ahead: reads a backlog's next rows meanwhile; without it, rows are read when needed.
 
         Raises:
             Forked, LogBehind: nothing must be signed; the message says what to do.
@@ -52,6 +59,9 @@ class Integrator:
         self._origin = log.origin(origin)
         self._signers = signers
         self._memory = memory
+        self._ahead = ahead
+        self._head_seen = 0
+        self._predecessors = Predecessors(connection)
         self._store = TreeStore(connection, log.name)
         with translated_errors():
             self._edge = self._read_edge()
@@ -63,7 +73,7 @@ class Integrator:
         return self._edge.size
 
     def step(self) -> int:
-        """Integrate up to 1,000 entries; returns how many.
+        """Integrate up to :data:`BATCH_MAX` entries; returns how many.
 
         Raises:
             Forked, LogGap, LogBehind, Unavailable
@@ -73,14 +83,23 @@ class Integrator:
             if until == self.size:
                 return 0
             before = (self.size, self._edge.root)
-            rows = self._connection.execute(
-                self._log.rows, {"after": self.size, "until": until}, binary=True
-            ).fetchall()
+            rows = self._rows(until)
             if gap := gap_in(rows, self.size, until):
                 raise LogGap(f"{self._log.name}: nothing is at position {gap}; the head is beyond.")
-            self._edge.grow(leaf_hash(entry) for entry in self._log.entries(rows))
+            self._edge.grow(self._log.leaves(rows, self._predecessors))
             self._keep(before)
         return len(rows)
+
+    def _rows(self, until: int) -> list[Row]:
+        """The rows above the tree's size; those of the next full batch are read meanwhile."""
+        if self._ahead is None:
+            return read(self._connection, self._log, self.size, until)
+        rows = self._ahead.take(self._log, self.size, until)
+        if rows is None:
+            rows = read(self._connection, self._log, self.size, until)
+        if self._promised is None and self._head_seen >= until + BATCH_MAX:
+            self._ahead.start(self._log, until, until + BATCH_MAX)
+        return rows
 
     def _keep(self, before: tuple[int, bytes]) -> None:
         head = TreeHead(self._origin, self.size, self._edge.root)
@@ -94,7 +113,7 @@ class Integrator:
 
     def _until(self) -> int:
         """The size after this step: at most what was signed last, until its root is confirmed."""
-        head = self._head()
+        self._head_seen = head = self._head()
         if head < self.size:
             raise LogBehind(
                 f"{self._log.name}: the log ends at position {head}, its tree has {self.size}."

@@ -6,23 +6,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
+from ledger.database.connections import Connection
 from ledger.database.named_sql import Queries
 
-from .entries import Recorded, audit_read_entry, check_entry
-from .merkle import HASH_BYTES
+from .entries import Recorded, audit_read_entry, check_entry, event_entry
+from .merkle import HASH_BYTES, leaf_hash
+from .predecessors import Predecessors
 
 _sql = Queries("transparency", "sql/tree.sql")
 
 Row = tuple[Any, ...]
 EntriesOf = Callable[[Iterable[Row]], list[bytes]]
+LeavesOf = Callable[[Sequence[Row], Predecessors], list[bytes]]
+"""The hashes of the leaves of rows of a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """A log; ``name`` is the tree's, and its origin is the ledger's with ``suffix``.
 
-    The query ``rows`` reads positions above ``after`` up to ``until`` in order; ``head`` reads the
-    last position.
+    The queries ``rows`` and ``page`` read positions above ``after`` up to ``until`` in order: the
+    one what ``entries`` are made of, the other ``leaves``. ``head`` reads the last position.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Log:
     head: LiteralString
     rows: LiteralString
     entries: EntriesOf
+    page: LiteralString
+    leaves: LeavesOf
 
     def origin(self, ledger: str) -> str:
         return ledger + self.suffix
@@ -49,6 +55,20 @@ def recorded_events(rows: Iterable[Row]) -> list[Recorded]:
 
 def _event_entries(rows: Iterable[Row]) -> list[bytes]:
     return [event.entry for event in recorded_events(rows)]
+
+
+def _event_leaves(rows: Sequence[Row], predecessors: Predecessors) -> list[bytes]:
+    """Each with its predecessor's; none where that is not before it."""
+    own = {(row[1], row[2]) for row in rows}
+    before = {(stream, version - 1) for stream, version in own if version > 1}
+    known, leaves = predecessors.find(before - own), list[bytes]()
+    for position, stream, version, topic, state, salt in rows:
+        previous = known.get((stream, version - 1)) if version > 1 else None
+        entry = event_entry(position, stream, version, topic, state, salt, previous)
+        known[stream, version] = leaf = leaf_hash(entry)
+        leaves.append(leaf)
+    predecessors.keep((row[1], row[2], leaf) for row, leaf in zip(rows, leaves, strict=True))
+    return leaves
 
 
 def _previous(
@@ -74,10 +94,37 @@ def _audit_read_entries(rows: Iterable[Row]) -> list[bytes]:
     return [audit_read_entry(*members, salt=salt) for *members, salt in rows]
 
 
-EVENTS = Log("events", "", _sql.events_head, _sql.events_from, _event_entries)
-CHECKS = Log("checks", "/checks", _sql.checks_head, _sql.checks_from, _check_entries)
+def _leaves(entries: EntriesOf) -> LeavesOf:
+    """Of a log whose entries are independent of each other."""
+    return lambda rows, _: [leaf_hash(entry) for entry in entries(rows)]
+
+
+EVENTS = Log(
+    "events",
+    "",
+    _sql.events_head,
+    _sql.events_from,
+    _event_entries,
+    _sql.events_page,
+    _event_leaves,
+)
+CHECKS = Log(
+    "checks",
+    "/checks",
+    _sql.checks_head,
+    _sql.checks_from,
+    _check_entries,
+    _sql.checks_from,
+    _leaves(_check_entries),
+)
 MANIFESTS = Log(
-    "manifests", "/manifests", _sql.manifests_head, _sql.manifests_from, _manifest_entries
+    "manifests",
+    "/manifests",
+    _sql.manifests_head,
+    _sql.manifests_from,
+    _manifest_entries,
+    _sql.manifests_from,
+    _leaves(_manifest_entries),
 )
 AUDIT_READS = Log(
     "audit-reads",
@@ -85,8 +132,16 @@ AUDIT_READS = Log(
     _sql.audit_reads_head,
     _sql.audit_reads_from,
     _audit_read_entries,
+    _sql.audit_reads_from,
+    _leaves(_audit_read_entries),
 )
 LOGS = {log.name: log for log in (EVENTS, CHECKS, MANIFESTS, AUDIT_READS)}
+
+
+def read(connection: Connection, log: Log, after: int, until: int) -> list[Row]:
+    """The rows at these positions, of which leaves are made."""
+    wanted = {"after": after, "until": until}
+    return connection.execute(log.page, wanted, binary=True).fetchall()
 
 
 def gap_in(rows: Sequence[Row], after: int, until: int) -> int | None:

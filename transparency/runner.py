@@ -25,6 +25,7 @@ from .last_signed import LastSignedStore
 from .logs import CHECKS, EVENTS, LOGS, MANIFESTS, Log
 from .manifests import ManifestMaker
 from .notes import BadNote, Signers
+from .read_ahead import ReadAhead
 
 BATCH_S = 0.2
 """Entries that arrive within this time are integrated and signed together."""
@@ -70,12 +71,17 @@ class IntegratorRunner:
         self._stop = stop
         self._manifest_interval_s = manifest_interval_s
         self._no_manifest: str | None = None
+        self._ahead: ReadAhead | None = None
 
     def run(self) -> None:
         """Integrate until ``stop`` is set."""
         run_as_leader(self._database_url, LEASE, self._integrate, self._stop)
 
     def _integrate(self, connection: Connection, outage: Outage) -> None:
+        with ReadAhead(self._database_url) as self._ahead:
+            self._integrate_all(connection, outage)
+
+    def _integrate_all(self, connection: Connection, outage: Outage) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         connection.execute(f"LISTEN {TREE_CHANNEL}")
         works = [_Work(log) for log in LOGS.values()]
@@ -118,7 +124,7 @@ class IntegratorRunner:
     def _integrator(self, connection: Connection, log: Log) -> Integrator:
         signers = self._signers.of(log.name)
         memory = LastSignedStore(self._folder, log.name)
-        return Integrator(connection, log, self._origin, signers, memory)
+        return Integrator(connection, log, self._origin, signers, memory, self._ahead)
 
     def _stop_tree(self, connection: Connection, work: _Work, reason: str) -> None:
         work.integrator, work.rest_until = None, time.monotonic() + STOPPED_S

@@ -13,7 +13,7 @@ nor their number says what the sealed part has.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class Disclosure(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        return orjson.dumps([self.salt.hex(), self.name, self.value], option=orjson.OPT_SORT_KEYS)
+        return _text(self.salt.hex(), self.name, self.value)
 
     @property
     def digest(self) -> bytes:
@@ -49,13 +49,20 @@ class Disclosure(NamedTuple):
 def salted(personal: Mapping[str, Any]) -> tuple[bytes, str]:
     """New salts for the fields of a sealed part, in their order, and the digests of the disclosures
     as the plain part has them: sorted, filled up, joined, in Base64."""
-    fields = list(_fields(personal))
-    salts = randomness.source.take(SALT_BYTES * len(fields))
-    digests = [disclosure.digest for disclosure in _disclosures(fields, salts)]
-    more = -len(digests) % DIGESTS_MULTIPLE
-    decoys = randomness.source.take(DIGEST_BYTES * more)
-    digests += [decoys[DIGEST_BYTES * n : DIGEST_BYTES * (n + 1)] for n in range(more)]
-    return salts, b2a_base64(b"".join(sorted(digests)), newline=False).decode()
+    fields = _fields(personal)
+    more = -len(fields) % DIGESTS_MULTIPLE
+    salts_end = SALT_BYTES * len(fields)
+    taken = randomness.source.take(salts_end + DIGEST_BYTES * more)
+    salts = taken[:salts_end]
+    digests = [taken[n : n + DIGEST_BYTES] for n in range(salts_end, len(taken), DIGEST_BYTES)]
+    # Not by way of Disclosure, which would take as long again: every append waits for this.
+    hexadecimal, at = salts.hex(), 0
+    for name, value in fields:
+        end = at + 2 * SALT_BYTES
+        digests.append(sha256(_text(hexadecimal[at:end], name, value)).digest())
+        at = end
+    digests.sort()
+    return salts, b2a_base64(b"".join(digests), newline=False).decode()
 
 
 def disclosures_of(personal: Mapping[str, Any], salts: bytes) -> list[Disclosure]:
@@ -64,7 +71,7 @@ def disclosures_of(personal: Mapping[str, Any], salts: bytes) -> list[Disclosure
     Raises:
         SealBroken: there are more or fewer salts than fields.
     """
-    fields = list(_fields(personal))
+    fields = _fields(personal)
     if len(salts) != SALT_BYTES * len(fields):
         raise SealBroken("the sealed part has another number of salts than of fields")
     return _disclosures(fields, salts)
@@ -92,11 +99,22 @@ def _disclosures(fields: Sequence[tuple[str, Any]], salts: bytes) -> list[Disclo
     ]
 
 
-def _fields(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+def _text(salt: str, name: str, value: Any) -> bytes:
+    """The canonical JSON of a disclosure."""
+    return orjson.dumps([salt, name, value], option=orjson.OPT_SORT_KEYS)
+
+
+def _fields(personal: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The fields of a JSON object, those of inner objects one by one, sorted by name."""
+    found: list[tuple[str, Any]] = []
+    _gather(personal, "", found)
+    return found
+
+
+def _gather(value: Mapping[str, Any], within: str, found: list[tuple[str, Any]]) -> None:
     for name in sorted(value):
         inner = value[name]
         if isinstance(inner, dict) and inner:
-            yield from _fields(inner, f"{within}{name}.")
+            _gather(inner, f"{within}{name}.", found)
         else:
-            yield f"{within}{name}", inner
+            found.append((within + name, inner))

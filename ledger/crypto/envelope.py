@@ -106,9 +106,9 @@ def seal(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
 
 def seal_disclosable(personal: State, key: HolderKey, place: tuple[str, ...]) -> State:
     """The same, with salts, and with digests by which each field can be disclosed by itself."""
-    fields = orjson.loads(orjson.dumps(personal))
-    salts, digests = salted(fields)
-    content = orjson.dumps({"fields": fields, "salts": salts.hex()})
+    fields = orjson.dumps(personal)
+    salts, digests = salted(orjson.loads(fields))
+    content = b'{"fields":%b,"salts":"%b"}' % (fields, salts.hex().encode())
     return {**_sealed(content, key, place), "digests": digests}
 
 

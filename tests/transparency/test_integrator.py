@@ -18,11 +18,12 @@ from projections.queries.permits import read_pool
 from tests.transparency.signed_log import SignedLog, check, settings
 from tests.waiting import until as wait_until
 from transparency import integrator as integrating
-from transparency import runner
+from transparency import predecessors, runner
 from transparency.integrator import Forked, Integrator
 from transparency.last_signed import LastSignedStore
 from transparency.logs import LOGS
 from transparency.notes import SIGNATURES_MAX, Note, Signature, TreeHead
+from transparency.read_ahead import ReadAhead
 from transparency.reading import TreeReader
 from transparency.runner import IntegratorRunner
 
@@ -38,11 +39,11 @@ class Tree:
     log: SignedLog
     name: str = "events"
 
-    def open(self, connection):
+    def open(self, connection, ahead=None):
         memory = LastSignedStore(self.log.folder / "tree", self.name)
         given = settings(self.log.folder)
         signers = WatchedSigners(given).of(self.name)
-        return Integrator(connection, LOGS[self.name], given.origin, signers, memory)
+        return Integrator(connection, LOGS[self.name], given.origin, signers, memory, ahead)
 
     def integrate(self):
         with connect(as_service(self.log.url)) as connection:
@@ -83,8 +84,9 @@ def add(url, count, state=STATE, stream="P", topic="'test.happened.v1'"):
 # -- batches -----------------------------------------------------------------------------------
 
 
-def test_a_step_takes_a_batch(fresh, append):
-    """A thousand at most, each batch with its checkpoint; at the end there is nothing to do."""
+def test_a_step_takes_a_batch(fresh, append, monkeypatch):
+    """So many at most, each batch with its checkpoint; at the end there is nothing to do."""
+    monkeypatch.setattr(integrating, "BATCH_MAX", 1000)
     append(2_300)
     with connect(as_service(fresh.url)) as connection:
         integrator = Tree(fresh).open(connection)
@@ -111,8 +113,29 @@ def test_the_root_does_not_depend_on_the_batches(fresh, append, monkeypatch):
     assert at_once == Tree(fresh).head
 
 
-def test_memory_does_not_grow_with_the_log(fresh, append):
-    """The edge is kept, and a batch."""
+def test_rows_that_are_read_ahead_name_their_predecessors(fresh, monkeypatch):
+    """One in the same batch, in an earlier one, and one that is in memory no more."""
+    monkeypatch.setattr(integrating, "BATCH_MAX", 50)
+    monkeypatch.setattr(predecessors, "STREAMS_MAX", 40)
+    with connect(fresh.url) as owner, owner.transaction():
+        owner.execute(
+            "INSERT INTO ledger.events (position, stream, version, topic, state)"
+            " SELECT n + 1, 'P' || n %% 40, 1 + n / 40, 'test.happened.v1', %s"
+            " FROM generate_series(0, 999) AS n",
+            [STATE],
+        )
+        owner.execute("UPDATE ledger.head SET position = 1000")
+    url = as_service(fresh.url)
+    with connect(url) as connection, ReadAhead(url) as ahead:
+        integrator = Tree(fresh).open(connection, ahead)
+        assert [50] * 20 == [integrator.step() for _ in range(20)]
+    assert 0 == fresh.verify().exit_code
+
+
+def test_memory_does_not_grow_with_the_log(fresh, append, monkeypatch):
+    """The edge is kept, a batch, and the last leaves of some streams."""
+    monkeypatch.setattr(integrating, "BATCH_MAX", 1000)
+    monkeypatch.setattr(predecessors, "STREAMS_MAX", 100)
     append(1_000)
     with connect(as_service(fresh.url)) as connection:
         integrator = Tree(fresh).open(connection)

@@ -84,4 +84,4 @@ def test_all_signed_checkpoints_are_of_one_history(log):
 
     result = log.verify()
     assert 0 == result.exit_code, result.output
-    assert 10 < log.ask("SELECT count(*) FROM ledger.checkpoints WHERE tree = 'events'")
+    assert KILLS < log.ask("SELECT count(*) FROM ledger.checkpoints WHERE tree = 'events'")

@@ -38,6 +38,25 @@ FROM ledger.events LEFT JOIN LATERAL (
 WHERE events.position > %(after)s AND events.position <= %(until)s
 ORDER BY events.position;
 
+-- name: events_page
+-- Events for the tree; predecessors are looked up by themselves.
+SELECT position, stream, version, topic, state, salt FROM ledger.events
+WHERE position > %(after)s AND position <= %(until)s ORDER BY position;
+
+-- name: leaves_of_versions
+-- The leaf of each of these versions that the tree has.
+SELECT wanted.stream, wanted.version, (
+    SELECT substring(hashes FROM ((before.position - 1) %% 256 * 32)::integer + 1 FOR 32)
+    FROM ledger.tiles
+    WHERE tree = 'events' AND level = 0 AND index = (before.position - 1) / 256
+)
+FROM unnest(%(streams)s::text[], %(versions)s::integer[]) AS wanted (stream, version)
+JOIN LATERAL (
+    SELECT position FROM ledger.events
+    WHERE events.stream = wanted.stream AND events.version = wanted.version
+    LIMIT 1
+) AS before ON true;
+
 -- name: events_of
 -- The same, of a page of one stream.
 SELECT events.position, events.stream, events.version, events.topic, events.state, events.salt,

@@ -44,7 +44,7 @@ CREATE TABLE ledger.events (
     salt bytea DEFAULT ledger.new_salt() CONSTRAINT events_salt CHECK (octet_length(salt) = 16),
     CONSTRAINT events_position PRIMARY KEY (position),
     CONSTRAINT events_stream_version UNIQUE (stream, version)
-);
+) WITH (toast_tuple_target = 8160); -- a state of up to 8 kB stays in its row
 -- To find the topics that are in the log, each from the one before it.
 CREATE INDEX events_topic ON ledger.events (topic);
 COMMENT ON COLUMN ledger.events.stream IS 'the permit number';
