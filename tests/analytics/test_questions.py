@@ -1,4 +1,5 @@
-"""Each question, asked about made-up events so few that the answer can be checked by hand."""
+"""Each question, asked about made-up events so few that the answer can be checked by hand; the
+roll-ups and a recount answer alike."""
 
 from datetime import date
 
@@ -10,12 +11,14 @@ TODAY = date(2026, 6, 15)
 
 
 @pytest.fixture
-def ask(sink):
+def ask(sink, recount):
     """``ask("losses")``: its rows, each by its columns' names, on 15 June 2026."""
 
     def ask(name, days=None):
         questions.set_day(sink.connection, TODAY, 30, days)
         table = questions.ask(sink.connection, questions.BY_NAME[name]).whole
+        recount.load(sink).set_day(TODAY, 30, days)
+        assert recount.answer(name) == (table.columns, table.rows)
         return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
     return ask

@@ -1,0 +1,202 @@
+"""What the statistics cost at a size: a made-up history straight in the file, roll-ups counted from it,
+then refreshes after 1,000 new events each.
+
+Run as a program, it measures one size in a process of its own, so that its peak of memory is that of
+this size: ``python -m bench.statistics_growth EVENTS FOLDER`` prints the figures as JSON.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from consumers.analytics.batch import BatchBuilder
+from consumers.analytics.facts import COLUMNS
+from consumers.analytics.publishing import Publisher
+from consumers.analytics.recount import recount
+from consumers.analytics.sink import CHECKS, EVENTS, FILE, Sink
+
+SIZES = (100_000, 1_000_000, 10_000_000)
+TODAY, YEARS = date(2026, 11, 1), 8
+GRACE_DAYS = 30
+REFRESHES, NEW_EVENTS = 5, 1_000
+EVENTS_A_CHECK = 10
+PAGE = 20_000
+DIVISIONS = ("320205", "320206", "320211", "320213", "320214", "320281", "320282")
+LIVES_SEED, REFRESH_SEED = 7, 8
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Figures of one size. Refreshes are medians: of writing, of answers, and of publishing them
+    without charts; seconds of processor time, except ``refresh_s``, which is elapsed."""
+
+    events: int
+    checks: int
+    permits: int
+    file_mib: int
+    recount_s: float
+    recounted_per_s: float
+    write_cpu_s: float
+    answers_cpu_s: float
+    publish_cpu_s: float
+    refresh_s: float
+    peak_mib: int
+
+
+def measure_growth(events: int, folder: Path) -> Growth:
+    """Measure one size in a process of its own; ``folder`` is empty, and holds the file after."""
+    program = [sys.executable, "-m", "bench.statistics_growth", str(events), str(folder)]
+    done = subprocess.run(program, check=True, capture_output=True)  # noqa: S603  our own program
+    return Growth(**orjson.loads(done.stdout))
+
+
+def fill(sink: Sink, events: int) -> tuple[int, int]:
+    """Put made-up events and checks into the tables; return how many checks and permits."""
+    connection, chance, permits, position = sink.connection, random.Random(LIVES_SEED), 0, 0
+    names = [name for name in COLUMNS if name != "type"]
+    put = (
+        f"INSERT INTO events ({', '.join(names)}, type_version)"
+        f" VALUES ({', '.join(':' + name for name in names)}, 1)"
+    )
+    connection.execute("BEGIN")
+    page: list[Row] = []
+    while position < events:
+        for row in life(permits, chance):
+            position += 1
+            page.append(_complete({**row, "position": position}))
+        permits += 1
+        if len(page) >= PAGE or position >= events:
+            connection.executemany(put, page)
+            page.clear()
+    checks = events // EVENTS_A_CHECK
+    connection.executemany(
+        "INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (_check(n, permits, chance) for n in range(1, checks + 1)),
+    )
+    connection.execute("UPDATE counted SET events = ?", [position])
+    for feed, last in ((EVENTS, position), (CHECKS, checks)):
+        mark = (feed, 0, last + 1, last, last, None)
+        connection.execute("INSERT INTO progress VALUES (?, ?, ?, ?, ?, ?)", mark)
+    connection.execute("COMMIT")
+    return checks, permits
+
+
+def life(number: int, chance: random.Random) -> Iterator[Row]:
+    """The events of one permit, four to six on average."""
+    subject, version = f"53{number:010d}", 0
+    issued_on = TODAY - timedelta(days=chance.randrange(365 * YEARS))
+    station = f"320211-{chance.randrange(1, 40):02}"
+    officer = {"station": station, "actor": f"{station}-{chance.randrange(1, 8)}"}
+
+    def event(name: str, on: date, **facts: Any) -> Row:
+        nonlocal version
+        version += 1
+        at = datetime(on.year, on.month, on.day, chance.randrange(1, 9), chance.randrange(60))
+        return {
+            **{"kind": "permit", "name": name, "type": f"permit.{name}.v1", "subject": subject},
+            **{"version": version, "recorded_at": at.isoformat(), **facts},
+        }
+
+    home = {"division": chance.choice(DIVISIONS)}
+    due_on = (issued_on + timedelta(days=15)).isoformat()
+    term = {"anchor": issued_on.isoformat(), "years": 1}
+    card = {"card_serial": 1, "due_on": due_on}
+    yield event("issued", issued_on, **term, **card, **home, **officer, reason="employment")
+    if chance.random() < 0.5:
+        yield event("electronic-claimed", issued_on + timedelta(days=3))
+    collected_on = issued_on + timedelta(days=chance.randrange(8, 20))
+    day = {"day": collected_on.isoformat(), "card_serial": 1}
+    yield event("card-delivered", collected_on, **day, **officer)
+    for year in range(1, YEARS + 1):
+        on = issued_on + timedelta(days=365 * year - chance.randrange(1, 30))
+        if on > TODAY or chance.random() < 0.3:
+            break
+        endorsed = {**term, "years": year + 1, "day": on.isoformat(), "reason": "on_time"}
+        yield event("endorsed", on, **endorsed, **officer)
+        if chance.random() < 0.1:
+            late = {"day": (on - timedelta(days=chance.randrange(9))).isoformat(), **home}
+            yield event("address-changed", on, **late, **officer)
+        if chance.random() < 0.05:
+            yield event("card-reported-lost", on, card_serial=1, **officer)
+
+
+def new_events(sink: Sink, permits: int, chance: random.Random) -> BatchBuilder:
+    """A move of one permit each, some of them late."""
+    builder = BatchBuilder(sink.marks(EVENTS))
+    for number in {chance.randrange(permits) for _ in range(NEW_EVENTS)}:
+        subject, position = f"53{number:010d}", builder.mark(0).position + 1
+        version = len(sink.history(subject)) + 1
+        day = (TODAY - timedelta(days=chance.choice([0, 0, 0, 40]))).isoformat()
+        at = f"{TODAY}T02:00:00"
+        facts = {"station": "320211-01", "actor": "officer-1", "division": chance.choice(DIVISIONS)}
+        row = {"kind": "permit", "name": "address-changed", "type": "permit.address-changed.v1"}
+        where = {"position": position, "subject": subject, "version": version, "recorded_at": at}
+        builder.take(0, position, {**row, **where, **facts, "day": day})
+    return builder
+
+
+def _complete(row: Row) -> Row:
+    return {name: row.get(name) for name in COLUMNS}
+
+
+def _check(n: int, permits: int, chance: random.Random) -> tuple[object, ...]:
+    at = datetime(2026, 11, 1) - timedelta(minutes=chance.randrange(60 * 24 * 400))  # noqa: DTZ001  as stored
+    number = f"53{chance.randrange(permits):010d}"
+    verifier = f"{chance.randrange(300):064x}"
+    return n, at.isoformat(), number, "physical", "patrol_inspection", "effective", None, verifier
+
+
+def _measure(events: int, folder: Path) -> Growth:
+    chance = random.Random(REFRESH_SEED)
+    with closing(Sink(folder, "log")) as sink:
+        checks, permits = fill(sink, events)
+        started = time.perf_counter()
+        recount(sink, lambda *_: None)
+        recount_s = time.perf_counter() - started
+    publisher, rounds = Publisher(folder), []
+    with closing(Sink(folder, "log")) as sink:
+        for _ in range(REFRESHES):
+            batch = new_events(sink, permits, chance).batch()
+            rounds.append(_refresh(sink, publisher, batch))
+        size = sum(path.stat().st_size for path in folder.glob(f"{FILE}*"))
+    write, answers, publish, refresh = (
+        statistics.median(each) for each in zip(*rounds, strict=True)
+    )
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return Growth(
+        *(events, checks, permits, size >> 20, recount_s, events / recount_s),
+        *(write, answers, publish, refresh, peak_mib),
+    )
+
+
+def _refresh(sink: Sink, publisher: Publisher, batch: Any) -> tuple[float, float, float, float]:
+    started, times = time.perf_counter(), [time.process_time()]
+    sink.write(batch)
+    times.append(time.process_time())
+    answers = sink.answers(TODAY, GRACE_DAYS)
+    times.append(time.process_time())
+    publisher.publish(answers, sink.vitals(), sink.uncounted(), TODAY)
+    times.append(time.process_time())
+    write, answer, publish = (
+        later - earlier for earlier, later in zip(times, times[1:], strict=False)
+    )
+    return write, answer, publish, time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(asdict(_measure(int(sys.argv[1]), Path(sys.argv[2])))).decode())
