@@ -1,8 +1,11 @@
-"""What the statistics cost at a size: a made-up history straight in the file, roll-ups counted from it,
-then refreshes after 1,000 new events each.
+"""What the statistics cost at a size: a made-up history straight in the file, roll-ups counted from
+it, then refreshes after 1,000 new events each.
 
-Run as a program, it measures one size in a process of its own, so that its peak of memory is that of
-this size: ``python -m bench.statistics_growth EVENTS FOLDER`` prints the figures as JSON.
+A large history is a smaller one several times, under other permits' numbers: its roll-ups are then
+known, and only its first part has to be made and counted.
+
+Run as a program, it measures one size in a process of its own, so that its peak of memory is that
+of this size: ``python -m bench.statistics_growth EVENTS FOLDER`` prints the figures as JSON.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +30,12 @@ from consumers.analytics.batch import BatchBuilder
 from consumers.analytics.facts import COLUMNS
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.recount import recount
+from consumers.analytics.rollups import ROLLUPS
 from consumers.analytics.sink import CHECKS, EVENTS, FILE, Sink
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 TODAY, YEARS = date(2026, 11, 1), 8
+PART_EVENTS_MAX = 200_000
 GRACE_DAYS = 30
 REFRESHES, NEW_EVENTS = 5, 1_000
 EVENTS_A_CHECK = 10
@@ -49,8 +55,7 @@ class Growth:
     checks: int
     permits: int
     file_mib: int
-    recount_s: float
-    recounted_per_s: float
+    recounted_per_cpu_s: float
     write_cpu_s: float
     answers_cpu_s: float
     publish_cpu_s: float
@@ -96,9 +101,42 @@ def fill(sink: Sink, events: int) -> tuple[int, int]:
     return checks, permits
 
 
+def repeat(sink: Sink, times: int) -> None:
+    """Add the history again, under other numbers, until it is there so many times."""
+    connection = sink.connection
+    events, checks = sink.vitals()["events"], sink.vitals()["checks"]
+    stored = ", ".join(name for name in COLUMNS if name not in {"type", "position", "subject"})
+    connection.execute("BEGIN")
+    for n in range(1, times):
+        connection.execute(
+            f"INSERT INTO events (position, subject, {stored}, type_version)"
+            f" SELECT position + ?, ? || substr(subject, 3), {stored}, type_version FROM events"
+            " WHERE subject < '5301'",
+            [n * events, f"53{n:02}"],
+        )
+        connection.execute(
+            "INSERT INTO checks SELECT position + ?, checked_at, ? || substr(permit_number, 3),"
+            " track, scenario, outcome, reason, verifier FROM checks WHERE position <= ?",
+            [n * checks, f"53{n:02}", checks],
+        )
+        connection.execute(
+            "INSERT INTO findings SELECT pattern, ? || substr(permit_number, 3), times,"
+            " within_days, first_at, last_at, n FROM findings WHERE permit_number < '5301'",
+            [f"53{n:02}"],
+        )
+    for rollup in ROLLUPS.keys() - {"findings"}:
+        connection.execute(f"UPDATE {rollup} SET n = n * ?", [times])
+    connection.execute("UPDATE counted SET events = events * ?", [times])
+    connection.execute(
+        "UPDATE progress SET position = position * ?, next_offset = position * ? + 1",
+        [times, times],
+    )
+    connection.execute("COMMIT")
+
+
 def life(number: int, chance: random.Random) -> Iterator[Row]:
     """The events of one permit, four to six on average."""
-    subject, version = f"53{number:010d}", 0
+    subject, version = _number(0, number), 0
     issued_on = TODAY - timedelta(days=chance.randrange(365 * YEARS))
     station = f"320211-{chance.randrange(1, 40):02}"
     officer = {"station": station, "actor": f"{station}-{chance.randrange(1, 8)}"}
@@ -106,11 +144,9 @@ def life(number: int, chance: random.Random) -> Iterator[Row]:
     def event(name: str, on: date, **facts: Any) -> Row:
         nonlocal version
         version += 1
-        at = datetime(on.year, on.month, on.day, chance.randrange(1, 9), chance.randrange(60))
-        return {
-            **{"kind": "permit", "name": name, "type": f"permit.{name}.v1", "subject": subject},
-            **{"version": version, "recorded_at": at.isoformat(), **facts},
-        }
+        at = f"{on}T{chance.randrange(1, 9):02}:{chance.randrange(60):02}:00"
+        what = {"kind": "permit", "name": name, "type": f"permit.{name}.v1", "subject": subject}
+        return {**what, "version": version, "recorded_at": at, **facts}
 
     home = {"division": chance.choice(DIVISIONS)}
     due_on = (issued_on + timedelta(days=15)).isoformat()
@@ -135,11 +171,14 @@ def life(number: int, chance: random.Random) -> Iterator[Row]:
             yield event("card-reported-lost", on, card_serial=1, **officer)
 
 
-def new_events(sink: Sink, permits: int, chance: random.Random) -> BatchBuilder:
+def new_events(sink: Sink, permits: int, times: int, chance: random.Random) -> BatchBuilder:
     """A move of one permit each, some of them late."""
     builder = BatchBuilder(sink.marks(EVENTS))
-    for number in {chance.randrange(permits) for _ in range(NEW_EVENTS)}:
-        subject, position = f"53{number:010d}", builder.mark(0).position + 1
+    numbers = {
+        _number(chance.randrange(times), chance.randrange(permits)) for _ in range(NEW_EVENTS)
+    }
+    for subject in sorted(numbers):
+        position = builder.mark(0).position + 1
         version = len(sink.history(subject)) + 1
         day = (TODAY - timedelta(days=chance.choice([0, 0, 0, 40]))).isoformat()
         at = f"{TODAY}T02:00:00"
@@ -150,28 +189,35 @@ def new_events(sink: Sink, permits: int, chance: random.Random) -> BatchBuilder:
     return builder
 
 
+def _number(part: int, number: int) -> str:
+    return f"53{part:02}{number:08d}"
+
+
 def _complete(row: Row) -> Row:
     return {name: row.get(name) for name in COLUMNS}
 
 
 def _check(n: int, permits: int, chance: random.Random) -> tuple[object, ...]:
     at = datetime(2026, 11, 1) - timedelta(minutes=chance.randrange(60 * 24 * 400))  # noqa: DTZ001  as stored
-    number = f"53{chance.randrange(permits):010d}"
+    number = _number(0, chance.randrange(permits))
     verifier = f"{chance.randrange(300):064x}"
     return n, at.isoformat(), number, "physical", "patrol_inspection", "effective", None, verifier
 
 
 def _measure(events: int, folder: Path) -> Growth:
-    chance = random.Random(REFRESH_SEED)
+    chance, times = random.Random(REFRESH_SEED), -(-events // PART_EVENTS_MAX)
     with closing(Sink(folder, "log")) as sink:
-        checks, permits = fill(sink, events)
-        started = time.perf_counter()
+        checks, permits = fill(sink, events // times)
+        counted = sink.vitals()["events"]
+        started_s = time.process_time()
         recount(sink, lambda *_: None)
-        recount_s = time.perf_counter() - started
+        recount_s = time.process_time() - started_s
+        repeat(sink, times)
     publisher, rounds = Publisher(folder), []
     with closing(Sink(folder, "log")) as sink:
+        reached = sink.vitals()["events"]
         for _ in range(REFRESHES):
-            batch = new_events(sink, permits, chance).batch()
+            batch = new_events(sink, permits, times, chance).batch()
             rounds.append(_refresh(sink, publisher, batch))
         size = sum(path.stat().st_size for path in folder.glob(f"{FILE}*"))
     write, answers, publish, refresh = (
@@ -179,7 +225,7 @@ def _measure(events: int, folder: Path) -> Growth:
     )
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return Growth(
-        *(events, checks, permits, size >> 20, recount_s, events / recount_s),
+        *(reached, checks * times, permits * times, size >> 20, counted / recount_s),
         *(write, answers, publish, refresh, peak_mib),
     )
 
@@ -192,9 +238,7 @@ def _refresh(sink: Sink, publisher: Publisher, batch: Any) -> tuple[float, float
     times.append(time.process_time())
     publisher.publish(answers, sink.vitals(), sink.uncounted(), TODAY)
     times.append(time.process_time())
-    write, answer, publish = (
-        later - earlier for earlier, later in zip(times, times[1:], strict=False)
-    )
+    write, answer, publish = (later - earlier for earlier, later in pairwise(times))
     return write, answer, publish, time.perf_counter() - started
 
 

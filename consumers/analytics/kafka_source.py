@@ -35,7 +35,7 @@ MEMBER = "sink"
 """The static id of the group's only member: after a kill it rejoins at once, without waiting for
 the session of the killed process to time out."""
 SESSION_TIMEOUT_MS = 15_000
-POLL_MS = 500
+POLL_MS = 1_000
 FETCH_WAIT_MS = 5_000
 """The broker answers as soon as there is a record; while there is none, it is asked this often."""
 SILENCE_S_MAX = 30

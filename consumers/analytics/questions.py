@@ -193,7 +193,10 @@ def define(connection: Connection) -> None:
 def set_day(
     connection: Connection, today: date, grace_days: int, days: Sequence[date] | None = None
 ) -> None:
-    """Set the date that the views take as today; ``days`` replaces their default days."""
+    """Set the date that the views take as today; ``days`` replaces their default days.
+
+    Ask in the same transaction, or before anything is written.
+    """
     shown = sorted(set(days or default_days(today)))
     texts = [day.isoformat() for day in shown]
     connection.execute("DELETE FROM asked")
@@ -202,6 +205,8 @@ def set_day(
     connection.executemany(
         "INSERT INTO days VALUES (?, ?)", zip(texts, ["", *texts[:-1]], strict=True)
     )
+    connection.execute("DELETE FROM standing")
+    connection.execute("INSERT INTO standing SELECT * FROM standing_now")
 
 
 def default_days(today: date) -> list[date]:

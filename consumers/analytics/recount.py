@@ -26,10 +26,12 @@ from .rollups import (
     cells_of_checked_permit,
     cells_of_subject,
 )
-from .sink import CHECKS, Sink, add, layout, rules, table_texts, transaction
+from .sink import CHECKS, Sink, add, clear, layout, rules, table_texts, transaction
 
 FILE = "recount.sqlite"
-PAGE_EVENTS = 10_000
+CELLS_MAX = 100_000
+"""So many are added in one transaction, and are in memory until then."""
+PAGE_EVENTS = 1_000
 PAGE_CHECKS = 5_000
 PAGE_PERMITS = 500
 
@@ -47,9 +49,7 @@ class Difference(NamedTuple):
     recounted: int
 
 
-def recount(
-    sink: Sink, progress: Progress, stop: Event | None = None, *, page_events: int = PAGE_EVENTS
-) -> list[Difference] | None:
+def recount(sink: Sink, progress: Progress, stop: Event | None = None) -> list[Difference] | None:
     """Count again and repair the roll-ups.
 
     Returns:
@@ -58,11 +58,12 @@ def recount(
     stop = stop or Event()
     file = sink.folder / FILE
     with _attached(sink.connection, file):
-        for count in (_subjects(page_events), _checks, _checked_permits):
+        for count in (_subjects, _checks, _checked_permits):
             for what, done, of in count(sink):
                 progress(what, done, of)
                 if stop.is_set():
                     return None
+        clear(sink.connection, "recount")
         differences = _differences(sink.connection)
         with transaction(sink.connection):
             for difference in differences:
@@ -77,31 +78,35 @@ def recount(
 Step = tuple[str, int, int]
 
 
-def _subjects(page_events: int) -> Callable[[Sink], Iterator[Step]]:
-    def count(sink: Sink) -> Iterator[Step]:
-        connection, of = sink.connection, sink.vitals()["events"]
-        while True:
-            after, done, *_ = connection.execute(_sql.reached).fetchone()
-            page = connection.execute(_sql.next_events, [after, page_events]).fetchall()
-            if not page:
-                return
-            subjects = [
-                (subject, [Past._make(row[1:]) for row in rows])
-                for subject, rows in groupby(page, key=lambda row: str(row[0]))
-            ]
-            if len(page) == page_events:  # the last one may go on
-                last, _ = subjects.pop()
-                subjects = subjects or [(last, sink.history(last))]
-            cells = Cells()
-            for subject, past in subjects:
+def _subjects(sink: Sink) -> Iterator[Step]:
+    connection, of = sink.connection, sink.vitals()["events"]
+    while True:
+        after, done, *_ = connection.execute(_sql.reached).fetchone()
+        cells, counted = Cells(), 0
+        while len(cells) < CELLS_MAX and (page := _page(sink, after)):
+            for subject, past in page:
                 cells.update(cells_of_subject(subject, past))
-            counted = sum(len(past) for _, past in subjects)
-            with transaction(connection):
-                add(connection, cells, "recount")
-                connection.execute(_sql.reached_subject, [subjects[-1][0], counted])
-            yield "events", done + counted, of
+                counted += len(past)
+            after = page[-1][0]
+        if not counted:
+            return
+        with transaction(connection):
+            add(connection, cells, "recount")
+            connection.execute(_sql.reached_subject, [after, counted])
+        yield "events", done + counted, of
 
-    return count
+
+def _page(sink: Sink, after: str) -> list[tuple[str, list[Past]]]:
+    """Return the next subjects with all of their events."""
+    found = sink.connection.execute(_sql.next_events, [after, PAGE_EVENTS]).fetchall()
+    page = [
+        (subject, [Past._make(row[1:]) for row in rows])
+        for subject, rows in groupby(found, key=lambda row: str(row[0]))
+    ]
+    if len(found) == PAGE_EVENTS:  # the last one may go on
+        last, _ = page.pop()
+        page = page or [(last, sink.history(last))]
+    return page
 
 
 def _checks(sink: Sink) -> Iterator[Step]:
@@ -178,7 +183,7 @@ def _attached(connection: sqlite3.Connection, file: Path) -> Iterator[None]:
 
 def _attach(connection: sqlite3.Connection, file: Path) -> None:
     file.touch(0o600)
-    connection.execute("ATTACH ? AS recount", [str(file)])
+    connection.execute("ATTACH ? AS recount", [str(file.resolve())])
     connection.execute("PRAGMA recount.journal_mode = WAL").fetchall()
     connection.execute("PRAGMA recount.synchronous = NORMAL")
 

@@ -25,7 +25,7 @@ from .recount import recount
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 
 AHEAD_BATCHES_MAX = 2
-"""Batches read but not yet written; bounds memory, in addition to DuckDB's own limit."""
+"""Batches read but not yet written; bounds memory, in addition to the file's page cache."""
 IDLE_S = 0.5
 """How often it looks for what is due while no event arrives; a stop may take as long."""
 CHECKS_EVERY_S, CHECKS_IDLE_S_MAX = 1.0, 8.0
@@ -178,5 +178,5 @@ class _Progress:
 
     def __call__(self, what: str, done: int, of: int) -> None:
         if monotonic() >= self._due_s:
-            _log.info("roll-ups are counted again", what=what, done=done, of=of)
+            _log.info("roll-ups are counted again", progress=f"{done:,} of {of:,} {what}")
             self._due_s = monotonic() + PROGRESS_EVERY_S

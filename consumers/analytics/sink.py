@@ -271,27 +271,31 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def add(connection: sqlite3.Connection, cells: Cells, schema: str = "main") -> None:
-    """Add to the roll-ups; a cell that becomes 0 is deleted."""
+    """Add to the roll-ups; a cell of ``main`` that becomes 0 is deleted."""
     by_rollup: dict[str, list[tuple[Any, ...]]] = {}
-    for (rollup, *keys), n in cells.items():
+    for (rollup, *key), n in cells.items():
         if n:
-            by_rollup.setdefault(str(rollup), []).append((*keys, n))
+            by_rollup.setdefault(str(rollup), []).append((*key, n))
     for rollup, rows in by_rollup.items():
-        put, clear = _statements(schema, rollup)
-        connection.executemany(put, sorted(rows))
-        is_step = rollup in STEPS
-        connection.executemany(clear, [row[:-1] for row in rows if is_step or row[-1] < 0])
+        keys = ROLLUPS[rollup]
+        names, places = ", ".join(keys), ", ".join("?" for _ in keys)
+        connection.executemany(
+            f"INSERT INTO {schema}.{rollup} ({names}, n) VALUES ({places}, ?)"  # noqa: S608  our own names
+            f" ON CONFLICT ({names}) DO UPDATE SET n = n + excluded.n",
+            sorted(rows),
+        )
+        if schema == "main":
+            where = " AND ".join(f"{key} = ?" for key in keys)
+            connection.executemany(
+                f"DELETE FROM main.{rollup} WHERE {where} AND n = 0",  # noqa: S608  our own names
+                [row[:-1] for row in rows if rollup in STEPS or row[-1] < 0],
+            )
 
 
-def _statements(schema: str, rollup: str) -> tuple[str, str]:
-    keys = ROLLUPS[rollup]
-    names, places = ", ".join(keys), ", ".join("?" for _ in keys)
-    where = " AND ".join(f"{key} = ?" for key in keys)
-    put = (
-        f"INSERT INTO {schema}.{rollup} ({names}, n) VALUES ({places}, ?)"  # noqa: S608  our own names
-        f" ON CONFLICT ({names}) DO UPDATE SET n = n + excluded.n"
-    )
-    return put, f"DELETE FROM {schema}.{rollup} WHERE {where} AND n = 0"  # noqa: S608
+def clear(connection: sqlite3.Connection, schema: str) -> None:
+    """Delete the cells that are 0."""
+    for rollup in ROLLUPS:
+        connection.execute(f"DELETE FROM {schema}.{rollup} WHERE n = 0")  # noqa: S608  our own names
 
 
 def connect(

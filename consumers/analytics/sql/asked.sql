@@ -7,7 +7,7 @@ CREATE TEMP TABLE days (day TEXT PRIMARY KEY, after TEXT NOT NULL) WITHOUT ROWID
 
 -- Permits in force at the end of each of the `days`, by district: each step is read once, and added to all
 -- later days.
-CREATE TEMP VIEW standing AS
+CREATE TEMP VIEW standing_now AS
 WITH places AS (SELECT DISTINCT division FROM in_force),
 changed AS (
     SELECT days.day, division,
@@ -23,3 +23,12 @@ SELECT days.day, division,
     coalesce(sum(known) OVER up_to, 0) AS known
 FROM days CROSS JOIN places LEFT JOIN changed USING (day, division)
 WINDOW up_to AS (PARTITION BY division ORDER BY days.day);
+
+-- The same, as of when the days were set: four questions read it.
+CREATE TEMP TABLE standing (
+    day TEXT NOT NULL,
+    division TEXT NOT NULL,
+    in_force INTEGER NOT NULL,
+    claimed INTEGER NOT NULL,
+    known INTEGER NOT NULL
+);
