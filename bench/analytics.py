@@ -4,8 +4,9 @@ answers from the roll-ups, compared with the same answers from every event, in o
 The file is filled as the role does it: events, roll-ups and marks in one transaction of at most
 5,000. Reading is ``follow`` and the mapper's parsing, which both sides do. Answers from every event
 are those of ``tests/analytics/recount``, in DuckDB, with the events already loaded. Memory is the
-peak of a separate process that fills a file and answers every question. What a refresh costs by
-size is measured by ``bench.statistics_growth``.
+peak of a separate process that fills a file and answers every question. Idle is the processor time
+of a process that runs the role on a log to which nothing is added. What a refresh costs by size is
+measured by ``bench.statistics_growth``.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import NamedTuple
 
+import psutil
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from bench import write_paths
 from bench.harness import Rates, Result, Round, forget_garbage, fresh_database, server
-from bench.statistics_growth import Growth, measure_growth
+from bench.statistics_growth import Growth, measure_growth, own_peak_mib
 from consumers.analytics.batch import BATCH_EVENTS_MAX
+from consumers.analytics.check_source import CheckSource
 from consumers.analytics.log_source import LOG, LogSource
+from consumers.analytics.runner import Analytics
 from consumers.analytics.sink import Sink
 from domain.calendar import shanghai_date
 from ledger.codec.mapper import EventMapper, OrjsonTranscoder
@@ -41,13 +45,14 @@ from permit_ledger.sample.command import simulate
 from tests.analytics.recount import Recount
 from tests.keks import keyring
 
-_STATUS = Path("/proc/self/status")
 PERMITS, ROUNDS = 20_000, 5
 QUICK_PERMITS, QUICK_ROUNDS = 3_000, 3
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 TODAY = shanghai_date(UNTIL)
 GRACE_DAYS = 30
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (30_000,)
+SETTLED_S, SETTLED_CPU_S = 5.0, 0.2
+IDLE_S, QUICK_IDLE_S, SETTLE_S_MAX = 60.0, 15.0, 120.0
 REFRESH_S_MAX, MEMORY_MIB_MAX = 1.0, 300
 
 
@@ -72,8 +77,9 @@ def bench_analytics(console: Console, *, quick: bool) -> None:
                 else:
                     reading.append(_read(url, head))
         peak_mib = _peak_mib(url, head)
+        idle_s = _idle_s(url, QUICK_IDLE_S if quick else IDLE_S)
     grown = [_grown(size) for size in (QUICK_SIZES if quick else SIZES)]
-    _report(console, head, Rates(filling), Rates(reading), asking, peak_mib, grown)
+    _report(console, head, Rates(filling), Rates(reading), asking, peak_mib, idle_s, grown)
 
 
 class Asked(NamedTuple):
@@ -134,21 +140,52 @@ def _read(url: str, head: int) -> Round:
     return Round(head / (time.perf_counter() - started), [])
 
 
+def _idle_s(url: str, lasting_s: float) -> float:
+    """Seconds of processor time a minute, after all is counted and drawn."""
+    with TemporaryDirectory() as folder:
+        role = subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, "-m", "bench.analytics", "idle", folder],
+            env={**os.environ, "PERMIT_LEDGER_DATABASE_URL": url},
+        )
+        try:
+            process, settled_at = psutil.Process(role.pid), time.monotonic() + SETTLE_S_MAX
+            before = -1.0
+            while _cpu_s(process) - before > SETTLED_CPU_S and time.monotonic() < settled_at:
+                before = _cpu_s(process)
+                time.sleep(SETTLED_S)
+            started, before = time.monotonic(), _cpu_s(process)
+            time.sleep(lasting_s)
+            return 60 * (_cpu_s(process) - before) / (time.monotonic() - started)
+        finally:
+            role.kill()
+            role.wait()
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _run_role(url: str, folder: Path) -> None:
+    Analytics(
+        folder,
+        LogSource(url, _parser().parse),
+        CheckSource(url),
+        lambda: UNTIL,
+        Event(),
+        grace_days=GRACE_DAYS,
+    ).run()
+
+
 def _peak_mib(url: str, head: int) -> int:
     filled = subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-m", "bench.analytics", str(head)],
+        [sys.executable, "-m", "bench.analytics", "fill", str(head)],
         env={**os.environ, "PERMIT_LEDGER_DATABASE_URL": url},  # may hold a password
         check=True,
         capture_output=True,
         text=True,
     )
     return int(filled.stdout)
-
-
-def _own_peak_mib() -> int:
-    """Peak memory of this program: ``ru_maxrss`` includes the process before its exec."""
-    [line] = [each for each in _STATUS.read_text().splitlines() if each.startswith("VmHWM")]
-    return int(line.split()[1]) // 1024
 
 
 def _report(
@@ -158,6 +195,7 @@ def _report(
     reading: Rates,
     asking: list[Asked],
     peak_mib: int,
+    idle_s: float,
     grown: list[Growth],
 ) -> None:
     result = Result("analytics")
@@ -174,6 +212,7 @@ def _report(
     table.add_row("all answers from every event, CPU s", f"{events_s:.2f}", "")
     table.add_row("every event / roll-ups", f"{ratio:.1f}", "")
     table.add_row("most memory, MiB", f"{peak_mib:,}", _goal(peak_mib, MEMORY_MIB_MAX))
+    table.add_row("idle, CPU s a minute", f"{idle_s:.2f}", "")
     for size in grown:
         refresh_s = size.write_cpu_s + size.answers_cpu_s + size.publish_cpu_s
         title = f"{size.events:,} events"
@@ -193,6 +232,7 @@ def _report(
         "rollups_s": rollups_s,
         "every_event_s": events_s,
         "peak_mib": peak_mib,
+        "idle_cpu_s_a_minute": idle_s,
         "growth": [asdict(size) for size in grown],
     }
     result.show(console, table)
@@ -203,5 +243,9 @@ def _goal(figure: float, at_most: float) -> str:
 
 
 if __name__ == "__main__":
-    _fill(os.environ["PERMIT_LEDGER_DATABASE_URL"], int(sys.argv[1]), compared=False)
-    print(_own_peak_mib())
+    _url, (_what, _given) = os.environ["PERMIT_LEDGER_DATABASE_URL"], sys.argv[1:]
+    if _what == "idle":
+        _run_role(_url, Path(_given))
+    else:
+        _fill(_url, int(_given), compared=False)
+        print(own_peak_mib())

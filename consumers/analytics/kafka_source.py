@@ -36,7 +36,7 @@ MEMBER = "sink"
 the session of the killed process to time out."""
 SESSION_TIMEOUT_MS = 15_000
 POLL_MS = 1_000
-FETCH_WAIT_MS = 5_000
+FETCH_WAIT_MS = 2_000
 """The broker answers as soon as there is a record; while there is none, it is asked this often."""
 SILENCE_S_MAX = 30
 """After so long without a record it is checked whether the client has stopped reading."""

@@ -144,13 +144,15 @@ def test_how_endorsements_ended(put, ask):
         ("issued", "D", at("2025-02-13"), issued("2025-02-13")),
         ("issued", "E", at("2025-02-14"), issued("2025-02-14")),
         ("cancelled", "E", at("2026-01-01"), {"reason": "moved_away"}),
+        ("issued", "H", at("2025-02-15"), issued("2025-02-15")),
+        ("cancelled", "H", at("2026-02-15"), {"reason": "moved_away"}),  # the day after its last
         ("issued", "F", at("2025-05-16"), issued("2025-05-16")),  # grace until today
         ("issued", "G", at("2025-05-15"), issued("2025-05-15")),  # until yesterday
     )
 
     may, february = ask("endorsement_outcomes")
 
-    assert ("2026-02-01", 4, 1, 1, 1, 0, 1, 0.25) == tuple(february.values())
+    assert ("2026-02-01", 5, 1, 1, 1, 0, 2, 0.2) == tuple(february.values())
     assert ("2026-05-01", 2, 0, 0, 0, 1, 1, 0.0) == tuple(may.values())
 
 
