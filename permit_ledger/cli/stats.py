@@ -71,6 +71,8 @@ def stats(
         raise typer.BadParameter(f"there is {', '.join(BY_NAME)}, and no {question}")
     if question is None and (csv or parquet):
         raise typer.BadParameter("name the question whose answer is to be written")
+    if recount and (question or csv or parquet or charts or day):
+        raise typer.BadParameter("--recount goes with no question and no other option of answers")
     with explained(AnalyticsError, NotCountedYet, sqlite3.Error):
         if recount:
             _recount(settings)

@@ -122,6 +122,7 @@ def test_another_day_is_answered_from_the_file(run, published):
         (["nonsense"], "there is in_force_by_district"),
         (["--csv", "x.csv"], "name the question"),
         (["losses", "--day", "yesterday"], "a date looks like"),
+        (["losses", "--recount"], "--recount goes with no question"),
     ],
 )
 def test_invalid_questions_are_refused(run, published, arguments, said):
