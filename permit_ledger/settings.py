@@ -256,7 +256,7 @@ class Settings(BaseSettings):
         " if unset, `analytics` in the data folder",
     )
     analytics_memory_mb: int = Field(
-        192, ge=64, le=65_536, description="Memory limit of DuckDB in the `analytics` role"
+        48, ge=8, le=65_536, description="Page cache of the file of the `analytics` role"
     )
     analytics_share: float = Field(
         0.3,

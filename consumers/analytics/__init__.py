@@ -1,4 +1,5 @@
-"""Statistics: every event is written once to a DuckDB file; SQL views answer questions about it."""
+"""Statistics: every event is written once to a file, with what it changes in the roll-ups; the
+questions are SQL views of these."""
 
 __all__ = [
     "batch",
@@ -12,6 +13,7 @@ __all__ = [
     "log_source",
     "publishing",
     "questions",
+    "recount",
     "runner",
     "sink",
 ]

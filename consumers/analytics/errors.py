@@ -20,8 +20,8 @@ class OtherHistory(AnalyticsError):
 
 
 class SinkBusy(AnalyticsError):
-    """Another process has the file open; DuckDB allows one at a time."""
+    """Another process has the file open to write; one at a time may."""
 
 
 class SinkUnusable(AnalyticsError):
-    """The folder is not writable, or the file is not a DuckDB file."""
+    """The folder is not writable, or the file is not of this version."""

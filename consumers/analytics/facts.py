@@ -22,33 +22,31 @@ from consumers.contract.cloudevents import EventRecord
 TEXT_LENGTH_MAX = 64
 NUMBER_MAX = 10_000
 YEARS = range(1900, 2300)
-"""Calendar years; keeps date arithmetic within DuckDB's range."""
+"""Calendar years; keeps date arithmetic within Python's range."""
 
 _TYPE = re.compile(r"(?P<kind>[a-z-]+)\.(?P<name>[a-z-]+)\.v[1-9][0-9]*")
 _TEXT = re.compile(r"[\w@.:+|/-]+", re.ASCII)
 
 Row = dict[str, Any]
 
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "position": "BIGINT",
-        "kind": "VARCHAR",
-        "name": "VARCHAR",
-        "type": "VARCHAR",
-        "subject": "VARCHAR",
-        "version": "INTEGER",
-        "recorded_at": "TIMESTAMP",
-        "station": "VARCHAR",
-        "actor": "VARCHAR",
-        "anchor": "DATE",
-        "years": "INTEGER",
-        "day": "DATE",
-        "due_on": "DATE",
-        "card_serial": "INTEGER",
-        "division": "VARCHAR",
-        "reason": "VARCHAR",
-        "fee_yuan": "INTEGER",
-    }
+COLUMNS = (
+    "position",
+    "kind",
+    "name",
+    "type",
+    "subject",
+    "version",
+    "recorded_at",
+    "station",
+    "actor",
+    "anchor",
+    "years",
+    "day",
+    "due_on",
+    "card_serial",
+    "division",
+    "reason",
+    "fee_yuan",
 )
 """Columns of the table ``events``; ``sql/tables.sql`` describes each."""
 
@@ -196,8 +194,8 @@ def _fact(column: str, path: str, read: Reader) -> Fact:
 
 def _date(value: Any, path: str) -> str:
     try:
-        if date.fromisoformat(value).year in YEARS:
-            return str(value)
+        if (day := date.fromisoformat(value)).year in YEARS:
+            return day.isoformat()
     except (TypeError, ValueError):
         pass
     raise Unfit(f"{path} is no date")

@@ -35,7 +35,9 @@ MEMBER = "sink"
 """The static id of the group's only member: after a kill it rejoins at once, without waiting for
 the session of the killed process to time out."""
 SESSION_TIMEOUT_MS = 15_000
-POLL_MS = 200
+POLL_MS = 1_000
+FETCH_WAIT_MS = 2_000
+"""The broker answers as soon as there is a record; while there is none, it is asked this often."""
 SILENCE_S_MAX = 30
 """After so long without a record it is checked whether the client has stopped reading."""
 ENDS_TIMEOUT_MS = 5_000
@@ -85,6 +87,7 @@ class KafkaSource:
             max_poll_records=BATCH_EVENTS_MAX,
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
             fetch_max_bytes=FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         places = _Places(consumer, builder, self._part)
         try:

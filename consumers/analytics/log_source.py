@@ -20,6 +20,9 @@ from .facts import Row, Unfit, row_of
 
 LOG = 0
 """The only partition."""
+POLL_S = 5.0
+STOP_CHECK_S = 0.5
+"""An event is notified at once; only one whose notification was lost waits for the next poll."""
 
 
 class LogSource:
@@ -57,6 +60,8 @@ class LogSource:
                 after=max(after, 0),
                 stop=stop,
                 page_events_max=self._batch_events_max,
+                poll_s=POLL_S,
+                stop_check_s=STOP_CHECK_S,
             )
         ) as pages:
             try:

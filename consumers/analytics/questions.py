@@ -1,4 +1,5 @@
-"""The questions of the statistics: each is a view in ``sql/questions``, under its name.
+"""The questions of the statistics: each is a view of the roll-ups, in ``sql/questions``, under its
+name.
 
 Each has two answers: the whole one, for those who may read the data folder, and the public one. The
 public one names no permit and no officer, and contains no number so small that it could identify a
@@ -7,16 +8,20 @@ person (:mod:`.withholding`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date, timedelta
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import duckdb
+from domain.calendar import add_months
 
-Connection = duckdb.DuckDBPyConnection
+Connection = sqlite3.Connection
+MONTHS_SHOWN = 12
 
 
 class Share(NamedTuple):
@@ -103,7 +108,7 @@ QUESTIONS: tuple[Question, ...] = (
         ("what",),
         ("times", "late_times"),
         for_all="SELECT what, sum(times) AS times,"
-        " coalesce(sum(times) FILTER (max_days_late > 0), 0) AS late_times"
+        " coalesce(sum(times) FILTER (WHERE max_days_late > 0), 0) AS late_times"
         " FROM corrections GROUP BY what ORDER BY times DESC, what",
     ),
     Question(
@@ -139,9 +144,27 @@ QUESTIONS: tuple[Question, ...] = (
 BY_NAME = {question.name: question for question in QUESTIONS}
 
 
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("day", "month"), "DATE"),
+        **dict.fromkeys(("first_at", "last_at"), "TIMESTAMP"),
+        **dict.fromkeys(("p50_days", "p90_days", "p50_days_late"), "DOUBLE"),
+        **dict.fromkeys(("on_time_share", "lost_per_1000", "claimed_share"), "DOUBLE"),
+        **dict.fromkeys(
+            ("division", "station", "actor", "what", "scenario", "track", "outcome", "reason"),
+            "VARCHAR",
+        ),
+        **dict.fromkeys(("pattern", "permit_number", "verifier"), "VARCHAR"),
+        "is_unusual": "BOOLEAN",
+    }
+)
+"""Of columns that are no counts, as Parquet names them."""
+COUNT = "BIGINT"
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``types`` are DuckDB's; in ``rows``, dates and instants are ISO 8601 texts."""
+    """``types`` are those of Parquet; in ``rows``, dates and instants are ISO 8601 texts."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -158,20 +181,38 @@ class Answer:
 
 
 def define(connection: Connection) -> None:
-    """Create or replace every macro and view."""
+    """Create every function and view, in the connection alone."""
+    connection.create_function("month_of", 1, _month_of, deterministic=True)
+    connection.create_function("rounded", 2, _rounded, deterministic=True)
+    connection.create_aggregate("quantile", 3, _Quantile)  # type: ignore[arg-type]  # of three
     folder = files("consumers.analytics").joinpath("sql")
-    for name in ("time", "effects", *(f"questions/{question.name}" for question in QUESTIONS)):
-        connection.execute(folder.joinpath(f"{name}.sql").read_text("utf-8"))
+    for name in ("asked", *(f"questions/{question.name}" for question in QUESTIONS)):
+        connection.executescript(folder.joinpath(f"{name}.sql").read_text("utf-8"))
 
 
 def set_day(
     connection: Connection, today: date, grace_days: int, days: Sequence[date] | None = None
 ) -> None:
-    """Set the date that the views take as today; ``days`` replaces their default days."""
-    connection.execute(f"SET VARIABLE today = DATE '{today}'")
-    connection.execute(f"SET VARIABLE grace_days = {int(grace_days)}")
-    listed = ", ".join(f"DATE '{day}'" for day in days or ())
-    connection.execute(f"SET VARIABLE days = {f'[{listed}]' if days else 'NULL'}")
+    """Set the date that the views take as today; ``days`` replaces their default days.
+
+    Ask in the same transaction, or before anything is written.
+    """
+    shown = sorted(set(days or default_days(today)))
+    texts = [day.isoformat() for day in shown]
+    connection.execute("DELETE FROM asked")
+    connection.execute("INSERT INTO asked VALUES (?, ?)", [today.isoformat(), grace_days])
+    connection.execute("DELETE FROM days")
+    connection.executemany(
+        "INSERT INTO days VALUES (?, ?)", zip(texts, ["", *texts[:-1]], strict=True)
+    )
+    connection.execute("DELETE FROM standing")
+    connection.execute("INSERT INTO standing SELECT * FROM standing_now")
+
+
+def default_days(today: date) -> list[date]:
+    """Return today and the last day of each of the twelve months before."""
+    month = today.replace(day=1)
+    return [today, *(add_months(month, -n) - timedelta(days=1) for n in range(MONTHS_SHOWN))]
 
 
 def ask_all(connection: Connection, today: date, grace_days: int) -> list[Answer]:
@@ -189,19 +230,49 @@ def ask(connection: Connection, question: Question) -> Answer:
 def _table(connection: Connection, statement: str) -> Table:
     found = connection.execute(statement)
     columns = tuple(column[0] for column in found.description)
-    types = tuple(str(column[1]) for column in found.description)
-    rows = [[_plain(value) for value in row] for row in found.fetchall()]
-    return Table(columns, tuple(_simple(kind) for kind in types), rows)
+    types = tuple(TYPES.get(name, COUNT) for name in columns)
+    rows = [[_typed(*each) for each in zip(row, types, strict=True)] for row in found]
+    return Table(columns, types, rows)
 
 
-def _simple(kind: str) -> str:
-    """Narrow the type of DuckDB's sums: counts of people fit into ``BIGINT``."""
-    return "BIGINT" if kind in {"HUGEINT", "DECIMAL(38,0)"} else kind
+def _typed(value: Any, kind: str) -> Any:
+    return bool(value) if kind == "BOOLEAN" else value
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+def _month_of(day: str) -> str:
+    return f"{day[:-2]}01"
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """Half up."""
+    if value is None:
+        return None
+    scale: int = 10**digits
+    return math.floor(value * scale + 0.5) / scale
+
+
+class _Quantile:
+    """The quantile of values that occur several times each, interpolated between two of them."""
+
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()
+        self._share = 0.0
+
+    def step(self, value: int, times: int, share: float) -> None:
+        self._times[value] += times
+        self._share = share
+
+    def finalize(self) -> float | None:
+        if not self._times:
+            return None
+        place = self._share * (self._times.total() - 1)
+        weight = place - math.floor(place)
+        low, high = self._at(math.floor(place)), self._at(math.ceil(place))
+        return low * (1 - weight) + high * weight
+
+    def _at(self, place: int) -> int:
+        for value, times in sorted(self._times.items()):
+            place -= times
+            if place < 0:
+                return value
+        raise IndexError(place)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import psycopg
 import structlog
@@ -20,12 +21,17 @@ from .errors import OtherHistory
 from .facts import Row
 from .pace import Pace
 from .publishing import Publisher
+from .recount import recount
 from .sink import CHECKS, EVENTS, MEMORY_MB, Sink
 
 AHEAD_BATCHES_MAX = 2
-"""Batches read but not yet written; bounds memory, in addition to DuckDB's own limit."""
-CHECKS_EVERY_S = 1.0
+"""Batches read but not yet written; bounds memory, in addition to the file's page cache."""
+IDLE_S = 0.5
+"""How often it looks for what is due while no event arrives; a stop may take as long."""
+CHECKS_EVERY_S, CHECKS_IDLE_S_MAX = 1.0, 8.0
+"""Checks are not notified: the pause between two reads doubles while there are none."""
 OFFICER_READS_EVERY_S = 30.0
+PROGRESS_EVERY_S = 10.0
 READS_KEPT = timedelta(days=31)
 PUBLISH_EVERY_S_MIN = 1.0
 PUBLISH_BUSY_S = 5.0
@@ -65,7 +71,9 @@ class Analytics:
         self._is_stale = self._is_undrawn = True
         self._published_for: date | None = None
         answers = ANSWERS_PART * share_max
-        self._check_reads = Pace(pause_s_min=CHECKS_EVERY_S, share_max=answers)
+        self._checks_pause_s = CHECKS_EVERY_S
+        self._checks_due_s = monotonic()
+        self._checked: int | None = None
         self._officer_reads = Pace(pause_s_min=OFFICER_READS_EVERY_S, share_max=answers)
         self._reads_counted: list[Row] = []
         self._answers = Pace(
@@ -82,14 +90,19 @@ class Analytics:
             SinkBusy: another process has the file open.
             OtherHistory: the log has changed repeatedly.
         """
-        with closing(Sink(self._folder, self._source.name, memory_mb=self._memory_mb)) as sink:
+        with (
+            closing(self._checks) if self._checks else nullcontext(),
+            closing(Sink(self._folder, self._source.name, memory_mb=self._memory_mb)) as sink,
+        ):
+            if sink.is_of_other_rules and recount(sink, _Progress(), self._stop) is None:
+                return None
             for _ in range(REBUILDS_MAX):
                 try:
                     return self._follow(sink)
                 except OtherHistory:
                     _log.warning("statistics are rebuilt", reason="the log is a different one")
                     sink.rebuild()
-                    self._is_stale = True
+                    self._is_stale, self._checked = True, None
             raise OtherHistory("The log has changed repeatedly: do two relays write to the topic?")
 
     def _follow(self, sink: Sink) -> None:
@@ -98,6 +111,7 @@ class Analytics:
             lambda ended: self._source.batches(marks, ended),
             self._stop,
             ahead_max=AHEAD_BATCHES_MAX,
+            poll_s=IDLE_S,
         ) as batches:
             for batch in batches:
                 if batch:
@@ -109,20 +123,22 @@ class Analytics:
                 self._draw(is_busy=batch is not None)
 
     def _take_checks(self, sink: Sink) -> None:
-        if self._checks is None or not self._check_reads.is_due():
+        if self._checks is None or monotonic() < self._checks_due_s:
             return
-        mark = sink.marks(CHECKS).get(0)
-        position = mark.position if mark else 0
+        if self._checked is None:
+            mark = sink.marks(CHECKS).get(0)
+            self._checked = mark.position if mark else 0
+        self._checks_pause_s = min(2 * self._checks_pause_s, CHECKS_IDLE_S_MAX)
         try:
-            while found := self._checks.after(position):
+            while found := self._checks.after(self._checked):
                 sink.write_checks(found)
-                position, self._is_stale = found[-1]["position"], True
+                self._checked, self._is_stale = found[-1]["position"], True
+                self._checks_pause_s = CHECKS_EVERY_S
                 if self._stop.is_set() or len(found) < CHECKS_MAX:
                     break
         except psycopg.Error as error:
             _log.warning("checks can't be read", error=type(error).__name__)
-        with self._check_reads.taking():
-            pass
+        self._checks_due_s = monotonic() + self._checks_pause_s
 
     def _take_officer_reads(self, sink: Sink) -> None:
         if self._checks is None or not self._officer_reads.is_due():
@@ -152,3 +168,15 @@ class Analytics:
         if self._published_for and self._is_undrawn and self._drawings.is_due(is_busy=is_busy):
             with self._drawings.taking():
                 self._is_undrawn = self._publisher.draw_next()
+
+
+class _Progress:
+    """Logs how far a recount is."""
+
+    def __init__(self) -> None:
+        self._due_s = monotonic()
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if monotonic() >= self._due_s:
+            _log.info("roll-ups are counted again", progress=f"{done:,} of {of:,} {what}")
+            self._due_s = monotonic() + PROGRESS_EVERY_S

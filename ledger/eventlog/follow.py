@@ -39,12 +39,15 @@ def follow(
     after: int,
     stop: Event,
     page_events_max: int = PAGE_EVENTS_MAX,
+    poll_s: float = POLL_S,
+    stop_check_s: float = STOP_CHECK_S,
 ) -> Generator[list[Notification], None, None]:
     """Yield pages of events with positions above ``after``, in order, each event once.
 
     A page is never empty; it ends with the event that brings it to ``page_events_max`` or 4 MiB.
-    The follower has one connection while it is iterated, and no thread. It ends within 0.1 s of a
-    ``stop``; within 5 s while connecting, within 2 s while waiting for a lock.
+    The follower has one connection while it is iterated, and no thread. It ends within
+    ``stop_check_s`` of a ``stop``; within 5 s while connecting, within 2 s while waiting for a
+    lock. An event whose notification was lost is found within ``poll_s``.
 
     Follow the primary: a stand-by refuses, and is tried again until it is promoted. If it lacks the
     last commits of the old primary, the log is behind.
@@ -60,7 +63,7 @@ def follow(
                 connection.execute(LISTEN)
                 pause_s = 0.0
                 while True:
-                    wait_for_notification(connection, stop, pause_s)
+                    wait_for_notification(connection, stop, pause_s, stop_check_s)
                     if stop.is_set():
                         return
                     found = connection.execute(_sql.follow_log, cursor.window, binary=True)
@@ -68,12 +71,14 @@ def follow(
                     outage.is_over()
                     if page:
                         yield page
-                    pause_s = cursor.pause_s
+                    pause_s = poll_s if cursor.pause_s else 0.0
         except OUTAGES as error:
             stop.wait(outage.pause_s(error))
 
 
-def wait_for_notification(connection: Connection, stop: Event, timeout_s: float) -> None:
+def wait_for_notification(
+    connection: Connection, stop: Event, timeout_s: float, stop_check_s: float = STOP_CHECK_S
+) -> None:
     """Return after a notification, after the timeout, or on a stop.
 
     All notifications up to then are consumed, since the next read covers them: otherwise a follower
@@ -81,7 +86,7 @@ def wait_for_notification(connection: Connection, stop: Event, timeout_s: float)
     """
     waited_s = 0.0
     while not stop.is_set():
-        slice_s = min(STOP_CHECK_S, timeout_s - waited_s)
+        slice_s = min(stop_check_s, timeout_s - waited_s)
         waited_s += slice_s
         if list(connection.notifies(timeout=slice_s, stop_after=1)) or waited_s >= timeout_s:
             return

@@ -22,7 +22,11 @@ class _Failed(Generic[T]):
 
 @contextmanager
 def prefetched(
-    produce: Callable[[Event], Iterator[T]], stop: Event, *, ahead_max: int = 1
+    produce: Callable[[Event], Iterator[T]],
+    stop: Event,
+    *,
+    ahead_max: int = 1,
+    poll_s: float = POLL_S,
 ) -> Iterator[Iterator[T | None]]:
     """Iterate over what ``produce`` yields in a thread of its own, until ``stop`` is set.
 
@@ -32,7 +36,8 @@ def prefetched(
         produce: given an event that is set when it should end. The iterator raises its errors.
 
     Yields:
-        An iterator over the items; it yields ``None`` where there was none for a tenth of a second.
+        An iterator over the items; it yields ``None`` where there was none for ``poll_s``, which is
+        also how long a stop may take.
     """
     queue: Queue[T | _Failed[T]] = Queue(ahead_max)
     ended = Event()
@@ -55,7 +60,7 @@ def prefetched(
     def take() -> Iterator[T | None]:
         while not stop.is_set():
             try:
-                item = queue.get(timeout=POLL_S)
+                item = queue.get(timeout=poll_s)
             except Empty:
                 yield None
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from rich.table import Table as Screen
 from permit_ledger.console.private_files import replace_file
 from permit_ledger.settings import Settings
 
-from .commandline import DataDir, console, explained, settings_of
+from .commandline import DataDir, console, errors_console, explained, settings_of
 
 if TYPE_CHECKING:
     from consumers.analytics.questions import Table
@@ -45,12 +46,23 @@ def stats(
         list[str] | None,
         typer.Option(
             metavar="DATE",
-            help="Answer for this date; only while the analytics role is not running.",
+            help="Answer for this date.",
         ),
     ] = None,
+    recount: Annotated[
+        bool,
+        typer.Option(
+            "--recount",
+            help="Count all events again, say what differs, and repair it; only while the analytics"
+            " role is not running.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show or export the complete statistics, small numbers included."""
+    """Show or export the complete statistics, small numbers included.
+
+    If a recount is stopped, run it again to continue.
+    """
     from consumers.analytics.errors import AnalyticsError  # noqa: PLC0415
     from consumers.analytics.questions import BY_NAME  # noqa: PLC0415
 
@@ -59,7 +71,12 @@ def stats(
         raise typer.BadParameter(f"there is {', '.join(BY_NAME)}, and no {question}")
     if question is None and (csv or parquet):
         raise typer.BadParameter("name the question whose answer is to be written")
-    with explained(AnalyticsError, NotCountedYet):
+    if recount and (question or csv or parquet or charts or day):
+        raise typer.BadParameter("--recount goes with no question and no other option of answers")
+    with explained(AnalyticsError, NotCountedYet, sqlite3.Error):
+        if recount:
+            _recount(settings)
+            return
         head, tables = _answers(settings, _dates(day))
         names = [question] if question else list(tables)
         if charts:
@@ -117,16 +134,36 @@ def _asked_for(settings: Settings, days: list[date], today: date) -> dict[str, T
 
 @contextmanager
 def _file(settings: Settings) -> Iterator[Any]:
-    from consumers.analytics.sink import FILE, connect  # noqa: PLC0415
+    from consumers.analytics.sink import connect  # noqa: PLC0415
 
-    folder = settings.statistics_dir
     connection = connect(
-        folder / FILE, folder, memory_mb=settings.analytics_memory_mb, read_only=True
+        settings.statistics_dir, memory_mb=settings.analytics_memory_mb, read_only=True
     )
     try:
+        connection.execute("BEGIN")  # all questions as of one instant
         yield connection
     finally:
         connection.close()
+
+
+def _recount(settings: Settings) -> None:
+    from consumers.analytics.recount import recount  # noqa: PLC0415
+    from consumers.analytics.sink import Sink  # noqa: PLC0415
+    from permit_ledger.console.progress import stages  # noqa: PLC0415
+
+    folder, memory_mb = settings.statistics_dir, settings.analytics_memory_mb
+    with (
+        closing(Sink(folder, None, memory_mb=memory_mb)) as sink,
+        stages(errors_console, "recount") as progress,
+    ):
+        differences = recount(sink, progress) or []
+        events = sink.vitals()["events"]
+    for one in differences:
+        typer.echo(f"{one.rollup}: {one.live:,} cells were wrong, {one.recounted:,} are right")
+    if differences:
+        typer.echo("repaired; the role publishes it at its next start")
+        raise typer.Exit(1)
+    typer.echo(f"{events:,} events counted again: every roll-up is equal")
 
 
 def _export(table: Table, csv: Path | None, parquet: Path | None) -> None:

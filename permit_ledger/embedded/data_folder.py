@@ -10,7 +10,7 @@ from permit_ledger.console.failures import CannotStart, sentence_of
 
 MIB = 1 << 20
 _NOT_IN_NAMES = set("\\?*[")
-"""DuckDB, which stores the statistics, treats these as separators and patterns."""
+"""Separators or patterns to programs and libraries that are given names of files in the folder."""
 
 
 def open_data_folder(path: Path) -> Path:

@@ -103,6 +103,7 @@ FIELDS: Mapping[str, Kind] = {
     "event": prose,
     "error": type_name,
     "reason": prose,
+    "progress": prose,
     "method": text(r"[A-Z]{1,16}"),
     "route": text(r"[\w{}/.:-]{1,120}"),
     "status": number(100, 599),

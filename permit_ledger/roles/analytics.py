@@ -34,6 +34,7 @@ def analyse(settings: Settings) -> None:
 
     Raises:
         SinkBusy: another process has the file open.
+        SinkUnusable: the file can't be opened or created.
         OtherHistory: the log has changed repeatedly.
     """
     tie_to_supervisor()

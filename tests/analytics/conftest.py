@@ -16,6 +16,7 @@ from consumers.analytics.sink import EVENTS, Sink
 from consumers.contract.cloudevents import EventRecord
 from ledger.commands.blocking import BlockingLedger
 from ledger.database.connections import as_service
+from tests.analytics.recount import Recount
 
 
 @pytest.fixture
@@ -72,3 +73,9 @@ def put(sink: Sink) -> Callable[..., None]:
         sink.write(builder.batch())
 
     return put
+
+
+@pytest.fixture(scope="session")
+def recount() -> Recount:
+    """``recount.load(sink)``: the same questions, asked about every event again."""
+    return Recount()

@@ -1,5 +1,5 @@
-"""What the views report about permits is compared with the domain's answer, for the same permits
-and days."""
+"""What a recount reports about permits is compared with the domain's answer, for the same permits
+and days; and what the roll-ups answer, with the recount."""
 
 import random
 from collections import Counter
@@ -60,9 +60,9 @@ def histories(ledger, city):
     return [History(ledger.log.opened(ledger.log.stored(number))) for number in city.numbers]
 
 
-def asked(sink, days, today=None):
-    questions.set_day(sink.connection, today or max(days), 30, days)
-    return sink.rows("SELECT * FROM permits_by_day")
+def asked(recount, days):
+    recount.set_day(max(days), 30, days)
+    return recount.rows("SELECT * FROM permits_by_day")
 
 
 def at_the_end_of(day):
@@ -74,14 +74,18 @@ def said_by_domain(history, day, known):
     return as_of.standing if as_of else None
 
 
-def test_permits_on_random_days_as_true_and_as_known_then_equal_the_domain(fill, city, histories):
+def test_permits_on_random_days_as_true_and_as_known_then_equal_the_domain(
+    fill, recount, city, histories
+):
     """Term, district, claim and status: by all that is known, and by what was known that day."""
     chance = random.Random(9)  # noqa: S311  chance, not secrecy
     begin, end = date(2024, 1, 4), city.today + timedelta(days=700)
     days = sorted(
         {begin + timedelta(days=chance.randrange((end - begin).days)) for _ in range(DAYS)}
     )
-    found = {(row["permit_number"], row["day"]): row for row in asked(fill(), days)}
+    sink = fill()
+    rows = asked(recount.load(sink), days)
+    found = {(row["permit_number"], row["day"]): row for row in rows}
     seen = Counter()
     for history in histories:
         for day in days:
@@ -107,13 +111,19 @@ def test_permits_on_random_days_as_true_and_as_known_then_equal_the_domain(fill,
                 seen["moved since" if home != row["division"] else "same home"] += 1
             seen[row["status"]] += 1
     assert {"in_force", "use_suspended", "ended", "voided", "moved since"} < seen.keys()
+    questions.set_day(sink.connection, max(days), 30, days)
+    for question in questions.QUESTIONS:
+        table = questions.ask(sink.connection, question).whole
+        assert recount.answer(question.name) == (table.columns, table.rows)
 
 
-def test_every_event_is_true_from_the_date_that_the_domain_computes(fill, histories):
+def test_every_event_is_true_from_the_date_that_the_domain_computes(fill, recount, histories):
     """For the events that a status, a district or a loss follows from."""
     found = {
         (row["subject"], row["version"]): row
-        for row in fill().rows("SELECT subject, version, name, true_from, known_from FROM effects")
+        for row in recount.load(fill()).rows(
+            "SELECT subject, version, name, true_from, known_from FROM effects"
+        )
     }
     seen = Counter()
     for history in histories:
@@ -157,12 +167,12 @@ def test_endorsements_due_equal_the_domains_valid_until(fill, ledger, city):
 
 
 @pytest.mark.parametrize("years", [1, 2, 3, 4, 8])
-def test_anniversaries_equal_the_domains(sink, years):
+def test_anniversaries_equal_the_domains(recount, years):
     """On every day of five years, two of them beside leap years: 29 February is included."""
     days = [date(2023, 1, 1) + timedelta(days=n) for n in range(5 * 365)]
     listed = ", ".join(f"DATE '{day}'" for day in days)
 
-    found = sink.rows(
+    found = recount.rows(
         f"SELECT day, anniversary(day, {years}) AS found FROM (SELECT unnest([{listed}]) AS day)"
     )
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from contextlib import closing
 from datetime import date
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from consumers.analytics.publishing import Publisher
 from consumers.analytics.questions import QUESTIONS
-from consumers.analytics.sink import Sink
+from consumers.analytics.sink import FILE, Sink
 from permit_ledger.cli.app import app
 from tests.analytics.test_questions import at, issued
 
@@ -104,8 +105,9 @@ def test_charts_have_titles_and_are_in_both_languages(run, published, tmp_path):
 
 
 def test_another_day_is_answered_from_the_file(run, published):
-    """As it was known then, and as it is known now; while no process has the file open."""
-    ran = run("in_force_by_district", "--day", "2026-03-10")
+    """As it was known then, and as it is known now; while the role has the file open too."""
+    with closing(Sink(published, "log")):
+        ran = run("in_force_by_district", "--day", "2026-03-10")
 
     assert 0 == ran.exit_code, ran.output
     lines = [
@@ -120,6 +122,7 @@ def test_another_day_is_answered_from_the_file(run, published):
         (["nonsense"], "there is in_force_by_district"),
         (["--csv", "x.csv"], "name the question"),
         (["losses", "--day", "yesterday"], "a date looks like"),
+        (["losses", "--recount"], "--recount goes with no question"),
     ],
 )
 def test_invalid_questions_are_refused(run, published, arguments, said):
@@ -130,9 +133,26 @@ def test_invalid_questions_are_refused(run, published, arguments, said):
     assert said in " ".join(ran.output.split())
 
 
+def test_a_recount_says_what_is_wrong_and_repairs_it(run, published):
+    """Exit code 1 if anything was; not while the role has the file open."""
+    with closing(sqlite3.connect(published / FILE)) as connection, connection:
+        connection.execute("DELETE FROM card_events")
+        connection.execute("UPDATE station_days SET n = 99")
+    with closing(Sink(published, "log")):
+        assert (1, True) == _said(run("--recount"), "another process has")
+
+    assert (1, True) == _said(run("--recount"), "station_days: 2 cells were wrong, 2 are right")
+    assert (0, True) == _said(run("--recount"), "5 events counted again: every roll-up is equal")
+
+
+def _said(ran, words):
+    return ran.exit_code, words in " ".join(ran.output.split())
+
+
 def test_without_statistics_it_reports_what_to_do(run):
     """Exit code 1."""
     assert 1 == run().exit_code
+    assert (1, True) == _said(run("--recount"), "run `permit-ledger analytics`")
 
 
 def test_a_file_that_was_published_can_be_opened_again(published):

@@ -187,7 +187,7 @@ def test_no_other_file_is_served(subtests, http):
         "stats.json",
         "live.json",
         "..%2Fanswers.json",
-        "..%2Fstatistics.duckdb",
+        "..%2Fstatistics.sqlite",
         "losses.csv%00.svg",
         "due.en.wide.000000000000.svg",
         "losses.CSV",

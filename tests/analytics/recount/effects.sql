@@ -68,6 +68,7 @@ WITH folded AS (
 )
 SELECT *, anniversary(anchor, years) - 1 AS valid_until,
     CASE
+        WHEN anchor IS NULL THEN NULL
         WHEN voided THEN 'voided'
         WHEN ended THEN 'ended'
         WHEN day >= anniversary(anchor, years) THEN 'use_suspended'
