@@ -14,6 +14,7 @@ from bench.bulk import bench_bulk
 from bench.checks import bench_checks
 from bench.forged import bench_forged
 from bench.hostile import bench_hostile
+from bench.http import bench_http
 from bench.kills import bench_kills
 from bench.map import bench_map
 from bench.projections import bench_projections
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "http": bench_http,
     "reads": bench_reads,
     "tree": bench_tree,
     "map": bench_map,
