@@ -63,7 +63,9 @@ class _Step(NamedTuple):
 
     call: Callable[..., Coroutine[Any, Any, Any]]
     results: tuple[tuple[str, int], ...]
+    """Arguments, and the steps that make them; -1 is for OpenAPI only, and makes ``None``."""
     needs: tuple[int, ...]
+    """Steps whose failure prevents this one."""
     parameters: tuple[_Parameter, ...]
     request_name: str | None
 
@@ -82,6 +84,8 @@ class Endpoint:
             get_parameterless_sub_dependant(depends=each, path=route.path) for each in dependencies
         ]
         self.route = route
+        self.answer: Answer
+        """Runs the endpoint, and what surrounds it."""
         self._steps: list[_Step] = []
         self._numbers: dict[Callable[..., Any], int] = {}
         self._body = _body_of(route)
@@ -133,7 +137,7 @@ class Endpoint:
             RequestValidationError, or whatever they raise.
         """
         body = _ABSENT if self._body is None else await _read(request)
-        found: list[Any] = []  # the last one stays None: the result of what is for OpenAPI only
+        found: list[Any] = []
         errors: list[Any] = []
         failed: set[int] = set()
         for number, step in enumerate(self._steps):
@@ -189,12 +193,12 @@ def _given(parameter: _Parameter, request: Request) -> Any:
     if parameter.source == "query":
         if not request.scope["query_string"]:
             return _ABSENT
-        given: Any = request.query_params
-    else:
-        given = request.headers
-    if parameter.is_list:
-        return given.getlist(parameter.alias) or _ABSENT
-    return given.get(parameter.alias, _ABSENT)
+        given = request.query_params
+        found = given.getlist(parameter.alias)
+        return (found if parameter.is_list else found[-1]) if found else _ABSENT
+    wanted = parameter.alias.lower().encode("latin-1")
+    found = [str(value, "latin-1") for name, value in request.scope["headers"] if name == wanted]
+    return (found if parameter.is_list else found[0]) if found else _ABSENT
 
 
 def _validated(model: Any, value: Any, place: tuple[str, ...]) -> tuple[Any, list[Any]]:

@@ -14,7 +14,9 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from .routes import Answer, SurroundedRoute
 
@@ -83,6 +85,28 @@ _NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
 
 class JsonRequest(Request):
     """A request whose JSON is parsed by :func:`parse`."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self._content: bytes | None = None
+
+    async def body(self) -> bytes:
+        """Read the body, once; usually it has come in one piece, with the head.
+
+        Raises:
+            ClientDisconnect
+        """
+        if self._content is None:
+            pieces = []
+            is_whole = False
+            while not is_whole:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                is_whole = not message.get("more_body", False)
+            self._content = b"".join(pieces)
+        return self._content
 
     async def json(self) -> Any:
         return parse(await self.body())
