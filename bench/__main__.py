@@ -15,6 +15,7 @@ from bench.checks import bench_checks
 from bench.forged import bench_forged
 from bench.growth import bench_growth
 from bench.hostile import bench_hostile
+from bench.http import bench_http
 from bench.kills import bench_kills
 from bench.map import bench_map
 from bench.peers import bench_peers
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "projections": bench_projections,
     "sealing": bench_sealing,
     "checks": bench_checks,
+    "http": bench_http,
     "reads": bench_reads,
     "tree": bench_tree,
     "map": bench_map,

@@ -101,7 +101,7 @@ def bench_checks(console: Console, *, quick: bool) -> None:
         folder, embedded = stack.enter_context(server())
         sizes = {"small": PERMITS} | ({"large": large} if large else {})
         cities = [
-            stack.enter_context(_city(stack, name, permits, folder, embedded, console))
+            stack.enter_context(city_of(stack, name, permits, folder, embedded, console))
             for name, permits in sizes.items()
         ]
         plan = [(city, side) for _ in range(rounds) for city in cities for side in SIDES]
@@ -159,9 +159,10 @@ def _without_budgets(folder: Path) -> Path:
 
 
 @contextmanager
-def _city(
+def city_of(
     stack: ExitStack, name: str, permits: int, folder: Path, embedded: object, console: Console
 ) -> Iterator[City]:
+    """Settle a city, with the two services on it for as long as the context lasts."""
     settings = Settings(data_dir=folder / f"{name}-keys", development=True)
     url = stack.enter_context(fresh_database(embedded, name))  # type: ignore[arg-type]
     with connect(url) as connection:

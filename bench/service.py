@@ -57,7 +57,7 @@ def request(method: str, path: str, token: str = "", body: str = "") -> str:
     if token:
         head.append(f"Authorization: Bearer {token}")
     if body:
-        head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        head += ["Content-Type: application/json", f"Content-Length: {len(body.encode())}"]
     return "\r\n".join([*head, "", body])
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.http import problems
 from api.http.instants import with_plus
 from api.http.json_bodies import JsonRoute
 from api.http.roles import Scope
+from api.http.routes import Answer, SurroundedRoute
 from api.http.security import authenticated, documented, require_scope
 from api.http.services import Services, services
 from api.http.tokens import Principal
@@ -158,7 +158,7 @@ Investigator = Annotated[Investigation, Depends(investigator)]
 WHOLE_HISTORY: Final = (Depends(with_place),)
 
 
-class AuditedRoute(APIRoute):
+class AuditedRoute(SurroundedRoute):
     """Responds once the read is recorded, and with 503 if it can't be. Requests without a valid
     token are not recorded: the reader is unknown. Nor are those beyond the limit of refused ones,
     which get 429.
@@ -166,8 +166,8 @@ class AuditedRoute(APIRoute):
     For an :class:`~fastapi.APIRouter` whose endpoints all take an :data:`Investigator`.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
+    def surround(self, answer: Answer) -> Answer:
+        answer = super().surround(answer)
 
         async def record_and_answer(request: Request) -> Response:
             try:

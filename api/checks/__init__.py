@@ -2,7 +2,6 @@
 
 __all__ = [
     "answers",
-    "express",
     "frames",
     "own_checks",
     "receipts",

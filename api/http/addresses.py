@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -56,8 +57,7 @@ class KnownHosts:
         match list(asked):
             case [authority]:
                 host = _host_of(authority)
-                is_own = host == "localhost" or host.endswith(".localhost") or is_loopback(host)
-                return is_own or host in self.names
+                return host in self.names or _is_local(host)
             case _:
                 return False
 
@@ -66,6 +66,11 @@ def _host_of(authority: str) -> str:
     """The host of ``host:port`` (RFC 9110 §7.2), as it is compared; empty if it is none."""
     found = _AUTHORITY.fullmatch(authority.strip())
     return (found[1] or found[2]).lower().removesuffix(".") if found else ""
+
+
+@lru_cache(maxsize=64)  # asked for each request; a head has a bound
+def _is_local(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost") or is_loopback(host)
 
 
 def local_url(host: str, port: int) -> str:

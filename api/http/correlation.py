@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from uuid import UUID
 
 from domain import citizen_id
 from ledger.crypto import randomness
@@ -14,6 +13,9 @@ _UUID = re.compile(
     r"(?=.*[a-f])[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}",
     re.IGNORECASE,
 )
+
+
+_VARIANTS = "89ab"
 
 
 def is_fit(text: str) -> bool:
@@ -30,7 +32,9 @@ def is_fit(text: str) -> bool:
 
 
 def correlation_id(given: str) -> str:
-    """Return the caller's id if it is safe, else a new one."""
+    """Return the caller's id if it is safe, else a new one: a UUID of version 4 without hyphens."""
     if given and is_fit(given):
         return given
-    return UUID(bytes=randomness.source.take(16), version=4).hex
+    drawn = randomness.source.take(16)
+    text = drawn.hex()
+    return f"{text[:12]}4{text[13:16]}{_VARIANTS[drawn[8] & 3]}{text[17:]}"

@@ -1,4 +1,4 @@
-"""JSON bodies: one parser for all endpoints, and for both paths to checks.
+"""JSON bodies: one parser for all endpoints, on both paths to them.
 
 UTF-8, with or without a byte order mark (RFC 8259 §8.1); no NaN or Infinity, no lone surrogates,
 and no object with a duplicate member (RFC 7493 §2.3), which parsers would read differently. The
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
 from fastapi import Request
-from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from .routes import Answer, SurroundedRoute
 
 NOT_JSON = "a JSON document in UTF-8 is expected"
 TOO_DEEP = "less deeply nested JSON is expected"
@@ -27,8 +29,7 @@ TOO_MANY_VALUES = f"JSON with at most {VALUES_MAX} values is expected"
 
 
 class MalformedJson(json.JSONDecodeError):
-    """The bytes are not JSON; ``msg`` is fit for the caller. FastAPI turns this into its validation
-    error ``json_invalid``; :func:`invalid` does the same for the express lane."""
+    """The bytes are not JSON; ``msg`` is fit for the caller."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, "", 0)
@@ -58,11 +59,6 @@ def without_mark(content: bytes) -> bytes:
     return content.removeprefix(BOM_UTF8)
 
 
-def invalid(error: MalformedJson) -> dict[str, Any]:
-    """Make the entry of a validation error, as FastAPI does."""
-    return {"type": "json_invalid", "loc": ("body",), "msg": error.msg, "ctx": {"error": error.msg}}
-
-
 def _require_few_values(value: Any) -> None:
     """Stop at the first container that has too many, without going through it."""
     count, waiting = 0, [value]
@@ -90,15 +86,37 @@ _NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
 class JsonRequest(Request):
     """A request whose JSON is parsed by :func:`parse`."""
 
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self._content: bytes | None = None
+
+    async def body(self) -> bytes:
+        """Read the body, once; usually it has come in one piece, with the head.
+
+        Raises:
+            ClientDisconnect
+        """
+        if self._content is None:
+            pieces = []
+            is_whole = False
+            while not is_whole:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                is_whole = not message.get("more_body", False)
+            self._content = b"".join(pieces)
+        return self._content
+
     async def json(self) -> Any:
         return parse(await self.body())
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(SurroundedRoute):
     """For routers whose endpoints take a JSON body."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
+    def surround(self, answer: Answer) -> Answer:
+        answer = super().surround(answer)
 
         async def read_and_answer(request: Request) -> Response:
             return await answer(JsonRequest(request.scope, request.receive))

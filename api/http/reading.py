@@ -24,6 +24,7 @@ from projections.queries.permits import PermitReader
 
 from .conditional import entity_tag
 from .rendering import Json, with_position
+from .routes import for_description
 from .services import Services, services
 
 _log = structlog.get_logger(__name__)
@@ -138,7 +139,8 @@ def unreadable(positions: list[int]) -> list[int]:
     return positions
 
 
-def known_tags(
+@for_description
+async def known_tags(
     _if_none_match: Annotated[
         list[str] | None,
         Header(alias="If-None-Match", description="304 if the answer has one of these tags"),

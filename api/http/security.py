@@ -1,6 +1,6 @@
 """Authentication and authorization: an access token with the right scope, on all non-public paths.
 
-The same for dependencies, the express lane of checks, live streams and the audit. A token is sent
+The same for dependencies, live streams and the audit. A token is sent
 as a bearer token (RFC 6750 §2.1), or with a proof of the key that it is bound to (RFC 9449 §7.1):
 
 ========================  ====================  ============================================
@@ -32,6 +32,7 @@ from .dpop import BadProof, Proof, SeenProofs
 from .origin import origin_of
 from .problems import HttpProblem
 from .roles import Scope
+from .routes import for_description
 from .services import services
 from .tokens import BadToken, HolderLookup, Principal, TokenVerifier
 
@@ -39,10 +40,21 @@ BEARER, DPOP = "bearer", "dpop"
 _SPENT = "spent_proof"
 """In a request's state: the proof of the token's key, which may be the device's as well."""
 
-_bearer = HTTPBearer(
+
+class _Bearer(HTTPBearer):
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]  # see documented
+        """Do nothing; the library's own would go to another thread and back for that."""
+
+
+class _Dpop(HTTPBase):
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        """Do nothing."""
+
+
+_bearer = _Bearer(
     scheme_name="bearer", bearerFormat="JWT", description="RFC 6750", auto_error=False
 )
-_dpop = HTTPBase(
+_dpop = _Dpop(
     scheme="DPoP",
     scheme_name="dpop",
     description="RFC 9449: a token that is bound to a key, and in the header `DPoP` a proof by that"
@@ -81,7 +93,8 @@ class Credentials(NamedTuple):
     token: str
 
 
-def documented(
+@for_description
+async def documented(
     _: Annotated[object, Security(_bearer)], __: Annotated[object, Security(_dpop)]
 ) -> None:
     """Dependency, for OpenAPI only: either scheme is accepted."""

@@ -5,9 +5,9 @@ What a registrar does to a permit is an event of its own. What a registrar reads
 that was refused, since it shows the permit too.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from api.http import problems
 from api.http.json_bodies import JsonRoute
 from api.http.problems import HttpProblem
 from api.http.roles import Scope
+from api.http.routes import Answer
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import EventStream
@@ -85,8 +86,8 @@ class RecordedRoute(JsonRoute):
     For a router whose endpoints have their kind of read in :data:`KINDS`, or are commands.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
+    def surround(self, answer: Answer) -> Answer:
+        answer = super().surround(answer)
 
         async def record_and_answer(request: Request) -> Response:
             refusal: Exception | None = None

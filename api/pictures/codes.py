@@ -14,8 +14,7 @@ from typing import cast
 import zxingcpp
 from PIL import Image
 
-from domain import live_code, permit_number
-
+from .messages import is_ours
 from .opening import opened
 
 STILLS_MAX = 3
@@ -34,11 +33,6 @@ _OTHERS = zxingcpp.BarcodeFormats(
 brickwork."""
 _WHITE, _BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 _GREY_MAX = 255
-
-
-def is_ours(text: str) -> bool:
-    """Return whether a code's text has the form of a live code or of a permit number."""
-    return live_code.is_shown_in(text) or permit_number.is_valid(text.upper())
 
 
 def read_codes(content: bytes, form: str) -> bytes:

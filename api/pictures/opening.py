@@ -8,6 +8,8 @@ from io import BytesIO
 
 from PIL import Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from .messages import NotAPicture
+
 PIXELS_MAX = 4_000_000
 SCANS_MAX = 32
 """Of a progressive JPEG: cameras and programs write about ten. Each one goes through all blocks of
@@ -17,11 +19,6 @@ _PLUGINS = (JpegImagePlugin, PngImagePlugin, MpoImagePlugin, TiffImagePlugin)
 """Loaded before the process may open no more files; some JPEGs have pictures or tags within."""
 _START_OF_SCAN = b"\xff\xda"
 """Elsewhere in a JPEG's compressed data no 0xFF is followed by this byte (ITU-T T.81 §F.1.2.3)."""
-
-
-class NotAPicture(Exception):
-    """The bytes are no picture of the given format, or one that costs too much to decode. The
-    message is fit for the caller."""
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from .opening import NotAPicture, opened
+from .messages import NotAPicture
+from .opening import opened
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 QUALITIES = (92, 85, 75, 65, 50)

@@ -18,9 +18,17 @@ from api.http.admission import Admission
 from ledger.crypto.portraits import Portrait
 from ledger.errors import Unavailable
 
-from .codes import is_ours
-from .opening import NotAPicture
-from .worker import ANSWER_BYTES_MAX, DONE, HEAD, JPEG_FRAME, PNG_FRAME, PORTRAIT, REFUSED
+from .messages import (
+    ANSWER_BYTES_MAX,
+    DONE,
+    HEAD,
+    JPEG_FRAME,
+    PNG_FRAME,
+    PORTRAIT,
+    REFUSED,
+    NotAPicture,
+    is_ours,
+)
 
 __all__ = ["NotAPicture", "PictureProcesses", "Reading"]
 

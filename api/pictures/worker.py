@@ -12,26 +12,26 @@ from __future__ import annotations
 
 import resource
 import signal
-import struct
 import sys
 from io import BytesIO
-from typing import Final
 
 from PIL import Image
 
 from .codes import read_codes
 from .confinement import confine
-from .opening import NotAPicture
+from .messages import (
+    DONE,
+    HEAD,
+    JPEG_FRAME,
+    PNG_FRAME,
+    PORTRAIT,
+    PORTRAIT_BYTES_MAX,
+    REFUSED,
+    NotAPicture,
+)
 from .portraits import pixels_only
 
-HEAD: Final = struct.Struct(">cI")
-JPEG_FRAME, PNG_FRAME, PORTRAIT = b"J", b"P", b"F"
-DONE, REFUSED = b"+", b"-"
-
 PICTURE_CPU_S_MAX = 3
-PORTRAIT_BYTES_MAX = 64 * 1024
-ANSWER_BYTES_MAX = PORTRAIT_BYTES_MAX
-"""What is read of a code is shorter than a portrait."""
 
 
 def main() -> None:

@@ -31,7 +31,8 @@ from transparency.notes import Note, TreeHead
 from transparency.proof_text import TlogProof
 
 router = APIRouter(tags=["tlog"])
-_audited = APIRouter(route_class=EntriesRoute)
+entries = APIRouter(tags=["tlog"], route_class=EntriesRoute)
+"""Comes before :data:`router`, which has the tiles, whose path includes theirs."""
 
 TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -215,7 +216,7 @@ def answer(content: str | bytes, media_type: str, cached: str) -> Response:
 
 for _log in LOGS.values():
     _under = f"/tlog{_log.suffix}"
-    _audited.add_api_route(
+    entries.add_api_route(
         f"{_under}/tile/entries/{{tile_path:path}}",
         _entries_of(_log),
         methods=["GET"],
@@ -223,7 +224,6 @@ for _log in LOGS.values():
         response_class=Response,
         responses=_ENTRIES,
     )
-router.include_router(_audited)  # before the tiles, whose path includes theirs
 for _log in LOGS.values():
     _under = f"/tlog{_log.suffix}"
     for _path, _endpoint, _responses in (

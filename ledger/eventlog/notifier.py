@@ -80,5 +80,15 @@ class LogNotifier:
 
 
 def notifier_at(database_url: str) -> LogNotifier:
-    """One with a connection to this database; the caller closes it."""
-    return LogNotifier(lambda: connect(database_url, application_name="permit-ledger bell"))
+    """One with a connection to this database; the caller closes it.
+
+    A NOTIFY commits a transaction, and the next append would have to wait until that is on the
+    disk too. A notification is lost with the server's memory whatever is on its disk.
+    """
+
+    def connection() -> Connection:
+        made = connect(database_url, application_name="permit-ledger bell")
+        made.execute("SET synchronous_commit = off")
+        return made
+
+    return LogNotifier(connection)

@@ -90,6 +90,7 @@ def each(kind: Kind) -> Kind:
     return lambda value: [kind(one) for one in value] if type(value) is list else WITHHELD
 
 
+@lru_cache(maxsize=1024)  # the same accounts ask again and again
 def _subject(value: str) -> bool:
     """Like a correlation id, with the further characters of account names."""
     return is_fit(re.sub(r"[@+|]", ".", value))

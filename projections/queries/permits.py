@@ -20,7 +20,7 @@ from ledger.crypto.portraits import SealedPortrait
 from ledger.database.connections import async_pool
 from ledger.database.named_sql import Queries
 from ledger.errors import KeyUnusable, SealBroken
-from ledger.eventlog.reads import read_rows
+from ledger.eventlog.reads import GroupRead, read_rows
 from projections.projector.quarantine import PermitQuarantined
 from projections.views.face import Face, SealedFace
 
@@ -85,15 +85,19 @@ class Person:
 
 
 class PermitReader:
-    """Borrows a connection for each read."""
+    """Borrows a connection for each read; whole permits that are wanted during one are read
+    together in the next one."""
 
     def __init__(self, pool: ReadPool, keys: HolderKeys) -> None:
         self._pool = pool
         self._keys = keys
         self._decoy: WrappedKey | None = None
+        self._permits = GroupRead(self._read_permits)
 
     async def permit(self, permit_number: str) -> PermitRow:
-        return await self._one(_sql.permit, permit_number=permit_number)
+        row = await self._permits.get(permit_number)
+        assert row is not None  # noqa: S101  there is a row for each that is asked for
+        return seen_in(_not_quarantined(row))
 
     async def of_holder(self, holder_id: str) -> PermitRow:
         """The holder's open permit, else the last one."""
@@ -179,6 +183,10 @@ class PermitReader:
     async def vitals(self) -> HealthSnapshot:
         """The state of log, views, quarantine and auditor."""
         return await read_vitals(self._pool)
+
+    async def _read_permits(self, numbers: list[str]) -> Mapping[str, DictRow]:
+        rows = await self._rows(_sql.permits, permit_numbers=numbers)
+        return {row["wanted"]: row for row in rows}
 
     async def _one(self, query: str, **parameters: object) -> PermitRow:
         return seen_in(_not_quarantined((await self._rows(query, **parameters))[0]))

@@ -6,6 +6,9 @@
 --
 -- If the views are behind, the permit's last version shows whether they lack one of its events. Of a
 -- code that is not live only its holder is read, to seal the record.
+--
+-- Without records the commit does not wait for the disk: what used the codes is on the disk before the
+-- record of any of their checks, and so before any answer.
 WITH done AS MATERIALIZED (
     SELECT * FROM ledger.check_batch(
         %(record_state)b::bytea[],
@@ -31,6 +34,13 @@ SELECT (SELECT before FROM done WHERE number IS NULL) AS checks_before,
             THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version
 FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
+CROSS JOIN (
+    SELECT set_config(
+        'synchronous_commit',
+        CASE WHEN cardinality(%(record_state)b::bytea[]) > 0
+             THEN current_setting('synchronous_commit') ELSE 'off' END,
+        true)
+) AS until_commit
 LEFT JOIN asked ON true
 LEFT JOIN views.permits ON permit_number = wanted
 LEFT JOIN ledger.portraits ON stream = permit_number AND portraits.version = portrait_version

@@ -1,17 +1,19 @@
 -- Every query gives the views' position and the log's head beside the rows, from one snapshot; it
--- gives one row of NULLs beside them where there is no such permit. A permit in quarantine is
+-- gives a row of NULLs beside them where there is no such permit. A permit in quarantine is
 -- marked. Where the views are behind, last_version shows whether they lack one of this permit's events.
 
--- name: permit
-SELECT position.position AS as_of_position, head.position AS head, permits.*,
-       %(permit_number)s::text AS wanted,
+-- name: permits
+-- LATERAL with a limit: each is looked up by its number, however few there are and whatever the plan
+-- was made for.
+SELECT position.position AS as_of_position, head.position AS head, found.*, wanted,
        CASE WHEN position.position < head.position
-            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = %(permit_number)s)
+            THEN (SELECT max(events.version) FROM ledger.events WHERE stream = wanted)
        END AS last_version,
-       EXISTS (SELECT FROM views.quarantine
-               WHERE quarantine.permit_number = %(permit_number)s) AS is_quarantined
+       EXISTS (SELECT FROM views.quarantine WHERE quarantine.permit_number = wanted) AS is_quarantined
 FROM views.reached() AS position (position) CROSS JOIN ledger.log_end() AS head (position)
-LEFT JOIN views.permits ON permit_number = %(permit_number)s;
+CROSS JOIN unnest(%(permit_numbers)s::text[]) AS asked (wanted)
+LEFT JOIN LATERAL (SELECT * FROM views.permits WHERE permits.permit_number = wanted LIMIT 1) AS found
+  ON true;
 
 -- name: permit_of_holder
 -- By the register, which is up to date with the log: the open permit, else the last one.

@@ -9,7 +9,7 @@ import segno
 import zxingcpp
 from PIL import Image, ImageOps
 
-from api.pictures.codes import is_ours
+from api.pictures.messages import is_ours
 from domain import printed_number
 from tests.api import hostile_pictures as pictures
 

@@ -271,3 +271,15 @@ def test_a_process_gets_none_of_the_services_settings():
         return [set(each.environ()) for each in decoders()]
 
     assert [{"PYTHONPATH"}] == run(test)
+
+
+def test_the_service_loads_no_decoder():
+    """Nor is there one that complains when a program ends."""
+    code = """
+import sys
+import permit_ledger.bootstrap.service
+print(sorted({"PIL", "zxingcpp"} & sys.modules.keys()))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ("[]\n", "") == (ended.stdout, ended.stderr)

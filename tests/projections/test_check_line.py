@@ -10,7 +10,7 @@ from ledger.checks.display_codes import CodeDigests, new_code
 from ledger.checks.log import Check, new_check_id
 from ledger.database.connections import as_service, connect
 from ledger.errors import Unavailable
-from projections.queries.check_batcher import CheckBatcher, CheckQuery
+from projections.queries.check_batcher import CheckBatcher, CheckQuery, CheckWriter, connecting
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 DIGESTS = CodeDigests(bytes(32))
@@ -217,3 +217,16 @@ def test_an_unreachable_database_is_reported(empty_database):
             await line.record(a_check(0))
 
     asyncio.run(act())
+
+
+def test_only_records_wait_for_the_disk(database_url, code):
+    """What used a code is on the disk before the record of its check."""
+    lookup, record = asked(code()), a_check(1)
+    found = []
+    with closing(connecting(as_service(database_url))()) as connection:
+        for batch in ([lookup], [record], [lookup, a_check(2)]):
+            with connection.transaction():
+                CheckWriter().write(connection, batch)
+                found += connection.execute("SHOW synchronous_commit").fetchone()
+
+    assert ["off", "on", "on"] == found

@@ -158,3 +158,26 @@ def test_it_is_a_script_for_any_posix_shell(shell: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     subprocess.run([shell, "-n", str(ROOT / "dev")], check=True)
+
+
+def _interpreter(path: Path, configured: str) -> None:
+    """One that says how it was built, and makes environments by a program that fails."""
+    said = f'[ "$1" = -c ] && case $2 in *CONFIG_ARGS*) {configured} ;; *) exit 0 ;; esac\n'
+    _stub(
+        path, PYTHON_WITHOUT_INDEX.replace('[ "$1" = -c ] && exit 0\n', said + 'echo "by $0" >&2\n')
+    )
+
+
+def test_an_optimised_interpreter_is_preferred(checkout: Path) -> None:
+    """Over the first on the path; the one that PYTHON names is used as it is, with a remark."""
+    _interpreter(checkout / "bin" / "python3", "exit 1")
+    _interpreter(checkout / "bin" / "python3.13", "exit 0")
+    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+
+    found = _run(checkout, "--fast", PATH=path)
+    named = _run(checkout, "--fast", PATH=path, PYTHON="python3")
+
+    assert f"by {checkout}/bin/python3.13" in found.stderr
+    assert "optimisation" not in found.stderr
+    assert f"by {checkout}/bin/python3\n" in named.stderr
+    assert "python3 was built without profile-guided optimisation" in named.stderr

@@ -1,6 +1,15 @@
-"""The express lane of checks: its responses equal those of FastAPI's path."""
+"""The direct path to an endpoint: its responses equal those of FastAPI's path.
 
-LONG_WAY = {"content-type": "application/json; charset=utf-8"}
+The whole corpus of made up requests is sent both ways in ``test_fuzz.py``; here are those that are
+odd in another way.
+"""
+
+from contextlib import asynccontextmanager
+
+from api.app import create_app
+from tests.api.both_paths import OTHER_TYPE, comparable
+
+LONG_WAY = {"content-type": OTHER_TYPE}
 CARD = (
     b'{"scenario": "patrol_inspection", "track": "physical",'
     b' "permit_number": "x", "card_serial": 1}'
@@ -142,7 +151,97 @@ def test_a_body_that_is_too_large(verifier):
         assert (413, "TOO_LARGE") == (answer.status_code, answer.json()["code"])
 
 
-def test_other_methods_take_fastapis_path(verifier):
+def test_other_methods_are_refused(verifier):
     """405, as everywhere."""
     answer = verifier.http.put("/v1/verifications", json={}, headers=verifier.headers)
     assert 405 == answer.status_code
+
+
+PERMIT = "/v1/permits/{permit_number}"
+EXPECTED_DIRECT = {
+    "POST /v1/permits",
+    *(
+        f"POST {PERMIT}/{what}"
+        for what in ("endorsements", "loss-reports", "loss-lifts", "reissues")
+    ),
+    *(f"GET {PERMIT}{view}" for view in ("", "/physical", "/electronic")),
+    *("GET /v1/permits", "GET /v1/me/permit", "POST /v1/permits/searches"),
+    *("POST /v1/verifications", "POST /v1/verifications/batches"),
+    *("GET /healthz", "GET /v1/id-card-applications/{receipt_number}"),
+}
+
+
+def test_what_is_frequent_is_answered_directly():
+    """A dependency of another kind would send an endpoint back to the long path in silence."""
+
+    @asynccontextmanager
+    async def nothing(_):
+        yield
+
+    app = create_app(nothing, version="1")
+    found = {
+        f"{method} {endpoint.route.path}"
+        for endpoint in app.direct.endpoints
+        for method in endpoint.route.methods
+    }
+
+    assert set() == EXPECTED_DIRECT - found
+
+
+def test_headers_and_parameters_are_judged_alike(subtests, issue, read, registrar, verifier, http):
+    """Before the endpoint runs, and in the same order."""
+    permit = issue()
+    read(permit)
+    path = f"/v1/permits/{permit['permit_number']}"
+    loss, many = f"{path}/loss-reports", [("If-Match", '"7"'), ("If-Match", '"8"')]
+    requests = {
+        "tags": ("POST", loss, many, b"{}"),
+        "malformed tag": ("POST", loss, [("If-Match", "x,")], b"{}"),
+        "empty key": ("POST", loss, [("Idempotency-Key", "")], b"{}"),
+        "long key": ("POST", loss, [("Idempotency-Key", "k" * 999)], b"{"),
+        "two mistakes": ("POST", f"{loss}?a=1&a=2", [("Idempotency-Key", "")], b'{"a": 1}'),
+        "no body": ("POST", loss, [], b""),
+        "unknown number": ("POST", "/v1/permits/x%0A/loss-reports", [], b"{}"),
+        "slash in the number": ("POST", "/v1/permits/a%2Fb/loss-reports", [], b"{}"),
+        "braces in the number": ("GET", "/v1/permits/{}", [], b""),
+        "empty number": ("GET", "/v1/permits/", [], b""),
+        "line feed at the end": ("GET", "/healthz%0A", [], b""),
+        "another method": ("DELETE", path, [], b""),
+        "head": ("HEAD", path, [], b""),
+        "known tag": ("GET", path, [("If-None-Match", '"1"')], b""),
+        "parameters": ("GET", f"{path}?consistency=eventual&min_position=1", [], b""),
+        "malformed parameter": ("GET", f"{path}?min_position=x&consistency=old", [], b""),
+        "repeated parameter": ("GET", f"{path}?min_position=1&min_position=1", [], b""),
+        "unknown parameter": ("GET", f"{path}?x=1", [], b""),
+        "a literal beside a parameter": ("GET", "/v1/id-card-applications/counts", [], b""),
+    }
+    callers = {"registrar": registrar.headers, "verifier": verifier.headers, "nobody": {}}
+    for name, (method, where, headers, body) in requests.items():
+        for caller, token in callers.items():
+            with subtests.test(name, caller=caller):
+                direct, long = (
+                    http.request(
+                        method,
+                        where,
+                        content=body,
+                        headers=[*token.items(), *headers, ("Content-Type", kind)],
+                    )
+                    for kind in ("application/json", OTHER_TYPE)
+                )
+
+                assert comparable(long) == comparable(direct)
+
+
+def test_a_refused_command_is_the_same_and_on_record(issue, act, registrar):
+    """Also where its key is used again."""
+    path = f"/v1/permits/{issue()['permit_number']}/loss-lifts"
+    answers = [
+        registrar.send(path, b"{}", idempotency_key="not-lost", **headers)
+        for headers in ({}, LONG_WAY, {})
+    ]
+
+    assert [409, 409, 409] == [answer.status_code for answer in answers]
+    assert 1 == len({answer.content for answer in answers})
+    assert [None, "true", "true"] == [
+        answer.headers.get("Idempotency-Replayed") for answer in answers
+    ]
