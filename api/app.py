@@ -22,7 +22,6 @@ from .checks import frames, own_checks, verifier
 from .checks import remote as remote_checks
 from .http import documents, problems
 from .http.addresses import KnownHosts
-from .http.conditional import ConditionalReads
 from .http.direct import DirectRoutes
 from .http.middleware import NO_EXCEPTIONS, OF_EVERY_ENDPOINT, RequestFrame
 from .id_cards import counter as id_cards
@@ -84,9 +83,7 @@ class Application(FastAPI):
         self.direct = DirectRoutes(
             routers, super().__call__, before=pages, dependencies=OF_EVERY_ENDPOINT
         )
-        self._framed = RequestFrame(
-            ConditionalReads(self.direct), body_bytes_max_of=body_bytes_max_of, hosts=hosts
-        )
+        self._framed = RequestFrame(self.direct, body_bytes_max_of=body_bytes_max_of, hosts=hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self

@@ -13,9 +13,8 @@ from starlette.responses import Response
 
 from api.http import problems
 from api.http.instants import with_plus
-from api.http.json_bodies import JsonRoute
+from api.http.json_bodies import Answer, JsonRoute, SurroundedRoute
 from api.http.roles import Scope
-from api.http.routes import Answer, SurroundedRoute
 from api.http.security import authenticated, documented, require_scope
 from api.http.services import Services, services
 from api.http.tokens import Principal

@@ -3,7 +3,6 @@
 __all__ = [
     "addresses",
     "admission",
-    "conditional",
     "cookies",
     "correlation",
     "direct",
@@ -21,7 +20,6 @@ __all__ = [
     "reading",
     "rendering",
     "roles",
-    "routes",
     "security",
     "services",
     "streams",

@@ -1,6 +1,6 @@
 """The direct path of an endpoint: what FastAPI would do for a request, prepared at the start.
 
-FastAPI matches one route after the other, passes seven layers, and finds out for each request anew
+FastAPI matches one route after the other, passes seven layers, and finds out for each request
 what an endpoint takes; that takes longer than most commands. An :class:`Endpoint` is made from the
 same declaration, FastAPI's own ``Dependant``, so there is one set of rules: the same dependencies
 run in the same order, the same validators judge the same parameters, and the same route class
@@ -32,7 +32,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import problems
-from .routes import Answer, SurroundedRoute, is_for_description
+from .conditional import ConditionalReads
+from .documents import is_for_description
+from .json_bodies import Answer, SurroundedRoute
 
 JSON: Final = b"application/json"
 PARAMETER: Final = None
@@ -337,7 +339,8 @@ class _Node:
 
 
 class DirectRoutes:
-    """Finds a request's endpoint by its method and path, and answers; all else is passed on."""
+    """Finds a request's endpoint by its method and path, and answers; all else is passed on. Reads
+    are conditional, wherever they are answered."""
 
     def __init__(
         self,
@@ -349,6 +352,7 @@ class DirectRoutes:
     ) -> None:
         """Routes of ``before`` take precedence, and are not answered here."""
         self._otherwise = otherwise
+        self._conditional = ConditionalReads(self._answer)
         self._root = _Node()
         others: list[BaseRoute] = [route for router in before for route in router.routes]
         known: list[APIRoute] = []
@@ -362,6 +366,9 @@ class DirectRoutes:
                 others.append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._conditional(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._find(scope) if scope["type"] == "http" and is_plain(scope) else None
         if found is None:
             await self._otherwise(scope, receive, send)

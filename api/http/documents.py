@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -93,3 +94,17 @@ def streamed(*more: int) -> Responses:
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
     return {200: success} | problems(422, 503, *more)
+
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def for_description(dependency: F) -> F:
+    """Mark a dependency that is there for OpenAPI only: it returns nothing and refuses nothing, so
+    that the direct path leaves it out."""
+    dependency.is_for_description = True  # type: ignore[attr-defined]
+    return dependency
+
+
+def is_for_description(dependency: object) -> bool:
+    return getattr(dependency, "is_for_description", False)

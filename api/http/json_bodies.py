@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
 from fastapi import Request
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
-
-from .routes import Answer, SurroundedRoute
 
 NOT_JSON = "a JSON document in UTF-8 is expected"
 TOO_DEEP = "less deeply nested JSON is expected"
@@ -81,6 +81,21 @@ def _names_once(members: list[tuple[str, Any]]) -> None:
 
 _NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
 """orjson keeps the last of duplicate members, without an error."""
+
+
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+"""Runs an endpoint: reads the body, runs the dependencies, calls the function."""
+
+
+class SurroundedRoute(APIRoute):
+    """A route whose class adds something around its endpoint, the same on both paths."""
+
+    def surround(self, answer: Answer) -> Answer:
+        """Return what runs in place of ``answer``, and calls it."""
+        return answer
+
+    def get_route_handler(self) -> Answer:
+        return self.surround(super().get_route_handler())
 
 
 class JsonRequest(Request):

@@ -23,8 +23,8 @@ from projections.queries.id_cards import IdCardReader
 from projections.queries.permits import PermitReader
 
 from .conditional import entity_tag
+from .documents import for_description
 from .rendering import Json, with_position
-from .routes import for_description
 from .services import Services, services
 
 _log = structlog.get_logger(__name__)

@@ -28,11 +28,11 @@ from starlette.types import Scope as AsgiScope
 
 from . import cookies, dpop
 from .cookies import SessionLookup
+from .documents import for_description
 from .dpop import BadProof, Proof, SeenProofs
 from .origin import origin_of
 from .problems import HttpProblem
 from .roles import Scope
-from .routes import for_description
 from .services import services
 from .tokens import BadToken, HolderLookup, Principal, TokenVerifier
 

@@ -13,10 +13,9 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from api.http import problems
-from api.http.json_bodies import JsonRoute
+from api.http.json_bodies import Answer, JsonRoute
 from api.http.problems import HttpProblem
 from api.http.roles import Scope
-from api.http.routes import Answer
 from api.http.security import require
 from api.http.services import Services, services
 from api.http.streams import EventStream
