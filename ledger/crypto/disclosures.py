@@ -50,11 +50,9 @@ def salted(personal: Mapping[str, Any]) -> tuple[bytes, str]:
     """New salts for the fields of a sealed part, in their order, and the digests of the disclosures
     as the plain part has them: sorted, filled up, joined, in Base64."""
     fields = _fields(personal)
-    more = -len(fields) % DIGESTS_MULTIPLE
-    salts_end = SALT_BYTES * len(fields)
-    taken = randomness.source.take(salts_end + DIGEST_BYTES * more)
-    salts = taken[:salts_end]
-    digests = [taken[n : n + DIGEST_BYTES] for n in range(salts_end, len(taken), DIGEST_BYTES)]
+    salts = randomness.source.take(SALT_BYTES * len(fields))
+    decoys = randomness.source.take(DIGEST_BYTES * (-len(fields) % DIGESTS_MULTIPLE))
+    digests = [decoys[n : n + DIGEST_BYTES] for n in range(0, len(decoys), DIGEST_BYTES)]
     # Not by way of Disclosure, which would take as long again: every append waits for this.
     hexadecimal, at = salts.hex(), 0
     for name, value in fields:
