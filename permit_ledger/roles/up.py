@@ -80,8 +80,8 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event, consol
     it serves what needs no views: checks, single permits, and all writes.
 
     Raises:
-        CannotStart: no progress for too long: neither the views have moved, nor has the API's
-            process or the projector's done anything.
+        CannotStart: the API's process has done nothing for too long, and does not answer. Once it
+            answers, the service is of use, and its views may take as long as they need.
     """
     stall = StallDetector(settings.start_timeout_s)
     backlog = Backlog()
@@ -101,9 +101,7 @@ def _until_ready(settings: Settings, supervisor: Supervisor, stop: Event, consol
                 if backlog.is_done:
                     return True
                 show("views", backlog.done_events, backlog.events)
-            if stall.is_stalled(
-                lambda: (answer, supervisor.activity("api"), supervisor.activity("project"))  # noqa: B023
-            ):
+            elif stall.is_stalled(lambda: supervisor.activity("api")):
                 raise CannotStart(
                     f"the service is not ready, and nothing has moved for {stall.limit_s:.0f} s:"
                     " the lines above say why, if a part of it has failed; start it again, on a"

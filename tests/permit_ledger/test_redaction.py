@@ -60,6 +60,7 @@ def redacted(**given):
         ("errors", ["psycopg.OperationalError"]),
         ("category", "DeprecationWarning"),
         ("thread", "Thread-1 (wait_for_end)"),
+        ("progress", "12,000 of 50,000 permits"),
     ],
 )
 def test_what_the_code_says_passes(key, value):

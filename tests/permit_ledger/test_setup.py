@@ -21,7 +21,7 @@ def test_an_empty_database_is_prepared_once(connection, blind_index):
     """The log's tables and the views', in this order; later there is nothing to do."""
     applied = prepare(connection, blind_index, keyring())
 
-    assert ("ledger/0001_log.sql", "projections/0020_work_list.sql") == (
+    assert ("ledger/0001_log.sql", "projections/0023_counts.sql") == (
         applied[0],
         applied[-1],
     )
