@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from eventsourcing.domain import CanInitAggregate
 from eventsourcing.utils import register_topic, resolve_topic
@@ -19,7 +19,7 @@ from .calendar import Term, first_instant, shanghai_date
 from .card import Card
 from .device import Device, FaceMatch
 from .endorsement import EndorsementKind
-from .person import Guardian, Identity, Residence
+from .person import Guardian, Identity, Residence, is_on_card
 from .personal import ERASED, Erased, Personal, Plain
 from .policy import Ground
 
@@ -278,29 +278,44 @@ class AddressChanged(PermitEvent):
 class IdentityCorrected(PermitEvent):
     """身份信息更正: fields that were wrong, each ``None`` where it stays."""
 
-    TOPIC = "permit.identity-corrected.v2"
+    TOPIC = "permit.identity-corrected.v3"
 
     name: Personal[str | None]
     citizen_id_number: Personal[str | None]
     sex: Personal[str | None]
     birth_date: Personal[date | None]
     hukou_address: Personal[str | None]
+    outdates_card: bool | None
+    """Whether the card in use now shows the wrong person [P26], for readers without the holder's
+    key. ``None`` in an event of an earlier version, which did not say so in the clear."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ValueError: ``outdates_card`` contradicts the corrected fields.
+        """
+        if self.outdates_card in {None, is_on_card(self._corrections())}:
+            return
+        if self.name is not ERASED:
+            raise ValueError("outdates_card contradicts the corrected fields")
 
     @property
     def true_from(self) -> datetime:
         return BEGINNING  # of the person; the card is stale since it was recorded
 
     @property
-    def outdates_card(self) -> bool:
-        """Whether the card in use now shows the wrong person. [P26]"""
-        on_the_face = (self.name, self.citizen_id_number, self.sex, self.birth_date)
-        return any(field is not None for field in on_the_face)
+    def may_outdate_card(self) -> bool:
+        """Whether it does; true where that is not known: in an event of an earlier version that is
+        read without the holder's key."""
+        if self.outdates_card is None:
+            return is_on_card(self._corrections())
+        return self.outdates_card
 
     def corrected(self, identity: AnIdentity | Erased) -> AnIdentity | Erased:
-        fields = {name: getattr(self, name) for name in _CORRECTABLE}
-        if identity is ERASED or ERASED in fields.values():
+        corrections = self._corrections()
+        if identity is ERASED or ERASED in corrections.values():
             return ERASED
-        return replace(identity, **{n: value for n, value in fields.items() if value is not None})
+        return replace(identity, **corrections)
 
     def apply(self, aggregate: Permit) -> None:
         self.correct_person(aggregate)
@@ -310,8 +325,13 @@ class IdentityCorrected(PermitEvent):
         aggregate.identity = self.corrected(aggregate.identity)
 
     def outdate_card(self, aggregate: Permit) -> None:
-        if self.outdates_card:
+        if self.may_outdate_card:
             aggregate.card = aggregate.card.outdated()
+
+    def _corrections(self) -> dict[str, Any]:
+        """The fields that do not stay."""
+        fields = {name: getattr(self, name) for name in _CORRECTABLE}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 _CORRECTABLE = ("name", "citizen_id_number", "sex", "birth_date", "hukou_address")

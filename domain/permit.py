@@ -58,7 +58,14 @@ from .events import (
     PermitVoided,
     ReplacementReason,
 )
-from .person import Erasure, ErasureRequest, Identity, Residence, correction_problems
+from .person import (
+    Erasure,
+    ErasureRequest,
+    Identity,
+    Residence,
+    correction_problems,
+    is_on_card,
+)
 from .personal import ERASED, Erased
 from .policy import Ending, Policy
 
@@ -363,7 +370,9 @@ class Permit(BaseAggregate[str]):
         require_valid(*correction_problems(corrected, changed, self.issued_on, context))
         if changed:
             corrections = {field: changed.get(field) for field in given}
-            self._record(context, IdentityCorrected, **corrections)
+            self._record(
+                context, IdentityCorrected, **corrections, outdates_card=is_on_card(changed)
+            )
 
     # -- end -----------------------------------------------------------------------------------
 

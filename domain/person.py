@@ -69,6 +69,12 @@ class Identity:
         return {problem.field: problem for problem in found if problem}
 
 
+def is_on_card(changed: Collection[str]) -> bool:
+    """Whether the card shows any of these fields: all that can be corrected but the hukou address.
+    [P26]"""
+    return any(field != "hukou_address" for field in changed)
+
+
 def correction_problems(
     corrected: Identity, changed: Collection[str], issued_on: date, context: CommandContext
 ) -> Iterator[FieldProblem]:

@@ -163,11 +163,11 @@ def _fold(effects: Sequence[Effect]) -> tuple[Permit, int, tuple[str, ...]]:
 
 
 def _note_uncertain(effect: Effect, uncertain: dict[str, bool]) -> None:
-    """Once the holder is erased it is unknown which details were corrected, and which phones could
-    show the permit."""
+    """Once the holder is erased it is unknown which phones could show the permit, and whether a
+    correction of an earlier version concerned the card."""
     event = effect.event
     if effect.apply is IdentityCorrected.outdate_card and isinstance(event, IdentityCorrected):
-        if event.name is ERASED:
+        if event.outdates_card is None and event.name is ERASED:
             uncertain["identity_stale"] = uncertain["physical.effective"] = True
     elif isinstance(event, _FRESH_FACE):
         uncertain["identity_stale"] = uncertain["physical.effective"] = False

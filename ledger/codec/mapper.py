@@ -209,7 +209,10 @@ def is_personal(event: DomainEventProtocol[str]) -> bool:
 
 
 def _field_at(location: tuple[int | str, ...], event_class: type[DomainEvent]) -> str:
-    """The field, dotted; a personal field is named as a whole."""
+    """The field, dotted; a personal field is named as a whole. Without a location, the fields do
+    not agree."""
+    if not location:
+        return "its fields contradict each other"
     found = ".".join(map(str, location))
     personal = parts(event_class).paths
     return next((path for path in personal if f"{found}.".startswith(f"{path}.")), found)

@@ -47,6 +47,13 @@ def _identity_corrected_v2(state: State) -> State:
     return state
 
 
+def _identity_corrected_v3(state: State) -> State:
+    """Whether the card shows what was corrected follows from sealed fields: a step makes none of
+    that plain."""
+    state["outdates_card"] = None
+    return state
+
+
 def _face_match_v2(state: State) -> State:
     """How a claim was proved was not kept: it was the caller's word."""
     if state["face_match"] is not ERASED:
@@ -67,6 +74,11 @@ STEPS: Mapping[str, Step] = MappingProxyType(
             "permit.identity-corrected.v2",
             _identity_corrected_v2,
             personal=("name", "citizen_id_number", "hukou_address"),
+        ),
+        "permit.identity-corrected.v2": Step(
+            "permit.identity-corrected.v3",
+            _identity_corrected_v3,
+            personal=("name", "citizen_id_number", "sex", "birth_date", "hukou_address"),
         ),
     }
 )

@@ -66,7 +66,7 @@ def evolve(row: PhysicalPermit | None, event: PermitEvent) -> PhysicalPermit:
             row.card_status = CardStatus.ISSUED.value
         case CardDelivered():
             row.card_delivered_on = event.delivered_on
-        case IdentityCorrected() if event.outdates_card:
+        case IdentityCorrected() if event.may_outdate_card:
             row.identity_stale = True
         case HolderErased():
             row.identity_stale = False

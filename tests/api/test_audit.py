@@ -116,25 +116,26 @@ def test_an_erased_holder_is_shown_as_erased(service, issue, act, look, erase):
     )
 
 
-def test_changes_encrypted_with_a_destroyed_key_are_uncertain(at, issue, act, look, protect, erase):
-    """Whether the name was corrected is unknown."""
+def test_a_card_stays_in_force_before_an_erasure_too(at, issue, act, look, erase):
+    """That the card does not show what was corrected is in the clear, and outlives the key."""
     at("2026-01-05")
     permit = issue()
     at("2026-02-01")
     act(permit["permit_number"], "identity-corrections", hukou_address="安徽省合肥市示例路9号")
     then = {"at": "2026-03-01T00:00:00Z"}
     at("2026-04-01")
-    assert ([], True) == (
-        look(permit, "state", **then)["uncertain"],
-        look(permit, "state", **then)["physical"]["effective"],
-    )
+    before = look(permit, "state", **then)
+    assert ([], True) == (before["uncertain"], before["physical"]["effective"])
     erase(permit)
 
     state = look(permit, "state", **then)
 
-    assert ["identity_stale", "physical.effective"] == state["uncertain"]
-    assert not state["physical"]["effective"]
-    assert [] == look(permit, "state")["uncertain"]
+    assert ("erased", [], False, before["physical"]) == (
+        state["withheld"],
+        state["uncertain"],
+        state["identity_stale"],
+        state["physical"],
+    )
 
 
 def test_a_restricted_holder_is_not_shown(issue, look, protect):

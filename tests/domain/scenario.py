@@ -283,8 +283,9 @@ def address_changed(
 
 
 def identity_corrected(day: date, **fields: Any) -> Happened:
+    """It outdates the card, unless ``fields`` say otherwise."""
     unchanged = dict.fromkeys(("name", "citizen_id_number", "sex", "birth_date", "hukou_address"))
-    return happened(IdentityCorrected, day, **{**unchanged, **fields})
+    return happened(IdentityCorrected, day, **{**unchanged, "outdates_card": True, **fields})
 
 
 def cancelled(day: date, reason: CancellationReason = CancellationReason.MOVED_AWAY) -> Happened:

@@ -119,11 +119,24 @@ def test_p26_a_corrected_hukou_address_leaves_the_card_in_force(standing):
     address = {"hukou_address": "安徽省芜湖市测试路2号"}
 
     permit = (
-        given(issued(ISSUED)).when(correct(**address)).then(identity_corrected(TODAY, **address))
+        given(issued(ISSUED))
+        .when(correct(**address))
+        .then(identity_corrected(TODAY, **address, outdates_card=False))
     )
 
     assert permit.identity.hukou_address == "安徽省芜湖市测试路2号"
     assert Verdict(None) == verify_card(standing(permit, TODAY), 1)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "欧阳改名"}, {"hukou_address": "安徽省芜湖市测试路2号"}]
+)
+def test_p26_an_event_can_not_contradict_itself_about_the_card(fields):
+    """Readers without the holder's key rely on what it says in the clear."""
+    with pytest.raises(ValueError, match="outdates_card contradicts"):
+        given(
+            issued(ISSUED), identity_corrected(TODAY, **fields, outdates_card="name" not in fields)
+        )
 
 
 def test_p26_only_what_differs_is_corrected():
@@ -135,7 +148,7 @@ def test_p26_only_what_differs_is_corrected():
     (
         given(issued(ISSUED))
         .when(correct(**same, **address))
-        .then(identity_corrected(TODAY, **address))
+        .then(identity_corrected(TODAY, **address, outdates_card=False))
     )
 
 

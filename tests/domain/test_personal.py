@@ -23,7 +23,7 @@ PERSONAL = {
     "permit.card-replaced.v1": set(),
     "permit.card-delivered.v1": set(),
     "permit.address-changed.v1": {"residence.address"},
-    "permit.identity-corrected.v2": {
+    "permit.identity-corrected.v3": {
         "name",
         "citizen_id_number",
         "sex",

@@ -17,6 +17,7 @@ from domain.events import (
     PermitIssued,
 )
 from domain.person import Residence
+from domain.personal import ERASED
 from domain.standing import ElectronicStatus, PermitStatus, PhysicalStatus
 from domain.timeline import bands
 from domain.validity import History
@@ -145,6 +146,31 @@ def test_a_corrected_name_is_true_from_the_issue_and_the_card_stale_from_the_cor
     then = permit_at(history, before, corrected)
     assert ("欧阳改名", True) == (then.permit.identity.name, then.standing.physical_effective)
     assert permit_at(history, corrected, corrected).permit.card.identity_stale
+
+
+@pytest.mark.parametrize(
+    ("outdates_card", "effective", "uncertain"),
+    [
+        (False, True, ()),
+        (True, False, ()),
+        (None, False, ("identity_stale", "physical.effective")),
+    ],
+    ids=["not on the card", "on the card", "an earlier version"],
+)
+def test_a_card_after_a_correction_whose_fields_are_erased(outdates_card, effective, uncertain):
+    """What is in the clear holds; what an earlier version kept sealed is lost, and a new card ends
+    the doubt."""
+    corrected, renewed = date(2025, 8, 20), date(2025, 9, 1)
+    fields = ("name", "citizen_id_number", "sex", "birth_date", "hukou_address")
+    history = history_of(
+        identity_corrected(corrected, **dict.fromkeys(fields, ERASED), outdates_card=outdates_card),
+        replaced(renewed),
+    )
+
+    then = permit_at(history, corrected, corrected)
+    assert (effective, uncertain) == (then.standing.physical_effective, then.uncertain)
+    after = permit_at(history, renewed, renewed)
+    assert (True, ()) == (after.standing.physical_effective, after.uncertain)
 
 
 def test_moves_are_in_the_order_in_which_people_moved():

@@ -133,11 +133,6 @@ def differences(ledger, database_url, remote_url, all_views):
         here, there = rows(database_url, table), rows(remote_url, table)
         if here.keys() != there.keys():
             wrong.append(f"{table}: {len(here)} permits here, {len(there)} there")
-        for number, row in here.items():
-            if there.get(number, {}).get("identity_stale"):
-                row["identity_stale"] = (
-                    True  # which detail was corrected is sealed: the worst counts
-                )
         different = [number for number in here if here[number] != there.get(number)]
         if different:
             number = different[0]

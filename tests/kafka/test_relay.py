@@ -169,15 +169,18 @@ def test_the_published_state_equals_the_permit(
 
 
 def test_published_states_equal_those_of_the_ledger(
-    ledger, policy, relaying, until_relayed, kafka, prefix
+    ledger, policy, context, person, relaying, until_relayed, kafka, prefix
 ):
-    """States folded without a key are compared with permits opened with theirs."""
+    """States folded without a key are compared with permits opened with theirs; a card stays in
+    force after a correction of what it does not show."""
+    ledger.permits.correct_identity(person, Command(context), hukou_address="江西省赣州市测试路2号")
     head = grow(ledger, policy)
     with relaying():
         until_relayed(head)
     states = read_states(kafka, prefix)
 
     assert len(states) > 50
+    assert (2, True) == (states[person]["version"], states[person]["physical"]["effective"])
     for number, state in states.items():
         standing = Standing(
             Facts.of(ledger.permit(number)), date.fromisoformat(state["as_of_date"])

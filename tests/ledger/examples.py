@@ -95,6 +95,7 @@ EXAMPLES = (
         sex=None,
         birth_date=None,
         hukou_address=None,
+        outdates_card=True,
     ),
     events.PermitCancelled(**STAMP, reason=events.CancellationReason.MOVED_AWAY),
     events.PermitVoided(**STAMP, finding="就业证明系伪造"),
@@ -148,7 +149,7 @@ _VARIANTS = {
         },
     },
     "permit.address-changed.v1": {"in-time": {"reported_late": False}},
-    "permit.identity-corrected.v2": {
+    "permit.identity-corrected.v3": {
         "birth-date-and-sex": {
             "name": None,
             "citizen_id_number": "990000199002010043",
@@ -159,7 +160,9 @@ _VARIANTS = {
             "name": None,
             "citizen_id_number": None,
             "hukou_address": "安徽省合肥市测试路2号",
+            "outdates_card": False,
         },
+        "not-kept": {"outdates_card": None},
     },
     "permit.cancelled.v1": {
         "local-hukou": {"reason": events.CancellationReason.LOCAL_HUKOU},

@@ -309,6 +309,15 @@ def test_a_personal_field_in_the_clear_is_refused(event, field, clear, keys):
         assert f"{WHERE} holds {field} in the clear" == refused(each, keys)
 
 
+def test_a_plain_field_that_contradicts_the_encrypted_ones_is_refused():
+    """Where the key is there; without it the plain field is all that is known."""
+    lying = with_state(sealed(EXAMPLE_OF[IdentityCorrected]), outdates_card=False)
+
+    assert f"{WHERE} can't be read: its fields contradict each other" == refused(lying)
+    [event] = read(MAPPER, lying, keys=NO_KEYS)
+    assert event.outdates_card is False
+
+
 def test_a_personal_event_without_an_envelope_is_refused():
     """It is never read as a plain one."""
     assert f"{WHERE} has no sealed part" == refused(with_state(sealed(MOVE), **{FIELD: ...}))

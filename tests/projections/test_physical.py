@@ -95,7 +95,13 @@ def test_each_event_changes_only_its_columns(before, event):
 def test_a_corrected_hukou_address_requires_no_new_card():
     """The card does not print the hukou address. [P26]"""
     [corrected] = [event for event in LATER if isinstance(event, events.IdentityCorrected)]
-    moved = replace(corrected, name=None, citizen_id_number=None, hukou_address="安徽省芜湖市2号")
+    moved = replace(
+        corrected,
+        name=None,
+        citizen_id_number=None,
+        hukou_address="安徽省芜湖市2号",
+        outdates_card=False,
+    )
 
     face = replace(FACE, hukou_address="安徽省芜湖市2号")
     expected = replace(BEGUN, version=2, face=face, updated_at=moved.timestamp)
