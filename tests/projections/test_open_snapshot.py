@@ -61,7 +61,7 @@ READING: dict[str, tuple[LiteralString, dict[str, Any]]] = {
     ),
     "the views' lock": (_views.lock, {}),
     "both positions": (_views.progress, {}),
-    "a permit": (_permits.permit, {"permit_number": "7Q2M9K4T8XW5"}),
+    "permits": (_permits.permits, {"permit_numbers": ["7Q2M9K4T8XW5"]}),
     "the health": (_vitals.vitals, {}),
     "a tree": (_tree.select_tree, {"tree": "checks"}),
     "the relay's row": (_relay.cursor, {}),
