@@ -22,8 +22,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT head.position FROM ledger.head ORDER BY head.position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.log_end TO permit_ledger_service;
 
 -- Waits for an append in progress. A row lock needs UPDATE, which the service does not have.
 CREATE OR REPLACE FUNCTION ledger.settle_head() RETURNS bigint
@@ -37,8 +35,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT checks_head.position FROM ledger.checks_head ORDER BY checks_head.position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.checks_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.checks_end TO permit_ledger_service;
 
 -- Waits for a batch of checks in progress.
 CREATE OR REPLACE FUNCTION ledger.settle_checks_head() RETURNS bigint
@@ -52,8 +48,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT audit_reads_head.entry FROM ledger.audit_reads_head ORDER BY audit_reads_head.entry DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.audit_reads_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.audit_reads_end TO permit_ledger_service;
 
 -- Put a look on record; idempotent.
 CREATE OR REPLACE FUNCTION ledger.record_read(
@@ -86,16 +80,12 @@ BEGIN ATOMIC
     SELECT trees.tree, trees.size, trees.root, trees.stopped FROM ledger.trees
     WHERE trees.tree = of_tree ORDER BY trees.size DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.tree_now FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.tree_now TO permit_ledger_service;
 
 CREATE FUNCTION ledger.relay_now() RETURNS SETOF ledger.relay ROWS 1
 LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT * FROM ledger.relay ORDER BY position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.relay_now FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.relay_now TO permit_ledger_service;
 
 -- Move the relay's position; the ends of partitions without new records are kept.
 CREATE FUNCTION ledger.move_relay(new_position bigint, new_ends jsonb) RETURNS void

@@ -18,8 +18,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT head.position FROM ledger.head ORDER BY head.position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.log_end TO permit_ledger_service;
 
 -- Waits for an append in progress. A row lock needs UPDATE, which the service does not have.
 CREATE FUNCTION ledger.settle_head() RETURNS bigint

@@ -30,8 +30,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT checks_head.position FROM ledger.checks_head ORDER BY checks_head.position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.checks_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.checks_end TO permit_ledger_service;
 
 -- Waits for a batch of checks in progress.
 CREATE FUNCTION ledger.settle_checks_head() RETURNS bigint

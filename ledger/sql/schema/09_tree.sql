@@ -24,8 +24,6 @@ BEGIN ATOMIC
     SELECT trees.tree, trees.size, trees.root, trees.stopped FROM ledger.trees
     WHERE trees.tree = of_tree ORDER BY trees.size DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.tree_now FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.tree_now TO permit_ledger_service;
 
 -- 256 hashes each, fewer at the right edge; leaves are level 0, full tiles the leaves of the next level.
 CREATE TABLE ledger.tiles (

@@ -53,8 +53,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT audit_reads_head.entry FROM ledger.audit_reads_head ORDER BY audit_reads_head.entry DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.audit_reads_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.audit_reads_end TO permit_ledger_service;
 
 -- Put a look on record; idempotent.
 CREATE FUNCTION ledger.record_read(

@@ -26,8 +26,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT * FROM ledger.relay ORDER BY position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION ledger.relay_now FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.relay_now TO permit_ledger_service;
 
 -- Move the relay's position; the ends of partitions without new records are kept.
 CREATE FUNCTION ledger.move_relay(new_position bigint, new_ends jsonb) RETURNS void

@@ -8,5 +8,3 @@ LANGUAGE sql STABLE SET enable_seqscan = off
 BEGIN ATOMIC
     SELECT position.position FROM views.position ORDER BY position.position DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION views.reached FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION views.reached TO permit_ledger_service;

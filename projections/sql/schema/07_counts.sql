@@ -18,8 +18,6 @@ LANGUAGE sql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET ena
 BEGIN ATOMIC
     SELECT * FROM views.counts WHERE counts.relation = of_relation ORDER BY counts.change DESC LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION views.counts_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION views.counts_of TO permit_ledger_service;
 
 CREATE FUNCTION views.keep_counts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
