@@ -61,7 +61,8 @@ def test_a_move_and_a_correction_are_recorded_as_they_were_typed(counter, events
 
     _, moved, corrected = events(number)
     assert "320508" == moved["facts"]["residence"]["division"]
-    assert {"name": "欧阳改名"} == {k: v for k, v in corrected["facts"].items() if v is not None}
+    facts = {name: value for name, value in corrected["facts"].items() if value is not None}
+    assert {"name": "欧阳改名", "outdates_card": True} == facts
 
 
 def test_a_counter_that_connects_again_reads_nothing_again(counter, registrar):
