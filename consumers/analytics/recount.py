@@ -26,7 +26,7 @@ from .rollups import (
     cells_of_checked_permit,
     cells_of_subject,
 )
-from .sink import CHECKS, Sink, add, clear, layout, rules, table_texts, transaction
+from .sink import CHECKS, Sink, add, clear, layout, remove, rules, table_texts, transaction
 
 FILE = "recount.sqlite"
 CELLS_MAX = 100_000
@@ -71,7 +71,7 @@ def recount(sink: Sink, progress: Progress, stop: Event | None = None) -> list[D
                 sink.connection.execute(f"DELETE FROM main.{name}")  # noqa: S608  our own names
                 sink.connection.execute(f"INSERT INTO main.{name} SELECT * FROM recount.{name}")  # noqa: S608
             sink.connection.execute(_sql.keep_rules, [rules()])
-    _remove(file)
+    remove(file)
     return differences
 
 
@@ -169,7 +169,7 @@ def _attached(connection: sqlite3.Connection, file: Path) -> Iterator[None]:
     try:
         if _state(connection) != state:
             connection.execute("DETACH recount")
-            _remove(file)
+            remove(file)
             _attach(connection, file)
             with transaction(connection):
                 for text in table_texts():
@@ -193,8 +193,3 @@ def _state(connection: sqlite3.Connection) -> object:
         return connection.execute(_sql.state).fetchone()
     except sqlite3.OperationalError:  # it is empty
         return None
-
-
-def _remove(file: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)

@@ -88,7 +88,7 @@ class Sink:
     def rebuild(self) -> None:
         """Start again with an empty file."""
         self._connection.close()
-        self._remove()
+        remove(self._folder / FILE)
         self._connection = self._open()
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class Sink:
                 f"there are no statistics of this version in {self._folder}:"
                 " run `permit-ledger analytics`, or `up`"
             )
-        self._remove()
+        remove(self._folder / FILE)
         with _explained(self._folder):
             (self._folder / FILE).touch(0o600)
             connection = connect(self._folder, memory_mb=self._memory_mb)
@@ -252,10 +252,6 @@ class Sink:
         _log.warning("statistics are filled again", reason="another layout or source")
         connection.close()
         return None
-
-    def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            (self._folder / f"{FILE}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -322,6 +318,12 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def remove(file: Path) -> None:
+    """Remove a file of SQLite, with what it keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
 
 
 def layout() -> str:
