@@ -92,13 +92,12 @@ class Integrator:
 
     def _rows(self, until: int) -> list[Row]:
         """The rows above the tree's size; those of the next full batch are read meanwhile."""
-        if self._ahead is None:
-            return read(self._connection, self._log, self.size, until)
-        rows = self._ahead.take(self._log, self.size, until)
+        ahead = self._ahead
+        rows = ahead.take(self._log, self.size, until) if ahead else None
         if rows is None:
             rows = read(self._connection, self._log, self.size, until)
-        if self._promised is None and self._head_seen >= until + BATCH_MAX:
-            self._ahead.start(self._log, until, until + BATCH_MAX)
+        if ahead and self._promised is None and self._head_seen >= until + BATCH_MAX:
+            ahead.start(self._log, until, until + BATCH_MAX)
         return rows
 
     def _keep(self, before: tuple[int, bytes]) -> None:

@@ -94,9 +94,19 @@ def _audit_read_entries(rows: Iterable[Row]) -> list[bytes]:
     return [audit_read_entry(*members, salt=salt) for *members, salt in rows]
 
 
-def _leaves(entries: EntriesOf) -> LeavesOf:
-    """Of a log whose entries are independent of each other."""
-    return lambda rows, _: [leaf_hash(entry) for entry in entries(rows)]
+def _independent(
+    name: str, suffix: str, head: LiteralString, rows: LiteralString, entries: EntriesOf
+) -> Log:
+    """A log whose entries do not refer to each other: their leaves are made of the same rows."""
+    return Log(
+        name,
+        suffix,
+        head,
+        rows,
+        entries,
+        page=rows,
+        leaves=lambda page, _: [leaf_hash(entry) for entry in entries(page)],
+    )
 
 
 EVENTS = Log(
@@ -105,35 +115,19 @@ EVENTS = Log(
     _sql.events_head,
     _sql.events_from,
     _event_entries,
-    _sql.events_page,
-    _event_leaves,
+    page=_sql.events_page,
+    leaves=_event_leaves,
 )
-CHECKS = Log(
-    "checks",
-    "/checks",
-    _sql.checks_head,
-    _sql.checks_from,
-    _check_entries,
-    _sql.checks_from,
-    _leaves(_check_entries),
+CHECKS = _independent("checks", "/checks", _sql.checks_head, _sql.checks_from, _check_entries)
+MANIFESTS = _independent(
+    "manifests", "/manifests", _sql.manifests_head, _sql.manifests_from, _manifest_entries
 )
-MANIFESTS = Log(
-    "manifests",
-    "/manifests",
-    _sql.manifests_head,
-    _sql.manifests_from,
-    _manifest_entries,
-    _sql.manifests_from,
-    _leaves(_manifest_entries),
-)
-AUDIT_READS = Log(
+AUDIT_READS = _independent(
     "audit-reads",
     "/audit-reads",
     _sql.audit_reads_head,
     _sql.audit_reads_from,
     _audit_read_entries,
-    _sql.audit_reads_from,
-    _leaves(_audit_read_entries),
 )
 LOGS = {log.name: log for log in (EVENTS, CHECKS, MANIFESTS, AUDIT_READS)}
 
