@@ -294,9 +294,9 @@ class IdentityCorrected(PermitEvent):
         Raises:
             ValueError: ``outdates_card`` contradicts the corrected fields.
         """
-        if self.outdates_card in {None, is_on_card(self._corrections())}:
+        if self.outdates_card is None or self.name is ERASED:
             return
-        if self.name is not ERASED:
+        if self.outdates_card != is_on_card(self._corrections()):
             raise ValueError("outdates_card contradicts the corrected fields")
 
     @property
