@@ -152,9 +152,9 @@ def _idle_s(url: str, lasting_s: float) -> float:
             before = -1.0
             while _cpu_s(process) - before > SETTLED_CPU_S and time.monotonic() < settled_at:
                 before = _cpu_s(process)
-                time.sleep(SETTLED_S)
+                time.sleep(SETTLED_S)  # what it uses in this time is measured
             started, before = time.monotonic(), _cpu_s(process)
-            time.sleep(lasting_s)
+            time.sleep(lasting_s)  # idle, which is what is measured
             return 60 * (_cpu_s(process) - before) / (time.monotonic() - started)
         finally:
             role.kill()

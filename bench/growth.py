@@ -13,13 +13,12 @@ import shutil
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any, LiteralString
 from uuid import uuid4
 
@@ -30,6 +29,7 @@ from rich.table import Table
 
 from bench import write_paths
 from bench.harness import Result, cpu_s, flush_dirty_pages, fresh_database, server
+from bench.projections import projecting
 from bench.service import environment_of, free_port, role
 from bench.snapshot import Cost, beside_a_snapshot
 from ledger.checks.log import CheckRecord
@@ -43,12 +43,9 @@ from permit_ledger.keys import files as keys
 from permit_ledger.keys.key_encryption import keyring
 from permit_ledger.sample.command import simulate
 from permit_ledger.settings import Settings
-from projections.projector.pages import EventOpener
-from projections.projector.runner import Projector
 from projections.queries.check_batcher import CheckQuery, CheckWriter
 from projections.queries.live_summary import LiveSummaryReader
 from projections.queries.permits import PermitReader, ReadPool, read_pool
-from projections.views.registry import all_views
 
 SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000, 10_000_000), (10_000, 100_000)
 BYTES_AN_EVENT = 3_000
@@ -58,6 +55,7 @@ REPEATED = 300
 EDGE = 100
 SLOPE_MAX = 1.2
 ROUNDS = 3
+POLL_S = 0.005
 SNAPSHOT_COMMITS = 1_500
 START = "start until ready (time that passes)"
 """Most of it are Python's imports; on a busy machine it says little, and decides nothing."""
@@ -340,23 +338,9 @@ def _simulated(log: _Log, owner: Connection, seed: int) -> dict[str, float]:
         )
         simulated_ms = (_all_cpu_s(owner) - began) * 1000 / report.events_total
         head = ledger.head()
-        with _projecting(log.settings, log.url):
+        with projecting(as_service(log.url), keys.blind_index(log.settings), keyring(log.settings)):
             began = _all_cpu_s(owner)
             while owner.execute("SELECT views.reached()").fetchone() != (head,):
-                time.sleep(0.005)
+                time.sleep(POLL_S)  # the processor time of asking is counted
             projected_ms = (_all_cpu_s(owner) - began) * 1000 / (head - before)
     return {"simulate, an event": simulated_ms, "projector, an event": projected_ms}
-
-
-@contextmanager
-def _projecting(settings: Settings, url: str) -> Iterator[None]:
-    stop = Event()
-    opener = EventOpener(HolderKeys(keyring(settings)))
-    projector = Projector(as_service(url), all_views(keys.blind_index(settings)), opener, stop)
-    thread = Thread(target=projector.run, name="projector")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

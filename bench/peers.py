@@ -298,7 +298,7 @@ def _wait_for(works: Callable[[], object]) -> None:
         except Exception as error:
             if time.monotonic() > deadline:
                 raise Missing(f"it does not start: {error}") from error
-            time.sleep(0.1)
+            time.sleep(0.1)  # it is another program, which says nothing when it is ready
         else:
             return
 

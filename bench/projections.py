@@ -34,7 +34,9 @@ from bench.harness import (
 )
 from ledger.commands.blocking import BlockingLedger
 from ledger.commands.runner import Command
+from ledger.crypto.blind_index import BlindIndex
 from ledger.crypto.holder_keys import HolderKeys, Keys
+from ledger.crypto.key_encryption import Keyring
 from ledger.database.connections import connect
 from ledger.eventlog.follow import follow
 from projections.projector.pages import EventOpener
@@ -166,12 +168,11 @@ def _empty(url: str) -> None:
 
 
 @contextmanager
-def _projecting(url: str) -> Iterator[None]:
+def projecting(url: str, blind_index: BlindIndex, keks: Keyring) -> Iterator[None]:
+    """The projector as it runs in the service, in a thread."""
     stop = Event()
-    projector = Projector(
-        url, all_views(write_paths.BLIND_INDEX), EventOpener(HolderKeys(keyring())), stop
-    )
-    thread = Thread(target=projector.run)
+    projector = Projector(url, all_views(blind_index), EventOpener(HolderKeys(keks)), stop)
+    thread = Thread(target=projector.run, name="projector")
     thread.start()
     try:
         yield
@@ -186,7 +187,7 @@ def _our_catch_up(both: Sides) -> Round:
     head = both.ledger.head()
     with connect(both.url) as connection:
         started = time.perf_counter()
-        with _projecting(both.url):
+        with projecting(both.url, write_paths.BLIND_INDEX, keyring()):
             while position(connection) < head:
                 Event().wait(0.02)
             return Round(head / (time.perf_counter() - started), [])
@@ -243,7 +244,7 @@ def _our_visible(both: Sides, commits: int) -> Round:
                 waited.append((time.perf_counter() - committed) * 1000)
         return waited
 
-    with _projecting(both.url):
+    with projecting(both.url, write_paths.BLIND_INDEX, keyring()):
         return Round(0, asyncio.run(run()))
 
 
