@@ -97,23 +97,13 @@ def test_remote_views_equal_the_views_of_the_log(
         assert (True, 0) == connection.execute(nothing_personal).fetchone()
 
 
-def test_a_worker_replaces_a_client_that_has_stopped_reading(
-    ledger, policy, relaying, kafka, prefix, remote_url, monkeypatch, first_stops_reading
+@pytest.mark.parametrize("fault", ["first_stops_reading", "first_has_no_partitions"])
+def test_a_worker_replaces_a_client_that_reads_nothing(
+    ledger, policy, relaying, kafka, prefix, remote_url, monkeypatch, request, fault
 ):
-    made = first_stops_reading(worker)
-    monkeypatch.setattr(group, "STUCK_S", 1)
-    with relaying():
-        grow(ledger, policy, permits=5)
-        with working(remote_url, kafka, prefix):
-            until(lambda: newest(remote_url) == ledger.head(), wait_s=WAIT_S)
-    assert len(made) > 1
-
-
-def test_a_member_without_partitions_joins_again_where_nobody_reads_them(
-    ledger, policy, relaying, kafka, prefix, remote_url, monkeypatch, first_has_no_partitions
-):
-    """As if the topic had been made while the group assigned its partitions."""
-    made = first_has_no_partitions(worker)
+    """One that has stopped reading; and one without partitions that no other member reads, as if
+    the topic had been made while the group assigned its partitions."""
+    made = request.getfixturevalue(fault)(worker)
     monkeypatch.setattr(group, "STUCK_S", 1)
     with relaying():
         grow(ledger, policy, permits=5)
