@@ -415,7 +415,7 @@ def is_plain(scope: Scope) -> bool:
 
 
 def _overlap(earlier: BaseRoute, later: BaseRoute) -> bool:
-    """Return whether a request may be for both, or that can't be told."""
+    """Return whether a request may be for both, or that is unknown."""
     if not isinstance(earlier, Route | Mount) or not isinstance(later, Route):
         return True
     if isinstance(earlier, Mount) or not (_is_simple(earlier) and _is_simple(later)):

@@ -215,7 +215,7 @@ def test_headers_and_parameters_are_judged_alike(subtests, issue, read, registra
         "unknown parameter": ("GET", f"{path}?x=1", [], b""),
         "a literal beside a parameter": ("GET", "/v1/id-card-applications/counts", [], b""),
     }
-    callers = {"registrar": registrar.headers, "verifier": verifier.headers, "nobody": {}}
+    callers = {"registrar": registrar.headers, "verifier": verifier.headers, "without a token": {}}
     for name, (method, where, headers, body) in requests.items():
         for caller, token in callers.items():
             with subtests.test(name, caller=caller):

@@ -1,6 +1,6 @@
 -- Rows that each commit moves are found by what moves them, the greatest value first. While a snapshot is
--- held open none of their old versions can be removed, and whoever looked for such a row by another way, an
--- unchanged key or a scan of its table, would pass all of them (ADR 34).
+-- held open none of their old versions can be removed, and a query that looks for such a row in another way,
+-- by an unchanged key or a scan of its table, passes all of them (ADR 34).
 
 ALTER TABLE ledger.head DROP COLUMN only_row, RESET (fillfactor);
 CREATE UNIQUE INDEX head_position ON ledger.head (position);

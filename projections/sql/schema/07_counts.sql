@@ -1,5 +1,5 @@
 -- How many permits there are, so that nothing has to count them: kept by triggers, in the transaction
--- that writes the rows, whoever writes them.
+-- that writes the rows, by any program.
 
 CREATE TABLE views.counts (
     relation text NOT NULL,
